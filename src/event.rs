@@ -1,0 +1,67 @@
+//! The one enum between the pipeline and its front ends.
+//!
+//! `recorder → Event → plain, json or the terminal UI`
+//!
+//! Events may be dropped on the way to a slow front end, never on the way to the capture.
+
+use std::sync::Arc;
+
+use crate::exchange::Exchange;
+use crate::finding::Finding;
+use crate::openbooking::Stage;
+
+/// Something that a front end may want to show.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// An exchange has ended, was recorded (or not: see [`Event::Recording`]) and judged.
+    Exchange(Arc<Judged>),
+    /// The state of recording has changed, or more was missed.
+    Recording(Recording),
+    /// Something else worth a line, such as a rule that could not be judged for a fault of its own.
+    Notice(String),
+}
+
+/// An exchange and what the rules say of it.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// 0-based index within the recording.
+    pub index: u64,
+    /// What was on the wire.
+    pub exchange: Arc<Exchange>,
+    /// Stage.
+    pub stage: Stage,
+    /// Order UUID in lower case.
+    pub order_uuid: Option<Arc<str>>,
+    /// Failed verdicts, the weightiest first.
+    pub findings: Vec<Finding>,
+    /// What could not be judged.
+    pub not_judged: Vec<NotJudged>,
+    /// Number of verdicts that passed.
+    pub passed: u32,
+}
+
+/// A verdict that could not be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotJudged {
+    /// The rule's id.
+    pub rule: Arc<str>,
+    /// Because of what.
+    pub because: Arc<str>,
+}
+
+/// Whether exchanges are being kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recording {
+    /// Exchanges go to this file.
+    On {
+        /// The capture.
+        file: String,
+    },
+    /// Traffic goes on, but exchanges are not kept.
+    Off {
+        /// Why.
+        reason: String,
+        /// How many exchanges are missing from the capture so far.
+        missed: u64,
+    },
+}

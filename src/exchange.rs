@@ -1,0 +1,277 @@
+//! The vocabulary of the wire: one request and its response, or the failure to get one.
+//!
+//! `request head → request body … → response head → response body … → Exchange`
+//!
+//! An [`Exchange`] is an owned value that the proxy (or a reader of recordings) makes once, when both
+//! bodies have ended, and that nobody changes afterwards.
+
+mod coding;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+pub use coding::{DecodeError, MAX_DECODED, decode};
+use jiff::Timestamp;
+
+/// One request and its response, or the failure to get one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exchange {
+    /// Number given by the proxy when the request's head arrived; unique within one run. In spans and logs.
+    pub id: u64,
+    /// Number of the downstream connection, unique within one run; 0 where it isn't known.
+    pub connection: u64,
+    /// When the request's head had arrived, in UTC.
+    pub started: Timestamp,
+    /// Scheme and authority of the booking system that the request was meant for, such as
+    /// `https://booking.example.com` or `http://localhost:5001`; no path, no trailing slash.
+    pub origin: String,
+    /// What the broker sent.
+    pub request: Request,
+    /// What the booking system answered, as far as it came. `None`: no head of an answer ever arrived.
+    pub response: Option<Response>,
+    /// What went wrong on the way, if anything did. With a `response` present: the answer began and broke off.
+    pub failure: Option<Failure>,
+    /// How long it took.
+    pub timing: Timing,
+}
+
+/// A request as it was on the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Method, such as `PUT`.
+    pub method: String,
+    /// Request target in origin form: path and query, such as `/api/openbooking/orders/…?x=1`.
+    pub target: String,
+    /// HTTP version.
+    pub version: Version,
+    /// Header fields in order.
+    pub headers: Headers,
+    /// Content.
+    pub body: Body,
+}
+
+/// A response as it was on the wire.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// Status code, 100 to 999.
+    pub status: u16,
+    /// Reason phrase, where one was sent that differs from nothing.
+    pub reason: String,
+    /// HTTP version.
+    pub version: Version,
+    /// Header fields in order.
+    pub headers: Headers,
+    /// Content.
+    pub body: Body,
+}
+
+/// HTTP version of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+    /// HTTP/2
+    Http2,
+    /// HTTP/3 (seen in foreign recordings only)
+    Http3,
+}
+
+impl Version {
+    /// The version's name as in a status line, `HTTP/1.1`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Http3 => "HTTP/3",
+        }
+    }
+
+    /// Reads the names that HAR files use (`HTTP/1.1`, `http/2.0`, `h2`, ...); what is unknown counts as HTTP/1.1.
+    pub fn from_name(name: &str) -> Self {
+        match name.to_ascii_lowercase().as_str() {
+            "http/1.0" => Self::Http10,
+            "http/2" | "http/2.0" | "h2" => Self::Http2,
+            "http/3" | "http/3.0" | "h3" => Self::Http3,
+            _ => Self::Http11,
+        }
+    }
+}
+
+/// Header fields in the order of the wire. Names keep their case where the wire gave it; look-ups ignore case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<Header>);
+
+/// One header field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Field name.
+    pub name: String,
+    /// Field value: bytes, mostly ASCII.
+    pub value: Bytes,
+}
+
+impl Headers {
+    /// The first value of a field, if it is UTF-8. Name in any case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// All UTF-8 values of a field in order. Name in any case.
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name))
+            .filter_map(|field| std::str::from_utf8(&field.value).ok())
+    }
+
+    /// Appends a field.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
+        self.0.push(Header { name: name.into(), value: value.into() });
+    }
+}
+
+impl<N: Into<String>, V: Into<Bytes>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(fields: I) -> Self {
+        let mut headers = Self::default();
+        for (name, value) in fields {
+            headers.push(name, value);
+        }
+        headers
+    }
+}
+
+/// How the content of a message ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// All of it passed and all of it was kept.
+    Complete,
+    /// All of it passed, but only a prefix was kept: it was longer than the cap on kept bytes.
+    Truncated,
+    /// It stopped before its end: the sender broke off or the receiver went away.
+    Cancelled,
+}
+
+/// Content of a message, in the content coding of the wire (a compressed body is kept compressed).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Body {
+    /// The bytes that were kept.
+    pub bytes: Bytes,
+    /// Bytes that passed on the wire (transfer coding removed); more than `bytes.len()` only where truncated.
+    pub length: u64,
+    /// How it ended.
+    pub end: BodyEnd,
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({} bytes, {:?}: {:?})", self.length, self.end, String::from_utf8_lossy(&self.bytes))
+    }
+}
+
+impl Body {
+    /// A body that passed and was kept whole.
+    pub fn complete(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self { length: bytes.len() as u64, bytes, end: BodyEnd::Complete }
+    }
+
+    /// No content.
+    pub fn empty() -> Self {
+        Self::complete(Bytes::new())
+    }
+
+    /// True if nothing passed.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
+/// What kept an exchange from being whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// The cause in words, naming the host or file that it is about.
+    pub detail: String,
+    /// Status that Umpire itself answered in the booking system's place (502, 504), if it did.
+    pub answered: Option<u16>,
+}
+
+/// The kinds of [`Failure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// The booking system could not be reached (name, connection, TLS).
+    Unreachable,
+    /// The booking system did not answer in time.
+    TimedOut,
+    /// The booking system broke off before or within its answer, or sent something that is not HTTP.
+    BrokenOff,
+    /// The broker went away before the answer had ended.
+    ClientGone,
+    /// Umpire was stopped in mid-exchange.
+    Stopped,
+}
+
+impl FailureKind {
+    /// Every kind, for tables and tests.
+    pub const ALL: [Self; 5] = [Self::Unreachable, Self::TimedOut, Self::BrokenOff, Self::ClientGone, Self::Stopped];
+
+    /// Stable name, as stored in captures and HAR files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::BrokenOff => "broken-off",
+            Self::ClientGone => "client-gone",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// Reads the stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// What happened, in words for people.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Unreachable => "the booking system could not be reached",
+            Self::TimedOut => "the booking system did not answer in time",
+            Self::BrokenOff => "the booking system broke off",
+            Self::ClientGone => "the broker went away before the answer had ended",
+            Self::Stopped => "Umpire was stopped in mid-exchange",
+        }
+    }
+}
+
+/// Durations since [`Exchange::started`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Until the request's last byte had passed.
+    pub sent: Option<Duration>,
+    /// Until the response's head had arrived.
+    pub first_byte: Option<Duration>,
+    /// Until everything had ended.
+    pub total: Duration,
+}
+
+impl Exchange {
+    /// Path without the query.
+    pub fn path(&self) -> &str {
+        self.request.target.split_once('?').map_or(self.request.target.as_str(), |(path, _)| path)
+    }
+
+    /// Query without the question mark; `None` if there is none.
+    pub fn query(&self) -> Option<&str> {
+        self.request.target.split_once('?').map(|(_, query)| query)
+    }
+
+    /// Absolute URL at the booking system: origin and target.
+    pub fn url(&self) -> String {
+        format!("{}{}", self.origin, self.request.target)
+    }
+}

@@ -1,0 +1,121 @@
+//! Content codings (RFC 9110 section 8.4.1): decoding the judged copy of a body.
+
+use std::borrow::Cow;
+use std::io::{self, Read};
+
+use super::Headers;
+
+/// Most bytes that a decoded body may grow to. A body that decodes to more is not judged.
+pub const MAX_DECODED: usize = 64 * 1024 * 1024;
+
+/// Why the judged copy of a body could not be decoded. The traffic itself is never touched.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// A content coding that Umpire doesn't know.
+    #[error("content coding {0:?} is unknown")]
+    UnknownCoding(String),
+    /// The bytes are not what the coding says.
+    #[error("the body is not valid {coding}: {cause}")]
+    Invalid {
+        /// The coding.
+        coding: String,
+        /// The decoder's words.
+        cause: String,
+    },
+    /// Decoded, the body is larger than [`MAX_DECODED`].
+    #[error("the decoded body is larger than 64 MiB")]
+    TooLarge,
+}
+
+/// The content behind the codings that `Content-Encoding` names, last applied first.
+/// Borrows where there is no coding. Knows gzip, x-gzip, deflate (zlib or raw), br, zstd and identity.
+pub fn decode<'b>(bytes: &'b [u8], headers: &Headers) -> Result<Cow<'b, [u8]>, DecodeError> {
+    let mut content = Cow::Borrowed(bytes);
+    let codings: Vec<&str> =
+        headers.all("content-encoding").flat_map(|value| value.split(',')).map(str::trim).collect();
+    for coding in codings.into_iter().rev().filter(|coding| !coding.is_empty()) {
+        let name = coding.to_ascii_lowercase();
+        content = match name.as_str() {
+            "identity" => content,
+            "gzip" | "x-gzip" => Cow::Owned(read(&name, flate2::read::MultiGzDecoder::new(&*content))?),
+            "deflate" => Cow::Owned(inflate(&content)?),
+            "br" => Cow::Owned(read(&name, brotli::Decompressor::new(&*content, 4096))?),
+            "zstd" => {
+                let decoder = zstd::stream::read::Decoder::new(&*content).map_err(|error| invalid(&name, &error))?;
+                Cow::Owned(read(&name, decoder)?)
+            }
+            _ => return Err(DecodeError::UnknownCoding(coding.to_owned())),
+        };
+    }
+    Ok(content)
+}
+
+/// RFC 9110 says zlib format; some servers send raw deflate, and clients accept both.
+fn inflate(bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    match read("deflate", flate2::read::ZlibDecoder::new(bytes)) {
+        Err(DecodeError::Invalid { .. }) => read("deflate", flate2::read::DeflateDecoder::new(bytes)),
+        other => other,
+    }
+}
+
+fn invalid(coding: &str, error: &io::Error) -> DecodeError {
+    DecodeError::Invalid { coding: coding.to_owned(), cause: error.to_string() }
+}
+
+fn read(coding: &str, decoder: impl Read) -> Result<Vec<u8>, DecodeError> {
+    let mut content = Vec::new();
+    decoder.take(MAX_DECODED as u64 + 1).read_to_end(&mut content).map_err(|error| invalid(coding, &error))?;
+    if content.len() > MAX_DECODED { Err(DecodeError::TooLarge) } else { Ok(content) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn coded(coding: &str) -> Headers {
+        [("Content-Encoding", coding.to_owned())].into_iter().collect()
+    }
+
+    #[test]
+    fn every_coding_is_undone() {
+        let text = b"{\"a\": 1} ".repeat(50);
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&text).unwrap();
+        let gzip = gzip.finish().unwrap();
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        zlib.write_all(&text).unwrap();
+        let zlib = zlib.finish().unwrap();
+        let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        raw.write_all(&text).unwrap();
+        let raw = raw.finish().unwrap();
+        let mut br = Vec::new();
+        brotli::CompressorWriter::new(&mut br, 4096, 5, 20).write_all(&text).unwrap();
+        let zstd = zstd::encode_all(&*text, 1).unwrap();
+        let twice = zstd::encode_all(&*gzip, 1).unwrap();
+        for (coding, bytes) in [
+            ("gzip", &gzip),
+            ("deflate", &zlib),
+            ("deflate", &raw),
+            ("br", &br),
+            ("zstd", &zstd),
+            ("gzip, zstd", &twice),
+            ("identity", &text),
+        ] {
+            assert_eq!(decode(bytes, &coded(coding)).unwrap(), text, "{coding}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_said() {
+        assert!(matches!(decode(b"x", &coded("lzma")), Err(DecodeError::UnknownCoding(_))));
+        assert!(matches!(decode(b"not gzip", &coded("gzip")), Err(DecodeError::Invalid { .. })));
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let bomb = zstd::encode_all(io::repeat(0).take(MAX_DECODED as u64 + 10), 1).unwrap();
+        assert!(bomb.len() < 100_000);
+        assert_eq!(decode(&bomb, &coded("zstd")), Err(DecodeError::TooLarge));
+    }
+}

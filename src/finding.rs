@@ -1,0 +1,178 @@
+//! What a rule says of one thing it looked at.
+//!
+//! `Verdict = passed | failed → Finding | not judged, because ...`
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::openbooking::Stage;
+
+/// How much a finding weighs, in the words of OpenActive's own validator. Ordered: a failure is the greatest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Could be better.
+    Suggestion,
+    /// Worth knowing (MAY).
+    Notice,
+    /// Departs from a SHOULD.
+    Warning,
+    /// Departs from a MUST.
+    Failure,
+}
+
+impl Severity {
+    /// All, the weightiest first.
+    pub const ALL: [Self; 4] = [Self::Failure, Self::Warning, Self::Notice, Self::Suggestion];
+
+    /// Stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+            Self::Suggestion => "suggestion",
+        }
+    }
+
+    /// Reads the stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Who is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    /// The client.
+    Broker,
+    /// The server.
+    BookingSystem,
+}
+
+impl Side {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Broker, Self::BookingSystem];
+
+    /// Stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::BookingSystem => "booking-system",
+        }
+    }
+
+    /// The name as it stands in a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Broker => "broker",
+            Self::BookingSystem => "booking system",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How much a rule needs to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// One request.
+    Request,
+    /// One response (the request's path and method serve as its context).
+    Response,
+    /// A request and its response.
+    Exchange,
+    /// The exchanges of one Order UUID, in order.
+    Flow,
+    /// One page or item of a feed.
+    Feed,
+    /// The whole recording.
+    Capture,
+}
+
+impl Scope {
+    /// Stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Response => "response",
+            Self::Exchange => "exchange",
+            Self::Flow => "flow",
+            Self::Feed => "feed",
+            Self::Capture => "capture",
+        }
+    }
+}
+
+/// What is said of a rule wherever it is shown.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RuleInfo {
+    /// `area/name`, the path of its file.
+    pub id: String,
+    /// Severity of a finding, unless the rule says that it is milder.
+    pub severity: Severity,
+    /// Who is at fault when it fails.
+    pub side: Side,
+    /// How much it needs to see.
+    pub scope: Scope,
+    /// Stages at which it applies, as in the specification; `any` for all.
+    pub stages: Vec<String>,
+    /// What ought to be, in one sentence.
+    pub title: String,
+    /// URL of the section of the specification, with fragment.
+    pub spec: String,
+    /// Feature of OpenActive's test suite that exercises it.
+    pub feature: Option<String>,
+    /// Why the rule exists.
+    #[serde(skip)]
+    pub why: String,
+    /// What the side at fault can do.
+    #[serde(skip)]
+    pub fix: String,
+}
+
+/// A failed verdict: one violation, with everything needed to settle who should do what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The rule, with title, side, why, fix and specification link.
+    pub rule: Arc<RuleInfo>,
+    /// Weight of this finding; never above the rule's own.
+    pub severity: Severity,
+    /// Stage of the exchange.
+    pub stage: Stage,
+    /// 0-based index of the exchange within its recording; `None` where it concerns no single exchange.
+    pub exchange: Option<u64>,
+    /// Order UUID in lower case, where there is one.
+    pub order_uuid: Option<Arc<str>>,
+    /// JSON pointer into the exchange: `/request/body/customer`, `/response/status`, `/request/headers/accept`.
+    pub pointer: String,
+    /// One sentence.
+    pub message: String,
+    /// What was there.
+    pub seen: String,
+    /// What should have been there.
+    pub expected: String,
+}
+
+/// What a rule says of one thing it looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// As it should be.
+    Passed,
+    /// Not as it should be.
+    Failed(Box<Finding>),
+    /// Nothing can be said, for the reason given.
+    NotJudged(Arc<str>),
+}

@@ -1,0 +1,3 @@
+//! The `umpire` command.
+
+fn main() {}

@@ -1,0 +1,142 @@
+//! An exchange as the judge reads it: classified, both bodies decoded and parsed once, then only borrowed.
+
+use std::sync::Arc;
+
+use super::{Call, Endpoint, Stage, classify, is_uuid, media_type};
+use crate::exchange::{Body, BodyEnd, Exchange, Headers, decode};
+use crate::json::{Document, JsonError};
+
+/// An exchange with everything that rules ask of it worked out once.
+#[derive(Debug)]
+pub struct Reading {
+    /// 0-based index of the exchange within its recording.
+    pub index: u64,
+    /// The exchange itself.
+    pub exchange: Arc<Exchange>,
+    /// Stage.
+    pub stage: Stage,
+    /// Path and verb against the specification.
+    pub endpoint: Endpoint,
+    /// Path of the Base URI as this request shows it; empty for calls at unknown paths.
+    pub base_path: String,
+    /// The segment where the Order UUID stands, as it was written.
+    pub uuid_segment: Option<String>,
+    /// Order UUID in lower case; `None` if the segment is no UUID.
+    pub order_uuid: Option<Arc<str>>,
+    /// The request's content.
+    pub request: Content,
+    /// The response's content; [`Content::Empty`] where there was no response.
+    pub response: Content,
+}
+
+/// The content of a message, as far as it can be read.
+#[derive(Debug)]
+pub enum Content {
+    /// There is none.
+    Empty,
+    /// JSON.
+    Json(Document),
+    /// Complete, but not JSON.
+    NotJson(JsonError),
+    /// Text or bytes that nobody expects to be JSON, and that were not parsed.
+    Opaque,
+    /// Can't be read, for this reason (truncated, broken off, undecodable).
+    Unreadable(String),
+}
+
+impl Content {
+    /// The parsed document, if it is JSON.
+    pub fn json(&self) -> Option<&Document> {
+        match self {
+            Self::Json(document) => Some(document),
+            _ => None,
+        }
+    }
+
+    fn read(body: &Body, headers: &Headers, always: bool) -> Self {
+        if body.is_empty() {
+            return Self::Empty;
+        }
+        match body.end {
+            BodyEnd::Truncated => {
+                return Self::Unreadable(format!("body of {} bytes was recorded only in part", body.length));
+            }
+            BodyEnd::Cancelled => return Self::Unreadable("body broke off before its end".to_owned()),
+            BodyEnd::Complete => {}
+        }
+        if !always && !headers.get("content-type").is_some_and(media_type::is_json) {
+            return Self::Opaque;
+        }
+        match decode(&body.bytes, headers) {
+            Ok(bytes) => match Document::parse(&bytes) {
+                Ok(document) => Self::Json(document),
+                Err(error) => Self::NotJson(error),
+            },
+            Err(error) => Self::Unreadable(error.to_string()),
+        }
+    }
+}
+
+impl Reading {
+    /// Classifies and parses an exchange. `base_path` is the path of the Base URI, without a trailing slash, if known.
+    pub fn new(index: u64, exchange: Arc<Exchange>, base_path: Option<&str>) -> Self {
+        let booking = |headers: &Headers| headers.get("content-type").is_some_and(media_type::is_booking);
+        let speaks_booking = booking(&exchange.request.headers)
+            || exchange.request.headers.get("accept").is_some_and(|accept| accept.contains(media_type::BOOKING))
+            || exchange.response.as_ref().is_some_and(|response| booking(&response.headers));
+        let Call { endpoint, mut stage, base_path, uuid_segment } =
+            classify(&exchange.request.method, exchange.path(), base_path, speaks_booking);
+        let (base_path, uuid_segment) = (base_path.to_owned(), uuid_segment.map(str::to_owned));
+        let order_uuid =
+            uuid_segment.as_deref().filter(|segment| is_uuid(segment)).map(|uuid| uuid.to_ascii_lowercase().into());
+        let is_call = endpoint != Endpoint::Outside;
+        let request = Content::read(&exchange.request.body, &exchange.request.headers, is_call);
+        let response = exchange
+            .response
+            .as_ref()
+            .map_or(Content::Empty, |response| Content::read(&response.body, &response.headers, is_call));
+        if stage == Stage::B && completes_proposal(&request) {
+            stage = Stage::BAfterP;
+        }
+        if endpoint == Endpoint::Outside && exchange.request.method == "GET" {
+            stage = open_data_stage(&exchange, &response);
+        }
+        Self { index, exchange, stage, endpoint, base_path, uuid_segment, order_uuid, request, response }
+    }
+
+    /// True for a call of the booking API, mistaken calls included; false for open data and anything else.
+    pub fn is_booking_call(&self) -> bool {
+        self.endpoint != Endpoint::Outside
+    }
+
+    /// Status of the response, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.exchange.response.as_ref().map(|response| response.status)
+    }
+}
+
+/// B-after-P is told from B by the orderProposalVersion in its body.
+fn completes_proposal(request: &Content) -> bool {
+    request.json().is_some_and(|document| document.root().get("orderProposalVersion").is_some())
+}
+
+/// Open data is known by what it is, since its URLs are the publisher's own.
+fn open_data_stage(exchange: &Exchange, content: &Content) -> Stage {
+    if let Some(document) = content.json() {
+        let page = document.root();
+        if page.get("items").is_some_and(crate::json::Value::is_array) && page.get("next").is_some() {
+            return Stage::OpportunityFeed;
+        }
+    }
+    let Some(response) = &exchange.response else { return Stage::Other };
+    let html = response.headers.get("content-type").is_some_and(|value| value.starts_with("text/html"));
+    if html && response.body.end == BodyEnd::Complete {
+        if let Ok(page) = decode(&response.body.bytes, &response.headers) {
+            let contains = |needle: &[u8]| page.windows(needle.len()).any(|window| window == needle);
+            if contains(b"application/ld+json") && contains(b"\"Dataset\"") {
+                return Stage::DatasetSite;
+            }
+        }
+    }
+    Stage::Other
+}
