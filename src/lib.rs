@@ -8,3 +8,4 @@ pub mod exchange;
 pub mod finding;
 pub mod json;
 pub mod openbooking;
+pub mod proxy;
