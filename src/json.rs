@@ -434,6 +434,11 @@ impl<'d> Value<'d> {
         self.raw().kind
     }
 
+    /// True if the node belongs to this very document.
+    pub fn is_of(self, document: &Document) -> bool {
+        std::ptr::eq(self.document, document)
+    }
+
     /// The string, with escapes decoded; `None` for anything else.
     pub fn as_str(self) -> Option<&'d str> {
         let node = self.raw();

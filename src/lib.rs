@@ -3,9 +3,11 @@
 //! Modules stand in layer order: each names only those above it (the table in ARCHITECTURE.md, which
 //! `tests/architecture.rs` enforces, says exactly which).
 
-pub mod event;
-pub mod exchange;
-pub mod finding;
 pub mod json;
+pub mod exchange;
 pub mod openbooking;
+pub mod finding;
+pub mod event;
+pub mod rules;
 pub mod proxy;
+pub mod cli;

@@ -1,0 +1,27 @@
+//! The rule book and the engine that applies it. Pure functions: rules know no I/O (loading a folder aside).
+//!
+//! `TOML → Definition → Rule (CEL compiled once)`, then per exchange `Exchange → Reading → Verdicts → Judged`
+//!
+//! The format of a rule file is described in `rules/README.md`.
+
+mod book;
+mod checks;
+mod compile;
+mod definition;
+mod eval;
+mod example;
+mod facts;
+mod functions;
+mod judge;
+mod memory;
+mod path;
+mod refusal;
+mod rule;
+mod template;
+mod value;
+
+pub use book::{LoadError, RuleBook};
+pub use example::{ExampleFailure, ExampleReport, test_examples};
+pub use judge::{Judge, RuleTally};
+pub use memory::{MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES};
+pub use rule::Rule;

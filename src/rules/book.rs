@@ -1,0 +1,196 @@
+//! The rule book: every rule, found quickly by stage. Built-in rules come from the binary, others from folders.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+
+use super::facts::Facts;
+use super::rule::{Fault, Rule};
+use crate::openbooking::Stage;
+
+static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
+
+/// Folders of the rule book that hold no rules.
+const NOT_RULES: [&str; 2] = ["models", "examples"];
+
+/// Why a rule set did not load. Names the file, and the line where that is known.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A rule file has an error.
+    #[error("{file}:{line}: {what}")]
+    Rule {
+        /// The file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// A file or folder could not be read.
+    #[error("{path}: {cause}")]
+    Unreadable {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A folder named with `--rules` holds no rule.
+    #[error("{0} holds no rule: rules are files AREA/NAME.toml below it")]
+    Empty(PathBuf),
+}
+
+/// A set of rules, indexed by stage.
+#[derive(Debug)]
+pub struct RuleBook {
+    rules: Vec<Rule>,
+    by_stage: Vec<Vec<usize>>,
+    facts: Facts,
+}
+
+impl RuleBook {
+    /// The built-in rules.
+    pub fn built_in() -> Result<Self, LoadError> {
+        Self::load(&[])
+    }
+
+    /// The built-in rules, and those of further folders, which add to them and override them by id.
+    pub fn load(folders: &[PathBuf]) -> Result<Self, LoadError> {
+        let mut rules = Vec::new();
+        for (id, text) in built_in_files() {
+            rules.push(parse(&id, &format!("rules/{id}.toml"), text)?);
+        }
+        for folder in folders {
+            for rule in read_folder(folder)? {
+                match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
+                    Some(place) => rules[place] = rule,
+                    None => rules.push(rule),
+                }
+            }
+        }
+        Self::index(rules)
+    }
+
+    /// Only the rules of one folder.
+    pub fn only(folder: &Path) -> Result<Self, LoadError> {
+        Self::index(read_folder(folder)?)
+    }
+
+    fn index(mut rules: Vec<Rule>) -> Result<Self, LoadError> {
+        rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        let by_stage = Stage::ALL
+            .iter()
+            .map(|&stage| {
+                let applies = |rule: &Rule| rule.applies_at(stage, stage.is_booking() || stage == Stage::Other);
+                (0..rules.len()).filter(|&place| applies(&rules[place])).collect()
+            })
+            .collect();
+        Ok(Self { rules, by_stage, facts: facts()? })
+    }
+
+    /// All rules, by id.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule with an id.
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.binary_search_by(|rule| rule.info.id.as_str().cmp(id)).ok().map(|place| &self.rules[place])
+    }
+
+    /// Places of the rules that may say something at a stage.
+    pub(super) fn at_stage(&self, stage: Stage) -> &[usize] {
+        Stage::ALL.iter().position(|&known| known == stage).map_or(&[], |place| &self.by_stage[place])
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+fn facts() -> Result<Facts, LoadError> {
+    const FILE: &str = "models/errors.toml";
+    let Some(text) = BUILT_IN.get_file(FILE).and_then(include_dir::File::contents_utf8) else {
+        return Ok(Facts::default());
+    };
+    Facts::parse(text).map_err(|error| LoadError::Rule {
+        file: format!("rules/{FILE}"),
+        line: 1 + error.span().map_or(0, |span| text.bytes().take(span.start).filter(|&byte| byte == b'\n').count()),
+        what: error.message().to_owned(),
+    })
+}
+
+/// The built-in example bases: path below `examples/` without `.json`, and text.
+pub(super) fn built_in_bases() -> impl Iterator<Item = (String, &'static str)> {
+    files_below(BUILT_IN.get_dir("examples"), ".json")
+        .into_iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix("examples/")?.to_owned(), text)))
+}
+
+fn built_in_files() -> Vec<(String, &'static str)> {
+    let mut files: Vec<_> = BUILT_IN
+        .dirs()
+        .filter(|dir| !NOT_RULES.iter().any(|name| dir.path() == Path::new(name)))
+        .flat_map(|dir| files_below(Some(dir), ".toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String, &'static str)> {
+    let Some(dir) = dir else { return Vec::new() };
+    let mut found: Vec<_> = dir
+        .files()
+        .filter_map(|file| {
+            let path = file.path().to_str()?.replace('\\', "/");
+            Some((path.strip_suffix(ending)?.to_owned(), file.contents_utf8()?))
+        })
+        .collect();
+    for dir in dir.dirs() {
+        found.extend(files_below(Some(dir), ending));
+    }
+    found
+}
+
+fn parse(id: &str, file: &str, text: &str) -> Result<Rule, LoadError> {
+    Rule::parse(id, text).map_err(|Fault { what, at }| LoadError::Rule {
+        file: file.to_owned(),
+        line: 1 + at.map_or(0, |at| text.bytes().take(at).filter(|&byte| byte == b'\n').count()),
+        what,
+    })
+}
+
+/// Reads a file; the error names it.
+pub(super) fn read_text(path: &Path) -> Result<String, LoadError> {
+    fs::read_to_string(path).map_err(|cause| LoadError::Unreadable { path: path.to_owned(), cause })
+}
+
+/// Every file below a folder with an ending: path relative to the folder without the ending, and full path. Sorted.
+pub(super) fn files_on_disk(folder: &Path, ending: &str) -> Result<Vec<(String, PathBuf)>, LoadError> {
+    let unreadable = |cause| LoadError::Unreadable { path: folder.to_owned(), cause };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            found.extend(
+                files_on_disk(&path, ending)?.into_iter().map(|(inner, path)| (format!("{name}/{inner}"), path)),
+            );
+        } else if let Some(stem) = name.strip_suffix(ending) {
+            found.push((stem.to_owned(), path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<Rule>, LoadError> {
+    let mut rules = Vec::new();
+    for (id, path) in files_on_disk(folder, ".toml")? {
+        let in_area = id.split_once('/').is_some_and(|(area, _)| !NOT_RULES.contains(&area));
+        if in_area {
+            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?)?);
+        }
+    }
+    if rules.is_empty() { Err(LoadError::Empty(folder.to_owned())) } else { Ok(rules) }
+}

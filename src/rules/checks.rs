@@ -1,0 +1,67 @@
+//! Checks in Rust, for what CEL says badly. A rule file refers to one by name: `check = "json-body"`.
+
+use crate::exchange::Exchange;
+use crate::json::Kind;
+use crate::openbooking::{Content, Reading};
+
+use super::value::Stop;
+
+/// A check in Rust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedCheck {
+    /// The request's body is one JSON object in UTF-8 without duplicate keys.
+    RequestJson,
+    /// The response's body is one JSON object in UTF-8 without duplicate keys.
+    ResponseJson,
+}
+
+/// Something a check in Rust found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub pointer: String,
+    pub seen: String,
+}
+
+impl NamedCheck {
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "request-json" => Some(Self::RequestJson),
+            "response-json" => Some(Self::ResponseJson),
+            _ => None,
+        }
+    }
+
+    /// Everything that is wrong; empty if nothing is.
+    pub fn run(self, reading: &Reading) -> Result<Vec<Found>, Stop> {
+        match self {
+            Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange),
+            Self::ResponseJson => {
+                super::eval::answered(reading)?;
+                json_object(&reading.response, "/response/body", false, &reading.exchange)
+            }
+        }
+    }
+}
+
+fn json_object(content: &Content, pointer: &str, must_be_there: bool, exchange: &Exchange) -> Result<Vec<Found>, Stop> {
+    let one = |seen: String| Ok(vec![Found { pointer: pointer.to_owned(), seen }]);
+    match content {
+        Content::Unreadable(why) => Err(Stop::Unseen(format!("the {why}").into())),
+        Content::Empty if must_be_there && matches!(exchange.request.method.as_str(), "PUT" | "PATCH") => {
+            one("no body".to_owned())
+        }
+        Content::Empty => Ok(Vec::new()),
+        Content::Opaque => one("no JSON".to_owned()),
+        Content::NotJson(error) => one(error.to_string()),
+        Content::Json(document) if document.root().kind() != Kind::Object => {
+            one(format!("{:?} at the root", document.root().kind()))
+        }
+        Content::Json(document) => Ok(document
+            .duplicate_keys()
+            .map(|key| Found {
+                pointer: format!("{pointer}{key}"),
+                seen: "the key stands twice in its object".to_owned(),
+            })
+            .collect()),
+    }
+}

@@ -1,0 +1,113 @@
+//! The file format of a rule, as serde reads it. `rules/README.md` says what each key means.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::finding::{Scope, Severity, Side};
+
+/// A rule file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    pub title: String,
+    pub severity: Severity,
+    pub side: Side,
+    pub scope: Scope,
+    pub stages: Spanned<Vec<String>>,
+    pub spec: String,
+    pub feature: Option<String>,
+    pub when: Option<Spanned<String>>,
+    pub each: Option<Spanned<String>>,
+    pub expect: Option<Spanned<String>>,
+    pub at: Option<Spanned<String>>,
+    pub seen: Option<Spanned<String>>,
+    pub expected: Option<Spanned<String>>,
+    pub message: Option<Spanned<String>>,
+    pub once: Option<Spanned<String>>,
+    pub why: String,
+    pub fix: String,
+    #[serde(default)]
+    pub not_judged: Vec<NotJudgedWhen>,
+    #[serde(default)]
+    pub milder: Vec<Milder>,
+    #[serde(default)]
+    pub check: Checks,
+    #[serde(default, rename = "example")]
+    pub examples: Vec<Example>,
+}
+
+/// `check = "name"` names a check in Rust; `[[check]]` lists expectations.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+pub enum Checks {
+    #[default]
+    None,
+    InRust(Spanned<String>),
+    List(Vec<Check>),
+}
+
+/// One of several expectations.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    #[allow(dead_code, reason = "names a check for the reader of the file")]
+    pub name: Option<String>,
+    pub when: Option<Spanned<String>>,
+    pub each: Option<Spanned<String>>,
+    pub expect: Spanned<String>,
+    pub at: Option<Spanned<String>>,
+    pub seen: Option<Spanned<String>>,
+    pub expected: Option<Spanned<String>>,
+    pub message: Option<Spanned<String>>,
+    pub severity: Option<Severity>,
+}
+
+/// `[[not_judged]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotJudgedWhen {
+    pub when: Spanned<String>,
+    pub because: String,
+}
+
+/// `[[milder]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Milder {
+    pub when: Spanned<String>,
+    pub severity: Severity,
+}
+
+/// `[[example]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    pub name: String,
+    pub base: Option<String>,
+    pub patch: Option<serde_json::Value>,
+    #[serde(default)]
+    pub remove: Vec<String>,
+    #[serde(default)]
+    pub set: serde_json::Map<String, serde_json::Value>,
+    /// A little recording, in place of `base`.
+    #[serde(default)]
+    pub exchanges: Vec<ExampleExchange>,
+    #[serde(default)]
+    pub finds: Vec<String>,
+    #[serde(default)]
+    pub not_judged: bool,
+}
+
+/// An exchange of an example: a base and what differs from it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExampleExchange {
+    pub base: String,
+    pub patch: Option<serde_json::Value>,
+    #[serde(default)]
+    pub remove: Vec<String>,
+    #[serde(default)]
+    pub set: serde_json::Map<String, serde_json::Value>,
+    /// Seconds since the exchange before.
+    pub after: Option<f64>,
+}

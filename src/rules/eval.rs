@@ -1,0 +1,363 @@
+//! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
+use super::facts::Facts;
+use super::memory::{Flow, Memory};
+use super::value::{Stop, Val};
+use crate::json::Value;
+use crate::openbooking::{Content, Endpoint, Reading, media_type};
+
+/// Steps that one expression may take; past it the verdict is "not judged" and names the rule.
+pub const MAX_STEPS: u32 = 2_000_000;
+
+/// What an expression may look at.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    pub reading: &'a Reading,
+    pub flow: Option<&'a Flow>,
+    pub memory: &'a Memory,
+    pub facts: &'a Facts,
+    pub item: Option<Value<'a>>,
+    /// For templates: what was seen and what was expected.
+    pub seen: Option<&'a str>,
+    pub expected: Option<&'a str>,
+}
+
+/// One evaluation: the context and the stack of macro variables.
+pub struct Evaluation<'a> {
+    pub context: Context<'a>,
+    locals: Vec<Val<'a>>,
+    steps: u32,
+}
+
+/// Evaluates to a value.
+pub fn evaluate<'a>(node: &'a Node, context: Context<'a>) -> Result<Val<'a>, Stop> {
+    Evaluation { context, locals: Vec::new(), steps: 0 }.value(node)
+}
+
+/// Evaluates to true or false.
+pub fn holds<'a>(node: &'a Node, context: Context<'a>) -> Result<bool, Stop> {
+    Evaluation { context, locals: Vec::new(), steps: 0 }.truth(node)
+}
+
+/// The response, or why there is none.
+pub fn answered(reading: &Reading) -> Result<&crate::exchange::Response, Stop> {
+    reading.exchange.response.as_ref().ok_or_else(|| {
+        let why = reading.exchange.failure.as_ref().map_or("no answer was recorded", |failure| failure.kind.describe());
+        Stop::Unseen(format!("there is no answer: {why}").into())
+    })
+}
+
+/// The root of a body; `None` for an empty one.
+pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, Stop> {
+    let whose = if of_request { "request" } else { "response" };
+    match content {
+        Content::Json(document) => Ok(Some(document.root())),
+        Content::Empty => Ok(None),
+        Content::NotJson(_) | Content::Opaque => Err(Stop::Unseen(format!("the {whose} body is not JSON").into())),
+        Content::Unreadable(why) => Err(Stop::Unseen(format!("the {whose} {why}").into())),
+    }
+}
+
+impl<'a> Evaluation<'a> {
+    fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
+        let value = self.value(node)?;
+        value
+            .as_bool()
+            .ok_or_else(|| Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind())))
+    }
+
+    pub fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS {
+            return Err(Stop::fault("the expression takes more steps than a rule may"));
+        }
+        Ok(match node {
+            Node::Constant(constant) => match constant {
+                Constant::Null => Val::Null,
+                Constant::Bool(value) => Val::Bool(*value),
+                Constant::Int(value) => Val::Int(*value),
+                Constant::Decimal(value) => Val::Decimal(*value),
+                Constant::Str(text) => Val::Str(Cow::Borrowed(text)),
+                Constant::Strict => Val::Strict,
+            },
+            Node::Root(root) => self.root(*root),
+            Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::Absent),
+            Node::Member(operand, name) => {
+                let operand = self.value(operand)?;
+                member(&operand, name)?
+            }
+            Node::Has(operand, name) => {
+                let operand = self.value(operand)?;
+                Val::Bool(!matches!(member(&operand, name)?, Val::Absent))
+            }
+            Node::Index(operand, index) => self.index(operand, index)?,
+            Node::And(left, right) => Val::Bool(self.both(left, right, false)?),
+            Node::Or(left, right) => Val::Bool(self.both(left, right, true)?),
+            Node::Not(operand) => Val::Bool(!self.truth(operand)?),
+            Node::Conditional(parts) => {
+                let [condition, yes, no] = parts.as_ref();
+                if self.truth(condition)? { self.value(yes)? } else { self.value(no)? }
+            }
+            Node::Equal(left, right, wanted) => {
+                let left = self.value(left)?;
+                let right = self.value(right)?;
+                Val::Bool(left.equals(&right) == *wanted)
+            }
+            Node::Compare(comparison, left, right) => {
+                let left = self.value(left)?;
+                let right = self.value(right)?;
+                let order = left.compare(&right)?;
+                Val::Bool(match comparison {
+                    Comparison::Less => order == Ordering::Less,
+                    Comparison::LessOrEqual => order != Ordering::Greater,
+                    Comparison::Greater => order == Ordering::Greater,
+                    Comparison::GreaterOrEqual => order != Ordering::Less,
+                })
+            }
+            Node::Arithmetic(operator, left, right) => {
+                let left = self.value(left)?;
+                let right = self.value(right)?;
+                left.arithmetic(*operator, &right)?
+            }
+            Node::Negate(operand) => {
+                let operand = self.value(operand)?;
+                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, &operand)?
+            }
+            Node::In(element, list) => {
+                let element = self.value(element)?;
+                let list = self.value(list)?;
+                let elements = list
+                    .elements()
+                    .ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
+                Val::Bool(elements.iter().any(|other| other.equals(&element)))
+            }
+            Node::List(elements) => {
+                Val::list(elements.iter().map(|element| self.value(element)).collect::<Result<_, _>>()?)
+            }
+            Node::Macro(fold) => self.fold(fold)?,
+            Node::Matches(text, pattern) => {
+                let text = self.value(text)?;
+                Val::Bool(text.as_str().is_some_and(|text| pattern.is_match(text)))
+            }
+            Node::Call(function, arguments) => {
+                let arguments: Vec<Val<'a>> =
+                    arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
+                function.call(&arguments, self.context)?
+            }
+        })
+    }
+
+    /// `&&` and `||` as CEL has them: a side that decides the result outweighs a failure of the other side.
+    fn both(&mut self, left: &'a Node, right: &'a Node, deciding: bool) -> Result<bool, Stop> {
+        let left = self.truth(left);
+        if left == Ok(deciding) {
+            return Ok(deciding);
+        }
+        let right = self.truth(right);
+        if right == Ok(deciding) {
+            return Ok(deciding);
+        }
+        left.and(right)
+    }
+
+    fn index(&mut self, operand: &'a Node, index: &'a Node) -> Result<Val<'a>, Stop> {
+        let operand = self.value(operand)?;
+        let index = self.value(index)?;
+        if let Some(name) = index.as_str() {
+            // A name worked out at run time; what it selects borrows the operand, not the name.
+            return member(&operand, name);
+        }
+        let Some(place) = index.show().parse::<usize>().ok() else {
+            return Ok(Val::Absent);
+        };
+        Ok(match &operand {
+            Val::Json(value) => Val::option(value.at(place)),
+            Val::List(list) => list.get(place).cloned().unwrap_or(Val::Absent),
+            _ => Val::Absent,
+        })
+    }
+
+    fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
+        let range = self.value(&fold.range)?;
+        let elements = range
+            .elements()
+            .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
+        let mut kept = Vec::new();
+        let mut count = 0_usize;
+        let mut failed = None;
+        for element in elements {
+            self.locals.push(element.clone());
+            let outcome = self.fold_one(fold, element, &mut kept, &mut count);
+            self.locals.pop();
+            match outcome {
+                Ok(None) => {}
+                Ok(Some(decided)) => return Ok(Val::Bool(decided)),
+                // As with && and ||: a later element may still decide.
+                Err(stop) if matches!(fold.kind, MacroKind::All | MacroKind::Exists) => failed = failed.or(Some(stop)),
+                Err(stop) => return Err(stop),
+            }
+        }
+        if let Some(stop) = failed {
+            return Err(stop);
+        }
+        Ok(match fold.kind {
+            MacroKind::All => Val::Bool(true),
+            MacroKind::Exists => Val::Bool(false),
+            MacroKind::ExistsOne => Val::Bool(count == 1),
+            MacroKind::Filter | MacroKind::Map => Val::list(kept),
+        })
+    }
+
+    fn fold_one(
+        &mut self,
+        fold: &'a Macro,
+        element: Val<'a>,
+        kept: &mut Vec<Val<'a>>,
+        count: &mut usize,
+    ) -> Result<Option<bool>, Stop> {
+        match fold.kind {
+            MacroKind::All => Ok((!self.truth(&fold.body)?).then_some(false)),
+            MacroKind::Exists => Ok(self.truth(&fold.body)?.then_some(true)),
+            MacroKind::ExistsOne => {
+                *count += usize::from(self.truth(&fold.body)?);
+                Ok(None)
+            }
+            MacroKind::Filter => {
+                if self.truth(&fold.body)? {
+                    kept.push(element);
+                }
+                Ok(None)
+            }
+            MacroKind::Map => {
+                let wanted = match &fold.filter {
+                    Some(filter) => self.truth(filter)?,
+                    None => true,
+                };
+                if wanted {
+                    let value = self.value(&fold.body)?;
+                    kept.push(value);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn root(&self, root: Root) -> Val<'a> {
+        let reading = self.context.reading;
+        match root {
+            Root::Request => Val::Request(reading),
+            Root::Response => Val::Response(reading),
+            Root::Call => Val::Call(reading),
+            Root::Stage => Val::Str(Cow::Borrowed(reading.stage.as_str())),
+            Root::Item => Val::option(self.context.item),
+            Root::Flow => Val::Flow(self.context.flow),
+            Root::Recording => Val::Recording(self.context.memory),
+            Root::Seen => Val::text(self.context.seen),
+            Root::Expected => Val::text(self.context.expected),
+        }
+    }
+}
+
+fn member<'a>(operand: &Val<'a>, name: &str) -> Result<Val<'a>, Stop> {
+    Ok(match operand {
+        Val::Json(value) => Val::option(value.get(name)),
+        Val::Request(reading) => request_member(reading, name)?,
+        Val::Response(reading) => response_member(reading, name)?,
+        Val::RequestHeaders(reading) => Val::text(reading.exchange.request.headers.get(name)),
+        Val::ResponseHeaders(reading) => Val::text(answered(reading)?.headers.get(name)),
+        Val::Call(reading) => call_member(reading, name)?,
+        Val::Exchange(reading) => match name {
+            "request" => Val::Request(reading),
+            "response" => Val::Response(reading),
+            "call" => Val::Call(reading),
+            "stage" => Val::Str(Cow::Borrowed(reading.stage.as_str())),
+            "started" => Val::Instant(reading.exchange.started),
+            _ => return Err(unknown("an exchange", name)),
+        },
+        Val::Flow(flow) => match flow {
+            Some(flow) => flow.member(name).ok_or_else(|| unknown("flow", name))?,
+            None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,
+        },
+        Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
+        Val::ErrorNames(memory) => Val::text(memory.error_name(name)),
+        _ => Val::Absent,
+    })
+}
+
+fn unknown(what: &str, name: &str) -> Stop {
+    Stop::fault(format!("{what} has no member {name:?}"))
+}
+
+fn request_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+    let request = &reading.exchange.request;
+    Ok(match name {
+        "method" => Val::text(Some(&request.method)),
+        "path" => Val::text(Some(reading.exchange.path())),
+        "query" => Val::text(reading.exchange.query()),
+        "url" => Val::Str(Cow::Owned(reading.exchange.url())),
+        "headers" => Val::RequestHeaders(reading),
+        "size" => Val::Int(request.body.length as i64),
+        "body" => Val::option(body(&reading.request, true)?),
+        _ => return Err(unknown("request", name)),
+    })
+}
+
+fn response_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+    let response = answered(reading)?;
+    Ok(match name {
+        "status" => Val::Int(i64::from(response.status)),
+        "headers" => Val::ResponseHeaders(reading),
+        "size" => Val::Int(response.body.length as i64),
+        "body" => Val::option(body(&reading.response, false)?),
+        _ => return Err(unknown("response", name)),
+    })
+}
+
+fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+    let origin = reading.exchange.origin.as_str();
+    let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
+    Ok(match name {
+        "stage" => Val::text(Some(reading.stage.as_str())),
+        "uuid" => Val::text(reading.uuid_segment.as_deref()),
+        "order_uuid" => Val::text(reading.order_uuid.as_deref()),
+        "endpoint" => Val::text(Some(match reading.endpoint {
+            Endpoint::Known(_) => "known",
+            Endpoint::WrongVerb(_) => "wrong-verb",
+            Endpoint::UnknownPath => "unknown-path",
+            Endpoint::Outside => "outside",
+        })),
+        "verbs" => match reading.endpoint {
+            Endpoint::Known(path) | Endpoint::WrongVerb(path) => {
+                Val::list(path.verbs().iter().map(|verb| Val::text(Some(verb))).collect())
+            }
+            _ => Val::list(Vec::new()),
+        },
+        "origin" => Val::text(Some(origin)),
+        "scheme" => Val::text(Some(scheme)),
+        "host" => Val::text(Some(host(authority))),
+        "base_path" => Val::text(Some(&reading.base_path)),
+        "loopback" => Val::Bool(is_loopback(host(authority))),
+        "request_type" => Val::text(reading.stage.request_type()),
+        "speaks_booking" => {
+            Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
+        }
+        _ => return Err(unknown("call", name)),
+    })
+}
+
+fn host(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => authority.split(':').next().unwrap_or(authority),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.to_ascii_lowercase().ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,275 @@
+//! The examples of rule files: each rule's own tests.
+//!
+//! `base + patch + remove + set → Exchange(s) → the rule → its pointers, compared with finds`
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use super::book::{LoadError, RuleBook, built_in_bases, files_on_disk, read_text};
+use super::definition::{Example, ExampleExchange};
+use super::judge::Judge;
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use crate::finding::Severity;
+
+/// An example that did not come out as its file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExampleFailure {
+    /// The rule's id.
+    pub rule: String,
+    /// The example's name.
+    pub example: String,
+    /// What differs, in lines for people.
+    pub what: String,
+}
+
+/// The outcome of [`test_examples`].
+#[derive(Debug, Default)]
+pub struct ExampleReport {
+    /// Examples that were run.
+    pub examples: usize,
+    /// Rules whose examples were run.
+    pub rules: usize,
+    /// What did not come out right.
+    pub failures: Vec<ExampleFailure>,
+}
+
+/// Runs the examples of every rule of a book. `folder` may hold further bases in `examples/`.
+pub fn test_examples(book: &Arc<RuleBook>, folder: Option<&Path>) -> Result<ExampleReport, LoadError> {
+    let bases = bases(folder)?;
+    let mut report = ExampleReport::default();
+    for (place, rule) in book.rules().iter().enumerate() {
+        report.rules += 1;
+        let mut fail = |example: &str, what: String| {
+            report.failures.push(ExampleFailure { rule: rule.info.id.clone(), example: example.to_owned(), what });
+        };
+        let (mut passes, mut finds) = (false, false);
+        for example in &rule.examples {
+            report.examples += 1;
+            finds |= !example.finds.is_empty();
+            match run(book, place, example, &bases) {
+                Ok(outcome) => {
+                    passes |= example.finds.is_empty() && outcome.passed > 0;
+                    if let Some(what) = outcome.differs_from(example) {
+                        fail(&example.name, what);
+                    }
+                }
+                Err(what) => fail(&example.name, what),
+            }
+        }
+        if !passes {
+            fail("(all)", "no example in which the rule passes: add one with finds = []".to_owned());
+        }
+        if !finds {
+            fail("(all)", "no example in which the rule finds something: add one with finds = [\"/…\"]".to_owned());
+        }
+    }
+    Ok(report)
+}
+
+type Bases = BTreeMap<String, Value>;
+
+fn bases(folder: Option<&Path>) -> Result<Bases, LoadError> {
+    let mut bases = Bases::new();
+    let mut add = |name: String, file: &str, text: &str| {
+        let value = serde_json::from_str(text).map_err(|error| LoadError::Rule {
+            file: file.to_owned(),
+            line: error.line(),
+            what: error.to_string(),
+        })?;
+        bases.insert(name, value);
+        Ok::<(), LoadError>(())
+    };
+    for (name, text) in built_in_bases() {
+        add(name.clone(), &format!("rules/examples/{name}.json"), text)?;
+    }
+    if let Some(examples) = folder.map(|folder| folder.join("examples")).filter(|examples| examples.is_dir()) {
+        for (name, path) in files_on_disk(&examples, ".json")? {
+            add(name, &path.display().to_string(), &read_text(&path)?)?;
+        }
+    }
+    Ok(bases)
+}
+
+struct Ran {
+    found: Vec<(String, String)>,
+    passed: u32,
+    not_judged: Vec<Arc<str>>,
+    details: Vec<String>,
+}
+
+impl Ran {
+    fn differs_from(&self, example: &Example) -> Option<String> {
+        let asked = |wanted: &str| wanted.contains(' ');
+        let same = self.found.len() == example.finds.len()
+            && self.found.iter().zip(&example.finds).all(|((pointer, severity), wanted)| {
+                if asked(wanted) { *wanted == format!("{pointer} {severity}") } else { wanted == pointer }
+            });
+        let judged = example.not_judged != self.not_judged.is_empty() || !example.finds.is_empty();
+        if same && judged {
+            return None;
+        }
+        let list =
+            |items: Vec<String>| if items.is_empty() { "nothing".to_owned() } else { items.join("\n             ") };
+        let found = self.found.iter().map(|(pointer, severity)| format!("{pointer} {severity}")).collect();
+        let mut text = format!("    expected {}\n    found    {}", list(example.finds.clone()), list(found));
+        for detail in &self.details {
+            text.push_str("\n             ");
+            text.push_str(detail);
+        }
+        for reason in &self.not_judged {
+            text.push_str("\n    not judged, because ");
+            text.push_str(reason);
+        }
+        if example.not_judged && self.not_judged.is_empty() {
+            text.push_str("\n    expected \"not judged\", but it was judged");
+        }
+        Some(text)
+    }
+}
+
+fn run(book: &Arc<RuleBook>, place: usize, example: &Example, bases: &Bases) -> Result<Ran, String> {
+    let single = example.base.as_ref().map(|base| ExampleExchange {
+        base: base.clone(),
+        patch: example.patch.clone(),
+        remove: example.remove.clone(),
+        set: example.set.clone(),
+        after: None,
+    });
+    let exchanges: Vec<&ExampleExchange> = single.iter().chain(&example.exchanges).collect();
+    if exchanges.is_empty() {
+        return Err("neither base nor exchanges".to_owned());
+    }
+    let many = !example.exchanges.is_empty();
+    let mut judge = Judge::of_one_rule(Arc::clone(book), place);
+    let mut ran = Ran { found: Vec::new(), passed: 0, not_judged: Vec::new(), details: Vec::new() };
+    let mut now =
+        Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_hours(24 * 365 * 55)).unwrap_or(Timestamp::MAX);
+    for (index, entry) in exchanges.into_iter().enumerate() {
+        let after = entry.after.unwrap_or(1.0).clamp(0.0, 1e9);
+        now = now.saturating_add(Duration::from_secs_f64(after)).unwrap_or(now);
+        let exchange = exchange(entry, bases, now)?;
+        let judged = judge.judge(Arc::new(exchange));
+        ran.passed += judged.passed;
+        ran.not_judged.extend(judged.not_judged.into_iter().map(|not| not.because));
+        for finding in judged.findings {
+            let place = if many { format!("{index}:{}", finding.pointer) } else { finding.pointer.clone() };
+            ran.details.push(format!("  {} (seen {}, expected {})", finding.message, finding.seen, finding.expected));
+            ran.found.push((place, Severity::as_str(finding.severity).to_owned()));
+        }
+    }
+    Ok(ran)
+}
+
+fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Result<Exchange, String> {
+    let mut value =
+        bases.get(&entry.base).cloned().ok_or_else(|| format!("there is no base examples/{}.json", entry.base))?;
+    if let Some(patch) = &entry.patch {
+        merge(&mut value, patch);
+    }
+    for pointer in &entry.remove {
+        take(&mut value, pointer).ok_or_else(|| format!("remove: {pointer} isn't there"))?;
+    }
+    for (pointer, new) in &entry.set {
+        put(&mut value, pointer, new.clone()).ok_or_else(|| format!("set: there is no place for {pointer}"))?;
+    }
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let request = value.get("request").ok_or("the base has no request")?;
+    let response = value.get("response").filter(|response| response.is_object());
+    Ok(Exchange {
+        id: 0,
+        connection: 0,
+        started,
+        origin: text(&value, "origin").unwrap_or_else(|| "https://booking.example.com".to_owned()),
+        request: Request {
+            method: text(request, "method").ok_or("the request has no method")?,
+            target: text(request, "path").ok_or("the request has no path")?,
+            version: Version::Http11,
+            headers: headers(request),
+            body: message_body(request),
+        },
+        failure: response.is_none().then(|| Failure {
+            kind: FailureKind::Unreachable,
+            detail: "connection refused".to_owned(),
+            answered: Some(502),
+        }),
+        response: response.map(|response| Response {
+            status: response.get("status").and_then(Value::as_u64).unwrap_or(200) as u16,
+            reason: String::new(),
+            version: Version::Http11,
+            headers: headers(response),
+            body: message_body(response),
+        }),
+        timing: Timing::default(),
+    })
+}
+
+fn headers(message: &Value) -> Headers {
+    let fields = message.get("headers").and_then(Value::as_object).into_iter().flatten();
+    fields.filter_map(|(name, value)| Some((name.clone(), Bytes::from(value.as_str()?.to_owned())))).collect()
+}
+
+fn message_body(message: &Value) -> Body {
+    match (message.get("text").and_then(Value::as_str), message.get("body")) {
+        (Some(text), _) => Body::complete(text.to_owned()),
+        (None, Some(body)) => Body::complete(body.to_string()),
+        (None, None) => Body::empty(),
+    }
+}
+
+/// JSON merge patch (RFC 7396).
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    if let Value::Object(target) = target {
+        for (key, value) in patch {
+            if value.is_null() {
+                target.shift_remove(key);
+            } else {
+                merge(target.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+    }
+}
+
+fn parent<'v>(value: &'v mut Value, pointer: &str) -> Option<(&'v mut Value, String)> {
+    let (parent, key) = pointer.rsplit_once('/')?;
+    Some((value.pointer_mut(parent)?, crate::json::unescape(key).into_owned()))
+}
+
+fn take(value: &mut Value, pointer: &str) -> Option<Value> {
+    let (parent, key) = parent(value, pointer)?;
+    match parent {
+        Value::Object(members) => members.shift_remove(&key),
+        Value::Array(items) => {
+            let index: usize = key.parse().ok()?;
+            (index < items.len()).then(|| items.remove(index))
+        }
+        _ => None,
+    }
+}
+
+fn put(value: &mut Value, pointer: &str, new: Value) -> Option<()> {
+    let (parent, key) = parent(value, pointer)?;
+    match parent {
+        Value::Object(members) => {
+            members.insert(key, new);
+        }
+        Value::Array(items) => {
+            let index: usize = if key == "-" { items.len() } else { key.parse().ok()? };
+            if index < items.len() { items[index] = new } else { items.push(new) }
+        }
+        _ => return None,
+    }
+    Some(())
+}

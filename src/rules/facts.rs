@@ -1,0 +1,52 @@
+//! The facts of the specification's error model: `rules/models/errors.toml`.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// What the specification says of one error type.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorFacts {
+    /// Status that belongs to the type.
+    pub status: u16,
+    /// `order`, `order-item`, `patch`, `delete`, `feed`, `any`.
+    pub levels: Vec<String>,
+    /// Stages at which it makes sense; `any` for all.
+    pub stages: Vec<String>,
+    /// It is right at its stages only.
+    #[serde(default)]
+    pub exclusive: bool,
+    /// Other statuses that are met and tolerated.
+    #[serde(default)]
+    pub tolerated: Vec<u16>,
+    /// Any error status goes.
+    #[serde(default)]
+    pub any_status: bool,
+    /// The type it is derived from.
+    #[serde(default)]
+    pub parent: Option<String>,
+}
+
+/// All tables that rules may ask.
+#[derive(Debug, Default, Clone)]
+pub struct Facts {
+    errors: HashMap<String, ErrorFacts>,
+}
+
+impl Facts {
+    /// Reads `errors.toml`.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        Ok(Self { errors: toml::from_str(text)? })
+    }
+
+    /// Facts of an error type; `None` if the specification doesn't define it.
+    pub fn error(&self, error_type: &str) -> Option<&ErrorFacts> {
+        self.errors.get(error_type)
+    }
+
+    /// True for a type of the error model, and for any name that ends in `Error`, as subtypes do.
+    pub fn is_error_type(&self, name: &str) -> bool {
+        name.ends_with("Error") || self.errors.contains_key(name)
+    }
+}

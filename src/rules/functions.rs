@@ -1,0 +1,285 @@
+//! The functions that rules may call, beside CEL's operators and macros.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::eval::{Context, answered};
+use super::refusal;
+use super::value::{Stop, Val};
+use crate::json::{Kind, Value};
+use crate::openbooking::{Reading, media_type};
+
+macro_rules! functions {
+    ($($variant:ident $name:literal $least:literal..=$most:literal,)*) => {
+        /// A function, by name. The table in `rules/README.md` says what each means.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Function { $($variant,)* }
+
+        impl Function {
+            #[cfg(test)]
+            pub const NAMES: &[&str] = &[$($name,)*];
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)* _ => None }
+            }
+
+            /// Fewest and most arguments; the object of a method call is the first.
+            pub fn arguments(self) -> (usize, usize) {
+                match self { $(Self::$variant => ($least, $most),)* }
+            }
+        }
+    };
+}
+
+functions! {
+    Oa "oa" 1..=1,
+    Is "is" 2..=2,
+    Id "id" 1..=1,
+    IsType "is_type" 2..=2,
+    TypeName "type_name" 1..=1,
+    IsObject "is_object" 1..=1,
+    IsList "is_list" 1..=1,
+    IsString "is_string" 1..=1,
+    IsNumber "is_number" 1..=1,
+    IsInteger "is_integer" 1..=1,
+    IsBool "is_bool" 1..=1,
+    Blank "blank" 1..=1,
+    Keys "keys" 1..=1,
+    ExtraKeys "extra_keys" 2..=2,
+    ChangedKeys "changed_keys" 2..=2,
+    MissingKeys "missing_keys" 2..=2,
+    Anywhere "anywhere" 2..=2,
+    Same "same" 2..=2,
+    SameUrl "same_url" 2..=2,
+    SameId "same_id" 2..=2,
+    Distinct "distinct" 1..=1,
+    Success "success" 0..=1,
+    OrderShaped "order_shaped" 0..=1,
+    OrderAnswer "order_answer" 0..=1,
+    ErrorType "error_type" 0..=1,
+    ItemErrors "item_errors" 0..=1,
+    KnownError "known_error" 1..=1,
+    ErrorStatus "error_status" 1..=1,
+    ErrorLevels "error_levels" 1..=1,
+    ErrorStages "error_stages" 1..=1,
+    ErrorExclusive "error_exclusive" 1..=1,
+    ErrorTolerated "error_tolerated" 1..=1,
+    AnyErrorStatus "any_error_status" 1..=1,
+    BookingMediaType "booking_media_type" 1..=1,
+    BookingMediaTypeV1 "booking_media_type_v1" 1..=1,
+    AcceptsBookingV1 "accepts_booking_v1" 1..=1,
+    MediaVersion "media_version" 1..=1,
+    IsUuid "is_uuid" 1..=1,
+    Instant "instant" 1..=1,
+    StartsWith "startsWith" 2..=2,
+    EndsWith "endsWith" 2..=2,
+    Contains "contains" 2..=2,
+    LowerAscii "lowerAscii" 1..=1,
+    Trim "trim" 1..=1,
+    Size "size" 1..=1,
+    Refused "refused" 1..=3,
+}
+
+impl Function {
+    /// Applies the function. The number of arguments was checked when the rule was compiled.
+    pub fn call<'a>(self, arguments: &[Val<'a>], context: Context<'a>) -> Result<Val<'a>, Stop> {
+        let first = arguments.first().cloned().unwrap_or(Val::Absent);
+        let second = arguments.get(1).cloned().unwrap_or(Val::Absent);
+        let text = first.as_str();
+        let facts = || text.and_then(|name| context.facts.error(name));
+        let strings = |list: &'a [String]| Val::list(list.iter().map(|text| Val::text(Some(text))).collect());
+        Ok(match self {
+            Self::Oa => Val::Str(format!("https://openactive.io/{}", first.show()).into()),
+            Self::Is => Val::Bool(text.is_some_and(|value| is_enumeration_value(value, second.as_str()))),
+            Self::Id => id(&first),
+            Self::IsType => Val::Bool(is_type(&first, second.as_str())),
+            Self::TypeName => type_name(&first),
+            Self::IsObject => Val::Bool(matches!(&first, Val::Json(value) if value.is_object())),
+            Self::IsList => {
+                Val::Bool(matches!(&first, Val::Json(value) if value.is_array()) || matches!(first, Val::List(_)))
+            }
+            Self::IsString => Val::Bool(text.is_some()),
+            Self::IsNumber => Val::Bool(matches!(&first, Val::Json(value) if value.kind() == Kind::Number)),
+            Self::IsInteger => {
+                Val::Bool(matches!(&first, Val::Json(value) if value.as_number().is_some_and(is_integer)))
+            }
+            Self::IsBool => Val::Bool(first.as_bool().is_some()),
+            Self::Blank => Val::Bool(first.is_nothing() || text.is_some_and(|text| text.trim().is_empty())),
+            Self::Keys => keys(&first, |_, _| true),
+            Self::ExtraKeys => {
+                let allowed = second.elements().unwrap_or_default();
+                keys(&first, |key, _| {
+                    !key.contains(':') && !allowed.iter().any(|allowed| allowed.as_str() == Some(key))
+                })
+            }
+            Self::ChangedKeys => keys(&first, |key, sent| {
+                object_member(&second, key).is_some_and(|echoed| !same_but_for_slashes(sent, echoed))
+            }),
+            Self::MissingKeys => keys(&first, |key, _| object_member(&second, key).is_none()),
+            Self::Anywhere => anywhere(&first, second.as_str().unwrap_or_default()),
+            Self::Same => Val::Bool(first.equals(&second)),
+            Self::SameUrl => Val::Bool(match (text, second.as_str()) {
+                (Some(a), Some(b)) => a.trim_end_matches('/') == b.trim_end_matches('/'),
+                _ => false,
+            }),
+            Self::SameId => {
+                let (a, b) = (id(&first), id(&second));
+                Val::Bool(a.as_str().is_some() && a.as_str() == b.as_str())
+            }
+            Self::Distinct => {
+                let elements = first.elements().unwrap_or_default();
+                let repeated =
+                    |(index, element): (usize, &Val<'a>)| elements[..index].iter().any(|other| other.equals(element));
+                Val::Bool(!elements.iter().enumerate().any(repeated))
+            }
+            Self::Success => Val::Bool(answering(arguments, context)?.map_or(Ok(false), success)?),
+            Self::OrderShaped => Val::Bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
+            Self::OrderAnswer => Val::Bool(
+                answering(arguments, context)?
+                    .map_or(Ok(false), |reading| Ok(success(reading)? || order_shaped(reading)?))?,
+            ),
+            Self::ErrorType => Val::text(
+                answering(arguments, context)?
+                    .and_then(refusal::root_type)
+                    .filter(|name| context.facts.is_error_type(name)),
+            ),
+            Self::ItemErrors => {
+                let errors = answering(arguments, context)?.map(refusal::item_errors).unwrap_or_default();
+                Val::list(errors.into_iter().map(Val::Json).collect())
+            }
+            Self::KnownError => Val::Bool(facts().is_some()),
+            Self::ErrorStatus => facts().map_or(Val::Absent, |facts| Val::Int(i64::from(facts.status))),
+            Self::ErrorLevels => facts().map_or(Val::Absent, |facts| strings(&facts.levels)),
+            Self::ErrorStages => facts().map_or(Val::Absent, |facts| strings(&facts.stages)),
+            Self::ErrorExclusive => Val::Bool(facts().is_some_and(|facts| facts.exclusive)),
+            Self::ErrorTolerated => facts().map_or(Val::Absent, |facts| {
+                Val::list(facts.tolerated.iter().map(|status| Val::Int(i64::from(*status))).collect())
+            }),
+            Self::AnyErrorStatus => Val::Bool(facts().is_some_and(|facts| facts.any_status)),
+            Self::BookingMediaType => Val::Bool(text.is_some_and(media_type::is_booking)),
+            Self::BookingMediaTypeV1 => Val::Bool(text.is_some_and(media_type::is_booking_v1)),
+            Self::AcceptsBookingV1 => Val::Bool(text.is_some_and(media_type::accepts_booking_v1)),
+            Self::MediaVersion => text
+                .and_then(|text| media_type::parse(text).version)
+                .map_or(Val::Absent, |version| Val::Str(Cow::Owned(version))),
+            Self::IsUuid => Val::Bool(text.is_some_and(crate::openbooking::is_uuid)),
+            Self::Instant => text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(Val::Absent, Val::Instant),
+            Self::StartsWith => Val::Bool(both(text, &second, |text, part| text.starts_with(part))),
+            Self::EndsWith => Val::Bool(both(text, &second, |text, part| text.ends_with(part))),
+            Self::Contains => Val::Bool(both(text, &second, |text, part| text.contains(part))),
+            Self::LowerAscii => text.map_or(Val::Absent, |text| Val::Str(Cow::Owned(text.to_ascii_lowercase()))),
+            Self::Trim => text.map_or(Val::Absent, |text| Val::Str(Cow::Owned(text.trim().to_owned()))),
+            Self::Size => size(&first)?,
+            Self::Refused => {
+                let (right, strict) = refusal::answers(arguments)?;
+                Val::Refusal(refusal::judge(&right, strict, context)?)
+            }
+        })
+    }
+}
+
+fn both(text: Option<&str>, other: &Val<'_>, test: fn(&str, &str) -> bool) -> bool {
+    text.zip(other.as_str()).is_some_and(|(text, other)| test(text, other))
+}
+
+fn is_enumeration_value(value: &str, name: Option<&str>) -> bool {
+    let local = value.strip_prefix("https://openactive.io/").or_else(|| value.strip_prefix("oa:")).unwrap_or(value);
+    Some(local) == name
+}
+
+fn id<'a>(value: &Val<'a>) -> Val<'a> {
+    match value {
+        Val::Json(node) if node.is_object() => match node.get("@id") {
+            Some(id) if id.as_str().is_some() => Val::Json(id),
+            _ => Val::Absent,
+        },
+        other if other.as_str().is_some() => other.clone(),
+        _ => Val::Absent,
+    }
+}
+
+fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
+    let (Val::Json(node), Some(name)) = (value, name) else { return false };
+    let Some(types) = node.get("@type") else { return false };
+    types.as_str() == Some(name) || types.items().any(|item| item.as_str() == Some(name))
+}
+
+fn type_name<'a>(value: &Val<'a>) -> Val<'a> {
+    let Val::Json(node) = value else { return Val::Absent };
+    match node.get("@type") {
+        Some(name) if name.as_str().is_some() => Val::Json(name),
+        Some(names) => names.items().find(|name| name.as_str().is_some()).map_or(Val::Absent, Val::Json),
+        None => Val::Absent,
+    }
+}
+
+fn is_integer(literal: &str) -> bool {
+    !literal.contains(['.', 'e', 'E'])
+}
+
+fn keys<'a>(value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
+    match value {
+        Val::Json(node) => Val::list(
+            node.entries().filter(|(key, member)| wanted(key, *member)).map(|(key, _)| Val::text(Some(key))).collect(),
+        ),
+        _ => Val::list(Vec::new()),
+    }
+}
+
+fn object_member<'a>(value: &Val<'a>, key: &str) -> Option<Value<'a>> {
+    match value {
+        Val::Json(node) => node.get(key),
+        _ => None,
+    }
+}
+
+/// Equal, a trailing slash of URLs apart; of two objects only the members that both have are compared.
+fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
+    match (sent.as_str(), echoed.as_str()) {
+        (Some(a), Some(b)) => a == b || (a.contains("://") && a.trim_end_matches('/') == b.trim_end_matches('/')),
+        _ if sent.is_object() && echoed.is_object() => {
+            sent.entries().all(|(key, value)| echoed.get(key).is_none_or(|echoed| same_but_for_slashes(value, echoed)))
+        }
+        _ => sent.same(echoed),
+    }
+}
+
+fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
+    match value {
+        Val::Json(node) => Val::list(node.descend().filter_map(|node| node.get(key)).map(Val::Json).collect()),
+        _ => Val::list(Vec::new()),
+    }
+}
+
+fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
+    let size = match value {
+        Val::Json(node) if node.is_object() => node.len(),
+        other => match (other.as_str(), other.elements()) {
+            (Some(text), _) => text.chars().count(),
+            (None, Some(elements)) => elements.len(),
+            (None, None) => return Err(Stop::fault(format!("{} has no size", other.name_of_kind()))),
+        },
+    };
+    Ok(Val::Int(size as i64))
+}
+
+/// The exchange whose answer a function looks at: its argument (one of the flow, `None` if it isn't there), or the
+/// judged one if there is no argument.
+fn answering<'a>(arguments: &[Val<'a>], context: Context<'a>) -> Result<Option<&'a Reading>, Stop> {
+    match arguments.first() {
+        None => Ok(Some(context.reading)),
+        Some(Val::Exchange(reading) | Val::Response(reading)) => Ok(Some(reading)),
+        Some(nothing) if nothing.is_nothing() => Ok(None),
+        Some(other) => Err(Stop::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
+    }
+}
+
+fn success(reading: &Reading) -> Result<bool, Stop> {
+    Ok((200..300).contains(&answered(reading)?.status))
+}
+
+fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
+    Ok(answered(reading)?.status == 409
+        && matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order")))
+}

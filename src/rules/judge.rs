@@ -1,0 +1,426 @@
+//! Applies the rule book to a recording, exchange by exchange.
+//!
+//! `Exchange → Reading → every rule of its stage → verdicts → Judged`, then the memory takes the reading up
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::book::RuleBook;
+use super::compile::Node;
+use super::eval::{Context, body, evaluate, holds};
+use super::memory::Memory;
+use super::refusal::{self, Answer, Refusal};
+use super::rule::{At, Check, Expectation, Rule};
+use super::value::{Stop, Val};
+use crate::event::{Judged, NotJudged};
+use crate::exchange::Exchange;
+use crate::finding::Finding;
+use crate::json::Value;
+use crate::openbooking::Reading;
+
+/// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
+const MAX_REASONS: usize = 20;
+
+/// How often a rule passed, failed and could not be judged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleTally {
+    /// Exchanges that passed.
+    pub passed: u64,
+    /// Findings.
+    pub failed: u64,
+    /// Exchanges that could not be judged.
+    pub not_judged: u64,
+    /// Why not, and how often.
+    pub reasons: BTreeMap<Arc<str>, u64>,
+}
+
+/// Judges one recording. Nothing is shared between two judges but the rule book.
+#[derive(Debug)]
+pub struct Judge {
+    book: Arc<RuleBook>,
+    memory: Memory,
+    tallies: Vec<RuleTally>,
+    next: u64,
+    only: Option<usize>,
+}
+
+/// What one rule says of one exchange.
+#[derive(Debug)]
+enum Outcome {
+    /// It doesn't apply.
+    Silent,
+    Passed,
+    NotJudged(Arc<str>),
+    /// Findings, each with what it is said only once for.
+    Failed(Vec<(Finding, Option<String>)>),
+}
+
+impl Judge {
+    /// A judge at the start of a recording. `base_uri` is the Base URI of the booking system, where it is known.
+    pub fn new(book: Arc<RuleBook>, base_uri: Option<&str>) -> Self {
+        let tallies = vec![RuleTally::default(); book.rules().len()];
+        Self { book, memory: Memory::new(base_uri), tallies, next: 0, only: None }
+    }
+
+    /// As [`Judge::new`], applying one rule alone (the others still tell which refusals are right).
+    pub(super) fn of_one_rule(book: Arc<RuleBook>, place: usize) -> Self {
+        Self { only: Some(place), ..Self::new(book, None) }
+    }
+
+    /// Judges the next exchange of the recording.
+    pub fn judge(&mut self, exchange: Arc<Exchange>) -> Judged {
+        let reading = Arc::new(Reading::new(self.next, exchange, self.memory.base_path()));
+        self.next += 1;
+        let mut judged = Judged {
+            index: reading.index,
+            exchange: Arc::clone(&reading.exchange),
+            stage: reading.stage,
+            order_uuid: reading.order_uuid.clone(),
+            findings: Vec::new(),
+            not_judged: Vec::new(),
+            passed: 0,
+        };
+        let book = Arc::clone(&self.book);
+        for &place in book.at_stage(reading.stage) {
+            let rule = &book.rules()[place];
+            let wanted = self.only.is_none_or(|only| only == place);
+            if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
+                let outcome = self.apply(place, rule, &reading);
+                self.count(place, rule, outcome, &mut judged);
+            }
+        }
+        judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        self.memory.remember(reading);
+        judged
+    }
+
+    /// Number of distinct Order UUIDs seen so far.
+    pub fn bookings(&self) -> u64 {
+        self.memory.bookings()
+    }
+
+    /// Number of exchanges judged so far.
+    pub fn exchanges(&self) -> u64 {
+        self.next
+    }
+
+    /// Booking flows that had to be forgotten for lack of room.
+    pub fn forgotten_flows(&self) -> u64 {
+        self.memory.forgotten_flows
+    }
+
+    /// Every rule's id and tally, in the order of the book.
+    pub fn tallies(&self) -> impl Iterator<Item = (&str, &RuleTally)> {
+        self.book.rules().iter().map(|rule| rule.info.id.as_str()).zip(&self.tallies)
+    }
+
+    fn count(&mut self, place: usize, rule: &Rule, outcome: Outcome, judged: &mut Judged) {
+        let tally = &mut self.tallies[place];
+        let reason = match outcome {
+            Outcome::Silent => return,
+            Outcome::Passed => {
+                tally.passed += 1;
+                judged.passed += 1;
+                return;
+            }
+            Outcome::NotJudged(reason) => reason,
+            Outcome::Failed(findings) => {
+                let before = judged.findings.len();
+                for (finding, once) in findings {
+                    if once.is_none_or(|value| self.memory.first_time(place, value)) {
+                        judged.findings.push(finding);
+                    }
+                }
+                tally.failed += (judged.findings.len() - before) as u64;
+                if judged.findings.len() > before {
+                    return;
+                }
+                Arc::from("it is said once in a recording, and has been")
+            }
+        };
+        tally.not_judged += 1;
+        if tally.reasons.len() < MAX_REASONS || tally.reasons.contains_key(&reason) {
+            *tally.reasons.entry(Arc::clone(&reason)).or_default() += 1;
+        }
+        judged.not_judged.push(NotJudged { rule: Arc::from(rule.info.id.as_str()), because: reason });
+    }
+
+    fn context<'a>(&'a self, reading: &'a Reading) -> Context<'a> {
+        Context {
+            reading,
+            flow: self.memory.flow(reading.order_uuid.as_deref()),
+            memory: &self.memory,
+            facts: self.book.facts(),
+            item: None,
+            seen: None,
+            expected: None,
+        }
+    }
+
+    fn apply(&self, place: usize, rule: &Rule, reading: &Reading) -> Outcome {
+        match self.try_apply(place, rule, self.context(reading)) {
+            Ok(outcome) => outcome,
+            Err(Stop::Unseen(reason)) => Outcome::NotJudged(reason),
+            Err(Stop::Fault(what)) => Outcome::NotJudged(format!("the rule itself failed: {what}").into()),
+        }
+    }
+
+    fn try_apply(&self, place: usize, rule: &Rule, context: Context<'_>) -> Result<Outcome, Stop> {
+        if !rule.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
+            return Ok(Outcome::Silent);
+        }
+        for (when, because) in &rule.not_judged {
+            if rule.checks.iter().all(|check| check.each.is_none()) && holds(when, context)? {
+                return Ok(Outcome::NotJudged(Arc::clone(because)));
+            }
+        }
+        let mut said = false;
+        let mut findings = Vec::new();
+        let mut stopped = None;
+        for check in &rule.checks {
+            match self.run(place, rule, check, context, &mut findings) {
+                Ok(one_said) => said |= one_said,
+                Err(stop) => stopped = stopped.or(Some(stop)),
+            }
+        }
+        if !findings.is_empty() {
+            return Ok(Outcome::Failed(findings));
+        }
+        match stopped {
+            Some(stop) => Err(stop),
+            None if said => Ok(Outcome::Passed),
+            None => Ok(Outcome::Silent),
+        }
+    }
+
+    /// Runs one check; true if it said anything.
+    fn run<'a>(
+        &'a self,
+        place: usize,
+        rule: &'a Rule,
+        check: &'a Check,
+        context: Context<'a>,
+        findings: &mut Vec<(Finding, Option<String>)>,
+    ) -> Result<bool, Stop> {
+        let Some(each) = &check.each else {
+            return self.run_on(place, rule, check, context, findings);
+        };
+        let mut said = false;
+        let mut stopped = None;
+        for item in each.matches(context.reading)? {
+            let context = Context { item: Some(item), ..context };
+            match self.run_on(place, rule, check, context, findings) {
+                Ok(one_said) => said |= one_said,
+                Err(stop) => stopped = stopped.or(Some(stop)),
+            }
+        }
+        stopped.map_or(Ok(said), Err)
+    }
+
+    fn run_on<'a>(
+        &'a self,
+        place: usize,
+        rule: &'a Rule,
+        check: &'a Check,
+        context: Context<'a>,
+        findings: &mut Vec<(Finding, Option<String>)>,
+    ) -> Result<bool, Stop> {
+        if !check.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
+            return Ok(false);
+        }
+        if check.each.is_some() {
+            for (when, because) in &rule.not_judged {
+                if holds(when, context)? {
+                    return Err(Stop::Unseen(Arc::clone(because)));
+                }
+            }
+        }
+        let expect = match &check.expect {
+            Expectation::Expression(expect) => expect,
+            Expectation::InRust(named) => {
+                for found in named.run(context.reading)? {
+                    findings.push(finding(rule, check, context, found.pointer, found.seen, None)?);
+                }
+                return Ok(true);
+            }
+        };
+        match evaluate(expect, context)? {
+            Val::Refusal(refusal) => self.refused(place, rule, check, context, refusal, findings)?,
+            value => match value.as_bool() {
+                Some(true) => {}
+                Some(false) => {
+                    let pointer = pointer(check, context)?;
+                    let seen = match &check.seen {
+                        Some(seen) => evaluate(seen, context)?.show(),
+                        None => seen_at(&pointer, context.reading),
+                    };
+                    findings.push(finding(rule, check, context, pointer, seen, None)?);
+                }
+                None => return Err(Stop::fault(format!("expect gives {}, not true or false", value.name_of_kind()))),
+            },
+        }
+        Ok(true)
+    }
+
+    fn refused<'a>(
+        &'a self,
+        place: usize,
+        rule: &'a Rule,
+        check: &'a Check,
+        context: Context<'a>,
+        refusal: Refusal,
+        findings: &mut Vec<(Finding, Option<String>)>,
+    ) -> Result<(), Stop> {
+        let (milder, pointer, seen, expected, answered) = match refusal {
+            Refusal::Passed => return Ok(()),
+            Refusal::NotJudged(reason) => return Err(Stop::Unseen(reason)),
+            Refusal::Failed { milder, pointer, seen, expected, answered } => {
+                (milder, pointer, seen, expected, answered)
+            }
+        };
+        let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
+        if !accepted {
+            if let Some(other) = self.fits_another_fault(place, &answered, context) {
+                let named = answered.join(", ");
+                return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
+            }
+        }
+        let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
+        found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
+        findings.push(found);
+        Ok(())
+    }
+
+    /// The rule that asks for one of the answered errors because of another fault of the same request.
+    fn fits_another_fault(&self, place: usize, answered: &[String], context: Context<'_>) -> Option<&str> {
+        let own: Vec<Answer> =
+            self.book.rules()[place].refusal().map(|arguments| right_answers(arguments, context)).unwrap_or_default();
+        self.book
+            .at_stage(context.reading.stage)
+            .iter()
+            .filter(|&&other| other != place)
+            .map(|&other| &self.book.rules()[other])
+            .find(|rule| {
+                rule.applies_at(context.reading.stage, context.reading.is_booking_call())
+                    && rule.refusal().is_some_and(|arguments| {
+                        right_answers(arguments, context).iter().any(|right| {
+                            answered.contains(&right.error_type)
+                                && !own.iter().any(|own| own.error_type == right.error_type)
+                        })
+                    })
+                    && asks(rule, context)
+            })
+            .map(|rule| rule.info.id.as_str())
+    }
+}
+
+fn right_answers(arguments: &[Node], context: Context<'_>) -> Vec<Answer> {
+    let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(argument, context)).collect();
+    values.and_then(|values| refusal::answers(&values)).map(|(right, _)| right).unwrap_or_default()
+}
+
+/// True if a rule has something to say of the exchange.
+fn asks(rule: &Rule, context: Context<'_>) -> bool {
+    let yes = |when: &Option<Node>, context| when.as_ref().is_none_or(|when| holds(when, context) == Ok(true));
+    yes(&rule.when, context)
+        && rule.checks.iter().any(|check| match &check.each {
+            None => yes(&check.when, context),
+            Some(each) => each.matches(context.reading).is_ok_and(|items| {
+                items.into_iter().any(|item| yes(&check.when, Context { item: Some(item), ..context }))
+            }),
+        })
+}
+
+fn finding<'a>(
+    rule: &'a Rule,
+    check: &'a Check,
+    context: Context<'a>,
+    pointer: String,
+    seen: String,
+    expected: Option<String>,
+) -> Result<(Finding, Option<String>), Stop> {
+    let mut severity = check.severity;
+    for (when, milder) in &rule.milder {
+        if holds(when, context)? {
+            severity = severity.min(*milder);
+            break;
+        }
+    }
+    let once = rule.once.as_ref().map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
+    let (expected, message) = words(check, context, &seen, expected);
+    let reading = context.reading;
+    let finding = Finding {
+        rule: Arc::clone(&rule.info),
+        severity,
+        stage: reading.stage,
+        exchange: Some(reading.index),
+        order_uuid: reading.order_uuid.clone(),
+        pointer,
+        message: if message.is_empty() {
+            format!("{}: {seen}", rule.info.title.trim_end_matches('.'))
+        } else {
+            message
+        },
+        seen,
+        expected,
+    };
+    Ok((finding, once))
+}
+
+fn words(check: &Check, context: Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
+    let context = Context { seen: Some(seen), ..context };
+    let expected = expected.unwrap_or_else(|| check.expected.fill(context));
+    let message = check.message.fill(Context { expected: Some(&expected), ..context });
+    (expected, message)
+}
+
+fn pointer(check: &Check, context: Context<'_>) -> Result<String, Stop> {
+    Ok(match &check.at {
+        At::Pointer(pointer) => pointer.clone(),
+        At::Item(rest) => {
+            let item = context.item.map(|item| pointer_of(item, context.reading)).unwrap_or_default();
+            format!("{item}{rest}")
+        }
+        At::Expression(node) => match evaluate(node, context)? {
+            Val::Json(value) => pointer_of(value, context.reading),
+            value => value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| Stop::fault(format!("at gives {}, not a node of the message", value.name_of_kind())))?,
+        },
+    })
+}
+
+/// Pointer into the exchange of a node of one of its bodies.
+fn pointer_of(value: Value<'_>, reading: &Reading) -> String {
+    let in_response = reading.response.json().is_some_and(|document| value.is_of(document));
+    format!("{}{}", if in_response { "/response/body" } else { "/request/body" }, value.pointer())
+}
+
+/// What stands at a pointer into the exchange, for people.
+fn seen_at(pointer: &str, reading: &Reading) -> String {
+    let (request, rest) = match pointer.strip_prefix("/request/") {
+        Some(rest) => (true, rest),
+        None => (false, pointer.strip_prefix("/response/").unwrap_or(pointer)),
+    };
+    let (part, rest) = rest.split_once('/').map_or((rest, ""), |(part, rest)| (part, rest));
+    let exchange = &reading.exchange;
+    let text = match (part, request) {
+        ("body", _) => {
+            let content = if request { &reading.request } else { &reading.response };
+            let root = body(content, request).ok().flatten();
+            let node = root.and_then(|root| if rest.is_empty() { Some(root) } else { root.find(&format!("/{rest}")) });
+            return Val::option(node).show();
+        }
+        ("method", true) => Some(exchange.request.method.clone()),
+        ("path", true) => Some(exchange.path().to_owned()),
+        ("url", true) => Some(exchange.url()),
+        ("headers", true) => exchange.request.headers.get(rest).map(str::to_owned),
+        ("headers", false) => {
+            exchange.response.as_ref().and_then(|response| response.headers.get(rest)).map(str::to_owned)
+        }
+        ("status", false) => reading.status().map(|status| status.to_string()),
+        _ => None,
+    };
+    text.unwrap_or_else(|| "nothing".to_owned())
+}

@@ -1,0 +1,230 @@
+//! What is remembered of a recording while it is judged: booking flows, and the little that rules ask across flows.
+//!
+//! Everything is bounded; what is forgotten is counted, and rules that would need it are "not judged".
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::value::Val;
+use crate::json::Value;
+use crate::openbooking::{Reading, Stage};
+
+/// Most bytes of message text kept for all booking flows together. Past it the flows that were quiet longest are
+/// forgotten: their later exchanges are judged without the earlier ones.
+pub const MAX_FLOW_BYTES: usize = 48 * 1024 * 1024;
+
+/// Most exchanges kept of one booking flow. Past it the oldest are forgotten.
+pub const MAX_FLOW_EXCHANGES: usize = 200;
+
+/// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
+const MAX_NAMES: usize = 10_000;
+
+/// Most Order UUIDs that are counted one by one. Past it the count of bookings stands still.
+const MAX_BOOKINGS: usize = 2_000_000;
+
+/// The exchanges of one Order UUID that came before, oldest first.
+#[derive(Debug, Default)]
+pub struct Flow {
+    earlier: Vec<Arc<Reading>>,
+    bytes: usize,
+    touched: u64,
+    forgotten: bool,
+}
+
+impl Flow {
+    /// The last exchange at one of the stages that was answered 2xx.
+    pub fn last_success(&self, stages: &[Stage]) -> Option<&Reading> {
+        self.earlier
+            .iter()
+            .rev()
+            .find(|reading| {
+                stages.contains(&reading.stage) && reading.status().is_some_and(|s| (200..300).contains(&s))
+            })
+            .map(Arc::as_ref)
+    }
+
+    /// A member of `flow` in an expression.
+    pub fn member(&self, name: &str) -> Option<Val<'_>> {
+        let stages: &[Stage] = match name {
+            "earlier" => return Some(Val::list(self.earlier.iter().map(|reading| Val::Exchange(reading)).collect())),
+            "complete" => {
+                let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
+                return Some(Val::Bool(begins && !self.forgotten));
+            }
+            _ => stages_of(name)?,
+        };
+        Some(self.last_success(stages).map_or(Val::Absent, Val::Exchange))
+    }
+
+    /// As [`Flow::member`], for an Order UUID that was not seen before.
+    pub fn member_of_none(name: &str) -> Option<Val<'static>> {
+        match name {
+            "earlier" => Some(Val::list(Vec::new())),
+            "complete" => Some(Val::Bool(false)),
+            _ => stages_of(name).map(|_| Val::Absent),
+        }
+    }
+}
+
+fn stages_of(name: &str) -> Option<&'static [Stage]> {
+    Some(match name {
+        "c1" => &[Stage::C1],
+        "c2" => &[Stage::C2],
+        "p" => &[Stage::P],
+        "b" => &[Stage::B, Stage::BAfterP],
+        "cancel" => &[Stage::OrderCancel],
+        "delete" => &[Stage::OrderDelete],
+        "quote_delete" => &[Stage::OrderQuoteDelete],
+        "update" => &[Stage::ProposalUpdate],
+        _ => return None,
+    })
+}
+
+/// What is remembered of a recording.
+#[derive(Debug, Default)]
+pub struct Memory {
+    base_path: Option<String>,
+    advertised: Option<String>,
+    flows: HashMap<Arc<str>, Flow>,
+    by_age: BTreeMap<u64, Arc<str>>,
+    bytes: usize,
+    clock: u64,
+    /// Flows that had to be forgotten.
+    pub forgotten_flows: u64,
+    bookings: HashSet<u128>,
+    emails: BTreeSet<Box<str>>,
+    error_names: HashMap<Box<str>, Box<str>>,
+    once: HashSet<(usize, String)>,
+}
+
+impl Memory {
+    /// `base_uri`: the Base URI of the booking system, where it is known from the start.
+    pub fn new(base_uri: Option<&str>) -> Self {
+        Self { base_path: base_uri.map(path_of), ..Self::default() }
+    }
+
+    /// Path of the Base URI, without a trailing slash, if it is known.
+    pub fn base_path(&self) -> Option<&str> {
+        self.base_path.as_deref()
+    }
+
+    /// The earlier exchanges of an Order UUID.
+    pub fn flow(&self, order_uuid: Option<&str>) -> Option<&Flow> {
+        self.flows.get(order_uuid?)
+    }
+
+    /// Number of distinct Order UUIDs seen.
+    pub fn bookings(&self) -> u64 {
+        self.bookings.len() as u64
+    }
+
+    /// True the first time that `value` is said for a rule.
+    pub fn first_time(&mut self, rule: usize, value: String) -> bool {
+        self.once.len() < MAX_NAMES && self.once.insert((rule, value))
+    }
+
+    /// A member of `recording` in an expression.
+    pub fn member(&self, name: &str) -> Option<Val<'_>> {
+        Some(match name {
+            "base_uri" => Val::text(self.advertised.as_deref()),
+            "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
+            "error_names" => Val::ErrorNames(self),
+            _ => return None,
+        })
+    }
+
+    /// The first name seen of an error type.
+    pub fn error_name(&self, error_type: &str) -> Option<&str> {
+        self.error_names.get(error_type).map(AsRef::as_ref)
+    }
+
+    /// Takes up an exchange after it was judged.
+    pub fn remember(&mut self, reading: Arc<Reading>) {
+        if reading.stage == Stage::DatasetSite {
+            if let Some(uri) = advertised_base_uri(&reading) {
+                self.base_path.get_or_insert_with(|| path_of(&uri));
+                self.advertised = Some(uri);
+            }
+        }
+        if !reading.is_booking_call() {
+            return;
+        }
+        self.remember_names(&reading);
+        let Some(uuid) = reading.order_uuid.clone() else { return };
+        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16) {
+            if self.bookings.len() < MAX_BOOKINGS {
+                self.bookings.insert(number);
+            }
+        }
+        self.clock += 1;
+        let size = weight(&reading);
+        let flow = self.flows.entry(uuid.clone()).or_default();
+        self.by_age.remove(&flow.touched);
+        flow.touched = self.clock;
+        self.by_age.insert(self.clock, uuid);
+        flow.earlier.push(reading);
+        flow.bytes += size;
+        self.bytes += size;
+        if flow.earlier.len() > MAX_FLOW_EXCHANGES {
+            let oldest = weight(&flow.earlier.remove(0));
+            flow.bytes -= oldest;
+            self.bytes -= oldest;
+            flow.forgotten = true;
+        }
+        while self.bytes > MAX_FLOW_BYTES && self.flows.len() > 1 {
+            let Some((_, uuid)) = self.by_age.pop_first() else { break };
+            if let Some(flow) = self.flows.remove(&uuid) {
+                self.bytes -= flow.bytes;
+                self.forgotten_flows += 1;
+            }
+        }
+    }
+
+    fn remember_names(&mut self, reading: &Reading) {
+        if let Some(request) = reading.request.json() {
+            let email = request.root().find("/customer/email").and_then(Value::as_str);
+            if let Some(email) = email {
+                if self.emails.len() < MAX_NAMES && !self.emails.contains(email) {
+                    self.emails.insert(email.into());
+                }
+            }
+        }
+        if let Some(response) = reading.response.json() {
+            let root = response.root();
+            if let (Some(error_type), Some(name)) =
+                (root.get("@type").and_then(Value::as_str), root.get("name").and_then(Value::as_str))
+            {
+                if error_type.ends_with("Error") && self.error_names.len() < MAX_NAMES {
+                    self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
+                }
+            }
+        }
+    }
+}
+
+/// Path of a URI, without query and trailing slash.
+fn path_of(uri: &str) -> String {
+    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |slash| &rest[slash..]);
+    path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned()
+}
+
+/// Bytes that keeping a reading costs, roughly: the texts of both bodies and as much again for their nodes.
+fn weight(reading: &Reading) -> usize {
+    let text = |content: &crate::openbooking::Content| content.json().map_or(0, |document| document.text().len());
+    512 + reading.exchange.request.body.bytes.len()
+        + reading.exchange.response.as_ref().map_or(0, |response| response.body.bytes.len())
+        + 3 * (text(&reading.request) + text(&reading.response))
+}
+
+/// `accessService.endpointUrl` of the Dataset in the page's JSON-LD.
+fn advertised_base_uri(reading: &Reading) -> Option<String> {
+    let response = reading.exchange.response.as_ref()?;
+    let page = crate::exchange::decode(&response.body.bytes, &response.headers).ok()?;
+    let page = std::str::from_utf8(&page).ok()?;
+    let script = page.split("application/ld+json").nth(1)?;
+    let script = script.split_once('>')?.1.split("</script").next()?;
+    let dataset = crate::json::Document::parse_str(script).ok()?;
+    let endpoint = dataset.root().find("/accessService/endpointUrl")?.as_str()?;
+    Some(endpoint.trim_end_matches('/').to_owned())
+}

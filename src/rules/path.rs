@@ -1,0 +1,124 @@
+//! Paths with wildcards for `each`: `/request/body/orderedItem/*`, `/response/body/**/image`.
+
+use crate::json::{Value, unescape};
+use crate::openbooking::{Content, Reading};
+
+use super::value::Stop;
+
+/// A compiled path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    message: Message,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Message {
+    Request,
+    Response,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Step {
+    Member(String),
+    Any,
+    Deep,
+}
+
+impl Path {
+    /// Reads `/request/body/…` or `/response/body/…`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (message, rest) = if let Some(rest) = text.strip_prefix("/request/body") {
+            (Message::Request, rest)
+        } else if let Some(rest) = text.strip_prefix("/response/body") {
+            (Message::Response, rest)
+        } else {
+            return Err(format!("{text:?} must start with /request/body or /response/body"));
+        };
+        if !rest.is_empty() && !rest.starts_with('/') {
+            return Err(format!("{text:?} must go on with a slash behind body"));
+        }
+        let steps = rest
+            .split('/')
+            .skip(1)
+            .map(|step| match step {
+                "*" => Step::Any,
+                "**" => Step::Deep,
+                member => Step::Member(unescape(member).into_owned()),
+            })
+            .collect();
+        Ok(Self { message, steps })
+    }
+
+    /// Where the matched nodes lie: `/request/body` or `/response/body`.
+    pub fn root(&self) -> &'static str {
+        match self.message {
+            Message::Request => "/request/body",
+            Message::Response => "/response/body",
+        }
+    }
+
+    /// Every node that matches, in document order.
+    pub fn matches<'a>(&self, reading: &'a Reading) -> Result<Vec<Value<'a>>, Stop> {
+        let content: &Content = match self.message {
+            Message::Request => &reading.request,
+            Message::Response => {
+                super::eval::answered(reading)?;
+                &reading.response
+            }
+        };
+        let mut found = Vec::new();
+        if let Some(root) = super::eval::body(content, self.message == Message::Request)? {
+            collect(root, &self.steps, &mut found);
+        }
+        Ok(found)
+    }
+}
+
+fn collect<'a>(value: Value<'a>, steps: &[Step], found: &mut Vec<Value<'a>>) {
+    match steps.split_first() {
+        None => found.push(value),
+        Some((Step::Member(name), rest)) => {
+            let child =
+                if value.is_array() { name.parse().ok().and_then(|index| value.at(index)) } else { value.get(name) };
+            if let Some(child) = child {
+                collect(child, rest, found);
+            }
+        }
+        Some((Step::Any, rest)) => {
+            for child in value.items().chain(value.entries().map(|(_, child)| child)) {
+                collect(child, rest, found);
+            }
+        }
+        Some((Step::Deep, rest)) => {
+            collect(value, rest, found);
+            for child in value.items().chain(value.entries().map(|(_, child)| child)) {
+                collect(child, steps, found);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Document;
+
+    fn found(path: &str, text: &str) -> Vec<String> {
+        let document = Document::parse_str(text).unwrap();
+        let mut nodes = Vec::new();
+        collect(document.root(), &Path::parse(path).unwrap().steps, &mut nodes);
+        nodes.into_iter().map(|node| node.pointer()).collect()
+    }
+
+    #[test]
+    fn wildcards() {
+        let text = r#"{"items":[{"x":1,"sub":{"x":2}},{"y":3}]}"#;
+        assert_eq!(found("/request/body/items/*", text), ["/items/0", "/items/1"]);
+        assert_eq!(found("/request/body/items/*/x", text), ["/items/0/x"]);
+        assert_eq!(found("/request/body/**/x", text), ["/items/0/x", "/items/0/sub/x"]);
+        assert_eq!(found("/response/body", text), [""]);
+        assert_eq!(found("/request/body/items/1/y", text), ["/items/1/y"]);
+        assert!(Path::parse("/body/x").is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! `refused(...)`: the verdict on a request that ought to be refused.
+//!
+//! The shared terms for expected-error rules: pass on the named error, "not judged" on the exemptions, a finding on
+//! success, and a warning (or, where the rule is strict, a finding) on any other refusal.
+
+use std::sync::Arc;
+
+use super::eval::{Context, answered};
+use super::facts::Facts;
+use super::value::{Stop, Val};
+use crate::finding::Severity;
+use crate::json::Value;
+use crate::openbooking::Reading;
+
+/// One right answer: status and error type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub error_type: String,
+}
+
+/// What `refused(...)` evaluates to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    Passed,
+    NotJudged(Arc<str>),
+    Failed {
+        /// Caps the rule's severity.
+        milder: Option<Severity>,
+        pointer: &'static str,
+        seen: String,
+        expected: String,
+        /// The types that the answer named, to be held against the other faults of the request.
+        answered: Vec<String>,
+    },
+}
+
+/// Types that say "no" for reasons which lie in the inventory and not in the request, so that nobody but the booking
+/// system can tell whether they are true.
+const UNSEEN_FAULTS: [&str; 12] = [
+    "OpportunityHasInsufficientCapacityError",
+    "OpportunityCapacityIsReservedByLeaseError",
+    "OpportunityIsFullError",
+    "OpportunityIsInConflictError",
+    "OpportunityIntractableError",
+    "OpportunityOfferPairNotBookableError",
+    "InvalidOpportunityOrOfferIdError",
+    "UnknownOpportunityError",
+    "UnknownOfferError",
+    "UnacceptableOfferError",
+    "IncompleteAttendeeDetailsError",
+    "IncompleteIntakeFormError",
+];
+
+/// Reads the arguments of `refused`: `(400, "Type")`, `(400, "Type", strict)` or `([[404, "A"], [404, "B"]])`.
+pub fn answers(arguments: &[Val<'_>]) -> Result<(Vec<Answer>, bool), Stop> {
+    let strict = matches!(arguments.last(), Some(Val::Strict));
+    let arguments = if strict { &arguments[..arguments.len() - 1] } else { arguments };
+    let one = |status: &Val<'_>, error_type: &Val<'_>| {
+        let status = status.show().parse().map_err(|_| Stop::fault("refused takes a status"))?;
+        let error_type = error_type.as_str().ok_or_else(|| Stop::fault("refused takes the name of an error type"))?;
+        Ok(Answer { status, error_type: error_type.to_owned() })
+    };
+    match arguments {
+        [status, error_type] => Ok((vec![one(status, error_type)?], strict)),
+        [list] => {
+            let pairs = list.elements().ok_or_else(|| Stop::fault("refused takes a list of answers"))?;
+            let answers = pairs.iter().map(|pair| match pair.elements().as_deref() {
+                Some([status, error_type]) => one(status, error_type),
+                _ => Err(Stop::fault("each answer of refused is a list of status and error type")),
+            });
+            Ok((answers.collect::<Result<_, _>>()?, strict))
+        }
+        _ => Err(Stop::fault("refused takes a status and an error type, or a list of such pairs")),
+    }
+}
+
+/// Judges the answer of `context` against the right ones.
+pub fn judge(right: &[Answer], strict: bool, context: Context<'_>) -> Result<Refusal, Stop> {
+    let reading = context.reading;
+    let status = answered(reading)?.status;
+    let root_type = root_type(reading);
+    let expected =
+        right.iter().map(|answer| format!("{} {}", answer.status, answer.error_type)).collect::<Vec<_>>().join(" or ");
+    let seen = match root_type {
+        Some(name) => format!("{status} {name}"),
+        None => status.to_string(),
+    };
+    let right_type = right.iter().find(|answer| root_type == Some(answer.error_type.as_str()));
+    let error_types = named_errors(reading, context.facts);
+    if (200..300).contains(&status) {
+        // An error body under a success status is still an acceptance for whoever goes by the status.
+        return Ok(Refusal::Failed {
+            milder: None,
+            pointer: "/response/status",
+            seen,
+            expected,
+            answered: error_types,
+        });
+    }
+    if right.iter().any(|answer| answer.status == status && root_type == Some(answer.error_type.as_str())) {
+        return Ok(Refusal::Passed);
+    }
+    if let Some(reason) = exemption(status, root_type, context.facts) {
+        return Ok(Refusal::NotJudged(reason));
+    }
+    let item_level = root_type.is_some_and(|name| !context.facts.is_error_type(name));
+    if let Some(unseen) = error_types.iter().find(|name| item_level && UNSEEN_FAULTS.contains(&name.as_str())) {
+        return Ok(Refusal::NotJudged(
+            format!("the answer names {unseen} on an item, which may be another fault of the same request").into(),
+        ));
+    }
+    let pointer = if right_type.is_some() || !right.iter().any(|answer| answer.status == status) {
+        "/response/status"
+    } else {
+        "/response/body/@type"
+    };
+    let milder = (!strict).then_some(Severity::Warning);
+    Ok(Refusal::Failed { milder, pointer, seen, expected, answered: error_types })
+}
+
+fn exemption(status: u16, root_type: Option<&str>, facts: &Facts) -> Option<Arc<str>> {
+    let technical = status >= 500
+        && match root_type {
+            None => true,
+            Some(name) => {
+                !facts.is_error_type(name) || name.starts_with("Internal") || name.starts_with("TemporarilyUnable")
+            }
+        };
+    let reason = match status {
+        401 | 403 => "the caller was not let in, which is decided before the request is looked at",
+        429 => "the caller was told to slow down, which is decided before the request is looked at",
+        502..=504 => "the booking system was out of order",
+        _ if technical => "the booking system had a technical fault",
+        _ => return None,
+    };
+    Some(format!("answered with {status}: {reason}").into())
+}
+
+/// `@type` of the response body.
+pub fn root_type(reading: &Reading) -> Option<&str> {
+    let root = reading.response.json()?.root();
+    let name = root.get("@type")?;
+    name.as_str().or_else(|| name.at(0).and_then(Value::as_str))
+}
+
+/// The error types that the answer names: of the whole order, or else on its items.
+fn named_errors(reading: &Reading, facts: &Facts) -> Vec<String> {
+    if let Some(name) = root_type(reading).filter(|name| facts.is_error_type(name)) {
+        return vec![name.to_owned()];
+    }
+    item_errors(reading)
+        .into_iter()
+        .filter_map(|error| error.get("@type").and_then(Value::as_str))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The error objects on the items of the response.
+pub fn item_errors(reading: &Reading) -> Vec<Value<'_>> {
+    let Some(items) = reading.response.json().and_then(|document| document.root().get("orderedItem")) else {
+        return Vec::new();
+    };
+    items
+        .items()
+        .filter_map(|item| item.get("error"))
+        .flat_map(|error| if error.is_array() { error.items().collect() } else { vec![error] })
+        .collect()
+}

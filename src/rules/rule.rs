@@ -1,0 +1,273 @@
+//! A rule ready to be applied: everything of its file compiled once.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::checks::NamedCheck;
+use super::compile::{Node, compile};
+use super::definition::{Check as CheckDefinition, Checks, Definition, Example};
+use super::functions::Function;
+use super::path::Path;
+use super::template::Template;
+use crate::finding::{RuleInfo, Severity};
+use crate::openbooking::Stage;
+
+/// A compiled rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// What is shown of it.
+    pub info: Arc<RuleInfo>,
+    pub(super) stages: Stages,
+    pub(super) when: Option<Node>,
+    pub(super) not_judged: Vec<(Node, Arc<str>)>,
+    pub(super) milder: Vec<(Node, Severity)>,
+    pub(super) once: Option<Node>,
+    pub(super) checks: Vec<Check>,
+    pub(super) examples: Vec<Example>,
+}
+
+/// Where a rule applies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stages {
+    /// Every call of the booking API.
+    Any,
+    /// These.
+    Some(Vec<Stage>),
+}
+
+/// One expectation.
+#[derive(Debug)]
+pub struct Check {
+    pub each: Option<Path>,
+    /// Asked for each node, where `each` is there.
+    pub when: Option<Node>,
+    pub expect: Expectation,
+    pub at: At,
+    pub seen: Option<Node>,
+    pub expected: Template,
+    pub message: Template,
+    pub severity: Severity,
+}
+
+/// How an expectation is judged.
+#[derive(Debug)]
+pub enum Expectation {
+    Expression(Node),
+    InRust(NamedCheck),
+}
+
+/// Where a finding points.
+#[derive(Debug)]
+pub enum At {
+    /// A pointer into the exchange.
+    Pointer(String),
+    /// A pointer relative to `item`; empty for the item itself.
+    Item(String),
+    /// A node of the message, or a pointer as string.
+    Expression(Node),
+}
+
+/// What is wrong with a rule file, and at which byte of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub what: String,
+    pub at: Option<usize>,
+}
+
+fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> Fault {
+    Fault { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
+}
+
+fn expression(key: &str, text: Option<&Spanned<String>>) -> Result<Option<Node>, Fault> {
+    text.map(|text| compile(text.get_ref()).map_err(|what| fault(key, text, &what))).transpose()
+}
+
+fn template(key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
+    text.map_or_else(
+        || Template::parse("").map_err(|what| Fault { what, at: None }),
+        |text| Template::parse(text.get_ref()).map_err(|what| fault(key, text, &what)),
+    )
+}
+
+impl Rule {
+    /// Compiles the text of a rule file. `id` is its path without `.toml`.
+    pub(super) fn parse(id: &str, text: &str) -> Result<Self, Fault> {
+        let definition: Definition = toml::from_str(text)
+            .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
+        Self::compile(id, definition)
+    }
+
+    fn compile(id: &str, definition: Definition) -> Result<Self, Fault> {
+        let stages = stages(&definition.stages)?;
+        let mut rule_when = expression("when", definition.when.as_ref())?;
+        let mut checks = Vec::new();
+        match &definition.check {
+            Checks::List(list) => {
+                for check in list {
+                    checks.push(compile_check(&definition, check)?);
+                }
+            }
+            Checks::InRust(_) | Checks::None => {
+                let mut check = single_check(&definition)?;
+                if check.each.is_some() {
+                    // With `each`, the rule's own condition is asked for each node.
+                    check.when = rule_when.take();
+                }
+                checks.push(check);
+            }
+        }
+        let not_judged = definition
+            .not_judged
+            .iter()
+            .map(|entry| {
+                let when =
+                    compile(entry.when.get_ref()).map_err(|what| fault("not_judged.when", &entry.when, &what))?;
+                Ok((when, Arc::from(entry.because.as_str())))
+            })
+            .collect::<Result<_, Fault>>()?;
+        let milder = definition
+            .milder
+            .iter()
+            .map(|entry| {
+                let when = compile(entry.when.get_ref()).map_err(|what| fault("milder.when", &entry.when, &what))?;
+                Ok((when, entry.severity))
+            })
+            .collect::<Result<_, Fault>>()?;
+        let once = expression("once", definition.once.as_ref())?;
+        let info = RuleInfo {
+            id: id.to_owned(),
+            severity: definition.severity,
+            side: definition.side,
+            scope: definition.scope,
+            stages: definition.stages.into_inner(),
+            title: definition.title,
+            spec: definition.spec,
+            feature: definition.feature,
+            why: definition.why,
+            fix: definition.fix,
+        };
+        Ok(Self {
+            info: Arc::new(info),
+            stages,
+            when: rule_when,
+            not_judged,
+            milder,
+            once,
+            checks,
+            examples: definition.examples,
+        })
+    }
+
+    /// True if the rule is judged at a stage.
+    pub fn applies_at(&self, stage: Stage, is_booking_call: bool) -> bool {
+        match &self.stages {
+            Stages::Any => is_booking_call,
+            Stages::Some(stages) => stages.contains(&stage),
+        }
+    }
+
+    /// Name of each example, and the pointers that it finds.
+    pub fn examples(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.examples.iter().map(|example| (example.name.as_str(), example.finds.as_slice()))
+    }
+
+    /// Arguments of `refused(...)` where that is what the rule expects.
+    pub(super) fn refusal(&self) -> Option<&[Node]> {
+        self.checks.iter().find_map(|check| match &check.expect {
+            Expectation::Expression(Node::Call(Function::Refused, arguments)) => Some(arguments.as_slice()),
+            _ => None,
+        })
+    }
+}
+
+fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
+    let at = Some(names.span().start);
+    if names.get_ref().iter().any(|name| name == "any") {
+        return Ok(Stages::Any);
+    }
+    let stages = names
+        .get_ref()
+        .iter()
+        .map(|name| Stage::from_name(name).ok_or_else(|| Fault { what: format!("stages: unknown stage {name:?}"), at }))
+        .collect::<Result<Vec<_>, _>>()?;
+    if stages.is_empty() {
+        return Err(Fault { what: "stages: name at least one stage, or any".to_owned(), at });
+    }
+    Ok(Stages::Some(stages))
+}
+
+fn single_check(definition: &Definition) -> Result<Check, Fault> {
+    let expect = match (&definition.expect, &definition.check) {
+        (Some(_), Checks::InRust(name)) => return Err(fault("check", name, "a rule has either expect or check")),
+        (Some(expect), _) => {
+            Expectation::Expression(compile(expect.get_ref()).map_err(|what| fault("expect", expect, &what))?)
+        }
+        (None, Checks::InRust(name)) => Expectation::InRust(
+            NamedCheck::from_name(name.get_ref())
+                .ok_or_else(|| fault("check", name, &format!("there is no check named {:?}", name.get_ref())))?,
+        ),
+        (None, _) => return Err(Fault { what: "expect is missing".to_owned(), at: None }),
+    };
+    let each = each(definition.each.as_ref())?;
+    Ok(Check {
+        at: at(definition.at.as_ref(), each.is_some(), &expect)?,
+        when: None,
+        seen: expression("seen", definition.seen.as_ref())?,
+        expected: template("expected", definition.expected.as_ref())?,
+        message: template("message", definition.message.as_ref())?,
+        severity: definition.severity,
+        expect,
+        each,
+    })
+}
+
+fn compile_check(definition: &Definition, check: &CheckDefinition) -> Result<Check, Fault> {
+    let expect = Expectation::Expression(
+        compile(check.expect.get_ref()).map_err(|what| fault("check.expect", &check.expect, &what))?,
+    );
+    let each = each(check.each.as_ref().or(definition.each.as_ref()))?;
+    Ok(Check {
+        at: at(check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
+        when: expression("check.when", check.when.as_ref())?,
+        seen: expression("check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
+        expected: template("check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
+        message: template("check.message", check.message.as_ref().or(definition.message.as_ref()))?,
+        severity: check.severity.unwrap_or(definition.severity),
+        expect,
+        each,
+    })
+}
+
+fn each(text: Option<&Spanned<String>>) -> Result<Option<Path>, Fault> {
+    text.map(|text| Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what))).transpose()
+}
+
+fn at(text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
+    let Some(text) = text else {
+        let points_by_itself =
+            matches!(expect, Expectation::InRust(_) | Expectation::Expression(Node::Call(Function::Refused, _)));
+        return match (with_each, points_by_itself) {
+            (true, _) => Ok(At::Item(String::new())),
+            (false, true) => Ok(At::Pointer(String::new())),
+            (false, false) => Err(Fault { what: "at is missing: say where a finding points".to_owned(), at: None }),
+        };
+    };
+    let pointer = text.get_ref();
+    if pointer.starts_with('/') {
+        let known = ["/request", "/response"].iter().any(|root| pointer.starts_with(root));
+        return if known {
+            Ok(At::Pointer(pointer.clone()))
+        } else {
+            Err(fault("at", text, "a pointer starts with /request or /response"))
+        };
+    }
+    if pointer == "." || pointer.starts_with("./") {
+        return if with_each {
+            Ok(At::Item(pointer[1..].to_owned()))
+        } else {
+            Err(fault("at", text, "a relative pointer needs each"))
+        };
+    }
+    compile(pointer).map(At::Expression).map_err(|what| fault("at", text, &what))
+}

@@ -1,0 +1,59 @@
+//! Text with expressions in braces: `brokerRole is {request.body.brokerRole}`.
+
+use super::compile::{Node, compile};
+use super::eval::{Context, evaluate};
+
+/// A compiled template.
+#[derive(Debug, Clone)]
+pub struct Template(Vec<Part>);
+
+#[derive(Debug, Clone)]
+enum Part {
+    Text(String),
+    Value(Node),
+}
+
+impl Template {
+    /// Compiles a template. `{{` and `}}` stand for single braces.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            plain.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(behind) = rest.strip_prefix(brace) {
+                plain.push_str(brace);
+                rest = behind;
+            } else if brace == "{" {
+                let end = rest.find('}').ok_or_else(|| format!("a brace is not closed in {text:?}"))?;
+                parts.push(Part::Text(std::mem::take(&mut plain)));
+                parts.push(Part::Value(compile(&rest[..end])?));
+                rest = &rest[end + 1..];
+            } else {
+                return Err(format!(
+                    "a closing brace without an opening one in {text:?}; write }}}} for the brace itself"
+                ));
+            }
+        }
+        plain.push_str(rest);
+        parts.push(Part::Text(plain));
+        Ok(Self(parts))
+    }
+
+    /// The text for one exchange. An expression that has no value is shown as `?`.
+    pub fn fill<'a>(&'a self, context: Context<'a>) -> String {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Value(node) => match evaluate(node, context) {
+                    Ok(value) => text.push_str(&value.show()),
+                    Err(_) => text.push('?'),
+                },
+            }
+        }
+        text
+    }
+}

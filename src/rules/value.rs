@@ -1,0 +1,261 @@
+//! What an expression works with: values that borrow the exchange.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::memory::{Flow, Memory};
+use super::refusal::Refusal;
+use crate::json::{self, Kind, Value};
+use crate::openbooking::Reading;
+
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stop {
+    /// What it needs can't be seen; the reason is for people.
+    Unseen(Arc<str>),
+    /// The expression itself fails on this message.
+    Fault(String),
+}
+
+impl Stop {
+    pub fn fault(text: impl Into<String>) -> Self {
+        Self::Fault(text.into())
+    }
+}
+
+/// A value of an expression. Borrows the exchange (`'a`).
+#[derive(Debug, Clone)]
+pub enum Val<'a> {
+    /// A member that isn't there.
+    Absent,
+    /// JSON null.
+    Null,
+    Bool(bool),
+    Int(i64),
+    Decimal(Decimal),
+    /// A number beyond what decimals hold, as it stood on the wire.
+    Beyond(&'a str),
+    Str(Cow<'a, str>),
+    /// A node of a message, scalars included: it knows where it stands, so that `at` can point to it.
+    Json(Value<'a>),
+    List(Rc<Vec<Val<'a>>>),
+    Instant(Timestamp),
+    Exchange(&'a Reading),
+    Request(&'a Reading),
+    Response(&'a Reading),
+    RequestHeaders(&'a Reading),
+    ResponseHeaders(&'a Reading),
+    Call(&'a Reading),
+    Flow(Option<&'a Flow>),
+    Recording(&'a Memory),
+    ErrorNames(&'a Memory),
+    Refusal(Refusal),
+    /// The marker for `refused`.
+    Strict,
+}
+
+impl<'a> Val<'a> {
+    /// The plain value behind a JSON scalar; anything else as it is.
+    fn plain(&self) -> Val<'a> {
+        let Self::Json(value) = self else { return self.clone() };
+        match value.kind() {
+            Kind::Null => Self::Null,
+            Kind::Bool => Self::Bool(value.as_bool().unwrap_or_default()),
+            Kind::Number => Self::number(value.as_number().unwrap_or_default()),
+            Kind::String => Self::text(value.as_str()),
+            Kind::Array | Kind::Object => self.clone(),
+        }
+    }
+
+    fn number(literal: &'a str) -> Self {
+        if let Ok(int) = literal.parse::<i64>() {
+            return Self::Int(int);
+        }
+        json::decimal(literal).map_or(Self::Beyond(literal), Self::Decimal)
+    }
+
+    pub fn option(value: Option<Value<'a>>) -> Self {
+        value.map_or(Self::Absent, Self::Json)
+    }
+
+    pub fn text(value: Option<&'a str>) -> Self {
+        value.map_or(Self::Absent, |text| Self::Str(Cow::Borrowed(text)))
+    }
+
+    pub fn list(values: Vec<Val<'a>>) -> Self {
+        Self::List(Rc::new(values))
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            Self::Json(value) => value.as_str(),
+            _ => None,
+        }
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            Self::Json(value) => value.as_bool(),
+            _ => None,
+        }
+    }
+
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Absent | Self::Null => true,
+            Self::Json(value) => value.is_null(),
+            _ => false,
+        }
+    }
+
+    /// The elements that a macro, `in` or `size` runs over; `None` for what is no list.
+    pub fn elements(&self) -> Option<Vec<Val<'a>>> {
+        match self {
+            Self::Absent | Self::Null => Some(Vec::new()),
+            Self::Json(value) if value.is_null() => Some(Vec::new()),
+            Self::Json(value) if value.is_array() => Some(value.items().map(Val::Json).collect()),
+            Self::List(list) => Some(list.as_ref().clone()),
+            _ => None,
+        }
+    }
+
+    fn decimal(&self) -> Option<Decimal> {
+        match self.plain() {
+            Self::Int(int) => Some(Decimal::from(int)),
+            Self::Decimal(decimal) => Some(decimal),
+            _ => None,
+        }
+    }
+
+    pub fn name_of_kind(&self) -> &'static str {
+        match self.plain() {
+            Self::Absent => "nothing",
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Int(_) | Self::Decimal(_) | Self::Beyond(_) => "a number",
+            Self::Str(_) => "a string",
+            Self::Json(value) if value.is_array() => "an array",
+            Self::Json(_) => "an object",
+            Self::List(_) => "a list",
+            Self::Instant(_) => "an instant",
+            _ => "no plain value",
+        }
+    }
+
+    /// Equality as `==` has it. Values of different kinds are unequal; absent and null are equal.
+    pub fn equals(&self, other: &Val<'_>) -> bool {
+        if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
+            return a == b;
+        }
+        if let (Self::Json(a), Val::Json(b)) = (self, other) {
+            return a.same(*b);
+        }
+        match (self.plain(), other.plain()) {
+            (Self::Absent | Self::Null, Val::Absent | Val::Null) => true,
+            (Self::Bool(a), Val::Bool(b)) => a == b,
+            (Self::Int(a), Val::Int(b)) => a == b,
+            (Self::Beyond(a), Val::Beyond(b)) => a == b,
+            (Self::Instant(a), Val::Instant(b)) => a == b,
+            (a @ (Self::Json(_) | Self::List(_)), b @ (Val::Json(_) | Val::List(_))) => {
+                let (Some(a), Some(b)) = (a.elements(), b.elements()) else { return false };
+                a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.equals(b))
+            }
+            (a, b) => a.decimal().is_some_and(|a| Some(a) == b.decimal()),
+        }
+    }
+
+    /// Order of two numbers, strings or instants.
+    pub fn compare(&self, other: &Val<'_>) -> Result<Ordering, Stop> {
+        if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
+            return Ok(a.cmp(b));
+        }
+        match (self.plain(), other.plain()) {
+            (Self::Int(a), Val::Int(b)) => Ok(a.cmp(&b)),
+            (Self::Instant(a), Val::Instant(b)) => Ok(a.cmp(&b)),
+            (a, b) => match (a.decimal(), b.decimal()) {
+                (Some(a), Some(b)) => Ok(a.cmp(&b)),
+                _ => Err(self.mismatch("compare", other)),
+            },
+        }
+    }
+
+    pub fn mismatch(&self, what: &str, other: &Val<'_>) -> Stop {
+        Stop::fault(format!("cannot {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
+    }
+
+    /// `+ - * / %`; `+` also joins strings and lists, `-` also gives the seconds between two instants.
+    pub fn arithmetic(&self, operator: Arithmetic, other: &Val<'a>) -> Result<Val<'a>, Stop> {
+        if operator == Arithmetic::Add {
+            if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
+                return Ok(Self::Str(format!("{a}{b}").into()));
+            }
+            if let (Self::List(_) | Self::Json(_), Val::List(_) | Val::Json(_)) = (self, other) {
+                if let (Some(mut a), Some(b)) = (self.elements(), other.elements()) {
+                    a.extend(b);
+                    return Ok(Self::list(a));
+                }
+            }
+        }
+        if let (Arithmetic::Subtract, Self::Instant(a), Val::Instant(b)) = (operator, self, other) {
+            let milliseconds = a.duration_since(*b).as_millis();
+            return Ok(Self::Decimal(Decimal::new(i64::try_from(milliseconds).unwrap_or(i64::MAX), 3)));
+        }
+        let (Some(a), Some(b)) = (self.decimal(), other.decimal()) else {
+            return Err(self.mismatch("calculate with", other));
+        };
+        let result = match operator {
+            Arithmetic::Add => a.checked_add(b),
+            Arithmetic::Subtract => a.checked_sub(b),
+            Arithmetic::Multiply => a.checked_mul(b),
+            Arithmetic::Divide => a.checked_div(b),
+            Arithmetic::Modulo => a.checked_rem(b),
+        };
+        result.map(Self::Decimal).ok_or_else(|| Stop::fault("a number went beyond its range, or was divided by zero"))
+    }
+
+    /// For people: strings bare, everything else as JSON; `nothing` for what isn't there. At most about 200 characters.
+    pub fn show(&self) -> String {
+        let text = match self.plain() {
+            Self::Absent => "nothing".to_owned(),
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Int(value) => value.to_string(),
+            Self::Decimal(value) => value.to_string(),
+            Self::Beyond(literal) => literal.to_owned(),
+            Self::Str(text) if text.is_empty() => "\"\"".to_owned(),
+            Self::Str(text) => text.to_string(),
+            Self::Json(value) => value.to_json(),
+            Self::List(list) => list.iter().map(Val::show).collect::<Vec<_>>().join(", "),
+            Self::Instant(instant) => instant.to_string(),
+            other => other.name_of_kind().to_owned(),
+        };
+        shorten(text)
+    }
+}
+
+/// Cuts a text for people at about 200 characters.
+pub fn shorten(mut text: String) -> String {
+    const MOST: usize = 200;
+    if let Some((cut, _)) = text.char_indices().nth(MOST) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
+/// Operators of [`Val::arithmetic`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
