@@ -9,3 +9,6 @@ pub mod finding;
 pub mod json;
 pub mod openbooking;
 pub mod proxy;
+pub mod report;
+pub mod text;
+pub mod tui;
