@@ -38,11 +38,7 @@ pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
     let json = Report {
         format_version: FORMAT_VERSION,
         files: &report.files,
-        findings: report
-            .sorted()
-            .into_iter()
-            .map(|(file, finding)| FindingJson::new(finding, Some(file)))
-            .collect(),
+        findings: report.sorted().into_iter().map(|(file, finding)| FindingJson::new(finding, Some(file))).collect(),
         rules: report.sorted_rules(),
         summary: Summary {
             exchanges: report.exchanges(),

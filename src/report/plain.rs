@@ -138,7 +138,13 @@ impl<W: Write> Plain<W> {
         not_judged(out, paint, summary.not_judged(), &summary.reasons())?;
         if summary.not_shown > 0 {
             let lost = text::count(summary.not_shown, "event");
-            labelled(out, paint, 2, "not shown", &format!("{lost} came too fast to be shown and are not counted here"))?;
+            labelled(
+                out,
+                paint,
+                2,
+                "not shown",
+                &format!("{lost} came too fast to be shown and are not counted here"),
+            )?;
         }
         match summary.recording() {
             Some(state @ Recording::Off { .. }) => self.recording(state)?,
@@ -162,9 +168,7 @@ fn counts(paint: Paint, tally: &Tally) -> String {
         let counts: Vec<String> = Severity::ALL
             .into_iter()
             .filter(|&severity| tally.get(side, severity) > 0)
-            .map(|severity| {
-                paint.ink(Ink::Of(severity), &text::count(tally.get(side, severity), severity.as_str()))
-            })
+            .map(|severity| paint.ink(Ink::Of(severity), &text::count(tally.get(side, severity), severity.as_str())))
             .collect();
         format!("{}: {}", paint.ink(Ink::By(side), side.in_words()), counts.join(", "))
     };
