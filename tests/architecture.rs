@@ -1,0 +1,392 @@
+//! What ARCHITECTURE.md says of the modules is true of the sources.
+//!
+//! `ARCHITECTURE.md → table of modules, list of dependencies` · `src → paths named in code → compared`
+//!
+//! Test code inside a module (`#[cfg(test)]`) may name anything: layers are about what is built.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file of more lines of code than this wants to be two. Comments, blank lines and test modules don't count.
+const MOST_LINES: usize = 500;
+
+/// "About": how far past [`MOST_LINES`] a file may be before the test says so.
+const LEEWAY: usize = 100;
+
+/// One row of the table of modules.
+#[derive(Debug)]
+struct Row {
+    module: String,
+    /// Modules it may name; `None` for all.
+    names: Option<BTreeSet<String>>,
+    crates: BTreeSet<String>,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
+
+/// The names in backticks of a table's cell.
+fn ticked(cell: &str) -> BTreeSet<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// Rows of the Markdown table whose head begins with these columns, as cells.
+fn table(document: &str, head: &str) -> Vec<Vec<String>> {
+    document
+        .lines()
+        .skip_while(|line| !line.starts_with(head))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect())
+        .collect()
+}
+
+fn modules() -> Vec<Row> {
+    let rows: Vec<Row> = table(&read(&root().join("ARCHITECTURE.md")), "| module | may name | outside crates |")
+        .into_iter()
+        .map(|cells| Row {
+            module: ticked(&cells[0]).pop_first().unwrap_or_else(|| panic!("a row without a module: {cells:?}")),
+            names: (cells[1] != "all").then(|| ticked(&cells[1])),
+            crates: ticked(&cells[2]).into_iter().map(|name| name.replace('-', "_")).collect(),
+        })
+        .collect();
+    assert!(rows.len() > 5, "ARCHITECTURE.md has lost its table of modules");
+    rows
+}
+
+/// Crates named in a section of Cargo.toml, as they are written there.
+fn dependencies(section: &str) -> BTreeSet<String> {
+    let manifest: toml::Table = read(&root().join("Cargo.toml")).parse().expect("Cargo.toml is TOML");
+    manifest[section].as_table().expect("a table").keys().cloned().collect()
+}
+
+/// Every Rust file below a folder of the project, in order; none if there is no such folder.
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                walk(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&root().join(folder), &mut files);
+    files.sort();
+    files
+}
+
+/// A source file of `src`: the module that it belongs to, how deep it lies (1 for `src/rules.rs`), and its code.
+struct Source {
+    path: PathBuf,
+    module: String,
+    depth: usize,
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let files = rust_files("src");
+    let mut tests_only = BTreeSet::new();
+    let mut sources = Vec::new();
+    for path in files {
+        let inside = path.strip_prefix(root().join("src")).expect("below src").with_extension("");
+        let module = inside.iter().next().expect("a name").to_string_lossy().into_owned();
+        let (code, test_modules) = without_tests(&plain_code(&read(&path)));
+        tests_only.extend(test_modules.into_iter().map(|name| path.with_extension("").join(name).with_extension("rs")));
+        if module != "lib" {
+            sources.push(Source { depth: inside.iter().count(), path, module, code });
+        }
+    }
+    sources.retain(|source| !tests_only.contains(&source.path));
+    sources
+}
+
+/// The source with comments taken away and the contents of literals blanked; line breaks stay.
+fn plain_code(source: &str) -> String {
+    let text: Vec<char> = source.chars().collect();
+    let mut code = String::with_capacity(source.len());
+    let mut at = 0;
+    while at < text.len() {
+        let next = text.get(at + 1).copied();
+        let end = match text[at] {
+            '/' if next == Some('/') => at + text[at..].iter().position(|&c| c == '\n').unwrap_or(text.len() - at),
+            '/' if next == Some('*') => end_of_block_comment(&text, at),
+            '"' => end_of_string(&text, at),
+            'r' if !preceded_by_word(&text, at) => end_of_raw_string(&text, at).unwrap_or(at + 1),
+            '\'' => end_of_char(&text, at).unwrap_or(at + 1),
+            _ => at + 1,
+        };
+        if end == at + 1 {
+            code.push(text[at]);
+        } else {
+            if text[at] != '/' {
+                code.push_str("\"\"");
+            }
+            code.extend(text[at..end].iter().filter(|&&c| c == '\n'));
+        }
+        at = end;
+    }
+    code
+}
+
+fn preceded_by_word(text: &[char], at: usize) -> bool {
+    at > 0 && (text[at - 1].is_alphanumeric() || text[at - 1] == '_')
+}
+
+fn end_of_block_comment(text: &[char], start: usize) -> usize {
+    let (mut at, mut depth) = (start, 0_usize);
+    while at + 1 < text.len() {
+        match (text[at], text[at + 1]) {
+            ('/', '*') => (at, depth) = (at + 2, depth + 1),
+            ('*', '/') => (at, depth) = (at + 2, depth - 1),
+            _ => at += 1,
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+fn end_of_string(text: &[char], start: usize) -> usize {
+    let mut at = start + 1;
+    while at < text.len() && text[at] != '"' {
+        at += if text[at] == '\\' { 2 } else { 1 };
+    }
+    (at + 1).min(text.len())
+}
+
+fn end_of_raw_string(text: &[char], start: usize) -> Option<usize> {
+    let hashes = text[start + 1..].iter().take_while(|&&c| c == '#').count();
+    let mut at = start + 1 + hashes;
+    if text.get(at) != Some(&'"') {
+        return None;
+    }
+    at += 1;
+    while at < text.len() {
+        if text[at] == '"' && text[at + 1..].iter().take(hashes).filter(|&&c| c == '#').count() == hashes {
+            return Some(at + 1 + hashes);
+        }
+        at += 1;
+    }
+    Some(text.len())
+}
+
+/// End of a character literal; `None` for a lifetime.
+fn end_of_char(text: &[char], start: usize) -> Option<usize> {
+    if text.get(start + 1) == Some(&'\\') {
+        return text[start + 3..].iter().position(|&c| c == '\'').map(|offset| start + 4 + offset);
+    }
+    (text.get(start + 2) == Some(&'\'')).then_some(start + 3)
+}
+
+/// Code without the items marked `#[cfg(test)]`, and the names of test modules that lie in files of their own.
+fn without_tests(code: &str) -> (String, Vec<String>) {
+    const MARK: &str = "#[cfg(test)]";
+    let mut kept = String::new();
+    let mut modules = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find(MARK) {
+        kept.push_str(&rest[..at]);
+        let item = &rest[at + MARK.len()..];
+        let end = end_of_item(item);
+        let words: Vec<&str> = item[..end].trim_end_matches(';').split_whitespace().collect();
+        if let [.., "mod", name] = words[..] {
+            modules.push(name.to_owned());
+        }
+        rest = &item[end..];
+    }
+    kept.push_str(rest);
+    (kept, modules)
+}
+
+/// An item ends at its semicolon, or with its block.
+fn end_of_item(item: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, character) in item.char_indices() {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            '}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 && !item.trim_start().starts_with("use ") {
+                    return at + 1;
+                }
+            }
+            ';' if depth == 0 => return at + 1,
+            _ => {}
+        }
+    }
+    item.len()
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// What follows each mention of `crate::`: one name, or those of a group in braces.
+fn named_modules(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for prefix in ["crate::", "umpire::"] {
+        for (at, _) in code.match_indices(prefix) {
+            if code[..at].ends_with(is_word) {
+                continue;
+            }
+            let rest = &code[at + prefix.len()..];
+            match rest.strip_prefix('{') {
+                Some(group) => names.extend(group_heads(group)),
+                None => names.extend(first_word(rest)),
+            }
+        }
+    }
+    names
+}
+
+fn first_word(text: &str) -> Option<String> {
+    let word: String = text.chars().take_while(|&c| is_word(c)).collect();
+    (!word.is_empty()).then_some(word)
+}
+
+/// The first word of each entry of a group: `a::{b, c}, d}` → a, d.
+fn group_heads(group: &str) -> Vec<String> {
+    let mut heads = Vec::new();
+    let (mut depth, mut begins) = (0_usize, true);
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            c if begins && is_word(c) => {
+                heads.extend(first_word(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    heads
+}
+
+/// Which of the crates the code names at the head of a path.
+fn named_crates<'c>(code: &str, crates: impl Iterator<Item = &'c str>) -> BTreeSet<String> {
+    let heads_a_path = |name: &str| {
+        code.match_indices(name).any(|(at, _)| {
+            let (before, after) = (&code[..at], code[at + name.len()..].trim_start());
+            let whole = !before.ends_with(|c| is_word(c) || c == ':' || c == '.') && !after.starts_with(is_word);
+            let imported = before.trim_end().ends_with("use") && (after.starts_with(';') || after.starts_with("as "));
+            whole && (after.starts_with("::") || imported)
+        })
+    };
+    crates.filter(|name| heads_a_path(name)).map(str::to_owned).collect()
+}
+
+fn report(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn modules_name_only_what_their_row_allows() {
+    let rows: BTreeMap<String, Row> = modules().into_iter().map(|row| (row.module.clone(), row)).collect();
+    let outside: Vec<String> = dependencies("dependencies").iter().map(|name| name.replace('-', "_")).collect();
+    let mut faults = Vec::new();
+    for source in sources() {
+        let file = shown(&source.path);
+        let Some(row) = rows.get(&source.module) else {
+            faults.push(format!("{file}: ARCHITECTURE.md has no row for module {}", source.module));
+            continue;
+        };
+        for name in named_modules(&source.code) {
+            let allowed = row.names.as_ref().is_none_or(|names| names.contains(&name));
+            if rows.contains_key(&name) && name != row.module && !allowed {
+                faults.push(format!("{file}: {} must not name {name} (table in ARCHITECTURE.md)", row.module));
+            }
+        }
+        if source.code.contains(&"super::".repeat(source.depth)) {
+            faults.push(format!("{file}: `super::` climbs out of the module; say `crate::`"));
+        }
+        for name in named_crates(&source.code, outside.iter().map(String::as_str)) {
+            if !row.crates.contains(&name) {
+                faults.push(format!("{file}: {} must not use the crate {name} (table in ARCHITECTURE.md)", row.module));
+            }
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn layers_name_only_what_stands_above_them() {
+    let rows = modules();
+    let mut faults = Vec::new();
+    for (place, row) in rows.iter().enumerate() {
+        let above: BTreeSet<&str> = rows[..place].iter().map(|row| row.module.as_str()).collect();
+        for name in row.names.iter().flatten().filter(|name| !above.contains(name.as_str())) {
+            faults.push(format!("ARCHITECTURE.md: {} may name {name}, which doesn't stand above it", row.module));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let document = read(&root().join("ARCHITECTURE.md"));
+    let explained: BTreeSet<String> =
+        table(&document, "| crate | why it").iter().flat_map(|cells| ticked(&cells[0])).collect();
+    let mut used = dependencies("dependencies");
+    used.extend(dependencies("dev-dependencies"));
+    let faults: Vec<String> = used
+        .difference(&explained)
+        .map(|name| format!("ARCHITECTURE.md does not say why {name} was chosen"))
+        .chain(explained.difference(&used).map(|name| format!("ARCHITECTURE.md explains {name}, which is not in Cargo.toml")))
+        .collect();
+    report(&faults);
+}
+
+#[test]
+fn every_file_opens_with_what_it_is() {
+    let faults: Vec<String> = ["src", "tests", "benches"]
+        .into_iter()
+        .flat_map(rust_files)
+        .filter(|path| !read(path).starts_with("//! "))
+        .map(|path| format!("{}: begin with a `//!` line that says what the file is", shown(&path)))
+        .collect();
+    report(&faults);
+}
+
+#[test]
+fn no_file_outgrows_its_reader() {
+    let faults: Vec<String> = ["src", "tests", "benches"]
+        .into_iter()
+        .flat_map(rust_files)
+        .filter_map(|path| {
+            let (code, _) = without_tests(&plain_code(&read(&path)));
+            let lines = code.lines().filter(|line| !line.trim().is_empty()).count();
+            (lines > MOST_LINES + LEEWAY).then(|| {
+                format!("{}: {lines} lines of code; about {MOST_LINES} is what one can keep in mind: split it", shown(&path))
+            })
+        })
+        .collect();
+    report(&faults);
+}
+
+#[test]
+fn the_reading_of_code_is_right() {
+    let code = plain_code("use crate::a; // crate::b\nlet s = \"crate::c\"; /* crate::d */ let r = r#\"crate::e\"#; fn f<'x>(c: char) { c == '\"' }\n");
+    assert_eq!(named_modules(&code), BTreeSet::from(["a".to_owned()]));
+    assert_eq!(group_heads("a::{b, c::d}, e, self::f}; x"), ["a", "e", "self"]);
+    let (code, modules) = without_tests("fn a() {}\n#[cfg(test)]\nmod tests { use crate::x; }\n#[cfg(test)] mod more;\nfn b() {}");
+    assert_eq!((code.contains("crate::x"), code.contains("fn b"), modules), (false, true, vec!["more".to_owned()]));
+    let crates = named_crates("use serde::Serialize; http_body_util::x(); crate::bytes::y; use toml;", ["serde", "http_body", "bytes", "toml"].into_iter());
+    assert_eq!(crates, BTreeSet::from(["serde".to_owned(), "toml".to_owned()]));
+}
