@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::memory::Declared;
 use crate::finding::{Scope, Severity, Side};
 
 /// A rule file.
@@ -89,6 +90,9 @@ pub struct Example {
     pub remove: Vec<String>,
     #[serde(default)]
     pub set: serde_json::Map<String, serde_json::Value>,
+    /// What the operator declares of the booking system.
+    #[serde(default)]
+    pub recording: Declared,
     /// A little recording, in place of `base`.
     #[serde(default)]
     pub exchanges: Vec<ExampleExchange>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::book::RuleBook;
 use super::compile::Node;
 use super::eval::{Context, body, evaluate, holds};
-use super::memory::Memory;
+use super::memory::{Declared, Memory};
 use super::refusal::{self, Answer, Refusal};
 use super::rule::{At, Check, Expectation, Rule};
 use super::value::{Stop, Val};
@@ -65,6 +65,13 @@ impl Judge {
     /// As [`Judge::new`], applying one rule alone (the others still tell which refusals are right).
     pub(super) fn of_one_rule(book: Arc<RuleBook>, place: usize) -> Self {
         Self { only: Some(place), ..Self::new(book, None) }
+    }
+
+    /// Takes up what the operator declares of the booking system.
+    #[must_use]
+    pub fn with_declared(mut self, declared: Declared) -> Self {
+        self.memory.declare(declared);
+        self
     }
 
     /// Judges the next exchange of the recording.

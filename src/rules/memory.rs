@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use super::value::Val;
 use crate::json::Value;
 use crate::openbooking::{Reading, Stage};
@@ -80,9 +82,20 @@ fn stages_of(name: &str) -> Option<&'static [Stage]> {
     })
 }
 
+/// What the operator says of a booking system that its traffic doesn't tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Declared {
+    /// Absolute URL of the Orders feed, where it is not at the relative path.
+    pub orders_feed: Option<String>,
+    /// Beginnings of the paths of extension endpoints, such as `/api/openbooking/vouchers`.
+    pub extensions: Vec<String>,
+}
+
 /// What is remembered of a recording.
 #[derive(Debug, Default)]
 pub struct Memory {
+    declared: Declared,
     base_path: Option<String>,
     advertised: Option<String>,
     flows: HashMap<Arc<str>, Flow>,
@@ -101,6 +114,11 @@ impl Memory {
     /// `base_uri`: the Base URI of the booking system, where it is known from the start.
     pub fn new(base_uri: Option<&str>) -> Self {
         Self { base_path: base_uri.map(path_of), ..Self::default() }
+    }
+
+    /// Takes up what the operator declares.
+    pub fn declare(&mut self, declared: Declared) {
+        self.declared = declared;
     }
 
     /// Path of the Base URI, without a trailing slash, if it is known.
@@ -128,6 +146,8 @@ impl Memory {
         Some(match name {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
+            "orders_feed" => Val::text(self.declared.orders_feed.as_deref()),
+            "extensions" => Val::list(self.declared.extensions.iter().map(|path| Val::text(Some(path))).collect()),
             "error_names" => Val::ErrorNames(self),
             _ => return None,
         })
