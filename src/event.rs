@@ -4,6 +4,8 @@
 //!
 //! Events may be dropped on the way to a slow front end, never on the way to the capture.
 
+mod words;
+
 use std::sync::Arc;
 
 use crate::exchange::Exchange;
@@ -64,4 +66,39 @@ pub enum Recording {
         /// How many exchanges are missing from the capture so far.
         missed: u64,
     },
+}
+
+/// What a front end tells of the run before the first event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// What kind of run it is.
+    pub mode: Mode,
+    /// The Base URI to give to the broker; `None` where no traffic is taken.
+    pub base_uri: Option<String>,
+    /// Where requests go; `None` where no traffic is taken.
+    pub upstream: Option<String>,
+    /// The capture that is written or shown.
+    pub capture: Option<String>,
+}
+
+/// The kinds of runs that have a front end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A broker's traffic passes through the proxy.
+    Live,
+    /// A recording is shown.
+    View,
+    /// The embedded booking system and a scripted broker show what Umpire does.
+    Demo,
+}
+
+impl Mode {
+    /// Stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::View => "view",
+            Self::Demo => "demo",
+        }
+    }
 }

@@ -2,8 +2,12 @@
 //!
 //! `Verdict = passed | failed → Finding | not judged, because ...`
 
+mod tally;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use tally::Tally;
 
 use crate::openbooking::Stage;
 

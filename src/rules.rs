@@ -23,5 +23,5 @@ mod value;
 pub use book::{LoadError, RuleBook};
 pub use example::{ExampleFailure, ExampleReport, test_examples};
 pub use judge::{Judge, RuleTally};
-pub use memory::{Declared, MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES};
+pub use memory::{Known, MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES};
 pub use rule::Rule;

@@ -1,4 +1,4 @@
-//! Checks in Rust, for what CEL says badly. A rule file refers to one by name: `check = "json-body"`.
+//! Checks in Rust, for what CEL says badly. A rule file refers to one by name: `native = "request-json"`.
 
 use crate::exchange::Exchange;
 use crate::json::Kind;

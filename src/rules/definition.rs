@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::memory::Declared;
+use super::memory::Known;
 use crate::finding::{Scope, Severity, Side};
 
 /// A rule file.
@@ -31,20 +31,12 @@ pub struct Definition {
     pub not_judged: Vec<NotJudgedWhen>,
     #[serde(default)]
     pub milder: Vec<Milder>,
-    #[serde(default)]
-    pub check: Checks,
+    /// Name of a check in Rust, in place of `expect`.
+    pub native: Option<Spanned<String>>,
+    #[serde(default, rename = "check")]
+    pub checks: Vec<Check>,
     #[serde(default, rename = "example")]
     pub examples: Vec<Example>,
-}
-
-/// `check = "name"` names a check in Rust; `[[check]]` lists expectations.
-#[derive(Debug, Default, Deserialize)]
-#[serde(untagged)]
-pub enum Checks {
-    #[default]
-    None,
-    InRust(Spanned<String>),
-    List(Vec<Check>),
 }
 
 /// One of several expectations.
@@ -90,9 +82,9 @@ pub struct Example {
     pub remove: Vec<String>,
     #[serde(default)]
     pub set: serde_json::Map<String, serde_json::Value>,
-    /// What the operator declares of the booking system.
+    /// What is known of the booking system beforehand.
     #[serde(default)]
-    pub recording: Declared,
+    pub recording: Known,
     /// A little recording, in place of `base`.
     #[serde(default)]
     pub exchanges: Vec<ExampleExchange>,

@@ -146,7 +146,7 @@ fn run(book: &Arc<RuleBook>, place: usize, example: &Example, bases: &Bases) -> 
         return Err("neither base nor exchanges".to_owned());
     }
     let many = !example.exchanges.is_empty();
-    let mut judge = Judge::of_one_rule(Arc::clone(book), place).with_declared(example.recording.clone());
+    let mut judge = Judge::of_one_rule(Arc::clone(book), place, example.recording.clone());
     let mut ran = Ran { found: Vec::new(), passed: 0, not_judged: Vec::new(), details: Vec::new() };
     let mut now =
         Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_hours(24 * 365 * 55)).unwrap_or(Timestamp::MAX);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::book::RuleBook;
 use super::compile::Node;
 use super::eval::{Context, body, evaluate, holds};
-use super::memory::{Declared, Memory};
+use super::memory::{Known, Memory};
 use super::refusal::{self, Answer, Refusal};
 use super::rule::{At, Check, Expectation, Rule};
 use super::value::{Stop, Val};
@@ -56,22 +56,15 @@ enum Outcome {
 }
 
 impl Judge {
-    /// A judge at the start of a recording. `base_uri` is the Base URI of the booking system, where it is known.
-    pub fn new(book: Arc<RuleBook>, base_uri: Option<&str>) -> Self {
+    /// A judge at the start of a recording.
+    pub fn new(book: Arc<RuleBook>, known: Known) -> Self {
         let tallies = vec![RuleTally::default(); book.rules().len()];
-        Self { book, memory: Memory::new(base_uri), tallies, next: 0, only: None }
+        Self { book, memory: Memory::new(known), tallies, next: 0, only: None }
     }
 
     /// As [`Judge::new`], applying one rule alone (the others still tell which refusals are right).
-    pub(super) fn of_one_rule(book: Arc<RuleBook>, place: usize) -> Self {
-        Self { only: Some(place), ..Self::new(book, None) }
-    }
-
-    /// Takes up what the operator declares of the booking system.
-    #[must_use]
-    pub fn with_declared(mut self, declared: Declared) -> Self {
-        self.memory.declare(declared);
-        self
+    pub(super) fn of_one_rule(book: Arc<RuleBook>, place: usize, known: Known) -> Self {
+        Self { only: Some(place), ..Self::new(book, known) }
     }
 
     /// Judges the next exchange of the recording.

@@ -5,8 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use super::value::Val;
 use crate::json::Value;
 use crate::openbooking::{Reading, Stage};
@@ -82,20 +80,22 @@ fn stages_of(name: &str) -> Option<&'static [Stage]> {
     })
 }
 
-/// What the operator says of a booking system that its traffic doesn't tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// What the operator knows of the booking system before the first exchange.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Declared {
-    /// Absolute URL of the Orders feed, where it is not at the relative path.
-    pub orders_feed: Option<String>,
-    /// Beginnings of the paths of extension endpoints, such as `/api/openbooking/vouchers`.
+pub struct Known {
+    /// Base URI of the booking system, such as `https://booking.example.com/api/openbooking`.
+    pub base_uri: Option<String>,
+    /// Paths (prefixes) of the booking system's extension endpoints.
     pub extensions: Vec<String>,
+    /// Absolute URL of the Orders feed, where it is advertised apart from the Base URI.
+    pub orders_feed: Option<String>,
 }
 
 /// What is remembered of a recording.
 #[derive(Debug, Default)]
 pub struct Memory {
-    declared: Declared,
+    known: Known,
     base_path: Option<String>,
     advertised: Option<String>,
     flows: HashMap<Arc<str>, Flow>,
@@ -111,14 +111,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// `base_uri`: the Base URI of the booking system, where it is known from the start.
-    pub fn new(base_uri: Option<&str>) -> Self {
-        Self { base_path: base_uri.map(path_of), ..Self::default() }
-    }
-
-    /// Takes up what the operator declares.
-    pub fn declare(&mut self, declared: Declared) {
-        self.declared = declared;
+    /// The memory at the start of a recording.
+    pub fn new(known: Known) -> Self {
+        Self { base_path: known.base_uri.as_deref().map(path_of), known, ..Self::default() }
     }
 
     /// Path of the Base URI, without a trailing slash, if it is known.
@@ -146,8 +141,8 @@ impl Memory {
         Some(match name {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
-            "orders_feed" => Val::text(self.declared.orders_feed.as_deref()),
-            "extensions" => Val::list(self.declared.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "error_names" => Val::ErrorNames(self),
             _ => return None,
         })

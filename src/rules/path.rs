@@ -50,14 +50,6 @@ impl Path {
         Ok(Self { message, steps })
     }
 
-    /// Where the matched nodes lie: `/request/body` or `/response/body`.
-    pub fn root(&self) -> &'static str {
-        match self.message {
-            Message::Request => "/request/body",
-            Message::Response => "/response/body",
-        }
-    }
-
     /// Every node that matches, in document order.
     pub fn matches<'a>(&self, reading: &'a Reading) -> Result<Vec<Value<'a>>, Stop> {
         let content: &Content = match self.message {

@@ -105,7 +105,8 @@ pub fn judge(right: &[Answer], strict: bool, context: Context<'_>) -> Result<Ref
         return Ok(Refusal::NotJudged(reason));
     }
     let item_level = root_type.is_some_and(|name| !context.facts.is_error_type(name));
-    if let Some(unseen) = error_types.iter().find(|name| item_level && UNSEEN_FAULTS.contains(&name.as_str())) {
+    let may_be_true = item_level && !strict;
+    if let Some(unseen) = error_types.iter().find(|name| may_be_true && UNSEEN_FAULTS.contains(&name.as_str())) {
         return Ok(Refusal::NotJudged(
             format!("the answer names {unseen} on an item, which may be another fault of the same request").into(),
         ));
@@ -124,7 +125,12 @@ fn exemption(status: u16, root_type: Option<&str>, facts: &Facts) -> Option<Arc<
         && match root_type {
             None => true,
             Some(name) => {
-                !facts.is_error_type(name) || name.starts_with("Internal") || name.starts_with("TemporarilyUnable")
+                let internal = |name: &str| name == "InternalOpenBookingError";
+                let parent = facts.error(name).and_then(|facts| facts.parent.as_deref());
+                !facts.is_error_type(name)
+                    || internal(name)
+                    || parent.is_some_and(internal)
+                    || name.starts_with("TemporarilyUnable")
             }
         };
     let reason = match status {

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::checks::NamedCheck;
 use super::compile::{Node, compile};
-use super::definition::{Check as CheckDefinition, Checks, Definition, Example};
+use super::definition::{Check as CheckDefinition, Definition, Example};
 use super::functions::Function;
 use super::path::Path;
 use super::template::Template;
@@ -102,20 +102,16 @@ impl Rule {
         let stages = stages(&definition.stages)?;
         let mut rule_when = expression("when", definition.when.as_ref())?;
         let mut checks = Vec::new();
-        match &definition.check {
-            Checks::List(list) => {
-                for check in list {
-                    checks.push(compile_check(&definition, check)?);
-                }
+        for check in &definition.checks {
+            checks.push(compile_check(&definition, check)?);
+        }
+        if checks.is_empty() {
+            let mut check = single_check(&definition)?;
+            if check.each.is_some() {
+                // With `each`, the rule's own condition is asked for each node.
+                check.when = rule_when.take();
             }
-            Checks::InRust(_) | Checks::None => {
-                let mut check = single_check(&definition)?;
-                if check.each.is_some() {
-                    // With `each`, the rule's own condition is asked for each node.
-                    check.when = rule_when.take();
-                }
-                checks.push(check);
-            }
+            checks.push(check);
         }
         let not_judged = definition
             .not_judged
@@ -198,16 +194,16 @@ fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
 }
 
 fn single_check(definition: &Definition) -> Result<Check, Fault> {
-    let expect = match (&definition.expect, &definition.check) {
-        (Some(_), Checks::InRust(name)) => return Err(fault("check", name, "a rule has either expect or check")),
+    let expect = match (&definition.expect, &definition.native) {
+        (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
         (Some(expect), _) => {
             Expectation::Expression(compile(expect.get_ref()).map_err(|what| fault("expect", expect, &what))?)
         }
-        (None, Checks::InRust(name)) => Expectation::InRust(
+        (None, Some(name)) => Expectation::InRust(
             NamedCheck::from_name(name.get_ref())
-                .ok_or_else(|| fault("check", name, &format!("there is no check named {:?}", name.get_ref())))?,
+                .ok_or_else(|| fault("native", name, &format!("there is no check named {:?}", name.get_ref())))?,
         ),
-        (None, _) => return Err(Fault { what: "expect is missing".to_owned(), at: None }),
+        (None, None) => return Err(Fault { what: "expect is missing".to_owned(), at: None }),
     };
     let each = each(definition.each.as_ref())?;
     Ok(Check {

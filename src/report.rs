@@ -1,0 +1,24 @@
+//! What is printed: the lines of a running proxy, and the verdict on recordings.
+//!
+//! `Event → plain | json_lines` while traffic flows · `CheckReport → check_text | check_json` for recordings
+//!
+//! One file per output format. Every function writes to an `io::Write` that the caller gives, and fails only
+//! when that fails. Nothing here decides an exit status; [`CheckReport::worst`] is what one is decided by.
+
+mod check;
+mod check_json;
+mod check_text;
+mod finding_json;
+mod finding_text;
+mod json_lines;
+mod paint;
+mod plain;
+mod summary;
+
+pub use check::{CheckReport, FileReport, RuleTally};
+pub use check_json::{FORMAT_VERSION, check_json};
+pub use check_text::check_text;
+pub use json_lines::JsonLines;
+pub use paint::Paint;
+pub use plain::Plain;
+pub use summary::Summary;

@@ -1,0 +1,55 @@
+//! The verdict on recordings as JSON: a contract (docs/check-report.md and its schema).
+//!
+//! `CheckReport → one object`
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::finding_json::FindingJson;
+use super::{CheckReport, FileReport, RuleTally};
+use crate::finding::Severity;
+
+/// Version of the contract; it grows when a field changes its meaning or goes.
+pub const FORMAT_VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Report<'r> {
+    format_version: u32,
+    files: &'r [FileReport],
+    findings: Vec<FindingJson<'r>>,
+    rules: Vec<&'r RuleTally>,
+    summary: Summary,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    exchanges: u64,
+    bookings: u64,
+    failure: u64,
+    warning: u64,
+    notice: u64,
+    suggestion: u64,
+}
+
+/// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
+pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
+    let tally = report.tally();
+    let json = Report {
+        format_version: FORMAT_VERSION,
+        files: &report.files,
+        findings: report.sorted().into_iter().map(|(file, finding)| FindingJson::new(finding, Some(file))).collect(),
+        rules: report.sorted_rules(),
+        summary: Summary {
+            exchanges: report.exchanges(),
+            bookings: report.bookings(),
+            failure: tally.of_severity(Severity::Failure),
+            warning: tally.of_severity(Severity::Warning),
+            notice: tally.of_severity(Severity::Notice),
+            suggestion: tally.of_severity(Severity::Suggestion),
+        },
+    };
+    serde_json::to_writer_pretty(&mut *out, &json)?;
+    writeln!(out)?;
+    out.flush()
+}

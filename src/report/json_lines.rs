@@ -1,0 +1,202 @@
+//! A run as JSON, one object per line (docs/events.md).
+//!
+//! `start → (exchange | recording | notice)* → summary`
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Summary;
+use super::finding_json::FindingJson;
+use crate::event::{Context, Event, Judged, Recording};
+use crate::exchange::Body;
+use crate::finding::{Severity, Side, Tally};
+
+/// Version of the lines' format; it grows when a field changes its meaning or goes.
+const FORMAT_VERSION: u32 = 1;
+
+/// Writes one JSON object per line, flushed at once.
+#[derive(Debug)]
+pub struct JsonLines<W> {
+    out: W,
+    /// The capture that findings point into; follows the state of recording.
+    file: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Line<'e> {
+    Start {
+        format_version: u32,
+        mode: &'static str,
+        base_uri: Option<&'e str>,
+        upstream: Option<&'e str>,
+        capture: Option<&'e str>,
+    },
+    Exchange(ExchangeLine<'e>),
+    Recording {
+        on: bool,
+        file: Option<&'e str>,
+        reason: Option<&'e str>,
+        missed: u64,
+    },
+    Notice {
+        message: &'e str,
+    },
+    Summary {
+        exchanges: u64,
+        failed_exchanges: u64,
+        bookings: u64,
+        failure: u64,
+        warning: u64,
+        notice: u64,
+        suggestion: u64,
+        sides: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+        rules: Vec<RuleCount<'e>>,
+        not_judged: u64,
+        not_shown: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct ExchangeLine<'e> {
+    index: u64,
+    started: String,
+    duration_ms: f64,
+    stage: &'static str,
+    order_uuid: Option<&'e str>,
+    method: &'e str,
+    url: String,
+    status: Option<u16>,
+    failure: Option<FailureLine<'e>>,
+    request_bytes: u64,
+    response_bytes: Option<u64>,
+    passed: u32,
+    not_judged: Vec<NotJudgedLine<'e>>,
+    findings: Vec<FindingJson<'e>>,
+}
+
+#[derive(Serialize)]
+struct FailureLine<'e> {
+    kind: &'static str,
+    detail: &'e str,
+    answered: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct NotJudgedLine<'e> {
+    rule: &'e str,
+    because: &'e str,
+}
+
+#[derive(Serialize)]
+struct RuleCount<'e> {
+    rule: &'e str,
+    findings: u64,
+}
+
+impl<W: Write> JsonLines<W> {
+    /// Writes to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, file: None }
+    }
+
+    /// Gives the writer back.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    /// The first line: what the broker needs to know, and where the recording goes.
+    pub fn header(&mut self, context: &Context) -> io::Result<()> {
+        self.file.clone_from(&context.capture);
+        write_line(
+            &mut self.out,
+            &Line::Start {
+                format_version: FORMAT_VERSION,
+                mode: context.mode.as_str(),
+                base_uri: context.base_uri.as_deref(),
+                upstream: context.upstream.as_deref(),
+                capture: context.capture.as_deref(),
+            },
+        )
+    }
+
+    /// One event.
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        let line = match event {
+            Event::Exchange(judged) => Line::Exchange(exchange_line(judged, self.file.as_deref())),
+            Event::Recording(Recording::On { file }) => {
+                self.file = Some(file.clone());
+                Line::Recording { on: true, file: Some(file), reason: None, missed: 0 }
+            }
+            Event::Recording(Recording::Off { reason, missed }) => {
+                Line::Recording { on: false, file: None, reason: Some(reason), missed: *missed }
+            }
+            Event::Notice(message) => Line::Notice { message },
+        };
+        write_line(&mut self.out, &line)
+    }
+
+    /// The last line.
+    pub fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        let tally = summary.tally();
+        let rules = summary.rules().into_iter().map(|(rule, _, _, findings)| RuleCount { rule, findings }).collect();
+        write_line(
+            &mut self.out,
+            &Line::Summary {
+                exchanges: summary.exchanges(),
+                failed_exchanges: summary.failed_exchanges(),
+                bookings: summary.bookings(),
+                failure: tally.of_severity(Severity::Failure),
+                warning: tally.of_severity(Severity::Warning),
+                notice: tally.of_severity(Severity::Notice),
+                suggestion: tally.of_severity(Severity::Suggestion),
+                sides: sides(tally),
+                rules,
+                not_judged: summary.not_judged(),
+                not_shown: summary.not_shown,
+            },
+        )
+    }
+}
+
+fn write_line(out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+fn sides(tally: &Tally) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+    let of_side = |side| Severity::ALL.into_iter().map(|level| (level.as_str(), tally.get(side, level))).collect();
+    Side::ALL.into_iter().map(|side| (side.as_str(), of_side(side))).collect()
+}
+
+fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<'e> {
+    let exchange = &*judged.exchange;
+    let length = |body: &Body| body.length;
+    ExchangeLine {
+        index: judged.index,
+        started: exchange.started.to_string(),
+        duration_ms: (exchange.timing.total.as_secs_f64() * 1e6).round() / 1e3,
+        stage: judged.stage.as_str(),
+        order_uuid: judged.order_uuid.as_deref(),
+        method: &exchange.request.method,
+        url: exchange.url(),
+        status: exchange.response.as_ref().map(|response| response.status),
+        failure: exchange.failure.as_ref().map(|failure| FailureLine {
+            kind: failure.kind.as_str(),
+            detail: &failure.detail,
+            answered: failure.answered,
+        }),
+        request_bytes: length(&exchange.request.body),
+        response_bytes: exchange.response.as_ref().map(|response| length(&response.body)),
+        passed: judged.passed,
+        not_judged: judged
+            .not_judged
+            .iter()
+            .map(|missing| NotJudgedLine { rule: &missing.rule, because: &missing.because })
+            .collect(),
+        findings: judged.findings.iter().map(|finding| FindingJson::new(finding, file)).collect(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Colour and width of printed text.
+//!
+//! `stdout (a terminal? NO_COLOR?) → Paint → painted pieces of text`
+
+use std::io::IsTerminal;
+
+use crate::finding::{Severity, Side};
+
+/// How text is printed: with colours or without, wrapped or in whole lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paint {
+    /// Whether escape sequences for colours are written.
+    pub colour: bool,
+    /// Columns to wrap at; `None` leaves every line whole, as files and other programs like it.
+    pub width: Option<usize>,
+}
+
+/// What a piece of text looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ink {
+    /// Stands out.
+    Bold,
+    /// Stands back.
+    Dim,
+    /// As it should be.
+    Good,
+    /// Said of this severity.
+    Of(Severity),
+    /// Said of this side.
+    By(Side),
+}
+
+impl Paint {
+    /// No colours, whole lines.
+    pub const PLAIN: Self = Self { colour: false, width: None };
+
+    /// What suits the standard output: colours on a terminal unless `NO_COLOR` is set to something, and its width.
+    pub fn for_stdout() -> Self {
+        if !std::io::stdout().is_terminal() {
+            return Self::PLAIN;
+        }
+        let width = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns).max(40));
+        Self { colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()), width }
+    }
+
+    pub(super) fn ink(self, ink: Ink, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let code = match ink {
+            Ink::Bold => "1",
+            Ink::Dim => "2",
+            Ink::Good => "32",
+            Ink::Of(Severity::Failure) => "1;31",
+            Ink::Of(Severity::Warning) => "33",
+            Ink::Of(Severity::Notice) => "34",
+            Ink::Of(Severity::Suggestion) => "37",
+            Ink::By(Side::Broker) => "36",
+            Ink::By(Side::BookingSystem) => "35",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// One character for a severity, told apart without colour.
+pub(super) fn sign(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Failure => "✗",
+        Severity::Warning => "!",
+        Severity::Notice => "·",
+        Severity::Suggestion => "+",
+    }
+}

@@ -1,0 +1,212 @@
+//! The plain report of a run: one line per exchange, its findings below.
+//!
+//! `header → (exchange line, findings)* → summary`
+
+use std::io::{self, Write};
+
+use super::Summary;
+use super::finding_text::{headline, labelled, link, particulars};
+use super::paint::{Ink, Paint, sign};
+use crate::event::{Context, Event, Judged, Mode, Recording};
+use crate::finding::{Severity, Side, Tally};
+use crate::text;
+
+/// Most rules and reasons that the summary lists.
+const MOST: usize = 8;
+
+/// Writes the plain report.
+#[derive(Debug)]
+pub struct Plain<W> {
+    out: W,
+    paint: Paint,
+}
+
+impl<W: Write> Plain<W> {
+    /// Writes to `out`, usually the locked standard output with [`Paint::for_stdout`].
+    pub fn new(out: W, paint: Paint) -> Self {
+        Self { out, paint }
+    }
+
+    /// Gives the writer back.
+    pub fn into_inner(self) -> W {
+        self.out
+    }
+
+    /// What the broker needs to know, where the recording goes, and the columns that follow.
+    pub fn header(&mut self, context: &Context) -> io::Result<()> {
+        let Self { out, paint } = self;
+        let mut line = |label: &str, value: &str| labelled(out, *paint, 0, label, value);
+        if let Some(base_uri) = &context.base_uri {
+            line("broker", &format!("give your broker this Base URI: {base_uri}"))?;
+        }
+        if let Some(upstream) = &context.upstream {
+            line("upstream", upstream)?;
+        }
+        match (&context.capture, context.mode) {
+            (Some(file), Mode::View) => line("recording", file)?,
+            (Some(file), _) => line("recording", &format!("to {file}"))?,
+            (None, Mode::View) => {}
+            (None, _) => line("recording", "nothing: exchanges are judged, but not kept")?,
+        }
+        line("stop", "Ctrl-C")?;
+        let columns =
+            format!("{:8}  {:10}  {:8}  {:42} {:>4}  {:>8}  findings", "UTC", "stage", "order", "request", "", "time");
+        writeln!(out, "\n{}", paint.ink(Ink::Dim, &columns))?;
+        out.flush()
+    }
+
+    /// One event: an exchange, a change of recording, a notice.
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Exchange(judged) => self.exchange(judged)?,
+            Event::Recording(state) => self.recording(state)?,
+            Event::Notice(notice) => labelled(&mut self.out, self.paint, 0, "notice", notice)?,
+        }
+        self.out.flush()
+    }
+
+    fn recording(&mut self, state: &Recording) -> io::Result<()> {
+        match state {
+            Recording::On { file } => labelled(&mut self.out, self.paint, 0, "recording", &format!("to {file}")),
+            Recording::Off { reason, missed } => {
+                let missed = text::count(*missed, "exchange");
+                let line = format!("NOT RECORDING: {} ({missed} missed; traffic goes on)", text::visible(reason));
+                writeln!(self.out, "{}", self.paint.ink(Ink::Of(Severity::Failure), &line))
+            }
+        }
+    }
+
+    fn exchange(&mut self, judged: &Judged) -> io::Result<()> {
+        let Self { out, paint } = self;
+        let (method, path) = judged.request_words();
+        let request = format!("{method} {}", text::clip_start(&path, 41_usize.saturating_sub(text::width(&method))));
+        let pad = 42_usize.saturating_sub(text::width(&request));
+        writeln!(
+            out,
+            "{}  {:10}  {:8}  {request}{:pad$} {:>4}  {:>8}  {}",
+            judged.clock(),
+            judged.stage.as_str(),
+            judged.short_uuid(),
+            "",
+            judged.status_words(),
+            judged.duration_words(),
+            counts(*paint, &judged.tally()),
+        )?;
+        if let Some(failure) = judged.failure_words() {
+            labelled(out, *paint, 4, "failed", &failure)?;
+        }
+        for finding in &judged.findings {
+            writeln!(out, "    {}", headline(*paint, finding.severity, finding.rule.side, &finding.rule.id))?;
+            particulars(out, *paint, 6, finding)?;
+            link(out, *paint, 6, &finding.rule.spec)?;
+        }
+        Ok(())
+    }
+
+    /// What the run amounts to.
+    pub fn summary(&mut self, summary: &Summary, context: &Context) -> io::Result<()> {
+        let Self { out, paint } = self;
+        let paint = *paint;
+        writeln!(
+            out,
+            "\n{}",
+            paint.ink(
+                Ink::Bold,
+                &format!(
+                    "{} of {}, {}",
+                    text::count(summary.exchanges(), "exchange"),
+                    text::count(summary.bookings(), "booking"),
+                    text::count(summary.tally().total(), "finding")
+                )
+            )
+        )?;
+        if summary.failed_exchanges() > 0 {
+            let failed = text::count(summary.failed_exchanges(), "exchange");
+            labelled(out, paint, 2, "broken", &format!("{failed} did not come to an end"))?;
+        }
+        table(out, paint, summary.tally())?;
+        let rules = summary.rules();
+        if !rules.is_empty() {
+            writeln!(out, "  the rules that fired most")?;
+        }
+        for (rule, severity, side, count) in rules.iter().take(MOST) {
+            writeln!(out, "    {count:>5} × {}", headline(paint, *severity, *side, rule))?;
+        }
+        if rules.len() > MOST {
+            writeln!(out, "          and {} more", text::count((rules.len() - MOST) as u64, "rule"))?;
+        }
+        not_judged(out, paint, summary.not_judged(), &summary.reasons())?;
+        if summary.not_shown > 0 {
+            let lost = text::count(summary.not_shown, "event");
+            labelled(
+                out,
+                paint,
+                2,
+                "not shown",
+                &format!("{lost} came too fast to be shown and are not counted here"),
+            )?;
+        }
+        match summary.recording() {
+            Some(state @ Recording::Off { .. }) => self.recording(state)?,
+            Some(Recording::On { file }) => labelled(out, paint, 2, "recording", file)?,
+            None => {
+                if let Some(file) = &context.capture {
+                    labelled(out, paint, 2, "recording", file)?;
+                }
+            }
+        }
+        self.out.flush()
+    }
+}
+
+/// Counts by side in words: `broker: 1 failure · booking system: 2 failures, 1 warning`; `ok` if there are none.
+fn counts(paint: Paint, tally: &Tally) -> String {
+    if tally.total() == 0 {
+        return paint.ink(Ink::Good, "ok");
+    }
+    let side = |side: Side| {
+        let counts: Vec<String> = Severity::ALL
+            .into_iter()
+            .filter(|&severity| tally.get(side, severity) > 0)
+            .map(|severity| paint.ink(Ink::Of(severity), &text::count(tally.get(side, severity), severity.as_str())))
+            .collect();
+        format!("{}: {}", paint.ink(Ink::By(side), side.in_words()), counts.join(", "))
+    };
+    let sides: Vec<String> = Side::ALL.into_iter().filter(|&of| tally.of_side(of) > 0).map(side).collect();
+    sides.join(" · ")
+}
+
+/// The table of findings by side and severity.
+pub(super) fn table(out: &mut dyn Write, paint: Paint, tally: &Tally) -> io::Result<()> {
+    write!(out, "  {:15}", "")?;
+    for severity in Severity::ALL {
+        write!(out, " {:>12}", format!("{} {severity}", sign(severity)))?;
+    }
+    writeln!(out)?;
+    for side in Side::ALL {
+        write!(out, "  {}", paint.ink(Ink::By(side), &format!("{:15}", side.in_words())))?;
+        for severity in Severity::ALL {
+            let number = tally.get(side, severity);
+            let ink = if number == 0 { Ink::Dim } else { Ink::Of(severity) };
+            write!(out, " {}", paint.ink(ink, &format!("{number:>12}")))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// What could not be judged, and why.
+pub(super) fn not_judged(out: &mut dyn Write, paint: Paint, total: u64, reasons: &[(&str, u64)]) -> io::Result<()> {
+    if total == 0 {
+        return Ok(());
+    }
+    writeln!(out, "  not judged: {}, because", text::count(total, "verdict"))?;
+    for (reason, count) in reasons.iter().take(MOST) {
+        labelled(out, paint, 4, &format!("{count:>7}"), reason)?;
+    }
+    if reasons.len() > MOST {
+        let rest: u64 = reasons[MOST..].iter().map(|(_, count)| count).sum();
+        labelled(out, paint, 4, &format!("{rest:>7}"), "other reasons")?;
+    }
+    Ok(())
+}

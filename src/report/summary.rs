@@ -1,0 +1,119 @@
+//! What a run amounts to: counted while its events pass, printed at its end.
+//!
+//! `Event, Event, ... → Summary → plain | json_lines`
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::event::{Event, Judged, Recording};
+use crate::finding::{Severity, Side, Tally};
+
+/// Most Order UUIDs that are told apart. Beyond them [`Summary::bookings`] stays where it is.
+pub const MAX_BOOKINGS: usize = 1_000_000;
+
+/// Most rules and reasons that are counted by name; real rule sets have a few hundred.
+const MAX_NAMES: usize = 10_000;
+
+/// Counts of a run.
+#[derive(Debug, Default)]
+pub struct Summary {
+    exchanges: u64,
+    failed_exchanges: u64,
+    bookings: HashSet<Box<str>>,
+    tally: Tally,
+    rules: HashMap<Arc<str>, (Severity, Side, u64)>,
+    not_judged: u64,
+    reasons: HashMap<Arc<str>, u64>,
+    recording: Option<Recording>,
+    /// Events that did not reach this summary because the front end was too slow; the caller sets it.
+    pub not_shown: u64,
+}
+
+impl Summary {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Counts an event.
+    pub fn add(&mut self, event: &Event) {
+        match event {
+            Event::Exchange(judged) => self.add_exchange(judged),
+            Event::Recording(state) => self.recording = Some(state.clone()),
+            Event::Notice(_) => {}
+        }
+    }
+
+    fn add_exchange(&mut self, judged: &Judged) {
+        self.exchanges += 1;
+        self.failed_exchanges += u64::from(judged.exchange.failure.is_some());
+        if let Some(uuid) = judged.order_uuid.as_deref() {
+            if self.bookings.len() < MAX_BOOKINGS && !self.bookings.contains(uuid) {
+                self.bookings.insert(uuid.into());
+            }
+        }
+        for finding in &judged.findings {
+            self.tally.add(finding);
+            let rule = &finding.rule;
+            if let Some((severity, _, count)) = self.rules.get_mut(rule.id.as_str()) {
+                *severity = finding.severity.max(*severity);
+                *count += 1;
+            } else if self.rules.len() < MAX_NAMES {
+                self.rules.insert(rule.id.as_str().into(), (finding.severity, rule.side, 1));
+            }
+        }
+        self.not_judged += judged.not_judged.len() as u64;
+        for missing in &judged.not_judged {
+            if let Some(count) = self.reasons.get_mut(&missing.because) {
+                *count += 1;
+            } else if self.reasons.len() < MAX_NAMES {
+                self.reasons.insert(Arc::clone(&missing.because), 1);
+            }
+        }
+    }
+
+    /// Exchanges.
+    pub fn exchanges(&self) -> u64 {
+        self.exchanges
+    }
+
+    /// Exchanges that did not come to their end, for want of an answer or because one side went away.
+    pub fn failed_exchanges(&self) -> u64 {
+        self.failed_exchanges
+    }
+
+    /// Distinct Order UUIDs, up to [`MAX_BOOKINGS`].
+    pub fn bookings(&self) -> u64 {
+        self.bookings.len() as u64
+    }
+
+    /// Findings by side and severity.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Verdicts that could not be given.
+    pub fn not_judged(&self) -> u64 {
+        self.not_judged
+    }
+
+    /// Why verdicts could not be given, the most frequent first.
+    pub fn reasons(&self) -> Vec<(&str, u64)> {
+        let mut reasons: Vec<_> = self.reasons.iter().map(|(reason, &count)| (&**reason, count)).collect();
+        reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        reasons
+    }
+
+    /// The rules that fired: id, weightiest severity, side and number of findings; the most frequent first.
+    pub fn rules(&self) -> Vec<(&str, Severity, Side, u64)> {
+        let mut rules: Vec<_> =
+            self.rules.iter().map(|(id, &(severity, side, count))| (&**id, severity, side, count)).collect();
+        rules.sort_by(|a, b| b.3.cmp(&a.3).then(b.1.cmp(&a.1)).then(a.0.cmp(b.0)));
+        rules
+    }
+
+    /// The last known state of recording.
+    pub fn recording(&self) -> Option<&Recording> {
+        self.recording.as_ref()
+    }
+}

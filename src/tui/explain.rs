@@ -1,0 +1,115 @@
+//! The page of findings: each one explained to somebody who hasn't read the specification.
+//!
+//! `Judged, width → rows: what happened, each finding in full, what was not judged`
+
+use super::sheet::Row;
+use super::theme::{Ink, sign};
+use crate::event::Judged;
+use crate::finding::Finding;
+use crate::text;
+
+/// Columns before a finding's text: a bar where it is selected, and a space.
+pub(super) const BAR: usize = 2;
+
+/// Columns of the labels.
+const LABEL: usize = 10;
+
+/// Most characters of what was seen or expected; what is longer ends with `…`. The message itself shows the rest.
+const MAX_SHOWN: usize = 2_000;
+
+pub(super) fn rows(judged: &Judged, width: usize) -> Vec<Row> {
+    let mut page = Page { rows: Vec::new(), width: width.saturating_sub(BAR).max(20), finding: None };
+    page.text(
+        Ink::Dim,
+        &format!(
+            "exchange {} · {}{} · {} UTC · {}",
+            judged.index,
+            judged.stage,
+            judged.order_uuid.as_deref().map(|uuid| format!(" · order {uuid}")).unwrap_or_default(),
+            judged.clock(),
+            judged.duration_words(),
+        ),
+    );
+    if let Some(failure) = judged.failure_words() {
+        page.text(Ink::Bad, &failure);
+    }
+    for (index, finding) in judged.findings.iter().enumerate() {
+        page.finding = Some(index);
+        page.finding(finding, index, judged.findings.len());
+        page.finding = None;
+        page.rows.push(Row::default());
+    }
+    page.verdicts(judged);
+    page.rows
+}
+
+struct Page {
+    rows: Vec<Row>,
+    width: usize,
+    /// The finding that the rows are about.
+    finding: Option<usize>,
+}
+
+impl Page {
+    fn push(&mut self, mut row: Row) {
+        row.findings.extend(self.finding);
+        self.rows.push(row);
+    }
+
+    fn text(&mut self, ink: Ink, text: &str) {
+        for line in text::wrap(text, self.width) {
+            self.push(Row::new(ink, &line));
+        }
+    }
+
+    fn labelled(&mut self, label: &str, ink: Ink, text: &str) {
+        for (index, line) in text::wrap(text, self.width.saturating_sub(LABEL).max(10)).iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            self.push(Row::new(Ink::Dim, &format!("{label:LABEL$}")).with(ink, line));
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding, index: usize, count: usize) {
+        let rule = &finding.rule;
+        let head = Row::new(Ink::Of(finding.severity), &format!("{} {}", sign(finding.severity), finding.severity))
+            .with(Ink::Plain, " · ")
+            .with(Ink::By(rule.side), &format!("the {} is at fault", rule.side.in_words()))
+            .with(Ink::Dim, &format!(" · {} of {count}", index + 1));
+        self.push(head);
+        self.text(Ink::Bold, &finding.message);
+        self.labelled("rule", Ink::Plain, &format!("{}: {}", rule.id, rule.title));
+        if !finding.pointer.is_empty() {
+            self.labelled("at", Ink::Name, &finding.pointer);
+        }
+        self.labelled("seen", Ink::Plain, &text::clip(&finding.seen, MAX_SHOWN));
+        self.labelled("expected", Ink::Plain, &text::clip(&finding.expected, MAX_SHOWN));
+        for (label, words) in [("why", &rule.why), ("fix", &rule.fix)] {
+            if !words.trim().is_empty() {
+                self.labelled(label, Ink::Plain, words);
+            }
+        }
+        self.labelled("spec", Ink::Link, &rule.spec);
+    }
+
+    fn verdicts(&mut self, judged: &Judged) {
+        let passed = text::count(u64::from(judged.passed), "verdict");
+        match judged.findings.len() {
+            0 => self.text(Ink::Good, &format!("No findings. {passed} passed.")),
+            _ => self.text(Ink::Dim, &format!("{passed} passed.")),
+        }
+        if judged.not_judged.is_empty() {
+            return;
+        }
+        self.text(Ink::Dim, &format!("Not judged: {}", text::count(judged.not_judged.len() as u64, "verdict")));
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for missing in &judged.not_judged {
+            match reasons.iter_mut().find(|(reason, _)| *reason == &*missing.because) {
+                Some((_, rules)) => rules.push(&missing.rule),
+                None => reasons.push((&missing.because, vec![&missing.rule])),
+            }
+        }
+        for (reason, rules) in reasons {
+            self.text(Ink::Dim, &format!("- {reason}: {}", rules.join(", ")));
+        }
+    }
+}

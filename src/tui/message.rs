@@ -1,0 +1,178 @@
+//! A request or response laid out with the findings on it marked.
+//!
+//! `message → first line, header fields, body (JSON in colours; text; hexadecimal) → rows`
+//!
+//! Each finding whose pointer leads into the message marks a row: that of the node it names, or, if the node is what
+//! is missing, that of the nearest thing that is there.
+
+use super::json_view;
+use super::sheet::{MAX_ROWS, Row};
+use super::theme::Ink;
+use crate::event::Judged;
+use crate::exchange::{Body, BodyEnd, Headers, decode};
+use crate::finding::Finding;
+use crate::json::{Document, unescape};
+use crate::text;
+
+/// Most bytes of a body that is no text that are shown, in hexadecimal.
+const MAX_HEX: usize = 1024;
+
+/// Most characters of one line of text that are shown.
+const MAX_LINE: usize = 4_000;
+
+/// A finding on the message at hand.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'f> {
+    /// Index among the exchange's findings.
+    pub(super) index: usize,
+    pub(super) finding: &'f Finding,
+    /// The pointer from the message on: `/body/customer`, `/headers/accept`, `/status`.
+    rest: &'f str,
+}
+
+/// Marks a row with a finding; `missing` names what should have been there.
+pub(super) fn mark(row: &mut Row, target: &Target<'_>, missing: Option<&str>) {
+    let rule = text::visible(&target.finding.rule.id);
+    let words = match missing {
+        Some(name) => format!("{rule}: no {}", text::clip(name, 40)),
+        None => rule.into_owned(),
+    };
+    row.findings.push(target.index);
+    row.lit = row.lit.max(Some(target.finding.severity));
+    row.mark = Some(match row.mark.take() {
+        Some(before) => format!("{before}, {words}"),
+        None => words,
+    });
+}
+
+pub(super) fn request(judged: &Judged) -> Vec<Row> {
+    let request = &judged.exchange.request;
+    // What points into neither message is shown on the request.
+    let targets = targets(&judged.findings, |pointer| match pointer.strip_prefix("/request") {
+        Some(rest) => Some(rest),
+        None => (!pointer.starts_with("/response")).then_some(""),
+    });
+    let first = Row::new(Ink::Bold, &request.method)
+        .with(Ink::Plain, &format!(" {}", text::clip(&request.target, MAX_LINE)))
+        .with(Ink::Dim, &format!(" {}", request.version.as_str()));
+    message(first, &request.headers, &request.body, &targets)
+}
+
+pub(super) fn response(judged: &Judged) -> Vec<Row> {
+    let targets = targets(&judged.findings, |pointer| pointer.strip_prefix("/response"));
+    let failure = judged.failure_words();
+    let Some(response) = &judged.exchange.response else {
+        let mut row = Row::new(Ink::Bad, failure.as_deref().unwrap_or("no answer came"));
+        targets.iter().for_each(|target| mark(&mut row, target, None));
+        return vec![row];
+    };
+    let first = Row::new(Ink::Dim, response.version.as_str())
+        .with(if response.status < 400 { Ink::Good } else { Ink::Bad }, &format!(" {}", response.status))
+        .with(Ink::Plain, &format!(" {}", response.reason));
+    let mut rows = message(first, &response.headers, &response.body, &targets);
+    if let Some(failure) = failure {
+        rows.insert(0, Row::new(Ink::Bad, &failure));
+    }
+    rows
+}
+
+fn targets<'f>(findings: &'f [Finding], rest: impl Fn(&'f str) -> Option<&'f str>) -> Vec<Target<'f>> {
+    let numbered = findings.iter().enumerate();
+    numbered.filter_map(|(index, finding)| Some(Target { index, finding, rest: rest(&finding.pointer)? })).collect()
+}
+
+fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>]) -> Vec<Row> {
+    let mut rows = vec![first];
+    for field in &headers.0 {
+        let value = String::from_utf8_lossy(&field.value);
+        rows.push(
+            Row::new(Ink::Name, &field.name).with(Ink::Dim, ": ").with(Ink::Plain, &text::clip(&value, MAX_LINE)),
+        );
+    }
+    let mut on_body = Vec::new();
+    for target in targets {
+        if let Some(pointer) = target.rest.strip_prefix("/body") {
+            on_body.push((pointer, *target));
+            continue;
+        }
+        let name = target.rest.strip_prefix("/headers/").map(|step| unescape(step.split('/').next().unwrap_or(step)));
+        let field =
+            name.as_deref().and_then(|name| headers.0.iter().position(|field| field.name.eq_ignore_ascii_case(name)));
+        match (field, &name) {
+            (Some(field), _) => mark(&mut rows[field + 1], target, None),
+            (None, Some(name)) => mark(&mut rows[0], target, Some(name)),
+            (None, None) => mark(&mut rows[0], target, None),
+        }
+    }
+    rows.push(Row::default());
+    body_rows(headers, body, &on_body, &mut rows);
+    rows
+}
+
+/// The body's rows; whatever it is, findings on it mark one of them.
+fn body_rows(headers: &Headers, body: &Body, targets: &[(&str, Target<'_>)], rows: &mut Vec<Row>) {
+    let start = rows.len();
+    let how = match body.end {
+        BodyEnd::Complete => None,
+        BodyEnd::Truncated => Some(format!(
+            "{} passed, of which the first {} were kept",
+            text::bytes(body.length),
+            text::bytes(body.bytes.len() as u64)
+        )),
+        BodyEnd::Cancelled => Some(format!("the body broke off after {}", text::bytes(body.length))),
+    };
+    if let Some(how) = how {
+        rows.push(Row::new(Ink::Bad, &how));
+    }
+    match decode(&body.bytes, headers) {
+        _ if body.bytes.is_empty() => rows.push(Row::new(Ink::Dim, "(no body)")),
+        Ok(content) => match Document::parse(&content) {
+            Ok(document) => {
+                let document_start = rows.len();
+                json_view::rows(&document, targets, rows);
+                if document_start > start {
+                    rows[start].pieces.push((Ink::Dim, " (what is there reads as JSON)".to_owned()));
+                }
+                return;
+            }
+            Err(error) => opaque(&content, headers, &error.to_string(), rows),
+        },
+        Err(error) => {
+            rows.push(Row::new(Ink::Bad, &error.to_string()));
+            hexadecimal(&body.bytes, rows);
+        }
+    }
+    for (_, target) in targets {
+        mark(&mut rows[start], target, None);
+    }
+}
+
+/// Text as text, anything else in hexadecimal.
+fn opaque(content: &[u8], headers: &Headers, error: &str, rows: &mut Vec<Row>) {
+    let says_json = headers.get("content-type").is_some_and(crate::openbooking::media_type::is_json);
+    let ink = if says_json { Ink::Bad } else { Ink::Dim };
+    rows.push(Row::new(ink, &format!("not JSON: {error} ({})", text::bytes(content.len() as u64))));
+    match std::str::from_utf8(content) {
+        Ok(text) => {
+            let lines = text.lines().take(MAX_ROWS);
+            rows.extend(lines.map(|line| Row::new(Ink::Plain, &text::clip(line, MAX_LINE))));
+        }
+        Err(_) => hexadecimal(content, rows),
+    }
+}
+
+fn hexadecimal(bytes: &[u8], rows: &mut Vec<Row>) {
+    for (number, chunk) in bytes[..bytes.len().min(MAX_HEX)].chunks(16).enumerate() {
+        let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+        let letters: String =
+            chunk.iter().map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { '.' }).collect();
+        rows.push(
+            Row::new(Ink::Dim, &format!("{:04x}  ", number * 16))
+                .with(Ink::Plain, &format!("{:48} ", hex.join(" ")))
+                .with(Ink::Dim, &letters),
+        );
+    }
+    if bytes.len() > MAX_HEX {
+        rows.push(Row::new(Ink::Dim, &format!("… {} in all", text::bytes(bytes.len() as u64))));
+    }
+}

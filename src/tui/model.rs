@@ -1,0 +1,278 @@
+//! The state of the screen, and the one function that changes it.
+//!
+//! `Message → update → Model (and perhaps a Command)` · `Message::Frame` comes before each drawing: it fits the
+//! state to the terminal's size and lays out what is to be seen, so that drawing itself changes nothing
+
+use ratatui::layout::Size;
+
+use super::areas::Areas;
+use super::log::Log;
+use super::sheet::{self, Sheet};
+use crate::event::{Context, Event, Recording};
+use crate::finding::Tally;
+
+/// Something that changes the screen.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Something has happened in the pipeline.
+    Event(Event),
+    /// So many events have been dropped on their way so far.
+    NotShown(u64),
+    /// A key was pressed.
+    Action(Action),
+    /// A frame of this size is about to be drawn.
+    Frame(Size),
+}
+
+/// What keys ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Quit,
+    Interrupt,
+    Redraw,
+    Help,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    Left,
+    Right,
+    Enter,
+    Back,
+    NextTab,
+    PreviousTab,
+    Show(Tab),
+    NextWithFindings,
+    PreviousWithFindings,
+    NextFinding,
+    PreviousFinding,
+    Filter,
+    Follow,
+}
+
+/// What the screen asks of whoever runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    /// The user wants to leave.
+    Quit,
+}
+
+/// Which part the arrow keys move in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Focus {
+    List,
+    Detail,
+}
+
+/// What the detail shows of the selected exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tab {
+    Findings,
+    Request,
+    Response,
+}
+
+impl Tab {
+    pub(super) const ALL: [Self; 3] = [Self::Findings, Self::Request, Self::Response];
+}
+
+/// Everything that the screen shows.
+#[derive(Debug)]
+pub(super) struct Model {
+    pub(super) context: Context,
+    pub(super) recording: Option<Recording>,
+    /// The latest notice.
+    pub(super) notice: Option<String>,
+    pub(super) log: Log,
+    pub(super) tally: Tally,
+    pub(super) exchanges: u64,
+    /// Events that were dropped on their way to the screen.
+    pub(super) not_shown: u64,
+    pub(super) focus: Focus,
+    pub(super) tab: Tab,
+    /// Index of the selected finding of the selected exchange.
+    pub(super) finding: usize,
+    /// First line and first column of the detail that are seen.
+    pub(super) top: usize,
+    pub(super) left: usize,
+    pub(super) help: bool,
+    pub(super) areas: Areas,
+    /// The laid out detail; `None` while nothing is selected.
+    pub(super) sheet: Option<Sheet>,
+    /// The selected finding has yet to be scrolled into view.
+    reveal: bool,
+}
+
+/// Columns of one step sideways.
+const SIDEWAYS: usize = 8;
+
+impl Model {
+    pub(super) fn new(context: Context) -> Self {
+        Self {
+            context,
+            recording: None,
+            notice: None,
+            log: Log::new(),
+            tally: Tally::default(),
+            exchanges: 0,
+            not_shown: 0,
+            focus: Focus::List,
+            tab: Tab::Findings,
+            finding: 0,
+            top: 0,
+            left: 0,
+            help: false,
+            areas: Areas::default(),
+            sheet: None,
+            reveal: false,
+        }
+    }
+
+    /// Takes one message in.
+    pub(super) fn update(&mut self, message: Message) -> Option<Command> {
+        match message {
+            Message::Event(event) => self.event(event),
+            Message::NotShown(count) => self.not_shown = count,
+            Message::Frame(size) => self.frame(size),
+            Message::Action(Action::Interrupt) => return Some(Command::Quit),
+            Message::Action(Action::Redraw) => {}
+            // While the help is up, every key only takes it away.
+            Message::Action(_) if self.help => self.help = false,
+            Message::Action(Action::Quit) => return Some(Command::Quit),
+            Message::Action(action) => self.act(action),
+        }
+        None
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Exchange(judged) => {
+                self.exchanges += 1;
+                judged.findings.iter().for_each(|finding| self.tally.add(finding));
+                self.keeping_detail(|log| log.push(judged));
+            }
+            Event::Recording(state) => self.recording = Some(state),
+            Event::Notice(notice) => self.notice = Some(notice),
+        }
+    }
+
+    /// Changes the log; if that selects another exchange, its detail begins at its start.
+    fn keeping_detail(&mut self, change: impl FnOnce(&mut Log)) {
+        let number = |log: &Log| log.selected().map(|(number, _)| number);
+        let before = number(&self.log);
+        change(&mut self.log);
+        if number(&self.log) != before {
+            (self.finding, self.top, self.left, self.reveal) = (0, 0, 0, true);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let page = match self.focus {
+            Focus::List => self.areas.list_rows(),
+            Focus::Detail => self.areas.detail_size().1,
+        };
+        let page = page.saturating_sub(1).max(1);
+        match action {
+            Action::Up => self.go(|at| at.saturating_sub(1)),
+            Action::Down => self.go(|at| at + 1),
+            Action::PageUp => self.go(|at| at.saturating_sub(page)),
+            Action::PageDown => self.go(|at| at + page),
+            Action::First => self.go(|_| 0),
+            Action::Last if self.focus == Focus::Detail => self.top = usize::MAX,
+            Action::Last => self.keeping_detail(|log| log.select(usize::MAX, true)),
+            Action::Follow if self.log.following() => self.keeping_detail(|log| log.select(log.place(), false)),
+            Action::Follow => self.keeping_detail(|log| log.select(usize::MAX, true)),
+            Action::Left => self.left = self.left.saturating_sub(SIDEWAYS),
+            Action::Right => self.left += SIDEWAYS,
+            Action::Help => self.help = true,
+            Action::Filter => self.keeping_detail(Log::next_filter),
+            Action::NextWithFindings => self.keeping_detail(|log| log.select_with_findings(true)),
+            Action::PreviousWithFindings => self.keeping_detail(|log| log.select_with_findings(false)),
+            Action::NextTab => self.show(cycle(self.tab, 1)),
+            Action::PreviousTab => self.show(cycle(self.tab, Tab::ALL.len() - 1)),
+            Action::Show(tab) => self.show(tab),
+            Action::Enter if self.focus == Focus::List => self.focus = Focus::Detail,
+            Action::Enter if self.tab == Tab::Findings => self.show_place(),
+            Action::Back => self.focus = Focus::List,
+            Action::NextFinding => self.step_finding(true),
+            Action::PreviousFinding => self.step_finding(false),
+            Action::Enter | Action::Quit | Action::Interrupt | Action::Redraw => {}
+        }
+    }
+
+    /// Moves the selection or the detail's first line, whichever has the focus.
+    fn go(&mut self, step: impl FnOnce(usize) -> usize) {
+        match self.focus {
+            Focus::Detail => self.top = step(self.top),
+            Focus::List => self.keeping_detail(|log| {
+                let (before, following) = (log.place(), log.following());
+                let place = step(before);
+                log.select(place, following && place >= before);
+            }),
+        }
+    }
+
+    fn show(&mut self, tab: Tab) {
+        (self.tab, self.top, self.left, self.reveal) = (tab, 0, 0, true);
+    }
+
+    /// Shows the message that the selected finding points into.
+    fn show_place(&mut self) {
+        let Some((_, judged)) = self.log.selected() else { return };
+        let Some(finding) = judged.findings.get(self.finding) else { return };
+        let tab = if finding.pointer.starts_with("/response") { Tab::Response } else { Tab::Request };
+        self.show(tab);
+    }
+
+    /// Selects another finding of the exchange, and stays in the messages if one of them is shown.
+    fn step_finding(&mut self, forward: bool) {
+        let count = self.log.selected().map_or(0, |(_, judged)| judged.findings.len());
+        if count == 0 {
+            return;
+        }
+        let step = if forward { 1 } else { count - 1 };
+        // In a message, the first step goes to the first finding unless it is in view already.
+        let here = self.sheet.as_ref().is_some_and(|sheet| sheet.anchor(self.finding).is_some());
+        if here || self.tab == Tab::Findings {
+            self.finding = (self.finding + step) % count;
+        }
+        self.reveal = true;
+        if self.tab != Tab::Findings {
+            self.show_place();
+        }
+    }
+
+    fn frame(&mut self, size: Size) {
+        self.areas = Areas::new(size, self.focus);
+        self.log.reveal(self.areas.list_rows());
+        let (width, height) = self.areas.detail_size();
+        let Some((number, judged)) = self.log.selected() else {
+            self.sheet = None;
+            return;
+        };
+        let key = sheet::Key { number, tab: self.tab, width };
+        if height > 0 && self.sheet.as_ref().is_none_or(|sheet| !sheet.fits(key)) {
+            self.sheet = Some(Sheet::new(key, judged));
+        }
+        let Some(sheet) = self.sheet.as_ref().filter(|sheet| sheet.fits(key)) else { return };
+        if self.reveal && height > 0 {
+            self.reveal = false;
+            if let Some(line) = sheet.anchor(self.finding).or_else(|| sheet.first_anchor()) {
+                // A finding's page begins with it; a message shows something of what stands around it.
+                let lead = if self.tab == Tab::Findings { 0 } else { height / 3 };
+                let in_view = line >= self.top && line + 1 < self.top + height;
+                if self.tab == Tab::Findings || !in_view {
+                    self.top = line.saturating_sub(lead);
+                }
+            }
+        }
+        self.top = self.top.min(sheet.len().saturating_sub(height));
+        self.left = self.left.min(sheet.width().saturating_sub(width / 2));
+    }
+}
+
+fn cycle(tab: Tab, step: usize) -> Tab {
+    Tab::ALL[(tab as usize + step) % Tab::ALL.len()]
+}

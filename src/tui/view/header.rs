@@ -1,0 +1,76 @@
+//! What to give to the broker, and whether exchanges are being kept.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use super::super::model::Model;
+use super::super::theme::{Ink, alarm};
+use super::{line, span};
+use crate::event::{Mode, Recording};
+use crate::text;
+
+pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let alarming = matches!(model.recording, Some(Recording::Off { .. }));
+    // With one line only, what must not be overlooked comes first.
+    if !(alarming && area.height == 1) {
+        line(buffer, area, 0, &what(model));
+    }
+    if area.height > 1 || alarming {
+        let row = area.height.saturating_sub(1);
+        if alarming {
+            let band = Rect { y: area.y + row, height: area.height.min(1), ..area };
+            buffer.set_style(band, alarm());
+        }
+        line(buffer, area, row, &state(model));
+    }
+}
+
+fn what(model: &Model) -> Line<'_> {
+    let context = &model.context;
+    let mut spans = vec![span(Ink::Bold, " umpire ")];
+    match (&context.base_uri, &context.upstream) {
+        (Some(base_uri), upstream) => {
+            spans.push(span(Ink::Dim, "broker's Base URI "));
+            spans.push(span(Ink::Bold, text::visible(base_uri)));
+            if let Some(upstream) = upstream {
+                spans.push(span(Ink::Dim, " → "));
+                spans.push(span(Ink::Plain, text::visible(upstream)));
+            }
+        }
+        (None, _) => {
+            spans.push(span(Ink::Dim, "recording "));
+            spans.push(span(Ink::Bold, text::visible(context.capture.as_deref().unwrap_or("-"))));
+        }
+    }
+    if context.mode == Mode::Demo {
+        spans.push(span(Ink::Of(crate::finding::Severity::Warning), "  demo"));
+    }
+    Line::from(spans)
+}
+
+fn state(model: &Model) -> Line<'_> {
+    let mut spans = Vec::new();
+    match (&model.recording, &model.context.capture, model.context.mode) {
+        (Some(Recording::Off { reason, missed }), ..) => {
+            let missed = text::count(*missed, "exchange");
+            let words = format!(" ‼ NOT RECORDING, {missed} missed: {}", text::visible(reason));
+            return Line::styled(words, Style::new());
+        }
+        (_, _, Mode::View) => spans.push(span(Ink::Dim, " reading")),
+        (Some(Recording::On { file }), ..) | (None, Some(file), _) => {
+            spans.push(span(Ink::Bad, " ●"));
+            spans.push(span(Ink::Plain, format!(" rec {}", text::visible(file))));
+        }
+        (None, None, _) => spans.push(span(Ink::Dim, " ○ judged, but not kept")),
+    }
+    if model.not_shown > 0 {
+        let lost = text::count(model.not_shown, "event");
+        spans.push(span(Ink::Bad, format!("  {lost} not shown (too fast)")));
+    }
+    if let Some(notice) = &model.notice {
+        spans.push(span(Ink::Dim, format!("  {}", text::clip(notice, 200))));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,45 @@
+//! What to do while nothing has passed yet.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::super::model::Model;
+use super::super::theme::Ink;
+use super::{line, span};
+use crate::event::Mode;
+use crate::text;
+
+pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let base_uri = text::visible(model.context.base_uri.as_deref().unwrap_or("-")).into_owned();
+    let lines = match model.context.mode {
+        Mode::View => vec![
+            Line::from(span(Ink::Bold, "  This recording holds no exchange so far.")),
+            Line::default(),
+            Line::from("  If a proxy is writing it, exchanges appear here as they end."),
+        ],
+        Mode::Demo => vec![
+            Line::from(span(Ink::Bold, "  A scripted broker is about to make its first booking.")),
+            Line::default(),
+            Line::from("  Its requests go through Umpire to a small booking system built into it."),
+            Line::from("  Some are wrong on purpose, and so are some answers: watch who is blamed."),
+        ],
+        Mode::Live => vec![
+            Line::from(span(Ink::Bold, "  Nothing has passed yet.")),
+            Line::default(),
+            Line::from("  1. Give your broker this Base URI in place of the booking system's:"),
+            Line::from(vec![span(Ink::Plain, "       "), span(Ink::Good, base_uri.clone())]),
+            Line::from("  2. Make a booking. Every request shows up here with who is at fault, if anyone."),
+            Line::default(),
+            Line::from(span(Ink::Dim, "  Or try it from another terminal:")),
+            Line::from(vec![
+                span(Ink::Plain, "       "),
+                span(Ink::Name, format!("curl -i {}/orders-rpde", base_uri.trim_end_matches('/'))),
+            ]),
+        ],
+    };
+    let top = u16::from(area.height > lines.len() as u16);
+    for (text, row) in lines.iter().zip(top..) {
+        line(buffer, area, row, text);
+    }
+}
