@@ -1,5 +1,34 @@
 //! The wire: accepts the broker's connections and carries every byte to the booking system and back.
 //!
+//! ```text
+//! serve ─► downstream (one task per connection)          live (implements Upstream)
+//!            read head ─► relay ──► Tee(request body) ──► write head and body
+//!            write head ◄─ relay ◄── Tee(response body) ◄─ read head, stream body
+//!                            │
+//!                            └─ Draft ── both bodies ended ──► Sink ──► recorder
+//! ```
+//!
 //! The proxy knows no rules: it hands over an [`Exchange`](crate::exchange::Exchange) when both bodies have ended.
+//!
+//! HTTP/1 is read and written by [`h1`], not by hyper's connection types: a proxy that records must forward and keep
+//! field names in their case and repeated fields in their place, and `HeaderMap` groups the fields of one name. What
+//! the parts of the proxy say to each other stays `hyper::Request` and `hyper::Response` (the fields as they were on
+//! the wire travel beside them, see [`fields::WireFields`]), so that HTTP/2 can join on either side.
 
+mod base_uri;
+mod downstream;
+mod draft;
+pub mod fields;
+mod h1;
+mod limits;
+pub mod live;
+mod problem;
+mod relay;
+mod serve;
+pub mod sink;
+mod tee;
 pub mod upstream;
+
+pub use base_uri::{BaseUri, BaseUriError};
+pub use limits::Limits;
+pub use serve::{Served, serve};

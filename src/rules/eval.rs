@@ -88,11 +88,11 @@ impl<'a> Evaluation<'a> {
             Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::Absent),
             Node::Member(operand, name) => {
                 let operand = self.value(operand)?;
-                member(&operand, name)?
+                member(&operand, name, self.context.reading)?
             }
             Node::Has(operand, name) => {
                 let operand = self.value(operand)?;
-                Val::Bool(!matches!(member(&operand, name)?, Val::Absent))
+                Val::Bool(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
             }
             Node::Index(operand, index) => self.index(operand, index)?,
             Node::And(left, right) => Val::Bool(self.both(left, right, false)?),
@@ -169,7 +169,7 @@ impl<'a> Evaluation<'a> {
         let index = self.value(index)?;
         if let Some(name) = index.as_str() {
             // A name worked out at run time; what it selects borrows the operand, not the name.
-            return member(&operand, name);
+            return member(&operand, name, self.context.reading);
         }
         let Some(place) = index.show().parse::<usize>().ok() else {
             return Ok(Val::Absent);
@@ -262,7 +262,8 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-fn member<'a>(operand: &Val<'a>, name: &str) -> Result<Val<'a>, Stop> {
+/// A member of a value. `judged` is the exchange that is judged.
+fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>, Stop> {
     Ok(match operand {
         Val::Json(value) => Val::option(value.get(name)),
         Val::Request(reading) => request_member(reading, name)?,
@@ -276,6 +277,8 @@ fn member<'a>(operand: &Val<'a>, name: &str) -> Result<Val<'a>, Stop> {
             "call" => Val::Call(reading),
             "stage" => Val::Str(Cow::Borrowed(reading.stage.as_str())),
             "started" => Val::Instant(reading.exchange.started),
+            "seconds_ago" => Val::Instant(judged.exchange.started)
+                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.started))?,
             _ => return Err(unknown("an exchange", name)),
         },
         Val::Flow(flow) => match flow {

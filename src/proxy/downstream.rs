@@ -1,0 +1,264 @@
+//! A broker's HTTP/1 connection.
+//!
+//! ```text
+//! ┌► read head ─► body ─► relay (meanwhile: 100 Continue, is the broker still there?)
+//! └──── keep alive ◄─ write head and body ◄─┘
+//!            └─ else: close, after what is unread was drained
+//! ```
+//!
+//! One task does all of it. A broker that closes its sending side is taken to be gone, as with other proxies.
+
+mod source;
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use hyper::body::Body as _;
+use hyper::{Method, Response};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio_util::sync::CancellationToken;
+
+use self::source::{Event, Source};
+use super::h1::{
+    Coding, HeadError, Outgoing, Reader, RequestHead, ResponseShape, SendError, bodiless, parse_request,
+    response_coding, response_head,
+};
+use super::problem;
+use super::relay::{Answer, Relay};
+use super::upstream::WireBody;
+use crate::exchange::Version;
+
+type Output = OwnedWriteHalf;
+
+/// What is drained of a request that was answered before its end, so that the answer isn't lost in a reset.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
+
+/// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchange has ended.
+pub async fn run(stream: TcpStream, relay: Arc<Relay>, id: u64, shutdown: CancellationToken) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let (reader, writer) = stream.into_split();
+    let mut connection = Connection { relay, id, shutdown, source: Source::new(Reader::new(reader)) };
+    tracing::debug!("opened");
+    match connection.serve(writer).await {
+        Ok(()) => tracing::debug!("closed"),
+        Err(error) => tracing::debug!(%error, "ended"),
+    }
+}
+
+struct Connection {
+    relay: Arc<Relay>,
+    id: u64,
+    shutdown: CancellationToken,
+    source: Source,
+}
+
+/// Why a connection ends before its time.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("the broker is gone")]
+    Gone,
+    #[error("writing to the broker failed: {0}")]
+    Write(io::Error),
+    #[error("reading from the broker failed: {0}")]
+    Read(io::Error),
+    #[error("the answer's body broke off: {0}")]
+    Body(super::upstream::BodyError),
+}
+
+/// How reading a head ended.
+enum Opening {
+    Head(RequestHead),
+    Closed,
+    Bad(HeadError),
+    Slow,
+}
+
+impl Connection {
+    async fn serve(&mut self, mut writer: Output) -> Result<(), Ended> {
+        loop {
+            let head = match self.read_head().await? {
+                Opening::Head(head) => head,
+                Opening::Closed => return Ok(()),
+                Opening::Bad(error) => return self.refuse(writer, problem::bad_request(&error)).await,
+                Opening::Slow => return self.refuse(writer, problem::slow_request()).await,
+            };
+            if head.method == Method::CONNECT {
+                return self.refuse(writer, problem::no_tunnel()).await;
+            }
+            let length = match head.length() {
+                Ok(length) => length,
+                Err(error) => return self.refuse(writer, problem::bad_request(&error)).await,
+            };
+            let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
+            let body = self.source.lend(length, head.expects_continue());
+            let answer = self.ask(head, body, &mut writer).await?;
+            let keep;
+            (writer, keep) = self.write(answer, &client, writer).await?;
+            if !(keep && self.source.is_at_end()) {
+                return self.close(writer).await;
+            }
+        }
+    }
+
+    async fn read_head(&mut self) -> Result<Opening, Ended> {
+        let limits = &self.relay.limits;
+        let Some(reader) = self.source.reader() else { return Ok(Opening::Closed) };
+        if reader.buf.is_empty() {
+            let filled = tokio::select! {
+                biased;
+                filled = tokio::time::timeout(limits.idle_timeout, poll_fn(|cx| reader.poll_fill(cx))) => filled,
+                () = self.shutdown.cancelled() => return Ok(Opening::Closed),
+            };
+            match filled {
+                Err(_) | Ok(Ok(0)) => return Ok(Opening::Closed),
+                Ok(filled) => filled.map_err(Ended::Read)?,
+            };
+        }
+        if let Some(opening) = parsed(parse_request(&mut reader.buf)) {
+            return Ok(opening);
+        }
+        let reading = async {
+            loop {
+                if poll_fn(|cx| reader.poll_fill(cx)).await.map_err(Ended::Read)? == 0 {
+                    return Ok(Opening::Closed);
+                }
+                if let Some(opening) = parsed(parse_request(&mut reader.buf)) {
+                    return Ok(opening);
+                }
+            }
+        };
+        tokio::time::timeout(limits.head_timeout, reading).await.unwrap_or(Ok(Opening::Slow))
+    }
+
+    /// Waits for the answer, and meanwhile for what else may happen on this connection.
+    async fn ask(&mut self, head: RequestHead, body: WireBody, writer: &mut Output) -> Result<Answer, Ended> {
+        let relay = Arc::clone(&self.relay);
+        let mut answer = std::pin::pin!(relay.answer(self.id, head, body));
+        loop {
+            let event = tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(answer),
+                event = poll_fn(|cx| self.source.poll_event(cx)) => event,
+            };
+            match event {
+                Event::Continue => {
+                    writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(Ended::Write)?;
+                    writer.flush().await.map_err(Ended::Write)?;
+                }
+                Event::Gone => return Err(Ended::Gone),
+                Event::Failed(error) => return Err(Ended::Read(error)),
+            }
+        }
+    }
+
+    /// Writes an answer; the socket and whether the connection can go on.
+    async fn write(&mut self, answer: Answer, client: &Client, writer: Output) -> Result<(Output, bool), Ended> {
+        let Answer { response, fields, reason, from_wire, draft } = answer;
+        let mut shape = ResponseShape {
+            bodiless: bodiless(response.status().as_u16(), &client.method),
+            size: response.body().size_hint().exact(),
+            from_wire,
+            chunks: client.version != Version::Http10,
+            connection: None,
+        };
+        let coding = response_coding(&fields, &shape);
+        let keep = client.keeps_alive && coding != Coding::UntilClose && !self.shutdown.is_cancelled();
+        shape.connection = match (keep, client.version) {
+            (false, _) => Some("close"),
+            (true, Version::Http10) => Some("keep-alive"),
+            (true, _) => None,
+        };
+        let mut start = BytesMut::with_capacity(8 * 1024);
+        response_head(&mut start, response.status().as_u16(), &reason, &fields, &shape, coding);
+        // The record's own copy of the fields is to be the last one when the exchange ends.
+        drop(fields);
+        let body = (!shape.bodiless).then(|| response.into_body());
+        let mut outgoing = Outgoing::new(writer, start, body, coding);
+        let sent = poll_fn(|cx| match outgoing.poll_send(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(SendError::Body(error))) => Poll::Ready(Err(Ended::Body(error))),
+            Poll::Ready(Err(SendError::Write(error))) => Poll::Ready(Err(Ended::Write(error))),
+            Poll::Pending => match self.source.poll_event(cx) {
+                Poll::Ready(Event::Gone) => Poll::Ready(Err(Ended::Gone)),
+                Poll::Ready(Event::Failed(error)) => Poll::Ready(Err(Ended::Read(error))),
+                // The answer has begun: it is too late to ask for the body. Whoever asked gets its end by the answer.
+                Poll::Ready(Event::Continue) | Poll::Pending => Poll::Pending,
+            },
+        })
+        .await;
+        if let Err(error) = sent {
+            if matches!(error, Ended::Body(_)) && coding == Coding::UntilClose {
+                reset(outgoing.into_io());
+            }
+            return Err(error);
+        }
+        if let Some(draft) = draft {
+            draft.delivered();
+        }
+        Ok((outgoing.into_io(), keep))
+    }
+
+    async fn refuse(&mut self, writer: Output, response: Response<WireBody>) -> Result<(), Ended> {
+        tracing::debug!(status = response.status().as_u16(), "refused");
+        let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
+        let (writer, _) = self.write(Answer::own(response), &client, writer).await?;
+        self.source.refused();
+        self.close(writer).await
+    }
+
+    /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
+    /// answer could be lost on its way.
+    async fn close(&mut self, mut writer: Output) -> Result<(), Ended> {
+        writer.shutdown().await.map_err(Ended::Write)?;
+        if self.source.is_at_end() {
+            return Ok(());
+        }
+        let Some(reader) = self.source.reader() else { return Ok(()) };
+        let (time, most) = LINGER;
+        let draining = async {
+            let mut drained = 0;
+            while drained < most {
+                reader.buf.clear();
+                match poll_fn(|cx| reader.poll_fill(cx)).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => drained += read,
+                }
+            }
+        };
+        // Draining is a courtesy: when its time is over the connection is closed all the same.
+        let _in_time = tokio::time::timeout(time, draining).await;
+        Ok(())
+    }
+}
+
+/// Closes with a reset: where a body goes on until the connection is closed, closing it in order would say that the
+/// body is whole.
+fn reset(writer: Output) {
+    if let Err(error) = writer.as_ref().set_zero_linger() {
+        tracing::debug!(%error, "no reset");
+    }
+    writer.forget();
+}
+
+/// What the answer depends on.
+struct Client {
+    method: Method,
+    version: Version,
+    keeps_alive: bool,
+}
+
+fn parsed(result: Result<Option<RequestHead>, HeadError>) -> Option<Opening> {
+    match result {
+        Ok(Some(head)) => Some(Opening::Head(head)),
+        Ok(None) => None,
+        Err(error) => Some(Opening::Bad(error)),
+    }
+}

@@ -1,0 +1,181 @@
+//! The reading side of a broker's connection, which a request's body borrows.
+//!
+//! ```text
+//! lend ─┬─ all of the body was read already ─► a body of bytes; the reader stays here
+//!       └─ else ─► RequestBody takes the reader ─► frames … ─► its end or drop ─► home ─► here
+//! ```
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::oneshot;
+
+use crate::proxy::h1::{Decoder, Length, MAX_HEAD, Reader};
+use crate::proxy::upstream::{BodyError, WireBody};
+
+/// Reads from the broker.
+pub type Input = Reader<OwnedReadHalf>;
+
+/// Where a body leaves the reader when it has ended, and whether it was read to its end.
+type Home = Arc<Mutex<Option<(Input, bool)>>>;
+
+/// See the module.
+pub struct Source {
+    reader: Option<Input>,
+    whole: bool,
+    home: Home,
+    /// Fires when the body is first asked for and the broker waits to be told to go on.
+    wanted: Option<oneshot::Receiver<()>>,
+}
+
+/// What may happen while an answer is on its way.
+#[derive(Debug)]
+pub enum Event {
+    /// The broker is to be told to send its body.
+    Continue,
+    /// The broker closed its sending side.
+    Gone,
+    /// Reading failed.
+    Failed(io::Error),
+}
+
+impl Source {
+    /// Nothing read yet.
+    pub fn new(reader: Input) -> Self {
+        Self { reader: Some(reader), whole: true, home: Home::default(), wanted: None }
+    }
+
+    /// The reader, if no body has it.
+    pub fn reader(&mut self) -> Option<&mut Input> {
+        if self.reader.is_none()
+            && let Some((reader, whole)) = lock(&self.home).take()
+        {
+            self.reader = Some(reader);
+            self.whole = whole;
+        }
+        self.reader.as_mut()
+    }
+
+    /// True if the reader is here and stands behind the end of the last body.
+    pub fn is_at_end(&mut self) -> bool {
+        self.reader().is_some() && self.whole
+    }
+
+    /// What comes next can't be told apart: it is not read as a request.
+    pub fn refused(&mut self) {
+        self.whole = false;
+    }
+
+    /// The body of that length that comes next. `expects`: the broker waits for "100 Continue".
+    pub fn lend(&mut self, length: Length, expects: bool) -> WireBody {
+        self.wanted = None;
+        self.whole = true;
+        let Some(mut reader) = self.reader.take() else {
+            // Not reached: a head was just read. An error is truer than an empty body.
+            return failed("the connection's reading side is in use");
+        };
+        if let Length::Known(length) = length
+            && length <= reader.buf.len() as u64
+        {
+            let data = reader.buf.split_to(length as usize).freeze();
+            self.reader = Some(reader);
+            return Full::new(data).map_err(|never| match never {}).boxed();
+        }
+        let ask = if expects && reader.buf.is_empty() {
+            let (sender, receiver) = oneshot::channel();
+            self.wanted = Some(receiver);
+            Some(sender)
+        } else {
+            None
+        };
+        let home = Arc::clone(&self.home);
+        RequestBody { reader: Some(reader), decoder: Decoder::new(length), home, ask }.boxed()
+    }
+
+    /// What happens next. Requests that the broker sends meanwhile are read ahead up to [`MAX_HEAD`] bytes; with more
+    /// than that unread it is not watched. While a body has the reader, it is the body that sees the broker go.
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if let Some(wanted) = self.wanted.as_mut()
+            && let Poll::Ready(asked) = Pin::new(wanted).poll(cx)
+        {
+            self.wanted = None;
+            if asked.is_ok() {
+                return Poll::Ready(Event::Continue);
+            }
+        }
+        let whole = self.is_at_end();
+        let Some(reader) = self.reader.as_mut().filter(|_| whole) else { return Poll::Pending };
+        while reader.buf.len() < MAX_HEAD {
+            match ready!(reader.poll_fill(cx)) {
+                Ok(0) => return Poll::Ready(Event::Gone),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Event::Failed(error)),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+fn lock(home: &Home) -> std::sync::MutexGuard<'_, Option<(Input, bool)>> {
+    home.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failed(why: &'static str) -> WireBody {
+    let frames = futures_util::stream::iter([Err(BodyError::from(why))]);
+    http_body_util::StreamBody::new(frames).boxed()
+}
+
+struct RequestBody {
+    /// Given back at the end.
+    reader: Option<Input>,
+    decoder: Decoder,
+    home: Home,
+    ask: Option<oneshot::Sender<()>>,
+}
+
+impl RequestBody {
+    fn give_back(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            *lock(&self.home) = Some((reader, self.decoder.is_done()));
+        }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if let Some(ask) = this.ask.take() {
+            // Nobody listens if the connection is about to end; then reading fails by itself.
+            let _listened = ask.send(());
+        }
+        let Some(reader) = this.reader.as_mut() else { return Poll::Ready(None) };
+        let frame = ready!(reader.poll_body(&mut this.decoder, cx));
+        if this.decoder.is_done() || !matches!(frame, Some(Ok(_))) {
+            this.give_back();
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.decoder.remaining().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}

@@ -1,0 +1,178 @@
+//! An exchange in the making.
+//!
+//! ```text
+//! new ─┬─ held by the request's Tee ────┐
+//!      ├─ held by the response's Tee ───┼─ the last one lets go ─► Exchange ─► Sink
+//!      └─ held by the connection ───────┘
+//! ```
+//!
+//! However an exchange ends (completed, failed, its task dropped or panicking), the draft is dropped exactly once, and
+//! that is when the exchange is handed over.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::sink::Place;
+use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+
+/// What is known when the request's head has arrived.
+#[derive(Debug)]
+pub struct Opening {
+    /// Number of the exchange.
+    pub id: u64,
+    /// Number of the connection.
+    pub connection: u64,
+    /// When the head had arrived.
+    pub started: Timestamp,
+    /// The same, for durations.
+    pub clock: Instant,
+    /// Where the request is meant to go.
+    pub origin: String,
+    /// Method.
+    pub method: String,
+    /// Target.
+    pub target: String,
+    /// Version.
+    pub version: Version,
+    /// Fields.
+    pub headers: Arc<Headers>,
+}
+
+/// Head of an answer.
+#[derive(Debug)]
+pub struct AnswerHead {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: String,
+    /// Version.
+    pub version: Version,
+    /// Fields.
+    pub headers: Arc<Headers>,
+}
+
+/// Which body of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The request's.
+    Request,
+    /// The response's.
+    Response,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Draft {
+    opening: Option<(Opening, Place)>,
+    clock: Instant,
+    /// Cancelled when exchanges in flight are cut off because Umpire stops.
+    cut: CancellationToken,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    request_body: Option<Body>,
+    sent: Option<Duration>,
+    answer: Option<(AnswerHead, Duration)>,
+    answer_body: Option<Body>,
+    failure: Option<Failure>,
+    delivered: bool,
+}
+
+impl Draft {
+    /// Begins an exchange that has a place in the queue.
+    pub fn new(opening: Opening, place: Place, cut: CancellationToken) -> Arc<Self> {
+        let clock = opening.clock;
+        Arc::new(Self { opening: Some((opening, place)), clock, cut, state: Mutex::default() })
+    }
+
+    /// The answer's head has arrived.
+    pub fn answered(&self, head: AnswerHead) {
+        self.state().answer = Some((head, self.clock.elapsed()));
+    }
+
+    /// A body has ended. Each part reports once.
+    pub fn body_ended(&self, part: Part, body: Body) {
+        let mut state = self.state();
+        match part {
+            Part::Request => {
+                state.sent = (body.end != BodyEnd::Cancelled).then(|| self.clock.elapsed());
+                state.request_body = Some(body);
+            }
+            Part::Response => state.answer_body = Some(body),
+        }
+    }
+
+    /// Something went wrong. What went wrong first is the cause; what follows from it is not kept.
+    pub fn failed(&self, kind: FailureKind, detail: impl Into<String>, answered: Option<u16>) {
+        self.state().failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered });
+    }
+
+    /// The broker's socket has taken all of the answer. An answer that isn't delivered was abandoned.
+    pub fn delivered(&self) {
+        self.state().delivered = true;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing can panic while the lock is held; if it did, the state would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why an exchange was let go that had not ended.
+    fn abandoned(&self) -> Failure {
+        let (kind, detail) = if std::thread::panicking() {
+            (FailureKind::Stopped, "Umpire itself failed within this exchange; its log says more")
+        } else if self.cut.is_cancelled() {
+            (FailureKind::Stopped, "Umpire was stopped before the exchange had ended")
+        } else {
+            (FailureKind::ClientGone, "the broker closed the connection before the answer had ended")
+        };
+        Failure { kind, detail: detail.into(), answered: None }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        let Some((opening, place)) = self.opening.take() else { return };
+        let state = std::mem::take(&mut *self.state());
+        let cancelled = || Body { bytes: bytes::Bytes::new(), length: 0, end: BodyEnd::Cancelled };
+        let first_byte = state.answer.as_ref().map(|(_, after)| *after);
+        let response = state.answer.map(|(head, _)| Response {
+            status: head.status,
+            reason: head.reason,
+            version: head.version,
+            headers: Arc::unwrap_or_clone(head.headers),
+            body: state.answer_body.unwrap_or_else(cancelled),
+        });
+        let ended =
+            state.delivered && response.as_ref().is_some_and(|response| response.body.end != BodyEnd::Cancelled);
+        let failure = state.failure.or_else(|| (!ended).then(|| self.abandoned()));
+        let exchange = Exchange {
+            id: opening.id,
+            connection: opening.connection,
+            started: opening.started,
+            origin: opening.origin,
+            request: Request {
+                method: opening.method,
+                target: opening.target,
+                version: opening.version,
+                headers: Arc::unwrap_or_clone(opening.headers),
+                body: state.request_body.unwrap_or_else(cancelled),
+            },
+            response,
+            failure,
+            timing: Timing { sent: state.sent, first_byte, total: self.clock.elapsed() },
+        };
+        tracing::debug!(
+            exchange = exchange.id,
+            status = exchange.response.as_ref().map(|response| response.status),
+            failure = exchange.failure.as_ref().map(|failure| failure.kind.as_str()),
+            "exchange ended"
+        );
+        place.send(exchange);
+    }
+}

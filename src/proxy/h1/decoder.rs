@@ -1,0 +1,221 @@
+//! Takes a body apart: transfer coding off, content as it is.
+//!
+//! ```text
+//! Known(n) ──────────────► Done        Chunked: Size ─► Data(n) ─► DataEnd ─► Size … ─► Trailers ─► Done
+//! UntilClose ── closed ──► Done
+//! ```
+
+use bytes::{Buf, Bytes, BytesMut};
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
+
+use super::{Length, MAX_FIELDS, MAX_HEAD};
+
+/// Longest line with a chunk's size and extensions.
+const MAX_CHUNK_LINE: usize = 4096;
+
+/// A body on its way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoder {
+    /// So many bytes are still to come.
+    Known(u64),
+    /// Everything until the connection is closed.
+    UntilClose,
+    /// At a chunk's size.
+    Size,
+    /// Within a chunk: so many bytes are still to come.
+    Data(u64),
+    /// At the line end after a chunk.
+    DataEnd,
+    /// In the trailer section.
+    Trailers,
+    /// At its end.
+    Done,
+}
+
+/// What [`Decoder::step`] found.
+#[derive(Debug)]
+pub enum Step {
+    /// Content.
+    Data(Bytes),
+    /// Trailer fields; the body is at its end.
+    Trailers(HeaderMap),
+    /// The body is at its end.
+    End,
+    /// More bytes are needed.
+    More,
+}
+
+/// A body that breaks the rules of its transfer coding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the chunked body is malformed: {0}")]
+pub struct ChunkError(&'static str);
+
+impl Decoder {
+    /// For a body of that length.
+    pub fn new(length: Length) -> Self {
+        match length {
+            Length::Known(0) => Self::Done,
+            Length::Known(length) => Self::Known(length),
+            Length::Chunked => Self::Size,
+            Length::UntilClose => Self::UntilClose,
+        }
+    }
+
+    /// True if the body is at its end.
+    pub fn is_done(self) -> bool {
+        self == Self::Done
+    }
+
+    /// Bytes still to come, where that is known.
+    pub fn remaining(self) -> Option<u64> {
+        match self {
+            Self::Known(left) => Some(left),
+            Self::Done => Some(0),
+            _ => None,
+        }
+    }
+
+    /// Takes the next piece off the buffer.
+    pub fn step(&mut self, buf: &mut BytesMut) -> Result<Step, ChunkError> {
+        loop {
+            match *self {
+                Self::Done => return Ok(Step::End),
+                _ if buf.is_empty() => return Ok(Step::More),
+                Self::UntilClose => return Ok(Step::Data(buf.split().freeze())),
+                Self::Known(left) => {
+                    let data = take(buf, left);
+                    let left = left - data.len() as u64;
+                    *self = if left == 0 { Self::Done } else { Self::Known(left) };
+                    return Ok(Step::Data(data));
+                }
+                Self::Size => match httparse::parse_chunk_size(buf) {
+                    Err(_) => return Err(ChunkError("a chunk's size is not a hexadecimal number")),
+                    Ok(httparse::Status::Partial) if buf.len() <= MAX_CHUNK_LINE => return Ok(Step::More),
+                    Ok(httparse::Status::Complete((line, size))) if line <= MAX_CHUNK_LINE => {
+                        buf.advance(line);
+                        *self = if size == 0 { Self::Trailers } else { Self::Data(size) };
+                    }
+                    Ok(_) => return Err(ChunkError("a chunk's size line is longer than 4 KiB")),
+                },
+                Self::Data(left) => {
+                    let data = take(buf, left);
+                    let left = left - data.len() as u64;
+                    *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
+                    return Ok(Step::Data(data));
+                }
+                Self::DataEnd if buf.len() < 2 => return Ok(Step::More),
+                Self::DataEnd if buf.starts_with(b"\r\n") => {
+                    buf.advance(2);
+                    *self = Self::Size;
+                }
+                Self::DataEnd => return Err(ChunkError("a chunk is longer than its size")),
+                Self::Trailers => return self.trailers(buf),
+            }
+        }
+    }
+
+    /// The connection was closed: true if that is the body's end.
+    pub fn close(&mut self) -> bool {
+        if *self == Self::UntilClose {
+            *self = Self::Done;
+        }
+        self.is_done()
+    }
+
+    fn trailers(&mut self, buf: &mut BytesMut) -> Result<Step, ChunkError> {
+        if buf.starts_with(b"\r\n") {
+            buf.advance(2);
+            *self = Self::Done;
+            return Ok(Step::End);
+        }
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        match httparse::parse_headers(buf, &mut fields) {
+            Ok(httparse::Status::Complete((length, fields))) => {
+                let mut map = HeaderMap::with_capacity(fields.len());
+                for field in fields {
+                    let name = HeaderName::from_bytes(field.name.as_bytes());
+                    let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(field.value)) else {
+                        return Err(ChunkError("a trailer field has impossible bytes"));
+                    };
+                    map.append(name, value);
+                }
+                buf.advance(length);
+                *self = Self::Done;
+                Ok(Step::Trailers(map))
+            }
+            Ok(httparse::Status::Partial) if buf.len() <= MAX_HEAD => Ok(Step::More),
+            Ok(httparse::Status::Partial) => Err(ChunkError("the trailer section is longer than 64 KiB")),
+            Err(_) => Err(ChunkError("the trailer section can't be read")),
+        }
+    }
+}
+
+fn take(buf: &mut BytesMut, left: u64) -> Bytes {
+    let length = usize::try_from(left).map_or(buf.len(), |left| left.min(buf.len()));
+    buf.split_to(length).freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decodes what arrives in pieces of `piece` bytes; content, trailers, and what is left over.
+    fn decode(length: Length, wire: &[u8], piece: usize) -> Result<(Vec<u8>, HeaderMap, Vec<u8>), ChunkError> {
+        let (mut decoder, mut buf) = (Decoder::new(length), BytesMut::new());
+        let (mut content, mut trailers) = (Vec::new(), HeaderMap::new());
+        let mut pieces = wire.chunks(piece);
+        loop {
+            match decoder.step(&mut buf)? {
+                Step::Data(data) => content.extend_from_slice(&data),
+                Step::Trailers(map) => trailers = map,
+                Step::End => break,
+                Step::More => match pieces.next() {
+                    Some(piece) => buf.extend_from_slice(piece),
+                    None if decoder.close() => {}
+                    None => return Err(ChunkError("cut off")),
+                },
+            }
+        }
+        buf.extend(pieces.flatten());
+        Ok((content, trailers, buf.to_vec()))
+    }
+
+    #[test]
+    fn however_it_is_cut_the_content_is_the_same() {
+        let wire = b"5;ext=1\r\nhello\r\n1\r\n \r\n00a\r\n0123456789\r\n0\r\nX-Sum: 7\r\n\r\nGET";
+        for piece in 1..=wire.len() {
+            let (content, trailers, rest) = decode(Length::Chunked, wire, piece).unwrap();
+            assert_eq!(content, b"hello 0123456789", "{piece}");
+            assert_eq!(trailers["x-sum"], "7");
+            assert_eq!(rest, b"GET");
+        }
+    }
+
+    #[test]
+    fn lengths_end_where_they_say() {
+        assert_eq!(decode(Length::Known(3), b"abcd", 2).unwrap().0, b"abc");
+        assert_eq!(decode(Length::Known(0), b"abcd", 4).unwrap().2, b"abcd");
+        assert_eq!(decode(Length::UntilClose, b"abcd", 3).unwrap().0, b"abcd");
+        assert_eq!(decode(Length::Chunked, b"0\r\n\r\n", 1).unwrap().0, b"");
+    }
+
+    #[test]
+    fn what_is_cut_off_or_malformed_is_an_error() {
+        for wire in [
+            &b"5\r\nhel"[..],
+            b"5\r\nhello\r\n",
+            b"5\r\nhellooo",
+            b"x\r\n",
+            b"-1\r\n",
+            b"0\r\nX: y\r\n",
+            b"5\r\nhello\n\n0",
+        ] {
+            assert!(decode(Length::Chunked, wire, 3).is_err(), "{}", String::from_utf8_lossy(wire));
+        }
+        assert!(decode(Length::Known(5), b"abc", 9).is_err());
+        let endless = [&b"5;"[..], &[b'e'; MAX_CHUNK_LINE]].concat();
+        assert!(decode(Length::Chunked, &endless, 100).is_err());
+        assert!(decode(Length::Chunked, b"fffffffffffffffff\r\n", 100).is_err());
+    }
+}

@@ -1,0 +1,174 @@
+//! A message on its way out: its head and, as it comes, its body.
+//!
+//! ```text
+//! start(bytes) ─► poll_send: body frame ─► out (small) or large ─► socket … ─► done ─► into_io
+//!                     └─ body failed: what came before it is written, then Err(Body)
+//! ```
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use hyper::body::Body as _;
+use tokio::io::AsyncWrite;
+
+use super::Coding;
+use crate::proxy::upstream::{BodyError, WireBody};
+
+/// Frames are gathered up to so many bytes before they are written; no more than this and one frame is held.
+const GATHER: usize = 32 * 1024;
+
+/// Data from this size on is written from where it is instead of being copied.
+const LARGE: usize = 8 * 1024;
+
+/// Why a message could not be sent.
+#[derive(Debug)]
+pub enum SendError {
+    /// Its body failed at the source.
+    Body(BodyError),
+    /// The socket failed.
+    Write(io::Error),
+}
+
+/// Sends one message.
+pub struct Outgoing<W> {
+    io: W,
+    out: BytesMut,
+    large: Bytes,
+    after_large: &'static [u8],
+    body: Option<WireBody>,
+    coding: Coding,
+    failed: Option<BodyError>,
+    held: bool,
+    written: u64,
+    waits_for_body: bool,
+}
+
+impl<W: AsyncWrite + Unpin> Outgoing<W> {
+    /// Sends `start`, usually a head, then `body`; what of the body is ready goes out with the head in one write.
+    pub fn new(io: W, start: BytesMut, body: Option<WireBody>, coding: Coding) -> Self {
+        Self {
+            io,
+            out: start,
+            large: Bytes::new(),
+            after_large: b"",
+            body,
+            coding,
+            failed: None,
+            held: false,
+            written: 0,
+            waits_for_body: false,
+        }
+    }
+
+    /// As [`Self::new`], for a start that may have to be sent again and is therefore not copied.
+    pub fn shared(io: W, start: Bytes, body: Option<WireBody>, coding: Coding) -> Self {
+        Self { large: start, ..Self::new(io, BytesMut::new(), body, coding) }
+    }
+
+    /// While held, the body is not asked for anything: only the start is sent.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// True once everything has been written.
+    pub fn is_done(&self) -> bool {
+        self.body.is_none() && self.out.is_empty() && self.large.is_empty() && self.failed.is_none()
+    }
+
+    /// Bytes that the socket took so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// True if it was the body that kept the last [`Self::poll_send`] from going on, not the socket.
+    pub fn waits_for_body(&self) -> bool {
+        self.waits_for_body
+    }
+
+    /// The socket; whatever was not written is lost.
+    pub fn into_io(self) -> W {
+        self.io
+    }
+
+    /// Goes on sending; ready once everything has been written and flushed.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            self.waits_for_body = false;
+            self.gather(cx);
+            if self.out.is_empty() && self.large.is_empty() {
+                ready!(Pin::new(&mut self.io).poll_flush(cx)).map_err(SendError::Write)?;
+                return match self.failed.take() {
+                    Some(error) => Poll::Ready(Err(SendError::Body(error))),
+                    None if self.body.is_none() => Poll::Ready(Ok(())),
+                    None => Poll::Pending,
+                };
+            }
+            ready!(self.poll_write(cx)).map_err(SendError::Write)?;
+        }
+    }
+
+    /// Takes frames that are ready, as many as may be held.
+    fn gather(&mut self, cx: &mut Context<'_>) {
+        while !self.held && self.large.is_empty() && self.out.len() < GATHER {
+            let Some(body) = self.body.as_mut() else { return };
+            let result = match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Pending => {
+                    self.waits_for_body = true;
+                    return;
+                }
+                Poll::Ready(None) => self.coding.end(None, &mut self.out).map(|()| true),
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if data.len() >= LARGE => self.coding.before_data(&data, &mut self.out).map(|()| {
+                        self.large = data;
+                        self.after_large = self.coding.after_data();
+                        false
+                    }),
+                    Ok(data) => self.coding.frame(hyper::body::Frame::data(data), &mut self.out),
+                    Err(frame) => self.coding.frame(frame, &mut self.out),
+                },
+                Poll::Ready(Some(Err(error))) => return self.fail(error),
+            };
+            match result {
+                Ok(true) => self.body = None,
+                // A body that says that it has ended is not asked again; chunks still need their end.
+                Ok(false) if self.large.is_empty() && body.is_end_stream() => {
+                    self.body = None;
+                    if let Err(error) = self.coding.end(None, &mut self.out) {
+                        self.fail(error.into());
+                    }
+                }
+                Ok(false) => {}
+                Err(error) => self.fail(error.into()),
+            }
+        }
+    }
+
+    fn fail(&mut self, error: BodyError) {
+        self.body = None;
+        self.failed = Some(error);
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let io = Pin::new(&mut self.io);
+        let written = if self.out.is_empty() {
+            ready!(io.poll_write(cx, &self.large))?
+        } else if self.large.is_empty() {
+            ready!(io.poll_write(cx, &self.out))?
+        } else {
+            ready!(io.poll_write_vectored(cx, &[IoSlice::new(&self.out), IoSlice::new(&self.large)]))?
+        };
+        if written == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        self.written += written as u64;
+        let small = written.min(self.out.len());
+        self.out.advance(small);
+        self.large.advance(written - small);
+        if self.large.is_empty() && !self.after_large.is_empty() && self.out.is_empty() {
+            self.out.extend_from_slice(std::mem::take(&mut self.after_large));
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,65 @@
+//! A socket's reading side and what was read ahead.
+//!
+//! `socket ─► fill ─► buf ─► parse, decode`
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::Frame;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::{Decoder, Step};
+use crate::proxy::upstream::BodyError;
+
+/// Room made before each read.
+const CHUNK: usize = 16 * 1024;
+
+/// Reads ahead into a buffer. It grows only while its owner asks for more, who must stop at a limit of its own
+/// ([`super::MAX_HEAD`] for a head; content is taken out as it comes).
+#[derive(Debug)]
+pub struct Reader<R> {
+    io: R,
+    /// What was read and not yet taken.
+    pub buf: BytesMut,
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    /// Nothing read yet.
+    pub fn new(io: R) -> Self {
+        Self { io, buf: BytesMut::with_capacity(CHUNK) }
+    }
+
+    /// Reads once; 0 at the end of the stream.
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.buf.capacity() - self.buf.len() < CHUNK / 4 {
+            self.buf.reserve(CHUNK);
+        }
+        // `read_buf` keeps nothing between polls: a new future each time loses nothing.
+        pin!(self.io.read_buf(&mut self.buf)).poll(cx)
+    }
+
+    /// The next frame of the body that the decoder is in; `None` at its end.
+    pub fn poll_body(
+        &mut self,
+        decoder: &mut Decoder,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            match decoder.step(&mut self.buf) {
+                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(Step::Trailers(fields)) => return Poll::Ready(Some(Ok(Frame::trailers(fields)))),
+                Ok(Step::End) => return Poll::Ready(None),
+                Ok(Step::More) => match ready!(self.poll_fill(cx)) {
+                    Ok(0) if decoder.close() => return Poll::Ready(None),
+                    Ok(0) => return Poll::Ready(Some(Err("the connection was closed within the body".into()))),
+                    Ok(_) => {}
+                    Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                },
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+        }
+    }
+}

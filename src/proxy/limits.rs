@@ -1,0 +1,32 @@
+//! What the proxy bounds, in one place.
+//!
+//! `cli → Limits → serve → downstream, tee`
+
+use std::time::Duration;
+
+/// Bounds of one proxy. Those of the way upstream are [`super::live::Timeouts`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes kept of each body; 16 MiB. A longer body passes whole and is recorded as a prefix, marked truncated.
+    pub kept_body: usize,
+    /// Connections of brokers at one time; 4096. Further ones wait in the listener's backlog.
+    pub connections: usize,
+    /// Time for a request's head to arrive once its first byte has; 60 s. Past it the connection is closed with 408.
+    pub head_timeout: Duration,
+    /// Time that a connection may stay open without a request; 300 s. Past it the connection is closed.
+    pub idle_timeout: Duration,
+    /// Time that exchanges in flight are given at shutdown; 10 s. Past it they are cut off and recorded as stopped.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            kept_body: 16 * 1024 * 1024,
+            connections: 4096,
+            head_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(300),
+            grace: Duration::from_secs(10),
+        }
+    }
+}

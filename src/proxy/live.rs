@@ -1,0 +1,208 @@
+//! The live client: the booking system itself, over http or https.
+//!
+//! ```text
+//! send ─► head, and what of the body is there ─┬─ could be sent again ─► pooled connection ─┬─► answer
+//!                                              │                 closed under it ─┐         │
+//!                                              └─ else ──────────────────────────►└► new connection
+//! ```
+//!
+//! A pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
+//! once more on a new connection if that does no harm: its method is idempotent and all of it is at hand. A request
+//! for which that is not so never goes out on a pooled connection, so no request is ever sent twice that must not be,
+//! and a stale connection is never an error.
+
+mod call;
+mod connect;
+mod pool;
+mod tls;
+
+use std::future::poll_fn;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use hyper::body::Body as _;
+use hyper::{Request, Response};
+
+use self::call::{CallError, Message, call};
+use self::connect::Connector;
+use self::pool::Pool;
+use super::base_uri::BaseUri;
+use super::fields::{WireFields, from_map, has_token};
+use super::h1::{Coding, request_head};
+use super::relay::WireTarget;
+use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody};
+use crate::exchange::{FailureKind, Headers};
+
+/// Most bytes of a message that are gathered before it goes out, and so kept for sending it again.
+const GATHER: usize = 64 * 1024;
+
+/// How long the booking system may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To be connected to, name look-up and TLS included; 10 s.
+    pub connect: Duration,
+    /// To send the head of its answer, once it has taken the request; 60 s.
+    pub head: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), head: Duration::from_secs(60) }
+    }
+}
+
+/// Why there can be no live client.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// A file of certificates can't be read.
+    #[error("cannot read certificates from {}: {cause}; --upstream-ca needs a PEM file", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A file without a certificate.
+    #[error("{} holds no certificate; --upstream-ca needs a PEM file with at least one", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nothing to trust.
+    #[error("no trusted certificate authority was found on this computer ({cause}); name one with --upstream-ca FILE")]
+    NoRoots {
+        /// Why.
+        cause: String,
+    },
+    /// TLS could not be set up.
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// A host that can't be in a certificate.
+    #[error("{0:?} can't be used with https: it is neither a name nor an address")]
+    ServerName(String),
+}
+
+/// See the module.
+pub struct Live {
+    origin: String,
+    authority: String,
+    connector: Connector,
+    pool: Arc<Pool>,
+    timeouts: Timeouts,
+}
+
+impl Live {
+    /// A client of the booking system at `base`. The certificates in `ca_files` (PEM) are trusted besides the
+    /// platform's. Connects only when there is a request.
+    pub fn new<P: AsRef<Path>>(base: &BaseUri, ca_files: &[P], timeouts: Timeouts) -> Result<Self, LiveError> {
+        Ok(Self {
+            origin: base.origin().to_owned(),
+            authority: base.authority().to_owned(),
+            connector: Connector::new(base, ca_files, timeouts.connect)?,
+            pool: Arc::default(),
+            timeouts,
+        })
+    }
+
+    async fn exchange(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
+        let (message, again) = self.message(request).await?;
+        if let Some(again) = again
+            && let Some(link) = self.pool.take()
+        {
+            match call(link, again, self.timeouts.head, &self.pool).await {
+                Ok(response) => return Ok(response),
+                Err(CallError::Closed(error)) => {
+                    tracing::debug!(%error, "a pooled connection was closed; sending again on a new one");
+                }
+                Err(CallError::Failed(error)) => return Err(error),
+            }
+        }
+        let link = self.connector.connect().await?;
+        call(link, message, self.timeouts.head, &self.pool).await.map_err(CallError::into_inner)
+    }
+
+    /// The request as bytes, and the same once more if it may be sent twice.
+    async fn message(&self, request: Request<WireBody>) -> Result<(Message, Option<Message>), UpstreamError> {
+        let (mut parts, mut body) = request.into_parts();
+        let fields = parts.extensions.remove::<WireFields>();
+        let made: Headers;
+        let fields = if let Some(WireFields(fields)) = &fields {
+            fields
+        } else {
+            made = from_map(&parts.headers);
+            &made
+        };
+        let target = parts.extensions.remove::<WireTarget>();
+        let target = target.as_ref().map_or_else(
+            || parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str),
+            |WireTarget(target)| target,
+        );
+        let size = body.size_hint().exact();
+        let mut start = BytesMut::with_capacity(4096);
+        let mut coding = request_head(&mut start, parts.method.as_str(), target, fields, &self.authority, size);
+        let expects = has_token(fields, "expect", "100-continue");
+        // Asking for the body makes the broker send it: that is for the booking system to allow.
+        let all = !expects
+            && poll_fn(|cx| gather(&mut body, &mut coding, &mut start, cx))
+                .await
+                .map_err(|error| self.unsent(&error))?;
+        let message = Message {
+            method: parts.method,
+            start: start.freeze(),
+            body: (!all).then_some(body),
+            coding,
+            expects,
+            host: self.connector.name().to_owned(),
+        };
+        let again = message.again().filter(|_| message.method.is_idempotent());
+        Ok((message, again))
+    }
+
+    fn unsent(&self, error: &BodyError) -> UpstreamError {
+        UpstreamError {
+            kind: FailureKind::BrokenOff,
+            detail: format!("the request could not be sent on to {}: {error}", self.connector.name()),
+        }
+    }
+}
+
+/// Takes what of the body is ready; true if that was all of it.
+fn gather(
+    body: &mut WireBody,
+    coding: &mut Coding,
+    start: &mut BytesMut,
+    cx: &mut Context<'_>,
+) -> Poll<Result<bool, BodyError>> {
+    loop {
+        if body.is_end_stream() {
+            return Poll::Ready(coding.end(None, start).map(|()| true).map_err(Into::into));
+        }
+        if start.len() >= GATHER {
+            return Poll::Ready(Ok(false));
+        }
+        match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending => return Poll::Ready(Ok(false)),
+            Poll::Ready(None) => return Poll::Ready(coding.end(None, start).map(|()| true).map_err(Into::into)),
+            Poll::Ready(Some(Ok(frame))) => {
+                if coding.frame(frame, start)? {
+                    return Poll::Ready(Ok(true));
+                }
+            }
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl Upstream for Live {
+    fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    fn send(&self, request: Request<WireBody>) -> Answer<'_> {
+        Box::pin(self.exchange(request))
+    }
+}

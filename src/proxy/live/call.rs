@@ -1,0 +1,281 @@
+//! One request on one connection.
+//!
+//! ```text
+//! Link, Message ─► send ┐ at the same time
+//!                  read ┘─► head ─► Response with AnswerBody: goes on sending and reading ─► Link back to the pool
+//! ```
+//!
+//! No task is spawned: whoever waits for the head, and then whoever reads the body, drives both directions.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::ext::ReasonPhrase;
+use hyper::{Method, Response, StatusCode};
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::time::Instant;
+
+use super::connect::{Link, Stream};
+use super::pool::Pool;
+use crate::exchange::{FailureKind, Version};
+use crate::proxy::fields::{WireFields, to_map};
+use crate::proxy::h1::{Coding, Decoder, Outgoing, Reader, ResponseHead, SendError, parse_response};
+use crate::proxy::upstream::{BodyError, UpstreamError, WireBody};
+
+/// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
+const CONTINUE: Duration = Duration::from_secs(1);
+
+/// A request on its way.
+pub struct Message {
+    /// Method.
+    pub method: Method,
+    /// Head, and what of the body is there already.
+    pub start: Bytes,
+    /// The rest of the body.
+    pub body: Option<WireBody>,
+    /// How the rest is written.
+    pub coding: Coding,
+    /// The body is only sent when it is asked for.
+    pub expects: bool,
+    /// To whom, for messages.
+    pub host: String,
+}
+
+impl Message {
+    /// The same once more, if all of it is at hand.
+    pub fn again(&self) -> Option<Self> {
+        self.body.is_none().then(|| Self {
+            method: self.method.clone(),
+            start: self.start.clone(),
+            body: None,
+            coding: self.coding,
+            expects: self.expects,
+            host: self.host.clone(),
+        })
+    }
+
+    fn error(&self, kind: FailureKind, what: &str) -> UpstreamError {
+        UpstreamError { kind, detail: format!("{} {what}", self.host) }
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub enum CallError {
+    /// The connection was closed before anything of an answer had come.
+    Closed(UpstreamError),
+    /// Anything else.
+    Failed(UpstreamError),
+}
+
+impl CallError {
+    /// The error itself.
+    pub fn into_inner(self) -> UpstreamError {
+        match self {
+            Self::Closed(error) | Self::Failed(error) => error,
+        }
+    }
+}
+
+type Sending = Outgoing<WriteHalf<Stream>>;
+type Reading = Reader<ReadHalf<Stream>>;
+
+/// Sends a message and returns when the head of the answer is there. `patience` runs while it is the server that is
+/// waited for: it starts anew with each part of the request that the server took or the broker has yet to send.
+pub async fn call(
+    link: Link,
+    mut message: Message,
+    patience: Duration,
+    pool: &Arc<Pool>,
+) -> Result<Response<WireBody>, CallError> {
+    let mut reading = link.reader;
+    let mut sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding);
+    sending.hold(message.expects);
+    let mut unwritten = None;
+    let head = {
+        let mut timer = pin!(tokio::time::sleep(patience));
+        let mut go_on = message.expects.then(|| Box::pin(tokio::time::sleep(CONTINUE)));
+        let mut written = 0;
+        poll_fn(|cx| {
+            loop {
+                if unwritten.is_none() && !sending.is_done() {
+                    match sending.poll_send(cx) {
+                        Poll::Ready(Err(SendError::Body(error))) => {
+                            let what = format!("did not get all of the request: {error}");
+                            let error = message.error(FailureKind::BrokenOff, &what);
+                            return Poll::Ready(Err(CallError::Failed(error)));
+                        }
+                        // It may have answered before it closed: reading tells.
+                        Poll::Ready(Err(SendError::Write(error))) => unwritten = Some(error),
+                        Poll::Ready(Ok(())) | Poll::Pending => {}
+                    }
+                    if written != sending.written() || sending.waits_for_body() {
+                        written = sending.written();
+                        timer.as_mut().reset(Instant::now() + patience);
+                    }
+                }
+                match poll_head(&mut reading, &message, cx) {
+                    Poll::Ready(Ok(head)) if head.status == 101 => {
+                        let error = message.error(FailureKind::BrokenOff, "switched protocols without being asked to");
+                        return Poll::Ready(Err(CallError::Failed(error)));
+                    }
+                    Poll::Ready(Ok(head)) if head.status < 200 => {
+                        if head.status == 100 {
+                            go_on = None;
+                            sending.hold(false);
+                        }
+                        continue;
+                    }
+                    Poll::Ready(Err(CallError::Closed(error))) => {
+                        let error = match &unwritten {
+                            Some(cause) => {
+                                message.error(FailureKind::BrokenOff, &format!("closed the connection: {cause}"))
+                            }
+                            None => error,
+                        };
+                        return Poll::Ready(Err(CallError::Closed(error)));
+                    }
+                    Poll::Ready(result) => return Poll::Ready(result),
+                    Poll::Pending => {}
+                }
+                if let Some(timer) = &mut go_on
+                    && timer.as_mut().poll(cx).is_ready()
+                {
+                    go_on = None;
+                    sending.hold(false);
+                    continue;
+                }
+                ready!(timer.as_mut().poll(cx));
+                let error = message.error(FailureKind::TimedOut, &format!("sent no answer within {patience:?}"));
+                return Poll::Ready(Err(CallError::Failed(error)));
+            }
+        })
+        .await?
+    };
+    answer(head, &message, reading, sending, unwritten.is_none(), pool)
+}
+
+fn poll_head(reading: &mut Reading, message: &Message, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, CallError>> {
+    loop {
+        match parse_response(&mut reading.buf) {
+            Ok(Some(head)) => return Poll::Ready(Ok(head)),
+            Ok(None) => {}
+            Err(error) => {
+                let what = format!("sent an answer that can't be read: {error}");
+                return Poll::Ready(Err(CallError::Failed(message.error(FailureKind::BrokenOff, &what))));
+            }
+        }
+        let what = match ready!(reading.poll_fill(cx)) {
+            Ok(0) => "closed the connection before its answer".to_owned(),
+            Ok(_) => continue,
+            Err(error) => format!("broke the connection off before its answer: {error}"),
+        };
+        let error = message.error(FailureKind::BrokenOff, &what);
+        return Poll::Ready(Err(if reading.buf.is_empty() {
+            CallError::Closed(error)
+        } else {
+            CallError::Failed(error)
+        }));
+    }
+}
+
+fn answer(
+    head: ResponseHead,
+    message: &Message,
+    reading: Reading,
+    sending: Sending,
+    sound: bool,
+    pool: &Arc<Pool>,
+) -> Result<Response<WireBody>, CallError> {
+    let unreadable = |cause: String| {
+        let what = format!("sent an answer that can't be read: {cause}");
+        CallError::Failed(message.error(FailureKind::BrokenOff, &what))
+    };
+    let decoder = Decoder::new(head.length(&message.method).map_err(|error| unreadable(error.to_string()))?);
+    let keep = sound && head.keeps_alive() && decoder != Decoder::UntilClose;
+    let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
+    let mut body = AnswerBody { wires: Some((reading, sending)), decoder, keep, pool: Arc::clone(pool) };
+    let body = if decoder.is_done() {
+        body.finish();
+        Empty::new().map_err(|never| match never {}).boxed()
+    } else {
+        body.boxed()
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.version_mut() =
+        if head.version == Version::Http10 { hyper::Version::HTTP_10 } else { hyper::Version::HTTP_11 };
+    *response.headers_mut() = to_map(&head.fields);
+    let extensions = response.extensions_mut();
+    extensions.insert(WireFields(Arc::new(head.fields)));
+    if status.canonical_reason().unwrap_or_default().as_bytes() != &head.reason[..]
+        && let Ok(reason) = ReasonPhrase::try_from(head.reason)
+    {
+        extensions.insert(reason);
+    }
+    Ok(response)
+}
+
+/// The rest of an exchange: what is still to be sent, and the answer's body.
+struct AnswerBody {
+    /// Taken when it has ended.
+    wires: Option<(Reading, Sending)>,
+    decoder: Decoder,
+    keep: bool,
+    pool: Arc<Pool>,
+}
+
+impl AnswerBody {
+    /// The answer is at its end: the connection goes back to the pool, or is closed if it can't be used again. A
+    /// request that wasn't wholly sent by then is given up.
+    fn finish(&mut self) {
+        if let Some((reader, sending)) = self.wires.take()
+            && self.keep
+            && sending.is_done()
+        {
+            self.pool.put(Link { reader, writer: sending.into_io() });
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some((reading, sending)) = this.wires.as_mut() else { return Poll::Ready(None) };
+        if !sending.is_done() && this.keep {
+            match sending.poll_send(cx) {
+                Poll::Ready(Err(SendError::Body(error))) => {
+                    this.wires = None;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                // It takes no more of the request; its answer may still come.
+                Poll::Ready(Err(SendError::Write(_))) => this.keep = false,
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        let frame = ready!(reading.poll_body(&mut this.decoder, cx));
+        match &frame {
+            Some(Ok(_)) if !this.decoder.is_done() => {}
+            Some(Err(_)) => this.wires = None,
+            _ => this.finish(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.decoder.remaining().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

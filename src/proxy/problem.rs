@@ -1,0 +1,99 @@
+//! Umpire's own answers: problem details (RFC 9457) that can't be mistaken for the booking system's.
+//!
+//! `UpstreamError → 502 or 504, application/problem+json, "Umpire …"`
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use super::h1::HeadError;
+use super::upstream::{UpstreamError, WireBody};
+use crate::exchange::FailureKind;
+
+/// The answer to a request that got none from the booking system.
+pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
+    let (status, kind, title, advice) = match error.kind {
+        FailureKind::Unreachable => (
+            StatusCode::BAD_GATEWAY,
+            "upstream-unreachable",
+            "Umpire could not reach the booking system",
+            "Check that the booking system runs and that the base URI given to umpire with --to is right.",
+        ),
+        FailureKind::TimedOut => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream-timed-out",
+            "Umpire got no answer from the booking system in time",
+            "Look into the booking system's log for this request; it may still be at work on it.",
+        ),
+        _ => (
+            StatusCode::BAD_GATEWAY,
+            "upstream-broken-off",
+            "Umpire got no usable answer from the booking system",
+            "Look into the booking system's log for this request; it may have been carried out.",
+        ),
+    };
+    problem(status, kind, title, &format!("{}. {advice}", error.detail))
+}
+
+/// The answer to a request that can't be read.
+pub fn bad_request(error: &HeadError) -> Response<WireBody> {
+    let status = match error {
+        HeadError::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HeadError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+        HeadError::Malformed(_) | HeadError::Length(_) => StatusCode::BAD_REQUEST,
+    };
+    problem(status, "bad-request", "Umpire could not read the request", &error.to_string())
+}
+
+/// The answer to a request that took too long to arrive.
+pub fn slow_request() -> Response<WireBody> {
+    let detail = "The request's head did not arrive in time.";
+    problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", "Umpire stopped waiting for the request", detail)
+}
+
+/// The answer to CONNECT.
+pub fn no_tunnel() -> Response<WireBody> {
+    let detail = "This is a reverse proxy: give the broker its address as the booking system's base URI instead of \
+                  configuring it as an HTTP proxy.";
+    problem(StatusCode::METHOD_NOT_ALLOWED, "no-tunnel", "Umpire does not tunnel", detail)
+}
+
+fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Response<WireBody> {
+    let content = json!({
+        "type": format!("urn:umpire:{kind}"),
+        "title": title,
+        "status": status.as_u16(),
+        "detail": detail,
+    });
+    let body = Full::new(Bytes::from(content.to_string())).map_err(|never| match never {}).boxed();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_of_umpire_says_so() {
+        for (kind, status) in
+            [(FailureKind::Unreachable, 502), (FailureKind::TimedOut, 504), (FailureKind::BrokenOff, 502)]
+        {
+            let error = UpstreamError { kind, detail: "cannot connect to example.com:1".into() };
+            let response = no_answer(&error);
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert!(problem["title"].as_str().unwrap().starts_with("Umpire"));
+            assert_eq!(problem["status"], status);
+            assert!(problem["detail"].as_str().unwrap().starts_with("cannot connect to example.com:1. "));
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Takes one exchange across: from the broker's request to the upstream, and the answer back.
+//!
+//! ```text
+//! RequestHead, body ─► reserve a place ─► Draft ─► Tee ─► Upstream::send ─┬─ Ok ──► Tee ─► Answer
+//!                                                                         └─ Err ─► problem details
+//! ```
+//!
+//! Knows no connection: what reads and writes HTTP/1 (or, later, HTTP/2) calls it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::ext::ReasonPhrase;
+use hyper::header::{HOST, HeaderValue};
+use hyper::{Request, Response, Uri};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::draft::{AnswerHead, Draft, Opening, Part};
+use super::fields::{WireFields, from_map, to_map};
+use super::h1::{RequestHead, bodiless};
+use super::limits::Limits;
+use super::problem;
+use super::sink::Sink;
+use super::tee::tee;
+use super::upstream::{Upstream, WireBody};
+use crate::exchange::{Headers, Version};
+
+/// What all connections of one proxy share.
+pub struct Relay {
+    upstream: Arc<dyn Upstream>,
+    sink: Sink,
+    /// Bounds.
+    pub limits: Limits,
+    host: Option<HeaderValue>,
+    exchanges: AtomicU64,
+    cut: CancellationToken,
+}
+
+/// An answer on its way to the broker.
+pub struct Answer {
+    /// Head and body.
+    pub response: Response<WireBody>,
+    /// The fields to write.
+    pub fields: Arc<Headers>,
+    /// The reason phrase to write.
+    pub reason: Vec<u8>,
+    /// True if the fields are those of a wire, which say themselves how long the body is.
+    pub from_wire: bool,
+    /// The exchange, where it is recorded. To be told when the answer is delivered.
+    pub draft: Option<Arc<Draft>>,
+}
+
+impl Relay {
+    /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
+    pub fn new(upstream: Arc<dyn Upstream>, sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
+        let authority = upstream.origin().split_once("://").map_or(upstream.origin(), |(_, authority)| authority);
+        let host = HeaderValue::from_str(authority).ok();
+        Self { upstream, sink, limits, host, exchanges: AtomicU64::new(1), cut }
+    }
+
+    /// Sends a request on and returns the answer, Umpire's own if there is no other.
+    pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody) -> Answer {
+        let id = self.exchanges.fetch_add(1, Ordering::Relaxed);
+        let span = tracing::debug_span!("exchange", id, method = %head.method, path = path_of(&head.target));
+        self.carry(id, connection, head, body).instrument(span).await
+    }
+
+    async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody) -> Answer {
+        let (started, clock) = (Timestamp::now(), Instant::now());
+        let place = self.sink.reserve().await;
+        let fields = Arc::new(head.fields);
+        let draft = place.map(|place| {
+            let opening = Opening {
+                id,
+                connection,
+                started,
+                clock,
+                origin: self.upstream.origin().to_owned(),
+                method: head.method.as_str().to_owned(),
+                target: head.target.clone(),
+                version: head.version,
+                headers: Arc::clone(&fields),
+            };
+            Draft::new(opening, place, self.cut.clone())
+        });
+        let cap = self.limits.kept_body;
+        let body = match &draft {
+            Some(draft) => tee(body, Part::Request, Arc::clone(draft), cap),
+            None => body,
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method;
+        *request.uri_mut() = uri(&head.target);
+        *request.headers_mut() = to_map(&fields);
+        if let Some(host) = &self.host {
+            request.headers_mut().insert(HOST, host.clone());
+        }
+        request.extensions_mut().insert(WireFields(fields));
+        request.extensions_mut().insert(WireTarget(head.target));
+        let method = request.method().clone();
+        match self.upstream.send(request).await {
+            Ok(response) if bodiless(response.status().as_u16(), &method) => {
+                self.answered(response.map(|_| Empty::new().map_err(|never| match never {}).boxed()), draft, cap)
+            }
+            Ok(response) => self.answered(response, draft, cap),
+            Err(error) => {
+                tracing::debug!(kind = error.kind.as_str(), %error, "no answer");
+                let response = problem::no_answer(&error);
+                if let Some(draft) = draft {
+                    draft.failed(error.kind, error.detail, Some(response.status().as_u16()));
+                }
+                Answer::own(response)
+            }
+        }
+    }
+
+    fn answered(&self, mut response: Response<WireBody>, draft: Option<Arc<Draft>>, cap: usize) -> Answer {
+        let wire = response.extensions_mut().remove::<WireFields>();
+        let from_wire = wire.is_some();
+        let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
+        let reason = reason_of(&response);
+        tracing::debug!(status = response.status().as_u16(), "answered");
+        if let Some(draft) = &draft {
+            draft.answered(AnswerHead {
+                status: response.status().as_u16(),
+                reason: String::from_utf8_lossy(&reason).into_owned(),
+                version: version_of(response.version()),
+                headers: Arc::clone(&fields),
+            });
+            let keeper = Arc::clone(draft);
+            response = response.map(|body| tee(body, Part::Response, keeper, cap));
+        }
+        Answer { response, fields, reason, from_wire, draft }
+    }
+}
+
+impl Answer {
+    /// An answer of Umpire's own, which is no part of the recording.
+    pub fn own(response: Response<WireBody>) -> Self {
+        let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));
+        Self { response, fields, reason, from_wire: false, draft: None }
+    }
+}
+
+/// The request target byte for byte, an extension of `hyper::Request`: `Uri` refuses some of what HTTP allows.
+#[derive(Debug, Clone)]
+pub struct WireTarget(pub String);
+
+fn reason_of(response: &Response<WireBody>) -> Vec<u8> {
+    match response.extensions().get::<ReasonPhrase>() {
+        Some(reason) => reason.as_bytes().to_vec(),
+        None => response.status().canonical_reason().unwrap_or_default().as_bytes().to_vec(),
+    }
+}
+
+fn version_of(version: hyper::Version) -> Version {
+    match version {
+        hyper::Version::HTTP_09 | hyper::Version::HTTP_10 => Version::Http10,
+        hyper::Version::HTTP_2 => Version::Http2,
+        hyper::Version::HTTP_3 => Version::Http3,
+        _ => Version::Http11,
+    }
+}
+
+/// Queries may hold secrets: they don't go into logs.
+fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
+/// The target as a `Uri`, what that can't hold percent-encoded.
+fn uri(target: &str) -> Uri {
+    target.parse().unwrap_or_else(|_| {
+        let mut encoded = String::with_capacity(target.len() + 16);
+        for byte in target.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        encoded.parse().unwrap_or_default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_a_uri() {
+        for (target, path) in [("/a?b=c", "/a?b=c"), ("*", "*"), ("/a b", "/a%20b"), ("/<x>\u{e9}", "/%3Cx%3E%C3%A9")] {
+            let uri = uri(target);
+            assert_eq!(uri.path_and_query().unwrap().as_str(), path, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_query_does_not_reach_the_log() {
+        assert_eq!(path_of("/orders?token=secret"), "/orders");
+    }
+}
