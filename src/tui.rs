@@ -70,6 +70,11 @@ impl Outlet {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+
+    /// How many events the screen has yet to take.
+    pub fn waiting(&self) -> usize {
+        self.events.max_capacity() - self.events.capacity()
+    }
 }
 
 /// Why the screen has ended.
