@@ -84,7 +84,8 @@ impl Sandbox {
         let trimmed = base_uri.trim_end_matches('/');
         let (scheme, rest) = trimmed.split_once("://").ok_or_else(refuse)?;
         let (authority, path) = rest.split_once('/').ok_or_else(refuse)?;
-        let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"?#<>\"".contains(&b));
+        let plain =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"?#<>\"".contains(&b));
         if !matches!(scheme, "http" | "https") || !plain(authority) || !plain(path) {
             return Err(refuse());
         }

@@ -17,9 +17,9 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Context, Event, Mode, Recording};
+use umpire::event::{Context, Event, Feed, Mode, Recording, feed};
 use umpire::openbooking::Stage;
-use umpire::tui::{self, Feed, Outcome};
+use umpire::tui::{self, Outcome};
 
 /// Waits, yielding to the screen, until `ready`.
 fn when(mut ready: impl FnMut() -> bool) -> impl Future<Output = ()> {
@@ -254,12 +254,12 @@ async fn quits() {
     let interrupt = Input::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
     for input in [vec![Ok(key(KeyCode::Char('?'))), Ok(interrupt)], vec![]] {
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-        let (_outlet, feed) = tui::feed(8);
+        let (_outlet, feed) = feed(8);
         let ended = tui::run(&mut terminal, stream::iter(input), feed, context(), CancellationToken::new()).await;
         assert_eq!(ended.unwrap(), Outcome::Quit);
     }
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-    let (_outlet, feed) = tui::feed(8);
+    let (_outlet, feed) = feed(8);
     let broken = stream::iter([Err(io::Error::other("gone"))]);
     let ended = tui::run(&mut terminal, broken, feed, context(), CancellationToken::new()).await;
     assert!(ended.unwrap_err().to_string().contains("gone"));
@@ -267,7 +267,7 @@ async fn quits() {
 
 #[tokio::test]
 async fn a_slow_screen_drops_and_says_so() {
-    let (outlet, feed) = tui::feed(2);
+    let (outlet, feed) = feed(2);
     for index in 0..5 {
         outlet.send(Fake::new(index).event());
     }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::answer::{Builder, Totals, item_id};
-use super::book::{Book, Booking, BookedLine, Key, Line, Order, sold_by};
+use super::book::{Book, BookedLine, Booking, Key, Line, Order, sold_by};
 use super::catalogue::{Prepayment, Uris, instant};
 use super::problem::{self, Problem};
 use super::request::{self, Asked};
@@ -214,9 +214,10 @@ fn check_payment(asked: &Asked, totals: Totals) -> Result<(), Problem> {
         Some(payment) if request::text(payment, "identifier").is_none() => {
             Err(Problem::new(&problem::INCOMPLETE_PAYMENT, "payment has no identifier"))
         }
-        None if payable && totals.prepayment == Prepayment::Required => {
-            Err(Problem::new(&problem::MISSING_PAYMENT, format!("payment is missing; due are {}", totals.due.normalize())))
-        }
+        None if payable && totals.prepayment == Prepayment::Required => Err(Problem::new(
+            &problem::MISSING_PAYMENT,
+            format!("payment is missing; due are {}", totals.due.normalize()),
+        )),
         _ => Ok(()),
     }
 }

@@ -214,7 +214,10 @@ impl Book {
     /// Sells the places of `lines`, ends the lease of `key` and answers the new Order's number.
     pub(super) fn sell(&mut self, key: &Key, lines: &[BookedLine]) -> Result<u64, Problem> {
         if self.bookings.len() >= MAX_ORDERS {
-            return Err(Problem::new(&problem::ORDER_UNAVAILABLE, "the sandbox has taken as many Orders as it can keep"));
+            return Err(Problem::new(
+                &problem::ORDER_UNAVAILABLE,
+                "the sandbox has taken as many Orders as it can keep",
+            ));
         }
         self.let_go(key);
         for line in lines {

@@ -150,13 +150,7 @@ static PLACES: [Place; 3] = [
     },
 ];
 
-const fn tariff(
-    key: &'static str,
-    name: &'static str,
-    pence: i64,
-    prepayment: Prepayment,
-    youngest: u32,
-) -> Tariff {
+const fn tariff(key: &'static str, name: &'static str, pence: i64, prepayment: Prepayment, youngest: u32) -> Tariff {
     Tariff { key, name, pence, prepayment, youngest }
 }
 

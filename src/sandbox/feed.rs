@@ -51,7 +51,13 @@ pub(super) fn sessions(book: &Book, uris: &Uris, after: Option<u64>) -> Value {
 }
 
 /// A page of the caller's Orders feed: those that have changed after they were made.
-pub(super) fn orders(book: &Book, uris: &Uris, caller: &str, misbehaviours: Misbehaviours, after: Option<u64>) -> Value {
+pub(super) fn orders(
+    book: &Book,
+    uris: &Uris,
+    caller: &str,
+    misbehaviours: Misbehaviours,
+    after: Option<u64>,
+) -> Value {
     let items = book.bookings_of(caller).filter_map(|(uuid, booking)| match booking {
         Booking::Live(order) => {
             let modified = order.modified?;

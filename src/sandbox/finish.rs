@@ -22,8 +22,7 @@ pub(super) fn finish(
     uris: &Uris,
     misbehaviours: Misbehaviours,
 ) -> SandboxAnswer {
-    let booking =
-        if misbehaviours.has(Misbehaviour::PlainJson) { "application/json" } else { media_type::BOOKING_V1 };
+    let booking = if misbehaviours.has(Misbehaviour::PlainJson) { "application/json" } else { media_type::BOOKING_V1 };
     match reply {
         Ok(Reply::NoContent) => SandboxAnswer { status: 204, headers: Headers::default(), body: Bytes::new() },
         Ok(Reply::Order(status, mut order)) => {

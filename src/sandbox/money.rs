@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn reads_and_writes_exactly() {
-        for (value, text) in [(json!(14.99), "14.99"), (json!("14.990"), "14.99"), (json!(0), "0"), (json!(1e2), "100")] {
+        for (value, text) in [(json!(14.99), "14.99"), (json!("14.990"), "14.99"), (json!(0), "0"), (json!(1e2), "100")]
+        {
             assert_eq!(read(&value).map(|price| number(price).to_string()), Some(text.to_owned()));
         }
         assert_eq!(read(&json!("ten")), None);

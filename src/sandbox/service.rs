@@ -154,7 +154,9 @@ impl Upstream for Sandbox {
     fn send(&self, request: Request<WireBody>) -> Answer<'_> {
         Box::pin(async move {
             match respond(self, request).await {
-                Ok(answer) => Ok(into_response(answer).map(|body| Full::new(body).map_err(|never| match never {}).boxed())),
+                Ok(answer) => {
+                    Ok(into_response(answer).map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
+                }
                 Err(error) => Err(UpstreamError { kind: FailureKind::BrokenOff, detail: error.to_string() }),
             }
         })
