@@ -7,6 +7,9 @@
 mod words;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
 
 use crate::exchange::Exchange;
 use crate::finding::Finding;
@@ -100,5 +103,54 @@ impl Mode {
             Self::View => "view",
             Self::Demo => "demo",
         }
+    }
+}
+
+/// Events on their way to a front end.
+#[derive(Debug)]
+pub struct Feed {
+    /// The bounded channel they come through. It closes when the run has ended.
+    pub events: mpsc::Receiver<Event>,
+    /// How many events the sender had to drop because the channel was full.
+    pub dropped: Arc<AtomicU64>,
+}
+
+impl Feed {
+    /// How many events the sender had to drop so far.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// The sender's side of a [`Feed`].
+#[derive(Debug, Clone)]
+pub struct Outlet {
+    events: mpsc::Sender<Event>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// A feed of at most `capacity` waiting events; what is sent past them is dropped and counted.
+pub fn feed(capacity: usize) -> (Outlet, Feed) {
+    let (sender, events) = mpsc::channel(capacity.max(1));
+    let dropped = Arc::new(AtomicU64::new(0));
+    (Outlet { events: sender, dropped: Arc::clone(&dropped) }, Feed { events, dropped })
+}
+
+impl Outlet {
+    /// Sends an event without waiting. A front end that has gone drops it silently; one that is too slow counts it.
+    pub fn send(&self, event: Event) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Sends an event, waiting for room; false if the front end has gone. Not from within an asynchronous task.
+    pub fn send_blocking(&self, event: Event) -> bool {
+        self.events.blocking_send(event).is_ok()
+    }
+
+    /// How many events the front end has yet to take.
+    pub fn waiting(&self) -> usize {
+        self.events.max_capacity() - self.events.capacity()
     }
 }

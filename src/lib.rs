@@ -10,6 +10,7 @@ pub mod finding;
 pub mod event;
 pub mod rules;
 pub mod proxy;
+pub mod sandbox;
 pub mod text;
 pub mod report;
 pub mod tui;

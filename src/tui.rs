@@ -19,19 +19,17 @@ mod theme;
 mod view;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 pub use screen::{Screen, run_on_screen, terminal};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Context, Event};
+use crate::event::{Context, Feed};
 use model::{Command, Message, Model};
 
 /// Least time between two frames.
@@ -39,38 +37,6 @@ const FRAME: Duration = Duration::from_millis(50);
 
 /// Most events that are taken in before keys and frames get their turn.
 const BATCH: usize = 256;
-
-/// Events on their way to the screen.
-#[derive(Debug)]
-pub struct Feed {
-    /// The bounded channel they come through. When it is closed the screen stays, with what it has.
-    pub events: mpsc::Receiver<Event>,
-    /// How many events the sender had to drop because the channel was full.
-    pub dropped: Arc<AtomicU64>,
-}
-
-/// The sender's side of a [`Feed`].
-#[derive(Debug, Clone)]
-pub struct Outlet {
-    events: mpsc::Sender<Event>,
-    dropped: Arc<AtomicU64>,
-}
-
-/// A feed of at most `capacity` waiting events; what is sent past them is dropped and counted.
-pub fn feed(capacity: usize) -> (Outlet, Feed) {
-    let (sender, events) = mpsc::channel(capacity.max(1));
-    let dropped = Arc::new(AtomicU64::new(0));
-    (Outlet { events: sender, dropped: Arc::clone(&dropped) }, Feed { events, dropped })
-}
-
-impl Outlet {
-    /// Sends an event without waiting. A screen that has gone drops it silently; one that is too slow counts it.
-    pub fn send(&self, event: Event) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
 
 /// Why the screen has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,9 +17,6 @@ macro_rules! functions {
         pub enum Function { $($variant,)* }
 
         impl Function {
-            #[cfg(test)]
-            pub const NAMES: &[&str] = &[$($name,)*];
-
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)* _ => None }
             }

@@ -1,0 +1,363 @@
+//! The screen, driven by keys on a terminal in memory.
+
+mod fake;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::Poll;
+use std::time::Duration;
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use fake::{Fake, accepted, context, missing_customer, wrong_price};
+use futures_util::future::ready;
+use futures_util::{StreamExt, stream};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::style::Color;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use umpire::event::{Context, Event, Feed, Mode, Recording, feed};
+use umpire::openbooking::Stage;
+use umpire::tui::{self, Outcome};
+
+/// Waits, yielding to the screen, until `ready`.
+fn when(mut ready: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    std::future::poll_fn(move |task| {
+        if ready() {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
+
+fn key(code: KeyCode) -> Input {
+    let modifiers = match code {
+        KeyCode::Char(letter) if letter.is_uppercase() => KeyModifiers::SHIFT,
+        _ => KeyModifiers::NONE,
+    };
+    Input::Key(KeyEvent::new(code, modifiers))
+}
+
+/// Keys as a string: letters for themselves, `⏎` Enter, `⇥` Tab, `⎋` Esc, `↑`, `↓`, `→`.
+fn keys(script: &str) -> Vec<Input> {
+    let code = |letter| match letter {
+        '⏎' => KeyCode::Enter,
+        '⇥' => KeyCode::Tab,
+        '⎋' => KeyCode::Esc,
+        '↑' => KeyCode::Up,
+        '↓' => KeyCode::Down,
+        '→' => KeyCode::Right,
+        '⇞' => KeyCode::PageUp,
+        letter => KeyCode::Char(letter),
+    };
+    script.chars().map(|letter| key(code(letter))).collect()
+}
+
+struct Shown {
+    terminal: Terminal<TestBackend>,
+    outcome: Outcome,
+}
+
+impl Shown {
+    fn text(&self) -> String {
+        self.terminal.backend().to_string()
+    }
+
+    /// Row and column where a text stands.
+    fn find(&self, text: &str) -> Option<(u16, u16)> {
+        let buffer = self.terminal.backend().buffer();
+        (0..buffer.area.height).find_map(|y| {
+            let row: Vec<&str> = (0..buffer.area.width).map(|x| buffer[(x, y)].symbol()).collect();
+            let line = row.concat();
+            line.find(text).map(|at| (y, line[..at].chars().count() as u16))
+        })
+    }
+
+    fn background(&self, text: &str) -> Color {
+        let (y, x) = self.find(text).unwrap_or_else(|| panic!("{text:?} is not on\n{}", self.text()));
+        self.terminal.backend().buffer()[(x, y)].bg
+    }
+}
+
+/// Shows the events, then presses each key with a frame after it; shuts down if no key has quit.
+async fn show_on(width: u16, height: u16, context: Context, events: Vec<Event>, script: &str) -> Shown {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let (sender, receiver) = mpsc::channel(events.len().max(1));
+    for event in events {
+        sender.try_send(event).unwrap();
+    }
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let start = async move {
+        when(move || sender.capacity() == sender.max_capacity()).await;
+        Err(io::Error::other("skipped"))
+    };
+    let pressed = stream::iter(keys(script)).then(|key| async {
+        // Longer than a frame, so that each key finds the one before it drawn.
+        tokio::time::sleep(Duration::from_millis(70)).await;
+        Ok(key)
+    });
+    let end = async move {
+        stop.cancel();
+        std::future::pending().await
+    };
+    let input = stream::once(start).filter(|_| ready(false)).chain(pressed).chain(stream::once(end));
+    let feed = Feed { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
+    let outcome = tui::run(&mut terminal, input, feed, context, shutdown).await.unwrap();
+    Shown { terminal, outcome }
+}
+
+async fn show(events: Vec<Event>, script: &str) -> Shown {
+    show_on(100, 30, context(), events, script).await
+}
+
+/// A booking: C1 fine, C2 without a customer but accepted, B refused, the feed, and one that found nobody there.
+fn booking() -> Vec<Event> {
+    vec![
+        Fake::new(0).stage(Stage::C1).event(),
+        Fake::new(1).finding(missing_customer()).finding(accepted()).finding(wrong_price()).event(),
+        Fake::new(2).stage(Stage::B).status(400).finding(missing_customer()).event(),
+        Fake::new(3).stage(Stage::OrdersFeed).uuid(None).event(),
+        Fake::new(4).stage(Stage::B).unreachable().not_judged("errors/shape", "no answer came").event(),
+    ]
+}
+
+#[tokio::test]
+async fn nothing_yet() {
+    insta::assert_snapshot!(show_on(80, 24, context(), vec![], "").await.text());
+}
+
+#[tokio::test]
+async fn a_recording_without_exchanges() {
+    let context = Context { mode: Mode::View, base_uri: None, upstream: None, ..context() };
+    insta::assert_snapshot!(show_on(80, 24, context, vec![], "").await.text());
+}
+
+#[tokio::test]
+async fn follows_the_newest() {
+    insta::assert_snapshot!(show_on(80, 24, context(), booking(), "").await.text());
+}
+
+#[tokio::test]
+async fn findings_on_both_sides() {
+    insta::assert_snapshot!(show_on(100, 45, context(), booking(), "↑↑↑⏎").await.text());
+}
+
+#[tokio::test]
+async fn wide_terminals_show_list_and_detail_side_by_side() {
+    insta::assert_snapshot!(show_on(180, 40, context(), booking(), "N").await.text());
+}
+
+#[tokio::test]
+async fn the_offending_node_is_marked_in_the_response() {
+    let shown = show_on(100, 40, context(), booking(), "↑↑↑3⏎").await;
+    insta::assert_snapshot!(shown.text());
+    assert_eq!(shown.background("14.990"), Color::Yellow);
+    assert_eq!(shown.background("HTTP/1.1"), Color::Red);
+    assert_eq!(shown.background("\"priceCurrency\""), Color::Reset);
+}
+
+#[tokio::test]
+async fn a_missing_node_is_marked_where_it_should_be() {
+    let shown = show(booking(), "↑↑2⏎").await;
+    assert!(shown.find("{ ◀ agent-broker/customer-required: no customer").is_some(), "{}", shown.text());
+    assert_eq!(shown.background("{ ◀"), Color::Red);
+}
+
+#[tokio::test]
+async fn stepping_through_findings_goes_to_their_places() {
+    let far = format!(r#"{{"items":[{}],"totalPaymentDue":{{"price":14.990}}}}"#, vec!["{\"a\":1}"; 100].join(","));
+    let events = vec![Fake::new(0).response_body(far).finding(missing_customer()).finding(wrong_price()).event()];
+    let shown = show_on(80, 24, context(), events.clone(), "3⏎").await;
+    assert!(shown.find("14.990 ◀ price/total").is_some(), "{}", shown.text());
+    let shown = show_on(80, 24, context(), events.clone(), "2m").await;
+    assert!(shown.find("14.990 ◀ price/total").is_some(), "{}", shown.text());
+    let shown = show_on(80, 24, context(), events.clone(), "2mm").await;
+    assert!(shown.find("◀ agent-broker/customer-required").is_some(), "{}", shown.text());
+    let shown = show_on(80, 24, context(), events, "⏎m⏎").await;
+    assert!(shown.find("14.990 ◀ price/total").is_some(), "Enter on a finding shows its place\n{}", shown.text());
+}
+
+#[tokio::test]
+async fn help() {
+    insta::assert_snapshot!(show_on(80, 24, context(), booking(), "?").await.text());
+    let shown = show(booking(), "?q").await;
+    assert!(shown.find("What you see here").is_none(), "any key closes the help");
+    assert_eq!(shown.outcome, Outcome::Shutdown, "q closed the help only");
+}
+
+#[tokio::test]
+async fn not_recording_is_loud() {
+    let mut events = booking();
+    events.push(Event::Recording(Recording::Off { reason: "the disk is full".into(), missed: 12 }));
+    let shown = show_on(80, 24, context(), events.clone(), "").await;
+    insta::assert_snapshot!(shown.text());
+    assert_eq!(shown.background("NOT RECORDING"), Color::Red);
+    // Even where there is one line for all of the header.
+    let shown = show_on(40, 8, context(), events, "").await;
+    assert_eq!(shown.background("NOT RECORDING"), Color::Red);
+}
+
+#[tokio::test]
+async fn moving_up_stops_following_and_f_resumes() {
+    assert!(show(booking(), "").await.find("following").is_some());
+    let shown = show(booking(), "↑").await;
+    assert!(shown.find("stopped at 4").is_some(), "{}", shown.text());
+    for script in ["↑f", "↑↑G"] {
+        assert!(show(booking(), script).await.find("following").is_some(), "{script}");
+    }
+    assert!(show(booking(), "f").await.find("stopped at 5").is_some());
+    assert!(show(booking(), "↑↓").await.find("stopped at 5").is_some(), "coming back down is not following yet");
+}
+
+#[tokio::test]
+async fn next_and_previous_with_findings() {
+    assert!(show(booking(), "gn").await.find("stopped at 2").is_some());
+    assert!(show(booking(), "gnn").await.find("stopped at 3").is_some());
+    assert!(show(booking(), "gnnn").await.find("stopped at 3").is_some());
+    assert!(show(booking(), "N").await.find("stopped at 3").is_some());
+    assert!(show(booking(), "NNNN").await.find("stopped at 2").is_some());
+}
+
+#[tokio::test]
+async fn filters() {
+    for (script, head) in [
+        ("F", "2 exchanges · with findings"),
+        ("FF", "2 exchanges · broker at fault"),
+        ("FFF", "1 exchange · booking system at fault"),
+        ("FFFF", "5 exchanges · all"),
+    ] {
+        let shown = show(booking(), script).await;
+        assert!(shown.find(head).is_some(), "{script}\n{}", shown.text());
+    }
+    let shown = show(vec![Fake::new(0).event()], "F").await;
+    assert!(shown.find("F changes the filter").is_some(), "{}", shown.text());
+    let shown = show(booking(), "gF").await;
+    assert!(shown.find("stopped at 1").is_some(), "the nearest one is selected\n{}", shown.text());
+}
+
+#[tokio::test]
+async fn a_failed_exchange_says_why() {
+    let shown = show(booking(), "").await;
+    assert!(shown.find("could not be reached: booking.example.com:443: connection refused").is_some());
+    assert!(shown.find("no answer came: errors/shape").is_some(), "{}", shown.text());
+    let shown = show(booking(), "3").await;
+    assert!(shown.find("Umpire answered 502 in its place").is_some(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn quits() {
+    assert_eq!(show(booking(), "q").await.outcome, Outcome::Quit);
+    assert_eq!(show(booking(), "").await.outcome, Outcome::Shutdown);
+    let interrupt = Input::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+    for input in [vec![Ok(key(KeyCode::Char('?'))), Ok(interrupt)], vec![]] {
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let (_outlet, feed) = feed(8);
+        let ended = tui::run(&mut terminal, stream::iter(input), feed, context(), CancellationToken::new()).await;
+        assert_eq!(ended.unwrap(), Outcome::Quit);
+    }
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    let (_outlet, feed) = feed(8);
+    let broken = stream::iter([Err(io::Error::other("gone"))]);
+    let ended = tui::run(&mut terminal, broken, feed, context(), CancellationToken::new()).await;
+    assert!(ended.unwrap_err().to_string().contains("gone"));
+}
+
+#[tokio::test]
+async fn a_slow_screen_drops_and_says_so() {
+    let (outlet, feed) = feed(2);
+    for index in 0..5 {
+        outlet.send(Fake::new(index).event());
+    }
+    let drained = outlet.clone();
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let mut terminal = Terminal::new(TestBackend::new(100, 24)).unwrap();
+    let input = stream::once(async move {
+        when(move || drained.waiting() == 0).await;
+        stop.cancel();
+        std::future::pending().await
+    });
+    tui::run(&mut terminal, input, feed, context(), shutdown).await.unwrap();
+    let shown = Shown { terminal, outcome: Outcome::Shutdown };
+    assert!(shown.find("3 events not shown").is_some(), "{}", shown.text());
+    assert!(shown.find("2 exchanges").is_some());
+}
+
+#[tokio::test]
+async fn control_characters_never_reach_the_terminal() {
+    let evil = "a\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}5m\u{202e}z";
+    let json = r#"{"k\u001b[31m":"v\u001b[2J\u009b\u202e"}"#;
+    let mut finding = wrong_price();
+    finding.seen = evil.into();
+    finding.message = evil.into();
+    let bad = || {
+        Fake::new(0)
+            .request_body(evil)
+            .response_body(json)
+            .response_header("X-Evil", evil)
+            .finding(finding.clone())
+            .not_judged("a/b", evil)
+    };
+    let context = Context { upstream: Some(evil.into()), capture: Some(evil.into()), ..context() };
+    let events = vec![
+        bad().event(),
+        Event::Notice(evil.into()),
+        Event::Recording(Recording::Off { reason: evil.into(), missed: 1 }),
+    ];
+    for script in ["", "2", "3"] {
+        let shown = show_on(160, 50, context.clone(), events.clone(), script).await;
+        let harmless = |text: &str| !text.chars().any(|c| c.is_control() || c == '\u{202e}');
+        let buffer = shown.terminal.backend().buffer();
+        assert!(buffer.content.iter().all(|cell| harmless(cell.symbol())), "{script}");
+        assert!(shown.find("\\u001b[2J").is_some(), "shown as text\n{}", shown.text());
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_json() {
+    let text = Fake::new(0).response_body("<html>\n<p>Sorry</p>").event();
+    let shown = show(vec![text], "3⏎").await;
+    assert!(shown.find("not JSON: not a JSON value at byte 0").is_some(), "{}", shown.text());
+    assert!(shown.find("<p>Sorry</p>").is_some());
+    let binary = Fake::new(0).response_body(&b"\xff\x00\x1b[2J"[..]).finding({
+        let mut finding = wrong_price();
+        finding.rule = Arc::new(umpire::finding::RuleInfo { id: "on/body".into(), ..(*finding.rule).clone() });
+        finding
+    });
+    let shown = show(vec![binary.event()], "3⏎").await;
+    assert!(shown.find("ff 00 1b 5b 32 4a").is_some(), "{}", shown.text());
+    assert!(shown.find("◀ on/body").is_some(), "the finding has a place all the same");
+    let gzip = Fake::new(0).response_header("Content-Encoding", "gzip").event();
+    let shown = show(vec![gzip], "3⏎").await;
+    assert!(shown.find("the body is not valid gzip").is_some(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn any_size_of_terminal_will_do() {
+    for (width, height) in [(1, 1), (3, 2), (20, 5), (40, 8), (40, 12), (60, 14), (150, 5), (300, 100)] {
+        for script in ["", "?", "⏎2", "N⏎3→→"] {
+            show_on(width, height, context(), booking(), script).await;
+        }
+        show_on(width, height, context(), vec![], "").await;
+    }
+    let shown = show_on(60, 8, context(), booking(), "").await;
+    assert!(shown.find("following").is_some());
+    let shown = show_on(60, 8, context(), booking(), "⏎").await;
+    assert!(shown.find("1 Findings").is_some() && shown.find("following").is_none(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn the_oldest_exchanges_are_let_go() {
+    let one = Fake::new(0).judged();
+    let event = |index| Event::Exchange(Arc::new(umpire::event::Judged { index, ..one.clone() }));
+    let events: Vec<Event> = (0..20_100).map(event).collect();
+    let shown = show(events.clone(), "").await;
+    assert!(shown.find("20000 exchanges · all · following · 100 older no longer listed").is_some(), "{}", shown.text());
+    assert!(shown.find("20100 exchanges").is_some(), "all are counted");
+    // One that was stopped at goes as well: the oldest that is left takes its place.
+    let shown = show(events, "g").await;
+    assert!(shown.find("exchange 100 ").is_some(), "{}", shown.text());
+}
