@@ -2,11 +2,20 @@
 //!
 //! `arguments → Cli → run → Exit`
 
+mod capture;
+mod check;
+mod demo;
+mod front;
+mod logging;
+mod proxy;
 mod rules;
+mod sandbox;
+mod view;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use anyhow::Context as _;
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::rules::RuleBook;
 
@@ -34,8 +43,27 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See it work: an embedded booking system, the proxy and a scripted broker in one process
+    Demo(demo::Demo),
+    /// Stand between a broker and a booking system: record, judge and show their traffic
+    Proxy(proxy::Proxy),
+    /// Show a recording, also while it is being written
+    View(view::View),
+    /// Judge recordings: captures and HAR files
+    Check(check::Check),
+    /// Turn captures into HAR files and back
+    Capture(capture::Capture),
+    /// Run the embedded booking system, conforming or misbehaving
+    Sandbox(sandbox::SandboxArgs),
     /// List, explain and test the rules
     Rules(rules::Rules),
+}
+
+/// Output for people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
 }
 
 /// Further rules, for every command that judges.
@@ -54,7 +82,34 @@ impl RuleFolders {
 
 /// Runs the command that the arguments name.
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+    logging::start(cli.log.as_deref())?;
     match cli.command {
+        Command::Demo(demo) => demo::run(demo),
+        Command::Proxy(proxy) => proxy::run(proxy),
+        Command::View(view) => view::run(view),
+        Command::Check(check) => check::run(check),
+        Command::Capture(capture) => capture::run(capture),
+        Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }
+}
+
+/// The runtime of the commands that move traffic.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// Ends when the process is asked to stop: Ctrl-C, or SIGTERM where there is such a thing.
+async fn signalled() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
-use super::{Exit, RuleFolders};
+use super::{Exit, Format, RuleFolders};
 use crate::finding::RuleInfo;
 use crate::rules::{Rule, RuleBook, test_examples};
 
@@ -41,12 +41,6 @@ enum Command {
         /// Folder of rules
         folder: Option<PathBuf>,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 /// Runs `umpire rules …`.

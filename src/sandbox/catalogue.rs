@@ -157,14 +157,14 @@ const fn tariff(key: &'static str, name: &'static str, pence: i64, prepayment: P
 /// All that can be booked. A listing is found by its place in this list.
 pub(super) static LISTINGS: [Listing; 10] = [
     Listing {
-        key: "lane-swim",
-        name: "Early Lane Swim",
-        description: "Three roped lanes by pace, lifeguards on duty.",
+        key: "open-swim",
+        name: "Open Swim",
+        description: "The whole pool, lifeguards on duty.",
         activity: ("swimming", "Swimming"),
         seller: 0,
         place: 0,
-        capacity: 24,
-        sold: 5,
+        capacity: 120,
+        sold: 15,
         days: 3,
         minute: 390,
         minutes: 60,

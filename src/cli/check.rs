@@ -1,0 +1,143 @@
+//! `umpire check FILE...`: judges recordings.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+
+use super::{Exit, Format, RuleFolders};
+use crate::capture;
+use crate::finding::{Finding, Severity, Side};
+use crate::report::{CheckReport, FileReport, Paint, RuleTally, check_json, check_text};
+use crate::rules::{Judge, Known, RuleBook};
+
+/// `umpire check …`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Captures and HAR files; each is one recording, judged by itself
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    folders: RuleFolders,
+    /// Text for people, or the JSON contract of docs/check-report.md
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Exit status 1 if there is a finding of at least this severity
+    #[arg(long, value_enum, default_value_t = Threshold::Failure)]
+    fail_on: Threshold,
+    /// Only findings on this side
+    #[arg(long, value_enum)]
+    side: Option<SideName>,
+    /// Base URI of the booking system, for recordings that don't say it
+    #[arg(long, value_name = "URI")]
+    base_uri: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Threshold {
+    Failure,
+    Warning,
+    Never,
+}
+
+impl Threshold {
+    fn is_reached(self, worst: Option<Severity>) -> bool {
+        match self {
+            Self::Failure => worst >= Some(Severity::Failure),
+            Self::Warning => worst >= Some(Severity::Warning),
+            Self::Never => false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SideName {
+    Broker,
+    BookingSystem,
+}
+
+impl From<SideName> for Side {
+    fn from(name: SideName) -> Self {
+        match name {
+            SideName::Broker => Self::Broker,
+            SideName::BookingSystem => Self::BookingSystem,
+        }
+    }
+}
+
+/// Runs `umpire check …`.
+pub fn run(check: Check) -> anyhow::Result<Exit> {
+    let book = Arc::new(check.folders.load()?);
+    let side = check.side.map(Side::from);
+    let mut gathered = Gathered::new(&book, side);
+    for file in &check.files {
+        gathered.judge(file, &book, check.base_uri.as_deref())?;
+    }
+    let report = gathered.report();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match check.format {
+        Format::Text => check_text(&mut out, &report, Paint::for_stdout())?,
+        Format::Json => check_json(&mut out, &report)?,
+    }
+    out.flush()?;
+    Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
+}
+
+/// The verdicts on all files, added up.
+struct Gathered {
+    side: Option<Side>,
+    report: CheckReport,
+    reasons: BTreeMap<Arc<str>, u64>,
+}
+
+impl Gathered {
+    fn new(book: &RuleBook, side: Option<Side>) -> Self {
+        let rules = book
+            .rules()
+            .iter()
+            .filter(|rule| side.is_none_or(|side| rule.info.side == side))
+            .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
+            .collect();
+        Self { side, report: CheckReport { rules, ..CheckReport::default() }, reasons: BTreeMap::new() }
+    }
+
+    fn judge(&mut self, path: &Path, book: &Arc<RuleBook>, base_uri: Option<&str>) -> anyhow::Result<()> {
+        let file: Arc<str> = path.display().to_string().into();
+        let recording = capture::open(path)?;
+        let base_uri = base_uri.map(str::to_owned).or(recording.meta.base_uri);
+        let mut judge = Judge::new(Arc::clone(book), Known { base_uri, ..Known::default() });
+        for exchange in recording.exchanges {
+            let judged = judge.judge(Arc::new(exchange?));
+            let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
+            self.report
+                .findings
+                .extend(judged.findings.into_iter().filter(wanted).map(|finding| (Arc::clone(&file), finding)));
+        }
+        if judge.exchanges() == 0 {
+            bail!("{file} holds no exchanges, so there is nothing to judge");
+        }
+        self.report.files.push(FileReport { file, exchanges: judge.exchanges(), bookings: judge.bookings() });
+        self.add_tallies(&judge).context("the tallies don't fit the rules")
+    }
+
+    fn add_tallies(&mut self, judge: &Judge) -> anyhow::Result<()> {
+        let tallies: BTreeMap<&str, _> = judge.tallies().collect();
+        for rule in &mut self.report.rules {
+            let tally = tallies.get(&*rule.rule).with_context(|| format!("no tally of {}", rule.rule))?;
+            rule.passed += tally.passed;
+            rule.failed += tally.failed;
+            rule.not_judged += tally.not_judged;
+            for (reason, count) in &tally.reasons {
+                *self.reasons.entry(Arc::clone(reason)).or_default() += count;
+            }
+        }
+        Ok(())
+    }
+
+    fn report(self) -> CheckReport {
+        CheckReport { not_judged: self.reasons.into_iter().collect(), ..self.report }
+    }
+}

@@ -1,0 +1,122 @@
+//! `umpire demo`: embedded booking system, proxy and a scripted broker in one process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::front::{Ui, say_goodbye, show};
+use super::{Exit, RuleFolders, runtime};
+use crate::capture;
+use crate::demo::{self, Script};
+use crate::event::{Context, Event, Mode};
+use crate::proxy::Limits;
+use crate::proxy::upstream::Upstream;
+use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
+use crate::session::{Options, Session};
+
+/// Seconds between two calls where somebody watches.
+const WATCHED_PACE: f64 = 1.2;
+
+/// Seconds between two calls where the lines stay to be read.
+const PLAIN_PACE: f64 = 0.05;
+
+/// `umpire demo …`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How to show the traffic [default: tui on a terminal, else plain]
+    #[arg(long, value_enum)]
+    ui: Option<Ui>,
+    /// Address of the proxy [default: a free port of 127.0.0.1]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", hide_default_value = true)]
+    listen: SocketAddr,
+    /// Capture to write [default: captures/<UTC time>.db]
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
+    /// Seconds between two calls [default: 1.2 in the terminal UI, else 0.05]
+    #[arg(long, value_name = "SECONDS")]
+    pace: Option<f64>,
+    /// What is played
+    #[arg(long, value_enum, default_value_t = ScriptName::Faulty)]
+    script: ScriptName,
+    #[command(flatten)]
+    folders: RuleFolders,
+}
+
+/// The scripts of the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ScriptName {
+    /// Good and bad bookings, some with a misbehaving booking system
+    Faulty,
+    /// Only what both sides do right
+    Golden,
+}
+
+impl ScriptName {
+    fn script(self) -> Script {
+        match self {
+            Self::Faulty => demo::faulty(),
+            Self::Golden => demo::golden(),
+        }
+    }
+}
+
+/// Runs `umpire demo …`.
+pub fn run(demo: Demo) -> anyhow::Result<Exit> {
+    let ui = Ui::choose(demo.ui);
+    let seconds = demo.pace.unwrap_or(if ui == Ui::Tui { WATCHED_PACE } else { PLAIN_PACE });
+    let pace = Duration::try_from_secs_f64(seconds).with_context(|| format!("--pace {seconds} is no time"))?;
+    let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE)?);
+    let options = Options {
+        base_uri: sandbox.base_uri(),
+        listen: demo.listen,
+        capture: Some(demo.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
+        book: Arc::new(demo.folders.load()?),
+        limits: Limits::default(),
+    };
+    let path = options.base_uri.strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
+    let script = demo.script.script();
+    runtime()?.block_on(async {
+        let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
+        let (session, feed) = Session::start(options, upstream).await?;
+        let base_uri = format!("http://{}{path}", session.address);
+        let context = Context {
+            mode: Mode::Demo,
+            base_uri: Some(base_uri.clone()),
+            upstream: Some(format!("the embedded booking system, {}", sandbox.base_uri())),
+            capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
+        };
+        let stop = CancellationToken::new();
+        let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
+        let tell = session.notices.clone();
+        let play =
+            demo::run(script, &base_uri, &sandbox, pace, |title| tell.send(Event::Notice(title.to_owned())), &stop);
+        let played = tokio::select! {
+            played = play => played,
+            signal = super::signalled() => {
+                stop.cancel();
+                signal?;
+                Ok(demo::Ended::Stopped)
+            }
+        };
+        if ui == Ui::Tui && played.is_ok() {
+            tell.send(Event::Notice("The demo is over. Look around; q ends it.".to_owned()));
+            stop.cancelled().await;
+        }
+        drop(tell);
+        let closing = session.stop().await;
+        stop.cancel();
+        front.await??;
+        say_goodbye(ui, &closing, &context)?;
+        played?;
+        match closing.trouble {
+            Some(trouble) => bail!("the recording is not whole ({} exchanges missing): {trouble}", closing.missed),
+            None => Ok(Exit::Clean),
+        }
+    })
+}

@@ -1,0 +1,106 @@
+//! The front ends of a run: the terminal UI, plain lines, JSON lines. One is chosen; all eat the same events.
+
+use std::io::{self, IsTerminal, Write as _};
+
+use clap::ValueEnum;
+use tokio_util::sync::CancellationToken;
+
+use super::logging::ScreenGuard;
+use crate::event::{Context, Event, Feed};
+use crate::finding::{Severity, Side};
+use crate::recorder::Closing;
+use crate::report::{JsonLines, Paint, Plain, Summary};
+use crate::tui;
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ui {
+    /// The terminal UI
+    Tui,
+    /// A line for each exchange, findings below it
+    Plain,
+    /// One JSON object per line (docs/events.md)
+    Json,
+}
+
+impl Ui {
+    /// The one asked for, or else the terminal UI on a terminal and plain lines anywhere else.
+    pub fn choose(asked: Option<Self>) -> Self {
+        let on_terminal = io::stdout().is_terminal() && io::stdin().is_terminal();
+        asked.unwrap_or(if on_terminal { Self::Tui } else { Self::Plain })
+    }
+}
+
+/// Shows events until there are no more, or until the user quits the terminal UI, which cancels `stop`.
+///
+/// When the output of plain or JSON lines can't be written any more (its reader has gone, the disk is full), that is said
+/// on standard error and the run goes on: traffic doesn't depend on its audience.
+pub async fn show(ui: Ui, mut feed: Feed, context: Context, stop: CancellationToken) -> anyhow::Result<()> {
+    let shown = match ui {
+        Ui::Tui => {
+            let _quiet = ScreenGuard::take();
+            let _stop_at_the_end = stop.clone().drop_guard();
+            tui::run_on_screen(feed, context, stop).await?;
+            return Ok(());
+        }
+        Ui::Plain => plain(&mut feed, &context).await,
+        Ui::Json => json(&mut feed, &context).await,
+    };
+    if let Err(error) = shown {
+        eprintln!("umpire: the traffic can't be shown any more: {error}; it goes on, and is recorded");
+        while feed.events.recv().await.is_some() {}
+    }
+    Ok(())
+}
+
+async fn plain(feed: &mut Feed, context: &Context) -> io::Result<()> {
+    let mut plain = Plain::new(io::stdout(), Paint::for_stdout());
+    let mut summary = Summary::new();
+    plain.header(context)?;
+    while let Some(event) = feed.events.recv().await {
+        summary.add(&event);
+        plain.event(&event)?;
+    }
+    said_dropped(feed, |event| plain.event(event))?;
+    plain.summary(&summary, context)?;
+    Ok(())
+}
+
+async fn json(feed: &mut Feed, context: &Context) -> io::Result<()> {
+    let mut lines = JsonLines::new(io::stdout());
+    let mut summary = Summary::new();
+    lines.header(context)?;
+    while let Some(event) = feed.events.recv().await {
+        summary.add(&event);
+        lines.event(&event)?;
+    }
+    said_dropped(feed, |event| lines.event(event))?;
+    lines.summary(&summary)?;
+    Ok(())
+}
+
+fn said_dropped(feed: &Feed, mut say: impl FnMut(&Event) -> io::Result<()>) -> io::Result<()> {
+    let dropped = feed.dropped();
+    if dropped == 0 {
+        return Ok(());
+    }
+    say(&Event::Notice(format!("{dropped} events came faster than they could be shown; the capture has them all")))
+}
+
+/// What is left on the terminal once the terminal UI has gone.
+pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) -> io::Result<()> {
+    if ui != Ui::Tui {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{} exchanges of {} bookings", closing.exchanges, closing.bookings)?;
+    for side in Side::ALL {
+        let of = |severity| closing.findings.get(side, severity);
+        let (failures, warnings) = (of(Severity::Failure), of(Severity::Warning));
+        writeln!(out, "{:14} {failures} failures, {warnings} warnings", side.in_words())?;
+    }
+    if let Some(capture) = &context.capture {
+        writeln!(out, "recorded in {capture}: look again with `umpire view {capture}`")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! `umpire proxy --to BASE_URI`: a broker's traffic, recorded and judged while it flows.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::front::{Ui, say_goodbye, show};
+use super::{Exit, RuleFolders, runtime};
+use crate::capture;
+use crate::event::{Context, Feed, Mode};
+use crate::proxy::live::{Live, Timeouts};
+use crate::proxy::{BaseUri, Limits};
+use crate::session::{Options, Session};
+
+/// `umpire proxy …`
+#[derive(Debug, Args)]
+pub struct Proxy {
+    /// Base URI of the booking system, such as https://booking.example.com/api/openbooking
+    #[arg(long, value_name = "BASE_URI")]
+    to: BaseUri,
+    /// Address to listen on; other machines can reach it only if it is not a loopback address
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Capture to write [default: captures/<UTC time>.db]
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
+    /// How to show the traffic [default: tui on a terminal, else plain]
+    #[arg(long, value_enum)]
+    ui: Option<Ui>,
+    /// PEM file of certificate authorities to trust upstream, beside the platform's (may be repeated)
+    #[arg(long, value_name = "FILE")]
+    upstream_ca: Vec<PathBuf>,
+    #[command(flatten)]
+    folders: RuleFolders,
+}
+
+/// Runs `umpire proxy …`.
+pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
+    let book = Arc::new(proxy.folders.load()?);
+    let upstream = Arc::new(Live::new(&proxy.to, &proxy.upstream_ca, Timeouts::default())?);
+    let options = Options {
+        base_uri: proxy.to.to_string(),
+        listen: proxy.listen,
+        capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
+        book,
+        limits: Limits::default(),
+    };
+    let path = proxy.to.path().to_owned();
+    let ui = Ui::choose(proxy.ui);
+    runtime()?.block_on(async {
+        let (session, feed) = Session::start(options, upstream).await?;
+        let context = Context {
+            mode: Mode::Live,
+            base_uri: Some(format!("http://{}{path}", session.address)),
+            upstream: Some(proxy.to.to_string()),
+            capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
+        };
+        until_stopped(session, feed, ui, context).await
+    })
+}
+
+/// Runs a session until the user, a signal or the end of the front end stops it.
+pub async fn until_stopped(session: Session, feed: Feed, ui: Ui, context: Context) -> anyhow::Result<Exit> {
+    let stop = CancellationToken::new();
+    let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
+    tokio::select! {
+        () = stop.cancelled() => {}
+        signal = super::signalled() => signal?,
+    }
+    let closing = session.stop().await;
+    stop.cancel();
+    front.await??;
+    say_goodbye(ui, &closing, &context)?;
+    if let Some(trouble) = closing.trouble {
+        anyhow::bail!("the recording is not whole ({} exchanges missing): {trouble}", closing.missed);
+    }
+    Ok(Exit::Clean)
+}

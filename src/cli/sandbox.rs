@@ -1,0 +1,69 @@
+//! `umpire sandbox`: the embedded booking system on a port of its own.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, runtime};
+use crate::sandbox::{BASE_PATH, Misbehaviour, Misbehaviours, Sandbox, serve};
+
+/// `umpire sandbox …`
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    listen: SocketAddr,
+    /// What it does wrong, by name, separated by commas; `--misbehave list` lists the names
+    #[arg(long, value_name = "NAME,...", default_value = "")]
+    misbehave: String,
+}
+
+/// Runs `umpire sandbox …`.
+pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
+    if arguments.misbehave == "list" {
+        return list();
+    }
+    let misbehaviours: Misbehaviours = arguments.misbehave.parse()?;
+    runtime()?.block_on(async {
+        let address = arguments.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address}; choose another address with --listen"))?;
+        let base_uri = format!("http://{}{BASE_PATH}", listener.local_addr()?);
+        let sandbox = Arc::new(Sandbox::new(&base_uri, misbehaviours)?);
+        let mut out = io::stdout().lock();
+        writeln!(out, "A booking system in memory. Base URI: {base_uri}")?;
+        writeln!(out, "Dataset site: {}", sandbox.dataset_site())?;
+        for misbehaviour in misbehaviours.iter() {
+            writeln!(out, "Misbehaves: {} ({})", misbehaviour.name(), misbehaviour.describe())?;
+        }
+        writeln!(out, "Ctrl-C ends it. Judge its traffic with: umpire proxy --to {base_uri}")?;
+        drop(out);
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, sandbox, shutdown.clone()));
+        super::signalled().await?;
+        shutdown.cancel();
+        serving.await?.context("the booking system ended badly")?;
+        Ok(Exit::Clean)
+    })
+}
+
+fn list() -> anyhow::Result<Exit> {
+    let mut out = io::stdout().lock();
+    let width = Misbehaviour::ALL.iter().map(|misbehaviour| misbehaviour.name().len()).max().unwrap_or(0);
+    for misbehaviour in Misbehaviour::ALL {
+        writeln!(
+            out,
+            "{:width$}  {} (caught by {})",
+            misbehaviour.name(),
+            misbehaviour.describe(),
+            misbehaviour.caught_by()
+        )?;
+    }
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,136 @@
+//! `umpire view FILE`: a recording on the screen, also while another Umpire writes it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio_util::sync::CancellationToken;
+
+use super::front::{Ui, show};
+use super::{Exit, RuleFolders, runtime};
+use crate::capture::{self, CaptureError, Reader};
+use crate::event::{Context, Event, Mode, Outlet, feed};
+use crate::exchange::Exchange;
+use crate::rules::{Judge, Known};
+
+/// How often a capture is asked for what is new.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Events under way to the screen.
+const EVENTS: usize = 1_024;
+
+/// `umpire view …`
+#[derive(Debug, Args)]
+pub struct View {
+    /// Capture or HAR file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// How to show it [default: tui on a terminal, else plain]
+    #[arg(long, value_enum)]
+    ui: Option<Ui>,
+    /// Go on showing what another Umpire adds to the capture (always so in the terminal UI)
+    #[arg(long)]
+    follow: bool,
+    #[command(flatten)]
+    folders: RuleFolders,
+}
+
+/// Runs `umpire view …`.
+pub fn run(view: View) -> anyhow::Result<Exit> {
+    let book = Arc::new(view.folders.load()?);
+    let ui = Ui::choose(view.ui);
+    let source = Source::open(&view.file)?;
+    let context = Context {
+        mode: Mode::View,
+        base_uri: None,
+        upstream: source.base_uri(),
+        capture: Some(view.file.display().to_string()),
+    };
+    let follow = view.follow || ui == Ui::Tui;
+    runtime()?.block_on(async {
+        let (outlet, feed) = feed(EVENTS);
+        let stop = CancellationToken::new();
+        let judge = Judge::new(book, Known { base_uri: source.base_uri(), ..Known::default() });
+        let reading = tokio::task::spawn_blocking({
+            let stop = stop.clone();
+            move || source.judge_all(judge, &outlet, follow, &stop)
+        });
+        let front = tokio::spawn(show(ui, feed, context, stop.clone()));
+        tokio::pin!(front);
+        tokio::select! {
+            shown = &mut front => {
+                stop.cancel();
+                shown??;
+                reading.await??;
+            }
+            signal = super::signalled() => {
+                signal?;
+                stop.cancel();
+                reading.await??;
+                front.await??;
+            }
+        }
+        Ok(Exit::Clean)
+    })
+}
+
+/// Where exchanges come from: a capture that may still grow, or a recording read once.
+enum Source {
+    Capture(Reader),
+    Har(capture::Recording),
+}
+
+impl Source {
+    fn open(file: &Path) -> Result<Self, CaptureError> {
+        if capture::is_capture(file)? {
+            Reader::open(file).map(Self::Capture)
+        } else {
+            capture::open(file).map(Self::Har)
+        }
+    }
+
+    fn base_uri(&self) -> Option<String> {
+        match self {
+            Self::Capture(reader) => reader.meta().base_uri.clone(),
+            Self::Har(recording) => recording.meta.base_uri.clone(),
+        }
+    }
+
+    fn judge_all(
+        self,
+        mut judge: Judge,
+        outlet: &Outlet,
+        follow: bool,
+        stop: &CancellationToken,
+    ) -> Result<(), CaptureError> {
+        let mut show =
+            |exchange: Exchange| outlet.send_blocking(Event::Exchange(Arc::new(judge.judge(Arc::new(exchange)))));
+        match self {
+            Self::Har(recording) => {
+                for exchange in recording.exchanges {
+                    if stop.is_cancelled() || !show(exchange?) {
+                        break;
+                    }
+                }
+            }
+            Self::Capture(reader) => {
+                let mut next = 0;
+                while !stop.is_cancelled() {
+                    let end = reader.len()?;
+                    while next < end && !stop.is_cancelled() {
+                        if !show(reader.exchange(next)?) {
+                            return Ok(());
+                        }
+                        next += 1;
+                    }
+                    if !follow {
+                        break;
+                    }
+                    std::thread::sleep(POLL);
+                }
+            }
+        }
+        Ok(())
+    }
+}

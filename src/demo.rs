@@ -1,0 +1,222 @@
+//! The demo: a scripted broker that books through the proxy, well and badly, with a booking system that does likewise.
+//!
+//! `Script → for each step: set misbehaviours, tell its title, make its calls over HTTP → check their statuses`
+
+mod broker;
+mod client;
+mod faulty_steps;
+mod golden_steps;
+mod script;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+pub use script::{Act, Call, Role, Script, Step, Tweak, faulty, golden};
+
+use crate::openbooking::media_type;
+use crate::sandbox::{Misbehaviours, Sandbox};
+use broker::{Dealing, Harvest};
+use client::Outgoing;
+
+/// Most pages of one feed that the broker follows. A feed that goes on is an error.
+const MAX_PAGES: usize = 100;
+
+/// Token that the scripted broker authenticates with; the sandbox takes any.
+const TOKEN: &str = "Bearer weekend-finder-demo";
+
+/// How the demo ended, if nothing failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// All steps were made.
+    Finished,
+    /// It was stopped before the end.
+    Stopped,
+}
+
+/// A call of the demo that did not come to what the script says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the demo failed in the step {step:?}, at {call}: {reason}")]
+pub struct DemoError {
+    /// Name of the step; empty if it is the proxy's base URI that is wrong.
+    pub step: String,
+    /// The call.
+    pub call: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// Runs `script` against the proxy at `base_uri` (such as `http://127.0.0.1:8080/api/openbooking`), with `sandbox` as
+/// the booking system behind it.
+///
+/// `pace` is the time between two calls. `progress` gets a line as each step begins. `shutdown` ends the demo between
+/// two calls. The sandbox conforms again afterwards.
+pub async fn run(
+    script: Script,
+    base_uri: &str,
+    sandbox: &Arc<Sandbox>,
+    pace: Duration,
+    mut progress: impl FnMut(&str) + Send,
+    shutdown: &CancellationToken,
+) -> Result<Ended, DemoError> {
+    let mut run = Run::new(base_uri, pace, shutdown)?;
+    let mut ended = Ok(Ended::Finished);
+    for step in script.iter() {
+        sandbox.set_misbehaviours(step.misbehaviours.iter().copied().collect());
+        progress(step.title);
+        match run.step(step).await {
+            Ok(Ended::Finished) => {}
+            stopped_or_failed => {
+                ended = stopped_or_failed;
+                break;
+            }
+        }
+    }
+    sandbox.set_misbehaviours(Misbehaviours::NONE);
+    ended
+}
+
+/// A run of the script.
+struct Run<'r> {
+    authority: &'r str,
+    base_path: String,
+    harvest: Harvest,
+    /// Where the Orders feed was left, as path and query.
+    orders_next: String,
+    pace: Duration,
+    shutdown: &'r CancellationToken,
+}
+
+impl<'r> Run<'r> {
+    fn new(base_uri: &'r str, pace: Duration, shutdown: &'r CancellationToken) -> Result<Self, DemoError> {
+        let rest = base_uri.strip_prefix("http://").ok_or_else(|| DemoError {
+            step: String::new(),
+            call: "the proxy's base URI".to_owned(),
+            reason: format!("{base_uri:?} does not begin with http://"),
+        })?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let base_path = format!("/{}", path.trim_end_matches('/'));
+        let orders_next = format!("{base_path}/orders-rpde");
+        Ok(Self { authority, base_path, harvest: Harvest::default(), orders_next, pace, shutdown })
+    }
+
+    async fn step(&mut self, step: &'static Step) -> Result<Ended, DemoError> {
+        let fail =
+            |call: Call, reason: String| DemoError { step: step.name.to_owned(), call: call.name().to_owned(), reason };
+        let Some(first) = step.acts.first() else { return Ok(Ended::Finished) };
+        let basket = self.harvest.basket(step.basket).map_err(|reason| fail(first.call, reason))?;
+        let mut dealing = Dealing::new(step, basket);
+        for act in step.acts {
+            if self.pause().await == Ended::Stopped {
+                return Ok(Ended::Stopped);
+            }
+            self.act(&mut dealing, act).await.map_err(|reason| fail(act.call, reason))?;
+        }
+        Ok(Ended::Finished)
+    }
+
+    /// Waits for the time between two calls, or for the end.
+    async fn pause(&self) -> Ended {
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Ended::Stopped,
+            () = tokio::time::sleep(self.pace) => Ended::Finished,
+        }
+    }
+
+    async fn act(&mut self, dealing: &mut Dealing<'_>, act: &Act) -> Result<(), String> {
+        match act.call {
+            Call::Harvest => return self.read_open_data(act).await,
+            Call::OrdersFeed => {
+                let start = self.orders_next.clone();
+                let next = self.follow(start, act, |_| {}).await?;
+                self.orders_next = next;
+                return Ok(());
+            }
+            _ => {}
+        }
+        let uuid = dealing.step.uuid();
+        let (method, segment) = match act.call {
+            Call::C1 => ("PUT", "order-quote-templates"),
+            Call::C2 => ("PUT", "order-quotes"),
+            Call::B => ("PUT", "orders"),
+            Call::Cancel => ("PATCH", "orders"),
+            Call::DeleteQuote => ("DELETE", "order-quotes"),
+            Call::DeleteOrder => ("DELETE", "orders"),
+            Call::UnknownPath => ("PUT", "ordres"),
+            Call::Post => ("POST", "orders"),
+            Call::Status | Call::Harvest | Call::OrdersFeed => ("GET", "orders"),
+        };
+        let target = format!("{}/{segment}/{uuid}", self.base_path);
+        let mut body = match dealing.message(act.call, act.tweaks)? {
+            Some(message) => message.to_string(),
+            None => String::new(),
+        };
+        if act.tweaks.contains(&Tweak::CutOff) {
+            body = body.chars().take(body.len() / 2).collect();
+        }
+        let answer = self.call(method, &target, body, act).await?;
+        // An answer that is no JSON (a web page for an error) has nothing to teach.
+        if let Ok(answer) = serde_json::from_slice(&answer) {
+            dealing.learn(act.call, &answer);
+        }
+        Ok(())
+    }
+
+    async fn read_open_data(&mut self, act: &Act) -> Result<(), String> {
+        self.call("GET", "/openactive", String::new(), act).await?;
+        let mut harvest = Harvest::default();
+        self.follow("/feeds/scheduled-sessions".to_owned(), act, |page| harvest.take(page)).await?;
+        self.harvest = harvest;
+        Ok(())
+    }
+
+    /// Follows a feed from `target` to its end, and answers where that is. The pages' `next` URLs lead to the booking
+    /// system itself; the broker takes path and query and stays with the proxy.
+    async fn follow(
+        &self,
+        mut target: String,
+        act: &Act,
+        mut take: impl FnMut(&Value) + Send,
+    ) -> Result<String, String> {
+        for _ in 0..MAX_PAGES {
+            let body = self.call("GET", &target, String::new(), act).await?;
+            let page: Value = serde_json::from_slice(&body).map_err(|error| format!("the page is no JSON: {error}"))?;
+            take(&page);
+            let next = page["next"].as_str().and_then(|next| next.split_once("://"));
+            let next = next.and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
+            let next = next.ok_or("the page has no absolute next URL")?;
+            if page["items"].as_array().is_none_or(Vec::is_empty) {
+                return Ok(next);
+            }
+            target = next;
+        }
+        Err(format!("the feed goes on after {MAX_PAGES} pages"))
+    }
+
+    async fn call(&self, method: &str, target: &str, body: String, act: &Act) -> Result<Bytes, String> {
+        let mut headers = Vec::new();
+        if target.starts_with(&self.base_path) {
+            if !act.tweaks.contains(&Tweak::NoAuthorization) {
+                headers.push(("authorization", TOKEN.to_owned()));
+            }
+            headers.push(("accept", media_type::BOOKING_V1.to_owned()));
+        }
+        if !body.is_empty() {
+            let plain = act.tweaks.contains(&Tweak::PlainJson);
+            let media_type = if plain { "application/json" } else { media_type::BOOKING_V1 };
+            headers.push(("content-type", media_type.to_owned()));
+        }
+        let received =
+            client::call(self.authority, Outgoing { method, target, headers, body: Bytes::from(body) }).await?;
+        if received.status == act.status {
+            return Ok(received.body);
+        }
+        let body = String::from_utf8_lossy(&received.body);
+        let start: String = body.chars().take(300).collect();
+        Err(format!("{method} {target} was answered {}, not {}: {start}", received.status, act.status))
+    }
+}

@@ -1,0 +1,330 @@
+//! The part of the script in which things go wrong.
+//!
+//! `the founding case four ways → faults of the broker, refused → faults of the booking system, one by one`
+
+use super::script::{Call, Role, Step, Tweak, act, tweaked};
+use crate::sandbox::Misbehaviour as M;
+
+const SWIM: (&str, &str) = ("Open Swim", "Adult");
+const SWIM_JUNIOR: (&str, &str) = ("Open Swim", "Junior");
+const WALK: (&str, &str) = ("Heron Meadow Health Walk", "Free place");
+const SPIN: (&str, &str) = ("Lunchtime Spin", "Standard");
+const BADMINTON: (&str, &str) = ("Club Badminton", "Guest");
+const FULL: (&str, &str) = ("Trampoline Hour", "Standard");
+const LATER: (&str, &str) = ("Pilates Day", "Standard");
+const BOULDER: (&str, &str) = ("Boulder Basics", "Standard");
+
+const NO_CUSTOMER: &[Tweak] = &[Tweak::Without("customer")];
+const NO_BROKER: &[Tweak] = &[Tweak::Without("broker")];
+
+/// A step under AgentBroker with a swim in the basket.
+const fn swim(
+    name: &'static str,
+    title: &'static str,
+    misbehaviours: &'static [M],
+    acts: &'static [super::Act],
+) -> Step {
+    Step { name, title, misbehaviours, role: Role::Agent, basket: &[SWIM], acts }
+}
+
+const fn of(step: Step, role: Role, basket: &'static [(&'static str, &'static str)]) -> Step {
+    Step { role, basket, name: step.name, title: step.title, misbehaviours: step.misbehaviours, acts: step.acts }
+}
+
+const C1: super::Act = act(Call::C1, 200);
+const C2: super::Act = act(Call::C2, 200);
+const B: super::Act = act(Call::B, 201);
+
+pub(super) const STEPS: &[Step] = &[
+    // The founding case.
+    swim(
+        "no-customer-refused",
+        "AgentBroker forgets the customer at B, and is refused: the broker's fault alone",
+        &[],
+        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 400)],
+    ),
+    swim(
+        "no-customer-accepted",
+        "AgentBroker forgets the customer, and is taken all the same: both at fault",
+        &[M::AcceptsMissingCustomer],
+        &[C1, tweaked(Call::C2, NO_CUSTOMER, 200), tweaked(Call::B, NO_CUSTOMER, 201)],
+    ),
+    swim(
+        "no-customer-wrong-error",
+        "AgentBroker forgets the customer, and is refused for the wrong reason: both at fault",
+        &[M::WrongError],
+        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 400)],
+    ),
+    swim(
+        "no-customer-wrong-status",
+        "AgentBroker forgets the customer, and the right error comes with the wrong status",
+        &[M::WrongErrorStatus],
+        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 500)],
+    ),
+    // Faults of the broker, refused as they should be.
+    of(
+        swim(
+            "direct-no-customer",
+            "NoBroker without a customer is refused",
+            &[],
+            &[C1, tweaked(Call::C2, NO_CUSTOMER, 400)],
+        ),
+        Role::Direct,
+        &[WALK],
+    ),
+    of(
+        swim(
+            "direct-with-broker",
+            "NoBroker names a broker, and is refused",
+            &[],
+            &[tweaked(Call::C1, &[Tweak::AddBroker], 400)],
+        ),
+        Role::Direct,
+        &[WALK],
+    ),
+    of(
+        swim(
+            "reseller-no-broker",
+            "ResellerBroker without a broker is refused",
+            &[],
+            &[tweaked(Call::C1, NO_BROKER, 400)],
+        ),
+        Role::Reseller,
+        &[BOULDER],
+    ),
+    swim(
+        "no-email",
+        "The customer has no e-mail address: C2 is refused",
+        &[],
+        &[C1, tweaked(Call::C2, &[Tweak::NoEmail], 400)],
+    ),
+    swim(
+        "customer-at-c1",
+        "The broker shows the customer too early, at C1; the booking system looks away",
+        &[],
+        &[tweaked(Call::C1, &[Tweak::AddCustomer], 200)],
+    ),
+    swim("no-role", "brokerRole is missing: refused", &[], &[tweaked(Call::C1, &[Tweak::Without("brokerRole")], 400)]),
+    swim("no-seller", "seller is missing: refused", &[], &[tweaked(Call::C1, &[Tweak::Without("seller")], 500)]),
+    of(
+        swim("other-seller", "A basket with sessions of two sellers is refused", &[], &[act(Call::C1, 500)]),
+        Role::Agent,
+        &[SWIM, BOULDER],
+    ),
+    swim(
+        "no-offer",
+        "An item has no offer: 409, with the error on the item",
+        &[],
+        &[tweaked(Call::C1, &[Tweak::NoOffer], 409)],
+    ),
+    swim(
+        "unknown-session",
+        "An item names a session that nobody knows: 409, with the error on the item",
+        &[],
+        &[tweaked(Call::C1, &[Tweak::UnknownOpportunity], 409)],
+    ),
+    of(
+        swim("not-yet", "Booking is not open yet: 409, with the error on the item", &[], &[act(Call::C1, 409)]),
+        Role::Agent,
+        &[LATER],
+    ),
+    of(
+        swim("two-of-one", "Two places are asked for where one is left: 409", &[], &[act(Call::C1, 409)]),
+        Role::Agent,
+        &[SPIN, SPIN],
+    ),
+    swim(
+        "wrong-total-sent",
+        "The broker names another total than it was quoted: refused",
+        &[],
+        &[C1, C2, tweaked(Call::B, &[Tweak::Total(100)], 400)],
+    ),
+    swim(
+        "no-payment",
+        "Payment is due and missing: refused",
+        &[],
+        &[C1, C2, tweaked(Call::B, &[Tweak::Without("payment")], 400)],
+    ),
+    swim(
+        "no-payment-id",
+        "The payment has no identifier: refused",
+        &[],
+        &[C1, C2, tweaked(Call::B, &[Tweak::NoPaymentIdentifier], 400)],
+    ),
+    of(
+        swim(
+            "needless-payment",
+            "A free walk is paid for: refused",
+            &[],
+            &[C1, C2, tweaked(Call::B, &[Tweak::AddPayment], 400)],
+        ),
+        Role::Agent,
+        &[WALK],
+    ),
+    swim(
+        "wrong-type",
+        "A quote is sent to the endpoint for Orders: refused",
+        &[],
+        &[C1, C2, tweaked(Call::B, &[Tweak::Type("OrderQuote")], 500)],
+    ),
+    swim(
+        "reused-uuid",
+        "The UUID of an Order is used again, for another customer: refused",
+        &[],
+        &[C1, C2, B, tweaked(Call::B, &[Tweak::OnlyEmail], 500)],
+    ),
+    swim(
+        "bad-patches",
+        "Two cancellations that ask for more than they may: refused, and the Order stays as it is",
+        &[],
+        &[
+            C1,
+            C2,
+            B,
+            tweaked(Call::Cancel, &[Tweak::ExcessiveProperty], 400),
+            tweaked(Call::Cancel, &[Tweak::AnotherStatus], 400),
+        ],
+    ),
+    swim("unknown-order", "The broker deletes an Order that was never made", &[], &[act(Call::DeleteOrder, 404)]),
+    swim(
+        "lost",
+        "The broker calls an endpoint that does not exist, then POSTs where PUT is due",
+        &[],
+        &[act(Call::UnknownPath, 404), act(Call::Post, 405)],
+    ),
+    swim(
+        "unreadable",
+        "The broker sends half a message, then one without credentials, then one labelled as plain JSON",
+        &[],
+        &[
+            tweaked(Call::C1, &[Tweak::CutOff], 400),
+            tweaked(Call::C1, &[Tweak::NoAuthorization], 403),
+            tweaked(Call::C1, &[Tweak::PlainJson], 200),
+        ],
+    ),
+    // Faults of the booking system.
+    swim(
+        "takes-no-broker",
+        "The booking system takes a quote without a broker",
+        &[M::AcceptsMissingBroker],
+        &[tweaked(Call::C1, NO_BROKER, 200)],
+    ),
+    swim(
+        "takes-nameless-broker",
+        "The booking system takes a broker without a name",
+        &[M::AcceptsIncompleteBroker],
+        &[tweaked(Call::C1, &[Tweak::NoBrokerName], 200)],
+    ),
+    swim(
+        "takes-no-email",
+        "The booking system takes a customer without an e-mail address",
+        &[M::AcceptsIncompleteCustomer],
+        &[C1, tweaked(Call::C2, &[Tweak::NoEmail], 200)],
+    ),
+    of(
+        swim(
+            "takes-broker-under-no-broker",
+            "The booking system takes a direct sale that names a broker",
+            &[M::AcceptsBrokerUnderNoBroker],
+            &[tweaked(Call::C1, &[Tweak::AddBroker], 200)],
+        ),
+        Role::Direct,
+        &[WALK],
+    ),
+    of(
+        swim(
+            "invents-broker",
+            "The booking system invents a broker in a direct sale",
+            &[M::AddsBrokerUnderNoBroker],
+            &[C1],
+        ),
+        Role::Direct,
+        &[WALK],
+    ),
+    of(
+        swim(
+            "demands-customer",
+            "The booking system demands a customer of a reseller",
+            &[M::DemandsResellersCustomer],
+            &[C1, act(Call::C2, 400)],
+        ),
+        Role::Reseller,
+        &[BOULDER],
+    ),
+    swim(
+        "demands-names",
+        "The booking system demands the customer's name, though an e-mail address is enough",
+        &[M::DemandsCustomerNames],
+        &[C1, tweaked(Call::C2, &[Tweak::OnlyEmail], 400)],
+    ),
+    swim("drops-role", "The booking system drops brokerRole", &[M::DropsBrokerRole], &[C1, C2]),
+    swim("renames-broker", "The booking system renames the broker", &[M::RenamesBroker], &[C1, C2]),
+    swim("changes-customer", "The booking system changes the customer's address", &[M::ChangesCustomer], &[C1, C2]),
+    swim("adds-data", "The booking system adds a telephone number to the customer", &[M::AddsCustomerData], &[C1, C2]),
+    swim("early-customer", "The booking system answers C1 with somebody's data", &[M::CustomerInC1], &[C1]),
+    swim(
+        "leaky-feed",
+        "The booking system shows the customer in the Orders feed",
+        &[M::LeaksCustomerInFeed],
+        &[C1, C2, B, act(Call::Cancel, 204), act(Call::OrdersFeed, 200)],
+    ),
+    swim("plain-json", "The booking system labels its answers as plain JSON", &[M::PlainJson], &[C1, C2]),
+    swim(
+        "errors-200",
+        "The booking system sends an error with status 200",
+        &[M::ErrorWith200],
+        &[tweaked(Call::C1, NO_BROKER, 200)],
+    ),
+    swim(
+        "errors-generic",
+        "The booking system has one name for all errors",
+        &[M::GenericErrors],
+        &[tweaked(Call::C1, NO_BROKER, 400)],
+    ),
+    swim(
+        "errors-no-context",
+        "The booking system sends an error without @context",
+        &[M::NoErrorContext],
+        &[tweaked(Call::C1, NO_BROKER, 400)],
+    ),
+    swim(
+        "errors-html",
+        "The booking system sends a web page for an error",
+        &[M::HtmlErrors],
+        &[tweaked(Call::C1, NO_BROKER, 400)],
+    ),
+    swim(
+        "takes-unknown-path",
+        "The booking system welcomes a call at a path that does not exist",
+        &[M::AcceptsUnknownPath],
+        &[act(Call::UnknownPath, 204)],
+    ),
+    swim(
+        "takes-wrong-type",
+        "The booking system takes an Order where a quote is due",
+        &[M::AcceptsWrongType],
+        &[tweaked(Call::C1, &[Tweak::Type("Order")], 200)],
+    ),
+    swim(
+        "takes-wrong-total",
+        "The booking system books for one pound what costs more",
+        &[M::AcceptsWrongTotal],
+        &[C1, C2, tweaked(Call::B, &[Tweak::Total(100)], 201)],
+    ),
+    of(
+        swim("wrong-sum", "The booking system cannot add up", &[M::WrongTotal], &[C1, C2, B]),
+        Role::Agent,
+        &[BADMINTON],
+    ),
+    swim("relative-ids", "The booking system answers with relative identifiers", &[M::RelativeIds], &[C1, C2, B]),
+    of(
+        swim("drops-item", "The booking system loses an item", &[M::DropsItem], &[C1, C2]),
+        Role::Agent,
+        &[SWIM, SWIM_JUNIOR],
+    ),
+    of(
+        swim("oversells", "The booking system quotes for a session that is full", &[M::Oversells], &[C1, C2]),
+        Role::Agent,
+        &[FULL],
+    ),
+];

@@ -1,0 +1,122 @@
+//! Wiring of a running proxy: listener, proxy, recorder, events, and how they end.
+//!
+//! `start → running (events flow) → stop: no new connections → drain → flush → Closing`
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::capture::{CaptureError, Meta, Redactor, Writer};
+use crate::event::{Event, Feed, Outlet, Recording, feed};
+use crate::finding::Tally;
+use crate::proxy::sink;
+use crate::proxy::upstream::Upstream;
+use crate::proxy::{Limits, serve};
+use crate::recorder::{Closing, Recorder};
+use crate::rules::{Judge, Known, RuleBook};
+
+/// Exchanges that may be on the wire or wait for the recorder at once; see [`sink::channel`].
+pub const QUEUE: usize = 1_024;
+
+/// Events that may wait for the front end; past them events are dropped and counted, never exchanges.
+pub const EVENTS: usize = 8_192;
+
+/// What a session needs.
+pub struct Options {
+    /// Base URI of the booking system, as recorded: what the broker's requests go to.
+    pub base_uri: String,
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Capture to write; `None` records nothing.
+    pub capture: Option<PathBuf>,
+    /// The rules.
+    pub book: Arc<RuleBook>,
+    /// Limits of the proxy.
+    pub limits: Limits,
+}
+
+/// Why a session did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address can't be listened on.
+    #[error("cannot listen on {address}: {cause}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The cause.
+        cause: io::Error,
+    },
+    /// The capture can't be made.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    /// The recorder's thread can't be started.
+    #[error("cannot start the recorder: {0}")]
+    Thread(io::Error),
+}
+
+/// A running proxy with its recorder.
+pub struct Session {
+    /// The address that it listens on.
+    pub address: SocketAddr,
+    /// The capture being written.
+    pub capture: Option<PathBuf>,
+    /// For notices to the front end. The front end ends when every copy is gone.
+    pub notices: Outlet,
+    shutdown: CancellationToken,
+    proxy: tokio::task::JoinHandle<crate::proxy::Served>,
+    recorder: JoinHandle<Closing>,
+}
+
+impl Session {
+    /// Binds the address, makes the capture and starts to serve.
+    pub async fn start(options: Options, upstream: Arc<dyn Upstream>) -> Result<(Self, Feed), StartError> {
+        let listen_failed = |cause| StartError::Listen { address: options.listen, cause };
+        let listener = TcpListener::bind(options.listen).await.map_err(listen_failed)?;
+        let address = listener.local_addr().map_err(listen_failed)?;
+        let meta = Meta::new(Some(&options.base_uri), Timestamp::now());
+        let writer = options.capture.as_deref().map(|path| Writer::create(path, &meta)).transpose()?;
+        let (events, feed) = feed(EVENTS);
+        if let Some(writer) = &writer {
+            events.send(Event::Recording(Recording::On { file: writer.file().display().to_string() }));
+        }
+        let capture = writer.as_ref().map(|writer| writer.file().to_owned());
+        let (sink, intake) = sink::channel(QUEUE);
+        let known = Known { base_uri: Some(options.base_uri.clone()), ..Known::default() };
+        let judge = Judge::new(options.book, known);
+        let recorder = Recorder::new(intake, Redactor::new()?, writer, judge, events.clone());
+        let recorder = std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || recorder.run())
+            .map_err(StartError::Thread)?;
+        let shutdown = CancellationToken::new();
+        let proxy = tokio::spawn(serve(listener, upstream, sink, options.limits, shutdown.clone()));
+        Ok((Self { address, capture, notices: events, shutdown, proxy, recorder }, feed))
+    }
+
+    /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture.
+    pub async fn stop(self) -> Closing {
+        drop(self.notices);
+        self.shutdown.cancel();
+        if let Err(error) = self.proxy.await {
+            tracing::error!("the proxy ended badly: {error}");
+        }
+        let recorder = self.recorder;
+        let joined = tokio::task::spawn_blocking(move || recorder.join()).await;
+        match joined {
+            Ok(Ok(closing)) => closing,
+            _ => Closing {
+                exchanges: 0,
+                bookings: 0,
+                findings: Tally::default(),
+                missed: 0,
+                trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
+            },
+        }
+    }
+}
