@@ -1,0 +1,249 @@
+//! Recordings on disk: what was on the wire, nothing else.
+//!
+//! ```text
+//! Exchange → Redactor → Writer ─► capture (SQLite) ─► Reader ─► Exchange
+//!                                       └─► har::write ─► HAR 1.2 ─► har::read ─► Exchange
+//! ```
+//!
+//! A capture knows no findings: they are worked out again from what it holds. What the files look like is written
+//! down in `captures/README.md`.
+
+mod coding;
+pub mod har;
+mod redact;
+mod store;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::exchange::{BodyEnd, Exchange};
+pub use redact::Redactor;
+pub use store::{Exchanges, Reader, Writer};
+
+/// Folder of captures that were given no name of their own.
+pub const DEFAULT_FOLDER: &str = "captures";
+
+/// What is known of a recording as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meta {
+    /// Base URI of the booking system, without user-info; `None` where it isn't known (foreign recordings).
+    pub base_uri: Option<String>,
+    /// When the recording began, in UTC; for foreign recordings the start of their first exchange.
+    pub created: Timestamp,
+    /// Name and version of the program that recorded, such as `umpire 0.1.0`.
+    pub creator: String,
+}
+
+impl Meta {
+    /// The meta data of a recording that this program makes now. User-info in the Base URI is dropped: it is a secret.
+    pub fn new(base_uri: Option<&str>, created: Timestamp) -> Self {
+        Self {
+            base_uri: base_uri.map(redact::without_user_info),
+            created,
+            creator: concat!("umpire ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
+/// Why a recording could not be made or read. Each message names the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CaptureError {
+    /// There is a file of that name already; a recording is never written over.
+    #[error("{}: exists already; choose another name or move it away", file.display())]
+    Exists {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The file could not be made.
+    #[error("{}: can't be created: {cause}", file.display())]
+    Create {
+        /// The file.
+        file: PathBuf,
+        /// The cause in words.
+        cause: String,
+    },
+    /// The file could not be opened.
+    #[error("{}: can't be opened: {cause}", file.display())]
+    Open {
+        /// The file.
+        file: PathBuf,
+        /// The cause in words.
+        cause: String,
+    },
+    /// Something could not be written. The writer can be used on: it tries again with the next exchange.
+    #[error("{}: can't be written: {cause} ({lost} exchange(s) not kept)", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// The cause in words.
+        cause: String,
+        /// Exchanges that this failure lost: the one at hand, and those since the last commit if it undid them.
+        lost: u64,
+    },
+    /// Something could not be read.
+    #[error("{}: can't be read: {cause}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// The cause in words.
+        cause: String,
+    },
+    /// An exchange of a capture is damaged or not there.
+    #[error("{}: exchange {index} can't be read: {what}", file.display())]
+    Exchange {
+        /// The file.
+        file: PathBuf,
+        /// 0-based index of the exchange.
+        index: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A SQLite file, but not one of Umpire's.
+    #[error("{}: is a SQLite database, but no capture of Umpire's", file.display())]
+    NotACapture {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A capture in a format that this version doesn't know.
+    #[error("{}: has capture format {found}, and this Umpire knows up to {known}; use a newer one", file.display())]
+    Format {
+        /// The file.
+        file: PathBuf,
+        /// Format version of the file.
+        found: i64,
+        /// Newest format version that is known.
+        known: i64,
+    },
+    /// Neither a capture nor a HAR file that can be used.
+    #[error("{}: {what}", file.display())]
+    Har {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong, where, and what to do.
+        what: String,
+    },
+    /// A recording without a single exchange.
+    #[error("{}: holds no exchanges; record some traffic, or check that this is the right file", file.display())]
+    Empty {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The system gave no random numbers for the redaction key.
+    #[error("no random numbers for the key that fingerprints secrets; nothing can be recorded safely")]
+    Random,
+    /// The search for secrets could not be set up.
+    #[error("the search for secrets can't be set up, so nothing can be recorded safely: {cause}")]
+    Hints {
+        /// The cause in words.
+        cause: String,
+    },
+}
+
+/// A recording opened for reading from its start, whatever its format.
+pub struct Recording {
+    /// What is known of it as a whole.
+    pub meta: Meta,
+    /// Its exchanges in recorded order; the position in this sequence is an exchange's 0-based index.
+    pub exchanges: Box<dyn Iterator<Item = Result<Exchange, CaptureError>> + Send>,
+}
+
+/// Opens a recording, capture or HAR: its content tells which, whatever its name. One without exchanges is an error.
+///
+/// A capture streams. A HAR file is read whole before the first exchange is given out, so that a broken one is
+/// refused as a whole and never counts as a short one; see [`har::MAX_BYTES`].
+pub fn open(path: &Path) -> Result<Recording, CaptureError> {
+    let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
+    let mut file = File::open(path).map_err(failed)?;
+    let mut head = Vec::with_capacity(store::MAGIC.len());
+    (&mut file).take(store::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
+    if head == store::MAGIC {
+        drop(file);
+        let reader = Reader::open(path)?;
+        if reader.len()? == 0 {
+            return Err(CaptureError::Empty { file: path.to_owned() });
+        }
+        return Ok(Recording { meta: reader.meta().clone(), exchanges: Box::new(reader.into_exchanges(0)) });
+    }
+    let size = file.metadata().map_err(failed)?.len();
+    let mut text = head;
+    text.reserve(size.min(har::MAX_BYTES) as usize);
+    file.take(har::MAX_BYTES).read_to_end(&mut text).map_err(failed)?;
+    let (meta, exchanges) = har::read(path, &text)?;
+    Ok(Recording { meta, exchanges: Box::new(exchanges.into_iter().map(Ok)) })
+}
+
+/// A name for a new capture, `captures/2026-11-24T070000Z.db`, made unique with `-2`, `-3`, … where that exists.
+pub fn default_path(now: Timestamp) -> PathBuf {
+    unused_path(Path::new(DEFAULT_FOLDER), now)
+}
+
+fn unused_path(folder: &Path, now: Timestamp) -> PathBuf {
+    let name = now.strftime("%Y-%m-%dT%H%M%SZ").to_string();
+    let first = folder.join(format!("{name}.db"));
+    // Whoever takes the name in between is caught by `Writer::create`, which never writes over a file.
+    std::iter::once(first)
+        .chain((2_u64..).map(|number| folder.join(format!("{name}-{number}.db"))))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| folder.join("capture.db"))
+}
+
+/// Makes a new file that only its owner can read. Never touches an existing one.
+fn create_private(path: &Path) -> Result<File, CaptureError> {
+    if path.parent() == Some(Path::new(DEFAULT_FOLDER)) {
+        fs::create_dir_all(DEFAULT_FOLDER).map_err(|error| create_failed(path, &error))?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CaptureError::Exists { file: path.to_owned() },
+        _ => create_failed(path, &error),
+    })
+}
+
+fn create_failed(path: &Path, error: &dyn std::fmt::Display) -> CaptureError {
+    CaptureError::Create { file: path.to_owned(), cause: error.to_string() }
+}
+
+/// Stable names of the ends of a body, as stored in captures and HAR files.
+fn end_name(end: BodyEnd) -> &'static str {
+    match end {
+        BodyEnd::Complete => "complete",
+        BodyEnd::Truncated => "truncated",
+        BodyEnd::Cancelled => "cancelled",
+    }
+}
+
+fn end_from_name(name: &str) -> Option<BodyEnd> {
+    [BodyEnd::Complete, BodyEnd::Truncated, BodyEnd::Cancelled].into_iter().find(|&end| end_name(end) == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_names_tell_the_time_and_are_unique() {
+        let folder = tempfile::tempdir().unwrap();
+        let now: Timestamp = "2026-11-24T07:00:00.5Z".parse().unwrap();
+        for name in ["2026-11-24T070000Z.db", "2026-11-24T070000Z-2.db", "2026-11-24T070000Z-3.db"] {
+            let path = unused_path(folder.path(), now);
+            assert_eq!(path, folder.path().join(name));
+            File::create(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn ends_read_back() {
+        for end in [BodyEnd::Complete, BodyEnd::Truncated, BodyEnd::Cancelled] {
+            assert_eq!(end_from_name(end_name(end)), Some(end));
+        }
+    }
+}

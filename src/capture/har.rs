@@ -1,0 +1,115 @@
+//! HAR 1.2, in and out: recordings that browsers and other proxies read and make.
+//!
+//! ```text
+//! Exchange ─► write ─► {"log": {"entries": [ … ]}} ─► read ─► Exchange
+//! ```
+//!
+//! What HAR has no place for (how a body ended, failures, nanoseconds, the Base URI) stands in `_umpire` members, which
+//! other programs ignore, so that a round trip through HAR loses nothing. `captures/README.md` lists the mapping.
+
+mod body;
+mod entry;
+mod loose;
+mod read;
+mod url;
+mod write;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+pub use read::{MAX_BYTES, read};
+pub use write::{export, write};
+
+/// `_umpire` of the log.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct LogExtra {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base_uri: Option<String>,
+    created: String,
+}
+
+/// `_umpire` of an entry.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct EntryExtra {
+    id: u64,
+    /// Present only if the URL of the request does not split into them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    /// Nanoseconds since the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sent_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_byte_ns: Option<u64>,
+    total_ns: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure: Option<FailureExtra>,
+    #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
+    request_body: BodyExtra,
+    #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
+    response_body: BodyExtra,
+}
+
+/// A failure, with the stable name of its kind.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct FailureExtra {
+    kind: String,
+    detail: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    answered: Option<u16>,
+}
+
+/// What a body's text does not say. Nothing, for a complete one without content coding.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+struct BodyExtra {
+    /// Bytes on the wire, where other than the bytes kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    length: Option<u64>,
+    /// How it ended, where not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end: Option<String>,
+    /// The coded bytes in base64, where the text is the decoded form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wire: Option<String>,
+    /// The text holds the coded bytes themselves, because they can't be decoded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    coded: bool,
+}
+
+impl BodyExtra {
+    fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A header value in JSON: each byte a character of the same number, as HTTP's old ISO 8859-1.
+fn value_to_text(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) if text.is_ascii() => text.to_owned(),
+        _ => value.iter().map(|&byte| char::from(byte)).collect(),
+    }
+}
+
+/// The way back. Text that goes beyond ISO 8859-1 was decoded by the program that recorded it: UTF-8.
+fn text_to_value(text: String) -> Bytes {
+    if text.is_ascii() {
+        return Bytes::from(text);
+    }
+    let narrow: Option<Vec<u8>> = text.chars().map(|character| u8::try_from(character).ok()).collect();
+    narrow.map_or_else(|| Bytes::from(text), Bytes::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_of_a_header_read_back() {
+        let all: Vec<u8> = (0..=255).collect();
+        for value in [&all[..], b"plain", "caf\u{e9}".as_bytes(), b"\xff"] {
+            assert_eq!(text_to_value(value_to_text(value)), value);
+        }
+        assert_eq!(text_to_value("\u{4e2d}".to_owned()), "\u{4e2d}".as_bytes());
+    }
+}

@@ -1,0 +1,118 @@
+//! Values of HAR members that programs write in different types.
+//!
+//! `200 | "200" | 200.0 | null | {…} → Loose`
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// A number or a text; anything else counts as absent.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) enum Loose {
+    /// Absent, null, or of a type that can't be meant.
+    #[default]
+    Nothing,
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl Loose {
+    /// The number, also where it is written as text. Never NaN or infinite.
+    pub(super) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.trim().parse().ok(),
+            Self::Nothing => None,
+        }
+        .filter(|number: &f64| number.is_finite())
+    }
+
+    /// A count of bytes; negative numbers mean unknown in HAR.
+    pub(super) fn size(&self) -> Option<u64> {
+        self.number().filter(|&number| number >= 0.0).map(|number| number as u64)
+    }
+
+    /// The text; numbers as written in decimal.
+    pub(super) fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Number(number) => Some(number.to_string()),
+            Self::Nothing => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LooseVisitor)
+    }
+}
+
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
+        Ok(Loose::Nothing)
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
+        Ok(Loose::Number(number as f64))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
+        Ok(Loose::Number(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
+        Ok(Loose::Number(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
+        Ok(Loose::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Loose, E> {
+        Ok(Loose::Text(text))
+    }
+
+    fn visit_unit<E>(self) -> Result<Loose, E> {
+        Ok(Loose::Nothing)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Loose, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Loose::Nothing)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Loose, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Loose::Nothing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_do_not_matter() {
+        let read = |text: &str| serde_json::from_str::<Loose>(text).unwrap();
+        assert_eq!(read("200").number(), Some(200.0));
+        assert_eq!(read("\" 200 \"").number(), Some(200.0));
+        assert_eq!(read("\"inf\"").number(), None);
+        assert_eq!(read("-1").size(), None);
+        assert_eq!(read("1.5e3").size(), Some(1500));
+        assert_eq!(read("7").text().as_deref(), Some("7"));
+        for nothing in ["null", "true", "{\"a\": [1]}", "[{}]"] {
+            assert_eq!(read(nothing), Loose::Nothing);
+        }
+    }
+}

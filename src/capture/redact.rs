@@ -1,0 +1,212 @@
+//! Secrets replaced by keyed fingerprints before anything reaches the disk.
+//!
+//! ```text
+//! Exchange ─► names of header fields, parameters and JSON members ─┐
+//!          ─► JWTs, user-info, the exchange's own credentials ─────┴─► umpire:3f9a… in their place
+//! ```
+//!
+//! Only values change: names, structure and every other byte stay, and so do the lengths that were on the wire. So a
+//! redacted exchange gives the same verdicts as the original. Redacting twice changes nothing more.
+
+mod credentials;
+mod names;
+mod scan;
+
+use bytes::Bytes;
+use ring::hmac;
+use ring::rand::SystemRandom;
+
+use super::CaptureError;
+use super::coding::{codings, encode, salvage};
+use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, decode};
+use credentials::Own;
+use scan::Scanner;
+
+/// How a fingerprint begins; 16 hexadecimal digits follow.
+const MARK: &str = "umpire:";
+
+/// What other programs and people put in a secret's place.
+const PLACEHOLDER: &str = "REDACTED";
+
+/// Replaces the secrets of exchanges. Its key is made when it is made and never leaves it: equal secrets give equal
+/// fingerprints within one run, and a fingerprint can't be tried out against guesses.
+pub struct Redactor {
+    masks: Masks,
+    scanner: Scanner,
+}
+
+impl Redactor {
+    /// A redactor with a key of its own.
+    pub fn new() -> Result<Self, CaptureError> {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| CaptureError::Random)?;
+        Ok(Self { masks: Masks(key), scanner: Scanner::new()? })
+    }
+
+    /// The exchange without its secrets. Costs a scan of the bodies; what holds none is not copied.
+    ///
+    /// Replaced are: credentials (the scheme stays), cookie values (names and attributes stay), header fields,
+    /// parameters and JSON members that are named like keys, tokens, secrets or passwords, user-info in URLs, JSON Web
+    /// Tokens anywhere, and this request's own credentials wherever they turn up again. A secret that is a number in
+    /// JSON becomes 0. A compressed body is decoded for this, and coded again if it held a secret; what can't be
+    /// decoded is dropped, and the body counts as truncated.
+    ///
+    /// `length` of a body stays what it was on the wire, so it may differ from `bytes.len()` even of a complete one.
+    pub fn redact(&self, mut exchange: Exchange) -> Exchange {
+        let own = Own::of(&exchange.request.headers);
+        self.replace_text(&mut exchange.origin, &own);
+        self.replace_text(&mut exchange.request.target, &own);
+        self.headers(&mut exchange.request.headers, &own);
+        self.body(&mut exchange.request.body, &exchange.request.headers, &own);
+        if let Some(response) = &mut exchange.response {
+            self.replace_text(&mut response.reason, &own);
+            self.headers(&mut response.headers, &own);
+            self.body(&mut response.body, &response.headers, &own);
+        }
+        if let Some(failure) = &mut exchange.failure {
+            self.replace_text(&mut failure.detail, &own);
+        }
+        exchange
+    }
+
+    /// The text with what looks like a secret replaced, or `None` if nothing does.
+    fn clean(&self, text: &[u8], own: &Own) -> Option<Vec<u8>> {
+        let first = own.replace(text, &self.masks);
+        let second = self.scanner.replace(first.as_deref().unwrap_or(text), &self.masks);
+        second.or(first)
+    }
+
+    fn replace_text(&self, text: &mut String, own: &Own) {
+        if let Some(clean) = self.clean(text.as_bytes(), own) {
+            // Secrets are cut at ASCII characters, so this is UTF-8; were it not, it would still be no secret.
+            *text = String::from_utf8_lossy(&clean).into_owned();
+        }
+    }
+
+    fn headers(&self, headers: &mut Headers, own: &Own) {
+        for field in &mut headers.0 {
+            let clean = credentials::replace(&field.name, &field.value, &self.masks);
+            let again = self.clean(clean.as_deref().unwrap_or(&field.value), own);
+            if let Some(clean) = again.or(clean) {
+                field.value = Bytes::from(clean);
+            }
+        }
+    }
+
+    fn body(&self, body: &mut Body, headers: &Headers, own: &Own) {
+        if body.bytes.is_empty() {
+            return;
+        }
+        let coded = !codings(headers).is_empty();
+        if !coded {
+            if let Some(clean) = self.clean(&body.bytes, own) {
+                body.bytes = Bytes::from(clean);
+            }
+            return;
+        }
+        match decode(&body.bytes, headers) {
+            Ok(content) => {
+                if let Some(clean) = self.clean(&content, own) {
+                    self.put_back(body, &clean, headers);
+                }
+            }
+            // What decodes to that much is not judged either.
+            Err(DecodeError::TooLarge) => give_up(body),
+            Err(_) => self.undecodable(body, headers, own),
+        }
+    }
+
+    /// A part that can be decoded is kept, since a secret in it is seen; the rest might hold one unseen.
+    fn undecodable(&self, body: &mut Body, headers: &Headers, own: &Own) {
+        let content = salvage(&body.bytes, headers);
+        if !content.is_empty() {
+            let clean = self.clean(&content, own);
+            self.put_back(body, clean.as_deref().unwrap_or(&content), headers);
+            if body.end == BodyEnd::Complete {
+                body.end = BodyEnd::Truncated;
+            }
+        } else if std::str::from_utf8(&body.bytes).is_ok() {
+            // Plain text under a header that lies: a secret in it is seen.
+            if let Some(clean) = self.clean(&body.bytes, own) {
+                body.bytes = Bytes::from(clean);
+            }
+        } else {
+            give_up(body);
+        }
+    }
+
+    fn put_back(&self, body: &mut Body, content: &[u8], headers: &Headers) {
+        match encode(content, headers) {
+            Some(coded) => body.bytes = Bytes::from(coded),
+            None => give_up(body),
+        }
+    }
+}
+
+/// Better no body than a secret on the disk.
+fn give_up(body: &mut Body) {
+    body.bytes = Bytes::new();
+    if body.end == BodyEnd::Complete {
+        body.end = BodyEnd::Truncated;
+    }
+}
+
+/// The key, and what it makes of secrets.
+struct Masks(hmac::Key);
+
+impl Masks {
+    /// The fingerprint of a secret; `None` if there is nothing to hide.
+    fn mask(&self, secret: &[u8]) -> Option<String> {
+        if secret.is_empty() || is_mask(secret) {
+            return None;
+        }
+        let tag = hmac::sign(&self.0, secret);
+        let mut mask = String::with_capacity(MARK.len() + 16);
+        mask.push_str(MARK);
+        for byte in &tag.as_ref()[..8] {
+            mask.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
+        }
+        Some(mask)
+    }
+}
+
+/// True for what already stands in a secret's place.
+fn is_mask(text: &[u8]) -> bool {
+    text == PLACEHOLDER.as_bytes()
+        || text
+            .strip_prefix(MARK.as_bytes())
+            .is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
+/// A URL without its user-info.
+pub(super) fn without_user_info(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_secrets_stay_equal_within_a_run_only() {
+        let (one, other) = (Redactor::new().unwrap().masks, Redactor::new().unwrap().masks);
+        let mask = one.mask(b"secret").unwrap();
+        assert!(is_mask(mask.as_bytes()) && mask.len() == 23, "{mask}");
+        assert_eq!(one.mask(b"secret"), Some(mask.clone()));
+        assert_ne!(one.mask(b"secret2"), Some(mask.clone()));
+        assert_ne!(other.mask(b"secret"), Some(mask.clone()));
+        assert_eq!(one.mask(mask.as_bytes()), None);
+        assert_eq!(one.mask(b"REDACTED"), None);
+    }
+
+    #[test]
+    fn user_info_goes() {
+        assert_eq!(without_user_info("https://a:b@c.example:1/x@y"), "https://c.example:1/x@y");
+        assert_eq!(without_user_info("https://c.example/x@y"), "https://c.example/x@y");
+        assert_eq!(without_user_info("nonsense@"), "nonsense@");
+    }
+}

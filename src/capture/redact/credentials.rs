@@ -1,0 +1,174 @@
+//! Header fields that hold secrets by their name, and what the request's own secrets are.
+//!
+//! ```text
+//! Authorization: Bearer abc → Authorization: Bearer umpire:3f9a…     abc → wherever else it stands
+//! Set-Cookie: id=abc; Path=/ → Set-Cookie: id=umpire:3f9a…; Path=/
+//! ```
+
+use memchr::memmem;
+
+use super::Masks;
+use super::names::{is_authorization, is_secret_field};
+use crate::exchange::Headers;
+
+/// Credentials below this length are not searched for elsewhere: they could be ordinary words.
+const SHORTEST: usize = 8;
+
+/// The value of a header field without its secrets; `None` if it holds none.
+pub(super) fn replace(name: &str, value: &[u8], masks: &Masks) -> Option<Vec<u8>> {
+    if name.eq_ignore_ascii_case("cookie") {
+        return cookies(value, usize::MAX, masks);
+    }
+    if name.eq_ignore_ascii_case("set-cookie") {
+        return cookies(value, 1, masks);
+    }
+    if !is_secret_field(name) {
+        return None;
+    }
+    let secret = secret_of(name, value);
+    let mask = masks.mask(secret)?;
+    let kept = &value[..value.len() - secret.len()];
+    Some([kept, mask.as_bytes()].concat())
+}
+
+/// The secret at the end of a value: all of it, but for an authentication scheme before it.
+pub(super) fn secret_of<'v>(name: impl AsRef<[u8]>, value: &'v [u8]) -> &'v [u8] {
+    /// Schemes that stand in fields of other names too.
+    const SCHEMES: [&str; 6] = ["bearer", "basic", "digest", "token", "apikey", "key"];
+    let Some(space) = memchr::memchr(b' ', value) else { return value };
+    let scheme = &value[..space];
+    let known = SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()));
+    let possible = scheme.len() <= 24 && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    let rest = value[space..].trim_ascii_start();
+    if rest.is_empty() || !(known || (possible && is_authorization(name.as_ref()))) { value } else { rest }
+}
+
+/// Masks the values of the first `count` pairs.
+fn cookies(value: &[u8], count: usize, masks: &Masks) -> Option<Vec<u8>> {
+    let mut clean = Vec::with_capacity(value.len() + 16);
+    let mut changed = false;
+    for (at, pair) in value.split(|&byte| byte == b';').enumerate() {
+        if at > 0 {
+            clean.push(b';');
+        }
+        let start = memchr::memchr(b'=', pair).map_or(pair.len() - pair.trim_ascii_start().len(), |equals| equals + 1);
+        let (name, secret) = pair.split_at(start);
+        match masks.mask(secret.trim_ascii()).filter(|_| at < count) {
+            Some(mask) => {
+                clean.extend_from_slice(name);
+                clean.extend_from_slice(mask.as_bytes());
+                changed = true;
+            }
+            None => clean.extend_from_slice(pair),
+        }
+    }
+    changed.then_some(clean)
+}
+
+/// The credentials of one request, to be found again in its target, bodies and other fields.
+pub(super) struct Own(Vec<Secret>);
+
+struct Secret {
+    plain: Vec<u8>,
+    finder: memmem::Finder<'static>,
+}
+
+impl Own {
+    pub(super) fn of(headers: &Headers) -> Self {
+        let mut own: Vec<Secret> = Vec::new();
+        for field in headers.0.iter().filter(|field| is_secret_field(&field.name)) {
+            let secret = secret_of(&field.name, &field.value);
+            if secret.len() < SHORTEST || super::is_mask(secret) {
+                continue;
+            }
+            own.push(Secret { plain: secret.to_vec(), finder: memmem::Finder::new(secret).into_owned() });
+            // Some JSON writers put a backslash before a slash.
+            if secret.contains(&b'/') {
+                let escaped: Vec<u8> = secret
+                    .iter()
+                    .flat_map(|byte| if *byte == b'/' { &b"\\/"[..] } else { std::slice::from_ref(byte) })
+                    .copied()
+                    .collect();
+                own.push(Secret { plain: secret.to_vec(), finder: memmem::Finder::new(&escaped).into_owned() });
+            }
+        }
+        Self(own)
+    }
+
+    /// The text without these secrets; `None` if it holds none of them.
+    pub(super) fn replace(&self, text: &[u8], masks: &Masks) -> Option<Vec<u8>> {
+        let mut clean: Option<Vec<u8>> = None;
+        for secret in &self.0 {
+            let current = clean.as_deref().unwrap_or(text);
+            let mut found = secret.finder.find_iter(current).peekable();
+            if found.peek().is_none() {
+                continue;
+            }
+            let Some(mask) = masks.mask(&secret.plain) else { continue };
+            let mut next = Vec::with_capacity(current.len());
+            let mut copied = 0;
+            for at in found {
+                next.extend_from_slice(&current[copied..at]);
+                next.extend_from_slice(mask.as_bytes());
+                copied = at + secret.finder.needle().len();
+            }
+            next.extend_from_slice(&current[copied..]);
+            clean = Some(next);
+        }
+        clean
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Redactor;
+
+    fn replaced(name: &str, value: &str) -> String {
+        let masks = Redactor::new().unwrap().masks;
+        let clean = replace(name, value.as_bytes(), &masks).map_or(value.to_owned(), |v| String::from_utf8(v).unwrap());
+        let mut shown = String::new();
+        let mut rest = clean.as_str();
+        while let Some((before, after)) = rest.split_once("umpire:") {
+            assert!(super::super::is_mask(format!("umpire:{}", &after[..16]).as_bytes()), "{clean}");
+            shown += before;
+            shown.push('#');
+            rest = &after[16..];
+        }
+        shown + rest
+    }
+
+    #[test]
+    fn scheme_names_and_attributes_stay() {
+        for (name, value, expected) in [
+            ("Authorization", "Bearer abc.def", "Bearer #"),
+            ("authorization", "Basic  dXNlcjpwYXNz", "Basic  #"),
+            ("Proxy-Authorization", "Digest username=\"a\", response=\"b\"", "Digest #"),
+            ("Authorization", "abc", "#"),
+            ("Authorization", "Bearer REDACTED", "Bearer REDACTED"),
+            ("Authorization", "Bearer", "#"),
+            ("X-Api-Key", "one two", "#"),
+            ("X-Auth-Token", "Bearer abc", "Bearer #"),
+            ("Cookie", "a=1; b=x=y;c; d=", "a=#; b=#;#; d="),
+            (
+                "Set-Cookie",
+                "id=abc; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+                "id=#; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            ),
+            ("Content-Type", "application/json; version=1", "application/json; version=1"),
+        ] {
+            assert_eq!(replaced(name, value), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn own_credentials_are_found_again() {
+        let masks = Redactor::new().unwrap().masks;
+        let headers: Headers = [("Authorization", "Bearer abc/defgh")].into_iter().collect();
+        let own = Own::of(&headers);
+        let mask = masks.mask(b"abc/defgh").unwrap();
+        let clean = own.replace(br#"["abc/defgh", "abc\/defgh", "x"]"#, &masks).unwrap();
+        assert_eq!(String::from_utf8(clean).unwrap(), format!("[\"{mask}\", \"{mask}\", \"x\"]"));
+        assert_eq!(own.replace(b"abc", &masks), None);
+    }
+}

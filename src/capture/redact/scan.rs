@@ -1,0 +1,359 @@
+//! One pass over any text (JSON, forms, URLs, markup) for what is a secret by its name or by its form.
+//!
+//! ```text
+//! text ─► words that hint at a secret (one automaton) ─► the whole name ─► its value ─► fingerprint
+//!         eyJ… (a JSON Web Token) · ://…@ (user-info) ────────────────────┘
+//! ```
+//!
+//! The text is not parsed: it may be cut off, or no JSON at all. A value that the end of the text cuts off is masked
+//! like a whole one.
+
+use std::ops::Range;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
+use super::Masks;
+use super::credentials::secret_of;
+use super::names::{is_secret, is_secret_parameter};
+use crate::capture::CaptureError;
+
+/// Hints, in any case. The first two are followed by form, the others lead to a name.
+const HINTS: [&str; 28] = [
+    "eyJ",
+    "://",
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "apikey",
+    "api_key",
+    "api-key",
+    "privatekey",
+    "private_key",
+    "accesskey",
+    "access_key",
+    "subscriptionkey",
+    "subscription-key",
+    "authorization",
+    "assertion",
+    "signature",
+    "credential=",
+    "key=",
+    "code=",
+    "sig=",
+    "pass=",
+    "pwd=",
+    "auth=",
+    "jwt=",
+    "sid=",
+    "sessionid=",
+];
+
+/// Finds and masks secrets in texts.
+pub(super) struct Scanner(AhoCorasick);
+
+impl Scanner {
+    pub(super) fn new() -> Result<Self, CaptureError> {
+        let built = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(HINTS)
+            .map_err(|error| CaptureError::Hints { cause: error.to_string() })?;
+        Ok(Self(built))
+    }
+
+    /// The text with its secrets masked; `None` if it holds none.
+    pub(super) fn replace(&self, text: &[u8], masks: &Masks) -> Option<Vec<u8>> {
+        let mut edits = Edits { text, masks, clean: Vec::new(), copied: 0, done: 0 };
+        for hint in self.0.find_iter(text) {
+            if hint.start() < edits.done {
+                continue;
+            }
+            match hint.pattern().as_usize() {
+                0 => web_token(&mut edits, hint.start()),
+                1 => user_info(&mut edits, hint.end()),
+                _ => named(&mut edits, hint.start()),
+            }
+        }
+        edits.finish()
+    }
+}
+
+/// The text as it is being rewritten, from left to right.
+struct Edits<'t> {
+    text: &'t [u8],
+    masks: &'t Masks,
+    clean: Vec<u8>,
+    /// Up to here the text has been copied or replaced.
+    copied: usize,
+    /// Up to here it has been looked at.
+    done: usize,
+}
+
+impl Edits<'_> {
+    fn mask(&mut self, range: Range<usize>) {
+        self.done = range.end;
+        if let Some(mask) = self.masks.mask(&self.text[range.clone()]) {
+            self.put(range, mask.as_bytes());
+        }
+    }
+
+    fn put(&mut self, range: Range<usize>, replacement: &[u8]) {
+        self.clean.extend_from_slice(&self.text[self.copied..range.start]);
+        self.clean.extend_from_slice(replacement);
+        self.copied = range.end;
+        self.done = range.end;
+    }
+
+    fn finish(mut self) -> Option<Vec<u8>> {
+        if self.copied == 0 {
+            return None;
+        }
+        self.clean.extend_from_slice(&self.text[self.copied..]);
+        Some(self.clean)
+    }
+
+    /// Number of bytes from `at` on that the test holds for.
+    fn run(&self, at: usize, test: impl Fn(u8) -> bool) -> usize {
+        self.text[at..].iter().position(|&byte| !test(byte)).unwrap_or(self.text.len() - at)
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.get(at).copied()
+    }
+}
+
+/// JSON Web Tokens, signed or encrypted: base64url parts with dots between, the first one a JSON object. One whose end
+/// is cut off is known by the length of its first part.
+fn web_token(edits: &mut Edits<'_>, start: usize) {
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !edits.text[start..].starts_with(b"eyJ") {
+        return;
+    }
+    let head = start + edits.run(start, base64);
+    let end = start + edits.run(start, |byte| base64(byte) || byte == b'.');
+    let dotted = head - start >= 10 && edits.byte(head) == Some(b'.') && edits.byte(head + 1).is_some_and(base64);
+    let cut_off = end == edits.text.len() && end - start >= 16;
+    if dotted || cut_off {
+        edits.mask(start..end);
+    }
+}
+
+fn user_info(edits: &mut Edits<'_>, start: usize) {
+    let end = start + edits.run(start, |byte| byte.is_ascii_graphic() && !b"/?#\"'<>\\ ".contains(&byte));
+    if let Some(at) = memchr::memrchr(b'@', &edits.text[start..end]) {
+        edits.mask(start..start + at);
+    }
+}
+
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// A name that holds a hint, if a value follows it in one of the ways known.
+fn named(edits: &mut Edits<'_>, hint: usize) {
+    let before = edits.text[edits.done..hint].iter().rev().take_while(|&&byte| is_name(byte)).count();
+    let name = hint - before..hint + edits.run(hint, is_name);
+    let (left, right) = (name.start.checked_sub(1).and_then(|at| edits.byte(at)), edits.byte(name.end));
+    // Whatever comes of it, the next hint in the same name would lead here again.
+    edits.done = edits.done.max(name.end);
+    match right {
+        Some(b'=') => parameter(edits, name.clone(), name.end + 1, left),
+        Some(b'%') if edits.text[name.end + 1..].get(..2).is_some_and(|hex| hex.eq_ignore_ascii_case(b"3d")) => {
+            parameter(edits, name.clone(), name.end + 3, Some(b'&'));
+        }
+        Some(b'"' | b'\\') if left == Some(b'"') => member(edits, name),
+        Some(b'>') if left == Some(b'<') && is_secret(&edits.text[name.clone()]) => {
+            let start = name.end + 1;
+            edits.mask(start..start + edits.run(start, |byte| byte != b'<'));
+        }
+        _ => {}
+    }
+}
+
+/// `name=value` in a URL, a form, or text that looks like one. Short names count between other parameters only.
+fn parameter(edits: &mut Edits<'_>, name: Range<usize>, start: usize, left: Option<u8>) {
+    let text = edits.text;
+    let among_parameters = matches!(left, None | Some(b'?' | b'&' | b'#' | b';'));
+    if !is_secret(&text[name.clone()]) && !(among_parameters && is_secret_parameter(&text[name])) {
+        return;
+    }
+    let mut end = start + edits.run(start, |byte| byte > b' ' && !b"&#;\"'<>\\".contains(&byte));
+    // In a URL within a parameter the separators are percent-encoded.
+    let nested = |window: &[u8]| window == b"%26" || window == b"%23";
+    if let Some(at) = text[start..end].windows(3).position(nested) {
+        end = start + at;
+    }
+    edits.mask(start..end);
+}
+
+/// `"name": value` in JSON, or `\"name\": value` in JSON within a JSON string.
+fn member(edits: &mut Edits<'_>, name: Range<usize>) {
+    let slashes = edits.run(name.end, |byte| byte == b'\\');
+    if edits.byte(name.end + slashes) != Some(b'"') || !is_secret(&edits.text[name.clone()]) {
+        return;
+    }
+    let space = |byte: u8| byte.is_ascii_whitespace();
+    let mut at = name.end + slashes + 1;
+    at += edits.run(at, space);
+    if edits.byte(at) != Some(b':') {
+        return;
+    }
+    at += 1;
+    at += edits.run(at, space);
+    let key = &edits.text[name];
+    match edits.byte(at) {
+        Some(b'"') if slashes == 0 => string(edits, key, at, 0),
+        Some(b'\\') if edits.run(at, |byte| byte == b'\\') == slashes => string(edits, key, at + slashes, slashes),
+        Some(b'{' | b'[') if slashes == 0 => everything_in(edits, key, at),
+        Some(b'-' | b'0'..=b'9') => number(edits, at),
+        _ => {}
+    }
+}
+
+/// Masks the string whose opening quote stands at `quote`.
+fn string(edits: &mut Edits<'_>, key: &[u8], quote: usize, slashes: usize) {
+    let start = quote + 1;
+    let end = string_end(edits.text, start, slashes);
+    let secret = secret_of(key, &edits.text[start..end]);
+    edits.mask(end - secret.len()..end);
+}
+
+/// Where a string ends: before its closing quote, or at the end of the text.
+fn string_end(text: &[u8], start: usize, slashes: usize) -> usize {
+    for at in memchr::memchr_iter(b'"', &text[start..]) {
+        let before = text[start..start + at].iter().rev().take_while(|&&byte| byte == b'\\').count();
+        let closes = if slashes == 0 { before % 2 == 0 } else { before <= slashes };
+        if closes {
+            return start + at - if slashes == 0 { 0 } else { before };
+        }
+    }
+    text.len()
+}
+
+/// A number stays a number.
+fn number(edits: &mut Edits<'_>, start: usize) {
+    let end = start + edits.run(start, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    edits.done = end;
+    if &edits.text[start..end] != b"0" {
+        edits.put(start..end, b"0");
+    }
+}
+
+/// Masks every string and number within an array or object, but for the keys.
+fn everything_in(edits: &mut Edits<'_>, key: &[u8], start: usize) {
+    let mut depth = 0_usize;
+    let mut at = start;
+    while let Some(byte) = edits.byte(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    break;
+                }
+            }
+            b'"' => {
+                let end = string_end(edits.text, at + 1, 0);
+                let behind = (end + 1).min(edits.text.len());
+                let colon = behind + edits.run(behind, |byte| byte.is_ascii_whitespace());
+                if edits.byte(colon) != Some(b':') {
+                    string(edits, key, at, 0);
+                }
+                at = end;
+            }
+            b'-' | b'0'..=b'9' => {
+                number(edits, at);
+                at = edits.done - 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    edits.done = edits.done.max(at.min(edits.text.len()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Redactor;
+
+    /// The text with each mask shown as `#`.
+    fn shown(text: &str) -> String {
+        let masks = Redactor::new().unwrap().masks;
+        let scanner = Scanner::new().unwrap();
+        let clean = scanner.replace(text.as_bytes(), &masks).unwrap_or_else(|| text.as_bytes().to_vec());
+        assert_eq!(scanner.replace(&clean, &masks), None, "{text}");
+        let clean = String::from_utf8(clean).unwrap();
+        let mut shown = String::new();
+        let mut rest = clean.as_str();
+        while let Some((before, after)) = rest.split_once("umpire:") {
+            shown += before;
+            shown.push('#');
+            rest = &after[16..];
+        }
+        shown + rest
+    }
+
+    #[test]
+    fn json_members() {
+        for (text, expected) in [
+            (
+                r#"{"access_token": "abc", "token_type": "bearer"}"#,
+                r##"{"access_token": "#", "token_type": "bearer"}"##,
+            ),
+            (r#"{"a":[{"clientSecret":"a\"b\\"}],"x":1}"#, r##"{"a":[{"clientSecret":"#"}],"x":1}"##),
+            (r#"{"PASSWORD" : 1234, "password": null}"#, r#"{"PASSWORD" : 0, "password": null}"#),
+            (
+                r#"{"token": {"value": "abc", "n": [-1.5e3, "x"]}, "y": 7}"#,
+                r##"{"token": {"value": "#", "n": [0, "#"]}, "y": 7}"##,
+            ),
+            (r#"{"authorization": "Bearer abc"}"#, r##"{"authorization": "Bearer #"}"##),
+            (r#"{"token": "", "id_token": "REDACTED"}"#, r#"{"token": "", "id_token": "REDACTED"}"#),
+            (r#"{"token": "abc"#, r##"{"token": "#"##),
+            (r#"{"token": ["abc", "de"#, r##"{"token": ["#", "#"##),
+            (
+                r#"{"body": "{\"refresh_token\": \"abc\", \"x\": 1}"}"#,
+                r##"{"body": "{\"refresh_token\": \"#\", \"x\": 1}"}"##,
+            ),
+            (
+                r#"{"accessCode": [{"name": "Pin", "description": "1234"}]}"#,
+                r#"{"accessCode": [{"name": "Pin", "description": "1234"}]}"#,
+            ),
+            (r#"["token", "secret"]"#, r#"["token", "secret"]"#),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+    }
+
+    #[test]
+    fn parameters() {
+        for (text, expected) in [
+            ("/x?access_token=abc&limit=5", "/x?access_token=#&limit=5"),
+            ("/x?limit=5&key=abc#top", "/x?limit=5&key=##top"),
+            ("grant_type=password&password=a+b&code=x", "grant_type=password&password=#&code=#"),
+            ("code=x", "code=#"),
+            ("/x?postcode=x&barcode=y", "/x?postcode=x&barcode=y"),
+            ("see \"https://a.example/?api_key=abc\".", "see \"https://a.example/?api_key=#\"."),
+            ("/x?u=https%3A%2F%2Fa%3Ftoken%3Dabc%26b%3D1&c=2", "/x?u=https%3A%2F%2Fa%3Ftoken%3D#%26b%3D1&c=2"),
+            ("/cb#access_token=abc&state=1", "/cb#access_token=#&state=1"),
+            ("<access_token>abc</access_token>", "<access_token>#</access_token>"),
+            ("the code=5 of it", "the code=5 of it"),
+        ] {
+            assert_eq!(shown(text), expected);
+        }
+    }
+
+    #[test]
+    fn forms_of_secrets() {
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl";
+        assert_eq!(shown(&format!("say {token}, please")), "say #, please");
+        assert_eq!(shown(&format!("\"{}", &token[..30])), "\"#");
+        assert_eq!(shown("eyJust a word. And more"), "eyJust a word. And more");
+        assert_eq!(shown("https://user:pass@a.example/x@y"), "https://#@a.example/x@y");
+        assert_eq!(
+            shown("{\"@id\":\"https://a.example\",\"@type\":\"x\"}"),
+            "{\"@id\":\"https://a.example\",\"@type\":\"x\"}"
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Captures in SQLite: the schema, and who writes and reads it.
+//!
+//! ```text
+//! Writer::create ─► append … commit … append … commit ─► finish (one file remains)
+//!                              │ WAL                  └─► killed (file, -wal and -shm remain, and open as they are)
+//! Reader::open ─► len, exchange(n), len, …            while it is being written, or afterwards
+//! ```
+
+mod headers;
+mod reader;
+mod writer;
+
+pub use reader::{Exchanges, Reader};
+pub use writer::Writer;
+
+/// First bytes of every SQLite file.
+pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
+
+/// `PRAGMA application_id` of a capture: `UMPR`.
+const APPLICATION_ID: i64 = 0x554d_5052;
+
+/// `PRAGMA user_version` of a capture: version of the schema.
+const FORMAT: i64 = 1;
+
+/// The schema, explained in `captures/README.md`. Change it only together with [`FORMAT`].
+const SCHEMA: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE exchange (
+  n INTEGER PRIMARY KEY,
+  id INTEGER NOT NULL,
+  connection INTEGER NOT NULL,
+  started TEXT NOT NULL,
+  sent_ns INTEGER,
+  first_byte_ns INTEGER,
+  total_ns INTEGER NOT NULL,
+  origin TEXT NOT NULL,
+  method TEXT NOT NULL,
+  target TEXT NOT NULL,
+  status INTEGER,
+  reason TEXT,
+  failure TEXT,
+  failure_detail TEXT,
+  failure_answered INTEGER,
+  request_version TEXT NOT NULL,
+  request_headers NOT NULL,
+  request_length INTEGER NOT NULL,
+  request_end TEXT NOT NULL,
+  request_kept INTEGER NOT NULL,
+  request_digest BLOB,
+  request_packed INTEGER NOT NULL,
+  request_body BLOB,
+  response_version TEXT,
+  response_headers,
+  response_length INTEGER,
+  response_end TEXT,
+  response_kept INTEGER,
+  response_digest BLOB,
+  response_packed INTEGER,
+  response_body BLOB
+);
+";
+
+/// The columns of `exchange` in the order in which they are bound and read.
+const COLUMNS: &str = "n, id, connection, started, sent_ns, first_byte_ns, total_ns, origin, method, target, status, \
+    reason, failure, failure_detail, failure_answered, request_version, request_headers, request_length, request_end, \
+    request_kept, request_digest, request_packed, request_body, response_version, response_headers, response_length, \
+    response_end, response_kept, response_digest, response_packed, response_body";
+
+/// Digest of the kept bytes of a body: SHA-256.
+fn digest(bytes: &[u8]) -> ring::digest::Digest {
+    ring::digest::digest(&ring::digest::SHA256, bytes)
+}

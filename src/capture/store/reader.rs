@@ -1,0 +1,255 @@
+//! Readers of a capture, also of one that is being written or whose writer was killed.
+//!
+//! `open → (len | exchange)* → drop`, or `open → into_exchanges → next*`
+//!
+//! Every look-up is a read of its own, so that an idle reader never holds up the writer's checkpoints.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+
+use super::{APPLICATION_ID, COLUMNS, FORMAT, digest, headers};
+use crate::capture::{CaptureError, Meta, end_from_name};
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Timing, Version};
+
+/// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
+const MAX_KEPT: u64 = 4 * MAX_DECODED as u64;
+
+/// Reads a capture.
+pub struct Reader {
+    db: Connection,
+    file: PathBuf,
+    meta: Meta,
+    select: String,
+    unpacker: RefCell<zstd::bulk::Decompressor<'static>>,
+}
+
+impl Reader {
+    /// Opens a capture for reading only. It may be empty, and it may be growing.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        let failed = |cause: &dyn Display| CaptureError::Open { file: path.to_owned(), cause: cause.to_string() };
+        if let Err(error) = std::fs::File::open(path) {
+            return Err(failed(&error));
+        }
+        let db = connect(path).map_err(|error| failed(&error))?;
+        let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        if pragma("application_id").map_err(|error| failed(&error))? != APPLICATION_ID {
+            return Err(CaptureError::NotACapture { file: path.to_owned() });
+        }
+        let found = pragma("user_version").map_err(|error| failed(&error))?;
+        if found != FORMAT {
+            return Err(CaptureError::Format { file: path.to_owned(), found, known: FORMAT });
+        }
+        let value = |key: &str| {
+            db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get::<_, String>(0))
+                .optional()
+                .map_err(|error| failed(&error))
+        };
+        let created = value("created")?.unwrap_or_default();
+        let created: Timestamp =
+            created.parse().map_err(|_| failed(&format!("its time of creation is no time: {created:?}")))?;
+        let meta = Meta { base_uri: value("base_uri")?, created, creator: value("creator")?.unwrap_or_default() };
+        let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
+        let select = format!("SELECT {COLUMNS} FROM exchange WHERE n = ?1");
+        Ok(Self { db, file: path.to_owned(), meta, select, unpacker })
+    }
+
+    /// The file that is read.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// What is known of the recording as a whole.
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// Exchanges that are there now. Cheap: ask again to see whether it has grown.
+    pub fn len(&self) -> Result<u64, CaptureError> {
+        self.db
+            .prepare_cached("SELECT max(n) FROM exchange")
+            .and_then(|mut last| last.query_row([], |row| row.get::<_, Option<i64>>(0)))
+            .map(|last| last.map_or(0, |last| last as u64 + 1))
+            .map_err(|error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() })
+    }
+
+    /// True if there is nothing in it yet.
+    pub fn is_empty(&self) -> Result<bool, CaptureError> {
+        Ok(self.len()? == 0)
+    }
+
+    /// The exchange at a 0-based index.
+    pub fn exchange(&self, index: u64) -> Result<Exchange, CaptureError> {
+        self.look_up(index)?.ok_or_else(|| self.damaged(index, &"there is none of that index"))
+    }
+
+    /// The exchanges from an index on, in recorded order, one at a time; ends with the last one that is there then.
+    pub fn into_exchanges(self, from: u64) -> Exchanges {
+        Exchanges { reader: self, next: from, ended: false }
+    }
+
+    fn look_up(&self, index: u64) -> Result<Option<Exchange>, CaptureError> {
+        let row = |row: &Row<'_>| self.exchange_of(row).map_err(|what| self.damaged(index, &what));
+        self.db
+            .prepare_cached(&self.select)
+            .and_then(|mut select| select.query_row([index as i64], |found| Ok(row(found))).optional())
+            .map_err(|error| self.damaged(index, &error))?
+            .transpose()
+    }
+
+    fn damaged(&self, index: u64, what: &dyn Display) -> CaptureError {
+        CaptureError::Exchange { file: self.file.clone(), index, what: what.to_string() }
+    }
+
+    fn exchange_of(&self, row: &Row<'_>) -> Result<Exchange, String> {
+        let mut cells = Cells { row, at: 1 };
+        let (id, connection) = (cells.number()?, cells.number()?);
+        let started = cells.text()?.parse().map_err(|_| "its start is no time")?;
+        let timing = Timing {
+            sent: cells.duration()?,
+            first_byte: cells.duration()?,
+            total: cells.duration()?.unwrap_or_default(),
+        };
+        let (origin, method, target) = (cells.text()?.to_owned(), cells.text()?.to_owned(), cells.text()?.to_owned());
+        let (status, reason) = (cells.status()?, cells.text()?.to_owned());
+        let (kind, detail, answered) = (cells.text()?, cells.text()?, cells.status()?);
+        let failure = match kind {
+            "" => None,
+            kind => Some(Failure {
+                kind: FailureKind::from_name(kind).ok_or("its kind of failure is unknown")?,
+                detail: detail.to_owned(),
+                answered,
+            }),
+        };
+        let version = Version::from_name(cells.text()?);
+        let request = Request { method, target, version, headers: cells.headers()?, body: self.body(&mut cells)? };
+        let response = match status {
+            None => None,
+            Some(status) => {
+                let version = Version::from_name(cells.text()?);
+                Some(Response { status, reason, version, headers: cells.headers()?, body: self.body(&mut cells)? })
+            }
+        };
+        let (id, connection) = (id.unwrap_or_default() as u64, connection.unwrap_or_default() as u64);
+        Ok(Exchange { id, connection, started, origin, request, response, failure, timing })
+    }
+
+    fn body(&self, cells: &mut Cells<'_>) -> Result<Body, String> {
+        let length = cells.number()?.unwrap_or_default() as u64;
+        let end = end_from_name(cells.text()?).ok_or("the end of a body is unknown")?;
+        let kept = cells.number()?.unwrap_or_default() as u64;
+        let expected = cells.bytes()?;
+        let packed = cells.number()? == Some(1);
+        let stored = cells.bytes()?;
+        if kept > MAX_KEPT {
+            return Err(format!("a body of {kept} bytes is larger than any that is kept"));
+        }
+        let bytes = if packed {
+            let unpacked = self.unpacker.borrow_mut().decompress(stored, kept as usize);
+            unpacked.map_err(|error| format!("a body can't be unpacked: {error}"))?
+        } else {
+            stored.to_vec()
+        };
+        if bytes.len() as u64 != kept {
+            return Err(format!("a body has {} bytes and should have {kept}", bytes.len()));
+        }
+        if !bytes.is_empty() && digest(&bytes).as_ref() != expected {
+            return Err("a body has another digest than it should".to_owned());
+        }
+        Ok(Body { bytes: Bytes::from(bytes), length, end })
+    }
+}
+
+/// The cells of a row from left to right, in the order of [`COLUMNS`].
+struct Cells<'r> {
+    row: &'r Row<'r>,
+    at: usize,
+}
+
+impl<'r> Cells<'r> {
+    fn next(&mut self) -> Result<ValueRef<'r>, String> {
+        self.at += 1;
+        self.row.get_ref(self.at - 1).map_err(|error| error.to_string())
+    }
+
+    fn unexpected(&self, found: ValueRef<'_>) -> String {
+        let name = COLUMNS.split(", ").nth(self.at - 1).unwrap_or_default().trim();
+        format!("{name} is of type {}", found.data_type())
+    }
+
+    fn number(&mut self) -> Result<Option<i64>, String> {
+        match self.next()? {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(number) => Ok(Some(number)),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    fn duration(&mut self) -> Result<Option<Duration>, String> {
+        Ok(self.number()?.map(|nanoseconds| Duration::from_nanos(nanoseconds as u64)))
+    }
+
+    fn status(&mut self) -> Result<Option<u16>, String> {
+        let number = self.number()?;
+        number.map(|number| u16::try_from(number).map_err(|_| format!("{number} is no status"))).transpose()
+    }
+
+    /// Empty where there is nothing.
+    fn bytes(&mut self) -> Result<&'r [u8], String> {
+        match self.next()? {
+            ValueRef::Null => Ok(&[]),
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Ok(bytes),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
+    /// Empty where there is nothing.
+    fn text(&mut self) -> Result<&'r str, String> {
+        std::str::from_utf8(self.bytes()?).map_err(|error| format!("text is not UTF-8: {error}"))
+    }
+
+    fn headers(&mut self) -> Result<Headers, String> {
+        headers::unpack(self.bytes()?).ok_or_else(|| "a column of header fields holds none".to_owned())
+    }
+}
+
+/// The exchanges of a capture in recorded order; see [`Reader::into_exchanges`]. Ends behind an error.
+pub struct Exchanges {
+    reader: Reader,
+    next: u64,
+    ended: bool,
+}
+
+impl Iterator for Exchanges {
+    type Item = Result<Exchange, CaptureError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let found = self.reader.look_up(self.next).transpose();
+        self.next += 1;
+        // A gap must not pass for the end.
+        let found = found.or_else(|| match self.reader.len() {
+            Ok(len) if len < self.next => None,
+            Ok(_) => Some(Err(self.reader.damaged(self.next - 1, &"it is missing"))),
+            Err(error) => Some(Err(error)),
+        });
+        self.ended = !matches!(found, Some(Ok(_)));
+        found
+    }
+}
+
+/// A capture that its writer has finished needs no log; on read-only media SQLite must be told so.
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    Ok(db)
+}

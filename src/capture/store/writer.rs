@@ -1,0 +1,351 @@
+//! The one writer of a capture.
+//!
+//! `create → (append* → commit)* → finish`
+//!
+//! An exchange that was appended is on disk, safe from the death of this process, once `commit` has returned. A
+//! power cut may cost the last commits, never the file (WAL, `synchronous = NORMAL`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::{APPLICATION_ID, COLUMNS, FORMAT, SCHEMA, digest, headers};
+use crate::capture::{CaptureError, Meta, create_failed, create_private, end_name};
+use crate::exchange::{Body, Exchange};
+
+/// Bodies below this size are stored as they are: compressing them gains nothing.
+const SMALL: usize = 200;
+
+/// zstd level of stored bodies; fast levels cost about a third of level 1 and still halve JSON.
+const LEVEL: i32 = 1;
+
+/// Bytes per page. Rows of a few kilobytes share a page, so that a commit writes little more than they hold.
+const PAGE: i64 = 8192;
+
+/// Pages in the write-ahead log before SQLite moves them into the file: 16 MiB.
+const CHECKPOINT: i64 = 2048;
+
+/// Writes a capture. There is one writer per capture, and any number of readers beside it.
+pub struct Writer {
+    db: Connection,
+    file: PathBuf,
+    insert: String,
+    packer: zstd::bulk::Compressor<'static>,
+    /// Exchanges on disk.
+    committed: u64,
+    /// Exchanges appended since then.
+    pending: u64,
+}
+
+impl Writer {
+    /// Makes a new capture, readable by its owner only. A file that exists is never touched; the folder must exist,
+    /// unless it is the default one.
+    pub fn create(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
+        drop(create_private(path)?);
+        Self::prepare(path, meta).inspect_err(|_| discard(path))
+    }
+
+    fn prepare(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
+        let failed = |error: rusqlite::Error| create_failed(path, &error);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+        db.busy_timeout(Duration::from_secs(1)).map_err(failed)?;
+        db.pragma_update(None, "page_size", PAGE).map_err(failed)?;
+        db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failed)?;
+        db.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+        db.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
+        db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        db.execute_batch(SCHEMA).map_err(failed)?;
+        let created = meta.created.to_string();
+        let values =
+            [("created", Some(&created)), ("creator", Some(&meta.creator)), ("base_uri", meta.base_uri.as_ref())];
+        for (key, value) in values {
+            if let Some(value) = value {
+                db.execute("INSERT INTO meta VALUES (?1, ?2)", (key, value)).map_err(failed)?;
+            }
+        }
+        db.execute_batch("COMMIT").map_err(failed)?;
+        let packer = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
+        let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
+        let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
+        Ok(Self { db, file: path.to_owned(), insert, packer, committed: 0, pending: 0 })
+    }
+
+    /// The file that is written.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Exchanges that would be there if everything were committed now: the index of the next one.
+    pub fn len(&self) -> u64 {
+        self.committed + self.pending
+    }
+
+    /// True if nothing has been appended yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends an exchange, secrets and all: redact it first. Returns its 0-based index.
+    ///
+    /// After an error the writer can be used on; see [`CaptureError::Write`] for what was lost. The indexes of lost
+    /// exchanges are given again.
+    pub fn append(&mut self, exchange: &Exchange) -> Result<u64, CaptureError> {
+        let index = self.len();
+        match self.insert(index, exchange) {
+            Ok(()) => {
+                self.pending += 1;
+                Ok(index)
+            }
+            Err(cause) => Err(self.failed(&cause, 1)),
+        }
+    }
+
+    /// Brings to disk what was appended since the last time. Cheap if nothing was.
+    pub fn commit(&mut self) -> Result<(), CaptureError> {
+        if self.db.is_autocommit() {
+            return Ok(());
+        }
+        let done = self.db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        if let Err(cause) = done {
+            return Err(self.roll_back(&cause));
+        }
+        self.committed += self.pending;
+        self.pending = 0;
+        Ok(())
+    }
+
+    /// Commits, and folds the write-ahead log into the file, so that this one file is the whole capture (unless a
+    /// reader is attached: then the last of them to leave does it). Returns the number of exchanges.
+    pub fn finish(mut self) -> Result<u64, CaptureError> {
+        self.commit()?;
+        let failed =
+            |cause: rusqlite::Error| CaptureError::Write { file: self.file.clone(), cause: cause.to_string(), lost: 0 };
+        self.db.busy_timeout(Duration::ZERO).map_err(failed)?;
+        self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+        // Without the log a capture opens on read-only media too. An attached reader keeps the log: no harm.
+        match self.db.pragma_update(None, "journal_mode", "DELETE") {
+            Err(error) if error.sqlite_error_code() != Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                return Err(failed(error));
+            }
+            _ => {}
+        }
+        self.db.flush_prepared_statement_cache();
+        let Self { db, file, committed, .. } = self;
+        db.close().map_err(|(_, cause)| CaptureError::Write { file, cause: cause.to_string(), lost: 0 })?;
+        Ok(committed)
+    }
+
+    /// Gives the capture up and removes its files: for an import that failed half-way.
+    pub fn discard(self) {
+        let Self { db, file, .. } = self;
+        drop(db);
+        discard(&file);
+    }
+
+    fn insert(&mut self, index: u64, exchange: &Exchange) -> rusqlite::Result<()> {
+        if self.db.is_autocommit() {
+            self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
+        let Exchange { id, connection, started, origin, request, response, failure, timing } = exchange;
+        let request_body = Stored::new(&request.body, &mut self.packer)?;
+        let response_body =
+            response.as_ref().map(|response| Stored::new(&response.body, &mut self.packer)).transpose()?;
+        let request_headers = headers::pack(&request.headers);
+        let response_headers = response.as_ref().map(|response| headers::pack(&response.headers));
+        let response_body = response_body.as_ref();
+        let nanoseconds = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        self.db.prepare_cached(&self.insert)?.execute(params![
+            index as i64,
+            *id as i64,
+            *connection as i64,
+            started.to_string(),
+            timing.sent.map(nanoseconds),
+            timing.first_byte.map(nanoseconds),
+            nanoseconds(timing.total),
+            origin,
+            request.method,
+            request.target,
+            response.as_ref().map(|response| response.status),
+            response.as_ref().map(|response| response.reason.as_str()),
+            failure.as_ref().map(|failure| failure.kind.as_str()),
+            failure.as_ref().map(|failure| failure.detail.as_str()),
+            failure.as_ref().and_then(|failure| failure.answered),
+            request.version.as_str(),
+            text_or_blob(&request_headers),
+            request.body.length as i64,
+            end_name(request.body.end),
+            request.body.bytes.len() as i64,
+            request_body.digest(),
+            request_body.packed.is_some(),
+            request_body.bytes(),
+            response.as_ref().map(|response| response.version.as_str()),
+            response_headers.as_deref().map(text_or_blob),
+            response.as_ref().map(|response| response.body.length as i64),
+            response.as_ref().map(|response| end_name(response.body.end)),
+            response.as_ref().map(|response| response.body.bytes.len() as i64),
+            response_body.map(Stored::digest),
+            response_body.map(|body| body.packed.is_some()),
+            response_body.map(Stored::bytes),
+        ])?;
+        Ok(())
+    }
+
+    /// SQLite may or may not have undone the whole transaction, depending on the error.
+    fn failed(&mut self, cause: &rusqlite::Error, at_hand: u64) -> CaptureError {
+        let undone = if self.db.is_autocommit() { std::mem::take(&mut self.pending) } else { 0 };
+        CaptureError::Write { file: self.file.clone(), cause: cause.to_string(), lost: undone + at_hand }
+    }
+
+    fn roll_back(&mut self, cause: &rusqlite::Error) -> CaptureError {
+        if !self.db.is_autocommit() {
+            if let Err(second) = self.db.execute_batch("ROLLBACK") {
+                tracing::warn!(file = %self.file.display(), %second, "the failed transaction can't be rolled back");
+            }
+        }
+        self.failed(cause, 0)
+    }
+}
+
+/// A body on its way into the table.
+struct Stored<'b> {
+    body: &'b Body,
+    packed: Option<Vec<u8>>,
+    digest: Option<ring::digest::Digest>,
+}
+
+impl<'b> Stored<'b> {
+    fn new(body: &'b Body, packer: &mut zstd::bulk::Compressor<'_>) -> rusqlite::Result<Self> {
+        let packed = if body.bytes.len() < SMALL {
+            None
+        } else {
+            let packed = packer
+                .compress(&body.bytes)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            // What was compressed on the wire does not shrink again.
+            (packed.len() < body.bytes.len()).then_some(packed)
+        };
+        let digest = (!body.bytes.is_empty()).then(|| digest(&body.bytes));
+        Ok(Self { body, packed, digest })
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        let bytes = self.packed.as_deref().unwrap_or(&self.body.bytes);
+        (!bytes.is_empty()).then_some(bytes)
+    }
+
+    fn digest(&self) -> Option<&[u8]> {
+        self.digest.as_ref().map(AsRef::as_ref)
+    }
+}
+
+/// Text where it is UTF-8, so that SQLite tools show it.
+fn text_or_blob(bytes: &[u8]) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(match std::str::from_utf8(bytes) {
+        Ok(_) => ValueRef::Text(bytes),
+        Err(_) => ValueRef::Blob(bytes),
+    })
+}
+
+/// Removes a capture that is of no use, with what SQLite keeps beside it.
+fn discard(path: &Path) {
+    for suffix in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(&name) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                tracing::warn!(file = %Path::new(&name).display(), %error, "a useless file can't be removed");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::capture;
+    use crate::exchange::{Headers, Request, Timing, Version};
+
+    fn exchange(bytes: usize) -> Exchange {
+        // Noise, which does not compress.
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        Exchange {
+            id: 1,
+            connection: 1,
+            started: Timestamp::UNIX_EPOCH,
+            origin: "https://a.example".to_owned(),
+            request: Request {
+                method: "PUT".to_owned(),
+                target: "/".to_owned(),
+                version: Version::Http11,
+                headers: Headers::default(),
+                body: Body::complete(noise.take(bytes).collect::<Vec<u8>>()),
+            },
+            response: None,
+            failure: None,
+            timing: Timing::default(),
+        }
+    }
+
+    /// A full disk, as SQLite sees it.
+    fn limit(writer: &Writer, pages: i64) {
+        writer.db.pragma_update(None, "max_page_count", pages).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_said_and_can_be_got_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("full.db");
+        let mut writer = Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        writer.append(&exchange(10)).unwrap();
+        writer.commit().unwrap();
+        limit(&writer, 12);
+        let (mut appended, mut lost) = (1, 0);
+        for _ in 0..10 {
+            appended += 1;
+            match writer.append(&exchange(20_000)) {
+                Ok(index) => assert_eq!(index + lost, appended - 1),
+                Err(CaptureError::Write { file, cause, lost: now }) => {
+                    assert_eq!(file, path);
+                    assert!(cause.contains("full"), "{cause}");
+                    lost += now;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(lost > 5, "{lost}");
+        assert_eq!(writer.len(), appended - lost);
+        limit(&writer, 1 << 20);
+        assert_eq!(writer.append(&exchange(20_000)).unwrap(), appended - lost);
+        let kept = writer.finish().unwrap();
+        assert_eq!(kept, appended - lost + 1);
+        let read = capture::open(&path).unwrap().exchanges.map(Result::unwrap).count();
+        assert_eq!(read as u64, kept);
+    }
+
+    #[test]
+    fn a_failed_commit_says_what_it_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        writer.append(&exchange(10)).unwrap();
+        writer.append(&exchange(10)).unwrap();
+        let cause = writer.db.execute("INSERT INTO none VALUES (1)", []).unwrap_err();
+        let error = writer.roll_back(&cause);
+        assert!(matches!(error, CaptureError::Write { lost: 2, .. }), "{error}");
+        assert_eq!((writer.len(), writer.append(&exchange(10)).unwrap()), (0, 0));
+        assert_eq!(writer.finish().unwrap(), 1);
+    }
+}
