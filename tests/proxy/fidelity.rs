@@ -13,7 +13,8 @@ fn raw(text: &str) -> Vec<u8> {
 
 /// The fields as one text.
 fn fields(headers: &[Header]) -> String {
-    headers.iter().map(|field| format!("{}: {}\r\n", field.name, text(&field.value))).collect()
+    let lines: Vec<_> = headers.iter().map(|field| format!("{}: {}\r\n", field.name, text(&field.value))).collect();
+    lines.concat()
 }
 
 async fn connect(proxy: &Proxy, server: &Server, request: &str) -> (Peer, Peer) {

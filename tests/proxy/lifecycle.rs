@@ -60,8 +60,8 @@ async fn what_outlasts_the_grace_time_is_recorded_as_stopped() {
     slow.head().await;
     slow.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
     reading.until("half").await;
-    let (served, mut rest) = proxy.stop_with().await;
-    assert_eq!((served.connections, served.cut), (2, 2));
+    let (end, mut rest) = proxy.stop_with().await;
+    assert_eq!((end.connections, end.cut), (2, 2));
     rest.sort_by_key(|exchange| exchange.id);
     let kinds: Vec<_> = rest.iter().map(|exchange| exchange.failure.as_ref().unwrap().kind).collect();
     assert_eq!(kinds, [FailureKind::Stopped, FailureKind::Stopped]);
@@ -176,7 +176,7 @@ async fn under_load_nothing_is_lost_or_mixed_up() {
 struct Made;
 
 impl Upstream for Made {
-    fn origin(&self) -> &str {
+    fn origin(&self) -> &'static str {
         "http://made.example"
     }
 

@@ -117,13 +117,13 @@ async fn a_body_over_the_cap_passes_whole_and_is_kept_as_a_prefix() {
     let piece: Vec<u8> = (0..MIB).map(|n| (n % 251) as u8).collect();
     let before = resident();
     for _ in 0..LENGTH / MIB {
-        let (_, got) = tokio::join!(broker.send(&piece), system.exactly(MIB));
+        let ((), got) = tokio::join!(broker.send(&piece), system.exactly(MIB));
         assert!(got == piece);
     }
     system.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n")).await;
     broker.head().await;
     for _ in 0..LENGTH / MIB {
-        let (_, got) = tokio::join!(system.send(&piece), broker.exactly(MIB));
+        let ((), got) = tokio::join!(system.send(&piece), broker.exactly(MIB));
         assert!(got == piece);
     }
     let exchange = proxy.recorded().await;
