@@ -176,8 +176,12 @@ fn through_har(exchanges: &[Exchange]) -> (Meta, Vec<Exchange>) {
     har::read(file, &text).unwrap()
 }
 
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(cases(192))]
 
     #[test]
     fn har_gives_back_what_it_was_given(exchanges in vec(exchange(), 1..4)) {
@@ -207,7 +211,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn a_capture_gives_back_what_it_was_given(exchanges in vec(exchange(), 1..12)) {

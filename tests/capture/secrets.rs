@@ -1,6 +1,7 @@
 //! Secrets planted in every place: none of them may be found on the disk.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use umpire::capture::{self, Redactor, Writer, har};
@@ -76,12 +77,25 @@ fn leaky() -> Vec<Exchange> {
     ]
 }
 
+/// What can be decoded before the first fault.
+fn beginning(mut decoder: impl Read) -> String {
+    let (mut content, mut byte) = (Vec::new(), [0]);
+    while let Ok(1) = decoder.read(&mut byte) {
+        content.push(byte[0]);
+    }
+    String::from_utf8_lossy(&content).into_owned()
+}
+
 /// Everything that was written, compressed parts decoded.
 fn everything(exchange: &Exchange) -> String {
     let mut text = format!("{exchange:?}");
     let mut add = |body: &Body, headers: &Headers| {
         text += &String::from_utf8_lossy(&body.bytes);
-        text += &decode(&body.bytes, headers).map_or(String::new(), |body| String::from_utf8_lossy(&body).into_owned());
+        match headers.get("content-encoding") {
+            Some("gzip") => text += &beginning(flate2::read::GzDecoder::new(&body.bytes[..])),
+            Some("zstd") => text += &beginning(zstd::Decoder::new(&body.bytes[..]).unwrap()),
+            _ => {}
+        }
     };
     add(&exchange.request.body, &exchange.request.headers);
     if let Some(response) = &exchange.response {
@@ -124,7 +138,7 @@ fn no_secret_is_on_the_disk() {
 
 fn no_secret_in(path: &Path) {
     let bytes = fs::read(path).unwrap();
-    for needle in [&b"PLANTED"[..], b"eyJ", b"UExBTlRFR"] {
+    for needle in [&b"PLANTED"[..], b"eyJhbGci", b"eyJQTEFO", b"UExBTlRFR"] {
         assert!(!bytes.windows(needle.len()).any(|window| window == needle), "{}", path.display());
     }
 }

@@ -168,19 +168,17 @@ fn other_databases_are_told_apart() {
     assert!(error.to_string().contains("cut.db"), "{error}");
 }
 
+/// A file in WAL mode needs a folder that can be written to; bytes 18 and 19 of the SQLite header tell.
 #[test]
-#[cfg(unix)]
-fn a_finished_capture_opens_where_nothing_can_be_written() {
-    use std::os::unix::fs::PermissionsExt;
+fn a_finished_capture_needs_no_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let mut writer = Writer::create(&path, &meta()).unwrap();
     writer.append(&ordinary()).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(fs::read(&path).unwrap()[18..20], [2, 2]);
     writer.finish().unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
-    let read = capture::open(&path).map(|recording| recording.exchanges.count());
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    assert_eq!(read, Ok(1));
+    assert_eq!(fs::read(&path).unwrap()[18..20], [1, 1]);
 }
 
 #[test]
