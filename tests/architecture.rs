@@ -339,6 +339,25 @@ fn layers_name_only_what_stands_above_them() {
 }
 
 #[test]
+fn every_row_is_a_module_that_uses_its_crates() {
+    let sources = sources();
+    let mut faults = Vec::new();
+    for row in modules() {
+        let code: Vec<&Source> = sources.iter().filter(|source| source.module == row.module).collect();
+        if code.is_empty() {
+            faults.push(format!("ARCHITECTURE.md: there is no module {}", row.module));
+            continue;
+        }
+        let used: BTreeSet<String> =
+            code.iter().flat_map(|source| named_crates(&source.code, row.crates.iter().map(String::as_str))).collect();
+        for name in row.crates.difference(&used) {
+            faults.push(format!("ARCHITECTURE.md: {} does not use the crate {name}", row.module));
+        }
+    }
+    report(&faults);
+}
+
+#[test]
 fn every_dependency_has_its_reason() {
     let document = read(&root().join("ARCHITECTURE.md"));
     let explained: BTreeSet<String> =
