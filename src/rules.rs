@@ -11,6 +11,7 @@ mod definition;
 mod eval;
 mod example;
 mod facts;
+mod feeds;
 mod functions;
 mod judge;
 mod memory;
@@ -22,6 +23,7 @@ mod value;
 
 pub use book::{LoadError, RuleBook};
 pub use example::{ExampleFailure, ExampleReport, test_examples};
+pub use feeds::{MAX_FEEDS, MAX_OPEN_DATA_BYTES};
 pub use judge::{Judge, RuleTally};
 pub use memory::{Known, MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES};
 pub use rule::Rule;

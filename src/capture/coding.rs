@@ -99,7 +99,8 @@ mod tests {
         for coding in ["gzip", "x-gzip", "deflate", "br", "zstd", "identity", "gzip, br", "ZSTD"] {
             let bytes = encode(&text, &coded(coding)).unwrap();
             assert_eq!(decode(&bytes, &coded(coding)).unwrap(), text, "{coding}");
-            assert_eq!(decode(&encode(b"", &coded(coding)).unwrap(), &coded(coding)).unwrap(), b"", "{coding}");
+            let nothing = encode(b"", &coded(coding)).unwrap();
+            assert!(decode(&nothing, &coded(coding)).unwrap().is_empty(), "{coding}");
         }
         assert_eq!(encode(&text, &coded("lzma")), None);
     }

@@ -29,9 +29,12 @@ pub fn golden() -> Script {
     Script { steps: &[golden_steps::STEPS] }
 }
 
-/// Everything: the conforming traffic, then faults of the broker, of the booking system, and of both.
+/// Everything: a clean booking, faults of the broker, of the booking system and of both, and the rest of the conforming
+/// traffic. Whoever watches sees the first fault within seconds.
 pub fn faulty() -> Script {
-    Script { steps: &[golden_steps::STEPS, super::faulty_steps::STEPS] }
+    /// The feed that the broker has to know, and one clean booking.
+    const OPENING: (&[Step], &[Step]) = golden_steps::STEPS.split_at(2);
+    Script { steps: &[OPENING.0, super::faulty_steps::STEPS, OPENING.1] }
 }
 
 /// One step: a booking, or an attempt at one, under one Order UUID.

@@ -18,7 +18,7 @@ impl Judged {
         self.order_uuid.as_deref().map_or("-", |uuid| uuid.get(..8).unwrap_or(uuid))
     }
 
-    /// Method and the tail of the path: `PUT …/orders/14a19ffd`. UUIDs are cut to eight characters, the query is
+    /// Method and the tail of the path: `PUT`, `…/orders/14a19ffd`. UUIDs are cut to eight characters, the query is
     /// left out, and what is longer than 60 columns loses its start.
     pub fn request_words(&self) -> (String, String) {
         let path = self.exchange.path();

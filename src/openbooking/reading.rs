@@ -98,8 +98,14 @@ impl Reading {
         if stage == Stage::B && completes_proposal(&request) {
             stage = Stage::BAfterP;
         }
+        let mut response = response;
         if endpoint == Endpoint::Outside && exchange.request.method == "GET" {
-            stage = open_data_stage(&exchange, &response);
+            if is_feed_page(&response) {
+                stage = Stage::OpportunityFeed;
+            } else if let Some(dataset) = dataset(&exchange) {
+                stage = Stage::DatasetSite;
+                response = Content::Json(dataset);
+            }
         }
         Self { index, exchange, stage, endpoint, base_path, uuid_segment, order_uuid, request, response }
     }
@@ -121,22 +127,26 @@ fn completes_proposal(request: &Content) -> bool {
 }
 
 /// Open data is known by what it is, since its URLs are the publisher's own.
-fn open_data_stage(exchange: &Exchange, content: &Content) -> Stage {
-    if let Some(document) = content.json() {
+fn is_feed_page(content: &Content) -> bool {
+    content.json().is_some_and(|document| {
         let page = document.root();
-        if page.get("items").is_some_and(crate::json::Value::is_array) && page.get("next").is_some() {
-            return Stage::OpportunityFeed;
-        }
-    }
-    let Some(response) = &exchange.response else { return Stage::Other };
+        page.get("items").is_some_and(crate::json::Value::is_array) && page.get("next").is_some()
+    })
+}
+
+/// The Dataset that a dataset site carries as JSON-LD in its HTML; `None` for any other page.
+fn dataset(exchange: &Exchange) -> Option<Document> {
+    let response = exchange.response.as_ref()?;
     let html = response.headers.get("content-type").is_some_and(|value| value.starts_with("text/html"));
-    if html && response.body.end == BodyEnd::Complete {
-        if let Ok(page) = decode(&response.body.bytes, &response.headers) {
-            let contains = |needle: &[u8]| page.windows(needle.len()).any(|window| window == needle);
-            if contains(b"application/ld+json") && contains(b"\"Dataset\"") {
-                return Stage::DatasetSite;
-            }
-        }
+    if !html || response.body.end != BodyEnd::Complete {
+        return None;
     }
-    Stage::Other
+    let page = decode(&response.body.bytes, &response.headers).ok()?;
+    let page = std::str::from_utf8(&page).ok()?;
+    page.split("application/ld+json").skip(1).find_map(|rest| {
+        let script = rest.split_once('>')?.1.split("</script").next()?;
+        let document = Document::parse_str(script.trim()).ok()?;
+        let is_dataset = document.root().get("@type").and_then(crate::json::Value::as_str) == Some("Dataset");
+        is_dataset.then_some(document)
+    })
 }

@@ -24,8 +24,8 @@ impl Default for Limits {
         Self {
             kept_body: 16 * 1024 * 1024,
             connections: 4096,
-            head_timeout: Duration::from_secs(60),
-            idle_timeout: Duration::from_secs(300),
+            head_timeout: Duration::from_mins(1),
+            idle_timeout: Duration::from_mins(5),
             grace: Duration::from_secs(10),
         }
     }

@@ -7,13 +7,14 @@
 //! ```
 //!
 //! A pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
-//! once more on a new connection if that does no harm: its method is idempotent and all of it is at hand. A request
-//! for which that is not so never goes out on a pooled connection, so no request is ever sent twice that must not be,
-//! and a stale connection is never an error.
+//! once more on a new connection if that does no harm: its method is idempotent and its body is short enough to be kept
+//! (64 KiB). Any other request never goes out on a pooled connection, so no request is ever sent twice that must not
+//! be, and a stale connection is never an error.
 
 mod call;
 mod connect;
 mod pool;
+mod replay;
 mod tls;
 
 use std::future::poll_fn;
@@ -30,6 +31,7 @@ use hyper::{Request, Response};
 use self::call::{CallError, Message, call};
 use self::connect::Connector;
 use self::pool::Pool;
+use self::replay::Replay;
 use super::base_uri::BaseUri;
 use super::fields::{WireFields, from_map, has_token};
 use super::h1::{Coding, request_head};
@@ -51,7 +53,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), head: Duration::from_secs(60) }
+        Self { connect: Duration::from_secs(10), head: Duration::from_mins(1) }
     }
 }
 
@@ -150,15 +152,24 @@ impl Live {
             && poll_fn(|cx| gather(&mut body, &mut coding, &mut start, cx))
                 .await
                 .map_err(|error| self.unsent(&error))?;
+        let again = parts.method.is_idempotent();
+        let (body, twice) = match coding {
+            _ if all => (None, again.then_some(None)),
+            Coding::Known(left) if again && !expects && left <= GATHER as u64 => {
+                let replay = Replay::new(body);
+                (Some(replay.reader()), Some(Some(replay.reader())))
+            }
+            _ => (Some(body), None),
+        };
         let message = Message {
             method: parts.method,
             start: start.freeze(),
-            body: (!all).then_some(body),
+            body,
             coding,
             expects,
             host: self.connector.name().to_owned(),
         };
-        let again = message.again().filter(|_| message.method.is_idempotent());
+        let again = twice.map(|body| message.again(body));
         Ok((message, again))
     }
 

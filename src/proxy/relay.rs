@@ -104,9 +104,9 @@ impl Relay {
         let method = request.method().clone();
         match self.upstream.send(request).await {
             Ok(response) if bodiless(response.status().as_u16(), &method) => {
-                self.answered(response.map(|_| Empty::new().map_err(|never| match never {}).boxed()), draft, cap)
+                Self::answered(response.map(|_| Empty::new().map_err(|never| match never {}).boxed()), draft, cap)
             }
-            Ok(response) => self.answered(response, draft, cap),
+            Ok(response) => Self::answered(response, draft, cap),
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), %error, "no answer");
                 let response = problem::no_answer(&error);
@@ -118,7 +118,7 @@ impl Relay {
         }
     }
 
-    fn answered(&self, mut response: Response<WireBody>, draft: Option<Arc<Draft>>, cap: usize) -> Answer {
+    fn answered(mut response: Response<WireBody>, draft: Option<Arc<Draft>>, cap: usize) -> Answer {
         let wire = response.extensions_mut().remove::<WireFields>();
         let from_wire = wire.is_some();
         let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
@@ -173,13 +173,14 @@ fn path_of(target: &str) -> &str {
 
 /// The target as a `Uri`, what that can't hold percent-encoded.
 fn uri(target: &str) -> Uri {
+    let hex = |digit: u8| char::from(b"0123456789ABCDEF"[usize::from(digit)]);
     target.parse().unwrap_or_else(|_| {
         let mut encoded = String::with_capacity(target.len() + 16);
         for byte in target.bytes() {
             if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte) {
                 encoded.push(char::from(byte));
             } else {
-                encoded.push_str(&format!("%{byte:02X}"));
+                encoded.extend(['%', hex(byte >> 4), hex(byte & 15)]);
             }
         }
         encoded.parse().unwrap_or_default()

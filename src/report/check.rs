@@ -11,7 +11,7 @@ use crate::finding::{Finding, Severity, Tally};
 /// The verdict on one or more recordings.
 #[derive(Debug, Clone, Default)]
 pub struct CheckReport {
-    /// The files in the order of the command line.
+    /// The files in the order of the command line, each name once.
     pub files: Vec<FileReport>,
     /// Findings with the name of their file (as in `files`), in any order: the formats put them in order.
     pub findings: Vec<(Arc<str>, Finding)>,

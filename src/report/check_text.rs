@@ -28,12 +28,12 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
         let findings: Vec<&Finding> =
             sorted.iter().filter(|(name, _)| *name == &*file.file).map(|&(_, finding)| finding).collect();
         let name = paint.ink(Ink::Bold, &text::visible(&file.file));
-        let size = format!("{} of {}", text::count(file.exchanges, "exchange"), text::count(file.bookings, "booking"));
+        let size = format!("{}, {}", text::count(file.exchanges, "exchange"), text::count(file.bookings, "booking"));
         if findings.is_empty() {
-            writeln!(out, "{name}: {size}, {}", paint.ink(Ink::Good, "no findings"))?;
+            writeln!(out, "{name}: {size}: {}", paint.ink(Ink::Good, "no findings"))?;
             continue;
         }
-        writeln!(out, "{name}: {size}, {}", text::count(findings.len() as u64, "finding"))?;
+        writeln!(out, "{name}: {size}: {}", text::count(findings.len() as u64, "finding"))?;
         for group in groups(&findings) {
             match group.findings[0].severity {
                 Severity::Failure | Severity::Warning => full(out, paint, &group)?,
@@ -61,7 +61,7 @@ fn last_line(report: &CheckReport) -> String {
         .map(|severity| text::count(tally.of_severity(severity), severity.as_str()))
         .collect();
     format!(
-        "{} of {} in {}: {}",
+        "{}, {} in {}: {}",
         text::count(report.exchanges(), "exchange"),
         text::count(report.bookings(), "booking"),
         text::count(report.files.len() as u64, "file"),

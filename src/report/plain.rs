@@ -48,9 +48,11 @@ impl<W: Write> Plain<W> {
             (None, Mode::View) => {}
             (None, _) => line("recording", "nothing: exchanges are judged, but not kept")?,
         }
-        line("stop", "Ctrl-C")?;
+        if context.mode != Mode::View {
+            line("stop", "Ctrl-C")?;
+        }
         let columns =
-            format!("{:8}  {:10}  {:8}  {:42} {:>4}  {:>8}  findings", "UTC", "stage", "order", "request", "", "time");
+            format!("{:8}  {:11}  {:8}  {:42} {:>4}  {:>8}  findings", "UTC", "stage", "order", "request", "", "time");
         writeln!(out, "\n{}", paint.ink(Ink::Dim, &columns))?;
         out.flush()
     }
@@ -83,14 +85,14 @@ impl<W: Write> Plain<W> {
         let pad = 42_usize.saturating_sub(text::width(&request));
         writeln!(
             out,
-            "{}  {:10}  {:8}  {request}{:pad$} {:>4}  {:>8}  {}",
+            "{}  {:11}  {:8}  {request}{:pad$} {:>4}  {:>8}  {}",
             judged.clock(),
             judged.stage.as_str(),
             judged.short_uuid(),
             "",
             judged.status_words(),
             judged.duration_words(),
-            counts(*paint, &judged.tally()),
+            counts(*paint, judged),
         )?;
         if let Some(failure) = judged.failure_words() {
             labelled(out, *paint, 4, "failed", &failure)?;
@@ -113,7 +115,7 @@ impl<W: Write> Plain<W> {
             paint.ink(
                 Ink::Bold,
                 &format!(
-                    "{} of {}, {}",
+                    "{}, {}, {}",
                     text::count(summary.exchanges(), "exchange"),
                     text::count(summary.bookings(), "booking"),
                     text::count(summary.tally().total(), "finding")
@@ -159,10 +161,18 @@ impl<W: Write> Plain<W> {
     }
 }
 
-/// Counts by side in words: `broker: 1 failure · booking system: 2 failures, 1 warning`; `ok` if there are none.
-fn counts(paint: Paint, tally: &Tally) -> String {
+/// Counts by side in words: `broker: 1 failure · booking system: 2 failures, 1 warning`. Without findings `ok`, or
+/// `not judged` if there was no verdict that passed either, or `failed` for an exchange that did not come to its end.
+fn counts(paint: Paint, judged: &Judged) -> String {
+    let tally = judged.tally();
     if tally.total() == 0 {
-        return paint.ink(Ink::Good, "ok");
+        return if judged.exchange.failure.is_some() {
+            paint.ink(Ink::Of(Severity::Failure), "failed")
+        } else if judged.passed > 0 {
+            paint.ink(Ink::Good, "ok")
+        } else {
+            paint.ink(Ink::Dim, "not judged")
+        };
     }
     let side = |side: Side| {
         let counts: Vec<String> = Severity::ALL

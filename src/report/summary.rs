@@ -47,10 +47,11 @@ impl Summary {
     fn add_exchange(&mut self, judged: &Judged) {
         self.exchanges += 1;
         self.failed_exchanges += u64::from(judged.exchange.failure.is_some());
-        if let Some(uuid) = judged.order_uuid.as_deref() {
-            if self.bookings.len() < MAX_BOOKINGS && !self.bookings.contains(uuid) {
-                self.bookings.insert(uuid.into());
-            }
+        if let Some(uuid) = judged.order_uuid.as_deref()
+            && self.bookings.len() < MAX_BOOKINGS
+            && !self.bookings.contains(uuid)
+        {
+            self.bookings.insert(uuid.into());
         }
         for finding in &judged.findings {
             self.tally.add(finding);

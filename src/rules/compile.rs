@@ -63,6 +63,7 @@ pub enum Root {
     Stage,
     Item,
     Flow,
+    Feed,
     Recording,
     Seen,
     Expected,
@@ -154,13 +155,14 @@ impl Compiler {
             "stage" => Root::Stage,
             "item" => Root::Item,
             "flow" => Root::Flow,
+            "feed" => Root::Feed,
             "recording" => Root::Recording,
             "seen" => Root::Seen,
             "expected" => Root::Expected,
             "strict" => return Ok(Node::Constant(Constant::Strict)),
             _ => {
                 return Err(format!(
-                    "unknown name {name:?}: known are request, response, call, stage, item, flow, recording"
+                    "unknown name {name:?}: known are request, response, call, stage, item, flow, feed, recording"
                 ));
             }
         };

@@ -254,6 +254,7 @@ impl<'a> Evaluation<'a> {
             Root::Call => Val::Call(reading),
             Root::Stage => Val::Str(Cow::Borrowed(reading.stage.as_str())),
             Root::Item => Val::option(self.context.item),
+            Root::Feed => Val::Feed(reading, self.context.memory),
             Root::Flow => Val::Flow(self.context.flow),
             Root::Recording => Val::Recording(self.context.memory),
             Root::Seen => Val::text(self.context.seen),
@@ -284,6 +285,11 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
         Val::Flow(flow) => match flow {
             Some(flow) => flow.member(name).ok_or_else(|| unknown("flow", name))?,
             None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,
+        },
+        Val::Feed(reading, memory) => match name {
+            "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
+            "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
+            _ => return Err(unknown("feed", name)),
         },
         Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
         Val::ErrorNames(memory) => Val::text(memory.error_name(name)),

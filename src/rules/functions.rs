@@ -68,6 +68,9 @@ functions! {
     AcceptsBookingV1 "accepts_booking_v1" 1..=1,
     MediaVersion "media_version" 1..=1,
     IsUuid "is_uuid" 1..=1,
+    OpenData "open_data" 1..=1,
+    OpenOffer "open_offer" 2..=2,
+    OpenParent "open_parent" 1..=1,
     Instant "instant" 1..=1,
     StartsWith "startsWith" 2..=2,
     EndsWith "endsWith" 2..=2,
@@ -161,6 +164,16 @@ impl Function {
                 .and_then(|text| media_type::parse(text).version)
                 .map_or(Val::Absent, |version| Val::Str(Cow::Owned(version))),
             Self::IsUuid => Val::Bool(text.is_some_and(crate::openbooking::is_uuid)),
+            Self::OpenData => Val::option(id(&first).as_str().and_then(|id| context.memory.open_data.item(id))),
+            Self::OpenOffer => {
+                let (opportunity, offer) = (id(&first), id(&second));
+                let ids = opportunity.as_str().zip(offer.as_str());
+                Val::option(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
+            }
+            Self::OpenParent => match &first {
+                Val::Json(node) => Val::option(context.memory.open_data.above(*node)),
+                _ => Val::Absent,
+            },
             Self::Instant => text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(Val::Absent, Val::Instant),
             Self::StartsWith => Val::Bool(both(text, &second, |text, part| text.starts_with(part))),
             Self::EndsWith => Val::Bool(both(text, &second, |text, part| text.ends_with(part))),

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::feeds::{OpenData, Pages, order_items};
 use super::value::Val;
-use crate::json::Value;
+use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 
 /// Most bytes of message text kept for all booking flows together. Past it the flows that were quiet longest are
@@ -26,9 +27,24 @@ const MAX_BOOKINGS: usize = 2_000_000;
 #[derive(Debug, Default)]
 pub struct Flow {
     earlier: Vec<Arc<Reading>>,
+    feed: FeedItems,
+    proposals_feed: FeedItems,
     bytes: usize,
     touched: u64,
     forgotten: bool,
+}
+
+/// The newest item of an Order in a feed, and the one before it.
+#[derive(Debug, Default)]
+struct FeedItems {
+    newest: Option<Document>,
+    before: Option<Document>,
+}
+
+impl FeedItems {
+    fn push(&mut self, item: Document) {
+        self.before = self.newest.replace(item);
+    }
 }
 
 impl Flow {
@@ -51,6 +67,10 @@ impl Flow {
                 let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
                 return Some(Val::Bool(begins && !self.forgotten));
             }
+            "feed" => return Some(feed_item(self.feed.newest.as_ref())),
+            "feed_before" => return Some(feed_item(self.feed.before.as_ref())),
+            "proposals_feed" => return Some(feed_item(self.proposals_feed.newest.as_ref())),
+            "proposals_feed_before" => return Some(feed_item(self.proposals_feed.before.as_ref())),
             _ => stages_of(name)?,
         };
         Some(self.last_success(stages).map_or(Val::Absent, Val::Exchange))
@@ -61,9 +81,14 @@ impl Flow {
         match name {
             "earlier" => Some(Val::list(Vec::new())),
             "complete" => Some(Val::Bool(false)),
+            "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
             _ => stages_of(name).map(|_| Val::Absent),
         }
     }
+}
+
+fn feed_item(item: Option<&Document>) -> Val<'_> {
+    item.map_or(Val::Absent, |item| Val::Json(item.root()))
 }
 
 fn stages_of(name: &str) -> Option<&'static [Stage]> {
@@ -90,6 +115,8 @@ pub struct Known {
     pub extensions: Vec<String>,
     /// Absolute URL of the Orders feed, where it is advertised apart from the Base URI.
     pub orders_feed: Option<String>,
+    /// Nobody else books while the recording is made, so that capacity can be reckoned.
+    pub isolated: bool,
 }
 
 /// What is remembered of a recording.
@@ -108,6 +135,10 @@ pub struct Memory {
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
     once: HashSet<(usize, String)>,
+    /// The last page of each feed.
+    pub pages: Pages,
+    /// What open data says of opportunities.
+    pub open_data: OpenData,
 }
 
 impl Memory {
@@ -142,6 +173,7 @@ impl Memory {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "isolated" => Val::Bool(self.known.isolated),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "error_names" => Val::ErrorNames(self),
             _ => return None,
@@ -161,10 +193,15 @@ impl Memory {
                 self.advertised = Some(uri);
             }
         }
+        self.pages.remember(&reading);
+        if reading.stage == Stage::OpportunityFeed {
+            self.open_data.remember(&reading);
+        }
         if !reading.is_booking_call() {
             return;
         }
         self.remember_names(&reading);
+        self.remember_order_items(&reading);
         let Some(uuid) = reading.order_uuid.clone() else { return };
         if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16) {
             if self.bookings.len() < MAX_BOOKINGS {
@@ -192,6 +229,31 @@ impl Memory {
                 self.bytes -= flow.bytes;
                 self.forgotten_flows += 1;
             }
+        }
+    }
+
+    /// Joins the items of an Orders feed to the flows that were seen; items of other Orders are left alone.
+    fn remember_order_items(&mut self, reading: &Reading) {
+        let is_proposals = match reading.stage {
+            Stage::OrdersFeed => false,
+            Stage::OrderProposalsFeed => true,
+            _ => return,
+        };
+        let Some(page) = reading.response.json() else { return };
+        for (uuid, item) in order_items(page) {
+            let Some(flow) = self.flows.get_mut(&uuid) else { continue };
+            // Text that was just parsed parses again.
+            let Ok(document) = Document::parse_str(&item.to_json()) else { continue };
+            let of_proposal =
+                item.get("data").and_then(|data| data.get("@type")).and_then(Value::as_str) == Some("OrderProposal");
+            let size = 4 * document.text().len();
+            if is_proposals || of_proposal {
+                flow.proposals_feed.push(document);
+            } else {
+                flow.feed.push(document);
+            }
+            flow.bytes += size;
+            self.bytes += size;
         }
     }
 
@@ -232,14 +294,8 @@ fn weight(reading: &Reading) -> usize {
         + 3 * (text(&reading.request) + text(&reading.response))
 }
 
-/// `accessService.endpointUrl` of the Dataset in the page's JSON-LD.
+/// `accessService.endpointUrl` of the Dataset.
 fn advertised_base_uri(reading: &Reading) -> Option<String> {
-    let response = reading.exchange.response.as_ref()?;
-    let page = crate::exchange::decode(&response.body.bytes, &response.headers).ok()?;
-    let page = std::str::from_utf8(&page).ok()?;
-    let script = page.split("application/ld+json").nth(1)?;
-    let script = script.split_once('>')?.1.split("</script").next()?;
-    let dataset = crate::json::Document::parse_str(script).ok()?;
-    let endpoint = dataset.root().find("/accessService/endpointUrl")?.as_str()?;
+    let endpoint = reading.response.json()?.root().find("/accessService/endpointUrl")?.as_str()?;
     Some(endpoint.trim_end_matches('/').to_owned())
 }

@@ -52,6 +52,8 @@ pub enum Val<'a> {
     ResponseHeaders(&'a Reading),
     Call(&'a Reading),
     Flow(Option<&'a Flow>),
+    /// The feed that the judged page belongs to.
+    Feed(&'a Reading, &'a Memory),
     Recording(&'a Memory),
     ErrorNames(&'a Memory),
     Refusal(Refusal),

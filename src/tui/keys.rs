@@ -8,16 +8,16 @@ use super::model::{Action, Message, Tab};
 
 /// Every key in the order of the help screen: how it is written, and what it does.
 pub(super) const HELP: [(&str, &str); 12] = [
-    ("↑ ↓  k j", "one exchange (or line of the detail) up or down; going up stops following"),
+    ("↑ ↓  k j", "move by one; moving up stops following the newest"),
     ("PgUp PgDn", "one page up or down"),
     ("Home g", "the oldest"),
     ("End G  f", "the newest, and follow what comes"),
     ("n  N", "next, previous exchange with findings"),
-    ("Enter  Esc", "into the detail, and back to the list; Enter on a finding shows its place"),
+    ("Enter  Esc", "into the detail and back; on a finding: to its place"),
     ("Tab  1 2 3", "Findings, Request, Response"),
-    ("m  M", "next, previous finding of this exchange, at its place in the message"),
+    ("m  M", "next, previous finding of this exchange"),
     ("← →  h l", "scroll long lines sideways"),
-    ("F", "filter: all · with findings · broker at fault · booking system at fault"),
+    ("F", "filter: all, with findings, broker's, booking system's"),
     ("?", "this help"),
     ("q  Ctrl-C", "quit; the recording stays"),
 ];

@@ -123,7 +123,7 @@ impl Log {
     }
 
     /// How many pass the filter.
-    pub(super) fn len(&self) -> usize {
+    pub(super) fn shown(&self) -> usize {
         self.shown.len()
     }
 

@@ -60,19 +60,32 @@ pub(super) fn request(judged: &Judged) -> Vec<Row> {
 
 pub(super) fn response(judged: &Judged) -> Vec<Row> {
     let targets = targets(&judged.findings, |pointer| pointer.strip_prefix("/response"));
-    let failure = judged.failure_words();
+    let mut failed = failure(judged);
     let Some(response) = &judged.exchange.response else {
-        let mut row = Row::new(Ink::Bad, failure.as_deref().unwrap_or("no answer came"));
-        targets.iter().for_each(|target| mark(&mut row, target, None));
-        return vec![row];
+        if failed.is_empty() {
+            failed.push(Row::new(Ink::Bad, "no answer came"));
+        }
+        for target in &targets {
+            mark(&mut failed[0], target, None);
+        }
+        return failed;
     };
     let first = Row::new(Ink::Dim, response.version.as_str())
         .with(if response.status < 400 { Ink::Good } else { Ink::Bad }, &format!(" {}", response.status))
         .with(Ink::Plain, &format!(" {}", response.reason));
-    let mut rows = message(first, &response.headers, &response.body, &targets);
-    if let Some(failure) = failure {
-        rows.insert(0, Row::new(Ink::Bad, &failure));
+    failed.extend(message(first, &response.headers, &response.body, &targets));
+    failed
+}
+
+/// What kept the exchange from being whole, in a few short rows; none if nothing did.
+fn failure(judged: &Judged) -> Vec<Row> {
+    let Some(failure) = &judged.exchange.failure else { return Vec::new() };
+    let mut rows =
+        vec![Row::new(Ink::Bad, failure.kind.describe()), Row::new(Ink::Plain, &text::clip(&failure.detail, MAX_LINE))];
+    if let Some(status) = failure.answered {
+        rows.push(Row::new(Ink::Plain, &format!("Umpire answered {status} in its place")));
     }
+    rows.push(Row::default());
     rows
 }
 

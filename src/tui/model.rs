@@ -99,6 +99,8 @@ pub(super) struct Model {
     pub(super) left: usize,
     pub(super) help: bool,
     pub(super) areas: Areas,
+    /// Of the terminal, at the last frame.
+    size: Size,
     /// The laid out detail; `None` while nothing is selected.
     pub(super) sheet: Option<Sheet>,
     /// The selected finding has yet to be scrolled into view.
@@ -125,6 +127,7 @@ impl Model {
             left: 0,
             help: false,
             areas: Areas::default(),
+            size: Size::default(),
             sheet: None,
             reveal: false,
         }
@@ -246,6 +249,9 @@ impl Model {
 
     fn frame(&mut self, size: Size) {
         self.areas = Areas::new(size, self.focus);
+        if self.size != size {
+            (self.size, self.reveal) = (size, true);
+        }
         self.log.reveal(self.areas.list_rows());
         let (width, height) = self.areas.detail_size();
         let Some((number, judged)) = self.log.selected() else {

@@ -2,6 +2,8 @@
 //!
 //! `terminal() → Screen (raw mode, alternate screen) → Drop or panic → as it was before`
 
+use std::io::{self, IsTerminal};
+
 use crossterm::event::EventStream;
 use ratatui::DefaultTerminal;
 use tokio::runtime::Handle;
@@ -14,8 +16,11 @@ use crate::event::Context;
 #[derive(Debug)]
 pub struct Screen(DefaultTerminal);
 
-/// Takes the terminal over.
+/// Takes the terminal over. Fails, and writes nothing, where the standard output is no terminal.
 pub fn terminal() -> Result<Screen, TuiError> {
+    if !io::stdout().is_terminal() {
+        return Err(TuiError::Setup(io::Error::other("the standard output is no terminal")));
+    }
     match ratatui::try_init() {
         Ok(terminal) => Ok(Screen(terminal)),
         Err(error) => {

@@ -34,7 +34,7 @@ impl Ink {
         match self {
             Self::Plain => plain,
             Self::Bold => plain.add_modifier(Modifier::BOLD),
-            Self::Dim => plain.fg(Color::DarkGray),
+            Self::Dim => plain.add_modifier(Modifier::DIM),
             Self::Name | Self::By(Side::Broker) => plain.fg(Color::Cyan),
             Self::Text | Self::Good => plain.fg(Color::Green),
             Self::Number | Self::Of(Severity::Warning) => plain.fg(Color::Yellow),

@@ -154,12 +154,10 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 fn request_of(part: RequestPart, extra: Option<&EntryExtra>) -> Result<(String, Request), String> {
     let method = part.method.filter(|method| !method.is_empty()).ok_or("its request has no method")?;
     let url = part.url.ok_or("its request has no url")?;
-    let (mut origin, mut target) =
-        url::split(&url).ok_or_else(|| format!("the url of its request is not an absolute one: {url:?}"))?;
-    if let Some(extra) = extra {
-        origin = extra.origin.clone().unwrap_or(origin);
-        target = extra.target.clone().unwrap_or(target);
-    }
+    let noted = extra.and_then(|extra| extra.origin.clone().zip(extra.target.clone()));
+    let (origin, target) = noted
+        .or_else(|| url::split(&url))
+        .ok_or_else(|| format!("the url of its request is not an absolute one: {url:?}"))?;
     let headers = headers_of(part.headers, extra.is_some());
     let mut found = Found {
         text: None,

@@ -48,16 +48,10 @@ pub struct Message {
 }
 
 impl Message {
-    /// The same once more, if all of it is at hand.
-    pub fn again(&self) -> Option<Self> {
-        self.body.is_none().then(|| Self {
-            method: self.method.clone(),
-            start: self.start.clone(),
-            body: None,
-            coding: self.coding,
-            expects: self.expects,
-            host: self.host.clone(),
-        })
+    /// The same once more, with its own reader of the rest of the body.
+    pub fn again(&self, body: Option<WireBody>) -> Self {
+        let (method, host) = (self.method.clone(), self.host.clone());
+        Self { method, start: self.start.clone(), body, coding: self.coding, expects: self.expects, host }
     }
 
     fn error(&self, kind: FailureKind, what: &str) -> UpstreamError {

@@ -12,7 +12,7 @@ use super::connect::Link;
 const MOST: usize = 128;
 
 /// Longest time that a connection is kept idle. Older ones are closed when the pool is next used.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// See the module.
 #[derive(Default)]

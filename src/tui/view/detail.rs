@@ -1,4 +1,6 @@
 //! The detail of the selected exchange: the rows of its sheet that are in view.
+//!
+//! `Sheet, first line, first column → tabs, the rows in view, an arrow at each mark`
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -40,13 +42,15 @@ fn head(model: &Model, judged: &Judged, sheet: &Sheet, area: Rect, buffer: &mut 
             Tab::Response => format!(" 3 Response {}", on(judged, "/response")),
         };
         let style = if tab == model.tab { Style::new().add_modifier(Modifier::REVERSED) } else { Ink::Plain.style() };
+        if !spans.is_empty() {
+            spans.push(span(Ink::Dim, "│"));
+        }
         spans.push(Span::styled(words, style));
-        spans.push(span(Ink::Dim, "│"));
     }
     let (_, height) = model.areas.detail_size();
     if sheet.len() > height {
         let end = (model.top + height).min(sheet.len());
-        spans.push(span(Ink::Dim, format!(" lines {}-{end} of {}", model.top + 1, sheet.len())));
+        spans.push(span(Ink::Dim, format!("│ lines {}-{end} of {}", model.top + 1, sheet.len())));
     }
     title(buffer, area, focused(model, Focus::Detail), spans);
 }

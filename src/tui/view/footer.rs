@@ -1,4 +1,6 @@
 //! Counts by side and severity with the legend of the marks, and the keys.
+//!
+//! `Tally → counts` · `Focus → the keys that matter now`
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -48,7 +50,6 @@ fn keys(model: &Model) -> Line<'static> {
             ("Tab", "view"),
             ("n", "next finding"),
             ("F", "filter"),
-            ("f", "follow"),
         ],
         Focus::Detail => &[
             ("?", "help"),

@@ -1,4 +1,6 @@
 //! What to give to the broker, and whether exchanges are being kept.
+//!
+//! `Context, Recording → two lines`; where exchanges are not kept, the second is an alarm
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

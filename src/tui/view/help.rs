@@ -1,4 +1,6 @@
 //! The help: what the screen shows and which keys there are, over everything else.
+//!
+//! `HELP, signs → a box over the screen, until the next key`
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -29,8 +31,8 @@ pub(super) fn draw(whole: Rect, buffer: &mut Buffer) {
 
 fn lines() -> Vec<Line<'static>> {
     let mut lines = vec![
-        Line::from(" Each row is one request of the broker and the booking system's answer. Umpire"),
-        Line::from(" judges both against the Open Booking API and marks who is at fault:"),
+        Line::from(" Each row is one request of the broker and the booking system's answer."),
+        Line::from(" Both are judged by the Open Booking API; marks tell who is at fault:"),
         Line::from(vec![
             span(Ink::By(Side::Broker), " B"),
             span(Ink::Plain, " broker  "),
@@ -48,8 +50,8 @@ fn lines() -> Vec<Line<'static>> {
             span(Ink::Plain, " suggestion  "),
             span(Ink::Dim, "B✗2 = two failures of the broker"),
         ]),
-        Line::from(" Code 200~: the answer broke off. none: no answer. C1 C2 P B are the stages of a"),
-        Line::from(" booking: quote, quote with customer, proposal, order. Order: start of its UUID."),
+        Line::from(" C1 C2 P B are the stages of a booking: quote, quote with the customer,"),
+        Line::from(" proposal, order. Code 200~: the answer broke off; none: no answer came."),
         Line::default(),
     ];
     lines.extend(HELP.iter().map(|(keys, what)| {

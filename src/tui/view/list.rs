@@ -1,4 +1,6 @@
 //! The list of exchanges: one row each, the marks of their findings at the end.
+//!
+//! `Log → title, headings, the rows in view`
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -46,7 +48,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     if first > 1 {
         line(buffer, area, 1, &headings(&columns));
     }
-    if model.log.len() == 0 {
+    if model.log.shown() == 0 {
         let words = format!("  No exchange is \"{}\" so far; F changes the filter.", model.log.filter().words());
         line(buffer, area, first, &Line::from(span(Ink::Dim, words)));
     }
@@ -64,8 +66,8 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 
 fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
     let log = &model.log;
-    let place = if log.len() == 0 { 0 } else { log.place() + 1 };
-    let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(log.len() as u64, "exchange")))];
+    let place = if log.shown() == 0 { 0 } else { log.place() + 1 };
+    let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(log.shown() as u64, "exchange")))];
     spans.push(span(Ink::Dim, format!("· {} · ", log.filter().words())));
     spans.push(if log.following() {
         span(Ink::Good, "following")
@@ -87,7 +89,9 @@ fn headings(columns: &Columns) -> Line<'static> {
     if columns.order {
         words.push_str("order    ");
     }
-    words.push_str(&format!("{:width$} code ", "request", width = columns.request));
+    words.push_str("request");
+    words.push_str(&" ".repeat(columns.request.saturating_sub(7)));
+    words.push_str(" code ");
     if columns.duration {
         words.push_str("   time ");
     }
@@ -105,7 +109,12 @@ fn exchange(judged: &Judged, selected: bool, columns: &Columns) -> Line<'static>
         spans.push(span(Ink::Plain, format!("{:8} ", judged.short_uuid())));
     }
     let (method, path) = judged.request_words();
-    let path = text::clip_start(&path, columns.request.saturating_sub(text::width(&method) + 1));
+    // The booking has its own column.
+    let path = match path.strip_suffix(judged.short_uuid()).and_then(|path| path.strip_suffix('/')) {
+        Some(resource) if columns.order => resource.trim_start_matches("…/"),
+        _ => &path,
+    };
+    let path = text::clip_start(path, columns.request.saturating_sub(text::width(&method) + 1));
     let request = text::clip(&format!("{method} {path}"), columns.request);
     let pad = columns.request.saturating_sub(text::width(&request));
     spans.push(span(Ink::Plain, format!("{request}{:pad$} ", "")));
@@ -125,6 +134,15 @@ fn exchange(judged: &Judged, selected: bool, columns: &Columns) -> Line<'static>
 /// `B✗2 S!1`: letter of the side, sign of the severity, number of findings; the weightiest first.
 fn marks(judged: &Judged) -> Vec<Span<'static>> {
     let tally = judged.tally();
+    if tally.total() == 0 {
+        return vec![if judged.exchange.failure.is_some() {
+            span(Ink::Bad, "failed")
+        } else if judged.passed > 0 {
+            span(Ink::Good, "ok")
+        } else {
+            span(Ink::Dim, "not judged")
+        }];
+    }
     let (mut spans, mut used) = (Vec::new(), 0);
     for severity in Severity::ALL {
         for side in Side::ALL {

@@ -1,4 +1,6 @@
 //! What to do while nothing has passed yet.
+//!
+//! `Context → what to do` → (the first exchange takes its place)
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -29,7 +31,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             Line::default(),
             Line::from("  1. Give your broker this Base URI in place of the booking system's:"),
             Line::from(vec![span(Ink::Plain, "       "), span(Ink::Good, base_uri.clone())]),
-            Line::from("  2. Make a booking. Every request shows up here with who is at fault, if anyone."),
+            Line::from("  2. Make a booking. Each request shows up here, with who is at fault."),
             Line::default(),
             Line::from(span(Ink::Dim, "  Or try it from another terminal:")),
             Line::from(vec![

@@ -1,0 +1,88 @@
+//! A short body that may have to be sent twice.
+//!
+//! ```text
+//! body ─► kept frames ◄── reader (first attempt)
+//!                     ◄── reader (second attempt): what is kept, then the rest
+//! ```
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame};
+
+use crate::proxy::upstream::{BodyError, WireBody};
+
+/// Keeps all data of a body: for bodies only whose length is known and small. Trailers pass and are not kept (a body
+/// of known length has none).
+#[derive(Clone)]
+pub struct Replay(Arc<Mutex<State>>);
+
+struct State {
+    body: WireBody,
+    kept: Vec<Bytes>,
+}
+
+impl Replay {
+    /// Nothing taken yet.
+    pub fn new(body: WireBody) -> Self {
+        Self(Arc::new(Mutex::new(State { body, kept: Vec::new() })))
+    }
+
+    /// The body from its beginning. Readers are for use one after the other.
+    pub fn reader(&self) -> WireBody {
+        ReplayReader { shared: self.clone(), next: 0 }.boxed()
+    }
+}
+
+struct ReplayReader {
+    shared: Replay,
+    next: usize,
+}
+
+impl Body for ReplayReader {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let mut state = this.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(data) = state.kept.get(this.next) {
+            this.next += 1;
+            return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
+        }
+        let frame = ready!(Pin::new(&mut state.body).poll_frame(cx));
+        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
+            state.kept.push(data.clone());
+            this.next += 1;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let state = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.next >= state.kept.len() && state.body.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_second_reader_gets_what_the_first_took_and_the_rest() {
+        let frames = ["a", "b", "c"].map(|text| Ok(Frame::data(Bytes::from(text))));
+        let replay = Replay::new(StreamBody::new(futures_util::stream::iter(frames)).boxed());
+        let mut first = replay.reader();
+        assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "a");
+        assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "b");
+        drop(first);
+        for _ in 0..2 {
+            assert_eq!(replay.reader().collect().await.unwrap().to_bytes(), "abc");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Recordings, whole: what goes in comes out, no secret stays in, and no failure goes unsaid.
+//!
+//! `Exchange → capture or HAR → Exchange`, over arbitrary exchanges, planted secrets and broken files
+
+#[path = "capture/arbitrary.rs"]
+mod arbitrary;
+#[path = "capture/foreign.rs"]
+mod foreign;
+#[path = "capture/secrets.rs"]
+mod secrets;
+#[path = "capture/store.rs"]
+mod store;

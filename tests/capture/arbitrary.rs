@@ -1,0 +1,234 @@
+//! Arbitrary exchanges, and what must hold for each of them.
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use umpire::capture::{self, Meta, Reader, Redactor, Writer, har};
+use umpire::exchange::{
+    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Timing, Version,
+};
+
+pub(crate) fn meta() -> Meta {
+    Meta::new(Some("https://booking.example.com/api"), "2026-11-24T07:00:00.123456789Z".parse().unwrap())
+}
+
+/// A booking exchange as it comes every day.
+pub(crate) fn ordinary() -> Exchange {
+    let headers: Headers =
+        [("Content-Type", "application/vnd.openactive.booking+json; version=1"), ("Authorization", "Bearer REDACTED")]
+            .into_iter()
+            .collect();
+    Exchange {
+        id: 7,
+        connection: 2,
+        started: "2026-11-24T07:00:01.5Z".parse().unwrap(),
+        origin: "https://booking.example.com".to_owned(),
+        request: Request {
+            method: "PUT".to_owned(),
+            target: "/api/order-quotes/4b6a1a2c-8f0e-4a3b-9d7e-1f2a3b4c5d6e".to_owned(),
+            version: Version::Http11,
+            headers: headers.clone(),
+            body: Body::complete(r#"{"@type": "OrderQuote"}"#),
+        },
+        response: Some(Response {
+            status: 200,
+            reason: "OK".to_owned(),
+            version: Version::Http11,
+            headers,
+            body: Body::complete(r#"{"@type": "OrderQuote", "totalPaymentDue": {"price": 14.990}}"#.repeat(20)),
+        }),
+        failure: None,
+        timing: Timing {
+            sent: Some(Duration::from_micros(150)),
+            first_byte: Some(Duration::from_nanos(20_000_001)),
+            total: Duration::from_millis(23),
+        },
+    }
+}
+
+pub(crate) fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    coder.write_all(content).unwrap();
+    coder.finish().unwrap()
+}
+
+fn version() -> impl Strategy<Value = Version> {
+    prop::sample::select(vec![Version::Http10, Version::Http11, Version::Http2, Version::Http3])
+}
+
+fn header() -> impl Strategy<Value = Header> {
+    let value = prop_oneof![
+        4 => "[ -~]{0,30}".prop_map(String::into_bytes),
+        2 => vec(any::<u8>(), 0..30),
+        1 => "\\PC{0,8}".prop_map(String::into_bytes),
+    ];
+    let name = prop_oneof![
+        4 => "[A-Za-z][A-Za-z0-9-]{0,14}",
+        1 => Just("Authorization".to_owned()),
+        1 => Just("Set-Cookie".to_owned()),
+        1 => Just("Location".to_owned()),
+    ];
+    (name, value).prop_map(|(name, value)| Header { name, value: value.into() })
+}
+
+/// Content, and the content coding that its bytes are in, if any. Some claim a coding that they aren't in.
+fn content() -> impl Strategy<Value = (Vec<u8>, Option<&'static str>)> {
+    let plain = prop_oneof![
+        Just(Vec::new()),
+        "\\PC{0,40}".prop_map(String::into_bytes),
+        vec(any::<u8>(), 0..400),
+        ("[a-z]{1,8}", "[ -~]{0,12}", 1..60_usize).prop_map(|(key, value, times)| {
+            let member = serde_json::json!({ key: value, "access_token": "planted", "n": [1, 2] }).to_string();
+            format!("[{}]", vec![member; times].join(",")).into_bytes()
+        }),
+    ];
+    (plain, 0..6_u8).prop_map(|(content, coding)| match coding {
+        0 => (gzip(&content), Some("gzip")),
+        1 => (zstd::encode_all(&*content, 3).unwrap(), Some("zstd")),
+        2 => (content, Some("br")),
+        3 => (content, Some("unheard-of")),
+        _ => (content, None),
+    })
+}
+
+fn message() -> impl Strategy<Value = (Headers, Body)> {
+    (vec(header(), 0..6), content(), 0..4_u8, 0..5000_u64).prop_map(|(mut fields, (bytes, coding), end, more)| {
+        if let Some(coding) = coding {
+            fields.push(Header { name: "content-encoding".to_owned(), value: coding.into() });
+        }
+        let mut body = Body::complete(bytes);
+        match end {
+            0 => (body.end, body.length) = (BodyEnd::Truncated, body.length + more),
+            1 => body.end = BodyEnd::Cancelled,
+            // Redacted: other bytes than on the wire, all of them.
+            2 => body.length += more,
+            _ => {}
+        }
+        (Headers(fields), body)
+    })
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    (
+        prop::sample::select(FailureKind::ALL.to_vec()),
+        "\\PC{0,20}",
+        option::of(prop::sample::select(vec![502_u16, 504])),
+    )
+        .prop_map(|(kind, detail, answered)| Failure { kind, detail, answered })
+}
+
+fn timing() -> impl Strategy<Value = Timing> {
+    let duration = || (0..u64::from(u32::MAX) * 100).prop_map(Duration::from_nanos);
+    (option::of(duration()), option::of(duration()), duration()).prop_map(|(sent, first_byte, total)| Timing {
+        sent,
+        first_byte,
+        total,
+    })
+}
+
+prop_compose! {
+    fn request()(
+        method in "[A-Z]{1,7}",
+        target in prop_oneof![3 => "/[ -~]{0,30}", 1 => Just("*".to_owned())],
+        version in version(),
+        (headers, body) in message(),
+    ) -> Request {
+        Request { method, target, version, headers, body }
+    }
+}
+
+prop_compose! {
+    fn response()(
+        status in 100..=999_u16,
+        reason in "[ -~]{0,12}",
+        version in version(),
+        (headers, body) in message(),
+    ) -> Response {
+        Response { status, reason, version, headers, body }
+    }
+}
+
+prop_compose! {
+    pub(crate) fn exchange()(
+        id in any::<u64>(),
+        connection in any::<u64>(),
+        started in -2_000_000_000_000_000_000..4_000_000_000_000_000_000_i128,
+        origin in prop_oneof![3 => "https?://[a-z]{1,9}\\.example(:[0-9]{2,4})?", 1 => "[ -~]{0,12}"],
+        request in request(),
+        response in option::weighted(0.8, response()),
+        failure in option::weighted(0.3, failure()),
+        timing in timing(),
+    ) -> Exchange {
+        let started = Timestamp::from_nanosecond(started).unwrap();
+        Exchange { id, connection, started, origin, request, response, failure, timing }
+    }
+}
+
+fn through_har(exchanges: &[Exchange]) -> (Meta, Vec<Exchange>) {
+    let mut text = Vec::new();
+    let file = Path::new("memory.har");
+    har::write(file, &meta(), exchanges.iter().cloned().map(Ok), &mut text).unwrap();
+    har::read(file, &text).unwrap()
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(192))]
+
+    #[test]
+    fn har_gives_back_what_it_was_given(exchanges in vec(exchange(), 1..4)) {
+        prop_assert_eq!(through_har(&exchanges), (meta(), exchanges));
+    }
+
+    #[test]
+    fn redacting_twice_changes_nothing_more(exchange in exchange()) {
+        let redactor = Redactor::new().unwrap();
+        let once = redactor.redact(exchange);
+        prop_assert_eq!(&redactor.redact(once.clone()), &once);
+        // Nor does another run, whose key is another.
+        prop_assert_eq!(&Redactor::new().unwrap().redact(once.clone()), &once);
+    }
+
+    #[test]
+    fn redaction_keeps_what_judging_looks_at(exchange in exchange()) {
+        let redacted = Redactor::new().unwrap().redact(exchange.clone());
+        prop_assert_eq!(redacted.request.body.length, exchange.request.body.length);
+        prop_assert_eq!(redacted.request.headers.0.len(), exchange.request.headers.0.len());
+        prop_assert_eq!(redacted.response.is_some(), exchange.response.is_some());
+        if let (Some(redacted), Some(response)) = (redacted.response, exchange.response) {
+            prop_assert_eq!(redacted.status, response.status);
+            prop_assert_eq!(redacted.body.length, response.body.length);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(24))]
+
+    #[test]
+    fn a_capture_gives_back_what_it_was_given(exchanges in vec(exchange(), 1..12)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any.db");
+        let mut writer = Writer::create(&path, &meta()).unwrap();
+        for (index, exchange) in exchanges.iter().enumerate() {
+            prop_assert_eq!(writer.append(exchange).unwrap(), index as u64);
+        }
+        prop_assert_eq!(writer.finish().unwrap(), exchanges.len() as u64);
+        let recording = capture::open(&path).unwrap();
+        prop_assert_eq!(&recording.meta, &meta());
+        let read: Vec<Exchange> = recording.exchanges.map(Result::unwrap).collect();
+        prop_assert_eq!(&read, &exchanges);
+        let reader = Reader::open(&path).unwrap();
+        for (index, exchange) in exchanges.iter().enumerate().rev() {
+            prop_assert_eq!(&reader.exchange(index as u64).unwrap(), exchange);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The proxy over real sockets: raw bytes on both sides, and what is recorded.
+//!
+//! `Peer (broker) ⇄ umpire::proxy ⇄ Server, Peer (booking system)`
+
+mod fidelity;
+mod failures;
+mod lifecycle;
+mod streaming;
+mod support;
+mod tls;

@@ -1,0 +1,90 @@
+//! Upstreams over https.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tempfile::NamedTempFile;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use umpire::exchange::FailureKind;
+use umpire::proxy::Limits;
+use umpire::proxy::live::{Live, Timeouts};
+
+use crate::support::{OK, Proxy, text};
+
+/// A booking system over TLS that answers every request with "ok"; its port, and the file of its private CA.
+async fn serve_tls() -> (u16, NamedTempFile) {
+    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(ca.pem().as_bytes()).unwrap();
+
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                // A client that does not trust the certificate breaks off.
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut seen = Vec::new();
+                while stream.read_buf(&mut seen).await.is_ok_and(|read| read > 0) {
+                    if seen.ends_with(b"\r\n\r\n") {
+                        seen.clear();
+                        stream.write_all(OK.as_bytes()).await.unwrap();
+                        stream.flush().await.unwrap();
+                    }
+                }
+            });
+        }
+    });
+    (port, file)
+}
+
+async fn proxy(base: &str, ca_files: &[&std::path::Path]) -> Proxy {
+    let live = Live::new(&base.parse().unwrap(), ca_files, Timeouts::default()).unwrap();
+    Proxy::with(Arc::new(live), Limits::default(), 4).await
+}
+
+#[tokio::test]
+async fn a_private_ca_is_trusted_where_it_is_named() {
+    let (port, ca) = serve_tls().await;
+    for host in ["localhost", "127.0.0.1"] {
+        let mut proxy = proxy(&format!("https://{host}:{port}/api"), &[ca.path()]).await;
+        let mut broker = proxy.connect().await;
+        for _ in 0..3 {
+            broker.send("GET /api HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            assert_eq!(broker.until("ok").await, OK);
+            let exchange = proxy.recorded().await;
+            assert_eq!((exchange.origin, exchange.failure), (format!("https://{host}:{port}"), None));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_502() {
+    let (port, _) = serve_tls().await;
+    let (_, other_ca) = serve_tls().await;
+    let mut proxy = proxy(&format!("https://localhost:{port}"), &[other_ca.path()]).await;
+    let mut broker = proxy.connect().await;
+    broker.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let answer = text(&broker.rest().await.0);
+    assert!(answer.starts_with("HTTP/1.1 502 Bad Gateway\r\n"), "{answer}");
+    assert!(answer.contains("no TLS connection with localhost:") && answer.contains("certificate"), "{answer}");
+    assert_eq!(proxy.recorded().await.failure.unwrap().kind, FailureKind::Unreachable);
+}
