@@ -175,7 +175,8 @@ fn named(edits: &mut Edits<'_>, hint: usize) {
 fn parameter(edits: &mut Edits<'_>, name: Range<usize>, start: usize, left: Option<u8>) {
     let text = edits.text;
     let among_parameters = matches!(left, None | Some(b'?' | b'&' | b'#' | b';'));
-    if !is_secret(&text[name.clone()]) && !(among_parameters && is_secret_parameter(&text[name])) {
+    let secret = if among_parameters { is_secret_parameter } else { is_secret };
+    if !secret(&text[name]) {
         return;
     }
     let mut end = start + edits.run(start, |byte| byte > b' ' && !b"&#;\"'<>\\".contains(&byte));
@@ -308,7 +309,7 @@ mod tests {
                 r#"{"token": {"value": "abc", "n": [-1.5e3, "x"]}, "y": 7}"#,
                 r##"{"token": {"value": "#", "n": [0, "#"]}, "y": 7}"##,
             ),
-            (r#"{"authorization": "Bearer abc"}"#, r##"{"authorization": "Bearer #"}"##),
+            (r#"{"authorization": "Bearer abc"}"#, r#"{"authorization": "Bearer #"}"#),
             (r#"{"token": "", "id_token": "REDACTED"}"#, r#"{"token": "", "id_token": "REDACTED"}"#),
             (r#"{"token": "abc"#, r##"{"token": "#"##),
             (r#"{"token": ["abc", "de"#, r##"{"token": ["#", "#"##),
