@@ -629,7 +629,7 @@ fn answers_are_spoilt_in_one_place_only() {
         (M::DropsBrokerRole, without(proper.clone(), "brokerRole")),
         (M::RenamesBroker, with(proper.clone(), "/broker/name", json!("Some Other Broker"))),
         (M::ChangesCustomer, with(proper.clone(), "/customer/email", json!("somebody.else@mail.example"))),
-        (M::AddsCustomerData, with(proper.clone(), "/customer/telephone", json!("01632 960999"))),
+        (M::AddsCustomerData, with(proper.clone(), "/customer/description", json!("Comes on Tuesdays, pays late"))),
         (M::RelativeIds, with(proper.clone(), "/@id", json!(relative))),
         (M::WrongTotal, with(proper.clone(), "/totalPaymentDue", total)),
         (M::DropsItem, with(proper.clone(), "/orderedItem", json!([first]))),
@@ -741,7 +741,10 @@ async fn the_sandbox_stands_in_for_an_upstream() {
     };
     assert_eq!(Upstream::origin(&sandbox), ORIGIN);
     let response = send(quote().to_string().into_bytes()).await.expect("an answer");
-    assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &BOOKING.parse().expect("fit")));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (200, &BOOKING.parse().expect("fit"))
+    );
     let body = response.into_body().collect().await.expect("a body").to_bytes();
     let body: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(body["@type"], "OrderQuote");
