@@ -629,7 +629,7 @@ fn answers_are_spoilt_in_one_place_only() {
         (M::DropsBrokerRole, without(proper.clone(), "brokerRole")),
         (M::RenamesBroker, with(proper.clone(), "/broker/name", json!("Some Other Broker"))),
         (M::ChangesCustomer, with(proper.clone(), "/customer/email", json!("somebody.else@mail.example"))),
-        (M::AddsCustomerData, with(proper.clone(), "/customer/telephone", json!("01632 960999"))),
+        (M::AddsCustomerData, with(proper.clone(), "/customer/description", json!("Comes on Tuesdays, pays late"))),
         (M::RelativeIds, with(proper.clone(), "/@id", json!(relative))),
         (M::WrongTotal, with(proper.clone(), "/totalPaymentDue", total)),
         (M::DropsItem, with(proper.clone(), "/orderedItem", json!([first]))),

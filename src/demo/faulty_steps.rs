@@ -260,7 +260,7 @@ pub(super) const STEPS: &[Step] = &[
     swim("drops-role", "The booking system drops brokerRole", &[M::DropsBrokerRole], &[C1, C2]),
     swim("renames-broker", "The booking system renames the broker", &[M::RenamesBroker], &[C1, C2]),
     swim("changes-customer", "The booking system changes the customer's address", &[M::ChangesCustomer], &[C1, C2]),
-    swim("adds-data", "The booking system adds a telephone number to the customer", &[M::AddsCustomerData], &[C1, C2]),
+    swim("adds-data", "The booking system adds a remark of its own to the customer", &[M::AddsCustomerData], &[C1, C2]),
     swim("early-customer", "The booking system answers C1 with somebody's data", &[M::CustomerInC1], &[C1]),
     swim(
         "leaky-feed",
