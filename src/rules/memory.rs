@@ -187,12 +187,11 @@ impl Memory {
 
     /// Takes up an exchange after it was judged.
     pub fn remember(&mut self, reading: Arc<Reading>) {
-        if reading.stage == Stage::DatasetSite {
-            if let Some(uri) = advertised_base_uri(&reading) {
+        if reading.stage == Stage::DatasetSite
+            && let Some(uri) = advertised_base_uri(&reading) {
                 self.base_path.get_or_insert_with(|| path_of(&uri));
                 self.advertised = Some(uri);
             }
-        }
         self.pages.remember(&reading);
         if reading.stage == Stage::OpportunityFeed {
             self.open_data.remember(&reading);
@@ -203,11 +202,10 @@ impl Memory {
         self.remember_names(&reading);
         self.remember_order_items(&reading);
         let Some(uuid) = reading.order_uuid.clone() else { return };
-        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16) {
-            if self.bookings.len() < MAX_BOOKINGS {
+        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
+            && self.bookings.len() < MAX_BOOKINGS {
                 self.bookings.insert(number);
             }
-        }
         self.clock += 1;
         let size = weight(&reading);
         let flow = self.flows.entry(uuid.clone()).or_default();
@@ -260,21 +258,18 @@ impl Memory {
     fn remember_names(&mut self, reading: &Reading) {
         if let Some(request) = reading.request.json() {
             let email = request.root().find("/customer/email").and_then(Value::as_str);
-            if let Some(email) = email {
-                if self.emails.len() < MAX_NAMES && !self.emails.contains(email) {
+            if let Some(email) = email
+                && self.emails.len() < MAX_NAMES && !self.emails.contains(email) {
                     self.emails.insert(email.into());
                 }
-            }
         }
         if let Some(response) = reading.response.json() {
             let root = response.root();
             if let (Some(error_type), Some(name)) =
                 (root.get("@type").and_then(Value::as_str), root.get("name").and_then(Value::as_str))
-            {
-                if error_type.ends_with("Error") && self.error_names.len() < MAX_NAMES {
+                && error_type.ends_with("Error") && self.error_names.len() < MAX_NAMES {
                     self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
                 }
-            }
         }
     }
 }
