@@ -141,11 +141,14 @@ impl Function {
             ),
             Self::ErrorType => Val::text(
                 answering(arguments, context)?
+                    .map(known_answer)
+                    .transpose()?
                     .and_then(refusal::root_type)
                     .filter(|name| context.facts.is_error_type(name)),
             ),
             Self::ItemErrors => {
-                let errors = answering(arguments, context)?.map(refusal::item_errors).unwrap_or_default();
+                let reading = answering(arguments, context)?.map(known_answer).transpose()?;
+                let errors = reading.map(refusal::item_errors).unwrap_or_default();
                 Val::list(errors.into_iter().map(Val::Json).collect())
             }
             Self::KnownError => Val::Bool(facts().is_some()),
@@ -283,6 +286,11 @@ fn answering<'a>(arguments: &[Val<'a>], context: Context<'a>) -> Result<Option<&
         Some(nothing) if nothing.is_nothing() => Ok(None),
         Some(other) => Err(Stop::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
     }
+}
+
+/// The exchange, if an answer to it came.
+fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
+    answered(reading).map(|_| reading)
 }
 
 fn success(reading: &Reading) -> Result<bool, Stop> {

@@ -163,9 +163,16 @@ impl Rule {
         }
     }
 
-    /// Name of each example, and the pointers that it finds.
-    pub fn examples(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.examples.iter().map(|example| (example.name.as_str(), example.finds.as_slice()))
+    /// Name of each example, and what comes of it, in words.
+    pub fn examples(&self) -> impl Iterator<Item = (&str, String)> {
+        self.examples.iter().map(|example| {
+            let outcome = match (&example.finds[..], example.not_judged) {
+                ([], true) => "not judged".to_owned(),
+                ([], false) => "nothing to find".to_owned(),
+                (finds, _) => format!("found at {}", finds.join(", ")),
+            };
+            (example.name.as_str(), outcome)
+        })
     }
 
     /// Arguments of `refused(...)` where that is what the rule expects.
