@@ -104,7 +104,11 @@ fn read_broker(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Result
         };
     }
     let Some(broker) = broker else {
-        return if misbehaviours.has(Misbehaviour::AcceptsMissingBroker) { Ok(None) } else { refuse("broker is missing") };
+        return if misbehaviours.has(Misbehaviour::AcceptsMissingBroker) {
+            Ok(None)
+        } else {
+            refuse("broker is missing")
+        };
     };
     if !misbehaviours.has(Misbehaviour::AcceptsIncompleteBroker) {
         if broker.get("@type").and_then(Value::as_str) != Some("Organization") {
@@ -121,7 +125,11 @@ fn read_customer(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Resu
     let refuse = |what| Err(Problem::new(&problem::INCOMPLETE_CUSTOMER, what));
     let Some(customer) = body.get("customer") else {
         if role == Role::Reseller {
-            return if misbehaviours.has(Misbehaviour::DemandsResellersCustomer) { refuse("customer is missing") } else { Ok(None) };
+            return if misbehaviours.has(Misbehaviour::DemandsResellersCustomer) {
+                refuse("customer is missing")
+            } else {
+                Ok(None)
+            };
         }
         if misbehaviours.has(Misbehaviour::AcceptsMissingCustomer) {
             return Ok(None);
