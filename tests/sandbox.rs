@@ -741,7 +741,10 @@ async fn the_sandbox_stands_in_for_an_upstream() {
     };
     assert_eq!(Upstream::origin(&sandbox), ORIGIN);
     let response = send(quote().to_string().into_bytes()).await.expect("an answer");
-    assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &BOOKING.parse().expect("fit")));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (200, &BOOKING.parse().expect("fit"))
+    );
     let body = response.into_body().collect().await.expect("a body").to_bytes();
     let body: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(body["@type"], "OrderQuote");

@@ -80,6 +80,7 @@ functions! {
     Size "size" 1..=1,
     Refused "refused" 1..=3,
     Prefixed "prefixed" 1..=1,
+    FlowOf "flow_of" 1..=1,
     AbsoluteUri "absolute_uri" 1..=1,
 }
 
@@ -186,6 +187,10 @@ impl Function {
             Self::Refused => {
                 let (right, strict) = refusal::answers(arguments)?;
                 Val::Refusal(refusal::judge(&right, strict, context)?)
+            }
+            Self::FlowOf => {
+                let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
+                Val::Flow(context.memory.flow(uuid.as_deref()))
             }
             Self::Prefixed => prefixed(&first),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
