@@ -15,6 +15,7 @@ mod feeds;
 mod functions;
 mod judge;
 mod memory;
+mod models;
 mod path;
 mod refusal;
 mod rule;

@@ -79,6 +79,9 @@ functions! {
     Trim "trim" 1..=1,
     Size "size" 1..=1,
     Refused "refused" 1..=3,
+    Prefixed "prefixed" 1..=1,
+    FlowOf "flow_of" 1..=1,
+    AbsoluteUri "absolute_uri" 1..=1,
 }
 
 impl Function {
@@ -188,6 +191,12 @@ impl Function {
                 let (right, strict) = refusal::answers(arguments)?;
                 Val::Refusal(refusal::judge(&right, strict, context)?)
             }
+            Self::FlowOf => {
+                let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
+                Val::Flow(context.memory.flow(uuid.as_deref()))
+            }
+            Self::Prefixed => prefixed(&first),
+            Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
         })
     }
 }
@@ -263,6 +272,36 @@ fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
         Val::Json(node) => Val::list(node.descend().filter_map(|node| node.get(key)).map(Val::Json).collect()),
         _ => Val::list(Vec::new()),
     }
+}
+
+/// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
+fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
+    let Val::Json(node) = value else { return Val::list(Vec::new()) };
+    let mut names: Vec<&str> = Vec::new();
+    for (key, _) in node.descend().flat_map(Value::entries) {
+        if key.contains(':') && !key.contains("://") && !names.contains(&key) {
+            names.push(key);
+        }
+    }
+    Val::list(names.into_iter().map(|name| Val::text(Some(name))).collect())
+}
+
+/// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
+/// allowed).
+pub(super) fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && !rest.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'));
+    let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    well_formed
+        && (!web
+            || rest.strip_prefix("//").is_some_and(|rest| {
+                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                !host.is_empty() && !host.starts_with(':')
+            }))
 }
 
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {

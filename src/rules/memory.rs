@@ -117,6 +117,8 @@ pub struct Known {
     pub orders_feed: Option<String>,
     /// Nobody else books while the recording is made, so that capacity can be reckoned.
     pub isolated: bool,
+    /// Prefixes of extension properties that the booking system supports, such as `acme`; `None` if nobody said.
+    pub prefixes: Option<Vec<String>>,
 }
 
 /// What is remembered of a recording.
@@ -173,9 +175,12 @@ impl Memory {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
-            "isolated" => Val::Bool(self.known.isolated),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "error_names" => Val::ErrorNames(self),
+            "isolated" => Val::Bool(self.known.isolated),
+            "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| {
+                Val::list(prefixes.iter().map(|prefix| Val::text(Some(prefix))).collect())
+            }),
             _ => return None,
         })
     }
