@@ -109,15 +109,19 @@ impl OpenData {
     /// A member of an opportunity or of what is above it. `node` is what a message itself says of the opportunity; it
     /// goes before open data.
     pub fn inherited<'a>(&'a self, id: Option<&str>, node: Option<Value<'a>>, key: &str) -> Option<Value<'a>> {
-        let (mut here, mut known) = (node, id.and_then(|id| self.item(id)));
+        let mut level: Vec<Value<'a>> = node.into_iter().chain(id.and_then(|id| self.item(id))).collect();
         for _ in 0..4 {
-            let said = || [here, known].into_iter().flatten();
-            if let Some(found) = said().find_map(|node| node.get(key)) {
+            if let Some(found) = level.iter().find_map(|node| node.get(key)) {
                 return Some(found);
             }
-            let above = said().find_map(|node| ABOVE.iter().find_map(|key| node.get(key)))?;
-            let id = above.as_str().or_else(|| above.get("@id").and_then(Value::as_str));
-            (here, known) = (above.is_object().then_some(above), id.and_then(|id| self.item(id)));
+            let above = level.iter().filter_map(|node| ABOVE.iter().find_map(|key| node.get(key)));
+            level = above
+                .flat_map(|node| {
+                    let id = node.as_str().or_else(|| node.get("@id").and_then(Value::as_str));
+                    [node.is_object().then_some(node), id.and_then(|id| self.item(id))]
+                })
+                .flatten()
+                .collect();
         }
         None
     }
