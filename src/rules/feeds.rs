@@ -180,3 +180,51 @@ pub fn order_items(page: &Document) -> impl Iterator<Item = (Arc<str>, Value<'_>
         crate::openbooking::is_uuid(last).then(|| (Arc::from(last.to_ascii_lowercase()), item))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(items: &[&str]) -> OpenData {
+        let mut data = OpenData::default();
+        for text in items {
+            let document = Document::parse_str(text).unwrap();
+            let id = document.root().get("@id").and_then(Value::as_str).unwrap().to_owned();
+            data.add(&id, document.root(), Timestamp::UNIX_EPOCH);
+        }
+        data
+    }
+
+    #[test]
+    fn a_session_inherits_from_its_series() {
+        let data = with(&[
+            r#"{"@id": "s/1", "superEvent": "series/1", "name": "own"}"#,
+            r#"{"@id": "series/1", "name": "of the series", "organizer": {"@id": "o/1"}}"#,
+        ]);
+        let name = |key| data.inherited(Some("s/1"), None, key).map(Value::to_json);
+        assert_eq!(name("name").as_deref(), Some("\"own\""));
+        assert_eq!(name("organizer").as_deref(), Some(r#"{"@id":"o/1"}"#));
+        assert_eq!(name("location"), None);
+    }
+
+    #[test]
+    fn what_the_message_says_goes_before_open_data_and_open_data_fills_the_gaps() {
+        let data = with(&[r#"{"@id": "s/1", "superEvent": {"@id": "series/1", "organizer": "o/1", "name": "feed"}}"#]);
+        let message = Document::parse_str(r#"{"@id": "s/1", "superEvent": {"@id": "series/1", "name": "message"}}"#).unwrap();
+        let found = |key| data.inherited(Some("s/1"), Some(message.root()), key).and_then(Value::as_str);
+        assert_eq!(found("name"), Some("message"));
+        assert_eq!(found("organizer"), Some("o/1"));
+    }
+
+    #[test]
+    fn a_loop_of_parents_ends() {
+        let data = with(&[r#"{"@id": "f", "facilityUse": "f"}"#]);
+        assert!(data.inherited(Some("f"), None, "name").is_none());
+    }
+
+    #[test]
+    fn the_later_version_counts() {
+        let data = with(&[r#"{"@id": "s", "n": 1}"#, r#"{"@id": "s", "n": 2}"#]);
+        assert_eq!(data.item("s").and_then(|item| item.get("n")).and_then(Value::as_number), Some("2"));
+    }
+}

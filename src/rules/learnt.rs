@@ -127,3 +127,88 @@ impl Learnt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
+
+    const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
+
+    fn reading(method: &str, target: &str, request: &str, response: &str) -> Reading {
+        let headers =
+            || -> Headers { [("content-type".to_owned(), Bytes::from_static(b"application/json"))].into_iter().collect() };
+        let exchange = Exchange {
+            id: 0,
+            connection: 0,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            origin: "https://booking.example.com".to_owned(),
+            request: Request {
+                method: method.to_owned(),
+                target: target.to_owned(),
+                version: Version::Http11,
+                headers: headers(),
+                body: Body::complete(request.to_owned()),
+            },
+            response: Some(Response {
+                status: 200,
+                reason: String::new(),
+                version: Version::Http11,
+                headers: headers(),
+                body: Body::complete(response.to_owned()),
+            }),
+            failure: None,
+            timing: Timing::default(),
+        };
+        Reading::new(0, Arc::new(exchange), None)
+    }
+
+    fn quote(uuid: &str, opportunity: &str, response: &str) -> Reading {
+        let request = format!(r#"{{"orderedItem": [{{"orderedItem": "{opportunity}"}}]}}"#);
+        reading("PUT", &format!("/api/order-quotes/{uuid}"), &request, response)
+    }
+
+    #[test]
+    fn the_first_tax_mode_stays() {
+        let mut learnt = Learnt::default();
+        learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "gross"}}"#));
+        learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "net"}}"#));
+        assert_eq!(learnt.tax_modes().get("s").map(AsRef::as_ref), Some("gross"));
+    }
+
+    #[test]
+    fn prepayment_is_missed_only_where_there_is_something_to_pay() {
+        let mut learnt = Learnt::default();
+        learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 0}}"#));
+        assert!(!learnt.prepayment_stated && !learnt.prepayment_omitted);
+        learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5}}"#));
+        assert!(!learnt.prepayment_stated && learnt.prepayment_omitted);
+        learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5, "prepayment": "Required"}}"#));
+        assert!(learnt.prepayment_stated);
+    }
+
+    #[test]
+    fn the_last_to_ask_stands_last_and_the_oldest_is_forgotten() {
+        let mut learnt = Learnt::default();
+        let uuid = |number: usize| format!("5b0b7f3e-6d1c-4f0a-9c52-{number:012}");
+        for number in (0..=MAX_UUIDS).chain([1]) {
+            learnt.remember(&quote(&uuid(number), "o", "{}"));
+        }
+        let asked = learnt.asked_for("o");
+        assert_eq!(asked.len(), MAX_UUIDS);
+        assert_eq!(asked.last().map(AsRef::as_ref), Some(uuid(1).as_str()));
+        assert!(!asked.iter().any(|other| other.as_ref() == uuid(0)));
+        assert!(learnt.asked_for("another").is_empty());
+    }
+
+    #[test]
+    fn the_test_suite_says_whose_an_opportunity_is() {
+        let mut learnt = Learnt::default();
+        let request = r#"{"@type": "Slot", "facilityUse": {"provider": {"@id": "s/2"}}}"#;
+        learnt.remember(&reading("POST", "/api/test-interface/datasets/ci/opportunities", request, r#"{"@id": "slot/1"}"#));
+        assert_eq!(learnt.made_for("slot/1"), Some("s/2"));
+        assert_eq!(learnt.made_for("slot/2"), None);
+    }
+}
