@@ -186,9 +186,10 @@ impl Compiler {
             return Ok(Node::Conditional(Box::new([self.node(first)?, self.node(second)?, self.node(third)?])));
         }
         if let [left, right] = arguments[..]
-            && let Some(node) = self.binary(name, left, right)? {
-                return Ok(node);
-            }
+            && let Some(node) = self.binary(name, left, right)?
+        {
+            return Ok(node);
+        }
         let function = Function::from_name(name).ok_or_else(|| format!("unknown function {name:?}"))?;
         let (least, most) = function.arguments();
         if !(least..=most).contains(&arguments.len()) {

@@ -295,7 +295,7 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
             _ => return Err(unknown("feed", name)),
         },
         Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
-        Val::ErrorNames(memory) => Val::text(memory.error_name(name)),
+        Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,
     })
 }
@@ -352,6 +352,7 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
         "scheme" => Val::text(Some(scheme)),
         "host" => Val::text(Some(host(authority))),
         "base_path" => Val::text(Some(&reading.base_path)),
+        "started" => Val::Instant(reading.exchange.started),
         "loopback" => Val::Bool(is_loopback(host(authority))),
         "request_type" => Val::text(reading.stage.request_type()),
         "speaks_booking" => {

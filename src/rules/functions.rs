@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::eval::{Context, answered};
+use super::money;
 use super::refusal;
-use super::value::{Stop, Val};
+use super::value::{Arithmetic, Stop, Val};
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, media_type};
 
@@ -82,6 +83,17 @@ functions! {
     Prefixed "prefixed" 1..=1,
     FlowOf "flow_of" 1..=1,
     AbsoluteUri "absolute_uri" 1..=1,
+    Amount "amount" 1..=1,
+    Sum "sum" 1..=1,
+    Near "near" 3..=3,
+    Decimals "decimals" 1..=1,
+    Last "last" 1..=1,
+    HttpDate "http_date" 1..=1,
+    Quoted "quoted" 1..=1,
+    Inherited "inherited" 2..=2,
+    SecondsSinceRead "seconds_since_read" 1..=1,
+    SellerOf "seller_of" 1..=1,
+    Others "others" 1..=1,
 }
 
 impl Function {
@@ -197,8 +209,52 @@ impl Function {
             }
             Self::Prefixed => prefixed(&first),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
+            Self::Amount => money::amount(&first).map_or(Val::Absent, Val::Decimal),
+            Self::Sum => first.elements().and_then(|list| money::sum(&list)).map_or(Val::Absent, Val::Decimal),
+            Self::Near => Val::Bool(money::near(&first, &second, arguments.get(2).unwrap_or(&Val::Absent))),
+            Self::Decimals => money::decimals(&first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
+            Self::Last => first.elements().and_then(|mut list| list.pop()).unwrap_or(Val::Absent),
+            Self::HttpDate => text
+                .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
+                .map_or(Val::Absent, |date| Val::Instant(date.timestamp())),
+            Self::Quoted => Val::option(quoted(&first, context)),
+            Self::Inherited => {
+                let id = id(&first);
+                let node = if let Val::Json(node) = first { Some(node).filter(|node| node.is_object()) } else { None };
+                let key = second.as_str().unwrap_or_default();
+                Val::option(context.memory.open_data.inherited(id.as_str(), node, key))
+            }
+            Self::SellerOf => {
+                let id = id(&first);
+                Val::text(id.as_str().and_then(|id| context.memory.seller_of(id)))
+            }
+            Self::SecondsSinceRead => {
+                let read = id(&first).as_str().and_then(|id| context.memory.open_data.read(id));
+                let now = Val::Instant(context.reading.exchange.started);
+                read.map_or(Ok(Val::Absent), |read| now.arithmetic(Arithmetic::Subtract, &Val::Instant(read)))?
+            }
+            Self::Others => {
+                let own = context.reading.order_uuid.as_deref();
+                let flows = id(&first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
+                Val::list(flows.into_iter().map(|flow| Val::Flow(Some(flow))).collect())
+            }
         })
     }
+}
+
+/// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
+/// offer and opportunity, at the same position if several have them.
+fn quoted<'a>(item: &Val<'a>, context: Context<'a>) -> Option<Value<'a>> {
+    let Val::Json(item) = item else { return None };
+    let reference =
+        |item: Value<'a>, key: &str| item.get(key).and_then(|node| id(&Val::Json(node)).as_str().map(str::to_owned));
+    let pair = |item: Value<'a>| (reference(item, "orderedItem"), reference(item, "acceptedOffer"));
+    let position = |item: Value<'a>| item.get("position").and_then(Value::as_number);
+    let wanted = pair(*item);
+    let quote = context.flow?.last_quote()?;
+    let items = quote.response.json()?.root().get("orderedItem")?.items();
+    let alike: Vec<Value<'a>> = items.filter(|other| wanted.0.is_some() && pair(*other) == wanted).collect();
+    alike.iter().find(|other| position(**other) == position(*item)).or(alike.first()).copied()
 }
 
 fn both(text: Option<&str>, other: &Val<'_>, test: fn(&str, &str) -> bool) -> bool {
@@ -332,11 +388,11 @@ fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
     answered(reading).map(|_| reading)
 }
 
-fn success(reading: &Reading) -> Result<bool, Stop> {
+pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {
     Ok((200..300).contains(&answered(reading)?.status))
 }
 
-fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
+pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
     Ok(answered(reading)?.status == 409
         && matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order")))
 }

@@ -284,11 +284,10 @@ impl Judge {
             }
         };
         let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
-        if !accepted
-            && let Some(other) = self.fits_another_fault(place, &answered, context) {
-                let named = answered.join(", ");
-                return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
-            }
+        if !accepted && let Some(other) = self.fits_another_fault(place, &answered, context) {
+            let named = answered.join(", ");
+            return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
+        }
         let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
         found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
         findings.push(found);
