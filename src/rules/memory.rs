@@ -154,7 +154,8 @@ pub struct Memory {
     error_names: HashMap<Box<str>, Box<str>>,
     once: HashSet<(usize, String)>,
     recent_quotes: VecDeque<Arc<Reading>>,
-    due: Due,
+    /// Calls that a feed has yet to show.
+    pub due: Due,
     /// The last page of each feed.
     pub pages: Pages,
     /// What open data says of opportunities.
@@ -194,8 +195,6 @@ impl Memory {
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
             "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
-            "orders_feed_due" => self.due.of(Stage::OrdersFeed),
-            "proposals_feed_due" => self.due.of(Stage::OrderProposalsFeed),
             "isolated" => Val::Bool(self.known.isolated),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "error_names" => Val::ErrorNames(self),
