@@ -5,6 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
 use super::value::Val;
@@ -153,6 +155,8 @@ pub struct Memory {
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
     once: HashSet<(usize, String)>,
+    /// When the first exchange began.
+    started: Option<Timestamp>,
     recent_quotes: VecDeque<Arc<Reading>>,
     /// Calls that a feed has yet to show.
     pub due: Due,
@@ -194,6 +198,7 @@ impl Memory {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "started" => self.started.map_or(Val::Absent, Val::Instant),
             "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
             "isolated" => Val::Bool(self.known.isolated),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
@@ -215,6 +220,7 @@ impl Memory {
                 self.advertised = Some(uri);
             }
         }
+        self.started.get_or_insert(reading.exchange.started);
         self.pages.remember(&reading);
         if reading.stage == Stage::OpportunityFeed {
             self.open_data.remember(&reading);
