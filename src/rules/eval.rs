@@ -291,6 +291,7 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
         },
         Val::Feed(reading, memory) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
+            "due" => memory.due.of(reading.stage),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
@@ -313,6 +314,7 @@ fn request_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop>
         "url" => Val::Str(Cow::Owned(reading.exchange.url())),
         "headers" => Val::RequestHeaders(reading),
         "size" => Val::Int(request.body.length as i64),
+        "content" => content(&reading.request, true)?,
         "body" => Val::option(body(&reading.request, true)?),
         _ => return Err(unknown("request", name)),
     })
@@ -324,9 +326,21 @@ fn response_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop
         "status" => Val::Int(i64::from(response.status)),
         "headers" => Val::ResponseHeaders(reading),
         "size" => Val::Int(response.body.length as i64),
+        "content" => content(&reading.response, false)?,
         "body" => Val::option(body(&reading.response, false)?),
         _ => return Err(unknown("response", name)),
     })
+}
+
+/// What kind of content a message has, where that can be told.
+fn content(content: &Content, of_request: bool) -> Result<Val<'static>, Stop> {
+    let kind = match content {
+        Content::Empty => "empty",
+        Content::Json(_) => "json",
+        Content::NotJson(_) | Content::Opaque => "other",
+        Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
+    };
+    Ok(Val::Str(Cow::Borrowed(kind)))
 }
 
 fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
@@ -352,8 +366,8 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
         "scheme" => Val::text(Some(scheme)),
         "host" => Val::text(Some(host(authority))),
         "base_path" => Val::text(Some(&reading.base_path)),
-        "started" => Val::Instant(reading.exchange.started),
         "loopback" => Val::Bool(is_loopback(host(authority))),
+        "started" => Val::Instant(reading.exchange.started),
         "request_type" => Val::text(reading.stage.request_type()),
         "speaks_booking" => {
             Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))

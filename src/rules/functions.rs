@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{Span, SpanTotal, Timestamp, Unit};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive;
 
 use super::eval::{Context, answered};
 use super::money;
@@ -94,6 +96,8 @@ functions! {
     SecondsSinceRead "seconds_since_read" 1..=1,
     SellerOf "seller_of" 1..=1,
     Others "others" 1..=1,
+    SameElements "same_elements" 2..=2,
+    Seconds "seconds" 1..=1,
 }
 
 impl Function {
@@ -203,6 +207,10 @@ impl Function {
                 let (right, strict) = refusal::answers(arguments)?;
                 Val::Refusal(refusal::judge(&right, strict, context)?)
             }
+            Self::SameElements => Val::Bool(match (first.elements(), second.elements()) {
+                (Some(a), Some(b)) => same_elements(&a, b),
+                _ => false,
+            }),
             Self::FlowOf => {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
@@ -238,6 +246,7 @@ impl Function {
                 let flows = id(&first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
                 Val::list(flows.into_iter().map(|flow| Val::Flow(Some(flow))).collect())
             }
+            Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
         })
     }
 }
@@ -264,6 +273,25 @@ fn both(text: Option<&str>, other: &Val<'_>, test: fn(&str, &str) -> bool) -> bo
 fn is_enumeration_value(value: &str, name: Option<&str>) -> bool {
     let local = value.strip_prefix("https://openactive.io/").or_else(|| value.strip_prefix("oa:")).unwrap_or(value);
     Some(local) == name
+}
+
+/// The same elements, as often, in whatever order.
+fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
+    a.len() == b.len()
+        && a.iter().all(|element| {
+            let place = b.iter().position(|other| other.equals(element));
+            place.map(|place| b.swap_remove(place)).is_some()
+        })
+}
+
+/// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
+fn seconds(text: &str) -> Option<Decimal> {
+    let span: Span = text.parse().ok()?;
+    if span.get_months() != 0 || span.get_years() != 0 {
+        return None;
+    }
+    let seconds = span.total(SpanTotal::from(Unit::Second).days_are_24_hours()).ok()?;
+    Decimal::from_f64(seconds)
 }
 
 fn id<'a>(value: &Val<'a>) -> Val<'a> {
