@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn what_the_message_says_goes_before_open_data_and_open_data_fills_the_gaps() {
         let data = with(&[r#"{"@id": "s/1", "superEvent": {"@id": "series/1", "organizer": "o/1", "name": "feed"}}"#]);
-        let message = Document::parse_str(r#"{"@id": "s/1", "superEvent": {"@id": "series/1", "name": "message"}}"#).unwrap();
+        let message =
+            Document::parse_str(r#"{"@id": "s/1", "superEvent": {"@id": "series/1", "name": "message"}}"#).unwrap();
         let found = |key| data.inherited(Some("s/1"), Some(message.root()), key).and_then(Value::as_str);
         assert_eq!(found("name"), Some("message"));
         assert_eq!(found("organizer"), Some("o/1"));

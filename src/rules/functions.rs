@@ -236,7 +236,8 @@ impl Function {
 /// offer and opportunity, at the same position if several have them.
 fn quoted<'a>(item: &Val<'a>, context: Context<'a>) -> Option<Value<'a>> {
     let Val::Json(item) = item else { return None };
-    let reference = |item: Value<'a>, key: &str| item.get(key).and_then(|node| id(&Val::Json(node)).as_str().map(str::to_owned));
+    let reference =
+        |item: Value<'a>, key: &str| item.get(key).and_then(|node| id(&Val::Json(node)).as_str().map(str::to_owned));
     let pair = |item: Value<'a>| (reference(item, "orderedItem"), reference(item, "acceptedOffer"));
     let position = |item: Value<'a>| item.get("position").and_then(Value::as_number);
     let wanted = pair(*item);

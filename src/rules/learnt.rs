@@ -138,8 +138,9 @@ mod tests {
     const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
     fn reading(method: &str, target: &str, request: &str, response: &str) -> Reading {
-        let headers =
-            || -> Headers { [("content-type".to_owned(), Bytes::from_static(b"application/json"))].into_iter().collect() };
+        let headers = || -> Headers {
+            [("content-type".to_owned(), Bytes::from_static(b"application/json"))].into_iter().collect()
+        };
         let exchange = Exchange {
             id: 0,
             connection: 0,
@@ -207,7 +208,12 @@ mod tests {
     fn the_test_suite_says_whose_an_opportunity_is() {
         let mut learnt = Learnt::default();
         let request = r#"{"@type": "Slot", "facilityUse": {"provider": {"@id": "s/2"}}}"#;
-        learnt.remember(&reading("POST", "/api/test-interface/datasets/ci/opportunities", request, r#"{"@id": "slot/1"}"#));
+        learnt.remember(&reading(
+            "POST",
+            "/api/test-interface/datasets/ci/opportunities",
+            request,
+            r#"{"@id": "slot/1"}"#,
+        ));
         assert_eq!(learnt.made_for("slot/1"), Some("s/2"));
         assert_eq!(learnt.made_for("slot/2"), None);
     }

@@ -234,7 +234,8 @@ impl Memory {
 
     /// `@id` of the Seller of an opportunity, as open data says it, or the call by which the test suite had it made.
     pub fn seller_of(&self, opportunity: &str) -> Option<&str> {
-        let said = ["organizer", "provider"].iter().find_map(|key| self.open_data.inherited(Some(opportunity), None, key));
+        let said =
+            ["organizer", "provider"].iter().find_map(|key| self.open_data.inherited(Some(opportunity), None, key));
         let id = said.and_then(|seller| seller.as_str().or_else(|| seller.get("@id")?.as_str()));
         id.or_else(|| self.learnt.made_for(opportunity))
     }
