@@ -16,6 +16,7 @@ mod functions;
 mod judge;
 mod learnt;
 mod memory;
+mod models;
 mod money;
 mod path;
 mod refusal;

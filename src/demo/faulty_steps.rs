@@ -27,8 +27,9 @@ const fn swim(
     Step { name, title, misbehaviours, role: Role::Agent, basket: &[SWIM], acts }
 }
 
+/// The same under another role, with another basket.
 const fn of(step: Step, role: Role, basket: &'static [(&'static str, &'static str)]) -> Step {
-    Step { role, basket, name: step.name, title: step.title, misbehaviours: step.misbehaviours, acts: step.acts }
+    Step { role, basket, ..step }
 }
 
 const C1: super::Act = act(Call::C1, 200);

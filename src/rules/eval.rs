@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
+use super::models::Walks;
 use super::value::{Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub flow: Option<&'a Flow>,
     pub memory: &'a Memory,
     pub facts: &'a Facts,
+    /// What deviates from the data models, once somebody asked.
+    pub walks: &'a Walks,
     pub item: Option<Value<'a>>,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,

@@ -91,7 +91,9 @@ functions! {
     SecondsSinceRead "seconds_since_read" 1..=1,
     SellerOf "seller_of" 1..=1,
     Others "others" 1..=1,
+    Prefixed "prefixed" 1..=1,
     FlowOf "flow_of" 1..=1,
+    AbsoluteUri "absolute_uri" 1..=1,
 }
 
 impl Function {
@@ -154,11 +156,14 @@ impl Function {
             ),
             Self::ErrorType => Val::text(
                 answering(arguments, context)?
+                    .map(known_answer)
+                    .transpose()?
                     .and_then(refusal::root_type)
                     .filter(|name| context.facts.is_error_type(name)),
             ),
             Self::ItemErrors => {
-                let errors = answering(arguments, context)?.map(refusal::item_errors).unwrap_or_default();
+                let reading = answering(arguments, context)?.map(known_answer).transpose()?;
+                let errors = reading.map(refusal::item_errors).unwrap_or_default();
                 Val::list(errors.into_iter().map(Val::Json).collect())
             }
             Self::KnownError => Val::Bool(facts().is_some()),
@@ -222,12 +227,17 @@ impl Function {
                 let now = Val::Instant(context.reading.exchange.started);
                 read.map_or(Ok(Val::Absent), |read| now.arithmetic(Arithmetic::Subtract, &Val::Instant(read)))?
             }
-            Self::FlowOf => Val::Flow(text.and_then(|uuid| context.memory.flow_of(uuid))),
             Self::Others => {
                 let own = context.reading.order_uuid.as_deref();
                 let flows = id(&first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
                 Val::list(flows.into_iter().map(|flow| Val::Flow(Some(flow))).collect())
             }
+            Self::FlowOf => {
+                let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
+                Val::Flow(context.memory.flow(uuid.as_deref()))
+            }
+            Self::Prefixed => prefixed(&first),
+            Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
         })
     }
 }
@@ -320,6 +330,36 @@ fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
     }
 }
 
+/// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
+fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
+    let Val::Json(node) = value else { return Val::list(Vec::new()) };
+    let mut names: Vec<&str> = Vec::new();
+    for (key, _) in node.descend().flat_map(Value::entries) {
+        if key.contains(':') && !key.contains("://") && !names.contains(&key) {
+            names.push(key);
+        }
+    }
+    Val::list(names.into_iter().map(|name| Val::text(Some(name))).collect())
+}
+
+/// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
+/// allowed).
+pub(super) fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && !rest.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'));
+    let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    well_formed
+        && (!web
+            || rest.strip_prefix("//").is_some_and(|rest| {
+                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                !host.is_empty() && !host.starts_with(':')
+            }))
+}
+
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
     let size = match value {
         Val::Json(node) if node.is_object() => node.len(),
@@ -341,6 +381,11 @@ fn answering<'a>(arguments: &[Val<'a>], context: Context<'a>) -> Result<Option<&
         Some(nothing) if nothing.is_nothing() => Ok(None),
         Some(other) => Err(Stop::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
     }
+}
+
+/// The exchange, if an answer to it came.
+fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
+    answered(reading).map(|_| reading)
 }
 
 pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {

@@ -137,6 +137,8 @@ pub struct Known {
     pub sellers: Vec<String>,
     /// `@id`s of the Sellers that the broker's credentials are good for; empty if they aren't known.
     pub token_sellers: Vec<String>,
+    /// Prefixes of extension properties that the booking system supports, such as `acme`; `None` if nobody said.
+    pub prefixes: Option<Vec<String>>,
 }
 
 /// Payment details for reconciliation, as agreed between broker and booking system. What is `None` was not agreed.
@@ -223,13 +225,11 @@ impl Memory {
             }
             "sellers" => Val::list(self.known.sellers.iter().map(|id| Val::text(Some(id))).collect()),
             "token_sellers" => Val::list(self.known.token_sellers.iter().map(|id| Val::text(Some(id))).collect()),
+            "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| {
+                Val::list(prefixes.iter().map(|prefix| Val::text(Some(prefix))).collect())
+            }),
             _ => return None,
         })
-    }
-
-    /// The flow of an Order UUID, in any case.
-    pub fn flow_of(&self, uuid: &str) -> Option<&Flow> {
-        self.flow(Some(&uuid.to_ascii_lowercase()))
     }
 
     /// `@id` of the Seller of an opportunity, as open data says it, or the call by which the test suite had it made.
@@ -248,11 +248,11 @@ impl Memory {
 
     /// Takes up an exchange after it was judged.
     pub fn remember(&mut self, reading: Arc<Reading>) {
-        if reading.stage == Stage::DatasetSite {
-            if let Some(uri) = advertised_base_uri(&reading) {
-                self.base_path.get_or_insert_with(|| path_of(&uri));
-                self.advertised = Some(uri);
-            }
+        if reading.stage == Stage::DatasetSite
+            && let Some(uri) = advertised_base_uri(&reading)
+        {
+            self.base_path.get_or_insert_with(|| path_of(&uri));
+            self.advertised = Some(uri);
         }
         self.pages.remember(&reading);
         self.learnt.remember(&reading);
@@ -265,10 +265,10 @@ impl Memory {
         self.remember_names(&reading);
         self.remember_order_items(&reading);
         let Some(uuid) = reading.order_uuid.clone() else { return };
-        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16) {
-            if self.bookings.len() < MAX_BOOKINGS {
-                self.bookings.insert(number);
-            }
+        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
+            && self.bookings.len() < MAX_BOOKINGS
+        {
+            self.bookings.insert(number);
         }
         self.clock += 1;
         let size = weight(&reading);
@@ -322,20 +322,21 @@ impl Memory {
     fn remember_names(&mut self, reading: &Reading) {
         if let Some(request) = reading.request.json() {
             let email = request.root().find("/customer/email").and_then(Value::as_str);
-            if let Some(email) = email {
-                if self.emails.len() < MAX_NAMES && !self.emails.contains(email) {
-                    self.emails.insert(email.into());
-                }
+            if let Some(email) = email
+                && self.emails.len() < MAX_NAMES
+                && !self.emails.contains(email)
+            {
+                self.emails.insert(email.into());
             }
         }
         if let Some(response) = reading.response.json() {
             let root = response.root();
             if let (Some(error_type), Some(name)) =
                 (root.get("@type").and_then(Value::as_str), root.get("name").and_then(Value::as_str))
+                && error_type.ends_with("Error")
+                && self.error_names.len() < MAX_NAMES
             {
-                if error_type.ends_with("Error") && self.error_names.len() < MAX_NAMES {
-                    self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
-                }
+                self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
             }
         }
     }

@@ -200,11 +200,11 @@ impl<'a> Val<'a> {
             if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
                 return Ok(Self::Str(format!("{a}{b}").into()));
             }
-            if let (Self::List(_) | Self::Json(_), Val::List(_) | Val::Json(_)) = (self, other) {
-                if let (Some(mut a), Some(b)) = (self.elements(), other.elements()) {
-                    a.extend(b);
-                    return Ok(Self::list(a));
-                }
+            if let (Self::List(_) | Self::Json(_), Val::List(_) | Val::Json(_)) = (self, other)
+                && let (Some(mut a), Some(b)) = (self.elements(), other.elements())
+            {
+                a.extend(b);
+                return Ok(Self::list(a));
             }
         }
         if let (Arithmetic::Subtract, Self::Instant(a), Val::Instant(b)) = (operator, self, other) {
