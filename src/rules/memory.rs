@@ -159,8 +159,6 @@ pub struct Known {
     pub sellers: Vec<String>,
     /// `@id`s of the Sellers that the broker's credentials are good for; empty if they aren't known.
     pub token_sellers: Vec<String>,
-    /// Prefixes of extension properties that the booking system supports, such as `acme`; `None` if nobody said.
-    pub prefixes: Option<Vec<String>>,
 }
 
 /// Payment details for reconciliation, as agreed between broker and booking system. What is `None` was not agreed.
