@@ -52,7 +52,7 @@ impl<W: Write> Plain<W> {
             line("stop", "Ctrl-C")?;
         }
         let columns =
-            format!("{:8}  {:11}  {:8}  {:42} {:>4}  {:>8}  findings", "UTC", "stage", "order", "request", "", "time");
+            format!("{:8}  {:16}  {:8}  {:42} {:>4}  {:>8}  findings", "UTC", "stage", "order", "request", "", "time");
         writeln!(out, "\n{}", paint.ink(Ink::Dim, &columns))?;
         out.flush()
     }
@@ -85,7 +85,7 @@ impl<W: Write> Plain<W> {
         let pad = 42_usize.saturating_sub(text::width(&request));
         writeln!(
             out,
-            "{}  {:11}  {:8}  {request}{:pad$} {:>4}  {:>8}  {}",
+            "{}  {:16}  {:8}  {request}{:pad$} {:>4}  {:>8}  {}",
             judged.clock(),
             judged.stage.as_str(),
             judged.short_uuid(),
@@ -135,7 +135,7 @@ impl<W: Write> Plain<W> {
             writeln!(out, "    {count:>5} × {}", headline(paint, *severity, *side, rule))?;
         }
         if rules.len() > MOST {
-            writeln!(out, "          and {} more", text::count((rules.len() - MOST) as u64, "rule"))?;
+            writeln!(out, "          and {}", text::count((rules.len() - MOST) as u64, "more rule"))?;
         }
         not_judged(out, paint, summary.not_judged(), &summary.reasons())?;
         if summary.not_shown > 0 {

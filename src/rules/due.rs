@@ -82,7 +82,8 @@ fn shows(item: Value<'_>, call: &Reading) -> bool {
         Stage::OrderCancel => {
             let cancelled = |id: Value<'_>| {
                 elements(data).any(|item| {
-                    item.get("@id").is_some_and(|other| other.same(id)) && text(item, "orderItemStatus").ends_with("Cancelled")
+                    item.get("@id").is_some_and(|other| other.same(id))
+                        && text(item, "orderItemStatus").ends_with("Cancelled")
                 })
             };
             elements(request).filter_map(|item| item.get("@id")).all(cancelled)

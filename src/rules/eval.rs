@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
+use super::models::Walks;
 use super::value::{Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub flow: Option<&'a Flow>,
     pub memory: &'a Memory,
     pub facts: &'a Facts,
+    /// What deviates from the data models, once somebody asked.
+    pub walks: &'a Walks,
     pub item: Option<Value<'a>>,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,
@@ -293,7 +296,7 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
             _ => return Err(unknown("feed", name)),
         },
         Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
-        Val::ErrorNames(memory) => Val::text(memory.error_name(name)),
+        Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,
     })
 }
@@ -311,6 +314,7 @@ fn request_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop>
         "url" => Val::Str(Cow::Owned(reading.exchange.url())),
         "headers" => Val::RequestHeaders(reading),
         "size" => Val::Int(request.body.length as i64),
+        "content" => content(&reading.request, true)?,
         "body" => Val::option(body(&reading.request, true)?),
         _ => return Err(unknown("request", name)),
     })
@@ -322,9 +326,21 @@ fn response_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop
         "status" => Val::Int(i64::from(response.status)),
         "headers" => Val::ResponseHeaders(reading),
         "size" => Val::Int(response.body.length as i64),
+        "content" => content(&reading.response, false)?,
         "body" => Val::option(body(&reading.response, false)?),
         _ => return Err(unknown("response", name)),
     })
+}
+
+/// What kind of content a message has, where that can be told.
+fn content(content: &Content, of_request: bool) -> Result<Val<'static>, Stop> {
+    let kind = match content {
+        Content::Empty => "empty",
+        Content::Json(_) => "json",
+        Content::NotJson(_) | Content::Opaque => "other",
+        Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
+    };
+    Ok(Val::Str(Cow::Borrowed(kind)))
 }
 
 fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {

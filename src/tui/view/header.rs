@@ -63,7 +63,12 @@ fn state(model: &Model) -> Line<'_> {
         (_, _, Mode::View) => spans.push(span(Ink::Dim, " reading")),
         (Some(Recording::On { file }), ..) | (None, Some(file), _) => {
             spans.push(span(Ink::Bad, " ●"));
-            spans.push(span(Ink::Plain, format!(" rec {}", text::visible(file))));
+            spans.push(span(Ink::Plain, " rec"));
+            // The demo tells its story here; where it is kept matters less.
+            if let (Mode::Demo, Some(story)) = (model.context.mode, &model.notice) {
+                spans.push(span(Ink::Bold, format!("  {}  ", text::clip(story, 200))));
+            }
+            spans.push(span(Ink::Plain, format!(" {}", text::visible(file))));
         }
         (None, None, _) => spans.push(span(Ink::Dim, " ○ judged, but not kept")),
     }
@@ -71,7 +76,7 @@ fn state(model: &Model) -> Line<'_> {
         let lost = text::count(model.not_shown, "event");
         spans.push(span(Ink::Bad, format!("  {lost} not shown (too fast)")));
     }
-    if let Some(notice) = &model.notice {
+    if let (Mode::Live | Mode::View, Some(notice)) = (model.context.mode, &model.notice) {
         spans.push(span(Ink::Dim, format!("  {}", text::clip(notice, 200))));
     }
     Line::from(spans)

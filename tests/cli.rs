@@ -1,0 +1,229 @@
+//! The command line: exit statuses, and one clear message for each bad input.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn umpire(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_umpire")).args(arguments).env_remove("RUST_LOG").output().expect("umpire runs")
+}
+
+fn status(output: &Output) -> i32 {
+    output.status.code().expect("umpire ends by itself")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Status 2, nothing on standard output, and a message that names all of `words` without a panic.
+#[track_caller]
+fn refused(arguments: &[&str], words: &[&str]) {
+    let output = umpire(arguments);
+    let message = stderr(&output);
+    assert_eq!(status(&output), 2, "{arguments:?}: {message}");
+    assert_eq!(stdout(&output), "", "{arguments:?}");
+    for word in words {
+        assert!(message.contains(word), "{arguments:?} should say {word:?}: {message}");
+    }
+    assert!(!message.contains("panicked"), "{message}");
+}
+
+fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = folder.join(name);
+    fs::write(&path, content).expect("a file");
+    path.display().to_string()
+}
+
+const GOLDEN: &str = "captures/golden.har";
+const FAULTY: &str = "captures/faulty.har";
+
+#[test]
+fn exit_statuses_of_check() {
+    assert_eq!(status(&umpire(&["check", GOLDEN])), 0);
+    assert_eq!(status(&umpire(&["check", FAULTY])), 1);
+    assert_eq!(status(&umpire(&["check", GOLDEN, FAULTY])), 1);
+    assert_eq!(status(&umpire(&["check", FAULTY, "--fail-on", "never"])), 0);
+    assert_eq!(status(&umpire(&["check", GOLDEN, "--fail-on", "warning"])), 0);
+}
+
+#[test]
+fn one_side_alone_can_be_asked_for() {
+    let output = umpire(&["check", FAULTY, "--side", "broker", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    assert!(!findings.is_empty());
+    assert!(findings.iter().all(|finding| finding["side"] == "broker"));
+}
+
+#[test]
+fn the_same_input_gives_the_same_output() {
+    for format in ["text", "json"] {
+        let once = umpire(&["check", FAULTY, "--format", format]);
+        assert_eq!(stdout(&once), stdout(&umpire(&["check", FAULTY, "--format", format])));
+    }
+}
+
+#[test]
+fn bad_recordings_are_named_and_never_green() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let whole = fs::read(GOLDEN).expect("the golden recording");
+    let cases: [(&str, Vec<u8>); 6] = [
+        ("empty.har", Vec::new()),
+        ("text.har", b"hello".to_vec()),
+        ("other.har", b"{\"log\": 1}".to_vec()),
+        ("none.har", br#"{"log":{"version":"1.2","entries":[]}}"#.to_vec()),
+        ("entry.har", br#"{"log":{"version":"1.2","entries":[{"request":{"method":"PUT"}}]}}"#.to_vec()),
+        ("cut.har", whole[..whole.len() / 2].to_vec()),
+    ];
+    for (name, content) in cases {
+        let path = file(folder.path(), name, content);
+        refused(&["check", &path], &[name]);
+        refused(&["view", "--ui", "plain", &path], &[name]);
+        let output = folder.path().join("out.db").display().to_string();
+        refused(&["capture", "import", &path, "-o", &output], &[name]);
+        assert!(!Path::new(&output).exists(), "{name} left a half-written file");
+    }
+    refused(&["check", "no-such-file.har"], &["no-such-file.har"]);
+    refused(&["check", GOLDEN, "no-such-file.har"], &["no-such-file.har"]);
+}
+
+#[test]
+fn wrong_usage() {
+    refused(&["check"], &["FILE"]);
+    refused(&["check", "--frmat", "json", GOLDEN], &["--frmat"]);
+    refused(&["proxy"], &["--to"]);
+    for uri in ["booking.example.com", "ftp://booking.example.com", "https://", "https://booking.example.com/api?x=1"] {
+        refused(&["proxy", "--to", uri], &[uri]);
+    }
+    refused(&["proxy", "--to", "http://127.0.0.1:9/api", "--listen", "nowhere"], &["nowhere"]);
+    refused(&["sandbox", "--misbehave", "nonsense"], &["nonsense", "accepts-missing-customer"]);
+    refused(&["rules", "explain", "agent-broker/customer"], &["agent-broker/customer-required"]);
+}
+
+#[test]
+fn a_busy_port_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("x.db").display().to_string();
+    let to = "http://127.0.0.1:9/api";
+    refused(
+        &["proxy", "--to", to, "--listen", &address, "--capture", &capture, "--ui", "plain"],
+        &[&address, "--listen"],
+    );
+    assert!(!Path::new(&capture).exists());
+    refused(&["sandbox", "--listen", &address], &[&address, "--listen"]);
+}
+
+#[test]
+fn a_capture_is_never_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let there = file(folder.path(), "there.db", "mine");
+    refused(
+        &["proxy", "--to", "http://127.0.0.1:9/api", "--listen", "127.0.0.1:0", "--capture", &there],
+        &["there.db"],
+    );
+    refused(&["capture", "import", GOLDEN, "-o", &there], &["there.db"]);
+    assert_eq!(fs::read(&there).expect("still there"), b"mine");
+}
+
+#[test]
+fn a_broken_rule_is_named_with_its_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let area = folder.path().join("mine");
+    fs::create_dir(&area).expect("an area");
+    let rule = |when: &str| {
+        format!(
+            "title = \"t\"\nseverity = \"failure\"\nside = \"broker\"\nscope = \"request\"\nstages = [\"B\"]\nspec = \"https://openactive.io/#x\"\nwhen = '{when}'\nexpect = 'true'\nat = \"/request/body\"\nwhy = \"w\"\nfix = \"f\"\n"
+        )
+    };
+    let rules = folder.path().display().to_string();
+    for (text, words) in [
+        (rule("request.body.x =="), vec!["broken.toml:7", "when"]),
+        (rule("unheard_of(1)"), vec!["broken.toml:7", "unheard_of"]),
+        (rule("true").replace("stages", "stagess"), vec!["broken.toml:5", "stagess"]),
+        (rule("true").replace("\"B\"", "\"B9\""), vec!["broken.toml:5", "B9"]),
+        ("title = ".to_owned(), vec!["broken.toml:1"]),
+    ] {
+        file(&area, "broken.toml", text);
+        refused(&["check", GOLDEN, "--rules", &rules], &words);
+        refused(&["rules", "list", "--rules", &rules], &words);
+    }
+    refused(&["rules", "test", "no-such-folder"], &["no-such-folder"]);
+}
+
+#[test]
+fn rules_can_be_added_and_overridden() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let area = folder.path().join("agent-broker");
+    fs::create_dir(&area).expect("an area");
+    let mine = "title = \"Mine\"\nseverity = \"notice\"\nside = \"broker\"\nscope = \"request\"\nstages = [\"B\"]\nspec = \"https://openactive.io/#x\"\nexpect = 'false'\nat = \"/request/body\"\nmessage = \"mine\"\nwhy = \"w\"\nfix = \"f\"\n";
+    file(&area, "customer-required.toml", mine);
+    file(&area, "new-one.toml", mine);
+    let rules = folder.path().display().to_string();
+    let listed = stdout(&umpire(&["rules", "list", "--rules", &rules]));
+    assert!(listed.contains("agent-broker/new-one"));
+    let report: serde_json::Value =
+        serde_json::from_slice(&umpire(&["check", GOLDEN, "--rules", &rules, "--format", "json"]).stdout)
+            .expect("JSON");
+    let of = |rule: &str| {
+        let findings = report["findings"].as_array().expect("findings");
+        findings.iter().filter(|finding| finding["rule"] == rule).count()
+    };
+    assert!(of("agent-broker/new-one") > 0);
+    assert_eq!(of("agent-broker/new-one"), of("agent-broker/customer-required"));
+}
+
+#[test]
+fn the_list_of_rules_as_json() {
+    let output = umpire(&["rules", "list", "--format", "json"]);
+    let rules: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert!(rules.len() > 100);
+    for rule in &rules {
+        for key in ["id", "severity", "side", "scope", "stages", "title", "spec", "feature"] {
+            assert!(rule.get(key).is_some(), "{rule} lacks {key}");
+        }
+    }
+    assert_eq!(status(&umpire(&["rules", "test"])), 0);
+}
+
+#[test]
+fn a_recording_goes_to_a_capture_and_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, har) =
+        (folder.path().join("x.db").display().to_string(), folder.path().join("x.har").display().to_string());
+    assert_eq!(status(&umpire(&["capture", "import", FAULTY, "-o", &db])), 0);
+    assert_eq!(status(&umpire(&["capture", "export", &db, "-o", &har])), 0);
+    let findings = |file: &str| {
+        let report: serde_json::Value =
+            serde_json::from_slice(&umpire(&["check", file, "--format", "json"]).stdout).expect("JSON");
+        report["findings"]
+            .as_array()
+            .expect("findings")
+            .iter()
+            .map(|f| format!("{} {} {} {}", f["exchange"], f["rule"], f["pointer"], f["seen"]))
+            .collect::<Vec<_>>()
+    };
+    let original = findings(FAULTY);
+    assert!(!original.is_empty());
+    assert_eq!(findings(&db), original);
+    assert_eq!(findings(&har), original);
+    let viewed = umpire(&["view", &db, "--ui", "plain"]);
+    assert_eq!(status(&viewed), 0);
+    assert!(stdout(&viewed).contains("agent-broker/customer-required"));
+}
+
+#[test]
+fn the_demo_runs_once_and_ends_with_a_summary() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("demo.db").display().to_string();
+    let output = umpire(&["demo", "--ui", "plain", "--pace", "0", "--capture", &capture]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("agent-broker/missing-customer-error") && text.contains("bookings"), "{text}");
+}

@@ -1,0 +1,66 @@
+//! The rule book as a whole: every example comes out as its file says, and every rule says what a reader needs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use umpire::rules::{RuleBook, test_examples};
+
+fn book() -> Arc<RuleBook> {
+    Arc::new(RuleBook::built_in().expect("the built-in rules load"))
+}
+
+#[test]
+fn every_example_comes_out_as_its_file_says() {
+    let report = test_examples(&book(), None).expect("the examples can be read");
+    let failures: Vec<String> = report
+        .failures
+        .iter()
+        .map(|failure| format!("{}: {:?}\n{}", failure.rule, failure.example, failure.what))
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(report.examples >= 2 * report.rules, "{} examples of {} rules", report.examples, report.rules);
+}
+
+#[test]
+fn every_rule_says_what_a_reader_needs() {
+    for rule in book().rules() {
+        let info = &rule.info;
+        let (area, name) = info.id.split_once('/').expect("an id is area/name");
+        assert!(!area.is_empty() && !name.contains('/'), "{}", info.id);
+        for (what, text) in [("title", &info.title), ("why", &info.why), ("fix", &info.fix)] {
+            assert!(text.len() > 15, "{}: {what} says little: {text:?}", info.id);
+        }
+        assert!(
+            info.spec.starts_with("https://openactive.io/") && info.spec.contains('#'),
+            "{}: {}",
+            info.id,
+            info.spec
+        );
+    }
+}
+
+#[test]
+fn titles_are_told_apart() {
+    let book = book();
+    let titles: BTreeSet<(&str, &str)> =
+        book.rules().iter().map(|rule| (rule.info.side.as_str(), rule.info.title.as_str())).collect();
+    assert_eq!(titles.len(), book.rules().len(), "two rules of one side have the same title");
+}
+
+/// `captures/faulty.findings.json` lists what is to be found in `captures/faulty.har`; `captures/README.md` says how it is
+/// made anew.
+#[test]
+fn the_recordings_of_the_project_have_the_findings_listed_beside_them() {
+    let findings = |file: &str| -> serde_json::Value {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_umpire"))
+            .args(["check", "--format", "json", file])
+            .output()
+            .expect("umpire runs");
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        report["findings"].clone()
+    };
+    let listed = std::fs::read_to_string("captures/faulty.findings.json").expect("the list");
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(findings("captures/faulty.har"), listed["findings"]);
+    assert_eq!(findings("captures/golden.har"), serde_json::json!([]));
+}
