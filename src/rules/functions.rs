@@ -424,3 +424,27 @@ pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
     Ok(answered(reading)?.status == 409
         && matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_seconds_unless_their_length_varies() {
+        assert_eq!(seconds("P2DT30M"), Some(Decimal::from(2 * 86_400 + 1_800)));
+        assert_eq!(seconds("PT0S"), Some(Decimal::from(0)));
+        assert_eq!(seconds("P1W"), Some(Decimal::from(7 * 86_400)));
+        assert_eq!(seconds("P1M"), None);
+        assert_eq!(seconds("P1Y"), None);
+        assert_eq!(seconds("two days"), None);
+    }
+
+    #[test]
+    fn the_same_elements_are_counted() {
+        let list =
+            |texts: &[&'static str]| -> Vec<Val<'static>> { texts.iter().map(|text| Val::text(Some(text))).collect() };
+        assert!(same_elements(&list(&["a", "b", "a"]), list(&["a", "a", "b"])));
+        assert!(!same_elements(&list(&["a", "b", "a"]), list(&["a", "b", "b"])));
+        assert!(!same_elements(&list(&["a"]), list(&["a", "a"])));
+    }
+}

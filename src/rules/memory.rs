@@ -25,8 +25,8 @@ pub const MAX_FLOW_EXCHANGES: usize = 200;
 /// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
 const MAX_NAMES: usize = 10_000;
 
-/// Most quotes (answers to C2) kept for a look across Order UUIDs. Past it the oldest are forgotten.
-const MAX_RECENT_QUOTES: usize = 100;
+/// Most calls kept for a look across Order UUIDs. Past it the oldest are forgotten.
+const MAX_RECENT: usize = 200;
 
 /// Most Order UUIDs that are counted one by one. Past it the count of bookings stands still.
 const MAX_BOOKINGS: usize = 2_000_000;
@@ -191,7 +191,7 @@ pub struct Memory {
     once: HashSet<(usize, String)>,
     /// When the first exchange began.
     started: Option<Timestamp>,
-    recent_quotes: VecDeque<Arc<Reading>>,
+    recent: VecDeque<Arc<Reading>>,
     /// Calls that a feed has yet to show.
     pub due: Due,
     /// The last page of each feed.
@@ -235,7 +235,7 @@ impl Memory {
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
             "started" => self.started.map_or(Val::Absent, Val::Instant),
-            "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
+            "recent" => Val::list(self.recent.iter().map(|call| Val::Exchange(call)).collect()),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| {
                 Val::list(prefixes.iter().map(|prefix| Val::text(Some(prefix))).collect())
@@ -293,13 +293,11 @@ impl Memory {
         self.remember_names(&reading);
         self.remember_order_items(&reading);
         self.due.read(&reading);
-        if reading.stage == Stage::C2 && reading.status() == Some(200) {
-            if self.recent_quotes.len() == MAX_RECENT_QUOTES {
-                self.recent_quotes.pop_front();
-            }
-            self.recent_quotes.push_back(Arc::clone(&reading));
-        }
         let Some(uuid) = reading.order_uuid.clone() else { return };
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Arc::clone(&reading));
         if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
             && self.bookings.len() < MAX_BOOKINGS
         {
