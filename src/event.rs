@@ -4,16 +4,23 @@
 //!
 //! Events may be dropped on the way to a slow front end, never on the way to the capture.
 
+mod pace;
 mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+pub use pace::Pace;
 use tokio::sync::mpsc;
 
+use crate::coverage::Coverage;
 use crate::exchange::Exchange;
 use crate::finding::Finding;
 use crate::openbooking::Stage;
+
+/// Least time between two [`Event::Coverage`].
+pub const COVERAGE_EVERY: Duration = Duration::from_secs(1);
 
 /// Something that a front end may want to show.
 #[derive(Debug, Clone)]
@@ -22,6 +29,8 @@ pub enum Event {
     Exchange(Arc<Judged>),
     /// The state of recording has changed, or more was missed.
     Recording(Recording),
+    /// How far every rule has come since the start: sent at most once in [`COVERAGE_EVERY`], and at the end.
+    Coverage(Arc<Coverage>),
     /// Something else worth a line, such as a rule that could not be judged for a fault of its own.
     Notice(String),
 }

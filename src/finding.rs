@@ -2,11 +2,13 @@
 //!
 //! `Verdict = passed | failed → Finding | not judged, because ...`
 
+mod cause;
 mod tally;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use cause::{NOTHING, causes, folded, shape};
 pub use tally::Tally;
 
 use crate::openbooking::Stage;

@@ -7,6 +7,7 @@ pub mod json;
 pub mod exchange;
 pub mod openbooking;
 pub mod finding;
+pub mod coverage;
 pub mod event;
 pub mod rules;
 pub mod capture;

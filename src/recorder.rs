@@ -10,10 +10,11 @@
 //! judge ever holds up the wire.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::capture::{CaptureError, Redactor, Writer};
-use crate::event::{Event, Outlet, Recording};
+use crate::event::{COVERAGE_EVERY, Event, Outlet, Pace, Recording};
 use crate::exchange::Exchange;
 use crate::finding::Tally;
 use crate::proxy::sink::Intake;
@@ -54,6 +55,7 @@ pub struct Recorder {
     failed_at: Option<Instant>,
     reported_missed: u64,
     findings: Tally,
+    coverage: Pace,
 }
 
 impl Recorder {
@@ -70,6 +72,7 @@ impl Recorder {
             failed_at: None,
             reported_missed: 0,
             findings: Tally::default(),
+            coverage: Pace::new(COVERAGE_EVERY),
         }
     }
 
@@ -82,7 +85,7 @@ impl Recorder {
                 None => {
                     self.commit();
                     committed = Instant::now();
-                    self.intake.blocking_next()
+                    self.wait()
                 }
             };
             let Some(exchange) = next else { break };
@@ -92,8 +95,26 @@ impl Recorder {
                 committed = Instant::now();
             }
             self.report_missed();
+            self.tell_coverage();
         }
         self.close()
+    }
+
+    /// The next exchange, and, while there is none, what is to be told in time.
+    fn wait(&mut self) -> Option<Exchange> {
+        if let Some(left) = self.coverage.left() {
+            if let Poll::Ready(next) = self.intake.blocking_next_within(left) {
+                return next;
+            }
+            self.tell_coverage();
+        }
+        self.intake.blocking_next()
+    }
+
+    fn tell_coverage(&mut self) {
+        if self.coverage.is_due() {
+            self.events.send(Event::Coverage(Arc::new(self.judge.coverage())));
+        }
     }
 
     fn take(&mut self, exchange: Exchange) {
@@ -108,6 +129,7 @@ impl Recorder {
             "judged"
         );
         judged.findings.iter().for_each(|finding| self.findings.add(finding));
+        self.coverage.changed();
         self.events.send(Event::Exchange(Arc::new(judged)));
     }
 
@@ -165,6 +187,9 @@ impl Recorder {
 
     fn close(mut self) -> Closing {
         let missed = self.missed();
+        if self.coverage.left().is_some() {
+            self.events.send(Event::Coverage(Arc::new(self.judge.coverage())));
+        }
         if let Some(writer) = self.writer.take()
             && let Err(error) = writer.finish()
         {

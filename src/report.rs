@@ -8,6 +8,8 @@
 mod check;
 mod check_json;
 mod check_text;
+mod coverage_json;
+mod coverage_text;
 mod finding_json;
 mod finding_text;
 mod json_lines;

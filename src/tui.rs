@@ -7,6 +7,7 @@
 //! counted and shown.
 
 mod areas;
+mod coverage;
 mod explain;
 mod json_view;
 mod keys;

@@ -49,12 +49,16 @@ async fn play(script: Script, capture: &Path) -> Vec<Finding> {
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let base_uri = format!("http://{}/api/openbooking", session.address);
     let gather = tokio::spawn(async move {
-        let mut findings = Vec::new();
+        let (mut findings, mut coverage) = (Vec::new(), None);
         while let Some(event) = feed.events.recv().await {
-            if let Event::Exchange(judged) = event {
-                findings.extend(judged.findings.iter().cloned());
+            match event {
+                Event::Exchange(judged) => findings.extend(judged.findings.iter().cloned()),
+                Event::Coverage(told) => coverage = Some(told),
+                _ => {}
             }
         }
+        let coverage = coverage.expect("coverage is told at the end");
+        assert_eq!(coverage.rules.iter().map(|rule| rule.failed).sum::<u64>(), findings.len() as u64);
         assert_eq!(feed.dropped(), 0, "no event was dropped");
         findings
     });

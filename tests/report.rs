@@ -4,10 +4,10 @@ mod fake;
 
 use std::sync::Arc;
 
-use fake::{Fake, accepted, context, finding, missing_customer, wrong_price};
+use fake::{Fake, accepted, context, coverage, finding, missing_customer, missing_email, wrong_price};
 use serde_json::Value;
 use umpire::event::{Event, Recording};
-use umpire::finding::{Severity, Side};
+use umpire::finding::{Finding, Severity, Side};
 use umpire::openbooking::Stage;
 use umpire::report::{CheckReport, FileReport, JsonLines, Paint, Plain, RuleTally, Summary, check_json, check_text};
 
@@ -77,6 +77,7 @@ fn check_report() -> CheckReport {
             .map(|(rule, passed, failed, not_judged)| RuleTally { rule: rule.into(), passed, failed, not_judged })
             .into(),
         not_judged: vec![("C2 was not seen".into(), 3), ("no answer came".into(), 4)],
+        ..CheckReport::default()
     }
 }
 
@@ -149,6 +150,7 @@ fn control_characters_are_not_printed() {
         findings: vec![(evil.into(), finding.findings[0].clone())],
         rules: vec![],
         not_judged: vec![(evil.into(), 1)],
+        ..CheckReport::default()
     };
     for text in [plain(&events, Paint::PLAIN), text(&report, Paint::PLAIN)] {
         assert!(text.contains("x\\u001b[2J"), "{text}");
@@ -166,6 +168,56 @@ fn check_as_text() {
     clean.db: 4 exchanges, 1 booking: no findings
     20 exchanges, 6 bookings in 3 files: no findings
     ");
+}
+
+/// The customer is missing three times, and everything that follows from it.
+fn one_cause() -> CheckReport {
+    let judged = [2, 5, 6].map(|index| {
+        let name =
+            Finding { severity: Severity::Warning, ..finding(Side::Broker, Severity::Warning, "customer/name", "") };
+        let name = Finding { pointer: "/request/body/customer/name".into(), ..name };
+        Fake::new(index).finding(missing_email()).finding(missing_customer()).finding(accepted()).finding(name).judged()
+    });
+    let findings = judged.into_iter().flat_map(|judged| judged.findings);
+    CheckReport {
+        files: vec![FileReport { file: "a.har".into(), exchanges: 9, bookings: 1 }],
+        findings: findings.map(|finding| (Arc::from("a.har"), finding)).collect(),
+        ..CheckReport::default()
+    }
+}
+
+#[test]
+fn one_cause_is_one_failure() {
+    insta::assert_snapshot!(text(&one_cause(), Paint::PLAIN));
+    let report = json(&one_cause());
+    let causes: Vec<_> =
+        report["findings"].as_array().unwrap().iter().map(|finding| finding.get("caused_by").cloned()).collect();
+    let one = |first: u64| [None, Some(Value::from(first)), None, Some(Value::from(first))];
+    assert_eq!(causes, [one(0), one(4), one(8)].concat());
+}
+
+#[test]
+fn one_cause_is_one_failure_while_it_happens() {
+    let event = Fake::new(0).finding(missing_email()).finding(missing_customer()).finding(accepted()).event();
+    let text = plain(std::slice::from_ref(&event), Paint::PLAIN);
+    let rules: Vec<&str> = text.lines().filter(|line| line.contains("customer")).collect();
+    insta::assert_snapshot!(rules.join("\n"));
+    assert_eq!(json_lines(&[event])[1]["findings"][0]["caused_by"], 1);
+}
+
+#[test]
+fn coverage_in_every_format() {
+    let report = CheckReport { findings: vec![], coverage: Some(coverage()), ..check_report() };
+    insta::assert_snapshot!(text(&report, Paint::PLAIN));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&report)["coverage"]).unwrap());
+    let events = [Fake::new(0).event(), Event::Coverage(Arc::new(coverage()))];
+    let plain = plain(&events, Paint::PLAIN);
+    let line = "coverage  1 of 2 features of the test suite seen, 2 of 5 rules exercised; nobody has yet tried \
+                anonymous-leasing (The title of lease/extended)";
+    assert!(plain.contains(line), "{plain}");
+    let lines = json_lines(&events);
+    assert_eq!(lines.len(), 3, "coverage is told in the last line only");
+    assert_eq!(lines[2]["coverage"], json(&report)["coverage"]);
 }
 
 #[test]
@@ -190,7 +242,8 @@ fn the_worst_decides() {
 #[test]
 fn the_schema_describes_the_report_and_nothing_else() {
     let schema: Value = serde_json::from_str(include_str!("../docs/check-report.schema.json")).unwrap();
-    for report in [CheckReport::default(), check_report()] {
+    let covered = CheckReport { coverage: Some(coverage()), ..check_report() };
+    for report in [CheckReport::default(), check_report(), one_cause(), covered] {
         assert_eq!(faults(&schema, &schema, &json(&report), ""), Vec::<String>::new());
     }
     let good = json(&check_report());

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
-use fake::{Fake, accepted, context, missing_customer, wrong_price};
+use fake::{Fake, accepted, context, coverage, missing_customer, missing_email, wrong_price};
 use futures_util::future::ready;
 use futures_util::{StreamExt, stream};
 use ratatui::Terminal;
@@ -196,6 +196,37 @@ async fn help() {
     let shown = show(booking(), "?q").await;
     assert!(shown.find("What you see here").is_none(), "any key closes the help");
     assert_eq!(shown.outcome, Outcome::Shutdown, "q closed the help only");
+}
+
+#[tokio::test]
+async fn coverage_has_a_page_of_its_own() {
+    let mut events = booking();
+    events.push(Event::Coverage(Arc::new(coverage())));
+    insta::assert_snapshot!(show_on(80, 24, context(), events.clone(), "c").await.text());
+    let shown = show_on(80, 12, context(), events.clone(), "cG").await;
+    assert!(shown.find("headers/cache").is_some(), "scrolls to its end\n{}", shown.text());
+    for back in ["cc", "c⎋"] {
+        assert!(show(events.clone(), back).await.find("following").is_some(), "{back} comes back");
+    }
+    assert_eq!(show(events.clone(), "cq").await.outcome, Outcome::Quit);
+    let shown = show(booking(), "c").await;
+    assert!(shown.find("Nothing has been judged yet").is_some(), "{}", shown.text());
+    for (width, height) in [(1, 1), (20, 5), (40, 8)] {
+        show_on(width, height, context(), events.clone(), "c↓").await;
+    }
+}
+
+#[tokio::test]
+async fn what_follows_stands_below_its_cause() {
+    let events = vec![Fake::new(0).finding(missing_email()).finding(missing_customer()).finding(accepted()).event()];
+    insta::assert_snapshot!(show_on(100, 45, context(), events.clone(), "⏎").await.text());
+    // The cause comes first, then what follows from it.
+    for (script, selected) in [("⏎", "at fault · 1 of 3"), ("⏎m", "· 2 of 3"), ("⏎mm", "at fault · 3 of 3")] {
+        let shown = show_on(100, 45, context(), events.clone(), script).await;
+        let text = shown.text();
+        let line = text.lines().find(|line| line.contains(selected)).unwrap_or_default();
+        assert!(line.trim_start_matches(['"', ' ']).starts_with('▌'), "{script}\n{text}");
+    }
 }
 
 #[tokio::test]

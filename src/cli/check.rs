@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::{Exit, Format, RuleFolders};
 use crate::capture;
+use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, FileReport, Paint, RuleTally, check_json, check_text};
 use crate::rules::{Judge, Known, RuleBook};
@@ -31,6 +32,9 @@ pub struct Check {
     /// Only findings on this side
     #[arg(long, value_enum)]
     side: Option<SideName>,
+    /// Say which rules were exercised, by feature of OpenActive's test suite, and what nobody has tried
+    #[arg(long)]
+    coverage: bool,
     /// Base URI of the booking system, for recordings that don't say it
     #[arg(long, value_name = "URI")]
     base_uri: Option<String>,
@@ -76,7 +80,8 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     for file in &check.files {
         gathered.judge(file, &book, check.base_uri.as_deref())?;
     }
-    let report = gathered.report();
+    let mut report = gathered.report();
+    report.coverage = check.coverage.then(|| coverage(&book, &report.rules));
     let mut out = io::BufWriter::new(io::stdout().lock());
     match check.format {
         Format::Text => check_text(&mut out, &report, Paint::for_stdout())?,
@@ -84,6 +89,15 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
+}
+
+/// How far the rules that were asked have come.
+fn coverage(book: &RuleBook, tallies: &[RuleTally]) -> Coverage {
+    let of = |tally: &RuleTally| {
+        let rule = Arc::clone(&book.rule(&tally.rule)?.info);
+        Some(RuleCoverage { rule, passed: tally.passed, failed: tally.failed, not_judged: tally.not_judged })
+    };
+    Coverage { rules: tallies.iter().filter_map(of).collect() }
 }
 
 /// The verdicts on all files, added up.

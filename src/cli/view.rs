@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::front::{Ui, show};
 use super::{Exit, RuleFolders, runtime};
 use crate::capture::{self, CaptureError, Reader};
-use crate::event::{Context, Event, Mode, Outlet, feed};
+use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, feed};
 use crate::exchange::Exchange;
 use crate::rules::{Judge, Known};
 
@@ -104,12 +104,20 @@ impl Source {
         follow: bool,
         stop: &CancellationToken,
     ) -> Result<(), CaptureError> {
-        let mut show =
-            |exchange: Exchange| outlet.send_blocking(Event::Exchange(Arc::new(judge.judge(Arc::new(exchange)))));
+        let mut pace = Pace::new(COVERAGE_EVERY);
+        // An exchange, or none where there is no more for now.
+        let mut show = |exchange: Option<Exchange>| {
+            let judged = exchange.map(|exchange| Event::Exchange(Arc::new(judge.judge(Arc::new(exchange)))));
+            if judged.is_some() {
+                pace.changed();
+            }
+            judged.is_none_or(|judged| outlet.send_blocking(judged))
+                && (!pace.is_due() || outlet.send_blocking(Event::Coverage(Arc::new(judge.coverage()))))
+        };
         match self {
             Self::Har(recording) => {
                 for exchange in recording.exchanges {
-                    if stop.is_cancelled() || !show(exchange?) {
+                    if stop.is_cancelled() || !show(Some(exchange?)) {
                         break;
                     }
                 }
@@ -119,7 +127,7 @@ impl Source {
                 while !stop.is_cancelled() {
                     let end = reader.len()?;
                     while next < end && !stop.is_cancelled() {
-                        if !show(reader.exchange(next)?) {
+                        if !show(Some(reader.exchange(next)?)) {
                             return Ok(());
                         }
                         next += 1;
@@ -127,9 +135,15 @@ impl Source {
                     if !follow {
                         break;
                     }
+                    if !show(None) {
+                        return Ok(());
+                    }
                     std::thread::sleep(POLL);
                 }
             }
+        }
+        if pace.left().is_some() {
+            outlet.send_blocking(Event::Coverage(Arc::new(judge.coverage())));
         }
         Ok(())
     }

@@ -11,7 +11,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -48,6 +50,15 @@ pub struct Sink {
 pub struct Intake {
     receiver: mpsc::Receiver<Exchange>,
     missed: Arc<AtomicU64>,
+}
+
+/// Wakes a thread that waits for an exchange.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 /// Room for one exchange. Dropped unused, it frees the room.
@@ -113,6 +124,21 @@ impl Intake {
         self.receiver.blocking_recv()
     }
 
+    /// As [`Self::blocking_next`], but `Pending` if none ends within a time.
+    pub fn blocking_next_within(&mut self, patience: Duration) -> Poll<Option<Exchange>> {
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let mut context = Context::from_waker(&waker);
+        let deadline = Instant::now() + patience;
+        loop {
+            let next = self.receiver.poll_recv(&mut context);
+            let left = deadline.saturating_duration_since(Instant::now());
+            if next.is_ready() || left.is_zero() {
+                return next;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+
     /// Exchanges that passed without being handed over.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
@@ -126,8 +152,6 @@ impl Intake {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::exchange::{Body, Headers, Request, Timing, Version};
 
@@ -179,6 +203,21 @@ mod tests {
         assert_eq!(intake.next().await.unwrap().id, 1);
         assert!(sink.reserve().await.is_some(), "room again");
         assert_eq!(sink.missed(), 51);
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_with_an_exchange_the_time_or_the_proxy() {
+        let (sink, mut intake) = channel(2);
+        assert!(intake.blocking_next_within(Duration::from_millis(1)).is_pending());
+        let place = sink.reserve().await.unwrap();
+        let waiting = std::thread::spawn(move || {
+            let long = Duration::from_secs(60);
+            let first = intake.blocking_next_within(long).map(|exchange| exchange.map(|exchange| exchange.id));
+            (first, intake.blocking_next_within(long).map(|exchange| exchange.is_none()))
+        });
+        place.send(exchange(7));
+        drop(sink);
+        assert_eq!(waiting.join().unwrap(), (Poll::Ready(Some(7)), Poll::Ready(true)));
     }
 
     #[tokio::test]

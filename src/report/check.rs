@@ -6,7 +6,8 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::finding::{Finding, Severity, Tally};
+use crate::coverage::Coverage;
+use crate::finding::{Finding, Severity, Tally, causes};
 
 /// The verdict on one or more recordings.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +20,8 @@ pub struct CheckReport {
     pub rules: Vec<RuleTally>,
     /// Why verdicts could not be given, and how many.
     pub not_judged: Vec<(Arc<str>, u64)>,
+    /// How far every rule has come, where that was asked for.
+    pub coverage: Option<Coverage>,
 }
 
 /// One file that was judged.
@@ -85,6 +88,17 @@ impl CheckReport {
             )
         });
         findings
+    }
+
+    /// For each of the [`Self::sorted`] findings the index of the one that it follows from.
+    pub(super) fn causes(sorted: &[(&str, &Finding)]) -> Vec<Option<usize>> {
+        let mut all = Vec::with_capacity(sorted.len());
+        for of_file in sorted.chunk_by(|a, b| a.0 == b.0) {
+            let start = all.len();
+            let findings: Vec<&Finding> = of_file.iter().map(|&(_, finding)| finding).collect();
+            all.extend(causes(&findings).into_iter().map(|cause| cause.map(|cause| start + cause)));
+        }
+        all
     }
 
     /// The rules by id.

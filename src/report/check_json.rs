@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
 use super::{CheckReport, FileReport, RuleTally};
 use crate::finding::Severity;
@@ -20,6 +21,8 @@ struct Report<'r> {
     findings: Vec<FindingJson<'r>>,
     rules: Vec<&'r RuleTally>,
     summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<CoverageJson<'r>>,
 }
 
 #[derive(Serialize)]
@@ -35,10 +38,16 @@ struct Summary {
 /// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
 pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
     let tally = report.tally();
+    let sorted = report.sorted();
+    let causes = CheckReport::causes(&sorted);
     let json = Report {
         format_version: FORMAT_VERSION,
         files: &report.files,
-        findings: report.sorted().into_iter().map(|(file, finding)| FindingJson::new(finding, Some(file))).collect(),
+        findings: sorted
+            .into_iter()
+            .zip(causes)
+            .map(|((file, finding), caused_by)| FindingJson::new(finding, Some(file), caused_by))
+            .collect(),
         rules: report.sorted_rules(),
         summary: Summary {
             exchanges: report.exchanges(),
@@ -48,6 +57,7 @@ pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
             notice: tally.of_severity(Severity::Notice),
             suggestion: tally.of_severity(Severity::Suggestion),
         },
+        coverage: report.coverage.as_ref().map(CoverageJson::new),
     };
     serde_json::to_writer_pretty(&mut *out, &json)?;
     writeln!(out)?;

@@ -1,25 +1,30 @@
 //! The verdict on recordings in words, for the log of a CI run.
 //!
-//! `CheckReport → per file: rules that fired, their findings folded by place → table → not judged → last line`
+//! `CheckReport → per file: rules that fired, their findings folded by cause and by place → table → not judged → last line`
 //!
 //! What a developer acts on is a rule broken at a place; that it was broken in forty exchanges is one line more.
 
 use std::io::{self, Write};
 
 use super::CheckReport;
-use super::finding_text::{headline, labelled, link, paragraph, particulars};
+use super::coverage_text::coverage_text;
+use super::finding_text::{also, headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
 use super::plain::{not_judged, table};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, Severity, folded, shape};
 use crate::text;
 
 /// Most repeats whose exchanges are named.
 const NAMED: usize = 8;
 
-/// The findings of one rule and severity in one file.
-struct Group<'r> {
-    findings: Vec<&'r Finding>,
+/// A finding that stands for itself, and those that follow from it.
+struct Cause<'r> {
+    finding: &'r Finding,
+    follow: Vec<&'r Finding>,
 }
+
+/// What one rule says in one file at one severity.
+type Group<'c, 'r> = Vec<&'c Cause<'r>>;
 
 /// Writes the report in words.
 pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io::Result<()> {
@@ -33,14 +38,28 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
             writeln!(out, "{name}: {size}: {}", paint.ink(Ink::Good, "no findings"))?;
             continue;
         }
-        writeln!(out, "{name}: {size}: {}", text::count(findings.len() as u64, "finding"))?;
-        for group in groups(&findings) {
-            match group.findings[0].severity {
+        let causes: Vec<Cause<'_>> = folded(&findings)
+            .into_iter()
+            .map(|(index, follow)| Cause {
+                finding: findings[index],
+                follow: follow.into_iter().map(|index| findings[index]).collect(),
+            })
+            .collect();
+        let number = text::count(findings.len() as u64, "finding");
+        match findings.len() - causes.len() {
+            0 => writeln!(out, "{name}: {size}: {number}")?,
+            follow => writeln!(out, "{name}: {size}: {number}, {follow} of which follow from others")?,
+        }
+        for group in groups(&causes) {
+            match group[0].finding.severity {
                 Severity::Failure | Severity::Warning => full(out, paint, &group)?,
                 Severity::Notice | Severity::Suggestion => compact(out, paint, &group)?,
             }
         }
         writeln!(out)?;
+    }
+    if let Some(coverage) = &report.coverage {
+        coverage_text(out, coverage, paint)?;
     }
     let tally = report.tally();
     if tally.total() > 0 {
@@ -69,34 +88,35 @@ fn last_line(report: &CheckReport) -> String {
     )
 }
 
-/// Findings by rule and severity; the weightiest first, then as they came.
-fn groups<'r>(findings: &[&'r Finding]) -> Vec<Group<'r>> {
-    let mut groups: Vec<Group<'r>> = Vec::new();
-    for &finding in findings {
-        let same = |group: &&mut Group<'_>| {
-            let first = group.findings[0];
-            first.rule.id == finding.rule.id && first.severity == finding.severity
+/// Causes by rule and severity; the weightiest first, then as they came.
+fn groups<'c, 'r>(causes: &'c [Cause<'r>]) -> Vec<Group<'c, 'r>> {
+    let mut groups: Vec<Group<'c, 'r>> = Vec::new();
+    for cause in causes {
+        let same = |group: &&mut Group<'_, '_>| {
+            let first = group[0].finding;
+            first.rule.id == cause.finding.rule.id && first.severity == cause.finding.severity
         };
         match groups.iter_mut().find(same) {
-            Some(group) => group.findings.push(finding),
-            None => groups.push(Group { findings: vec![finding] }),
+            Some(group) => group.push(cause),
+            None => groups.push(vec![cause]),
         }
     }
-    groups.sort_by_key(|group| std::cmp::Reverse(group.findings[0].severity));
+    groups.sort_by_key(|group| std::cmp::Reverse(group[0].finding.severity));
     groups
 }
 
-/// A rule, the first finding of each place, and how many more are like it.
-fn full(out: &mut dyn Write, paint: Paint, group: &Group<'_>) -> io::Result<()> {
-    let first = group.findings[0];
+/// A rule, the first finding of each place, how many more are like it, and what follows from them.
+fn full(out: &mut dyn Write, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
+    let first = group[0].finding;
     writeln!(out, "\n  {}", headline(paint, first.severity, first.rule.side, &first.rule.id))?;
     paragraph(out, paint, 4, &first.rule.title)?;
-    for place in by_place(&group.findings) {
-        writeln!(out, "    {}", paint.ink(Ink::Bold, &whereabouts(place[0])))?;
-        particulars(out, paint, 6, place[0])?;
+    for place in by_place(group) {
+        writeln!(out, "    {}", paint.ink(Ink::Bold, &whereabouts(place[0].finding)))?;
+        particulars(out, paint, 6, place[0].finding)?;
         if place.len() > 1 {
             writeln!(out, "      {}", paint.ink(Ink::Dim, &repeats(&place[1..])))?;
         }
+        also(out, paint, 6, follow(&place))?;
     }
     if !first.rule.fix.trim().is_empty() {
         labelled(out, paint, 4, "fix", &first.rule.fix)?;
@@ -104,16 +124,22 @@ fn full(out: &mut dyn Write, paint: Paint, group: &Group<'_>) -> io::Result<()> 
     link(out, paint, 4, &first.rule.spec)
 }
 
-/// A rule in two lines.
-fn compact(out: &mut dyn Write, paint: Paint, group: &Group<'_>) -> io::Result<()> {
-    let first = group.findings[0];
+/// A rule in two lines, and what follows from it.
+fn compact(out: &mut dyn Write, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
+    let first = group[0].finding;
     let headline = headline(paint, first.severity, first.rule.side, &first.rule.id);
-    let more = match group.findings.len() {
+    let more = match group.len() {
         1 => String::new(),
         number => format!(" × {number}, the first"),
     };
     writeln!(out, "\n  {headline}{more} in {}", whereabouts(first))?;
-    paragraph(out, paint, 4, &format!("{} (at {})", first.message, first.pointer))
+    paragraph(out, paint, 4, &format!("{} (at {})", first.message, first.pointer))?;
+    also(out, paint, 4, follow(group))
+}
+
+/// Everything that follows from some causes.
+fn follow<'r>(causes: &[&Cause<'r>]) -> impl Iterator<Item = &'r Finding> {
+    causes.iter().flat_map(|cause| cause.follow.iter().copied())
 }
 
 /// Exchange, stage and booking of a finding.
@@ -124,29 +150,21 @@ fn whereabouts(finding: &Finding) -> String {
 }
 
 /// Findings whose pointers differ in array indices only.
-fn by_place<'r>(findings: &[&'r Finding]) -> Vec<Vec<&'r Finding>> {
-    let mut places: Vec<(String, Vec<&'r Finding>)> = Vec::new();
-    for &finding in findings {
-        let shape = shape(&finding.pointer);
+fn by_place<'c, 'r>(causes: &Group<'c, 'r>) -> Vec<Group<'c, 'r>> {
+    let mut places: Vec<(String, Group<'c, 'r>)> = Vec::new();
+    for &cause in causes {
+        let shape = shape(&cause.finding.pointer);
         match places.iter_mut().find(|(known, _)| *known == shape) {
-            Some((_, place)) => place.push(finding),
-            None => places.push((shape, vec![finding])),
+            Some((_, place)) => place.push(cause),
+            None => places.push((shape, vec![cause])),
         }
     }
     places.into_iter().map(|(_, place)| place).collect()
 }
 
-fn shape(pointer: &str) -> String {
-    let steps = pointer.split('/').map(|step| {
-        let index = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
-        if index { "*" } else { step }
-    });
-    steps.collect::<Vec<_>>().join("/")
-}
-
 /// `14 more like this: exchanges 4, 7, 9, ...`
-fn repeats(repeats: &[&Finding]) -> String {
-    let mut exchanges: Vec<u64> = repeats.iter().filter_map(|finding| finding.exchange).collect();
+fn repeats(repeats: &[&Cause<'_>]) -> String {
+    let mut exchanges: Vec<u64> = repeats.iter().filter_map(|cause| cause.finding.exchange).collect();
     exchanges.dedup();
     let named: Vec<String> = exchanges.iter().take(NAMED).map(u64::to_string).collect();
     let list = match (exchanges.len(), named.len()) {

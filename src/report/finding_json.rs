@@ -21,10 +21,13 @@ pub(super) struct FindingJson<'f> {
     seen: &'f str,
     expected: &'f str,
     spec: &'f str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caused_by: Option<usize>,
 }
 
 impl<'f> FindingJson<'f> {
-    pub(super) fn new(finding: &'f Finding, file: Option<&'f str>) -> Self {
+    /// `caused_by` is the index of its cause among the findings that it stands with.
+    pub(super) fn new(finding: &'f Finding, file: Option<&'f str>, caused_by: Option<usize>) -> Self {
         Self {
             rule: &finding.rule.id,
             severity: finding.severity,
@@ -38,6 +41,7 @@ impl<'f> FindingJson<'f> {
             seen: &finding.seen,
             expected: &finding.expected,
             spec: &finding.rule.spec,
+            caused_by,
         }
     }
 }

@@ -53,6 +53,31 @@ pub(super) fn particulars(out: &mut dyn Write, paint: Paint, indent: usize, find
     labelled(out, paint, indent, "expected", &text::clip(&finding.expected, MAX_SHOWN))
 }
 
+/// What else is wrong for the same cause: a line for each rule, with how often.
+pub(super) fn also<'f>(
+    out: &mut dyn Write,
+    paint: Paint,
+    indent: usize,
+    findings: impl IntoIterator<Item = &'f Finding>,
+) -> io::Result<()> {
+    let mut rules: Vec<(&Finding, u64)> = Vec::new();
+    for finding in findings {
+        let same =
+            |(known, _): &&mut (&Finding, u64)| known.rule.id == finding.rule.id && known.severity == finding.severity;
+        match rules.iter_mut().find(same) {
+            Some((_, count)) => *count += 1,
+            None => rules.push((finding, 1)),
+        }
+    }
+    for (index, (finding, count)) in rules.iter().enumerate() {
+        let times = if *count > 1 { format!(" × {count}") } else { String::new() };
+        let Finding { severity, rule, .. } = finding;
+        let label = if index == 0 { "so also" } else { "" };
+        labelled(out, paint, indent, label, &format!("{severity} {}{times}: {}", rule.id, rule.title))?;
+    }
+    Ok(())
+}
+
 /// The link to the specification, never broken over lines so that a terminal can open it.
 pub(super) fn link(out: &mut dyn Write, paint: Paint, indent: usize, spec: &str) -> io::Result<()> {
     let label = paint.ink(Ink::Dim, &format!("{:LABEL$}", "spec"));

@@ -8,10 +8,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Summary;
+use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
 use crate::event::{Context, Event, Judged, Recording};
 use crate::exchange::Body;
-use crate::finding::{Severity, Side, Tally};
+use crate::finding::{Severity, Side, Tally, causes};
 
 /// Version of the lines' format; it grows when a field changes its meaning or goes.
 const FORMAT_VERSION: u32 = 1;
@@ -56,6 +57,8 @@ enum Line<'e> {
         rules: Vec<RuleCount<'e>>,
         not_judged: u64,
         not_shown: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        coverage: Option<CoverageJson<'e>>,
     },
 }
 
@@ -134,6 +137,8 @@ impl<W: Write> JsonLines<W> {
                 Line::Recording { on: false, file: None, reason: Some(reason), missed: *missed }
             }
             Event::Notice(message) => Line::Notice { message },
+            // Every rule, once a second: the last line says what it comes to.
+            Event::Coverage(_) => return Ok(()),
         };
         write_line(&mut self.out, &line)
     }
@@ -156,6 +161,7 @@ impl<W: Write> JsonLines<W> {
                 rules,
                 not_judged: summary.not_judged(),
                 not_shown: summary.not_shown,
+                coverage: summary.coverage().map(CoverageJson::new),
             },
         )
     }
@@ -197,6 +203,11 @@ fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<
             .iter()
             .map(|missing| NotJudgedLine { rule: &missing.rule, because: &missing.because })
             .collect(),
-        findings: judged.findings.iter().map(|finding| FindingJson::new(finding, file)).collect(),
+        findings: judged
+            .findings
+            .iter()
+            .zip(causes(&judged.findings.iter().collect::<Vec<_>>()))
+            .map(|(finding, caused_by)| FindingJson::new(finding, file, caused_by))
+            .collect(),
     }
 }

@@ -5,14 +5,17 @@
 use std::io::{self, Write};
 
 use super::Summary;
-use super::finding_text::{headline, labelled, link, particulars};
+use super::finding_text::{also, headline, labelled, link, particulars};
 use super::paint::{Ink, Paint, sign};
 use crate::event::{Context, Event, Judged, Mode, Recording};
-use crate::finding::{Severity, Side, Tally};
+use crate::finding::{Finding, Severity, Side, Tally, folded};
 use crate::text;
 
 /// Most rules and reasons that the summary lists.
 const MOST: usize = 8;
+
+/// Most features that nobody has tried that the summary names.
+const UNTRIED: usize = 2;
 
 /// Writes the plain report.
 #[derive(Debug)]
@@ -63,6 +66,7 @@ impl<W: Write> Plain<W> {
             Event::Exchange(judged) => self.exchange(judged)?,
             Event::Recording(state) => self.recording(state)?,
             Event::Notice(notice) => labelled(&mut self.out, self.paint, 0, "notice", notice)?,
+            Event::Coverage(_) => {}
         }
         self.out.flush()
     }
@@ -97,9 +101,12 @@ impl<W: Write> Plain<W> {
         if let Some(failure) = judged.failure_words() {
             labelled(out, *paint, 4, "failed", &failure)?;
         }
-        for finding in &judged.findings {
+        let findings: Vec<&Finding> = judged.findings.iter().collect();
+        for (index, follow) in folded(&findings) {
+            let finding = findings[index];
             writeln!(out, "    {}", headline(*paint, finding.severity, finding.rule.side, &finding.rule.id))?;
             particulars(out, *paint, 6, finding)?;
+            also(out, *paint, 6, follow.into_iter().map(|index| findings[index]))?;
             link(out, *paint, 6, &finding.rule.spec)?;
         }
         Ok(())
@@ -138,6 +145,10 @@ impl<W: Write> Plain<W> {
             writeln!(out, "          and {}", text::count((rules.len() - MOST) as u64, "more rule"))?;
         }
         not_judged(out, paint, summary.not_judged(), &summary.reasons())?;
+        if let Some(coverage) = summary.coverage() {
+            let untried = coverage.untried(UNTRIED).map(|words| format!("; {words}")).unwrap_or_default();
+            labelled(out, paint, 2, "coverage", &format!("{}{untried}", coverage.headline()))?;
+        }
         if summary.not_shown > 0 {
             let lost = text::count(summary.not_shown, "event");
             labelled(

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::coverage::Coverage;
 use crate::event::{Event, Judged, Recording};
 use crate::finding::{Severity, Side, Tally};
 
@@ -25,6 +26,7 @@ pub struct Summary {
     not_judged: u64,
     reasons: HashMap<Arc<str>, u64>,
     recording: Option<Recording>,
+    coverage: Option<Arc<Coverage>>,
     /// Events that did not reach this summary because the front end was too slow; the caller sets it.
     pub not_shown: u64,
 }
@@ -40,6 +42,7 @@ impl Summary {
         match event {
             Event::Exchange(judged) => self.add_exchange(judged),
             Event::Recording(state) => self.recording = Some(state.clone()),
+            Event::Coverage(coverage) => self.coverage = Some(Arc::clone(coverage)),
             Event::Notice(_) => {}
         }
     }
@@ -111,6 +114,11 @@ impl Summary {
             self.rules.iter().map(|(id, &(severity, side, count))| (&**id, severity, side, count)).collect();
         rules.sort_by(|a, b| b.3.cmp(&a.3).then(b.1.cmp(&a.1)).then(a.0.cmp(b.0)));
         rules
+    }
+
+    /// How far every rule has come, if anybody said.
+    pub fn coverage(&self) -> Option<&Coverage> {
+        self.coverage.as_deref()
     }
 
     /// The last known state of recording.

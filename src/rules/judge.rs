@@ -15,6 +15,7 @@ use super::refusal::{self, Answer, Refusal};
 use super::rule::{At, Check, Expectation, Rule};
 use super::share::Memo;
 use super::value::{Stop, Val};
+use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
 use crate::finding::Finding;
@@ -110,6 +111,18 @@ impl Judge {
     /// Every rule's id and tally, in the order of the book.
     pub fn tallies(&self) -> impl Iterator<Item = (&str, &RuleTally)> {
         self.book.rules().iter().map(|rule| rule.info.id.as_str()).zip(&self.tallies)
+    }
+
+    /// How far every rule has come.
+    pub fn coverage(&self) -> Coverage {
+        let rules = self.book.rules().iter().zip(&self.tallies);
+        let of = |(rule, tally): (&Rule, &RuleTally)| RuleCoverage {
+            rule: Arc::clone(&rule.info),
+            passed: tally.passed,
+            failed: tally.failed,
+            not_judged: tally.not_judged,
+        };
+        Coverage { rules: rules.map(of).collect() }
     }
 
     fn count(&mut self, place: usize, rule: &Rule, outcome: Outcome, judged: &mut Judged) {

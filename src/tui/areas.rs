@@ -17,6 +17,8 @@ const SHARED: u16 = 10;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Areas {
     pub(super) header: Rect,
+    /// Everything between header and footer.
+    pub(super) body: Rect,
     pub(super) list: Rect,
     pub(super) detail: Rect,
     pub(super) footer: Rect,
@@ -35,6 +37,7 @@ impl Areas {
         let (list, detail) = share(body, focus);
         Self {
             header: Rect::new(0, 0, width, header),
+            body,
             list,
             detail,
             footer: Rect::new(0, height.saturating_sub(footer), width, footer),

@@ -1,11 +1,11 @@
 //! The page of findings: each one explained to somebody who hasn't read the specification.
 //!
-//! `Judged, width → rows: what happened, each finding in full, what was not judged`
+//! `Judged, width → rows: what happened, each finding in full (in short where it follows from another), what was not judged`
 
 use super::sheet::Row;
 use super::theme::{Ink, sign};
 use crate::event::Judged;
-use crate::finding::Finding;
+use crate::finding::{Finding, folded};
 use crate::text;
 
 /// Columns before a finding's text: a bar where it is selected, and a space.
@@ -33,9 +33,17 @@ pub(super) fn rows(judged: &Judged, width: usize) -> Vec<Row> {
     if let Some(failure) = judged.failure_words() {
         page.text(Ink::Bad, &failure);
     }
-    for (index, finding) in judged.findings.iter().enumerate() {
-        page.finding = Some(index);
-        page.finding(finding, index, judged.findings.len());
+    let findings: Vec<&Finding> = judged.findings.iter().collect();
+    let mut number = 0;
+    for (cause, follow) in folded(&findings) {
+        page.finding = Some(cause);
+        number += 1;
+        page.finding(findings[cause], number, findings.len());
+        for index in follow {
+            page.finding = Some(index);
+            number += 1;
+            page.follows(findings[index], number, findings.len());
+        }
         page.finding = None;
         page.rows.push(Row::default());
     }
@@ -69,12 +77,24 @@ impl Page {
         }
     }
 
-    fn finding(&mut self, finding: &Finding, index: usize, count: usize) {
+    /// One that would not be there without the finding above it.
+    fn follows(&mut self, finding: &Finding, number: usize, count: usize) {
+        let Finding { severity, rule, .. } = finding;
+        let head = Row::new(Ink::Dim, "so also ")
+            .with(Ink::Of(*severity), &format!("{} {severity}", sign(*severity)))
+            .with(Ink::Dim, &format!(" · {number} of {count}"));
+        self.push(head);
+        self.labelled("rule", Ink::Plain, &format!("{}: {}", rule.id, rule.title));
+        self.labelled("at", Ink::Name, &finding.pointer);
+        self.labelled("expected", Ink::Plain, &text::clip(&finding.expected, MAX_SHOWN));
+    }
+
+    fn finding(&mut self, finding: &Finding, number: usize, count: usize) {
         let rule = &finding.rule;
         let head = Row::new(Ink::Of(finding.severity), &format!("{} {}", sign(finding.severity), finding.severity))
             .with(Ink::Plain, " · ")
             .with(Ink::By(rule.side), &format!("the {} is at fault", rule.side.in_words()))
-            .with(Ink::Dim, &format!(" · {} of {count}", index + 1));
+            .with(Ink::Dim, &format!(" · {number} of {count}"));
         self.push(head);
         self.text(Ink::Bold, &finding.message);
         self.labelled("rule", Ink::Plain, &format!("{}: {}", rule.id, rule.title));

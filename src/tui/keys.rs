@@ -7,7 +7,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use super::model::{Action, Message, Tab};
 
 /// Every key in the order of the help screen: how it is written, and what it does.
-pub(super) const HELP: [(&str, &str); 12] = [
+pub(super) const HELP: [(&str, &str); 13] = [
     ("↑ ↓  k j", "move by one; moving up stops following the newest"),
     ("PgUp PgDn", "one page up or down"),
     ("Home g", "the oldest"),
@@ -18,6 +18,7 @@ pub(super) const HELP: [(&str, &str); 12] = [
     ("m  M", "next, previous finding of this exchange"),
     ("← →  h l", "scroll long lines sideways"),
     ("F", "filter: all, with findings, broker's, booking system's"),
+    ("c", "coverage: what has been tried, and what nobody has tried"),
     ("?", "this help"),
     ("q  Ctrl-C", "quit; the recording stays"),
 ];
@@ -52,6 +53,7 @@ fn action(key: &KeyEvent) -> Option<Action> {
         KeyCode::End | KeyCode::Char('G') => Action::Last,
         KeyCode::Left | KeyCode::Char('h') => Action::Left,
         KeyCode::Right | KeyCode::Char('l') => Action::Right,
+        KeyCode::Char('c') => Action::Coverage,
         KeyCode::Char('f') => Action::Follow,
         KeyCode::Char('F') => Action::Filter,
         KeyCode::Char('n') => Action::NextWithFindings,

@@ -3,13 +3,17 @@
 //! `Message → update → Model (and perhaps a Command)` · `Message::Frame` comes before each drawing: it fits the
 //! state to the terminal's size and lays out what is to be seen, so that drawing itself changes nothing
 
+use std::sync::Arc;
+
 use ratatui::layout::Size;
 
 use super::areas::Areas;
+use super::coverage;
 use super::log::Log;
-use super::sheet::{self, Sheet};
+use super::sheet::{self, Row, Sheet};
+use crate::coverage::Coverage;
 use crate::event::{Context, Event, Recording};
-use crate::finding::Tally;
+use crate::finding::{Finding, Tally, folded};
 
 /// Something that changes the screen.
 #[derive(Debug)]
@@ -50,6 +54,7 @@ pub(super) enum Action {
     PreviousFinding,
     Filter,
     Follow,
+    Coverage,
 }
 
 /// What the screen asks of whoever runs it.
@@ -98,6 +103,10 @@ pub(super) struct Model {
     pub(super) top: usize,
     pub(super) left: usize,
     pub(super) help: bool,
+    /// How far every rule has come, as last told.
+    pub(super) coverage: Option<Arc<Coverage>>,
+    /// The page of coverage while it is up.
+    pub(super) coverage_page: Option<CoveragePage>,
     pub(super) areas: Areas,
     /// Of the terminal, at the last frame.
     size: Size,
@@ -105,6 +114,14 @@ pub(super) struct Model {
     pub(super) sheet: Option<Sheet>,
     /// The selected finding has yet to be scrolled into view.
     reveal: bool,
+}
+
+/// The page of coverage, laid out for the last frame.
+#[derive(Debug, Default)]
+pub(super) struct CoveragePage {
+    pub(super) rows: Vec<Row>,
+    /// The first row that is seen.
+    pub(super) top: usize,
 }
 
 /// Columns of one step sideways.
@@ -126,6 +143,8 @@ impl Model {
             top: 0,
             left: 0,
             help: false,
+            coverage: None,
+            coverage_page: None,
             areas: Areas::default(),
             size: Size::default(),
             sheet: None,
@@ -144,6 +163,7 @@ impl Model {
             // While the help is up, every key only takes it away.
             Message::Action(_) if self.help => self.help = false,
             Message::Action(Action::Quit) => return Some(Command::Quit),
+            Message::Action(action) if self.coverage_page.is_some() => self.act_on_coverage(action),
             Message::Action(action) => self.act(action),
         }
         None
@@ -157,6 +177,7 @@ impl Model {
                 self.keeping_detail(|log| log.push(judged));
             }
             Event::Recording(state) => self.recording = Some(state),
+            Event::Coverage(coverage) => self.coverage = Some(coverage),
             Event::Notice(notice) => self.notice = Some(notice),
         }
     }
@@ -167,7 +188,32 @@ impl Model {
         let before = number(&self.log);
         change(&mut self.log);
         if number(&self.log) != before {
-            (self.finding, self.top, self.left, self.reveal) = (0, 0, 0, true);
+            let first = self.order().first().copied().unwrap_or(0);
+            (self.finding, self.top, self.left, self.reveal) = (first, 0, 0, true);
+        }
+    }
+
+    /// Indices of the selected exchange's findings as they stand on its page: what follows from one right behind it.
+    fn order(&self) -> Vec<usize> {
+        let Some((_, judged)) = self.log.selected() else { return Vec::new() };
+        let findings: Vec<&Finding> = judged.findings.iter().collect();
+        folded(&findings).into_iter().flat_map(|(cause, follow)| [vec![cause], follow].concat()).collect()
+    }
+
+    fn act_on_coverage(&mut self, action: Action) {
+        let Some(page) = &mut self.coverage_page else { return };
+        let height = usize::from(self.areas.body.height).saturating_sub(2).max(1);
+        match action {
+            Action::Up => page.top = page.top.saturating_sub(1),
+            Action::Down => page.top += 1,
+            Action::PageUp => page.top = page.top.saturating_sub(height),
+            Action::PageDown => page.top += height,
+            Action::First => page.top = 0,
+            // The next frame brings it back to the last page.
+            Action::Last => page.top = page.rows.len(),
+            Action::Help => self.help = true,
+            Action::Coverage | Action::Back => self.coverage_page = None,
+            _ => {}
         }
     }
 
@@ -190,6 +236,7 @@ impl Model {
             Action::Left => self.left = self.left.saturating_sub(SIDEWAYS),
             Action::Right => self.left += SIDEWAYS,
             Action::Help => self.help = true,
+            Action::Coverage => self.coverage_page = Some(CoveragePage::default()),
             Action::Filter => self.keeping_detail(Log::next_filter),
             Action::NextWithFindings => self.keeping_detail(|log| log.select_with_findings(true)),
             Action::PreviousWithFindings => self.keeping_detail(|log| log.select_with_findings(false)),
@@ -231,15 +278,16 @@ impl Model {
 
     /// Selects another finding of the exchange, and stays in the messages if one of them is shown.
     fn step_finding(&mut self, forward: bool) {
-        let count = self.log.selected().map_or(0, |(_, judged)| judged.findings.len());
-        if count == 0 {
+        let order = self.order();
+        if order.is_empty() {
             return;
         }
-        let step = if forward { 1 } else { count - 1 };
+        let step = if forward { 1 } else { order.len() - 1 };
         // In a message, the first step goes to the first finding unless it is in view already.
         let here = self.sheet.as_ref().is_some_and(|sheet| sheet.anchor(self.finding).is_some());
         if here || self.tab == Tab::Findings {
-            self.finding = (self.finding + step) % count;
+            let place = order.iter().position(|&index| index == self.finding).unwrap_or(0);
+            self.finding = order[(place + step) % order.len()];
         }
         self.reveal = true;
         if self.tab != Tab::Findings {
@@ -251,6 +299,11 @@ impl Model {
         self.areas = Areas::new(size, self.focus);
         if self.size != size {
             (self.size, self.reveal) = (size, true);
+        }
+        if let Some(page) = &mut self.coverage_page {
+            page.rows = coverage::rows(self.coverage.as_deref(), usize::from(size.width));
+            let height = usize::from(self.areas.body.height).saturating_sub(1);
+            page.top = page.top.min(page.rows.len().saturating_sub(height));
         }
         self.log.reveal(self.areas.list_rows());
         let (width, height) = self.areas.detail_size();

@@ -2,6 +2,7 @@
 //!
 //! `Model → header, list, detail, footer (or a welcome, or the help) → Frame`
 
+mod coverage;
 mod detail;
 mod footer;
 mod header;
@@ -24,14 +25,10 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
     let areas = model.areas;
     let buffer = frame.buffer_mut();
     header::draw(model, areas.header, buffer);
-    if model.log.is_empty() {
-        let area = Rect {
-            height: areas.footer.y.saturating_sub(areas.header.height),
-            y: areas.header.height,
-            x: 0,
-            width: areas.header.width,
-        };
-        welcome::draw(model, area, buffer);
+    if model.coverage_page.is_some() {
+        coverage::draw(model, areas.body, buffer);
+    } else if model.log.is_empty() {
+        welcome::draw(model, areas.body, buffer);
     } else {
         list::draw(model, areas.list, buffer);
         detail::draw(model, areas.detail, buffer);

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use umpire::coverage::{Coverage, RuleCoverage};
 use umpire::event::{Context, Event, Judged, Mode, NotJudged};
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
 use umpire::finding::{Finding, RuleInfo, Scope, Severity, Side};
@@ -177,6 +178,29 @@ pub fn wrong_price() -> Finding {
         seen: "14.990".into(),
         expected: "29.98".into(),
         ..finding(Side::BookingSystem, Severity::Warning, "price/total", "/response/body/totalPaymentDue/price")
+    }
+}
+
+/// What follows from a customer that is not there.
+pub fn missing_email() -> Finding {
+    finding(Side::Broker, Severity::Failure, "customer/email-required", "/request/body/customer/email")
+}
+
+/// Five rules of two features and an area: one failed, one passed, one not judged, two never reached.
+pub fn coverage() -> Coverage {
+    let rule = |id: &str, feature: Option<&str>, [passed, failed, not_judged]: [u64; 3]| {
+        let rule = (*finding(Side::Broker, Severity::Failure, id, "").rule).clone();
+        let rule = Arc::new(RuleInfo { feature: feature.map(str::to_owned), ..rule });
+        RuleCoverage { rule, passed, failed, not_judged }
+    };
+    Coverage {
+        rules: vec![
+            rule("agent-broker/customer-required", Some("agent-broker"), [7, 1, 0]),
+            rule("agent-broker/missing-customer-error", Some("agent-broker"), [1, 0, 2]),
+            rule("headers/cache", None, [0, 0, 4]),
+            rule("lease/extended", Some("anonymous-leasing"), [0, 0, 0]),
+            rule("lease/released", Some("anonymous-leasing"), [0, 0, 0]),
+        ],
     }
 }
 

@@ -42,14 +42,16 @@ fn counts(model: &Model, width: u16) -> Line<'static> {
 
 fn keys(model: &Model) -> Line<'static> {
     let keys: &[(&str, &str)] = match model.focus {
+        _ if model.coverage_page.is_some() => &[("?", "help"), ("q", "quit"), ("↑↓", "scroll"), ("c Esc", "back")],
         Focus::List => &[
             ("?", "help"),
             ("q", "quit"),
             ("↑↓", "move"),
-            ("Enter", "detail"),
+            ("Enter", "open"),
             ("Tab", "view"),
-            ("n", "next finding"),
+            ("n", "finding"),
             ("F", "filter"),
+            ("c", "coverage"),
         ],
         Focus::Detail => &[
             ("?", "help"),

@@ -1,0 +1,64 @@
+//! When something that changes all the time is to be told.
+//!
+//! `changed, changed, … → is_due (at most once in a time) → told`
+
+use std::time::{Duration, Instant};
+
+/// Tells what changes at most once in a time, and misses no last change.
+#[derive(Debug)]
+pub struct Pace {
+    every: Duration,
+    told: Option<Instant>,
+    changed: bool,
+}
+
+impl Pace {
+    /// At most once in `every`; nothing has changed yet.
+    pub fn new(every: Duration) -> Self {
+        Self { every, told: None, changed: false }
+    }
+
+    /// There is something to tell.
+    pub fn changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// How long until there is something to tell; `None` if nothing has changed.
+    pub fn left(&self) -> Option<Duration> {
+        self.changed.then(|| self.told.map_or(Duration::ZERO, |told| self.every.saturating_sub(told.elapsed())))
+    }
+
+    /// True if it is to be told now, which then counts as done.
+    pub fn is_due(&mut self) -> bool {
+        let due = self.left() == Some(Duration::ZERO);
+        if due {
+            (self.changed, self.told) = (false, Some(Instant::now()));
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_change_is_told_at_once_and_the_next_in_time() {
+        let mut pace = Pace::new(Duration::from_secs(3_600));
+        assert_eq!((pace.left(), pace.is_due()), (None, false));
+        pace.changed();
+        assert!(pace.is_due() && !pace.is_due());
+        pace.changed();
+        assert!(!pace.is_due() && pace.left() > Some(Duration::from_secs(3_500)));
+    }
+
+    #[test]
+    fn what_is_told_was_changed() {
+        let mut pace = Pace::new(Duration::ZERO);
+        for _ in 0..3 {
+            assert!(!pace.is_due());
+            pace.changed();
+            assert!(pace.is_due());
+        }
+    }
+}

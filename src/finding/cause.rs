@@ -1,0 +1,200 @@
+//! Which findings follow from another one, and what a place looks like whatever the index.
+//!
+//! ```text
+//! broker ✗ /request/body/customer        saw nothing   ◄─┐ one cause,
+//! broker ✗ /request/body/customer/email  saw nothing   ──┘ one failure
+//! ```
+//!
+//! A finding follows from another one on the same exchange and the same side if
+//!
+//! - both point to the same node and saw the same there, or
+//! - it points below a node where the other one saw nothing.
+//!
+//! The cause weighs at least as much as what follows from it, and follows from nothing itself. The status of an answer
+//! stands for the answer as a whole, so findings on it are never taken together; nor are those on no place at all.
+
+use std::collections::HashMap;
+
+use super::{Finding, Side};
+
+/// What a finding says it saw where nothing was.
+pub const NOTHING: &str = "nothing";
+
+/// Stands for the answer as a whole.
+const STATUS: &str = "/response/status";
+
+/// Exchange, side, pointer and what was seen there.
+type Place<'f> = (u64, Side, &'f str, &'f str);
+
+/// For each finding of one recording the index of the one that it follows from; `None` for those that stand for
+/// themselves.
+pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
+    let mut first: HashMap<Place<'_>, usize> = HashMap::with_capacity(findings.len());
+    for (index, finding) in findings.iter().enumerate() {
+        if let Some(place) = place(finding) {
+            let weightiest = first.entry(place).or_insert(index);
+            if finding.severity > findings[*weightiest].severity {
+                *weightiest = index;
+            }
+        }
+    }
+    let cause = |index: usize, finding: &Finding| {
+        let own @ (exchange, side, pointer, _) = place(finding)?;
+        let above = pointer.match_indices('/').map(|(end, _)| &pointer[..end]).skip(1);
+        let missing = above
+            .filter_map(|above| first.get(&(exchange, side, above, NOTHING)))
+            .find(|&&cause| findings[cause].severity >= finding.severity);
+        missing.or_else(|| first.get(&own)).copied().filter(|&cause| cause != index)
+    };
+    findings.iter().enumerate().map(|(index, finding)| cause(index, finding)).collect()
+}
+
+/// Findings that stand for themselves, in their order, each with those that follow from it: indices into `findings`.
+pub fn folded(findings: &[&Finding]) -> Vec<(usize, Vec<usize>)> {
+    let causes = causes(findings);
+    let mut folded: Vec<(usize, Vec<usize>)> =
+        (0..findings.len()).filter(|&index| causes[index].is_none()).map(|index| (index, Vec::new())).collect();
+    for (index, cause) in causes.iter().enumerate() {
+        if let Some(cause) = cause
+            && let Ok(at) = folded.binary_search_by_key(cause, |(index, _)| *index)
+        {
+            folded[at].1.push(index);
+        }
+    }
+    folded
+}
+
+fn place(finding: &Finding) -> Option<Place<'_>> {
+    let pointer = finding.pointer.as_str();
+    let somewhere = !pointer.is_empty() && pointer != STATUS;
+    somewhere.then_some((finding.exchange?, finding.rule.side, pointer, finding.seen.as_str()))
+}
+
+/// A pointer with `*` in place of each array index, so that the same fault in other items looks the same.
+pub fn shape(pointer: &str) -> String {
+    let steps = pointer.split('/').map(|step| {
+        let index = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+        if index { "*" } else { step }
+    });
+    steps.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::finding::{RuleInfo, Scope, Severity};
+    use crate::openbooking::Stage;
+
+    fn finding(side: Side, severity: Severity, pointer: &str, seen: &str) -> Finding {
+        let rule = RuleInfo {
+            id: "area/name".to_owned(),
+            severity,
+            side,
+            scope: Scope::Request,
+            stages: vec!["C2".to_owned()],
+            title: String::new(),
+            spec: String::new(),
+            feature: None,
+            why: String::new(),
+            fix: String::new(),
+        };
+        Finding {
+            rule: Arc::new(rule),
+            severity,
+            stage: Stage::C2,
+            exchange: Some(3),
+            order_uuid: None,
+            pointer: pointer.to_owned(),
+            message: String::new(),
+            seen: seen.to_owned(),
+            expected: String::new(),
+        }
+    }
+
+    fn of(findings: &[Finding]) -> Vec<Option<usize>> {
+        causes(&findings.iter().collect::<Vec<_>>())
+    }
+
+    use Severity::{Failure, Notice, Warning};
+    use Side::{BookingSystem, Broker};
+
+    #[test]
+    fn what_lies_below_a_missing_node_follows_from_it() {
+        let findings = [
+            finding(Broker, Failure, "/request/body/customer/email", NOTHING),
+            finding(Broker, Failure, "/request/body/customer", NOTHING),
+            finding(Broker, Warning, "/request/body/customer/address/country", "GB"),
+            finding(Broker, Failure, "/request/body/customerId", NOTHING),
+        ];
+        assert_eq!(of(&findings), [Some(1), None, Some(1), None]);
+    }
+
+    #[test]
+    fn the_topmost_missing_node_is_the_cause_of_all() {
+        let findings = [
+            finding(Broker, Failure, "/request/body/a/b/c", NOTHING),
+            finding(Broker, Failure, "/request/body/a/b", NOTHING),
+            finding(Broker, Failure, "/request/body/a", NOTHING),
+        ];
+        assert_eq!(of(&findings), [Some(2), Some(2), None]);
+    }
+
+    #[test]
+    fn the_same_seen_at_the_same_node_is_one_cause_and_the_weightiest_is_first() {
+        let findings = [
+            finding(BookingSystem, Warning, "/response/body/@id", "x"),
+            finding(BookingSystem, Failure, "/response/body/@id", "x"),
+            finding(BookingSystem, Failure, "/response/body/@id", "x"),
+            finding(BookingSystem, Failure, "/response/body/@id", "y"),
+        ];
+        assert_eq!(of(&findings), [Some(1), None, Some(1), None]);
+    }
+
+    #[test]
+    fn nothing_follows_from_what_weighs_less() {
+        let findings = [
+            finding(Broker, Notice, "/request/body/customer", NOTHING),
+            finding(Broker, Failure, "/request/body/customer/email", NOTHING),
+            finding(Broker, Notice, "/request/body/customer/name", NOTHING),
+        ];
+        assert_eq!(of(&findings), [None, None, Some(0)]);
+    }
+
+    #[test]
+    fn sides_exchanges_and_the_answer_as_a_whole_stay_apart() {
+        let mut other = finding(Broker, Failure, "/request/body/customer", NOTHING);
+        other.exchange = Some(4);
+        let findings = [
+            finding(Broker, Failure, "/request/body/customer", NOTHING),
+            finding(BookingSystem, Failure, "/request/body/customer", NOTHING),
+            other,
+            finding(BookingSystem, Failure, "/response/status", "200 Order"),
+            finding(BookingSystem, Failure, "/response/status", "200 Order"),
+            finding(BookingSystem, Failure, "", NOTHING),
+            finding(BookingSystem, Failure, "", NOTHING),
+            finding(BookingSystem, Failure, "/response/body/x", "1"),
+            finding(BookingSystem, Failure, "/response/body/x/y", "1"),
+        ];
+        assert_eq!(of(&findings), [None; 9]);
+    }
+
+    #[test]
+    fn what_follows_stands_under_its_cause() {
+        let findings = [
+            finding(Broker, Failure, "/request/body/customer/email", NOTHING),
+            finding(Broker, Failure, "/request/body/broker", NOTHING),
+            finding(Broker, Failure, "/request/body/customer", NOTHING),
+            finding(Broker, Failure, "/request/body/customer/name", NOTHING),
+        ];
+        let findings: Vec<&Finding> = findings.iter().collect();
+        assert_eq!(folded(&findings), [(1, vec![]), (2, vec![0, 3])]);
+    }
+
+    #[test]
+    fn array_indexes_do_not_tell_places_apart() {
+        assert_eq!(shape("/response/body/orderedItem/12/error/0/@type"), "/response/body/orderedItem/*/error/*/@type");
+        assert_eq!(shape(""), "");
+    }
+}
