@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod openbooking;
 pub mod finding;
 pub mod coverage;
+pub mod baseline;
 pub mod event;
 pub mod rules;
 pub mod capture;

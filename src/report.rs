@@ -5,6 +5,8 @@
 //! One file per output format. Every function writes to an `io::Write` that the caller gives, and fails only
 //! when that fails. Nothing here decides an exit status; [`CheckReport::worst`] is what one is decided by.
 
+mod baseline_json;
+mod baseline_text;
 mod check;
 mod check_json;
 mod check_text;
@@ -17,7 +19,7 @@ mod paint;
 mod plain;
 mod summary;
 
-pub use check::{CheckReport, FileReport, RuleTally};
+pub use check::{BaselineReport, CheckReport, FileReport, RuleTally};
 pub use check_json::{FORMAT_VERSION, check_json};
 pub use check_text::check_text;
 pub use json_lines::JsonLines;

@@ -69,6 +69,53 @@ fn the_same_input_gives_the_same_output() {
 }
 
 #[test]
+fn known_findings_are_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let known = folder.path().join("known.toml").display().to_string();
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let output = umpire(&[&["check", FAULTY, "--format", "json"], arguments].concat());
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let all = json(&[])["findings"].as_array().expect("findings").len();
+    let written = umpire(&["check", FAULTY, "--write-baseline", &known]);
+    assert_eq!(status(&written), 0, "{}", stderr(&written));
+    assert!(stdout(&written).contains(&format!("{all} known findings set aside")), "{}", stdout(&written));
+
+    let with = json(&["--baseline", &known]);
+    assert_eq!((&with["findings"], &with["summary"]["failure"]), (&serde_json::json!([]), &0.into()));
+    assert_eq!(with["baseline"]["set_aside"], all);
+    assert_eq!(status(&umpire(&["check", FAULTY, "--baseline", &known, "--fail-on", "warning"])), 0);
+    let golden = stdout(&umpire(&["check", GOLDEN, "--baseline", &known]));
+    assert!(golden.contains("0 known findings set aside") && golden.contains("stale"), "{golden}");
+
+    // People write a reason; one entry is known once less often, and another has expired.
+    let text = fs::read_to_string(&known).expect("the baseline");
+    let changed = text
+        .replacen("reason = \"\"", "reason = \"the old app\"\nexpires = 2020-02-29", 1)
+        .replace("count = 2\n", "count = 1\n");
+    fs::write(&known, &changed).expect("the baseline");
+    let beyond = umpire(&["check", FAULTY, "--baseline", &known]);
+    assert_eq!(status(&beyond), 1);
+    let said = stdout(&beyond);
+    for words in ["beyond", "2 found, 1 known", "expired", "after 2020-02-29", "(the old app)"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // Entries of rules that were not asked are neither stale nor lost.
+    let broker = umpire(&["check", FAULTY, "--baseline", &known, "--side", "broker"]);
+    assert!(!stdout(&broker).contains("stale"), "{}", stdout(&broker));
+    umpire(&["check", FAULTY, "--write-baseline", &known, "--side", "broker"]);
+    umpire(&["check", FAULTY, "--write-baseline", &known, "--side", "booking-system"]);
+    let again = fs::read_to_string(&known).expect("the baseline");
+    let reasoned = text.replacen("reason = \"\"", "reason = \"the old app\"\nexpires = 2020-02-29", 1);
+    assert_eq!(again, reasoned, "counts as found, and what people wrote");
+
+    let broken = file(folder.path(), "broken.toml", "format_version = 1\n[[known]]\nrule = 3\n");
+    refused(&["check", FAULTY, "--baseline", &broken], &["broken.toml:3"]);
+    refused(&["check", FAULTY, "--write-baseline", &broken], &["broken.toml:3"]);
+    refused(&["check", FAULTY, "--baseline", "no-such.toml"], &["no-such.toml", "--write-baseline"]);
+}
+
+#[test]
 fn bad_recordings_are_named_and_never_green() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = fs::read(GOLDEN).expect("the golden recording");

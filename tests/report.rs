@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fake::{Fake, accepted, context, coverage, finding, missing_customer, missing_email, wrong_price};
 use serde_json::Value;
+use umpire::baseline::Baseline;
 use umpire::event::{Event, Recording};
 use umpire::finding::{Finding, Severity, Side};
 use umpire::openbooking::Stage;
@@ -205,6 +206,38 @@ fn one_cause_is_one_failure_while_it_happens() {
     assert_eq!(json_lines(&[event])[1]["findings"][0]["caused_by"], 1);
 }
 
+/// The baseline knows two missing customers until May, too few prices, and two findings that are no more.
+fn with_baseline() -> CheckReport {
+    let mut report = check_report();
+    let known = |rule: &str, pointer: &str, count: u64, expires: &str| {
+        format!("[[known]]\nrule = \"{rule}\"\nstage = \"C2\"\npointer = \"{pointer}\"\ncount = {count}\n{expires}\n")
+    };
+    let text = [
+        "format_version = 1\n".to_owned(),
+        known("agent-broker/customer-required", "/request/body/customer", 2, "expires = 2026-05-31"),
+        known("price/item", "/response/body/orderedItem/*/price", 3, "reason = \"rounding, see #12\""),
+        known("headers/cache", "/response/headers/cache-control", 9, ""),
+        known("gone/rule", "", 1, ""),
+        known("agent-broker/customer-required-error", "/response/status", 1, ""),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("known.toml");
+    std::fs::write(&path, text.concat()).unwrap();
+    let baseline = Baseline::read(&path).unwrap();
+    report.set_aside(&baseline, "known.toml", "2026-06-01".parse().unwrap(), |_| true);
+    report
+}
+
+#[test]
+fn known_findings_are_not_counted() {
+    let report = with_baseline();
+    assert_eq!(report.findings.len(), check_report().findings.len() - 9);
+    let text = text(&report, Paint::PLAIN);
+    let (_, end) = text.split_once("known.toml").unwrap();
+    insta::assert_snapshot!(format!("known.toml{end}"));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&report)["baseline"]).unwrap());
+}
+
 #[test]
 fn coverage_in_every_format() {
     let report = CheckReport { findings: vec![], coverage: Some(coverage()), ..check_report() };
@@ -243,7 +276,7 @@ fn the_worst_decides() {
 fn the_schema_describes_the_report_and_nothing_else() {
     let schema: Value = serde_json::from_str(include_str!("../docs/check-report.schema.json")).unwrap();
     let covered = CheckReport { coverage: Some(coverage()), ..check_report() };
-    for report in [CheckReport::default(), check_report(), one_cause(), covered] {
+    for report in [CheckReport::default(), check_report(), one_cause(), covered, with_baseline()] {
         assert_eq!(faults(&schema, &schema, &json(&report), ""), Vec::<String>::new());
     }
     let good = json(&check_report());

@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use jiff::tz::Offset;
 
 use super::{Exit, Format, RuleFolders};
+use crate::baseline::Baseline;
 use crate::capture;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
@@ -32,6 +35,12 @@ pub struct Check {
     /// Only findings on this side
     #[arg(long, value_enum)]
     side: Option<SideName>,
+    /// Set known findings aside: those that FILE lists are not counted
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Write the findings to FILE as known; reasons and expiry dates that it has stay
+    #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
+    write_baseline: Option<PathBuf>,
     /// Say which rules were exercised, by feature of OpenActive's test suite, and what nobody has tried
     #[arg(long)]
     coverage: bool,
@@ -81,6 +90,11 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
         gathered.judge(file, &book, check.base_uri.as_deref())?;
     }
     let mut report = gathered.report();
+    if let Some(file) = &check.write_baseline {
+        write_baseline(file, &mut report, &book)?;
+    } else if let Some(file) = &check.baseline {
+        set_aside(&Baseline::read(file)?, file, &mut report, &book);
+    }
     report.coverage = check.coverage.then(|| coverage(&book, &report.rules));
     let mut out = io::BufWriter::new(io::stdout().lock());
     match check.format {
@@ -89,6 +103,26 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
+}
+
+/// Writes all findings as known ones, which they are from then on.
+fn write_baseline(file: &Path, report: &mut CheckReport, book: &RuleBook) -> anyhow::Result<()> {
+    let older = if file.exists() { Baseline::read(file)? } else { Baseline::default() };
+    let baseline = report.baseline().in_place_of(&older, |rule| is_asked(rule, &report.rules, book));
+    baseline.write(file)?;
+    set_aside(&baseline, file, report, book);
+    Ok(())
+}
+
+fn set_aside(baseline: &Baseline, file: &Path, report: &mut CheckReport, book: &RuleBook) {
+    let today = Offset::UTC.to_datetime(Timestamp::now()).date();
+    let asked = report.rules.clone();
+    report.set_aside(baseline, &file.display().to_string(), today, |rule| is_asked(rule, &asked, book));
+}
+
+/// False for a rule that there is, but that was not asked: one of the other side, where one side alone is wanted.
+fn is_asked(rule: &str, asked: &[RuleTally], book: &RuleBook) -> bool {
+    book.rule(rule).is_none() || asked.iter().any(|tally| &*tally.rule == rule)
 }
 
 /// How far the rules that were asked have come.

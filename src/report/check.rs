@@ -6,6 +6,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
+use crate::baseline::{Applied, Baseline};
 use crate::coverage::Coverage;
 use crate::finding::{Finding, Severity, Tally, causes};
 
@@ -20,8 +23,19 @@ pub struct CheckReport {
     pub rules: Vec<RuleTally>,
     /// Why verdicts could not be given, and how many.
     pub not_judged: Vec<(Arc<str>, u64)>,
+    /// What became of the baseline, where there is one. What it set aside is not among the findings.
+    pub baseline: Option<BaselineReport>,
     /// How far every rule has come, where that was asked for.
     pub coverage: Option<Coverage>,
+}
+
+/// What became of a baseline.
+#[derive(Debug, Clone)]
+pub struct BaselineReport {
+    /// Its name as given on the command line.
+    pub file: String,
+    /// What it set aside, and what became of its entries.
+    pub applied: Applied,
 }
 
 /// One file that was judged.
@@ -67,6 +81,21 @@ impl CheckReport {
     /// Bookings in all files.
     pub fn bookings(&self) -> u64 {
         self.files.iter().map(|file| file.bookings).sum()
+    }
+
+    /// A baseline of all findings.
+    pub fn baseline(&self) -> Baseline {
+        Baseline::of(self.findings.iter().map(|(_, finding)| finding))
+    }
+
+    /// Takes the findings out that a baseline knows of. Its file is named as given. `today` decides what has expired.
+    pub fn set_aside(&mut self, baseline: &Baseline, file: &str, today: Date, is_asked: impl Fn(&str) -> bool) {
+        let sorted = self.sorted();
+        let findings: Vec<&Finding> = sorted.iter().map(|&(_, finding)| finding).collect();
+        let applied = baseline.apply(&findings, today, is_asked);
+        let counted = sorted.iter().zip(&applied.aside).filter(|(_, aside)| !**aside);
+        self.findings = counted.map(|(&(file, finding), _)| (Arc::from(file), finding.clone())).collect();
+        self.baseline = Some(BaselineReport { file: file.to_owned(), applied });
     }
 
     /// The findings in the order of every output: file, exchange (those of no single exchange last), the weightiest

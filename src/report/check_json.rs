@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::baseline_json::BaselineJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
 use super::{CheckReport, FileReport, RuleTally};
@@ -21,6 +22,8 @@ struct Report<'r> {
     findings: Vec<FindingJson<'r>>,
     rules: Vec<&'r RuleTally>,
     summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineJson<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     coverage: Option<CoverageJson<'r>>,
 }
@@ -57,6 +60,7 @@ pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
             notice: tally.of_severity(Severity::Notice),
             suggestion: tally.of_severity(Severity::Suggestion),
         },
+        baseline: report.baseline.as_ref().map(BaselineJson::new),
         coverage: report.coverage.as_ref().map(CoverageJson::new),
     };
     serde_json::to_writer_pretty(&mut *out, &json)?;

@@ -7,6 +7,7 @@
 use std::io::{self, Write};
 
 use super::CheckReport;
+use super::baseline_text::baseline_text;
 use super::coverage_text::coverage_text;
 use super::finding_text::{also, headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
@@ -35,7 +36,7 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
         let name = paint.ink(Ink::Bold, &text::visible(&file.file));
         let size = format!("{}, {}", text::count(file.exchanges, "exchange"), text::count(file.bookings, "booking"));
         if findings.is_empty() {
-            writeln!(out, "{name}: {size}: {}", paint.ink(Ink::Good, "no findings"))?;
+            writeln!(out, "{name}: {size}: {}", paint.ink(Ink::Good, nothing(report)))?;
             continue;
         }
         let causes: Vec<Cause<'_>> = folded(&findings)
@@ -58,6 +59,9 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
         }
         writeln!(out)?;
     }
+    if let Some(baseline) = &report.baseline {
+        baseline_text(out, baseline, paint)?;
+    }
     if let Some(coverage) = &report.coverage {
         coverage_text(out, coverage, paint)?;
     }
@@ -72,6 +76,11 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
     out.flush()
 }
 
+/// What is said where nothing is left to say.
+fn nothing(report: &CheckReport) -> &'static str {
+    if report.baseline.is_some() { "no findings but known ones" } else { "no findings" }
+}
+
 fn last_line(report: &CheckReport) -> String {
     let tally = report.tally();
     let counts: Vec<String> = Severity::ALL
@@ -84,7 +93,7 @@ fn last_line(report: &CheckReport) -> String {
         text::count(report.exchanges(), "exchange"),
         text::count(report.bookings(), "booking"),
         text::count(report.files.len() as u64, "file"),
-        if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") }
+        if counts.is_empty() { nothing(report).to_owned() } else { counts.join(", ") }
     )
 }
 
