@@ -116,6 +116,29 @@ fn known_findings_are_set_aside() {
 }
 
 #[test]
+fn only_what_changed_is_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = |of: &str| {
+        let output = umpire(&["check", of, "--format", "json"]);
+        file(folder.path(), &format!("{}.json", of.replace('/', "-")), output.stdout)
+    };
+    let (golden, faulty) = (report(GOLDEN), report(FAULTY));
+    let same = umpire(&["check", FAULTY, "--compare", &faulty]);
+    assert_eq!((status(&same), stdout(&same).as_str()), (0, "nothing has changed\n"), "known failures don't count");
+    let worse = umpire(&["check", FAULTY, "--compare", &golden]);
+    assert_eq!(status(&worse), 1);
+    assert!(stdout(&worse).contains("new findings, 0 gone findings"), "{}", stdout(&worse));
+    let better = umpire(&["check", GOLDEN, "--compare", &faulty, "--side", "broker", "--format", "json"]);
+    let changes: serde_json::Value = serde_json::from_slice(&better.stdout).expect("JSON");
+    let gone = changes["gone"].as_array().expect("gone findings");
+    assert!(!gone.is_empty() && gone.iter().all(|finding| finding["side"] == "broker"));
+    assert_eq!((status(&better), &changes["new"]), (0, &serde_json::json!([])));
+    let broken = file(folder.path(), "broken.json", "{}");
+    refused(&["check", FAULTY, "--compare", &broken], &["broken.json", "report"]);
+    refused(&["check", FAULTY, "--compare", "no-such.json"], &["no-such.json"]);
+}
+
+#[test]
 fn bad_recordings_are_named_and_never_green() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = fs::read(GOLDEN).expect("the golden recording");

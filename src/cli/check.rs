@@ -1,6 +1,7 @@
 //! `umpire check FILE...`: judges recordings.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,8 @@ use crate::baseline::Baseline;
 use crate::capture;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
-use crate::report::{CheckReport, FileReport, Paint, RuleTally, check_json, check_text};
+use crate::report::{CheckReport, Comparison, Earlier, FileReport, Paint, RuleTally};
+use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Known, RuleBook};
 
 /// `umpire check …`
@@ -41,6 +43,9 @@ pub struct Check {
     /// Write the findings to FILE as known; reasons and expiry dates that it has stay
     #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     write_baseline: Option<PathBuf>,
+    /// Print only what is otherwise than in OTHER.json, a report of `check --format json`; new findings alone count
+    #[arg(long, value_name = "OTHER.json", conflicts_with_all = ["coverage", "write_baseline"])]
+    compare: Option<PathBuf>,
     /// Say which rules were exercised, by feature of OpenActive's test suite, and what nobody has tried
     #[arg(long)]
     coverage: bool,
@@ -96,6 +101,9 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
         set_aside(&Baseline::read(file)?, file, &mut report, &book);
     }
     report.coverage = check.coverage.then(|| coverage(&book, &report.rules));
+    if let Some(other) = &check.compare {
+        return compare(other, &report, &check, &book);
+    }
     let mut out = io::BufWriter::new(io::stdout().lock());
     match check.format {
         Format::Text => check_text(&mut out, &report, Paint::for_stdout())?,
@@ -103,6 +111,23 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
+}
+
+/// Prints what is otherwise than in an earlier report.
+fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -> anyhow::Result<Exit> {
+    let named = || other.display().to_string();
+    let mut earlier = Earlier::parse(&fs::read(other).with_context(named)?).with_context(named)?;
+    if let Some(side) = check.side {
+        earlier.only(side.into(), |rule| book.rule(rule).is_some() && is_asked(rule, &report.rules, book));
+    }
+    let comparison = Comparison::new(report, &earlier);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match check.format {
+        Format::Text => compare_text(&mut out, &comparison, Paint::for_stdout())?,
+        Format::Json => compare_json(&mut out, &comparison, &named())?,
+    }
+    out.flush()?;
+    Ok(if check.fail_on.is_reached(comparison.worst()) { Exit::Findings } else { Exit::Clean })
 }
 
 /// Writes all findings as known ones, which they are from then on.

@@ -1,0 +1,209 @@
+//! What has changed between two judgements: of another rule set, or of another recording.
+//!
+//! ```text
+//! OTHER.json ──► Earlier ─┐
+//!                         ├─► Comparison: new findings, gone findings, rules that say otherwise ──► text | JSON
+//! CheckReport ────────────┘
+//! ```
+//!
+//! Two findings are the same verdict if file, rule, severity, side and stage are the same and they point to the same
+//! place. Where several are alike, those of the same exchange belong together, then those with the same pointer, then
+//! those whose pointers differ in array indexes only: exchanges of another recording have other numbers.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::check_json::FORMAT_VERSION;
+use super::{CheckReport, RuleTally};
+use crate::finding::{Finding, Severity, Side, shape};
+
+/// Why a report can't be compared with.
+#[derive(Debug, thiserror::Error)]
+pub enum EarlierError {
+    /// It is no report.
+    #[error("not a report of `umpire check --format json`: {0}")]
+    NoReport(#[from] serde_json::Error),
+    /// It is a report of another version.
+    #[error("format_version {0} of the report is not known, only {FORMAT_VERSION}")]
+    Version(u32),
+}
+
+/// What is read of an earlier report; members beyond it don't matter.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Earlier {
+    files: Vec<EarlierFile>,
+    findings: Vec<EarlierFinding>,
+    rules: Vec<EarlierTally>,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format_version: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct EarlierFile {
+    file: Arc<str>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct EarlierTally {
+    rule: Arc<str>,
+    #[serde(flatten)]
+    verdicts: Verdicts,
+}
+
+/// A finding of an earlier report.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[allow(missing_docs, reason = "the fields of the report's contract")]
+pub struct EarlierFinding {
+    pub rule: String,
+    pub severity: Severity,
+    pub side: Side,
+    pub stage: String,
+    pub file: Arc<str>,
+    pub exchange: Option<u64>,
+    pub order_uuid: Option<String>,
+    pub pointer: String,
+    pub message: String,
+    pub seen: String,
+    pub expected: String,
+    pub spec: String,
+}
+
+/// How often a rule said what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[allow(missing_docs, reason = "the fields of the report's contract")]
+pub struct Verdicts {
+    pub passed: u64,
+    pub failed: u64,
+    pub not_judged: u64,
+}
+
+/// A rule that says otherwise than before.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RuleChange {
+    /// Its id.
+    pub rule: Arc<str>,
+    /// What it said before; `None` if it was not asked.
+    pub before: Option<Verdicts>,
+    /// What it says now; `None` if it is not asked any more.
+    pub after: Option<Verdicts>,
+}
+
+/// What has changed.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// Findings that were not there, with their file, in the order of every output.
+    pub new: Vec<(Arc<str>, Finding)>,
+    /// Findings that are no longer there, as they were reported.
+    pub gone: Vec<EarlierFinding>,
+    /// Rules whose counts differ, by id.
+    pub rules: Vec<RuleChange>,
+    /// Files of the earlier report that were not judged now: nothing is said of them.
+    pub not_judged: Vec<Arc<str>>,
+}
+
+impl Earlier {
+    /// Reads a report.
+    pub fn parse(text: &[u8]) -> Result<Self, EarlierError> {
+        let Version { format_version } = serde_json::from_slice(text)?;
+        if format_version != FORMAT_VERSION {
+            return Err(EarlierError::Version(format_version));
+        }
+        Ok(serde_json::from_slice(text)?)
+    }
+
+    /// Leaves out what is on the other side, and rules that `is_asked` says no to.
+    pub fn only(&mut self, side: Side, is_asked: impl Fn(&str) -> bool) {
+        self.findings.retain(|finding| finding.side == side);
+        self.rules.retain(|tally| is_asked(&tally.rule));
+    }
+}
+
+/// What findings must have in common to be the same verdict: file, rule, severity, side, stage, shape of the pointer.
+type Key = (Arc<str>, String, Severity, Side, String, String);
+
+/// What more they have in common: their pointer, and their exchange.
+type More<'f> = (Option<&'f str>, Option<u64>);
+
+impl Comparison {
+    /// Compares a report with an earlier one. Files are matched by name, or, where both have one, with each other.
+    pub fn new(report: &CheckReport, earlier: &Earlier) -> Self {
+        let name = |file: &Arc<str>| match (&report.files[..], &earlier.files[..]) {
+            ([now], [_]) => Arc::clone(&now.file),
+            _ => Arc::clone(file),
+        };
+        let is_judged = |file: &Arc<str>| report.files.iter().any(|now| now.file == name(file));
+        let sorted = report.sorted();
+        let now: Vec<(Key, More<'_>)> = sorted
+            .iter()
+            .map(|&(file, finding)| {
+                let Finding { rule, severity, stage, pointer, exchange, .. } = finding;
+                let stage = stage.as_str().to_owned();
+                let key = (Arc::from(file), rule.id.clone(), *severity, rule.side, stage, shape(pointer));
+                (key, (Some(pointer.as_str()), *exchange))
+            })
+            .collect();
+        let then: Vec<&EarlierFinding> = earlier.findings.iter().filter(|then| is_judged(&then.file)).collect();
+        let keyed: Vec<(Key, More<'_>)> = then
+            .iter()
+            .map(|finding| {
+                let EarlierFinding { rule, severity, side, stage, file, pointer, exchange, .. } = finding;
+                let key = (name(file), rule.clone(), *severity, *side, stage.clone(), shape(pointer));
+                (key, (Some(pointer.as_str()), *exchange))
+            })
+            .collect();
+        let (mut is_new, mut is_gone) = (vec![true; now.len()], vec![true; then.len()]);
+        pair(&now, &keyed, &mut is_new, &mut is_gone);
+        let new = sorted.iter().zip(&is_new).filter(|(_, new)| **new);
+        let gone = then.iter().zip(&is_gone).filter(|(_, gone)| **gone);
+        Self {
+            new: new.map(|(&(file, finding), _)| (Arc::from(file), finding.clone())).collect(),
+            gone: gone.map(|(&finding, _)| finding.clone()).collect(),
+            rules: rule_changes(&report.rules, &earlier.rules),
+            not_judged: earlier.files.iter().map(|file| &file.file).filter(|file| !is_judged(file)).cloned().collect(),
+        }
+    }
+
+    /// Severity of the weightiest new finding.
+    pub fn worst(&self) -> Option<Severity> {
+        self.new.iter().map(|(_, finding)| finding.severity).max()
+    }
+}
+
+/// Pairs what is the same verdict, the likest first; what is left keeps its flag.
+fn pair(now: &[(Key, More<'_>)], then: &[(Key, More<'_>)], is_new: &mut [bool], is_gone: &mut [bool]) {
+    let likeness: [fn(More<'_>) -> More<'_>; 3] = [|more| more, |(pointer, _)| (pointer, None), |_| (None, None)];
+    for like in likeness {
+        let mut waiting: HashMap<(&Key, More<'_>), VecDeque<usize>> = HashMap::new();
+        for (place, (key, more)) in then.iter().enumerate().filter(|&(place, _)| is_gone[place]) {
+            waiting.entry((key, like(*more))).or_default().push_back(place);
+        }
+        for ((key, more), new) in now.iter().zip(&mut *is_new).filter(|(_, new)| **new) {
+            let partner = waiting.get_mut(&(key, like(*more))).and_then(VecDeque::pop_front);
+            if let Some(partner) = partner {
+                (*new, is_gone[partner]) = (false, false);
+            }
+        }
+    }
+}
+
+fn rule_changes(now: &[RuleTally], then: &[EarlierTally]) -> Vec<RuleChange> {
+    let mut changes: BTreeMap<&Arc<str>, (Option<Verdicts>, Option<Verdicts>)> = BTreeMap::new();
+    for tally in then {
+        changes.entry(&tally.rule).or_default().0 = Some(tally.verdicts);
+    }
+    for RuleTally { rule, passed, failed, not_judged } in now {
+        let verdicts = Verdicts { passed: *passed, failed: *failed, not_judged: *not_judged };
+        changes.entry(rule).or_default().1 = Some(verdicts);
+    }
+    changes
+        .into_iter()
+        // A rule that is new, or gone, but never said anything, changes no verdict.
+        .filter(|(_, (before, after))| before.unwrap_or_default() != after.unwrap_or_default())
+        .map(|(rule, (before, after))| RuleChange { rule: Arc::clone(rule), before, after })
+        .collect()
+}

@@ -1,0 +1,37 @@
+//! What has changed between two judgements, as JSON (docs/check-report.md and its schema).
+//!
+//! `Comparison → one object`
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::check_json::FORMAT_VERSION;
+use super::compare::{Comparison, EarlierFinding, RuleChange};
+use super::finding_json::FindingJson;
+
+#[derive(Serialize)]
+struct Changes<'c> {
+    format_version: u32,
+    compared_with: &'c str,
+    new: Vec<FindingJson<'c>>,
+    gone: &'c [EarlierFinding],
+    rules: &'c [RuleChange],
+    not_judged: &'c [Arc<str>],
+}
+
+/// Writes what has changed since the report of the name given, as one JSON object and a line feed.
+pub fn compare_json(out: &mut dyn Write, comparison: &Comparison, compared_with: &str) -> io::Result<()> {
+    let changes = Changes {
+        format_version: FORMAT_VERSION,
+        compared_with,
+        new: comparison.new.iter().map(|(file, finding)| FindingJson::new(finding, Some(file), None)).collect(),
+        gone: &comparison.gone,
+        rules: &comparison.rules,
+        not_judged: &comparison.not_judged,
+    };
+    serde_json::to_writer_pretty(&mut *out, &changes)?;
+    writeln!(out)?;
+    out.flush()
+}

@@ -1,0 +1,71 @@
+//! What has changed between two judgements, in words.
+//!
+//! `Comparison → new findings in full → gone ones in a line each → rules that say otherwise → last line`
+
+use std::io::{self, Write};
+
+use super::compare::{Comparison, Verdicts};
+use super::finding_text::{headline, labelled, link, paragraph, particulars};
+use super::paint::{Ink, Paint};
+use crate::finding::Finding;
+use crate::text;
+
+/// Writes only what has changed.
+pub fn compare_text(out: &mut dyn Write, comparison: &Comparison, paint: Paint) -> io::Result<()> {
+    let Comparison { new, gone, rules, not_judged } = comparison;
+    let title = |out: &mut dyn Write, number: usize, what: &str| {
+        let title = text::count(number as u64, what);
+        if number == 0 { Ok(()) } else { writeln!(out, "{}", paint.ink(Ink::Bold, &title)) }
+    };
+    title(out, new.len(), "new finding")?;
+    for (file, finding) in new {
+        writeln!(out, "  {}", headline(paint, finding.severity, finding.rule.side, &finding.rule.id))?;
+        writeln!(out, "    {}", paint.ink(Ink::Bold, &whereabouts(file, finding)))?;
+        particulars(out, paint, 4, finding)?;
+        link(out, paint, 4, &finding.rule.spec)?;
+    }
+    title(out, gone.len(), "gone finding")?;
+    for finding in gone {
+        writeln!(out, "  {}", headline(paint, finding.severity, finding.side, &finding.rule))?;
+        let exchange = finding.exchange.map(|index| format!(" · exchange {index}")).unwrap_or_default();
+        paragraph(out, paint, 4, &format!("{}{exchange} · {} · {}", finding.file, finding.stage, finding.pointer))?;
+        paragraph(out, paint, 4, &finding.message)?;
+    }
+    title(out, rules.len(), "changed rule")?;
+    for change in rules {
+        let said = format!("{} → {}", words(change.before, change.after), words(change.after, change.before));
+        writeln!(out, "  {}: {said}", text::visible(&change.rule))?;
+    }
+    for file in not_judged {
+        labelled(out, paint, 0, "left out", &format!("{file} was not judged now, so nothing is said of it"))?;
+    }
+    let last = match (new.len() as u64, gone.len() as u64) {
+        (0, 0) if rules.is_empty() => "nothing has changed".to_owned(),
+        (new, gone) => format!(
+            "{}, {}, {}",
+            text::count(new, "new finding"),
+            text::count(gone, "gone finding"),
+            text::count(rules.len() as u64, "changed rule")
+        ),
+    };
+    writeln!(out, "{}", paint.ink(Ink::Bold, &last))?;
+    out.flush()
+}
+
+fn whereabouts(file: &str, finding: &Finding) -> String {
+    let exchange = finding.exchange.map(|index| format!(" · exchange {index}")).unwrap_or_default();
+    format!("{}{exchange} · {}", text::visible(file), finding.stage)
+}
+
+/// The counts that differ: `7 passed, 1 failed`.
+fn words(verdicts: Option<Verdicts>, other: Option<Verdicts>) -> String {
+    let Some(verdicts) = verdicts else { return "not asked".to_owned() };
+    let counts = |verdicts: Verdicts| [verdicts.passed, verdicts.failed, verdicts.not_judged];
+    let (own, other) = (counts(verdicts), other.map(counts));
+    let words = ["passed", "failed", "not judged"];
+    let differ: Vec<String> = (0..3)
+        .filter(|&at| other.is_none_or(|other| other[at] != own[at]))
+        .map(|at| format!("{} {}", own[at], words[at]))
+        .collect();
+    differ.join(", ")
+}
