@@ -8,6 +8,7 @@ mod book;
 mod checks;
 mod compile;
 mod definition;
+mod due;
 mod eval;
 mod example;
 mod facts;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{Span, SpanTotal, Timestamp, Unit};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::FromPrimitive;
 
 use super::eval::{Context, answered};
 use super::refusal;
@@ -79,6 +81,9 @@ functions! {
     Trim "trim" 1..=1,
     Size "size" 1..=1,
     Refused "refused" 1..=3,
+    SameElements "same_elements" 2..=2,
+    FlowOf "flow_of" 1..=1,
+    Seconds "seconds" 1..=1,
 }
 
 impl Function {
@@ -185,6 +190,15 @@ impl Function {
                 let (right, strict) = refusal::answers(arguments)?;
                 Val::Refusal(refusal::judge(&right, strict, context)?)
             }
+            Self::SameElements => Val::Bool(match (first.elements(), second.elements()) {
+                (Some(a), Some(b)) => same_elements(&a, b),
+                _ => false,
+            }),
+            Self::FlowOf => {
+                let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
+                Val::Flow(context.memory.flow(uuid.as_deref()))
+            }
+            Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
         })
     }
 }
@@ -196,6 +210,25 @@ fn both(text: Option<&str>, other: &Val<'_>, test: fn(&str, &str) -> bool) -> bo
 fn is_enumeration_value(value: &str, name: Option<&str>) -> bool {
     let local = value.strip_prefix("https://openactive.io/").or_else(|| value.strip_prefix("oa:")).unwrap_or(value);
     Some(local) == name
+}
+
+/// The same elements, as often, in whatever order.
+fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
+    a.len() == b.len()
+        && a.iter().all(|element| {
+            let place = b.iter().position(|other| other.equals(element));
+            place.map(|place| b.swap_remove(place)).is_some()
+        })
+}
+
+/// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
+fn seconds(text: &str) -> Option<Decimal> {
+    let span: Span = text.parse().ok()?;
+    if span.get_months() != 0 || span.get_years() != 0 {
+        return None;
+    }
+    let seconds = span.total(SpanTotal::from(Unit::Second).days_are_24_hours()).ok()?;
+    Decimal::from_f64(seconds)
 }
 
 fn id<'a>(value: &Val<'a>) -> Val<'a> {

@@ -2,9 +2,10 @@
 //!
 //! Everything is bounded; what is forgotten is counted, and rules that would need it are "not judged".
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
 use super::value::Val;
 use crate::json::{Document, Value};
@@ -19,6 +20,9 @@ pub const MAX_FLOW_EXCHANGES: usize = 200;
 
 /// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
 const MAX_NAMES: usize = 10_000;
+
+/// Most quotes (answers to C2) kept for a look across Order UUIDs. Past it the oldest are forgotten.
+const MAX_RECENT_QUOTES: usize = 100;
 
 /// Most Order UUIDs that are counted one by one. Past it the count of bookings stands still.
 const MAX_BOOKINGS: usize = 2_000_000;
@@ -42,6 +46,10 @@ struct FeedItems {
 }
 
 impl FeedItems {
+    fn is_listed(&self) -> bool {
+        self.newest.as_ref().is_some_and(|item| item.root().get("state").and_then(Value::as_str) != Some("deleted"))
+    }
+
     fn push(&mut self, item: Document) {
         self.before = self.newest.replace(item);
     }
@@ -57,6 +65,16 @@ impl Flow {
                 stages.contains(&reading.stage) && reading.status().is_some_and(|s| (200..300).contains(&s))
             })
             .map(Arc::as_ref)
+    }
+
+    /// True if a feed showed the Order last as one that exists.
+    pub fn order_is_listed(&self) -> bool {
+        self.feed.is_listed()
+    }
+
+    /// True if a feed showed the proposal last as one that exists.
+    pub fn proposal_is_listed(&self) -> bool {
+        self.proposals_feed.is_listed()
     }
 
     /// A member of `flow` in an expression.
@@ -135,6 +153,9 @@ pub struct Memory {
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
     once: HashSet<(usize, String)>,
+    recent_quotes: VecDeque<Arc<Reading>>,
+    /// Calls that a feed has yet to show.
+    pub due: Due,
     /// The last page of each feed.
     pub pages: Pages,
     /// What open data says of opportunities.
@@ -173,6 +194,7 @@ impl Memory {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
             "isolated" => Val::Bool(self.known.isolated),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "error_names" => Val::ErrorNames(self),
@@ -202,6 +224,13 @@ impl Memory {
         }
         self.remember_names(&reading);
         self.remember_order_items(&reading);
+        self.due.read(&reading);
+        if reading.stage == Stage::C2 && reading.status() == Some(200) {
+            if self.recent_quotes.len() == MAX_RECENT_QUOTES {
+                self.recent_quotes.pop_front();
+            }
+            self.recent_quotes.push_back(Arc::clone(&reading));
+        }
         let Some(uuid) = reading.order_uuid.clone() else { return };
         if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16) {
             if self.bookings.len() < MAX_BOOKINGS {
@@ -214,6 +243,7 @@ impl Memory {
         self.by_age.remove(&flow.touched);
         flow.touched = self.clock;
         self.by_age.insert(self.clock, uuid);
+        self.due.expect(&reading, flow);
         flow.earlier.push(reading);
         flow.bytes += size;
         self.bytes += size;
