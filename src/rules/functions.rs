@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use super::eval::{Context, answered};
-use super::refusal;
+use super::{callers, refusal, urls};
 use super::value::{Stop, Val};
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, media_type};
@@ -84,6 +84,18 @@ functions! {
     SameElements "same_elements" 2..=2,
     FlowOf "flow_of" 1..=1,
     Seconds "seconds" 1..=1,
+    Credential "credential" 1..=1,
+    SameCaller "same_caller" 2..=2,
+    Parameter "parameter" 2..=2,
+    SamePage "same_page" 2..=2,
+    HostOf "host_of" 1..=1,
+    PathOf "path_of" 1..=1,
+    Neighbours "neighbours" 1..=1,
+    Newer "newer" 2..=2,
+    SameBasket "same_basket" 2..=2,
+    EarlierModified "earlier_modified" 1..=1,
+    Unchanged "unchanged" 1..=1,
+    BookedSinceRead "booked_since_read" 1..=1,
 }
 
 impl Function {
@@ -198,6 +210,41 @@ impl Function {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
             }
+            Self::Credential => {
+                message(&first, context).and_then(callers::credential).map_or(Val::Absent, Val::Str)
+            }
+            Self::SameCaller => match (message(&first, context), message(&second, context)) {
+                (Some(a), Some(b)) => Val::Bool(callers::same_caller(a, b)?),
+                _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
+            },
+            Self::Parameter => parameter(&first, second.as_str().unwrap_or_default()),
+            Self::SamePage => Val::Bool(match (text, second.as_str()) {
+                (Some(a), Some(b)) => urls::page(a) == urls::page(b),
+                _ => false,
+            }),
+            Self::HostOf => {
+                text.and_then(urls::host).map_or(Val::Absent, |host| Val::Str(Cow::Owned(host.to_ascii_lowercase())))
+            }
+            Self::PathOf => text.map_or(Val::Absent, |url| Val::Str(Cow::Owned(urls::path(url).to_owned()))),
+            Self::Neighbours => {
+                let elements = first.elements().unwrap_or_default();
+                Val::list(elements.windows(2).map(|pair| Val::list(pair.to_vec())).collect())
+            }
+            Self::Newer => Val::Bool(newer(&first, &second)?),
+            Self::SameBasket => {
+                let (a, b) = (basket(&first), basket(&second));
+                Val::Bool(a.as_ref().is_some_and(|a| !a.is_empty()) && a == b)
+            }
+            Self::EarlierModified => match &first {
+                Val::Json(item) => context.memory.history.earlier_modified(context.reading, *item),
+                _ => Val::Absent,
+            },
+            Self::Unchanged => Val::Bool(
+                matches!(&first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)),
+            ),
+            Self::BookedSinceRead => {
+                id(&first).as_str().and_then(|id| context.memory.places.booked_since_read(id)).map_or(Val::Absent, Val::Int)
+            }
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
         })
     }
@@ -210,6 +257,57 @@ fn both(text: Option<&str>, other: &Val<'_>, test: fn(&str, &str) -> bool) -> bo
 fn is_enumeration_value(value: &str, name: Option<&str>) -> bool {
     let local = value.strip_prefix("https://openactive.io/").or_else(|| value.strip_prefix("oa:")).unwrap_or(value);
     Some(local) == name
+}
+
+/// The exchange that an exchange or request of an expression belongs to; the judged one for `call`.
+fn message<'a>(value: &Val<'a>, context: Context<'a>) -> Option<&'a Reading> {
+    match value {
+        Val::Exchange(reading) | Val::Request(reading) | Val::Response(reading) => Some(reading),
+        Val::Call(_) => Some(context.reading),
+        _ => None,
+    }
+}
+
+/// A parameter of a URL, or of a request: of its query, or else of its form.
+fn parameter<'a>(of: &Val<'a>, name: &str) -> Val<'a> {
+    let found = match of {
+        Val::Request(reading) => {
+            let request = &reading.exchange.request;
+            urls::parameter(&request.target, name).or_else(|| {
+                let form = request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+                let text = std::str::from_utf8(&request.body.bytes).ok().filter(|_| form)?;
+                urls::form_parameter(text, name)
+            })
+        }
+        other => other.as_str().and_then(|url| urls::parameter(url, name)),
+    };
+    found.map_or(Val::Absent, |value| Val::Str(Cow::Owned(value)))
+}
+
+/// True if one value of `modified` lies behind another: integers and strings of digits go by their number, dates by
+/// the instant, other strings by their text.
+fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
+    let (left, right) = (a.show(), b.show());
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits(&left) && digits(&right) {
+        let (left, right) = (left.trim_start_matches('0'), right.trim_start_matches('0'));
+        return Ok((left.len(), left) > (right.len(), right));
+    }
+    if let (Ok(left), Ok(right)) = (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
+        return Ok(left > right);
+    }
+    Ok(a.compare(b)?.is_gt())
+}
+
+/// The pairs of opportunity and offer that `OrderItem`s name, in order; `None` if one of them names none.
+fn basket(items: &Val<'_>) -> Option<Vec<(String, String)>> {
+    let one = |item: &Val<'_>| {
+        let part = |key| Some(id(&Val::option(object_member(item, key))).as_str()?.to_owned());
+        Some((part("orderedItem")?, part("acceptedOffer")?))
+    };
+    let mut pairs = items.elements()?.iter().map(one).collect::<Option<Vec<_>>>()?;
+    pairs.sort();
+    Some(pairs)
 }
 
 /// The same elements, as often, in whatever order.

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
+use super::history::History;
+use super::places::Places;
+use super::retries::Retries;
 use super::value::Val;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
@@ -17,6 +20,9 @@ pub const MAX_FLOW_BYTES: usize = 48 * 1024 * 1024;
 
 /// Most exchanges kept of one booking flow. Past it the oldest are forgotten.
 pub const MAX_FLOW_EXCHANGES: usize = 200;
+
+/// Most actions of the test suite's interface kept of one booking flow. Past it no new ones are taken up.
+const MAX_ACTIONS: usize = 50;
 
 /// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
 const MAX_NAMES: usize = 10_000;
@@ -31,6 +37,7 @@ const MAX_BOOKINGS: usize = 2_000_000;
 #[derive(Debug, Default)]
 pub struct Flow {
     earlier: Vec<Arc<Reading>>,
+    actions: Vec<Arc<Reading>>,
     feed: FeedItems,
     proposals_feed: FeedItems,
     bytes: usize,
@@ -80,6 +87,7 @@ impl Flow {
     /// A member of `flow` in an expression.
     pub fn member(&self, name: &str) -> Option<Val<'_>> {
         let stages: &[Stage] = match name {
+            "actions" => return Some(Val::list(self.actions.iter().map(|action| Val::Exchange(action)).collect())),
             "earlier" => return Some(Val::list(self.earlier.iter().map(|reading| Val::Exchange(reading)).collect())),
             "complete" => {
                 let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
@@ -97,7 +105,7 @@ impl Flow {
     /// As [`Flow::member`], for an Order UUID that was not seen before.
     pub fn member_of_none(name: &str) -> Option<Val<'static>> {
         match name {
-            "earlier" => Some(Val::list(Vec::new())),
+            "earlier" | "actions" => Some(Val::list(Vec::new())),
             "complete" => Some(Val::Bool(false)),
             "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
             _ => stages_of(name).map(|_| Val::Absent),
@@ -156,6 +164,14 @@ pub struct Memory {
     recent_quotes: VecDeque<Arc<Reading>>,
     /// Calls that a feed has yet to show.
     pub due: Due,
+    /// Addresses of pages and versions of items, of every feed.
+    pub history: History,
+    /// Calls that came to nothing.
+    pub retries: Retries,
+    /// Places booked since open data was read.
+    pub places: Places,
+    first_booking: Option<Arc<Reading>>,
+    last_harvest: Option<Arc<Reading>>,
     /// The last page of each feed.
     pub pages: Pages,
     /// What open data says of opportunities.
@@ -197,6 +213,9 @@ impl Memory {
             "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
             "isolated" => Val::Bool(self.known.isolated),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
+            "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
+            "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
+            "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
             "error_names" => Val::ErrorNames(self),
             _ => return None,
         })
@@ -216,8 +235,12 @@ impl Memory {
             }
         }
         self.pages.remember(&reading);
+        self.history.remember(&reading);
+        self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
+        self.remember_action(&reading);
         if reading.stage == Stage::OpportunityFeed {
             self.open_data.remember(&reading);
+            self.last_harvest = Some(Arc::clone(&reading));
         }
         if !reading.is_booking_call() {
             return;
@@ -225,6 +248,11 @@ impl Memory {
         self.remember_names(&reading);
         self.remember_order_items(&reading);
         self.due.read(&reading);
+        self.retries.remember(&reading);
+        let books = matches!(reading.stage, Stage::P | Stage::B | Stage::BAfterP);
+        if books && self.first_booking.is_none() && reading.status().is_some_and(|status| status < 300) {
+            self.first_booking = Some(Arc::clone(&reading));
+        }
         if reading.stage == Stage::C2 && reading.status() == Some(200) {
             if self.recent_quotes.len() == MAX_RECENT_QUOTES {
                 self.recent_quotes.pop_front();
@@ -259,6 +287,23 @@ impl Memory {
                 self.bytes -= flow.bytes;
                 self.forgotten_flows += 1;
             }
+        }
+    }
+
+    /// Joins an action of the test suite's interface to the flow of the Order that it is about.
+    fn remember_action(&mut self, reading: &Arc<Reading>) {
+        let is_action = reading.stage == Stage::Other && reading.exchange.path().ends_with("/test-interface/actions");
+        if !is_action || !reading.status().is_some_and(|status| status < 300) {
+            return;
+        }
+        let Some(action) = reading.request.json() else { return };
+        let Some(order) = action.root().find("/object/@id").and_then(Value::as_str) else { return };
+        let uuid = order.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        if let Some(flow) = self.flows.get_mut(uuid.as_str()).filter(|flow| flow.actions.len() < MAX_ACTIONS) {
+            let size = weight(reading);
+            flow.actions.push(Arc::clone(reading));
+            flow.bytes += size;
+            self.bytes += size;
         }
     }
 
