@@ -202,10 +202,10 @@ fn unused_path(folder: &Path, now: Timestamp) -> PathBuf {
     let name = now.strftime("%Y-%m-%dT%H%M%SZ").to_string();
     let first = folder.join(format!("{name}.db"));
     // Whoever takes the name in between is caught by `Writer::create`, which never writes over a file.
-    std::iter::once(first)
-        .chain((2_u64..).map(|number| folder.join(format!("{name}-{number}.db"))))
+    std::iter::once(first.clone())
+        .chain((2..10_000).map(|number| folder.join(format!("{name}-{number}.db"))))
         .find(|path| !path.exists())
-        .unwrap_or_else(|| folder.join("capture.db"))
+        .unwrap_or(first)
 }
 
 /// Makes a new file that only its owner can read. Never touches an existing one.

@@ -160,7 +160,8 @@ pub enum BodyEnd {
 pub struct Body {
     /// The bytes that were kept.
     pub bytes: Bytes,
-    /// Bytes that passed on the wire (transfer coding removed); more than `bytes.len()` only where truncated.
+    /// Bytes that passed on the wire (transfer coding removed); more than `bytes.len()` where truncated. Of a complete
+    /// body whose secrets were replaced, `bytes` may be shorter or longer; this stays what it was.
     pub length: u64,
     /// How it ended.
     pub end: BodyEnd,

@@ -112,6 +112,11 @@ impl Document {
         Value { document: self, node: 0 }
     }
 
+    /// The node at a [`Value::place`]; `None` if there is none.
+    pub fn value_at(&self, place: u32) -> Option<Value<'_>> {
+        ((place as usize) < self.nodes.len()).then_some(Value { document: self, node: place })
+    }
+
     /// The text that was parsed.
     pub fn text(&self) -> &str {
         &self.text
@@ -432,6 +437,16 @@ impl<'d> Value<'d> {
     /// What the node is.
     pub fn kind(self) -> Kind {
         self.raw().kind
+    }
+
+    /// Where the node stands in its document, for [`Document::value_at`].
+    pub fn place(self) -> u32 {
+        self.node
+    }
+
+    /// The document that the node belongs to.
+    pub fn document(self) -> &'d Document {
+        self.document
     }
 
     /// True if the node belongs to this very document.

@@ -165,11 +165,11 @@ impl Recorder {
 
     fn close(mut self) -> Closing {
         let missed = self.missed();
-        if let Some(writer) = self.writer.take() {
-            if let Err(error) = writer.finish() {
-                tracing::error!("the capture could not be closed: {error}");
-                self.trouble = Some(error.to_string());
-            }
+        if let Some(writer) = self.writer.take()
+            && let Err(error) = writer.finish()
+        {
+            tracing::error!("the capture could not be closed: {error}");
+            self.trouble = Some(error.to_string());
         }
         Closing {
             exchanges: self.judge.exchanges(),

@@ -41,11 +41,11 @@ fn apply(coding: &str, bytes: &[u8]) -> Option<io::Result<Vec<u8>>> {
             coder.write_all(bytes).and_then(|()| coder.finish())
         }
         "br" => {
-            let mut coded = Vec::new();
-            let mut coder = brotli::CompressorWriter::new(&mut coded, 4096, 1, 18);
+            let mut bytes_out = Vec::new();
+            let mut coder = brotli::CompressorWriter::new(&mut bytes_out, 4096, 1, 18);
             let done = coder.write_all(bytes).and_then(|()| coder.flush());
             drop(coder);
-            done.map(|()| coded)
+            done.map(|()| bytes_out)
         }
         "zstd" => zstd::bulk::compress(bytes, 1),
         _ => return None,

@@ -106,7 +106,7 @@ impl Redactor {
         match decode(&body.bytes, headers) {
             Ok(content) => {
                 if let Some(clean) = self.clean(&content, own) {
-                    self.put_back(body, &clean, headers);
+                    Self::put_back(body, &clean, headers);
                 }
             }
             // What decodes to that much is not judged either.
@@ -120,7 +120,7 @@ impl Redactor {
         let content = salvage(&body.bytes, headers);
         if !content.is_empty() {
             let clean = self.clean(&content, own);
-            self.put_back(body, clean.as_deref().unwrap_or(&content), headers);
+            Self::put_back(body, clean.as_deref().unwrap_or(&content), headers);
             if body.end == BodyEnd::Complete {
                 body.end = BodyEnd::Truncated;
             }
@@ -134,7 +134,7 @@ impl Redactor {
         }
     }
 
-    fn put_back(&self, body: &mut Body, content: &[u8], headers: &Headers) {
+    fn put_back(body: &mut Body, content: &[u8], headers: &Headers) {
         match encode(content, headers) {
             Some(coded) => body.bytes = Bytes::from(coded),
             None => give_up(body),

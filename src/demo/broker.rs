@@ -14,7 +14,7 @@ const CONTEXT: &str = "https://openactive.io/";
 #[derive(Debug, Clone)]
 pub(super) struct Offer {
     session: String,
-    offer: String,
+    id: String,
     seller: String,
     prepaid: bool,
 }
@@ -33,13 +33,18 @@ impl Harvest {
             for offer in series["offers"].as_array().into_iter().flatten() {
                 let texts =
                     [&session["@id"], &offer["@id"], &series["organizer"]["@id"], &series["name"], &offer["name"]];
-                let [Some(id), Some(offer_id), Some(seller), Some(series), Some(name)] = texts.map(Value::as_str)
+                let [Some(session_id), Some(offer_id), Some(seller), Some(series), Some(name)] =
+                    texts.map(Value::as_str)
                 else {
                     continue;
                 };
                 let prepaid = offer["openBookingPrepayment"] != "https://openactive.io/Unavailable";
-                let found =
-                    Offer { session: id.to_owned(), offer: offer_id.to_owned(), seller: seller.to_owned(), prepaid };
+                let found = Offer {
+                    session: session_id.to_owned(),
+                    id: offer_id.to_owned(),
+                    seller: seller.to_owned(),
+                    prepaid,
+                };
                 self.offers.insert((series.to_owned(), name.to_owned()), found);
             }
         }
@@ -125,7 +130,7 @@ impl<'s> Dealing<'s> {
             json!({
                 "@type": "OrderItem",
                 "position": position,
-                "acceptedOffer": offer.offer,
+                "acceptedOffer": offer.id,
                 "orderedItem": offer.session,
             })
         });

@@ -27,8 +27,9 @@ const fn swim(
     Step { name, title, misbehaviours, role: Role::Agent, basket: &[SWIM], acts }
 }
 
+/// The same under another role, with another basket.
 const fn of(step: Step, role: Role, basket: &'static [(&'static str, &'static str)]) -> Step {
-    Step { role, basket, name: step.name, title: step.title, misbehaviours: step.misbehaviours, acts: step.acts }
+    Step { role, basket, ..step }
 }
 
 const C1: super::Act = act(Call::C1, 200);
@@ -260,7 +261,7 @@ pub(super) const STEPS: &[Step] = &[
     swim("drops-role", "The booking system drops brokerRole", &[M::DropsBrokerRole], &[C1, C2]),
     swim("renames-broker", "The booking system renames the broker", &[M::RenamesBroker], &[C1, C2]),
     swim("changes-customer", "The booking system changes the customer's address", &[M::ChangesCustomer], &[C1, C2]),
-    swim("adds-data", "The booking system adds a telephone number to the customer", &[M::AddsCustomerData], &[C1, C2]),
+    swim("adds-data", "The booking system adds a remark of its own to the customer", &[M::AddsCustomerData], &[C1, C2]),
     swim("early-customer", "The booking system answers C1 with somebody's data", &[M::CustomerInC1], &[C1]),
     swim(
         "leaky-feed",

@@ -38,7 +38,7 @@ pub fn faulty() -> Script {
 }
 
 /// One step: a booking, or an attempt at one, under one Order UUID.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Step {
     /// Short and unique; the Order UUID follows from it.
     pub name: &'static str,

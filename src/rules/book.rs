@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use super::facts::Facts;
+use super::models::{ModelError, Models};
 use super::rule::{Fault, Rule};
 use crate::openbooking::Stage;
 
@@ -78,6 +79,17 @@ impl RuleBook {
 
     fn index(mut rules: Vec<Rule>) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        let mut facts = facts()?;
+        for rule in &rules {
+            for check in rule.model_checks() {
+                let wanted = if check.request { &mut facts.wanted.0 } else { &mut facts.wanted.1 };
+                *wanted |= check.finds;
+                if let Some(name) = check.unknown_names(&facts.models) {
+                    let what = format!("model: the data models have no {name:?}");
+                    return Err(LoadError::Rule { file: format!("{}.toml", rule.info.id), line: 1, what });
+                }
+            }
+        }
         let by_stage = Stage::ALL
             .iter()
             .map(|&stage| {
@@ -85,7 +97,7 @@ impl RuleBook {
                 (0..rules.len()).filter(|&place| applies(&rules[place])).collect()
             })
             .collect();
-        Ok(Self { rules, by_stage, facts: facts()? })
+        Ok(Self { rules, by_stage, facts })
     }
 
     /// All rules, by id.
@@ -113,11 +125,31 @@ fn facts() -> Result<Facts, LoadError> {
     let Some(text) = BUILT_IN.get_file(FILE).and_then(include_dir::File::contents_utf8) else {
         return Ok(Facts::default());
     };
-    Facts::parse(text).map_err(|error| LoadError::Rule {
+    let mut facts = Facts::parse(text).map_err(|error| LoadError::Rule {
         file: format!("rules/{FILE}"),
-        line: 1 + error.span().map_or(0, |span| text.bytes().take(span.start).filter(|&byte| byte == b'\n').count()),
+        line: line_at(text, error.span().map(|span| span.start)),
         what: error.message().to_owned(),
+    })?;
+    facts.models = models()?;
+    Ok(facts)
+}
+
+fn models() -> Result<Models, LoadError> {
+    let files = files_below(BUILT_IN.get_dir("models"), ".toml");
+    let files: Vec<_> = files
+        .iter()
+        .filter_map(|(path, text)| Some((path.strip_prefix("models/")?, *text)))
+        .filter(|(name, _)| *name != "errors")
+        .collect();
+    Models::parse(&files).map_err(|ModelError { file, what, at }| {
+        let text = files.iter().find(|(name, _)| *name == file).map_or("", |(_, text)| text);
+        LoadError::Rule { file: format!("rules/models/{file}.toml"), line: line_at(text, at), what }
     })
+}
+
+/// The line, from 1, of a byte of a text.
+fn line_at(text: &str, at: Option<usize>) -> usize {
+    1 + at.map_or(0, |at| text.bytes().take(at).filter(|&byte| byte == b'\n').count())
 }
 
 /// The built-in example bases: path below `examples/` without `.json`, and text.
@@ -155,7 +187,7 @@ fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String,
 fn parse(id: &str, file: &str, text: &str) -> Result<Rule, LoadError> {
     Rule::parse(id, text).map_err(|Fault { what, at }| LoadError::Rule {
         file: file.to_owned(),
-        line: 1 + at.map_or(0, |at| text.bytes().take(at).filter(|&byte| byte == b'\n').count()),
+        line: line_at(text, at),
         what,
     })
 }

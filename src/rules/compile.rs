@@ -185,10 +185,10 @@ impl Compiler {
         if let ([first, second, third], operators::CONDITIONAL) = (&arguments[..], name) {
             return Ok(Node::Conditional(Box::new([self.node(first)?, self.node(second)?, self.node(third)?])));
         }
-        if let [left, right] = arguments[..] {
-            if let Some(node) = self.binary(name, left, right)? {
-                return Ok(node);
-            }
+        if let [left, right] = arguments[..]
+            && let Some(node) = self.binary(name, left, right)?
+        {
+            return Ok(node);
         }
         let function = Function::from_name(name).ok_or_else(|| format!("unknown function {name:?}"))?;
         let (least, most) = function.arguments();

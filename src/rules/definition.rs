@@ -4,6 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::memory::Known;
+use super::models::ModelDefinition;
 use crate::finding::{Scope, Severity, Side};
 
 /// A rule file.
@@ -33,6 +34,8 @@ pub struct Definition {
     pub milder: Vec<Milder>,
     /// Name of a check in Rust, in place of `expect`.
     pub native: Option<Spanned<String>>,
+    /// What is asked of the data models, in place of `expect`.
+    pub model: Option<Spanned<ModelDefinition>>,
     #[serde(default, rename = "check")]
     pub checks: Vec<Check>,
     #[serde(default, rename = "example")]
@@ -47,7 +50,8 @@ pub struct Check {
     pub name: Option<String>,
     pub when: Option<Spanned<String>>,
     pub each: Option<Spanned<String>>,
-    pub expect: Spanned<String>,
+    pub expect: Option<Spanned<String>>,
+    pub model: Option<Spanned<ModelDefinition>>,
     pub at: Option<Spanned<String>>,
     pub seen: Option<Spanned<String>>,
     pub expected: Option<Spanned<String>>,

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
+use super::models::Walks;
 use super::value::{Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub flow: Option<&'a Flow>,
     pub memory: &'a Memory,
     pub facts: &'a Facts,
+    /// What deviates from the data models, once somebody asked.
+    pub walks: &'a Walks,
     pub item: Option<Value<'a>>,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,
@@ -301,7 +304,7 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
             memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
         }
         Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
-        Val::ErrorNames(memory) => Val::text(memory.error_name(name)),
+        Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,
     })
 }
@@ -358,8 +361,8 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
         "scheme" => Val::text(Some(scheme)),
         "host" => Val::text(Some(host(authority))),
         "base_path" => Val::text(Some(&reading.base_path)),
-        "loopback" => Val::Bool(is_loopback(host(authority))),
         "started" => Val::Instant(reading.exchange.started),
+        "loopback" => Val::Bool(is_loopback(host(authority))),
         "request_type" => Val::text(reading.stage.request_type()),
         "speaks_booking" => {
             Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))

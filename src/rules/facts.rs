@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use super::models::{Models, WhatSet};
+
 /// What the specification says of one error type.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,12 +34,16 @@ pub struct ErrorFacts {
 #[derive(Debug, Default, Clone)]
 pub struct Facts {
     errors: HashMap<String, ErrorFacts>,
+    /// The data models.
+    pub models: Models,
+    /// What the rules of the book ask of the data models, of requests and of responses.
+    pub wanted: (WhatSet, WhatSet),
 }
 
 impl Facts {
     /// Reads `errors.toml`.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        Ok(Self { errors: toml::from_str(text)? })
+        Ok(Self { errors: toml::from_str(text)?, ..Self::default() })
     }
 
     /// Facts of an error type; `None` if the specification doesn't define it.

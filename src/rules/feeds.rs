@@ -5,6 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{callers, urls};
 use crate::json::{Document, Value};
 use crate::openbooking::Reading;
@@ -57,10 +59,21 @@ fn feed_of(reading: &Reading) -> String {
     format!("{}\n{}", reading.exchange.path(), callers::credential(reading).unwrap_or_default())
 }
 
+/// Properties that lead from an opportunity to what it belongs to.
+const ABOVE: [&str; 3] = ["superEvent", "facilityUse", "aggregateFacilityUse"];
+
+/// An item of open data, in its newest version.
+#[derive(Debug)]
+struct Item {
+    version: u64,
+    read: Timestamp,
+    data: Document,
+}
+
 /// What open data says of opportunities and their offers, by `@id`.
 #[derive(Debug, Default)]
 pub struct OpenData {
-    items: HashMap<Box<str>, (u64, Document)>,
+    items: HashMap<Box<str>, Item>,
     /// Every version taken up, oldest first: `@id`, number of the version, bytes.
     order: VecDeque<(Box<str>, u64, usize)>,
     versions: u64,
@@ -72,7 +85,7 @@ pub struct OpenData {
 impl OpenData {
     /// The data of the item with an `@id`.
     pub fn item(&self, id: &str) -> Option<Value<'_>> {
-        self.items.get(id).map(|(_, document)| document.root())
+        self.items.get(id).map(|item| item.data.root())
     }
 
     /// The offer with an `@id`, as it applies to an opportunity: its own, or that of the series, facility or event above it.
@@ -91,10 +104,34 @@ impl OpenData {
         None
     }
 
+    /// A member of an opportunity or of what is above it. `node` is what a message itself says of the opportunity; it
+    /// goes before open data.
+    pub fn inherited<'a>(&'a self, id: Option<&str>, node: Option<Value<'a>>, key: &str) -> Option<Value<'a>> {
+        let mut level: Vec<Value<'a>> = node.into_iter().chain(id.and_then(|id| self.item(id))).collect();
+        for _ in 0..4 {
+            if let Some(found) = level.iter().find_map(|node| node.get(key)) {
+                return Some(found);
+            }
+            let above = level.iter().filter_map(|node| ABOVE.iter().find_map(|key| node.get(key)));
+            level = above
+                .flat_map(|node| {
+                    let id = node.as_str().or_else(|| node.get("@id").and_then(Value::as_str));
+                    [node.is_object().then_some(node), id.and_then(|id| self.item(id))]
+                })
+                .flatten()
+                .collect();
+        }
+        None
+    }
+
+    /// When the data of the item was read.
+    pub fn read(&self, id: &str) -> Option<Timestamp> {
+        self.items.get(id).map(|item| item.read)
+    }
+
     /// What an opportunity belongs to: embedded, or an item of its own.
     pub fn above<'a>(&'a self, opportunity: Value<'a>) -> Option<Value<'a>> {
-        let parent =
-            ["superEvent", "facilityUse", "aggregateFacilityUse"].into_iter().find_map(|key| opportunity.get(key))?;
+        let parent = ABOVE.iter().find_map(|key| opportunity.get(key))?;
         match parent.as_str() {
             Some(id) => self.item(id),
             None => Some(parent),
@@ -108,18 +145,23 @@ impl OpenData {
         for item in items.items() {
             let Some(data) = item.get("data").filter(|data| data.is_object()) else { continue };
             let Some(id) = data.get("@id").and_then(Value::as_str) else { continue };
-            let text = data.to_json();
-            let size = 4 * text.len();
-            let Ok(document) = Document::parse_str(&text) else { continue };
-            self.bytes += size;
-            self.versions += 1;
-            self.items.insert(id.into(), (self.versions, document));
-            self.order.push_back((id.into(), self.versions, size));
+            self.add(id, data, reading.exchange.started);
         }
+    }
+
+    fn add(&mut self, id: &str, data: Value<'_>, read: Timestamp) {
+        let text = data.to_json();
+        let size = 4 * text.len();
+        // Text that was just parsed parses again.
+        let Ok(data) = Document::parse_str(&text) else { return };
+        self.bytes += size;
+        self.versions += 1;
+        self.items.insert(id.into(), Item { version: self.versions, read, data });
+        self.order.push_back((id.into(), self.versions, size));
         while self.bytes > MAX_OPEN_DATA_BYTES {
             let Some((id, version, size)) = self.order.pop_front() else { break };
             self.bytes -= size;
-            if self.items.get(&id).is_some_and(|(newest, _)| *newest == version) {
+            if self.items.get(&id).is_some_and(|item| item.version == version) {
                 self.items.remove(&id);
                 self.forgotten += 1;
             }
@@ -135,4 +177,53 @@ pub fn order_items(page: &Document) -> impl Iterator<Item = (Arc<str>, Value<'_>
         let last = id.rsplit('/').next()?;
         crate::openbooking::is_uuid(last).then(|| (Arc::from(last.to_ascii_lowercase()), item))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(items: &[&str]) -> OpenData {
+        let mut data = OpenData::default();
+        for text in items {
+            let document = Document::parse_str(text).unwrap();
+            let id = document.root().get("@id").and_then(Value::as_str).unwrap().to_owned();
+            data.add(&id, document.root(), Timestamp::UNIX_EPOCH);
+        }
+        data
+    }
+
+    #[test]
+    fn a_session_inherits_from_its_series() {
+        let data = with(&[
+            r#"{"@id": "s/1", "superEvent": "series/1", "name": "own"}"#,
+            r#"{"@id": "series/1", "name": "of the series", "organizer": {"@id": "o/1"}}"#,
+        ]);
+        let name = |key| data.inherited(Some("s/1"), None, key).map(Value::to_json);
+        assert_eq!(name("name").as_deref(), Some("\"own\""));
+        assert_eq!(name("organizer").as_deref(), Some(r#"{"@id":"o/1"}"#));
+        assert_eq!(name("location"), None);
+    }
+
+    #[test]
+    fn what_the_message_says_goes_before_open_data_and_open_data_fills_the_gaps() {
+        let data = with(&[r#"{"@id": "s/1", "superEvent": {"@id": "series/1", "organizer": "o/1", "name": "feed"}}"#]);
+        let message =
+            Document::parse_str(r#"{"@id": "s/1", "superEvent": {"@id": "series/1", "name": "message"}}"#).unwrap();
+        let found = |key| data.inherited(Some("s/1"), Some(message.root()), key).and_then(Value::as_str);
+        assert_eq!(found("name"), Some("message"));
+        assert_eq!(found("organizer"), Some("o/1"));
+    }
+
+    #[test]
+    fn a_loop_of_parents_ends() {
+        let data = with(&[r#"{"@id": "f", "facilityUse": "f"}"#]);
+        assert!(data.inherited(Some("f"), None, "name").is_none());
+    }
+
+    #[test]
+    fn the_later_version_counts() {
+        let data = with(&[r#"{"@id": "s", "n": 1}"#, r#"{"@id": "s", "n": 2}"#]);
+        assert_eq!(data.item("s").and_then(|item| item.get("n")).and_then(Value::as_number), Some("2"));
+    }
 }

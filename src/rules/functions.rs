@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use super::eval::{Context, answered};
-use super::{callers, refusal, urls};
-use super::value::{Stop, Val};
+use super::value::{Arithmetic, Stop, Val};
+use super::{callers, money, refusal, urls};
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, media_type};
 
@@ -91,11 +91,25 @@ functions! {
     HostOf "host_of" 1..=1,
     PathOf "path_of" 1..=1,
     Neighbours "neighbours" 1..=1,
+    Repeated "repeated" 1..=1,
     Newer "newer" 2..=2,
     SameBasket "same_basket" 2..=2,
     EarlierModified "earlier_modified" 1..=1,
     Unchanged "unchanged" 1..=1,
     BookedSinceRead "booked_since_read" 1..=1,
+    Prefixed "prefixed" 1..=1,
+    AbsoluteUri "absolute_uri" 1..=1,
+    Amount "amount" 1..=1,
+    Sum "sum" 1..=1,
+    Near "near" 3..=3,
+    Decimals "decimals" 1..=1,
+    Last "last" 1..=1,
+    HttpDate "http_date" 1..=1,
+    Quoted "quoted" 1..=1,
+    Inherited "inherited" 2..=2,
+    SecondsSinceRead "seconds_since_read" 1..=1,
+    SellerOf "seller_of" 1..=1,
+    Others "others" 1..=1,
 }
 
 impl Function {
@@ -158,11 +172,14 @@ impl Function {
             ),
             Self::ErrorType => Val::text(
                 answering(arguments, context)?
+                    .map(known_answer)
+                    .transpose()?
                     .and_then(refusal::root_type)
                     .filter(|name| context.facts.is_error_type(name)),
             ),
             Self::ItemErrors => {
-                let errors = answering(arguments, context)?.map(refusal::item_errors).unwrap_or_default();
+                let reading = answering(arguments, context)?.map(known_answer).transpose()?;
+                let errors = reading.map(refusal::item_errors).unwrap_or_default();
                 Val::list(errors.into_iter().map(Val::Json).collect())
             }
             Self::KnownError => Val::Bool(facts().is_some()),
@@ -230,6 +247,7 @@ impl Function {
                 let elements = first.elements().unwrap_or_default();
                 Val::list(elements.windows(2).map(|pair| Val::list(pair.to_vec())).collect())
             }
+            Self::Repeated => Val::list(repeated(&first.elements().unwrap_or_default())),
             Self::Newer => Val::Bool(newer(&first, &second)?),
             Self::SameBasket => {
                 let (a, b) = (basket(&first), basket(&second));
@@ -246,8 +264,54 @@ impl Function {
                 id(&first).as_str().and_then(|id| context.memory.places.booked_since_read(id)).map_or(Val::Absent, Val::Int)
             }
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
+            Self::Prefixed => prefixed(&first),
+            Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
+            Self::Amount => money::amount(&first).map_or(Val::Absent, Val::Decimal),
+            Self::Sum => first.elements().and_then(|list| money::sum(&list)).map_or(Val::Absent, Val::Decimal),
+            Self::Near => Val::Bool(money::near(&first, &second, arguments.get(2).unwrap_or(&Val::Absent))),
+            Self::Decimals => money::decimals(&first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
+            Self::Last => first.elements().and_then(|mut list| list.pop()).unwrap_or(Val::Absent),
+            Self::HttpDate => text
+                .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
+                .map_or(Val::Absent, |date| Val::Instant(date.timestamp())),
+            Self::Quoted => Val::option(quoted(&first, context)),
+            Self::Inherited => {
+                let id = id(&first);
+                let node = if let Val::Json(node) = first { Some(node).filter(|node| node.is_object()) } else { None };
+                let key = second.as_str().unwrap_or_default();
+                Val::option(context.memory.open_data.inherited(id.as_str(), node, key))
+            }
+            Self::SellerOf => {
+                let id = id(&first);
+                Val::text(id.as_str().and_then(|id| context.memory.seller_of(id)))
+            }
+            Self::SecondsSinceRead => {
+                let read = id(&first).as_str().and_then(|id| context.memory.open_data.read(id));
+                let now = Val::Instant(context.reading.exchange.started);
+                read.map_or(Ok(Val::Absent), |read| now.arithmetic(Arithmetic::Subtract, &Val::Instant(read)))?
+            }
+            Self::Others => {
+                let own = context.reading.order_uuid.as_deref();
+                let flows = id(&first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
+                Val::list(flows.into_iter().map(|flow| Val::Flow(Some(flow))).collect())
+            }
         })
     }
+}
+
+/// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
+/// offer and opportunity, at the same position if several have them.
+fn quoted<'a>(item: &Val<'a>, context: Context<'a>) -> Option<Value<'a>> {
+    let Val::Json(item) = item else { return None };
+    let reference =
+        |item: Value<'a>, key: &str| item.get(key).and_then(|node| id(&Val::Json(node)).as_str().map(str::to_owned));
+    let pair = |item: Value<'a>| (reference(item, "orderedItem"), reference(item, "acceptedOffer"));
+    let position = |item: Value<'a>| item.get("position").and_then(Value::as_number);
+    let wanted = pair(*item);
+    let quote = context.flow?.last_quote()?;
+    let items = quote.response.json()?.root().get("orderedItem")?.items();
+    let alike: Vec<Value<'a>> = items.filter(|other| wanted.0.is_some() && pair(*other) == wanted).collect();
+    alike.iter().find(|other| position(**other) == position(*item)).or(alike.first()).copied()
 }
 
 fn both(text: Option<&str>, other: &Val<'_>, test: fn(&str, &str) -> bool) -> bool {
@@ -282,6 +346,21 @@ fn parameter<'a>(of: &Val<'a>, name: &str) -> Val<'a> {
         other => other.as_str().and_then(|url| urls::parameter(url, name)),
     };
     found.map_or(Val::Absent, |value| Val::Str(Cow::Owned(value)))
+}
+
+/// Places of the elements that equal an earlier one.
+fn repeated<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
+    let mut alike: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
+    let mut places = Vec::new();
+    for (place, element) in elements.iter().enumerate() {
+        let earlier = alike.entry(element.show()).or_default();
+        if earlier.iter().any(|&other| elements[other].equals(element)) {
+            places.push(Val::Int(i64::try_from(place).unwrap_or(i64::MAX)));
+        } else {
+            earlier.push(place);
+        }
+    }
+    places
 }
 
 /// True if one value of `modified` lies behind another: integers and strings of digits go by their number, dates by
@@ -393,6 +472,36 @@ fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
     }
 }
 
+/// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
+fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
+    let Val::Json(node) = value else { return Val::list(Vec::new()) };
+    let mut names: Vec<&str> = Vec::new();
+    for (key, _) in node.descend().flat_map(Value::entries) {
+        if key.contains(':') && !key.contains("://") && !names.contains(&key) {
+            names.push(key);
+        }
+    }
+    Val::list(names.into_iter().map(|name| Val::text(Some(name))).collect())
+}
+
+/// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
+/// allowed).
+pub(super) fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && !rest.is_empty()
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'));
+    let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    well_formed
+        && (!web
+            || rest.strip_prefix("//").is_some_and(|rest| {
+                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                !host.is_empty() && !host.starts_with(':')
+            }))
+}
+
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
     let size = match value {
         Val::Json(node) if node.is_object() => node.len(),
@@ -416,11 +525,16 @@ fn answering<'a>(arguments: &[Val<'a>], context: Context<'a>) -> Result<Option<&
     }
 }
 
-fn success(reading: &Reading) -> Result<bool, Stop> {
+/// The exchange, if an answer to it came.
+fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
+    answered(reading).map(|_| reading)
+}
+
+pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {
     Ok((200..300).contains(&answered(reading)?.status))
 }
 
-fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
+pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
     Ok(answered(reading)?.status == 409
         && matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order")))
 }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use super::book::RuleBook;
 use super::compile::Node;
-use super::eval::{Context, body, evaluate, holds};
+use super::eval::{Context, answered, body, evaluate, holds};
+use super::facts::Facts;
 use super::memory::{Known, Memory};
+use super::models::{ModelCheck, Walks, describe};
 use super::refusal::{self, Answer, Refusal};
 use super::rule::{At, Check, Expectation, Rule};
 use super::value::{Stop, Val};
@@ -81,11 +83,12 @@ impl Judge {
             passed: 0,
         };
         let book = Arc::clone(&self.book);
+        let walks = Walks::default();
         for &place in book.at_stage(reading.stage) {
             let rule = &book.rules()[place];
             let wanted = self.only.is_none_or(|only| only == place);
             if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
-                let outcome = self.apply(place, rule, &reading);
+                let outcome = self.apply(place, rule, &reading, &walks);
                 self.count(place, rule, outcome, &mut judged);
             }
         }
@@ -145,20 +148,21 @@ impl Judge {
         judged.not_judged.push(NotJudged { rule: Arc::from(rule.info.id.as_str()), because: reason });
     }
 
-    fn context<'a>(&'a self, reading: &'a Reading) -> Context<'a> {
+    fn context<'a>(&'a self, reading: &'a Reading, walks: &'a Walks) -> Context<'a> {
         Context {
             reading,
             flow: self.memory.flow(reading.order_uuid.as_deref()),
             memory: &self.memory,
             facts: self.book.facts(),
+            walks,
             item: None,
             seen: None,
             expected: None,
         }
     }
 
-    fn apply(&self, place: usize, rule: &Rule, reading: &Reading) -> Outcome {
-        match self.try_apply(place, rule, self.context(reading)) {
+    fn apply(&self, place: usize, rule: &Rule, reading: &Reading, walks: &Walks) -> Outcome {
+        match self.try_apply(place, rule, self.context(reading, walks)) {
             Ok(outcome) => outcome,
             Err(Stop::Unseen(reason)) => Outcome::NotJudged(reason),
             Err(Stop::Fault(what)) => Outcome::NotJudged(format!("the rule itself failed: {what}").into()),
@@ -243,6 +247,7 @@ impl Judge {
                 }
                 return Ok(true);
             }
+            Expectation::Model(asked) => return deviations(rule, check, asked, context, findings),
         };
         match evaluate(expect, context)? {
             Val::Refusal(refusal) => self.refused(place, rule, check, context, refusal, findings)?,
@@ -279,11 +284,9 @@ impl Judge {
             }
         };
         let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
-        if !accepted {
-            if let Some(other) = self.fits_another_fault(place, &answered, context) {
-                let named = answered.join(", ");
-                return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
-            }
+        if !accepted && let Some(other) = self.fits_another_fault(place, &answered, context) {
+            let named = answered.join(", ");
+            return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
         }
         let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
         found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
@@ -312,6 +315,41 @@ impl Judge {
             })
             .map(|rule| rule.info.id.as_str())
     }
+}
+
+/// Asks the data models; true if there was a body to look at.
+fn deviations<'a>(
+    rule: &'a Rule,
+    check: &'a Check,
+    asked: &ModelCheck,
+    context: Context<'a>,
+    findings: &mut Vec<(Finding, Option<String>)>,
+) -> Result<bool, Stop> {
+    let Facts { models, wanted, .. } = context.facts;
+    let (reading, walks) = (context.reading, context.walks);
+    let (content, message) =
+        if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
+    if !asked.request {
+        answered(reading)?;
+    }
+    let Some(root) = body(content, asked.request)? else { return Ok(false) };
+    let found = if asked.request {
+        walks.request(root, reading, models, wanted.0)
+    } else {
+        walks.response(root, reading, models, wanted.1)
+    };
+    for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
+        let described = describe(deviation, root.document(), models);
+        let context = Context { item: root.document().value_at(deviation.node), ..context };
+        let expected = check.expected.is_empty().then_some(described.expected);
+        let pointer = format!("{message}{}", described.pointer);
+        let mut found = finding(rule, check, context, pointer, described.seen, expected)?;
+        if check.message.is_empty() {
+            found.0.message = described.message;
+        }
+        findings.push(found);
+    }
+    Ok(true)
 }
 
 fn right_answers(arguments: &[Node], context: Context<'_>) -> Vec<Answer> {

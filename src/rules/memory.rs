@@ -10,6 +10,8 @@ use super::feeds::{OpenData, Pages, order_items};
 use super::history::History;
 use super::places::Places;
 use super::retries::Retries;
+use super::functions::{order_shaped, success};
+use super::learnt::Learnt;
 use super::value::Val;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
@@ -84,10 +86,22 @@ impl Flow {
         self.proposals_feed.is_listed()
     }
 
+    /// The last quote, with errors on its items or without.
+    pub fn last_quote(&self) -> Option<&Reading> {
+        let answered = |reading: &Reading| success(reading) == Ok(true) || order_shaped(reading) == Ok(true);
+        let quote = |reading: &&Arc<Reading>| matches!(reading.stage, Stage::C1 | Stage::C2) && answered(reading);
+        self.earlier.iter().rev().find(quote).map(Arc::as_ref)
+    }
+
     /// A member of `flow` in an expression.
     pub fn member(&self, name: &str) -> Option<Val<'_>> {
         let stages: &[Stage] = match name {
             "actions" => return Some(Val::list(self.actions.iter().map(|action| Val::Exchange(action)).collect())),
+            "quote" => {
+                let last = self.earlier.iter().rev().find(|reading| matches!(reading.stage, Stage::C1 | Stage::C2));
+                let standing = last.filter(|reading| success(reading) == Ok(true));
+                return Some(standing.map_or(Val::Absent, |reading| Val::Exchange(reading)));
+            }
             "earlier" => return Some(Val::list(self.earlier.iter().map(|reading| Val::Exchange(reading)).collect())),
             "complete" => {
                 let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
@@ -107,7 +121,7 @@ impl Flow {
         match name {
             "earlier" | "actions" => Some(Val::list(Vec::new())),
             "complete" => Some(Val::Bool(false)),
-            "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
+            "quote" | "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
             _ => stages_of(name).map(|_| Val::Absent),
         }
     }
@@ -143,6 +157,26 @@ pub struct Known {
     pub orders_feed: Option<String>,
     /// Nobody else books while the recording is made, so that capacity can be reckoned.
     pub isolated: bool,
+    /// Prefixes of extension properties that the booking system supports, such as `acme`; `None` if nobody said.
+    pub prefixes: Option<Vec<String>>,
+    /// Payment details that were agreed for reconciliation; `None` if none were.
+    pub payment: Option<PaymentDetails>,
+    /// `@id`s of all Sellers of the booking system; empty if they aren't known.
+    pub sellers: Vec<String>,
+    /// `@id`s of the Sellers that the broker's credentials are good for; empty if they aren't known.
+    pub token_sellers: Vec<String>,
+}
+
+/// Payment details for reconciliation, as agreed between broker and booking system. What is `None` was not agreed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PaymentDetails {
+    /// `name` of the payment.
+    pub name: Option<String>,
+    /// `accountId` of the payment.
+    pub account_id: Option<String>,
+    /// `paymentProviderId` of the payment.
+    pub payment_provider_id: Option<String>,
 }
 
 /// What is remembered of a recording.
@@ -176,6 +210,8 @@ pub struct Memory {
     pub pages: Pages,
     /// What open data says of opportunities.
     pub open_data: OpenData,
+    /// What answers have shown of the booking system.
+    pub learnt: Learnt,
 }
 
 impl Memory {
@@ -211,33 +247,59 @@ impl Memory {
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
             "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
-            "isolated" => Val::Bool(self.known.isolated),
-            "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
             "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
             "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
-            "error_names" => Val::ErrorNames(self),
+            "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
+            "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| {
+                Val::list(prefixes.iter().map(|prefix| Val::text(Some(prefix))).collect())
+            }),
+            "error_names" => Val::Names(&self.error_names),
+            "tax_modes" => Val::Names(self.learnt.tax_modes()),
+            "prepayment_stated" => Val::Bool(self.learnt.prepayment_stated),
+            "prepayment_omitted" => Val::Bool(self.learnt.prepayment_omitted),
+            "isolated" => Val::Bool(self.known.isolated),
+            "payment_agreed" => Val::Bool(self.known.payment.is_some()),
+            "payment_name" => Val::text(self.known.payment.as_ref().and_then(|payment| payment.name.as_deref())),
+            "payment_account" => {
+                Val::text(self.known.payment.as_ref().and_then(|payment| payment.account_id.as_deref()))
+            }
+            "payment_provider" => {
+                Val::text(self.known.payment.as_ref().and_then(|payment| payment.payment_provider_id.as_deref()))
+            }
+            "sellers" => Val::list(self.known.sellers.iter().map(|id| Val::text(Some(id))).collect()),
+            "token_sellers" => Val::list(self.known.token_sellers.iter().map(|id| Val::text(Some(id))).collect()),
             _ => return None,
         })
     }
 
-    /// The first name seen of an error type.
-    pub fn error_name(&self, error_type: &str) -> Option<&str> {
-        self.error_names.get(error_type).map(AsRef::as_ref)
+    /// `@id` of the Seller of an opportunity, as open data says it, or the call by which the test suite had it made.
+    pub fn seller_of(&self, opportunity: &str) -> Option<&str> {
+        let said =
+            ["organizer", "provider"].iter().find_map(|key| self.open_data.inherited(Some(opportunity), None, key));
+        let id = said.and_then(|seller| seller.as_str().or_else(|| seller.get("@id")?.as_str()));
+        id.or_else(|| self.learnt.made_for(opportunity))
+    }
+
+    /// The flows of other Order UUIDs in which this opportunity was asked for, oldest first.
+    pub fn others(&self, opportunity: &str, own: Option<&str>) -> Vec<&Flow> {
+        let uuids = self.learnt.asked_for(opportunity).iter();
+        uuids.filter(|uuid| Some(uuid.as_ref()) != own).filter_map(|uuid| self.flows.get(uuid)).collect()
     }
 
     /// Takes up an exchange after it was judged.
     pub fn remember(&mut self, reading: Arc<Reading>) {
-        if reading.stage == Stage::DatasetSite {
-            if let Some(uri) = advertised_base_uri(&reading) {
-                self.base_path.get_or_insert_with(|| path_of(&uri));
-                self.advertised = Some(uri);
-            }
+        if reading.stage == Stage::DatasetSite
+            && let Some(uri) = advertised_base_uri(&reading)
+        {
+            self.base_path.get_or_insert_with(|| path_of(&uri));
+            self.advertised = Some(uri);
         }
         self.pages.remember(&reading);
         self.history.remember(&reading);
         self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
         self.remember_action(&reading);
+        self.learnt.remember(&reading);
         if reading.stage == Stage::OpportunityFeed {
             self.open_data.remember(&reading);
             self.last_harvest = Some(Arc::clone(&reading));
@@ -260,10 +322,10 @@ impl Memory {
             self.recent_quotes.push_back(Arc::clone(&reading));
         }
         let Some(uuid) = reading.order_uuid.clone() else { return };
-        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16) {
-            if self.bookings.len() < MAX_BOOKINGS {
-                self.bookings.insert(number);
-            }
+        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
+            && self.bookings.len() < MAX_BOOKINGS
+        {
+            self.bookings.insert(number);
         }
         self.clock += 1;
         let size = weight(&reading);
@@ -335,20 +397,21 @@ impl Memory {
     fn remember_names(&mut self, reading: &Reading) {
         if let Some(request) = reading.request.json() {
             let email = request.root().find("/customer/email").and_then(Value::as_str);
-            if let Some(email) = email {
-                if self.emails.len() < MAX_NAMES && !self.emails.contains(email) {
-                    self.emails.insert(email.into());
-                }
+            if let Some(email) = email
+                && self.emails.len() < MAX_NAMES
+                && !self.emails.contains(email)
+            {
+                self.emails.insert(email.into());
             }
         }
         if let Some(response) = reading.response.json() {
             let root = response.root();
             if let (Some(error_type), Some(name)) =
                 (root.get("@type").and_then(Value::as_str), root.get("name").and_then(Value::as_str))
+                && error_type.ends_with("Error")
+                && self.error_names.len() < MAX_NAMES
             {
-                if error_type.ends_with("Error") && self.error_names.len() < MAX_NAMES {
-                    self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
-                }
+                self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
             }
         }
     }

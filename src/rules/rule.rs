@@ -8,6 +8,7 @@ use super::checks::NamedCheck;
 use super::compile::{Node, compile};
 use super::definition::{Check as CheckDefinition, Definition, Example};
 use super::functions::Function;
+use super::models::{ModelCheck, ModelDefinition};
 use super::path::Path;
 use super::template::Template;
 use crate::finding::{RuleInfo, Severity};
@@ -55,6 +56,8 @@ pub struct Check {
 pub enum Expectation {
     Expression(Node),
     InRust(NamedCheck),
+    /// Asked of the data models.
+    Model(ModelCheck),
 }
 
 /// Where a finding points.
@@ -163,9 +166,24 @@ impl Rule {
         }
     }
 
-    /// Name of each example, and the pointers that it finds.
-    pub fn examples(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.examples.iter().map(|example| (example.name.as_str(), example.finds.as_slice()))
+    /// Name of each example, and what comes of it, in words.
+    pub fn examples(&self) -> impl Iterator<Item = (&str, String)> {
+        self.examples.iter().map(|example| {
+            let outcome = match (&example.finds[..], example.not_judged) {
+                ([], true) => "not judged".to_owned(),
+                ([], false) => "nothing to find".to_owned(),
+                (finds, _) => format!("found at {}", finds.join(", ")),
+            };
+            (example.name.as_str(), outcome)
+        })
+    }
+
+    /// Everything that the rule asks of the data models.
+    pub(super) fn model_checks(&self) -> impl Iterator<Item = &ModelCheck> {
+        self.checks.iter().filter_map(|check| match &check.expect {
+            Expectation::Model(model) => Some(model),
+            _ => None,
+        })
     }
 
     /// Arguments of `refused(...)` where that is what the rule expects.
@@ -196,14 +214,11 @@ fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
 fn single_check(definition: &Definition) -> Result<Check, Fault> {
     let expect = match (&definition.expect, &definition.native) {
         (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
-        (Some(expect), _) => {
-            Expectation::Expression(compile(expect.get_ref()).map_err(|what| fault("expect", expect, &what))?)
-        }
-        (None, Some(name)) => Expectation::InRust(
+        (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
             NamedCheck::from_name(name.get_ref())
                 .ok_or_else(|| fault("native", name, &format!("there is no check named {:?}", name.get_ref())))?,
         ),
-        (None, None) => return Err(Fault { what: "expect is missing".to_owned(), at: None }),
+        (expect, _) => expectation("expect", expect.as_ref(), definition.model.as_ref())?,
     };
     let each = each(definition.each.as_ref())?;
     Ok(Check {
@@ -218,11 +233,31 @@ fn single_check(definition: &Definition) -> Result<Check, Fault> {
     })
 }
 
+fn expectation(
+    key: &str,
+    expect: Option<&Spanned<String>>,
+    model: Option<&Spanned<ModelDefinition>>,
+) -> Result<Expectation, Fault> {
+    match (expect, model) {
+        (Some(expect), None) => {
+            Ok(Expectation::Expression(compile(expect.get_ref()).map_err(|what| fault(key, expect, &what))?))
+        }
+        (None, Some(model)) => {
+            let at = Some(model.span().start);
+            let check = ModelCheck::try_from(model.get_ref().clone());
+            check.map(Expectation::Model).map_err(|what| Fault { what: format!("model: {what}"), at })
+        }
+        (Some(expect), Some(_)) => Err(fault(key, expect, "there is either expect or model")),
+        (None, None) => Err(Fault { what: format!("{key} is missing"), at: None }),
+    }
+}
+
 fn compile_check(definition: &Definition, check: &CheckDefinition) -> Result<Check, Fault> {
-    let expect = Expectation::Expression(
-        compile(check.expect.get_ref()).map_err(|what| fault("check.expect", &check.expect, &what))?,
-    );
-    let each = each(check.each.as_ref().or(definition.each.as_ref()))?;
+    let expect = expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
+    let each = match expect {
+        Expectation::Model(_) => None,
+        _ => each(check.each.as_ref().or(definition.each.as_ref()))?,
+    };
     Ok(Check {
         at: at(check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
         when: expression("check.when", check.when.as_ref())?,
@@ -241,8 +276,10 @@ fn each(text: Option<&Spanned<String>>) -> Result<Option<Path>, Fault> {
 
 fn at(text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
     let Some(text) = text else {
-        let points_by_itself =
-            matches!(expect, Expectation::InRust(_) | Expectation::Expression(Node::Call(Function::Refused, _)));
+        let points_by_itself = matches!(
+            expect,
+            Expectation::InRust(_) | Expectation::Model(_) | Expectation::Expression(Node::Call(Function::Refused, _))
+        );
         return match (with_each, points_by_itself) {
             (true, _) => Ok(At::Item(String::new())),
             (false, true) => Ok(At::Pointer(String::new())),

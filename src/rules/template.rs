@@ -14,6 +14,11 @@ enum Part {
 }
 
 impl Template {
+    /// True if it gives no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|part| matches!(part, Part::Text(text) if text.is_empty()))
+    }
+
     /// Compiles a template. `{{` and `}}` stand for single braces.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();

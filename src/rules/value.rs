@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -55,7 +56,8 @@ pub enum Val<'a> {
     /// The feed that the judged page belongs to.
     Feed(&'a Reading, &'a Memory),
     Recording(&'a Memory),
-    ErrorNames(&'a Memory),
+    /// Names by key: the first name seen of each error type, the tax mode of each Seller.
+    Names(&'a HashMap<Box<str>, Box<str>>),
     Refusal(Refusal),
     /// The marker for `refused`.
     Strict,
@@ -129,7 +131,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    fn decimal(&self) -> Option<Decimal> {
+    pub fn decimal(&self) -> Option<Decimal> {
         match self.plain() {
             Self::Int(int) => Some(Decimal::from(int)),
             Self::Decimal(decimal) => Some(decimal),
@@ -199,11 +201,11 @@ impl<'a> Val<'a> {
             if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
                 return Ok(Self::Str(format!("{a}{b}").into()));
             }
-            if let (Self::List(_) | Self::Json(_), Val::List(_) | Val::Json(_)) = (self, other) {
-                if let (Some(mut a), Some(b)) = (self.elements(), other.elements()) {
-                    a.extend(b);
-                    return Ok(Self::list(a));
-                }
+            if let (Self::List(_) | Self::Json(_), Val::List(_) | Val::Json(_)) = (self, other)
+                && let (Some(mut a), Some(b)) = (self.elements(), other.elements())
+            {
+                a.extend(b);
+                return Ok(Self::list(a));
             }
         }
         if let (Arithmetic::Subtract, Self::Instant(a), Val::Instant(b)) = (operator, self, other) {

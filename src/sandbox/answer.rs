@@ -79,9 +79,9 @@ impl Builder<'_> {
     /// The answer to C1 and C2, and, with problems on items, to B. `lease`: until when places are held.
     pub(super) fn proposal(&self, stage: Stage, asked: &Asked, lines: &[Line], lease: Option<Timestamp>) -> Value {
         let mut answer = if stage == Stage::B {
-            self.head("Order", self.uris.order(&self.key.1), asked)
+            self.head("Order", &self.uris.order(&self.key.1), asked)
         } else {
-            let mut quote = self.head("OrderQuote", self.uris.quote(&self.key.1), asked);
+            let mut quote = self.head("OrderQuote", &self.uris.quote(&self.key.1), asked);
             quote.insert("orderRequiresApproval".to_owned(), json!(false));
             quote
         };
@@ -111,7 +111,7 @@ impl Builder<'_> {
     }
 
     fn whole_order(&self, asked: &Asked, lines: &[BookedLine], number: u64, with_position: bool) -> Value {
-        let mut answer = self.head("Order", self.uris.order(&self.key.1), asked);
+        let mut answer = self.head("Order", &self.uris.order(&self.key.1), asked);
         answer.insert("identifier".to_owned(), json!(self.key.1));
         answer.insert("orderNumber".to_owned(), json!(format!("SBX-{number:06}")));
         if let Some(payment) = &asked.payment {
@@ -162,7 +162,7 @@ impl Builder<'_> {
         Totals::of(lines.iter().filter(|line| !line.cancelled).map(|line| line.pair), self.misbehaviours)
     }
 
-    fn head(&self, kind: &str, id: String, asked: &Asked) -> Map<String, Value> {
+    fn head(&self, kind: &str, id: &str, asked: &Asked) -> Map<String, Value> {
         let mut head = Map::new();
         head.insert("@context".to_owned(), json!(CONTEXT));
         head.insert("@type".to_owned(), json!(kind));

@@ -65,10 +65,7 @@ impl Call<'_> {
     fn json(&self) -> Result<Value, Problem> {
         let body: Value = serde_json::from_slice(self.body)
             .map_err(|error| Problem::new(&problem::MALFORMED, format!("the body is no JSON: {error}")))?;
-        match body.is_object() {
-            true => Ok(body),
-            false => Err(Problem::new(&problem::MALFORMED, "the body is no JSON object")),
-        }
+        if body.is_object() { Ok(body) } else { Err(Problem::new(&problem::MALFORMED, "the body is no JSON object")) }
     }
 
     fn quote(&self, book: &mut Book) -> Result<Reply, Problem> {
@@ -260,10 +257,7 @@ fn check_cancellable(line: &BookedLine, now: Timestamp) -> Result<(), Problem> {
         None => refuse("this booking is not refunded".to_owned()),
         Some(hours) => {
             let latest = line.start - SignedDuration::from_hours(hours);
-            match now < latest {
-                true => Ok(()),
-                false => refuse(format!("it could be cancelled until {}", instant(latest))),
-            }
+            if now < latest { Ok(()) } else { refuse(format!("it could be cancelled until {}", instant(latest))) }
         }
     }
 }

@@ -88,7 +88,7 @@ fn spoil_order(order: &mut Value, stage: Stage, uris: &Uris, misbehaviours: Misb
             }
             Misbehaviour::AddsCustomerData => {
                 if let Some(customer) = root.get_mut("customer").and_then(Value::as_object_mut) {
-                    customer.entry("telephone").or_insert_with(|| json!("01632 960999"));
+                    customer.insert("description".to_owned(), json!("Comes on Tuesdays, pays late"));
                 }
             }
             Misbehaviour::CustomerInC1 if stage == Stage::C1 => {

@@ -88,7 +88,7 @@ misbehaviours! {
         "customer/reflected";
     AddsCustomerData =
         "adds-customer-data",
-        "answers with a telephone number that nobody gave for the customer",
+        "answers with a remark about the customer that the broker didn't send",
         "customer/no-added-data";
     CustomerInC1 =
         "customer-in-c1",

@@ -104,9 +104,10 @@ fn read_broker(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Result
         };
     }
     let Some(broker) = broker else {
-        return match misbehaviours.has(Misbehaviour::AcceptsMissingBroker) {
-            true => Ok(None),
-            false => refuse("broker is missing"),
+        return if misbehaviours.has(Misbehaviour::AcceptsMissingBroker) {
+            Ok(None)
+        } else {
+            refuse("broker is missing")
         };
     };
     if !misbehaviours.has(Misbehaviour::AcceptsIncompleteBroker) {
@@ -124,9 +125,10 @@ fn read_customer(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Resu
     let refuse = |what| Err(Problem::new(&problem::INCOMPLETE_CUSTOMER, what));
     let Some(customer) = body.get("customer") else {
         if role == Role::Reseller {
-            return match misbehaviours.has(Misbehaviour::DemandsResellersCustomer) {
-                true => refuse("customer is missing"),
-                false => Ok(None),
+            return if misbehaviours.has(Misbehaviour::DemandsResellersCustomer) {
+                refuse("customer is missing")
+            } else {
+                Ok(None)
             };
         }
         if misbehaviours.has(Misbehaviour::AcceptsMissingCustomer) {

@@ -34,7 +34,7 @@ pub const MAX_CONNECTIONS: usize = 256;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a client may take to send the head of a request, or to keep a connection idle between two.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Answers on `listener` until `shutdown`; then lets requests in hand end, for five seconds at most.
 ///

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use serde_json::Value;
 use umpire::capture::{self, Meta, Reader, Redactor, Writer, har};
 use umpire::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Timing, Version,
@@ -176,6 +177,67 @@ fn through_har(exchanges: &[Exchange]) -> (Meta, Vec<Exchange>) {
     har::read(file, &text).unwrap()
 }
 
+fn key() -> impl Strategy<Value = String> {
+    prop_oneof![
+        2 => "[ -~]{0,8}",
+        2 => prop::sample::select(vec!["access_token", "clientSecret", "token", "api_key", "Password", "authorization"])
+            .prop_map(str::to_owned),
+        1 => prop::sample::select(vec!["accessCode", "@id", "url", "code", "keywords"]).prop_map(str::to_owned),
+    ]
+}
+
+/// JSON with secrets in it, in JSON within strings too.
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[ -~]{0,12}".prop_map(Value::from),
+        "\\PC{0,6}".prop_map(Value::from),
+        prop::sample::select(vec![
+            "https://a:b@c.example/?token=x&y=1",
+            "Bearer abc",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+            "\\",
+            "a\"b",
+            "token=",
+        ])
+        .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..5).prop_map(Value::from),
+            vec((key(), inner.clone()), 0..5).prop_map(|members| Value::from_iter(members)),
+            inner.prop_map(|value| Value::from(value.to_string())),
+        ]
+    })
+}
+
+/// What redaction must leave as it is: types, keys, and the number of elements.
+fn skeleton(value: &Value) -> Value {
+    match value {
+        Value::String(_) => Value::from(""),
+        Value::Number(_) => Value::from(0),
+        Value::Array(items) => items.iter().map(skeleton).collect(),
+        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), skeleton(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// True if a member that is a secret by its name still holds a text that isn't masked.
+fn leaks(value: &Value, secret: bool) -> bool {
+    match value {
+        Value::String(text) => secret && !text.is_empty() && !text.contains("umpire:"),
+        Value::Number(number) => secret && number.as_i64() != Some(0),
+        Value::Array(items) => items.iter().any(|item| leaks(item, secret)),
+        Value::Object(members) => members.iter().any(|(key, value)| {
+            let named = ["access_token", "clientSecret", "token", "api_key", "Password", "authorization"];
+            leaks(value, secret || named.contains(&key.as_str()))
+        }),
+        _ => false,
+    }
+}
+
 fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -195,6 +257,19 @@ proptest! {
         prop_assert_eq!(&redactor.redact(once.clone()), &once);
         // Nor does another run, whose key is another.
         prop_assert_eq!(&Redactor::new().unwrap().redact(once.clone()), &once);
+    }
+
+    #[test]
+    fn redaction_keeps_the_structure_of_json(value in json(), pretty in any::<bool>()) {
+        let text = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) }.unwrap();
+        let mut exchange = ordinary();
+        exchange.request.body = Body::complete(text);
+        let redactor = Redactor::new().unwrap();
+        let redacted = redactor.redact(exchange);
+        let read: Value = serde_json::from_slice(&redacted.request.body.bytes).unwrap();
+        prop_assert_eq!(skeleton(&read), skeleton(&value));
+        prop_assert!(!leaks(&read, false), "{}", read);
+        prop_assert_eq!(&redactor.redact(redacted.clone()), &redacted);
     }
 
     #[test]

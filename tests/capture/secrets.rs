@@ -16,7 +16,7 @@ const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJQTEFOVEVEIjoxfQ.UExBTlRFRF9zaWduYXR1c
 fn leaky() -> Vec<Exchange> {
     let mut headers = ordinary();
     headers.request.target = format!("/a?access_token=PLANTED1&x=1&key=PLANTED2&j={JWT}");
-    headers.origin = "https://user:PLANTED3@booking.example.com".to_owned();
+    headers.origin = String::from("https://user:PLANTED3@booking.example.com");
     headers.request.headers = [
         ("Authorization", "Bearer PLANTED-own-credential/4"),
         ("Proxy-Authorization", "Basic PLANTED5"),

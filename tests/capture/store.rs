@@ -126,7 +126,7 @@ fn a_killed_writer_leaves_a_capture() {
     child.wait().unwrap();
     assert!(beside(&path, "-wal").exists(), "the kill came too late to show anything");
     let read: Vec<Exchange> = capture::open(&path).unwrap().exchanges.map(Result::unwrap).collect();
-    assert!(read.len() as u64 >= before && read.len() % 7 == 0, "{} of at least {before}", read.len());
+    assert!(read.len() as u64 >= before && read.len().is_multiple_of(7), "{} of at least {before}", read.len());
     assert!(read.iter().all(|exchange| *exchange == ordinary()));
 }
 

@@ -32,7 +32,7 @@ pub(super) fn replace(name: &str, value: &[u8], masks: &Masks) -> Option<Vec<u8>
 }
 
 /// The secret at the end of a value: all of it, but for an authentication scheme before it.
-pub(super) fn secret_of<'v>(name: impl AsRef<[u8]>, value: &'v [u8]) -> &'v [u8] {
+pub(super) fn secret_of(name: impl AsRef<[u8]>, value: &[u8]) -> &[u8] {
     /// Schemes that stand in fields of other names too.
     const SCHEMES: [&str; 6] = ["bearer", "basic", "digest", "token", "apikey", "key"];
     let Some(space) = memchr::memchr(b' ', value) else { return value };

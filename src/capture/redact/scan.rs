@@ -1,81 +1,113 @@
-//! One pass over any text (JSON, forms, URLs, markup) for what is a secret by its name or by its form.
+//! Passes over any text (JSON, forms, URLs, markup) for what is a secret by its name or by its form.
 //!
 //! ```text
-//! text ─► words that hint at a secret (one automaton) ─► the whole name ─► its value ─► fingerprint
-//!         eyJ… (a JSON Web Token) · ://…@ (user-info) ────────────────────┘
+//! text ─► parts of telling names ─► the whole name ─► its value in JSON or markup ─┐
+//!      ─► eyJ… (a JSON Web Token) ─────────────────────────────────────────────────┤
+//!      ─► name=value in URLs and forms ────────────────────────────────────────────┼─► fingerprint
+//!      ─► ://…@ (user-info) ───────────────────────────────────────────────────────┘
 //! ```
 //!
 //! The text is not parsed: it may be cut off, or no JSON at all. A value that the end of the text cuts off is masked
-//! like a whole one.
+//! like a whole one. Each pass is a search for a few short strings, so that a text without secrets costs next to nothing.
 
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
 
 use super::Masks;
 use super::credentials::secret_of;
 use super::names::{is_secret, is_secret_parameter};
 use crate::capture::CaptureError;
 
-/// Hints, in any case. The first two are followed by form, the others lead to a name.
-const HINTS: [&str; 28] = [
+/// How a JSON Web Token begins, and parts of all names that [`is_secret`] knows, in lower, upper and camel case. They
+/// are cut short and spelled out, not matched in any case, because that lets them be found ten times as fast.
+const HINTS: [&str; 20] = [
     "eyJ",
-    "://",
-    "token",
-    "secret",
-    "passw",
-    "passphrase",
-    "apikey",
-    "api_key",
-    "api-key",
-    "privatekey",
-    "private_key",
-    "accesskey",
-    "access_key",
-    "subscriptionkey",
-    "subscription-key",
-    "authorization",
-    "assertion",
-    "signature",
-    "credential=",
-    "key=",
-    "code=",
-    "sig=",
-    "pass=",
-    "pwd=",
-    "auth=",
-    "jwt=",
-    "sid=",
-    "sessionid=",
+    "oken",
+    "OKEN",
+    "ecret",
+    "ECRET",
+    "assw",
+    "ASSW",
+    "assW",
+    "assphr",
+    "ASSPHR",
+    "assPhr",
+    "key",
+    "Key",
+    "KEY",
+    "orization",
+    "ORIZATION",
+    "ssertion",
+    "SSERTION",
+    "ignature",
+    "IGNATURE",
 ];
 
 /// Finds and masks secrets in texts.
-pub(super) struct Scanner(AhoCorasick);
+pub(super) struct Scanner {
+    hints: AhoCorasick,
+    authority: memmem::Finder<'static>,
+}
 
 impl Scanner {
     pub(super) fn new() -> Result<Self, CaptureError> {
-        let built = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
+        let hints = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostFirst)
             .build(HINTS)
             .map_err(|error| CaptureError::Hints { cause: error.to_string() })?;
-        Ok(Self(built))
+        Ok(Self { hints, authority: memmem::Finder::new("://") })
     }
 
     /// The text with its secrets masked; `None` if it holds none.
     pub(super) fn replace(&self, text: &[u8], masks: &Masks) -> Option<Vec<u8>> {
-        let mut edits = Edits { text, masks, clean: Vec::new(), copied: 0, done: 0 };
-        for hint in self.0.find_iter(text) {
-            if hint.start() < edits.done {
-                continue;
-            }
-            match hint.pattern().as_usize() {
-                0 => web_token(&mut edits, hint.start()),
-                1 => user_info(&mut edits, hint.end()),
-                _ => named(&mut edits, hint.start()),
+        let passes = [Self::names, Self::parameters, Self::user_infos];
+        passes.iter().fold(None, |clean: Option<Vec<u8>>, pass| {
+            let mut edits = Edits {
+                text: clean.as_deref().unwrap_or(text),
+                masks,
+                clean: Vec::new(),
+                copied: 0,
+                done: 0,
+                no_token: 0,
+            };
+            pass(self, &mut edits);
+            edits.finish().or(clean)
+        })
+    }
+
+    fn names(&self, edits: &mut Edits<'_>) {
+        for hint in self.hints.find_iter(edits.text) {
+            if hint.start() >= edits.done {
+                match hint.pattern().as_usize() {
+                    0 => web_token(edits, hint.start()),
+                    _ => named(edits, hint.start()),
+                }
             }
         }
-        edits.finish()
+    }
+
+    fn parameters(&self, edits: &mut Edits<'_>) {
+        for at in memchr::memchr2_iter(b'=', b'%', edits.text) {
+            let behind = &edits.text[at..];
+            if at < edits.done {
+                continue;
+            } else if behind[0] == b'=' {
+                parameter(edits, at, at + 1);
+            } else if behind.get(1..3).is_some_and(|hex| hex.eq_ignore_ascii_case(b"3d")) {
+                // A URL within a parameter.
+                parameter(edits, at, at + 3);
+            }
+        }
+    }
+
+    fn user_infos(&self, edits: &mut Edits<'_>) {
+        for at in self.authority.find_iter(edits.text) {
+            if at >= edits.done {
+                user_info(edits, at + 3);
+            }
+        }
     }
 }
 
@@ -88,6 +120,8 @@ struct Edits<'t> {
     copied: usize,
     /// Up to here it has been looked at.
     done: usize,
+    /// Up to here no JSON Web Token begins any more.
+    no_token: usize,
 }
 
 impl Edits<'_> {
@@ -127,7 +161,7 @@ impl Edits<'_> {
 /// is cut off is known by the length of its first part.
 fn web_token(edits: &mut Edits<'_>, start: usize) {
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if !edits.text[start..].starts_with(b"eyJ") {
+    if start < edits.no_token {
         return;
     }
     let head = start + edits.run(start, base64);
@@ -136,6 +170,9 @@ fn web_token(edits: &mut Edits<'_>, start: usize) {
     let cut_off = end == edits.text.len() && end - start >= 16;
     if dotted || cut_off {
         edits.mask(start..end);
+    } else {
+        // A later start in the same run of letters has the same end, which made this one none.
+        edits.no_token = head;
     }
 }
 
@@ -150,7 +187,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }
 
-/// A name that holds a hint, if a value follows it in one of the ways known.
+/// A name that holds a hint, if a value follows it as in JSON or in markup.
 fn named(edits: &mut Edits<'_>, hint: usize) {
     let before = edits.text[edits.done..hint].iter().rev().take_while(|&&byte| is_name(byte)).count();
     let name = hint - before..hint + edits.run(hint, is_name);
@@ -158,10 +195,6 @@ fn named(edits: &mut Edits<'_>, hint: usize) {
     // Whatever comes of it, the next hint in the same name would lead here again.
     edits.done = edits.done.max(name.end);
     match right {
-        Some(b'=') => parameter(edits, name.clone(), name.end + 1, left),
-        Some(b'%') if edits.text[name.end + 1..].get(..2).is_some_and(|hex| hex.eq_ignore_ascii_case(b"3d")) => {
-            parameter(edits, name.clone(), name.end + 3, Some(b'&'));
-        }
         Some(b'"' | b'\\') if left == Some(b'"') => member(edits, name),
         Some(b'>') if left == Some(b'<') && is_secret(&edits.text[name.clone()]) => {
             let start = name.end + 1;
@@ -171,17 +204,28 @@ fn named(edits: &mut Edits<'_>, hint: usize) {
     }
 }
 
-/// `name=value` in a URL, a form, or text that looks like one. Short names count between other parameters only.
-fn parameter(edits: &mut Edits<'_>, name: Range<usize>, start: usize, left: Option<u8>) {
-    let text = edits.text;
-    let among_parameters = matches!(left, None | Some(b'?' | b'&' | b'#' | b';'));
-    if !is_secret(&text[name.clone()]) && !(among_parameters && is_secret_parameter(&text[name])) {
+/// `name=value` in a URL, a form, or text that looks like one: the name ends at `end`, the value begins at `start`.
+/// Short names count between other parameters only.
+fn parameter(edits: &mut Edits<'_>, end: usize, start: usize) {
+    let before = &edits.text[edits.done..end];
+    // As in `user[password]=…`.
+    let before = [&b"]"[..], b"%5D", b"%5d"].iter().find_map(|bracket| before.strip_suffix(*bracket)).unwrap_or(before);
+    let length = before.iter().rev().take_while(|&&byte| is_name(byte)).count();
+    let (before, mut name) = before.split_at(before.len() - length);
+    let mut left = before.last().copied();
+    if left == Some(b'%') && name.len() > 2 {
+        // The separator is percent-encoded too.
+        (left, name) = (Some(b'&'), &name[2..]);
+    }
+    let among_parameters = matches!(left, None | Some(b'?' | b'&' | b'#' | b';' | b'['));
+    let secret = if among_parameters { is_secret_parameter } else { is_secret };
+    if !secret(name) {
         return;
     }
     let mut end = start + edits.run(start, |byte| byte > b' ' && !b"&#;\"'<>\\".contains(&byte));
     // In a URL within a parameter the separators are percent-encoded.
     let nested = |window: &[u8]| window == b"%26" || window == b"%23";
-    if let Some(at) = text[start..end].windows(3).position(nested) {
+    if let Some(at) = edits.text[start..end].windows(3).position(nested) {
         end = start + at;
     }
     edits.mask(start..end);
@@ -308,7 +352,7 @@ mod tests {
                 r#"{"token": {"value": "abc", "n": [-1.5e3, "x"]}, "y": 7}"#,
                 r##"{"token": {"value": "#", "n": [0, "#"]}, "y": 7}"##,
             ),
-            (r#"{"authorization": "Bearer abc"}"#, r##"{"authorization": "Bearer #"}"##),
+            (r#"{"authorization": "Bearer abc"}"#, r#"{"authorization": "Bearer #"}"#),
             (r#"{"token": "", "id_token": "REDACTED"}"#, r#"{"token": "", "id_token": "REDACTED"}"#),
             (r#"{"token": "abc"#, r##"{"token": "#"##),
             (r#"{"token": ["abc", "de"#, r##"{"token": ["#", "#"##),
@@ -339,8 +383,24 @@ mod tests {
             ("/cb#access_token=abc&state=1", "/cb#access_token=#&state=1"),
             ("<access_token>abc</access_token>", "<access_token>#</access_token>"),
             ("the code=5 of it", "the code=5 of it"),
+            ("user[password]=a&user%5Bpassword%5D=b&x[code]=c", "user[password]=#&user%5Bpassword%5D=#&x[code]=#"),
+            ("X-Amz-Signature=a&X-Amz-Date=b", "X-Amz-Signature=#&X-Amz-Date=b"),
+            ("/x?u=%3Fcode%3Dabc%26sig%3Dd", "/x?u=%3Fcode%3D#%26sig%3D#"),
         ] {
             assert_eq!(shown(text), expected);
+        }
+    }
+
+    #[test]
+    fn no_text_takes_long() {
+        let masks = Redactor::new().unwrap().masks;
+        let scanner = Scanner::new().unwrap();
+        for part in
+            ["eyJ", "eyJ.", "token", "\"token\":", "\"token\":[", "a=", "%3D", "://", "\\\"", "key=", "{\"token\":{"]
+        {
+            // Quadratic work on two megabytes would take minutes.
+            let text = part.repeat(2_000_000 / part.len());
+            scanner.replace(text.as_bytes(), &masks);
         }
     }
 

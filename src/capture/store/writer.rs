@@ -19,7 +19,7 @@ use crate::exchange::{Body, Exchange};
 /// Bodies below this size are stored as they are: compressing them gains nothing.
 const SMALL: usize = 200;
 
-/// zstd level of stored bodies; fast levels cost about a third of level 1 and still halve JSON.
+/// zstd level of stored bodies: recording is on the hot path, and JSON shrinks well at any level.
 const LEVEL: i32 = 1;
 
 /// Bytes per page. Rows of a few kilobytes share a page, so that a commit writes little more than they hold.
@@ -33,7 +33,7 @@ pub struct Writer {
     db: Connection,
     file: PathBuf,
     insert: String,
-    packer: zstd::bulk::Compressor<'static>,
+    zstd: zstd::bulk::Compressor<'static>,
     /// Exchanges on disk.
     committed: u64,
     /// Exchanges appended since then.
@@ -70,10 +70,10 @@ impl Writer {
             }
         }
         db.execute_batch("COMMIT").map_err(failed)?;
-        let packer = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
+        let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
         let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
-        Ok(Self { db, file: path.to_owned(), insert, packer, committed: 0, pending: 0 })
+        Ok(Self { db, file: path.to_owned(), insert, zstd, committed: 0, pending: 0 })
     }
 
     /// The file that is written.
@@ -153,9 +153,9 @@ impl Writer {
             self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         let Exchange { id, connection, started, origin, request, response, failure, timing } = exchange;
-        let request_body = Stored::new(&request.body, &mut self.packer)?;
+        let request_body = Stored::new(&request.body, &mut self.zstd)?;
         let response_body =
-            response.as_ref().map(|response| Stored::new(&response.body, &mut self.packer)).transpose()?;
+            response.as_ref().map(|response| Stored::new(&response.body, &mut self.zstd)).transpose()?;
         let request_headers = headers::pack(&request.headers);
         let response_headers = response.as_ref().map(|response| headers::pack(&response.headers));
         let response_body = response_body.as_ref();
@@ -203,10 +203,10 @@ impl Writer {
     }
 
     fn roll_back(&mut self, cause: &rusqlite::Error) -> CaptureError {
-        if !self.db.is_autocommit() {
-            if let Err(second) = self.db.execute_batch("ROLLBACK") {
-                tracing::warn!(file = %self.file.display(), %second, "the failed transaction can't be rolled back");
-            }
+        if !self.db.is_autocommit()
+            && let Err(second) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::warn!(file = %self.file.display(), %second, "the failed transaction can't be rolled back");
         }
         self.failed(cause, 0)
     }
@@ -220,13 +220,12 @@ struct Stored<'b> {
 }
 
 impl<'b> Stored<'b> {
-    fn new(body: &'b Body, packer: &mut zstd::bulk::Compressor<'_>) -> rusqlite::Result<Self> {
+    fn new(body: &'b Body, zstd: &mut zstd::bulk::Compressor<'_>) -> rusqlite::Result<Self> {
         let packed = if body.bytes.len() < SMALL {
             None
         } else {
-            let packed = packer
-                .compress(&body.bytes)
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+            let packed =
+                zstd.compress(&body.bytes).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
             // What was compressed on the wire does not shrink again.
             (packed.len() < body.bytes.len()).then_some(packed)
         };

@@ -1,0 +1,243 @@
+//! The facts of the data models: `rules/models/*.toml`, but for `errors.toml`.
+//!
+//! `TOML → Models (types and properties by name)`, then per message `walk → Deviations → the rules that ask for them`
+//!
+//! A message is walked once, however many rules ask; each rule picks its own kinds of deviation, types and properties
+//! ([`ModelCheck`]). How the files are written is described in `rules/models/README.md`.
+
+mod check;
+mod codes;
+mod formats;
+mod load;
+mod walk;
+
+use std::collections::HashMap;
+
+pub use check::{ModelCheck, ModelDefinition, describe};
+pub use load::ModelError;
+pub use walk::{Deviation, Walks};
+
+/// Messages whose contents the models tell apart, by name as in the files.
+const STAGES: [&str; 21] = [
+    "C1 request",
+    "C1 response",
+    "C1 conflict",
+    "C2 request",
+    "C2 response",
+    "C2 conflict",
+    "P request",
+    "P response",
+    "P conflict",
+    "B request",
+    "B-after-P request",
+    "B response",
+    "B conflict",
+    "proposal-update request",
+    "order-cancel request",
+    "orders-feed",
+    "order-proposals-feed",
+    "order-status",
+    "opportunity-feed",
+    "opportunity-feed bookable",
+    "dataset-site",
+];
+
+/// What can be wrong with a node, in the eyes of the models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum What {
+    /// `null`, `""` or `[]`.
+    Empty,
+    /// A string of nothing but white space.
+    Blank,
+    /// An `@id`, or a reference, that is no absolute URI.
+    Id,
+    /// A value of another JSON type than the property takes.
+    Type,
+    /// One value where the property takes a list.
+    List,
+    /// An object of another type than the property takes.
+    Class,
+    /// A text that is no URL, number or time of day, where the property takes that.
+    Format,
+    /// A text that is no date, date-time with offset or duration, where the property takes that.
+    Date,
+    /// A date where a date-time is better.
+    DateOnly,
+    /// No currency of ISO 4217.
+    Currency,
+    /// No country of ISO 3166-1.
+    Country,
+    /// No value of the enumeration.
+    Enum,
+    /// A property that the type doesn't have.
+    Unknown,
+    /// A required property isn't there.
+    Missing,
+    /// None of several properties is there.
+    NoneOf,
+    /// A recommended property isn't there.
+    Recommended,
+    /// A property is there that must not be.
+    Forbidden,
+    /// An object where only the `@id` may stand.
+    Reference,
+    /// An `@id` alone where the object must stand.
+    Object,
+}
+
+impl What {
+    const NAMES: [(&str, Self); 19] = [
+        ("empty", Self::Empty),
+        ("blank", Self::Blank),
+        ("id", Self::Id),
+        ("type", Self::Type),
+        ("list", Self::List),
+        ("class", Self::Class),
+        ("format", Self::Format),
+        ("date", Self::Date),
+        ("date-only", Self::DateOnly),
+        ("currency", Self::Currency),
+        ("country", Self::Country),
+        ("enum", Self::Enum),
+        ("unknown", Self::Unknown),
+        ("missing", Self::Missing),
+        ("none-of", Self::NoneOf),
+        ("recommended", Self::Recommended),
+        ("forbidden", Self::Forbidden),
+        ("reference", Self::Reference),
+        ("object", Self::Object),
+    ];
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
+    }
+
+    /// The kind as a bit of a [`WhatSet`].
+    const fn bit(self) -> WhatSet {
+        1 << self as u32
+    }
+}
+
+/// A set of [`What`].
+pub type WhatSet = u32;
+
+/// A type of the models, by its place in [`Models`].
+pub type ModelId = u16;
+
+/// A property of a type, by its place in [`Model::properties`]. [`NO_PROPERTY`] for one that the type doesn't have.
+pub type PropertyId = u16;
+
+/// Stands for a property that the type doesn't have.
+pub const NO_PROPERTY: PropertyId = PropertyId::MAX;
+
+/// Stands for an object of an unknown type.
+pub const NO_MODEL: ModelId = ModelId::MAX;
+
+/// All types.
+#[derive(Debug, Default, Clone)]
+pub struct Models {
+    by_name: HashMap<Box<str>, ModelId>,
+    models: Vec<Model>,
+    enumerations: Vec<Enumeration>,
+    error: Option<ModelId>,
+}
+
+/// One type.
+#[derive(Debug, Clone)]
+struct Model {
+    name: Box<str>,
+    ancestors: Vec<ModelId>,
+    by_name: HashMap<Box<str>, PropertyId>,
+    properties: Vec<Property>,
+    profiles: Vec<Profile>,
+}
+
+/// One property of a type.
+#[derive(Debug, Clone)]
+struct Property {
+    name: Box<str>,
+    /// What may stand alone.
+    single: Shape,
+    /// What may stand in a list.
+    list: Shape,
+    reference: bool,
+    inherits: bool,
+    /// For people.
+    described: Box<str>,
+}
+
+/// What a value may be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Shape {
+    /// Bits of [`formats::Scalar`].
+    scalars: u16,
+    enumerations: Vec<u16>,
+    models: Vec<ModelId>,
+    any_object: bool,
+}
+
+impl Shape {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn takes_objects(&self) -> bool {
+        self.any_object || !self.models.is_empty()
+    }
+}
+
+/// What holds of a type at some stages. Properties by name, since `@id` and `@type` are among them.
+#[derive(Debug, Clone)]
+struct Profile {
+    stages: u32,
+    inside: Vec<Box<str>>,
+    required: Vec<Box<str>>,
+    one_of: Vec<Vec<Box<str>>>,
+    recommended: Vec<Box<str>>,
+    forbidden: Vec<Box<str>>,
+    reference: Vec<Box<str>>,
+    object: Vec<Box<str>>,
+}
+
+#[derive(Debug, Clone)]
+struct Enumeration {
+    name: Box<str>,
+    values: Vec<Box<str>>,
+}
+
+impl Models {
+    /// The type with a name; every `…Error` is an `OpenBookingError`.
+    fn find(&self, name: &str) -> Option<ModelId> {
+        let known = self.by_name.get(name).copied();
+        known.or_else(|| self.error.filter(|_| name.ends_with("Error")))
+    }
+
+    fn model(&self, id: ModelId) -> Option<&Model> {
+        self.models.get(usize::from(id))
+    }
+
+    /// True if one of the two is the other, or derived from it.
+    fn related(&self, a: ModelId, b: ModelId) -> bool {
+        self.is_a(a, b) || self.is_a(b, a)
+    }
+
+    fn is_a(&self, id: ModelId, ancestor: ModelId) -> bool {
+        id == ancestor || self.model(id).is_some_and(|model| model.ancestors.contains(&ancestor))
+    }
+}
+
+impl Model {
+    fn property(&self, name: &str) -> Option<(PropertyId, &Property)> {
+        let id = *self.by_name.get(name)?;
+        Some((id, &self.properties[usize::from(id)]))
+    }
+
+    /// What holds at a stage (as a bit), for an object that is the value of property `holder`.
+    fn profile(&self, stage: u32, holder: &str) -> Option<&Profile> {
+        let at_stage = || self.profiles.iter().filter(|profile| profile.stages & stage != 0);
+        at_stage()
+            .find(|profile| profile.inside.iter().any(|name| **name == *holder))
+            .or_else(|| at_stage().find(|profile| profile.inside.is_empty()))
+    }
+}

@@ -1,0 +1,527 @@
+//! Walks a message once and notes every node that deviates from the models.
+//!
+//! `body → for each object its type → for each member its property → Deviation`
+//!
+//! Where nothing deviates nothing is allocated. What no rule asks for is not looked for.
+
+use std::cell::OnceCell;
+
+use super::formats::{self, Scalars};
+use super::{
+    ModelId, Models, NO_MODEL, NO_PROPERTY, Profile, Property, PropertyId, STAGES, Shape, What, WhatSet, codes,
+};
+use crate::json::{Kind, Value};
+use crate::openbooking::{Reading, Stage};
+use crate::rules::functions::is_absolute_uri;
+
+/// Most deviations noted of one message. Past it no more are looked for: a message that is wrong throughout has said so.
+const MAX_DEVIATIONS: usize = 1_000;
+
+/// Most steps along properties that inherit, such as `superEvent`.
+const MAX_INHERITANCE: usize = 5;
+
+/// Something that is not as the models have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deviation {
+    /// What is wrong.
+    pub what: What,
+    /// Place in the document of the node that is wrong; of the object where something is missing.
+    pub node: u32,
+    /// Type of the object that has the property.
+    pub model: ModelId,
+    /// The property.
+    pub property: PropertyId,
+    /// For what is missing: its place in the profile's list, and the profile's in the type's.
+    pub entry: (u16, u16),
+}
+
+/// The walks over the two messages of an exchange, each made when a rule first asks.
+#[derive(Debug, Default)]
+pub struct Walks {
+    request: OnceCell<Vec<Deviation>>,
+    response: OnceCell<Vec<Deviation>>,
+}
+
+impl Walks {
+    /// What deviates in the request, whose root is given.
+    pub fn request(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: WhatSet) -> &[Deviation] {
+        self.request.get_or_init(|| {
+            let mut walk = Walk::new(models, request_stage(reading.stage), wanted);
+            walk.root(root, reading.stage.request_type());
+            walk.found
+        })
+    }
+
+    /// What deviates in the response, whose root is given. Of a feed the data of its items are walked.
+    pub fn response(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: WhatSet) -> &[Deviation] {
+        self.response.get_or_init(|| {
+            let mut walk = Walk::new(models, response_stage(reading), wanted);
+            if matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
+                for item in root.get("items").into_iter().flat_map(Value::items) {
+                    if let Some(data) = item.get("data").filter(|data| data.is_object()) {
+                        walk.root(data, None);
+                    }
+                }
+            } else {
+                walk.root(root, None);
+            }
+            walk.found
+        })
+    }
+}
+
+fn bit(name: &str) -> u32 {
+    STAGES.iter().position(|known| *known == name).map_or(0, |place| 1 << place)
+}
+
+fn request_stage(stage: Stage) -> u32 {
+    bit(match stage {
+        Stage::C1 => "C1 request",
+        Stage::C2 => "C2 request",
+        Stage::P => "P request",
+        Stage::B => "B request",
+        Stage::BAfterP => "B-after-P request",
+        Stage::OrderCancel => "order-cancel request",
+        Stage::ProposalUpdate => "proposal-update request",
+        _ => return 0,
+    })
+}
+
+fn response_stage(reading: &Reading) -> u32 {
+    let conflict = reading.status() == Some(409);
+    bit(match (reading.stage, conflict) {
+        (Stage::C1, false) => "C1 response",
+        (Stage::C1, true) => "C1 conflict",
+        (Stage::C2, false) => "C2 response",
+        (Stage::C2, true) => "C2 conflict",
+        (Stage::P, false) => "P response",
+        (Stage::P, true) => "P conflict",
+        (Stage::B | Stage::BAfterP, false) => "B response",
+        (Stage::B | Stage::BAfterP, true) => "B conflict",
+        (Stage::OrderStatus, _) => "order-status",
+        (Stage::OrdersFeed, _) => "orders-feed",
+        (Stage::OrderProposalsFeed, _) => "order-proposals-feed",
+        (Stage::OpportunityFeed, _) => "opportunity-feed",
+        _ => return 0,
+    })
+}
+
+/// What an object is the value of.
+#[derive(Clone, Copy)]
+struct Holder<'w> {
+    name: &'w str,
+    /// Types that the property takes; empty if anything goes.
+    models: &'w [ModelId],
+    model: ModelId,
+    property: PropertyId,
+}
+
+struct Walk<'m> {
+    models: &'m Models,
+    stage: u32,
+    wanted: WhatSet,
+    dynamic_payment: bool,
+    found: Vec<Deviation>,
+}
+
+impl<'m> Walk<'m> {
+    fn new(models: &'m Models, stage: u32, wanted: WhatSet) -> Self {
+        Self { models, stage, wanted, dynamic_payment: false, found: Vec::new() }
+    }
+
+    fn root(&mut self, root: Value<'_>, expected: Option<&str>) {
+        let payment = root.get("payment").and_then(|payment| payment.get("@type"));
+        self.dynamic_payment = payment.and_then(Value::as_str) == Some("DynamicPayment");
+        // What the root must be is judged by rules of its own; here it only stands in for a missing type.
+        let expected = expected.and_then(|name| self.models.find(name)).filter(|_| root.get("@type").is_none());
+        let holder = Holder { name: "", models: expected.as_slice(), model: NO_MODEL, property: NO_PROPERTY };
+        match root.kind() {
+            Kind::Object => self.object(root, holder),
+            _ => self.anything(root, holder),
+        }
+    }
+
+    fn wants(&self, what: What) -> bool {
+        self.wanted & what.bit() != 0
+    }
+
+    fn note(&mut self, what: What, node: Value<'_>, model: ModelId, property: PropertyId) {
+        self.note_entry(what, node, model, property, (0, 0));
+    }
+
+    fn note_entry(&mut self, what: What, node: Value<'_>, model: ModelId, property: PropertyId, entry: (u16, u16)) {
+        if self.wants(what) && self.found.len() < MAX_DEVIATIONS {
+            self.found.push(Deviation { what, node: node.place(), model, property, entry });
+        }
+    }
+
+    /// The type of an object: what it says itself, else what its property takes.
+    fn type_of(&self, object: Value<'_>, holder: Holder<'_>) -> Option<ModelId> {
+        let fallback = match holder.models {
+            [only] => Some(*only),
+            _ => None,
+        };
+        let Some(stated) = object.get("@type") else { return fallback };
+        let name = |value: Value<'_>| value.as_str().and_then(|name| self.models.find(name));
+        if let Some(name) = stated.as_str() {
+            // A prefixed type is derived from what the property takes.
+            return self.models.find(name).or_else(|| fallback.filter(|_| name.contains(':')));
+        }
+        stated.items().find_map(name).or(fallback)
+    }
+
+    fn object(&mut self, object: Value<'_>, holder: Holder<'_>) {
+        let Some(id) = self.type_of(object, holder) else { return self.unknown_object(object) };
+        let models = self.models;
+        let Some(model) = models.model(id) else { return };
+        let takes_it = holder.models.is_empty() || holder.models.iter().any(|taken| models.related(id, *taken));
+        if !takes_it {
+            self.note(What::Class, object, holder.model, holder.property);
+        }
+        let profile = model.profile(self.stage, holder.name);
+        for (key, value) in object.entries() {
+            match key.as_bytes().first() {
+                Some(b'@') => self.keyword(key, value, id),
+                _ if key.contains(':') => {
+                    self.anything(value, Holder { name: key, models: &[], model: id, property: NO_PROPERTY })
+                }
+                _ => match model.property(key) {
+                    Some((property, facts)) => self.member(value, facts, id, property),
+                    None => {
+                        self.note(What::Unknown, value, id, NO_PROPERTY);
+                        self.anything(value, Holder { name: key, models: &[], model: id, property: NO_PROPERTY });
+                    }
+                },
+            }
+        }
+        if let Some((place, profile)) = profile.and_then(|profile| {
+            model.profiles.iter().position(|other| std::ptr::eq(other, profile)).map(|place| (place as u16, profile))
+        }) {
+            self.profile(object, profile, id, place);
+        }
+    }
+
+    fn unknown_object(&mut self, object: Value<'_>) {
+        for (key, value) in object.entries() {
+            if key.starts_with('@') {
+                self.keyword(key, value, NO_MODEL);
+            } else {
+                self.anything(value, Holder { name: key, models: &[], model: NO_MODEL, property: NO_PROPERTY });
+            }
+        }
+    }
+
+    fn keyword(&mut self, key: &str, value: Value<'_>, model: ModelId) {
+        if !self.empty(value, model, NO_PROPERTY) && key == "@id" {
+            self.absolute(value, model, NO_PROPERTY);
+        }
+    }
+
+    fn absolute(&mut self, value: Value<'_>, model: ModelId, property: PropertyId) {
+        if self.wants(What::Id) && value.as_str().is_some_and(|text| !is_absolute_uri(text)) {
+            self.note(What::Id, value, model, property);
+        }
+    }
+
+    /// True if there is nothing to look at.
+    fn empty(&mut self, value: Value<'_>, model: ModelId, property: PropertyId) -> bool {
+        let what = match value.kind() {
+            Kind::Null => What::Empty,
+            Kind::Array if value.is_empty() => What::Empty,
+            Kind::String => match value.as_str() {
+                Some("") => What::Empty,
+                Some(text) if text.starts_with(char::is_whitespace) && text.trim().is_empty() => What::Blank,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        self.note(what, value, model, property);
+        true
+    }
+
+    /// A value of which the models say nothing.
+    fn anything(&mut self, value: Value<'_>, holder: Holder<'_>) {
+        if self.empty(value, holder.model, holder.property) {
+            return;
+        }
+        match value.kind() {
+            Kind::Object => self.object(value, holder),
+            Kind::Array => value.items().for_each(|item| self.anything(item, holder)),
+            _ => {}
+        }
+    }
+
+    fn member(&mut self, value: Value<'_>, facts: &'m Property, model: ModelId, property: PropertyId) {
+        if self.empty(value, model, property) {
+            return;
+        }
+        if value.is_array() {
+            if facts.list.is_nothing() {
+                self.note(What::Type, value, model, property);
+                let holder = Holder { name: &facts.name, models: &facts.single.models, model, property };
+                return value.items().for_each(|item| self.anything(item, holder));
+            }
+            for item in value.items() {
+                if !self.empty(item, model, property) {
+                    self.one(item, facts, &facts.list, model, property);
+                }
+            }
+        } else if facts.single.is_nothing() {
+            self.note(What::List, value, model, property);
+            self.one(value, facts, &facts.list, model, property);
+        } else {
+            self.one(value, facts, &facts.single, model, property);
+        }
+    }
+
+    fn one(&mut self, value: Value<'_>, facts: &'m Property, shape: &'m Shape, model: ModelId, property: PropertyId) {
+        let what = match value.kind() {
+            Kind::Object => {
+                if !shape.takes_objects() {
+                    self.note(What::Type, value, model, property);
+                }
+                let models: &[ModelId] = if shape.any_object { &[] } else { &shape.models };
+                return self.object(value, Holder { name: &facts.name, models, model, property });
+            }
+            Kind::String => match value.as_str() {
+                Some(_) if facts.reference && shape.takes_objects() => {
+                    return self.absolute(value, model, property);
+                }
+                Some(text) => self.text(text, shape),
+                None => None,
+            },
+            Kind::Number => {
+                let literal = value.as_number().unwrap_or_default();
+                let whole = shape.scalars & formats::INTEGER != 0 && formats::is_integer(literal);
+                (shape.scalars & formats::NUMBER == 0 && !whole).then_some(What::Type)
+            }
+            Kind::Bool => (shape.scalars & formats::BOOLEAN == 0).then_some(What::Type),
+            Kind::Array | Kind::Null => Some(What::Type),
+        };
+        if let Some(what) = what {
+            self.note(what, value, model, property);
+        }
+    }
+
+    /// What is wrong with a text, if anything.
+    fn text(&self, text: &str, shape: &Shape) -> Option<What> {
+        let takes = |scalar: Scalars| shape.scalars & scalar != 0;
+        if takes(formats::TEXT) {
+            return None;
+        }
+        let known = |place: &u16| {
+            let enumeration = self.models.enumerations.get(usize::from(*place));
+            enumeration.is_some_and(|enumeration| enumeration.values.iter().any(|value| **value == *text))
+        };
+        if shape.enumerations.iter().any(known) {
+            return None;
+        }
+        let test = |scalar: Scalars, test: fn(&str) -> bool| takes(scalar) && test(text);
+        if test(formats::URL, is_absolute_uri)
+            || test(formats::DATE_TIME, formats::is_date_time)
+            || test(formats::DURATION, formats::is_duration)
+            || test(formats::NUMBER, formats::is_number)
+            || test(formats::CURRENCY, codes::is_currency)
+            || test(formats::COUNTRY, codes::is_country)
+            || test(formats::TIME, formats::is_time)
+        {
+            return None;
+        }
+        if test(formats::DATE, formats::is_date) {
+            return takes(formats::DATE_TIME).then_some(What::DateOnly);
+        }
+        Some(if !shape.enumerations.is_empty() {
+            What::Enum
+        } else if takes(formats::DATE | formats::DATE_TIME | formats::DURATION) {
+            What::Date
+        } else if takes(formats::CURRENCY) {
+            What::Currency
+        } else if takes(formats::COUNTRY) {
+            What::Country
+        } else if takes(formats::STRINGS | formats::NUMBER) {
+            What::Format
+        } else {
+            What::Type
+        })
+    }
+
+    fn profile(&mut self, object: Value<'_>, profile: &Profile, model: ModelId, place: u16) {
+        const ASKED: WhatSet = What::Missing.bit()
+            | What::NoneOf.bit()
+            | What::Recommended.bit()
+            | What::Forbidden.bit()
+            | What::Reference.bit()
+            | What::Object.bit();
+        if self.wanted & ASKED == 0 {
+            return;
+        }
+        let in_error = object.get("error").is_some_and(|error| !error.is_empty());
+        for (what, names) in [(What::Missing, &profile.required), (What::Recommended, &profile.recommended)] {
+            if self.wants(what) {
+                for (entry, name) in names.iter().enumerate() {
+                    if !self.has(object, name, model, 0) && !self.excused(object, name, in_error) {
+                        self.note_entry(what, object, model, self.property(model, name), (entry as u16, place));
+                    }
+                }
+            }
+        }
+        for (entry, names) in profile.one_of.iter().enumerate() {
+            if self.wants(What::NoneOf) && !names.iter().any(|name| self.has(object, name, model, 0)) {
+                self.note_entry(What::NoneOf, object, model, NO_PROPERTY, (entry as u16, place));
+            }
+        }
+        for name in &profile.forbidden {
+            if let Some(value) = object.get(name) {
+                self.note(What::Forbidden, value, model, self.property(model, name));
+            }
+        }
+        for name in &profile.reference {
+            if let Some(value) = object.get(name).filter(|value| value.is_object()) {
+                self.note(What::Reference, value, model, self.property(model, name));
+            }
+        }
+        for name in profile.object.iter().filter(|_| !in_error) {
+            if let Some(value) = object.get(name).filter(|value| value.as_str().is_some()) {
+                self.note(What::Object, value, model, self.property(model, name));
+            }
+        }
+    }
+
+    fn property(&self, model: ModelId, name: &str) -> PropertyId {
+        self.models.model(model).and_then(|model| model.property(name)).map_or(NO_PROPERTY, |(id, _)| id)
+    }
+
+    /// True if an object has a property, or inherits it.
+    fn has(&self, object: Value<'_>, name: &str, model: ModelId, depth: usize) -> bool {
+        if object.get(name).is_some() {
+            return true;
+        }
+        let Some(facts) = self.models.model(model).filter(|_| depth < MAX_INHERITANCE && !name.starts_with('@')) else {
+            return false;
+        };
+        facts.properties.iter().filter(|property| property.inherits || &*property.name == "facilityUse").any(
+            |property| {
+                object.get(&property.name).filter(|above| above.is_object()).is_some_and(|above| {
+                    let holder =
+                        Holder { name: &property.name, models: &property.single.models, model, property: NO_PROPERTY };
+                    let above_model = self.type_of(above, holder).unwrap_or(NO_MODEL);
+                    self.has(above, name, above_model, depth + 1)
+                })
+            },
+        )
+    }
+
+    /// What may be missing for a reason that the message itself gives.
+    fn excused(&self, object: Value<'_>, name: &str, in_error: bool) -> bool {
+        match name {
+            "acceptedOffer" => in_error || self.dynamic_payment,
+            "orderedItem" => in_error,
+            "totalPaymentDue" => self.dynamic_payment,
+            "location" => object
+                .get("eventAttendanceMode")
+                .and_then(Value::as_str)
+                .is_some_and(|mode| mode.ends_with("/OnlineEventAttendanceMode")),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Document;
+
+    const MODELS: &str = r#"
+        [Thing1.properties]
+        count = "Integer"
+        when = "DateTime"
+        parts = "[Part]"
+        part = "Part, reference"
+        parent = "Thing1, inherits"
+        location = "Text"
+        [[Thing1.at]]
+        stages = ["C1 response"]
+        required = ["@id", "location"]
+        one_of = [["count", "when"]]
+        forbidden = ["parts"]
+        object = ["part"]
+        [Part]
+        is = ["Thing1"]
+        [Part.properties]
+        colour = "Text"
+        [[Part.at]]
+        stages = ["C1 response"]
+        inside = ["part"]
+        reference = ["parent"]
+    "#;
+
+    fn found(text: &str) -> Vec<(What, String)> {
+        let models = Models::parse(&[("x", MODELS)]).unwrap();
+        let document = Document::parse_str(text).unwrap();
+        let mut walk = Walk::new(&models, bit("C1 response"), WhatSet::MAX);
+        walk.root(document.root(), None);
+        walk.found.iter().map(|found| (found.what, document.value_at(found.node).unwrap().pointer())).collect()
+    }
+
+    fn at(what: What, pointer: &str) -> (What, String) {
+        (what, pointer.to_owned())
+    }
+
+    #[test]
+    fn nothing_deviates() {
+        let text = r#"{"@type":"Thing1","@id":"https://a.example/1","count":1,"location":"here","x:y":{"z":[1]}}"#;
+        assert_eq!(found(text), []);
+    }
+
+    #[test]
+    fn values() {
+        let text = r#"{"@type":"Part","count":"1","when":"today","parts":{"@type":"Part"},"part":"p","parent":[],"colour":" ","size":1}"#;
+        let wanted = [
+            at(What::Type, "/count"),
+            at(What::Date, "/when"),
+            at(What::List, "/parts"),
+            at(What::Id, "/part"),
+            at(What::Empty, "/parent"),
+            at(What::Blank, "/colour"),
+            at(What::Unknown, "/size"),
+        ];
+        assert_eq!(found(text), wanted);
+    }
+
+    #[test]
+    fn profiles() {
+        let text = r#"{"@type":"Thing1","parts":[{"@type":"Part"}],"part":"https://a.example/2"}"#;
+        let wanted = [
+            at(What::Missing, ""),
+            at(What::Missing, ""),
+            at(What::NoneOf, ""),
+            at(What::Forbidden, "/parts"),
+            at(What::Object, "/part"),
+        ];
+        assert_eq!(found(text), wanted);
+        let text = r#"{"@type":"Part","part":{"@type":"Part","parent":{"@id":"https://a.example/2"}}}"#;
+        let wanted = [at(What::Reference, "/part/parent")];
+        assert_eq!(found(text).into_iter().filter(|(what, _)| *what == What::Reference).collect::<Vec<_>>(), wanted);
+    }
+
+    #[test]
+    fn what_is_inherited_is_there() {
+        let text = r#"{"@type":"Thing1","@id":"https://a.example/1","count":1,"parent":{"@type":"Thing1","@id":"https://a.example/2","count":1,"location":"here"}}"#;
+        assert_eq!(found(text), []);
+        let online = r#"{"@type":"Thing1","@id":"https://a.example/1","count":1,"eventAttendanceMode":"https://schema.org/OnlineEventAttendanceMode"}"#;
+        assert_eq!(found(online), [at(What::Unknown, "/eventAttendanceMode")]);
+    }
+
+    #[test]
+    fn an_object_of_another_type() {
+        let text = r#"{"@type":"Part","part":{"@type":"OtherError"}}"#;
+        assert_eq!(found(text), []);
+        let models = Models::parse(&[("x", "[A.properties]\na = \"B\"\n[B]\n[C]\nis = [\"B\"]\n[D]\n")]).unwrap();
+        for (text, wanted) in [(r#"{"@type":"A","a":{"@type":"D"}}"#, 1), (r#"{"@type":"A","a":{"@type":"C"}}"#, 0)] {
+            let document = Document::parse_str(text).unwrap();
+            let mut walk = Walk::new(&models, 0, What::Class.bit());
+            walk.root(document.root(), None);
+            assert_eq!(walk.found.len(), wanted, "{text}");
+        }
+    }
+}

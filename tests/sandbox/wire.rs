@@ -1,0 +1,70 @@
+//! The sandbox behind a listener, under the scripted broker, and as an upstream in the same process.
+//!
+//! `socket or Upstream → Sandbox::answer → response`
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox, serve};
+
+use crate::support::*;
+
+/// The scripted broker against the sandbox over real sockets, every status as the script says.
+#[tokio::test]
+async fn the_whole_demo_over_a_real_socket() {
+    use std::time::Duration;
+    use tokio_util::sync::CancellationToken;
+    use umpire::demo;
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let base_uri = format!("http://{}/api/openbooking", listener.local_addr().expect("its address"));
+    let sandbox = Arc::new(Sandbox::new(&base_uri, Misbehaviours::NONE).expect("fit"));
+    let shutdown = CancellationToken::new();
+    let server = tokio::spawn(serve(listener, Arc::clone(&sandbox), shutdown.clone()));
+
+    let mut told = Vec::new();
+    let tell = |line: &str| told.push(line.to_owned());
+    let ended = demo::run(demo::faulty(), &base_uri, &sandbox, Duration::ZERO, tell, &shutdown).await;
+    assert_eq!(ended, Ok(demo::Ended::Finished));
+    assert_eq!(told.len(), demo::faulty().iter().count());
+    assert!(sandbox.misbehaviours().is_empty());
+
+    // A failure names the step and the call: the same Order UUIDs are used up.
+    let error = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, |_| {}, &shutdown).await;
+    let error = error.expect_err("the UUIDs are used").to_string();
+    assert!(error.starts_with("the demo failed in the step \"agent-paid\", at C1: PUT /api/openbooking/order-quote-"));
+    assert!(error.contains("was answered 500, not 200") && error.contains("OrderAlreadyExistsError"), "{error}");
+
+    shutdown.cancel();
+    let stopped = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, |_| {}, &shutdown).await;
+    assert_eq!(stopped, Ok(demo::Ended::Stopped));
+    server.await.expect("no panic").expect("no failure");
+    let error = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, |_| {}, &CancellationToken::new()).await;
+    let error = error.expect_err("nobody listens").to_string();
+    assert!(error.contains("cannot connect to 127.0.0.1:"), "{error}");
+}
+
+#[tokio::test]
+async fn the_sandbox_stands_in_for_an_upstream() {
+    use http_body_util::{BodyExt, Full};
+    use umpire::proxy::upstream::{Upstream, WireBody};
+
+    let sandbox = Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("fit");
+    let send = |body: Vec<u8>| {
+        let body: WireBody = Full::from(body).map_err(|never| match never {}).boxed();
+        let target = format!("/api/openbooking/order-quote-templates/{UUID}");
+        let request = hyper::Request::put(target).header("authorization", "Bearer a").body(body).expect("a request");
+        sandbox.send(request)
+    };
+    assert_eq!(Upstream::origin(&sandbox), ORIGIN);
+    let response = send(quote().to_string().into_bytes()).await.expect("an answer");
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (200, &BOOKING.parse().expect("fit"))
+    );
+    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    let body: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(body["@type"], "OrderQuote");
+    let long = send(vec![b' '; umpire::sandbox::MAX_REQUEST + 1]).await.expect("an answer");
+    assert_eq!(long.status().as_u16(), 413);
+}
