@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::callers::Access;
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
 use super::history::History;
@@ -200,6 +201,7 @@ pub struct Memory {
     pub due: Due,
     /// Addresses of pages and versions of items, of every feed.
     pub history: History,
+    access: Access,
     /// Calls that came to nothing.
     pub retries: Retries,
     /// Places booked since open data was read.
@@ -247,6 +249,10 @@ impl Memory {
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
             "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
+            "issuer" => Val::text(self.access.issuer.as_deref()),
+            "asked_scope" => Val::text(self.access.asked_scope.as_deref()),
+            "token_asked" => Val::Bool(self.access.token_asked),
+            "credentials_seen" => Val::Bool(self.access.credentials_seen),
             "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
             "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
             "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
@@ -296,6 +302,7 @@ impl Memory {
             self.advertised = Some(uri);
         }
         self.pages.remember(&reading);
+        self.access.remember(&reading);
         self.history.remember(&reading);
         self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
         self.remember_action(&reading);
