@@ -205,10 +205,9 @@ impl<'m> Walk<'m> {
                 },
             }
         }
-        if let Some((place, profile)) = model.profile(self.stage, holder.name) {
-            if self.deviates(profile, members) {
-                self.profile(object, profile, id, place);
-            }
+        match model.profile(self.stage, holder.name) {
+            Some((place, profile)) if self.deviates(profile, members) => self.profile(object, profile, id, place),
+            _ => {}
         }
     }
 
