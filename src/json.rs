@@ -218,10 +218,31 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// Skips bytes of a string that mean themselves, eight at a time; stops at the latest at a quote, a backslash or a
+    /// control character.
+    fn skip_plain(&mut self) {
+        const EACH: u64 = 0x0101_0101_0101_0101;
+        const HIGH: u64 = 0x8080_8080_8080_8080;
+        // The high bit of the lowest byte that is below `limit` is set; bits above it may be set in error.
+        let below = |word: u64, limit: u8| word.wrapping_sub(EACH * u64::from(limit)) & !word & HIGH;
+        while let Some(&chunk) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let word = u64::from_le_bytes(chunk);
+            let quote = below(word ^ (EACH * u64::from(b'"')), 1);
+            let backslash = below(word ^ (EACH * u64::from(b'\\')), 1);
+            let stop = quote | backslash | below(word, 0x20);
+            if stop != 0 {
+                self.at += (stop.trailing_zeros() / 8) as usize;
+                return;
+            }
+            self.at += 8;
+        }
+    }
+
     fn string(&mut self) -> Result<(), JsonError> {
         self.at += 1;
         let start = self.at;
         loop {
+            self.skip_plain();
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.push(Kind::String, false, start, self.at - start);
@@ -240,6 +261,7 @@ impl Parser<'_> {
         let begin = self.decoded.len();
         let mut plain = start;
         loop {
+            self.skip_plain();
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.decoded.push_str(&self.text[plain..self.at]);

@@ -22,6 +22,7 @@ mod money;
 mod path;
 mod refusal;
 mod rule;
+mod share;
 mod template;
 mod value;
 

@@ -7,6 +7,7 @@ use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
 use super::models::Walks;
+use super::share::Memo;
 use super::value::{Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
@@ -24,9 +25,19 @@ pub struct Context<'a> {
     /// What deviates from the data models, once somebody asked.
     pub walks: &'a Walks,
     pub item: Option<Value<'a>>,
+    /// Values of parts that several rules share; `None` where they are worked out each time.
+    pub memo: Option<&'a Memo<'a>>,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,
     pub expected: Option<&'a str>,
+}
+
+impl Context<'_> {
+    /// The context of a template, which lives no longer than the words that it is told.
+    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
+        let Self { reading, flow, memory, facts, walks, item, .. } = *self;
+        Context { reading, flow, memory, facts, walks, item, memo: None, seen: Some(seen), expected }
+    }
 }
 
 /// One evaluation: the context and the stack of macro variables.
@@ -89,6 +100,10 @@ impl<'a> Evaluation<'a> {
             },
             Node::Root(root) => self.root(*root),
             Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::Absent),
+            Node::Shared(slot, part) => match self.context.memo {
+                Some(memo) => memo.value(*slot, || self.value(part))?,
+                None => self.value(part)?,
+            },
             Node::Member(operand, name) => {
                 let operand = self.value(operand)?;
                 member(&operand, name, self.context.reading)?
