@@ -83,6 +83,7 @@ functions! {
     Size "size" 1..=1,
     Refused "refused" 1..=3,
     Prefixed "prefixed" 1..=1,
+    SameBasket "same_basket" 2..=2,
     FlowOf "flow_of" 1..=1,
     AbsoluteUri "absolute_uri" 1..=1,
     Amount "amount" 1..=1,
@@ -211,6 +212,7 @@ impl Function {
                 (Some(a), Some(b)) => same_elements(&a, b),
                 _ => false,
             }),
+            Self::SameBasket => Val::Bool(same_basket(&first, &second)),
             Self::FlowOf => {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
@@ -282,6 +284,17 @@ fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
             let place = b.iter().position(|other| other.equals(element));
             place.map(|place| b.swap_remove(place)).is_some()
         })
+}
+
+/// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
+fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
+    fn pairs<'a>(order: &Val<'a>) -> Option<Vec<Val<'a>>> {
+        let Val::Json(order) = order else { return None };
+        let items = order.get("orderedItem").filter(|items| items.is_array())?;
+        let of = |item: Value<'a>, key| id(&Val::option(item.get(key)));
+        Some(items.items().map(|item| Val::list(vec![of(item, "orderedItem"), of(item, "acceptedOffer")])).collect())
+    }
+    pairs(a).zip(pairs(b)).is_some_and(|(a, b)| same_elements(&a, b))
 }
 
 /// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
