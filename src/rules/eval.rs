@@ -147,6 +147,9 @@ impl<'a> Evaluation<'a> {
             }
             Node::In(element, list) => {
                 let element = self.value(element)?;
+                if let Node::List(others) = list.shared_part() {
+                    return self.is_one_of(&element, others).map(Val::Bool);
+                }
                 let list = self.value(list)?;
                 let elements = list
                     .elements()
@@ -161,12 +164,28 @@ impl<'a> Evaluation<'a> {
                 let text = self.value(text)?;
                 Val::Bool(text.as_str().is_some_and(|text| pattern.is_match(text)))
             }
-            Node::Call(function, arguments) => {
-                let arguments: Vec<Val<'a>> =
-                    arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
-                function.call(&arguments, self.context)?
-            }
+            // Most calls have few arguments: these need no room on the heap.
+            Node::Call(function, arguments) => match &arguments[..] {
+                [] => function.call(&[], self.context)?,
+                [only] => function.call(&[self.value(only)?], self.context)?,
+                [first, second] => function.call(&[self.value(first)?, self.value(second)?], self.context)?,
+                _ => {
+                    let arguments: Vec<Val<'a>> =
+                        arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
+                    function.call(&arguments, self.context)?
+                }
+            },
         })
+    }
+
+    /// `element in [a, b, c]`, without making the list.
+    fn is_one_of(&mut self, element: &Val<'a>, others: &'a [Node]) -> Result<bool, Stop> {
+        for other in others {
+            if self.value(other)?.equals(element) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `&&` and `||` as CEL has them: a side that decides the result outweighs a failure of the other side.
@@ -200,10 +219,18 @@ impl<'a> Evaluation<'a> {
     }
 
     fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
-        let range = self.value(&fold.range)?;
-        let elements = range
-            .elements()
-            .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
+        match self.value(&fold.range)? {
+            Val::Json(list) if list.is_array() => self.fold_over(fold, list.items().map(Val::Json)),
+            range => {
+                let elements = range
+                    .elements()
+                    .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
+                self.fold_over(fold, elements.into_iter())
+            }
+        }
+    }
+
+    fn fold_over(&mut self, fold: &'a Macro, elements: impl Iterator<Item = Val<'a>>) -> Result<Val<'a>, Stop> {
         let mut kept = Vec::new();
         let mut count = 0_usize;
         let mut failed = None;

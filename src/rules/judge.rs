@@ -335,7 +335,7 @@ fn deviations<'a>(
     context: Context<'a>,
     findings: &mut Vec<(Finding, Option<String>)>,
 ) -> Result<bool, Stop> {
-    let Facts { models, wanted, .. } = context.facts;
+    let Facts { models, wanted: of_models, .. } = context.facts;
     let (reading, walks) = (context.reading, context.walks);
     let (content, message) =
         if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
@@ -344,9 +344,9 @@ fn deviations<'a>(
     }
     let Some(root) = body(content, asked.request)? else { return Ok(false) };
     let found = if asked.request {
-        walks.request(root, reading, models, wanted.0)
+        walks.request(root, reading, models, of_models.0)
     } else {
-        walks.response(root, reading, models, wanted.1)
+        walks.response(root, reading, models, of_models.1)
     };
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
         let described = describe(deviation, root.document(), models);
