@@ -323,6 +323,10 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
             "call" => Val::Call(reading),
             "stage" => Val::Str(Cow::Borrowed(reading.stage.as_str())),
             "started" => Val::Instant(reading.exchange.started),
+            "answered" => Val::Bool(reading.exchange.response.is_some()),
+            // Since the answer was there, or since there was none to be waited for any longer.
+            "seconds_since_answer" => Val::Instant(judged.exchange.started)
+                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.ended()))?,
             "seconds_ago" => Val::Instant(judged.exchange.started)
                 .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.started))?,
             _ => return Err(unknown("an exchange", name)),
@@ -333,10 +337,14 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
         },
         Val::Feed(reading, memory) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
+            "known_address" => Val::Bool(memory.history.knows(reading)),
             "due" => memory.due.of(reading.stage),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
+        Val::Recording(memory) if name == "pushed_back" => {
+            memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
+        }
         Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
         Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,
@@ -409,7 +417,6 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
         "host" => Val::text(Some(host(authority))),
         "base_path" => Val::text(Some(&reading.base_path)),
         "loopback" => Val::Bool(is_loopback(host(authority))),
-        "started" => Val::Instant(reading.exchange.started),
         "request_type" => Val::text(reading.stage.request_type()),
         "speaks_booking" => {
             Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))

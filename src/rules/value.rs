@@ -76,7 +76,8 @@ impl<'a> Val<'a> {
         }
     }
 
-    fn number(literal: &'a str) -> Self {
+    /// The number that a JSON literal stands for.
+    pub fn number(literal: &'a str) -> Self {
         if let Ok(int) = literal.parse::<i64>() {
             return Self::Int(int);
         }
