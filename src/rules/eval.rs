@@ -417,6 +417,7 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
         "host" => Val::text(Some(host(authority))),
         "base_path" => Val::text(Some(&reading.base_path)),
         "loopback" => Val::Bool(is_loopback(host(authority))),
+        "started" => Val::Instant(reading.exchange.started),
         "request_type" => Val::text(reading.stage.request_type()),
         "speaks_booking" => {
             Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
