@@ -217,7 +217,7 @@ impl Function {
             Self::Size => size(&first)?,
             Self::Refused => {
                 let (right, strict) = refusal::answers(arguments)?;
-                Val::Refusal(refusal::judge(&right, strict, context)?)
+                Val::Refusal(Box::new(refusal::judge(&right, strict, context)?))
             }
             Self::SameElements => Val::Bool(match (first.elements(), second.elements()) {
                 (Some(a), Some(b)) => same_elements(&a, b),
@@ -464,7 +464,7 @@ fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
 
 fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
     match value {
-        Val::Json(node) => Val::list(node.descend().filter_map(|node| node.get(key)).map(Val::Json).collect()),
+        Val::Json(node) => Val::list(node.named_below(key).map(Val::Json).collect()),
         _ => Val::list(Vec::new()),
     }
 }
@@ -473,7 +473,7 @@ fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
 fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
     let Val::Json(node) = value else { return Val::list(Vec::new()) };
     let mut names: Vec<&str> = Vec::new();
-    for (key, _) in node.descend().flat_map(Value::entries) {
+    for (key, _) in node.members_below() {
         if key.contains(':') && !key.contains("://") && !names.contains(&key) {
             names.push(key);
         }
