@@ -26,6 +26,7 @@ mod places;
 mod refusal;
 mod retries;
 mod rule;
+mod share;
 mod template;
 mod urls;
 mod value;

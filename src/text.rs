@@ -86,7 +86,12 @@ pub fn clip(text: &str, width: usize) -> String {
     if width == 0 {
         return String::new();
     }
-    format!("{}…", &shown[..fitting(&shown, width - 1)])
+    let mut used = 1;
+    let end = shown.char_indices().find(|(_, character)| {
+        used += character.width().unwrap_or(0);
+        used > width
+    });
+    format!("{}…", &shown[..end.map_or(shown.len(), |(at, _)| at)])
 }
 
 /// As [`clip`], but keeps the end of the text.

@@ -83,7 +83,7 @@ impl Summary {
         self.failed_exchanges
     }
 
-    /// Distinct Order UUIDs, up to [`MAX_BOOKINGS`].
+    /// Distinct Order UUIDs, up to a million.
     pub fn bookings(&self) -> u64 {
         self.bookings.len() as u64
     }

@@ -8,6 +8,7 @@ use include_dir::{Dir, include_dir};
 use super::facts::Facts;
 use super::models::{ModelError, Models};
 use super::rule::{Fault, Rule};
+use super::share::Sharing;
 use crate::openbooking::Stage;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -47,6 +48,7 @@ pub struct RuleBook {
     rules: Vec<Rule>,
     by_stage: Vec<Vec<usize>>,
     facts: Facts,
+    shared_parts: usize,
 }
 
 impl RuleBook {
@@ -79,6 +81,13 @@ impl RuleBook {
 
     fn index(mut rules: Vec<Rule>) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        let mut sharing = Sharing::default();
+        for rule in &mut rules {
+            rule.for_each_expression(&mut |node, for_each_item| sharing.count(node, for_each_item));
+        }
+        for rule in &mut rules {
+            rule.for_each_expression(&mut |node, _| sharing.rewrite(node));
+        }
         let mut facts = facts()?;
         for rule in &rules {
             for check in rule.model_checks() {
@@ -97,7 +106,7 @@ impl RuleBook {
                 (0..rules.len()).filter(|&place| applies(&rules[place])).collect()
             })
             .collect();
-        Ok(Self { rules, by_stage, facts })
+        Ok(Self { rules, by_stage, facts, shared_parts: sharing.slots() })
     }
 
     /// All rules, by id.
@@ -113,6 +122,11 @@ impl RuleBook {
     /// Places of the rules that may say something at a stage.
     pub(super) fn at_stage(&self, stage: Stage) -> &[usize] {
         Stage::ALL.iter().position(|&known| known == stage).map_or(&[], |place| &self.by_stage[place])
+    }
+
+    /// Number of expressions that several rules share.
+    pub(super) fn shared_parts(&self) -> usize {
+        self.shared_parts
     }
 
     pub(super) fn facts(&self) -> &Facts {

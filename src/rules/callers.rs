@@ -32,7 +32,8 @@ impl Access {
         match reading.stage {
             Stage::DatasetSite => {
                 let dataset = reading.response.json().map(Document::root);
-                let issuer = dataset.and_then(|dataset| dataset.find("/accessService/authenticationAuthority").and_then(Value::as_str));
+                let issuer = dataset
+                    .and_then(|dataset| dataset.find("/accessService/authenticationAuthority").and_then(Value::as_str));
                 self.issuer = issuer.map(str::to_owned).or_else(|| self.issuer.take());
             }
             Stage::Other if request_parameter(reading, "grant_type").is_some() => self.token_asked = true,
@@ -72,7 +73,9 @@ pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {
 
 fn names_a_key(name: &str) -> bool {
     let name: String = name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
-    ["apikey", "subscriptionkey", "authtoken", "accesstoken", "apitoken", "clientsecret"].iter().any(|key| name.contains(key))
+    ["apikey", "subscriptionkey", "authtoken", "accesstoken", "apitoken", "clientsecret"]
+        .iter()
+        .any(|key| name.contains(key))
 }
 
 /// True if two requests come from the same caller, false if not. A bearer token is renewed from time to time, and the

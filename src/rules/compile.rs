@@ -41,6 +41,48 @@ pub enum Node {
     Macro(Box<Macro>),
     Matches(Box<Node>, Regex),
     Call(Function, Vec<Node>),
+    /// A part that stands in several rules, and its slot in the memo of the exchange.
+    Shared(usize, Box<Node>),
+}
+
+impl Node {
+    /// The node itself, or what stands in its slot.
+    pub fn shared_part(&self) -> &Self {
+        match self {
+            Self::Shared(_, part) => part,
+            other => other,
+        }
+    }
+
+    /// Visits the nodes right below this one.
+    pub fn for_each_child(&mut self, visit: &mut impl FnMut(&mut Node)) {
+        match self {
+            Self::Constant(_) | Self::Root(_) | Self::Local(_) => {}
+            Self::Member(operand, _)
+            | Self::Has(operand, _)
+            | Self::Not(operand)
+            | Self::Negate(operand)
+            | Self::Matches(operand, _)
+            | Self::Shared(_, operand) => visit(operand),
+            Self::Index(left, right)
+            | Self::And(left, right)
+            | Self::Or(left, right)
+            | Self::Equal(left, right, _)
+            | Self::Compare(_, left, right)
+            | Self::Arithmetic(_, left, right)
+            | Self::In(left, right) => {
+                visit(left);
+                visit(right);
+            }
+            Self::Conditional(parts) => parts.iter_mut().for_each(visit),
+            Self::List(elements) | Self::Call(_, elements) => elements.iter_mut().for_each(visit),
+            Self::Macro(fold) => {
+                visit(&mut fold.range);
+                fold.filter.iter_mut().for_each(&mut *visit);
+                visit(&mut fold.body);
+            }
+        }
+    }
 }
 
 /// Literals.

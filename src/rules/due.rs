@@ -82,7 +82,8 @@ fn shows(item: Value<'_>, call: &Reading) -> bool {
         Stage::OrderCancel => {
             let cancelled = |id: Value<'_>| {
                 elements(data).any(|item| {
-                    item.get("@id").is_some_and(|other| other.same(id)) && text(item, "orderItemStatus").ends_with("Cancelled")
+                    item.get("@id").is_some_and(|other| other.same(id))
+                        && text(item, "orderItemStatus").ends_with("Cancelled")
                 })
             };
             elements(request).filter_map(|item| item.get("@id")).all(cancelled)
@@ -117,4 +118,88 @@ fn lacks_places(call: &Reading) -> bool {
     const ERROR: &str = "OpportunityHasInsufficientCapacityError";
     super::refusal::root_type(call) == Some(ERROR)
         || super::refusal::item_errors(call).into_iter().any(|error| text(error, "@type") == ERROR)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
+
+    const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
+
+    fn reading(method: &str, target: &str, request: &str, status: u16, response: &str) -> Arc<Reading> {
+        let headers: Headers =
+            [("content-type".to_owned(), Bytes::from_static(b"application/json"))].into_iter().collect();
+        Arc::new(Reading::new(
+            0,
+            Arc::new(Exchange {
+                id: 0,
+                connection: 0,
+                started: jiff::Timestamp::UNIX_EPOCH,
+                origin: "https://booking.example.com".to_owned(),
+                request: Request {
+                    method: method.to_owned(),
+                    target: target.to_owned(),
+                    version: Version::Http11,
+                    headers: headers.clone(),
+                    body: Body::complete(request.to_owned()),
+                },
+                response: Some(Response {
+                    status,
+                    reason: String::new(),
+                    version: Version::Http11,
+                    headers,
+                    body: Body::complete(response.to_owned()),
+                }),
+                failure: None,
+                timing: Timing::default(),
+            }),
+            None,
+        ))
+    }
+
+    fn cancellation(status: u16) -> Arc<Reading> {
+        let request = r#"{"orderedItem": [{"@id": "i/1"}, {"@id": "i/2"}]}"#;
+        reading("PATCH", &format!("/api/orders/{UUID}"), request, status, "")
+    }
+
+    fn page(statuses: [&str; 2]) -> Arc<Reading> {
+        let [first, second] = statuses;
+        let items = format!(
+            r#"{{"next": "/n", "items": [{{"id": "{UUID}", "state": "updated", "data": {{"@type": "Order", "orderedItem": [
+                {{"@id": "i/1", "orderItemStatus": "{first}"}}, {{"@id": "i/2", "orderItemStatus": "{second}"}}]}}}}]}}"#
+        );
+        reading("GET", "/api/orders-rpde", "", 200, &items)
+    }
+
+    fn waiting(due: &Due) -> usize {
+        due.of(Stage::OrdersFeed).elements().unwrap_or_default().len()
+    }
+
+    #[test]
+    fn a_cancellation_is_due_until_the_feed_shows_all_of_it() {
+        let mut due = Due::default();
+        due.expect(&cancellation(204), &Flow::default());
+        assert_eq!(waiting(&due), 0, "nobody follows the feed");
+        due.read(&page(["OrderItemConfirmed", "OrderItemConfirmed"]));
+        due.expect(&cancellation(400), &Flow::default());
+        assert_eq!(waiting(&due), 0, "it was refused");
+        due.expect(&cancellation(204), &Flow::default());
+        due.read(&page(["CustomerCancelled", "OrderItemConfirmed"]));
+        assert_eq!(waiting(&due), 1);
+        due.read(&page(["CustomerCancelled", "CustomerCancelled"]));
+        assert_eq!(waiting(&due), 0);
+    }
+
+    #[test]
+    fn the_oldest_goes_when_too_many_are_due() {
+        let mut due = Due::default();
+        due.read(&page(["", ""]));
+        for _ in 0..=MAX_DUE {
+            due.expect(&cancellation(204), &Flow::default());
+        }
+        assert_eq!(waiting(&due), MAX_DUE);
+    }
 }

@@ -7,6 +7,7 @@ use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
 use super::models::Walks;
+use super::share::Memo;
 use super::value::{Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
@@ -24,9 +25,19 @@ pub struct Context<'a> {
     /// What deviates from the data models, once somebody asked.
     pub walks: &'a Walks,
     pub item: Option<Value<'a>>,
+    /// Values of parts that several rules share; `None` where they are worked out each time.
+    pub memo: Option<&'a Memo<'a>>,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,
     pub expected: Option<&'a str>,
+}
+
+impl Context<'_> {
+    /// The context of a template, which lives no longer than the words that it is told.
+    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
+        let Self { reading, flow, memory, facts, walks, item, .. } = *self;
+        Context { reading, flow, memory, facts, walks, item, memo: None, seen: Some(seen), expected }
+    }
 }
 
 /// One evaluation: the context and the stack of macro variables.
@@ -89,6 +100,10 @@ impl<'a> Evaluation<'a> {
             },
             Node::Root(root) => self.root(*root),
             Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::Absent),
+            Node::Shared(slot, part) => match self.context.memo {
+                Some(memo) => memo.value(*slot, || self.value(part))?,
+                None => self.value(part)?,
+            },
             Node::Member(operand, name) => {
                 let operand = self.value(operand)?;
                 member(&operand, name, self.context.reading)?
@@ -132,6 +147,9 @@ impl<'a> Evaluation<'a> {
             }
             Node::In(element, list) => {
                 let element = self.value(element)?;
+                if let Node::List(others) = list.shared_part() {
+                    return self.is_one_of(&element, others).map(Val::Bool);
+                }
                 let list = self.value(list)?;
                 let elements = list
                     .elements()
@@ -146,12 +164,28 @@ impl<'a> Evaluation<'a> {
                 let text = self.value(text)?;
                 Val::Bool(text.as_str().is_some_and(|text| pattern.is_match(text)))
             }
-            Node::Call(function, arguments) => {
-                let arguments: Vec<Val<'a>> =
-                    arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
-                function.call(&arguments, self.context)?
-            }
+            // Most calls have few arguments: these need no room on the heap.
+            Node::Call(function, arguments) => match &arguments[..] {
+                [] => function.call(&[], self.context)?,
+                [only] => function.call(&[self.value(only)?], self.context)?,
+                [first, second] => function.call(&[self.value(first)?, self.value(second)?], self.context)?,
+                _ => {
+                    let arguments: Vec<Val<'a>> =
+                        arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
+                    function.call(&arguments, self.context)?
+                }
+            },
         })
+    }
+
+    /// `element in [a, b, c]`, without making the list.
+    fn is_one_of(&mut self, element: &Val<'a>, others: &'a [Node]) -> Result<bool, Stop> {
+        for other in others {
+            if self.value(other)?.equals(element) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `&&` and `||` as CEL has them: a side that decides the result outweighs a failure of the other side.
@@ -185,10 +219,18 @@ impl<'a> Evaluation<'a> {
     }
 
     fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
-        let range = self.value(&fold.range)?;
-        let elements = range
-            .elements()
-            .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
+        match self.value(&fold.range)? {
+            Val::Json(list) if list.is_array() => self.fold_over(fold, list.items().map(Val::Json)),
+            range => {
+                let elements = range
+                    .elements()
+                    .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
+                self.fold_over(fold, elements.into_iter())
+            }
+        }
+    }
+
+    fn fold_over(&mut self, fold: &'a Macro, elements: impl Iterator<Item = Val<'a>>) -> Result<Val<'a>, Stop> {
         let mut kept = Vec::new();
         let mut count = 0_usize;
         let mut failed = None;
@@ -322,6 +364,7 @@ fn request_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop>
         "url" => Val::Str(Cow::Owned(reading.exchange.url())),
         "headers" => Val::RequestHeaders(reading),
         "size" => Val::Int(request.body.length as i64),
+        "content" => content(&reading.request, true)?,
         "body" => Val::option(body(&reading.request, true)?),
         _ => return Err(unknown("request", name)),
     })
@@ -333,9 +376,21 @@ fn response_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop
         "status" => Val::Int(i64::from(response.status)),
         "headers" => Val::ResponseHeaders(reading),
         "size" => Val::Int(response.body.length as i64),
+        "content" => content(&reading.response, false)?,
         "body" => Val::option(body(&reading.response, false)?),
         _ => return Err(unknown("response", name)),
     })
+}
+
+/// What kind of content a message has, where that can be told.
+fn content(content: &Content, of_request: bool) -> Result<Val<'static>, Stop> {
+    let kind = match content {
+        Content::Empty => "empty",
+        Content::Json(_) => "json",
+        Content::NotJson(_) | Content::Opaque => "other",
+        Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
+    };
+    Ok(Val::Str(Cow::Borrowed(kind)))
 }
 
 fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
@@ -361,8 +416,8 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
         "scheme" => Val::text(Some(scheme)),
         "host" => Val::text(Some(host(authority))),
         "base_path" => Val::text(Some(&reading.base_path)),
-        "started" => Val::Instant(reading.exchange.started),
         "loopback" => Val::Bool(is_loopback(host(authority))),
+        "started" => Val::Instant(reading.exchange.started),
         "request_type" => Val::text(reading.stage.request_type()),
         "speaks_booking" => {
             Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))

@@ -32,8 +32,9 @@ impl Pages {
 
     /// The page whose `next` led to this request, if it was the last one seen of this feed.
     pub fn previous(&self, reading: &Reading) -> Option<&Reading> {
-        self.last(reading)
-            .filter(|page| next_of(page).is_some_and(|next| urls::page(next) == urls::page(&reading.exchange.request.target)))
+        self.last(reading).filter(|page| {
+            next_of(page).is_some_and(|next| urls::page(next) == urls::page(&reading.exchange.request.target))
+        })
     }
 
     /// Takes a page up.

@@ -217,19 +217,18 @@ impl Function {
             Self::Size => size(&first)?,
             Self::Refused => {
                 let (right, strict) = refusal::answers(arguments)?;
-                Val::Refusal(refusal::judge(&right, strict, context)?)
+                Val::Refusal(Box::new(refusal::judge(&right, strict, context)?))
             }
             Self::SameElements => Val::Bool(match (first.elements(), second.elements()) {
                 (Some(a), Some(b)) => same_elements(&a, b),
                 _ => false,
             }),
+            Self::SameBasket => Val::Bool(same_basket(&first, &second)),
             Self::FlowOf => {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
             }
-            Self::Credential => {
-                message(&first, context).and_then(callers::credential).map_or(Val::Absent, Val::Str)
-            }
+            Self::Credential => message(&first, context).and_then(callers::credential).map_or(Val::Absent, Val::Str),
             Self::SameCaller => match (message(&first, context), message(&second, context)) {
                 (Some(a), Some(b)) => Val::Bool(callers::same_caller(a, b)?),
                 _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
@@ -249,20 +248,17 @@ impl Function {
             }
             Self::Repeated => Val::list(repeated(&first.elements().unwrap_or_default())),
             Self::Newer => Val::Bool(newer(&first, &second)?),
-            Self::SameBasket => {
-                let (a, b) = (basket(&first), basket(&second));
-                Val::Bool(a.as_ref().is_some_and(|a| !a.is_empty()) && a == b)
-            }
             Self::EarlierModified => match &first {
                 Val::Json(item) => context.memory.history.earlier_modified(context.reading, *item),
                 _ => Val::Absent,
             },
-            Self::Unchanged => Val::Bool(
-                matches!(&first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)),
-            ),
-            Self::BookedSinceRead => {
-                id(&first).as_str().and_then(|id| context.memory.places.booked_since_read(id)).map_or(Val::Absent, Val::Int)
+            Self::Unchanged => {
+                Val::Bool(matches!(&first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)))
             }
+            Self::BookedSinceRead => id(&first)
+                .as_str()
+                .and_then(|id| context.memory.places.booked_since_read(id))
+                .map_or(Val::Absent, Val::Int),
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
             Self::Prefixed => prefixed(&first),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
@@ -371,17 +367,6 @@ fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
     Ok(a.compare(b)?.is_gt())
 }
 
-/// The pairs of opportunity and offer that `OrderItem`s name, in order; `None` if one of them names none.
-fn basket(items: &Val<'_>) -> Option<Vec<(String, String)>> {
-    let one = |item: &Val<'_>| {
-        let part = |key| Some(id(&Val::option(object_member(item, key))).as_str()?.to_owned());
-        Some((part("orderedItem")?, part("acceptedOffer")?))
-    };
-    let mut pairs = items.elements()?.iter().map(one).collect::<Option<Vec<_>>>()?;
-    pairs.sort();
-    Some(pairs)
-}
-
 /// The same elements, as often, in whatever order.
 fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
     a.len() == b.len()
@@ -389,6 +374,17 @@ fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
             let place = b.iter().position(|other| other.equals(element));
             place.map(|place| b.swap_remove(place)).is_some()
         })
+}
+
+/// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
+fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
+    fn pairs<'a>(order: &Val<'a>) -> Option<Vec<Val<'a>>> {
+        let Val::Json(order) = order else { return None };
+        let items = order.get("orderedItem").filter(|items| items.is_array())?;
+        let of = |item: Value<'a>, key| id(&Val::option(item.get(key)));
+        Some(items.items().map(|item| Val::list(vec![of(item, "orderedItem"), of(item, "acceptedOffer")])).collect())
+    }
+    pairs(a).zip(pairs(b)).is_some_and(|(a, b)| same_elements(&a, b))
 }
 
 /// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
@@ -460,7 +456,7 @@ fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
 
 fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
     match value {
-        Val::Json(node) => Val::list(node.descend().filter_map(|node| node.get(key)).map(Val::Json).collect()),
+        Val::Json(node) => Val::list(node.named_below(key).map(Val::Json).collect()),
         _ => Val::list(Vec::new()),
     }
 }
@@ -469,7 +465,7 @@ fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
 fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
     let Val::Json(node) = value else { return Val::list(Vec::new()) };
     let mut names: Vec<&str> = Vec::new();
-    for (key, _) in node.descend().flat_map(Value::entries) {
+    for (key, _) in node.members_below() {
         if key.contains(':') && !key.contains("://") && !names.contains(&key) {
             names.push(key);
         }
@@ -477,22 +473,39 @@ fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
     Val::list(names.into_iter().map(|name| Val::text(Some(name))).collect())
 }
 
+/// Bytes that may stand in a URI: no white space, no control characters, none of `<>"`. Letters beyond ASCII may.
+const IN_URI: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte <= b' ' as usize {
+        table[byte] = false;
+        byte += 1;
+    }
+    table[b'<' as usize] = false;
+    table[b'>' as usize] = false;
+    table[b'"' as usize] = false;
+    table[0x7f] = false;
+    table
+};
+
 /// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
 /// allowed).
 pub(super) fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    let scheme = scheme.as_bytes();
+    let well_formed = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
         && !rest.is_empty()
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'));
-    let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    well_formed
-        && (!web
-            || rest.strip_prefix("//").is_some_and(|rest| {
-                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-                let host = authority.rsplit('@').next().unwrap_or_default();
-                !host.is_empty() && !host.starts_with(':')
-            }))
+        && rest.bytes().all(|byte| IN_URI[byte as usize]);
+    let web = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"http");
+    well_formed && (!web || rest.strip_prefix("//").is_some_and(has_host))
+}
+
+/// True if what stands behind `//` begins with a host.
+fn has_host(rest: &str) -> bool {
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    !host.is_empty() && !host.starts_with(':')
 }
 
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
@@ -530,4 +543,28 @@ pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {
 pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
     Ok(answered(reading)?.status == 409
         && matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_seconds_unless_their_length_varies() {
+        assert_eq!(seconds("P2DT30M"), Some(Decimal::from(2 * 86_400 + 1_800)));
+        assert_eq!(seconds("PT0S"), Some(Decimal::from(0)));
+        assert_eq!(seconds("P1W"), Some(Decimal::from(7 * 86_400)));
+        assert_eq!(seconds("P1M"), None);
+        assert_eq!(seconds("P1Y"), None);
+        assert_eq!(seconds("two days"), None);
+    }
+
+    #[test]
+    fn the_same_elements_are_counted() {
+        let list =
+            |texts: &[&'static str]| -> Vec<Val<'static>> { texts.iter().map(|text| Val::text(Some(text))).collect() };
+        assert!(same_elements(&list(&["a", "b", "a"]), list(&["a", "a", "b"])));
+        assert!(!same_elements(&list(&["a", "b", "a"]), list(&["a", "b", "b"])));
+        assert!(!same_elements(&list(&["a"]), list(&["a", "a"])));
+    }
 }

@@ -13,6 +13,7 @@ use super::memory::{Known, Memory};
 use super::models::{ModelCheck, Walks, describe};
 use super::refusal::{self, Answer, Refusal};
 use super::rule::{At, Check, Expectation, Rule};
+use super::share::Memo;
 use super::value::{Stop, Val};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
@@ -83,14 +84,8 @@ impl Judge {
             passed: 0,
         };
         let book = Arc::clone(&self.book);
-        let walks = Walks::default();
-        for &place in book.at_stage(reading.stage) {
-            let rule = &book.rules()[place];
-            let wanted = self.only.is_none_or(|only| only == place);
-            if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
-                let outcome = self.apply(place, rule, &reading, &walks);
-                self.count(place, rule, outcome, &mut judged);
-            }
+        for (place, outcome) in self.outcomes(&reading) {
+            self.count(place, &book.rules()[place], outcome, &mut judged);
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         self.memory.remember(reading);
@@ -148,28 +143,43 @@ impl Judge {
         judged.not_judged.push(NotJudged { rule: Arc::from(rule.info.id.as_str()), because: reason });
     }
 
-    fn context<'a>(&'a self, reading: &'a Reading, walks: &'a Walks) -> Context<'a> {
-        Context {
+    /// What every rule of the stage says of an exchange, those that don't apply aside.
+    fn outcomes(&self, reading: &Reading) -> Vec<(usize, Outcome)> {
+        let (walks, memo) = (Walks::default(), Memo::new(self.book.shared_parts()));
+        let context = Context {
             reading,
             flow: self.memory.flow(reading.order_uuid.as_deref()),
             memory: &self.memory,
             facts: self.book.facts(),
-            walks,
+            walks: &walks,
             item: None,
+            memo: Some(&memo),
             seen: None,
             expected: None,
+        };
+        let mut outcomes = Vec::new();
+        for &place in self.book.at_stage(reading.stage) {
+            let rule = &self.book.rules()[place];
+            let wanted = self.only.is_none_or(|only| only == place);
+            if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
+                match self.apply(place, rule, context) {
+                    Outcome::Silent => {}
+                    outcome => outcomes.push((place, outcome)),
+                }
+            }
         }
+        outcomes
     }
 
-    fn apply(&self, place: usize, rule: &Rule, reading: &Reading, walks: &Walks) -> Outcome {
-        match self.try_apply(place, rule, self.context(reading, walks)) {
+    fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>) -> Outcome {
+        match self.try_apply(place, rule, context) {
             Ok(outcome) => outcome,
             Err(Stop::Unseen(reason)) => Outcome::NotJudged(reason),
             Err(Stop::Fault(what)) => Outcome::NotJudged(format!("the rule itself failed: {what}").into()),
         }
     }
 
-    fn try_apply(&self, place: usize, rule: &Rule, context: Context<'_>) -> Result<Outcome, Stop> {
+    fn try_apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>) -> Result<Outcome, Stop> {
         if !rule.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
             return Ok(Outcome::Silent);
         }
@@ -250,7 +260,7 @@ impl Judge {
             Expectation::Model(asked) => return deviations(rule, check, asked, context, findings),
         };
         match evaluate(expect, context)? {
-            Val::Refusal(refusal) => self.refused(place, rule, check, context, refusal, findings)?,
+            Val::Refusal(refusal) => self.refused(place, rule, check, context, *refusal, findings)?,
             value => match value.as_bool() {
                 Some(true) => {}
                 Some(false) => {
@@ -295,7 +305,7 @@ impl Judge {
     }
 
     /// The rule that asks for one of the answered errors because of another fault of the same request.
-    fn fits_another_fault(&self, place: usize, answered: &[String], context: Context<'_>) -> Option<&str> {
+    fn fits_another_fault<'a>(&'a self, place: usize, answered: &[String], context: Context<'a>) -> Option<&'a str> {
         let own: Vec<Answer> =
             self.book.rules()[place].refusal().map(|arguments| right_answers(arguments, context)).unwrap_or_default();
         self.book
@@ -325,7 +335,7 @@ fn deviations<'a>(
     context: Context<'a>,
     findings: &mut Vec<(Finding, Option<String>)>,
 ) -> Result<bool, Stop> {
-    let Facts { models, wanted, .. } = context.facts;
+    let Facts { models, wanted: of_models, .. } = context.facts;
     let (reading, walks) = (context.reading, context.walks);
     let (content, message) =
         if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
@@ -334,9 +344,9 @@ fn deviations<'a>(
     }
     let Some(root) = body(content, asked.request)? else { return Ok(false) };
     let found = if asked.request {
-        walks.request(root, reading, models, wanted.0)
+        walks.request(root, reading, models, of_models.0)
     } else {
-        walks.response(root, reading, models, wanted.1)
+        walks.response(root, reading, models, of_models.1)
     };
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
         let described = describe(deviation, root.document(), models);
@@ -352,14 +362,16 @@ fn deviations<'a>(
     Ok(true)
 }
 
-fn right_answers(arguments: &[Node], context: Context<'_>) -> Vec<Answer> {
+fn right_answers<'a>(arguments: &'a [Node], context: Context<'a>) -> Vec<Answer> {
     let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(argument, context)).collect();
     values.and_then(|values| refusal::answers(&values)).map(|(right, _)| right).unwrap_or_default()
 }
 
 /// True if a rule has something to say of the exchange.
-fn asks(rule: &Rule, context: Context<'_>) -> bool {
-    let yes = |when: &Option<Node>, context| when.as_ref().is_none_or(|when| holds(when, context) == Ok(true));
+fn asks<'a>(rule: &'a Rule, context: Context<'a>) -> bool {
+    let yes = |when: &'a Option<Node>, context: Context<'a>| {
+        when.as_ref().is_none_or(|when| holds(when, context) == Ok(true))
+    };
     yes(&rule.when, context)
         && rule.checks.iter().any(|check| match &check.each {
             None => yes(&check.when, context),
@@ -406,13 +418,13 @@ fn finding<'a>(
 }
 
 fn words(check: &Check, context: Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
-    let context = Context { seen: Some(seen), ..context };
+    let context = context.with_words(seen, None);
     let expected = expected.unwrap_or_else(|| check.expected.fill(context));
-    let message = check.message.fill(Context { expected: Some(&expected), ..context });
+    let message = check.message.fill(context.with_words(seen, Some(&expected)));
     (expected, message)
 }
 
-fn pointer(check: &Check, context: Context<'_>) -> Result<String, Stop> {
+fn pointer<'a>(check: &'a Check, context: Context<'a>) -> Result<String, Stop> {
     Ok(match &check.at {
         At::Pointer(pointer) => pointer.clone(),
         At::Item(rest) => {

@@ -5,14 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::callers::Access;
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
+use super::functions::{order_shaped, success};
 use super::history::History;
+use super::learnt::Learnt;
 use super::places::Places;
 use super::retries::Retries;
-use super::functions::{order_shaped, success};
-use super::learnt::Learnt;
 use super::value::Val;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
@@ -30,8 +32,8 @@ const MAX_ACTIONS: usize = 50;
 /// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
 const MAX_NAMES: usize = 10_000;
 
-/// Most quotes (answers to C2) kept for a look across Order UUIDs. Past it the oldest are forgotten.
-const MAX_RECENT_QUOTES: usize = 100;
+/// Most calls kept for a look across Order UUIDs. Past it the oldest are forgotten.
+const MAX_RECENT: usize = 200;
 
 /// Most Order UUIDs that are counted one by one. Past it the count of bookings stands still.
 const MAX_BOOKINGS: usize = 2_000_000;
@@ -77,6 +79,13 @@ impl Flow {
             .map(Arc::as_ref)
     }
 
+    /// The last quote, with errors on its items or without.
+    pub fn last_quote(&self) -> Option<&Reading> {
+        let answered = |reading: &Reading| success(reading) == Ok(true) || order_shaped(reading) == Ok(true);
+        let quote = |reading: &&Arc<Reading>| matches!(reading.stage, Stage::C1 | Stage::C2) && answered(reading);
+        self.earlier.iter().rev().find(quote).map(Arc::as_ref)
+    }
+
     /// True if a feed showed the Order last as one that exists.
     pub fn order_is_listed(&self) -> bool {
         self.feed.is_listed()
@@ -85,13 +94,6 @@ impl Flow {
     /// True if a feed showed the proposal last as one that exists.
     pub fn proposal_is_listed(&self) -> bool {
         self.proposals_feed.is_listed()
-    }
-
-    /// The last quote, with errors on its items or without.
-    pub fn last_quote(&self) -> Option<&Reading> {
-        let answered = |reading: &Reading| success(reading) == Ok(true) || order_shaped(reading) == Ok(true);
-        let quote = |reading: &&Arc<Reading>| matches!(reading.stage, Stage::C1 | Stage::C2) && answered(reading);
-        self.earlier.iter().rev().find(quote).map(Arc::as_ref)
     }
 
     /// A member of `flow` in an expression.
@@ -196,7 +198,9 @@ pub struct Memory {
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
     once: HashSet<(usize, String)>,
-    recent_quotes: VecDeque<Arc<Reading>>,
+    /// When the first exchange began.
+    started: Option<Timestamp>,
+    recent: VecDeque<Arc<Reading>>,
     /// Calls that a feed has yet to show.
     pub due: Due,
     /// Addresses of pages and versions of items, of every feed.
@@ -248,11 +252,12 @@ impl Memory {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
-            "recent_quotes" => Val::list(self.recent_quotes.iter().map(|quote| Val::Exchange(quote)).collect()),
             "issuer" => Val::text(self.access.issuer.as_deref()),
             "asked_scope" => Val::text(self.access.asked_scope.as_deref()),
             "token_asked" => Val::Bool(self.access.token_asked),
             "credentials_seen" => Val::Bool(self.access.credentials_seen),
+            "started" => self.started.map_or(Val::Absent, Val::Instant),
+            "recent" => Val::list(self.recent.iter().map(|call| Val::Exchange(call)).collect()),
             "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
             "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
             "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
@@ -301,6 +306,7 @@ impl Memory {
             self.base_path.get_or_insert_with(|| path_of(&uri));
             self.advertised = Some(uri);
         }
+        self.started.get_or_insert(reading.exchange.started);
         self.pages.remember(&reading);
         self.access.remember(&reading);
         self.history.remember(&reading);
@@ -322,13 +328,11 @@ impl Memory {
         if books && self.first_booking.is_none() && reading.status().is_some_and(|status| status < 300) {
             self.first_booking = Some(Arc::clone(&reading));
         }
-        if reading.stage == Stage::C2 && reading.status() == Some(200) {
-            if self.recent_quotes.len() == MAX_RECENT_QUOTES {
-                self.recent_quotes.pop_front();
-            }
-            self.recent_quotes.push_back(Arc::clone(&reading));
-        }
         let Some(uuid) = reading.order_uuid.clone() else { return };
+        if self.recent.len() == MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Arc::clone(&reading));
         if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
             && self.bookings.len() < MAX_BOOKINGS
         {

@@ -36,8 +36,8 @@ mod tests {
     use super::*;
     use crate::json::Document;
 
-    fn with<T>(text: &str, test: impl Fn(&[Val<'_>]) -> T) -> T {
-        let document = Document::parse_str(text).unwrap();
+    fn with<T>(json: &str, test: impl Fn(&[Val<'_>]) -> T) -> T {
+        let document = Document::parse_str(json).unwrap();
         let values: Vec<Val<'_>> = document.root().items().map(Val::Json).collect();
         test(&values)
     }

@@ -38,7 +38,11 @@ impl Places {
         let order_before = booked_before.and_then(|booking| booking.response.json()).map(Document::root);
         match (reading.stage, answer) {
             (Stage::OpportunityFeed, Some(page)) => {
-                let ids = page.get("items").into_iter().flat_map(Value::items).filter_map(|item| item.find("/data/@id")?.as_str());
+                let ids = page
+                    .get("items")
+                    .into_iter()
+                    .flat_map(Value::items)
+                    .filter_map(|item| item.find("/data/@id")?.as_str());
                 for id in ids {
                     if self.0.len() < MAX_COUNTED || self.0.contains_key(id) {
                         self.0.insert(id.into(), Count::default());

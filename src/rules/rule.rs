@@ -189,9 +189,26 @@ impl Rule {
     /// Arguments of `refused(...)` where that is what the rule expects.
     pub(super) fn refusal(&self) -> Option<&[Node]> {
         self.checks.iter().find_map(|check| match &check.expect {
-            Expectation::Expression(Node::Call(Function::Refused, arguments)) => Some(arguments.as_slice()),
-            _ => None,
+            Expectation::Expression(expect) => match expect.shared_part() {
+                Node::Call(Function::Refused, arguments) => Some(arguments.as_slice()),
+                _ => None,
+            },
+            Expectation::InRust(_) | Expectation::Model(_) => None,
         })
+    }
+
+    /// Visits the expressions that are asked of every exchange; the flag says that one is asked for each item.
+    pub(super) fn for_each_expression(&mut self, visit: &mut impl FnMut(&mut Node, bool)) {
+        let for_each_item = self.checks.iter().any(|check| check.each.is_some());
+        self.when.iter_mut().for_each(|when| visit(when, false));
+        self.not_judged.iter_mut().for_each(|(when, _)| visit(when, for_each_item));
+        for check in &mut self.checks {
+            let for_each_item = check.each.is_some();
+            check.when.iter_mut().for_each(|when| visit(when, for_each_item));
+            if let Expectation::Expression(expect) = &mut check.expect {
+                visit(expect, for_each_item);
+            }
+        }
     }
 }
 

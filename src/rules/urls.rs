@@ -16,7 +16,8 @@ pub fn form_parameter(text: &str, name: &str) -> Option<String> {
 /// left out: behind a proxy it differs.
 pub fn page(url: &str) -> (String, Vec<(String, String)>) {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
-    let mut parameters: Vec<_> = query.split('#').next().into_iter().flat_map(|query| query.split('&')).filter_map(pair).collect();
+    let mut parameters: Vec<_> =
+        query.split('#').next().into_iter().flat_map(|query| query.split('&')).filter_map(pair).collect();
     parameters.sort();
     (path(address).trim_end_matches('/').to_owned(), parameters)
 }

@@ -58,7 +58,8 @@ pub enum Val<'a> {
     Recording(&'a Memory),
     /// Names by key: the first name seen of each error type, the tax mode of each Seller.
     Names(&'a HashMap<Box<str>, Box<str>>),
-    Refusal(Refusal),
+    /// Boxed, to keep values small: this one is rare.
+    Refusal(Box<Refusal>),
     /// The marker for `refused`.
     Strict,
 }
@@ -263,4 +264,16 @@ pub enum Arithmetic {
     Multiply,
     Divide,
     Modulo,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values are moved about at every step of every expression.
+    #[test]
+    fn values_are_small() {
+        assert!(size_of::<Val<'_>>() <= 32, "{}", size_of::<Val<'_>>());
+        assert!(size_of::<Result<Val<'_>, Stop>>() <= 40, "{}", size_of::<Result<Val<'_>, Stop>>());
+    }
 }
