@@ -69,10 +69,10 @@ impl History {
             self.addresses.insert(hash(&(&reader, page(&reading.exchange.request.target))));
         }
         let Some(root) = reading.response.json().map(|document| document.root()) else { return };
-        if let Some(next) = root.get("next").and_then(Value::as_str) {
-            if self.addresses.len() < MAX_ADDRESSES {
-                self.addresses.insert(hash(&(&reader, page(next))));
-            }
+        if let Some(next) = root.get("next").and_then(Value::as_str)
+            && self.addresses.len() < MAX_ADDRESSES
+        {
+            self.addresses.insert(hash(&(&reader, page(next))));
         }
         for item in root.get("items").into_iter().flat_map(Value::items) {
             let Some(key) = key(reading, item) else { continue };

@@ -366,7 +366,7 @@ impl Memory {
     /// Joins an action of the test suite's interface to the flow of the Order that it is about.
     fn remember_action(&mut self, reading: &Arc<Reading>) {
         let is_action = reading.stage == Stage::Other && reading.exchange.path().ends_with("/test-interface/actions");
-        if !is_action || !reading.status().is_some_and(|status| status < 300) {
+        if !is_action || reading.status().is_none_or(|status| status >= 300) {
             return;
         }
         let Some(action) = reading.request.json() else { return };
