@@ -4,12 +4,56 @@
 
 use std::borrow::Cow;
 
-use super::urls::parameter;
+use super::urls::{form_parameter, parameter};
 use super::value::Stop;
-use crate::openbooking::Reading;
+use crate::json::{Document, Value};
+use crate::openbooking::{Reading, Stage};
 
 /// What other programs put in the place of every secret alike.
 const PLACEHOLDER: &str = "REDACTED";
+
+/// What was seen of how callers are let in.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// The issuer of tokens that the dataset site advertises.
+    pub issuer: Option<String>,
+    /// The scopes of the last request for authorisation.
+    pub asked_scope: Option<String>,
+    /// A token was asked for.
+    pub token_asked: bool,
+    /// A booking call had credentials.
+    pub credentials_seen: bool,
+}
+
+impl Access {
+    /// Takes an exchange up.
+    pub fn remember(&mut self, reading: &Reading) {
+        self.credentials_seen |= reading.is_booking_call() && credential(reading).is_some();
+        match reading.stage {
+            Stage::DatasetSite => {
+                let dataset = reading.response.json().map(Document::root);
+                let issuer = dataset
+                    .and_then(|dataset| dataset.find("/accessService/authenticationAuthority").and_then(Value::as_str));
+                self.issuer = issuer.map(str::to_owned).or_else(|| self.issuer.take());
+            }
+            Stage::Other if request_parameter(reading, "grant_type").is_some() => self.token_asked = true,
+            Stage::Other if request_parameter(reading, "response_type").is_some() => {
+                self.asked_scope = request_parameter(reading, "scope");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A parameter of a request: of its query, or else of its form.
+pub fn request_parameter(reading: &Reading, name: &str) -> Option<String> {
+    let request = &reading.exchange.request;
+    parameter(&request.target, name).or_else(|| {
+        let form = request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+        let text = std::str::from_utf8(&request.body.bytes).ok().filter(|_| form)?;
+        form_parameter(text, name)
+    })
+}
 
 /// The credential of a request: `Authorization`, or else a header or parameter that is named like an API key.
 pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {

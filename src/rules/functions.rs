@@ -331,15 +331,7 @@ fn message<'a>(value: &Val<'a>, context: Context<'a>) -> Option<&'a Reading> {
 /// A parameter of a URL, or of a request: of its query, or else of its form.
 fn parameter<'a>(of: &Val<'a>, name: &str) -> Val<'a> {
     let found = match of {
-        Val::Request(reading) => {
-            let request = &reading.exchange.request;
-            urls::parameter(&request.target, name).or_else(|| {
-                let form =
-                    request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
-                let text = std::str::from_utf8(&request.body.bytes).ok().filter(|_| form)?;
-                urls::form_parameter(text, name)
-            })
-        }
+        Val::Request(reading) => callers::request_parameter(reading, name),
         other => other.as_str().and_then(|url| urls::parameter(url, name)),
     };
     found.map_or(Val::Absent, |value| Val::Str(Cow::Owned(value)))

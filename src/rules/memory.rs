@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::callers::Access;
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
 use super::functions::{order_shaped, success};
@@ -204,6 +205,7 @@ pub struct Memory {
     pub due: Due,
     /// Addresses of pages and versions of items, of every feed.
     pub history: History,
+    access: Access,
     /// Calls that came to nothing.
     pub retries: Retries,
     /// Places booked since open data was read.
@@ -250,6 +252,10 @@ impl Memory {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "issuer" => Val::text(self.access.issuer.as_deref()),
+            "asked_scope" => Val::text(self.access.asked_scope.as_deref()),
+            "token_asked" => Val::Bool(self.access.token_asked),
+            "credentials_seen" => Val::Bool(self.access.credentials_seen),
             "started" => self.started.map_or(Val::Absent, Val::Instant),
             "recent" => Val::list(self.recent.iter().map(|call| Val::Exchange(call)).collect()),
             "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
@@ -302,6 +308,7 @@ impl Memory {
         }
         self.started.get_or_insert(reading.exchange.started);
         self.pages.remember(&reading);
+        self.access.remember(&reading);
         self.history.remember(&reading);
         self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
         self.remember_action(&reading);
