@@ -153,7 +153,10 @@ impl Recording {
         };
         let exchanges = exchanges.into_iter().enumerate().map(|(index, exchange)| {
             let exchange = Exchange { id: index as u64, ..exchange };
-            (Reading::new(0, Arc::new(exchange.clone()), base_uri.as_deref().and(Some("/api/openbooking"))).stage, exchange)
+            (
+                Reading::new(0, Arc::new(exchange.clone()), base_uri.as_deref().and(Some("/api/openbooking"))).stage,
+                exchange,
+            )
         });
         Self { exchanges: exchanges.collect(), base_uri }
     }
@@ -204,7 +207,9 @@ impl Recording {
         let known = Known { base_uri: self.base_uri.clone(), ..Known::default() };
         let mut judge = Judge::new(Arc::clone(book), known);
         let judged = exchanges.iter().map(|exchange| judge.judge(Arc::new(exchange.clone())));
-        judged.flat_map(|judged| judged.findings.into_iter().map(move |finding| (judged.exchange.id, finding))).collect()
+        judged
+            .flat_map(|judged| judged.findings.into_iter().map(move |finding| (judged.exchange.id, finding)))
+            .collect()
     }
 }
 
@@ -343,9 +348,8 @@ fn judge(book: &Arc<RuleBook>, recording: &Recording, row: &Row, unchanged: &mut
     if found.rule.side.as_str() != side {
         return Err(format!("{} is called on the {}, not on the {side}", row.rule, found.rule.side));
     }
-    let wrong = |(_, finding): &&(u64, Finding)| {
-        finding.severity == Severity::Failure && finding.rule.side.as_str() != side
-    };
+    let wrong =
+        |(_, finding): &&(u64, Finding)| finding.severity == Severity::Failure && finding.rule.side.as_str() != side;
     match (new.iter().find(wrong), both) {
         (Some(_), false) => Err(format!("the other side is called too:\n      {}", all())),
         (None, true) => Err("the other side is not called, though the row says both".to_owned()),
