@@ -5,6 +5,7 @@
 //! The format of a rule file is described in `rules/README.md`.
 
 mod book;
+mod callers;
 mod checks;
 mod compile;
 mod definition;
@@ -15,17 +16,21 @@ mod facts;
 mod features;
 mod feeds;
 mod functions;
+mod history;
 mod judge;
 mod learnt;
 mod memory;
 mod models;
 mod money;
 mod path;
+mod places;
 mod refusal;
+mod retries;
 mod rule;
 mod settings;
 mod share;
 mod template;
+mod urls;
 mod value;
 
 pub use book::{LoadError, NotJudgedHere, RuleBook, features, not_judged_here};

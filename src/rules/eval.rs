@@ -79,19 +79,104 @@ pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, St
     }
 }
 
+/// The root of a body that can be read; `None` where it takes [`body`] to say why not.
+fn root_of(content: &Content) -> Option<Option<Value<'_>>> {
+    match content {
+        Content::Json(document) => Some(Some(document.root())),
+        Content::Empty => Some(None),
+        _ => None,
+    }
+}
+
+/// The node behind a value that is one, or is known not to be there.
+fn json_of<'a>(value: &Val<'a>) -> Option<Option<Value<'a>>> {
+    match value {
+        Val::Json(node) => Some(Some(*node)),
+        Val::Absent => Some(None),
+        _ => None,
+    }
+}
+
 impl<'a> Evaluation<'a> {
+    /// True or false, without making a value of what is only asked for its truth.
     fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
-        let value = self.value(node)?;
-        value
-            .as_bool()
-            .ok_or_else(|| Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind())))
+        self.step()?;
+        match node {
+            Node::And(left, right) => self.both(left, right, false),
+            Node::Or(left, right) => self.both(left, right, true),
+            Node::Not(operand) => Ok(!self.truth(operand)?),
+            Node::Has(operand, name) => match self.place(operand) {
+                Some(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
+                None => {
+                    let operand = self.value(operand)?;
+                    Ok(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
+                }
+            },
+            Node::Equal(left, right, wanted) => Ok(self.equal(left, right)? == *wanted),
+            Node::In(element, list) => self.is_in(element, list),
+            _ => {
+                let value = self.value(node)?;
+                let fault = || Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind()));
+                value.as_bool().ok_or_else(fault)
+            }
+        }
     }
 
-    pub fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+    fn step(&mut self) -> Result<(), Stop> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
             return Err(Stop::fault("the expression takes more steps than a rule may"));
         }
+        Ok(())
+    }
+
+    /// The node of a message that a chain of members names (`Some(None)`: it isn't there). `None` if the expression is no
+    /// such chain, or starts where only [`Self::value`] can tell why nothing can be seen.
+    fn place(&self, node: &'a Node) -> Option<Option<Value<'a>>> {
+        match node {
+            Node::Member(operand, name) => match operand.as_ref() {
+                Node::Root(Root::Request) if **name == *"body" => root_of(&self.context.reading.request),
+                Node::Root(Root::Response) if **name == *"body" => {
+                    let reading = self.context.reading;
+                    reading.exchange.response.as_ref().and_then(|_| root_of(&reading.response))
+                }
+                operand => self.place(operand).map(|found| found.and_then(|value| value.get(name))),
+            },
+            Node::Root(Root::Item) => Some(self.context.item),
+            Node::Local(place) => json_of(self.locals.get(*place)?),
+            Node::Shared(slot, _) => json_of(self.context.memo?.known(*slot)?),
+            _ => None,
+        }
+    }
+
+    fn equal(&mut self, left: &'a Node, right: &'a Node) -> Result<bool, Stop> {
+        // Most comparisons are of a member with a literal.
+        if let Node::Constant(constant @ (Constant::Str(_) | Constant::Null)) = right
+            && let Some(found) = self.place(left)
+        {
+            return Ok(match constant {
+                Constant::Str(text) => found.and_then(Value::as_str) == Some(text),
+                _ => found.is_none_or(Value::is_null),
+            });
+        }
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        Ok(left.equals(&right))
+    }
+
+    fn is_in(&mut self, element: &'a Node, list: &'a Node) -> Result<bool, Stop> {
+        let element = self.value(element)?;
+        if let Node::List(others) = list.shared_part() {
+            return self.is_one_of(&element, others);
+        }
+        let list = self.value(list)?;
+        let elements =
+            list.elements().ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
+        Ok(elements.iter().any(|other| other.equals(&element)))
+    }
+
+    pub fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+        self.step()?;
         Ok(match node {
             Node::Constant(constant) => match constant {
                 Constant::Null => Val::Null,
@@ -108,25 +193,19 @@ impl<'a> Evaluation<'a> {
                 None => self.value(part)?,
             },
             Node::Member(operand, name) => {
+                if let Some(found) = self.place(node) {
+                    return Ok(Val::option(found));
+                }
                 let operand = self.value(operand)?;
                 member(&operand, name, self.context.reading)?
             }
-            Node::Has(operand, name) => {
-                let operand = self.value(operand)?;
-                Val::Bool(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
-            }
             Node::Index(operand, index) => self.index(operand, index)?,
-            Node::And(left, right) => Val::Bool(self.both(left, right, false)?),
-            Node::Or(left, right) => Val::Bool(self.both(left, right, true)?),
-            Node::Not(operand) => Val::Bool(!self.truth(operand)?),
+            Node::And(..) | Node::Or(..) | Node::Not(_) | Node::Has(..) | Node::Equal(..) | Node::In(..) => {
+                Val::Bool(self.truth(node)?)
+            }
             Node::Conditional(parts) => {
                 let [condition, yes, no] = parts.as_ref();
                 if self.truth(condition)? { self.value(yes)? } else { self.value(no)? }
-            }
-            Node::Equal(left, right, wanted) => {
-                let left = self.value(left)?;
-                let right = self.value(right)?;
-                Val::Bool(left.equals(&right) == *wanted)
             }
             Node::Compare(comparison, left, right) => {
                 let left = self.value(left)?;
@@ -147,17 +226,6 @@ impl<'a> Evaluation<'a> {
             Node::Negate(operand) => {
                 let operand = self.value(operand)?;
                 Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, &operand)?
-            }
-            Node::In(element, list) => {
-                let element = self.value(element)?;
-                if let Node::List(others) = list.shared_part() {
-                    return self.is_one_of(&element, others).map(Val::Bool);
-                }
-                let list = self.value(list)?;
-                let elements = list
-                    .elements()
-                    .ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
-                Val::Bool(elements.iter().any(|other| other.equals(&element)))
             }
             Node::List(elements) => {
                 Val::list(elements.iter().map(|element| self.value(element)).collect::<Result<_, _>>()?)
@@ -326,6 +394,10 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
             "call" => Val::Call(reading),
             "stage" => Val::Str(Cow::Borrowed(reading.stage.as_str())),
             "started" => Val::Instant(reading.exchange.started),
+            "answered" => Val::Bool(reading.exchange.response.is_some()),
+            // Since the answer was there, or since there was none to be waited for any longer.
+            "seconds_since_answer" => Val::Instant(judged.exchange.started)
+                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.ended()))?,
             "seconds_ago" => Val::Instant(judged.exchange.started)
                 .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.started))?,
             _ => return Err(unknown("an exchange", name)),
@@ -336,10 +408,14 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
         },
         Val::Feed(reading, memory) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
+            "known_address" => Val::Bool(memory.history.knows(reading)),
             "due" => memory.due.of(reading.stage),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
+        Val::Recording(memory) if name == "pushed_back" => {
+            memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
+        }
         Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
         Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,

@@ -297,7 +297,7 @@ impl Judge {
             Expectation::Model(asked) => return deviations(rule, check, asked, context, findings),
         };
         match evaluate(expect, context)? {
-            Val::Refusal(refusal) => self.refused(place, rule, check, context, refusal, findings)?,
+            Val::Refusal(refusal) => self.refused(place, rule, check, context, *refusal, findings)?,
             value => match value.as_bool() {
                 Some(true) => {}
                 Some(false) => {

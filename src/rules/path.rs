@@ -82,6 +82,12 @@ fn collect<'a>(value: Value<'a>, steps: &[Step], found: &mut Vec<Value<'a>>) {
                 collect(child, rest, found);
             }
         }
+        // `**/name`, the common use: the document knows where its names stand.
+        Some((Step::Deep, [Step::Member(name), rest @ ..])) => {
+            for child in value.named_below(name) {
+                collect(child, rest, found);
+            }
+        }
         Some((Step::Deep, rest)) => {
             collect(value, rest, found);
             for child in value.items().chain(value.entries().map(|(_, child)| child)) {
