@@ -127,8 +127,8 @@ impl Config {
 
     /// Reads a file. Folders that it names are relative to it.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|cause| ConfigError::Unreadable { file: file.to_owned(), cause })?;
+        let text =
+            std::fs::read_to_string(file).map_err(|cause| ConfigError::Unreadable { file: file.to_owned(), cause })?;
         let wrong = |Fault { what, at }| ConfigError::Wrong { file: file.to_owned(), line: line_of(&text, at), what };
         let config = Self::parse(file, &text).map_err(wrong)?;
         tracing::info!(file = %file.display(), "configured");
@@ -137,8 +137,7 @@ impl Config {
 
     fn parse(file: &Path, text: &str) -> Result<Self, Fault> {
         let at = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-        text.parse::<toml::Table>()
-            .map_err(|error| Fault { what: error.message().to_owned(), at: at(&error) })?;
+        text.parse::<toml::Table>().map_err(|error| Fault { what: error.message().to_owned(), at: at(&error) })?;
         let written: Written = toml::from_str(text).map_err(|error| {
             let (at, message) = (at(&error), error.message());
             let key = key_at(text, at).filter(|key| !message.contains(&format!("`{key}`")));

@@ -299,7 +299,10 @@ fn folders_of_rules_are_relative_to_the_settings() {
 fn a_wrong_setting_names_file_line_key_and_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     for (text, words) in [
-        ("\noff = ['broker/reflekted']", vec!["bad.toml:2", "off", "broker/reflekted", "did you mean broker/reflected"]),
+        (
+            "\noff = ['broker/reflekted']",
+            vec!["bad.toml:2", "off", "broker/reflekted", "did you mean broker/reflected"],
+        ),
         ("[severity]\nbrocker = 'notice'", vec!["bad.toml:2", "severity", "did you mean broker"]),
         ("[severity]\nbroker = 'bad'", vec!["bad.toml:2", "broker", "`notice`"]),
         ("colour = true", vec!["bad.toml:1", "colour", "booking-system"]),
@@ -331,7 +334,8 @@ fn properly_refused_requests_can_be_muted() {
     let accepted: Vec<_> = accepted.map(|finding| &finding["exchange"]).collect();
     assert!(!accepted.is_empty());
     for exchange in accepted {
-        let broker = |f: &&serde_json::Value| f["rule"] == "agent-broker/customer-required" && f["exchange"] == *exchange;
+        let broker =
+            |f: &&serde_json::Value| f["rule"] == "agent-broker/customer-required" && f["exchange"] == *exchange;
         assert!(findings(&muted).iter().any(|finding| broker(&finding)));
     }
     // The verdicts themselves stay.
@@ -347,7 +351,8 @@ fn isolation_lets_rules_on_capacity_judge() {
         let arguments: Vec<&str> = ["check", GOLDEN, "--format", "json"].iter().chain(extra).copied().collect();
         let report = report(&umpire(&arguments));
         let rules = report["rules"].as_array().expect("rules").clone();
-        let rule = rules.into_iter().find(|rule| rule["rule"] == "opportunity/quote-capacity-current").expect("the rule");
+        let rule =
+            rules.into_iter().find(|rule| rule["rule"] == "opportunity/quote-capacity-current").expect("the rule");
         rule["passed"].as_u64().expect("a number") + rule["failed"].as_u64().expect("a number")
     };
     assert_eq!(judged(&[]), 0);
@@ -383,6 +388,17 @@ fn a_new_rule_works_as_it_is_and_is_never_written_over() {
         assert_eq!(status(&output), 2, "{id}");
         assert!(stderr(&output).contains(id), "{id}: {}", stderr(&output));
     }
+}
+
+#[test]
+fn an_author_needs_no_source_code() {
+    let bases = stdout(&umpire(&["rules", "bases"]));
+    assert!(bases.lines().any(|name| name == "c2-ok"), "{bases}");
+    let base: serde_json::Value = serde_json::from_slice(&umpire(&["rules", "bases", "c2-ok"]).stdout).expect("JSON");
+    assert_eq!(base["request"]["method"], "PUT");
+    refused(&["rules", "bases", "c2-okay"], &["c2-okay", "umpire rules bases"]);
+    let guide = stdout(&umpire(&["rules", "guide"]));
+    assert!(guide.contains("`not_judged`") && guide.contains("`is(x, \"X\")`"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `umpire rules list | explain | test | new | index`
+//! `umpire rules list | explain | test | new | bases | guide | index`
 
 mod index;
 mod page;
@@ -15,7 +15,7 @@ use self::page::page;
 use super::judging::RuleArgs;
 use super::{Exit, Format};
 use crate::finding::RuleInfo;
-use crate::rules::{RuleBook, features, not_judged_here, test_examples};
+use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, test_examples};
 
 /// `umpire rules …`
 #[derive(Debug, Args)]
@@ -54,6 +54,13 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "rules")]
         dir: PathBuf,
     },
+    /// List the exchanges that examples of rules start from, or show one
+    Bases {
+        /// Name of one, such as c2-ok
+        name: Option<String>,
+    },
+    /// Print how rules are written: every key, member and function
+    Guide,
     /// List the built-in rules by area, and what is not judged, as Markdown
     Index {
         /// Put it between the marks of this file instead of printing it
@@ -69,6 +76,11 @@ pub fn run(rules: Rules) -> anyhow::Result<Exit> {
         Command::Explain { id, rules } => explain(&rules.load()?.1, &id),
         Command::Test { folder } => test(folder),
         Command::New { id, dir } => new(&id, &dir),
+        Command::Bases { name } => bases(name.as_deref()),
+        Command::Guide => {
+            io::stdout().write_all(guide().as_bytes())?;
+            Ok(Exit::Clean)
+        }
         Command::Index { into } => index(into.as_deref()),
     }
 }
@@ -114,6 +126,21 @@ fn new(id: &str, folder: &Path) -> anyhow::Result<Exit> {
     if RuleBook::built_in()?.rule(id).is_some() {
         writeln!(out, "With --rules {} it takes the place of the built-in rule {id}.", folder.display())?;
     }
+    Ok(Exit::Clean)
+}
+
+fn bases(name: Option<&str>) -> anyhow::Result<Exit> {
+    let mut out = io::stdout().lock();
+    let Some(name) = name else {
+        for (name, _) in built_in_bases() {
+            writeln!(out, "{name}")?;
+        }
+        return Ok(Exit::Clean);
+    };
+    let Some((_, text)) = built_in_bases().find(|(known, _)| known == name) else {
+        bail!("there is no exchange {name}: `umpire rules bases` lists them");
+    };
+    writeln!(out, "{}", text.trim_end())?;
     Ok(Exit::Clean)
 }
 

@@ -231,8 +231,13 @@ fn line_at(text: &str, at: Option<usize>) -> usize {
     1 + at.map_or(0, |at| text.bytes().take(at).filter(|&byte| byte == b'\n').count())
 }
 
-/// The built-in example bases: path below `examples/` without `.json`, and text.
-pub(super) fn built_in_bases() -> impl Iterator<Item = (String, &'static str)> {
+/// The description of the rule file format: `rules/README.md`.
+pub fn guide() -> &'static str {
+    BUILT_IN.get_file("README.md").and_then(include_dir::File::contents_utf8).unwrap_or_default()
+}
+
+/// The built-in exchanges that examples start from: path below `examples/` without `.json`, and text.
+pub fn built_in_bases() -> impl Iterator<Item = (String, &'static str)> {
     files_below(BUILT_IN.get_dir("examples"), ".json")
         .into_iter()
         .filter_map(|(path, text)| Some((path.strip_prefix("examples/")?.to_owned(), text)))

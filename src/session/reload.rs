@@ -89,12 +89,14 @@ impl Watch {
                     self.last.clone_from(&self.loaded);
                 }
                 let again = if std::mem::take(&mut self.broken) { "The rules are in order again" } else { "New rules" };
-                let words = format!("{again}: {} in force from the next exchange on", book.rules().len());
+                let words = format!("{again}: {} rules in force from the next exchange on", book.rules().len());
                 Some(Change::Good(book, words))
             }
             Err(reason) => {
                 self.broken = true;
-                Some(Change::Bad(format!("The rules on disk can't be used, the last good ones stay in force: {reason}")))
+                Some(Change::Bad(format!(
+                    "The rules on disk can't be used, the last good ones stay in force: {reason}"
+                )))
             }
         }
     }
@@ -172,7 +174,9 @@ mod tests {
         let paths = vec![folder.to_owned()];
         let load = {
             let paths = paths.clone();
-            move || Ok(Loaded { book: Arc::new(RuleBook::built_in().map_err(|e| e.to_string())?), paths: paths.clone() })
+            move || {
+                Ok(Loaded { book: Arc::new(RuleBook::built_in().map_err(|e| e.to_string())?), paths: paths.clone() })
+            }
         };
         RuleSource { paths, load: Box::new(load) }
     }
