@@ -19,6 +19,8 @@ pub struct CheckReport {
     pub rules: Vec<RuleTally>,
     /// Why verdicts could not be given, and how many.
     pub not_judged: Vec<(Arc<str>, u64)>,
+    /// Findings on the broker that are not among `findings`, since their requests were refused as they should be.
+    pub muted: u64,
 }
 
 /// One file that was judged.

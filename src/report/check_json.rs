@@ -30,6 +30,9 @@ struct Summary {
     warning: u64,
     notice: u64,
     suggestion: u64,
+    /// There only where something was muted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted: Option<u64>,
 }
 
 /// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
@@ -47,6 +50,7 @@ pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
             warning: tally.of_severity(Severity::Warning),
             notice: tally.of_severity(Severity::Notice),
             suggestion: tally.of_severity(Severity::Suggestion),
+            muted: (report.muted > 0).then_some(report.muted),
         },
     };
     serde_json::to_writer_pretty(&mut *out, &json)?;

@@ -7,6 +7,7 @@ use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
 use super::models::Walks;
+use super::refusal::Refusals;
 use super::share::Memo;
 use super::value::{Stop, Val};
 use crate::json::Value;
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub item: Option<Value<'a>>,
     /// Values of parts that several rules share; `None` where they are worked out each time.
     pub memo: Option<&'a Memo<'a>>,
+    /// What becomes of the refusals that rules ask for.
+    pub refusals: &'a Refusals,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,
     pub expected: Option<&'a str>,
@@ -35,8 +38,8 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, flow, memory, facts, walks, item, .. } = *self;
-        Context { reading, flow, memory, facts, walks, item, memo: None, seen: Some(seen), expected }
+        let Self { reading, flow, memory, facts, walks, item, refusals, .. } = *self;
+        Context { reading, flow, memory, facts, walks, item, memo: None, refusals, seen: Some(seen), expected }
     }
 }
 

@@ -11,7 +11,7 @@ use super::eval::{Context, answered, body, evaluate, holds};
 use super::facts::Facts;
 use super::memory::{Known, Memory};
 use super::models::{ModelCheck, Walks, describe};
-use super::refusal::{self, Answer, Refusal};
+use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{At, Check, Expectation, Rule};
 use super::share::Memo;
 use super::value::{Stop, Val};
@@ -43,8 +43,11 @@ pub struct Judge {
     book: Arc<RuleBook>,
     memory: Memory,
     tallies: Vec<RuleTally>,
+    /// Tallies of rules that are no longer in the book.
+    gone: BTreeMap<String, RuleTally>,
     next: u64,
     only: Option<usize>,
+    mute_refused: bool,
 }
 
 /// What one rule says of one exchange.
@@ -62,7 +65,34 @@ impl Judge {
     /// A judge at the start of a recording.
     pub fn new(book: Arc<RuleBook>, known: Known) -> Self {
         let tallies = vec![RuleTally::default(); book.rules().len()];
-        Self { book, memory: Memory::new(known), tallies, next: 0, only: None }
+        Self {
+            book,
+            memory: Memory::new(known),
+            tallies,
+            gone: BTreeMap::new(),
+            next: 0,
+            only: None,
+            mute_refused: false,
+        }
+    }
+
+    /// With `on`, the broker's findings on requests that were refused as they should be are counted, but not told:
+    /// see [`Judged::mute_refused`]. The tallies of the rules stay what they are.
+    pub fn muting_refused(self, on: bool) -> Self {
+        Self { mute_refused: on, ..self }
+    }
+
+    /// From the next exchange on another book is in force. What was seen of the recording is kept, and so are the
+    /// tallies, those of rules that are gone included.
+    pub fn adopt(&mut self, book: Arc<RuleBook>) {
+        let before = std::mem::take(&mut self.tallies);
+        for (rule, tally) in self.book.rules().iter().zip(before) {
+            if tally != RuleTally::default() {
+                self.gone.insert(rule.info.id.clone(), tally);
+            }
+        }
+        self.tallies = book.rules().iter().map(|rule| self.gone.remove(&rule.info.id).unwrap_or_default()).collect();
+        self.book = book;
     }
 
     /// As [`Judge::new`], applying one rule alone (the others still tell which refusals are right).
@@ -82,12 +112,17 @@ impl Judge {
             findings: Vec::new(),
             not_judged: Vec::new(),
             passed: 0,
+            muted: 0,
         };
         let book = Arc::clone(&self.book);
-        for (place, outcome) in self.outcomes(&reading) {
+        let refusals = Refusals::default();
+        for (place, outcome) in self.outcomes(&reading, &refusals) {
             self.count(place, &book.rules()[place], outcome, &mut judged);
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        if self.mute_refused && refusals.as_it_should_be() {
+            judged.mute_refused();
+        }
         self.memory.remember(reading);
         judged
     }
@@ -107,9 +142,10 @@ impl Judge {
         self.memory.forgotten_flows
     }
 
-    /// Every rule's id and tally, in the order of the book.
+    /// Every rule's id and tally, in the order of the book; then those of rules that were in force before.
     pub fn tallies(&self) -> impl Iterator<Item = (&str, &RuleTally)> {
-        self.book.rules().iter().map(|rule| rule.info.id.as_str()).zip(&self.tallies)
+        let in_force = self.book.rules().iter().map(|rule| rule.info.id.as_str()).zip(&self.tallies);
+        in_force.chain(self.gone.iter().map(|(id, tally)| (id.as_str(), tally)))
     }
 
     fn count(&mut self, place: usize, rule: &Rule, outcome: Outcome, judged: &mut Judged) {
@@ -125,7 +161,7 @@ impl Judge {
             Outcome::Failed(findings) => {
                 let before = judged.findings.len();
                 for (finding, once) in findings {
-                    if once.is_none_or(|value| self.memory.first_time(place, value)) {
+                    if once.is_none_or(|value| self.memory.first_time(&rule.info.id, value)) {
                         judged.findings.push(finding);
                     }
                 }
@@ -144,7 +180,7 @@ impl Judge {
     }
 
     /// What every rule of the stage says of an exchange, those that don't apply aside.
-    fn outcomes(&self, reading: &Reading) -> Vec<(usize, Outcome)> {
+    fn outcomes(&self, reading: &Reading, refusals: &Refusals) -> Vec<(usize, Outcome)> {
         let (walks, memo) = (Walks::default(), Memo::new(self.book.shared_parts()));
         let context = Context {
             reading,
@@ -154,6 +190,7 @@ impl Judge {
             walks: &walks,
             item: None,
             memo: Some(&memo),
+            refusals,
             seen: None,
             expected: None,
         };
@@ -287,7 +324,10 @@ impl Judge {
         findings: &mut Vec<(Finding, Option<String>)>,
     ) -> Result<(), Stop> {
         let (milder, pointer, seen, expected, answered) = match refusal {
-            Refusal::Passed => return Ok(()),
+            Refusal::Passed => {
+                context.refusals.pass();
+                return Ok(());
+            }
             Refusal::NotJudged(reason) => return Err(Stop::Unseen(reason)),
             Refusal::Failed { milder, pointer, seen, expected, answered } => {
                 (milder, pointer, seen, expected, answered)
@@ -298,6 +338,7 @@ impl Judge {
             let named = answered.join(", ");
             return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
         }
+        context.refusals.fail();
         let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
         found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
         findings.push(found);
@@ -313,6 +354,7 @@ impl Judge {
             .iter()
             .filter(|&&other| other != place)
             .map(|&other| &self.book.rules()[other])
+            .chain(self.book.off())
             .find(|rule| {
                 rule.applies_at(context.reading.stage, context.reading.is_booking_call())
                     && rule.refusal().is_some_and(|arguments| {

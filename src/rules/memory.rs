@@ -197,7 +197,7 @@ pub struct Memory {
     bookings: HashSet<u128>,
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
-    once: HashSet<(usize, String)>,
+    once: HashSet<(Box<str>, String)>,
     /// When the first exchange began.
     started: Option<Timestamp>,
     recent: VecDeque<Arc<Reading>>,
@@ -241,9 +241,9 @@ impl Memory {
         self.bookings.len() as u64
     }
 
-    /// True the first time that `value` is said for a rule.
-    pub fn first_time(&mut self, rule: usize, value: String) -> bool {
-        self.once.len() < MAX_NAMES && self.once.insert((rule, value))
+    /// True the first time that `value` is said for a rule, named by its id.
+    pub fn first_time(&mut self, rule: &str, value: String) -> bool {
+        self.once.len() < MAX_NAMES && self.once.insert((rule.into(), value))
     }
 
     /// A member of `recording` in an expression.

@@ -55,6 +55,7 @@ impl Fake {
             findings: Vec::new(),
             not_judged: Vec::new(),
             passed: 21,
+            muted: 0,
         })
     }
 
