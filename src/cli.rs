@@ -6,6 +6,7 @@ mod capture;
 mod check;
 mod demo;
 mod front;
+mod judging;
 mod logging;
 mod proxy;
 mod rules;
@@ -16,8 +17,6 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
-
-use crate::rules::RuleBook;
 
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,20 +63,6 @@ enum Command {
 enum Format {
     Text,
     Json,
-}
-
-/// Further rules, for every command that judges.
-#[derive(Debug, clap::Args)]
-pub struct RuleFolders {
-    /// Folder of rules that add to the built-in ones and override them by id (may be repeated)
-    #[arg(long = "rules", value_name = "DIR")]
-    folders: Vec<PathBuf>,
-}
-
-impl RuleFolders {
-    fn load(&self) -> anyhow::Result<RuleBook> {
-        Ok(RuleBook::load(&self.folders)?)
-    }
 }
 
 /// Runs the command that the arguments name.

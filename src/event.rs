@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::coverage::Coverage;
 use crate::exchange::Exchange;
-use crate::finding::Finding;
+use crate::finding::{Finding, Side};
 use crate::openbooking::Stage;
 
 /// Least time between two [`Event::Coverage`].
@@ -52,6 +52,18 @@ pub struct Judged {
     pub not_judged: Vec<NotJudged>,
     /// Number of verdicts that passed.
     pub passed: u32,
+    /// Findings that are not told, as was asked for: see [`Judged::mute_refused`].
+    pub muted: u32,
+}
+
+impl Judged {
+    /// Takes the broker's findings away, and counts them. For requests that were wrong on purpose (negative tests) and
+    /// refused as they should be: nobody is to act on them.
+    pub fn mute_refused(&mut self) {
+        let before = self.findings.len();
+        self.findings.retain(|finding| finding.rule.side != Side::Broker);
+        self.muted += (before - self.findings.len()) as u32;
+    }
 }
 
 /// A verdict that could not be given.

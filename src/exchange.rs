@@ -271,6 +271,11 @@ impl Exchange {
         self.request.target.split_once('?').map(|(_, query)| query)
     }
 
+    /// When everything had ended. Past the end of time it is the end of time.
+    pub fn ended(&self) -> Timestamp {
+        self.started.saturating_add(self.timing.total).unwrap_or(Timestamp::MAX)
+    }
+
     /// Absolute URL at the booking system: origin and target.
     pub fn url(&self) -> String {
         format!("{}{}", self.origin, self.request.target)

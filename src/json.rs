@@ -66,6 +66,8 @@ pub struct Document {
     text: Arc<str>,
     decoded: String,
     nodes: Vec<Node>,
+    /// The nodes that are names of members, in the order of the text.
+    names: Vec<u32>,
     duplicates: Vec<u32>,
 }
 
@@ -95,6 +97,7 @@ impl Document {
             at: 0,
             nodes: Vec::with_capacity(text.len() / 12 + 4),
             decoded: String::new(),
+            names: Vec::with_capacity(text.len() / 24 + 4),
             duplicates: Vec::new(),
         };
         parser.skip_space();
@@ -103,8 +106,8 @@ impl Document {
         if parser.at < parser.bytes.len() {
             return Err(parser.error("text after the end of the document"));
         }
-        let Parser { nodes, decoded, duplicates, .. } = parser;
-        Ok(Self { text: Arc::from(text), decoded, nodes, duplicates })
+        let Parser { nodes, decoded, names, duplicates, .. } = parser;
+        Ok(Self { text: Arc::from(text), decoded, nodes, names, duplicates })
     }
 
     /// The outermost value.
@@ -139,6 +142,7 @@ struct Parser<'t> {
     at: usize,
     nodes: Vec<Node>,
     decoded: String,
+    names: Vec<u32>,
     duplicates: Vec<u32>,
 }
 
@@ -352,6 +356,7 @@ impl Parser<'_> {
                 if self.bytes.get(self.at) != Some(&b'"') {
                     return Err(self.error("a key in double quotes is missing"));
                 }
+                self.names.push(self.nodes.len() as u32);
                 self.string()?;
                 self.skip_space();
                 if self.bytes.get(self.at) != Some(&b':') {
@@ -674,6 +679,24 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// Name and value of every member at any depth below this node, in the order of the text.
+    pub fn members_below(self) -> impl Iterator<Item = (&'d str, Value<'d>)> {
+        let document = self.document;
+        let end = self.raw().next;
+        let start = document.names.partition_point(|&name| name <= self.node);
+        document.names[start..].iter().take_while(move |&&name| name < end).map(move |&name| {
+            let name_node = Value { document, node: name };
+            (name_node.literal(name_node.raw()), Value { document, node: name + 1 })
+        })
+    }
+
+    /// The values of every member of this name at any depth below this node, in the order of the text.
+    pub fn named_below(self, name: &str) -> impl Iterator<Item = Value<'d>> {
+        self.members_below()
+            .filter(move |(other, _)| other.len() == name.len() && *other == name)
+            .map(|(_, value)| value)
+    }
+
     /// This node and all below it, depth first.
     pub fn descend(self) -> impl Iterator<Item = Value<'d>> {
         let mut stack = vec![self];
@@ -728,6 +751,19 @@ mod tests {
         assert_eq!(root.find("/b/2").unwrap().as_str(), Some("é\n"));
         assert_eq!(root.find("/b/2").unwrap().pointer(), "/b/2");
         assert_eq!(root.entries().map(|(key, _)| key).collect::<Vec<_>>(), ["price", "a", "b"]);
+    }
+
+    #[test]
+    fn members_at_any_depth() {
+        let document = Document::parse_str(r#"{"a":{"k":1,"b":[{"k":2}]},"k":3,"c":"k"}"#).unwrap();
+        let found = |node: Value<'_>| node.named_below("k").map(super::Value::to_json).collect::<Vec<_>>();
+        assert_eq!(found(document.root()), ["1", "2", "3"]);
+        assert_eq!(found(document.root().find("/a/b").unwrap()), ["2"]);
+        assert_eq!(found(document.root().find("/k").unwrap()), Vec::<String>::new());
+        assert_eq!(
+            document.root().members_below().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["a", "k", "b", "k", "k", "c"]
+        );
     }
 
     #[test]

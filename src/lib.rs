@@ -13,6 +13,7 @@ pub mod event;
 pub mod rules;
 pub mod capture;
 pub mod proxy;
+pub mod config;
 pub mod recorder;
 pub mod sandbox;
 pub mod demo;

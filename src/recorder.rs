@@ -9,7 +9,7 @@
 //! live exactly what it would see in the recording. The recorder has a thread of its own: neither the disk nor the
 //! judge ever holds up the wire.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::event::{COVERAGE_EVERY, Event, Outlet, Pace, Recording};
 use crate::exchange::Exchange;
 use crate::finding::Tally;
 use crate::proxy::sink::Intake;
-use crate::rules::Judge;
+use crate::rules::{Judge, RuleBook};
 
 /// Longest time that an exchange waits for its commit while traffic never pauses. When the queue runs empty, all is
 /// committed at once.
@@ -42,12 +42,28 @@ pub struct Closing {
     pub trouble: Option<String>,
 }
 
+/// A set of rules on its way to a recorder; the latest counts.
+#[derive(Debug, Clone, Default)]
+pub struct NewRules(Arc<Mutex<Option<Arc<RuleBook>>>>);
+
+impl NewRules {
+    /// From the next exchange on these rules are in force.
+    pub fn put(&self, book: Arc<RuleBook>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
+    }
+
+    fn take(&self) -> Option<Arc<RuleBook>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// Takes exchanges from the proxy, records and judges them.
 pub struct Recorder {
     intake: Intake,
     redactor: Redactor,
     writer: Option<Writer>,
     judge: Judge,
+    new_rules: NewRules,
     events: Outlet,
     /// Exchanges that could not be written, those that the proxy could not hand over aside.
     lost: u64,
@@ -59,13 +75,22 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder at the start of a recording. Without a `writer`, exchanges are judged and shown only.
-    pub fn new(intake: Intake, redactor: Redactor, writer: Option<Writer>, judge: Judge, events: Outlet) -> Self {
+    /// A recorder at the start of a recording. Without a `writer`, exchanges are judged and shown only. The rules may
+    /// be replaced on the way, through `new_rules`.
+    pub fn new(
+        intake: Intake,
+        redactor: Redactor,
+        writer: Option<Writer>,
+        judge: Judge,
+        events: Outlet,
+        new_rules: NewRules,
+    ) -> Self {
         Self {
             intake,
             redactor,
             writer,
             judge,
+            new_rules,
             events,
             lost: 0,
             trouble: None,
@@ -120,6 +145,9 @@ impl Recorder {
     fn take(&mut self, exchange: Exchange) {
         let exchange = Arc::new(self.redactor.redact(exchange));
         self.record(&exchange);
+        if let Some(book) = self.new_rules.take() {
+            self.judge.adopt(book);
+        }
         let judged = self.judge.judge(exchange);
         tracing::debug!(
             exchange = judged.exchange.id,

@@ -5,6 +5,7 @@
 //! The format of a rule file is described in `rules/README.md`.
 
 mod book;
+mod callers;
 mod checks;
 mod compile;
 mod definition;
@@ -12,23 +13,31 @@ mod due;
 mod eval;
 mod example;
 mod facts;
+mod features;
 mod feeds;
 mod functions;
+mod history;
 mod judge;
 mod learnt;
 mod memory;
 mod models;
 mod money;
 mod path;
+mod places;
 mod refusal;
+mod retries;
 mod rule;
+mod settings;
 mod share;
 mod template;
+mod urls;
 mod value;
 
-pub use book::{LoadError, RuleBook};
+pub use book::{LoadError, NotJudgedHere, RuleBook, built_in_bases, features, guide, not_judged_here};
 pub use example::{ExampleFailure, ExampleReport, test_examples};
+pub use features::{Feature, Features, PACKAGE};
 pub use feeds::{MAX_FEEDS, MAX_OPEN_DATA_BYTES};
 pub use judge::{Judge, RuleTally};
 pub use memory::{Known, MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES, PaymentDetails};
 pub use rule::Rule;
+pub use settings::{RuleSet, Setting, area};

@@ -2,6 +2,8 @@
 //!
 //! `start → running (events flow) → stop: no new connections → drain → flush → Closing`
 
+mod reload;
+
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,8 +20,10 @@ use crate::finding::Tally;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{Limits, serve};
-use crate::recorder::{Closing, Recorder};
+use crate::recorder::{Closing, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
+
+pub use reload::{Loaded, RuleSource};
 
 /// Exchanges that may be on the wire or wait for the recorder at once; see [`sink::channel`].
 pub const QUEUE: usize = 1_024;
@@ -37,8 +41,30 @@ pub struct Options {
     pub capture: Option<PathBuf>,
     /// The rules.
     pub book: Arc<RuleBook>,
+    /// Where the rules come from, if they are to be loaded anew when they change on disk.
+    pub rules_on_disk: Option<RuleSource>,
+    /// What is known of the booking system; its Base URI is the one above.
+    pub known: Known,
+    /// Leave out the broker's findings on requests that were refused as they should be.
+    pub mute_refused: bool,
     /// Limits of the proxy.
     pub limits: Limits,
+}
+
+impl Options {
+    /// A proxy on a free port of this machine that judges by `book` and records nothing.
+    pub fn new(base_uri: String, book: Arc<RuleBook>) -> Self {
+        Self {
+            base_uri,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            capture: None,
+            book,
+            rules_on_disk: None,
+            known: Known::default(),
+            mute_refused: false,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// Why a session did not start.
@@ -71,6 +97,7 @@ pub struct Session {
     shutdown: CancellationToken,
     proxy: tokio::task::JoinHandle<crate::proxy::Served>,
     recorder: JoinHandle<Closing>,
+    reload: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Session {
@@ -87,22 +114,32 @@ impl Session {
         }
         let capture = writer.as_ref().map(|writer| writer.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
-        let known = Known { base_uri: Some(options.base_uri.clone()), ..Known::default() };
-        let judge = Judge::new(options.book, known);
-        let recorder = Recorder::new(intake, Redactor::new()?, writer, judge, events.clone());
+        let known = Known { base_uri: Some(options.base_uri.clone()), ..options.known };
+        let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
+        let new_rules = NewRules::default();
+        let recorder = Recorder::new(intake, Redactor::new()?, writer, judge, events.clone(), new_rules.clone());
         let recorder = std::thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || recorder.run())
             .map_err(StartError::Thread)?;
         let shutdown = CancellationToken::new();
         let proxy = tokio::spawn(serve(listener, upstream, sink, options.limits, shutdown.clone()));
-        Ok((Self { address, capture, notices: events, shutdown, proxy, recorder }, feed))
+        let reload = options.rules_on_disk.map(|source| {
+            let watch = reload::Watch::new(source);
+            tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.clone()))
+        });
+        Ok((Self { address, capture, notices: events, shutdown, proxy, recorder, reload }, feed))
     }
 
     /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture.
     pub async fn stop(self) -> Closing {
         drop(self.notices);
         self.shutdown.cancel();
+        if let Some(reload) = self.reload
+            && let Err(error) = reload.await
+        {
+            tracing::error!("watching the rules ended badly: {error}");
+        }
         if let Err(error) = self.proxy.await {
             tracing::error!("the proxy ended badly: {error}");
         }

@@ -8,6 +8,19 @@ fn umpire(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_umpire")).args(arguments).env_remove("RUST_LOG").output().expect("umpire runs")
 }
 
+fn umpire_in(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_umpire"));
+    command.args(arguments).current_dir(folder).env_remove("RUST_LOG").output().expect("umpire runs")
+}
+
+fn report(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stderr(output)))
+}
+
+fn findings(report: &serde_json::Value) -> &[serde_json::Value] {
+    report["findings"].as_array().expect("findings")
+}
+
 fn status(output: &Output) -> i32 {
     output.status.code().expect("umpire ends by itself")
 }
@@ -296,4 +309,176 @@ fn the_demo_runs_once_and_ends_with_a_summary() {
     assert_eq!(status(&output), 0, "{}", stderr(&output));
     let text = stdout(&output);
     assert!(text.contains("agent-broker/missing-customer-error") && text.contains("bookings"), "{text}");
+}
+
+#[test]
+fn settings_are_found_above_and_change_what_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let below = folder.path().join("a/b");
+    fs::create_dir_all(&below).expect("folders");
+    fs::copy(FAULTY, below.join("x.har")).expect("the faulty recording");
+    let check = ["check", "x.har", "--format", "json"];
+    let of = |report: &serde_json::Value, rule: &str| -> Vec<String> {
+        let of_rule = findings(report).iter().filter(|finding| finding["rule"] == rule);
+        of_rule.map(|finding| finding["severity"].as_str().expect("a severity").to_owned()).collect()
+    };
+    let plain = report(&umpire_in(&below, &check));
+    let (required, refusal) = ("agent-broker/customer-required", "agent-broker/missing-customer-error");
+    assert!(of(&plain, required).iter().all(|severity| severity == "failure") && !of(&plain, required).is_empty());
+    assert!(!of(&plain, refusal).is_empty());
+
+    file(
+        folder.path(),
+        "umpire.toml",
+        format!("off = ['{refusal}']\n[severity]\nagent-broker = 'failure'\n'{required}' = 'notice'\n"),
+    );
+    let settled = report(&umpire_in(&below, &check));
+    assert_eq!(of(&settled, required), vec!["notice"; of(&plain, required).len()]);
+    assert_eq!(of(&settled, refusal), Vec::<String>::new());
+    let asked = |report: &serde_json::Value| report["rules"].as_array().expect("rules").len();
+    assert_eq!(asked(&settled) + 1, asked(&plain));
+    let rest = |report: &serde_json::Value| {
+        let rest = findings(report).iter().filter(|finding| finding["rule"] != required && finding["rule"] != refusal);
+        rest.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(rest(&settled), rest(&plain), "nothing else has changed");
+    let viewed = stdout(&umpire_in(&below, &["view", "x.har", "--ui", "plain"]));
+    assert!(!viewed.contains(refusal) && viewed.contains(required), "check and view agree");
+
+    assert!(stdout(&umpire_in(&below, &["rules", "list"])).contains(", 1 switched off"));
+    assert!(stdout(&umpire_in(&below, &["rules", "explain", refusal])).contains("Switched off"));
+    assert!(stdout(&umpire_in(&below, &["rules", "explain", required])).contains("notice"));
+
+    let other = file(folder.path(), "other.toml", "");
+    assert_eq!(report(&umpire_in(&below, &["check", "x.har", "--format", "json", "--config", &other])), plain);
+}
+
+#[test]
+fn folders_of_rules_are_relative_to_the_settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mine = folder.path().join("site/mine");
+    let made = umpire_in(folder.path(), &["rules", "new", "customer/telephone-given", "--dir", "site/mine"]);
+    assert_eq!(status(&made), 0, "{}", stderr(&made));
+    assert!(mine.join("customer/telephone-given.toml").is_file());
+    file(&folder.path().join("site"), "umpire.toml", "rules = ['mine']");
+    let listed = stdout(&umpire_in(&mine, &["rules", "list"]));
+    assert!(listed.contains("customer/telephone-given"));
+}
+
+#[test]
+fn a_wrong_setting_names_file_line_key_and_what_to_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, words) in [
+        (
+            "\noff = ['broker/reflekted']",
+            vec!["bad.toml:2", "off", "broker/reflekted", "did you mean broker/reflected"],
+        ),
+        ("[severity]\nbrocker = 'notice'", vec!["bad.toml:2", "severity", "did you mean broker"]),
+        ("[severity]\nbroker = 'bad'", vec!["bad.toml:2", "broker", "`notice`"]),
+        ("colour = true", vec!["bad.toml:1", "colour", "booking-system"]),
+        ("rules = ['nowhere']", vec!["nowhere"]),
+    ] {
+        let config = file(folder.path(), "bad.toml", text);
+        refused(&["check", GOLDEN, "--config", &config], &words);
+        refused(&["view", GOLDEN, "--ui", "plain", "--config", &config], &words);
+        refused(&["rules", "list", "--config", &config], &words);
+        refused(&["proxy", "--to", "http://127.0.0.1:9/api", "--config", &config], &words);
+    }
+    refused(&["check", GOLDEN, "--config", "no-such.toml"], &["no-such.toml"]);
+}
+
+#[test]
+fn properly_refused_requests_can_be_muted() {
+    let plain = report(&umpire(&["check", FAULTY, "--format", "json"]));
+    let muted = report(&umpire(&["check", FAULTY, "--format", "json", "--mute-refused"]));
+    assert!(plain["summary"].get("muted").is_none());
+    let hidden = muted["summary"]["muted"].as_u64().expect("a number") as usize;
+    assert!(hidden > 0);
+    assert_eq!(findings(&plain).len(), findings(&muted).len() + hidden);
+    let gone: Vec<_> = findings(&plain).iter().filter(|finding| !findings(&muted).contains(finding)).collect();
+    assert_eq!(gone.len(), hidden);
+    assert!(gone.iter().all(|finding| finding["side"] == "broker"));
+    assert!(gone.iter().any(|finding| finding["rule"] == "agent-broker/customer-required"));
+    // A request without a customer that was accepted is still the broker's fault.
+    let accepted = findings(&muted).iter().filter(|f| f["rule"] == "agent-broker/missing-customer-error");
+    let accepted: Vec<_> = accepted.map(|finding| &finding["exchange"]).collect();
+    assert!(!accepted.is_empty());
+    for exchange in accepted {
+        let broker =
+            |f: &&serde_json::Value| f["rule"] == "agent-broker/customer-required" && f["exchange"] == *exchange;
+        assert!(findings(&muted).iter().any(|finding| broker(&finding)));
+    }
+    // The verdicts themselves stay.
+    assert_eq!(plain["rules"], muted["rules"]);
+    assert!(stdout(&umpire(&["check", FAULTY, "--mute-refused"])).contains(&format!("{hidden} findings on properly")));
+    assert!(stdout(&umpire(&["view", FAULTY, "--ui", "plain", "--mute-refused"])).contains("muted"));
+    assert_eq!(status(&umpire(&["check", GOLDEN, "--mute-refused"])), 0);
+}
+
+#[test]
+fn isolation_lets_rules_on_capacity_judge() {
+    let judged = |extra: &[&str]| {
+        let arguments: Vec<&str> = ["check", GOLDEN, "--format", "json"].iter().chain(extra).copied().collect();
+        let report = report(&umpire(&arguments));
+        let rules = report["rules"].as_array().expect("rules").clone();
+        let rule =
+            rules.into_iter().find(|rule| rule["rule"] == "opportunity/quote-capacity-current").expect("the rule");
+        rule["passed"].as_u64().expect("a number") + rule["failed"].as_u64().expect("a number")
+    };
+    assert_eq!(judged(&[]), 0);
+    assert!(judged(&["--isolated"]) > 0);
+}
+
+#[test]
+fn a_new_rule_works_as_it_is_and_is_never_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let new = |id: &str| umpire_in(folder.path(), &["rules", "new", id, "--dir", "my-rules"]);
+    let made = new("mine/telephone-given");
+    assert_eq!(status(&made), 0, "{}", stderr(&made));
+    let tested = umpire_in(folder.path(), &["rules", "test", "my-rules"]);
+    assert_eq!((status(&tested), stdout(&tested).trim()), (0, "2 examples of 1 rules, 0 not as expected"));
+
+    let path = folder.path().join("my-rules/mine/telephone-given.toml");
+    fs::write(&path, fs::read_to_string(&path).expect("the rule").replace("finds = []", "finds = [\"/request/body\"]"))
+        .expect("a changed rule");
+    let tested = umpire_in(folder.path(), &["rules", "test", "my-rules"]);
+    assert_eq!(status(&tested), 1);
+    let text = stdout(&tested);
+    for words in ["mine/telephone-given: example \"given\"", "expected /request/body", "found    nothing"] {
+        assert!(text.contains(words), "{words:?} in {text}");
+    }
+
+    let changed = fs::read(&path).expect("the rule");
+    let again = new("mine/telephone-given");
+    assert_eq!(status(&again), 2);
+    assert!(stderr(&again).contains("telephone-given.toml is there already"), "{}", stderr(&again));
+    assert_eq!(fs::read(&path).expect("the rule"), changed);
+    for id in ["telephone", "Mine/x", "mine/", "/x", "a/b/c", "models/x", "../x", "mine/x.toml"] {
+        let output = new(id);
+        assert_eq!(status(&output), 2, "{id}");
+        assert!(stderr(&output).contains(id), "{id}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_author_needs_no_source_code() {
+    let bases = stdout(&umpire(&["rules", "bases"]));
+    assert!(bases.lines().any(|name| name == "c2-ok"), "{bases}");
+    let base: serde_json::Value = serde_json::from_slice(&umpire(&["rules", "bases", "c2-ok"]).stdout).expect("JSON");
+    assert_eq!(base["request"]["method"], "PUT");
+    refused(&["rules", "bases", "c2-okay"], &["c2-okay", "umpire rules bases"]);
+    let guide = stdout(&umpire(&["rules", "guide"]));
+    assert!(guide.contains("`not_judged`") && guide.contains("`is(x, \"X\")`"));
+}
+
+#[test]
+fn explain_says_where_the_test_suite_exercises_a_rule() {
+    let page = stdout(&umpire(&["rules", "explain", "agent-broker/customer-required"]));
+    for words in [
+        "What the broker can do",
+        "packages/openactive-integration-tests/test/features/core/agent-broker",
+        "npm start -- --runInBand test/features/core/agent-broker/",
+    ] {
+        assert!(page.contains(words), "{words:?} in {page}");
+    }
 }

@@ -10,7 +10,6 @@ use umpire::demo::{self, Script, Step};
 use umpire::event::{Event, Judged};
 use umpire::finding::{Finding, Severity, Side};
 use umpire::openbooking::Stage;
-use umpire::proxy::Limits;
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviour, Misbehaviours, Sandbox};
@@ -20,13 +19,7 @@ use umpire::session::{Options, Session};
 async fn play(script: Script, book: &Arc<RuleBook>) -> Vec<Arc<Judged>> {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a fit base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
-    let options = Options {
-        base_uri: sandbox.base_uri(),
-        listen: ([127, 0, 0, 1], 0).into(),
-        capture: None,
-        book: Arc::clone(book),
-        limits: Limits::default(),
-    };
+    let options = Options::new(sandbox.base_uri(), Arc::clone(book));
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let base_uri = format!("http://{}/api/openbooking", session.address);
     let stop = CancellationToken::new();

@@ -12,7 +12,6 @@ use umpire::capture::{self, har};
 use umpire::demo::{self, Ended, Script};
 use umpire::event::Event;
 use umpire::finding::{Finding, Severity};
-use umpire::proxy::Limits;
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::{Judge, Known, RuleBook};
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviour, Misbehaviours, Sandbox};
@@ -39,13 +38,7 @@ fn said(findings: &[Finding]) -> Vec<String> {
 async fn play(script: Script, capture: &Path) -> Vec<Finding> {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
-    let options = Options {
-        base_uri: sandbox.base_uri(),
-        listen: "127.0.0.1:0".parse().expect("an address"),
-        capture: Some(capture.to_owned()),
-        book: book(),
-        limits: Limits::default(),
-    };
+    let options = Options { capture: Some(capture.to_owned()), ..Options::new(sandbox.base_uri(), book()) };
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let base_uri = format!("http://{}/api/openbooking", session.address);
     let gather = tokio::spawn(async move {

@@ -64,3 +64,40 @@ fn the_recordings_of_the_project_have_the_findings_listed_beside_them() {
     assert_eq!(findings("captures/faulty.har"), listed["findings"]);
     assert_eq!(findings("captures/golden.har"), serde_json::json!([]));
 }
+
+/// `rules/README.md` has every rule. What to do when this fails: `cargo run -- rules index --into rules/README.md`
+#[test]
+fn the_index_of_the_rules_is_up_to_date() {
+    let readme = std::fs::read_to_string("rules/README.md").expect("the README of the rules");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_umpire")).args(["rules", "index"]).output();
+    let index = String::from_utf8(output.expect("umpire runs").stdout).expect("text");
+    assert!(index.contains("agent-broker/customer-required") && index.contains("## What is not judged"));
+    let stands = readme.split_once("<!-- INDEX").and_then(|(_, rest)| rest.split_once("-->\n\n"));
+    let stands = stands.and_then(|(_, rest)| rest.split_once("\n<!-- /INDEX -->"));
+    let stands = stands.map(|(index, _)| index).expect("the marks of the index");
+    let stale = index.lines().find(|line| !stands.lines().any(|stands| stands == *line));
+    assert!(
+        stands == index,
+        "stale, first at {stale:?}; make it anew: cargo run -- rules index --into rules/README.md"
+    );
+}
+
+#[test]
+fn every_feature_is_one_of_the_test_suite() {
+    let features = umpire::rules::features().expect("the features");
+    assert!(features.all().count() > 50);
+    for rule in book().rules() {
+        if let Some(feature) = &rule.info.feature {
+            assert!(features.get(feature).is_some(), "{}: the test suite has no feature {feature}", rule.info.id);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_judged_has_a_reason_and_no_rule() {
+    let book = book();
+    for missing in umpire::rules::not_judged_here().expect("the list") {
+        assert!(book.rule(&missing.id).is_none(), "{} is judged after all", missing.id);
+        assert!(missing.because.len() > 20 && !missing.because.ends_with('.'), "{}: {}", missing.id, missing.because);
+    }
+}

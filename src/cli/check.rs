@@ -11,14 +11,15 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
-use super::{Exit, Format, RuleFolders};
+use super::judging::{Judging, JudgingArgs};
+use super::{Exit, Format};
 use crate::baseline::Baseline;
 use crate::capture;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, Paint, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
-use crate::rules::{Judge, Known, RuleBook};
+use crate::rules::{Judge, RuleBook};
 
 /// `umpire check …`
 #[derive(Debug, Args)]
@@ -27,7 +28,7 @@ pub struct Check {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    folders: RuleFolders,
+    judging: JudgingArgs,
     /// Text for people, or the JSON contract of docs/check-report.md
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -88,21 +89,21 @@ impl From<SideName> for Side {
 
 /// Runs `umpire check …`.
 pub fn run(check: Check) -> anyhow::Result<Exit> {
-    let book = Arc::new(check.folders.load()?);
+    let judging = check.judging.load()?;
     let side = check.side.map(Side::from);
-    let mut gathered = Gathered::new(&book, side);
+    let mut gathered = Gathered::new(&judging.book, side);
     for file in &check.files {
-        gathered.judge(file, &book, check.base_uri.as_deref())?;
+        gathered.judge(file, &judging, check.base_uri.as_deref())?;
     }
     let mut report = gathered.report();
     if let Some(file) = &check.write_baseline {
-        write_baseline(file, &mut report, &book)?;
+        write_baseline(file, &mut report, &judging.book)?;
     } else if let Some(file) = &check.baseline {
-        set_aside(&Baseline::read(file)?, file, &mut report, &book);
+        set_aside(&Baseline::read(file)?, file, &mut report, &judging.book);
     }
-    report.coverage = check.coverage.then(|| coverage(&book, &report.rules));
+    report.coverage = check.coverage.then(|| coverage(&judging.book, &report.rules));
     if let Some(other) = &check.compare {
-        return compare(other, &report, &check, &book);
+        return compare(other, &report, &check, &judging.book);
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     match check.format {
@@ -177,13 +178,14 @@ impl Gathered {
         Self { side, report: CheckReport { rules, ..CheckReport::default() }, reasons: BTreeMap::new() }
     }
 
-    fn judge(&mut self, path: &Path, book: &Arc<RuleBook>, base_uri: Option<&str>) -> anyhow::Result<()> {
+    fn judge(&mut self, path: &Path, judging: &Judging, base_uri: Option<&str>) -> anyhow::Result<()> {
         let file: Arc<str> = path.display().to_string().into();
         let recording = capture::open(path)?;
         let base_uri = base_uri.map(str::to_owned).or(recording.meta.base_uri);
-        let mut judge = Judge::new(Arc::clone(book), Known { base_uri, ..Known::default() });
+        let mut judge = judging.judge(base_uri);
         for exchange in recording.exchanges {
             let judged = judge.judge(Arc::new(exchange?));
+            self.report.muted += u64::from(judged.muted);
             let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
             self.report
                 .findings

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, say_goodbye, show};
-use super::{Exit, RuleFolders, runtime};
+use super::judging::JudgingArgs;
+use super::{Exit, runtime};
 use crate::capture;
 use crate::demo::{self, Script};
 use crate::event::{Context, Event, Mode};
-use crate::proxy::Limits;
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use crate::session::{Options, Session};
@@ -45,7 +45,7 @@ pub struct Demo {
     #[arg(long, value_enum, default_value_t = ScriptName::Faulty)]
     script: ScriptName,
     #[command(flatten)]
-    folders: RuleFolders,
+    judging: JudgingArgs,
 }
 
 /// The scripts of the demo.
@@ -71,13 +71,17 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
     let ui = Ui::choose(demo.ui);
     let seconds = demo.pace.unwrap_or(if ui == Ui::Tui { WATCHED_PACE } else { PLAIN_PACE });
     let pace = Duration::try_from_secs_f64(seconds).with_context(|| format!("--pace {seconds} is no time"))?;
+    let judging = demo.judging.load()?;
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE)?);
     let options = Options {
         base_uri: sandbox.base_uri(),
         listen: demo.listen,
         capture: Some(demo.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
-        book: Arc::new(demo.folders.load()?),
-        limits: Limits::default(),
+        rules_on_disk: judging.rules_on_disk(),
+        book: judging.book,
+        known: judging.config.known,
+        mute_refused: judging.mute_refused,
+        limits: judging.config.limits,
     };
     let path = options.base_uri.strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
     let script = demo.script.script();

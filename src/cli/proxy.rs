@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, say_goodbye, show};
-use super::{Exit, RuleFolders, runtime};
+use super::judging::JudgingArgs;
+use super::{Exit, runtime};
 use crate::capture;
 use crate::event::{Context, Feed, Mode};
-use crate::proxy::live::{Live, Timeouts};
-use crate::proxy::{BaseUri, Limits};
+use crate::proxy::BaseUri;
+use crate::proxy::live::Live;
 use crate::session::{Options, Session};
 
 /// `umpire proxy …`
@@ -35,19 +36,22 @@ pub struct Proxy {
     #[arg(long, value_name = "FILE")]
     upstream_ca: Vec<PathBuf>,
     #[command(flatten)]
-    folders: RuleFolders,
+    judging: JudgingArgs,
 }
 
 /// Runs `umpire proxy …`.
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
-    let book = Arc::new(proxy.folders.load()?);
-    let upstream = Arc::new(Live::new(&proxy.to, &proxy.upstream_ca, Timeouts::default())?);
+    let judging = proxy.judging.load()?;
+    let upstream = Arc::new(Live::new(&proxy.to, &proxy.upstream_ca, judging.config.timeouts)?);
     let options = Options {
         base_uri: proxy.to.to_string(),
         listen: proxy.listen,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
-        book,
-        limits: Limits::default(),
+        rules_on_disk: judging.rules_on_disk(),
+        book: judging.book,
+        known: judging.config.known,
+        mute_refused: judging.mute_refused,
+        limits: judging.config.limits,
     };
     let path = proxy.to.path().to_owned();
     let ui = Ui::choose(proxy.ui);

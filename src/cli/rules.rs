@@ -1,16 +1,21 @@
-//! `umpire rules list | explain | test`
+//! `umpire rules list | explain | test | new | bases | guide | index`
 
-use std::fmt::Write as _;
+mod index;
+mod page;
+mod skeleton;
+
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use super::{Exit, Format, RuleFolders};
+use self::page::page;
+use super::judging::RuleArgs;
+use super::{Exit, Format};
 use crate::finding::RuleInfo;
-use crate::rules::{Rule, RuleBook, test_examples};
+use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, test_examples};
 
 /// `umpire rules …`
 #[derive(Debug, Args)]
@@ -24,7 +29,7 @@ enum Command {
     /// List every rule
     List {
         #[command(flatten)]
-        folders: RuleFolders,
+        rules: RuleArgs,
         /// A table for people, or an array of objects
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -34,21 +39,49 @@ enum Command {
         /// The rule's id, such as agent-broker/customer-required
         id: String,
         #[command(flatten)]
-        folders: RuleFolders,
+        rules: RuleArgs,
     },
     /// Run the examples of the built-in rules, or of a folder of rules
     Test {
         /// Folder of rules
         folder: Option<PathBuf>,
     },
+    /// Write a rule that works, with examples and comments, to start from
+    New {
+        /// The rule's id, such as customer/telephone-given
+        id: String,
+        /// Folder of rules to write it to
+        #[arg(long, value_name = "DIR", default_value = "rules")]
+        dir: PathBuf,
+    },
+    /// List the exchanges that examples of rules start from, or show one
+    Bases {
+        /// Name of one, such as c2-ok
+        name: Option<String>,
+    },
+    /// Print how rules are written: every key, member and function
+    Guide,
+    /// List the built-in rules by area, and what is not judged, as Markdown
+    Index {
+        /// Put it between the marks of this file instead of printing it
+        #[arg(long, value_name = "FILE")]
+        into: Option<PathBuf>,
+    },
 }
 
 /// Runs `umpire rules …`.
 pub fn run(rules: Rules) -> anyhow::Result<Exit> {
     match rules.command {
-        Command::List { folders, format } => list(&folders.load()?, format),
-        Command::Explain { id, folders } => explain(&folders.load()?, &id),
+        Command::List { rules, format } => list(&rules.load()?.1, format),
+        Command::Explain { id, rules } => explain(&rules.load()?.1, &id),
         Command::Test { folder } => test(folder),
+        Command::New { id, dir } => new(&id, &dir),
+        Command::Bases { name } => bases(name.as_deref()),
+        Command::Guide => {
+            io::stdout().write_all(guide().as_bytes())?;
+            Ok(Exit::Clean)
+        }
+        Command::Index { into } => index(into.as_deref()),
     }
 }
 
@@ -65,76 +98,59 @@ fn list(book: &RuleBook, format: Format) -> anyhow::Result<Exit> {
             for rule in &rules {
                 writeln!(out, "{:width$}  {:8} {:14} {}", rule.id, rule.severity, rule.side, rule.title)?;
             }
-            writeln!(out, "{} rules", rules.len())?;
+            let off = match book.off().len() {
+                0 => String::new(),
+                number => format!(", {number} switched off"),
+            };
+            writeln!(out, "{} rules{off}", rules.len())?;
         }
     }
     Ok(Exit::Clean)
 }
 
 fn explain(book: &RuleBook, id: &str) -> anyhow::Result<Exit> {
-    let Some(rule) = book.rule(id) else {
-        let near: Vec<&str> = book
-            .rules()
-            .iter()
-            .map(|rule| rule.info.id.as_str())
-            .filter(|known| known.contains(id) || id.split('/').next_back().is_some_and(|name| known.ends_with(name)))
-            .take(5)
-            .collect();
-        let hint = if near.is_empty() {
-            "`umpire rules list` lists them".to_owned()
-        } else {
-            format!("did you mean {}?", near.join(", "))
-        };
-        bail!("there is no rule {id}: {hint}");
+    let (rule, off) = match (book.rule(id), book.off().iter().find(|rule| rule.info.id == id)) {
+        (Some(rule), _) => (rule, false),
+        (None, Some(rule)) => (rule, true),
+        (None, None) => bail!("there is no rule {id}: {}", book.hint(id)),
     };
-    io::stdout().write_all(page(rule).as_bytes())?;
+    io::stdout().write_all(page(rule, off, &features()?).as_bytes())?;
     Ok(Exit::Clean)
 }
 
-fn page(rule: &Rule) -> String {
-    let info = &rule.info;
-    let mut page = String::new();
-    let mut line = |text: &str| {
-        page.push_str(text);
-        page.push('\n');
-    };
-    line(&info.id);
-    line(&info.title);
-    line("");
-    line(&format!("  Side at fault  {}", info.side.in_words()));
-    line(&format!("  Severity       {}", info.severity));
-    line(&format!("  Looks at       {} at {}", info.scope.as_str(), info.stages.join(", ")));
-    if let Some(feature) = &info.feature {
-        line(&format!("  Test suite     feature {feature}"));
+fn new(id: &str, folder: &Path) -> anyhow::Result<Exit> {
+    let file = skeleton::write(id, folder)?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{} is a rule that works; make it yours. Try it with:", file.display())?;
+    writeln!(out, "  umpire rules test {}", folder.display())?;
+    if RuleBook::built_in()?.rule(id).is_some() {
+        writeln!(out, "With --rules {} it takes the place of the built-in rule {id}.", folder.display())?;
     }
-    line(&format!("  Specification  {}", info.spec));
-    for (head, text) in [("Why", &info.why), ("How to put it right", &info.fix)] {
-        line("");
-        line(head);
-        line(&indent(text));
-    }
-    line("");
-    line("Examples");
-    for (name, outcome) in rule.examples() {
-        line(&format!("  {name}: {outcome}"));
-    }
-    page
+    Ok(Exit::Clean)
 }
 
-/// Wraps prose at 96 columns, two spaces in.
-fn indent(text: &str) -> String {
-    let mut wrapped = String::new();
-    let mut width = 0;
-    for word in text.split_whitespace() {
-        if width == 0 || width + word.len() > 94 {
-            let _ = write!(wrapped, "{}  {word}", if width == 0 { "" } else { "\n" });
-            width = word.len();
-        } else {
-            let _ = write!(wrapped, " {word}");
-            width += word.len() + 1;
+fn bases(name: Option<&str>) -> anyhow::Result<Exit> {
+    let mut out = io::stdout().lock();
+    let Some(name) = name else {
+        for (name, _) in built_in_bases() {
+            writeln!(out, "{name}")?;
         }
+        return Ok(Exit::Clean);
+    };
+    let Some((_, text)) = built_in_bases().find(|(known, _)| known == name) else {
+        bail!("there is no exchange {name}: `umpire rules bases` lists them");
+    };
+    writeln!(out, "{}", text.trim_end())?;
+    Ok(Exit::Clean)
+}
+
+fn index(into: Option<&Path>) -> anyhow::Result<Exit> {
+    let text = index::markdown(&RuleBook::built_in()?, &not_judged_here()?);
+    match into {
+        Some(file) => index::put_into(file, &text)?,
+        None => io::stdout().write_all(text.as_bytes())?,
     }
-    wrapped
+    Ok(Exit::Clean)
 }
 
 fn test(folder: Option<PathBuf>) -> anyhow::Result<Exit> {

@@ -8,11 +8,12 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, show};
-use super::{Exit, RuleFolders, runtime};
+use super::judging::JudgingArgs;
+use super::{Exit, runtime};
 use crate::capture::{self, CaptureError, Reader};
 use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, feed};
 use crate::exchange::Exchange;
-use crate::rules::{Judge, Known};
+use crate::rules::Judge;
 
 /// How often a capture is asked for what is new.
 const POLL: Duration = Duration::from_millis(250);
@@ -33,12 +34,12 @@ pub struct View {
     #[arg(long)]
     follow: bool,
     #[command(flatten)]
-    folders: RuleFolders,
+    judging: JudgingArgs,
 }
 
 /// Runs `umpire view …`.
 pub fn run(view: View) -> anyhow::Result<Exit> {
-    let book = Arc::new(view.folders.load()?);
+    let judging = view.judging.load()?;
     let ui = Ui::choose(view.ui);
     let source = Source::open(&view.file)?;
     let context = Context {
@@ -51,7 +52,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
     runtime()?.block_on(async {
         let (outlet, feed) = feed(EVENTS);
         let stop = CancellationToken::new();
-        let judge = Judge::new(book, Known { base_uri: source.base_uri(), ..Known::default() });
+        let judge = judging.judge(source.base_uri());
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
             move || source.judge_all(judge, &outlet, follow, &stop)

@@ -100,7 +100,7 @@ impl Reading {
         }
         let mut response = response;
         if endpoint == Endpoint::Outside && exchange.request.method == "GET" {
-            if is_feed_page(&response) {
+            if is_feed_page(&response) || says_feed_page(&exchange) {
                 stage = Stage::OpportunityFeed;
             } else if let Some(dataset) = dataset(&exchange) {
                 stage = Stage::DatasetSite;
@@ -132,6 +132,12 @@ fn is_feed_page(content: &Content) -> bool {
         let page = document.root();
         page.get("items").is_some_and(crate::json::Value::is_array) && page.get("next").is_some()
     })
+}
+
+/// A page that is called one is one, even if it lacks what makes one.
+fn says_feed_page(exchange: &Exchange) -> bool {
+    let headers = exchange.response.as_ref().map(|response| &response.headers);
+    headers.and_then(|headers| headers.get("content-type")).is_some_and(|kind| kind.contains("openactive.rpde+json"))
 }
 
 /// The Dataset that a dataset site carries as JSON-LD in its HTML; `None` for any other page.

@@ -180,8 +180,17 @@ impl Connection {
         response_head(&mut start, response.status().as_u16(), &reason, &fields, &shape, coding);
         // The record's own copy of the fields is to be the last one when the exchange ends.
         drop(fields);
-        let body = (!shape.bodiless).then(|| response.into_body());
-        let mut outgoing = Outgoing::new(writer, start, body, coding);
+        let body = if shape.bodiless {
+            drop(response);
+            None
+        } else {
+            Some(response.into_body())
+        };
+        let outgoing = Outgoing::new(writer, start, body, coding);
+        let mut outgoing = match draft {
+            Some(draft) => outgoing.before_last(move || draft.delivered()),
+            None => outgoing,
+        };
         let sent = poll_fn(|cx| match outgoing.poll_send(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(SendError::Body(error))) => Poll::Ready(Err(Ended::Body(error))),
@@ -199,9 +208,6 @@ impl Connection {
                 reset(outgoing.into_io());
             }
             return Err(error);
-        }
-        if let Some(draft) = draft {
-            draft.delivered();
         }
         Ok((outgoing.into_io(), keep))
     }

@@ -66,7 +66,6 @@ pub enum Part {
 /// See the module.
 #[derive(Debug)]
 pub struct Draft {
-    opening: Option<(Opening, Place)>,
     clock: Instant,
     /// Cancelled when exchanges in flight are cut off because Umpire stops.
     cut: CancellationToken,
@@ -75,6 +74,8 @@ pub struct Draft {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Gone once the exchange was handed over.
+    opening: Option<(Opening, Place)>,
     request_body: Option<Body>,
     sent: Option<Duration>,
     answer: Option<(AnswerHead, Duration)>,
@@ -87,7 +88,8 @@ impl Draft {
     /// Begins an exchange that has a place in the queue.
     pub fn new(opening: Opening, place: Place, cut: CancellationToken) -> Arc<Self> {
         let clock = opening.clock;
-        Arc::new(Self { opening: Some((opening, place)), clock, cut, state: Mutex::default() })
+        let state = State { opening: Some((opening, place)), ..State::default() };
+        Arc::new(Self { clock, cut, state: Mutex::new(state) })
     }
 
     /// The answer's head has arrived.
@@ -112,9 +114,19 @@ impl Draft {
         self.state().failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered });
     }
 
-    /// The broker's socket has taken all of the answer. An answer that isn't delivered was abandoned.
+    /// The last bytes of the answer are about to go to the broker's socket. An answer that never gets there was
+    /// abandoned.
+    ///
+    /// If both bodies have ended, the exchange is handed over here and now: what a broker does next it does because of
+    /// these bytes, so the exchanges of one broker reach the recorder in the order in which it made them.
     pub fn delivered(&self) {
-        self.state().delivered = true;
+        let mut state = self.state();
+        state.delivered = true;
+        if state.request_body.is_some() && state.answer_body.is_some() {
+            let ended = std::mem::take(&mut *state);
+            drop(state);
+            self.hand_over(ended);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -137,8 +149,15 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        let Some((opening, place)) = self.opening.take() else { return };
         let state = std::mem::take(&mut *self.state());
+        self.hand_over(state);
+    }
+}
+
+impl Draft {
+    /// Makes the exchange and sends it; does nothing if that was done before.
+    fn hand_over(&self, state: State) {
+        let Some((opening, place)) = state.opening else { return };
         let cancelled = || Body { bytes: bytes::Bytes::new(), length: 0, end: BodyEnd::Cancelled };
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);
         let response = state.answer.map(|(head, _)| Response {

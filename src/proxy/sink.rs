@@ -19,8 +19,9 @@ use tokio::sync::mpsc;
 
 use crate::exchange::Exchange;
 
-/// Longest time that a request waits for a place.
-pub const PATIENCE: Duration = Duration::from_millis(250);
+/// Longest time that a request waits for a place. A disk that is merely busy (a checkpoint, other programs) answers well
+/// within it; one that hangs delays the requests under way once, and later ones not at all.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A queue of at most `capacity` exchanges, those still on the wire included.
 ///

@@ -23,6 +23,8 @@ pub struct CheckReport {
     pub rules: Vec<RuleTally>,
     /// Why verdicts could not be given, and how many.
     pub not_judged: Vec<(Arc<str>, u64)>,
+    /// Findings on the broker that are not among `findings`, since their requests were refused as they should be.
+    pub muted: u64,
     /// What became of the baseline, where there is one. What it set aside is not among the findings.
     pub baseline: Option<BaselineReport>,
     /// How far every rule has come, where that was asked for.

@@ -36,6 +36,9 @@ struct Summary {
     warning: u64,
     notice: u64,
     suggestion: u64,
+    /// There only where something was muted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted: Option<u64>,
 }
 
 /// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
@@ -59,6 +62,7 @@ pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
             warning: tally.of_severity(Severity::Warning),
             notice: tally.of_severity(Severity::Notice),
             suggestion: tally.of_severity(Severity::Suggestion),
+            muted: (report.muted > 0).then_some(report.muted),
         },
         baseline: report.baseline.as_ref().map(BaselineJson::new),
         coverage: report.coverage.as_ref().map(CoverageJson::new),

@@ -89,12 +89,21 @@ fn last_line(report: &CheckReport) -> String {
         .map(|severity| text::count(tally.of_severity(severity), severity.as_str()))
         .collect();
     format!(
-        "{}, {} in {}: {}",
+        "{}, {} in {}: {}{}",
         text::count(report.exchanges(), "exchange"),
         text::count(report.bookings(), "booking"),
         text::count(report.files.len() as u64, "file"),
-        if counts.is_empty() { nothing(report).to_owned() } else { counts.join(", ") }
+        if counts.is_empty() { nothing(report).to_owned() } else { counts.join(", ") },
+        muted(report.muted)
     )
+}
+
+/// `; 3 findings on refused requests muted`
+pub(super) fn muted(muted: u64) -> String {
+    if muted == 0 {
+        return String::new();
+    }
+    format!("; {} on properly refused requests muted", text::count(muted, "finding"))
 }
 
 /// Causes by rule and severity; the weightiest first, then as they came.

@@ -56,6 +56,8 @@ enum Line<'e> {
         sides: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
         rules: Vec<RuleCount<'e>>,
         not_judged: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        muted: Option<u64>,
         not_shown: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
         coverage: Option<CoverageJson<'e>>,
@@ -76,6 +78,8 @@ struct ExchangeLine<'e> {
     request_bytes: u64,
     response_bytes: Option<u64>,
     passed: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    muted: Option<u32>,
     not_judged: Vec<NotJudgedLine<'e>>,
     findings: Vec<FindingJson<'e>>,
 }
@@ -160,6 +164,7 @@ impl<W: Write> JsonLines<W> {
                 sides: sides(tally),
                 rules,
                 not_judged: summary.not_judged(),
+                muted: (summary.muted() > 0).then_some(summary.muted()),
                 not_shown: summary.not_shown,
                 coverage: summary.coverage().map(CoverageJson::new),
             },
@@ -198,6 +203,7 @@ fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<
         request_bytes: length(&exchange.request.body),
         response_bytes: exchange.response.as_ref().map(|response| length(&response.body)),
         passed: judged.passed,
+        muted: (judged.muted > 0).then_some(judged.muted),
         not_judged: judged
             .not_judged
             .iter()

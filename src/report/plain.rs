@@ -133,6 +133,10 @@ impl<W: Write> Plain<W> {
             let failed = text::count(summary.failed_exchanges(), "exchange");
             labelled(out, paint, 2, "broken", &format!("{failed} did not come to an end"))?;
         }
+        if summary.muted() > 0 {
+            let muted = text::count(summary.muted(), "finding");
+            labelled(out, paint, 2, "muted", &format!("{muted} on requests that were refused as they should be"))?;
+        }
         table(out, paint, summary.tally())?;
         let rules = summary.rules();
         if !rules.is_empty() {

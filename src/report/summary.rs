@@ -24,6 +24,7 @@ pub struct Summary {
     tally: Tally,
     rules: HashMap<Arc<str>, (Severity, Side, u64)>,
     not_judged: u64,
+    muted: u64,
     reasons: HashMap<Arc<str>, u64>,
     recording: Option<Recording>,
     coverage: Option<Arc<Coverage>>,
@@ -66,6 +67,7 @@ impl Summary {
                 self.rules.insert(rule.id.as_str().into(), (finding.severity, rule.side, 1));
             }
         }
+        self.muted += u64::from(judged.muted);
         self.not_judged += judged.not_judged.len() as u64;
         for missing in &judged.not_judged {
             if let Some(count) = self.reasons.get_mut(&missing.because) {
@@ -99,6 +101,11 @@ impl Summary {
     /// Verdicts that could not be given.
     pub fn not_judged(&self) -> u64 {
         self.not_judged
+    }
+
+    /// Findings that were not told, since their requests were refused as they should be.
+    pub fn muted(&self) -> u64 {
+        self.muted
     }
 
     /// Why verdicts could not be given, the most frequent first.

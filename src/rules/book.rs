@@ -1,13 +1,16 @@
 //! The rule book: every rule, found quickly by stage. Built-in rules come from the binary, others from folders.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
 use super::facts::Facts;
+use super::features::Features;
 use super::models::{ModelError, Models};
 use super::rule::{Fault, Rule};
+use super::settings::{self, RuleSet};
 use super::share::Sharing;
 use crate::openbooking::Stage;
 
@@ -40,12 +43,32 @@ pub enum LoadError {
     /// A folder named with `--rules` holds no rule.
     #[error("{0} holds no rule: rules are files AREA/NAME.toml below it")]
     Empty(PathBuf),
+    /// A setting names a rule or area that there isn't.
+    #[error("{origin}: there is no rule or area {name:?}: {hint}")]
+    NoSuchRule {
+        /// Where the setting stands.
+        origin: String,
+        /// The name.
+        name: String,
+        /// What to do about it.
+        hint: String,
+    },
+}
+
+/// A requirement that no rule judges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotJudgedHere {
+    /// Its id, as a rule would have it.
+    pub id: String,
+    /// Why no rule judges it.
+    pub because: String,
 }
 
 /// A set of rules, indexed by stage.
 #[derive(Debug)]
 pub struct RuleBook {
     rules: Vec<Rule>,
+    off: Vec<Rule>,
     by_stage: Vec<Vec<usize>>,
     facts: Facts,
     shared_parts: usize,
@@ -54,16 +77,17 @@ pub struct RuleBook {
 impl RuleBook {
     /// The built-in rules.
     pub fn built_in() -> Result<Self, LoadError> {
-        Self::load(&[])
+        Self::load(&RuleSet::default())
     }
 
-    /// The built-in rules, and those of further folders, which add to them and override them by id.
-    pub fn load(folders: &[PathBuf]) -> Result<Self, LoadError> {
+    /// The built-in rules, those of further folders, which add to them and override them by id, and what is settled
+    /// about them.
+    pub fn load(set: &RuleSet) -> Result<Self, LoadError> {
         let mut rules = Vec::new();
         for (id, text) in built_in_files() {
             rules.push(parse(&id, &format!("rules/{id}.toml"), text)?);
         }
-        for folder in folders {
+        for folder in &set.folders {
             for rule in read_folder(folder)? {
                 match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
                     Some(place) => rules[place] = rule,
@@ -71,7 +95,9 @@ impl RuleBook {
                 }
             }
         }
-        Self::index(rules)
+        rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        let (rules, off) = settings::apply(rules, &set.settings)?;
+        Ok(Self { off, ..Self::index(rules)? })
     }
 
     /// Only the rules of one folder.
@@ -106,7 +132,7 @@ impl RuleBook {
                 (0..rules.len()).filter(|&place| applies(&rules[place])).collect()
             })
             .collect();
-        Ok(Self { rules, by_stage, facts, shared_parts: sharing.slots() })
+        Ok(Self { rules, off: Vec::new(), by_stage, facts, shared_parts: sharing.slots() })
     }
 
     /// All rules, by id.
@@ -117,6 +143,18 @@ impl RuleBook {
     /// The rule with an id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
         self.rules.binary_search_by(|rule| rule.info.id.as_str().cmp(id)).ok().map(|place| &self.rules[place])
+    }
+
+    /// The rules that are switched off, by id. They say nothing; what they hold to be the right refusal of a fault still
+    /// counts when other rules judge a refusal.
+    pub fn off(&self) -> &[Rule] {
+        &self.off
+    }
+
+    /// What to do about a name that is no rule of the book: names that are near it.
+    pub fn hint(&self, name: &str) -> String {
+        let ids: Vec<&str> = self.rules.iter().chain(&self.off).map(|rule| rule.info.id.as_str()).collect();
+        settings::hint(name, &ids)
     }
 
     /// Places of the rules that may say something at a stage.
@@ -161,13 +199,45 @@ fn models() -> Result<Models, LoadError> {
     })
 }
 
+/// The features of OpenActive's test suite.
+pub fn features() -> Result<Features, LoadError> {
+    built_in_table("features.toml")
+}
+
+/// The requirements that no rule judges, by id.
+pub fn not_judged_here() -> Result<Vec<NotJudgedHere>, LoadError> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Reason {
+        because: String,
+    }
+    let table: BTreeMap<String, Reason> = built_in_table("not-judged.toml")?;
+    Ok(table.into_iter().map(|(id, Reason { because })| NotJudgedHere { id, because }).collect())
+}
+
+fn built_in_table<T: serde::de::DeserializeOwned + Default>(name: &str) -> Result<T, LoadError> {
+    let Some(text) = BUILT_IN.get_file(name).and_then(include_dir::File::contents_utf8) else {
+        return Ok(T::default());
+    };
+    toml::from_str(text).map_err(|error| LoadError::Rule {
+        file: format!("rules/{name}"),
+        line: line_at(text, error.span().map(|span| span.start)),
+        what: error.message().to_owned(),
+    })
+}
+
 /// The line, from 1, of a byte of a text.
 fn line_at(text: &str, at: Option<usize>) -> usize {
     1 + at.map_or(0, |at| text.bytes().take(at).filter(|&byte| byte == b'\n').count())
 }
 
-/// The built-in example bases: path below `examples/` without `.json`, and text.
-pub(super) fn built_in_bases() -> impl Iterator<Item = (String, &'static str)> {
+/// The description of the rule file format: `rules/README.md`.
+pub fn guide() -> &'static str {
+    BUILT_IN.get_file("README.md").and_then(include_dir::File::contents_utf8).unwrap_or_default()
+}
+
+/// The built-in exchanges that examples start from: path below `examples/` without `.json`, and text.
+pub fn built_in_bases() -> impl Iterator<Item = (String, &'static str)> {
     files_below(BUILT_IN.get_dir("examples"), ".json")
         .into_iter()
         .filter_map(|(path, text)| Some((path.strip_prefix("examples/")?.to_owned(), text)))

@@ -7,6 +7,7 @@ use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
 use super::models::Walks;
+use super::refusal::Refusals;
 use super::share::Memo;
 use super::value::{Stop, Val};
 use crate::json::Value;
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub item: Option<Value<'a>>,
     /// Values of parts that several rules share; `None` where they are worked out each time.
     pub memo: Option<&'a Memo<'a>>,
+    /// What becomes of the refusals that rules ask for.
+    pub refusals: &'a Refusals,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,
     pub expected: Option<&'a str>,
@@ -35,8 +38,8 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, flow, memory, facts, walks, item, .. } = *self;
-        Context { reading, flow, memory, facts, walks, item, memo: None, seen: Some(seen), expected }
+        let Self { reading, flow, memory, facts, walks, item, refusals, .. } = *self;
+        Context { reading, flow, memory, facts, walks, item, memo: None, refusals, seen: Some(seen), expected }
     }
 }
 
@@ -76,19 +79,109 @@ pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, St
     }
 }
 
+/// No node of a message: what is named is something else, or only [`body`] can say why it can't be read.
+struct NoNode;
+
+/// A node of a message; `None` where it isn't there.
+type Place<'a> = Result<Option<Value<'a>>, NoNode>;
+
+/// The root of a body that can be read.
+fn root_of(content: &Content) -> Place<'_> {
+    match content {
+        Content::Json(document) => Ok(Some(document.root())),
+        Content::Empty => Ok(None),
+        _ => Err(NoNode),
+    }
+}
+
+/// The node behind a value that is one, or is known not to be there.
+fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
+    match value {
+        Val::Json(node) => Ok(Some(*node)),
+        Val::Absent => Ok(None),
+        _ => Err(NoNode),
+    }
+}
+
 impl<'a> Evaluation<'a> {
+    /// True or false, without making a value of what is only asked for its truth.
     fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
-        let value = self.value(node)?;
-        value
-            .as_bool()
-            .ok_or_else(|| Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind())))
+        self.step()?;
+        match node {
+            Node::And(left, right) => self.both(left, right, false),
+            Node::Or(left, right) => self.both(left, right, true),
+            Node::Not(operand) => Ok(!self.truth(operand)?),
+            Node::Has(operand, name) => match self.place(operand) {
+                Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
+                Err(NoNode) => {
+                    let operand = self.value(operand)?;
+                    Ok(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
+                }
+            },
+            Node::Equal(left, right, wanted) => Ok(self.equal(left, right)? == *wanted),
+            Node::In(element, list) => self.is_in(element, list),
+            _ => {
+                let value = self.value(node)?;
+                let fault = || Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind()));
+                value.as_bool().ok_or_else(fault)
+            }
+        }
     }
 
-    pub fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+    fn step(&mut self) -> Result<(), Stop> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
             return Err(Stop::fault("the expression takes more steps than a rule may"));
         }
+        Ok(())
+    }
+
+    /// The node of a message that a chain of members names.
+    fn place(&self, node: &'a Node) -> Place<'a> {
+        match node {
+            Node::Member(operand, name) => match operand.as_ref() {
+                Node::Root(Root::Request) if **name == *"body" => root_of(&self.context.reading.request),
+                Node::Root(Root::Response) if **name == *"body" => {
+                    let reading = self.context.reading;
+                    reading.exchange.response.as_ref().ok_or(NoNode).and_then(|_| root_of(&reading.response))
+                }
+                operand => self.place(operand).map(|found| found.and_then(|value| value.get(name))),
+            },
+            Node::Root(Root::Item) => Ok(self.context.item),
+            Node::Local(place) => self.locals.get(*place).map_or(Err(NoNode), json_of),
+            Node::Shared(slot, _) => self.context.memo.and_then(|memo| memo.known(*slot)).map_or(Err(NoNode), json_of),
+            _ => Err(NoNode),
+        }
+    }
+
+    fn equal(&mut self, left: &'a Node, right: &'a Node) -> Result<bool, Stop> {
+        // Most comparisons are of a member with a literal.
+        if let Node::Constant(constant @ (Constant::Str(_) | Constant::Null)) = right
+            && let Ok(found) = self.place(left)
+        {
+            return Ok(match constant {
+                Constant::Str(text) => found.and_then(Value::as_str) == Some(text),
+                _ => found.is_none_or(Value::is_null),
+            });
+        }
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        Ok(left.equals(&right))
+    }
+
+    fn is_in(&mut self, element: &'a Node, list: &'a Node) -> Result<bool, Stop> {
+        let element = self.value(element)?;
+        if let Node::List(others) = list.shared_part() {
+            return self.is_one_of(&element, others);
+        }
+        let list = self.value(list)?;
+        let elements =
+            list.elements().ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
+        Ok(elements.iter().any(|other| other.equals(&element)))
+    }
+
+    pub fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+        self.step()?;
         Ok(match node {
             Node::Constant(constant) => match constant {
                 Constant::Null => Val::Null,
@@ -105,25 +198,19 @@ impl<'a> Evaluation<'a> {
                 None => self.value(part)?,
             },
             Node::Member(operand, name) => {
+                if let Ok(found) = self.place(node) {
+                    return Ok(Val::option(found));
+                }
                 let operand = self.value(operand)?;
                 member(&operand, name, self.context.reading)?
             }
-            Node::Has(operand, name) => {
-                let operand = self.value(operand)?;
-                Val::Bool(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
-            }
             Node::Index(operand, index) => self.index(operand, index)?,
-            Node::And(left, right) => Val::Bool(self.both(left, right, false)?),
-            Node::Or(left, right) => Val::Bool(self.both(left, right, true)?),
-            Node::Not(operand) => Val::Bool(!self.truth(operand)?),
+            Node::And(..) | Node::Or(..) | Node::Not(_) | Node::Has(..) | Node::Equal(..) | Node::In(..) => {
+                Val::Bool(self.truth(node)?)
+            }
             Node::Conditional(parts) => {
                 let [condition, yes, no] = parts.as_ref();
                 if self.truth(condition)? { self.value(yes)? } else { self.value(no)? }
-            }
-            Node::Equal(left, right, wanted) => {
-                let left = self.value(left)?;
-                let right = self.value(right)?;
-                Val::Bool(left.equals(&right) == *wanted)
             }
             Node::Compare(comparison, left, right) => {
                 let left = self.value(left)?;
@@ -145,14 +232,6 @@ impl<'a> Evaluation<'a> {
                 let operand = self.value(operand)?;
                 Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, &operand)?
             }
-            Node::In(element, list) => {
-                let element = self.value(element)?;
-                let list = self.value(list)?;
-                let elements = list
-                    .elements()
-                    .ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
-                Val::Bool(elements.iter().any(|other| other.equals(&element)))
-            }
             Node::List(elements) => {
                 Val::list(elements.iter().map(|element| self.value(element)).collect::<Result<_, _>>()?)
             }
@@ -161,12 +240,28 @@ impl<'a> Evaluation<'a> {
                 let text = self.value(text)?;
                 Val::Bool(text.as_str().is_some_and(|text| pattern.is_match(text)))
             }
-            Node::Call(function, arguments) => {
-                let arguments: Vec<Val<'a>> =
-                    arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
-                function.call(&arguments, self.context)?
-            }
+            // Most calls have few arguments: these need no room on the heap.
+            Node::Call(function, arguments) => match &arguments[..] {
+                [] => function.call(&[], self.context)?,
+                [only] => function.call(&[self.value(only)?], self.context)?,
+                [first, second] => function.call(&[self.value(first)?, self.value(second)?], self.context)?,
+                _ => {
+                    let arguments: Vec<Val<'a>> =
+                        arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
+                    function.call(&arguments, self.context)?
+                }
+            },
         })
+    }
+
+    /// `element in [a, b, c]`, without making the list.
+    fn is_one_of(&mut self, element: &Val<'a>, others: &'a [Node]) -> Result<bool, Stop> {
+        for other in others {
+            if self.value(other)?.equals(element) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// `&&` and `||` as CEL has them: a side that decides the result outweighs a failure of the other side.
@@ -200,10 +295,18 @@ impl<'a> Evaluation<'a> {
     }
 
     fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
-        let range = self.value(&fold.range)?;
-        let elements = range
-            .elements()
-            .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
+        match self.value(&fold.range)? {
+            Val::Json(list) if list.is_array() => self.fold_over(fold, list.items().map(Val::Json)),
+            range => {
+                let elements = range
+                    .elements()
+                    .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
+                self.fold_over(fold, elements.into_iter())
+            }
+        }
+    }
+
+    fn fold_over(&mut self, fold: &'a Macro, elements: impl Iterator<Item = Val<'a>>) -> Result<Val<'a>, Stop> {
         let mut kept = Vec::new();
         let mut count = 0_usize;
         let mut failed = None;
@@ -296,6 +399,10 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
             "call" => Val::Call(reading),
             "stage" => Val::Str(Cow::Borrowed(reading.stage.as_str())),
             "started" => Val::Instant(reading.exchange.started),
+            "answered" => Val::Bool(reading.exchange.response.is_some()),
+            // Since the answer was there, or since there was none to be waited for any longer.
+            "seconds_since_answer" => Val::Instant(judged.exchange.started)
+                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.ended()))?,
             "seconds_ago" => Val::Instant(judged.exchange.started)
                 .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.started))?,
             _ => return Err(unknown("an exchange", name)),
@@ -306,10 +413,14 @@ fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>
         },
         Val::Feed(reading, memory) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
+            "known_address" => Val::Bool(memory.history.knows(reading)),
             "due" => memory.due.of(reading.stage),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
+        Val::Recording(memory) if name == "pushed_back" => {
+            memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
+        }
         Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
         Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,

@@ -7,45 +7,47 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::{callers, urls};
 use crate::json::{Document, Value};
 use crate::openbooking::Reading;
 
 /// Most bytes of open data kept. Past it the items that came first are forgotten: what needs them is "not judged".
 pub const MAX_OPEN_DATA_BYTES: usize = 32 * 1024 * 1024;
 
-/// Most feeds (by path) of which the last page is kept. Past it further feeds are judged page by page only.
+/// Most feeds (by path and credentials) of which the last page is kept. Past it further feeds are judged page by page only.
 pub const MAX_FEEDS: usize = 64;
 
 /// Bytes of a page that is kept for comparison with the next one. A larger page is judged by itself only.
 const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// The last page of each feed.
+/// The last page of each feed, apart for each set of credentials: what an Orders feed holds depends on them.
 #[derive(Debug, Default)]
 pub struct Pages(HashMap<Box<str>, Arc<Reading>>);
 
 impl Pages {
     /// The last page seen of the feed that a request asks for.
     pub fn last(&self, reading: &Reading) -> Option<&Reading> {
-        self.0.get(reading.exchange.path()).map(Arc::as_ref)
+        self.0.get(feed_of(reading).as_str()).map(Arc::as_ref)
     }
 
     /// The page whose `next` led to this request, if it was the last one seen of this feed.
     pub fn previous(&self, reading: &Reading) -> Option<&Reading> {
-        self.last(reading)
-            .filter(|page| next_of(page).is_some_and(|next| same_target(next, &reading.exchange.request.target)))
+        self.last(reading).filter(|page| {
+            next_of(page).is_some_and(|next| urls::page(next) == urls::page(&reading.exchange.request.target))
+        })
     }
 
     /// Takes a page up.
     pub fn remember(&mut self, reading: &Arc<Reading>) {
         let Some(page) = reading.response.json() else { return };
-        let path = reading.exchange.path();
+        let feed = feed_of(reading);
         if !page.root().get("items").is_some_and(Value::is_array) {
             return;
         }
         if page.text().len() > MAX_PAGE_BYTES {
-            self.0.remove(path);
-        } else if self.0.len() < MAX_FEEDS || self.0.contains_key(path) {
-            self.0.insert(path.into(), Arc::clone(reading));
+            self.0.remove(feed.as_str());
+        } else if self.0.len() < MAX_FEEDS || self.0.contains_key(feed.as_str()) {
+            self.0.insert(feed.into(), Arc::clone(reading));
         }
     }
 }
@@ -54,11 +56,8 @@ fn next_of(page: &Reading) -> Option<&str> {
     page.response.json()?.root().get("next")?.as_str()
 }
 
-/// True if an absolute URL names a request target. The origin is left out: behind a proxy it differs.
-fn same_target(url: &str, target: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
-    path == target
+fn feed_of(reading: &Reading) -> String {
+    format!("{}\n{}", reading.exchange.path(), callers::credential(reading).unwrap_or_default())
 }
 
 /// Properties that lead from an opportunity to what it belongs to.

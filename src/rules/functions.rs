@@ -7,9 +7,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use super::eval::{Context, answered};
-use super::money;
-use super::refusal;
 use super::value::{Arithmetic, Stop, Val};
+use super::{callers, money, refusal, urls};
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, media_type};
 
@@ -82,8 +81,23 @@ functions! {
     Trim "trim" 1..=1,
     Size "size" 1..=1,
     Refused "refused" 1..=3,
-    Prefixed "prefixed" 1..=1,
+    SameElements "same_elements" 2..=2,
     FlowOf "flow_of" 1..=1,
+    Seconds "seconds" 1..=1,
+    Credential "credential" 1..=1,
+    SameCaller "same_caller" 2..=2,
+    Parameter "parameter" 2..=2,
+    SamePage "same_page" 2..=2,
+    HostOf "host_of" 1..=1,
+    PathOf "path_of" 1..=1,
+    Neighbours "neighbours" 1..=1,
+    Repeated "repeated" 1..=1,
+    Newer "newer" 2..=2,
+    SameBasket "same_basket" 2..=2,
+    EarlierModified "earlier_modified" 1..=1,
+    Unchanged "unchanged" 1..=1,
+    BookedSinceRead "booked_since_read" 1..=1,
+    Prefixed "prefixed" 1..=1,
     AbsoluteUri "absolute_uri" 1..=1,
     Amount "amount" 1..=1,
     Sum "sum" 1..=1,
@@ -96,8 +110,6 @@ functions! {
     SecondsSinceRead "seconds_since_read" 1..=1,
     SellerOf "seller_of" 1..=1,
     Others "others" 1..=1,
-    SameElements "same_elements" 2..=2,
-    Seconds "seconds" 1..=1,
 }
 
 impl Function {
@@ -205,16 +217,49 @@ impl Function {
             Self::Size => size(&first)?,
             Self::Refused => {
                 let (right, strict) = refusal::answers(arguments)?;
-                Val::Refusal(refusal::judge(&right, strict, context)?)
+                Val::Refusal(Box::new(refusal::judge(&right, strict, context)?))
             }
             Self::SameElements => Val::Bool(match (first.elements(), second.elements()) {
                 (Some(a), Some(b)) => same_elements(&a, b),
                 _ => false,
             }),
+            Self::SameBasket => Val::Bool(same_basket(&first, &second)),
             Self::FlowOf => {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
             }
+            Self::Credential => message(&first, context).and_then(callers::credential).map_or(Val::Absent, Val::Str),
+            Self::SameCaller => match (message(&first, context), message(&second, context)) {
+                (Some(a), Some(b)) => Val::Bool(callers::same_caller(a, b)?),
+                _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
+            },
+            Self::Parameter => parameter(&first, second.as_str().unwrap_or_default()),
+            Self::SamePage => Val::Bool(match (text, second.as_str()) {
+                (Some(a), Some(b)) => urls::page(a) == urls::page(b),
+                _ => false,
+            }),
+            Self::HostOf => {
+                text.and_then(urls::host).map_or(Val::Absent, |host| Val::Str(Cow::Owned(host.to_ascii_lowercase())))
+            }
+            Self::PathOf => text.map_or(Val::Absent, |url| Val::Str(Cow::Owned(urls::path(url).to_owned()))),
+            Self::Neighbours => {
+                let elements = first.elements().unwrap_or_default();
+                Val::list(elements.windows(2).map(|pair| Val::list(pair.to_vec())).collect())
+            }
+            Self::Repeated => Val::list(repeated(&first.elements().unwrap_or_default())),
+            Self::Newer => Val::Bool(newer(&first, &second)?),
+            Self::EarlierModified => match &first {
+                Val::Json(item) => context.memory.history.earlier_modified(context.reading, *item),
+                _ => Val::Absent,
+            },
+            Self::Unchanged => {
+                Val::Bool(matches!(&first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)))
+            }
+            Self::BookedSinceRead => id(&first)
+                .as_str()
+                .and_then(|id| context.memory.places.booked_since_read(id))
+                .map_or(Val::Absent, Val::Int),
+            Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
             Self::Prefixed => prefixed(&first),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
             Self::Amount => money::amount(&first).map_or(Val::Absent, Val::Decimal),
@@ -246,7 +291,6 @@ impl Function {
                 let flows = id(&first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
                 Val::list(flows.into_iter().map(|flow| Val::Flow(Some(flow))).collect())
             }
-            Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
         })
     }
 }
@@ -275,6 +319,54 @@ fn is_enumeration_value(value: &str, name: Option<&str>) -> bool {
     Some(local) == name
 }
 
+/// The exchange that an exchange or request of an expression belongs to; the judged one for `call`.
+fn message<'a>(value: &Val<'a>, context: Context<'a>) -> Option<&'a Reading> {
+    match value {
+        Val::Exchange(reading) | Val::Request(reading) | Val::Response(reading) => Some(reading),
+        Val::Call(_) => Some(context.reading),
+        _ => None,
+    }
+}
+
+/// A parameter of a URL, or of a request: of its query, or else of its form.
+fn parameter<'a>(of: &Val<'a>, name: &str) -> Val<'a> {
+    let found = match of {
+        Val::Request(reading) => callers::request_parameter(reading, name),
+        other => other.as_str().and_then(|url| urls::parameter(url, name)),
+    };
+    found.map_or(Val::Absent, |value| Val::Str(Cow::Owned(value)))
+}
+
+/// Places of the elements that equal an earlier one.
+fn repeated<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
+    let mut alike: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
+    let mut places = Vec::new();
+    for (place, element) in elements.iter().enumerate() {
+        let earlier = alike.entry(element.show()).or_default();
+        if earlier.iter().any(|&other| elements[other].equals(element)) {
+            places.push(Val::Int(i64::try_from(place).unwrap_or(i64::MAX)));
+        } else {
+            earlier.push(place);
+        }
+    }
+    places
+}
+
+/// True if one value of `modified` lies behind another: integers and strings of digits go by their number, dates by
+/// the instant, other strings by their text.
+fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
+    let (left, right) = (a.show(), b.show());
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits(&left) && digits(&right) {
+        let (left, right) = (left.trim_start_matches('0'), right.trim_start_matches('0'));
+        return Ok((left.len(), left) > (right.len(), right));
+    }
+    if let (Ok(left), Ok(right)) = (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
+        return Ok(left > right);
+    }
+    Ok(a.compare(b)?.is_gt())
+}
+
 /// The same elements, as often, in whatever order.
 fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
     a.len() == b.len()
@@ -282,6 +374,17 @@ fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
             let place = b.iter().position(|other| other.equals(element));
             place.map(|place| b.swap_remove(place)).is_some()
         })
+}
+
+/// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
+fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
+    fn pairs<'a>(order: &Val<'a>) -> Option<Vec<Val<'a>>> {
+        let Val::Json(order) = order else { return None };
+        let items = order.get("orderedItem").filter(|items| items.is_array())?;
+        let of = |item: Value<'a>, key| id(&Val::option(item.get(key)));
+        Some(items.items().map(|item| Val::list(vec![of(item, "orderedItem"), of(item, "acceptedOffer")])).collect())
+    }
+    pairs(a).zip(pairs(b)).is_some_and(|(a, b)| same_elements(&a, b))
 }
 
 /// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
@@ -353,7 +456,7 @@ fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
 
 fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
     match value {
-        Val::Json(node) => Val::list(node.descend().filter_map(|node| node.get(key)).map(Val::Json).collect()),
+        Val::Json(node) => Val::list(node.named_below(key).map(Val::Json).collect()),
         _ => Val::list(Vec::new()),
     }
 }
@@ -362,7 +465,7 @@ fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
 fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
     let Val::Json(node) = value else { return Val::list(Vec::new()) };
     let mut names: Vec<&str> = Vec::new();
-    for (key, _) in node.descend().flat_map(Value::entries) {
+    for (key, _) in node.members_below() {
         if key.contains(':') && !key.contains("://") && !names.contains(&key) {
             names.push(key);
         }
@@ -370,22 +473,39 @@ fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
     Val::list(names.into_iter().map(|name| Val::text(Some(name))).collect())
 }
 
+/// Bytes that may stand in a URI: no white space, no control characters, none of `<>"`. Letters beyond ASCII may.
+const IN_URI: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte <= b' ' as usize {
+        table[byte] = false;
+        byte += 1;
+    }
+    table[b'<' as usize] = false;
+    table[b'>' as usize] = false;
+    table[b'"' as usize] = false;
+    table[0x7f] = false;
+    table
+};
+
 /// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
 /// allowed).
 pub(super) fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let well_formed = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    let scheme = scheme.as_bytes();
+    let well_formed = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
         && !rest.is_empty()
-        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"'));
-    let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    well_formed
-        && (!web
-            || rest.strip_prefix("//").is_some_and(|rest| {
-                let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-                let host = authority.rsplit('@').next().unwrap_or_default();
-                !host.is_empty() && !host.starts_with(':')
-            }))
+        && rest.bytes().all(|byte| IN_URI[byte as usize]);
+    let web = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"http");
+    well_formed && (!web || rest.strip_prefix("//").is_some_and(has_host))
+}
+
+/// True if what stands behind `//` begins with a host.
+fn has_host(rest: &str) -> bool {
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    !host.is_empty() && !host.starts_with(':')
 }
 
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {

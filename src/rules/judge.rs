@@ -11,7 +11,7 @@ use super::eval::{Context, answered, body, evaluate, holds};
 use super::facts::Facts;
 use super::memory::{Known, Memory};
 use super::models::{ModelCheck, Walks, describe};
-use super::refusal::{self, Answer, Refusal};
+use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{At, Check, Expectation, Rule};
 use super::share::Memo;
 use super::value::{Stop, Val};
@@ -44,8 +44,11 @@ pub struct Judge {
     book: Arc<RuleBook>,
     memory: Memory,
     tallies: Vec<RuleTally>,
+    /// Tallies of rules that are no longer in the book.
+    gone: BTreeMap<String, RuleTally>,
     next: u64,
     only: Option<usize>,
+    mute_refused: bool,
 }
 
 /// What one rule says of one exchange.
@@ -63,7 +66,34 @@ impl Judge {
     /// A judge at the start of a recording.
     pub fn new(book: Arc<RuleBook>, known: Known) -> Self {
         let tallies = vec![RuleTally::default(); book.rules().len()];
-        Self { book, memory: Memory::new(known), tallies, next: 0, only: None }
+        Self {
+            book,
+            memory: Memory::new(known),
+            tallies,
+            gone: BTreeMap::new(),
+            next: 0,
+            only: None,
+            mute_refused: false,
+        }
+    }
+
+    /// With `on`, the broker's findings on requests that were refused as they should be are counted, but not told:
+    /// see [`Judged::mute_refused`]. The tallies of the rules stay what they are.
+    pub fn muting_refused(self, on: bool) -> Self {
+        Self { mute_refused: on, ..self }
+    }
+
+    /// From the next exchange on another book is in force. What was seen of the recording is kept, and so are the
+    /// tallies, those of rules that are gone included.
+    pub fn adopt(&mut self, book: Arc<RuleBook>) {
+        let before = std::mem::take(&mut self.tallies);
+        for (rule, tally) in self.book.rules().iter().zip(before) {
+            if tally != RuleTally::default() {
+                self.gone.insert(rule.info.id.clone(), tally);
+            }
+        }
+        self.tallies = book.rules().iter().map(|rule| self.gone.remove(&rule.info.id).unwrap_or_default()).collect();
+        self.book = book;
     }
 
     /// As [`Judge::new`], applying one rule alone (the others still tell which refusals are right).
@@ -83,12 +113,17 @@ impl Judge {
             findings: Vec::new(),
             not_judged: Vec::new(),
             passed: 0,
+            muted: 0,
         };
         let book = Arc::clone(&self.book);
-        for (place, outcome) in self.outcomes(&reading) {
+        let refusals = Refusals::default();
+        for (place, outcome) in self.outcomes(&reading, &refusals) {
             self.count(place, &book.rules()[place], outcome, &mut judged);
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        if self.mute_refused && refusals.as_it_should_be() {
+            judged.mute_refused();
+        }
         self.memory.remember(reading);
         judged
     }
@@ -108,9 +143,10 @@ impl Judge {
         self.memory.forgotten_flows
     }
 
-    /// Every rule's id and tally, in the order of the book.
+    /// Every rule's id and tally, in the order of the book; then those of rules that were in force before.
     pub fn tallies(&self) -> impl Iterator<Item = (&str, &RuleTally)> {
-        self.book.rules().iter().map(|rule| rule.info.id.as_str()).zip(&self.tallies)
+        let in_force = self.book.rules().iter().map(|rule| rule.info.id.as_str()).zip(&self.tallies);
+        in_force.chain(self.gone.iter().map(|(id, tally)| (id.as_str(), tally)))
     }
 
     /// How far every rule has come.
@@ -138,7 +174,7 @@ impl Judge {
             Outcome::Failed(findings) => {
                 let before = judged.findings.len();
                 for (finding, once) in findings {
-                    if once.is_none_or(|value| self.memory.first_time(place, value)) {
+                    if once.is_none_or(|value| self.memory.first_time(&rule.info.id, value)) {
                         judged.findings.push(finding);
                     }
                 }
@@ -157,7 +193,7 @@ impl Judge {
     }
 
     /// What every rule of the stage says of an exchange, those that don't apply aside.
-    fn outcomes(&self, reading: &Reading) -> Vec<(usize, Outcome)> {
+    fn outcomes(&self, reading: &Reading, refusals: &Refusals) -> Vec<(usize, Outcome)> {
         let (walks, memo) = (Walks::default(), Memo::new(self.book.shared_parts()));
         let context = Context {
             reading,
@@ -167,6 +203,7 @@ impl Judge {
             walks: &walks,
             item: None,
             memo: Some(&memo),
+            refusals,
             seen: None,
             expected: None,
         };
@@ -273,7 +310,7 @@ impl Judge {
             Expectation::Model(asked) => return deviations(rule, check, asked, context, findings),
         };
         match evaluate(expect, context)? {
-            Val::Refusal(refusal) => self.refused(place, rule, check, context, refusal, findings)?,
+            Val::Refusal(refusal) => self.refused(place, rule, check, context, *refusal, findings)?,
             value => match value.as_bool() {
                 Some(true) => {}
                 Some(false) => {
@@ -300,7 +337,10 @@ impl Judge {
         findings: &mut Vec<(Finding, Option<String>)>,
     ) -> Result<(), Stop> {
         let (milder, pointer, seen, expected, answered) = match refusal {
-            Refusal::Passed => return Ok(()),
+            Refusal::Passed => {
+                context.refusals.pass();
+                return Ok(());
+            }
             Refusal::NotJudged(reason) => return Err(Stop::Unseen(reason)),
             Refusal::Failed { milder, pointer, seen, expected, answered } => {
                 (milder, pointer, seen, expected, answered)
@@ -311,6 +351,7 @@ impl Judge {
             let named = answered.join(", ");
             return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
         }
+        context.refusals.fail();
         let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
         found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
         findings.push(found);
@@ -326,6 +367,7 @@ impl Judge {
             .iter()
             .filter(|&&other| other != place)
             .map(|&other| &self.book.rules()[other])
+            .chain(self.book.off())
             .find(|rule| {
                 rule.applies_at(context.reading.stage, context.reading.is_booking_call())
                     && rule.refusal().is_some_and(|arguments| {
@@ -348,7 +390,7 @@ fn deviations<'a>(
     context: Context<'a>,
     findings: &mut Vec<(Finding, Option<String>)>,
 ) -> Result<bool, Stop> {
-    let Facts { models, wanted, .. } = context.facts;
+    let Facts { models, wanted: of_models, .. } = context.facts;
     let (reading, walks) = (context.reading, context.walks);
     let (content, message) =
         if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
@@ -357,9 +399,9 @@ fn deviations<'a>(
     }
     let Some(root) = body(content, asked.request)? else { return Ok(false) };
     let found = if asked.request {
-        walks.request(root, reading, models, wanted.0)
+        walks.request(root, reading, models, of_models.0)
     } else {
-        walks.response(root, reading, models, wanted.1)
+        walks.response(root, reading, models, of_models.1)
     };
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
         let described = describe(deviation, root.document(), models);

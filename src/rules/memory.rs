@@ -7,10 +7,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::callers::Access;
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
 use super::functions::{order_shaped, success};
+use super::history::History;
 use super::learnt::Learnt;
+use super::places::Places;
+use super::retries::Retries;
 use super::value::Val;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
@@ -21,6 +25,9 @@ pub const MAX_FLOW_BYTES: usize = 48 * 1024 * 1024;
 
 /// Most exchanges kept of one booking flow. Past it the oldest are forgotten.
 pub const MAX_FLOW_EXCHANGES: usize = 200;
+
+/// Most actions of the test suite's interface kept of one booking flow. Past it no new ones are taken up.
+const MAX_ACTIONS: usize = 50;
 
 /// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
 const MAX_NAMES: usize = 10_000;
@@ -35,6 +42,7 @@ const MAX_BOOKINGS: usize = 2_000_000;
 #[derive(Debug, Default)]
 pub struct Flow {
     earlier: Vec<Arc<Reading>>,
+    actions: Vec<Arc<Reading>>,
     feed: FeedItems,
     proposals_feed: FeedItems,
     bytes: usize,
@@ -91,6 +99,7 @@ impl Flow {
     /// A member of `flow` in an expression.
     pub fn member(&self, name: &str) -> Option<Val<'_>> {
         let stages: &[Stage] = match name {
+            "actions" => return Some(Val::list(self.actions.iter().map(|action| Val::Exchange(action)).collect())),
             "quote" => {
                 let last = self.earlier.iter().rev().find(|reading| matches!(reading.stage, Stage::C1 | Stage::C2));
                 let standing = last.filter(|reading| success(reading) == Ok(true));
@@ -113,7 +122,7 @@ impl Flow {
     /// As [`Flow::member`], for an Order UUID that was not seen before.
     pub fn member_of_none(name: &str) -> Option<Val<'static>> {
         match name {
-            "earlier" => Some(Val::list(Vec::new())),
+            "earlier" | "actions" => Some(Val::list(Vec::new())),
             "complete" => Some(Val::Bool(false)),
             "quote" | "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
             _ => stages_of(name).map(|_| Val::Absent),
@@ -188,12 +197,21 @@ pub struct Memory {
     bookings: HashSet<u128>,
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
-    once: HashSet<(usize, String)>,
+    once: HashSet<(Box<str>, String)>,
     /// When the first exchange began.
     started: Option<Timestamp>,
     recent: VecDeque<Arc<Reading>>,
     /// Calls that a feed has yet to show.
     pub due: Due,
+    /// Addresses of pages and versions of items, of every feed.
+    pub history: History,
+    access: Access,
+    /// Calls that came to nothing.
+    pub retries: Retries,
+    /// Places booked since open data was read.
+    pub places: Places,
+    first_booking: Option<Arc<Reading>>,
+    last_harvest: Option<Arc<Reading>>,
     /// The last page of each feed.
     pub pages: Pages,
     /// What open data says of opportunities.
@@ -223,9 +241,9 @@ impl Memory {
         self.bookings.len() as u64
     }
 
-    /// True the first time that `value` is said for a rule.
-    pub fn first_time(&mut self, rule: usize, value: String) -> bool {
-        self.once.len() < MAX_NAMES && self.once.insert((rule, value))
+    /// True the first time that `value` is said for a rule, named by its id.
+    pub fn first_time(&mut self, rule: &str, value: String) -> bool {
+        self.once.len() < MAX_NAMES && self.once.insert((rule.into(), value))
     }
 
     /// A member of `recording` in an expression.
@@ -234,8 +252,15 @@ impl Memory {
             "base_uri" => Val::text(self.advertised.as_deref()),
             "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
             "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "issuer" => Val::text(self.access.issuer.as_deref()),
+            "asked_scope" => Val::text(self.access.asked_scope.as_deref()),
+            "token_asked" => Val::Bool(self.access.token_asked),
+            "credentials_seen" => Val::Bool(self.access.credentials_seen),
             "started" => self.started.map_or(Val::Absent, Val::Instant),
             "recent" => Val::list(self.recent.iter().map(|call| Val::Exchange(call)).collect()),
+            "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
+            "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
+            "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
             "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| {
                 Val::list(prefixes.iter().map(|prefix| Val::text(Some(prefix))).collect())
@@ -283,9 +308,14 @@ impl Memory {
         }
         self.started.get_or_insert(reading.exchange.started);
         self.pages.remember(&reading);
+        self.access.remember(&reading);
+        self.history.remember(&reading);
+        self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
+        self.remember_action(&reading);
         self.learnt.remember(&reading);
         if reading.stage == Stage::OpportunityFeed {
             self.open_data.remember(&reading);
+            self.last_harvest = Some(Arc::clone(&reading));
         }
         if !reading.is_booking_call() {
             return;
@@ -293,6 +323,11 @@ impl Memory {
         self.remember_names(&reading);
         self.remember_order_items(&reading);
         self.due.read(&reading);
+        self.retries.remember(&reading);
+        let books = matches!(reading.stage, Stage::P | Stage::B | Stage::BAfterP);
+        if books && self.first_booking.is_none() && reading.status().is_some_and(|status| status < 300) {
+            self.first_booking = Some(Arc::clone(&reading));
+        }
         let Some(uuid) = reading.order_uuid.clone() else { return };
         if self.recent.len() == MAX_RECENT {
             self.recent.pop_front();
@@ -325,6 +360,23 @@ impl Memory {
                 self.bytes -= flow.bytes;
                 self.forgotten_flows += 1;
             }
+        }
+    }
+
+    /// Joins an action of the test suite's interface to the flow of the Order that it is about.
+    fn remember_action(&mut self, reading: &Arc<Reading>) {
+        let is_action = reading.stage == Stage::Other && reading.exchange.path().ends_with("/test-interface/actions");
+        if !is_action || reading.status().is_none_or(|status| status >= 300) {
+            return;
+        }
+        let Some(action) = reading.request.json() else { return };
+        let Some(order) = action.root().find("/object/@id").and_then(Value::as_str) else { return };
+        let uuid = order.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        if let Some(flow) = self.flows.get_mut(uuid.as_str()).filter(|flow| flow.actions.len() < MAX_ACTIONS) {
+            let size = weight(reading);
+            flow.actions.push(Arc::clone(reading));
+            flow.bytes += size;
+            self.bytes += size;
         }
     }
 

@@ -12,6 +12,7 @@ mod load;
 mod walk;
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 pub use check::{ModelCheck, ModelDefinition, describe};
 pub use load::ModelError;
@@ -134,11 +135,36 @@ pub const NO_PROPERTY: PropertyId = PropertyId::MAX;
 /// Stands for an object of an unknown type.
 pub const NO_MODEL: ModelId = ModelId::MAX;
 
+/// A table by name. The names in it are those of our own files, so that no hash against hostile names is needed.
+type ByName<T> = HashMap<Box<str>, T, BuildHasherDefault<NameHasher>>;
+
+/// Mixes length, first and last eight bytes of a name, which tell nearly all names of the models apart.
+#[derive(Debug, Default, Clone)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let (first, last) = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => (bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+        };
+        let mixed = (first ^ last.rotate_left(29) ^ bytes.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    /// What `str` adds behind its bytes.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// All types.
 #[derive(Debug, Default, Clone)]
 pub struct Models {
-    by_name: HashMap<Box<str>, ModelId>,
-    models: Vec<Model>,
+    by_name: ByName<ModelId>,
+    all: Vec<Model>,
     enumerations: Vec<Enumeration>,
     error: Option<ModelId>,
 }
@@ -148,7 +174,7 @@ pub struct Models {
 struct Model {
     name: Box<str>,
     ancestors: Vec<ModelId>,
-    by_name: HashMap<Box<str>, PropertyId>,
+    by_name: ByName<PropertyId>,
     properties: Vec<Property>,
     profiles: Vec<Profile>,
 }
@@ -198,6 +224,27 @@ struct Profile {
     forbidden: Vec<Box<str>>,
     reference: Vec<Box<str>>,
     object: Vec<Box<str>>,
+    /// `required`, `recommended`, and all that must not be there or not as it is, as sets.
+    masks: Masks,
+}
+
+/// A set of an object's members: a bit for each property of its type, by id, and these.
+type Members = u128;
+
+const HAS_ID: Members = 1 << 125;
+const HAS_TYPE: Members = 1 << 126;
+/// Some member that the type doesn't have.
+const HAS_OTHER: Members = 1 << 127;
+
+/// Most properties of a type, so that each has a bit in [`Members`].
+const MAX_PROPERTIES: usize = 125;
+
+/// What a profile asks, in a form that tells at once whether an object deviates at all.
+#[derive(Debug, Clone, Copy, Default)]
+struct Masks {
+    required: Members,
+    recommended: Members,
+    restricted: Members,
 }
 
 #[derive(Debug, Clone)]
@@ -214,7 +261,7 @@ impl Models {
     }
 
     fn model(&self, id: ModelId) -> Option<&Model> {
-        self.models.get(usize::from(id))
+        self.all.get(usize::from(id))
     }
 
     /// True if one of the two is the other, or derived from it.
@@ -234,10 +281,10 @@ impl Model {
     }
 
     /// What holds at a stage (as a bit), for an object that is the value of property `holder`.
-    fn profile(&self, stage: u32, holder: &str) -> Option<&Profile> {
-        let at_stage = || self.profiles.iter().filter(|profile| profile.stages & stage != 0);
+    fn profile(&self, stage: u32, holder: &str) -> Option<(u16, &Profile)> {
+        let at_stage = || (0..).zip(&self.profiles).filter(|(_, profile)| profile.stages & stage != 0);
         at_stage()
-            .find(|profile| profile.inside.iter().any(|name| **name == *holder))
-            .or_else(|| at_stage().find(|profile| profile.inside.is_empty()))
+            .find(|(_, profile)| profile.inside.iter().any(|name| **name == *holder))
+            .or_else(|| at_stage().find(|(_, profile)| profile.inside.is_empty()))
     }
 }

@@ -82,6 +82,12 @@ fn collect<'a>(value: Value<'a>, steps: &[Step], found: &mut Vec<Value<'a>>) {
                 collect(child, rest, found);
             }
         }
+        // `**/name`, the common use: the document knows where its names stand.
+        Some((Step::Deep, [Step::Member(name), rest @ ..])) => {
+            for child in value.named_below(name) {
+                collect(child, rest, found);
+            }
+        }
         Some((Step::Deep, rest)) => {
             collect(value, rest, found);
             for child in value.items().chain(value.entries().map(|(_, child)| child)) {
@@ -100,7 +106,7 @@ mod tests {
         let document = Document::parse_str(text).unwrap();
         let mut nodes = Vec::new();
         collect(document.root(), &Path::parse(path).unwrap().steps, &mut nodes);
-        nodes.into_iter().map(|node| node.pointer()).collect()
+        nodes.into_iter().map(crate::json::Value::pointer).collect()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The shared terms for expected-error rules: pass on the named error, "not judged" on the exemptions, a finding on
 //! success, and a warning (or, where the rule is strict, a finding) on any other refusal.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::eval::{Context, answered};
@@ -17,6 +18,30 @@ use crate::openbooking::Reading;
 pub struct Answer {
     pub status: u16,
     pub error_type: String,
+}
+
+/// What became of the refusals that the rules ask for in one exchange.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    passed: Cell<bool>,
+    failed: Cell<bool>,
+}
+
+impl Refusals {
+    /// A rule found its refusal right.
+    pub fn pass(&self) {
+        self.passed.set(true);
+    }
+
+    /// A rule missed its refusal, or found it wrong.
+    pub fn fail(&self) {
+        self.failed.set(true);
+    }
+
+    /// The request was refused as it should be: a rule says so, and none says otherwise.
+    pub fn as_it_should_be(&self) -> bool {
+        self.passed.get() && !self.failed.get()
+    }
 }
 
 /// What `refused(...)` evaluates to.

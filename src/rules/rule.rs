@@ -166,6 +166,16 @@ impl Rule {
         }
     }
 
+    /// Gives the rule another severity. What weighed as much as the rule weighs as much again; what was milder stays
+    /// milder, and never above it.
+    pub(super) fn set_severity(&mut self, severity: Severity) {
+        let before = self.info.severity;
+        Arc::make_mut(&mut self.info).severity = severity;
+        for check in &mut self.checks {
+            check.severity = if check.severity == before { severity } else { check.severity.min(severity) };
+        }
+    }
+
     /// Name of each example, and what comes of it, in words.
     pub fn examples(&self) -> impl Iterator<Item = (&str, String)> {
         self.examples.iter().map(|example| {

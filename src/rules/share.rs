@@ -21,6 +21,11 @@ impl<'a> Memo<'a> {
         Self(std::iter::repeat_with(OnceCell::new).take(slots).collect())
     }
 
+    /// The value of a slot, if it was worked out before and has one.
+    pub fn known(&self, slot: usize) -> Option<&Val<'a>> {
+        self.0.get(slot)?.get()?.as_ref().ok()
+    }
+
     /// The value of a slot, worked out if it is empty.
     pub fn value(&self, slot: usize, work_out: impl FnOnce() -> Result<Val<'a>, Stop>) -> Result<Val<'a>, Stop> {
         match self.0.get(slot) {

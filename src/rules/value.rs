@@ -58,7 +58,8 @@ pub enum Val<'a> {
     Recording(&'a Memory),
     /// Names by key: the first name seen of each error type, the tax mode of each Seller.
     Names(&'a HashMap<Box<str>, Box<str>>),
-    Refusal(Refusal),
+    /// Boxed, to keep values small: this one is rare.
+    Refusal(Box<Refusal>),
     /// The marker for `refused`.
     Strict,
 }
@@ -76,7 +77,8 @@ impl<'a> Val<'a> {
         }
     }
 
-    fn number(literal: &'a str) -> Self {
+    /// The number that a JSON literal stands for.
+    pub fn number(literal: &'a str) -> Self {
         if let Ok(int) = literal.parse::<i64>() {
             return Self::Int(int);
         }
@@ -262,4 +264,16 @@ pub enum Arithmetic {
     Multiply,
     Divide,
     Modulo,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values are moved about at every step of every expression.
+    #[test]
+    fn values_are_small() {
+        assert!(size_of::<Val<'_>>() <= 32, "{}", size_of::<Val<'_>>());
+        assert!(size_of::<Result<Val<'_>, Stop>>() <= 40, "{}", size_of::<Result<Val<'_>, Stop>>());
+    }
 }

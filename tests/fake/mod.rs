@@ -56,6 +56,7 @@ impl Fake {
             findings: Vec::new(),
             not_judged: Vec::new(),
             passed: 21,
+            muted: 0,
         })
     }
 

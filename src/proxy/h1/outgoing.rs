@@ -43,6 +43,7 @@ pub struct Outgoing<W> {
     held: bool,
     written: u64,
     waits_for_body: bool,
+    before_last: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl<W: AsyncWrite + Unpin> Outgoing<W> {
@@ -59,12 +60,18 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
             held: false,
             written: 0,
             waits_for_body: false,
+            before_last: None,
         }
     }
 
     /// As [`Self::new`], for a start that may have to be sent again and is therefore not copied.
     pub fn shared(io: W, start: Bytes, body: Option<WireBody>, coding: Coding) -> Self {
         Self { large: start, ..Self::new(io, BytesMut::new(), body, coding) }
+    }
+
+    /// Calls `tell` once, right before the last bytes go to the socket: when the body has ended well.
+    pub fn before_last(self, tell: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { before_last: Some(Box::new(tell)), ..self }
     }
 
     /// While held, the body is not asked for anything: only the start is sent.
@@ -97,6 +104,12 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         loop {
             self.waits_for_body = false;
             self.gather(cx);
+            if self.body.is_none()
+                && self.failed.is_none()
+                && let Some(tell) = self.before_last.take()
+            {
+                tell();
+            }
             if self.out.is_empty() && self.large.is_empty() {
                 ready!(Pin::new(&mut self.io).poll_flush(cx)).map_err(SendError::Write)?;
                 return match self.failed.take() {

@@ -72,7 +72,7 @@ impl ModelCheck {
                 let model = models.find(model).and_then(|id| models.model(id));
                 model.is_some_and(|model| property.starts_with('@') || model.property(property).is_some())
             }
-            None => name.starts_with('@') || models.models.iter().any(|model| model.property(name).is_some()),
+            None => name.starts_with('@') || models.all.iter().any(|model| model.property(name).is_some()),
         };
         let types = self.types.iter().find(|name| !known_type(name));
         types.or_else(|| self.properties.iter().chain(&self.except).find(|name| !known_property(name))).cloned()
@@ -111,16 +111,16 @@ fn name(deviation: &Deviation, document: &Document, models: &Models) -> String {
     let profile = || model.and_then(|model| model.profiles.get(usize::from(deviation.entry.1)));
     let entry = usize::from(deviation.entry.0);
     match deviation.what {
-        What::Missing => profile().and_then(|profile| profile.required.get(entry)).map(|name| name.to_string()),
-        What::Recommended => profile().and_then(|profile| profile.recommended.get(entry)).map(|name| name.to_string()),
+        What::Missing => profile().and_then(|profile| profile.required.get(entry)).map(ToString::to_string),
+        What::Recommended => profile().and_then(|profile| profile.recommended.get(entry)).map(ToString::to_string),
         What::NoneOf => profile().and_then(|profile| profile.one_of.get(entry)).map(|names| names.join(" or ")),
         _ => None,
     }
     .or_else(|| model?.properties.get(usize::from(deviation.property)).map(|property| property.name.to_string()))
     .unwrap_or_else(|| {
         let pointer = document.value_at(deviation.node).map(Value::pointer).unwrap_or_default();
-        let steps = pointer.split('/').rev();
-        let key = steps.skip_while(|step| step.bytes().all(|byte| byte.is_ascii_digit())).next().unwrap_or_default();
+        let is_place = |step: &&str| !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+        let key = pointer.split('/').rev().find(|step| !is_place(step)).unwrap_or_default();
         crate::json::unescape(key).into_owned()
     })
 }
@@ -139,7 +139,7 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
     let absent = matches!(deviation.what, What::Missing | What::Recommended | What::NoneOf);
     let seen = match deviation.what {
         _ if absent => "nothing".to_owned(),
-        What::Class => node.and_then(|node| node.get("@type")).map(|name| Val::Json(name).show()).unwrap_or(there),
+        What::Class => Val::option(node.and_then(|node| node.get("@type"))).show(),
         What::Unknown => name.clone(),
         _ => there,
     };

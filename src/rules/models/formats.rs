@@ -124,8 +124,7 @@ pub fn is_duration(text: &str) -> bool {
     let time = time.map(|time| take_parts(time, "HMS"));
     weeks
         || match (date, time) {
-            (Some(count), None) => count > 0,
-            (Some(_), Some(Some(count))) => count > 0,
+            (Some(count), None) | (Some(_), Some(Some(count))) => count > 0,
             _ => false,
         }
 }

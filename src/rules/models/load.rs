@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 
 use super::formats;
-use super::{Enumeration, Model, ModelId, Models, Profile, Property, PropertyId, STAGES, Shape};
+use super::{
+    ByName, Enumeration, HAS_ID, HAS_OTHER, HAS_TYPE, MAX_PROPERTIES, Masks, Model, ModelId, Models, Profile, Property,
+    PropertyId, STAGES, Shape,
+};
 
 /// File of the enumerations.
 const ENUMERATIONS: &str = "enumerations";
@@ -103,7 +106,7 @@ impl Reader {
         }
         let error = self.ids.get("OpenBookingError").copied();
         let by_name = self.ids.into_iter().map(|(name, id)| (name.into_boxed_str(), id)).collect();
-        Ok(Models { by_name, models, enumerations: self.enumerations, error })
+        Ok(Models { by_name, all: models, enumerations: self.enumerations, error })
     }
 
     fn model(&self, name: &str, definition: &Definition) -> Result<Model, String> {
@@ -113,12 +116,25 @@ impl Reader {
             .map(|parent| self.ids.get(parent).copied().ok_or_else(|| format!("there is no type {parent:?}")))
             .collect::<Result<_, _>>()?;
         let mut properties: Vec<Property> = Vec::new();
-        let mut by_name = HashMap::new();
+        let mut by_name = ByName::default();
         for (property, written) in self.properties(name, 0)? {
             by_name.insert(property.clone().into_boxed_str(), properties.len() as PropertyId);
             let read = self.property(&property, written).map_err(|what| format!("{property}: {what}"))?;
             properties.push(read);
         }
+        if properties.len() > MAX_PROPERTIES {
+            return Err(format!("has more than {MAX_PROPERTIES} properties"));
+        }
+        let members = |lists: &[&Vec<Box<str>>]| {
+            lists.iter().copied().flatten().fold(0, |members, name| {
+                members
+                    | match &**name {
+                        "@id" => HAS_ID,
+                        "@type" => HAS_TYPE,
+                        other => by_name.get(other).map_or(HAS_OTHER, |id| 1 << id),
+                    }
+            })
+        };
         let profiles = definition
             .at
             .iter()
@@ -132,6 +148,11 @@ impl Reader {
                     forbidden: at.forbidden.clone(),
                     reference: at.reference.clone(),
                     object: at.object.clone(),
+                    masks: Masks {
+                        required: members(&[&at.required]),
+                        recommended: members(&[&at.recommended]),
+                        restricted: members(&[&at.forbidden, &at.reference, &at.object]),
+                    },
                 })
             })
             .collect::<Result<_, String>>()?;

@@ -8,7 +8,8 @@ use std::cell::OnceCell;
 
 use super::formats::{self, Scalars};
 use super::{
-    ModelId, Models, NO_MODEL, NO_PROPERTY, Profile, Property, PropertyId, STAGES, Shape, What, WhatSet, codes,
+    HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY, Profile, Property, PropertyId,
+    STAGES, Shape, What, WhatSet, codes,
 };
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, Stage};
@@ -178,27 +179,46 @@ impl<'m> Walk<'m> {
         if !takes_it {
             self.note(What::Class, object, holder.model, holder.property);
         }
-        let profile = model.profile(self.stage, holder.name);
+        let mut members: Members = 0;
         for (key, value) in object.entries() {
             match key.as_bytes().first() {
-                Some(b'@') => self.keyword(key, value, id),
-                _ if key.contains(':') => {
-                    self.anything(value, Holder { name: key, models: &[], model: id, property: NO_PROPERTY })
+                Some(b'@') => {
+                    members |= match key {
+                        "@id" => HAS_ID,
+                        "@type" => HAS_TYPE,
+                        _ => 0,
+                    };
+                    self.keyword(key, value, id);
                 }
                 _ => match model.property(key) {
-                    Some((property, facts)) => self.member(value, facts, id, property),
+                    Some((property, facts)) => {
+                        members |= 1 << property;
+                        self.member(value, facts, id, property);
+                    }
                     None => {
-                        self.note(What::Unknown, value, id, NO_PROPERTY);
+                        members |= HAS_OTHER;
+                        if !key.contains(':') {
+                            self.note(What::Unknown, value, id, NO_PROPERTY);
+                        }
                         self.anything(value, Holder { name: key, models: &[], model: id, property: NO_PROPERTY });
                     }
                 },
             }
         }
-        if let Some((place, profile)) = profile.and_then(|profile| {
-            model.profiles.iter().position(|other| std::ptr::eq(other, profile)).map(|place| (place as u16, profile))
-        }) {
-            self.profile(object, profile, id, place);
+        match model.profile(self.stage, holder.name) {
+            Some((place, profile)) if self.deviates(profile, members) => self.profile(object, profile, id, place),
+            _ => {}
         }
+    }
+
+    /// True if an object with these members may deviate from a profile in what is asked for.
+    fn deviates(&self, profile: &Profile, members: Members) -> bool {
+        const RESTRICTIONS: WhatSet = What::Forbidden.bit() | What::Reference.bit() | What::Object.bit();
+        let lacks = |wanted: Members| wanted & !(members & !HAS_OTHER) != 0;
+        self.wants(What::Missing) && lacks(profile.masks.required)
+            || self.wants(What::Recommended) && lacks(profile.masks.recommended)
+            || self.wanted & RESTRICTIONS != 0 && profile.masks.restricted & members != 0
+            || self.wants(What::NoneOf) && !profile.one_of.is_empty()
     }
 
     fn unknown_object(&mut self, object: Value<'_>) {
@@ -316,18 +336,18 @@ impl<'m> Walk<'m> {
         if shape.enumerations.iter().any(known) {
             return None;
         }
-        let test = |scalar: Scalars, test: fn(&str) -> bool| takes(scalar) && test(text);
-        if test(formats::URL, is_absolute_uri)
-            || test(formats::DATE_TIME, formats::is_date_time)
-            || test(formats::DURATION, formats::is_duration)
-            || test(formats::NUMBER, formats::is_number)
-            || test(formats::CURRENCY, codes::is_currency)
-            || test(formats::COUNTRY, codes::is_country)
-            || test(formats::TIME, formats::is_time)
+        let fits = |scalar: Scalars, test: fn(&str) -> bool| takes(scalar) && test(text);
+        if fits(formats::URL, is_absolute_uri)
+            || fits(formats::DATE_TIME, formats::is_date_time)
+            || fits(formats::DURATION, formats::is_duration)
+            || fits(formats::NUMBER, formats::is_number)
+            || fits(formats::CURRENCY, codes::is_currency)
+            || fits(formats::COUNTRY, codes::is_country)
+            || fits(formats::TIME, formats::is_time)
         {
             return None;
         }
-        if test(formats::DATE, formats::is_date) {
+        if fits(formats::DATE, formats::is_date) {
             return takes(formats::DATE_TIME).then_some(What::DateOnly);
         }
         Some(if !shape.enumerations.is_empty() {
@@ -346,15 +366,6 @@ impl<'m> Walk<'m> {
     }
 
     fn profile(&mut self, object: Value<'_>, profile: &Profile, model: ModelId, place: u16) {
-        const ASKED: WhatSet = What::Missing.bit()
-            | What::NoneOf.bit()
-            | What::Recommended.bit()
-            | What::Forbidden.bit()
-            | What::Reference.bit()
-            | What::Object.bit();
-        if self.wanted & ASKED == 0 {
-            return;
-        }
         let in_error = object.get("error").is_some_and(|error| !error.is_empty());
         for (what, names) in [(What::Missing, &profile.required), (What::Recommended, &profile.recommended)] {
             if self.wants(what) {

@@ -11,6 +11,7 @@ use super::super::model::Model;
 use super::super::theme::{Ink, alarm};
 use super::{line, span};
 use crate::event::{Mode, Recording};
+use crate::finding::Severity;
 use crate::text;
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
@@ -53,7 +54,7 @@ fn what(model: &Model) -> Line<'_> {
 }
 
 fn state(model: &Model) -> Line<'_> {
-    let mut spans = Vec::new();
+    let (mut spans, mut noticed) = (Vec::new(), false);
     match (&model.recording, &model.context.capture, model.context.mode) {
         (Some(Recording::Off { reason, missed }), ..) => {
             let missed = text::count(*missed, "exchange");
@@ -64,9 +65,11 @@ fn state(model: &Model) -> Line<'_> {
         (Some(Recording::On { file }), ..) | (None, Some(file), _) => {
             spans.push(span(Ink::Bad, " ●"));
             spans.push(span(Ink::Plain, " rec"));
-            // The demo tells its story here; where it is kept matters less.
-            if let (Mode::Demo, Some(story)) = (model.context.mode, &model.notice) {
-                spans.push(span(Ink::Bold, format!("  {}  ", text::clip(story, 200))));
+            // The demo tells its story here, a live run what needs attention; where it is kept matters less.
+            if let Some(notice) = &model.notice {
+                let ink = if model.context.mode == Mode::Demo { Ink::Bold } else { Ink::Of(Severity::Warning) };
+                spans.push(span(ink, format!("  {}  ", text::clip(notice, 200))));
+                noticed = true;
             }
             spans.push(span(Ink::Plain, format!(" {}", text::visible(file))));
         }
@@ -76,7 +79,7 @@ fn state(model: &Model) -> Line<'_> {
         let lost = text::count(model.not_shown, "event");
         spans.push(span(Ink::Bad, format!("  {lost} not shown (too fast)")));
     }
-    if let (Mode::Live | Mode::View, Some(notice)) = (model.context.mode, &model.notice) {
+    if let (false, Some(notice)) = (noticed, &model.notice) {
         spans.push(span(Ink::Dim, format!("  {}", text::clip(notice, 200))));
     }
     Line::from(spans)

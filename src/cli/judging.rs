@@ -1,0 +1,105 @@
+//! What every command that judges has in common: rules, `umpire.toml`, and how findings are looked at.
+//!
+//! `--config or the nearest umpire.toml → Config`, then `built-in rules, its folders, --rules → RuleBook`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::config::Config;
+use crate::rules::{Judge, Known, RuleBook, RuleSet};
+use crate::session::{Loaded, RuleSource};
+
+/// Which rules are in force.
+#[derive(Debug, Clone, Args)]
+pub struct RuleArgs {
+    /// Folder of rules that add to the built-in ones and override them by id (may be repeated)
+    #[arg(long = "rules", value_name = "DIR")]
+    folders: Vec<PathBuf>,
+    /// Settings (docs/configuration.md) [default: the nearest umpire.toml, here or in a folder above]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Which rules are in force, and which findings are told.
+#[derive(Debug, Clone, Args)]
+pub struct JudgingArgs {
+    #[command(flatten)]
+    rules: RuleArgs,
+    /// Nobody else books while the recording is made, so that places left can be reckoned
+    #[arg(long)]
+    isolated: bool,
+    /// Hide the broker's findings on requests that were refused as they should be (negative tests)
+    #[arg(long)]
+    mute_refused: bool,
+}
+
+/// Rules and settings, loaded.
+pub struct Judging {
+    /// The rules.
+    pub book: Arc<RuleBook>,
+    /// The settings; `known.isolated` is also true if the command line says so.
+    pub config: Config,
+    /// Hide the broker's findings on requests that were refused as they should be.
+    pub mute_refused: bool,
+    args: RuleArgs,
+}
+
+impl RuleArgs {
+    /// The settings, and the rules as they say.
+    pub fn load(&self) -> anyhow::Result<(Config, RuleBook)> {
+        let config = match &self.config {
+            Some(file) => Config::read(file)?,
+            None => Config::find(&std::env::current_dir().context("there is no working directory")?)?,
+        };
+        let book = RuleBook::load(&self.rule_set(&config))?;
+        Ok((config, book))
+    }
+
+    fn rule_set(&self, config: &Config) -> RuleSet {
+        let folders = config.rules.folders.iter().chain(&self.folders).cloned().collect();
+        RuleSet { folders, settings: config.rules.settings.clone() }
+    }
+
+    /// Where changes of the rules show: the settings, and all folders.
+    fn paths(&self, config: &Config) -> Vec<PathBuf> {
+        config.file.iter().cloned().chain(self.rule_set(config).folders).collect()
+    }
+}
+
+impl JudgingArgs {
+    /// Loads everything.
+    pub fn load(&self) -> anyhow::Result<Judging> {
+        let (mut config, book) = self.rules.load()?;
+        config.known.isolated |= self.isolated;
+        Ok(Judging { book: Arc::new(book), config, mute_refused: self.mute_refused, args: self.rules.clone() })
+    }
+}
+
+impl Judging {
+    /// A judge of a recording. The Base URI is the one given, else the one of the settings.
+    pub fn judge(&self, base_uri: Option<String>) -> Judge {
+        let known = self.config.known.clone();
+        let known = Known { base_uri: base_uri.or(known.base_uri), ..known };
+        Judge::new(Arc::clone(&self.book), known).muting_refused(self.mute_refused)
+    }
+
+    /// Where the rules come from, to be loaded anew when they change; `None` if nothing of them is on disk.
+    pub fn rules_on_disk(&self) -> Option<RuleSource> {
+        let paths = self.args.paths(&self.config);
+        if paths.is_empty() {
+            return None;
+        }
+        // The file that was found at the start stays the one, whatever comes to lie nearer.
+        let args = RuleArgs { config: self.config.file.clone(), ..self.args.clone() };
+        let load = move || {
+            let config = args.config.as_deref().map(Config::read).transpose().map_err(|error| error.to_string())?;
+            let config = config.unwrap_or_default();
+            let book = RuleBook::load(&args.rule_set(&config)).map_err(|error| error.to_string())?;
+            Ok(Loaded { book: Arc::new(book), paths: args.paths(&config) })
+        };
+        Some(RuleSource { paths, load: Box::new(load) })
+    }
+}

@@ -1,0 +1,102 @@
+//! Who makes a call, as far as a recording shows it: secrets are fingerprints there, and equal ones mean equal secrets.
+//!
+//! `Authorization | API key → credential → the same caller, another one, or no telling`
+
+use std::borrow::Cow;
+
+use super::urls::{form_parameter, parameter};
+use super::value::Stop;
+use crate::json::{Document, Value};
+use crate::openbooking::{Reading, Stage};
+
+/// What other programs put in the place of every secret alike.
+const PLACEHOLDER: &str = "REDACTED";
+
+/// What was seen of how callers are let in.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// The issuer of tokens that the dataset site advertises.
+    pub issuer: Option<String>,
+    /// The scopes of the last request for authorisation.
+    pub asked_scope: Option<String>,
+    /// A token was asked for.
+    pub token_asked: bool,
+    /// A booking call had credentials.
+    pub credentials_seen: bool,
+}
+
+impl Access {
+    /// Takes an exchange up.
+    pub fn remember(&mut self, reading: &Reading) {
+        self.credentials_seen |= reading.is_booking_call() && credential(reading).is_some();
+        match reading.stage {
+            Stage::DatasetSite => {
+                let dataset = reading.response.json().map(Document::root);
+                let issuer = dataset
+                    .and_then(|dataset| dataset.find("/accessService/authenticationAuthority").and_then(Value::as_str));
+                self.issuer = issuer.map(str::to_owned).or_else(|| self.issuer.take());
+            }
+            Stage::Other if request_parameter(reading, "grant_type").is_some() => self.token_asked = true,
+            Stage::Other if request_parameter(reading, "response_type").is_some() => {
+                self.asked_scope = request_parameter(reading, "scope");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A parameter of a request: of its query, or else of its form.
+pub fn request_parameter(reading: &Reading, name: &str) -> Option<String> {
+    let request = &reading.exchange.request;
+    parameter(&request.target, name).or_else(|| {
+        let form = request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+        let text = std::str::from_utf8(&request.body.bytes).ok().filter(|_| form)?;
+        form_parameter(text, name)
+    })
+}
+
+/// The credential of a request: `Authorization`, or else a header or parameter that is named like an API key.
+pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {
+    let request = &reading.exchange.request;
+    if let Some(value) = request.headers.get("authorization").filter(|value| !value.trim().is_empty()) {
+        return Some(Cow::Borrowed(value));
+    }
+    let header = request.headers.0.iter().find(|field| names_a_key(&field.name) && !field.value.is_empty());
+    if let Some(field) = header {
+        return Some(String::from_utf8_lossy(&field.value));
+    }
+    ["api_key", "apiKey", "apikey", "api-key", "access_token", "subscription-key"]
+        .into_iter()
+        .find_map(|name| parameter(&request.target, name))
+        .map(Cow::Owned)
+}
+
+fn names_a_key(name: &str) -> bool {
+    let name: String = name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    ["apikey", "subscriptionkey", "authtoken", "accesstoken", "apitoken", "clientsecret"]
+        .iter()
+        .any(|key| name.contains(key))
+}
+
+/// True if two requests come from the same caller, false if not. A bearer token is renewed from time to time, and the
+/// one for the feed is another than the one for bookings, so that different ones tell nothing.
+pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Stop> {
+    let unseen = |why: &str| Err(Stop::Unseen(why.into()));
+    match (credential(a), credential(b)) {
+        (Some(a), Some(b)) if a == b => {
+            if a.contains(PLACEHOLDER) {
+                return unseen("the credentials were taken out of the recording");
+            }
+            Ok(true)
+        }
+        (Some(a), Some(b)) if is_bearer(&a) || is_bearer(&b) => {
+            unseen("two different tokens may belong to the same booking partner")
+        }
+        (Some(_), Some(_)) => Ok(false),
+        _ => unseen("a call without credentials has no caller"),
+    }
+}
+
+fn is_bearer(credential: &str) -> bool {
+    credential.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
+}

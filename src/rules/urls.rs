@@ -1,0 +1,96 @@
+//! Addresses as feeds use them: parameters of a query, and whether two addresses name the same page.
+//!
+//! `…/feed?afterTimestamp=5&afterId=a%20b → path, {afterId: "a b", afterTimestamp: "5"}`
+
+/// The first value of a parameter in the query of a URL or request target, decoded.
+pub fn parameter(url: &str, name: &str) -> Option<String> {
+    form_parameter(url.split_once('?')?.1.split('#').next()?, name)
+}
+
+/// The first value of a parameter in form-encoded text, decoded.
+pub fn form_parameter(text: &str, name: &str) -> Option<String> {
+    text.split('&').filter_map(pair).find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+/// What two addresses of the same page share: path without trailing slash, and the parameters in whatever order. The origin is
+/// left out: behind a proxy it differs.
+pub fn page(url: &str) -> (String, Vec<(String, String)>) {
+    let (address, query) = url.split_once('?').unwrap_or((url, ""));
+    let mut parameters: Vec<_> =
+        query.split('#').next().into_iter().flat_map(|query| query.split('&')).filter_map(pair).collect();
+    parameters.sort();
+    (path(address).trim_end_matches('/').to_owned(), parameters)
+}
+
+/// Path of a URL or request target.
+pub fn path(url: &str) -> &str {
+    let rest = match url.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+        None => url,
+    };
+    rest.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Host of an absolute URL, without its port; `None` for a relative one.
+pub fn host(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next()?,
+        None => host.split(':').next()?,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+fn pair(part: &str) -> Option<(String, String)> {
+    if part.is_empty() {
+        return None;
+    }
+    let (name, value) = part.split_once('=').unwrap_or((part, ""));
+    Some((decoded(name), decoded(value)))
+}
+
+/// Percent-decoded; a plus is a blank. What is no UTF-8 afterwards has replacement characters.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let hexadecimal = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let escaped = match (first, after) {
+            (b'%', [high, low, ..]) => hexadecimal(*high).zip(hexadecimal(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        match escaped {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => bytes.push(if *first == b'+' { b' ' } else { *first }),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let url = "https://a.example/f?afterTimestamp=1453931925&afterId=%7Bd97f%7D+1&bad=%zz";
+        assert_eq!(parameter(url, "afterId").as_deref(), Some("{d97f} 1"));
+        assert_eq!(parameter(url, "bad").as_deref(), Some("%zz"));
+        assert_eq!(parameter(url, "limit"), None);
+        assert_eq!(parameter("/f", "limit"), None);
+        assert_eq!(form_parameter("grant_type=client_credentials&scope=a%20b", "scope").as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn the_same_page_in_other_words() {
+        assert_eq!(page("https://a.example/f/?b=2&a=%31"), page("/f?a=1&b=2"));
+        assert_ne!(page("/f?a=1"), page("/f?a=2"));
+        assert_eq!(page("https://a.example"), page("/"));
+        assert_eq!((host("https://u@a.example:8080/x"), host("/x")), (Some("a.example"), None));
+    }
+}
