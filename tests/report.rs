@@ -77,6 +77,7 @@ fn check_report() -> CheckReport {
             .map(|(rule, passed, failed, not_judged)| RuleTally { rule: rule.into(), passed, failed, not_judged })
             .into(),
         not_judged: vec![("C2 was not seen".into(), 3), ("no answer came".into(), 4)],
+        muted: 0,
     }
 }
 
@@ -149,6 +150,7 @@ fn control_characters_are_not_printed() {
         findings: vec![(evil.into(), finding.findings[0].clone())],
         rules: vec![],
         not_judged: vec![(evil.into(), 1)],
+        muted: 0,
     };
     for text in [plain(&events, Paint::PLAIN), text(&report, Paint::PLAIN)] {
         assert!(text.contains("x\\u001b[2J"), "{text}");
