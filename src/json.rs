@@ -756,7 +756,7 @@ mod tests {
     #[test]
     fn members_at_any_depth() {
         let document = Document::parse_str(r#"{"a":{"k":1,"b":[{"k":2}]},"k":3,"c":"k"}"#).unwrap();
-        let found = |node: Value<'_>| node.named_below("k").map(|value| value.to_json()).collect::<Vec<_>>();
+        let found = |node: Value<'_>| node.named_below("k").map(super::Value::to_json).collect::<Vec<_>>();
         assert_eq!(found(document.root()), ["1", "2", "3"]);
         assert_eq!(found(document.root().find("/a/b").unwrap()), ["2"]);
         assert_eq!(found(document.root().find("/k").unwrap()), Vec::<String>::new());

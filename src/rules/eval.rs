@@ -79,21 +79,27 @@ pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, St
     }
 }
 
-/// The root of a body that can be read; `None` where it takes [`body`] to say why not.
-fn root_of(content: &Content) -> Option<Option<Value<'_>>> {
+/// No node of a message: what is named is something else, or only [`body`] can say why it can't be read.
+struct NoNode;
+
+/// A node of a message; `None` where it isn't there.
+type Place<'a> = Result<Option<Value<'a>>, NoNode>;
+
+/// The root of a body that can be read.
+fn root_of(content: &Content) -> Place<'_> {
     match content {
-        Content::Json(document) => Some(Some(document.root())),
-        Content::Empty => Some(None),
-        _ => None,
+        Content::Json(document) => Ok(Some(document.root())),
+        Content::Empty => Ok(None),
+        _ => Err(NoNode),
     }
 }
 
 /// The node behind a value that is one, or is known not to be there.
-fn json_of<'a>(value: &Val<'a>) -> Option<Option<Value<'a>>> {
+fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
     match value {
-        Val::Json(node) => Some(Some(*node)),
-        Val::Absent => Some(None),
-        _ => None,
+        Val::Json(node) => Ok(Some(*node)),
+        Val::Absent => Ok(None),
+        _ => Err(NoNode),
     }
 }
 
@@ -106,8 +112,8 @@ impl<'a> Evaluation<'a> {
             Node::Or(left, right) => self.both(left, right, true),
             Node::Not(operand) => Ok(!self.truth(operand)?),
             Node::Has(operand, name) => match self.place(operand) {
-                Some(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
-                None => {
+                Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
+                Err(NoNode) => {
                     let operand = self.value(operand)?;
                     Ok(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
                 }
@@ -130,29 +136,28 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 
-    /// The node of a message that a chain of members names (`Some(None)`: it isn't there). `None` if the expression is no
-    /// such chain, or starts where only [`Self::value`] can tell why nothing can be seen.
-    fn place(&self, node: &'a Node) -> Option<Option<Value<'a>>> {
+    /// The node of a message that a chain of members names.
+    fn place(&self, node: &'a Node) -> Place<'a> {
         match node {
             Node::Member(operand, name) => match operand.as_ref() {
                 Node::Root(Root::Request) if **name == *"body" => root_of(&self.context.reading.request),
                 Node::Root(Root::Response) if **name == *"body" => {
                     let reading = self.context.reading;
-                    reading.exchange.response.as_ref().and_then(|_| root_of(&reading.response))
+                    reading.exchange.response.as_ref().ok_or(NoNode).and_then(|_| root_of(&reading.response))
                 }
                 operand => self.place(operand).map(|found| found.and_then(|value| value.get(name))),
             },
-            Node::Root(Root::Item) => Some(self.context.item),
-            Node::Local(place) => json_of(self.locals.get(*place)?),
-            Node::Shared(slot, _) => json_of(self.context.memo?.known(*slot)?),
-            _ => None,
+            Node::Root(Root::Item) => Ok(self.context.item),
+            Node::Local(place) => self.locals.get(*place).map_or(Err(NoNode), json_of),
+            Node::Shared(slot, _) => self.context.memo.and_then(|memo| memo.known(*slot)).map_or(Err(NoNode), json_of),
+            _ => Err(NoNode),
         }
     }
 
     fn equal(&mut self, left: &'a Node, right: &'a Node) -> Result<bool, Stop> {
         // Most comparisons are of a member with a literal.
         if let Node::Constant(constant @ (Constant::Str(_) | Constant::Null)) = right
-            && let Some(found) = self.place(left)
+            && let Ok(found) = self.place(left)
         {
             return Ok(match constant {
                 Constant::Str(text) => found.and_then(Value::as_str) == Some(text),
@@ -193,7 +198,7 @@ impl<'a> Evaluation<'a> {
                 None => self.value(part)?,
             },
             Node::Member(operand, name) => {
-                if let Some(found) = self.place(node) {
+                if let Ok(found) = self.place(node) {
                     return Ok(Val::option(found));
                 }
                 let operand = self.value(operand)?;

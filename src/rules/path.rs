@@ -106,7 +106,7 @@ mod tests {
         let document = Document::parse_str(text).unwrap();
         let mut nodes = Vec::new();
         collect(document.root(), &Path::parse(path).unwrap().steps, &mut nodes);
-        nodes.into_iter().map(|node| node.pointer()).collect()
+        nodes.into_iter().map(crate::json::Value::pointer).collect()
     }
 
     #[test]

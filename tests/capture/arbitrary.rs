@@ -207,7 +207,7 @@ fn json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 40, 6, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(Value::from),
-            vec((key(), inner.clone()), 0..5).prop_map(|members| Value::from_iter(members)),
+            vec((key(), inner.clone()), 0..5).prop_map(Value::from_iter),
             inner.prop_map(|value| Value::from(value.to_string())),
         ]
     })

@@ -62,7 +62,8 @@ impl Scanner {
 
     /// The text with its secrets masked; `None` if it holds none.
     pub(super) fn replace(&self, text: &[u8], masks: &Masks) -> Option<Vec<u8>> {
-        let passes = [Self::names, Self::parameters, Self::user_infos];
+        let passes: [fn(&Self, &mut Edits<'_>); 3] =
+            [Self::names, |_: &Self, edits: &mut Edits<'_>| parameters_of_urls(edits), Self::user_infos];
         passes.iter().fold(None, |clean: Option<Vec<u8>>, pass| {
             let mut edits = Edits {
                 text: clean.as_deref().unwrap_or(text),
@@ -88,25 +89,27 @@ impl Scanner {
         }
     }
 
-    fn parameters(&self, edits: &mut Edits<'_>) {
-        for at in memchr::memchr2_iter(b'=', b'%', edits.text) {
-            let behind = &edits.text[at..];
-            if at < edits.done {
-                continue;
-            } else if behind[0] == b'=' {
-                parameter(edits, at, at + 1);
-            } else if behind.get(1..3).is_some_and(|hex| hex.eq_ignore_ascii_case(b"3d")) {
-                // A URL within a parameter.
-                parameter(edits, at, at + 3);
-            }
-        }
-    }
-
     fn user_infos(&self, edits: &mut Edits<'_>) {
         for at in self.authority.find_iter(edits.text) {
             if at >= edits.done {
                 user_info(edits, at + 3);
             }
+        }
+    }
+}
+
+/// Parameters of queries and forms, and of URLs within them.
+fn parameters_of_urls(edits: &mut Edits<'_>) {
+    for at in memchr::memchr2_iter(b'=', b'%', edits.text) {
+        let behind = &edits.text[at..];
+        if at < edits.done {
+            continue;
+        }
+        if behind[0] == b'=' {
+            parameter(edits, at, at + 1);
+        } else if behind.get(1..3).is_some_and(|hex| hex.eq_ignore_ascii_case(b"3d")) {
+            // A URL within a parameter.
+            parameter(edits, at, at + 3);
         }
     }
 }
