@@ -398,7 +398,7 @@ fn an_author_needs_no_source_code() {
     assert_eq!(base["request"]["method"], "PUT");
     refused(&["rules", "bases", "c2-okay"], &["c2-okay", "umpire rules bases"]);
     let guide = stdout(&umpire(&["rules", "guide"]));
-    assert!(guide.contains("`not_judged`") && guide.contains("`is(x, \"X\")`"));
+    assert!(guide.contains("[[not_judged]]") && guide.contains("`is(x, \"X\")`"));
 }
 
 #[test]
