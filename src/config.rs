@@ -85,14 +85,14 @@ struct BookingSystem {
     extensions: Vec<Spanned<String>>,
     prefixes: Option<Vec<Spanned<String>>>,
     isolated: bool,
-    payment: Option<Payment>,
+    payment: Option<Agreed>,
     sellers: Vec<Spanned<String>>,
     token_sellers: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct Payment {
+struct Agreed {
     name: Option<String>,
     account_id: Option<String>,
     payment_provider_id: Option<String>,
@@ -187,31 +187,31 @@ fn settings(
 
 fn limits(written: &WrittenLimits) -> Result<Limits, Fault> {
     let default = Limits::default();
-    let number = |value: &Option<Spanned<u64>>, key, most, default: usize| {
+    let number = |value: Option<&Spanned<u64>>, key, most, default: usize| {
         Ok(within(value, key, most)?.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX)))
     };
     Ok(Limits {
-        kept_body: number(&written.kept_body_bytes, "kept-body-bytes", MOST_KEPT, default.kept_body)?,
-        connections: number(&written.connections, "connections", MOST_CONNECTIONS, default.connections)?,
-        head_timeout: seconds(&written.head_seconds, "head-seconds", default.head_timeout)?,
-        idle_timeout: seconds(&written.idle_seconds, "idle-seconds", default.idle_timeout)?,
-        grace: seconds(&written.grace_seconds, "grace-seconds", default.grace)?,
+        kept_body: number(written.kept_body_bytes.as_ref(), "kept-body-bytes", MOST_KEPT, default.kept_body)?,
+        connections: number(written.connections.as_ref(), "connections", MOST_CONNECTIONS, default.connections)?,
+        head_timeout: seconds(written.head_seconds.as_ref(), "head-seconds", default.head_timeout)?,
+        idle_timeout: seconds(written.idle_seconds.as_ref(), "idle-seconds", default.idle_timeout)?,
+        grace: seconds(written.grace_seconds.as_ref(), "grace-seconds", default.grace)?,
     })
 }
 
 fn timeouts(written: &WrittenLimits) -> Result<Timeouts, Fault> {
     let default = Timeouts::default();
     Ok(Timeouts {
-        connect: seconds(&written.connect_seconds, "connect-seconds", default.connect)?,
-        head: seconds(&written.answer_seconds, "answer-seconds", default.head)?,
+        connect: seconds(written.connect_seconds.as_ref(), "connect-seconds", default.connect)?,
+        head: seconds(written.answer_seconds.as_ref(), "answer-seconds", default.head)?,
     })
 }
 
-fn seconds(value: &Option<Spanned<u64>>, key: &str, default: Duration) -> Result<Duration, Fault> {
+fn seconds(value: Option<&Spanned<u64>>, key: &str, default: Duration) -> Result<Duration, Fault> {
     Ok(within(value, key, LONGEST)?.map_or(default, Duration::from_secs))
 }
 
-fn within(value: &Option<Spanned<u64>>, key: &str, most: u64) -> Result<Option<u64>, Fault> {
+fn within(value: Option<&Spanned<u64>>, key: &str, most: u64) -> Result<Option<u64>, Fault> {
     let Some(value) = value else { return Ok(None) };
     let number = *value.get_ref();
     if (1..=most).contains(&number) {
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(config.known.prefixes, Some(vec!["acme".to_owned()]));
         assert_eq!(config.known.payment.unwrap().account_id.as_deref(), Some("SN1593"));
         assert_eq!(config.limits.kept_body, 4_194_304);
-        assert_eq!(config.timeouts.head, Duration::from_secs(120));
+        assert_eq!(config.timeouts.head, Duration::from_mins(2));
         assert_eq!(config.limits.grace, Limits::default().grace, "what isn't said stays");
     }
 

@@ -339,7 +339,10 @@ fn settings_are_found_above_and_change_what_counts() {
     assert_eq!(asked(&settled) + 1, asked(&plain));
     let rest = |report: &serde_json::Value| {
         let rest = findings(report).iter().filter(|finding| finding["rule"] != required && finding["rule"] != refusal);
-        rest.cloned().collect::<Vec<_>>()
+        let mut rest: Vec<serde_json::Value> = rest.cloned().collect();
+        // An index, which shifts where findings are gone.
+        rest.iter_mut().for_each(|finding| drop(finding.as_object_mut().expect("an object").remove("caused_by")));
+        rest
     };
     assert_eq!(rest(&settled), rest(&plain), "nothing else has changed");
     let viewed = stdout(&umpire_in(&below, &["view", "x.har", "--ui", "plain"]));
@@ -411,7 +414,9 @@ fn properly_refused_requests_can_be_muted() {
     // The verdicts themselves stay.
     assert_eq!(plain["rules"], muted["rules"]);
     assert!(stdout(&umpire(&["check", FAULTY, "--mute-refused"])).contains(&format!("{hidden} findings on properly")));
-    assert!(stdout(&umpire(&["view", FAULTY, "--ui", "plain", "--mute-refused"])).contains("muted"));
+    assert!(
+        stdout(&umpire(&["view", FAULTY, "--ui", "plain", "--mute-refused"])).contains("refused as it should be, ")
+    );
     assert_eq!(status(&umpire(&["check", GOLDEN, "--mute-refused"])), 0);
 }
 
@@ -468,7 +473,7 @@ fn an_author_needs_no_source_code() {
     assert_eq!(base["request"]["method"], "PUT");
     refused(&["rules", "bases", "c2-okay"], &["c2-okay", "umpire rules bases"]);
     let guide = stdout(&umpire(&["rules", "guide"]));
-    assert!(guide.contains("`not_judged`") && guide.contains("`is(x, \"X\")`"));
+    assert!(guide.contains("[[not_judged]]") && guide.contains("`is(x, \"X\")`"));
 }
 
 #[test]

@@ -356,6 +356,17 @@ fn the_worst_decides() {
 }
 
 #[test]
+fn what_was_muted_is_said_where_something_was() {
+    let muted = CheckReport { muted: 3, ..check_report() };
+    assert_eq!(json(&muted)["summary"]["muted"], 3);
+    assert!(text(&muted, Paint::PLAIN).ends_with("; 3 findings on properly refused requests muted\n"));
+    let schema: Value = serde_json::from_str(include_str!("../docs/check-report.schema.json")).unwrap();
+    assert_eq!(faults(&schema, &schema, &json(&muted), ""), Vec::<String>::new());
+    assert!(json(&check_report())["summary"].get("muted").is_none());
+    assert!(!text(&check_report(), Paint::PLAIN).contains("muted"));
+}
+
+#[test]
 fn the_schema_describes_the_report_and_nothing_else() {
     let schema: Value = serde_json::from_str(include_str!("../docs/check-report.schema.json")).unwrap();
     let covered = CheckReport { coverage: Some(coverage()), ..check_report() };

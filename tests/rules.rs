@@ -1,9 +1,9 @@
 //! The rule book as a whole: every example comes out as its file says, and every rule says what a reader needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use umpire::rules::{RuleBook, test_examples};
+use umpire::rules::{Judge, Known, RuleBook, RuleSet, RuleTally, Setting, test_examples};
 
 fn book() -> Arc<RuleBook> {
     Arc::new(RuleBook::built_in().expect("the built-in rules load"))
@@ -100,4 +100,54 @@ fn what_is_not_judged_has_a_reason_and_no_rule() {
         assert!(book.rule(&missing.id).is_none(), "{} is judged after all", missing.id);
         assert!(missing.because.len() > 20 && !missing.because.ends_with('.'), "{}: {}", missing.id, missing.because);
     }
+}
+
+#[test]
+fn another_book_keeps_what_was_seen_and_counted() {
+    let open = || umpire::capture::open(std::path::Path::new("captures/golden.har")).expect("the recording");
+    let exchanges: Vec<_> = open().exchanges.map(|exchange| Arc::new(exchange.expect("an exchange"))).collect();
+    let half = exchanges.len() / 2;
+    let known = || Known { base_uri: open().meta.base_uri, ..Known::default() };
+    let tallies = |judge: &Judge| -> BTreeMap<String, RuleTally> {
+        judge.tallies().map(|(id, tally)| (id.to_owned(), tally.clone())).collect()
+    };
+    let mut through = Judge::new(book(), known());
+    let mut changing = Judge::new(book(), known());
+    for exchange in &exchanges[..half] {
+        through.judge(Arc::clone(exchange));
+        changing.judge(Arc::clone(exchange));
+    }
+    let at_half = tallies(&through);
+    let off = Setting { of: "headers".into(), severity: None, origin: "here".into() };
+    let less = RuleBook::load(&RuleSet { settings: vec![off], ..RuleSet::default() }).expect("the rules load");
+    assert!(book().rules().len() > less.rules().len());
+    changing.adopt(Arc::new(less));
+    assert_eq!(
+        tallies(&changing).iter().filter(|(_, t)| t.passed > 0).count(),
+        at_half.values().filter(|t| t.passed > 0).count()
+    );
+    for exchange in &exchanges[half..] {
+        through.judge(Arc::clone(exchange));
+        changing.judge(Arc::clone(exchange));
+    }
+    changing.adopt(book());
+    let (through, changing) = (tallies(&through), tallies(&changing));
+    let is_off = |id: &str| id.starts_with("headers/");
+    for (id, tally) in &changing {
+        let wanted = if is_off(id) { &at_half[id] } else { &through[id] };
+        assert_eq!(tally, wanted, "{id}");
+    }
+    assert!(at_half.iter().any(|(id, tally)| is_off(id) && *tally != through[id]), "it could have failed");
+}
+
+#[test]
+fn the_example_of_the_settings_names_rules_that_there_are() {
+    let document = std::fs::read_to_string("docs/configuration.md").expect("the document");
+    let example = document.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the example");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("umpire.toml");
+    std::fs::write(&file, example).expect("a file");
+    let config = umpire::config::Config::read(&file).expect("it can be read");
+    let book = RuleBook::load(&RuleSet { folders: Vec::new(), ..config.rules }).expect("every name is known");
+    assert!(book.off().len() > 1);
 }

@@ -181,13 +181,13 @@ async fn stepping_through_findings_goes_to_their_places() {
 }
 
 #[tokio::test]
-async fn notices_are_shown_and_the_demo_tells_its_story_first() {
+async fn notices_come_before_the_name_of_the_recording() {
     let events = vec![Fake::new(0).event(), Event::Notice("a customer is forgotten".into())];
     let demo = Context { mode: Mode::Demo, ..context() };
     let shown = show_on(60, 24, demo, events.clone(), "").await;
     assert!(shown.find("● rec  a customer is forgotten   captures/today.db").is_some(), "{}", shown.text());
     let shown = show_on(60, 24, context(), events, "").await;
-    assert!(shown.find("● rec captures/today.db  a customer is forgotten").is_some(), "{}", shown.text());
+    assert!(shown.find("● rec  a customer is forgotten   captures/today.db").is_some(), "{}", shown.text());
 }
 
 #[tokio::test]

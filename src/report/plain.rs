@@ -183,6 +183,8 @@ fn counts(paint: Paint, judged: &Judged) -> String {
     if tally.total() == 0 {
         return if judged.exchange.failure.is_some() {
             paint.ink(Ink::Of(Severity::Failure), "failed")
+        } else if judged.muted > 0 {
+            paint.ink(Ink::Dim, &format!("refused as it should be, {} muted", judged.muted))
         } else if judged.passed > 0 {
             paint.ink(Ink::Good, "ok")
         } else {

@@ -106,11 +106,11 @@ impl Sharing {
     }
 }
 
-/// Constants, roots and what is read from a root at once cost no more than a slot.
+/// Constants, roots and what is read at once from a message cost no more than a slot. What is remembered may be a list.
 fn is_worth_keeping(node: &Node) -> bool {
     match node {
         Node::Constant(_) | Node::Root(_) | Node::Shared(..) => false,
-        Node::Member(operand, _) => !matches!(**operand, Node::Root(_)),
+        Node::Member(operand, _) => !matches!(**operand, Node::Root(Root::Request | Root::Response | Root::Call)),
         _ => true,
     }
 }

@@ -261,10 +261,16 @@ async fn what_a_broker_does_one_after_the_other_is_recorded_in_that_order() {
     system.head().await;
     system.send(OK).await;
     first.until("ok").await;
+    let long = format!("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n{}the end", "x".repeat(60_000 - 7));
     // A new connection each time, so that each exchange ends on whichever thread is free.
-    for _ in 0..300 {
+    for _ in 0..150 {
         let mut broker = proxy.connect().await;
         round_trip(&mut broker, &mut system).await;
+        let mut broker = proxy.connect().await;
+        broker.send(GET).await;
+        system.head().await;
+        system.send(&long).await;
+        broker.until("the end").await;
     }
     let mut ids = Vec::new();
     for _ in 0..301 {

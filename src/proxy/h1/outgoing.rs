@@ -104,7 +104,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         loop {
             self.waits_for_body = false;
             self.gather(cx);
-            if self.body.is_none()
+            if self.body.as_ref().is_none_or(hyper::body::Body::is_end_stream)
                 && self.failed.is_none()
                 && let Some(tell) = self.before_last.take()
             {
