@@ -119,6 +119,7 @@ impl Baseline {
         let mut text = format!("{HEAD}\nformat_version = {FORMAT_VERSION}\n");
         let quoted = |text: &str| toml::Value::from(text).to_string();
         for entry in &self.entries {
+            let expires = entry.expires.map(|expires| format!("expires = {expires}"));
             let lines = [
                 "\n[[known]]".to_owned(),
                 format!("rule = {}", quoted(&entry.rule)),
@@ -127,10 +128,9 @@ impl Baseline {
                 format!("count = {}", entry.count),
                 format!("reason = {}", quoted(&entry.reason)),
             ];
-            text.push_str(&lines.join("\n"));
-            text.push('\n');
-            if let Some(expires) = entry.expires {
-                text.push_str(&format!("expires = {expires}\n"));
+            for line in lines.into_iter().chain(expires) {
+                text.push_str(&line);
+                text.push('\n');
             }
         }
         text
