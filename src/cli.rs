@@ -9,6 +9,7 @@ mod front;
 mod judging;
 mod logging;
 mod proxy;
+mod recording;
 mod rules;
 mod sandbox;
 mod view;

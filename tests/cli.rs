@@ -489,3 +489,36 @@ fn explain_says_where_the_test_suite_exercises_a_rule() {
         assert!(page.contains(words), "{words:?} in {page}");
     }
 }
+
+/// A HAR file of another tool holds what was sent; nothing of it may reach the screen or a file of ours.
+#[test]
+fn secrets_of_a_foreign_recording_are_not_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let golden = fs::read_to_string(GOLDEN).expect("the golden recording");
+    let mut har: serde_json::Value = serde_json::from_str(&golden).expect("JSON");
+    let secret = "s3cr3t-that-nobody-may-see";
+    for entry in har["log"]["entries"].as_array_mut().expect("entries") {
+        let headers = entry["request"]["headers"].as_array_mut().expect("headers");
+        headers.retain(|header| !header["name"].as_str().unwrap_or_default().eq_ignore_ascii_case("authorization"));
+        headers.push(serde_json::json!({ "name": "Authorization", "value": format!("Bearer {secret}") }));
+    }
+    let path = file(folder.path(), "foreign.har", har.to_string());
+    let db = folder.path().join("foreign.db").display().to_string();
+    let exported = folder.path().join("exported.har").display().to_string();
+    for arguments in [
+        vec!["check", &path, "--format", "json", "--fail-on", "never"],
+        vec!["check", &path, "--fail-on", "never"],
+        vec!["view", &path, "--ui", "plain"],
+        vec!["view", &path, "--ui", "json"],
+        vec!["capture", "import", &path, "-o", &db],
+        vec!["capture", "export", &path, "-o", &exported],
+    ] {
+        let output = umpire(&arguments);
+        assert_eq!(status(&output), 0, "{arguments:?}: {}", stderr(&output));
+        assert!(!stdout(&output).contains(secret) && !stderr(&output).contains(secret), "{arguments:?}");
+    }
+    for written in [&db, &exported] {
+        let bytes = fs::read(written).expect("written");
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{written}");
+    }
+}

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use super::Exit;
-use crate::capture::{self, Redactor, Writer, har};
+use crate::capture::{Writer, har};
 
 /// Exchanges per transaction of an import.
 const BATCH: u64 = 500;
@@ -47,20 +47,17 @@ pub fn run(capture: Capture) -> anyhow::Result<Exit> {
 }
 
 fn export(file: &Path, output: &Path) -> anyhow::Result<Exit> {
-    let recording = capture::open(file)?;
-    let redactor = Redactor::new()?;
-    let redacted = recording.exchanges.map(|exchange| exchange.map(|exchange| redactor.redact(exchange)));
-    let count = har::export(output, &recording.meta, redacted)?;
+    let recording = super::recording::open(file)?;
+    let count = har::export(output, &recording.meta, recording.exchanges)?;
     println!("{count} exchanges in {}", output.display());
     Ok(Exit::Clean)
 }
 
 fn import(file: &Path, output: &Path) -> anyhow::Result<Exit> {
-    let recording = capture::open(file)?;
-    let redactor = Redactor::new()?;
+    let recording = super::recording::open(file)?;
     let mut writer = Writer::create(output, &recording.meta)?;
     let written = recording.exchanges.into_iter().try_for_each(|exchange| {
-        let index = writer.append(&redactor.redact(exchange?))?;
+        let index = writer.append(&exchange?)?;
         if index % BATCH == BATCH - 1 { writer.commit() } else { Ok(()) }
     });
     if let Err(error) = written {

@@ -14,7 +14,6 @@ use jiff::tz::Offset;
 use super::judging::{Judging, JudgingArgs};
 use super::{Exit, Format};
 use crate::baseline::Baseline;
-use crate::capture;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, Paint, RuleTally};
@@ -180,7 +179,7 @@ impl Gathered {
 
     fn judge(&mut self, path: &Path, judging: &Judging, base_uri: Option<&str>) -> anyhow::Result<()> {
         let file: Arc<str> = path.display().to_string().into();
-        let recording = capture::open(path)?;
+        let recording = super::recording::open(path)?;
         let base_uri = base_uri.map(str::to_owned).or(recording.meta.base_uri);
         let mut judge = judging.judge(base_uri);
         for exchange in recording.exchanges {

@@ -87,7 +87,7 @@ impl Source {
         if capture::is_capture(file)? {
             Reader::open(file).map(Self::Capture)
         } else {
-            capture::open(file).map(Self::Har)
+            super::recording::open(file).map(Self::Har)
         }
     }
 
