@@ -129,9 +129,7 @@ impl Baseline {
             ];
             text.push_str(&lines.join("\n"));
             text.push('\n');
-            if let Some(expires) = entry.expires {
-                text.push_str(&format!("expires = {expires}\n"));
-            }
+            text.extend(entry.expires.map(|expires| format!("expires = {expires}\n")));
         }
         text
     }

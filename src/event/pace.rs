@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn the_first_change_is_told_at_once_and_the_next_in_time() {
-        let mut pace = Pace::new(Duration::from_secs(3_600));
+        let mut pace = Pace::new(Duration::from_hours(1));
         assert_eq!((pace.left(), pace.is_due()), (None, false));
         pace.changed();
         assert!(pace.is_due() && !pace.is_due());

@@ -212,7 +212,7 @@ mod tests {
         assert!(intake.blocking_next_within(Duration::from_millis(1)).is_pending());
         let place = sink.reserve().await.unwrap();
         let waiting = std::thread::spawn(move || {
-            let long = Duration::from_secs(60);
+            let long = Duration::from_mins(1);
             let first = intake.blocking_next_within(long).map(|exchange| exchange.map(|exchange| exchange.id));
             (first, intake.blocking_next_within(long).map(|exchange| exchange.is_none()))
         });
