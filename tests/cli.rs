@@ -129,6 +129,20 @@ fn known_findings_are_set_aside() {
 }
 
 #[test]
+fn what_judging_costs_is_said_apart_from_the_report() {
+    let plain = umpire(&["check", GOLDEN, FAULTY, "--format", "json"]);
+    let profiled = umpire(&["check", GOLDEN, FAULTY, "--format", "json", "--profile-rules"]);
+    assert_eq!(stdout(&profiled), stdout(&plain), "the report doesn't depend on the clock");
+    assert_eq!(status(&profiled), status(&plain));
+    let table = stderr(&profiled);
+    for words in ["microseconds per exchange", "\n  reading ", "\n  request ", "\n  flow ", "cost most"] {
+        assert!(table.contains(words), "{words}: {table}");
+    }
+    let listed = table.lines().skip_while(|line| !line.contains("longest")).skip(1);
+    assert_eq!(listed.filter(|line| line.contains('/')).count(), 10, "{table}");
+}
+
+#[test]
 fn only_what_changed_is_printed() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = |of: &str| {
