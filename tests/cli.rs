@@ -277,6 +277,26 @@ fn rules_can_be_added_and_overridden() {
 }
 
 #[test]
+fn nothing_is_said_only_of_what_is_not_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let area = folder.path().join("mine");
+    fs::create_dir(&area).expect("an area");
+    for (name, at) in [("there", "/request/body/broker"), ("absent", "/request/body/nickname")] {
+        let rule = format!(
+            "title = \"{name}\"\nseverity = \"notice\"\nside = \"broker\"\nscope = \"request\"\nstages = [\"B\"]\nspec = \"https://openactive.io/#x\"\nexpect = 'false'\nat = \"{at}\"\nseen = 'request.body.nickname'\nwhy = \"w\"\nfix = \"f\"\n"
+        );
+        file(&area, &format!("{name}.toml"), rule);
+    }
+    let rules = folder.path().display().to_string();
+    let found = report(&umpire(&["check", GOLDEN, "--rules", &rules, "--format", "json"]));
+    let seen = |rule: &str| {
+        let finding = findings(&found).iter().find(|finding| finding["rule"] == rule).expect("a finding");
+        finding["seen"].clone()
+    };
+    assert_eq!((seen("mine/there"), seen("mine/absent")), ("nothing of the kind".into(), "nothing".into()));
+}
+
+#[test]
 fn the_list_of_rules_as_json() {
     let output = umpire(&["rules", "list", "--format", "json"]);
     let rules: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -20,7 +20,7 @@ use super::value::{Stop, Val};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
-use crate::finding::Finding;
+use crate::finding::{Finding, NOTHING};
 use crate::json::Value;
 use crate::openbooking::Reading;
 
@@ -350,7 +350,7 @@ impl Judge {
                 Some(false) => {
                     let pointer = pointer(check, context)?;
                     let seen = match &check.seen {
-                        Some(seen) => evaluate(seen, context)?.show(),
+                        Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
                         None => seen_at(&pointer, context.reading),
                     };
                     findings.push(finding(rule, check, context, pointer, seen, None)?);
@@ -536,6 +536,16 @@ fn pointer_of(value: Value<'_>, reading: &Reading) -> String {
     format!("{}{}", if in_response { "/response/body" } else { "/request/body" }, value.pointer())
 }
 
+/// What a rule says it saw. `nothing` alone means that there is nothing at the pointer, so that what lies below it can be
+/// put down to that; where the node is there, but not what the rule looked for, other words say so.
+fn told_apart(seen: String, pointer: &str, reading: &Reading) -> String {
+    let in_body = ["/request/body", "/response/body"].iter().any(|body| pointer.starts_with(body));
+    if seen == NOTHING && in_body && seen_at(pointer, reading) != NOTHING {
+        return "nothing of the kind".to_owned();
+    }
+    seen
+}
+
 /// What stands at a pointer into the exchange, for people.
 fn seen_at(pointer: &str, reading: &Reading) -> String {
     let (request, rest) = match pointer.strip_prefix("/request/") {
@@ -561,5 +571,5 @@ fn seen_at(pointer: &str, reading: &Reading) -> String {
         ("status", false) => reading.status().map(|status| status.to_string()),
         _ => None,
     };
-    text.unwrap_or_else(|| "nothing".to_owned())
+    text.unwrap_or_else(|| NOTHING.to_owned())
 }
