@@ -8,6 +8,7 @@ mod demo;
 mod front;
 mod judging;
 mod logging;
+mod profile;
 mod proxy;
 mod recording;
 mod rules;

@@ -109,6 +109,9 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All, from the narrowest to the widest.
+    pub const ALL: [Self; 6] = [Self::Request, Self::Response, Self::Exchange, Self::Flow, Self::Feed, Self::Capture];
+
     /// Stable name.
     pub fn as_str(self) -> &'static str {
         match self {

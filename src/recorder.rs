@@ -159,6 +159,10 @@ impl Recorder {
         judged.findings.iter().for_each(|finding| self.findings.add(finding));
         self.coverage.changed();
         self.events.send(Event::Exchange(Arc::new(judged)));
+        if let Some(slow) = self.judge.slow_rule() {
+            tracing::warn!("{slow}");
+            self.events.send(Event::Notice(slow.to_string()));
+        }
     }
 
     fn record(&mut self, exchange: &Exchange) {

@@ -129,6 +129,20 @@ fn known_findings_are_set_aside() {
 }
 
 #[test]
+fn what_judging_costs_is_said_apart_from_the_report() {
+    let plain = umpire(&["check", GOLDEN, FAULTY, "--format", "json"]);
+    let profiled = umpire(&["check", GOLDEN, FAULTY, "--format", "json", "--profile-rules"]);
+    assert_eq!(stdout(&profiled), stdout(&plain), "the report doesn't depend on the clock");
+    assert_eq!(status(&profiled), status(&plain));
+    let table = stderr(&profiled);
+    for words in ["microseconds per exchange", "\n  reading ", "\n  request ", "\n  flow ", "cost most"] {
+        assert!(table.contains(words), "{words}: {table}");
+    }
+    let listed = table.lines().skip_while(|line| !line.contains("longest")).skip(1);
+    assert_eq!(listed.filter(|line| line.contains('/')).count(), 10, "{table}");
+}
+
+#[test]
 fn only_what_changed_is_printed() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = |of: &str| {
@@ -260,6 +274,26 @@ fn rules_can_be_added_and_overridden() {
     };
     assert!(of("agent-broker/new-one") > 0);
     assert_eq!(of("agent-broker/new-one"), of("agent-broker/customer-required"));
+}
+
+#[test]
+fn nothing_is_said_only_of_what_is_not_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let area = folder.path().join("mine");
+    fs::create_dir(&area).expect("an area");
+    for (name, at) in [("there", "/request/body/broker"), ("absent", "/request/body/nickname")] {
+        let rule = format!(
+            "title = \"{name}\"\nseverity = \"notice\"\nside = \"broker\"\nscope = \"request\"\nstages = [\"B\"]\nspec = \"https://openactive.io/#x\"\nexpect = 'false'\nat = \"{at}\"\nseen = 'request.body.nickname'\nwhy = \"w\"\nfix = \"f\"\n"
+        );
+        file(&area, &format!("{name}.toml"), rule);
+    }
+    let rules = folder.path().display().to_string();
+    let found = report(&umpire(&["check", GOLDEN, "--rules", &rules, "--format", "json"]));
+    let seen = |rule: &str| {
+        let finding = findings(&found).iter().find(|finding| finding["rule"] == rule).expect("a finding");
+        finding["seen"].clone()
+    };
+    assert_eq!((seen("mine/there"), seen("mine/absent")), ("nothing of the kind".into(), "nothing".into()));
 }
 
 #[test]

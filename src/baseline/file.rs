@@ -119,7 +119,6 @@ impl Baseline {
         let mut text = format!("{HEAD}\nformat_version = {FORMAT_VERSION}\n");
         let quoted = |text: &str| toml::Value::from(text).to_string();
         for entry in &self.entries {
-            let expires = entry.expires.map(|expires| format!("expires = {expires}"));
             let lines = [
                 "\n[[known]]".to_owned(),
                 format!("rule = {}", quoted(&entry.rule)),
@@ -128,10 +127,9 @@ impl Baseline {
                 format!("count = {}", entry.count),
                 format!("reason = {}", quoted(&entry.reason)),
             ];
-            for line in lines.into_iter().chain(expires) {
-                text.push_str(&line);
-                text.push('\n');
-            }
+            text.push_str(&lines.join("\n"));
+            text.push('\n');
+            text.extend(entry.expires.map(|expires| format!("expires = {expires}\n")));
         }
         text
     }

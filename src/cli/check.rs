@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::judging::{Judging, JudgingArgs};
-use super::{Exit, Format};
+use super::{Exit, Format, profile};
 use crate::baseline::Baseline;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, Paint, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
-use crate::rules::{Judge, RuleBook};
+use crate::rules::{Judge, Profile, RuleBook};
 
 /// `umpire check …`
 #[derive(Debug, Args)]
@@ -46,6 +46,9 @@ pub struct Check {
     /// Print only what is otherwise than in OTHER.json, a report of `check --format json`; new findings alone count
     #[arg(long, value_name = "OTHER.json", conflicts_with_all = ["coverage", "write_baseline"])]
     compare: Option<PathBuf>,
+    /// Say on standard error what judging costs, by scope of the rules, and which rules cost most
+    #[arg(long)]
+    profile_rules: bool,
     /// Say which rules were exercised, by feature of OpenActive's test suite, and what nobody has tried
     #[arg(long)]
     coverage: bool,
@@ -91,8 +94,12 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     let judging = check.judging.load()?;
     let side = check.side.map(Side::from);
     let mut gathered = Gathered::new(&judging.book, side);
+    gathered.profile = check.profile_rules.then(Profile::default);
     for file in &check.files {
         gathered.judge(file, &judging, check.base_uri.as_deref())?;
+    }
+    if let Some(profile) = &gathered.profile {
+        profile::write(&mut io::stderr().lock(), profile)?;
     }
     let mut report = gathered.report();
     if let Some(file) = &check.write_baseline {
@@ -164,6 +171,8 @@ struct Gathered {
     side: Option<Side>,
     report: CheckReport,
     reasons: BTreeMap<Arc<str>, u64>,
+    /// What it costs, if that is asked for.
+    profile: Option<Profile>,
 }
 
 impl Gathered {
@@ -174,16 +183,19 @@ impl Gathered {
             .filter(|rule| side.is_none_or(|side| rule.info.side == side))
             .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
             .collect();
-        Self { side, report: CheckReport { rules, ..CheckReport::default() }, reasons: BTreeMap::new() }
+        Self { side, report: CheckReport { rules, ..CheckReport::default() }, reasons: BTreeMap::new(), profile: None }
     }
 
     fn judge(&mut self, path: &Path, judging: &Judging, base_uri: Option<&str>) -> anyhow::Result<()> {
         let file: Arc<str> = path.display().to_string().into();
         let recording = super::recording::open(path)?;
         let base_uri = base_uri.map(str::to_owned).or(recording.meta.base_uri);
-        let mut judge = judging.judge(base_uri);
+        let mut judge = judging.judge(base_uri).profiling(self.profile.is_some());
         for exchange in recording.exchanges {
             let judged = judge.judge(Arc::new(exchange?));
+            if let Some(slow) = judge.slow_rule() {
+                eprintln!("umpire: {file}: {slow}");
+            }
             self.report.muted += u64::from(judged.muted);
             let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
             self.report
@@ -192,6 +204,9 @@ impl Gathered {
         }
         if judge.exchanges() == 0 {
             bail!("{file} holds no exchanges, so there is nothing to judge");
+        }
+        if let (Some(profile), Some(of_file)) = (&mut self.profile, judge.profile()) {
+            profile.add(of_file);
         }
         self.report.files.push(FileReport { file, exchanges: judge.exchanges(), bookings: judge.bookings() });
         self.add_tallies(&judge).context("the tallies don't fit the rules")

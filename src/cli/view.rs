@@ -112,7 +112,8 @@ impl Source {
             if judged.is_some() {
                 pace.changed();
             }
-            judged.is_none_or(|judged| outlet.send_blocking(judged))
+            let slow = judge.slow_rule().map(|slow| Event::Notice(slow.to_string()));
+            judged.into_iter().chain(slow).all(|event| outlet.send_blocking(event))
                 && (!pace.is_due() || outlet.send_blocking(Event::Coverage(Arc::new(judge.coverage()))))
         };
         match self {

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 use super::{Finding, Side};
 
-/// What a finding says it saw where nothing was.
+/// What a finding says it saw where there was nothing at its pointer, and only there.
 pub const NOTHING: &str = "nothing";
 
 /// Stands for the answer as a whole.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::book::RuleBook;
 use super::compile::Node;
@@ -11,6 +12,7 @@ use super::eval::{Context, answered, body, evaluate, holds};
 use super::facts::Facts;
 use super::memory::{Known, Memory};
 use super::models::{ModelCheck, Walks, describe};
+use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{At, Check, Expectation, Rule};
 use super::share::Memo;
@@ -18,7 +20,7 @@ use super::value::{Stop, Val};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
-use crate::finding::Finding;
+use crate::finding::{Finding, NOTHING};
 use crate::json::Value;
 use crate::openbooking::Reading;
 
@@ -49,6 +51,8 @@ pub struct Judge {
     next: u64,
     only: Option<usize>,
     mute_refused: bool,
+    profile: Option<Profile>,
+    slow: SlowRules,
 }
 
 /// What one rule says of one exchange.
@@ -74,6 +78,8 @@ impl Judge {
             next: 0,
             only: None,
             mute_refused: false,
+            profile: None,
+            slow: SlowRules::default(),
         }
     }
 
@@ -81,6 +87,21 @@ impl Judge {
     /// see [`Judged::mute_refused`]. The tallies of the rules stay what they are.
     pub fn muting_refused(self, on: bool) -> Self {
         Self { mute_refused: on, ..self }
+    }
+
+    /// With `on`, what every rule costs is measured, which costs something itself.
+    pub fn profiling(self, on: bool) -> Self {
+        Self { profile: on.then(Profile::default), ..self }
+    }
+
+    /// What judging cost so far, if that is measured.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+
+    /// A rule that was too slow on the exchange that was judged last. Each is told once.
+    pub fn slow_rule(&mut self) -> Option<Slow> {
+        self.slow.tell()
     }
 
     /// From the next exchange on another book is in force. What was seen of the recording is kept, and so are the
@@ -103,6 +124,7 @@ impl Judge {
 
     /// Judges the next exchange of the recording.
     pub fn judge(&mut self, exchange: Arc<Exchange>) -> Judged {
+        let start = Instant::now();
         let reading = Arc::new(Reading::new(self.next, exchange, self.memory.base_path()));
         self.next += 1;
         let mut judged = Judged {
@@ -117,14 +139,25 @@ impl Judge {
         };
         let book = Arc::clone(&self.book);
         let refusals = Refusals::default();
-        for (place, outcome) in self.outcomes(&reading, &refusals) {
+        let clock = self.profile.is_some().then(Clock::default);
+        let read = clock.as_ref().map(|_| start.elapsed()).unwrap_or_default();
+        for (place, outcome) in self.outcomes(&reading, &refusals, clock.as_ref()) {
             self.count(place, &book.rules()[place], outcome, &mut judged);
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         if self.mute_refused && refusals.as_it_should_be() {
             judged.mute_refused();
         }
+        if clock.is_none() && self.slow.wonders(start.elapsed()) {
+            let clock = Clock::default();
+            self.outcomes(&reading, &Refusals::default(), Some(&clock));
+            self.slow.look(&book, reading.index, &clock);
+        }
+        let start = Instant::now();
         self.memory.remember(reading);
+        if let (Some(profile), Some(clock)) = (&mut self.profile, clock) {
+            profile.take(&book, read, clock, start.elapsed());
+        }
         judged
     }
 
@@ -193,7 +226,7 @@ impl Judge {
     }
 
     /// What every rule of the stage says of an exchange, those that don't apply aside.
-    fn outcomes(&self, reading: &Reading, refusals: &Refusals) -> Vec<(usize, Outcome)> {
+    fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> Vec<(usize, Outcome)> {
         let (walks, memo) = (Walks::default(), Memo::new(self.book.shared_parts()));
         let context = Context {
             reading,
@@ -212,7 +245,8 @@ impl Judge {
             let rule = &self.book.rules()[place];
             let wanted = self.only.is_none_or(|only| only == place);
             if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
-                match self.apply(place, rule, context) {
+                let apply = || self.apply(place, rule, context);
+                match clock.map_or_else(apply, |clock| clock.time(place, apply)) {
                     Outcome::Silent => {}
                     outcome => outcomes.push((place, outcome)),
                 }
@@ -316,7 +350,7 @@ impl Judge {
                 Some(false) => {
                     let pointer = pointer(check, context)?;
                     let seen = match &check.seen {
-                        Some(seen) => evaluate(seen, context)?.show(),
+                        Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
                         None => seen_at(&pointer, context.reading),
                     };
                     findings.push(finding(rule, check, context, pointer, seen, None)?);
@@ -502,6 +536,16 @@ fn pointer_of(value: Value<'_>, reading: &Reading) -> String {
     format!("{}{}", if in_response { "/response/body" } else { "/request/body" }, value.pointer())
 }
 
+/// What a rule says it saw. `nothing` alone means that there is nothing at the pointer, so that what lies below it can be
+/// put down to that; where the node is there, but not what the rule looked for, other words say so.
+fn told_apart(seen: String, pointer: &str, reading: &Reading) -> String {
+    let in_body = ["/request/body", "/response/body"].iter().any(|body| pointer.starts_with(body));
+    if seen == NOTHING && in_body && seen_at(pointer, reading) != NOTHING {
+        return "nothing of the kind".to_owned();
+    }
+    seen
+}
+
 /// What stands at a pointer into the exchange, for people.
 fn seen_at(pointer: &str, reading: &Reading) -> String {
     let (request, rest) = match pointer.strip_prefix("/request/") {
@@ -527,5 +571,5 @@ fn seen_at(pointer: &str, reading: &Reading) -> String {
         ("status", false) => reading.status().map(|status| status.to_string()),
         _ => None,
     };
-    text.unwrap_or_else(|| "nothing".to_owned())
+    text.unwrap_or_else(|| NOTHING.to_owned())
 }
