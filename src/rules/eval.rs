@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
+
 use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
@@ -493,13 +495,23 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
         "host" => Val::text(Some(host(authority))),
         "base_path" => Val::text(Some(&reading.base_path)),
         "loopback" => Val::Bool(is_loopback(host(authority))),
-        "started" => Val::Instant(reading.exchange.started),
+        "started" => Val::Instant(booking_system_clock(reading)),
         "request_type" => Val::text(reading.stage.request_type()),
         "speaks_booking" => {
             Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
         }
         _ => return Err(unknown("call", name)),
     })
+}
+
+/// When the request was made by the booking system's own clock: its Date header where that tells another time than ours
+/// (a clock that is off, a recording that is played again), else ours, which is finer.
+fn booking_system_clock(reading: &Reading) -> Timestamp {
+    const APART_SECONDS: i64 = 120;
+    let ours = reading.exchange.started;
+    let date = reading.exchange.response.as_ref().and_then(|response| response.headers.get("date"));
+    let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
+    theirs.filter(|theirs| (theirs.as_second() - ours.as_second()).abs() > APART_SECONDS).unwrap_or(ours)
 }
 
 fn host(authority: &str) -> &str {
