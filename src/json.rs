@@ -7,7 +7,10 @@
 //! the text and one flat list of nodes over it; a [`Value`] is a copyable handle, so that looking
 //! around in a message allocates nothing.
 
+mod parse;
+
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +21,17 @@ pub const MAX_DEPTH: usize = 256;
 /// Largest document that is read, in bytes. Offsets are kept in 32 bits.
 pub const MAX_BYTES: usize = 256 * 1024 * 1024;
 
+/// Most values and names that are read of one document. One that holds more is refused with [`JsonError`]; a page of
+/// ten thousand bookings has about a million.
+pub const MAX_NODES: usize = 4_000_000;
+
+/// Objects with more members than this have an index, so that finding a member takes no search through all of them.
+const FEW_MEMBERS: usize = 32;
+
+const TOO_DEEP: &str = "nested deeper than 256 levels";
+const TOO_LARGE: &str = "document larger than 256 MiB";
+const TOO_MANY: &str = "more than 4 million values";
+
 /// Why a text is not the JSON that the judge can read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
@@ -26,6 +40,13 @@ pub struct JsonError {
     pub what: &'static str,
     /// Byte offset into the text.
     pub at: usize,
+}
+
+impl JsonError {
+    /// True if nothing is wrong with the text but that it goes beyond what is read of any document.
+    pub fn is_limit(&self) -> bool {
+        matches!(self.what, TOO_DEEP | TOO_LARGE | TOO_MANY)
+    }
 }
 
 /// What a node is.
@@ -60,7 +81,7 @@ struct Node {
 
 /// A parsed JSON text.
 ///
-/// Bounded by [`MAX_DEPTH`] and [`MAX_BYTES`]; memory is about 20 bytes per node over the text itself.
+/// Bounded by [`MAX_DEPTH`], [`MAX_BYTES`] and [`MAX_NODES`]; memory is about 20 bytes per node over the text itself.
 #[derive(Clone)]
 pub struct Document {
     text: Arc<str>,
@@ -69,7 +90,12 @@ pub struct Document {
     /// The nodes that are names of members, in the order of the text.
     names: Vec<u32>,
     duplicates: Vec<u32>,
+    indices: Indices,
 }
+
+/// Of each object with many members, by its node: the nodes of their names in the order of the alphabet, equal ones in
+/// the order of the text.
+type Indices = HashMap<u32, Box<[u32]>>;
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,25 +115,9 @@ impl Document {
     /// As [`Document::parse`], for text that is known to be UTF-8.
     pub fn parse_str(text: &str) -> Result<Self, JsonError> {
         if text.len() > MAX_BYTES {
-            return Err(JsonError { what: "document larger than 256 MiB", at: MAX_BYTES });
+            return Err(JsonError { what: TOO_LARGE, at: MAX_BYTES });
         }
-        let mut parser = Parser {
-            bytes: text.as_bytes(),
-            text,
-            at: 0,
-            nodes: Vec::with_capacity(text.len() / 12 + 4),
-            decoded: String::new(),
-            names: Vec::with_capacity(text.len() / 24 + 4),
-            duplicates: Vec::new(),
-        };
-        parser.skip_space();
-        parser.value(0)?;
-        parser.skip_space();
-        if parser.at < parser.bytes.len() {
-            return Err(parser.error("text after the end of the document"));
-        }
-        let Parser { nodes, decoded, names, duplicates, .. } = parser;
-        Ok(Self { text: Arc::from(text), decoded, nodes, names, duplicates })
+        parse::parse(text)
     }
 
     /// The outermost value.
@@ -125,321 +135,27 @@ impl Document {
         &self.text
     }
 
+    /// Bytes of memory that the document takes, roughly.
+    pub fn memory(&self) -> usize {
+        let lists = self.names.capacity()
+            + self.duplicates.capacity()
+            + self.indices.values().map(|index| index.len()).sum::<usize>();
+        self.text.len() + self.decoded.capacity() + size_of::<Node>() * self.nodes.capacity() + 4 * lists
+    }
+
     /// Keys that stand more than once in their object, with the pointer of each repeated member.
     pub fn duplicate_keys(&self) -> impl Iterator<Item = String> + '_ {
         self.duplicates.iter().map(|&node| Value { document: self, node }.pointer())
     }
 
+    /// How often a key stands in its object once more.
+    pub fn number_of_duplicate_keys(&self) -> usize {
+        self.duplicates.len()
+    }
+
     /// True if some object holds a key twice.
     pub fn has_duplicate_keys(&self) -> bool {
         !self.duplicates.is_empty()
-    }
-}
-
-struct Parser<'t> {
-    bytes: &'t [u8],
-    text: &'t str,
-    at: usize,
-    nodes: Vec<Node>,
-    decoded: String,
-    names: Vec<u32>,
-    duplicates: Vec<u32>,
-}
-
-impl Parser<'_> {
-    fn error(&self, what: &'static str) -> JsonError {
-        JsonError { what, at: self.at }
-    }
-
-    fn skip_space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
-            self.at += 1;
-        }
-    }
-
-    fn push(&mut self, kind: Kind, flag: bool, start: usize, len: usize) -> usize {
-        let index = self.nodes.len();
-        self.nodes.push(Node { kind, flag, start: start as u32, len: len as u32, next: index as u32 + 1 });
-        index
-    }
-
-    fn value(&mut self, depth: usize) -> Result<(), JsonError> {
-        match self.bytes.get(self.at) {
-            Some(b'"') => self.string(),
-            Some(b'{') => self.object(depth),
-            Some(b'[') => self.array(depth),
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Kind::Bool, true),
-            Some(b'f') => self.word("false", Kind::Bool, false),
-            Some(b'n') => self.word("null", Kind::Null, false),
-            Some(_) => Err(self.error("not a JSON value")),
-            None => Err(self.error("unexpected end of text")),
-        }
-    }
-
-    fn word(&mut self, word: &str, kind: Kind, flag: bool) -> Result<(), JsonError> {
-        if !self.bytes[self.at..].starts_with(word.as_bytes()) {
-            return Err(self.error("not a JSON value"));
-        }
-        self.push(kind, flag, self.at, word.len());
-        self.at += word.len();
-        Ok(())
-    }
-
-    fn digits(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.error("a digit is missing in a number")) } else { Ok(()) }
-    }
-
-    fn number(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        if self.bytes[self.at] == b'-' {
-            self.at += 1;
-        }
-        if self.bytes.get(self.at) == Some(&b'0') {
-            self.at += 1;
-            if let Some(b'0'..=b'9') = self.bytes.get(self.at) {
-                return Err(self.error("a number starts with a superfluous zero"));
-            }
-        } else {
-            self.digits()?;
-        }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        self.push(Kind::Number, false, start, self.at - start);
-        Ok(())
-    }
-
-    /// Skips bytes of a string that mean themselves, eight at a time; stops at the latest at a quote, a backslash or a
-    /// control character.
-    fn skip_plain(&mut self) {
-        const EACH: u64 = 0x0101_0101_0101_0101;
-        const HIGH: u64 = 0x8080_8080_8080_8080;
-        // The high bit of the lowest byte that is below `limit` is set; bits above it may be set in error.
-        let below = |word: u64, limit: u8| word.wrapping_sub(EACH * u64::from(limit)) & !word & HIGH;
-        while let Some(&chunk) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
-            let word = u64::from_le_bytes(chunk);
-            let quote = below(word ^ (EACH * u64::from(b'"')), 1);
-            let backslash = below(word ^ (EACH * u64::from(b'\\')), 1);
-            let stop = quote | backslash | below(word, 0x20);
-            if stop != 0 {
-                self.at += (stop.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
-    }
-
-    fn string(&mut self) -> Result<(), JsonError> {
-        self.at += 1;
-        let start = self.at;
-        loop {
-            self.skip_plain();
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
-                    self.push(Kind::String, false, start, self.at - start);
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => return self.escaped_string(start),
-                Some(0..=0x1f) => return Err(self.error("a control character in a string")),
-                Some(_) => self.at += 1,
-                None => return Err(self.error("unexpected end of text")),
-            }
-        }
-    }
-
-    fn escaped_string(&mut self, start: usize) -> Result<(), JsonError> {
-        let begin = self.decoded.len();
-        let mut plain = start;
-        loop {
-            self.skip_plain();
-            match self.bytes.get(self.at) {
-                Some(b'"') => {
-                    self.decoded.push_str(&self.text[plain..self.at]);
-                    self.push(Kind::String, true, begin, self.decoded.len() - begin);
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    self.decoded.push_str(&self.text[plain..self.at]);
-                    self.at += 1;
-                    let escape = self.bytes.get(self.at).copied();
-                    self.at += 1;
-                    let character = match escape {
-                        Some(c @ (b'"' | b'\\' | b'/')) => c as char,
-                        Some(b'b') => '\u{8}',
-                        Some(b'f') => '\u{c}',
-                        Some(b'n') => '\n',
-                        Some(b'r') => '\r',
-                        Some(b't') => '\t',
-                        Some(b'u') => self.unicode_escape()?,
-                        _ => return Err(self.error("an unknown escape in a string")),
-                    };
-                    self.decoded.push(character);
-                    plain = self.at;
-                }
-                Some(0..=0x1f) => return Err(self.error("a control character in a string")),
-                Some(_) => self.at += 1,
-                None => return Err(self.error("unexpected end of text")),
-            }
-        }
-    }
-
-    fn hex4(&mut self) -> Result<u32, JsonError> {
-        let mut code = 0;
-        for _ in 0..4 {
-            let digit = self.bytes.get(self.at).and_then(|&byte| (byte as char).to_digit(16));
-            code = code * 16 + digit.ok_or_else(|| self.error("four hexadecimal digits must follow \\u"))?;
-            self.at += 1;
-        }
-        Ok(code)
-    }
-
-    /// A lone surrogate stands for no character; as most parsers do, it is read as U+FFFD.
-    fn unicode_escape(&mut self) -> Result<char, JsonError> {
-        let first = self.hex4()?;
-        if (0xd800..0xdc00).contains(&first) && self.bytes[self.at..].starts_with(b"\\u") {
-            let behind_first = self.at;
-            self.at += 2;
-            let second = self.hex4()?;
-            if (0xdc00..0xe000).contains(&second) {
-                let code = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
-            }
-            self.at = behind_first;
-        }
-        Ok(char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER))
-    }
-
-    fn array(&mut self, depth: usize) -> Result<(), JsonError> {
-        let index = self.open(Kind::Array, depth)?;
-        let mut count = 0;
-        self.skip_space();
-        if self.bytes.get(self.at) == Some(&b']') {
-            self.at += 1;
-        } else {
-            loop {
-                self.skip_space();
-                self.value(depth + 1)?;
-                count += 1;
-                if self.comma_or_end(b']')? {
-                    break;
-                }
-            }
-        }
-        self.close(index, count);
-        Ok(())
-    }
-
-    fn object(&mut self, depth: usize) -> Result<(), JsonError> {
-        let index = self.open(Kind::Object, depth)?;
-        let mut count = 0;
-        self.skip_space();
-        if self.bytes.get(self.at) == Some(&b'}') {
-            self.at += 1;
-        } else {
-            loop {
-                self.skip_space();
-                if self.bytes.get(self.at) != Some(&b'"') {
-                    return Err(self.error("a key in double quotes is missing"));
-                }
-                self.names.push(self.nodes.len() as u32);
-                self.string()?;
-                self.skip_space();
-                if self.bytes.get(self.at) != Some(&b':') {
-                    return Err(self.error("a colon is missing behind a key"));
-                }
-                self.at += 1;
-                self.skip_space();
-                self.value(depth + 1)?;
-                count += 1;
-                if self.comma_or_end(b'}')? {
-                    break;
-                }
-            }
-        }
-        self.close(index, count);
-        self.note_duplicates(index, count);
-        Ok(())
-    }
-
-    fn open(&mut self, kind: Kind, depth: usize) -> Result<usize, JsonError> {
-        if depth >= MAX_DEPTH {
-            return Err(self.error("nested deeper than 256 levels"));
-        }
-        let index = self.push(kind, false, self.at, 0);
-        self.at += 1;
-        Ok(index)
-    }
-
-    fn close(&mut self, index: usize, count: u32) {
-        let next = self.nodes.len() as u32;
-        let node = &mut self.nodes[index];
-        node.len = count;
-        node.next = next;
-    }
-
-    fn comma_or_end(&mut self, end: u8) -> Result<bool, JsonError> {
-        self.skip_space();
-        match self.bytes.get(self.at) {
-            Some(b',') => {
-                self.at += 1;
-                Ok(false)
-            }
-            Some(&byte) if byte == end => {
-                self.at += 1;
-                Ok(true)
-            }
-            Some(_) => Err(self.error("a comma or the end of an array or object is missing")),
-            None => Err(self.error("unexpected end of text")),
-        }
-    }
-
-    fn key(&self, node: usize) -> &str {
-        let Node { flag, start, len, .. } = self.nodes[node];
-        let text = if flag { self.decoded.as_str() } else { self.text };
-        &text[start as usize..(start + len) as usize]
-    }
-
-    fn note_duplicates(&mut self, object: usize, count: u32) {
-        /// Up to this many keys a quadratic comparison is faster than a set.
-        const FEW: usize = 16;
-        let end = self.nodes[object].next as usize;
-        let mut seen: [u32; FEW] = [0; FEW];
-        let mut many = (count as usize > FEW).then(|| std::collections::HashSet::with_capacity(count as usize));
-        let (mut key, mut number) = (object + 1, 0);
-        let mut found = Vec::new();
-        while key < end {
-            let repeated = if let Some(many) = &mut many {
-                !many.insert(self.key(key))
-            } else {
-                let name = self.key(key);
-                let repeated = seen[..number].iter().any(|&other| {
-                    self.nodes[other as usize].len as usize == name.len() && self.key(other as usize) == name
-                });
-                seen[number] = key as u32;
-                number += 1;
-                repeated
-            };
-            if repeated {
-                found.push(key as u32 + 1);
-            }
-            key = self.nodes[key + 1].next as usize;
-        }
-        self.duplicates.extend(found);
     }
 }
 
@@ -520,6 +236,11 @@ impl<'d> Value<'d> {
         &text[node.start as usize..(node.start + node.len) as usize]
     }
 
+    /// Number of nodes of the tree that begins here: this one, the names of members, and all below.
+    pub fn weight(self) -> u32 {
+        self.raw().next - self.node
+    }
+
     /// Number of elements or members; 0 for scalars.
     pub fn len(self) -> usize {
         let node = self.raw();
@@ -537,6 +258,9 @@ impl<'d> Value<'d> {
         if object.kind != Kind::Object {
             return None;
         }
+        if object.len as usize > FEW_MEMBERS {
+            return self.look_up(key);
+        }
         let nodes = &self.document.nodes;
         let must_see_all = self.document.has_duplicate_keys();
         let (mut at, mut found) = (self.node + 1, None);
@@ -551,6 +275,15 @@ impl<'d> Value<'d> {
             at = nodes[at as usize + 1].next;
         }
         found
+    }
+
+    /// As [`Value::get`], for an object with an index.
+    fn look_up(self, key: &str) -> Option<Value<'d>> {
+        let name = |node: u32| self.literal(&self.document.nodes[node as usize]);
+        let names = self.document.indices.get(&self.node)?;
+        let behind = names.partition_point(|&node| name(node) <= key);
+        let found = *names[..behind].last()?;
+        (name(found) == key).then_some(Value { document: self.document, node: found + 1 })
     }
 
     /// The element at an index of an array.
@@ -645,21 +378,29 @@ impl<'d> Value<'d> {
 
     /// Compact JSON text of this node, numbers in their own literals.
     pub fn to_json(self) -> String {
+        self.to_json_up_to(usize::MAX)
+    }
+
+    /// As [`Value::to_json`], but not much more than `most` bytes of it: where it is longer, it breaks off.
+    pub fn to_json_up_to(self, most: usize) -> String {
         let mut text = String::new();
-        self.write(&mut text);
+        self.write(&mut text, most);
         text
     }
 
-    fn write(self, out: &mut String) {
+    fn write(self, out: &mut String, most: usize) {
         match self.kind() {
-            Kind::String => write_string(self.as_str().unwrap_or_default(), out),
+            Kind::String => write_string(self.as_str().unwrap_or_default(), out, most),
             Kind::Array => {
                 out.push('[');
                 for (index, item) in self.items().enumerate() {
                     if index > 0 {
                         out.push(',');
                     }
-                    item.write(out);
+                    if out.len() > most {
+                        return;
+                    }
+                    item.write(out, most);
                 }
                 out.push(']');
             }
@@ -669,13 +410,19 @@ impl<'d> Value<'d> {
                     if index > 0 {
                         out.push(',');
                     }
-                    write_string(key, out);
+                    if out.len() > most {
+                        return;
+                    }
+                    write_string(key, out, most);
                     out.push(':');
-                    value.write(out);
+                    value.write(out, most);
                 }
                 out.push('}');
             }
-            Kind::Null | Kind::Bool | Kind::Number => out.push_str(self.literal(self.raw())),
+            Kind::Null | Kind::Bool | Kind::Number => {
+                let literal = self.literal(self.raw());
+                out.push_str(literal.get(..most).unwrap_or(literal));
+            }
         }
     }
 
@@ -721,7 +468,8 @@ pub fn decimal(literal: &str) -> Option<rust_decimal::Decimal> {
     value.ok().map(|number| number.normalize())
 }
 
-fn write_string(text: &str, out: &mut String) {
+fn write_string(text: &str, out: &mut String, most: usize) {
+    let text = if text.len() > most { &text[..text.floor_char_boundary(most)] } else { text };
     // Serialising a &str to a String cannot fail.
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }

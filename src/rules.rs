@@ -38,7 +38,7 @@ pub use book::{LoadError, NotJudgedHere, RuleBook, built_in_bases, features, gui
 pub use example::{ExampleFailure, ExampleReport, test_examples};
 pub use features::{Feature, Features, PACKAGE};
 pub use feeds::{MAX_FEEDS, MAX_OPEN_DATA_BYTES};
-pub use judge::{Judge, RuleTally};
+pub use judge::{Judge, MAX_FINDINGS, RuleTally};
 pub use memory::{Known, MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES, PaymentDetails};
 pub use profile::{Profile, RuleCost, SLOW_EXCHANGE, SLOW_RULE, Slow};
 pub use rule::Rule;

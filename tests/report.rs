@@ -10,7 +10,9 @@ use umpire::baseline::Baseline;
 use umpire::event::{Event, Recording};
 use umpire::finding::{Finding, Severity, Side};
 use umpire::openbooking::Stage;
-use umpire::report::{CheckReport, Comparison, Earlier, FileReport, JsonLines, Paint, Plain, RuleTally, Summary};
+use umpire::report::{
+    CheckReport, Comparison, Earlier, FileReport, JsonLines, LeftOut, Paint, Plain, RuleTally, Summary,
+};
 use umpire::report::{check_json, check_text, compare_json, compare_text};
 
 fn booking() -> Vec<Event> {
@@ -170,6 +172,18 @@ fn check_as_text() {
     clean.db: 4 exchanges, 1 booking: no findings
     20 exchanges, 6 bookings in 3 files: no findings
     ");
+}
+
+#[test]
+fn what_there_was_no_room_for_is_said() {
+    let left_out = LeftOut { flows: 3, open_data: 1, findings: 40 };
+    let report = CheckReport { findings: vec![], not_judged: vec![], left_out, ..check_report() };
+    let said =
+        "left out for lack of room: earlier exchanges of 3 booking flows, open data of 1 opportunity, 40 more findings";
+    assert!(text(&report, Paint::PLAIN).contains(said), "{}", text(&report, Paint::PLAIN));
+    let wanted = serde_json::json!({ "flows": 3, "open_data": 1, "findings": 40 });
+    assert_eq!(json(&report)["summary"]["left_out"], wanted);
+    assert!(json(&check_report())["summary"].get("left_out").is_none());
 }
 
 /// The customer is missing three times, and everything that follows from it.

@@ -16,7 +16,7 @@ use super::{Exit, Format, profile};
 use crate::baseline::Baseline;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
-use crate::report::{CheckReport, Comparison, Earlier, FileReport, Paint, RuleTally};
+use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, Paint, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook};
 
@@ -208,6 +208,11 @@ impl Gathered {
         if let (Some(profile), Some(of_file)) = (&mut self.profile, judge.profile()) {
             profile.add(of_file);
         }
+        self.report.left_out += LeftOut {
+            flows: judge.forgotten_flows(),
+            open_data: judge.forgotten_open_data(),
+            findings: judge.untold_findings(),
+        };
         self.report.files.push(FileReport { file, exchanges: judge.exchanges(), bookings: judge.bookings() });
         self.add_tallies(&judge).context("the tallies don't fit the rules")
     }

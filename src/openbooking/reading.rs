@@ -40,7 +40,7 @@ pub enum Content {
     NotJson(JsonError),
     /// Text or bytes that nobody expects to be JSON, and that were not parsed.
     Opaque,
-    /// Can't be read, for this reason (truncated, broken off, undecodable).
+    /// Can't be read, for this reason (truncated, broken off, undecodable, beyond the limits of `json`).
     Unreadable(String),
 }
 
@@ -70,6 +70,9 @@ impl Content {
         match decode(&body.bytes, headers) {
             Ok(bytes) => match Document::parse(&bytes) {
                 Ok(document) => Self::Json(document),
+                Err(error) if error.is_limit() => {
+                    Self::Unreadable(format!("body is more than can be judged: {}", error.what))
+                }
                 Err(error) => Self::NotJson(error),
             },
             Err(error) => Self::Unreadable(error.to_string()),
@@ -108,6 +111,21 @@ impl Reading {
             }
         }
         Self { index, exchange, stage, endpoint, base_path, uuid_segment, order_uuid, request, response }
+    }
+
+    /// Bytes of memory that keeping it takes, roughly.
+    pub fn memory(&self) -> usize {
+        let headers =
+            |headers: &Headers| headers.0.iter().map(|field| 64 + field.name.len() + field.value.len()).sum::<usize>();
+        let json = |content: &Content| content.json().map_or(0, Document::memory);
+        let request = &self.exchange.request;
+        let response = self.exchange.response.as_ref();
+        let kept: usize =
+            request.target.len() + request.body.bytes.len() + headers(&request.headers) + json(&self.request);
+        1_024
+            + kept
+            + response.map_or(0, |response| response.body.bytes.len() + headers(&response.headers))
+            + json(&self.response)
     }
 
     /// True for a call of the booking API, mistaken calls included; false for open data and anything else.

@@ -25,10 +25,38 @@ pub struct CheckReport {
     pub not_judged: Vec<(Arc<str>, u64)>,
     /// Findings on the broker that are not among `findings`, since their requests were refused as they should be.
     pub muted: u64,
+    /// What there was no room for.
+    pub left_out: LeftOut,
     /// What became of the baseline, where there is one. What it set aside is not among the findings.
     pub baseline: Option<BaselineReport>,
     /// How far every rule has come, where that was asked for.
     pub coverage: Option<Coverage>,
+}
+
+/// What was left out for lack of room: each list that a recording can make long has a bound.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct LeftOut {
+    /// Booking flows of which exchanges were forgotten: later ones were judged without them.
+    pub flows: u64,
+    /// Opportunities of open data that were forgotten.
+    pub open_data: u64,
+    /// Findings that were counted and not told, because one exchange has too many of one rule.
+    pub findings: u64,
+}
+
+impl LeftOut {
+    /// True if there was room for everything.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl std::ops::AddAssign for LeftOut {
+    fn add_assign(&mut self, other: Self) {
+        self.flows += other.flows;
+        self.open_data += other.open_data;
+        self.findings += other.findings;
+    }
 }
 
 /// What became of a baseline.

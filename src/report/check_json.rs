@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::baseline_json::BaselineJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
-use super::{CheckReport, FileReport, RuleTally};
+use super::{CheckReport, FileReport, LeftOut, RuleTally};
 use crate::finding::Severity;
 
 /// Version of the contract; it grows when a field changes its meaning or goes.
@@ -39,6 +39,9 @@ struct Summary {
     /// There only where something was muted.
     #[serde(skip_serializing_if = "Option::is_none")]
     muted: Option<u64>,
+    /// There only where something was left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<LeftOut>,
 }
 
 /// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
@@ -63,6 +66,7 @@ pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
             notice: tally.of_severity(Severity::Notice),
             suggestion: tally.of_severity(Severity::Suggestion),
             muted: (report.muted > 0).then_some(report.muted),
+            left_out: (!report.left_out.is_nothing()).then_some(report.left_out),
         },
         baseline: report.baseline.as_ref().map(BaselineJson::new),
         coverage: report.coverage.as_ref().map(CoverageJson::new),

@@ -6,12 +6,12 @@
 
 use std::io::{self, Write};
 
-use super::CheckReport;
 use super::baseline_text::baseline_text;
 use super::coverage_text::coverage_text;
 use super::finding_text::{also, headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
 use super::plain::{not_judged, table};
+use super::{CheckReport, LeftOut};
 use crate::finding::{Finding, Severity, folded, shape};
 use crate::text;
 
@@ -72,6 +72,9 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
     let mut reasons: Vec<(&str, u64)> = report.not_judged.iter().map(|(reason, count)| (&**reason, *count)).collect();
     reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     not_judged(out, paint, reasons.iter().map(|(_, count)| count).sum(), &reasons)?;
+    if let Some(line) = left_out(report.left_out) {
+        writeln!(out, "{}", paint.ink(Ink::Dim, &line))?;
+    }
     writeln!(out, "{}", paint.ink(Ink::Bold, &last_line(report)))?;
     out.flush()
 }
@@ -79,6 +82,25 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
 /// What is said where nothing is left to say.
 fn nothing(report: &CheckReport) -> &'static str {
     if report.baseline.is_some() { "no findings but known ones" } else { "no findings" }
+}
+
+/// `left out for lack of room: earlier exchanges of 3 flows, 40 findings`
+fn left_out(left_out: LeftOut) -> Option<String> {
+    let LeftOut { flows, open_data, findings } = left_out;
+    let parts = [
+        (flows, "earlier exchanges of ", "booking flow"),
+        (open_data, "open data of ", "opportunity"),
+        (findings, "", "more finding"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, what, thing)| match (count, thing) {
+            (2.., "opportunity") => format!("{what}{count} opportunities"),
+            _ => format!("{what}{}", text::count(count, thing)),
+        })
+        .collect();
+    (!parts.is_empty()).then(|| format!("left out for lack of room: {}", parts.join(", ")))
 }
 
 fn last_line(report: &CheckReport) -> String {

@@ -31,37 +31,45 @@ impl NamedCheck {
         }
     }
 
-    /// Everything that is wrong; empty if nothing is.
-    pub fn run(self, reading: &Reading) -> Result<Vec<Found>, Stop> {
+    /// Everything that is wrong, at most `most` of it; empty if nothing is. And how much more is wrong.
+    pub fn run(self, reading: &Reading, most: usize) -> Result<(Vec<Found>, u64), Stop> {
         match self {
-            Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange),
+            Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange, most),
             Self::ResponseJson => {
                 super::eval::answered(reading)?;
-                json_object(&reading.response, "/response/body", false, &reading.exchange)
+                json_object(&reading.response, "/response/body", false, &reading.exchange, most)
             }
         }
     }
 }
 
-fn json_object(content: &Content, pointer: &str, must_be_there: bool, exchange: &Exchange) -> Result<Vec<Found>, Stop> {
-    let one = |seen: String| Ok(vec![Found { pointer: pointer.to_owned(), seen }]);
+fn json_object(
+    content: &Content,
+    pointer: &str,
+    must_be_there: bool,
+    exchange: &Exchange,
+    most: usize,
+) -> Result<(Vec<Found>, u64), Stop> {
+    let one = |seen: String| Ok((vec![Found { pointer: pointer.to_owned(), seen }], 0));
     match content {
         Content::Unreadable(why) => Err(Stop::Unseen(format!("the {why}").into())),
         Content::Empty if must_be_there && matches!(exchange.request.method.as_str(), "PUT" | "PATCH") => {
             one("no body".to_owned())
         }
-        Content::Empty => Ok(Vec::new()),
+        Content::Empty => Ok((Vec::new(), 0)),
         Content::Opaque => one("no JSON".to_owned()),
         Content::NotJson(error) => one(error.to_string()),
         Content::Json(document) if document.root().kind() != Kind::Object => {
             one(format!("{:?} at the root", document.root().kind()))
         }
-        Content::Json(document) => Ok(document
-            .duplicate_keys()
-            .map(|key| Found {
+        Content::Json(document) => {
+            let found = |key| Found {
                 pointer: format!("{pointer}{key}"),
                 seen: "the key stands twice in its object".to_owned(),
-            })
-            .collect()),
+            };
+            let told: Vec<Found> = document.duplicate_keys().take(most).map(found).collect();
+            let untold = document.number_of_duplicate_keys() - told.len();
+            Ok((told, untold as u64))
+        }
     }
 }

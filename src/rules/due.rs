@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::feeds::order_items;
-use super::memory::Flow;
+use super::memory::{Flow, MAX_KEPT_BYTES};
 use super::value::Val;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 
-/// Most calls that are waited for at the same time. Past it the oldest is no longer waited for.
+/// Most calls that are waited for at the same time. Past it the oldest is no longer waited for. Calls of more than 256 KiB
+/// are not waited for.
 const MAX_DUE: usize = 500;
 
 /// The calls, oldest first, each with the feed that must show it. Bounded to 500.
@@ -45,7 +46,7 @@ impl Due {
             Stage::BAfterP if (accepted || lacks_places(call)) && flow.proposal_is_listed() => self.proposals_come_in,
             _ => None,
         };
-        let Some(feed) = feed else { return };
+        let Some(feed) = feed.filter(|_| call.memory() <= MAX_KEPT_BYTES) else { return };
         if self.calls.len() == MAX_DUE {
             self.calls.pop_front();
         }

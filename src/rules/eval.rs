@@ -1,12 +1,14 @@
 //! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
 use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
+use super::functions::Function;
 use super::memory::{Flow, Memory};
 use super::models::Walks;
 use super::refusal::Refusals;
@@ -15,8 +17,48 @@ use super::value::{Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
 
-/// Steps that one expression may take; past it the verdict is "not judged" and names the rule.
-pub const MAX_STEPS: u32 = 2_000_000;
+/// Steps that one rule may take on one exchange; past it the verdict is "not judged" and names the rule.
+pub const MAX_RULE_STEPS: u32 = 2_000_000;
+
+/// Steps that all rules together may take on one exchange; past it the rules that are left are "not judged".
+pub const MAX_EXCHANGE_STEPS: u32 = 20_000_000;
+
+/// The steps that the rules may still take on an exchange.
+#[derive(Debug)]
+pub struct Budget {
+    rule: Cell<u32>,
+    exchange: Cell<u32>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { rule: Cell::new(MAX_RULE_STEPS), exchange: Cell::new(MAX_EXCHANGE_STEPS) }
+    }
+}
+
+impl Budget {
+    /// The next rule begins.
+    pub fn next_rule(&self) {
+        self.rule.set(MAX_RULE_STEPS);
+    }
+
+    fn left(&self) -> u32 {
+        self.rule.get().min(self.exchange.get())
+    }
+
+    fn spend(&self, steps: u32) {
+        self.rule.set(self.rule.get().saturating_sub(steps));
+        self.exchange.set(self.exchange.get().saturating_sub(steps));
+    }
+
+    fn exhausted(&self) -> Stop {
+        Stop::Exhausted(if self.exchange.get() < MAX_RULE_STEPS {
+            "the exchange is so large that its rules take more than 20 million steps together"
+        } else {
+            "the rule takes more than 2 million steps on an exchange as large as this"
+        })
+    }
+}
 
 /// What an expression may look at.
 #[derive(Clone, Copy)]
@@ -27,6 +69,7 @@ pub struct Context<'a> {
     pub facts: &'a Facts,
     /// What deviates from the data models, once somebody asked.
     pub walks: &'a Walks,
+    pub budget: &'a Budget,
     pub item: Option<Value<'a>>,
     /// Values of parts that several rules share; `None` where they are worked out each time.
     pub memo: Option<&'a Memo<'a>>,
@@ -40,8 +83,9 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, flow, memory, facts, walks, item, refusals, .. } = *self;
-        Context { reading, flow, memory, facts, walks, item, memo: None, refusals, seen: Some(seen), expected }
+        let Self { reading, flow, memory, facts, walks, budget, item, refusals, .. } = *self;
+        let (seen, memo) = (Some(seen), None);
+        Context { reading, flow, memory, facts, walks, budget, item, memo, refusals, seen, expected }
     }
 }
 
@@ -50,16 +94,21 @@ pub struct Evaluation<'a> {
     pub context: Context<'a>,
     locals: Vec<Val<'a>>,
     steps: u32,
+    most: u32,
 }
 
 /// Evaluates to a value.
 pub fn evaluate<'a>(node: &'a Node, context: Context<'a>) -> Result<Val<'a>, Stop> {
-    Evaluation { context, locals: Vec::new(), steps: 0 }.value(node)
+    let mut evaluation = Evaluation { context, locals: Vec::new(), steps: 0, most: context.budget.left() };
+    let value = evaluation.value(node);
+    context.budget.spend(evaluation.steps);
+    value
 }
 
 /// Evaluates to true or false.
 pub fn holds<'a>(node: &'a Node, context: Context<'a>) -> Result<bool, Stop> {
-    Evaluation { context, locals: Vec::new(), steps: 0 }.truth(node)
+    let value = evaluate(node, context)?;
+    value.as_bool().ok_or_else(|| Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind())))
 }
 
 /// The response, or why there is none.
@@ -108,7 +157,7 @@ fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
 impl<'a> Evaluation<'a> {
     /// True or false, without making a value of what is only asked for its truth.
     fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
-        self.step()?;
+        self.spend(1)?;
         match node {
             Node::And(left, right) => self.both(left, right, false),
             Node::Or(left, right) => self.both(left, right, true),
@@ -130,12 +179,10 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    fn step(&mut self) -> Result<(), Stop> {
-        self.steps += 1;
-        if self.steps > MAX_STEPS {
-            return Err(Stop::fault("the expression takes more steps than a rule may"));
-        }
-        Ok(())
+    /// Counts steps: one for each node, more for what looks at many values at once.
+    fn spend(&mut self, steps: u32) -> Result<(), Stop> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.most { Err(self.context.budget.exhausted()) } else { Ok(()) }
     }
 
     /// The node of a message that a chain of members names.
@@ -168,6 +215,7 @@ impl<'a> Evaluation<'a> {
         }
         let left = self.value(left)?;
         let right = self.value(right)?;
+        self.spend(left.weight().min(right.weight()) / 4)?;
         Ok(left.equals(&right))
     }
 
@@ -179,11 +227,12 @@ impl<'a> Evaluation<'a> {
         let list = self.value(list)?;
         let elements =
             list.elements().ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
+        self.spend(elements.len() as u32 / 4)?;
         Ok(elements.iter().any(|other| other.equals(&element)))
     }
 
     pub fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
-        self.step()?;
+        self.spend(1)?;
         Ok(match node {
             Node::Constant(constant) => match constant {
                 Constant::Null => Val::Null,
@@ -245,15 +294,26 @@ impl<'a> Evaluation<'a> {
             // Most calls have few arguments: these need no room on the heap.
             Node::Call(function, arguments) => match &arguments[..] {
                 [] => function.call(&[], self.context)?,
-                [only] => function.call(&[self.value(only)?], self.context)?,
-                [first, second] => function.call(&[self.value(first)?, self.value(second)?], self.context)?,
+                [only] => {
+                    let arguments = [self.value(only)?];
+                    self.call(*function, &arguments)?
+                }
+                [first, second] => {
+                    let arguments = [self.value(first)?, self.value(second)?];
+                    self.call(*function, &arguments)?
+                }
                 _ => {
                     let arguments: Vec<Val<'a>> =
                         arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
-                    function.call(&arguments, self.context)?
+                    self.call(*function, &arguments)?
                 }
             },
         })
+    }
+
+    fn call(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Stop> {
+        self.spend(function.cost(arguments, self.context))?;
+        function.call(arguments, self.context)
     }
 
     /// `element in [a, b, c]`, without making the list.
@@ -286,9 +346,7 @@ impl<'a> Evaluation<'a> {
             // A name worked out at run time; what it selects borrows the operand, not the name.
             return member(&operand, name, self.context.reading);
         }
-        let Some(place) = index.show().parse::<usize>().ok() else {
-            return Ok(Val::Absent);
-        };
+        let Some(place) = index.place() else { return Ok(Val::Absent) };
         Ok(match &operand {
             Val::Json(value) => Val::option(value.at(place)),
             Val::List(list) => list.get(place).cloned().unwrap_or(Val::Absent),
@@ -299,6 +357,7 @@ impl<'a> Evaluation<'a> {
     fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
         match self.value(&fold.range)? {
             Val::Json(list) if list.is_array() => self.fold_over(fold, list.items().map(Val::Json)),
+            Val::List(list) => self.fold_over(fold, list.iter().cloned()),
             range => {
                 let elements = range
                     .elements()
@@ -319,6 +378,7 @@ impl<'a> Evaluation<'a> {
             match outcome {
                 Ok(None) => {}
                 Ok(Some(decided)) => return Ok(Val::Bool(decided)),
+                Err(stop @ Stop::Exhausted(_)) => return Err(stop),
                 // As with && and ||: a later element may still decide.
                 Err(stop) if matches!(fold.kind, MacroKind::All | MacroKind::Exists) => failed = failed.or(Some(stop)),
                 Err(stop) => return Err(stop),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::memory::MAX_TEXT;
 use super::{callers, urls};
 use crate::json::{Document, Value};
 use crate::openbooking::Reading;
@@ -17,17 +18,22 @@ pub const MAX_OPEN_DATA_BYTES: usize = 32 * 1024 * 1024;
 /// Most feeds (by path and credentials) of which the last page is kept. Past it further feeds are judged page by page only.
 pub const MAX_FEEDS: usize = 64;
 
-/// Bytes of a page that is kept for comparison with the next one. A larger page is judged by itself only.
-const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of a page that is kept for comparison with the next one, and of all pages kept. A larger page, and one for which
+/// there is no room, is judged by itself only.
+const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
+const MAX_PAGES_BYTES: usize = 64 * 1024 * 1024;
 
 /// The last page of each feed, apart for each set of credentials: what an Orders feed holds depends on them.
 #[derive(Debug, Default)]
-pub struct Pages(HashMap<Box<str>, Arc<Reading>>);
+pub struct Pages {
+    pages: HashMap<Box<str>, (Arc<Reading>, usize)>,
+    bytes: usize,
+}
 
 impl Pages {
     /// The last page seen of the feed that a request asks for.
     pub fn last(&self, reading: &Reading) -> Option<&Reading> {
-        self.0.get(feed_of(reading).as_str()).map(Arc::as_ref)
+        self.pages.get(feed_of(reading).as_str()).map(|(page, _)| page.as_ref())
     }
 
     /// The page whose `next` led to this request, if it was the last one seen of this feed.
@@ -44,10 +50,11 @@ impl Pages {
         if !page.root().get("items").is_some_and(Value::is_array) {
             return;
         }
-        if page.text().len() > MAX_PAGE_BYTES {
-            self.0.remove(feed.as_str());
-        } else if self.0.len() < MAX_FEEDS || self.0.contains_key(feed.as_str()) {
-            self.0.insert(feed.into(), Arc::clone(reading));
+        self.bytes -= self.pages.remove(feed.as_str()).map_or(0, |(_, bytes)| bytes);
+        let bytes = reading.memory();
+        if bytes <= MAX_PAGE_BYTES && self.bytes + bytes <= MAX_PAGES_BYTES && self.pages.len() < MAX_FEEDS {
+            self.bytes += bytes;
+            self.pages.insert(feed.into(), (Arc::clone(reading), bytes));
         }
     }
 }
@@ -151,10 +158,13 @@ impl OpenData {
     }
 
     fn add(&mut self, id: &str, data: Value<'_>, read: Timestamp) {
-        let text = data.to_json();
-        let size = 4 * text.len();
+        if id.len() > MAX_TEXT {
+            return;
+        }
         // Text that was just parsed parses again.
-        let Ok(data) = Document::parse_str(&text) else { return };
+        let Ok(data) = Document::parse_str(&data.to_json()) else { return };
+        // The item is known by its id in two places.
+        let size = 256 + 2 * id.len() + data.memory();
         self.bytes += size;
         self.versions += 1;
         self.items.insert(id.into(), Item { version: self.versions, read, data });

@@ -1,6 +1,7 @@
 //! The functions that rules may call, beside CEL's operators and macros.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use jiff::{Span, SpanTotal, Timestamp, Unit};
 use rust_decimal::Decimal;
@@ -113,6 +114,34 @@ functions! {
 }
 
 impl Function {
+    /// Steps that the function counts for, beside the one of every node: those that look at many values count more.
+    pub fn cost(self, arguments: &[Val<'_>], context: Context<'_>) -> u32 {
+        let weight = |place: usize| arguments.get(place).map_or(0, Val::weight);
+        match self {
+            Self::Same => weight(0).min(weight(1)) / 4,
+            Self::Anywhere
+            | Self::Prefixed
+            | Self::Keys
+            | Self::ExtraKeys
+            | Self::ChangedKeys
+            | Self::MissingKeys
+            | Self::Sum
+            | Self::ItemErrors
+            | Self::SameElements
+            | Self::Distinct => {
+                let all = weight(0) / 4;
+                let pairwise = matches!(self, Self::SameElements | Self::Distinct) && !are_strings(arguments.first());
+                if pairwise { arguments.first().map_or(0, Val::len).saturating_mul(all) } else { all }
+            }
+            Self::Quoted => {
+                let quote = context.flow.and_then(super::memory::Flow::last_quote);
+                let items = quote.and_then(|quote| quote.response.json()?.root().get("orderedItem"));
+                items.map_or(0, |items| items.len() as u32 / 2)
+            }
+            _ => 0,
+        }
+    }
+
     /// Applies the function. The number of arguments was checked when the rule was compiled.
     pub fn call<'a>(self, arguments: &[Val<'a>], context: Context<'a>) -> Result<Val<'a>, Stop> {
         let first = arguments.first().cloned().unwrap_or(Val::Absent);
@@ -158,12 +187,7 @@ impl Function {
                 let (a, b) = (id(&first), id(&second));
                 Val::Bool(a.as_str().is_some() && a.as_str() == b.as_str())
             }
-            Self::Distinct => {
-                let elements = first.elements().unwrap_or_default();
-                let repeated =
-                    |(index, element): (usize, &Val<'a>)| elements[..index].iter().any(|other| other.equals(element));
-                Val::Bool(!elements.iter().enumerate().any(repeated))
-            }
+            Self::Distinct => Val::Bool(distinct(&first.elements().unwrap_or_default())),
             Self::Success => Val::Bool(answering(arguments, context)?.map_or(Ok(false), success)?),
             Self::OrderShaped => Val::Bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
             Self::OrderAnswer => Val::Bool(
@@ -266,7 +290,10 @@ impl Function {
             Self::Sum => first.elements().and_then(|list| money::sum(&list)).map_or(Val::Absent, Val::Decimal),
             Self::Near => Val::Bool(money::near(&first, &second, arguments.get(2).unwrap_or(&Val::Absent))),
             Self::Decimals => money::decimals(&first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
-            Self::Last => first.elements().and_then(|mut list| list.pop()).unwrap_or(Val::Absent),
+            Self::Last => match &first {
+                Val::List(list) => list.last().cloned().unwrap_or(Val::Absent),
+                other => other.elements().and_then(|mut list| list.pop()).unwrap_or(Val::Absent),
+            },
             Self::HttpDate => text
                 .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
                 .map_or(Val::Absent, |date| Val::Instant(date.timestamp())),
@@ -299,15 +326,23 @@ impl Function {
 /// offer and opportunity, at the same position if several have them.
 fn quoted<'a>(item: &Val<'a>, context: Context<'a>) -> Option<Value<'a>> {
     let Val::Json(item) = item else { return None };
-    let reference =
-        |item: Value<'a>, key: &str| item.get(key).and_then(|node| id(&Val::Json(node)).as_str().map(str::to_owned));
-    let pair = |item: Value<'a>| (reference(item, "orderedItem"), reference(item, "acceptedOffer"));
+    let reference = |item: Value<'a>, key: &str| {
+        let node = item.get(key)?;
+        node.as_str().or_else(|| node.get("@id")?.as_str())
+    };
     let position = |item: Value<'a>| item.get("position").and_then(Value::as_number);
-    let wanted = pair(*item);
+    let opportunity = reference(*item, "orderedItem")?;
+    let offer = reference(*item, "acceptedOffer");
+    let wanted = position(*item);
     let quote = context.flow?.last_quote()?;
-    let items = quote.response.json()?.root().get("orderedItem")?.items();
-    let alike: Vec<Value<'a>> = items.filter(|other| wanted.0.is_some() && pair(*other) == wanted).collect();
-    alike.iter().find(|other| position(**other) == position(*item)).or(alike.first()).copied()
+    let mut alike = quote.response.json()?.root().get("orderedItem")?.items().filter(|other| {
+        reference(*other, "orderedItem") == Some(opportunity) && reference(*other, "acceptedOffer") == offer
+    });
+    let first = alike.next()?;
+    if position(first) == wanted {
+        return Some(first);
+    }
+    alike.find(|other| position(*other) == wanted).or(Some(first))
 }
 
 fn both(text: Option<&str>, other: &Val<'_>, test: fn(&str, &str) -> bool) -> bool {
@@ -367,13 +402,42 @@ fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
     Ok(a.compare(b)?.is_gt())
 }
 
+/// True if the first element is a string, as then are mostly all.
+fn are_strings(list: Option<&Val<'_>>) -> bool {
+    match list {
+        Some(Val::Json(list)) => list.at(0).is_none_or(|first| first.as_str().is_some()),
+        Some(Val::List(list)) => list.first().is_none_or(|first| first.as_str().is_some()),
+        _ => true,
+    }
+}
+
+/// The strings of a list, in order; `None` if something else is among them.
+fn sorted_strings<'v>(list: &'v [Val<'_>]) -> Option<Vec<&'v str>> {
+    let mut strings = list.iter().map(Val::as_str).collect::<Option<Vec<_>>>()?;
+    strings.sort_unstable();
+    Some(strings)
+}
+
+/// No two elements are equal.
+fn distinct(list: &[Val<'_>]) -> bool {
+    match sorted_strings(list) {
+        Some(strings) => strings.windows(2).all(|pair| pair[0] != pair[1]),
+        None => !(0..list.len()).any(|index| list[..index].iter().any(|other| other.equals(&list[index]))),
+    }
+}
+
 /// The same elements, as often, in whatever order.
 fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
-    a.len() == b.len()
-        && a.iter().all(|element| {
-            let place = b.iter().position(|other| other.equals(element));
-            place.map(|place| b.swap_remove(place)).is_some()
-        })
+    if a.len() != b.len() {
+        return false;
+    }
+    if let (Some(a), Some(b)) = (sorted_strings(a), sorted_strings(&b)) {
+        return a == b;
+    }
+    a.iter().all(|element| {
+        let place = b.iter().position(|other| other.equals(element));
+        place.map(|place| b.swap_remove(place)).is_some()
+    })
 }
 
 /// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
@@ -464,13 +528,9 @@ fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
 /// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
 fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
     let Val::Json(node) = value else { return Val::list(Vec::new()) };
-    let mut names: Vec<&str> = Vec::new();
-    for (key, _) in node.members_below() {
-        if key.contains(':') && !key.contains("://") && !names.contains(&key) {
-            names.push(key);
-        }
-    }
-    Val::list(names.into_iter().map(|name| Val::text(Some(name))).collect())
+    let mut seen: HashSet<&str> = HashSet::new();
+    let names = node.members_below().map(|(key, _)| key).filter(|key| key.contains(':') && !key.contains("://"));
+    Val::list(names.filter(|name| seen.insert(name)).map(|name| Val::text(Some(name))).collect())
 }
 
 /// Bytes that may stand in a URI: no white space, no control characters, none of `<>"`. Letters beyond ASCII may.
@@ -510,11 +570,12 @@ fn has_host(rest: &str) -> bool {
 
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
     let size = match value {
-        Val::Json(node) if node.is_object() => node.len(),
-        other => match (other.as_str(), other.elements()) {
-            (Some(text), _) => text.chars().count(),
-            (None, Some(elements)) => elements.len(),
-            (None, None) => return Err(Stop::fault(format!("{} has no size", other.name_of_kind()))),
+        Val::Json(node) if node.is_object() || node.is_array() => node.len(),
+        Val::List(list) => list.len(),
+        other => match other.as_str() {
+            Some(text) => text.chars().count(),
+            None if other.is_nothing() => 0,
+            None => return Err(Stop::fault(format!("{} has no size", other.name_of_kind()))),
         },
     };
     Ok(Val::Int(size as i64))

@@ -17,6 +17,9 @@ const MAX_ADDRESSES: usize = 200_000;
 /// Most versions of feed items kept. Past it no new items are taken up: their changes are not judged.
 const MAX_VERSIONS: usize = 400_000;
 
+/// Longest `modified` that is remembered, in bytes. Changes of an item with a longer one are not judged.
+const MAX_MODIFIED: usize = 64;
+
 /// The feeds so far. About 20 bytes for an address and 60 for an item.
 #[derive(Debug, Default)]
 pub struct History {
@@ -85,8 +88,9 @@ impl History {
 }
 
 fn modified(value: Value<'_>) -> Option<Modified> {
-    let number = value.as_number().map(|literal| Modified::Number(literal.into()));
-    number.or_else(|| value.as_str().map(|text| Modified::Text(text.into())))
+    let short = |text: &&str| text.len() <= MAX_MODIFIED;
+    let number = value.as_number().filter(short).map(|literal| Modified::Number(literal.into()));
+    number.or_else(|| value.as_str().filter(short).map(|text| Modified::Text(text.into())))
 }
 
 /// Who reads: what a caller is given depends on the credentials, and open data is read by several programs at once.

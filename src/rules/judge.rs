@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::book::RuleBook;
 use super::compile::Node;
-use super::eval::{Context, answered, body, evaluate, holds};
+use super::eval::{Budget, Context, answered, body, evaluate, holds};
 use super::facts::Facts;
 use super::memory::{Known, Memory};
 use super::models::{ModelCheck, Walks, describe};
@@ -16,7 +16,7 @@ use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{At, Check, Expectation, Rule};
 use super::share::Memo;
-use super::value::{Stop, Val};
+use super::value::{Stop, Val, shorten};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
@@ -26,6 +26,12 @@ use crate::openbooking::Reading;
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
 const MAX_REASONS: usize = 20;
+
+/// Most findings of one rule on one exchange that are told one by one; further ones are counted.
+pub const MAX_FINDINGS: usize = 200;
+
+/// Longest pointer of a finding, in bytes; a longer one (of a name longer than any in the specification) is cut.
+const MAX_POINTER: usize = 4_096;
 
 /// How often a rule passed, failed and could not be judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +55,7 @@ pub struct Judge {
     /// Tallies of rules that are no longer in the book.
     gone: BTreeMap<String, RuleTally>,
     next: u64,
+    untold: u64,
     only: Option<usize>,
     mute_refused: bool,
     profile: Option<Profile>,
@@ -62,8 +69,27 @@ enum Outcome {
     Silent,
     Passed,
     NotJudged(Arc<str>),
-    /// Findings, each with what it is said only once for.
-    Failed(Vec<(Finding, Option<String>)>),
+    Failed(Findings),
+}
+
+/// The findings of one rule on one exchange.
+#[derive(Debug, Default)]
+struct Findings {
+    /// Each with what it is said only once for. At most [`MAX_FINDINGS`].
+    told: Vec<(Finding, Option<String>)>,
+    /// How many more there are.
+    untold: u64,
+}
+
+impl Findings {
+    fn add(&mut self, make: impl FnOnce() -> Result<(Finding, Option<String>), Stop>) -> Result<(), Stop> {
+        if self.told.len() < MAX_FINDINGS {
+            self.told.push(make()?);
+        } else {
+            self.untold += 1;
+        }
+        Ok(())
+    }
 }
 
 impl Judge {
@@ -76,6 +102,7 @@ impl Judge {
             tallies,
             gone: BTreeMap::new(),
             next: 0,
+            untold: 0,
             only: None,
             mute_refused: false,
             profile: None,
@@ -141,7 +168,9 @@ impl Judge {
         let refusals = Refusals::default();
         let clock = self.profile.is_some().then(Clock::default);
         let read = clock.as_ref().map(|_| start.elapsed()).unwrap_or_default();
-        for (place, outcome) in self.outcomes(&reading, &refusals, clock.as_ref()) {
+        let (outcomes, untold) = self.outcomes(&reading, &refusals, clock.as_ref());
+        self.untold += untold;
+        for (place, outcome) in outcomes {
             self.count(place, &book.rules()[place], outcome, &mut judged);
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -171,9 +200,19 @@ impl Judge {
         self.next
     }
 
-    /// Booking flows that had to be forgotten for lack of room.
+    /// Booking flows of which exchanges had to be forgotten for lack of room. What needs them is "not judged".
     pub fn forgotten_flows(&self) -> u64 {
         self.memory.forgotten_flows
+    }
+
+    /// Opportunities of open data that had to be forgotten for lack of room. What needs them is "not judged".
+    pub fn forgotten_open_data(&self) -> u64 {
+        self.memory.open_data.forgotten
+    }
+
+    /// Findings that were counted and not told, because one exchange has too many of one kind.
+    pub fn untold_findings(&self) -> u64 {
+        self.untold
     }
 
     /// Every rule's id and tally, in the order of the book; then those of rules that were in force before.
@@ -206,12 +245,13 @@ impl Judge {
             Outcome::NotJudged(reason) => reason,
             Outcome::Failed(findings) => {
                 let before = judged.findings.len();
-                for (finding, once) in findings {
+                self.untold += findings.untold;
+                for (finding, once) in findings.told {
                     if once.is_none_or(|value| self.memory.first_time(&rule.info.id, value)) {
                         judged.findings.push(finding);
                     }
                 }
-                tally.failed += (judged.findings.len() - before) as u64;
+                tally.failed += (judged.findings.len() - before) as u64 + findings.untold;
                 if judged.findings.len() > before {
                     return;
                 }
@@ -225,15 +265,17 @@ impl Judge {
         judged.not_judged.push(NotJudged { rule: Arc::from(rule.info.id.as_str()), because: reason });
     }
 
-    /// What every rule of the stage says of an exchange, those that don't apply aside.
-    fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> Vec<(usize, Outcome)> {
-        let (walks, memo) = (Walks::default(), Memo::new(self.book.shared_parts()));
+    /// What every rule of the stage says of an exchange, those that don't apply aside, and how many deviations from the
+    /// data models were past what is noted.
+    fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> (Vec<(usize, Outcome)>, u64) {
+        let (walks, budget, memo) = (Walks::default(), Budget::default(), Memo::new(self.book.shared_parts()));
         let context = Context {
             reading,
             flow: self.memory.flow(reading.order_uuid.as_deref()),
             memory: &self.memory,
             facts: self.book.facts(),
             walks: &walks,
+            budget: &budget,
             item: None,
             memo: Some(&memo),
             refusals,
@@ -245,6 +287,7 @@ impl Judge {
             let rule = &self.book.rules()[place];
             let wanted = self.only.is_none_or(|only| only == place);
             if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
+                budget.next_rule();
                 let apply = || self.apply(place, rule, context);
                 match clock.map_or_else(apply, |clock| clock.time(place, apply)) {
                     Outcome::Silent => {}
@@ -252,13 +295,14 @@ impl Judge {
                 }
             }
         }
-        outcomes
+        (outcomes, walks.untold())
     }
 
     fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>) -> Outcome {
         match self.try_apply(place, rule, context) {
             Ok(outcome) => outcome,
             Err(Stop::Unseen(reason)) => Outcome::NotJudged(reason),
+            Err(Stop::Exhausted(reason)) => Outcome::NotJudged(reason.into()),
             Err(Stop::Fault(what)) => Outcome::NotJudged(format!("the rule itself failed: {what}").into()),
         }
     }
@@ -273,7 +317,7 @@ impl Judge {
             }
         }
         let mut said = false;
-        let mut findings = Vec::new();
+        let mut findings = Findings::default();
         let mut stopped = None;
         for check in &rule.checks {
             match self.run(place, rule, check, context, &mut findings) {
@@ -281,7 +325,7 @@ impl Judge {
                 Err(stop) => stopped = stopped.or(Some(stop)),
             }
         }
-        if !findings.is_empty() {
+        if !findings.told.is_empty() {
             return Ok(Outcome::Failed(findings));
         }
         match stopped {
@@ -298,7 +342,7 @@ impl Judge {
         rule: &'a Rule,
         check: &'a Check,
         context: Context<'a>,
-        findings: &mut Vec<(Finding, Option<String>)>,
+        findings: &mut Findings,
     ) -> Result<bool, Stop> {
         let Some(each) = &check.each else {
             return self.run_on(place, rule, check, context, findings);
@@ -321,7 +365,7 @@ impl Judge {
         rule: &'a Rule,
         check: &'a Check,
         context: Context<'a>,
-        findings: &mut Vec<(Finding, Option<String>)>,
+        findings: &mut Findings,
     ) -> Result<bool, Stop> {
         if !check.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
             return Ok(false);
@@ -336,8 +380,10 @@ impl Judge {
         let expect = match &check.expect {
             Expectation::Expression(expect) => expect,
             Expectation::InRust(named) => {
-                for found in named.run(context.reading)? {
-                    findings.push(finding(rule, check, context, found.pointer, found.seen, None)?);
+                let (found, untold) = named.run(context.reading, MAX_FINDINGS)?;
+                findings.untold += untold;
+                for found in found {
+                    findings.add(|| finding(rule, check, context, found.pointer, found.seen, None))?;
                 }
                 return Ok(true);
             }
@@ -347,14 +393,14 @@ impl Judge {
             Val::Refusal(refusal) => self.refused(place, rule, check, context, *refusal, findings)?,
             value => match value.as_bool() {
                 Some(true) => {}
-                Some(false) => {
+                Some(false) => findings.add(|| {
                     let pointer = pointer(check, context)?;
                     let seen = match &check.seen {
                         Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
                         None => seen_at(&pointer, context.reading),
                     };
-                    findings.push(finding(rule, check, context, pointer, seen, None)?);
-                }
+                    finding(rule, check, context, pointer, seen, None)
+                })?,
                 None => return Err(Stop::fault(format!("expect gives {}, not true or false", value.name_of_kind()))),
             },
         }
@@ -368,7 +414,7 @@ impl Judge {
         check: &'a Check,
         context: Context<'a>,
         refusal: Refusal,
-        findings: &mut Vec<(Finding, Option<String>)>,
+        findings: &mut Findings,
     ) -> Result<(), Stop> {
         let (milder, pointer, seen, expected, answered) = match refusal {
             Refusal::Passed => {
@@ -386,10 +432,11 @@ impl Judge {
             return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
         }
         context.refusals.fail();
-        let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
-        found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
-        findings.push(found);
-        Ok(())
+        findings.add(|| {
+            let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
+            found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
+            Ok(found)
+        })
     }
 
     /// The rule that asks for one of the answered errors because of another fault of the same request.
@@ -422,7 +469,7 @@ fn deviations<'a>(
     check: &'a Check,
     asked: &ModelCheck,
     context: Context<'a>,
-    findings: &mut Vec<(Finding, Option<String>)>,
+    findings: &mut Findings,
 ) -> Result<bool, Stop> {
     let Facts { models, wanted: of_models, .. } = context.facts;
     let (reading, walks) = (context.reading, context.walks);
@@ -438,15 +485,17 @@ fn deviations<'a>(
         walks.response(root, reading, models, of_models.1)
     };
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
-        let described = describe(deviation, root.document(), models);
-        let context = Context { item: root.document().value_at(deviation.node), ..context };
-        let expected = check.expected.is_empty().then_some(described.expected);
-        let pointer = format!("{message}{}", described.pointer);
-        let mut found = finding(rule, check, context, pointer, described.seen, expected)?;
-        if check.message.is_empty() {
-            found.0.message = described.message;
-        }
-        findings.push(found);
+        findings.add(|| {
+            let described = describe(deviation, root.document(), models);
+            let context = Context { item: root.document().value_at(deviation.node), ..context };
+            let expected = check.expected.is_empty().then_some(described.expected);
+            let pointer = format!("{message}{}", described.pointer);
+            let mut found = finding(rule, check, context, pointer, described.seen, expected)?;
+            if check.message.is_empty() {
+                found.0.message = described.message;
+            }
+            Ok(found)
+        })?;
     }
     Ok(true)
 }
@@ -478,6 +527,8 @@ fn finding<'a>(
     seen: String,
     expected: Option<String>,
 ) -> Result<(Finding, Option<String>), Stop> {
+    let mut pointer = pointer;
+    pointer.truncate(pointer.floor_char_boundary(MAX_POINTER));
     let mut severity = check.severity;
     for (when, milder) in &rule.milder {
         if holds(when, context)? {
@@ -571,5 +622,5 @@ fn seen_at(pointer: &str, reading: &Reading) -> String {
         ("status", false) => reading.status().map(|status| status.to_string()),
         _ => None,
     };
-    text.unwrap_or_else(|| NOTHING.to_owned())
+    text.map_or_else(|| NOTHING.to_owned(), shorten)
 }

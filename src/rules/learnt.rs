@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::functions::success;
+use super::memory::MAX_TEXT;
 use super::money::amount;
 use super::value::Val;
 use crate::json::Value;
@@ -14,8 +15,9 @@ use crate::openbooking::{Reading, Stage};
 /// Most Sellers whose tax mode is remembered. Past it no new ones are taken up.
 const MAX_SELLERS: usize = 10_000;
 
-/// Most opportunities of which it is remembered who asked for them. Past it no new ones are taken up.
-const MAX_OPPORTUNITIES: usize = 100_000;
+/// Most opportunities of which it is remembered who asked for them, and for whom they were made. Past it no new ones are
+/// taken up.
+const MAX_OPPORTUNITIES: usize = 20_000;
 
 /// Most Order UUIDs remembered per opportunity. Past it the oldest is forgotten.
 const MAX_UUIDS: usize = 50;
@@ -70,7 +72,7 @@ impl Learnt {
             let places = ["/organizer/@id", "/provider/@id", "/superEvent/organizer/@id", "/facilityUse/provider/@id"];
             places.iter().find_map(|place| request.root().find(place)).and_then(Value::as_str)
         });
-        if let Some((id, seller)) = id.zip(seller) {
+        if let Some((id, seller)) = id.zip(seller).filter(|(id, seller)| id.len().max(seller.len()) <= MAX_TEXT) {
             self.made_for.insert(id.into(), seller.into());
         }
     }
@@ -91,7 +93,8 @@ impl Learnt {
     fn remember_tax_mode(&mut self, seller: Value<'_>) {
         let Some(mode) = seller.get("taxMode").and_then(Value::as_str) else { return };
         let Some(id) = seller.get("@id").and_then(Value::as_str) else { return };
-        if self.tax_modes.len() < MAX_SELLERS && !self.tax_modes.contains_key(id) {
+        let short = id.len().max(mode.len()) <= MAX_TEXT;
+        if short && self.tax_modes.len() < MAX_SELLERS && !self.tax_modes.contains_key(id) {
             self.tax_modes.insert(id.into(), mode.into());
         }
     }
@@ -115,7 +118,9 @@ impl Learnt {
         for opportunity in items.into_iter().flat_map(Value::items).filter_map(|item| item.get("orderedItem")) {
             let id = opportunity.as_str().or_else(|| opportunity.get("@id").and_then(Value::as_str));
             let room = self.asked_for.len() < MAX_OPPORTUNITIES;
-            let Some(id) = id.filter(|id| room || self.asked_for.contains_key(*id)) else { continue };
+            let Some(id) = id.filter(|id| room && id.len() <= MAX_TEXT || self.asked_for.contains_key(*id)) else {
+                continue;
+            };
             let uuids = self.asked_for.entry(id.into()).or_default();
             if uuids.last() != Some(uuid) {
                 uuids.retain(|other| other != uuid);

@@ -19,21 +19,28 @@ use super::value::Val;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 
-/// Most bytes of message text kept for all booking flows together. Past it the flows that were quiet longest are
-/// forgotten: their later exchanges are judged without the earlier ones.
+/// Most bytes kept for all booking flows together. Past it the flows that were quiet longest are forgotten, and of the last
+/// one its oldest exchanges: later exchanges are judged without them.
 pub const MAX_FLOW_BYTES: usize = 48 * 1024 * 1024;
 
-/// Most exchanges kept of one booking flow. Past it the oldest are forgotten.
+/// Most exchanges kept of one booking flow. Past it the oldest are forgotten, and the flow counts as one of the forgotten.
 pub const MAX_FLOW_EXCHANGES: usize = 200;
 
 /// Most actions of the test suite's interface kept of one booking flow. Past it no new ones are taken up.
 const MAX_ACTIONS: usize = 50;
 
+/// Longest name, identifier or e-mail address that is remembered, in bytes. Longer ones are left alone.
+pub(super) const MAX_TEXT: usize = 1_024;
+
 /// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
 const MAX_NAMES: usize = 10_000;
 
-/// Most calls kept for a look across Order UUIDs. Past it the oldest are forgotten.
+/// Most calls kept for a look across Order UUIDs, and most bytes of them. Past either the oldest are forgotten.
 const MAX_RECENT: usize = 200;
+const MAX_RECENT_BYTES: usize = 16 * 1024 * 1024;
+
+/// Most bytes of an exchange that is kept apart from its flow. A larger one is judged by itself and with its flow only.
+pub(super) const MAX_KEPT_BYTES: usize = 256 * 1024;
 
 /// Most Order UUIDs that are counted one by one. Past it the count of bookings stands still.
 const MAX_BOOKINGS: usize = 2_000_000;
@@ -62,12 +69,23 @@ impl FeedItems {
         self.newest.as_ref().is_some_and(|item| item.root().get("state").and_then(Value::as_str) != Some("deleted"))
     }
 
-    fn push(&mut self, item: Document) {
+    /// Takes up an item; bytes of the one that is let go of.
+    fn push(&mut self, item: Document) -> usize {
+        let gone = self.before.take().map_or(0, |item| item.memory());
         self.before = self.newest.replace(item);
+        gone
     }
 }
 
 impl Flow {
+    /// Lets go of the oldest exchange; its bytes. A flow is counted as forgotten once.
+    fn forget_oldest(&mut self, forgotten_flows: &mut u64) -> usize {
+        let bytes = self.earlier.remove(0).memory();
+        self.bytes -= bytes;
+        *forgotten_flows += u64::from(!std::mem::replace(&mut self.forgotten, true));
+        bytes
+    }
+
     /// The last exchange at one of the stages that was answered 2xx.
     pub fn last_success(&self, stages: &[Stage]) -> Option<&Reading> {
         self.earlier
@@ -192,7 +210,7 @@ pub struct Memory {
     by_age: BTreeMap<u64, Arc<str>>,
     bytes: usize,
     clock: u64,
-    /// Flows that had to be forgotten.
+    /// Flows of which exchanges had to be forgotten.
     pub forgotten_flows: u64,
     bookings: HashSet<u128>,
     emails: BTreeSet<Box<str>>,
@@ -200,7 +218,8 @@ pub struct Memory {
     once: HashSet<(Box<str>, String)>,
     /// When the first exchange began.
     started: Option<Timestamp>,
-    recent: VecDeque<Arc<Reading>>,
+    recent: VecDeque<(Arc<Reading>, usize)>,
+    recent_bytes: usize,
     /// Calls that a feed has yet to show.
     pub due: Due,
     /// Addresses of pages and versions of items, of every feed.
@@ -241,9 +260,10 @@ impl Memory {
         self.bookings.len() as u64
     }
 
-    /// True the first time that `value` is said for a rule, named by its id.
+    /// True the first time that `value` is said for a rule, and of values for which there is no more room every time.
     pub fn first_time(&mut self, rule: &str, value: String) -> bool {
-        self.once.len() < MAX_NAMES && self.once.insert((rule.into(), value))
+        let said = (rule.into(), value);
+        if self.once.len() < MAX_NAMES { self.once.insert(said) } else { !self.once.contains(&said) }
     }
 
     /// A member of `recording` in an expression.
@@ -257,7 +277,7 @@ impl Memory {
             "token_asked" => Val::Bool(self.access.token_asked),
             "credentials_seen" => Val::Bool(self.access.credentials_seen),
             "started" => self.started.map_or(Val::Absent, Val::Instant),
-            "recent" => Val::list(self.recent.iter().map(|call| Val::Exchange(call)).collect()),
+            "recent" => Val::list(self.recent.iter().map(|(call, _)| Val::Exchange(call)).collect()),
             "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
             "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
             "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
@@ -329,17 +349,19 @@ impl Memory {
             self.first_booking = Some(Arc::clone(&reading));
         }
         let Some(uuid) = reading.order_uuid.clone() else { return };
-        if self.recent.len() == MAX_RECENT {
-            self.recent.pop_front();
+        let size = reading.memory();
+        self.recent_bytes += size;
+        self.recent.push_back((Arc::clone(&reading), size));
+        while self.recent.len() > MAX_RECENT || self.recent_bytes > MAX_RECENT_BYTES {
+            let Some((_, size)) = self.recent.pop_front() else { break };
+            self.recent_bytes -= size;
         }
-        self.recent.push_back(Arc::clone(&reading));
         if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
             && self.bookings.len() < MAX_BOOKINGS
         {
             self.bookings.insert(number);
         }
         self.clock += 1;
-        let size = weight(&reading);
         let flow = self.flows.entry(uuid.clone()).or_default();
         self.by_age.remove(&flow.touched);
         flow.touched = self.clock;
@@ -349,16 +371,19 @@ impl Memory {
         flow.bytes += size;
         self.bytes += size;
         if flow.earlier.len() > MAX_FLOW_EXCHANGES {
-            let oldest = weight(&flow.earlier.remove(0));
-            flow.bytes -= oldest;
-            self.bytes -= oldest;
-            flow.forgotten = true;
+            self.bytes -= flow.forget_oldest(&mut self.forgotten_flows);
         }
         while self.bytes > MAX_FLOW_BYTES && self.flows.len() > 1 {
             let Some((_, uuid)) = self.by_age.pop_first() else { break };
             if let Some(flow) = self.flows.remove(&uuid) {
                 self.bytes -= flow.bytes;
-                self.forgotten_flows += 1;
+                self.forgotten_flows += u64::from(!flow.forgotten);
+            }
+        }
+        let last = self.by_age.last_key_value().and_then(|(_, uuid)| self.flows.get_mut(uuid));
+        if let Some(flow) = last {
+            while self.bytes > MAX_FLOW_BYTES && !flow.earlier.is_empty() {
+                self.bytes -= flow.forget_oldest(&mut self.forgotten_flows);
             }
         }
     }
@@ -373,7 +398,7 @@ impl Memory {
         let Some(order) = action.root().find("/object/@id").and_then(Value::as_str) else { return };
         let uuid = order.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
         if let Some(flow) = self.flows.get_mut(uuid.as_str()).filter(|flow| flow.actions.len() < MAX_ACTIONS) {
-            let size = weight(reading);
+            let size = reading.memory();
             flow.actions.push(Arc::clone(reading));
             flow.bytes += size;
             self.bytes += size;
@@ -394,14 +419,11 @@ impl Memory {
             let Ok(document) = Document::parse_str(&item.to_json()) else { continue };
             let of_proposal =
                 item.get("data").and_then(|data| data.get("@type")).and_then(Value::as_str) == Some("OrderProposal");
-            let size = 4 * document.text().len();
-            if is_proposals || of_proposal {
-                flow.proposals_feed.push(document);
-            } else {
-                flow.feed.push(document);
-            }
-            flow.bytes += size;
-            self.bytes += size;
+            let size = document.memory();
+            let feed = if is_proposals || of_proposal { &mut flow.proposals_feed } else { &mut flow.feed };
+            let gone = feed.push(document);
+            flow.bytes = flow.bytes + size - gone;
+            self.bytes = self.bytes + size - gone;
         }
     }
 
@@ -410,6 +432,7 @@ impl Memory {
             let email = request.root().find("/customer/email").and_then(Value::as_str);
             if let Some(email) = email
                 && self.emails.len() < MAX_NAMES
+                && email.len() <= MAX_TEXT
                 && !self.emails.contains(email)
             {
                 self.emails.insert(email.into());
@@ -421,6 +444,7 @@ impl Memory {
                 (root.get("@type").and_then(Value::as_str), root.get("name").and_then(Value::as_str))
                 && error_type.ends_with("Error")
                 && self.error_names.len() < MAX_NAMES
+                && error_type.len().max(name.len()) <= MAX_TEXT
             {
                 self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
             }
@@ -433,14 +457,6 @@ fn path_of(uri: &str) -> String {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let path = rest.find('/').map_or("", |slash| &rest[slash..]);
     path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned()
-}
-
-/// Bytes that keeping a reading costs, roughly: the texts of both bodies and as much again for their nodes.
-fn weight(reading: &Reading) -> usize {
-    let text = |content: &crate::openbooking::Content| content.json().map_or(0, |document| document.text().len());
-    512 + reading.exchange.request.body.bytes.len()
-        + reading.exchange.response.as_ref().map_or(0, |response| response.body.bytes.len())
-        + 3 * (text(&reading.request) + text(&reading.response))
 }
 
 /// `accessService.endpointUrl` of the Dataset.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::memory::Flow;
+use super::memory::{Flow, MAX_TEXT};
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 
@@ -44,7 +44,7 @@ impl Places {
                     .flat_map(Value::items)
                     .filter_map(|item| item.find("/data/@id")?.as_str());
                 for id in ids {
-                    if self.0.len() < MAX_COUNTED || self.0.contains_key(id) {
+                    if id.len() <= MAX_TEXT && (self.0.len() < MAX_COUNTED || self.0.contains_key(id)) {
                         self.0.insert(id.into(), Count::default());
                     }
                 }

@@ -6,16 +6,16 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::callers::credential;
+use super::memory::MAX_KEPT_BYTES;
 use crate::openbooking::{Reading, Stage};
 
 /// Most calls (by verb, path and credentials) that are known as pushed back. Past it no new ones are taken up.
+/// Nor are those of more than 256 KiB.
 const MAX_PUSHED_BACK: usize = 1_000;
 
 /// Most failed attempts to book that are kept. Past it the oldest is forgotten: what follows on it is not judged.
+/// Calls of more than 256 KiB are not kept.
 const MAX_FAILED: usize = 200;
-
-/// Largest body of a failed attempt that is kept, in bytes. A larger one is not looked for under other Order UUIDs.
-const MAX_BODY: usize = 256 * 1024;
 
 /// The calls so far that came to nothing.
 #[derive(Debug, Default)]
@@ -42,7 +42,8 @@ impl Retries {
         let key = key(reading);
         match reading.status() {
             Some(429 | 503) => {
-                if self.pushed_back.len() < MAX_PUSHED_BACK || self.pushed_back.contains_key(&key) {
+                let room = self.pushed_back.len() < MAX_PUSHED_BACK || self.pushed_back.contains_key(&key);
+                if room && reading.memory() <= MAX_KEPT_BYTES {
                     self.pushed_back.insert(key, Arc::clone(reading));
                 }
             }
@@ -56,7 +57,7 @@ impl Retries {
             self.failed.retain(|earlier| earlier.order_uuid.as_ref() != Some(uuid));
         }
         let books = matches!(reading.stage, Stage::C1 | Stage::C2 | Stage::P | Stage::B | Stage::BAfterP);
-        let small = reading.exchange.request.body.bytes.len() <= MAX_BODY;
+        let small = reading.memory() <= MAX_KEPT_BYTES;
         if books && small && reading.status().is_some_and(|status| status >= 400) {
             if self.failed.len() == MAX_FAILED {
                 self.failed.pop_front();

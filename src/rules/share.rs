@@ -28,10 +28,16 @@ impl<'a> Memo<'a> {
 
     /// The value of a slot, worked out if it is empty.
     pub fn value(&self, slot: usize, work_out: impl FnOnce() -> Result<Val<'a>, Stop>) -> Result<Val<'a>, Stop> {
-        match self.0.get(slot) {
-            Some(cell) => cell.get_or_init(work_out).clone(),
-            None => work_out(),
+        let Some(cell) = self.0.get(slot) else { return work_out() };
+        if let Some(known) = cell.get() {
+            return known.clone();
         }
+        let value = work_out();
+        // Another rule has steps of its own.
+        if !matches!(value, Err(Stop::Exhausted(_))) {
+            return cell.get_or_init(|| value).clone();
+        }
+        value
     }
 }
 

@@ -19,6 +19,8 @@ use crate::openbooking::Reading;
 pub enum Stop {
     /// What it needs can't be seen; the reason is for people.
     Unseen(Arc<str>),
+    /// It takes longer than a rule may take.
+    Exhausted(&'static str),
     /// The expression itself fails on this message.
     Fault(String),
 }
@@ -132,6 +134,33 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// The number as a place in a list.
+    pub fn place(&self) -> Option<usize> {
+        match self.plain() {
+            Self::Int(place) => usize::try_from(place).ok(),
+            Self::Decimal(place) if place.is_integer() => usize::try_from(place).ok(),
+            _ => None,
+        }
+    }
+
+    /// Number of elements of a list.
+    pub fn len(&self) -> u32 {
+        match self {
+            Self::Json(value) => value.len() as u32,
+            Self::List(list) => list.len() as u32,
+            _ => 0,
+        }
+    }
+
+    /// About how many values a look at the whole of it sees.
+    pub fn weight(&self) -> u32 {
+        match self {
+            Self::Json(value) => value.weight(),
+            Self::List(list) => list.len() as u32,
+            _ => 1,
+        }
+    }
+
     pub fn decimal(&self) -> Option<Decimal> {
         match self.plain() {
             Self::Int(int) => Some(Decimal::from(int)),
@@ -234,11 +263,12 @@ impl<'a> Val<'a> {
             Self::Bool(value) => value.to_string(),
             Self::Int(value) => value.to_string(),
             Self::Decimal(value) => value.to_string(),
-            Self::Beyond(literal) => literal.to_owned(),
+            Self::Beyond(literal) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
             Self::Str(text) if text.is_empty() => "\"\"".to_owned(),
-            Self::Str(text) => text.to_string(),
-            Self::Json(value) => value.to_json(),
-            Self::List(list) => list.iter().map(Val::show).collect::<Vec<_>>().join(", "),
+            Self::Str(text) => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
+            Self::Json(value) => value.to_json_up_to(MOST_SHOWN_BYTES),
+            // More than these are not shown anyway.
+            Self::List(list) => list.iter().take(MOST_SHOWN).map(Val::show).collect::<Vec<_>>().join(", "),
             Self::Instant(instant) => instant.to_string(),
             other => other.name_of_kind().to_owned(),
         };
@@ -246,10 +276,15 @@ impl<'a> Val<'a> {
     }
 }
 
+/// Most characters of a value that people are shown.
+const MOST_SHOWN: usize = 200;
+
+/// So many bytes have more characters than are shown.
+const MOST_SHOWN_BYTES: usize = 4 * MOST_SHOWN;
+
 /// Cuts a text for people at about 200 characters.
 pub fn shorten(mut text: String) -> String {
-    const MOST: usize = 200;
-    if let Some((cut, _)) = text.char_indices().nth(MOST) {
+    if let Some((cut, _)) = text.char_indices().nth(MOST_SHOWN) {
         text.truncate(cut);
         text.push('…');
     }

@@ -4,7 +4,7 @@
 //!
 //! Where nothing deviates nothing is allocated. What no rule asks for is not looked for.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::formats::{self, Scalars};
 use super::{
@@ -15,7 +15,7 @@ use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, Stage};
 use crate::rules::functions::is_absolute_uri;
 
-/// Most deviations noted of one message. Past it no more are looked for: a message that is wrong throughout has said so.
+/// Most deviations noted of one message. Past it they are counted only: a message that is wrong throughout has said so.
 const MAX_DEVIATIONS: usize = 1_000;
 
 /// Most steps along properties that inherit, such as `superEvent`.
@@ -41,14 +41,21 @@ pub struct Deviation {
 pub struct Walks {
     request: OnceCell<Vec<Deviation>>,
     response: OnceCell<Vec<Deviation>>,
+    untold: Cell<u64>,
 }
 
 impl Walks {
+    /// Deviations that were counted and not noted, because a message has too many.
+    pub fn untold(&self) -> u64 {
+        self.untold.get()
+    }
+
     /// What deviates in the request, whose root is given.
     pub fn request(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: WhatSet) -> &[Deviation] {
         self.request.get_or_init(|| {
             let mut walk = Walk::new(models, request_stage(reading.stage), wanted);
             walk.root(root, reading.stage.request_type());
+            self.untold.set(self.untold.get() + walk.untold);
             walk.found
         })
     }
@@ -66,6 +73,7 @@ impl Walks {
             } else {
                 walk.root(root, None);
             }
+            self.untold.set(self.untold.get() + walk.untold);
             walk.found
         })
     }
@@ -123,11 +131,13 @@ struct Walk<'m> {
     wanted: WhatSet,
     dynamic_payment: bool,
     found: Vec<Deviation>,
+    /// Deviations past the most that are noted.
+    untold: u64,
 }
 
 impl<'m> Walk<'m> {
     fn new(models: &'m Models, stage: u32, wanted: WhatSet) -> Self {
-        Self { models, stage, wanted, dynamic_payment: false, found: Vec::new() }
+        Self { models, stage, wanted, dynamic_payment: false, found: Vec::new(), untold: 0 }
     }
 
     fn root(&mut self, root: Value<'_>, expected: Option<&str>) {
@@ -151,8 +161,11 @@ impl<'m> Walk<'m> {
     }
 
     fn note_entry(&mut self, what: What, node: Value<'_>, model: ModelId, property: PropertyId, entry: (u16, u16)) {
-        if self.wants(what) && self.found.len() < MAX_DEVIATIONS {
+        if !self.wants(what) {
+        } else if self.found.len() < MAX_DEVIATIONS {
             self.found.push(Deviation { what, node: node.place(), model, property, entry });
+        } else {
+            self.untold += 1;
         }
     }
 
