@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 
@@ -105,6 +106,11 @@ impl RuleBook {
         Self::index(read_folder(folder)?)
     }
 
+    /// Only the rules that are given, each as its id and the text of its file.
+    pub fn of_texts(rules: &[(&str, &str)]) -> Result<Self, LoadError> {
+        Self::index(rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text)).collect::<Result<_, _>>()?)
+    }
+
     fn index(mut rules: Vec<Rule>) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let mut sharing = Sharing::default();
@@ -172,7 +178,16 @@ impl RuleBook {
     }
 }
 
+/// The facts beside the rules, read once.
 fn facts() -> Result<Facts, LoadError> {
+    static FACTS: OnceLock<Facts> = OnceLock::new();
+    match FACTS.get() {
+        Some(facts) => Ok(facts.clone()),
+        None => read_facts().map(|facts| FACTS.get_or_init(|| facts).clone()),
+    }
+}
+
+fn read_facts() -> Result<Facts, LoadError> {
     const FILE: &str = "models/errors.toml";
     let Some(text) = BUILT_IN.get_file(FILE).and_then(include_dir::File::contents_utf8) else {
         return Ok(Facts::default());
