@@ -1,11 +1,11 @@
 //! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
+use super::arena::Arena;
 use super::compile::{Comparison, Constant, Keeper, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::functions::Function;
@@ -70,6 +70,8 @@ pub struct Context<'a> {
     /// What deviates from the data models, once somebody asked.
     pub walks: &'a Walks,
     pub budget: &'a Budget,
+    /// Room for values that stand in no message.
+    pub arena: &'a Arena,
     pub item: Option<Value<'a>>,
     /// Values of parts that several rules share; `None` where they are worked out each time.
     pub memo: Option<&'a Memo<'a>>,
@@ -84,8 +86,8 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// The same context for one item.
-    pub fn of_item(self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
-        Self { item, item_memo, ..self }
+    pub fn of_item(&self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
+        Self { item, item_memo, ..*self }
     }
 
     /// Where the values of shared parts are kept.
@@ -98,26 +100,26 @@ impl<'a> Context<'a> {
 
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, flow, memory, facts, walks, budget, item, refusals, .. } = *self;
+        let Self { reading, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
-        Context { reading, flow, memory, facts, walks, budget, item, memo, item_memo, refusals, seen, expected }
+        Context { reading, flow, memory, facts, walks, budget, arena, item, memo, item_memo, refusals, seen, expected }
     }
 }
 
 /// One evaluation: the context and the stack of macro variables.
-pub struct Evaluation<'a> {
-    pub context: Context<'a>,
+struct Evaluation<'c, 'a> {
+    context: &'c Context<'a>,
     locals: Vec<Val<'a>>,
     steps: u32,
     most: u32,
 }
 
 /// Evaluates to a value.
-pub fn evaluate<'a>(node: &'a Node, context: Context<'a>) -> Result<Val<'a>, Stop> {
+pub fn evaluate<'a>(node: &'a Node, context: &Context<'a>) -> Result<Val<'a>, Stop> {
     with_steps(context, |evaluation| evaluation.value(node))
 }
 
-fn with_steps<'a, T>(context: Context<'a>, evaluate: impl FnOnce(&mut Evaluation<'a>) -> T) -> T {
+fn with_steps<'c, 'a, T>(context: &'c Context<'a>, evaluate: impl FnOnce(&mut Evaluation<'c, 'a>) -> T) -> T {
     let mut evaluation = Evaluation { context, locals: Vec::new(), steps: 0, most: context.budget.left() };
     let result = evaluate(&mut evaluation);
     context.budget.spend(evaluation.steps);
@@ -125,7 +127,7 @@ fn with_steps<'a, T>(context: Context<'a>, evaluate: impl FnOnce(&mut Evaluation
 }
 
 /// Evaluates to true or false.
-pub fn holds<'a>(node: &'a Node, context: Context<'a>) -> Result<bool, Stop> {
+pub fn holds<'a>(node: &'a Node, context: &Context<'a>) -> Result<bool, Stop> {
     with_steps(context, |evaluation| evaluation.truth(node))
 }
 
@@ -172,7 +174,7 @@ fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
     }
 }
 
-impl<'a> Evaluation<'a> {
+impl<'a> Evaluation<'_, 'a> {
     /// True or false, without making a value of what is only asked for its truth.
     fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
         self.spend(1)?;
@@ -184,7 +186,7 @@ impl<'a> Evaluation<'a> {
                 Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
                 Err(NoNode) => {
                     let operand = self.value(operand)?;
-                    Ok(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
+                    Ok(!matches!(member(operand, name, self.context)?, Val::Absent))
                 }
             },
             Node::Equal(left, right, wanted) => Ok(self.equal(left, right)? == *wanted),
@@ -210,6 +212,14 @@ impl<'a> Evaluation<'a> {
     fn spend(&mut self, steps: u32) -> Result<(), Stop> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.most { Err(self.context.budget.exhausted()) } else { Ok(()) }
+    }
+
+    /// Fails where there is no more room for values.
+    fn room(&self) -> Result<(), Stop> {
+        if self.context.arena.is_full() {
+            return Err(Stop::Exhausted("the values that its rules make take more than 64 MiB"));
+        }
+        Ok(())
     }
 
     /// The node of a message that a chain of members names.
@@ -252,8 +262,9 @@ impl<'a> Evaluation<'a> {
             return self.is_one_of(&element, others);
         }
         let list = self.value(list)?;
-        let elements =
-            list.elements().ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
+        let elements = list
+            .elements(self.context.arena)
+            .ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
         self.spend(elements.len() as u32 / 4)?;
         Ok(elements.iter().any(|other| other.equals(&element)))
     }
@@ -266,21 +277,35 @@ impl<'a> Evaluation<'a> {
                 Constant::Bool(value) => Val::Bool(*value),
                 Constant::Int(value) => Val::Int(*value),
                 Constant::Decimal(value) => Val::Decimal(*value),
-                Constant::Str(text) => Val::Str(Cow::Borrowed(text)),
+                Constant::Str(text) => Val::Str(text),
                 Constant::Strict => Val::Strict,
             },
             Node::Root(root) => self.root(*root),
-            Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::Absent),
+            Node::Local(place) => self.locals.get(*place).copied().unwrap_or(Val::Absent),
+            Node::Shared(..) => match self.known(node) {
+                Some(known) => *known,
+                None => self.worked_out(node)?,
+            },
+            Node::Member(..) => match self.place(node) {
+                Ok(found) => Val::option(found),
+                Err(NoNode) => self.worked_out(node)?,
+            },
+            _ => self.worked_out(node)?,
+        })
+    }
+
+    /// The value of what is no mere look-up. Apart from [`Self::value`], which is short for the look-ups' sake.
+    #[inline(never)]
+    fn worked_out(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+        Ok(match node {
+            Node::Constant(_) | Node::Root(_) | Node::Local(_) => self.value(node)?,
             Node::Shared(keeper, slot, part) => match self.context.memo(*keeper) {
                 Some(memo) => memo.value(*slot, || self.value(part))?,
                 None => self.value(part)?,
             },
             Node::Member(operand, name) => {
-                if let Ok(found) = self.place(node) {
-                    return Ok(Val::option(found));
-                }
                 let operand = self.value(operand)?;
-                member(&operand, name, self.context.reading)?
+                member(operand, name, self.context)?
             }
             Node::Index(operand, index) => self.index(operand, index)?,
             Node::And(..) | Node::Or(..) | Node::Not(_) | Node::Has(..) | Node::Equal(..) | Node::In(..) => {
@@ -304,14 +329,15 @@ impl<'a> Evaluation<'a> {
             Node::Arithmetic(operator, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
-                left.arithmetic(*operator, &right)?
+                left.arithmetic(*operator, right, self.context.arena)?
             }
             Node::Negate(operand) => {
                 let operand = self.value(operand)?;
-                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, &operand)?
+                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, operand, self.context.arena)?
             }
             Node::List(elements) => {
-                Val::list(elements.iter().map(|element| self.value(element)).collect::<Result<_, _>>()?)
+                self.room()?;
+                self.context.arena.try_list(elements.iter().map(|element| self.value(element)))?
             }
             Node::Macro(fold) => self.fold(fold)?,
             Node::Matches(text, pattern) => {
@@ -371,12 +397,12 @@ impl<'a> Evaluation<'a> {
         let index = self.value(index)?;
         if let Some(name) = index.as_str() {
             // A name worked out at run time; what it selects borrows the operand, not the name.
-            return member(&operand, name, self.context.reading);
+            return member(operand, name, self.context);
         }
         let Some(place) = index.place() else { return Ok(Val::Absent) };
         Ok(match &operand {
             Val::Json(value) => Val::option(value.at(place)),
-            Val::List(list) => list.get(place).cloned().unwrap_or(Val::Absent),
+            Val::List(list) => list.get(place).copied().unwrap_or(Val::Absent),
             _ => Val::Absent,
         })
     }
@@ -384,12 +410,12 @@ impl<'a> Evaluation<'a> {
     fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
         match self.value(&fold.range)? {
             Val::Json(list) if list.is_array() => self.fold_over(fold, list.items().map(Val::Json)),
-            Val::List(list) => self.fold_over(fold, list.iter().cloned()),
+            Val::List(list) => self.fold_over(fold, list.iter().copied()),
             range => {
                 let elements = range
-                    .elements()
+                    .elements(self.context.arena)
                     .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
-                self.fold_over(fold, elements.into_iter())
+                self.fold_over(fold, elements.iter().copied())
             }
         }
     }
@@ -399,7 +425,7 @@ impl<'a> Evaluation<'a> {
         let mut count = 0_usize;
         let mut failed = None;
         for element in elements {
-            self.locals.push(element.clone());
+            self.locals.push(element);
             let outcome = self.fold_one(fold, element, &mut kept, &mut count);
             self.locals.pop();
             match outcome {
@@ -418,7 +444,10 @@ impl<'a> Evaluation<'a> {
             MacroKind::All => Val::Bool(true),
             MacroKind::Exists => Val::Bool(false),
             MacroKind::ExistsOne => Val::Bool(count == 1),
-            MacroKind::Filter | MacroKind::Map => Val::list(kept),
+            MacroKind::Filter | MacroKind::Map => {
+                self.room()?;
+                self.context.arena.list(kept)
+            }
         })
     }
 
@@ -462,7 +491,7 @@ impl<'a> Evaluation<'a> {
             Root::Request => Val::Request(reading),
             Root::Response => Val::Response(reading),
             Root::Call => Val::Call(reading),
-            Root::Stage => Val::Str(Cow::Borrowed(reading.stage.as_str())),
+            Root::Stage => Val::Str(reading.stage.as_str()),
             Root::Item => Val::option(self.context.item),
             Root::Feed => Val::Feed(reading, self.context.memory),
             Root::Flow => Val::Flow(self.context.flow),
@@ -473,44 +502,43 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// A member of a value. `judged` is the exchange that is judged.
-fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>, Stop> {
+/// A member of a value.
+fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+    let (judged, arena) = (context.reading, context.arena);
     Ok(match operand {
         Val::Json(value) => Val::option(value.get(name)),
-        Val::Request(reading) => request_member(reading, name)?,
+        Val::Request(reading) => request_member(reading, name, arena)?,
         Val::Response(reading) => response_member(reading, name)?,
         Val::RequestHeaders(reading) => Val::text(reading.exchange.request.headers.get(name)),
         Val::ResponseHeaders(reading) => Val::text(answered(reading)?.headers.get(name)),
-        Val::Call(reading) => call_member(reading, name)?,
+        Val::Call(reading) => call_member(reading, name, arena)?,
         Val::Exchange(reading) => match name {
             "request" => Val::Request(reading),
             "response" => Val::Response(reading),
             "call" => Val::Call(reading),
-            "stage" => Val::Str(Cow::Borrowed(reading.stage.as_str())),
+            "stage" => Val::Str(reading.stage.as_str()),
             "started" => Val::Instant(reading.exchange.started),
             "answered" => Val::Bool(reading.exchange.response.is_some()),
             // Since the answer was there, or since there was none to be waited for any longer.
-            "seconds_since_answer" => Val::Instant(judged.exchange.started)
-                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.ended()))?,
-            "seconds_ago" => Val::Instant(judged.exchange.started)
-                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.started))?,
+            "seconds_since_answer" => Val::seconds_between(reading.exchange.ended(), judged.exchange.started),
+            "seconds_ago" => Val::seconds_between(reading.exchange.started, judged.exchange.started),
             _ => return Err(unknown("an exchange", name)),
         },
         Val::Flow(flow) => match flow {
-            Some(flow) => flow.member(name).ok_or_else(|| unknown("flow", name))?,
+            Some(flow) => flow.member(name, arena).ok_or_else(|| unknown("flow", name))?,
             None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,
         },
         Val::Feed(reading, memory) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
             "known_address" => Val::Bool(memory.history.knows(reading)),
-            "due" => memory.due.of(reading.stage),
+            "due" => memory.due.of(reading.stage, arena),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
         Val::Recording(memory) if name == "pushed_back" => {
             memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
         }
-        Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
+        Val::Recording(memory) => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
         Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,
     })
@@ -520,13 +548,13 @@ fn unknown(what: &str, name: &str) -> Stop {
     Stop::fault(format!("{what} has no member {name:?}"))
 }
 
-fn request_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+fn request_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let request = &reading.exchange.request;
     Ok(match name {
         "method" => Val::text(Some(&request.method)),
         "path" => Val::text(Some(reading.exchange.path())),
         "query" => Val::text(reading.exchange.query()),
-        "url" => Val::Str(Cow::Owned(reading.exchange.url())),
+        "url" => arena.text(&reading.exchange.url()),
         "headers" => Val::RequestHeaders(reading),
         "size" => Val::Int(request.body.length as i64),
         "content" => content(&reading.request, true)?,
@@ -555,10 +583,10 @@ fn content(content: &Content, of_request: bool) -> Result<Val<'static>, Stop> {
         Content::NotJson(_) | Content::Opaque => "other",
         Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
     };
-    Ok(Val::Str(Cow::Borrowed(kind)))
+    Ok(Val::Str(kind))
 }
 
-fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let origin = reading.exchange.origin.as_str();
     let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
     Ok(match name {
@@ -572,10 +600,8 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
             Endpoint::Outside => "outside",
         })),
         "verbs" => match reading.endpoint {
-            Endpoint::Known(path) | Endpoint::WrongVerb(path) => {
-                Val::list(path.verbs().iter().map(|verb| Val::text(Some(verb))).collect())
-            }
-            _ => Val::list(Vec::new()),
+            Endpoint::Known(path) | Endpoint::WrongVerb(path) => arena.texts(path.verbs()),
+            _ => Val::List(&[]),
         },
         "origin" => Val::text(Some(origin)),
         "scheme" => Val::text(Some(scheme)),
