@@ -19,7 +19,7 @@ use crate::event::{Event, Feed, Outlet, Recording, feed};
 use crate::finding::Tally;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
-use crate::proxy::{Limits, serve};
+use crate::proxy::{Door, Limits, serve};
 use crate::recorder::{Closing, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
 
@@ -123,7 +123,8 @@ impl Session {
             .spawn(move || recorder.run())
             .map_err(StartError::Thread)?;
         let shutdown = CancellationToken::new();
-        let proxy = tokio::spawn(serve(listener, upstream, sink, options.limits, shutdown.clone()));
+        let door = Door::new(listener, upstream);
+        let proxy = tokio::spawn(serve(vec![door], sink, options.limits, shutdown.clone()));
         let reload = options.rules_on_disk.map(|source| {
             let watch = reload::Watch::new(source);
             tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.clone()))

@@ -20,8 +20,6 @@ use bytes::BytesMut;
 use hyper::body::Body as _;
 use hyper::{Method, Response};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio_util::sync::CancellationToken;
 
 use self::source::{Event, Source};
@@ -32,20 +30,16 @@ use super::h1::{
 use super::problem;
 use super::relay::{Answer, Relay};
 use super::upstream::WireBody;
+use super::wire::{Output as _, Wire};
 use crate::exchange::Version;
-
-type Output = OwnedWriteHalf;
 
 /// What is drained of a request that was answered before its end, so that the answer isn't lost in a reset.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchange has ended.
-pub async fn run(stream: TcpStream, relay: Arc<Relay>, id: u64, shutdown: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    let (reader, writer) = stream.into_split();
-    let mut connection = Connection { relay, id, shutdown, source: Source::new(Reader::new(reader)) };
+pub async fn run<W: Wire>(wire: W, relay: Arc<Relay>, id: u64, shutdown: CancellationToken) {
+    let (reader, writer) = wire.halves();
+    let mut connection: Connection<W> = Connection { relay, id, shutdown, source: Source::new(Reader::new(reader)) };
     tracing::debug!("opened");
     match connection.serve(writer).await {
         Ok(()) => tracing::debug!("closed"),
@@ -53,11 +47,11 @@ pub async fn run(stream: TcpStream, relay: Arc<Relay>, id: u64, shutdown: Cancel
     }
 }
 
-struct Connection {
+struct Connection<W: Wire> {
     relay: Arc<Relay>,
     id: u64,
     shutdown: CancellationToken,
-    source: Source,
+    source: Source<W::Input>,
 }
 
 /// Why a connection ends before its time.
@@ -81,8 +75,8 @@ enum Opening {
     Slow,
 }
 
-impl Connection {
-    async fn serve(&mut self, mut writer: Output) -> Result<(), Ended> {
+impl<W: Wire> Connection<W> {
+    async fn serve(&mut self, mut writer: W::Output) -> Result<(), Ended> {
         loop {
             let head = match self.read_head().await? {
                 Opening::Head(head) => head,
@@ -109,7 +103,7 @@ impl Connection {
     }
 
     async fn read_head(&mut self) -> Result<Opening, Ended> {
-        let limits = &self.relay.limits;
+        let limits = &self.relay.common.limits;
         let Some(reader) = self.source.reader() else { return Ok(Opening::Closed) };
         if reader.buf.is_empty() {
             let filled = tokio::select! {
@@ -139,7 +133,7 @@ impl Connection {
     }
 
     /// Waits for the answer, and meanwhile for what else may happen on this connection.
-    async fn ask(&mut self, head: RequestHead, body: WireBody, writer: &mut Output) -> Result<Answer, Ended> {
+    async fn ask(&mut self, head: RequestHead, body: WireBody, writer: &mut W::Output) -> Result<Answer, Ended> {
         let relay = Arc::clone(&self.relay);
         let mut answer = std::pin::pin!(relay.answer(self.id, head, body));
         loop {
@@ -160,7 +154,7 @@ impl Connection {
     }
 
     /// Writes an answer; the socket and whether the connection can go on.
-    async fn write(&mut self, answer: Answer, client: &Client, writer: Output) -> Result<(Output, bool), Ended> {
+    async fn write(&mut self, answer: Answer, client: &Client, writer: W::Output) -> Result<(W::Output, bool), Ended> {
         let Answer { response, fields, reason, from_wire, draft } = answer;
         let mut shape = ResponseShape {
             bodiless: bodiless(response.status().as_u16(), &client.method),
@@ -205,14 +199,14 @@ impl Connection {
         .await;
         if let Err(error) = sent {
             if matches!(error, Ended::Body(_)) && coding == Coding::UntilClose {
-                reset(outgoing.into_io());
+                outgoing.into_io().reset();
             }
             return Err(error);
         }
         Ok((outgoing.into_io(), keep))
     }
 
-    async fn refuse(&mut self, writer: Output, response: Response<WireBody>) -> Result<(), Ended> {
+    async fn refuse(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<(), Ended> {
         tracing::debug!(status = response.status().as_u16(), "refused");
         let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
         let (writer, _) = self.write(Answer::own(response), &client, writer).await?;
@@ -222,7 +216,7 @@ impl Connection {
 
     /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
     /// answer could be lost on its way.
-    async fn close(&mut self, mut writer: Output) -> Result<(), Ended> {
+    async fn close(&mut self, mut writer: W::Output) -> Result<(), Ended> {
         writer.shutdown().await.map_err(Ended::Write)?;
         if self.source.is_at_end() {
             return Ok(());
@@ -243,15 +237,6 @@ impl Connection {
         let _in_time = tokio::time::timeout(time, draining).await;
         Ok(())
     }
-}
-
-/// Closes with a reset: where a body goes on until the connection is closed, closing it in order would say that the
-/// body is whole.
-fn reset(writer: Output) {
-    if let Err(error) = writer.as_ref().set_zero_linger() {
-        tracing::debug!(%error, "no reset");
-    }
-    writer.forget();
 }
 
 /// What the answer depends on.

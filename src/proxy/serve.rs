@@ -10,20 +10,23 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use super::door::{Door, secure};
 use super::downstream;
 use super::limits::Limits;
-use super::relay::Relay;
+use super::relay::{Common, Relay};
 use super::sink::Sink;
-use super::upstream::Upstream;
 
 /// What a proxy did until it was stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,50 +43,20 @@ pub struct Served {
 /// An error of the listener does not end it: where descriptors or memory lack, it waits a moment and goes on.
 ///
 /// The futures of the connections are spawned: must be called within a tokio runtime.
-pub async fn serve(
-    listener: TcpListener,
-    upstream: Arc<dyn Upstream>,
-    sink: Sink,
-    limits: Limits,
-    shutdown: CancellationToken,
-) -> Served {
-    let (grace, permits) = (limits.grace, Arc::new(Semaphore::new(limits.connections)));
+pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: CancellationToken) -> Served {
+    let grace = limits.grace;
     let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let relay = Arc::new(Relay::new(upstream, sink, limits, cut.clone()));
-    let mut served = Served::default();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => break,
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        let (stream, permit) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) if concerns_one_connection(&error) => continue,
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection; trying again in 100 ms");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        served.connections += 1;
-        let id = served.connections;
-        let connection = downstream::run(stream, Arc::clone(&relay), id, shutdown.clone());
-        let cut = cut.clone();
-        let guarded = async move {
-            let connection = AssertUnwindSafe(connection).catch_unwind();
-            tokio::select! {
-                biased;
-                () = cut.cancelled() => tracing::debug!("cut off"),
-                ended = connection => if ended.is_err() {
-                    tracing::error!("this connection's task panicked; the other connections are not affected");
-                },
-            }
-            drop(permit);
-        };
-        tasks.spawn(guarded.instrument(tracing::debug_span!("connection", id)));
-    }
-    drop(listener);
+    let common = Arc::new(Common::new(sink, limits, cut.clone()));
+    let hall = Hall {
+        permits: Arc::new(Semaphore::new(common.limits.connections)),
+        connections: AtomicU64::new(0),
+        tasks: tasks.clone(),
+        cut: cut.clone(),
+        shutdown,
+    };
+    join_all(doors.into_iter().map(|door| hall.keep(door, &common))).await;
+    drop(common);
+    let mut served = Served { connections: hall.connections.into_inner(), cut: 0 };
     tasks.close();
     if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
         served.cut = tasks.len();
@@ -91,6 +64,72 @@ pub async fn serve(
         tasks.wait().await;
     }
     served
+}
+
+/// What all doors share.
+struct Hall {
+    permits: Arc<Semaphore>,
+    connections: AtomicU64,
+    tasks: TaskTracker,
+    cut: CancellationToken,
+    shutdown: CancellationToken,
+}
+
+impl Hall {
+    /// Lets connections in until the shutdown.
+    async fn keep(&self, door: Door, common: &Arc<Common>) {
+        let Door { listener, tls, upstream } = door;
+        let relay = Arc::new(Relay::new(upstream, Arc::clone(common)));
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => break,
+                accepted = accept(&listener, &self.permits) => accepted,
+            };
+            let (stream, permit) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if concerns_one_connection(&error) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection; trying again in 100 ms");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+            let connection = connection(stream, tls.clone(), Arc::clone(&relay), id, self.shutdown.clone());
+            let cut = self.cut.clone();
+            let guarded = async move {
+                let connection = AssertUnwindSafe(connection).catch_unwind();
+                tokio::select! {
+                    biased;
+                    () = cut.cancelled() => tracing::debug!("cut off"),
+                    ended = connection => if ended.is_err() {
+                        tracing::error!("this connection's task panicked; the other connections are not affected");
+                    },
+                }
+                drop(permit);
+            };
+            self.tasks.spawn(guarded.instrument(tracing::debug_span!("connection", id)));
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    relay: Arc<Relay>,
+    id: u64,
+    shutdown: CancellationToken,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let Some(tls) = tls else { return downstream::run(stream, relay, id, shutdown).await };
+    let patience = relay.common.limits.head_timeout;
+    match secure(stream, tls, patience).await {
+        Ok(wire) => downstream::run(wire, relay, id, shutdown).await,
+        Err(error) => tracing::info!(%error, "no TLS handshake"),
+    }
 }
 
 async fn accept(

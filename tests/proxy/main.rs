@@ -5,6 +5,7 @@
 mod fidelity;
 mod failures;
 mod lifecycle;
+mod listening;
 mod streaming;
 mod support;
 mod tls;
