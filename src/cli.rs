@@ -2,6 +2,7 @@
 //!
 //! `arguments → Cli → run → Exit`
 
+mod ca;
 mod capture;
 mod check;
 mod demo;
@@ -54,6 +55,8 @@ enum Command {
     Check(check::Check),
     /// Turn captures into HAR files and back
     Capture(capture::Capture),
+    /// Certificate authorities of `proxy --tls` and `proxy --intercept`: make, list, export, trust, remove
+    Ca(ca::Ca),
     /// Run the embedded booking system, conforming or misbehaving
     Sandbox(sandbox::SandboxArgs),
     /// List, explain and test the rules
@@ -76,6 +79,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::View(view) => view::run(view),
         Command::Check(check) => check::run(check),
         Command::Capture(capture) => capture::run(capture),
+        Command::Ca(ca) => ca::run(ca),
         Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }

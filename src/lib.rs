@@ -11,6 +11,7 @@ pub mod coverage;
 pub mod baseline;
 pub mod event;
 pub mod rules;
+pub mod ca;
 pub mod capture;
 pub mod proxy;
 pub mod config;
