@@ -198,7 +198,7 @@ fn random<const N: usize>() -> Result<[u8; N], String> {
 }
 
 fn random_hex() -> Result<String, String> {
-    Ok(random::<4>()?.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:08x}", u32::from_be_bytes(random()?)))
 }
 
 /// Never the same twice, as browsers ask for; positive.

@@ -208,7 +208,7 @@ mod tests {
         let ensured = store.ensure(&hosts(&["a.example"]), now).unwrap();
         assert!(ensured.made.is_some() && ensured.authorities.iter().all(|authority| authority.id != old.id));
         assert_eq!(store.all().unwrap().len(), 2);
-        assert_eq!(store.remove(&[old.id.clone()]).unwrap(), [old.id]);
+        assert_eq!(store.remove(std::slice::from_ref(&old.id)).unwrap(), [old.id]);
         assert_eq!(store.all().unwrap().len(), 1);
         assert_eq!(store.remove(&[]).unwrap().len(), 1);
         assert!(!store.bundle().exists());

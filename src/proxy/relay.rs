@@ -27,7 +27,7 @@ use super::problem;
 use super::sink::Sink;
 use super::tee::tee;
 use super::upstream::{Upstream, WireBody};
-use crate::exchange::{Headers, Version};
+use crate::exchange::{FailureKind, Headers, Version};
 
 /// What a whole proxy shares.
 pub struct Common {
@@ -49,6 +49,7 @@ impl Common {
 pub struct Relay {
     upstream: Arc<dyn Upstream>,
     host: Option<HeaderValue>,
+    recorded: bool,
     /// Of the whole proxy.
     pub common: Arc<Common>,
 }
@@ -72,7 +73,30 @@ impl Relay {
     pub fn new(upstream: Arc<dyn Upstream>, common: Arc<Common>) -> Self {
         let authority = upstream.origin().split_once("://").map_or(upstream.origin(), |(_, authority)| authority);
         let host = HeaderValue::from_str(authority).ok();
-        Self { upstream, host, common }
+        Self { upstream, host, recorded: true, common }
+    }
+
+    /// The same, but nothing of it is recorded.
+    pub fn unrecorded(self) -> Self {
+        Self { recorded: false, ..self }
+    }
+
+    /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
+    pub async fn no_handshake(&self, connection: u64, detail: String) {
+        tracing::info!(detail, "no TLS handshake");
+        let Some(place) = self.common.sink.reserve().await else { return };
+        let opening = Opening {
+            id: self.common.exchanges.fetch_add(1, Ordering::Relaxed),
+            connection,
+            started: Timestamp::now(),
+            clock: Instant::now(),
+            origin: self.upstream.origin().to_owned(),
+            method: "CONNECT".to_owned(),
+            target: "/".to_owned(),
+            version: Version::Http11,
+            headers: Arc::default(),
+        };
+        Draft::new(opening, place, self.common.cut.clone()).failed(FailureKind::NoHandshake, detail, None);
     }
 
     /// Sends a request on and returns the answer, Umpire's own if there is no other.
@@ -84,7 +108,7 @@ impl Relay {
 
     async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody) -> Answer {
         let (started, clock) = (Timestamp::now(), Instant::now());
-        let place = self.common.sink.reserve().await;
+        let place = if self.recorded { self.common.sink.reserve().await } else { None };
         let fields = Arc::new(head.fields);
         let draft = place.map(|place| {
             let opening = Opening {

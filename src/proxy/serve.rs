@@ -8,6 +8,7 @@
 //! ```
 
 use std::io;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,11 +23,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::door::{Door, secure};
-use super::downstream;
+use super::door::{Behind, Door, secure};
+use super::downstream::{self, Guest, Way};
+use super::forward::Desk;
+use super::incident::{Incident, Tell, handshake_trouble};
 use super::limits::Limits;
 use super::relay::{Common, Relay};
 use super::sink::Sink;
+use super::wire::Wire;
 
 /// What a proxy did until it was stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,16 +82,26 @@ struct Hall {
 impl Hall {
     /// Lets connections in until the shutdown.
     async fn keep(&self, door: Door, common: &Arc<Common>) {
-        let Door { listener, tls, upstream } = door;
-        let relay = Arc::new(Relay::new(upstream, Arc::clone(common)));
+        let Door { listener, tls, own_ca, guests, behind, tell } = door;
+        let way = match behind {
+            Behind::Upstream(upstream) => Way::To(Arc::new(Relay::new(upstream, Arc::clone(common)))),
+            Behind::Forward(forward) => {
+                Way::Forward(Arc::new(Desk::new(forward, Arc::clone(common), Arc::clone(&tell))))
+            }
+        };
+        let inside = Arc::new(Inside { tls, own_ca, way, tell, patience: common.limits.head_timeout });
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break,
                 accepted = accept(&listener, &self.permits) => accepted,
             };
-            let (stream, permit) = match accepted {
-                Ok(accepted) => accepted,
+            let (stream, address, permit) = match accepted {
+                Ok((_, client, _)) if !guests.admit(client.ip()) => {
+                    (inside.tell)(Incident::TurnedAway { client: client.ip() });
+                    continue;
+                }
+                Ok((stream, client, permit)) => (stream, client.ip().to_canonical(), permit),
                 Err(error) if concerns_one_connection(&error) => continue,
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection; trying again in 100 ms");
@@ -96,7 +110,8 @@ impl Hall {
                 }
             };
             let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-            let connection = connection(stream, tls.clone(), Arc::clone(&relay), id, self.shutdown.clone());
+            let guest = Guest { connection: id, address };
+            let connection = Arc::clone(&inside).connection(stream, guest, self.shutdown.clone());
             let cut = self.cut.clone();
             let guarded = async move {
                 let connection = AssertUnwindSafe(connection).catch_unwind();
@@ -114,31 +129,45 @@ impl Hall {
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+/// What the connections of one door share.
+struct Inside {
     tls: Option<Arc<ServerConfig>>,
-    relay: Arc<Relay>,
-    id: u64,
-    shutdown: CancellationToken,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
+    own_ca: bool,
+    way: Way,
+    tell: Tell,
+    patience: Duration,
+}
+
+impl Inside {
+    async fn connection(self: Arc<Self>, stream: TcpStream, guest: Guest, shutdown: CancellationToken) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+        let Some(tls) = &self.tls else { return self.attend(stream, guest, shutdown).await };
+        match secure(stream, Arc::clone(tls), self.patience).await {
+            Ok(wire) => self.attend(wire, guest, shutdown).await,
+            Err(error) => {
+                let detail = handshake_trouble(&error, self.own_ca);
+                (self.tell)(Incident::NoHandshake { client: guest.address, detail });
+            }
+        }
     }
-    let Some(tls) = tls else { return downstream::run(stream, relay, id, shutdown).await };
-    let patience = relay.common.limits.head_timeout;
-    match secure(stream, tls, patience).await {
-        Ok(wire) => downstream::run(wire, relay, id, shutdown).await,
-        Err(error) => tracing::info!(%error, "no TLS handshake"),
+
+    async fn attend<W: Wire>(&self, wire: W, guest: Guest, shutdown: CancellationToken) {
+        let parted = downstream::run(wire, self.way.clone(), guest, shutdown.clone()).await;
+        if let (Some((opened, tunnel)), Way::Forward(desk)) = (parted, &self.way) {
+            desk.serve(opened, tunnel, guest, shutdown).await;
+        }
     }
 }
 
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
+    let (stream, client) = listener.accept().await?;
+    Ok((stream, client, permit))
 }
 
 /// True for an error of a connection that was gone before it was accepted.

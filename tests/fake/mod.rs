@@ -211,6 +211,9 @@ pub fn context() -> Context {
         base_uri: Some(BASE.into()),
         upstream: Some("https://booking.example.com".into()),
         capture: Some("captures/today.db".into()),
+        also: vec![],
+        forward: None,
+        warnings: vec![],
     }
 }
 

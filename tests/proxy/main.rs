@@ -4,6 +4,7 @@
 
 mod fidelity;
 mod failures;
+mod forward;
 mod lifecycle;
 mod listening;
 mod streaming;
