@@ -15,6 +15,7 @@ pub mod ca;
 pub mod capture;
 pub mod proxy;
 pub mod config;
+pub mod doctor;
 pub mod recorder;
 pub mod sandbox;
 pub mod demo;

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Umpire {
     fn start(home: &Path, arguments: &[&str]) -> Self {
         let mut process = command(home).args(["--ui", "json"]).args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let out = process.stdout.take().unwrap();
-        let (sender, lines) = channel();
+        let (sender, lines) = sync_channel(1_000);
         thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 let line = serde_json::from_str(&line).unwrap();
