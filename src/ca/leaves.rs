@@ -156,6 +156,8 @@ impl ResolvesServerCert for Resolver {
 
 #[cfg(test)]
 mod tests {
+    use rustls::client::danger::ServerCertVerifier as _;
+
     use super::*;
 
     fn leaves(hosts: &[&str]) -> Leaves {
@@ -184,6 +186,38 @@ mod tests {
             certificate(&leaves, &format!("h{number}.example.com"), Timestamp::now()).unwrap();
         }
         assert!(leaves.kept() <= KEPT && leaves.kept() > KEPT / 2, "{}", leaves.kept());
+    }
+
+    /// What a client that trusts the authority says of a certificate that it signed.
+    fn verified(authority: &Authority, leaf: &rustls_pki_types::CertificateDer<'_>, host: &str) -> Result<(), String> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority.certificate.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+        let name = rustls_pki_types::ServerName::try_from(host.to_owned()).unwrap();
+        let now = rustls_pki_types::UnixTime::now();
+        let verdict = verifier.build().unwrap().verify_server_cert(leaf, &[], &name, &[], now);
+        verdict.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_stolen_key_is_worth_nothing_elsewhere() {
+        let hosts: Vec<HostPattern> = ["booking.example.com", "10.0.0.7"].map(|host| host.parse().unwrap()).into();
+        let (authority, _) = Authority::make(&hosts, Timestamp::now()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        for (host, good) in [
+            ("booking.example.com", true),
+            ("localhost", true),
+            ("10.0.0.7", true),
+            ("bank.example", false),
+            ("example.com", false),
+            ("10.0.0.8", false),
+        ] {
+            // Straight from the key, past all of Umpire's own looking.
+            let (leaf, _) = authority.vouch(&[Subject::new(host)], &key, Timestamp::now(), LIFETIME).unwrap();
+            let verdict = verified(&authority, &leaf, host);
+            assert_eq!(verdict.is_ok(), good, "{host}: {verdict:?}");
+        }
     }
 
     #[test]

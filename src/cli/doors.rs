@@ -125,11 +125,7 @@ impl DoorArgs {
             );
         }
         if addresses[..self.to.len()].iter().any(|at| !at.ip().is_loopback()) && guests.is_empty() {
-            warnings.push(
-                "everybody who reaches this machine can speak to the booking system through Umpire; \
-                           --allow-client names those who may"
-                    .to_owned(),
-            );
+            warnings.push("open to everybody who reaches this machine (--allow-client limits it)".to_owned());
         }
         let mut notices = Vec::new();
         let store = super::ca::store()?;

@@ -50,10 +50,7 @@ impl UpstreamArgs {
 
     /// What is unsafe about them.
     pub fn warning(&self) -> Option<String> {
-        self.insecure_upstream.then(|| {
-            "--insecure-upstream: no certificate of a booking system is checked; anybody on the way can read and change \
-             this traffic"
-                .to_owned()
-        })
+        let words = "--insecure-upstream: certificates of booking systems are not checked";
+        self.insecure_upstream.then(|| words.to_owned())
     }
 }

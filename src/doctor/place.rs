@@ -21,9 +21,8 @@ const TOO_LITTLE: u64 = 100 * MIB;
 
 /// Whether the address can be listened on.
 pub async fn listen(address: SocketAddr) -> Check {
-    let error = match TcpListener::bind(address).await {
-        Ok(_) => return Check::good("listen", format!("{address} is free")),
-        Err(error) => error,
+    let Err(error) = TcpListener::bind(address).await else {
+        return Check::good("listen", format!("{address} is free"));
     };
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {

@@ -188,9 +188,7 @@ async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<Check> {
             return vec![Check::new("api", State::Bad, found, "look into the booking system's log")];
         }
     };
-    let mut checks = vec![api(&target, &response)];
-    checks.extend(clock(&response, before, after));
-    checks
+    vec![api(&target, &response), clock(&response, before, after)]
 }
 
 /// The answer with its body, as far as it was read.
@@ -249,11 +247,11 @@ fn api(target: &str, response: &Response<Vec<u8>>) -> Check {
 }
 
 /// Compares clocks: the answer was made between `before` and `after`.
-fn clock(response: &Response<Vec<u8>>, before: Timestamp, after: Timestamp) -> Option<Check> {
+fn clock(response: &Response<Vec<u8>>, before: Timestamp, after: Timestamp) -> Check {
     let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
     let Some(date) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
         let advice = "times in its messages are judged by this machine's clock alone; a server should send Date";
-        return Some(Check::new("clock", State::Warning, "the answer has no usable Date", advice));
+        return Check::new("clock", State::Warning, "the answer has no usable Date", advice);
     };
     let off = if date < before {
         date.as_second() - before.as_second()
@@ -263,12 +261,12 @@ fn clock(response: &Response<Vec<u8>>, before: Timestamp, after: Timestamp) -> O
         0
     };
     if off.abs() <= SKEW {
-        return Some(Check::good("clock", "this machine and the booking system have the same time"));
+        return Check::good("clock", "this machine and the booking system have the same time");
     }
     let side = if off > 0 { "ahead of" } else { "behind" };
     let found = format!("the booking system's clock is {} s {side} this machine's", off.abs());
     let advice = "set the wrong one by NTP: leases, start dates and certificates depend on it";
-    Some(Check::new("clock", State::Warning, found, advice))
+    Check::new("clock", State::Warning, found, advice)
 }
 
 #[cfg(test)]
@@ -307,12 +305,12 @@ mod tests {
             let date = now + SignedDuration::from_secs(off);
             let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
             response.headers_mut().insert(DATE, date.parse().unwrap());
-            clock(&response, now, now).unwrap()
+            clock(&response, now, now)
         };
         assert_eq!(dated(0).state, State::Good);
         assert_eq!(dated(-4).state, State::Good);
         assert!(dated(-90).found.contains("90 s behind") && dated(-90).state == State::Warning, "{:?}", dated(-90));
         assert!(dated(300).found.contains("ahead of"), "{:?}", dated(300));
-        assert_eq!(clock(&response(200, ""), now, now).unwrap().state, State::Warning);
+        assert_eq!(clock(&response(200, ""), now, now).state, State::Warning);
     }
 }

@@ -85,10 +85,10 @@ fn state(model: &Model) -> Line<'_> {
         }
         (None, None, _) => spans.push(span(Ink::Dim, " ○ judged, but not kept")),
     }
-    for warning in &model.context.warnings {
-        // Standing, and first: it holds for every exchange below.
-        spans.insert(0, span(Ink::Bad, format!(" ‼ {} ", text::visible(warning))));
-    }
+    // Standing, right behind the state of recording: they hold for every exchange below.
+    let behind = spans.len().min(2);
+    let warnings = model.context.warnings.iter().map(|words| span(Ink::Bad, format!(" ‼ {} ", text::visible(words))));
+    spans.splice(behind..behind, warnings);
     if let Some((authority, count)) = &model.unread {
         let words = format!("  {count} passed unread, last to {}", text::clip(authority, 60));
         spans.push(span(Ink::Dim, words));
