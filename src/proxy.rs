@@ -21,6 +21,7 @@ mod downstream;
 mod draft;
 pub mod fields;
 mod h1;
+mod h2;
 mod limits;
 pub mod live;
 mod problem;

@@ -14,7 +14,7 @@ use super::{Exit, runtime};
 use crate::capture;
 use crate::event::{Context, Feed, Mode};
 use crate::proxy::BaseUri;
-use crate::proxy::live::Live;
+use crate::proxy::live::{Live, UpstreamHttp};
 use crate::session::{Options, Session};
 
 /// `umpire proxy …`
@@ -35,6 +35,9 @@ pub struct Proxy {
     /// PEM file of certificate authorities to trust upstream, beside the platform's (may be repeated)
     #[arg(long, value_name = "FILE")]
     upstream_ca: Vec<PathBuf>,
+    /// Version of HTTP to speak to the booking system: 1.1, 2, or auto for what the broker speaks
+    #[arg(long, value_name = "VERSION", default_value = "auto")]
+    upstream_http: UpstreamHttp,
     #[command(flatten)]
     judging: JudgingArgs,
 }
@@ -42,7 +45,8 @@ pub struct Proxy {
 /// Runs `umpire proxy …`.
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     let judging = proxy.judging.load()?;
-    let upstream = Arc::new(Live::new(&proxy.to, &proxy.upstream_ca, judging.config.timeouts)?);
+    let live = Live::new(&proxy.to, &proxy.upstream_ca, judging.config.timeouts)?;
+    let upstream = Arc::new(live.speaking(proxy.upstream_http));
     let options = Options {
         base_uri: proxy.to.to_string(),
         listen: proxy.listen,

@@ -1,6 +1,8 @@
-//! A broker's HTTP/1 connection.
+//! A broker's connection: its first bytes tell which version of HTTP it speaks. Over HTTP/1 it goes on here.
 //!
 //! ```text
+//! first bytes ─► HTTP/2? ─► http2
+//!    └─ HTTP/1
 //! ┌► read head ─► body ─► relay (meanwhile: 100 Continue, is the broker still there?)
 //! └──── keep alive ◄─ write head and body ◄─┘
 //!            └─ else: close, after what is unread was drained
@@ -8,6 +10,8 @@
 //!
 //! One task does all of it. A broker that closes its sending side is taken to be gone, as with other proxies.
 
+mod http2;
+mod opening;
 mod source;
 
 use std::future::poll_fn;
@@ -38,9 +42,18 @@ const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchange has ended.
 pub async fn run<W: Wire>(wire: W, relay: Arc<Relay>, id: u64, shutdown: CancellationToken) {
-    let (reader, writer) = wire.halves();
-    let mut connection: Connection<W> = Connection { relay, id, shutdown, source: Source::new(Reader::new(reader)) };
     tracing::debug!("opened");
+    let opened = match opening::open(wire, &relay.common.limits, &shutdown).await {
+        Ok(Some(opened)) => opened,
+        Ok(None) => return tracing::debug!("closed unused"),
+        Err(error) => return tracing::debug!(%error, "ended unused"),
+    };
+    if opened.http2 {
+        return http2::run(opened.rejoin(), relay, id, shutdown).await;
+    }
+    let (reader, writer) = opened.wire.halves();
+    let source = Source::new(Reader::having_read(reader, opened.read));
+    let mut connection: Connection<W> = Connection { relay, id, shutdown, source };
     match connection.serve(writer).await {
         Ok(()) => tracing::debug!("closed"),
         Err(error) => tracing::debug!(%error, "ended"),

@@ -135,13 +135,17 @@ impl Draft {
     }
 
     /// Why an exchange was let go that had not ended.
-    fn abandoned(&self) -> Failure {
+    fn abandoned(&self, version: Version) -> Failure {
         let (kind, detail) = if std::thread::panicking() {
             (FailureKind::Stopped, "Umpire itself failed within this exchange; its log says more")
         } else if self.cut.is_cancelled() {
             (FailureKind::Stopped, "Umpire was stopped before the exchange had ended")
         } else {
-            (FailureKind::ClientGone, "the broker closed the connection before the answer had ended")
+            let how = match version {
+                Version::Http2 => "the broker took the request back before the answer had ended",
+                _ => "the broker closed the connection before the answer had ended",
+            };
+            (FailureKind::ClientGone, how)
         };
         Failure { kind, detail: detail.into(), answered: None }
     }
@@ -169,7 +173,7 @@ impl Draft {
         });
         let ended =
             state.delivered && response.as_ref().is_some_and(|response| response.body.end != BodyEnd::Cancelled);
-        let failure = state.failure.or_else(|| (!ended).then(|| self.abandoned()));
+        let failure = state.failure.or_else(|| (!ended).then(|| self.abandoned(opening.version)));
         let exchange = Exchange {
             id: opening.id,
             connection: opening.connection,

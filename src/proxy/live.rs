@@ -6,15 +6,22 @@
 //!                                              └─ else ──────────────────────────►└► new connection
 //! ```
 //!
-//! A pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
+//! Over HTTP/1.1 a pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
 //! once more on a new connection if that does no harm: its method is idempotent and its body is short enough to be kept
 //! (64 KiB). Any other request never goes out on a pooled connection, so no request is ever sent twice that must not
 //! be, and a stale connection is never an error.
+//!
+//! Over HTTP/2 the exchanges share a connection. A request is sent again where the booking system says that it did
+//! nothing about it (REFUSED_STREAM, or GOAWAY with an earlier stream), whatever its method (RFC 9113 section 8.7), and
+//! once more if its method is idempotent and the connection was lost; its body must be short enough to be kept.
 
 mod call;
 mod connect;
+mod http;
 mod pool;
 mod replay;
+mod shared;
+mod stream;
 mod tls;
 
 use std::future::poll_fn;
@@ -26,15 +33,18 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::body::Body as _;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 
 use self::call::{CallError, Message, call};
 use self::connect::Connector;
+pub use self::http::UpstreamHttp;
 use self::pool::Pool;
 use self::replay::Replay;
+use self::shared::Multiplexed;
 use super::base_uri::BaseUri;
 use super::fields::{WireFields, from_map, has_token};
 use super::h1::{Coding, request_head};
+use super::h2::fields::with_one_cookie;
 use super::relay::WireTarget;
 use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody};
 use crate::exchange::{FailureKind, Headers};
@@ -92,8 +102,10 @@ pub enum LiveError {
 pub struct Live {
     origin: String,
     authority: String,
-    connector: Connector,
+    connector: Arc<Connector>,
     pool: Arc<Pool>,
+    multiplexed: Multiplexed,
+    http: UpstreamHttp,
     timeouts: Timeouts,
 }
 
@@ -101,16 +113,25 @@ impl Live {
     /// A client of the booking system at `base`. The certificates in `ca_files` (PEM) are trusted besides the
     /// platform's. Connects only when there is a request.
     pub fn new<P: AsRef<Path>>(base: &BaseUri, ca_files: &[P], timeouts: Timeouts) -> Result<Self, LiveError> {
+        let connector = Arc::new(Connector::new(base, ca_files, timeouts.connect)?);
+        let pool = Arc::<Pool>::default();
         Ok(Self {
             origin: base.origin().to_owned(),
             authority: base.authority().to_owned(),
-            connector: Connector::new(base, ca_files, timeouts.connect)?,
-            pool: Arc::default(),
+            multiplexed: Multiplexed::new(Arc::clone(&connector), Arc::clone(&pool)),
+            connector,
+            pool,
+            http: UpstreamHttp::default(),
             timeouts,
         })
     }
 
-    async fn exchange(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
+    /// The same, with another choice of HTTP's version.
+    pub fn speaking(self, http: UpstreamHttp) -> Self {
+        Self { http, ..self }
+    }
+
+    async fn over_http1(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
         let (message, again) = self.message(request).await?;
         if let Some(again) = again
             && let Some(link) = self.pool.take()
@@ -132,11 +153,16 @@ impl Live {
         let (mut parts, mut body) = request.into_parts();
         let fields = parts.extensions.remove::<WireFields>();
         let made: Headers;
-        let fields = if let Some(WireFields(fields)) = &fields {
-            fields
-        } else {
-            made = from_map(&parts.headers);
-            &made
+        let fields = match &fields {
+            Some(WireFields(fields)) if parts.version != Version::HTTP_2 => fields,
+            Some(WireFields(fields)) => {
+                made = with_one_cookie(fields);
+                &made
+            }
+            None => {
+                made = from_map(&parts.headers);
+                &made
+            }
         };
         let target = parts.extensions.remove::<WireTarget>();
         let target = target.as_ref().map_or_else(
@@ -214,6 +240,10 @@ impl Upstream for Live {
     }
 
     fn send(&self, request: Request<WireBody>) -> Answer<'_> {
-        Box::pin(self.exchange(request))
+        if self.goes_over_http2(&request) {
+            Box::pin(self.over_http2(request))
+        } else {
+            Box::pin(self.over_http1(request))
+        }
     }
 }

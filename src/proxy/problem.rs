@@ -53,6 +53,12 @@ pub fn slow_request() -> Response<WireBody> {
     problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", "Umpire stopped waiting for the request", detail)
 }
 
+/// The answer to a request that names two hosts.
+pub fn two_hosts() -> Response<WireBody> {
+    let detail = "The request's Host and its :authority differ, so that nobody can say whom it is meant for.";
+    problem(StatusCode::BAD_REQUEST, "bad-request", "Umpire could not read the request", detail)
+}
+
 /// The answer to CONNECT.
 pub fn no_tunnel() -> Response<WireBody> {
     let detail = "This is a reverse proxy: give the broker its address as the booking system's base URI instead of \

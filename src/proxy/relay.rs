@@ -107,6 +107,7 @@ impl Relay {
         };
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
+        *request.version_mut() = wire_version(head.version);
         *request.uri_mut() = uri(&head.target);
         *request.headers_mut() = to_map(&fields);
         if let Some(host) = &self.host {
@@ -140,7 +141,11 @@ impl Relay {
         if let Some(draft) = &draft {
             draft.answered(AnswerHead {
                 status: response.status().as_u16(),
-                reason: String::from_utf8_lossy(&reason).into_owned(),
+                // HTTP/2 has none; a broker that speaks HTTP/1 gets the usual one all the same.
+                reason: match response.version() {
+                    hyper::Version::HTTP_2 => String::new(),
+                    _ => String::from_utf8_lossy(&reason).into_owned(),
+                },
                 version: version_of(response.version()),
                 headers: Arc::clone(&fields),
             });
@@ -167,6 +172,15 @@ fn reason_of(response: &Response<WireBody>) -> Vec<u8> {
     match response.extensions().get::<ReasonPhrase>() {
         Some(reason) => reason.as_bytes().to_vec(),
         None => response.status().canonical_reason().unwrap_or_default().as_bytes().to_vec(),
+    }
+}
+
+fn wire_version(version: Version) -> hyper::Version {
+    match version {
+        Version::Http10 => hyper::Version::HTTP_10,
+        Version::Http11 => hyper::Version::HTTP_11,
+        Version::Http2 => hyper::Version::HTTP_2,
+        Version::Http3 => hyper::Version::HTTP_3,
     }
 }
 

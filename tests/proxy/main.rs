@@ -4,6 +4,8 @@
 
 mod fidelity;
 mod failures;
+mod h2_support;
+mod http2;
 mod lifecycle;
 mod listening;
 mod streaming;

@@ -29,7 +29,7 @@ use crate::proxy::h1::{Coding, Decoder, Outgoing, Reader, ResponseHead, SendErro
 use crate::proxy::upstream::{BodyError, UpstreamError, WireBody};
 
 /// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
-const CONTINUE: Duration = Duration::from_secs(1);
+pub const CONTINUE: Duration = Duration::from_secs(1);
 
 /// A request on its way.
 pub struct Message {

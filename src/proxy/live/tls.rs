@@ -1,6 +1,6 @@
 //! Whom the live client trusts.
 //!
-//! `platform roots + PEM files ─► RootCertStore ─► ClientConfig (ring, HTTP/1.1)`
+//! `platform roots + PEM files ─► RootCertStore ─► ClientConfig (ring)`
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<RootCertStore, LiveEr
 }
 
 /// TLS that trusts `store` and the platform's roots. Platform certificates that can't be used are logged and left out.
-pub fn config(mut store: RootCertStore) -> Result<Arc<ClientConfig>, LiveError> {
+pub fn config(mut store: RootCertStore) -> Result<ClientConfig, LiveError> {
     let native = rustls_native_certs::load_native_certs();
     let (_, unusable) = store.add_parsable_certificates(native.certs);
     if unusable > 0 || !native.errors.is_empty() {
@@ -40,12 +40,8 @@ pub fn config(mut store: RootCertStore) -> Result<Arc<ClientConfig>, LiveError> 
         return Err(LiveError::NoRoots { cause });
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(store).with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -1,0 +1,168 @@
+//! A body that goes out over HTTP/2.
+//!
+//! ```text
+//! body ─► frame ─► as much as the receiver has room for ─► DATA … ─► trailers or END_STREAM ─► done
+//!    └─ fails ─► RST_STREAM, Err(Body)      └─ the receiver resets ─► Err(Reset)
+//! ```
+
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::{Reason, SendStream};
+use hyper::HeaderMap;
+use hyper::body::Body as _;
+
+use crate::proxy::upstream::{BodyError, WireBody};
+
+/// Why a body was not sent to its end.
+#[derive(Debug)]
+pub enum SendError {
+    /// It failed at the source; the stream was reset.
+    Body(BodyError),
+    /// The receiver wants no more of it, or is gone.
+    Stream(h2::Error),
+}
+
+/// Sends one body. Holds one frame of it, and never asks for the next one before that has gone.
+pub struct Outgoing {
+    stream: SendStream<Bytes>,
+    body: Option<WireBody>,
+    data: Bytes,
+    held: bool,
+    sent: u64,
+    waits_for_body: bool,
+    before_last: Option<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl Outgoing {
+    /// Sends `body` on a stream whose head has gone out; `None` if that was the end of it.
+    pub fn new(stream: SendStream<Bytes>, body: Option<WireBody>) -> Self {
+        Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false, before_last: None }
+    }
+
+    /// Calls `tell` once, right before the last frame is given to the connection.
+    pub fn before_last(self, tell: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self { before_last: Some(Box::new(tell)), ..self }
+    }
+
+    /// While held, the body is not asked for anything.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    /// True once everything has been given to the connection.
+    pub fn is_done(&self) -> bool {
+        self.body.is_none()
+    }
+
+    /// Bytes that the connection took so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// True if it was the body that kept the last [`Self::poll_send`] from going on, not the receiver.
+    pub fn waits_for_body(&self) -> bool {
+        self.waits_for_body
+    }
+
+    /// Goes on sending; ready once everything has been given to the connection.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.waits_for_body = false;
+        loop {
+            let Some(body) = self.body.as_mut() else { return Poll::Ready(Ok(())) };
+            if let Poll::Ready(reset) = self.stream.poll_reset(cx) {
+                let error = reset.map_or_else(|error| error, h2::Error::from);
+                return Poll::Ready(Err(self.give_up(error)));
+            }
+            if !self.data.is_empty() {
+                ready!(self.poll_data(cx))?;
+                continue;
+            }
+            if self.held {
+                return Poll::Pending;
+            }
+            let frame = match std::pin::Pin::new(body).poll_frame(cx) {
+                Poll::Pending => {
+                    self.waits_for_body = true;
+                    return Poll::Pending;
+                }
+                Poll::Ready(frame) => frame,
+            };
+            match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() && self.body_has_ended() => self.end(None)?,
+                    Ok(data) => self.data = data,
+                    Err(frame) => {
+                        if let Ok(trailers) = frame.into_trailers() {
+                            self.end(Some(trailers))?;
+                        }
+                    }
+                },
+                Some(Err(error)) => {
+                    self.stream.send_reset(reason_of(&error));
+                    self.body = None;
+                    return Poll::Ready(Err(SendError::Body(error)));
+                }
+                None => self.end(None)?,
+            }
+        }
+    }
+
+    fn body_has_ended(&self) -> bool {
+        self.body.as_ref().is_none_or(hyper::body::Body::is_end_stream)
+    }
+
+    /// Sends as much as there is room for.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.stream.reserve_capacity(self.data.len());
+        while self.stream.capacity() == 0 {
+            match ready!(self.stream.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(self.give_up(error))),
+                None => return Poll::Ready(Err(self.give_up(Reason::STREAM_CLOSED.into()))),
+            }
+        }
+        let part = self.data.split_to(self.stream.capacity().min(self.data.len()));
+        self.sent += part.len() as u64;
+        let last = self.data.is_empty() && self.body_has_ended();
+        if last {
+            self.tell();
+        }
+        if let Err(error) = self.stream.send_data(part, last) {
+            return Poll::Ready(Err(self.give_up(error)));
+        }
+        if last {
+            self.body = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), SendError> {
+        self.tell();
+        let ended = match trailers {
+            Some(fields) => self.stream.send_trailers(fields),
+            None => self.stream.send_data(Bytes::new(), true),
+        };
+        ended.map_err(|error| self.give_up(error))?;
+        self.body = None;
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        if let Some(tell) = self.before_last.take() {
+            tell();
+        }
+    }
+
+    fn give_up(&mut self, error: h2::Error) -> SendError {
+        self.body = None;
+        self.data = Bytes::new();
+        SendError::Stream(error)
+    }
+}
+
+/// What to say to the receiver of a body that failed: what its sender said, if it spoke HTTP/2 too.
+fn reason_of(error: &BodyError) -> Reason {
+    let said = error.downcast_ref::<h2::Error>().filter(|error| error.is_reset()).and_then(h2::Error::reason);
+    said.filter(|&reason| reason != Reason::NO_ERROR).unwrap_or(Reason::INTERNAL_ERROR)
+}
