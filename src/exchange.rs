@@ -32,6 +32,9 @@ pub struct Exchange {
     pub response: Option<Response>,
     /// What went wrong on the way, if anything did. With a `response` present: the answer began and broke off.
     pub failure: Option<Failure>,
+    /// Links of the response that the broker was given in another form than the booking system sent them, which is the
+    /// one that `response` has. Empty unless the proxy was told to rewrite links.
+    pub rewritten: Vec<Rewritten>,
     /// How long it took.
     pub timing: Timing,
 }
@@ -247,6 +250,18 @@ impl FailureKind {
             Self::Stopped => "Umpire was stopped in mid-exchange",
         }
     }
+}
+
+/// A link that was rewritten on its way to the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// JSON pointer of it in the response's body; within a page of HTML that of its JSON-LD, such as
+    /// `script 1: /accessService/endpointUrl`.
+    pub at: String,
+    /// As the booking system sent it.
+    pub sent: String,
+    /// As the broker was given it.
+    pub given: String,
 }
 
 /// Durations since [`Exchange::started`].

@@ -26,6 +26,7 @@ mod limits;
 pub mod live;
 mod problem;
 mod relay;
+mod rewrite;
 mod serve;
 pub mod sink;
 mod tee;

@@ -9,6 +9,8 @@
 //! live exactly what it would see in the recording. The recorder has a thread of its own: neither the disk nor the
 //! judge ever holds up the wire.
 
+mod links;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ use crate::exchange::Exchange;
 use crate::finding::Tally;
 use crate::proxy::sink::Intake;
 use crate::rules::{Judge, RuleBook};
+pub use links::LinkWatch;
 
 /// Longest time that an exchange waits for its commit while traffic never pauses. When the queue runs empty, all is
 /// committed at once.
@@ -65,6 +68,7 @@ pub struct Recorder {
     judge: Judge,
     new_rules: NewRules,
     events: Outlet,
+    links: Option<LinkWatch>,
     /// Exchanges that could not be written, those that the proxy could not hand over aside.
     lost: u64,
     trouble: Option<String>,
@@ -92,6 +96,7 @@ impl Recorder {
             judge,
             new_rules,
             events,
+            links: None,
             lost: 0,
             trouble: None,
             failed_at: None,
@@ -99,6 +104,11 @@ impl Recorder {
             findings: Tally::default(),
             coverage: Pace::new(COVERAGE_EVERY),
         }
+    }
+
+    /// Links that lead past the proxy are said, once each.
+    pub fn watching_links(self, links: Option<LinkWatch>) -> Self {
+        Self { links, ..self }
     }
 
     /// Runs until the proxy is gone and everything it handed over is recorded and judged. Blocks: call it on a thread.
@@ -158,7 +168,11 @@ impl Recorder {
         );
         judged.findings.iter().for_each(|finding| self.findings.add(finding));
         self.coverage.changed();
+        let exchange = Arc::clone(&judged.exchange);
         self.events.send(Event::Exchange(Arc::new(judged)));
+        for notice in self.links.as_mut().map_or_else(Vec::new, |links| links.look_at(&exchange)) {
+            self.events.send(Event::Notice(notice));
+        }
         if let Some(slow) = self.judge.slow_rule() {
             tracing::warn!("{slow}");
             self.events.send(Event::Notice(slow.to_string()));

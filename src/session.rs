@@ -20,7 +20,7 @@ use crate::finding::Tally;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{Door, Limits, serve};
-use crate::recorder::{Closing, NewRules, Recorder};
+use crate::recorder::{Closing, LinkWatch, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
 
 pub use reload::{Loaded, RuleSource};
@@ -49,6 +49,8 @@ pub struct Options {
     pub mute_refused: bool,
     /// Limits of the proxy.
     pub limits: Limits,
+    /// What becomes of links that lead past the proxy.
+    pub links: Links,
 }
 
 impl Options {
@@ -63,7 +65,25 @@ impl Options {
             known: Known::default(),
             mute_refused: false,
             limits: Limits::default(),
+            links: Links::Ignored,
         }
+    }
+}
+
+/// What becomes of links in answers that lead past the proxy, to the booking system's own address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Nothing: there is no other way to the booking system.
+    Ignored,
+    /// They are said, once each.
+    Said,
+    /// They are rewritten to lead through the proxy; those that can't be are said.
+    Rewritten,
+}
+
+impl Links {
+    fn watch(self, base_uri: &str) -> Option<LinkWatch> {
+        if self == Self::Ignored { None } else { LinkWatch::new(base_uri, self == Self::Rewritten) }
     }
 }
 
@@ -117,13 +137,14 @@ impl Session {
         let known = Known { base_uri: Some(options.base_uri.clone()), ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
-        let recorder = Recorder::new(intake, Redactor::new()?, writer, judge, events.clone(), new_rules.clone());
+        let recorder = Recorder::new(intake, Redactor::new()?, writer, judge, events.clone(), new_rules.clone())
+            .watching_links(options.links.watch(&options.base_uri));
         let recorder = std::thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || recorder.run())
             .map_err(StartError::Thread)?;
         let shutdown = CancellationToken::new();
-        let door = Door::new(listener, upstream);
+        let door = Door { rewrite_links: options.links == Links::Rewritten, ..Door::new(listener, upstream) };
         let proxy = tokio::spawn(serve(vec![door], sink, options.limits, shutdown.clone()));
         let reload = options.rules_on_disk.map(|source| {
             let watch = reload::Watch::new(source);

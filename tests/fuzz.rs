@@ -189,6 +189,7 @@ fn exchange(method: &str, target: &str, kind: &str, request: &[u8], response: &[
             body: Body::complete(response.to_vec()),
         }),
         failure: None,
+        rewritten: Vec::new(),
         timing: Timing::default(),
     }
 }

@@ -18,7 +18,7 @@ use crate::demo::{self, Script};
 use crate::event::{Context, Event, Mode};
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use crate::session::{Options, Session};
+use crate::session::{Links, Options, Session};
 
 /// Seconds between two calls where somebody watches.
 const WATCHED_PACE: f64 = 1.2;
@@ -82,6 +82,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
+        links: Links::Ignored,
     };
     let path = options.base_uri.strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
     let script = demo.script.script();

@@ -15,7 +15,7 @@ use crate::capture;
 use crate::event::{Context, Feed, Mode};
 use crate::proxy::BaseUri;
 use crate::proxy::live::{Live, UpstreamHttp};
-use crate::session::{Options, Session};
+use crate::session::{Links, Options, Session};
 
 /// `umpire proxy …`
 #[derive(Debug, Args)]
@@ -38,6 +38,9 @@ pub struct Proxy {
     /// Version of HTTP to speak to the booking system: 1.1, 2, or auto for what the broker speaks
     #[arg(long, value_name = "VERSION", default_value = "auto")]
     upstream_http: UpstreamHttp,
+    /// Rewrite links in answers that lead past the proxy (feeds' next, distributions, endpointUrl), never an @id
+    #[arg(long)]
+    rewrite_links: bool,
     #[command(flatten)]
     judging: JudgingArgs,
 }
@@ -56,6 +59,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
+        links: if proxy.rewrite_links { Links::Rewritten } else { Links::Said },
     };
     let path = proxy.to.path().to_owned();
     let ui = Ui::choose(proxy.ui);

@@ -21,12 +21,14 @@ pub struct Door {
     pub tls: Option<Arc<ServerConfig>>,
     /// Who answers.
     pub upstream: Arc<dyn Upstream>,
+    /// Links in answers that lead past this door are rewritten to lead through it.
+    pub rewrite_links: bool,
 }
 
 impl Door {
     /// A door without TLS.
     pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
-        Self { listener, tls: None, upstream }
+        Self { listener, tls: None, upstream, rewrite_links: false }
     }
 }
 

@@ -16,7 +16,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::sink::Place;
-use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use crate::exchange::{
+    Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version,
+};
 
 /// What is known when the request's head has arrived.
 #[derive(Debug)]
@@ -81,6 +83,7 @@ struct State {
     answer: Option<(AnswerHead, Duration)>,
     answer_body: Option<Body>,
     failure: Option<Failure>,
+    rewritten: Vec<Rewritten>,
     delivered: bool,
 }
 
@@ -112,6 +115,11 @@ impl Draft {
     /// Something went wrong. What went wrong first is the cause; what follows from it is not kept.
     pub fn failed(&self, kind: FailureKind, detail: impl Into<String>, answered: Option<u16>) {
         self.state().failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered });
+    }
+
+    /// The broker is given these links instead of those that the answer has.
+    pub fn rewritten(&self, links: Vec<Rewritten>) {
+        self.state().rewritten = links;
     }
 
     /// The last bytes of the answer are about to go to the broker's socket. An answer that never gets there was
@@ -188,6 +196,7 @@ impl Draft {
             },
             response,
             failure,
+            rewritten: state.rewritten,
             timing: Timing { sent: state.sent, first_byte, total: self.clock.elapsed() },
         };
         tracing::debug!(

@@ -24,6 +24,7 @@ use super::fields::{WireFields, from_map, to_map};
 use super::h1::{RequestHead, bodiless};
 use super::limits::Limits;
 use super::problem;
+use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
 use super::upstream::{Upstream, WireBody};
@@ -49,6 +50,7 @@ impl Common {
 pub struct Relay {
     upstream: Arc<dyn Upstream>,
     host: Option<HeaderValue>,
+    links: Option<Rewriter>,
     /// Of the whole proxy.
     pub common: Arc<Common>,
 }
@@ -72,7 +74,12 @@ impl Relay {
     pub fn new(upstream: Arc<dyn Upstream>, common: Arc<Common>) -> Self {
         let authority = upstream.origin().split_once("://").map_or(upstream.origin(), |(_, authority)| authority);
         let host = HeaderValue::from_str(authority).ok();
-        Self { upstream, host, common }
+        Self { upstream, host, links: None, common }
+    }
+
+    /// Links that lead past the proxy are rewritten on their way to the broker.
+    pub fn rewriting(self, links: Option<Rewriter>) -> Self {
+        Self { links, ..self }
     }
 
     /// Sends a request on and returns the answer, Umpire's own if there is no other.
@@ -113,14 +120,20 @@ impl Relay {
         if let Some(host) = &self.host {
             request.headers_mut().insert(HOST, host.clone());
         }
-        request.extensions_mut().insert(WireFields(fields));
+        request.extensions_mut().insert(WireFields(Arc::clone(&fields)));
         request.extensions_mut().insert(WireTarget(head.target));
         let method = request.method().clone();
         match self.upstream.send(request).await {
             Ok(response) if bodiless(response.status().as_u16(), &method) => {
                 Self::answered(response.map(|_| Empty::new().map_err(|never| match never {}).boxed()), draft, cap)
             }
-            Ok(response) => Self::answered(response, draft, cap),
+            Ok(response) => {
+                let answer = Self::answered(response, draft, cap);
+                match &self.links {
+                    Some(rewriter) => answer.rewritten(rewriter, &fields).await,
+                    None => answer,
+                }
+            }
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), %error, "no answer");
                 let response = problem::no_answer(&error);
@@ -157,6 +170,20 @@ impl Relay {
 }
 
 impl Answer {
+    /// With links that lead through the proxy. What the booking system sent is recorded already.
+    async fn rewritten(self, rewriter: &Rewriter, request: &Headers) -> Self {
+        let Self { response, fields, reason, from_wire, draft } = self;
+        let (parts, body) = response.into_parts();
+        let passed = rewriter.pass(request, parts.status.as_u16(), fields, body).await;
+        if let Some(draft) = &draft
+            && !passed.rewritten.is_empty()
+        {
+            draft.rewritten(passed.rewritten);
+        }
+        let response = Response::from_parts(parts, passed.body);
+        Self { response, fields: passed.fields, reason, from_wire, draft }
+    }
+
     /// An answer of Umpire's own, which is no part of the recording.
     pub fn own(response: Response<WireBody>) -> Self {
         let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));

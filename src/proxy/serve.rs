@@ -26,6 +26,7 @@ use super::door::{Door, secure};
 use super::downstream;
 use super::limits::Limits;
 use super::relay::{Common, Relay};
+use super::rewrite::Rewriter;
 use super::sink::Sink;
 
 /// What a proxy did until it was stopped.
@@ -78,8 +79,9 @@ struct Hall {
 impl Hall {
     /// Lets connections in until the shutdown.
     async fn keep(&self, door: Door, common: &Arc<Common>) {
-        let Door { listener, tls, upstream } = door;
-        let relay = Arc::new(Relay::new(upstream, Arc::clone(common)));
+        let Door { listener, tls, upstream, rewrite_links } = door;
+        let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
+        let relay = Arc::new(Relay::new(upstream, Arc::clone(common)).rewriting(links));
         loop {
             let accepted = tokio::select! {
                 biased;

@@ -171,6 +171,7 @@ mod tests {
             },
             response: None,
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing::default(),
         }
     }

@@ -46,6 +46,7 @@ impl Fake {
                 body: Body::complete(RESPONSE),
             }),
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing { total: Duration::from_millis(35), ..Timing::default() },
         };
         Self(Judged {

@@ -18,8 +18,11 @@ use tempfile::NamedTempFile;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use umpire::proxy::Limits;
+use umpire::proxy::live::{Live, Timeouts, UpstreamHttp};
+use umpire::proxy::upstream::Upstream;
 
-use crate::support::soon;
+use crate::support::{Proxy, Server, soon};
 
 /// A certificate for this machine, and the file of the authority that vouches for it.
 pub struct Certified {
@@ -222,4 +225,25 @@ pub fn request(method: &str, path: &str, fields: &[(&str, &str)]) -> Request<()>
         request = request.header(*name, *value);
     }
     request.body(()).unwrap()
+}
+
+pub fn live(base: &str, ca: Option<&Certified>, http: UpstreamHttp) -> Arc<dyn Upstream> {
+    live_within(base, ca, http, Timeouts::default())
+}
+
+pub fn live_within(base: &str, ca: Option<&Certified>, http: UpstreamHttp, timeouts: Timeouts) -> Arc<dyn Upstream> {
+    let ca_files: Vec<_> = ca.iter().map(|ca| ca.ca_file.path()).collect();
+    Arc::new(Live::new(&base.parse().unwrap(), &ca_files, timeouts).unwrap().speaking(http))
+}
+
+/// A proxy before a booking system that speaks HTTP/2 in clear.
+pub async fn before(system: &System) -> Proxy {
+    let upstream = live(&format!("http://{}", system.address), None, UpstreamHttp::Http2);
+    Proxy::with(upstream, Limits::default(), 256).await
+}
+
+/// A proxy before a booking system that speaks HTTP/1.1 in clear.
+pub async fn before_http1(server: &Server) -> Proxy {
+    let upstream = live(&format!("http://{}", server.address), None, UpstreamHttp::Auto);
+    Proxy::with(upstream, Limits::default(), 256).await
 }

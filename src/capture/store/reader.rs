@@ -16,7 +16,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::{APPLICATION_ID, COLUMNS, FORMAT, digest, headers};
 use crate::capture::{CaptureError, Meta, end_from_name};
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Timing, Version};
+use crate::exchange::{
+    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Rewritten, Timing, Version,
+};
 
 /// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
 const MAX_KEPT: u64 = 4 * MAX_DECODED as u64;
@@ -96,11 +98,25 @@ impl Reader {
 
     fn look_up(&self, index: u64) -> Result<Option<Exchange>, CaptureError> {
         let row = |row: &Row<'_>| self.exchange_of(row).map_err(|what| self.damaged(index, &what));
-        self.db
+        let found = self
+            .db
             .prepare_cached(&self.select)
             .and_then(|mut select| select.query_row([index as i64], |found| Ok(row(found))).optional())
-            .map_err(|error| self.damaged(index, &error))?
-            .transpose()
+            .map_err(|error| self.damaged(index, &error))?;
+        let Some(exchange) = found else { return Ok(None) };
+        let rewritten = self.rewritten(index).map_err(|error| self.damaged(index, &error))?;
+        Ok(Some(Exchange { rewritten, ..exchange? }))
+    }
+
+    /// The links of an exchange that were rewritten, if the capture has any at all.
+    fn rewritten(&self, index: u64) -> rusqlite::Result<Vec<Rewritten>> {
+        let mut table = self.db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'rewritten'")?;
+        if !table.exists([])? {
+            return Ok(Vec::new());
+        }
+        let mut select = self.db.prepare_cached("SELECT at, sent, given FROM rewritten WHERE n = ?1 ORDER BY rowid")?;
+        let link = |row: &Row<'_>| Ok(Rewritten { at: row.get(0)?, sent: row.get(1)?, given: row.get(2)? });
+        select.query_map([index as i64], link)?.collect()
     }
 
     fn damaged(&self, index: u64, what: &dyn Display) -> CaptureError {
@@ -137,7 +153,8 @@ impl Reader {
             }
         };
         let (id, connection) = (id.unwrap_or_default() as u64, connection.unwrap_or_default() as u64);
-        Ok(Exchange { id, connection, started, origin, request, response, failure, timing })
+        let rewritten = Vec::new();
+        Ok(Exchange { id, connection, started, origin, request, response, failure, rewritten, timing })
     }
 
     fn body(&self, cells: &mut Cells<'_>) -> Result<Body, String> {

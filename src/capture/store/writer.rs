@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{APPLICATION_ID, COLUMNS, FORMAT, SCHEMA, digest, headers};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, digest, headers};
 use crate::capture::{CaptureError, Meta, create_failed, create_private, end_name};
 use crate::exchange::{Body, Exchange};
 
@@ -152,7 +152,7 @@ impl Writer {
         if self.db.is_autocommit() {
             self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
-        let Exchange { id, connection, started, origin, request, response, failure, timing } = exchange;
+        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing } = exchange;
         let request_body = Stored::new(&request.body, &mut self.zstd)?;
         let response_body =
             response.as_ref().map(|response| Stored::new(&response.body, &mut self.zstd)).transpose()?;
@@ -193,6 +193,13 @@ impl Writer {
             response_body.map(|body| body.packed.is_some()),
             response_body.map(Stored::bytes),
         ])?;
+        if !rewritten.is_empty() {
+            self.db.execute_batch(REWRITTEN)?;
+            let mut insert = self.db.prepare_cached("INSERT INTO rewritten VALUES (?1, ?2, ?3, ?4)")?;
+            for link in rewritten {
+                insert.execute(params![index as i64, link.at, link.sent, link.given])?;
+            }
+        }
         Ok(())
     }
 
@@ -294,6 +301,7 @@ mod tests {
             },
             response: None,
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing::default(),
         }
     }

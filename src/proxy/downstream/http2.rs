@@ -118,12 +118,7 @@ where
     }
 }
 
-async fn exchange(
-    relay: Arc<Relay>,
-    id: u64,
-    request: Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
-) -> Ended {
+async fn exchange(relay: Arc<Relay>, id: u64, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> Ended {
     let (parts, stream) = request.into_parts();
     let method = parts.method.clone();
     let answer = if method == Method::CONNECT {

@@ -34,7 +34,11 @@ pub struct Opened<W> {
 }
 
 /// Waits for the first bytes; `None` if none came, or not in time, or the proxy is stopped.
-pub async fn open<W: Wire>(mut wire: W, limits: &Limits, shutdown: &CancellationToken) -> io::Result<Option<Opened<W>>> {
+pub async fn open<W: Wire>(
+    mut wire: W,
+    limits: &Limits,
+    shutdown: &CancellationToken,
+) -> io::Result<Option<Opened<W>>> {
     let mut read = BytesMut::with_capacity(FIRST);
     let mut patience = limits.idle_timeout;
     loop {

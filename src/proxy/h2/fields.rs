@@ -96,11 +96,7 @@ mod tests {
     }
 
     fn lines(fields: &Headers) -> Vec<String> {
-        fields
-            .0
-            .iter()
-            .map(|field| format!("{}: {}", field.name, String::from_utf8_lossy(&field.value)))
-            .collect()
+        fields.0.iter().map(|field| format!("{}: {}", field.name, String::from_utf8_lossy(&field.value))).collect()
     }
 
     #[test]

@@ -103,7 +103,9 @@ impl Live {
                     return self.instead_over_http1(parts, body).await;
                 }
                 CallError::Closed(mut error) if alpn == Alpn::Http2 && !self.connector.is_tls() => {
-                    error.detail.push_str(" (it was spoken to over HTTP/2, as --upstream-http says: does it speak that?)");
+                    error
+                        .detail
+                        .push_str(" (it was spoken to over HTTP/2, as --upstream-http says: does it speak that?)");
                     return Err(error);
                 }
                 error => return Err(error.into_inner()),
