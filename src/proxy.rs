@@ -20,7 +20,7 @@ mod door;
 mod downstream;
 mod draft;
 pub mod fields;
-mod h1;
+pub mod h1;
 mod limits;
 pub mod live;
 mod problem;
@@ -33,5 +33,5 @@ mod wire;
 
 pub use base_uri::{BaseUri, BaseUriError};
 pub use door::Door;
-pub use limits::Limits;
+pub use limits::{HeadLimits, Limits};
 pub use serve::{Served, serve};

@@ -14,19 +14,21 @@ use std::time::Instant;
 use http_body_util::{BodyExt, Empty};
 use hyper::ext::ReasonPhrase;
 use hyper::header::{HOST, HeaderValue};
+use hyper::http::Extensions;
 use hyper::{Request, Response, Uri};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::draft::{AnswerHead, Draft, Opening, Part};
-use super::fields::{WireFields, from_map, to_map};
+use super::fields::{WireFields, WireTrailers, from_map, to_map};
 use super::h1::{RequestHead, bodiless};
 use super::limits::Limits;
 use super::problem;
 use super::sink::Sink;
 use super::tee::tee;
-use super::upstream::{Upstream, WireBody};
+use super::upstream::{Switched, Upstream, WireBody};
 use crate::exchange::{Headers, Version};
 
 /// What a whole proxy shares.
@@ -35,13 +37,15 @@ pub struct Common {
     /// Bounds.
     pub limits: Limits,
     exchanges: AtomicU64,
+    /// Tells the connection that has waited longest for a request to make room for another.
+    pub crowded: Notify,
     cut: CancellationToken,
 }
 
 impl Common {
     /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
     pub fn new(sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
-        Self { sink, limits, exchanges: AtomicU64::new(1), cut }
+        Self { sink, limits, exchanges: AtomicU64::new(1), crowded: Notify::new(), cut }
     }
 }
 
@@ -63,6 +67,10 @@ pub struct Answer {
     pub reason: Vec<u8>,
     /// True if the fields are those of a wire, which say themselves how long the body is.
     pub from_wire: bool,
+    /// The trailer fields to write, once they have come.
+    pub trailers: WireTrailers,
+    /// The connection, if the protocol was switched (101).
+    pub switched: Option<Switched>,
     /// The exchange, where it is recorded. To be told when the answer is delivered.
     pub draft: Option<Arc<Draft>>,
 }
@@ -75,14 +83,15 @@ impl Relay {
         Self { upstream, host, common }
     }
 
-    /// Sends a request on and returns the answer, Umpire's own if there is no other.
-    pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody) -> Answer {
+    /// Sends a request on and returns the answer, Umpire's own if there is no other. `beside` goes along as extensions
+    /// of the request: [`WireTrailers`], [`Interim`](super::upstream::Interim).
+    pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("exchange", id, method = %head.method, path = path_of(&head.target));
-        self.carry(id, connection, head, body).instrument(span).await
+        self.carry(id, connection, head, body, beside).instrument(span).await
     }
 
-    async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody) -> Answer {
+    async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let (started, clock) = (Timestamp::now(), Instant::now());
         let place = self.common.sink.reserve().await;
         let fields = Arc::new(head.fields);
@@ -107,11 +116,18 @@ impl Relay {
         };
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
+        *request.version_mut() = match head.version {
+            Version::Http10 => hyper::Version::HTTP_10,
+            Version::Http11 => hyper::Version::HTTP_11,
+            Version::Http2 => hyper::Version::HTTP_2,
+            Version::Http3 => hyper::Version::HTTP_3,
+        };
         *request.uri_mut() = uri(&head.target);
         *request.headers_mut() = to_map(&fields);
         if let Some(host) = &self.host {
             request.headers_mut().insert(HOST, host.clone());
         }
+        request.extensions_mut().extend(beside);
         request.extensions_mut().insert(WireFields(fields));
         request.extensions_mut().insert(WireTarget(head.target));
         let method = request.method().clone();
@@ -136,6 +152,8 @@ impl Relay {
         let from_wire = wire.is_some();
         let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
         let reason = reason_of(&response);
+        let trailers = response.extensions_mut().remove().unwrap_or_default();
+        let switched = response.extensions_mut().remove();
         tracing::debug!(status = response.status().as_u16(), "answered");
         if let Some(draft) = &draft {
             draft.answered(AnswerHead {
@@ -147,7 +165,7 @@ impl Relay {
             let keeper = Arc::clone(draft);
             response = response.map(|body| tee(body, Part::Response, keeper, cap));
         }
-        Answer { response, fields, reason, from_wire, draft }
+        Answer { response, fields, reason, from_wire, trailers, switched, draft }
     }
 }
 
@@ -155,7 +173,8 @@ impl Answer {
     /// An answer of Umpire's own, which is no part of the recording.
     pub fn own(response: Response<WireBody>) -> Self {
         let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));
-        Self { response, fields, reason, from_wire: false, draft: None }
+        let trailers = WireTrailers::default();
+        Self { response, fields, reason, from_wire: false, trailers, switched: None, draft: None }
     }
 }
 

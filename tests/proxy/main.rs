@@ -9,3 +9,4 @@ mod listening;
 mod streaming;
 mod support;
 mod tls;
+mod wire;
