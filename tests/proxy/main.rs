@@ -6,6 +6,7 @@ mod fidelity;
 mod failures;
 mod lifecycle;
 mod listening;
+mod protocols;
 mod streaming;
 mod support;
 mod tls;
