@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod front;
 mod judging;
+mod limits;
 mod logging;
 mod profile;
 mod proxy;

@@ -19,19 +19,19 @@ use crate::rules::{Known, PaymentDetails, RuleSet, Setting};
 pub const FILE_NAME: &str = "umpire.toml";
 
 /// Most bytes of a body that may be kept; 1 GiB.
-const MOST_KEPT: u64 = 1 << 30;
+pub const MOST_KEPT: u64 = 1 << 30;
 
 /// Most connections at one time.
-const MOST_CONNECTIONS: u64 = 100_000;
+pub const MOST_CONNECTIONS: u64 = 100_000;
 
 /// Most bytes of a head; 1 MiB.
-const MOST_OF_A_HEAD: u64 = 1 << 20;
+pub const MOST_OF_A_HEAD: u64 = 1 << 20;
 
 /// Most fields of a head.
-const MOST_FIELDS: u64 = 10_000;
+pub const MOST_FIELDS: u64 = 10_000;
 
 /// Longest time that may be set, in seconds; a day.
-const LONGEST: u64 = 24 * 60 * 60;
+pub const LONGEST: u64 = 24 * 60 * 60;
 
 /// What is settled. The default is what holds without a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
+use super::limits::LimitArgs;
 use super::{Exit, runtime};
 use crate::capture;
 use crate::event::{Context, Feed, Mode};
@@ -37,11 +38,14 @@ pub struct Proxy {
     upstream_ca: Vec<PathBuf>,
     #[command(flatten)]
     judging: JudgingArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs `umpire proxy …`.
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
-    let judging = proxy.judging.load()?;
+    let mut judging = proxy.judging.load()?;
+    proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     let upstream = Arc::new(Live::new(&proxy.to, &proxy.upstream_ca, judging.config.timeouts)?);
     let options = Options {
         base_uri: proxy.to.to_string(),
