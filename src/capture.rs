@@ -15,6 +15,7 @@ pub mod ndjson;
 mod output;
 mod recording;
 mod redact;
+mod series;
 mod source;
 mod store;
 mod verify;
@@ -30,6 +31,7 @@ pub use merge::merge;
 pub use output::{Format, Output};
 pub use recording::{Exchanges, Recording, is_capture, open};
 pub use redact::Redactor;
+pub use series::{Rotation, Series};
 pub use store::{Call, Reader, Writer};
 pub use verify::{Examination, examine};
 
@@ -45,6 +47,17 @@ pub struct Meta {
     pub created: Timestamp,
     /// Name and version of the program that recorded, such as `umpire 0.1.0`.
     pub creator: String,
+    /// Which part of a recording in several files it is; `None` for one that stands alone, and in HAR and NDJSON.
+    pub part: Option<Part>,
+}
+
+/// A file's place in a recording of several files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// What all parts of the recording have in common, and no other recording has.
+    pub of: String,
+    /// 1-based number of the part.
+    pub number: u32,
 }
 
 impl Meta {
@@ -54,6 +67,7 @@ impl Meta {
             base_uri: base_uri.map(redact::without_user_info),
             created,
             creator: concat!("umpire ", env!("CARGO_PKG_VERSION")).to_owned(),
+            part: None,
         }
     }
 }

@@ -81,6 +81,7 @@ pub(super) fn open(file: &Path, source: &Source) -> Result<(Meta, Lines), Captur
         base_uri: meta.base_uri,
         created: created.unwrap_or(first.started),
         creator: meta.creator.unwrap_or_default(),
+        part: None,
     };
     lines.first = Some(first);
     Ok((meta, lines))

@@ -116,7 +116,7 @@ pub(super) struct RecordingPart {
 
 impl RecordingPart {
     pub(super) fn of(meta: &Meta) -> Self {
-        let Meta { base_uri, created, creator } = meta;
+        let Meta { base_uri, created, creator, .. } = meta;
         Self { base_uri: base_uri.clone(), created: Some(created.to_string()), creator: Some(creator.clone()) }
     }
 }

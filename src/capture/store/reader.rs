@@ -15,7 +15,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
-use crate::capture::{CaptureError, Meta, end_from_name};
+use crate::capture::{CaptureError, Meta, Part, end_from_name};
 use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Timing, Version};
 
 /// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
@@ -72,7 +72,9 @@ impl Reader {
         let created = value("created")?.unwrap_or_default();
         let created: Timestamp =
             created.parse().map_err(|_| failed(&format!("its time of creation is no time: {created:?}")))?;
-        let meta = Meta { base_uri: value("base_uri")?, created, creator: value("creator")?.unwrap_or_default() };
+        let number = value("part")?.and_then(|number| number.parse().ok());
+        let part = value("part_of")?.zip(number).map(|(of, number)| Part { of, number });
+        let meta = Meta { base_uri: value("base_uri")?, created, creator: value("creator")?.unwrap_or_default(), part };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
         let select = format!("SELECT {COLUMNS} FROM exchange WHERE n = ?1");
         Ok(Self { db, file: path.to_owned(), meta, select, format: found, unpacker })

@@ -63,8 +63,14 @@ impl Writer {
         db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
         db.execute_batch(SCHEMA).map_err(failed)?;
         let created = meta.created.to_string();
-        let values =
-            [("created", Some(&created)), ("creator", Some(&meta.creator)), ("base_uri", meta.base_uri.as_ref())];
+        let part = meta.part.as_ref().map(|part| part.number.to_string());
+        let values = [
+            ("created", Some(&created)),
+            ("creator", Some(&meta.creator)),
+            ("base_uri", meta.base_uri.as_ref()),
+            ("part_of", meta.part.as_ref().map(|part| &part.of)),
+            ("part", part.as_ref()),
+        ];
         for (key, value) in values {
             if let Some(value) = value {
                 db.execute("INSERT INTO meta VALUES (?1, ?2)", (key, value)).map_err(failed)?;

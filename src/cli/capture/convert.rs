@@ -69,7 +69,7 @@ fn merged<'m>(files: &[PathBuf], metas: impl Iterator<Item = &'m Meta>) -> anyho
     let mut whole: Option<Meta> = None;
     let mut named: Option<&Path> = None;
     for (meta, file) in metas.zip(files) {
-        let whole = whole.get_or_insert_with(|| Meta { base_uri: None, ..meta.clone() });
+        let whole = whole.get_or_insert_with(|| Meta { base_uri: None, part: None, ..meta.clone() });
         whole.created = whole.created.min(meta.created);
         match (&whole.base_uri, &meta.base_uri) {
             (Some(one), Some(other)) if one != other => bail!(
