@@ -7,12 +7,14 @@ mod check;
 mod demo;
 mod front;
 mod judging;
+mod limits;
 mod logging;
 mod profile;
 mod proxy;
 mod recording;
 mod rules;
 mod sandbox;
+mod units;
 mod view;
 
 use std::path::PathBuf;
@@ -52,7 +54,7 @@ enum Command {
     View(view::View),
     /// Judge recordings: captures and HAR files
     Check(check::Check),
-    /// Turn captures into HAR files and back
+    /// Look at recordings, check, convert, join, part and search them
     Capture(capture::Capture),
     /// Run the embedded booking system, conforming or misbehaving
     Sandbox(sandbox::SandboxArgs),

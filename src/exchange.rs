@@ -216,13 +216,16 @@ pub enum FailureKind {
     BrokenOff,
     /// The broker went away before the answer had ended.
     ClientGone,
+    /// The broker's request could not be read to its end: it breaks the rules of HTTP.
+    BadRequest,
     /// Umpire was stopped in mid-exchange.
     Stopped,
 }
 
 impl FailureKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 5] = [Self::Unreachable, Self::TimedOut, Self::BrokenOff, Self::ClientGone, Self::Stopped];
+    pub const ALL: [Self; 6] =
+        [Self::Unreachable, Self::TimedOut, Self::BrokenOff, Self::ClientGone, Self::BadRequest, Self::Stopped];
 
     /// Stable name, as stored in captures and HAR files.
     pub fn as_str(self) -> &'static str {
@@ -231,6 +234,7 @@ impl FailureKind {
             Self::TimedOut => "timed-out",
             Self::BrokenOff => "broken-off",
             Self::ClientGone => "client-gone",
+            Self::BadRequest => "bad-request",
             Self::Stopped => "stopped",
         }
     }
@@ -247,6 +251,7 @@ impl FailureKind {
             Self::TimedOut => "the booking system did not answer in time",
             Self::BrokenOff => "the booking system broke off",
             Self::ClientGone => "the broker went away before the answer had ended",
+            Self::BadRequest => "the broker's request could not be read",
             Self::Stopped => "Umpire was stopped in mid-exchange",
         }
     }

@@ -20,7 +20,7 @@ mod door;
 mod downstream;
 mod draft;
 pub mod fields;
-mod h1;
+pub mod h1;
 mod h2;
 mod limits;
 pub mod live;
@@ -35,5 +35,5 @@ mod wire;
 
 pub use base_uri::{BaseUri, BaseUriError};
 pub use door::Door;
-pub use limits::Limits;
+pub use limits::{HeadLimits, Limits};
 pub use serve::{Served, serve};

@@ -14,9 +14,8 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::capture::{CaptureError, Meta, Redactor, Writer};
+use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
 use crate::event::{Event, Feed, Outlet, Recording, feed};
-use crate::finding::Tally;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{Door, Limits, serve};
@@ -39,6 +38,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Capture to write; `None` records nothing.
     pub capture: Option<PathBuf>,
+    /// When the recording goes on in a new file.
+    pub rotation: Rotation,
     /// The rules.
     pub book: Arc<RuleBook>,
     /// Where the rules come from, if they are to be loaded anew when they change on disk.
@@ -60,6 +61,7 @@ impl Options {
             base_uri,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             capture: None,
+            rotation: Rotation::default(),
             book,
             rules_on_disk: None,
             known: Known::default(),
@@ -127,17 +129,18 @@ impl Session {
         let listener = TcpListener::bind(options.listen).await.map_err(listen_failed)?;
         let address = listener.local_addr().map_err(listen_failed)?;
         let meta = Meta::new(Some(&options.base_uri), Timestamp::now());
-        let writer = options.capture.as_deref().map(|path| Writer::create(path, &meta)).transpose()?;
+        let series = |path| Series::create(path, meta, options.rotation);
+        let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
-        if let Some(writer) = &writer {
-            events.send(Event::Recording(Recording::On { file: writer.file().display().to_string() }));
+        if let Some(series) = &series {
+            events.send(Event::Recording(Recording::On { file: series.file().display().to_string() }));
         }
-        let capture = writer.as_ref().map(|writer| writer.file().to_owned());
+        let capture = series.as_ref().map(|series| series.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
         let known = Known { base_uri: Some(options.base_uri.clone()), ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
-        let recorder = Recorder::new(intake, Redactor::new()?, writer, judge, events.clone(), new_rules.clone())
+        let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&options.base_uri));
         let recorder = std::thread::Builder::new()
             .name("recorder".to_owned())
@@ -170,11 +173,8 @@ impl Session {
         match joined {
             Ok(Ok(closing)) => closing,
             _ => Closing {
-                exchanges: 0,
-                bookings: 0,
-                findings: Tally::default(),
-                missed: 0,
                 trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
+                ..Closing::default()
             },
         }
     }

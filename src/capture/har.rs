@@ -7,10 +7,12 @@
 //! What HAR has no place for (how a body ended, failures, nanoseconds, the Base URI) stands in `_umpire` members, which
 //! other programs ignore, so that a round trip through HAR loses nothing. `captures/README.md` lists the mapping.
 
-mod body;
+pub(super) mod body;
+mod cookies;
 mod entry;
 mod loose;
 mod read;
+mod skim;
 mod url;
 mod write;
 
@@ -18,8 +20,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::Rewritten;
-pub use read::{MAX_BYTES, read};
-pub use write::{export, write};
+pub use read::{MAX_ENTRY, read};
+pub(super) use read::{open, open_damaged};
+pub use write::{HarWriter, write};
 
 /// `_umpire` of the log.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -65,7 +68,7 @@ struct FailureExtra {
 
 /// A link that was rewritten on its way to the broker.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct RewrittenExtra {
+pub(super) struct RewrittenExtra {
     at: String,
     sent: String,
     given: String,
@@ -85,19 +88,19 @@ impl From<&RewrittenExtra> for Rewritten {
 
 /// What a body's text does not say. Nothing, for a complete one without content coding.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct BodyExtra {
+pub(super) struct BodyExtra {
     /// Bytes on the wire, where other than the bytes kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    length: Option<u64>,
+    pub(super) length: Option<u64>,
     /// How it ended, where not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    end: Option<String>,
+    pub(super) end: Option<String>,
     /// The coded bytes in base64, where the text is the decoded form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    wire: Option<String>,
+    pub(super) wire: Option<String>,
     /// The text holds the coded bytes themselves, because they can't be decoded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    coded: bool,
+    pub(super) coded: bool,
 }
 
 impl BodyExtra {
@@ -107,7 +110,7 @@ impl BodyExtra {
 }
 
 /// A header value in JSON: each byte a character of the same number, as HTTP's old ISO 8859-1.
-fn value_to_text(value: &[u8]) -> String {
+pub(super) fn value_to_text(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
         Ok(text) if text.is_ascii() => text.to_owned(),
         _ => value.iter().map(|&byte| char::from(byte)).collect(),
@@ -115,7 +118,7 @@ fn value_to_text(value: &[u8]) -> String {
 }
 
 /// The way back. Text that goes beyond ISO 8859-1 was decoded by the program that recorded it: UTF-8.
-fn text_to_value(text: String) -> Bytes {
+pub(super) fn text_to_value(text: String) -> Bytes {
     if text.is_ascii() {
         return Bytes::from(text);
     }

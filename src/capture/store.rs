@@ -10,7 +10,7 @@ mod headers;
 mod reader;
 mod writer;
 
-pub use reader::{Exchanges, Reader};
+pub use reader::{Call, Reader};
 pub use writer::Writer;
 
 /// First bytes of every SQLite file.
@@ -21,6 +21,9 @@ const APPLICATION_ID: i64 = 0x554d_5052;
 
 /// `PRAGMA user_version` of a capture: version of the schema.
 const FORMAT: i64 = 1;
+
+/// The oldest version of the schema that is still read. Versions are never given up without need.
+const OLDEST: i64 = 1;
 
 /// The schema, explained in `captures/README.md`. Change it only together with [`FORMAT`].
 const SCHEMA: &str = "

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
 use super::{Exit, runtime};
-use crate::capture;
+use crate::capture::{self, Rotation};
 use crate::demo::{self, Script};
 use crate::event::{Context, Event, Mode};
 use crate::proxy::upstream::Upstream;
@@ -77,6 +77,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         base_uri: sandbox.base_uri(),
         listen: demo.listen,
         capture: Some(demo.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
+        rotation: Rotation::default(),
         rules_on_disk: judging.rules_on_disk(),
         book: judging.book,
         known: judging.config.known,

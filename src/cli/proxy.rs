@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -10,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
-use super::{Exit, runtime};
-use crate::capture;
+use super::limits::LimitArgs;
+use super::{Exit, runtime, units};
+use crate::capture::{self, Rotation};
 use crate::event::{Context, Feed, Mode};
 use crate::proxy::BaseUri;
 use crate::proxy::live::{Live, UpstreamHttp};
@@ -29,6 +31,12 @@ pub struct Proxy {
     /// Capture to write [default: captures/<UTC time>.db]
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
+    /// Go on in a new file when one has this size, such as 100MB: FILE becomes FILE.0001.db, FILE.0002.db, …
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    rotate_size: Option<u64>,
+    /// Go on in a new file when one is this old, such as 1h or 1d
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    rotate_every: Option<Duration>,
     /// How to show the traffic [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
@@ -43,17 +51,21 @@ pub struct Proxy {
     rewrite_links: bool,
     #[command(flatten)]
     judging: JudgingArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs `umpire proxy …`.
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
-    let judging = proxy.judging.load()?;
+    let mut judging = proxy.judging.load()?;
+    proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     let live = Live::new(&proxy.to, &proxy.upstream_ca, judging.config.timeouts)?;
     let upstream = Arc::new(live.speaking(proxy.upstream_http));
     let options = Options {
         base_uri: proxy.to.to_string(),
         listen: proxy.listen,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
+        rotation: Rotation { size: proxy.rotate_size, every: proxy.rotate_every },
         rules_on_disk: judging.rules_on_disk(),
         book: judging.book,
         known: judging.config.known,

@@ -114,7 +114,25 @@ impl Draft {
 
     /// Something went wrong. What went wrong first is the cause; what follows from it is not kept.
     pub fn failed(&self, kind: FailureKind, detail: impl Into<String>, answered: Option<u16>) {
-        self.state().failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered });
+        let mut state = self.state();
+        let failure = state.failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered: None });
+        failure.answered = failure.answered.or(answered);
+    }
+
+    /// The protocol was switched, and what followed has ended after so many bytes each way, none of which were kept.
+    pub fn switched(&self, up: u64, down: u64, orderly: bool) {
+        let body = |length| Body {
+            bytes: bytes::Bytes::new(),
+            length,
+            end: match (orderly, length) {
+                (false, _) => BodyEnd::Cancelled,
+                (true, 0) => BodyEnd::Complete,
+                (true, _) => BodyEnd::Truncated,
+            },
+        };
+        let mut state = self.state();
+        (state.request_body, state.answer_body) = (Some(body(up)), Some(body(down)));
+        state.delivered = true;
     }
 
     /// The broker is given these links instead of those that the answer has.

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::body::Body as _;
-use hyper::{Request, Response, Version};
+use hyper::{Request, Response};
 
 use self::call::{CallError, Message, call};
 use self::connect::Connector;
@@ -42,12 +42,12 @@ use self::pool::Pool;
 use self::replay::Replay;
 use self::shared::Multiplexed;
 use super::base_uri::BaseUri;
-use super::fields::{WireFields, from_map, has_token};
-use super::h1::{Coding, request_head};
+use super::fields::{WireFields, WireTrailers, from_map, has_token, upgrade};
+use super::h1::{Coding, RequestShape, request_head};
 use super::h2::fields::with_one_cookie;
 use super::relay::WireTarget;
-use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody};
-use crate::exchange::{FailureKind, Headers};
+use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody, fault_of_request};
+use crate::exchange::{Headers, Version};
 
 /// Most bytes of a message that are gathered before it goes out, and so kept for sending it again.
 const GATHER: usize = 64 * 1024;
@@ -154,7 +154,7 @@ impl Live {
         let fields = parts.extensions.remove::<WireFields>();
         let made: Headers;
         let fields = match &fields {
-            Some(WireFields(fields)) if parts.version != Version::HTTP_2 => fields,
+            Some(WireFields(fields)) if parts.version != hyper::Version::HTTP_2 => fields,
             Some(WireFields(fields)) => {
                 made = with_one_cookie(fields);
                 &made
@@ -169,13 +169,22 @@ impl Live {
             || parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str),
             |WireTarget(target)| target,
         );
-        let size = body.size_hint().exact();
+        let trailers = parts.extensions.remove::<WireTrailers>().unwrap_or_default();
+        let version = if parts.version == hyper::Version::HTTP_11 { Version::Http11 } else { Version::Http10 };
+        let shape = RequestShape {
+            method: parts.method.as_str(),
+            target,
+            host: &self.authority,
+            size: body.size_hint().exact(),
+            upgrade: upgrade(version, fields).map(|offer| &offer[..]),
+        };
         let mut start = BytesMut::with_capacity(4096);
-        let mut coding = request_head(&mut start, parts.method.as_str(), target, fields, &self.authority, size);
+        let mut coding = request_head(&mut start, fields, &shape);
+        let offers = shape.upgrade.is_some();
         let expects = has_token(fields, "expect", "100-continue");
         // Asking for the body makes the broker send it: that is for the booking system to allow.
         let all = !expects
-            && poll_fn(|cx| gather(&mut body, &mut coding, &mut start, cx))
+            && poll_fn(|cx| gather(&mut body, &mut coding, &trailers, &mut start, cx))
                 .await
                 .map_err(|error| self.unsent(&error))?;
         let again = parts.method.is_idempotent();
@@ -193,6 +202,9 @@ impl Live {
             body,
             coding,
             expects,
+            offers,
+            trailers,
+            interim: parts.extensions.remove(),
             host: self.connector.name().to_owned(),
         };
         let again = twice.map(|body| message.again(body));
@@ -201,7 +213,7 @@ impl Live {
 
     fn unsent(&self, error: &BodyError) -> UpstreamError {
         UpstreamError {
-            kind: FailureKind::BrokenOff,
+            kind: fault_of_request(error),
             detail: format!("the request could not be sent on to {}: {error}", self.connector.name()),
         }
     }
@@ -211,6 +223,7 @@ impl Live {
 fn gather(
     body: &mut WireBody,
     coding: &mut Coding,
+    trailers: &WireTrailers,
     start: &mut BytesMut,
     cx: &mut Context<'_>,
 ) -> Poll<Result<bool, BodyError>> {
@@ -225,7 +238,7 @@ fn gather(
             Poll::Pending => return Poll::Ready(Ok(false)),
             Poll::Ready(None) => return Poll::Ready(coding.end(None, start).map(|()| true).map_err(Into::into)),
             Poll::Ready(Some(Ok(frame))) => {
-                if coding.frame(frame, start)? {
+                if coding.frame(frame, trailers, start)? {
                     return Poll::Ready(Ok(true));
                 }
             }

@@ -14,20 +14,22 @@ use std::time::Instant;
 use http_body_util::{BodyExt, Empty};
 use hyper::ext::ReasonPhrase;
 use hyper::header::{HOST, HeaderValue};
+use hyper::http::Extensions;
 use hyper::{Request, Response, Uri};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::draft::{AnswerHead, Draft, Opening, Part};
-use super::fields::{WireFields, from_map, to_map};
+use super::fields::{WireFields, WireTrailers, from_map, to_map};
 use super::h1::{RequestHead, bodiless};
 use super::limits::Limits;
 use super::problem;
 use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
-use super::upstream::{Upstream, WireBody};
+use super::upstream::{Switched, Upstream, WireBody};
 use crate::exchange::{Headers, Version};
 
 /// What a whole proxy shares.
@@ -36,13 +38,15 @@ pub struct Common {
     /// Bounds.
     pub limits: Limits,
     exchanges: AtomicU64,
+    /// Tells the connection that has waited longest for a request to make room for another.
+    pub crowded: Notify,
     cut: CancellationToken,
 }
 
 impl Common {
     /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
     pub fn new(sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
-        Self { sink, limits, exchanges: AtomicU64::new(1), cut }
+        Self { sink, limits, exchanges: AtomicU64::new(1), crowded: Notify::new(), cut }
     }
 }
 
@@ -65,6 +69,10 @@ pub struct Answer {
     pub reason: Vec<u8>,
     /// True if the fields are those of a wire, which say themselves how long the body is.
     pub from_wire: bool,
+    /// The trailer fields to write, once they have come.
+    pub trailers: WireTrailers,
+    /// The connection, if the protocol was switched (101).
+    pub switched: Option<Switched>,
     /// The exchange, where it is recorded. To be told when the answer is delivered.
     pub draft: Option<Arc<Draft>>,
 }
@@ -82,14 +90,15 @@ impl Relay {
         Self { links, ..self }
     }
 
-    /// Sends a request on and returns the answer, Umpire's own if there is no other.
-    pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody) -> Answer {
+    /// Sends a request on and returns the answer, Umpire's own if there is no other. `beside` goes along as extensions
+    /// of the request: [`WireTrailers`], [`Interim`](super::upstream::Interim).
+    pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("exchange", id, method = %head.method, path = path_of(&head.target));
-        self.carry(id, connection, head, body).instrument(span).await
+        self.carry(id, connection, head, body, beside).instrument(span).await
     }
 
-    async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody) -> Answer {
+    async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let (started, clock) = (Timestamp::now(), Instant::now());
         let place = self.common.sink.reserve().await;
         let fields = Arc::new(head.fields);
@@ -120,6 +129,7 @@ impl Relay {
         if let Some(host) = &self.host {
             request.headers_mut().insert(HOST, host.clone());
         }
+        request.extensions_mut().extend(beside);
         request.extensions_mut().insert(WireFields(Arc::clone(&fields)));
         request.extensions_mut().insert(WireTarget(head.target));
         let method = request.method().clone();
@@ -150,6 +160,8 @@ impl Relay {
         let from_wire = wire.is_some();
         let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
         let reason = reason_of(&response);
+        let trailers = response.extensions_mut().remove().unwrap_or_default();
+        let switched = response.extensions_mut().remove();
         tracing::debug!(status = response.status().as_u16(), "answered");
         if let Some(draft) = &draft {
             draft.answered(AnswerHead {
@@ -165,29 +177,28 @@ impl Relay {
             let keeper = Arc::clone(draft);
             response = response.map(|body| tee(body, Part::Response, keeper, cap));
         }
-        Answer { response, fields, reason, from_wire, draft }
+        Answer { response, fields, reason, from_wire, trailers, switched, draft }
     }
 }
 
 impl Answer {
     /// With links that lead through the proxy. What the booking system sent is recorded already.
     async fn rewritten(self, rewriter: &Rewriter, request: &Headers) -> Self {
-        let Self { response, fields, reason, from_wire, draft } = self;
-        let (parts, body) = response.into_parts();
-        let passed = rewriter.pass(request, parts.status.as_u16(), fields, body).await;
-        if let Some(draft) = &draft
+        let (parts, body) = self.response.into_parts();
+        let passed = rewriter.pass(request, parts.status.as_u16(), self.fields, body).await;
+        if let Some(draft) = &self.draft
             && !passed.rewritten.is_empty()
         {
             draft.rewritten(passed.rewritten);
         }
-        let response = Response::from_parts(parts, passed.body);
-        Self { response, fields: passed.fields, reason, from_wire, draft }
+        Self { response: Response::from_parts(parts, passed.body), fields: passed.fields, ..self }
     }
 
     /// An answer of Umpire's own, which is no part of the recording.
     pub fn own(response: Response<WireBody>) -> Self {
         let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));
-        Self { response, fields, reason, from_wire: false, draft: None }
+        let trailers = WireTrailers::default();
+        Self { response, fields, reason, from_wire: false, trailers, switched: None, draft: None }
     }
 }
 

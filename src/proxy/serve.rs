@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -86,7 +86,7 @@ impl Hall {
             let accepted = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break,
-                accepted = accept(&listener, &self.permits) => accepted,
+                accepted = self.accept(&listener, &common.crowded) => accepted,
             };
             let (stream, permit) = match accepted {
                 Ok(accepted) => accepted,
@@ -116,6 +116,24 @@ impl Hall {
     }
 }
 
+impl Hall {
+    /// The next connection. If there is no room for it, the one that has waited longest for a request makes room.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        crowded: &Notify,
+    ) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+        let (stream, _) = listener.accept().await?;
+        let permits = || Arc::clone(&self.permits);
+        if let Ok(permit) = permits().try_acquire_owned() {
+            return Ok((stream, permit));
+        }
+        crowded.notify_one();
+        let permit = permits().acquire_owned().await.map_err(io::Error::other)?;
+        Ok((stream, permit))
+    }
+}
+
 async fn connection(
     stream: TcpStream,
     tls: Option<Arc<ServerConfig>>,
@@ -132,15 +150,6 @@ async fn connection(
         Ok(wire) => downstream::run(wire, relay, id, shutdown).await,
         Err(error) => tracing::info!(%error, "no TLS handshake"),
     }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, permit))
 }
 
 /// True for an error of a connection that was gone before it was accepted.

@@ -1,21 +1,20 @@
 //! The bounded hand-over of exchanges to the recorder.
 //!
 //! ```text
-//! Sink::reserve ─► Place ── the exchange has ended ──► Place::send ─► Intake::next
+//! Sink::reserve ─► Place ── the exchange has ended ──► Place::send ─► Intake::next ─► Handed ─► dropped: room again
 //!       └─ no place in time, or nobody takes any more ─► missed + 1, traffic goes on
 //! ```
 //!
 //! A place is reserved before a request is forwarded, so an exchange whose request went out is never lost for want of
 //! room. An exchange that lasts long (a streaming response) holds its place for as long; when such exchanges hold all
-//! places, later exchanges are missed and counted, not held up.
+//! places, later exchanges are missed and counted, not held up. What was handed over keeps its place until whoever took it
+//! has done with it: so the recorder can take an exchange up at once, whatever still waits to be judged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::exchange::Exchange;
 
@@ -23,7 +22,7 @@ use crate::exchange::Exchange;
 /// within it; one that hangs delays the requests under way once, and later ones not at all.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A queue of at most `capacity` exchanges, those still on the wire included.
+/// A queue of at most `capacity` exchanges, those still on the wire and those being worked on included.
 ///
 /// Memory is bounded by `capacity × 2 ×` [`kept_body`](super::Limits::kept_body), and in practice by the bodies that
 /// are there. When no place becomes free within [`PATIENCE`], the exchange is not recorded: it is counted in
@@ -34,14 +33,17 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 pub fn channel(capacity: usize) -> (Sink, Intake) {
     let (sender, receiver) = mpsc::channel(capacity);
     let missed = Arc::new(AtomicU64::new(0));
-    let sink = Sink { sender, missed: Arc::clone(&missed), stuck: Arc::new(AtomicBool::new(false)) };
-    (sink, Intake { receiver, missed })
+    let places = Arc::new(Semaphore::new(capacity));
+    let stuck = Arc::new(AtomicBool::new(false));
+    let sink = Sink { sender, places: Arc::clone(&places), missed: Arc::clone(&missed), stuck };
+    (sink, Intake { receiver, places, missed })
 }
 
 /// The proxy's end.
 #[derive(Debug, Clone)]
 pub struct Sink {
-    sender: mpsc::Sender<Exchange>,
+    sender: mpsc::Sender<Handed>,
+    places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
     stuck: Arc<AtomicBool>,
 }
@@ -49,40 +51,67 @@ pub struct Sink {
 /// The recorder's end.
 #[derive(Debug)]
 pub struct Intake {
-    receiver: mpsc::Receiver<Exchange>,
+    receiver: mpsc::Receiver<Handed>,
+    places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
 }
 
-/// Wakes a thread that waits for an exchange.
-struct Unpark(Thread);
+/// Whoever waits for a place learns at once that there will be none.
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.places.close();
+    }
+}
 
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+/// An exchange that was handed over, with the place that it takes up until it is dropped or [`released`](Self::release).
+#[derive(Debug)]
+pub struct Handed {
+    exchange: Exchange,
+    place: OwnedSemaphorePermit,
+}
+
+/// The place of an exchange that is still being worked on. Dropped, there is room for another one.
+#[derive(Debug)]
+pub struct Held {
+    _place: OwnedSemaphorePermit,
+}
+
+impl Handed {
+    /// The exchange; its place is free again.
+    pub fn release(self) -> Exchange {
+        self.exchange
+    }
+
+    /// The exchange and its place.
+    pub fn hold(self) -> (Exchange, Held) {
+        (self.exchange, Held { _place: self.place })
     }
 }
 
 /// Room for one exchange. Dropped unused, it frees the room.
 #[derive(Debug)]
 pub struct Place {
-    permit: mpsc::OwnedPermit<Exchange>,
+    sender: mpsc::Sender<Handed>,
+    place: OwnedSemaphorePermit,
     missed: Arc<AtomicU64>,
 }
 
 impl Sink {
     /// Room for one exchange, or `None` (counted as missed) if there is none within [`PATIENCE`].
     pub async fn reserve(&self) -> Option<Place> {
-        let permit = match self.sender.clone().try_reserve_owned() {
-            Ok(permit) => Some(permit),
-            Err(mpsc::error::TrySendError::Closed(_)) => None,
-            Err(mpsc::error::TrySendError::Full(_)) if self.stuck.load(Ordering::Relaxed) => None,
-            Err(mpsc::error::TrySendError::Full(sender)) => {
-                tokio::time::timeout(PATIENCE, sender.reserve_owned()).await.ok().and_then(Result::ok)
+        let places = || Arc::clone(&self.places);
+        let permit = if self.sender.is_closed() {
+            None
+        } else {
+            match places().try_acquire_owned() {
+                Ok(permit) => Some(permit),
+                Err(_) if self.stuck.load(Ordering::Relaxed) => None,
+                Err(_) => tokio::time::timeout(PATIENCE, places().acquire_owned()).await.ok().and_then(Result::ok),
             }
         };
         self.stuck.store(permit.is_none(), Ordering::Relaxed);
         match permit {
-            Some(permit) => Some(Place { permit, missed: Arc::clone(&self.missed) }),
+            Some(place) => Some(Place { sender: self.sender.clone(), place, missed: Arc::clone(&self.missed) }),
             None => {
                 self.missed.fetch_add(1, Ordering::Relaxed);
                 None
@@ -99,45 +128,35 @@ impl Sink {
 impl Place {
     /// Hands an exchange over; never waits. If nobody takes any more, it is counted as missed.
     pub fn send(self, exchange: Exchange) {
-        let sender = self.permit.send(exchange);
-        if sender.is_closed() {
+        // The queue has room for as many as there are places.
+        if self.sender.try_send(Handed { exchange, place: self.place }).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 impl Intake {
+    /// Most exchanges that can be handed over and not be released yet.
+    pub fn capacity(&self) -> usize {
+        self.receiver.max_capacity()
+    }
+
     /// The next exchange that ended; `None` once the proxy is gone and all were taken.
     pub async fn next(&mut self) -> Option<Exchange> {
-        self.receiver.recv().await
+        self.receiver.recv().await.map(Handed::release)
     }
 
     /// The next exchange that ended, if one is waiting.
-    pub fn try_next(&mut self) -> Option<Exchange> {
+    pub fn try_next(&mut self) -> Option<Handed> {
         self.receiver.try_recv().ok()
     }
 
-    /// As [`Self::next`], from a thread outside the runtime.
+    /// As [`Self::next`], from a thread outside the runtime, and with its place.
     ///
     /// # Panics
     /// If called within an asynchronous task.
-    pub fn blocking_next(&mut self) -> Option<Exchange> {
+    pub fn blocking_next(&mut self) -> Option<Handed> {
         self.receiver.blocking_recv()
-    }
-
-    /// As [`Self::blocking_next`], but `Pending` if none ends within a time.
-    pub fn blocking_next_within(&mut self, patience: Duration) -> Poll<Option<Exchange>> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut context = Context::from_waker(&waker);
-        let deadline = Instant::now() + patience;
-        loop {
-            let next = self.receiver.poll_recv(&mut context);
-            let left = deadline.saturating_duration_since(Instant::now());
-            if next.is_ready() || left.is_zero() {
-                return next;
-            }
-            std::thread::park_timeout(left);
-        }
     }
 
     /// Exchanges that passed without being handed over.
@@ -153,6 +172,8 @@ impl Intake {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::exchange::{Body, Headers, Request, Timing, Version};
 
@@ -208,27 +229,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wait_ends_with_an_exchange_the_time_or_the_proxy() {
-        let (sink, mut intake) = channel(2);
-        assert!(intake.blocking_next_within(Duration::from_millis(1)).is_pending());
-        let place = sink.reserve().await.unwrap();
-        let waiting = std::thread::spawn(move || {
-            let long = Duration::from_mins(1);
-            let first = intake.blocking_next_within(long).map(|exchange| exchange.map(|exchange| exchange.id));
-            (first, intake.blocking_next_within(long).map(|exchange| exchange.is_none()))
-        });
-        place.send(exchange(7));
-        drop(sink);
-        assert_eq!(waiting.join().unwrap(), (Poll::Ready(Some(7)), Poll::Ready(true)));
-    }
-
-    #[tokio::test]
     async fn a_place_that_becomes_free_is_taken() {
         let (sink, mut intake) = channel(1);
         sink.reserve().await.unwrap().send(exchange(1));
         let (place, _) = tokio::join!(sink.reserve(), intake.next());
         assert!(place.is_some());
         assert_eq!(sink.missed(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_place_is_taken_up_until_the_work_is_done() {
+        let (sink, mut intake) = channel(1);
+        sink.reserve().await.unwrap().send(exchange(1));
+        let (exchange, held) = intake.try_next().unwrap().hold();
+        assert_eq!(exchange.id, 1);
+        let (place, ()) = tokio::join!(sink.reserve(), async {
+            tokio::task::yield_now().await;
+            assert_eq!(sink.places.available_permits(), 0);
+            drop(held);
+        });
+        assert!(place.is_some());
     }
 
     #[tokio::test]

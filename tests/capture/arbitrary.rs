@@ -248,7 +248,7 @@ fn leaks(value: &Value, secret: bool) -> bool {
     }
 }
 
-fn cases(cases: u32) -> ProptestConfig {
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 

@@ -3,6 +3,8 @@
 //! `Fake (builder) → Judged → Event`
 #![allow(dead_code, reason = "each test file uses its own part of the builder")]
 
+pub mod schema;
+
 use std::sync::Arc;
 use std::time::Duration;
 

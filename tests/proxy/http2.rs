@@ -221,6 +221,39 @@ async fn trailers_pass_from_end_to_end() {
 }
 
 #[tokio::test]
+async fn interim_answers_pass_from_end_to_end() {
+    let system = System::start(None, |(request, mut respond): Stream| async move {
+        let mut early = Response::new(());
+        *early.status_mut() = hyper::StatusCode::EARLY_HINTS;
+        early.headers_mut().insert("link", "</x>; rel=preload".parse().unwrap());
+        respond.send_informational(early).unwrap();
+        echo((request, respond)).await;
+    })
+    .await;
+    let proxy = before(&system).await;
+    let broker = Broker::connect(proxy.address).await;
+    let (mut response, _) = broker.begin(request("GET", "/x", &[]), true).await;
+    let interim = soon("103", std::future::poll_fn(|cx| response.poll_informational(cx))).await.unwrap().unwrap();
+    assert_eq!((interim.status().as_u16(), interim.headers()["link"].to_str().unwrap()), (103, "</x>; rel=preload"));
+    assert_eq!(Got::of(response).await.unwrap().text(), "GET /x ");
+    let mut broker = proxy.connect().await;
+    broker.send("GET /x HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    assert_eq!(broker.head().await, "HTTP/1.1 103 Early Hints\r\nlink: </x>; rel=preload\r\n\r\n");
+    assert!(broker.head().await.starts_with("HTTP/1.1 200 OK\r\n"));
+    let server = Server::start().await;
+    let proxy = before_http1(&server).await;
+    let broker = Broker::connect(proxy.address).await;
+    let (mut response, _) = broker.begin(request("GET", "/x", &[]), true).await;
+    let mut system = server.accept().await;
+    system.head().await;
+    system.send("HTTP/1.1 103 Early Hints\r\nLink: </y>\r\n\r\n").await;
+    let interim = soon("103", std::future::poll_fn(|cx| response.poll_informational(cx))).await.unwrap().unwrap();
+    assert_eq!((interim.status().as_u16(), interim.headers()["link"].to_str().unwrap()), (103, "</y>"));
+    system.send(OK).await;
+    assert_eq!(Got::of(response).await.unwrap().text(), "ok");
+}
+
+#[tokio::test]
 async fn large_bodies_pass_and_are_waited_for() {
     const LENGTH: usize = 24 * 1024 * 1024;
     let (told, mut sent) = mpsc::channel(1);

@@ -436,6 +436,38 @@ async fn a_broker_that_idles_is_told_to_go() {
 }
 
 #[tokio::test]
+async fn a_broker_that_stalls_is_given_up_in_its_stream_only() {
+    let system = System::start(None, |(request, mut respond): Stream| async move {
+        if request.uri().path() == "/large" {
+            let mut stream = respond.send_response(Response::new(()), false).unwrap();
+            let _room = stream.send_data(vec![b'x'; 8 * 1024 * 1024].into(), true);
+        } else {
+            let _either = read(request.into_body()).await;
+            answer(respond, Response::new(()), b"ok", None);
+        }
+    })
+    .await;
+    let upstream = live(&format!("http://{}", system.address), None, UpstreamHttp::Http2);
+    let limits = Limits { stall_timeout: Duration::from_millis(300), ..Limits::default() };
+    let mut proxy = Proxy::with(upstream, limits, 8).await;
+    let broker = Broker::connect(proxy.address).await;
+    // It takes nothing of its answer.
+    let (response, _) = broker.begin(request("GET", "/large", &[]), true).await;
+    let answer = soon("an answer", response).await.unwrap();
+    let failure = proxy.recorded().await.failure.unwrap();
+    assert_eq!(failure.kind, FailureKind::ClientGone);
+    assert!(failure.detail.contains("took nothing more of its answer"), "{}", failure.detail);
+    drop(answer);
+    // It sends half of its request.
+    let (response, mut sending) = broker.begin(request("PUT", "/x", &[("content-length", "4")]), false).await;
+    sending.send_data(Bytes::from_static(b"ha"), false).unwrap();
+    assert!(soon("an answer", response).await.map_or(true, |answer| answer.status().is_client_error()));
+    let failure = proxy.recorded().await.failure.unwrap();
+    assert!(failure.detail.contains("sent nothing more of it"), "{}", failure.detail);
+    assert_eq!(broker.ask(request("GET", "/x", &[]), b"").await.unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn a_preface_in_pieces_is_still_a_preface() {
     let system = System::start(None, echo).await;
     let proxy = before(&system).await;

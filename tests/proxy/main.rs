@@ -10,6 +10,8 @@ mod http2_faults;
 mod lifecycle;
 mod links;
 mod listening;
+mod protocols;
 mod streaming;
 mod support;
 mod tls;
+mod wire;

@@ -23,20 +23,21 @@ use h2::{Reason, RecvStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::CONTENT_LENGTH;
+use hyper::http::Extensions;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::exchange::{FailureKind, Version};
+use crate::exchange::{FailureKind, Headers, Version};
 use crate::proxy::fields::has_token;
-use crate::proxy::h1::{MAX_HEAD, RequestHead, bodiless};
+use crate::proxy::h1::{HeadError, RequestHead, bodiless};
 use crate::proxy::h2::fields::{has_two_hosts, of_request, outgoing_response};
 use crate::proxy::h2::{CONNECTION_WINDOW, Incoming, Outgoing, SEND_BUFFER, STREAMS, SendError, WINDOW};
 use crate::proxy::problem;
 use crate::proxy::relay::{Answer, Relay};
-use crate::proxy::upstream::{BodyError, WireBody};
+use crate::proxy::upstream::{BodyError, Interim, InterimHead, WireBody};
 
 /// How long a connection without an exchange is waited for after GOAWAY, so that the broker closes it.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -63,7 +64,7 @@ where
     builder
         .initial_window_size(WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(MAX_HEAD as u32)
+        .max_header_list_size(limits.head.bytes as u32)
         .max_concurrent_streams(STREAMS as u32)
         .max_send_buffer_size(SEND_BUFFER);
     let mut connection = match tokio::time::timeout(head_timeout, builder.handshake::<_, Bytes>(wire)).await {
@@ -74,6 +75,7 @@ where
     tracing::debug!("speaks HTTP/2");
     let mut exchanges = FuturesUnordered::new();
     let mut idle = pin!(tokio::time::sleep(idle_timeout));
+    let mut crowded = pin!(relay.common.crowded.notified());
     let (mut closing, mut resets) = (false, 0_u32);
     loop {
         tokio::select! {
@@ -106,6 +108,7 @@ where
                 Some(Err(error)) => return tracing::debug!(%error, "ended"),
                 None => return tracing::debug!("closed"),
             },
+            () = &mut crowded, if exchanges.is_empty() => return tracing::debug!("closed to make room"),
             () = &mut idle, if exchanges.is_empty() => {
                 if closing {
                     return tracing::debug!("closed; the broker took no leave");
@@ -121,22 +124,28 @@ where
 async fn exchange(relay: Arc<Relay>, id: u64, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> Ended {
     let (parts, stream) = request.into_parts();
     let method = parts.method.clone();
+    let limits = &relay.common.limits;
+    let target = parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str).to_owned();
+    let fields = of_request(&parts.uri, &parts.headers);
+    let head = RequestHead { method: parts.method, absolute: None, target, version: Version::Http2, fields };
     let answer = if method == Method::CONNECT {
         Answer::own(problem::no_tunnel())
+    } else if parts.headers.len() > limits.head.fields {
+        Answer::own(problem::bad_request(&HeadError::TooLarge(limits.head)))
     } else if has_two_hosts(&parts.uri, &parts.headers) {
         Answer::own(problem::two_hosts())
+    } else if head.max_forwards() == Some(0) {
+        Answer::own(problem::last_hop(&method))
     } else {
-        let fields = of_request(&parts.uri, &parts.headers);
         let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let (body, asked) = body(Incoming::new(stream, length), has_token(&fields, "expect", "100-continue"));
-        let target = parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str).to_owned();
-        let head = RequestHead { method: parts.method, target, version: Version::Http2, fields };
+        let incoming = Incoming::new(stream, length).within(limits.stall_timeout);
+        let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
         match ask(&relay, id, head, body, asked, &mut respond).await {
             Some(answer) => answer,
             None => return Ended::Reset,
         }
     };
-    send(answer, &method, respond).await
+    send(answer, &method, limits.stall_timeout, respond).await
 }
 
 /// Waits for the answer; `None` if the broker took the request back.
@@ -148,9 +157,19 @@ async fn ask(
     mut asked: Option<oneshot::Receiver<()>>,
     respond: &mut SendResponse<Bytes>,
 ) -> Option<Answer> {
-    let mut answer = pin!(relay.answer(id, head, body));
+    let (interim, mut interims) = Interim::channel();
+    let mut beside = Extensions::new();
+    beside.insert(interim);
+    let mut answer = pin!(relay.answer(id, head, body, beside));
     poll_fn(|cx| {
-        if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+        let answer = answer.as_mut().poll(cx);
+        while let Poll::Ready(Some(head)) = interims.poll_recv(cx) {
+            if head.status == 100 {
+                asked = None;
+            }
+            tell(respond, &head);
+        }
+        if let Poll::Ready(answer) = answer {
             return Poll::Ready(Some(answer));
         }
         if let Some(wanted) = &mut asked
@@ -158,11 +177,7 @@ async fn ask(
         {
             asked = None;
             if wanted.is_ok() {
-                let mut go_on = Response::new(());
-                *go_on.status_mut() = StatusCode::CONTINUE;
-                if let Err(error) = respond.send_informational(go_on) {
-                    tracing::debug!(%error, "the broker could not be told to go on");
-                }
+                tell(respond, &InterimHead { status: 100, reason: Bytes::new(), fields: Headers::default() });
             }
         }
         respond.poll_reset(cx).map(|_| None)
@@ -170,8 +185,19 @@ async fn ask(
     .await
 }
 
+/// Sends an interim answer. One that can't be sent means little: the answer itself follows, or the end.
+fn tell(respond: &mut SendResponse<Bytes>, interim: &InterimHead) {
+    let Ok(status) = StatusCode::from_u16(interim.status) else { return };
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    *head.headers_mut() = outgoing_response(&interim.fields);
+    if let Err(error) = respond.send_informational(head) {
+        tracing::debug!(%error, %status, "an interim answer could not be sent");
+    }
+}
+
 /// Sends an answer as far as the broker takes it.
-async fn send(answer: Answer, method: &Method, mut respond: SendResponse<Bytes>) -> Ended {
+async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: SendResponse<Bytes>) -> Ended {
     let Answer { response, fields, draft, .. } = answer;
     let mut head = Response::new(());
     *head.status_mut() = response.status();
@@ -205,10 +231,30 @@ async fn send(answer: Answer, method: &Method, mut respond: SendResponse<Bytes>)
     if let Some(draft) = draft.clone() {
         outgoing = outgoing.before_last(move || draft.delivered());
     }
-    match poll_fn(|cx| outgoing.poll_send(cx)).await {
-        Ok(()) => Ended::Answered,
-        Err(SendError::Stream(error)) => gone(&error),
-        Err(SendError::Body(error)) => {
+    let (mut stalled, mut sent) = (pin!(tokio::time::sleep(patience)), 0);
+    let result = poll_fn(|cx| {
+        if let Poll::Ready(result) = outgoing.poll_send(cx) {
+            return Poll::Ready(Some(result));
+        }
+        if sent != outgoing.sent() || outgoing.waits_for_body() {
+            sent = outgoing.sent();
+            stalled.as_mut().reset(Instant::now() + patience);
+        }
+        stalled.as_mut().poll(cx).map(|()| None)
+    })
+    .await;
+    match result {
+        Some(Ok(())) => Ended::Answered,
+        Some(Err(SendError::Stream(error))) => gone(&error),
+        None => {
+            let detail = format!("the broker took nothing more of its answer for {} s", patience.as_secs());
+            tracing::debug!("{detail}");
+            if let Some(draft) = &draft {
+                draft.failed(FailureKind::ClientGone, detail, None);
+            }
+            Ended::Reset
+        }
+        Some(Err(SendError::Body(error))) => {
             tracing::debug!(%error, "the answer's body broke off");
             Ended::Answered
         }

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::h2::PREFACE;
-use crate::proxy::limits::Limits;
+use crate::proxy::relay::Common;
 use crate::proxy::wire::Wire;
 
 /// Room for the first read: most requests of HTTP/1 are in it whole.
@@ -33,18 +33,21 @@ pub struct Opened<W> {
     pub wire: W,
 }
 
-/// Waits for the first bytes; `None` if none came, or not in time, or the proxy is stopped.
+/// Waits for the first bytes; `None` if none came, or not in time, or the proxy is stopped or crowded.
 pub async fn open<W: Wire>(
     mut wire: W,
-    limits: &Limits,
+    common: &Common,
     shutdown: &CancellationToken,
 ) -> io::Result<Option<Opened<W>>> {
+    let limits = &common.limits;
+    let mut crowded = std::pin::pin!(common.crowded.notified());
     let mut read = BytesMut::with_capacity(FIRST);
     let mut patience = limits.idle_timeout;
     loop {
         let count = tokio::select! {
             biased;
             count = within(patience, wire.read_buf(&mut read)) => count,
+            () = &mut crowded, if read.is_empty() => return Ok(None),
             () = shutdown.cancelled(), if read.is_empty() => return Ok(None),
         };
         if count.transpose()?.unwrap_or(0) == 0 {

@@ -14,6 +14,7 @@ use hyper::body::Body as _;
 use tokio::io::AsyncWrite;
 
 use super::Coding;
+use crate::proxy::fields::WireTrailers;
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Frames are gathered up to so many bytes before they are written; no more than this and one frame is held.
@@ -39,6 +40,7 @@ pub struct Outgoing<W> {
     after_large: &'static [u8],
     body: Option<WireBody>,
     coding: Coding,
+    trailers: WireTrailers,
     failed: Option<BodyError>,
     held: bool,
     written: u64,
@@ -56,6 +58,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
             after_large: b"",
             body,
             coding,
+            trailers: WireTrailers::default(),
             failed: None,
             held: false,
             written: 0,
@@ -67,6 +70,11 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     /// As [`Self::new`], for a start that may have to be sent again and is therefore not copied.
     pub fn shared(io: W, start: Bytes, body: Option<WireBody>, coding: Coding) -> Self {
         Self { large: start, ..Self::new(io, BytesMut::new(), body, coding) }
+    }
+
+    /// Writes these trailers, once they have come, as they are and not as the frame has them.
+    pub fn with_trailers(self, trailers: WireTrailers) -> Self {
+        Self { trailers, ..self }
     }
 
     /// Calls `tell` once, right before the last bytes go to the socket: when the body has ended well.
@@ -138,8 +146,8 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                         self.after_large = self.coding.after_data();
                         false
                     }),
-                    Ok(data) => self.coding.frame(hyper::body::Frame::data(data), &mut self.out),
-                    Err(frame) => self.coding.frame(frame, &mut self.out),
+                    Ok(data) => self.coding.frame(hyper::body::Frame::data(data), &self.trailers, &mut self.out),
+                    Err(frame) => self.coding.frame(frame, &self.trailers, &mut self.out),
                 },
                 Poll::Ready(Some(Err(error))) => return self.fail(error),
             };

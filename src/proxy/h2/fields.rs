@@ -6,15 +6,23 @@
 //! ```
 
 use bytes::Bytes;
-use hyper::header::{HOST, HeaderName, HeaderValue, TE};
-use hyper::{HeaderMap, Uri};
+use hyper::header::{HOST, HeaderName, HeaderValue, MAX_FORWARDS, TE};
+use hyper::{HeaderMap, Method, Uri};
 
 use crate::exchange::{Header, Headers};
 use crate::proxy::fields::{HopByHop, from_map, has_token};
 
 /// The fields of a request that goes out over HTTP/2. Host is left out: it is `:authority` there.
-pub fn outgoing_request(fields: &Headers) -> HeaderMap {
-    outgoing(fields, |field| field.name.eq_ignore_ascii_case("host"))
+pub fn outgoing_request(method: &Method, fields: &Headers) -> HeaderMap {
+    let mut map = outgoing(fields, |field| field.name.eq_ignore_ascii_case("host"));
+    // One hop less is left (RFC 9110 section 7.6.2).
+    if matches!(*method, Method::TRACE | Method::OPTIONS)
+        && let Some(hops) = map.get_mut(MAX_FORWARDS)
+        && let Some(left) = hops.to_str().ok().and_then(|text| text.parse::<u32>().ok())
+    {
+        *hops = left.saturating_sub(1).into();
+    }
+    map
 }
 
 /// The fields of a response that goes out over HTTP/2.
@@ -101,18 +109,23 @@ mod tests {
 
     #[test]
     fn what_belongs_to_one_connection_stays_behind() {
-        let map = outgoing_request(&headers(&[
-            ("Host", "a.example"),
-            ("Connection", "keep-alive, X-Mine"),
-            ("Keep-Alive", "5"),
-            ("X-Mine", "1"),
-            ("Transfer-Encoding", "chunked"),
-            ("Upgrade", "h2c"),
-            ("TE", "trailers, deflate"),
-            ("Content-Length", "7"),
-            ("X-Kept", "2"),
-        ]));
+        let map = outgoing_request(
+            &Method::GET,
+            &headers(&[
+                ("Host", "a.example"),
+                ("Connection", "keep-alive, X-Mine"),
+                ("Keep-Alive", "5"),
+                ("X-Mine", "1"),
+                ("Transfer-Encoding", "chunked"),
+                ("Upgrade", "h2c"),
+                ("TE", "trailers, deflate"),
+                ("Content-Length", "7"),
+                ("X-Kept", "2"),
+            ]),
+        );
         assert_eq!(lines(&from_map(&map)), ["te: trailers", "x-kept: 2"]);
+        let map = outgoing_request(&Method::OPTIONS, &headers(&[("Max-Forwards", "3")]));
+        assert_eq!(lines(&from_map(&map)), ["max-forwards: 2"]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::{GATHER, Live};
 use crate::exchange::{FailureKind, Headers};
 use crate::proxy::fields::{WireFields, from_map, has_token};
 use crate::proxy::h2::fields::outgoing_request;
-use crate::proxy::upstream::{UpstreamError, WireBody};
+use crate::proxy::upstream::{Interim, UpstreamError, WireBody};
 
 /// How often a request is sent at most, the booking system having refused it or closed the connection under it.
 const ATTEMPTS: usize = 4;
@@ -71,6 +71,7 @@ impl Live {
         let (parts, body) = request.into_parts();
         let bodiless = body.is_end_stream();
         let (head, expects) = self.head(&parts)?;
+        let interim: Option<&Interim> = parts.extensions.get();
         let short = body.size_hint().exact().is_some_and(|size| size <= GATHER as u64);
         let mut body = Kept::new(body, short);
         let mut lost = false;
@@ -84,7 +85,7 @@ impl Live {
                 Err(error) => error,
                 Ok(opened) => {
                     let sent = if bodiless { None } else { body.take() };
-                    match carry(opened, sent, expects, self.timeouts.head).await {
+                    match carry(opened, sent, expects, self.timeouts.head, interim).await {
                         Ok(response) => return Ok(response),
                         Err(error) => error,
                     }
@@ -149,7 +150,7 @@ impl Live {
         *head.method_mut() = parts.method.clone();
         *head.uri_mut() = Uri::from_parts(target).map_err(|error| impossible(&error))?;
         *head.version_mut() = Version::HTTP_2;
-        *head.headers_mut() = outgoing_request(fields);
+        *head.headers_mut() = outgoing_request(&parts.method, fields);
         Ok((head, has_token(fields, "expect", "100-continue")))
     }
 }

@@ -22,11 +22,12 @@ use hyper::header::CONTENT_LENGTH;
 use hyper::{Request, Response};
 use tokio::time::Instant;
 
-use super::call::CONTINUE;
+use super::call::{CONTINUE, INTERIM};
 use super::shared::{Lease, Shared};
 use crate::exchange::FailureKind;
+use crate::proxy::fields::from_map;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
-use crate::proxy::upstream::{BodyError, UpstreamError, WireBody};
+use crate::proxy::upstream::{BodyError, Interim, InterimHead, UpstreamError, WireBody, fault_of_request};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -87,6 +88,7 @@ pub async fn carry(
     body: Option<WireBody>,
     expects: bool,
     patience: Duration,
+    interim: Option<&Interim>,
 ) -> Result<Response<WireBody>, CallError> {
     let Opened { lease, mut response, sending, host } = opened;
     let mut sending = Outgoing::new(sending, body);
@@ -94,14 +96,17 @@ pub async fn carry(
     let answer = {
         let mut timer = pin!(tokio::time::sleep(patience));
         let mut go_on = expects.then(|| Box::pin(tokio::time::sleep(CONTINUE)));
-        let mut sent = 0;
+        let (mut sent, mut interims) = (0, 0);
         poll_fn(|cx| {
             loop {
                 if !sending.is_done() {
                     match sending.poll_send(cx) {
                         Poll::Ready(Err(SendError::Body(error))) => {
                             let what = format!("did not get all of the request: {error}");
-                            return Poll::Ready(Err(CallError::Failed(broken(&host, &what))));
+                            return Poll::Ready(Err(CallError::Failed(UpstreamError {
+                                kind: fault_of_request(&error),
+                                detail: format!("{host} {what}"),
+                            })));
                         }
                         // It may have answered all the same: the response tells.
                         Poll::Ready(Err(SendError::Stream(_)) | Ok(())) | Poll::Pending => {}
@@ -111,10 +116,19 @@ pub async fn carry(
                         timer.as_mut().reset(Instant::now() + patience);
                     }
                 }
-                if let Poll::Ready(Some(Ok(interim))) = response.poll_informational(cx) {
-                    if interim.status() == hyper::StatusCode::CONTINUE {
+                if let Poll::Ready(Some(Ok(head))) = response.poll_informational(cx) {
+                    interims += 1;
+                    if interims > INTERIM {
+                        let what = format!("sent more than {INTERIM} interim answers and no other");
+                        return Poll::Ready(Err(CallError::Failed(broken(&host, &what))));
+                    }
+                    let (status, fields) = (head.status().as_u16(), from_map(head.headers()));
+                    if status == 100 {
                         go_on = None;
                         sending.hold(false);
+                    }
+                    if let Some(way) = interim {
+                        way.send(InterimHead { status, reason: reason(head.status()), fields });
                     }
                     continue;
                 }
@@ -193,6 +207,11 @@ fn failed(host: &str, error: &h2::Error, lease: &Lease) -> CallError {
             CallError::Closed(cause)
         }
     }
+}
+
+/// What an interim answer is called over HTTP/1, where HTTP/2 has no words for it.
+fn reason(status: hyper::StatusCode) -> Bytes {
+    Bytes::from_static(status.canonical_reason().unwrap_or_default().as_bytes())
 }
 
 fn broken(host: &str, what: &str) -> UpstreamError {
