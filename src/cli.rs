@@ -14,6 +14,7 @@ mod proxy;
 mod recording;
 mod rules;
 mod sandbox;
+mod signals;
 mod units;
 mod view;
 
@@ -86,19 +87,4 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
 /// The runtime of the commands that move traffic.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
-}
-
-/// Ends when the process is asked to stop: Ctrl-C, or SIGTERM where there is such a thing.
-async fn signalled() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

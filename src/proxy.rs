@@ -36,4 +36,4 @@ mod wire;
 pub use base_uri::{BaseUri, BaseUriError};
 pub use door::Door;
 pub use limits::{HeadLimits, Limits};
-pub use serve::{Served, serve};
+pub use serve::{Served, Shutdown, serve};

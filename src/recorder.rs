@@ -62,8 +62,8 @@ impl NewRules {
     }
 }
 
-/// A recorded exchange on its way to the judge, with its place in the proxy's queue.
-type ToJudge = (Arc<Exchange>, Held);
+/// A recorded exchange on its way to the judge, with its index in the recording and its place in the proxy's queue.
+type ToJudge = (Arc<Exchange>, Option<u64>, Held);
 
 /// Takes exchanges from the proxy, records them, and has them judged.
 pub struct Recorder {
@@ -109,13 +109,13 @@ impl Recorder {
             });
             let Some((exchange, held)) = next.map(|handed| handed.hold()) else { break };
             let exchange = Arc::new(redactor.redact(exchange));
-            keeper.record(&exchange);
+            let index = keeper.record(&exchange);
             if committed.elapsed() >= COMMIT_EVERY {
                 keeper.commit();
                 committed = Instant::now();
             }
             keeper.report_missed();
-            if queue.send((exchange, held)).is_err() {
+            if queue.send((exchange, index, held)).is_err() {
                 keeper.judge_is_gone();
             }
         }

@@ -18,7 +18,7 @@ use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
 use crate::event::{Event, Feed, Outlet, Recording, feed};
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
-use crate::proxy::{Door, Limits, serve};
+use crate::proxy::{Door, Limits, Shutdown, serve};
 use crate::recorder::{Closing, LinkWatch, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
 
@@ -116,7 +116,7 @@ pub struct Session {
     pub capture: Option<PathBuf>,
     /// For notices to the front end. The front end ends when every copy is gone.
     pub notices: Outlet,
-    shutdown: CancellationToken,
+    shutdown: Shutdown,
     proxy: tokio::task::JoinHandle<crate::proxy::Served>,
     recorder: JoinHandle<Closing>,
     reload: Option<tokio::task::JoinHandle<()>>,
@@ -146,20 +146,25 @@ impl Session {
             .name("recorder".to_owned())
             .spawn(move || recorder.run())
             .map_err(StartError::Thread)?;
-        let shutdown = CancellationToken::new();
+        let shutdown = Shutdown::default();
         let door = Door { rewrite_links: options.links == Links::Rewritten, ..Door::new(listener, upstream) };
         let proxy = tokio::spawn(serve(vec![door], sink, options.limits, shutdown.clone()));
         let reload = options.rules_on_disk.map(|source| {
             let watch = reload::Watch::new(source);
-            tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.clone()))
+            tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()))
         });
         Ok((Self { address, capture, notices: events, shutdown, proxy, recorder, reload }, feed))
+    }
+
+    /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
+    pub fn at_once(&self) -> CancellationToken {
+        self.shutdown.at_once.clone()
     }
 
     /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture.
     pub async fn stop(self) -> Closing {
         drop(self.notices);
-        self.shutdown.cancel();
+        self.shutdown.drain.cancel();
         if let Some(reload) = self.reload
             && let Err(error) = reload.await
         {

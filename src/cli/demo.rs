@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
+use super::signals::{self, Signals};
 use super::{Exit, runtime};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, Script};
@@ -97,6 +98,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             upstream: Some(format!("the embedded booking system, {}", sandbox.base_uri())),
             capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
         };
+        let mut signals = Signals::listen()?;
         let stop = CancellationToken::new();
         let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
         let tell = session.notices.clone();
@@ -104,7 +106,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             demo::run(script, &base_uri, &sandbox, pace, |title| tell.send(Event::Notice(title.to_owned())), &stop);
         let played = tokio::select! {
             played = play => played,
-            signal = super::signalled() => {
+            signal = signals.next() => {
                 stop.cancel();
                 signal?;
                 Ok(demo::Ended::Stopped)
@@ -115,7 +117,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             stop.cancelled().await;
         }
         drop(tell);
-        let closing = session.stop().await;
+        let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
         stop.cancel();
         front.await??;
         say_goodbye(ui, &closing, &context)?;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
+use super::signals::{self, Signals};
 use super::{Exit, runtime, units};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Feed, Mode};
@@ -89,13 +90,14 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
 
 /// Runs a session until the user, a signal or the end of the front end stops it.
 pub async fn until_stopped(session: Session, feed: Feed, ui: Ui, context: Context) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
     tokio::select! {
         () = stop.cancelled() => {}
-        signal = super::signalled() => signal?,
+        signal = signals.next() => signal?,
     }
-    let closing = session.stop().await;
+    let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
     stop.cancel();
     front.await??;
     say_goodbye(ui, &closing, &context)?;

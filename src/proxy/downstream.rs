@@ -281,7 +281,7 @@ impl<W: Wire> Connection<W> {
         };
         let outgoing = Outgoing::new(writer, start, body, coding).with_trailers(trailers);
         let mut outgoing = match draft {
-            Some(draft) => outgoing.before_last(move || draft.delivered()),
+            Some(draft) => outgoing.telling(draft),
             None => outgoing,
         };
         let patience = self.relay.common.limits.stall_timeout;

@@ -3,7 +3,7 @@
 //! ```text
 //! new ─┬─ held by the request's Tee ────┐
 //!      ├─ held by the response's Tee ───┼─ the last one lets go ─► Exchange ─► Sink
-//!      └─ held by the connection ───────┘
+//!      └─ held by the connection ───────┘      (or the answer's last bytes are out: at once)
 //! ```
 //!
 //! However an exchange ends (completed, failed, its task dropped or panicking), the draft is dropped exactly once, and
@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::sink::Place;
+use super::h1::LastWrite;
+use super::sink::{Place, Turn};
 use crate::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version,
 };
@@ -85,6 +86,31 @@ struct State {
     failure: Option<Failure>,
     rewritten: Vec<Rewritten>,
     delivered: bool,
+    /// While the last write of the answer is under way.
+    turn: Option<Turn>,
+}
+
+/// An answer whose last bytes the broker's socket never took was abandoned.
+///
+/// If both bodies have ended, the exchange is handed over as soon as they are with the socket, in the order in which
+/// such writes began: what a broker does next it does because of these bytes, so the exchanges of one broker reach the
+/// recorder in the order in which it made them.
+impl LastWrite for Draft {
+    fn begins(&self) {
+        let mut state = self.state();
+        state.turn = state.opening.as_ref().map(|(_, place)| place.turn());
+    }
+
+    fn ended(&self, all: bool) {
+        let mut state = self.state();
+        let turn = state.turn.take();
+        state.delivered |= all;
+        if all && state.request_body.is_some() && state.answer_body.is_some() {
+            let ended = std::mem::take(&mut *state);
+            drop(state);
+            self.hand_over(ended, turn.as_ref());
+        }
+    }
 }
 
 impl Draft {
@@ -140,19 +166,11 @@ impl Draft {
         self.state().rewritten = links;
     }
 
-    /// The last bytes of the answer are about to go to the broker's socket. An answer that never gets there was
-    /// abandoned.
-    ///
-    /// If both bodies have ended, the exchange is handed over here and now: what a broker does next it does because of
-    /// these bytes, so the exchanges of one broker reach the recorder in the order in which it made them.
+    /// The answer is with the broker's socket.
+    #[cfg(test)]
     pub fn delivered(&self) {
-        let mut state = self.state();
-        state.delivered = true;
-        if state.request_body.is_some() && state.answer_body.is_some() {
-            let ended = std::mem::take(&mut *state);
-            drop(state);
-            self.hand_over(ended);
-        }
+        self.begins();
+        self.ended(true);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -180,13 +198,13 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let state = std::mem::take(&mut *self.state());
-        self.hand_over(state);
+        self.hand_over(state, None);
     }
 }
 
 impl Draft {
     /// Makes the exchange and sends it; does nothing if that was done before.
-    fn hand_over(&self, state: State) {
+    fn hand_over(&self, state: State, turn: Option<&Turn>) {
         let Some((opening, place)) = state.opening else { return };
         let cancelled = || Body { bytes: bytes::Bytes::new(), length: 0, end: BodyEnd::Cancelled };
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);
@@ -223,6 +241,6 @@ impl Draft {
             failure = exchange.failure.as_ref().map(|failure| failure.kind.as_str()),
             "exchange ended"
         );
-        place.send(exchange);
+        place.send(exchange, turn);
     }
 }

@@ -4,7 +4,8 @@
 //! accept ─► one task per connection (permit, tracked)
 //!    │ shutdown
 //!    ▼
-//! stop accepting ─► idle connections close, busy ones finish ─► grace over: cut ─► all tasks ended ─► Served
+//! stop accepting ─► idle connections close, busy ones finish ─► all tasks ended ─► Served
+//!                      grace over, or told to end at once: cut ──┘
 //! ```
 
 use std::io;
@@ -38,13 +39,29 @@ pub struct Served {
     pub cut: usize,
 }
 
-/// Serves until `shutdown` is cancelled, then drains (see [`Limits::grace`]) and returns. When it returns, every
-/// exchange has been handed to the sink and no task is left.
+/// How a proxy is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// Take no more connections and requests; let exchanges end.
+    pub drain: CancellationToken,
+    /// Don't wait for exchanges any longer: their grace time is over.
+    pub at_once: CancellationToken,
+}
+
+impl From<CancellationToken> for Shutdown {
+    fn from(drain: CancellationToken) -> Self {
+        Self { drain, ..Self::default() }
+    }
+}
+
+/// Serves until it is told to stop, then drains (see [`Limits::grace`]) and returns. When it returns, every exchange has
+/// been handed to the sink and no task is left.
 ///
 /// An error of the listener does not end it: where descriptors or memory lack, it waits a moment and goes on.
 ///
 /// The futures of the connections are spawned: must be called within a tokio runtime.
-pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: CancellationToken) -> Served {
+pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: impl Into<Shutdown>) -> Served {
+    let Shutdown { drain, at_once } = shutdown.into();
     let grace = limits.grace;
     let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
     let common = Arc::new(Common::new(sink, limits, cut.clone()));
@@ -53,13 +70,19 @@ pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: Cance
         connections: AtomicU64::new(0),
         tasks: tasks.clone(),
         cut: cut.clone(),
-        shutdown,
+        shutdown: drain,
     };
     join_all(doors.into_iter().map(|door| hall.keep(door, &common))).await;
     drop(common);
     let mut served = Served { connections: hall.connections.into_inner(), cut: 0 };
     tasks.close();
-    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+    let drained = tokio::select! {
+        biased;
+        () = tasks.wait() => true,
+        () = at_once.cancelled() => false,
+        () = tokio::time::sleep(grace) => false,
+    };
+    if !drained {
         served.cut = tasks.len();
         cut.cancel();
         tasks.wait().await;

@@ -34,8 +34,8 @@ impl Judging {
 
     /// Runs until nothing more can come. Each exchange's place is free again once it is judged.
     pub(super) fn run(mut self, queue: &Receiver<ToJudge>) -> Closing {
-        while let Some((exchange, held)) = self.wait(queue) {
-            self.judge(exchange);
+        while let Some((exchange, index, held)) = self.wait(queue) {
+            self.judge(exchange, index);
             drop(held);
             self.tell_coverage();
         }
@@ -62,11 +62,14 @@ impl Judging {
         queue.recv().ok()
     }
 
-    fn judge(&mut self, exchange: Arc<Exchange>) {
+    fn judge(&mut self, exchange: Arc<Exchange>, index: Option<u64>) {
         if let Some(book) = self.new_rules.take() {
             self.judge.adopt(book);
         }
-        let judged = self.judge.judge(exchange);
+        let judged = match index {
+            Some(index) => self.judge.judge_at(exchange, index),
+            None => self.judge.judge(exchange),
+        };
         tracing::debug!(
             exchange = judged.exchange.id,
             index = judged.index,

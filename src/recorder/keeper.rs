@@ -1,7 +1,9 @@
 //! What becomes of the capture: written to as long as it can be, said loudly when it can't.
 //!
 //! ```text
-//! recording ─► append or commit fails ─► not recording (counted, said) ─► a second later: tried again ─► recording
+//! recording ─► append or commit fails ─► not recording (counted, said) ─► a second later: tried again
+//!     ▲                                                                        │ appended, and committed
+//!     └────────────────────────────────────────────────────────────────────────┘
 //! ```
 
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub(super) struct Keeper {
     lost: u64,
     trouble: Option<String>,
     failed_at: Option<Instant>,
+    /// Something was appended since the last failure: if it can be committed, recording goes on.
+    proof: bool,
     reported_missed: u64,
     judge_gone: bool,
 }
@@ -38,13 +42,21 @@ impl Keeper {
             lost: 0,
             trouble: None,
             failed_at: None,
+            proof: false,
             reported_missed: 0,
             judge_gone: false,
         }
     }
 
-    /// Appends an exchange, in the next file if it is time for it.
-    pub(super) fn record(&mut self, exchange: &Exchange) {
+    /// Appends an exchange, in the next file if it is time for it. Its index within the recording; of one that can't be
+    /// kept, the index that the next one will have. `None` if nothing is recorded.
+    pub(super) fn record(&mut self, exchange: &Exchange) -> Option<u64> {
+        let index = self.series.as_ref()?.len();
+        self.append(exchange);
+        Some(index)
+    }
+
+    fn append(&mut self, exchange: &Exchange) {
         let Some(series) = &mut self.series else { return };
         if self.failed_at.is_some_and(|at| at.elapsed() < RETRY_EVERY) {
             self.lost += 1;
@@ -56,15 +68,16 @@ impl Keeper {
             Err(error) => self.could_not_rotate(&error),
         }
         let Some(series) = &mut self.series else { return };
-        if let Err(error) = series.append(exchange) {
-            self.failed(&error);
+        match series.append(exchange) {
+            Ok(()) => self.proof = true,
+            Err(error) => self.failed(&error),
         }
     }
 
     pub(super) fn commit(&mut self) {
         let Some(series) = &mut self.series else { return };
         match series.commit() {
-            Ok(()) if self.failed_at.is_some_and(|at| at.elapsed() >= RETRY_EVERY) => {
+            Ok(()) if self.failed_at.is_some() && self.proof => {
                 self.failed_at = None;
                 self.say_on();
             }
@@ -112,6 +125,7 @@ impl Keeper {
     fn failed(&mut self, error: &CaptureError) {
         self.lost += error.lost();
         self.failed_at = Some(Instant::now());
+        self.proof = false;
         let reason = error.to_string();
         tracing::error!(missed = self.missed(), "not recording: {reason}");
         self.trouble = Some(reason);

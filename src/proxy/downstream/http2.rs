@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{FailureKind, Headers, Version};
 use crate::proxy::fields::has_token;
-use crate::proxy::h1::{HeadError, RequestHead, bodiless};
+use crate::proxy::h1::{HeadError, LastWrite as _, RequestHead, bodiless};
 use crate::proxy::h2::fields::{has_two_hosts, of_request, outgoing_response};
 use crate::proxy::h2::{CONNECTION_WINDOW, Incoming, Outgoing, SEND_BUFFER, STREAMS, SendError, WINDOW};
 use crate::proxy::problem;
@@ -208,9 +208,6 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
     let bodiless = bodiless(head.status().as_u16(), method) || body.is_end_stream();
     let body = if bodiless {
         drop(body);
-        if let Some(draft) = &draft {
-            draft.delivered();
-        }
         None
     } else {
         Some(body)
@@ -223,13 +220,21 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
         tracing::debug!(%error, "given up");
         Ended::Reset
     };
-    let stream = match respond.send_response(head, bodiless) {
+    let whole = draft.as_ref().filter(|_| bodiless);
+    if let Some(draft) = whole {
+        draft.begins();
+    }
+    let stream = respond.send_response(head, bodiless);
+    if let Some(draft) = whole {
+        draft.ended(stream.is_ok());
+    }
+    let stream = match stream {
         Ok(stream) => stream,
         Err(error) => return gone(&error),
     };
     let mut outgoing = Outgoing::new(stream, body);
     if let Some(draft) = draft.clone() {
-        outgoing = outgoing.before_last(move || draft.delivered());
+        outgoing = outgoing.telling(draft);
     }
     let (mut stalled, mut sent) = (pin!(tokio::time::sleep(patience)), 0);
     let result = poll_fn(|cx| {

@@ -5,6 +5,7 @@
 //!    └─ fails ─► RST_STREAM, Err(Body)      └─ the receiver resets ─► Err(Reset)
 //! ```
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use h2::{Reason, SendStream};
 use hyper::HeaderMap;
 use hyper::body::Body as _;
 
+use crate::proxy::h1::LastWrite;
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Why a body was not sent to its end.
@@ -31,18 +33,19 @@ pub struct Outgoing {
     held: bool,
     sent: u64,
     waits_for_body: bool,
-    before_last: Option<Box<dyn FnOnce() + Send + Sync>>,
+    last: Option<Arc<dyn LastWrite>>,
 }
 
 impl Outgoing {
     /// Sends `body` on a stream whose head has gone out; `None` if that was the end of it.
     pub fn new(stream: SendStream<Bytes>, body: Option<WireBody>) -> Self {
-        Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false, before_last: None }
+        Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false, last: None }
     }
 
-    /// Calls `tell` once, right before the last frame is given to the connection.
-    pub fn before_last(self, tell: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self { before_last: Some(Box::new(tell)), ..self }
+    /// Tells `last` of the last frame of a body that has ended well. It counts as written when the connection has it and
+    /// the receiver room for it.
+    pub fn telling(self, last: Arc<dyn LastWrite>) -> Self {
+        Self { last: Some(last), ..self }
     }
 
     /// While held, the body is not asked for anything.
@@ -125,33 +128,35 @@ impl Outgoing {
         let part = self.data.split_to(self.stream.capacity().min(self.data.len()));
         self.sent += part.len() as u64;
         let last = self.data.is_empty() && self.body_has_ended();
-        if last {
-            self.tell();
-        }
-        if let Err(error) = self.stream.send_data(part, last) {
-            return Poll::Ready(Err(self.give_up(error)));
-        }
-        if last {
+        let sent = if last {
             self.body = None;
-        }
-        Poll::Ready(Ok(()))
+            self.tell(|stream| stream.send_data(part, true))
+        } else {
+            self.stream.send_data(part, false)
+        };
+        Poll::Ready(sent.map_err(|error| self.give_up(error)))
     }
 
     fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), SendError> {
-        self.tell();
-        let ended = match trailers {
-            Some(fields) => self.stream.send_trailers(fields),
-            None => self.stream.send_data(Bytes::new(), true),
-        };
-        ended.map_err(|error| self.give_up(error))?;
         self.body = None;
-        Ok(())
+        let ended = self.tell(|stream| match trailers {
+            Some(fields) => stream.send_trailers(fields),
+            None => stream.send_data(Bytes::new(), true),
+        });
+        ended.map_err(|error| self.give_up(error))
     }
 
-    fn tell(&mut self) {
-        if let Some(tell) = self.before_last.take() {
-            tell();
+    /// Sends the last frame.
+    fn tell(&mut self, send: impl FnOnce(&mut SendStream<Bytes>) -> Result<(), h2::Error>) -> Result<(), h2::Error> {
+        let last = self.last.take();
+        if let Some(last) = &last {
+            last.begins();
         }
+        let sent = send(&mut self.stream);
+        if let Some(last) = last {
+            last.ended(sent.is_ok());
+        }
+        sent
     }
 
     fn give_up(&mut self, error: h2::Error) -> SendError {
