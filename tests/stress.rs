@@ -67,6 +67,7 @@ fn exchange(
             body: Body::complete(response),
         }),
         failure: None,
+        rewritten: Vec::new(),
         timing: Timing::default(),
     }
 }

@@ -155,6 +155,7 @@ mod tests {
                     body: Body::complete(response.to_owned()),
                 }),
                 failure: None,
+                rewritten: Vec::new(),
                 timing: Timing::default(),
             }),
             None,
