@@ -1,8 +1,8 @@
 //! Recordings on disk: what was on the wire, nothing else.
 //!
 //! ```text
-//! Exchange → Redactor → Writer ─► capture (SQLite) ─► Reader ─► Exchange
-//!                                       └─► har::write ─► HAR 1.2 ─► har::read ─► Exchange
+//! Exchange → Redactor → Writer ─► capture (SQLite) ─► open (Reader) ─► Exchange
+//!                                       └─► Output ─► HAR 1.2, NDJSON ─► open ─► Exchange
 //! ```
 //!
 //! A capture knows no findings: they are worked out again from what it holds. What the files look like is written
@@ -10,18 +10,30 @@
 
 mod coding;
 pub mod har;
+mod merge;
+pub mod ndjson;
+mod output;
+mod recording;
 mod redact;
+mod series;
+mod source;
 mod store;
+mod verify;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::exchange::{BodyEnd, Exchange};
+use crate::exchange::BodyEnd;
+pub use merge::merge;
+pub use output::{Format, Output};
+pub use recording::{Exchanges, Recording, is_capture, open};
 pub use redact::Redactor;
-pub use store::{Exchanges, Reader, Writer};
+pub use series::{Rotation, Series};
+pub use store::{Call, Reader, Writer};
+pub use verify::{Examination, examine};
 
 /// Folder of captures that were given no name of their own.
 pub const DEFAULT_FOLDER: &str = "captures";
@@ -35,6 +47,17 @@ pub struct Meta {
     pub created: Timestamp,
     /// Name and version of the program that recorded, such as `umpire 0.1.0`.
     pub creator: String,
+    /// Which part of a recording in several files it is; `None` for one that stands alone, and in HAR and NDJSON.
+    pub part: Option<Part>,
+}
+
+/// A file's place in a recording of several files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// What all parts of the recording have in common, and no other recording has.
+    pub of: String,
+    /// 1-based number of the part.
+    pub number: u32,
 }
 
 impl Meta {
@@ -44,6 +67,7 @@ impl Meta {
             base_uri: base_uri.map(redact::without_user_info),
             created,
             creator: concat!("umpire ", env!("CARGO_PKG_VERSION")).to_owned(),
+            part: None,
         }
     }
 }
@@ -125,6 +149,22 @@ pub enum CaptureError {
         /// What is wrong, where, and what to do.
         what: String,
     },
+    /// A line of an NDJSON file can't be used.
+    #[error("{}: line {line}: {what}", file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// 1-based number of the line.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The name of a file to be written doesn't say its format.
+    #[error("{}: write to a file that ends in {}", file.display(), Format::ENDINGS)]
+    Ending {
+        /// The file.
+        file: PathBuf,
+    },
     /// A recording without a single exchange.
     #[error("{}: holds no exchanges; record some traffic, or check that this is the right file", file.display())]
     Empty {
@@ -143,6 +183,14 @@ pub enum CaptureError {
 }
 
 impl CaptureError {
+    /// The same of another file: of the one that a temporary file stands for.
+    fn of(mut self, name: &Path) -> Self {
+        if let Self::Create { file, .. } | Self::Open { file, .. } | Self::Write { file, .. } = &mut self {
+            name.clone_into(file);
+        }
+        self
+    }
+
     /// Exchanges that this failure lost.
     pub fn lost(&self) -> u64 {
         match self {
@@ -152,50 +200,24 @@ impl CaptureError {
     }
 }
 
-/// True if the file is a capture; false for anything else that can be read.
-pub fn is_capture(path: &Path) -> Result<bool, CaptureError> {
-    let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
-    let mut head = Vec::with_capacity(store::MAGIC.len());
-    File::open(path).map_err(failed)?.take(store::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
-    Ok(head == store::MAGIC)
-}
-
-/// A recording opened for reading from its start, whatever its format.
-pub struct Recording {
-    /// What is known of it as a whole.
-    pub meta: Meta,
-    /// Its exchanges in recorded order; the position in this sequence is an exchange's 0-based index.
-    pub exchanges: Box<dyn Iterator<Item = Result<Exchange, CaptureError>> + Send>,
-}
-
-/// Opens a recording, capture or HAR: its content tells which, whatever its name. One without exchanges is an error.
-///
-/// A capture streams. A HAR file is read whole before the first exchange is given out, so that a broken one is
-/// refused as a whole and never counts as a short one; see [`har::MAX_BYTES`].
-pub fn open(path: &Path) -> Result<Recording, CaptureError> {
-    let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
-    let mut file = File::open(path).map_err(failed)?;
-    let mut head = Vec::with_capacity(store::MAGIC.len());
-    (&mut file).take(store::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
-    if head == store::MAGIC {
-        drop(file);
-        let reader = Reader::open(path)?;
-        if reader.len()? == 0 {
-            return Err(CaptureError::Empty { file: path.to_owned() });
-        }
-        return Ok(Recording { meta: reader.meta().clone(), exchanges: Box::new(reader.into_exchanges(0)) });
-    }
-    let size = file.metadata().map_err(failed)?.len();
-    let mut text = head;
-    text.reserve(size.min(har::MAX_BYTES) as usize);
-    file.take(har::MAX_BYTES).read_to_end(&mut text).map_err(failed)?;
-    let (meta, exchanges) = har::read(path, &text)?;
-    Ok(Recording { meta, exchanges: Box::new(exchanges.into_iter().map(Ok)) })
-}
-
 /// A name for a new capture, `captures/2026-11-24T070000Z.db`, made unique with `-2`, `-3`, … where that exists.
 pub fn default_path(now: Timestamp) -> PathBuf {
     unused_path(Path::new(DEFAULT_FOLDER), now)
+}
+
+/// The name of a part of a recording: `monday.har` and 2 give `monday.0002.har`, so that names sort in order.
+pub fn numbered(path: &Path, number: u32) -> PathBuf {
+    named(path, &format!("{number:04}"))
+}
+
+/// `monday.har.gz` and `x` give `monday.x.har.gz`: the name of a part, with the ending that tells its format.
+pub fn named(path: &Path, part: &str) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let packed = name.strip_suffix(".gz");
+    let (stem, ending) = packed.unwrap_or(&name).rsplit_once('.').unwrap_or((packed.unwrap_or(&name), ""));
+    let dot = if ending.is_empty() { "" } else { "." };
+    let packed = if packed.is_some() { ".gz" } else { "" };
+    path.with_file_name(format!("{stem}.{part}{dot}{ending}{packed}"))
 }
 
 fn unused_path(folder: &Path, now: Timestamp) -> PathBuf {
@@ -255,6 +277,17 @@ mod tests {
             let path = unused_path(folder.path(), now);
             assert_eq!(path, folder.path().join(name));
             File::create(path).unwrap();
+        }
+    }
+
+    #[test]
+    fn parts_have_names_in_order() {
+        for (path, expected) in [
+            ("a/monday.har", "a/monday.0002.har"),
+            ("monday.x.har.gz", "monday.x.0002.har.gz"),
+            ("monday", "monday.0002"),
+        ] {
+            assert_eq!(numbered(Path::new(path), 2), Path::new(expected));
         }
     }
 

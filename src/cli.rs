@@ -10,12 +10,15 @@ mod doctor;
 mod doors;
 mod front;
 mod judging;
+mod limits;
 mod logging;
 mod profile;
 mod proxy;
 mod recording;
 mod rules;
 mod sandbox;
+mod signals;
+mod units;
 mod upstreams;
 mod view;
 
@@ -56,7 +59,7 @@ enum Command {
     View(view::View),
     /// Judge recordings: captures and HAR files
     Check(check::Check),
-    /// Turn captures into HAR files and back
+    /// Look at recordings, check, convert, join, part and search them
     Capture(capture::Capture),
     /// Certificate authorities of `proxy --tls` and `proxy --intercept`: make, list, export, trust, remove
     Ca(ca::Ca),
@@ -94,19 +97,4 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
 /// The runtime of the commands that move traffic.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
-}
-
-/// Ends when the process is asked to stop: Ctrl-C, or SIGTERM where there is such a thing.
-async fn signalled() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
 }

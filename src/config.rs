@@ -12,20 +12,26 @@ use toml::Spanned;
 
 use crate::finding::Severity;
 use crate::proxy::live::Timeouts;
-use crate::proxy::{BaseUri, Limits};
+use crate::proxy::{BaseUri, HeadLimits, Limits};
 use crate::rules::{Known, PaymentDetails, RuleSet, Setting};
 
 /// Name of the file that is looked for.
 pub const FILE_NAME: &str = "umpire.toml";
 
 /// Most bytes of a body that may be kept; 1 GiB.
-const MOST_KEPT: u64 = 1 << 30;
+pub const MOST_KEPT: u64 = 1 << 30;
 
 /// Most connections at one time.
-const MOST_CONNECTIONS: u64 = 100_000;
+pub const MOST_CONNECTIONS: u64 = 100_000;
+
+/// Most bytes of a head; 1 MiB.
+pub const MOST_OF_A_HEAD: u64 = 1 << 20;
+
+/// Most fields of a head.
+pub const MOST_FIELDS: u64 = 10_000;
 
 /// Longest time that may be set, in seconds; a day.
-const LONGEST: u64 = 24 * 60 * 60;
+pub const LONGEST: u64 = 24 * 60 * 60;
 
 /// What is settled. The default is what holds without a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,7 +109,10 @@ struct Agreed {
 struct WrittenLimits {
     kept_body_bytes: Option<Spanned<u64>>,
     connections: Option<Spanned<u64>>,
+    head_bytes: Option<Spanned<u64>>,
+    head_fields: Option<Spanned<u64>>,
     head_seconds: Option<Spanned<u64>>,
+    stall_seconds: Option<Spanned<u64>>,
     idle_seconds: Option<Spanned<u64>>,
     grace_seconds: Option<Spanned<u64>>,
     connect_seconds: Option<Spanned<u64>>,
@@ -190,7 +199,13 @@ fn limits(written: &WrittenLimits) -> Result<Limits, Fault> {
     let number = |value: Option<&Spanned<u64>>, key, most, default: usize| {
         Ok(within(value, key, most)?.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX)))
     };
+    let head = HeadLimits {
+        bytes: number(written.head_bytes.as_ref(), "head-bytes", MOST_OF_A_HEAD, default.head.bytes)?,
+        fields: number(written.head_fields.as_ref(), "head-fields", MOST_FIELDS, default.head.fields)?,
+    };
     Ok(Limits {
+        head,
+        stall_timeout: seconds(written.stall_seconds.as_ref(), "stall-seconds", default.stall_timeout)?,
         kept_body: number(written.kept_body_bytes.as_ref(), "kept-body-bytes", MOST_KEPT, default.kept_body)?,
         connections: number(written.connections.as_ref(), "connections", MOST_CONNECTIONS, default.connections)?,
         head_timeout: seconds(written.head_seconds.as_ref(), "head-seconds", default.head_timeout)?,

@@ -100,6 +100,8 @@ pub struct Document {
     names: Vec<u32>,
     duplicates: Vec<u32>,
     indices: Indices,
+    /// The strings with escapes: their node, and start and length of the literal in the text.
+    escaped: Vec<(u32, u32, u32)>,
 }
 
 /// Of each object with many members, by its node: the nodes of their names in the order of the alphabet, equal ones in
@@ -149,6 +151,7 @@ impl Document {
         let lists = self.names.capacity()
             + self.duplicates.capacity()
             + self.indices.values().map(|index| index.len()).sum::<usize>();
+        let lists = lists + 3 * self.escaped.capacity();
         self.text.len() + self.decoded.capacity() + size_of::<Node>() * self.nodes.capacity() + 4 * lists
     }
 
@@ -243,6 +246,21 @@ impl<'d> Value<'d> {
         let text: &str =
             if node.flag && node.kind == Kind::String { &self.document.decoded } else { &self.document.text };
         &text[node.start as usize..(node.start + node.len) as usize]
+    }
+
+    /// Where the literal of a string stands in [`Document::text`], without its quotes; `None` for anything else.
+    pub fn literal_place(self) -> Option<std::ops::Range<usize>> {
+        let node = self.raw();
+        let (start, length) = match node.kind {
+            Kind::String if node.flag => {
+                let escaped = &self.document.escaped;
+                let &(_, start, length) = &escaped[escaped.binary_search_by_key(&self.node, |entry| entry.0).ok()?];
+                (start, length)
+            }
+            Kind::String => (node.start, node.len),
+            _ => return None,
+        };
+        Some(start as usize..(start + length) as usize)
     }
 
     /// Number of nodes of the tree that begins here: this one, the names of members, and all below.

@@ -5,6 +5,7 @@
 
 pub mod json;
 pub mod exchange;
+pub mod links;
 pub mod openbooking;
 pub mod finding;
 pub mod coverage;

@@ -16,15 +16,14 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::capture::{CaptureError, Meta, Redactor, Writer};
+use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
 use crate::event::{Event, Feed, Outlet, Recording, feed};
-use crate::finding::Tally;
 use crate::proxy::forward::Guests;
 use crate::proxy::live::Own;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
-use crate::proxy::{Behind, Door, Limits, serve};
-use crate::recorder::{Closing, NewRules, Recorder};
+use crate::proxy::{Behind, Door, Limits, Shutdown, serve};
+use crate::recorder::{Closing, LinkWatch, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
 
 pub use reload::{Loaded, RuleSource};
@@ -44,6 +43,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Capture to write; `None` records nothing.
     pub capture: Option<PathBuf>,
+    /// When the recording goes on in a new file.
+    pub rotation: Rotation,
     /// The rules.
     pub book: Arc<RuleBook>,
     /// Where the rules come from, if they are to be loaded anew when they change on disk.
@@ -56,6 +57,8 @@ pub struct Options {
     pub limits: Limits,
     /// Is told where the session listens.
     pub own: Own,
+    /// What becomes of links that lead past the proxy.
+    pub links: Links,
 }
 
 /// A way into the proxy.
@@ -87,13 +90,33 @@ impl Options {
             base_uri: Some(base_uri),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             capture: None,
+            rotation: Rotation::default(),
             book,
             rules_on_disk: None,
             known: Known::default(),
             mute_refused: false,
             limits: Limits::default(),
             own: Own::default(),
+            links: Links::Ignored,
         }
+    }
+}
+
+/// What becomes of links in answers that lead past the proxy, to the booking system's own address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Nothing: there is no other way to the booking system.
+    Ignored,
+    /// They are said, once each.
+    Said,
+    /// They are rewritten to lead through the proxy; those that can't be are said.
+    Rewritten,
+}
+
+impl Links {
+    /// None leads past a forward proxy, which has no base URI.
+    fn watch(self, base_uri: Option<&str>) -> Option<LinkWatch> {
+        if self == Self::Ignored { None } else { LinkWatch::new(base_uri?, self == Self::Rewritten) }
     }
 }
 
@@ -126,7 +149,7 @@ pub struct Session {
     pub capture: Option<PathBuf>,
     /// For notices to the front end. The front end ends when every copy is gone.
     pub notices: Outlet,
-    shutdown: CancellationToken,
+    shutdown: Shutdown,
     proxy: tokio::task::JoinHandle<crate::proxy::Served>,
     recorder: JoinHandle<Closing>,
     reload: Option<tokio::task::JoinHandle<()>>,
@@ -151,41 +174,48 @@ impl Session {
             listeners.push(listener);
         }
         let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now());
-        let writer = options.capture.as_deref().map(|path| Writer::create(path, &meta)).transpose()?;
+        let series = |path| Series::create(path, meta, options.rotation);
+        let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
-        if let Some(writer) = &writer {
-            events.send(Event::Recording(Recording::On { file: writer.file().display().to_string() }));
+        if let Some(series) = &series {
+            events.send(Event::Recording(Recording::On { file: series.file().display().to_string() }));
         }
-        let capture = writer.as_ref().map(|writer| writer.file().to_owned());
+        let capture = series.as_ref().map(|series| series.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
         let base_uri = options.base_uri.clone().or(options.known.base_uri.clone());
         let known = Known { base_uri, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
-        let recorder = Recorder::new(intake, Redactor::new()?, writer, judge, events.clone(), new_rules.clone());
+        let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone())
+            .watching_links(options.links.watch(options.base_uri.as_deref()));
         let recorder = std::thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || recorder.run())
             .map_err(StartError::Thread)?;
-        let shutdown = CancellationToken::new();
-        let tell = incidents::teller(events.clone());
+        let shutdown = Shutdown::default();
+        let (tell, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
         let doors = entrances.into_iter().zip(listeners).map(|(entrance, listener)| {
             let Entrance { tls, own_ca, guests, behind, .. } = entrance;
-            Door { listener, tls, own_ca, guests, behind, tell: Arc::clone(&tell) }
+            Door { listener, tls, own_ca, guests, behind, rewrite_links, tell: Arc::clone(&tell) }
         });
         let proxy = tokio::spawn(serve(doors.collect(), sink, options.limits, shutdown.clone()));
         let reload = options.rules_on_disk.map(|source| {
             let watch = reload::Watch::new(source);
-            tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.clone()))
+            tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()))
         });
         let address = addresses.first().copied().unwrap_or(options.listen);
         Ok((Self { address, addresses, capture, notices: events, shutdown, proxy, recorder, reload }, feed))
     }
 
+    /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
+    pub fn at_once(&self) -> CancellationToken {
+        self.shutdown.at_once.clone()
+    }
+
     /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture.
     pub async fn stop(self) -> Closing {
         drop(self.notices);
-        self.shutdown.cancel();
+        self.shutdown.drain.cancel();
         if let Some(reload) = self.reload
             && let Err(error) = reload.await
         {
@@ -199,11 +229,8 @@ impl Session {
         match joined {
             Ok(Ok(closing)) => closing,
             _ => Closing {
-                exchanges: 0,
-                bookings: 0,
-                findings: Tally::default(),
-                missed: 0,
                 trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
+                ..Closing::default()
             },
         }
     }

@@ -6,6 +6,8 @@
 mod arbitrary;
 #[path = "capture/foreign.rs"]
 mod foreign;
+#[path = "capture/output.rs"]
+mod output;
 #[path = "capture/secrets.rs"]
 mod secrets;
 #[path = "capture/store.rs"]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{self, har};
+use umpire::capture::{self, Output, Rotation};
 use umpire::demo::{self, Ended, Script};
 use umpire::event::Event;
 use umpire::finding::{Finding, Severity};
@@ -35,10 +35,10 @@ fn said(findings: &[Finding]) -> Vec<String> {
 }
 
 /// Plays a script through a session; the findings of its events, and the capture.
-async fn play(script: Script, capture: &Path) -> Vec<Finding> {
+async fn play(script: Script, capture: &Path, rotation: Rotation) -> Vec<Finding> {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
-    let options = Options { capture: Some(capture.to_owned()), ..Options::new(sandbox.base_uri(), book()) };
+    let options = Options { capture: Some(capture.to_owned()), rotation, ..Options::new(sandbox.base_uri(), book()) };
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let base_uri = format!("http://{}/api/openbooking", session.address);
     let gather = tokio::spawn(async move {
@@ -77,12 +77,14 @@ fn folder() -> (tempfile::TempDir, PathBuf, PathBuf) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_faulty_run_is_judged_alike_live_and_offline() {
     let (_folder, capture, har_file) = folder();
-    let live = play(demo::faulty(), &capture).await;
+    let live = play(demo::faulty(), &capture, Rotation::default()).await;
     assert!(live.iter().filter(|finding| finding.severity == Severity::Failure).count() > 20);
     assert_eq!(said(&judge(&capture)), said(&live));
 
     let recording = capture::open(&capture).expect("the capture opens");
-    har::export(&har_file, &recording.meta, recording.exchanges).expect("the export works");
+    let mut output = Output::create(&har_file, &recording.meta, false).expect("the export begins");
+    recording.exchanges.for_each(|exchange| output.append(&exchange.expect("an exchange")).expect("it is written"));
+    output.finish().expect("the export works");
     assert_eq!(said(&judge(&har_file)), said(&live));
 
     let called: BTreeSet<&str> = live.iter().map(|finding| finding.rule.id.as_str()).collect();
@@ -96,6 +98,72 @@ async fn a_faulty_run_is_judged_alike_live_and_offline() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_golden_run_has_no_findings() {
     let (_folder, capture, _) = folder();
-    let live = play(demo::golden(), &capture).await;
+    let live = play(demo::golden(), &capture, Rotation::default()).await;
     assert_eq!(said(&live), Vec::<String>::new());
+}
+
+/// Parts of a recording are judged as one, in whatever order they are named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rotated_run_is_judged_across_its_files() {
+    let (folder, capture, _) = folder();
+    let live = play(demo::faulty(), &capture, Rotation { size: Some(60_000), every: None }).await;
+    assert!(!capture.exists());
+    let parts: Vec<String> = (1..)
+        .map(|number| folder.path().join(format!("run.{number:04}.db")))
+        .take_while(|part| part.exists())
+        .map(|part| part.display().to_string())
+        .collect();
+    assert!(parts.len() > 2, "{parts:?}");
+    let first = capture::Reader::open(Path::new(&parts[0])).expect("a part opens").len().expect("it has a length");
+    let check = |parts: &[String], more: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_umpire"))
+            .args(["check", "--format", "json", "--fail-on", "never"])
+            .args(parts)
+            .args(more)
+            .output()
+            .expect("umpire runs");
+        (String::from_utf8(output.stdout).expect("UTF-8"), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let (report, said) = check(&parts, &[]);
+    assert_eq!(said, "");
+    let report: serde_json::Value = serde_json::from_str(&report).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let counted = |rules: &mut dyn Iterator<Item = String>| {
+        let mut rules: Vec<String> = rules.collect();
+        rules.sort();
+        rules
+    };
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        counted(&mut findings.iter().map(|f| format!(
+            "{} {} {}",
+            text(&f["rule"]),
+            text(&f["pointer"]),
+            text(&f["seen"])
+        ))),
+        counted(&mut live.iter().map(|f| format!("{} {} {}", f.rule.id, f.pointer, f.seen)))
+    );
+    // Each is told with its file and its place there.
+    let beyond = live.iter().filter(|finding| finding.exchange >= Some(first)).count();
+    assert_eq!(findings.iter().filter(|finding| finding["file"] != parts[0].as_str()).count(), beyond);
+    assert!(findings.iter().all(|f| f["file"] != parts[0].as_str() || f["exchange"].as_u64() < Some(first)));
+    let mut shuffled = parts.clone();
+    shuffled.reverse();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&check(&shuffled, &[]).0).expect("JSON"), report);
+    let (_, said) = check(&[parts[0].clone(), parts[2].clone()], &[]);
+    assert!(said.contains("a part of the recording is missing"), "{said}");
+    // The same of files that don't know of each other.
+    for part in &parts {
+        let har = part.replace(".db", ".har");
+        let exported = std::process::Command::new(env!("CARGO_BIN_EXE_umpire"))
+            .args(["capture", "export", part, "-o", &har])
+            .output()
+            .expect("umpire runs");
+        assert!(exported.status.success());
+    }
+    let hars: Vec<String> = parts.iter().map(|part| part.replace(".db", ".har")).collect();
+    let as_one: serde_json::Value = serde_json::from_str(&check(&hars, &["--as-one"]).0).expect("JSON");
+    assert_eq!(as_one["summary"], report["summary"]);
+    let apart: serde_json::Value = serde_json::from_str(&check(&hars, &[]).0).expect("JSON");
+    assert_ne!(apart["summary"], report["summary"]);
 }

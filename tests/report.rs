@@ -296,7 +296,7 @@ fn what_changed_is_said_and_nothing_else() {
     compare_json(&mut out, &comparison, "other.json").unwrap();
     let out: Value = serde_json::from_slice(&out).unwrap();
     let schema: Value = serde_json::from_str(include_str!("../docs/check-compare.schema.json")).unwrap();
-    assert_eq!(faults(&schema, &schema, &out, ""), Vec::<String>::new());
+    assert_eq!(fake::schema::faults(&schema, &schema, &out, ""), Vec::<String>::new());
     let gone = json(&before)["findings"].as_array().unwrap().iter().find(|f| f["exchange"] == 5).cloned().unwrap();
     assert!(out["gone"].as_array().unwrap().contains(&gone), "as it was reported");
 }
@@ -375,7 +375,7 @@ fn what_was_muted_is_said_where_something_was() {
     assert_eq!(json(&muted)["summary"]["muted"], 3);
     assert!(text(&muted, Paint::PLAIN).ends_with("; 3 findings on properly refused requests muted\n"));
     let schema: Value = serde_json::from_str(include_str!("../docs/check-report.schema.json")).unwrap();
-    assert_eq!(faults(&schema, &schema, &json(&muted), ""), Vec::<String>::new());
+    assert_eq!(fake::schema::faults(&schema, &schema, &json(&muted), ""), Vec::<String>::new());
     assert!(json(&check_report())["summary"].get("muted").is_none());
     assert!(!text(&check_report(), Paint::PLAIN).contains("muted"));
 }
@@ -385,7 +385,7 @@ fn the_schema_describes_the_report_and_nothing_else() {
     let schema: Value = serde_json::from_str(include_str!("../docs/check-report.schema.json")).unwrap();
     let covered = CheckReport { coverage: Some(coverage()), ..check_report() };
     for report in [CheckReport::default(), check_report(), one_cause(), covered, with_baseline()] {
-        assert_eq!(faults(&schema, &schema, &json(&report), ""), Vec::<String>::new());
+        assert_eq!(fake::schema::faults(&schema, &schema, &json(&report), ""), Vec::<String>::new());
     }
     let good = json(&check_report());
     let breaks: [(&str, Value); 6] = [
@@ -399,74 +399,16 @@ fn the_schema_describes_the_report_and_nothing_else() {
     for (pointer, value) in breaks {
         let mut bad = good.clone();
         *bad.pointer_mut(pointer).unwrap() = value;
-        assert!(!faults(&schema, &schema, &bad, "").is_empty(), "{pointer}");
+        assert!(!fake::schema::faults(&schema, &schema, &bad, "").is_empty(), "{pointer}");
     }
     for (pointer, key) in [("", "rules"), ("/findings/0", "spec"), ("/files/0", "bookings")] {
         let mut bad = good.clone();
         bad.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(key).unwrap();
-        assert!(!faults(&schema, &schema, &bad, "").is_empty(), "{pointer} without {key}");
+        assert!(!fake::schema::faults(&schema, &schema, &bad, "").is_empty(), "{pointer} without {key}");
         bad = good.clone();
         bad.pointer_mut(pointer).unwrap()["surprise"] = Value::Null;
-        assert!(!faults(&schema, &schema, &bad, "").is_empty(), "{pointer} with one more");
+        assert!(!fake::schema::faults(&schema, &schema, &bad, "").is_empty(), "{pointer} with one more");
     }
-}
-
-/// The part of JSON Schema 2020-12 that the schema uses; a keyword beyond it is a fault as well.
-fn faults(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for (keyword, rule) in schema.as_object().unwrap() {
-        let holds = match keyword.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" => true,
-            "$ref" => {
-                let target = root.pointer(rule.as_str().unwrap().strip_prefix('#').unwrap()).unwrap();
-                found.extend(faults(root, target, value, at));
-                true
-            }
-            "const" => value == rule,
-            "enum" => rule.as_array().unwrap().contains(value),
-            "type" => {
-                let is = |name: &str| match name {
-                    "object" => value.is_object(),
-                    "array" => value.is_array(),
-                    "string" => value.is_string(),
-                    "integer" => value.is_i64() || value.is_u64(),
-                    "null" => value.is_null(),
-                    other => panic!("type {other}"),
-                };
-                match rule {
-                    Value::Array(names) => names.iter().any(|name| is(name.as_str().unwrap())),
-                    name => is(name.as_str().unwrap()),
-                }
-            }
-            "minimum" => value.as_i64().is_none_or(|number| number >= rule.as_i64().unwrap()),
-            "required" => value.as_object().is_none_or(|object| {
-                rule.as_array().unwrap().iter().all(|key| object.contains_key(key.as_str().unwrap()))
-            }),
-            "additionalProperties" => {
-                assert_eq!(rule, &Value::Bool(false));
-                value.as_object().is_none_or(|object| object.keys().all(|key| schema["properties"].get(key).is_some()))
-            }
-            "properties" => {
-                for (key, rule) in rule.as_object().unwrap() {
-                    if let Some(member) = value.get(key) {
-                        found.extend(faults(root, rule, member, &format!("{at}/{key}")));
-                    }
-                }
-                true
-            }
-            "items" => {
-                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-                    found.extend(faults(root, rule, item, &format!("{at}/{index}")));
-                }
-                true
-            }
-            other => panic!("the schema uses {other}, which this test doesn't know"),
-        };
-        if !holds {
-            found.push(format!("{at}: {keyword} {rule}"));
-        }
-    }
-    found
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn exchange(
             body: Body::complete(response),
         }),
         failure: None,
+        rewritten: Vec::new(),
         timing: Timing::default(),
     }
 }

@@ -7,18 +7,22 @@
 //! What HAR has no place for (how a body ended, failures, nanoseconds, the Base URI) stands in `_umpire` members, which
 //! other programs ignore, so that a round trip through HAR loses nothing. `captures/README.md` lists the mapping.
 
-mod body;
+pub(super) mod body;
+mod cookies;
 mod entry;
 mod loose;
 mod read;
+mod skim;
 mod url;
 mod write;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use read::{MAX_BYTES, read};
-pub use write::{export, write};
+use crate::exchange::Rewritten;
+pub use read::{MAX_ENTRY, read};
+pub(super) use read::{open, open_damaged};
+pub use write::{HarWriter, write};
 
 /// `_umpire` of the log.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -45,6 +49,8 @@ struct EntryExtra {
     total_ns: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<FailureExtra>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rewritten: Vec<RewrittenExtra>,
     #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
     request_body: BodyExtra,
     #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
@@ -60,21 +66,41 @@ struct FailureExtra {
     answered: Option<u16>,
 }
 
+/// A link that was rewritten on its way to the broker.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct RewrittenExtra {
+    at: String,
+    sent: String,
+    given: String,
+}
+
+impl From<&Rewritten> for RewrittenExtra {
+    fn from(link: &Rewritten) -> Self {
+        Self { at: link.at.clone(), sent: link.sent.clone(), given: link.given.clone() }
+    }
+}
+
+impl From<&RewrittenExtra> for Rewritten {
+    fn from(link: &RewrittenExtra) -> Self {
+        Self { at: link.at.clone(), sent: link.sent.clone(), given: link.given.clone() }
+    }
+}
+
 /// What a body's text does not say. Nothing, for a complete one without content coding.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct BodyExtra {
+pub(super) struct BodyExtra {
     /// Bytes on the wire, where other than the bytes kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    length: Option<u64>,
+    pub(super) length: Option<u64>,
     /// How it ended, where not complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    end: Option<String>,
+    pub(super) end: Option<String>,
     /// The coded bytes in base64, where the text is the decoded form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    wire: Option<String>,
+    pub(super) wire: Option<String>,
     /// The text holds the coded bytes themselves, because they can't be decoded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    coded: bool,
+    pub(super) coded: bool,
 }
 
 impl BodyExtra {
@@ -84,7 +110,7 @@ impl BodyExtra {
 }
 
 /// A header value in JSON: each byte a character of the same number, as HTTP's old ISO 8859-1.
-fn value_to_text(value: &[u8]) -> String {
+pub(super) fn value_to_text(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
         Ok(text) if text.is_ascii() => text.to_owned(),
         _ => value.iter().map(|&byte| char::from(byte)).collect(),
@@ -92,7 +118,7 @@ fn value_to_text(value: &[u8]) -> String {
 }
 
 /// The way back. Text that goes beyond ISO 8859-1 was decoded by the program that recorded it: UTF-8.
-fn text_to_value(text: String) -> Bytes {
+pub(super) fn text_to_value(text: String) -> Bytes {
     if text.is_ascii() {
         return Bytes::from(text);
     }

@@ -10,7 +10,7 @@ mod headers;
 mod reader;
 mod writer;
 
-pub use reader::{Exchanges, Reader};
+pub use reader::{Call, Reader};
 pub use writer::Writer;
 
 /// First bytes of every SQLite file.
@@ -21,6 +21,9 @@ const APPLICATION_ID: i64 = 0x554d_5052;
 
 /// `PRAGMA user_version` of a capture: version of the schema.
 const FORMAT: i64 = 1;
+
+/// The oldest version of the schema that is still read. Versions are never given up without need.
+const OLDEST: i64 = 1;
 
 /// The schema, explained in `captures/README.md`. Change it only together with [`FORMAT`].
 const SCHEMA: &str = "
@@ -58,6 +61,18 @@ CREATE TABLE exchange (
   response_packed INTEGER,
   response_body BLOB
 );
+";
+
+/// Where links stand that the broker was given in another form than they were sent. Made when there is the first one, so
+/// that most captures have no such table.
+const REWRITTEN: &str = "
+CREATE TABLE IF NOT EXISTS rewritten (
+  n INTEGER NOT NULL,
+  at TEXT NOT NULL,
+  sent TEXT NOT NULL,
+  given TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS rewritten_of ON rewritten (n);
 ";
 
 /// The columns of `exchange` in the order in which they are bound and read.

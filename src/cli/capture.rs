@@ -1,15 +1,18 @@
-//! `umpire capture export | import`: captures to HAR and back.
+//! `umpire capture …`: recordings looked at, checked, turned into another format, joined, parted and searched.
+//!
+//! `file(s) → open → select → Output (whole or not at all)`
 
-use std::path::{Path, PathBuf};
+mod convert;
+mod info;
+pub mod select;
+mod split;
+mod verify;
 
-use anyhow::Context as _;
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::Exit;
-use crate::capture::{Writer, har};
-
-/// Exchanges per transaction of an import.
-const BATCH: u64 = 500;
 
 /// `umpire capture …`
 #[derive(Debug, Args)]
@@ -20,51 +23,41 @@ pub struct Capture {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a recording as HAR 1.2
-    Export {
-        /// Capture or HAR file
-        file: PathBuf,
-        /// HAR file to write; must not exist
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-    },
-    /// Read a HAR file into a capture
-    Import {
-        /// HAR file
-        file: PathBuf,
-        /// Capture to write; must not exist
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-    },
+    /// Say what a recording holds: exchanges, bookings, times, size, format
+    Info(info::Info),
+    /// Check that a recording is whole, say what is wrong, and save what can be read
+    Verify(verify::Verify),
+    /// Write a recording in the format that the output's name asks for
+    Export(convert::Convert),
+    /// The same; for HAR and NDJSON files of other programs
+    Import(convert::Convert),
+    /// Join recordings into one, by time
+    Merge(convert::Merge),
+    /// Part a recording by booking, time or size
+    Split(split::Split),
+    /// Keep or drop exchanges by time, path, booking or stage
+    Prune(convert::Prune),
+}
+
+/// Where a recording is written to.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// File to write: *.db or *.umpire (capture), *.har (HAR 1.2), *.ndjson; the last two also with .gz
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
 }
 
 /// Runs `umpire capture …`.
 pub fn run(capture: Capture) -> anyhow::Result<Exit> {
     match capture.command {
-        Command::Export { file, output } => export(&file, &output),
-        Command::Import { file, output } => import(&file, &output),
+        Command::Info(info) => info::run(&info),
+        Command::Verify(verify) => verify::run(&verify),
+        Command::Export(convert) | Command::Import(convert) => convert::convert(&convert),
+        Command::Merge(merge) => convert::merge(&merge),
+        Command::Split(split) => split::run(&split),
+        Command::Prune(prune) => convert::prune(&prune),
     }
-}
-
-fn export(file: &Path, output: &Path) -> anyhow::Result<Exit> {
-    let recording = super::recording::open(file)?;
-    let count = har::export(output, &recording.meta, recording.exchanges)?;
-    println!("{count} exchanges in {}", output.display());
-    Ok(Exit::Clean)
-}
-
-fn import(file: &Path, output: &Path) -> anyhow::Result<Exit> {
-    let recording = super::recording::open(file)?;
-    let mut writer = Writer::create(output, &recording.meta)?;
-    let written = recording.exchanges.into_iter().try_for_each(|exchange| {
-        let index = writer.append(&exchange?)?;
-        if index % BATCH == BATCH - 1 { writer.commit() } else { Ok(()) }
-    });
-    if let Err(error) = written {
-        writer.discard();
-        return Err(error).context("nothing was imported");
-    }
-    let count = writer.finish()?;
-    println!("{count} exchanges in {}", output.display());
-    Ok(Exit::Clean)
 }

@@ -14,6 +14,7 @@ use jiff::tz::Offset;
 use super::judging::{Judging, JudgingArgs};
 use super::{Exit, Format, profile};
 use crate::baseline::Baseline;
+use crate::capture::Recording;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, Paint, RuleTally};
@@ -23,7 +24,7 @@ use crate::rules::{Judge, Profile, RuleBook};
 /// `umpire check …`
 #[derive(Debug, Args)]
 pub struct Check {
-    /// Captures and HAR files; each is one recording, judged by itself
+    /// Captures, HAR and NDJSON files; each is one recording, judged by itself, but for the parts of one that was rotated
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -52,6 +53,9 @@ pub struct Check {
     /// Say which rules were exercised, by feature of OpenActive's test suite, and what nobody has tried
     #[arg(long)]
     coverage: bool,
+    /// Judge all files as one recording, in the order given, as is always done with the parts of a rotated one
+    #[arg(long)]
+    as_one: bool,
     /// Base URI of the booking system, for recordings that don't say it
     #[arg(long, value_name = "URI")]
     base_uri: Option<String>,
@@ -95,8 +99,8 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     let side = check.side.map(Side::from);
     let mut gathered = Gathered::new(&judging.book, side);
     gathered.profile = check.profile_rules.then(Profile::default);
-    for file in &check.files {
-        gathered.judge(file, &judging, check.base_uri.as_deref())?;
+    for recording in recordings(&check.files, check.as_one) {
+        gathered.judge(recording?, &judging, check.base_uri.as_deref())?;
     }
     if let Some(profile) = &gathered.profile {
         profile::write(&mut io::stderr().lock(), profile)?;
@@ -118,6 +122,47 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
+}
+
+/// A file of a recording, opened.
+type Opened = (PathBuf, Recording);
+
+/// The recordings that the files are, each of one file or of several in their order. A file is opened when its turn comes.
+fn recordings(files: &[PathBuf], as_one: bool) -> impl Iterator<Item = anyhow::Result<Vec<Opened>>> {
+    let mut files = files.iter().map(|path| Ok((path.clone(), super::recording::open(path)?))).peekable();
+    std::iter::from_fn(move || {
+        let mut recording: Vec<Opened> = vec![match files.next()? {
+            Ok(first) => first,
+            Err(error) => return Some(Err(error)),
+        }];
+        let of = recording[0].1.meta.part.as_ref().map(|part| part.of.clone());
+        let belongs = |next: &anyhow::Result<Opened>| match next {
+            Ok((_, next)) => as_one || (of.is_some() && next.meta.part.as_ref().map(|part| &part.of) == of.as_ref()),
+            Err(_) => true,
+        };
+        while let Some(next) = files.next_if(belongs) {
+            match next {
+                Ok(next) => recording.push(next),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        if of.is_some() && !as_one {
+            in_order(&mut recording);
+        }
+        Some(Ok(recording))
+    })
+}
+
+/// Puts the parts of a recording in order, and says which one is missing between them.
+fn in_order(parts: &mut [Opened]) {
+    let number = |(_, recording): &Opened| recording.meta.part.as_ref().map_or(0, |part| part.number);
+    parts.sort_by_key(number);
+    for pair in parts.windows(2) {
+        if number(&pair[1]) > number(&pair[0]) + 1 {
+            let (one, other) = (pair[0].0.display(), pair[1].0.display());
+            eprintln!("umpire: a part of the recording is missing between {one} and {other}; it is judged without it");
+        }
+    }
 }
 
 /// Prints what is otherwise than in an earlier report.
@@ -186,24 +231,36 @@ impl Gathered {
         Self { side, report: CheckReport { rules, ..CheckReport::default() }, reasons: BTreeMap::new(), profile: None }
     }
 
-    fn judge(&mut self, path: &Path, judging: &Judging, base_uri: Option<&str>) -> anyhow::Result<()> {
-        let file: Arc<str> = path.display().to_string().into();
-        let recording = super::recording::open(path)?;
-        let base_uri = base_uri.map(str::to_owned).or(recording.meta.base_uri);
-        let mut judge = judging.judge(base_uri).profiling(self.profile.is_some());
-        for exchange in recording.exchanges {
-            let judged = judge.judge(Arc::new(exchange?));
-            if let Some(slow) = judge.slow_rule() {
-                eprintln!("umpire: {file}: {slow}");
+    /// Judges files that are one recording, in this order.
+    fn judge(&mut self, files: Vec<Opened>, judging: &Judging, base_uri: Option<&str>) -> anyhow::Result<()> {
+        let known = files.iter().find_map(|(_, recording)| recording.meta.base_uri.as_deref());
+        let mut judge = judging.judge(base_uri.or(known).map(str::to_owned)).profiling(self.profile.is_some());
+        let names: Vec<Arc<str>> = files.iter().map(|(path, _)| path.display().to_string().into()).collect();
+        // Exchanges before each file.
+        let mut starts = Vec::with_capacity(files.len());
+        for ((_, recording), name) in files.into_iter().zip(&names) {
+            let (before, bookings) = (judge.exchanges(), judge.bookings());
+            starts.push(before);
+            for exchange in recording.exchanges {
+                let judged = judge.judge(Arc::new(exchange?));
+                if let Some(slow) = judge.slow_rule() {
+                    eprintln!("umpire: {name}: {slow}");
+                }
+                self.report.muted += u64::from(judged.muted);
+                let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
+                for mut finding in judged.findings.into_iter().filter(wanted) {
+                    // A finding may be on an exchange of a file before.
+                    let at = finding.exchange.map_or(starts.len(), |n| starts.partition_point(|&start| start <= n)) - 1;
+                    finding.exchange = finding.exchange.map(|exchange| exchange - starts[at]);
+                    self.report.findings.push((Arc::clone(&names[at]), finding));
+                }
             }
-            self.report.muted += u64::from(judged.muted);
-            let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
-            self.report
-                .findings
-                .extend(judged.findings.into_iter().filter(wanted).map(|finding| (Arc::clone(&file), finding)));
-        }
-        if judge.exchanges() == 0 {
-            bail!("{file} holds no exchanges, so there is nothing to judge");
+            let exchanges = judge.exchanges() - before;
+            if exchanges == 0 {
+                bail!("{name} holds no exchanges, so there is nothing to judge");
+            }
+            let bookings = judge.bookings() - bookings;
+            self.report.files.push(FileReport { file: Arc::clone(name), exchanges, bookings });
         }
         if let (Some(profile), Some(of_file)) = (&mut self.profile, judge.profile()) {
             profile.add(of_file);
@@ -213,7 +270,6 @@ impl Gathered {
             open_data: judge.forgotten_open_data(),
             findings: judge.untold_findings(),
         };
-        self.report.files.push(FileReport { file, exchanges: judge.exchanges(), bookings: judge.bookings() });
         self.add_tallies(&judge).context("the tallies don't fit the rules")
     }
 

@@ -12,14 +12,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
+use super::signals::{self, Signals};
 use super::{Exit, runtime};
-use crate::capture;
+use crate::capture::{self, Rotation};
 use crate::demo::{self, Script};
 use crate::event::{Context, Event, Mode};
 use crate::proxy::live::Own;
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use crate::session::{Options, Session};
+use crate::session::{Links, Options, Session};
 
 /// Seconds between two calls where somebody watches.
 const WATCHED_PACE: f64 = 1.2;
@@ -78,12 +79,14 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         base_uri: Some(sandbox.base_uri()),
         listen: demo.listen,
         capture: Some(demo.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
+        rotation: Rotation::default(),
         rules_on_disk: judging.rules_on_disk(),
         book: judging.book,
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
         own: Own::default(),
+        links: Links::Ignored,
     };
     let path = sandbox.base_uri().strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
     let script = demo.script.script();
@@ -100,6 +103,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             forward: None,
             warnings: vec![],
         };
+        let mut signals = Signals::listen()?;
         let stop = CancellationToken::new();
         let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
         let tell = session.notices.clone();
@@ -107,7 +111,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             demo::run(script, &base_uri, &sandbox, pace, |title| tell.send(Event::Notice(title.to_owned())), &stop);
         let played = tokio::select! {
             played = play => played,
-            signal = super::signalled() => {
+            signal = signals.next() => {
                 stop.cancel();
                 signal?;
                 Ok(demo::Ended::Stopped)
@@ -118,7 +122,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             stop.cancelled().await;
         }
         drop(tell);
-        let closing = session.stop().await;
+        let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
         stop.cancel();
         front.await??;
         say_goodbye(ui, &closing, &context)?;

@@ -19,7 +19,7 @@ use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
 use crate::proxy::forward::{Credentials, Forward, Guests};
 use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
-use crate::proxy::tls::{from_files, server_config};
+use crate::proxy::tls::{from_files, over_http1, server_config};
 use crate::proxy::{BaseUri, BaseUriError, Behind};
 use crate::session::Entrance;
 
@@ -154,10 +154,13 @@ impl DoorArgs {
             let forward = Forward::new(hosts, Arc::clone(leaves), (near, far), timeouts, credentials)?;
             behind.push(Behind::Forward(Arc::new(forward)));
         }
-        let secured = |behind: &Behind| !matches!(behind, Behind::Forward(_)) || self.to.is_empty();
         let entrances = addresses.into_iter().zip(behind).map(|(listen, behind)| Entrance {
             listen,
-            tls: tls.clone().filter(|_| secured(&behind)),
+            tls: match &behind {
+                Behind::Upstream(_) => tls.clone(),
+                Behind::Forward(_) if self.to.is_empty() => tls.as_deref().map(over_http1).map(Arc::new),
+                Behind::Forward(_) => None,
+            },
             own_ca: self.tls,
             guests: guests.clone(),
             behind,

@@ -1,6 +1,7 @@
 //! `umpire proxy --to BASE_URI`, `umpire proxy --intercept HOST`: brokers' traffic, recorded and judged while it flows.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -9,11 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::doors::DoorArgs;
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
+use super::limits::LimitArgs;
+use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
-use super::{Exit, runtime};
-use crate::capture;
+use super::{Exit, runtime, units};
+use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
-use crate::session::{Options, Session};
+use crate::session::{Links, Options, Session};
 
 /// `umpire proxy …`
 #[derive(Debug, Args)]
@@ -23,29 +26,43 @@ pub struct Proxy {
     /// Capture to write [default: captures/<UTC time>.db]
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
+    /// Go on in a new file when one has this size, such as 100MB: FILE becomes FILE.0001.db, FILE.0002.db, …
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    rotate_size: Option<u64>,
+    /// Go on in a new file when one is this old, such as 1h or 1d
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    rotate_every: Option<Duration>,
     /// How to show the traffic [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
+    /// Rewrite links in answers that lead past the proxy (feeds' next, distributions, endpointUrl), never an @id
+    #[arg(long)]
+    rewrite_links: bool,
     #[command(flatten)]
     judging: JudgingArgs,
     #[command(flatten)]
     upstream: UpstreamArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs `umpire proxy …`.
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
-    let judging = proxy.judging.load()?;
+    let mut judging = proxy.judging.load()?;
+    proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     let mut doors = proxy.doors.doors(&proxy.upstream, judging.config.timeouts)?;
     let options = Options {
         base_uri: doors.bases.first().map(ToString::to_string),
         listen: proxy.doors.listen,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
+        rotation: Rotation { size: proxy.rotate_size, every: proxy.rotate_every },
         rules_on_disk: judging.rules_on_disk(),
         book: judging.book,
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
         own: doors.own.clone(),
+        links: if proxy.rewrite_links { Links::Rewritten } else { Links::Said },
     };
     let ui = Ui::choose(proxy.ui);
     runtime()?.block_on(async {
@@ -70,13 +87,14 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
 
 /// Runs a session until the user, a signal or the end of the front end stops it.
 pub async fn until_stopped(session: Session, feed: Feed, ui: Ui, context: Context) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
     tokio::select! {
         () = stop.cancelled() => {}
-        signal = super::signalled() => signal?,
+        signal = signals.next() => signal?,
     }
-    let closing = session.stop().await;
+    let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
     stop.cancel();
     front.await??;
     say_goodbye(ui, &closing, &context)?;

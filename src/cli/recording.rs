@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-use crate::capture::{self, CaptureError, Recording, Redactor};
+use crate::capture::{self, CaptureError, Format, Recording, Redactor};
 
-/// Opens a capture or a HAR file. Captures hold no secrets; those of a HAR file are replaced by fingerprints before anything
+/// Opens a capture, a HAR or an NDJSON file. Captures hold no secrets; those of the others are replaced by fingerprints before anything
 /// is judged or shown, as they would have been live.
 pub fn open(file: &Path) -> Result<Recording, CaptureError> {
-    let Recording { meta, exchanges } = capture::open(file)?;
-    if capture::is_capture(file)? {
-        return Ok(Recording { meta, exchanges });
+    let recording = capture::open(file)?;
+    if recording.format == Format::Capture {
+        return Ok(recording);
     }
     let redactor = Redactor::new()?;
-    let exchanges = exchanges.map(move |exchange| exchange.map(|exchange| redactor.redact(exchange)));
-    Ok(Recording { meta, exchanges: Box::new(exchanges) })
+    let exchanges = recording.exchanges.map(move |exchange| exchange.map(|exchange| redactor.redact(exchange)));
+    Ok(Recording { exchanges: Box::new(exchanges), ..recording })
 }

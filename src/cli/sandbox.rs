@@ -9,6 +9,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::signals::Signals;
 use super::{Exit, runtime};
 use crate::sandbox::{BASE_PATH, Misbehaviour, Misbehaviours, Sandbox, serve};
 
@@ -45,10 +46,14 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
         writeln!(out, "Ctrl-C ends it. Judge its traffic with: umpire proxy --to {base_uri}")?;
         drop(out);
         let shutdown = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, sandbox, shutdown.clone()));
-        super::signalled().await?;
+        let mut signals = Signals::listen()?;
+        let mut serving = tokio::spawn(serve(listener, sandbox, shutdown.clone()));
+        signals.next().await?;
         shutdown.cancel();
-        serving.await?.context("the booking system ended badly")?;
+        tokio::select! {
+            served = &mut serving => served?.context("the booking system ended badly")?,
+            signal = signals.next() => signal?,
+        }
         Ok(Exit::Clean)
     })
 }

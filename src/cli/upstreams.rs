@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::proxy::live::{Own, Reach, Resolve};
+use crate::proxy::live::{Own, Reach, Resolve, UpstreamHttp};
 
 /// How booking systems are reached.
 #[derive(Debug, Clone, Args)]
@@ -27,6 +27,9 @@ pub struct UpstreamArgs {
     /// Reach all hosts through this proxy; "none" for no proxy at all [default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY]
     #[arg(long, value_name = "URL")]
     upstream_proxy: Option<String>,
+    /// Version of HTTP to speak to the booking system: 1.1, 2, or auto for what the broker speaks
+    #[arg(long, value_name = "VERSION", default_value = "auto")]
+    upstream_http: UpstreamHttp,
     /// Where a host is, in place of looking up its name (may be repeated)
     #[arg(long, value_name = "HOST:PORT:ADDR")]
     resolve: Vec<Resolve>,
@@ -43,6 +46,7 @@ impl UpstreamArgs {
             proxy,
             environment: self.upstream_proxy.is_none(),
             resolve: self.resolve.clone(),
+            http: self.upstream_http,
             guarded: false,
             own: own.clone(),
         }

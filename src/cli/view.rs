@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, show};
 use super::judging::JudgingArgs;
+use super::signals::Signals;
 use super::{Exit, runtime};
 use crate::capture::{self, CaptureError, Reader};
 use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, feed};
@@ -53,6 +54,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
     };
     let follow = view.follow || ui == Ui::Tui;
     runtime()?.block_on(async {
+        let mut signals = Signals::listen()?;
         let (outlet, feed) = feed(EVENTS);
         let stop = CancellationToken::new();
         let judge = judging.judge(source.base_uri());
@@ -68,7 +70,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
                 shown??;
                 reading.await??;
             }
-            signal = super::signalled() => {
+            signal = signals.next() => {
                 signal?;
                 stop.cancel();
                 reading.await??;

@@ -17,6 +17,7 @@ pub(super) fn parse(text: &str) -> Result<Document, JsonError> {
         names: Vec::with_capacity((text.len() / 24 + 4).min(MAX_NODES)),
         duplicates: Vec::new(),
         indices: Indices::new(),
+        escaped: Vec::new(),
     };
     parser.skip_space();
     parser.value(0)?;
@@ -24,8 +25,8 @@ pub(super) fn parse(text: &str) -> Result<Document, JsonError> {
     if parser.at < parser.bytes.len() {
         return Err(parser.error("text after the end of the document"));
     }
-    let Parser { nodes, decoded, names, duplicates, indices, .. } = parser;
-    Ok(Document { text: Arc::from(text), decoded, nodes, names, duplicates, indices })
+    let Parser { nodes, decoded, names, duplicates, indices, escaped, .. } = parser;
+    Ok(Document { text: Arc::from(text), decoded, nodes, names, duplicates, indices, escaped })
 }
 
 struct Parser<'t> {
@@ -37,6 +38,7 @@ struct Parser<'t> {
     names: Vec<u32>,
     duplicates: Vec<u32>,
     indices: Indices,
+    escaped: Vec<(u32, u32, u32)>,
 }
 
 impl Parser<'_> {
@@ -165,7 +167,8 @@ impl Parser<'_> {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.decoded.push_str(&self.text[plain..self.at]);
-                    self.push(Kind::String, true, begin, self.decoded.len() - begin);
+                    let node = self.push(Kind::String, true, begin, self.decoded.len() - begin);
+                    self.escaped.push((node as u32, start as u32, (self.at - start) as u32));
                     self.at += 1;
                     return Ok(());
                 }

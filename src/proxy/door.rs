@@ -27,6 +27,9 @@ pub struct Door {
     pub guests: Guests,
     /// Where requests go.
     pub behind: Behind,
+    /// Links in answers that lead past this door are rewritten to lead through it; not those of a forward proxy, which
+    /// none leads past.
+    pub rewrite_links: bool,
     /// Takes what happens at this door.
     pub tell: Tell,
 }
@@ -45,7 +48,7 @@ impl Door {
     pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
         let tell = Arc::new(|incident: Incident| tracing::info!(?incident));
         let behind = Behind::Upstream(upstream);
-        Self { listener, tls: None, own_ca: false, guests: Guests::default(), behind, tell }
+        Self { listener, tls: None, own_ca: false, guests: Guests::default(), behind, rewrite_links: false, tell }
     }
 }
 

@@ -1,39 +1,49 @@
-//! A broker's HTTP/1 connection.
+//! A broker's connection: its first bytes tell which version of HTTP it speaks. Over HTTP/1 it goes on here.
 //!
 //! ```text
-//! ┌► read head ─► body ─► relay (meanwhile: 100 Continue, is the broker still there?)
-//! └──── keep alive ◄─ write head and body ◄─┘
-//!            └─ else: close, after what is unread was drained
+//! first bytes ─► HTTP/2? ─► http2
+//!    └─ HTTP/1
+//! ┌► read head ─► body ─► relay (meanwhile: interim answers, is the broker still there?)
+//! └──── keep alive ◄─ write head and body ◄─┤
+//!            └─ else: close, after what   101: bytes both ways ─► close
+//!               is unread was drained
 //! ```
 //!
 //! One task does all of it. A broker that closes its sending side is taken to be gone, as with other proxies.
 
+mod http2;
+mod opening;
 mod source;
+mod tunnel;
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::Body as _;
+use hyper::http::Extensions;
 use hyper::{Method, Response};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::source::{Event, Source};
+use super::fields::WireTrailers;
 use super::forward::{Course, Desk, Opened, Tunnel};
 use super::h1::{
-    Coding, HeadError, Outgoing, Reader, RequestHead, ResponseShape, SendError, bodiless, parse_request,
-    response_coding, response_head,
+    Coding, HeadError, HeadWatch, Outgoing, Reader, RequestHead, ResponseShape, SendError, bodiless, interim_head,
+    parse_request, response_coding, response_head,
 };
 use super::problem;
 use super::relay::{Answer, Common, Relay};
-use super::upstream::WireBody;
+use super::upstream::{Interim, InterimHead, WireBody};
 use super::wire::{Output as _, Wire};
-use crate::exchange::Version;
+use crate::exchange::{Headers, Version};
 
 /// What is drained of a request that was answered before its end, so that the answer isn't lost in a reset.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
@@ -61,14 +71,33 @@ pub type Parted<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
 
 /// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
 pub async fn run<W: Wire>(wire: W, way: Way, guest: Guest, shutdown: CancellationToken) -> Option<Parted<W>> {
-    let (reader, writer) = wire.halves();
+    tracing::debug!("opened");
     let common = Arc::clone(match &way {
         Way::To(relay) => &relay.common,
         Way::Forward(desk) => &desk.common,
     });
-    let source = Source::new(Reader::new(reader));
+    let opened = match opening::open(wire, &common, &shutdown).await {
+        Ok(Some(opened)) => opened,
+        Ok(None) => {
+            tracing::debug!("closed unused");
+            return None;
+        }
+        Err(error) => {
+            tracing::debug!(%error, "ended unused");
+            return None;
+        }
+    };
+    if opened.http2 {
+        match way {
+            Way::To(relay) => http2::run(opened.rejoin(), relay, guest.connection, shutdown).await,
+            // Nothing offered it: proxies are spoken to over HTTP/1.
+            Way::Forward(_) => tracing::debug!("a forward proxy does not speak HTTP/2"),
+        }
+        return None;
+    }
+    let (reader, writer) = opened.wire.halves();
+    let source = Source::new(Reader::having_read(reader, opened.read));
     let mut connection: Connection<W> = Connection { way, common, guest, shutdown, source };
-    tracing::debug!("opened");
     let ended = connection.serve(writer).await;
     match &ended {
         Ok(_) => tracing::debug!("closed"),
@@ -94,6 +123,10 @@ enum Ended {
     Write(io::Error),
     #[error("reading from the broker failed: {0}")]
     Read(io::Error),
+    #[error("the connection broke off after the protocol was switched: {0}")]
+    Tunnel(io::Error),
+    #[error("the broker took nothing more of its answer for {0:?}")]
+    Stalled(Duration),
     #[error("the answer's body broke off: {0}")]
     Body(super::upstream::BodyError),
 }
@@ -115,9 +148,17 @@ impl<W: Wire> Connection<W> {
                 Opening::Bad(error) => return self.refuse(writer, problem::bad_request(&error)).await,
                 Opening::Slow => return self.refuse(writer, problem::slow_request()).await,
             };
+            if head.max_forwards() == Some(0) {
+                return self.refuse(writer, problem::last_hop(&head.method)).await;
+            }
             let relay = match &self.way {
                 Way::To(_) if head.method == Method::CONNECT => return self.refuse(writer, problem::no_tunnel()).await,
-                Way::To(relay) => Arc::clone(relay),
+                Way::To(relay) => {
+                    if let Some(origin) = &head.absolute {
+                        tracing::debug!(%origin, "the target is in absolute form; the host that it names means nothing here");
+                    }
+                    Arc::clone(relay)
+                }
                 Way::Forward(desk) => match desk.receive(&mut head, self.guest.address).await {
                     Course::Carry(relay) => relay,
                     Course::Refuse(response) => return self.refuse(writer, response).await,
@@ -129,8 +170,12 @@ impl<W: Wire> Connection<W> {
                 Err(error) => return self.refuse(writer, problem::bad_request(&error)).await,
             };
             let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
-            let body = self.source.lend(length, head.expects_continue());
-            let answer = self.ask(&relay, head, body, &mut writer).await?;
+            let patience = self.common.limits.stall_timeout;
+            let (body, trailers) = self.source.lend(length, head.expects_continue(), patience);
+            let answer = self.ask(&relay, head, body, trailers, &mut writer).await?;
+            if answer.switched.is_some() {
+                return self.switch(answer, writer).await.map(|()| None);
+            }
             let keep;
             (writer, keep) = self.write(answer, &client, writer).await?;
             if !(keep && self.source.is_at_end()) {
@@ -144,38 +189,54 @@ impl<W: Wire> Connection<W> {
         writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(Ended::Write)?;
         writer.flush().await.map_err(Ended::Write)?;
         let Some(reader) = self.source.take() else { return Ok(None) };
-        let (buf, io) = reader.into_parts();
+        let (io, buf) = reader.into_parts();
         Ok(Some((opened, Tunnel::new(buf, io, writer))))
     }
 
     async fn read_head(&mut self) -> Result<Opening, Ended> {
         let limits = &self.common.limits;
         let Some(reader) = self.source.reader() else { return Ok(Opening::Closed) };
-        if reader.buf.is_empty() {
+        let mut idle = std::pin::pin!(tokio::time::sleep(limits.idle_timeout));
+        let mut crowded = std::pin::pin!(self.common.crowded.notified());
+        loop {
+            // Some clients send an empty line too many behind a body (RFC 9112 section 2.2).
+            while reader.buf.starts_with(b"\r\n") {
+                reader.buf.advance(2);
+            }
+            if !(reader.buf.is_empty() || &reader.buf[..] == b"\r") {
+                break;
+            }
             let filled = tokio::select! {
                 biased;
-                filled = tokio::time::timeout(limits.idle_timeout, poll_fn(|cx| reader.poll_fill(cx))) => filled,
-                () = self.shutdown.cancelled() => return Ok(Opening::Closed),
+                filled = poll_fn(|cx| reader.poll_fill(cx)) => filled.map_err(Ended::Read)?,
+                () = &mut idle => 0,
+                () = &mut crowded => 0,
+                () = self.shutdown.cancelled() => 0,
             };
-            match filled {
-                Err(_) | Ok(Ok(0)) => return Ok(Opening::Closed),
-                Ok(filled) => filled.map_err(Ended::Read)?,
-            };
+            if filled == 0 {
+                return Ok(Opening::Closed);
+            }
         }
-        if let Some(opening) = parsed(parse_request(&mut reader.buf)) {
-            return Ok(opening);
-        }
+        let mut watch = HeadWatch::default();
         let reading = async {
             loop {
+                if watch.is_due(&reader.buf, limits.head) {
+                    match parse_request(&mut reader.buf, limits.head) {
+                        Ok(Some(head)) => return Ok(Opening::Head(head)),
+                        Ok(None) => {}
+                        Err(error) => return Ok(Opening::Bad(error)),
+                    }
+                }
                 if poll_fn(|cx| reader.poll_fill(cx)).await.map_err(Ended::Read)? == 0 {
                     return Ok(Opening::Closed);
                 }
-                if let Some(opening) = parsed(parse_request(&mut reader.buf)) {
-                    return Ok(opening);
-                }
             }
         };
-        tokio::time::timeout(limits.head_timeout, reading).await.unwrap_or(Ok(Opening::Slow))
+        tokio::select! {
+            biased;
+            opening = tokio::time::timeout(limits.head_timeout, reading) => opening.unwrap_or(Ok(Opening::Slow)),
+            () = &mut crowded => Ok(Opening::Slow),
+        }
     }
 
     /// Waits for the answer, and meanwhile for what else may happen on this connection.
@@ -184,19 +245,39 @@ impl<W: Wire> Connection<W> {
         relay: &Relay,
         head: RequestHead,
         body: WireBody,
+        trailers: WireTrailers,
         writer: &mut W::Output,
     ) -> Result<Answer, Ended> {
-        let mut answer = std::pin::pin!(relay.answer(self.guest.connection, head, body));
+        let (interim, mut interims) = Interim::channel();
+        let mut beside = Extensions::new();
+        beside.insert(trailers);
+        // HTTP/1.0 has no interim answers (RFC 9110 section 15.2).
+        if head.version != Version::Http10 {
+            beside.insert(interim);
+        }
+        let mut answer = std::pin::pin!(relay.answer(self.guest.connection, head, body, beside));
         loop {
             let event = tokio::select! {
                 biased;
-                answer = &mut answer => return Ok(answer),
+                answer = &mut answer => {
+                    while let Ok(head) = interims.try_recv() {
+                        write_interim(writer, &head).await?;
+                    }
+                    return Ok(answer);
+                }
+                Some(head) = interims.recv() => {
+                    if head.status == 100 {
+                        self.source.told_to_go_on();
+                    }
+                    write_interim(writer, &head).await?;
+                    continue;
+                }
                 event = poll_fn(|cx| self.source.poll_event(cx)) => event,
             };
             match event {
                 Event::Continue => {
-                    writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(Ended::Write)?;
-                    writer.flush().await.map_err(Ended::Write)?;
+                    let reason = Bytes::from_static(b"Continue");
+                    write_interim(writer, &InterimHead { status: 100, reason, fields: Headers::default() }).await?;
                 }
                 Event::Gone => return Err(Ended::Gone),
                 Event::Failed(error) => return Err(Ended::Read(error)),
@@ -204,10 +285,32 @@ impl<W: Wire> Connection<W> {
         }
     }
 
+    /// The answer was 101: what follows is not HTTP, and passes as it is.
+    async fn switch(&mut self, answer: Answer, mut writer: W::Output) -> Result<(), Ended> {
+        let passage = tunnel::Passage::of(answer.draft);
+        let shape = ResponseShape {
+            status: 101,
+            bodiless: true,
+            size: None,
+            from_wire: answer.from_wire,
+            chunks: true,
+            connection: Some("Upgrade"),
+        };
+        let mut head = BytesMut::new();
+        response_head(&mut head, &answer.reason, &answer.fields, &shape, Coding::Known(0));
+        drop(answer.fields);
+        writer.write_all(&head).await.map_err(Ended::Write)?;
+        writer.flush().await.map_err(Ended::Write)?;
+        let upstream = answer.switched.and_then(|switched| switched.take());
+        let (Some(upstream), Some(reader)) = (upstream, self.source.reader()) else { return Ok(()) };
+        passage.pass(reader, writer, upstream, self.common.limits.idle_timeout).await.map_err(Ended::Tunnel)
+    }
+
     /// Writes an answer; the socket and whether the connection can go on.
     async fn write(&mut self, answer: Answer, client: &Client, writer: W::Output) -> Result<(W::Output, bool), Ended> {
-        let Answer { response, fields, reason, from_wire, draft } = answer;
+        let Answer { response, fields, reason, from_wire, trailers, draft, .. } = answer;
         let mut shape = ResponseShape {
+            status: response.status().as_u16(),
             bodiless: bodiless(response.status().as_u16(), &client.method),
             size: response.body().size_hint().exact(),
             from_wire,
@@ -215,14 +318,17 @@ impl<W: Wire> Connection<W> {
             connection: None,
         };
         let coding = response_coding(&fields, &shape);
-        let keep = client.keeps_alive && coding != Coding::UntilClose && !self.shutdown.is_cancelled();
+        let keep = client.keeps_alive
+            && coding != Coding::UntilClose
+            && !self.source.is_spoilt()
+            && !self.shutdown.is_cancelled();
         shape.connection = match (keep, client.version) {
             (false, _) => Some("close"),
             (true, Version::Http10) => Some("keep-alive"),
             (true, _) => None,
         };
         let mut start = BytesMut::with_capacity(8 * 1024);
-        response_head(&mut start, response.status().as_u16(), &reason, &fields, &shape, coding);
+        response_head(&mut start, &reason, &fields, &shape, coding);
         // The record's own copy of the fields is to be the last one when the exchange ends.
         drop(fields);
         let body = if shape.bodiless {
@@ -231,21 +337,36 @@ impl<W: Wire> Connection<W> {
         } else {
             Some(response.into_body())
         };
-        let outgoing = Outgoing::new(writer, start, body, coding);
+        let outgoing = Outgoing::new(writer, start, body, coding).with_trailers(trailers);
         let mut outgoing = match draft {
-            Some(draft) => outgoing.before_last(move || draft.delivered()),
+            Some(draft) => outgoing.telling(draft),
             None => outgoing,
         };
-        let sent = poll_fn(|cx| match outgoing.poll_send(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(SendError::Body(error))) => Poll::Ready(Err(Ended::Body(error))),
-            Poll::Ready(Err(SendError::Write(error))) => Poll::Ready(Err(Ended::Write(error))),
-            Poll::Pending => match self.source.poll_event(cx) {
-                Poll::Ready(Event::Gone) => Poll::Ready(Err(Ended::Gone)),
-                Poll::Ready(Event::Failed(error)) => Poll::Ready(Err(Ended::Read(error))),
+        let patience = self.common.limits.stall_timeout;
+        let mut stalled: Option<(u64, Pin<Box<Sleep>>)> = None;
+        let sent = poll_fn(|cx| {
+            match outgoing.poll_send(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(Ended::Body(error))),
+                Poll::Ready(Err(SendError::Write(error))) => return Poll::Ready(Err(Ended::Write(error))),
+                Poll::Pending => {}
+            }
+            match self.source.poll_event(cx) {
+                Poll::Ready(Event::Gone) => return Poll::Ready(Err(Ended::Gone)),
+                Poll::Ready(Event::Failed(error)) => return Poll::Ready(Err(Ended::Read(error))),
                 // The answer has begun: it is too late to ask for the body. Whoever asked gets its end by the answer.
-                Poll::Ready(Event::Continue) | Poll::Pending => Poll::Pending,
-            },
+                Poll::Ready(Event::Continue) | Poll::Pending => {}
+            }
+            if outgoing.waits_for_body() {
+                stalled = None;
+                return Poll::Pending;
+            }
+            let written = outgoing.written();
+            let (_, timer) = match &mut stalled {
+                Some(waiting) if waiting.0 == written => waiting,
+                _ => stalled.insert((written, Box::pin(tokio::time::sleep(patience)))),
+            };
+            timer.as_mut().poll(cx).map(|()| Err(Ended::Stalled(patience)))
         })
         .await;
         if let Err(error) = sent {
@@ -297,10 +418,9 @@ struct Client {
     keeps_alive: bool,
 }
 
-fn parsed(result: Result<Option<RequestHead>, HeadError>) -> Option<Opening> {
-    match result {
-        Ok(Some(head)) => Some(Opening::Head(head)),
-        Ok(None) => None,
-        Err(error) => Some(Opening::Bad(error)),
-    }
+async fn write_interim<O: AsyncWrite + Unpin>(writer: &mut O, head: &InterimHead) -> Result<(), Ended> {
+    let mut out = BytesMut::new();
+    interim_head(&mut out, head.status, &head.reason, &head.fields);
+    writer.write_all(&out).await.map_err(Ended::Write)?;
+    writer.flush().await.map_err(Ended::Write)
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! new ─┬─ held by the request's Tee ────┐
 //!      ├─ held by the response's Tee ───┼─ the last one lets go ─► Exchange ─► Sink
-//!      └─ held by the connection ───────┘
+//!      └─ held by the connection ───────┘      (or the answer's last bytes are out: at once)
 //! ```
 //!
 //! However an exchange ends (completed, failed, its task dropped or panicking), the draft is dropped exactly once, and
@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::sink::Place;
-use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use super::h1::LastWrite;
+use super::sink::{Place, Turn};
+use crate::exchange::{
+    Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version,
+};
 
 /// What is known when the request's head has arrived.
 #[derive(Debug)]
@@ -81,7 +84,33 @@ struct State {
     answer: Option<(AnswerHead, Duration)>,
     answer_body: Option<Body>,
     failure: Option<Failure>,
+    rewritten: Vec<Rewritten>,
     delivered: bool,
+    /// While the last write of the answer is under way.
+    turn: Option<Turn>,
+}
+
+/// An answer whose last bytes the broker's socket never took was abandoned.
+///
+/// If both bodies have ended, the exchange is handed over as soon as they are with the socket, in the order in which
+/// such writes began: what a broker does next it does because of these bytes, so the exchanges of one broker reach the
+/// recorder in the order in which it made them.
+impl LastWrite for Draft {
+    fn begins(&self) {
+        let mut state = self.state();
+        state.turn = state.opening.as_ref().map(|(_, place)| place.turn());
+    }
+
+    fn ended(&self, all: bool) {
+        let mut state = self.state();
+        let turn = state.turn.take();
+        state.delivered |= all;
+        if all && state.request_body.is_some() && state.answer_body.is_some() {
+            let ended = std::mem::take(&mut *state);
+            drop(state);
+            self.hand_over(ended, turn.as_ref());
+        }
+    }
 }
 
 impl Draft {
@@ -111,22 +140,37 @@ impl Draft {
 
     /// Something went wrong. What went wrong first is the cause; what follows from it is not kept.
     pub fn failed(&self, kind: FailureKind, detail: impl Into<String>, answered: Option<u16>) {
-        self.state().failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered });
+        let mut state = self.state();
+        let failure = state.failure.get_or_insert_with(|| Failure { kind, detail: detail.into(), answered: None });
+        failure.answered = failure.answered.or(answered);
     }
 
-    /// The last bytes of the answer are about to go to the broker's socket. An answer that never gets there was
-    /// abandoned.
-    ///
-    /// If both bodies have ended, the exchange is handed over here and now: what a broker does next it does because of
-    /// these bytes, so the exchanges of one broker reach the recorder in the order in which it made them.
-    pub fn delivered(&self) {
+    /// The protocol was switched, and what followed has ended after so many bytes each way, none of which were kept.
+    pub fn switched(&self, up: u64, down: u64, orderly: bool) {
+        let body = |length| Body {
+            bytes: bytes::Bytes::new(),
+            length,
+            end: match (orderly, length) {
+                (false, _) => BodyEnd::Cancelled,
+                (true, 0) => BodyEnd::Complete,
+                (true, _) => BodyEnd::Truncated,
+            },
+        };
         let mut state = self.state();
+        (state.request_body, state.answer_body) = (Some(body(up)), Some(body(down)));
         state.delivered = true;
-        if state.request_body.is_some() && state.answer_body.is_some() {
-            let ended = std::mem::take(&mut *state);
-            drop(state);
-            self.hand_over(ended);
-        }
+    }
+
+    /// The broker is given these links instead of those that the answer has.
+    pub fn rewritten(&self, links: Vec<Rewritten>) {
+        self.state().rewritten = links;
+    }
+
+    /// The answer is with the broker's socket.
+    #[cfg(test)]
+    pub fn delivered(&self) {
+        self.begins();
+        self.ended(true);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,13 +179,17 @@ impl Draft {
     }
 
     /// Why an exchange was let go that had not ended.
-    fn abandoned(&self) -> Failure {
+    fn abandoned(&self, version: Version) -> Failure {
         let (kind, detail) = if std::thread::panicking() {
             (FailureKind::Stopped, "Umpire itself failed within this exchange; its log says more")
         } else if self.cut.is_cancelled() {
             (FailureKind::Stopped, "Umpire was stopped before the exchange had ended")
         } else {
-            (FailureKind::ClientGone, "the broker closed the connection before the answer had ended")
+            let how = match version {
+                Version::Http2 => "the broker took the request back before the answer had ended",
+                _ => "the broker closed the connection before the answer had ended",
+            };
+            (FailureKind::ClientGone, how)
         };
         Failure { kind, detail: detail.into(), answered: None }
     }
@@ -150,13 +198,13 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let state = std::mem::take(&mut *self.state());
-        self.hand_over(state);
+        self.hand_over(state, None);
     }
 }
 
 impl Draft {
     /// Makes the exchange and sends it; does nothing if that was done before.
-    fn hand_over(&self, state: State) {
+    fn hand_over(&self, state: State, turn: Option<&Turn>) {
         let Some((opening, place)) = state.opening else { return };
         let cancelled = || Body { bytes: bytes::Bytes::new(), length: 0, end: BodyEnd::Cancelled };
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);
@@ -169,7 +217,7 @@ impl Draft {
         });
         let ended =
             state.delivered && response.as_ref().is_some_and(|response| response.body.end != BodyEnd::Cancelled);
-        let failure = state.failure.or_else(|| (!ended).then(|| self.abandoned()));
+        let failure = state.failure.or_else(|| (!ended).then(|| self.abandoned(opening.version)));
         let exchange = Exchange {
             id: opening.id,
             connection: opening.connection,
@@ -184,6 +232,7 @@ impl Draft {
             },
             response,
             failure,
+            rewritten: state.rewritten,
             timing: Timing { sent: state.sent, first_byte, total: self.clock.elapsed() },
         };
         tracing::debug!(
@@ -192,6 +241,6 @@ impl Draft {
             failure = exchange.failure.as_ref().map(|failure| failure.kind.as_str()),
             "exchange ended"
         );
-        place.send(exchange);
+        place.send(exchange, turn);
     }
 }

@@ -6,13 +6,13 @@
 //!                          └─► HeaderMap, for whoever answers without a wire
 //! ```
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
-use crate::exchange::{Header, Headers};
+use crate::exchange::{Header, Headers, Version};
 
 /// The fields of a message exactly as they were received, hop-by-hop fields and Host included: an extension of
 /// `hyper::Request` and `hyper::Response`.
@@ -21,6 +21,23 @@ use crate::exchange::{Header, Headers};
 /// of repeated fields. Who changes the `HeaderMap` of a message in passing removes this extension.
 #[derive(Debug, Clone)]
 pub struct WireFields(pub Arc<Headers>);
+
+/// The trailer fields of a message exactly as they were received, once they were: an extension beside [`WireFields`].
+/// Who writes trailers to a wire prefers them to those of the frame.
+#[derive(Debug, Clone, Default)]
+pub struct WireTrailers(Arc<OnceLock<Headers>>);
+
+impl WireTrailers {
+    /// They have come. A body has one trailer section: what is set once stays.
+    pub fn set(&self, fields: Headers) {
+        self.0.get_or_init(|| fields);
+    }
+
+    /// They, if they have come.
+    pub fn get(&self) -> Option<&Headers> {
+        self.0.get()
+    }
+}
 
 /// Fields that belong to one connection only (RFC 9110 section 7.6.1), whether Connection names them or not.
 const HOP_BY_HOP: [&str; 6] = ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
@@ -50,6 +67,45 @@ impl<'h> HopByHop<'h> {
     pub fn holds(&self, name: &str) -> bool {
         HOP_BY_HOP.iter().chain(&self.named).any(|hop| hop.eq_ignore_ascii_case(name))
     }
+}
+
+/// Fields that have no business behind a body (RFC 9110 section 6.5.1): whoever merged them with the head would read
+/// another message.
+const NEVER_BEHIND: [&str; 13] = [
+    "host",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "content-range",
+    "trailer",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "expect",
+    "max-forwards",
+    "location",
+];
+
+/// True if a trailer field of this name may go on.
+pub fn may_trail(name: &str) -> bool {
+    !HOP_BY_HOP.iter().chain(&NEVER_BEHIND).any(|never| never.eq_ignore_ascii_case(name))
+}
+
+/// The protocols that a client offers to switch to, if the offer goes on: of protocols over HTTP such as WebSocket it
+/// does. Those that carry HTTP itself (h2c, TLS) would hide what is to be recorded, and a server is free to ignore an
+/// offer (RFC 9110 section 7.8).
+pub fn upgrade(version: Version, headers: &Headers) -> Option<&Bytes> {
+    let mut offers = headers.0.iter().filter(|field| field.name.eq_ignore_ascii_case("upgrade"));
+    let offer = offers.next().filter(|_| offers.next().is_none())?;
+    let hides = |protocol: &[u8]| {
+        let name = protocol.split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
+        name.is_empty() || [&b"h2c"[..], b"h2", b"http", b"tls"].iter().any(|http| http.eq_ignore_ascii_case(name))
+    };
+    let goes_on = version == Version::Http11
+        && has_token(headers, "connection", "upgrade")
+        && !offer.value.split(|byte| *byte == b',').any(hides);
+    goes_on.then_some(&offer.value)
 }
 
 /// True if a comma-separated field has this token, in any case.
@@ -112,6 +168,26 @@ mod tests {
         assert!(!map.contains_key("x-b") && !map.contains_key("connection"));
         assert_eq!(map["x-bytes"].as_bytes(), b"caf\xe9");
         assert_eq!(from_map(&map).0.len(), 3);
+    }
+
+    #[test]
+    fn offers_that_would_hide_http_go_no_further() {
+        for (offer, goes_on) in
+            [("websocket", true), ("WebSocket, foo/2", true), ("h2c", false), ("websocket, h2c", false), ("", false)]
+        {
+            let all = headers(&[("Connection", "keep-alive, Upgrade"), ("Upgrade", offer)]);
+            assert_eq!(upgrade(Version::Http11, &all).is_some(), goes_on, "{offer}");
+            assert!(upgrade(Version::Http10, &all).is_none());
+        }
+        assert!(upgrade(Version::Http11, &headers(&[("Upgrade", "websocket")])).is_none(), "Connection must name it");
+    }
+
+    #[test]
+    fn trailers_can_forge_nothing() {
+        assert!(may_trail("X-Sum") && may_trail("ETag"));
+        for name in ["Content-Length", "transfer-encoding", "HOST", "Authorization", "Connection"] {
+            assert!(!may_trail(name), "{name}");
+        }
     }
 
     #[test]

@@ -5,23 +5,20 @@
 //! frames ─► Coding ─► Outgoing ─► socket
 //! ```
 //!
-//! Strict where laxness would let two parties read different messages: conflicting or doubled lengths, a length beside
-//! a transfer coding in a request, folded fields and malformed chunks are refused.
+//! Strict where laxness would let two parties read different messages; what RFC 9112 lets a proxy mend is mended. What
+//! becomes of which input is a table: `docs/wire.md`, and `tests/proxy/wire/` for every case.
 
 mod decoder;
 mod encode;
+mod framing;
 mod head;
 mod outgoing;
 mod reader;
+mod target;
 
-pub use decoder::{Decoder, Step};
-pub use encode::{Coding, ResponseShape, request_head, response_coding, response_head};
-pub use head::{HeadError, Length, RequestHead, ResponseHead, bodiless, parse_request, parse_response};
-pub use outgoing::{Outgoing, SendError};
+pub use decoder::{ChunkError, Decoder, Step};
+pub use encode::{Coding, RequestShape, ResponseShape, interim_head, request_head, response_coding, response_head};
+pub use framing::{FramingError, Length, bodiless};
+pub use head::{HeadError, HeadLimits, HeadWatch, RequestHead, ResponseHead, parse_request, parse_response};
+pub use outgoing::{LastWrite, Outgoing, SendError};
 pub use reader::Reader;
-
-/// Most bytes of a head (start line and fields), and of a trailer section; more is refused.
-pub const MAX_HEAD: usize = 64 * 1024;
-
-/// Most fields of a head; more are refused.
-pub const MAX_FIELDS: usize = 128;

@@ -6,16 +6,23 @@
 //!                                              └─ else ──────────────────────────►└► new connection
 //! ```
 //!
-//! A pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
+//! Over HTTP/1.1 a pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
 //! once more on a new connection if that does no harm: its method is idempotent and its body is short enough to be kept
 //! (64 KiB). Any other request never goes out on a pooled connection, so no request is ever sent twice that must not
 //! be, and a stale connection is never an error.
+//!
+//! Over HTTP/2 the exchanges share a connection. A request is sent again where the booking system says that it did
+//! nothing about it (REFUSED_STREAM, or GOAWAY with an earlier stream), whatever its method (RFC 9113 section 8.7), and
+//! once more if its method is idempotent and the connection was lost; its body must be short enough to be kept.
 
 mod call;
 mod connect;
 mod dial;
+mod http;
 mod pool;
 mod replay;
+mod shared;
+mod stream;
 mod tls;
 
 use std::future::poll_fn;
@@ -32,14 +39,17 @@ use hyper::{Request, Response};
 use self::call::{CallError, Message, call};
 use self::connect::Connector;
 pub use self::dial::{Dialer, Own, Resolve, ResolveError};
+pub use self::http::UpstreamHttp;
 use self::pool::Pool;
 use self::replay::Replay;
+use self::shared::Multiplexed;
 use super::base_uri::BaseUri;
-use super::fields::{WireFields, from_map, has_token};
-use super::h1::{Coding, request_head};
+use super::fields::{WireFields, WireTrailers, from_map, has_token, upgrade};
+use super::h1::{Coding, RequestShape, request_head};
+use super::h2::fields::with_one_cookie;
 use super::relay::WireTarget;
-use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody};
-use crate::exchange::{FailureKind, Headers};
+use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody, fault_of_request};
+use crate::exchange::{Headers, Version};
 
 /// Most bytes of a message that are gathered before it goes out, and so kept for sending it again.
 const GATHER: usize = 64 * 1024;
@@ -75,6 +85,8 @@ pub struct Reach {
     pub environment: bool,
     /// Where hosts are, in place of looking up their names.
     pub resolve: Vec<Resolve>,
+    /// Which version of HTTP they are spoken to with.
+    pub http: UpstreamHttp,
     /// Connections to this machine's loopback and link-local addresses are given up: for clients of other machines,
     /// who may go through the proxy but not to what the machine keeps for itself.
     pub guarded: bool,
@@ -128,8 +140,10 @@ pub enum LiveError {
 pub struct Live {
     origin: String,
     authority: String,
-    connector: Connector,
+    connector: Arc<Connector>,
     pool: Arc<Pool>,
+    multiplexed: Multiplexed,
+    http: UpstreamHttp,
     timeouts: Timeouts,
 }
 
@@ -144,16 +158,26 @@ impl Live {
 
     /// As [`Self::new`], with a way to hosts that clients share.
     pub fn dialing(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
+        let http = dialer.http();
+        let connector = Arc::new(Connector::new(base, dialer)?);
+        let pool = Arc::<Pool>::default();
         Ok(Self {
             origin: base.origin().to_owned(),
             authority: base.authority().to_owned(),
-            connector: Connector::new(base, dialer)?,
-            pool: Arc::default(),
+            multiplexed: Multiplexed::new(Arc::clone(&connector), Arc::clone(&pool)),
+            connector,
+            pool,
+            http,
             timeouts,
         })
     }
 
-    async fn exchange(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
+    /// The same, with another choice of HTTP's version.
+    pub fn speaking(self, http: UpstreamHttp) -> Self {
+        Self { http, ..self }
+    }
+
+    async fn over_http1(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
         let (message, again) = self.message(request).await?;
         if let Some(again) = again
             && let Some(link) = self.pool.take()
@@ -175,11 +199,16 @@ impl Live {
         let (mut parts, mut body) = request.into_parts();
         let fields = parts.extensions.remove::<WireFields>();
         let made: Headers;
-        let mut fields = if let Some(WireFields(fields)) = &fields {
-            fields
-        } else {
-            made = from_map(&parts.headers);
-            &made
+        let mut fields = match &fields {
+            Some(WireFields(fields)) if parts.version != hyper::Version::HTTP_2 => fields,
+            Some(WireFields(fields)) => {
+                made = with_one_cookie(fields);
+                &made
+            }
+            None => {
+                made = from_map(&parts.headers);
+                &made
+            }
         };
         let target = parts.extensions.remove::<WireTarget>();
         let target = target.as_ref().map_or_else(
@@ -196,13 +225,22 @@ impl Live {
                 fields = &extended;
             }
         }
-        let size = body.size_hint().exact();
+        let trailers = parts.extensions.remove::<WireTrailers>().unwrap_or_default();
+        let version = if parts.version == hyper::Version::HTTP_11 { Version::Http11 } else { Version::Http10 };
+        let shape = RequestShape {
+            method: parts.method.as_str(),
+            target,
+            host: &self.authority,
+            size: body.size_hint().exact(),
+            upgrade: upgrade(version, fields).map(|offer| &offer[..]),
+        };
         let mut start = BytesMut::with_capacity(4096);
-        let mut coding = request_head(&mut start, parts.method.as_str(), target, fields, &self.authority, size);
+        let mut coding = request_head(&mut start, fields, &shape);
+        let offers = shape.upgrade.is_some();
         let expects = has_token(fields, "expect", "100-continue");
         // Asking for the body makes the broker send it: that is for the booking system to allow.
         let all = !expects
-            && poll_fn(|cx| gather(&mut body, &mut coding, &mut start, cx))
+            && poll_fn(|cx| gather(&mut body, &mut coding, &trailers, &mut start, cx))
                 .await
                 .map_err(|error| self.unsent(&error))?;
         let again = parts.method.is_idempotent();
@@ -220,6 +258,9 @@ impl Live {
             body,
             coding,
             expects,
+            offers,
+            trailers,
+            interim: parts.extensions.remove(),
             host: self.connector.name().to_owned(),
         };
         let again = twice.map(|body| message.again(body));
@@ -228,7 +269,7 @@ impl Live {
 
     fn unsent(&self, error: &BodyError) -> UpstreamError {
         UpstreamError {
-            kind: FailureKind::BrokenOff,
+            kind: fault_of_request(error),
             detail: format!("the request could not be sent on to {}: {error}", self.connector.name()),
         }
     }
@@ -246,6 +287,7 @@ fn with_authorization(fields: &Headers, value: &str) -> Headers {
 fn gather(
     body: &mut WireBody,
     coding: &mut Coding,
+    trailers: &WireTrailers,
     start: &mut BytesMut,
     cx: &mut Context<'_>,
 ) -> Poll<Result<bool, BodyError>> {
@@ -260,7 +302,7 @@ fn gather(
             Poll::Pending => return Poll::Ready(Ok(false)),
             Poll::Ready(None) => return Poll::Ready(coding.end(None, start).map(|()| true).map_err(Into::into)),
             Poll::Ready(Some(Ok(frame))) => {
-                if coding.frame(frame, start)? {
+                if coding.frame(frame, trailers, start)? {
                     return Poll::Ready(Ok(true));
                 }
             }
@@ -275,6 +317,10 @@ impl Upstream for Live {
     }
 
     fn send(&self, request: Request<WireBody>) -> Answer<'_> {
-        Box::pin(self.exchange(request))
+        if self.goes_over_http2(&request) {
+            Box::pin(self.over_http2(request))
+        } else {
+            Box::pin(self.over_http1(request))
+        }
     }
 }

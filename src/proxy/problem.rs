@@ -5,10 +5,10 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PROXY_AUTHENTICATE};
-use hyper::{Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 use serde_json::json;
 
-use super::h1::HeadError;
+use super::h1::{FramingError, HeadError};
 use super::upstream::{UpstreamError, WireBody};
 use crate::exchange::FailureKind;
 
@@ -27,7 +27,19 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
             "Umpire got no answer from the booking system in time",
             "Look into the booking system's log for this request; it may still be at work on it.",
         ),
-        _ => (
+        FailureKind::BadRequest => (
+            StatusCode::BAD_REQUEST,
+            "bad-request",
+            "Umpire could not read the request",
+            "What came of it has gone to the booking system as a request that breaks off.",
+        ),
+        FailureKind::ClientGone => (
+            StatusCode::REQUEST_TIMEOUT,
+            "request-timed-out",
+            "Umpire stopped waiting for the request",
+            "What came of it has gone to the booking system as a request that breaks off.",
+        ),
+        FailureKind::BrokenOff | FailureKind::Stopped | FailureKind::NoHandshake => (
             StatusCode::BAD_GATEWAY,
             "upstream-broken-off",
             "Umpire got no usable answer from the booking system",
@@ -40,9 +52,13 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
 /// The answer to a request that can't be read.
 pub fn bad_request(error: &HeadError) -> Response<WireBody> {
     let status = match error {
-        HeadError::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HeadError::TooLarge(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        HeadError::LineTooLong(_) => StatusCode::URI_TOO_LONG,
         HeadError::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-        HeadError::Malformed(_) | HeadError::Length(_) => StatusCode::BAD_REQUEST,
+        HeadError::Framing(FramingError::UnknownCoding) => StatusCode::NOT_IMPLEMENTED,
+        HeadError::Malformed(_) | HeadError::Target(_) | HeadError::Host(_) | HeadError::Framing(_) => {
+            StatusCode::BAD_REQUEST
+        }
     };
     problem(status, "bad-request", "Umpire could not read the request", &error.to_string())
 }
@@ -51,6 +67,24 @@ pub fn bad_request(error: &HeadError) -> Response<WireBody> {
 pub fn slow_request() -> Response<WireBody> {
     let detail = "The request's head did not arrive in time.";
     problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", "Umpire stopped waiting for the request", detail)
+}
+
+/// The answer to a request that names two hosts.
+pub fn two_hosts() -> Response<WireBody> {
+    let detail = "The request's Host and its :authority differ, so that nobody can say whom it is meant for.";
+    problem(StatusCode::BAD_REQUEST, "bad-request", "Umpire could not read the request", detail)
+}
+
+/// The answer to TRACE or OPTIONS that were not to go past Umpire (RFC 9110 section 7.6.2).
+pub fn last_hop(method: &Method) -> Response<WireBody> {
+    if method == Method::OPTIONS {
+        let mut response = Response::new(Full::new(Bytes::new()).map_err(|never| match never {}).boxed());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        return response;
+    }
+    // Sending a request back shows its secrets to whoever asked for it.
+    let detail = "Max-Forwards is 0, so that it is for Umpire to answer, which does not send requests back.";
+    problem(StatusCode::NOT_IMPLEMENTED, "no-trace", "Umpire does not answer TRACE", detail)
 }
 
 /// The answer to CONNECT.

@@ -14,19 +14,22 @@ use std::time::Instant;
 use http_body_util::{BodyExt, Empty};
 use hyper::ext::ReasonPhrase;
 use hyper::header::{HOST, HeaderValue};
+use hyper::http::Extensions;
 use hyper::{Request, Response, Uri};
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::draft::{AnswerHead, Draft, Opening, Part};
-use super::fields::{WireFields, from_map, to_map};
+use super::fields::{WireFields, WireTrailers, from_map, to_map};
 use super::h1::{RequestHead, bodiless};
 use super::limits::Limits;
 use super::problem;
+use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
-use super::upstream::{Upstream, WireBody};
+use super::upstream::{Switched, Upstream, WireBody};
 use crate::exchange::{FailureKind, Headers, Version};
 
 /// What a whole proxy shares.
@@ -35,13 +38,15 @@ pub struct Common {
     /// Bounds.
     pub limits: Limits,
     exchanges: AtomicU64,
+    /// Tells the connection that has waited longest for a request to make room for another.
+    pub crowded: Notify,
     cut: CancellationToken,
 }
 
 impl Common {
     /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
     pub fn new(sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
-        Self { sink, limits, exchanges: AtomicU64::new(1), cut }
+        Self { sink, limits, exchanges: AtomicU64::new(1), crowded: Notify::new(), cut }
     }
 }
 
@@ -50,6 +55,7 @@ pub struct Relay {
     upstream: Arc<dyn Upstream>,
     host: Option<HeaderValue>,
     recorded: bool,
+    links: Option<Rewriter>,
     /// Of the whole proxy.
     pub common: Arc<Common>,
 }
@@ -64,6 +70,10 @@ pub struct Answer {
     pub reason: Vec<u8>,
     /// True if the fields are those of a wire, which say themselves how long the body is.
     pub from_wire: bool,
+    /// The trailer fields to write, once they have come.
+    pub trailers: WireTrailers,
+    /// The connection, if the protocol was switched (101).
+    pub switched: Option<Switched>,
     /// The exchange, where it is recorded. To be told when the answer is delivered.
     pub draft: Option<Arc<Draft>>,
 }
@@ -73,7 +83,7 @@ impl Relay {
     pub fn new(upstream: Arc<dyn Upstream>, common: Arc<Common>) -> Self {
         let authority = upstream.origin().split_once("://").map_or(upstream.origin(), |(_, authority)| authority);
         let host = HeaderValue::from_str(authority).ok();
-        Self { upstream, host, recorded: true, common }
+        Self { upstream, host, recorded: true, links: None, common }
     }
 
     /// The same, but nothing of it is recorded.
@@ -99,14 +109,20 @@ impl Relay {
         Draft::new(opening, place, self.common.cut.clone()).failed(FailureKind::NoHandshake, detail, None);
     }
 
-    /// Sends a request on and returns the answer, Umpire's own if there is no other.
-    pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody) -> Answer {
-        let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
-        let span = tracing::debug_span!("exchange", id, method = %head.method, path = path_of(&head.target));
-        self.carry(id, connection, head, body).instrument(span).await
+    /// Links that lead past the proxy are rewritten on their way to the broker.
+    pub fn rewriting(self, links: Option<Rewriter>) -> Self {
+        Self { links, ..self }
     }
 
-    async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody) -> Answer {
+    /// Sends a request on and returns the answer, Umpire's own if there is no other. `beside` goes along as extensions
+    /// of the request: [`WireTrailers`], [`Interim`](super::upstream::Interim).
+    pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
+        let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
+        let span = tracing::debug_span!("exchange", id, method = %head.method, path = path_of(&head.target));
+        self.carry(id, connection, head, body, beside).instrument(span).await
+    }
+
+    async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let (started, clock) = (Timestamp::now(), Instant::now());
         let place = if self.recorded { self.common.sink.reserve().await } else { None };
         let fields = Arc::new(head.fields);
@@ -131,19 +147,27 @@ impl Relay {
         };
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
+        *request.version_mut() = wire_version(head.version);
         *request.uri_mut() = uri(&head.target);
         *request.headers_mut() = to_map(&fields);
         if let Some(host) = &self.host {
             request.headers_mut().insert(HOST, host.clone());
         }
-        request.extensions_mut().insert(WireFields(fields));
+        request.extensions_mut().extend(beside);
+        request.extensions_mut().insert(WireFields(Arc::clone(&fields)));
         request.extensions_mut().insert(WireTarget(head.target));
         let method = request.method().clone();
         match self.upstream.send(request).await {
             Ok(response) if bodiless(response.status().as_u16(), &method) => {
                 Self::answered(response.map(|_| Empty::new().map_err(|never| match never {}).boxed()), draft, cap)
             }
-            Ok(response) => Self::answered(response, draft, cap),
+            Ok(response) => {
+                let answer = Self::answered(response, draft, cap);
+                match &self.links {
+                    Some(rewriter) => answer.rewritten(rewriter, &fields).await,
+                    None => answer,
+                }
+            }
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), %error, "no answer");
                 let response = problem::no_answer(&error);
@@ -160,26 +184,45 @@ impl Relay {
         let from_wire = wire.is_some();
         let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
         let reason = reason_of(&response);
+        let trailers = response.extensions_mut().remove().unwrap_or_default();
+        let switched = response.extensions_mut().remove();
         tracing::debug!(status = response.status().as_u16(), "answered");
         if let Some(draft) = &draft {
             draft.answered(AnswerHead {
                 status: response.status().as_u16(),
-                reason: String::from_utf8_lossy(&reason).into_owned(),
+                // HTTP/2 has none; a broker that speaks HTTP/1 gets the usual one all the same.
+                reason: match response.version() {
+                    hyper::Version::HTTP_2 => String::new(),
+                    _ => String::from_utf8_lossy(&reason).into_owned(),
+                },
                 version: version_of(response.version()),
                 headers: Arc::clone(&fields),
             });
             let keeper = Arc::clone(draft);
             response = response.map(|body| tee(body, Part::Response, keeper, cap));
         }
-        Answer { response, fields, reason, from_wire, draft }
+        Answer { response, fields, reason, from_wire, trailers, switched, draft }
     }
 }
 
 impl Answer {
+    /// With links that lead through the proxy. What the booking system sent is recorded already.
+    async fn rewritten(self, rewriter: &Rewriter, request: &Headers) -> Self {
+        let (parts, body) = self.response.into_parts();
+        let passed = rewriter.pass(request, parts.status.as_u16(), self.fields, body).await;
+        if let Some(draft) = &self.draft
+            && !passed.rewritten.is_empty()
+        {
+            draft.rewritten(passed.rewritten);
+        }
+        Self { response: Response::from_parts(parts, passed.body), fields: passed.fields, ..self }
+    }
+
     /// An answer of Umpire's own, which is no part of the recording.
     pub fn own(response: Response<WireBody>) -> Self {
         let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));
-        Self { response, fields, reason, from_wire: false, draft: None }
+        let trailers = WireTrailers::default();
+        Self { response, fields, reason, from_wire: false, trailers, switched: None, draft: None }
     }
 }
 
@@ -191,6 +234,15 @@ fn reason_of(response: &Response<WireBody>) -> Vec<u8> {
     match response.extensions().get::<ReasonPhrase>() {
         Some(reason) => reason.as_bytes().to_vec(),
         None => response.status().canonical_reason().unwrap_or_default().as_bytes().to_vec(),
+    }
+}
+
+fn wire_version(version: Version) -> hyper::Version {
+    match version {
+        Version::Http10 => hyper::Version::HTTP_10,
+        Version::Http11 => hyper::Version::HTTP_11,
+        Version::Http2 => hyper::Version::HTTP_2,
+        Version::Http3 => hyper::Version::HTTP_3,
     }
 }
 

@@ -4,11 +4,12 @@
 //! accept ─► one task per connection (permit, tracked)
 //!    │ shutdown
 //!    ▼
-//! stop accepting ─► idle connections close, busy ones finish ─► grace over: cut ─► all tasks ended ─► Served
+//! stop accepting ─► idle connections close, busy ones finish ─► all tasks ended ─► Served
+//!                      grace over, or told to end at once: cut ──┘
 //! ```
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,17 +19,18 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::door::{Behind, Door, secure};
 use super::downstream::{self, Guest, Way};
-use super::forward::Desk;
+use super::forward::{Desk, Guests};
 use super::incident::{Incident, Tell, handshake_trouble};
 use super::limits::Limits;
 use super::relay::{Common, Relay};
+use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::wire::Wire;
 
@@ -41,13 +43,29 @@ pub struct Served {
     pub cut: usize,
 }
 
-/// Serves until `shutdown` is cancelled, then drains (see [`Limits::grace`]) and returns. When it returns, every
-/// exchange has been handed to the sink and no task is left.
+/// How a proxy is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// Take no more connections and requests; let exchanges end.
+    pub drain: CancellationToken,
+    /// Don't wait for exchanges any longer: their grace time is over.
+    pub at_once: CancellationToken,
+}
+
+impl From<CancellationToken> for Shutdown {
+    fn from(drain: CancellationToken) -> Self {
+        Self { drain, ..Self::default() }
+    }
+}
+
+/// Serves until it is told to stop, then drains (see [`Limits::grace`]) and returns. When it returns, every exchange has
+/// been handed to the sink and no task is left.
 ///
 /// An error of the listener does not end it: where descriptors or memory lack, it waits a moment and goes on.
 ///
 /// The futures of the connections are spawned: must be called within a tokio runtime.
-pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: CancellationToken) -> Served {
+pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: impl Into<Shutdown>) -> Served {
+    let Shutdown { drain, at_once } = shutdown.into();
     let grace = limits.grace;
     let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
     let common = Arc::new(Common::new(sink, limits, cut.clone()));
@@ -56,13 +74,19 @@ pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: Cance
         connections: AtomicU64::new(0),
         tasks: tasks.clone(),
         cut: cut.clone(),
-        shutdown,
+        shutdown: drain,
     };
     join_all(doors.into_iter().map(|door| hall.keep(door, &common))).await;
     drop(common);
     let mut served = Served { connections: hall.connections.into_inner(), cut: 0 };
     tasks.close();
-    if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
+    let drained = tokio::select! {
+        biased;
+        () = tasks.wait() => true,
+        () = at_once.cancelled() => false,
+        () = tokio::time::sleep(grace) => false,
+    };
+    if !drained {
         served.cut = tasks.len();
         cut.cancel();
         tasks.wait().await;
@@ -82,9 +106,12 @@ struct Hall {
 impl Hall {
     /// Lets connections in until the shutdown.
     async fn keep(&self, door: Door, common: &Arc<Common>) {
-        let Door { listener, tls, own_ca, guests, behind, tell } = door;
+        let Door { listener, tls, own_ca, guests, behind, rewrite_links, tell } = door;
         let way = match behind {
-            Behind::Upstream(upstream) => Way::To(Arc::new(Relay::new(upstream, Arc::clone(common)))),
+            Behind::Upstream(upstream) => {
+                let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
+                Way::To(Arc::new(Relay::new(upstream, Arc::clone(common)).rewriting(links)))
+            }
             Behind::Forward(forward) => {
                 Way::Forward(Arc::new(Desk::new(forward, Arc::clone(common), Arc::clone(&tell))))
             }
@@ -94,14 +121,10 @@ impl Hall {
             let accepted = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break,
-                accepted = accept(&listener, &self.permits) => accepted,
+                accepted = self.accept(&listener, &common.crowded, &guests, &inside.tell) => accepted,
             };
             let (stream, address, permit) = match accepted {
-                Ok((_, client, _)) if !guests.admit(client.ip()) => {
-                    (inside.tell)(Incident::TurnedAway { client: client.ip() });
-                    continue;
-                }
-                Ok((stream, client, permit)) => (stream, client.ip().to_canonical(), permit),
+                Ok(accepted) => accepted,
                 Err(error) if concerns_one_connection(&error) => continue,
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection; trying again in 100 ms");
@@ -126,6 +149,34 @@ impl Hall {
             };
             self.tasks.spawn(guarded.instrument(tracing::debug_span!("connection", id)));
         }
+    }
+}
+
+impl Hall {
+    /// The next connection of a guest. If there is no room for it, the one that has waited longest for a request makes
+    /// room; who is no guest takes none.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        crowded: &Notify,
+        guests: &Guests,
+        tell: &Tell,
+    ) -> io::Result<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let (stream, client) = loop {
+            let (stream, client) = listener.accept().await?;
+            let client = client.ip().to_canonical();
+            if guests.admit(client) {
+                break (stream, client);
+            }
+            tell(Incident::TurnedAway { client });
+        };
+        let permits = || Arc::clone(&self.permits);
+        if let Ok(permit) = permits().try_acquire_owned() {
+            return Ok((stream, client, permit));
+        }
+        crowded.notify_one();
+        let permit = permits().acquire_owned().await.map_err(io::Error::other)?;
+        Ok((stream, client, permit))
     }
 }
 
@@ -159,15 +210,6 @@ impl Inside {
             desk.serve(opened, tunnel, guest, shutdown).await;
         }
     }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, client) = listener.accept().await?;
-    Ok((stream, client, permit))
 }
 
 /// True for an error of a connection that was gone before it was accepted.

@@ -1,21 +1,24 @@
 //! The bounded hand-over of exchanges to the recorder.
 //!
 //! ```text
-//! Sink::reserve ─► Place ── the exchange has ended ──► Place::send ─► Intake::next
+//! Sink::reserve ─► Place ── the exchange has ended ──► Place::send ─► Intake::next ─► Handed ─► dropped: room again
 //!       └─ no place in time, or nobody takes any more ─► missed + 1, traffic goes on
 //! ```
 //!
 //! A place is reserved before a request is forwarded, so an exchange whose request went out is never lost for want of
 //! room. An exchange that lasts long (a streaming response) holds its place for as long; when such exchanges hold all
-//! places, later exchanges are missed and counted, not held up.
+//! places, later exchanges are missed and counted, not held up. What was handed over keeps its place until whoever took it
+//! has done with it: so the recorder can take an exchange up at once, whatever still waits to be judged.
+//!
+//! Exchanges come out in the order in which the last writes of their answers began ([`Turn`]), though an exchange is handed
+//! over only when that write has succeeded.
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::exchange::Exchange;
 
@@ -23,7 +26,7 @@ use crate::exchange::Exchange;
 /// within it; one that hangs delays the requests under way once, and later ones not at all.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A queue of at most `capacity` exchanges, those still on the wire included.
+/// A queue of at most `capacity` exchanges, those still on the wire and those being worked on included.
 ///
 /// Memory is bounded by `capacity × 2 ×` [`kept_body`](super::Limits::kept_body), and in practice by the bodies that
 /// are there. When no place becomes free within [`PATIENCE`], the exchange is not recorded: it is counted in
@@ -34,55 +37,151 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 pub fn channel(capacity: usize) -> (Sink, Intake) {
     let (sender, receiver) = mpsc::channel(capacity);
     let missed = Arc::new(AtomicU64::new(0));
-    let sink = Sink { sender, missed: Arc::clone(&missed), stuck: Arc::new(AtomicBool::new(false)) };
-    (sink, Intake { receiver, missed })
+    let places = Arc::new(Semaphore::new(capacity));
+    let (stuck, turns) = (Arc::new(AtomicBool::new(false)), Arc::<Turns>::default());
+    let sink =
+        Sink { sender, places: Arc::clone(&places), missed: Arc::clone(&missed), stuck, turns: Arc::clone(&turns) };
+    (sink, Intake { receiver, places, missed, turns, early: BinaryHeap::new() })
+}
+
+/// Which last writes are under way. They don't wait for anything, so a turn is over in a moment.
+#[derive(Debug, Default)]
+struct Turns {
+    /// The number that was given last, and those that are not over.
+    state: Mutex<(u64, BTreeSet<u64>)>,
+}
+
+impl Turns {
+    fn state(&self) -> MutexGuard<'_, (u64, BTreeSet<u64>)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True if no turn before this one is under way.
+    fn are_over_before(&self, number: u64) -> bool {
+        self.state().1.first().is_none_or(|first| *first >= number)
+    }
+}
+
+/// The place in the order of a last write that is under way. Take it, write, hand the exchange over, drop it: nothing
+/// in between may wait.
+#[derive(Debug)]
+pub struct Turn {
+    turns: Arc<Turns>,
+    number: u64,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.turns.state().1.remove(&self.number);
+    }
 }
 
 /// The proxy's end.
 #[derive(Debug, Clone)]
 pub struct Sink {
-    sender: mpsc::Sender<Exchange>,
+    sender: mpsc::Sender<Handed>,
+    places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
     stuck: Arc<AtomicBool>,
+    turns: Arc<Turns>,
 }
 
 /// The recorder's end.
 #[derive(Debug)]
 pub struct Intake {
-    receiver: mpsc::Receiver<Exchange>,
+    receiver: mpsc::Receiver<Handed>,
+    places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
+    turns: Arc<Turns>,
+    /// What was taken from the receiver and waits for its turn; no more than there are places.
+    early: BinaryHeap<Handed>,
 }
 
-/// Wakes a thread that waits for an exchange.
-struct Unpark(Thread);
+/// Whoever waits for a place learns at once that there will be none.
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.places.close();
+    }
+}
 
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
+/// An exchange that was handed over, with the place that it takes up until it is dropped or [`released`](Self::release).
+#[derive(Debug)]
+pub struct Handed {
+    exchange: Exchange,
+    place: OwnedSemaphorePermit,
+    /// Of its turn; 0 if it had none.
+    number: u64,
+}
+
+/// The greatest is whose turn came first.
+impl Ord for Handed {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.number.cmp(&self.number)
+    }
+}
+
+impl PartialOrd for Handed {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Handed {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Handed {}
+
+/// The place of an exchange that is still being worked on. Dropped, there is room for another one.
+#[derive(Debug)]
+pub struct Held {
+    _place: OwnedSemaphorePermit,
+}
+
+impl Handed {
+    /// The exchange; its place is free again.
+    pub fn release(self) -> Exchange {
+        self.exchange
+    }
+
+    /// The exchange and its place.
+    pub fn hold(self) -> (Exchange, Held) {
+        (self.exchange, Held { _place: self.place })
     }
 }
 
 /// Room for one exchange. Dropped unused, it frees the room.
 #[derive(Debug)]
 pub struct Place {
-    permit: mpsc::OwnedPermit<Exchange>,
+    sender: mpsc::Sender<Handed>,
+    place: OwnedSemaphorePermit,
     missed: Arc<AtomicU64>,
+    turns: Arc<Turns>,
 }
 
 impl Sink {
     /// Room for one exchange, or `None` (counted as missed) if there is none within [`PATIENCE`].
     pub async fn reserve(&self) -> Option<Place> {
-        let permit = match self.sender.clone().try_reserve_owned() {
-            Ok(permit) => Some(permit),
-            Err(mpsc::error::TrySendError::Closed(_)) => None,
-            Err(mpsc::error::TrySendError::Full(_)) if self.stuck.load(Ordering::Relaxed) => None,
-            Err(mpsc::error::TrySendError::Full(sender)) => {
-                tokio::time::timeout(PATIENCE, sender.reserve_owned()).await.ok().and_then(Result::ok)
+        let places = || Arc::clone(&self.places);
+        let permit = if self.sender.is_closed() {
+            None
+        } else {
+            match places().try_acquire_owned() {
+                Ok(permit) => Some(permit),
+                Err(_) if self.stuck.load(Ordering::Relaxed) => None,
+                Err(_) => tokio::time::timeout(PATIENCE, places().acquire_owned()).await.ok().and_then(Result::ok),
             }
         };
         self.stuck.store(permit.is_none(), Ordering::Relaxed);
         match permit {
-            Some(permit) => Some(Place { permit, missed: Arc::clone(&self.missed) }),
+            Some(place) => Some(Place {
+                sender: self.sender.clone(),
+                place,
+                missed: Arc::clone(&self.missed),
+                turns: Arc::clone(&self.turns),
+            }),
             None => {
                 self.missed.fetch_add(1, Ordering::Relaxed);
                 None
@@ -97,46 +196,75 @@ impl Sink {
 }
 
 impl Place {
-    /// Hands an exchange over; never waits. If nobody takes any more, it is counted as missed.
-    pub fn send(self, exchange: Exchange) {
-        let sender = self.permit.send(exchange);
-        if sender.is_closed() {
+    /// A turn: exchanges that are handed over in their turns come out in the order of the turns.
+    pub fn turn(&self) -> Turn {
+        let mut state = self.turns.state();
+        state.0 += 1;
+        let number = state.0;
+        state.1.insert(number);
+        Turn { turns: Arc::clone(&self.turns), number }
+    }
+
+    /// Hands an exchange over, in its turn if it has one; never waits. If nobody takes any more, it is counted as missed.
+    pub fn send(self, exchange: Exchange, turn: Option<&Turn>) {
+        let number = turn.map_or(0, |turn| turn.number);
+        // The queue has room for as many as there are places.
+        if self.sender.try_send(Handed { exchange, place: self.place, number }).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
 impl Intake {
+    /// Most exchanges that can be handed over and not be released yet.
+    pub fn capacity(&self) -> usize {
+        self.receiver.max_capacity()
+    }
+
     /// The next exchange that ended; `None` once the proxy is gone and all were taken.
     pub async fn next(&mut self) -> Option<Exchange> {
-        self.receiver.recv().await
+        if self.early.is_empty() {
+            let handed = self.receiver.recv().await?;
+            self.early.push(handed);
+        }
+        self.in_turn().map(Handed::release)
     }
 
     /// The next exchange that ended, if one is waiting.
-    pub fn try_next(&mut self) -> Option<Exchange> {
-        self.receiver.try_recv().ok()
+    pub fn try_next(&mut self) -> Option<Handed> {
+        self.in_turn()
     }
 
-    /// As [`Self::next`], from a thread outside the runtime.
+    /// As [`Self::next`], from a thread outside the runtime, and with its place.
     ///
     /// # Panics
     /// If called within an asynchronous task.
-    pub fn blocking_next(&mut self) -> Option<Exchange> {
-        self.receiver.blocking_recv()
+    pub fn blocking_next(&mut self) -> Option<Handed> {
+        if self.early.is_empty() {
+            let handed = self.receiver.blocking_recv()?;
+            self.early.push(handed);
+        }
+        self.in_turn()
     }
 
-    /// As [`Self::blocking_next`], but `Pending` if none ends within a time.
-    pub fn blocking_next_within(&mut self, patience: Duration) -> Poll<Option<Exchange>> {
-        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-        let mut context = Context::from_waker(&waker);
-        let deadline = Instant::now() + patience;
+    /// Whose turn it is of those that were handed over.
+    fn in_turn(&mut self) -> Option<Handed> {
         loop {
-            let next = self.receiver.poll_recv(&mut context);
-            let left = deadline.saturating_duration_since(Instant::now());
-            if next.is_ready() || left.is_zero() {
-                return next;
+            self.take_all();
+            let first = self.early.peek()?.number;
+            if self.turns.are_over_before(first) {
+                // Whoever's turn is over has handed over by now.
+                self.take_all();
+                return self.early.pop();
             }
-            std::thread::park_timeout(left);
+            // A write that doesn't wait is under way in another thread.
+            std::thread::yield_now();
+        }
+    }
+
+    fn take_all(&mut self) {
+        while let Ok(handed) = self.receiver.try_recv() {
+            self.early.push(handed);
         }
     }
 
@@ -153,6 +281,8 @@ impl Intake {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::exchange::{Body, Headers, Request, Timing, Version};
 
@@ -171,6 +301,7 @@ mod tests {
             },
             response: None,
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing::default(),
         }
     }
@@ -179,8 +310,8 @@ mod tests {
     async fn what_was_promised_a_place_arrives() {
         let (sink, mut intake) = channel(2);
         let (first, second) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
-        second.send(exchange(2));
-        first.send(exchange(1));
+        second.send(exchange(2), None);
+        first.send(exchange(1), None);
         drop(sink);
         assert_eq!(intake.next().await.unwrap().id, 2);
         assert_eq!(intake.next().await.unwrap().id, 1);
@@ -191,7 +322,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_waited_for_once_and_then_counted() {
         let (sink, mut intake) = channel(1);
-        sink.reserve().await.unwrap().send(exchange(1));
+        sink.reserve().await.unwrap().send(exchange(1), None);
         let start = Instant::now();
         assert!(sink.reserve().await.is_none());
         assert!(start.elapsed() >= PATIENCE);
@@ -207,27 +338,59 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wait_ends_with_an_exchange_the_time_or_the_proxy() {
-        let (sink, mut intake) = channel(2);
-        assert!(intake.blocking_next_within(Duration::from_millis(1)).is_pending());
-        let place = sink.reserve().await.unwrap();
-        let waiting = std::thread::spawn(move || {
-            let long = Duration::from_mins(1);
-            let first = intake.blocking_next_within(long).map(|exchange| exchange.map(|exchange| exchange.id));
-            (first, intake.blocking_next_within(long).map(|exchange| exchange.is_none()))
-        });
-        place.send(exchange(7));
-        drop(sink);
-        assert_eq!(waiting.join().unwrap(), (Poll::Ready(Some(7)), Poll::Ready(true)));
-    }
-
-    #[tokio::test]
     async fn a_place_that_becomes_free_is_taken() {
         let (sink, mut intake) = channel(1);
-        sink.reserve().await.unwrap().send(exchange(1));
+        sink.reserve().await.unwrap().send(exchange(1), None);
         let (place, _) = tokio::join!(sink.reserve(), intake.next());
         assert!(place.is_some());
         assert_eq!(sink.missed(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_place_is_taken_up_until_the_work_is_done() {
+        let (sink, mut intake) = channel(1);
+        sink.reserve().await.unwrap().send(exchange(1), None);
+        let (exchange, held) = intake.try_next().unwrap().hold();
+        assert_eq!(exchange.id, 1);
+        let (place, ()) = tokio::join!(sink.reserve(), async {
+            tokio::task::yield_now().await;
+            assert_eq!(sink.places.available_permits(), 0);
+            drop(held);
+        });
+        assert!(place.is_some());
+    }
+
+    #[tokio::test]
+    async fn exchanges_come_out_in_their_turns() {
+        let (sink, mut intake) = channel(4);
+        let places = [sink.reserve().await, sink.reserve().await, sink.reserve().await].map(Option::unwrap);
+        let [first, second, third] = places.each_ref().map(Place::turn);
+        let [one, two, three] = places;
+        three.send(exchange(3), Some(&third));
+        drop(third);
+        two.send(exchange(2), Some(&second));
+        // The first write failed: what comes of it has no turn.
+        drop((first, second));
+        assert_eq!(intake.next().await.unwrap().id, 2);
+        one.send(exchange(1), None);
+        assert_eq!(intake.next().await.unwrap().id, 1);
+        assert_eq!(intake.next().await.unwrap().id, 3);
+        assert!(intake.try_next().is_none());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_turn_that_is_not_over_is_waited_for() {
+        let (sink, mut intake) = channel(2);
+        let (slow, fast) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
+        let (first, second) = (slow.turn(), fast.turn());
+        fast.send(exchange(2), Some(&second));
+        drop(second);
+        let late = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            slow.send(exchange(1), Some(&first));
+        });
+        assert_eq!([intake.next().await.unwrap().id, intake.next().await.unwrap().id], [1, 2]);
+        late.join().unwrap();
     }
 
     #[tokio::test]
@@ -235,7 +398,7 @@ mod tests {
         let (sink, intake) = channel(1);
         let place = sink.reserve().await.unwrap();
         drop(intake);
-        place.send(exchange(1));
+        place.send(exchange(1), None);
         let start = Instant::now();
         assert!(sink.reserve().await.is_none());
         assert!(start.elapsed() < PATIENCE);

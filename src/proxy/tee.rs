@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::draft::{Draft, Part};
-use super::upstream::{BodyError, WireBody};
+use super::upstream::{BodyError, WireBody, fault_of_request};
 use crate::exchange::{Body, BodyEnd, FailureKind};
 
 /// Most bytes that are set aside for a body before any of it has come.
@@ -62,7 +62,8 @@ impl Tee {
         if let Some(error) = error {
             match self.part {
                 Part::Request => {
-                    draft.failed(FailureKind::ClientGone, format!("the broker broke off its request: {error}"), None);
+                    let detail = format!("the request could not be read to its end: {error}");
+                    draft.failed(fault_of_request(error), detail, None);
                 }
                 Part::Response => {
                     draft.failed(FailureKind::BrokenOff, format!("the answer broke off: {error}"), None);

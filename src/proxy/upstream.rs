@@ -5,11 +5,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::BoxBody;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 
-use crate::exchange::FailureKind;
+use crate::exchange::{FailureKind, Headers};
 
 /// An error of a body in transit, described for people.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,8 +38,86 @@ pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<hyper::Response<WireBod
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{detail}")]
 pub struct UpstreamError {
-    /// What kind of failure: [`FailureKind::Unreachable`], [`FailureKind::TimedOut`] or [`FailureKind::BrokenOff`].
+    /// What kind of failure: [`FailureKind::Unreachable`], [`FailureKind::TimedOut`] or [`FailureKind::BrokenOff`]; or
+    /// [`FailureKind::BadRequest`] or [`FailureKind::ClientGone`] where it was the request that failed.
     pub kind: FailureKind,
     /// The cause in words, naming the host.
     pub detail: String,
+}
+
+/// Interim answers that may wait for a slow broker; what comes on top of them is dropped, as it means little.
+const INTERIM: usize = 16;
+
+/// An interim answer: status 100 to 199, but 101.
+#[derive(Debug, Clone)]
+pub struct InterimHead {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: Bytes,
+    /// Fields.
+    pub fields: Headers,
+}
+
+/// The way of interim answers to whoever waits for the answer: an extension of a request.
+#[derive(Debug, Clone)]
+pub struct Interim(mpsc::Sender<InterimHead>);
+
+impl Interim {
+    /// A way and its end.
+    pub fn channel() -> (Self, mpsc::Receiver<InterimHead>) {
+        let (sender, receiver) = mpsc::channel(INTERIM);
+        (Self(sender), receiver)
+    }
+
+    /// Passes one on.
+    pub fn send(&self, head: InterimHead) {
+        let status = head.status;
+        if self.0.try_send(head).is_err() {
+            tracing::debug!(status, "an interim answer was dropped: the broker takes none, or takes them too slowly");
+        }
+    }
+}
+
+/// A stream of bytes both ways.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
+/// What was read ahead of a stream, and the stream.
+pub type Raw = (BytesMut, Box<dyn Duplex>);
+
+/// The connection below an answer with status 101, an extension of that answer: from here on it is not HTTP.
+#[derive(Clone)]
+pub struct Switched(Arc<Mutex<Option<Raw>>>);
+
+impl Switched {
+    /// `ahead`: what has been read of it behind the head.
+    pub fn new(ahead: BytesMut, stream: impl Duplex + 'static) -> Self {
+        Self(Arc::new(Mutex::new(Some((ahead, Box::new(stream))))))
+    }
+
+    /// What was read ahead, and the stream; once.
+    pub fn take(&self) -> Option<Raw> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Why the body of a request failed at its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RequestFault {
+    /// It breaks the rules of its transfer coding.
+    #[error("{0}")]
+    Malformed(#[from] crate::proxy::h1::ChunkError),
+    /// Nothing more came.
+    #[error("the broker sent nothing more of it for {} s", .0.as_secs())]
+    Stalled(std::time::Duration),
+}
+
+/// What kind of failure it is that a request's body failed that way.
+pub fn fault_of_request(error: &BodyError) -> FailureKind {
+    match error.downcast_ref() {
+        Some(RequestFault::Malformed(_)) => FailureKind::BadRequest,
+        _ => FailureKind::ClientGone,
+    }
 }

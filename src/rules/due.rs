@@ -156,6 +156,7 @@ mod tests {
                     body: Body::complete(response.to_owned()),
                 }),
                 failure: None,
+                rewritten: Vec::new(),
                 timing: Timing::default(),
             }),
             None,

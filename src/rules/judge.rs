@@ -171,8 +171,14 @@ impl Judge {
 
     /// Judges the next exchange of the recording.
     pub fn judge(&mut self, exchange: Arc<Exchange>) -> Judged {
+        self.judge_at(exchange, self.next)
+    }
+
+    /// As [`Judge::judge`], where the exchange's index is another than that of the next one, because some before it could
+    /// not be kept.
+    pub fn judge_at(&mut self, exchange: Arc<Exchange>, index: u64) -> Judged {
         let start = Instant::now();
-        let reading = Arc::new(Reading::new(self.next, exchange, self.memory.base_path()));
+        let reading = Arc::new(Reading::new(index, exchange, self.memory.base_path()));
         self.next += 1;
         let mut judged = Judged {
             index: reading.index,

@@ -220,14 +220,3 @@ fn what_is_exported_is_har_for_others() {
     }
     assert_eq!(har["log"]["entries"][1]["response"]["status"], 0);
 }
-
-#[test]
-fn an_export_that_fails_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("out.har");
-    let broken = CaptureError::Random;
-    let error = har::export(&path, &meta(), [Ok(ordinary()), Err(broken.clone())]).unwrap_err();
-    assert_eq!((error, path.exists()), (broken, false));
-    assert_eq!(har::export(&path, &meta(), [Ok(ordinary())]).unwrap(), 1);
-    assert_eq!(har::export(&path, &meta(), [Ok(ordinary())]).unwrap_err(), CaptureError::Exists { file: path });
-}

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use umpire::capture::{self, Redactor, Writer, har};
+use umpire::capture::{self, Output, Redactor, Writer};
 use umpire::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, decode};
 use umpire::json::Document;
 
@@ -125,14 +125,18 @@ fn no_secret_is_on_the_disk() {
     writer.finish().unwrap();
     no_secret_in(&path);
 
-    let out = folder.path().join("a.har");
-    let recording = capture::open(&path).unwrap();
-    assert_eq!(har::export(&out, &recording.meta, recording.exchanges).unwrap(), 9);
-    no_secret_in(&out);
-    // What the store has packed is no hiding place either.
-    for exchange in capture::open(&out).unwrap().exchanges {
-        let all = everything(&exchange.unwrap());
-        assert!(!all.contains("PLANTED") && !all.contains("eyJ"), "{all}");
+    for name in ["b.har", "b.ndjson", "b.db"] {
+        let out = folder.path().join(name);
+        let recording = capture::open(&path).unwrap();
+        let mut output = Output::create(&out, &recording.meta, false).unwrap();
+        recording.exchanges.for_each(|exchange| output.append(&exchange.unwrap()).unwrap());
+        assert_eq!(output.finish().unwrap(), 9);
+        no_secret_in(&out);
+        // What the store has packed is no hiding place either.
+        for exchange in capture::open(&out).unwrap().exchanges {
+            let all = everything(&exchange.unwrap());
+            assert!(!all.contains("PLANTED") && !all.contains("eyJ"), "{all}");
+        }
     }
 }
 

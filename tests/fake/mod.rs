@@ -3,6 +3,8 @@
 //! `Fake (builder) → Judged → Event`
 #![allow(dead_code, reason = "each test file uses its own part of the builder")]
 
+pub mod schema;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +48,7 @@ impl Fake {
                 body: Body::complete(RESPONSE),
             }),
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing { total: Duration::from_millis(35), ..Timing::default() },
         };
         Self(Judged {

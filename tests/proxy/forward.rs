@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use umpire::ca::{Authority, HostPattern, Leaves};
-use umpire::exchange::{BodyEnd, FailureKind};
+use umpire::exchange::{BodyEnd, FailureKind, Version};
 use umpire::proxy::forward::{Forward, Guests};
 use umpire::proxy::incident::Incident;
 use umpire::proxy::live::{Dialer, Own, Reach, Timeouts};
@@ -62,6 +62,7 @@ async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
         own_ca: false,
         guests: wishes.guests,
         behind: Behind::Forward(Arc::new(forward)),
+        rewrite_links: false,
         tell: Arc::new({
             let told = Arc::clone(&told);
             move |incident| told.lock().unwrap().push(incident)
@@ -134,6 +135,33 @@ async fn a_named_host_is_decrypted_and_recorded() {
     }
     assert_eq!(rig.told(), []);
     rig.proxy.stop().await;
+}
+
+#[tokio::test]
+async fn a_tunnel_may_be_spoken_to_over_http2() {
+    let (port, ca) = serve_tls(&[NAME]).await;
+    let reach = Reach { ca_files: vec![ca.path().to_owned()], ..Reach::default() };
+    let mut rig = rig(&[port], Wishes { reach, ..Wishes::default() }).await;
+    let client = rig.connect(&format!("{NAME}:{port}")).await;
+    let mut config = ClientConfig::clone(rig.trusting.config());
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let name = ServerName::try_from(NAME).unwrap();
+    let secured = soon("a handshake", TlsConnector::from(Arc::new(config)).connect(name, client.stream)).await.unwrap();
+    assert_eq!(secured.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut requests, connection) = soon("a preface", h2::client::handshake(secured)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = hyper::Request::get(format!("https://{NAME}:{port}/x")).body(()).unwrap();
+    let (response, _) = requests.send_request(request, true).unwrap();
+    let mut response = soon("an answer", response).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(&soon("a body", response.body_mut().data()).await.unwrap().unwrap()[..], b"ok");
+    let exchange = rig.proxy.recorded().await;
+    assert_eq!((exchange.request.version, exchange.failure), (Version::Http2, None));
+    assert_eq!((exchange.origin, exchange.request.target), (format!("https://{NAME}:{port}"), "/x".to_owned()));
+    drop((requests, response));
+    let served = rig.proxy.stop().await;
+    assert_eq!(served.cut, 0);
+    soon("the end", connection).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -5,8 +5,14 @@
 mod fidelity;
 mod failures;
 mod forward;
+mod h2_support;
+mod http2;
+mod http2_faults;
 mod lifecycle;
+mod links;
 mod listening;
+mod protocols;
 mod streaming;
 mod support;
 mod tls;
+mod wire;

@@ -1,7 +1,10 @@
 //! Streaming stays streaming, and memory stays flat.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use umpire::exchange::BodyEnd;
 use umpire::proxy::Limits;
 use umpire::proxy::live::Timeouts;
@@ -165,4 +168,73 @@ async fn a_slow_reader_is_waited_for() {
     assert!(!sending.is_finished(), "nothing on the way takes 64 MiB");
     broker.exactly(length).await;
     sending.await.unwrap();
+}
+
+/// A gigabyte each way. `cargo test --release --test proxy -- --ignored --nocapture gigabyte` says how memory grew.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a while; run it when the path of bodies was changed"]
+async fn a_gigabyte_each_way_in_flat_memory() {
+    const MIB: usize = 1024 * 1024;
+    const LENGTH: usize = 1024 * MIB;
+    let _alone = LARGE.lock().await;
+    let server = Server::start().await;
+    let limits = Limits { kept_body: MIB, ..Limits::default() };
+    let upstream = live(&format!("http://{}", server.address), Timeouts::default());
+    let mut proxy = Proxy::with(upstream, limits, 4).await;
+    let mut broker = proxy.connect().await;
+    broker.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    let mut system = server.accept().await;
+    system.head().await;
+    system.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n")).await;
+    broker.head().await;
+    let before = resident().unwrap_or(0);
+    let most = Arc::new(AtomicUsize::new(before));
+    let (mut broker_reads, mut broker_writes) = broker.stream.into_split();
+    let (mut system_reads, mut system_writes) = system.stream.into_split();
+    let seen = Arc::clone(&most);
+    let up = async move {
+        let chunk = [format!("{MIB:X}\r\n").as_bytes(), &vec![b'u'; MIB], b"\r\n"].concat();
+        for _ in 0..LENGTH / MIB {
+            broker_writes.write_all(&chunk).await.unwrap();
+            seen.fetch_max(resident().unwrap_or(0), Ordering::Relaxed);
+        }
+        broker_writes.write_all(b"0\r\n\r\n").await.unwrap();
+        broker_writes
+    };
+    let down = async move {
+        let piece = vec![b'd'; MIB];
+        for _ in 0..LENGTH / MIB {
+            system_writes.write_all(&piece).await.unwrap();
+        }
+        system_writes
+    };
+    let arrive_up = async move {
+        let mut buf = vec![0; 64 * 1024];
+        let mut tail = Vec::new();
+        while !tail.ends_with(b"0\r\n\r\n") {
+            let read = system_reads.read(&mut buf).await.unwrap();
+            assert_ne!(read, 0);
+            tail.extend_from_slice(&buf[..read]);
+            tail.drain(..tail.len().saturating_sub(5));
+        }
+        system_reads
+    };
+    let arrive_down = async move {
+        let mut buf = vec![0; 64 * 1024];
+        let mut left = LENGTH;
+        while left > 0 {
+            let read = broker_reads.read(&mut buf).await.unwrap();
+            assert_ne!(read, 0);
+            left -= read;
+        }
+        broker_reads
+    };
+    let begun = Instant::now();
+    let _open = tokio::join!(up, down, arrive_up, arrive_down);
+    let exchange = proxy.recorded().await;
+    assert_eq!(exchange.request.body.length, LENGTH as u64);
+    assert_eq!(exchange.response.unwrap().body.length, LENGTH as u64);
+    let grown = most.load(Ordering::Relaxed).saturating_sub(before);
+    eprintln!("a gigabyte each way in {:?}; memory grew by {} KiB at most", begun.elapsed(), grown / 1024);
+    assert!(grown < 30 * MIB, "memory grew by {grown}");
 }

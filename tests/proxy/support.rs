@@ -52,6 +52,18 @@ impl Peer {
         }
     }
 
+    /// Everything up to and with one of two marks.
+    pub async fn either(&mut self, one: &str, other: &str) -> String {
+        loop {
+            let so_far = text(&self.buf);
+            if let Some(mark) = [one, other].into_iter().find(|mark| so_far.contains(mark)) {
+                return self.until(mark).await;
+            }
+            let more = soon(&format!("{one:?} or {other:?}"), self.stream.read_buf(&mut self.buf)).await;
+            assert_ne!(more.unwrap_or(0), 0, "closed before {one:?}; got {so_far:?}");
+        }
+    }
+
     /// A head.
     pub async fn head(&mut self) -> String {
         self.until("\r\n\r\n").await

@@ -17,18 +17,18 @@ use crate::exchange::{Body, BodyEnd, Headers, decode};
 use crate::json::Document;
 
 /// A body as HAR says it.
-pub(super) struct Described {
+pub(in crate::capture) struct Described {
     /// The text; empty if nothing was kept.
-    pub(super) text: String,
+    pub(in crate::capture) text: String,
     /// The text is base64.
-    pub(super) base64: bool,
+    pub(in crate::capture) base64: bool,
     /// Bytes of the decoded content, as far as known.
-    pub(super) size: u64,
+    pub(in crate::capture) size: u64,
     /// What the text does not say.
-    pub(super) extra: BodyExtra,
+    pub(in crate::capture) extra: BodyExtra,
 }
 
-pub(super) fn describe(body: &Body, headers: &Headers) -> Described {
+pub(in crate::capture) fn describe(body: &Body, headers: &Headers) -> Described {
     let mut extra = BodyExtra {
         length: (body.length != body.bytes.len() as u64).then_some(body.length),
         end: (body.end != BodyEnd::Complete).then(|| end_name(body.end).to_owned()),
@@ -53,23 +53,23 @@ fn to_text(bytes: &[u8]) -> (String, bool) {
 }
 
 /// What an entry says of a body.
-pub(super) struct Found<'e> {
+pub(in crate::capture) struct Found<'e> {
     /// The text, if there is one.
-    pub(super) text: Option<String>,
+    pub(in crate::capture) text: Option<String>,
     /// The text is base64.
-    pub(super) base64: bool,
+    pub(in crate::capture) base64: bool,
     /// Bytes of the decoded content, where the entry says.
-    pub(super) size: Option<u64>,
+    pub(in crate::capture) size: Option<u64>,
     /// Bytes on the wire, where the entry says.
-    pub(super) wire_size: Option<u64>,
+    pub(in crate::capture) wire_size: Option<u64>,
     /// The message has no body by definition, whatever sizes are given (answers to HEAD, 204, 304).
-    pub(super) bodyless: bool,
+    pub(in crate::capture) bodyless: bool,
     /// Header fields of the message.
-    pub(super) headers: &'e Headers,
+    pub(in crate::capture) headers: &'e Headers,
 }
 
 /// The body of an entry that this program wrote.
-pub(super) fn restore_own(found: Found<'_>, extra: &BodyExtra) -> Result<Body, String> {
+pub(in crate::capture) fn restore_own(found: Found<'_>, extra: &BodyExtra) -> Result<Body, String> {
     let bytes = match &extra.wire {
         Some(wire) => Bytes::from(from_base64(wire)?),
         None if extra.coded => content(found.text, found.base64)?,
@@ -84,7 +84,7 @@ pub(super) fn restore_own(found: Found<'_>, extra: &BodyExtra) -> Result<Body, S
 
 /// The body of an entry that another program wrote. One that passed but was not kept, or not whole, counts as
 /// truncated, so that nobody judges it.
-pub(super) fn restore_foreign(found: Found<'_>) -> Result<Body, String> {
+pub(in crate::capture) fn restore_foreign(found: Found<'_>) -> Result<Body, String> {
     let Found { text, base64, size, wire_size, bodyless, headers } = found;
     let text = text.filter(|text| !text.is_empty());
     let declared = size.unwrap_or_default().max(wire_size.unwrap_or_default());

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::body::{Found, restore_foreign, restore_own};
-use super::loose::Loose;
+use super::loose::{Fields, Loose};
 use super::{BodyExtra, EntryExtra, text_to_value, url};
 use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
 
@@ -32,13 +32,22 @@ pub(super) struct Entry {
     extra: Option<EntryExtra>,
 }
 
+/// What an entry turned out to be.
+pub(super) enum Read {
+    /// An exchange.
+    Exchange(Box<Exchange>),
+    /// Something that a browser lists and that never was on the wire: the beginning of its URL (`data:`, `blob:`, …).
+    NotHttp(String),
+}
+
 #[derive(Deserialize)]
 struct RequestPart {
     method: Option<String>,
     url: Option<String>,
     #[serde(default, rename = "httpVersion")]
     version: Loose,
-    headers: Option<Vec<Field>>,
+    #[serde(default)]
+    headers: Fields,
     #[serde(rename = "postData")]
     post_data: Option<PostData>,
     #[serde(default, rename = "bodySize")]
@@ -71,13 +80,17 @@ struct ResponsePart {
     reason: Loose,
     #[serde(default, rename = "httpVersion")]
     version: Loose,
-    headers: Option<Vec<Field>>,
+    #[serde(default)]
+    headers: Fields,
     content: Option<Content>,
     #[serde(default, rename = "bodySize")]
     body_size: Loose,
-    /// What Chromium says went wrong.
+    /// What Chromium and mitmproxy say went wrong.
     #[serde(default, rename = "_error")]
     error: Loose,
+    /// What Playwright says went wrong.
+    #[serde(default, rename = "_failureText")]
+    failure_text: Loose,
 }
 
 #[derive(Deserialize, Default)]
@@ -87,14 +100,6 @@ struct Content {
     text: Option<String>,
     #[serde(default)]
     encoding: Loose,
-}
-
-#[derive(Deserialize)]
-struct Field {
-    #[serde(default)]
-    name: Loose,
-    #[serde(default)]
-    value: Loose,
 }
 
 #[derive(Deserialize)]
@@ -114,9 +119,14 @@ struct Timings {
 impl Entry {
     /// The exchange. `index` serves as its number, and `before` (the start of the one before it) as its start, where
     /// the entry gives none. Errors say what is wrong with the entry, in words.
-    pub(super) fn into_exchange(self, index: u64, before: Option<Timestamp>) -> Result<Exchange, String> {
+    pub(super) fn into_exchange(self, index: u64, before: Option<Timestamp>) -> Result<Read, String> {
         let Self { started, time, request, response, timings, connection, extra } = self;
         let part = request.ok_or("it has no request")?;
+        if let Some(scheme) = part.url.as_deref().and_then(url::outside_http)
+            && extra.is_none()
+        {
+            return Ok(Read::NotHttp(scheme.to_owned()));
+        }
         let started = match started.text() {
             Some(text) => instant(&text)?,
             None => before.unwrap_or(Timestamp::UNIX_EPOCH),
@@ -131,7 +141,7 @@ impl Entry {
             None if response.is_none() => Some(foreign_failure(unanswered)),
             None => None,
         };
-        Ok(Exchange {
+        let exchange = Exchange {
             id: extra.as_ref().map_or(index, |extra| extra.id),
             connection: connection.text().and_then(|number| number.parse().ok()).unwrap_or_default(),
             started,
@@ -139,15 +149,18 @@ impl Entry {
             request,
             response,
             failure,
+            rewritten: extra.as_ref().map_or_else(Vec::new, |extra| extra.rewritten.iter().map(Into::into).collect()),
             timing: extra.as_ref().map_or_else(|| timing_of(&time, timings.as_ref()), exact_timing),
-        })
+        };
+        Ok(Read::Exchange(Box::new(exchange)))
     }
 }
 
-/// RFC 3339, or the same without an offset, which is taken for UTC.
-fn instant(text: &str) -> Result<Timestamp, String> {
+/// RFC 3339, the same without an offset, which is taken for UTC, or milliseconds since 1970.
+pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse::<Timestamp>()
         .or_else(|_| text.parse::<DateTime>().and_then(|time| TimeZone::UTC.to_timestamp(time)))
+        .or_else(|error| text.parse::<i64>().map_err(|_| error).and_then(Timestamp::from_millisecond))
         .map_err(|_| format!("its startedDateTime is no time: {text:?}"))
 }
 
@@ -196,7 +209,7 @@ fn response_of(
     method: &str,
     extra: Option<&EntryExtra>,
 ) -> Result<(Option<Response>, String), String> {
-    let error = part.error.text().unwrap_or_default();
+    let error = part.error.text().or_else(|| part.failure_text.text()).unwrap_or_default();
     let status = match part.status.number() {
         // Browsers write 0 for a request that was never answered; -1 and nothing mean the same.
         None => 0,
@@ -233,9 +246,9 @@ fn is_base64(encoding: Loose) -> bool {
 }
 
 /// Pseudo header fields of HTTP/2 are no header fields. Chromium joins fields that must not be joined by line feeds.
-fn headers_of(fields: Option<Vec<Field>>, own: bool) -> Headers {
+fn headers_of(fields: Fields, own: bool) -> Headers {
     let mut headers = Headers::default();
-    for Field { name, value } in fields.unwrap_or_default() {
+    for (name, value) in fields.0 {
         let (name, value) = (name.text().unwrap_or_default(), value.text().unwrap_or_default());
         if own {
             headers.push(name, text_to_value(value));
@@ -259,7 +272,7 @@ fn foreign_failure(detail: String) -> Failure {
     let says = |words: &[&str]| words.iter().any(|word| detail.contains(word));
     let kind = if says(&["TIMED_OUT"]) {
         FailureKind::TimedOut
-    } else if says(&["ABORTED"]) {
+    } else if says(&["ABORTED", "BLOCKED"]) {
         FailureKind::ClientGone
     } else if says(&["REFUSED", "UNREACHABLE", "NAME_NOT_RESOLVED", "DISCONNECTED", "_CERT_", "_SSL_"]) {
         FailureKind::Unreachable

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A number or a text; anything else counts as absent.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -95,6 +96,54 @@ impl<'de> Visitor<'de> for LooseVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Loose, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(Loose::Nothing)
+    }
+}
+
+/// Names and values, as an array of objects or as one object; whatever else stands there counts as none.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Fields(pub(super) Vec<(Loose, Loose)>);
+
+#[derive(Deserialize)]
+struct Field {
+    #[serde(default)]
+    name: Loose,
+    #[serde(default)]
+    value: Loose,
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of names and values")
+    }
+
+    fn visit_unit<E>(self) -> Result<Fields, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(Field { name, value }) = items.next_element()? {
+            fields.push((name, value));
+        }
+        Ok(Fields(fields))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, value)) = members.next_entry()? {
+            fields.push((Loose::Text(name), value));
+        }
+        Ok(Fields(fields))
     }
 }
 

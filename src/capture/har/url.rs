@@ -20,6 +20,13 @@ pub(super) fn split(url: &str) -> Option<(String, String)> {
     Some((format!("{scheme}://{authority}"), format!("{slash}{target}")))
 }
 
+/// The scheme of a URL that never is on the wire, such as `data:` and `blob:`; `None` for any other, a relative one too.
+pub(super) fn outside_http(url: &str) -> Option<&str> {
+    let scheme = &url[..=url.find(':')?];
+    let local = ["about:", "blob:", "chrome:", "chrome-extension:", "data:", "file:", "javascript:", "moz-extension:"];
+    local.iter().any(|local| scheme.eq_ignore_ascii_case(local)).then_some(scheme)
+}
+
 /// Names and values of a query, percent-decoded, as HAR lists them.
 pub(super) fn query_pairs(target: &str) -> impl Iterator<Item = (String, String)> {
     let query = target.split_once('?').map_or("", |(_, query)| query);
@@ -91,6 +98,9 @@ mod tests {
         for url in ["", "/api", "about:blank", "data:text/plain,://", "http:///x"] {
             assert_eq!(split(url), None, "{url}");
         }
+        assert_eq!(outside_http("data:text/plain,x"), Some("data:"));
+        assert_eq!(outside_http("/api?x=data:"), None);
+        assert_eq!(outside_http("https://a.example"), None);
     }
 
     #[test]

@@ -2,29 +2,64 @@
 //!
 //! `Meta + Exchange* → {"log": {…, "entries": [ …, … ]}}`
 
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use super::body::describe;
+use super::cookies::{self, Cookie};
 use super::{BodyExtra, EntryExtra, FailureExtra, LogExtra, url, value_to_text};
-use crate::capture::{CaptureError, Meta, create_private};
+use crate::capture::{CaptureError, Meta};
 use crate::exchange::{Body, Exchange, Headers, Request, Response, Timing};
 
-/// Writes a new HAR file, readable by its owner only, and returns the number of exchanges. A file that exists is never
-/// touched. What could not be finished is removed.
-pub fn export<I>(path: &Path, meta: &Meta, exchanges: I) -> Result<u64, CaptureError>
-where
-    I: IntoIterator<Item = Result<Exchange, CaptureError>>,
-{
-    let mut out = BufWriter::with_capacity(1 << 16, create_private(path)?);
-    write(path, meta, exchanges, &mut out).inspect_err(|_| {
-        if let Err(error) = std::fs::remove_file(path) {
-            tracing::warn!(file = %path.display(), %error, "a half-written file can't be removed");
-        }
-    })
+/// Writes a HAR 1.2 file, one exchange at a time.
+pub struct HarWriter<W> {
+    /// Name of `out` in errors.
+    file: PathBuf,
+    out: W,
+    count: u64,
+}
+
+impl<W: Write> HarWriter<W> {
+    /// Writes the beginning to `out`, which should be buffered; `file` is its name in errors.
+    pub fn new(file: &Path, meta: &Meta, mut out: W) -> Result<Self, CaptureError> {
+        let (name, version) = meta.creator.rsplit_once(' ').unwrap_or((&meta.creator, ""));
+        let extra = LogExtra { base_uri: meta.base_uri.clone(), created: meta.created.to_string() };
+        let mut head = || -> io::Result<()> {
+            out.write_all(b"{\"log\":{\"version\":\"1.2\",\"creator\":")?;
+            serde_json::to_writer(&mut out, &Creator { name, version })?;
+            out.write_all(b",\"_umpire\":")?;
+            serde_json::to_writer(&mut out, &extra)?;
+            out.write_all(b",\"pages\":[],\"entries\":[")
+        };
+        head().map_err(|error| failed(file, &error))?;
+        Ok(Self { file: file.to_owned(), out, count: 0 })
+    }
+
+    /// Writes an exchange.
+    pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
+        let between: &[u8] = if self.count == 0 { b"\n" } else { b",\n" };
+        let written = self
+            .out
+            .write_all(between)
+            .and_then(|()| serde_json::to_writer(&mut self.out, &Entry::new(exchange)).map_err(io::Error::from));
+        written.map_err(|error| failed(&self.file, &error))?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Writes the end, and gives back what was written to. A file without it is no HAR file.
+    pub fn finish(mut self) -> Result<W, CaptureError> {
+        let written = self.out.write_all(b"\n]}}\n").and_then(|()| self.out.flush());
+        written.map_err(|error| failed(&self.file, &error))?;
+        Ok(self.out)
+    }
+}
+
+fn failed(file: &Path, error: &io::Error) -> CaptureError {
+    CaptureError::Write { file: file.to_owned(), cause: error.to_string(), lost: 0 }
 }
 
 /// Writes a recording as HAR 1.2 and returns the number of exchanges; only one of them is in memory at a time. `file`
@@ -33,25 +68,12 @@ pub fn write<I>(file: &Path, meta: &Meta, exchanges: I, out: &mut impl Write) ->
 where
     I: IntoIterator<Item = Result<Exchange, CaptureError>>,
 {
-    let failed = |error: io::Error| CaptureError::Write { file: file.to_owned(), cause: error.to_string(), lost: 0 };
-    let (name, version) = meta.creator.rsplit_once(' ').unwrap_or((&meta.creator, ""));
-    let extra = LogExtra { base_uri: meta.base_uri.clone(), created: meta.created.to_string() };
-    let mut head = || -> io::Result<()> {
-        out.write_all(b"{\"log\":{\"version\":\"1.2\",\"creator\":")?;
-        serde_json::to_writer(&mut *out, &Creator { name, version })?;
-        out.write_all(b",\"_umpire\":")?;
-        serde_json::to_writer(&mut *out, &extra)?;
-        out.write_all(b",\"entries\":[")
-    };
-    head().map_err(failed)?;
-    let mut count = 0;
+    let mut writer = HarWriter::new(file, meta, out)?;
     for exchange in exchanges {
-        let exchange = exchange?;
-        out.write_all(if count == 0 { b"\n" } else { b",\n" }).map_err(failed)?;
-        serde_json::to_writer(&mut *out, &Entry::new(&exchange)).map_err(|error| failed(error.into()))?;
-        count += 1;
+        writer.append(&exchange?)?;
     }
-    out.write_all(b"\n]}}\n").and_then(|()| out.flush()).map_err(failed)?;
+    let count = writer.count;
+    writer.finish()?;
     Ok(count)
 }
 
@@ -83,7 +105,7 @@ struct RequestPart<'e> {
     method: &'e str,
     url: String,
     http_version: &'static str,
-    cookies: [Pair; 0],
+    cookies: Vec<Pair>,
     headers: Fields<'e>,
     query_string: Vec<Pair>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +130,7 @@ struct ResponsePart<'e> {
     status: u16,
     status_text: &'e str,
     http_version: &'static str,
-    cookies: [Pair; 0],
+    cookies: Vec<Cookie>,
     headers: Fields<'e>,
     content: Content,
     #[serde(rename = "redirectURL")]
@@ -131,17 +153,23 @@ struct Content {
 #[derive(Serialize)]
 struct Cache {}
 
+/// Phases in milliseconds. Those before a request is sent belong to the connection, which is not the exchange's own: -1.
 #[derive(Serialize)]
 struct Timings {
+    blocked: i8,
+    dns: i8,
+    connect: i8,
+    ssl: i8,
     send: f64,
     wait: f64,
     receive: f64,
 }
 
-#[derive(Serialize)]
-struct Pair {
-    name: String,
-    value: String,
+/// A name and its value.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct Pair {
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 /// Header fields as an array of names and values.
@@ -157,7 +185,7 @@ impl Serialize for Fields<'_> {
 
 impl<'e> Entry<'e> {
     fn new(exchange: &'e Exchange) -> Self {
-        let Exchange { id, connection, started, request, response, failure, timing, .. } = exchange;
+        let Exchange { id, connection, started, request, response, failure, rewritten, timing, .. } = exchange;
         let (request, request_body) = request_part(exchange, request);
         let (response, response_body) = response_part(response.as_ref());
         let unsplit = url::split(&request.url)
@@ -174,6 +202,7 @@ impl<'e> Entry<'e> {
                 detail: failure.detail.clone(),
                 answered: failure.answered,
             }),
+            rewritten: rewritten.iter().map(Into::into).collect(),
             ..EntryExtra::default()
         };
         Self {
@@ -202,6 +231,10 @@ fn timings(timing: &Timing) -> Timings {
     let sent = timing.sent.unwrap_or_default();
     let first_byte = timing.first_byte.unwrap_or(sent);
     Timings {
+        blocked: -1,
+        dns: -1,
+        connect: -1,
+        ssl: -1,
         send: milliseconds(sent),
         wait: milliseconds(first_byte.saturating_sub(sent)),
         receive: milliseconds(timing.total.saturating_sub(first_byte)),
@@ -223,7 +256,7 @@ fn request_part<'e>(exchange: &Exchange, request: &'e Request) -> (RequestPart<'
         method: &request.method,
         url: exchange.url(),
         http_version: request.version.as_str(),
-        cookies: [],
+        cookies: cookies::sent(&request.headers),
         headers: Fields(&request.headers),
         query_string: url::query_pairs(&request.target).map(|(name, value)| Pair { name, value }).collect(),
         post_data,
@@ -243,7 +276,7 @@ fn response_part(response: Option<&Response>) -> (ResponsePart<'_>, BodyExtra) {
         status: response.map_or(0, |response| response.status),
         status_text: response.map_or("", |response| &response.reason),
         http_version: response.map_or("", |response| response.version.as_str()),
-        cookies: [],
+        cookies: cookies::set(headers),
         headers: Fields(headers),
         content: Content {
             size: body.size,

@@ -14,12 +14,30 @@ use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
-use super::{APPLICATION_ID, COLUMNS, FORMAT, digest, headers};
-use crate::capture::{CaptureError, Meta, end_from_name};
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Timing, Version};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
+use crate::capture::{CaptureError, Meta, Part, end_from_name};
+use crate::exchange::{
+    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Rewritten, Timing, Version,
+};
 
 /// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
 const MAX_KEPT: u64 = 4 * MAX_DECODED as u64;
+
+/// What the request line of an exchange says, and when it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// When the request's head had arrived.
+    pub started: Timestamp,
+    /// How long it took, all in all.
+    pub total: Duration,
+    /// Method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+}
+
+/// Most faults of a database that are told one by one.
+const MAX_FAULTS: i64 = 20;
 
 /// Reads a capture.
 pub struct Reader {
@@ -27,6 +45,7 @@ pub struct Reader {
     file: PathBuf,
     meta: Meta,
     select: String,
+    format: i64,
     unpacker: RefCell<zstd::bulk::Decompressor<'static>>,
 }
 
@@ -43,7 +62,8 @@ impl Reader {
             return Err(CaptureError::NotACapture { file: path.to_owned() });
         }
         let found = pragma("user_version").map_err(|error| failed(&error))?;
-        if found != FORMAT {
+        // Older ones are read as they are: so far there are none.
+        if !(OLDEST..=FORMAT).contains(&found) {
             return Err(CaptureError::Format { file: path.to_owned(), found, known: FORMAT });
         }
         let value = |key: &str| {
@@ -54,10 +74,12 @@ impl Reader {
         let created = value("created")?.unwrap_or_default();
         let created: Timestamp =
             created.parse().map_err(|_| failed(&format!("its time of creation is no time: {created:?}")))?;
-        let meta = Meta { base_uri: value("base_uri")?, created, creator: value("creator")?.unwrap_or_default() };
+        let number = value("part")?.and_then(|number| number.parse().ok());
+        let part = value("part_of")?.zip(number).map(|(of, number)| Part { of, number });
+        let meta = Meta { base_uri: value("base_uri")?, created, creator: value("creator")?.unwrap_or_default(), part };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
         let select = format!("SELECT {COLUMNS} FROM exchange WHERE n = ?1");
-        Ok(Self { db, file: path.to_owned(), meta, select, unpacker })
+        Ok(Self { db, file: path.to_owned(), meta, select, format: found, unpacker })
     }
 
     /// The file that is read.
@@ -84,6 +106,43 @@ impl Reader {
         Ok(self.len()? == 0)
     }
 
+    /// Version of the format of the file.
+    pub fn format(&self) -> i64 {
+        self.format
+    }
+
+    /// The calls of all exchanges in recorded order, without the cost of their bodies, until `each` says to stop.
+    pub fn calls(&self, mut each: impl FnMut(Call) -> bool) -> Result<(), CaptureError> {
+        let failed = |error: rusqlite::Error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() };
+        let sql = "SELECT n, started, total_ns, method, target FROM exchange ORDER BY n";
+        let mut select = self.db.prepare(sql).map_err(failed)?;
+        let mut rows = select.query([]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let index = row.get::<_, i64>(0).map_err(failed)? as u64;
+            let damaged = |error: rusqlite::Error| self.damaged(index, &error);
+            let started: String = row.get(1).map_err(damaged)?;
+            let call = Call {
+                started: started.parse().map_err(|_| self.damaged(index, &"its start is no time"))?,
+                total: Duration::from_nanos(row.get::<_, i64>(2).map_err(damaged)? as u64),
+                method: row.get(3).map_err(damaged)?,
+                target: row.get(4).map_err(damaged)?,
+            };
+            if !each(call) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the database itself, in SQLite's words; nothing if it is sound. Reads all of it.
+    pub fn faults(&self) -> Result<Vec<String>, CaptureError> {
+        let failed = |error: rusqlite::Error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() };
+        let mut check = self.db.prepare(&format!("PRAGMA integrity_check({MAX_FAULTS})")).map_err(failed)?;
+        let lines = check.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
+        let lines = lines.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        Ok(lines.into_iter().filter(|line| line != "ok").collect())
+    }
+
     /// The exchange at a 0-based index.
     pub fn exchange(&self, index: u64) -> Result<Exchange, CaptureError> {
         self.look_up(index)?.ok_or_else(|| self.damaged(index, &"there is none of that index"))
@@ -96,11 +155,25 @@ impl Reader {
 
     fn look_up(&self, index: u64) -> Result<Option<Exchange>, CaptureError> {
         let row = |row: &Row<'_>| self.exchange_of(row).map_err(|what| self.damaged(index, &what));
-        self.db
+        let found = self
+            .db
             .prepare_cached(&self.select)
             .and_then(|mut select| select.query_row([index as i64], |found| Ok(row(found))).optional())
-            .map_err(|error| self.damaged(index, &error))?
-            .transpose()
+            .map_err(|error| self.damaged(index, &error))?;
+        let Some(exchange) = found else { return Ok(None) };
+        let rewritten = self.rewritten(index).map_err(|error| self.damaged(index, &error))?;
+        Ok(Some(Exchange { rewritten, ..exchange? }))
+    }
+
+    /// The links of an exchange that were rewritten, if the capture has any at all.
+    fn rewritten(&self, index: u64) -> rusqlite::Result<Vec<Rewritten>> {
+        let mut table = self.db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'rewritten'")?;
+        if !table.exists([])? {
+            return Ok(Vec::new());
+        }
+        let mut select = self.db.prepare_cached("SELECT at, sent, given FROM rewritten WHERE n = ?1 ORDER BY rowid")?;
+        let link = |row: &Row<'_>| Ok(Rewritten { at: row.get(0)?, sent: row.get(1)?, given: row.get(2)? });
+        select.query_map([index as i64], link)?.collect()
     }
 
     fn damaged(&self, index: u64, what: &dyn Display) -> CaptureError {
@@ -137,7 +210,8 @@ impl Reader {
             }
         };
         let (id, connection) = (id.unwrap_or_default() as u64, connection.unwrap_or_default() as u64);
-        Ok(Exchange { id, connection, started, origin, request, response, failure, timing })
+        let rewritten = Vec::new();
+        Ok(Exchange { id, connection, started, origin, request, response, failure, rewritten, timing })
     }
 
     fn body(&self, cells: &mut Cells<'_>) -> Result<Body, String> {

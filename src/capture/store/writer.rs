@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{APPLICATION_ID, COLUMNS, FORMAT, SCHEMA, digest, headers};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, digest, headers};
 use crate::capture::{CaptureError, Meta, create_failed, create_private, end_name};
 use crate::exchange::{Body, Exchange};
 
@@ -45,10 +45,11 @@ impl Writer {
     /// unless it is the default one.
     pub fn create(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
         drop(create_private(path)?);
-        Self::prepare(path, meta).inspect_err(|_| discard(path))
+        Self::fill(path, meta).inspect_err(|_| discard(path))
     }
 
-    fn prepare(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
+    /// Makes a capture of a file that is there and empty.
+    pub(in crate::capture) fn fill(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
         let failed = |error: rusqlite::Error| create_failed(path, &error);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(failed)?;
@@ -62,8 +63,14 @@ impl Writer {
         db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
         db.execute_batch(SCHEMA).map_err(failed)?;
         let created = meta.created.to_string();
-        let values =
-            [("created", Some(&created)), ("creator", Some(&meta.creator)), ("base_uri", meta.base_uri.as_ref())];
+        let part = meta.part.as_ref().map(|part| part.number.to_string());
+        let values = [
+            ("created", Some(&created)),
+            ("creator", Some(&meta.creator)),
+            ("base_uri", meta.base_uri.as_ref()),
+            ("part_of", meta.part.as_ref().map(|part| &part.of)),
+            ("part", part.as_ref()),
+        ];
         for (key, value) in values {
             if let Some(value) = value {
                 db.execute("INSERT INTO meta VALUES (?1, ?2)", (key, value)).map_err(failed)?;
@@ -89,6 +96,12 @@ impl Writer {
     /// True if nothing has been appended yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes that the file has once everything appended so far is in it.
+    pub fn size(&self) -> u64 {
+        let pages = self.db.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0));
+        pages.map_or(0, |pages| (pages * PAGE) as u64)
     }
 
     /// Appends an exchange, secrets and all: redact it first. Returns its 0-based index.
@@ -152,7 +165,7 @@ impl Writer {
         if self.db.is_autocommit() {
             self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
-        let Exchange { id, connection, started, origin, request, response, failure, timing } = exchange;
+        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing } = exchange;
         let request_body = Stored::new(&request.body, &mut self.zstd)?;
         let response_body =
             response.as_ref().map(|response| Stored::new(&response.body, &mut self.zstd)).transpose()?;
@@ -193,6 +206,13 @@ impl Writer {
             response_body.map(|body| body.packed.is_some()),
             response_body.map(Stored::bytes),
         ])?;
+        if !rewritten.is_empty() {
+            self.db.execute_batch(REWRITTEN)?;
+            let mut insert = self.db.prepare_cached("INSERT INTO rewritten VALUES (?1, ?2, ?3, ?4)")?;
+            for link in rewritten {
+                insert.execute(params![index as i64, link.at, link.sent, link.given])?;
+            }
+        }
         Ok(())
     }
 
@@ -294,6 +314,7 @@ mod tests {
             },
             response: None,
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing::default(),
         }
     }

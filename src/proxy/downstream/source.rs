@@ -5,19 +5,26 @@
 //!       └─ else ─► RequestBody takes the reader ─► frames … ─► its end or drop ─► home ─► here
 //! ```
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
+use tokio::time::{Sleep, sleep};
 
-use crate::proxy::h1::{Decoder, Length, MAX_HEAD, Reader};
-use crate::proxy::upstream::{BodyError, WireBody};
+use crate::proxy::fields::WireTrailers;
+use crate::proxy::h1::{ChunkError, Decoder, Length, Reader};
+use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
 use crate::proxy::wire::Input;
+
+/// Bytes of further requests that are read while an answer is on its way; more stay with the broker.
+const READ_AHEAD: usize = 64 * 1024;
 
 /// Where a body leaves the reader when it has ended, and whether it was read to its end.
 type Home<I> = Arc<Mutex<Option<(Reader<I>, bool)>>>;
@@ -75,20 +82,32 @@ impl<I: Input> Source<I> {
         self.whole = false;
     }
 
-    /// The body of that length that comes next. `expects`: the broker waits for "100 Continue".
-    pub fn lend(&mut self, length: Length, expects: bool) -> WireBody {
+    /// True if the last body was not read to its end, so that nothing else can be read here.
+    pub fn is_spoilt(&mut self) -> bool {
+        self.reader().is_some() && !self.whole
+    }
+
+    /// Nothing is to be told any more about going on: it was told.
+    pub fn told_to_go_on(&mut self) {
+        self.wanted = None;
+    }
+
+    /// The body of that length that comes next, and where its trailers will be. `expects`: the broker waits for "100
+    /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
+    pub fn lend(&mut self, length: Length, expects: bool, patience: Duration) -> (WireBody, WireTrailers) {
         self.wanted = None;
         self.whole = true;
+        let trailers = WireTrailers::default();
         let Some(mut reader) = self.reader.take() else {
             // Not reached: a head was just read. An error is truer than an empty body.
-            return failed("the connection's reading side is in use");
+            return (failed("the connection's reading side is in use"), trailers);
         };
         if let Length::Known(length) = length
             && length <= reader.buf.len() as u64
         {
             let data = reader.buf.split_to(length as usize).freeze();
             self.reader = Some(reader);
-            return Full::new(data).map_err(|never| match never {}).boxed();
+            return (Full::new(data).map_err(|never| match never {}).boxed(), trailers);
         }
         let ask = if expects && reader.buf.is_empty() {
             let (sender, receiver) = oneshot::channel();
@@ -98,10 +117,19 @@ impl<I: Input> Source<I> {
             None
         };
         let home = Arc::clone(&self.home);
-        RequestBody { reader: Some(reader), decoder: Decoder::new(length), home, ask }.boxed()
+        let body = RequestBody {
+            reader: Some(reader),
+            decoder: Decoder::new(length),
+            trailers: trailers.clone(),
+            home,
+            ask,
+            patience,
+            timer: None,
+        };
+        (body.boxed(), trailers)
     }
 
-    /// What happens next. Requests that the broker sends meanwhile are read ahead up to [`MAX_HEAD`] bytes; with more
+    /// What happens next. Requests that the broker sends meanwhile are read ahead up to [`READ_AHEAD`] bytes; with more
     /// than that unread it is not watched. While a body has the reader, it is the body that sees the broker go.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Some(wanted) = self.wanted.as_mut()
@@ -114,7 +142,7 @@ impl<I: Input> Source<I> {
         }
         let whole = self.is_at_end();
         let Some(reader) = self.reader.as_mut().filter(|_| whole) else { return Poll::Pending };
-        while reader.buf.len() < MAX_HEAD {
+        while reader.buf.len() < READ_AHEAD {
             match ready!(reader.poll_fill(cx)) {
                 Ok(0) => return Poll::Ready(Event::Gone),
                 Ok(_) => {}
@@ -138,8 +166,12 @@ struct RequestBody<I> {
     /// Given back at the end.
     reader: Option<Reader<I>>,
     decoder: Decoder,
+    trailers: WireTrailers,
     home: Home<I>,
     ask: Option<oneshot::Sender<()>>,
+    patience: Duration,
+    /// Runs while the broker is waited for.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<I> RequestBody<I> {
@@ -161,7 +193,23 @@ impl<I: Input> Body for RequestBody<I> {
             let _listened = ask.send(());
         }
         let Some(reader) = this.reader.as_mut() else { return Poll::Ready(None) };
-        let frame = ready!(reader.poll_body(&mut this.decoder, cx));
+        let frame = match reader.poll_body(&mut this.decoder, &this.trailers, cx) {
+            Poll::Ready(frame) => {
+                this.timer = None;
+                frame.map(|frame| {
+                    frame.map_err(|error| match error.downcast::<ChunkError>() {
+                        Ok(error) => RequestFault::Malformed(*error).into(),
+                        Err(error) => error,
+                    })
+                })
+            }
+            Poll::Pending => {
+                let patience = this.patience;
+                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+                ready!(timer.as_mut().poll(cx));
+                Some(Err(RequestFault::Stalled(patience).into()))
+            }
+        };
         if this.decoder.is_done() || !matches!(frame, Some(Ok(_))) {
             this.give_back();
         }

@@ -6,13 +6,18 @@
 //! ```
 
 use bytes::{Buf, Bytes, BytesMut};
-use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
 
-use super::{Length, MAX_FIELDS, MAX_HEAD};
+use super::Length;
+use crate::exchange::Headers;
 
 /// Longest line with a chunk's size and extensions.
 const MAX_CHUNK_LINE: usize = 4096;
+
+/// Longest trailer section.
+const MAX_TRAILERS: usize = 16 * 1024;
+
+/// Most trailer fields.
+const MAX_FIELDS: usize = 64;
 
 /// A body on its way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +44,7 @@ pub enum Step {
     /// Content.
     Data(Bytes),
     /// Trailer fields; the body is at its end.
-    Trailers(HeaderMap),
+    Trailers(Headers),
     /// The body is at its end.
     End,
     /// More bytes are needed.
@@ -89,14 +94,13 @@ impl Decoder {
                     *self = if left == 0 { Self::Done } else { Self::Known(left) };
                     return Ok(Step::Data(data));
                 }
-                Self::Size => match httparse::parse_chunk_size(buf) {
-                    Err(_) => return Err(ChunkError("a chunk's size is not a hexadecimal number")),
-                    Ok(httparse::Status::Partial) if buf.len() <= MAX_CHUNK_LINE => return Ok(Step::More),
-                    Ok(httparse::Status::Complete((line, size))) if line <= MAX_CHUNK_LINE => {
+                Self::Size => match chunk_line(buf)? {
+                    None if buf.len() <= MAX_CHUNK_LINE => return Ok(Step::More),
+                    Some((line, size)) if line <= MAX_CHUNK_LINE => {
                         buf.advance(line);
                         *self = if size == 0 { Self::Trailers } else { Self::Data(size) };
                     }
-                    Ok(_) => return Err(ChunkError("a chunk's size line is longer than 4 KiB")),
+                    _ => return Err(ChunkError("a chunk's size line is longer than 4 KiB")),
                 },
                 Self::Data(left) => {
                     let data = take(buf, left);
@@ -104,7 +108,7 @@ impl Decoder {
                     *self = if left == 0 { Self::DataEnd } else { Self::Data(left) };
                     return Ok(Step::Data(data));
                 }
-                Self::DataEnd if buf.len() < 2 => return Ok(Step::More),
+                Self::DataEnd if &buf[..] == b"\r" => return Ok(Step::More),
                 Self::DataEnd if buf.starts_with(b"\r\n") => {
                     buf.advance(2);
                     *self = Self::Size;
@@ -131,23 +135,51 @@ impl Decoder {
         }
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         match httparse::parse_headers(buf, &mut fields) {
-            Ok(httparse::Status::Complete((length, fields))) => {
-                let mut map = HeaderMap::with_capacity(fields.len());
-                for field in fields {
-                    let name = HeaderName::from_bytes(field.name.as_bytes());
-                    let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(field.value)) else {
-                        return Err(ChunkError("a trailer field has impossible bytes"));
-                    };
-                    map.append(name, value);
+            Ok(httparse::Status::Complete((length, fields))) if length <= MAX_TRAILERS => {
+                if memchr::memchr_iter(b'\n', &buf[..length]).any(|at| at == 0 || buf[at - 1] != b'\r') {
+                    return Err(ChunkError("a line of the trailer section ends without a carriage return"));
                 }
+                let fields =
+                    fields.iter().map(|field| (field.name, Bytes::copy_from_slice(field.value))).collect::<Headers>();
                 buf.advance(length);
                 *self = Self::Done;
-                Ok(Step::Trailers(map))
+                Ok(Step::Trailers(fields))
             }
-            Ok(httparse::Status::Partial) if buf.len() <= MAX_HEAD => Ok(Step::More),
-            Ok(httparse::Status::Partial) => Err(ChunkError("the trailer section is longer than 64 KiB")),
+            Ok(httparse::Status::Partial) if buf.len() <= MAX_TRAILERS => Ok(Step::More),
+            Ok(_) => Err(ChunkError("the trailer section is longer than 16 KiB")),
             Err(_) => Err(ChunkError("the trailer section can't be read")),
         }
+    }
+}
+
+/// The length of the line with a chunk's size, and the size; `None` if the line isn't complete. To the letter of RFC
+/// 9112 section 7.1, where others are lax: hexadecimal digits and nothing before them, extensions without control
+/// bytes, CR LF. Extensions mean nothing here and are not passed on.
+fn chunk_line(buf: &[u8]) -> Result<Option<(usize, u64)>, ChunkError> {
+    let digits = buf.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    if digits > 16 {
+        return Err(ChunkError("a chunk's size has more than 16 digits"));
+    }
+    let Some(next) = buf.get(digits) else { return Ok(None) };
+    if digits == 0 || !b"; \t\r".contains(next) {
+        return Err(ChunkError("a chunk's size is not a hexadecimal number"));
+    }
+    let rest = &buf[digits..];
+    let end = rest.iter().position(|byte| byte.is_ascii_control() && *byte != b'\t');
+    let extension = rest[..end.unwrap_or(rest.len())].trim_ascii_start();
+    if !(extension.is_empty() || extension.starts_with(b";")) {
+        return Err(ChunkError("what follows a chunk's size is no extension"));
+    }
+    let Some(end) = end else { return Ok(None) };
+    match (rest[end], rest.get(end + 1)) {
+        (b'\r', None) => Ok(None),
+        (b'\r', Some(b'\n')) => {
+            let size = buf[..digits]
+                .iter()
+                .fold(0, |size, digit| size << 4 | u64::from(char::from(*digit).to_digit(16).unwrap_or_default()));
+            Ok(Some((digits + end + 2, size)))
+        }
+        _ => Err(ChunkError("a chunk's size line has a control byte, or does not end with CR LF")),
     }
 }
 
@@ -161,14 +193,17 @@ mod tests {
     use super::*;
 
     /// Decodes what arrives in pieces of `piece` bytes; content, trailers, and what is left over.
-    fn decode(length: Length, wire: &[u8], piece: usize) -> Result<(Vec<u8>, HeaderMap, Vec<u8>), ChunkError> {
+    fn decode(length: Length, wire: &[u8], piece: usize) -> Result<(Vec<u8>, Headers, Vec<u8>), ChunkError> {
         let (mut decoder, mut buf) = (Decoder::new(length), BytesMut::new());
-        let (mut content, mut trailers) = (Vec::new(), HeaderMap::new());
+        let (mut content, mut trailers) = (Vec::new(), Headers::default());
         let mut pieces = wire.chunks(piece);
         loop {
             match decoder.step(&mut buf)? {
                 Step::Data(data) => content.extend_from_slice(&data),
-                Step::Trailers(map) => trailers = map,
+                Step::Trailers(fields) => {
+                    trailers = fields;
+                    break;
+                }
                 Step::End => break,
                 Step::More => match pieces.next() {
                     Some(piece) => buf.extend_from_slice(piece),
@@ -183,11 +218,11 @@ mod tests {
 
     #[test]
     fn however_it_is_cut_the_content_is_the_same() {
-        let wire = b"5;ext=1\r\nhello\r\n1\r\n \r\n00a\r\n0123456789\r\n0\r\nX-Sum: 7\r\n\r\nGET";
+        let wire = b"5 ; ext=\"1;\"\r\nhello\r\n1\r\n \r\n00a\r\n0123456789\r\n0\r\nX-Sum: 7\r\n\r\nGET";
         for piece in 1..=wire.len() {
             let (content, trailers, rest) = decode(Length::Chunked, wire, piece).unwrap();
             assert_eq!(content, b"hello 0123456789", "{piece}");
-            assert_eq!(trailers["x-sum"], "7");
+            assert_eq!((trailers.0[0].name.as_str(), trailers.get("x-sum")), ("X-Sum", Some("7")));
             assert_eq!(rest, b"GET");
         }
     }
@@ -210,6 +245,22 @@ mod tests {
             b"-1\r\n",
             b"0\r\nX: y\r\n",
             b"5\r\nhello\n\n0",
+            b"+5\r\n",
+            b"0x5\r\n",
+            b" 5\r\n",
+            b"\r\n",
+            b"5\n",
+            b"5;\n",
+            b"5;a=\"\n\"\r\n",
+            b"5;\rx\r\n",
+            b"5;\0\r\n",
+            b"5 x\r\n",
+            b"5_0\r\n",
+            b"00000000000000005\r\n",
+            b"0\r\nX: y\n\r\n",
+            b"0\r\n\n",
+            b"0\r\nX : y\r\n\r\n",
+            b"0\r\nX: y\r\n z\r\n\r\n",
         ] {
             assert!(decode(Length::Chunked, wire, 3).is_err(), "{}", String::from_utf8_lossy(wire));
         }
@@ -217,5 +268,6 @@ mod tests {
         let endless = [&b"5;"[..], &[b'e'; MAX_CHUNK_LINE]].concat();
         assert!(decode(Length::Chunked, &endless, 100).is_err());
         assert!(decode(Length::Chunked, b"fffffffffffffffff\r\n", 100).is_err());
+        assert_eq!(chunk_line(b"ffFFffffffffffff\r\n"), Ok(Some((18, u64::MAX))));
     }
 }

@@ -1,15 +1,16 @@
 //! Writing heads, and the transfer coding of what follows.
 //!
 //! ```text
-//! start line + fields (less what is hop-by-hop, Host replaced) + size of the body ─► bytes, Coding
+//! start line + fields (less what is hop-by-hop, Host replaced, one length) + size of the body ─► bytes, Coding
 //! Coding: frame ─► bytes
 //! ```
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 
+use super::framing::{content_length, lengthless};
 use crate::exchange::Headers;
-use crate::proxy::fields::HopByHop;
+use crate::proxy::fields::{HopByHop, WireTrailers, from_map, may_trail};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +52,15 @@ impl Coding {
         if self == Self::Chunked { b"\r\n" } else { b"" }
     }
 
-    /// Writes the end of the body.
-    pub fn end(self, trailers: Option<&hyper::HeaderMap>, out: &mut BytesMut) -> Result<(), LengthError> {
+    /// Writes the end of the body. Trailer fields that could be taken for a part of the head stay behind.
+    pub fn end(self, trailers: Option<&Headers>, out: &mut BytesMut) -> Result<(), LengthError> {
         match self {
             Self::Known(0) | Self::UntilClose => Ok(()),
             Self::Known(left) => Err(LengthError::Short(left)),
             Self::Chunked => {
                 out.extend_from_slice(b"0\r\n");
-                for (name, value) in trailers.into_iter().flatten() {
-                    field(out, name.as_str(), value.as_bytes());
+                for entry in trailers.iter().flat_map(|trailers| &trailers.0).filter(|entry| may_trail(&entry.name)) {
+                    field(out, &entry.name, &entry.value);
                 }
                 out.extend_from_slice(b"\r\n");
                 Ok(())
@@ -67,8 +68,14 @@ impl Coding {
         }
     }
 
-    /// Writes a whole frame. True if it was the last one.
-    pub fn frame(&mut self, frame: Frame<Bytes>, out: &mut BytesMut) -> Result<bool, LengthError> {
+    /// Writes a whole frame. True if it was the last one. `trailers`, if they are there, are written in place of those
+    /// of the frame.
+    pub fn frame(
+        &mut self,
+        frame: Frame<Bytes>,
+        trailers: &WireTrailers,
+        out: &mut BytesMut,
+    ) -> Result<bool, LengthError> {
         match frame.into_data() {
             Ok(data) if data.is_empty() => Ok(false),
             Ok(data) => {
@@ -78,44 +85,75 @@ impl Coding {
                 Ok(false)
             }
             Err(frame) => match frame.into_trailers() {
-                Ok(trailers) => self.end(Some(&trailers), out).map(|()| true),
+                Ok(map) => match trailers.get() {
+                    Some(trailers) => self.end(Some(trailers), out).map(|()| true),
+                    None => self.end(Some(&from_map(&map)), out).map(|()| true),
+                },
                 Err(_) => Ok(false),
             },
         }
     }
 }
 
-/// Writes a request's head. `size`: of the body, where it is known. `host` takes the place of the Host field.
-pub fn request_head(
-    out: &mut BytesMut,
-    method: &str,
-    target: &str,
-    fields: &Headers,
-    host: &str,
-    size: Option<u64>,
-) -> Coding {
-    for part in [method, " ", target, " HTTP/1.1\r\n"] {
+/// What a request's head depends on besides its fields.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestShape<'r> {
+    /// Method.
+    pub method: &'r str,
+    /// Target.
+    pub target: &'r str,
+    /// Takes the place of the Host field.
+    pub host: &'r str,
+    /// Size of the body, where it is known.
+    pub size: Option<u64>,
+    /// Value of the Upgrade field, where an offer to switch protocols goes on.
+    pub upgrade: Option<&'r [u8]>,
+}
+
+/// Writes a request's head.
+pub fn request_head(out: &mut BytesMut, fields: &Headers, shape: &RequestShape<'_>) -> Coding {
+    for part in [shape.method, " ", shape.target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
     if !has(fields, "host") {
-        field(out, "Host", host.as_bytes());
+        field(out, "Host", shape.host.as_bytes());
     }
-    let mut coding = announced(fields);
+    let announced = announced(fields);
     // A request without a length has no body (RFC 9112 section 6.3): one that has some gets what it lacks.
-    let added =
-        if coding.is_none() && size != Some(0) { Some(size.map_or(Coding::Chunked, Coding::Known)) } else { None };
-    coding = coding.or(added);
-    let coding = coding.unwrap_or(Coding::Known(0));
-    end_to_end(out, fields, coding == Coding::Chunked, Some(host));
+    let added = match (announced, shape.size) {
+        (None, Some(0)) | (Some(_), _) => None,
+        (None, size) => Some(size.map_or(Coding::Chunked, Coding::Known)),
+    };
+    let counted = matches!(shape.method, "TRACE" | "OPTIONS");
+    end_to_end(out, fields, announced, |name, value, out| {
+        if name.eq_ignore_ascii_case("host") {
+            field(out, name, shape.host.as_bytes());
+        } else if counted && name.eq_ignore_ascii_case("max-forwards") {
+            // One hop less is left (RFC 9110 section 7.6.2); one that is no number means nothing.
+            let left = std::str::from_utf8(value).ok().and_then(|text| text.parse::<u32>().ok());
+            match left {
+                Some(left) => field(out, name, left.saturating_sub(1).to_string().as_bytes()),
+                None => field(out, name, value),
+            }
+        } else {
+            field(out, name, value);
+        }
+    });
     add_framing(out, added);
+    if let Some(upgrade) = shape.upgrade {
+        field(out, "Connection", b"Upgrade");
+        field(out, "Upgrade", upgrade);
+    }
     out.extend_from_slice(b"\r\n");
-    coding
+    announced.or(added).unwrap_or(Coding::Known(0))
 }
 
 /// What a response's head depends on besides its fields.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseShape {
-    /// It never has a body, whatever its fields say (see [`super::head::bodiless`]).
+    /// Status code.
+    pub status: u16,
+    /// It never has a body, whatever its fields say (see [`super::bodiless`]).
     pub bodiless: bool,
     /// Size of the body, where it is known.
     pub size: Option<u64>,
@@ -142,19 +180,22 @@ pub fn response_coding(fields: &Headers, shape: &ResponseShape) -> Coding {
 }
 
 /// Writes a response's head.
-pub fn response_head(
-    out: &mut BytesMut,
-    status: u16,
-    reason: &[u8],
-    fields: &Headers,
-    shape: &ResponseShape,
-    coding: Coding,
-) {
-    out.extend_from_slice(format!("HTTP/1.1 {status} ").as_bytes());
-    out.extend_from_slice(reason);
-    out.extend_from_slice(b"\r\n");
-    end_to_end(out, fields, coding == Coding::Chunked || (shape.bodiless && shape.chunks), None);
-    if !shape.bodiless && announced(fields).is_none() {
+pub fn response_head(out: &mut BytesMut, reason: &[u8], fields: &Headers, shape: &ResponseShape, coding: Coding) {
+    status_line(out, shape.status, reason);
+    let announced = announced(fields);
+    let shown = match announced {
+        _ if lengthless(shape.status) => None,
+        Some(Coding::Chunked) if shape.chunks => Some(Coding::Chunked),
+        Some(Coding::Known(length)) => Some(Coding::Known(length)),
+        _ => None,
+    };
+    end_to_end(out, fields, shown, |name, value, out| field(out, name, value));
+    if shape.status == 101 {
+        for entry in fields.0.iter().filter(|entry| entry.name.eq_ignore_ascii_case("upgrade")) {
+            field(out, &entry.name, &entry.value);
+        }
+    }
+    if !shape.bodiless && announced.is_none() {
         add_framing(out, Some(coding));
     }
     if let Some(connection) = shape.connection {
@@ -163,40 +204,51 @@ pub fn response_head(
     out.extend_from_slice(b"\r\n");
 }
 
-/// What the fields say of the body's length. They were checked when they were read.
-fn announced(fields: &Headers) -> Option<Coding> {
-    let mut coding = None;
-    for field in &fields.0 {
-        if field.name.eq_ignore_ascii_case("transfer-encoding") {
-            let chunked = field.value.to_ascii_lowercase().ends_with(b"chunked");
-            return Some(if chunked { Coding::Chunked } else { Coding::UntilClose });
-        }
-        if field.name.eq_ignore_ascii_case("content-length") {
-            let length = std::str::from_utf8(&field.value).ok().and_then(|text| text.trim().parse().ok());
-            coding = coding.or(length.map(Coding::Known));
-        }
-    }
-    coding
+/// Writes an interim response: status 100 to 199, but 101.
+pub fn interim_head(out: &mut BytesMut, status: u16, reason: &[u8], fields: &Headers) {
+    status_line(out, status, reason);
+    end_to_end(out, fields, None, |name, value, out| field(out, name, value));
+    out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the fields that go on, each as it is; of Content-Length and Transfer-Encoding the one that counts.
-fn end_to_end(out: &mut BytesMut, fields: &Headers, chunked: bool, mut host: Option<&str>) {
+fn status_line(out: &mut BytesMut, status: u16, reason: &[u8]) {
+    out.extend_from_slice(format!("HTTP/1.1 {status} ").as_bytes());
+    out.extend_from_slice(reason);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What the fields say of the body's length. They were checked when they were read.
+fn announced(fields: &Headers) -> Option<Coding> {
+    if has(fields, "transfer-encoding") {
+        return Some(Coding::Chunked);
+    }
+    content_length(fields).ok().flatten().map(Coding::Known)
+}
+
+/// Writes the fields that go on, each as it is. Of those that speak of the length only the one that counts is written,
+/// once and in the one way that nobody misreads; `shown` is none if no such field is to go on.
+fn end_to_end(
+    out: &mut BytesMut,
+    fields: &Headers,
+    shown: Option<Coding>,
+    mut write: impl FnMut(&str, &[u8], &mut BytesMut),
+) {
     let hop_by_hop = HopByHop::of(fields);
-    let replace_host = host.is_some();
+    let mut shown = shown;
     for entry in &fields.0 {
         let is = |name: &str| entry.name.eq_ignore_ascii_case(name);
-        if replace_host && is("host") {
-            if let Some(host) = host.take() {
-                field(out, &entry.name, host.as_bytes());
+        if is("transfer-encoding") {
+            if shown == Some(Coding::Chunked) {
+                shown = None;
+                field(out, &entry.name, b"chunked");
             }
-        } else if is("transfer-encoding") {
-            if chunked {
-                field(out, &entry.name, &entry.value);
+        } else if is("content-length") {
+            if let Some(Coding::Known(length)) = shown {
+                shown = None;
+                field(out, &entry.name, length.to_string().as_bytes());
             }
-        } else if !(hop_by_hop.holds(&entry.name)
-            || (chunked && is("content-length") && has(fields, "transfer-encoding")))
-        {
-            field(out, &entry.name, &entry.value);
+        } else if !hop_by_hop.holds(&entry.name) {
+            write(&entry.name, &entry.value, out);
         }
     }
 }
@@ -230,7 +282,8 @@ mod tests {
 
     fn request(fields: &[(&'static str, &'static str)], size: Option<u64>) -> (String, Coding) {
         let mut out = BytesMut::new();
-        let coding = request_head(&mut out, "PUT", "/x", &headers(fields), "up", size);
+        let shape = RequestShape { method: "PUT", target: "/x", host: "up", size, upgrade: None };
+        let coding = request_head(&mut out, &headers(fields), &shape);
         (String::from_utf8(out.to_vec()).unwrap(), coding)
     }
 
@@ -255,7 +308,7 @@ mod tests {
     #[test]
     fn a_transfer_coding_stays_in_its_place() {
         let (text, coding) = request(&[("A", "1"), ("transfer-encoding", "Chunked"), ("B", "2")], None);
-        assert_eq!(text, "PUT /x HTTP/1.1\r\nHost: up\r\nA: 1\r\ntransfer-encoding: Chunked\r\nB: 2\r\n\r\n");
+        assert_eq!(text, "PUT /x HTTP/1.1\r\nHost: up\r\nA: 1\r\ntransfer-encoding: chunked\r\nB: 2\r\n\r\n");
         assert_eq!(coding, Coding::Chunked);
     }
 
@@ -271,11 +324,12 @@ mod tests {
 
     #[test]
     fn responses_by_shape() {
-        let shape = ResponseShape { bodiless: false, size: None, from_wire: true, chunks: true, connection: None };
+        let shape =
+            ResponseShape { status: 200, bodiless: false, size: None, from_wire: true, chunks: true, connection: None };
         let write = |fields: &[(&'static str, &'static str)], shape: ResponseShape| {
             let (mut out, fields) = (BytesMut::new(), headers(fields));
             let coding = response_coding(&fields, &shape);
-            response_head(&mut out, 200, b"Fine", &fields, &shape, coding);
+            response_head(&mut out, b"Fine", &fields, &shape, coding);
             (String::from_utf8(out.to_vec()).unwrap().replace("\r\n", "|"), coding)
         };
         let te = ("Transfer-Encoding", "chunked");
@@ -292,22 +346,57 @@ mod tests {
         let none = ResponseShape { bodiless: true, ..shape };
         assert_eq!(write(&[cl], none), ("HTTP/1.1 200 Fine|Content-Length: 3||".into(), Coding::Known(0)));
         assert_eq!(write(&[te], none).0, "HTTP/1.1 200 Fine|Transfer-Encoding: chunked||");
+        assert_eq!(write(&[cl, te], none).0, "HTTP/1.1 200 Fine|Transfer-Encoding: chunked||");
+        let empty = ResponseShape { status: 204, ..none };
+        assert_eq!(write(&[cl, te], empty).0, "HTTP/1.1 204 Fine||", "RFC 9110 section 8.6");
+    }
+
+    #[test]
+    fn a_length_is_said_once() {
+        let (text, coding) = request(&[("Host", "h"), ("content-length", "04, 4"), ("Content-Length", "4")], Some(4));
+        assert_eq!(text, "PUT /x HTTP/1.1\r\nHost: up\r\ncontent-length: 4\r\n\r\n");
+        assert_eq!(coding, Coding::Known(4));
+    }
+
+    #[test]
+    fn an_offer_goes_on_and_a_hop_is_counted() {
+        let mut out = BytesMut::new();
+        let fields = headers(&[("Host", "h"), ("Max-Forwards", "3"), ("Connection", "Upgrade"), ("Upgrade", "x")]);
+        let shape =
+            RequestShape { method: "OPTIONS", target: "*", host: "up", size: Some(0), upgrade: Some(&b"x"[..]) };
+        request_head(&mut out, &fields, &shape);
+        assert_eq!(
+            out,
+            "OPTIONS * HTTP/1.1\r\nHost: up\r\nMax-Forwards: 2\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn an_interim_answer_speaks_of_no_length() {
+        let mut out = BytesMut::new();
+        interim_head(&mut out, 103, b"Early Hints", &headers(&[("Link", "</x>"), ("Content-Length", "3")]));
+        assert_eq!(out, "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
     }
 
     #[test]
     fn a_body_must_be_as_long_as_announced() {
         let mut out = BytesMut::new();
         let data = || Frame::data(Bytes::from_static(b"abc"));
-        assert_eq!(Coding::Known(2).frame(data(), &mut out), Err(LengthError::Long));
+        let none = WireTrailers::default();
+        assert_eq!(Coding::Known(2).frame(data(), &none, &mut out), Err(LengthError::Long));
         let mut coding = Coding::Known(4);
-        assert_eq!(coding.frame(data(), &mut out), Ok(false));
+        assert_eq!(coding.frame(data(), &none, &mut out), Ok(false));
         assert_eq!(coding.end(None, &mut out), Err(LengthError::Short(1)));
         out.clear();
         let mut coding = Coding::Chunked;
-        coding.frame(data(), &mut out).unwrap();
-        coding.frame(Frame::data(Bytes::new()), &mut out).unwrap();
+        coding.frame(data(), &none, &mut out).unwrap();
+        coding.frame(Frame::data(Bytes::new()), &none, &mut out).unwrap();
         let trailers = [("x-t", "1")].iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
-        assert_eq!(coding.frame(Frame::trailers(trailers), &mut out), Ok(true));
+        assert_eq!(coding.frame(Frame::trailers(trailers), &none, &mut out), Ok(true));
         assert_eq!(out, "3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n");
+        out.clear();
+        none.set(headers(&[("X-T", "1"), ("Content-Length", "9")]));
+        assert_eq!(Coding::Chunked.frame(Frame::trailers(hyper::HeaderMap::new()), &none, &mut out), Ok(true));
+        assert_eq!(out, "0\r\nX-T: 1\r\n\r\n");
     }
 }

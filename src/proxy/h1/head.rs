@@ -1,25 +1,47 @@
-//! Reading heads, and how long the body after one is.
+//! Reading heads.
 //!
-//! `bytes → httparse → RequestHead | ResponseHead → Length (RFC 9112 section 6.3)`
+//! `bytes ─► is it worth a try? (HeadWatch) ─► httparse ─► stricter than httparse ─► RequestHead | ResponseHead`
+//!
+//! Stricter in what two parties could read differently: line ends of requests are CR LF and nothing else; a request for
+//! HTTP/1.1 has one valid Host; field names don't differ from those of framing by an underscore only.
 
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
 use hyper::Method;
 
-use super::{MAX_FIELDS, MAX_HEAD};
+use super::framing::{FramingError, Length, lengthless, request_length, response_length};
+use super::target::{check_host, target};
 use crate::exchange::{Headers, Version};
 use crate::proxy::fields::has_token;
+
+/// How large a head, or a trailer section, may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Most bytes of start line and fields; more is refused.
+    pub bytes: usize,
+    /// Most fields; more are refused.
+    pub fields: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self { bytes: 64 * 1024, fields: 128 }
+    }
+}
+
+/// Fields that fit on the stack. With more of them, if they are allowed, there is a second attempt on the heap.
+const USUAL: usize = 128;
 
 /// A request's start line and fields.
 #[derive(Debug, Clone)]
 pub struct RequestHead {
     /// Method.
     pub method: Method,
+    /// Scheme and authority, of a target in absolute form.
+    pub absolute: Option<String>,
     /// Target in origin form (`/path?query`), or `*`; of CONNECT, host and port.
     pub target: String,
-    /// Scheme and authority, where the target was in absolute form: `http://booking.example.com`.
-    pub absolute: Option<String>,
     /// Version.
     pub version: Version,
     /// Fields.
@@ -42,74 +64,150 @@ pub struct ResponseHead {
 /// Why a head is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeadError {
-    /// Longer than [`MAX_HEAD`] or more than [`MAX_FIELDS`] fields.
-    #[error("the head is longer than {} KiB or has more than {MAX_FIELDS} fields", MAX_HEAD / 1024)]
-    TooLarge,
+    /// Longer than the limits.
+    #[error("the head is longer than {} bytes or has more than {} fields", .0.bytes, .0.fields)]
+    TooLarge(HeadLimits),
+    /// The first line alone is longer than the limits.
+    #[error("the request line is longer than {0} bytes")]
+    LineTooLong(usize),
     /// Not HTTP/1.
     #[error("the head is not HTTP/1: {0}")]
     Malformed(String),
     /// A version other than 1.0 and 1.1.
     #[error("the version of HTTP is not supported: only HTTP/1.0 and HTTP/1.1 are")]
     Version,
+    /// A target that none is.
+    #[error("the target of the request can't be used: {0}")]
+    Target(&'static str),
+    /// No Host, or more than one, or one that none is.
+    #[error("the Host field can't be used: {0}")]
+    Host(&'static str),
     /// Fields that leave the body's length open.
-    #[error("the length of the body is ambiguous: {0}")]
-    Length(&'static str),
+    #[error(transparent)]
+    Framing(#[from] FramingError),
 }
 
-/// How long a body is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
-    /// So many bytes.
-    Known(u64),
-    /// Chunked.
-    Chunked,
-    /// Until the connection is closed.
-    UntilClose,
+/// Says when a head that comes in pieces is worth reading, so that one that comes byte by byte costs no more than a
+/// few times its length.
+#[derive(Debug, Default)]
+pub struct HeadWatch {
+    seen: usize,
+    tried: usize,
+}
+
+impl HeadWatch {
+    /// True if the head may be whole, or is to be looked at for what is wrong with it: when an empty line has come, and
+    /// each time that there is twice as much as before.
+    pub fn is_due(&mut self, buf: &[u8], limits: HeadLimits) -> bool {
+        let start = self.seen.saturating_sub(3).min(buf.len());
+        self.seen = buf.len();
+        let new = &buf[start..];
+        let ended = memchr::memchr_iter(b'\n', new)
+            .any(|at| new[at + 1..].starts_with(b"\n") || new[at + 1..].starts_with(b"\r\n"));
+        let due = ended || buf.len() >= self.tried * 2 || buf.len() > limits.bytes;
+        if due {
+            self.tried = buf.len();
+        }
+        due
+    }
 }
 
 /// Takes a request's head off the buffer; `None` if it isn't complete yet.
-pub fn parse_request(buf: &mut BytesMut) -> Result<Option<RequestHead>, HeadError> {
-    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
+pub fn parse_request(buf: &mut BytesMut, limits: HeadLimits) -> Result<Option<RequestHead>, HeadError> {
+    let mut usual = [const { MaybeUninit::uninit() }; USUAL];
+    let mut more = Vec::new();
     let mut request = httparse::Request::new(&mut []);
-    let length = match request.parse_with_uninit_headers(buf, &mut fields) {
-        Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => length,
-        Ok(httparse::Status::Partial) if buf.len() <= MAX_HEAD => return Ok(None),
-        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooLarge),
-        Err(httparse::Error::Version) => return Err(HeadError::Version),
-        Err(error) => return Err(HeadError::Malformed(error.to_string())),
+    let mut parsed = request.parse_with_uninit_headers(buf, &mut usual);
+    if parsed == Err(httparse::Error::TooManyHeaders) && limits.fields > USUAL {
+        more.resize_with(limits.fields, MaybeUninit::uninit);
+        request = httparse::Request::new(&mut []);
+        parsed = request.parse_with_uninit_headers(buf, &mut more);
+    }
+    let Some(length) = whole(parsed, request.headers.len(), buf, limits)? else {
+        // What can't become right is not waited for.
+        return if has_bare_line_feed(buf) { Err(bare_line_feed()) } else { Ok(None) };
     };
+    let head = &buf[..length];
+    if has_bare_line_feed(head) {
+        return Err(bare_line_feed());
+    }
     let method = request.method.unwrap_or_default();
+    let target = target(method, request.path.unwrap_or_default())?;
     let head = RequestHead {
         method: Method::from_bytes(method.as_bytes()).map_err(|error| HeadError::Malformed(error.to_string()))?,
-        target: origin_form(request.path.unwrap_or_default()).to_owned(),
-        absolute: absolute_form(request.path.unwrap_or_default()).map(str::to_owned),
+        absolute: target.origin.map(str::to_owned),
+        target: target.rest.into_owned(),
         version: version(request.version),
-        fields: collect(&buf[..length], request.headers),
+        fields: collect(head, request.headers)?,
+    };
+    check_host(head.version, &head.fields)?;
+    buf.advance(length);
+    Ok(Some(head))
+}
+
+/// Takes a response's head off the buffer; `None` if it isn't complete yet. Spaces before a colon are dropped, and a bare
+/// line feed ends a line, as RFC 9112 has it for responses; what is passed on has neither.
+pub fn parse_response(buf: &mut BytesMut, limits: HeadLimits) -> Result<Option<ResponseHead>, HeadError> {
+    let mut usual = [const { MaybeUninit::uninit() }; USUAL];
+    let mut more = Vec::new();
+    let mut config = httparse::ParserConfig::default();
+    config.allow_spaces_after_header_name_in_responses(true);
+    let mut response = httparse::Response::new(&mut []);
+    let mut parsed = config.parse_response_with_uninit_headers(&mut response, buf, &mut usual);
+    if parsed == Err(httparse::Error::TooManyHeaders) && limits.fields > USUAL {
+        more.resize_with(limits.fields, MaybeUninit::uninit);
+        response = httparse::Response::new(&mut []);
+        parsed = config.parse_response_with_uninit_headers(&mut response, buf, &mut more);
+    }
+    let Some(length) = whole(parsed, response.headers.len(), buf, limits)? else { return Ok(None) };
+    let status = response.code.unwrap_or_default();
+    if status < 100 {
+        return Err(HeadError::Malformed(format!("its status code is {status:03}")));
+    }
+    let head = ResponseHead {
+        status,
+        reason: reason(&buf[..length]),
+        version: version(response.version),
+        fields: collect(&buf[..length], response.headers)?,
     };
     buf.advance(length);
     Ok(Some(head))
 }
 
-/// Takes a response's head off the buffer; `None` if it isn't complete yet.
-pub fn parse_response(buf: &mut BytesMut) -> Result<Option<ResponseHead>, HeadError> {
-    let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
-    let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    let length = match config.parse_response_with_uninit_headers(&mut response, buf, &mut fields) {
-        Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => length,
-        Ok(httparse::Status::Partial) if buf.len() <= MAX_HEAD => return Ok(None),
-        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooLarge),
-        Err(httparse::Error::Version) => return Err(HeadError::Version),
-        Err(error) => return Err(HeadError::Malformed(error.to_string())),
-    };
-    let head = ResponseHead {
-        status: response.code.unwrap_or_default(),
-        reason: reason(&buf[..length]),
-        version: version(response.version),
-        fields: collect(&buf[..length], response.headers),
-    };
-    buf.advance(length);
-    Ok(Some(head))
+/// How long the head is, or what is wrong with it; `None` if it isn't complete.
+fn whole(
+    parsed: httparse::Result<usize>,
+    fields: usize,
+    buf: &[u8],
+    limits: HeadLimits,
+) -> Result<Option<usize>, HeadError> {
+    match parsed {
+        Ok(httparse::Status::Complete(length)) if length <= limits.bytes && fields <= limits.fields => Ok(Some(length)),
+        Ok(httparse::Status::Partial) if buf.len() <= limits.bytes => Ok(None),
+        Ok(_) if !buf[..buf.len().min(limits.bytes)].contains(&b'\n') => Err(HeadError::LineTooLong(limits.bytes)),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => Err(HeadError::TooLarge(limits)),
+        Err(httparse::Error::Version) if names_another_version(buf) => Err(HeadError::Version),
+        Err(error) => Err(HeadError::Malformed(error.to_string())),
+    }
+}
+
+/// True if the first line has a version as HTTP writes it, other than those that are known.
+fn names_another_version(head: &[u8]) -> bool {
+    let line = head.trim_ascii_start().split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ').filter_map(|word| word.strip_prefix(b"HTTP/"));
+    let known = |version: &[u8]| version == b"1.0" || version == b"1.1";
+    words.any(|version| match version {
+        [major, b'.', minor] => major.is_ascii_digit() && minor.is_ascii_digit() && !known(version),
+        _ => false,
+    })
+}
+
+fn has_bare_line_feed(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head).any(|at| at == 0 || head[at - 1] != b'\r')
+}
+
+fn bare_line_feed() -> HeadError {
+    HeadError::Malformed("a line ends with a line feed that no carriage return precedes".to_owned())
 }
 
 /// What stands behind the status code in the status line, which the parser gives only where it is ASCII.
@@ -123,57 +221,55 @@ fn version(minor: Option<u8>) -> Version {
     if minor == Some(0) { Version::Http10 } else { Version::Http11 }
 }
 
-/// The target without scheme and authority, which clients of a forward proxy send (RFC 9112 section 3.2.2).
-fn origin_form(target: &str) -> &str {
-    if target.starts_with('/') {
-        return target;
-    }
-    let Some((scheme, rest)) = target.split_once("://") else { return target };
-    if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
-        rest.find('/').map_or("/", |start| &rest[start..])
-    } else {
-        target
-    }
-}
-
-/// What [`origin_form`] takes away.
-fn absolute_form(target: &str) -> Option<&str> {
-    let rest = origin_form(target);
-    let whole = !target.starts_with('/') && (rest != target);
-    let end = if target.ends_with(rest) { target.len() - rest.len() } else { target.len() };
-    whole.then(|| &target[..end])
-}
-
 /// Copies the head once; the values are parts of that copy, so that they don't hold on to the read buffer.
-fn collect(head: &[u8], fields: &[httparse::Header<'_>]) -> Headers {
+fn collect(head: &[u8], fields: &[httparse::Header<'_>]) -> Result<Headers, HeadError> {
     let base = head.as_ptr().addr();
     let copy = Bytes::copy_from_slice(head);
-    fields
+    if let Some(field) = fields.iter().find(|field| looks_like_framing(field.name)) {
+        let what = format!("the field {} would be taken for one that frames the message by some", field.name);
+        return Err(HeadError::Malformed(what));
+    }
+    Ok(fields
         .iter()
         .map(|field| {
             let start = field.value.as_ptr().addr().wrapping_sub(base);
             let inside = !field.value.is_empty() && start + field.value.len() <= copy.len();
             (field.name, if inside { copy.slice(start..start + field.value.len()) } else { Bytes::new() })
         })
-        .collect()
+        .collect())
+}
+
+/// True for `Content_Length` and its like, which programs behind CGI can't tell from `Content-Length`.
+fn looks_like_framing(name: &str) -> bool {
+    name.contains('_')
+        && ["content-length", "transfer-encoding"].iter().any(|framing| {
+            framing.len() == name.len()
+                && framing
+                    .bytes()
+                    .zip(name.bytes())
+                    .all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'-' && b == b'_'))
+        })
 }
 
 impl RequestHead {
     /// How long the request's body is.
     pub fn length(&self) -> Result<Length, HeadError> {
-        let known = content_length(&self.fields)?;
-        match transfer_codings(&self.fields) {
-            Transfer::None => Ok(Length::Known(known.unwrap_or(0))),
-            _ if self.version == Version::Http10 => Err(HeadError::Length("HTTP/1.0 has no Transfer-Encoding")),
-            _ if known.is_some() => Err(HeadError::Length("both Content-Length and Transfer-Encoding are given")),
-            Transfer::EndsChunked => Ok(Length::Chunked),
-            Transfer::Other => Err(HeadError::Length("the last Transfer-Encoding is not chunked")),
+        let length = request_length(self.version, &self.fields)?;
+        if self.method == Method::TRACE && length != Length::Known(0) {
+            return Err(HeadError::Malformed("TRACE has no body".to_owned()));
         }
+        Ok(length)
     }
 
     /// True if the client wants to be told to go on before it sends the body.
     pub fn expects_continue(&self) -> bool {
         self.version != Version::Http10 && has_token(&self.fields, "expect", "100-continue")
+    }
+
+    /// How many hops TRACE and OPTIONS may still make (RFC 9110 section 7.6.2).
+    pub fn max_forwards(&self) -> Option<u32> {
+        let counted = self.method == Method::TRACE || self.method == Method::OPTIONS;
+        self.fields.get("max-forwards").filter(|_| counted)?.parse().ok()
     }
 
     /// True if the connection stays open after this exchange, as far as the client says.
@@ -183,93 +279,51 @@ impl RequestHead {
 }
 
 impl ResponseHead {
-    /// How long the body of this answer to a request with that method is. Of a length beside a transfer coding, the
-    /// transfer coding counts.
+    /// How long the body of this answer to a request with that method is.
     pub fn length(&self, method: &Method) -> Result<Length, HeadError> {
-        if bodiless(self.status, method) {
-            return Ok(Length::Known(0));
-        }
-        Ok(match transfer_codings(&self.fields) {
-            Transfer::EndsChunked => Length::Chunked,
-            Transfer::Other => Length::UntilClose,
-            Transfer::None => content_length(&self.fields)?.map_or(Length::UntilClose, Length::Known),
-        })
+        Ok(response_length(self.version, &self.fields, self.status, method)?)
     }
 
-    /// True if the connection stays open after this exchange, as far as the server says.
+    /// True if the connection stays open after this exchange, as far as the server says. A server that says two things
+    /// of the length of its answer, or announces a body where there is none, is not believed: what follows might be
+    /// taken for the next answer.
     pub fn keeps_alive(&self) -> bool {
+        let has = |name: &str| self.fields.0.iter().any(|field| field.name.eq_ignore_ascii_case(name));
+        let (length, coding) = (has("content-length"), has("transfer-encoding"));
+        let empty = self.fields.get("content-length") == Some("0") && !coding;
         keeps_alive(self.version, &self.fields)
+            && !(length && coding)
+            && !(lengthless(self.status) && (length || coding) && !empty)
     }
-}
-
-/// True for answers that never have a body (RFC 9112 section 6.3).
-pub fn bodiless(status: u16, method: &Method) -> bool {
-    method == Method::HEAD || status == 204 || status == 304 || (100..200).contains(&status)
 }
 
 fn keeps_alive(version: Version, fields: &Headers) -> bool {
     if version == Version::Http10 {
-        has_token(fields, "connection", "keep-alive")
+        has_token(fields, "connection", "keep-alive") && !has_token(fields, "connection", "close")
     } else {
         !has_token(fields, "connection", "close")
     }
-}
-
-enum Transfer {
-    None,
-    EndsChunked,
-    Other,
-}
-
-fn transfer_codings(fields: &Headers) -> Transfer {
-    let mut given = fields.0.iter().any(|field| field.name.eq_ignore_ascii_case("transfer-encoding"));
-    let mut last = "";
-    let mut chunked = 0;
-    for coding in fields.all("transfer-encoding").flat_map(|value| value.split(',')).map(str::trim) {
-        given = true;
-        last = coding;
-        chunked += u32::from(coding.eq_ignore_ascii_case("chunked"));
-    }
-    match (given, chunked) {
-        (false, _) => Transfer::None,
-        (true, 1) if last.eq_ignore_ascii_case("chunked") => Transfer::EndsChunked,
-        _ => Transfer::Other,
-    }
-}
-
-fn content_length(fields: &Headers) -> Result<Option<u64>, HeadError> {
-    let mut length = None;
-    for field in fields.0.iter().filter(|field| field.name.eq_ignore_ascii_case("content-length")) {
-        let text = std::str::from_utf8(&field.value).unwrap_or_default();
-        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(HeadError::Length("Content-Length is not a number"));
-        }
-        let value: u64 = text.parse().map_err(|_| HeadError::Length("Content-Length is too large"))?;
-        if length.is_some_and(|earlier| earlier != value) {
-            return Err(HeadError::Length("Content-Length is given twice with different values"));
-        }
-        length = Some(value);
-    }
-    Ok(length)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LIMITS: HeadLimits = HeadLimits { bytes: 4096, fields: 200 };
+
     fn request(text: &str) -> Result<RequestHead, HeadError> {
-        Ok(parse_request(&mut BytesMut::from(text))?.expect("complete"))
+        Ok(parse_request(&mut BytesMut::from(text), LIMITS)?.expect("complete"))
     }
 
     fn response(text: &[u8]) -> ResponseHead {
-        parse_response(&mut BytesMut::from(text)).unwrap().expect("complete")
+        parse_response(&mut BytesMut::from(text), LIMITS).unwrap().expect("complete")
     }
 
     #[test]
     fn a_head_keeps_order_case_and_bytes() {
         let mut buf =
             BytesMut::from(&b"PUT /a?b=c HTTP/1.1\r\nhOst: x\r\nX-A: 1\r\nB:\r\nx-a:  caf\xe9 \r\n\r\nrest"[..]);
-        let head = parse_request(&mut buf).unwrap().unwrap();
+        let head = parse_request(&mut buf, LIMITS).unwrap().unwrap();
         assert_eq!(buf, "rest");
         assert_eq!((head.method.as_str(), head.target.as_str()), ("PUT", "/a?b=c"));
         let fields: Vec<_> = head.fields.0.iter().map(|field| (field.name.as_str(), &field.value[..])).collect();
@@ -277,67 +331,52 @@ mod tests {
     }
 
     #[test]
-    fn absolute_form_loses_its_origin() {
-        for (given, target) in
-            [("http://h:1/a?b", "/a?b"), ("HTTPS://h", "/"), ("/x?u=http://y/z", "/x?u=http://y/z"), ("*", "*")]
-        {
-            assert_eq!(request(&format!("GET {given} HTTP/1.1\r\n\r\n")).unwrap().target, target);
-        }
+    fn absolute_form_is_told_from_the_target() {
+        let head = request("GET http://h:1/a?b HTTP/1.1\r\nHost: i\r\n\r\n").unwrap();
+        assert_eq!((head.absolute.as_deref(), head.target.as_str()), (Some("http://h:1"), "/a?b"));
     }
 
     #[test]
     fn an_incomplete_head_waits_and_an_endless_one_is_refused() {
         let mut buf = BytesMut::from("GET / HTTP/1.1\r\nA: b\r\n");
-        assert!(parse_request(&mut buf).unwrap().is_none());
-        buf.extend_from_slice(&vec![b'a'; MAX_HEAD]);
-        assert_eq!(parse_request(&mut buf).unwrap_err(), HeadError::TooLarge);
-        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(MAX_FIELDS + 1));
-        assert_eq!(request(&many).unwrap_err(), HeadError::TooLarge);
+        assert!(parse_request(&mut buf, LIMITS).unwrap().is_none());
+        buf.extend_from_slice(&vec![b'a'; LIMITS.bytes]);
+        assert_eq!(parse_request(&mut buf, LIMITS).unwrap_err(), HeadError::TooLarge(LIMITS));
+        let line = format!("GET /{}", "a".repeat(LIMITS.bytes));
+        assert_eq!(request(&line).unwrap_err(), HeadError::LineTooLong(4096));
+        let with = |fields| format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "A: b\r\n".repeat(fields));
+        assert_eq!(request(&with(LIMITS.fields)).unwrap_err(), HeadError::TooLarge(LIMITS));
+        assert_eq!(request(&with(LIMITS.fields - 1)).unwrap().fields.0.len(), LIMITS.fields);
+        let few = HeadLimits { fields: 3, ..LIMITS };
+        assert!(parse_request(&mut BytesMut::from(with(3).as_str()), few).is_err());
     }
 
     #[test]
     fn what_is_not_http_is_refused() {
-        assert!(matches!(request("\x16\x03\x01 hello\r\n\r\n"), Err(HeadError::Malformed(_))));
-        assert!(matches!(request("GET / HTTP/2.0\r\n\r\n"), Err(HeadError::Version | HeadError::Malformed(_))));
-        assert!(matches!(request("GET / HTTP/1.1\r\nA: b\r\n folded\r\n\r\n"), Err(HeadError::Malformed(_))));
-        assert!(matches!(request("GET / HTTP/1.1\r\nA : b\r\n\r\n"), Err(HeadError::Malformed(_))));
-    }
-
-    #[test]
-    fn the_length_of_a_request_is_never_ambiguous() {
-        let length = |fields: &str| request(&format!("PUT / HTTP/1.1\r\n{fields}\r\n")).unwrap().length();
-        assert_eq!(length(""), Ok(Length::Known(0)));
-        assert_eq!(length("Content-Length: 12\r\n"), Ok(Length::Known(12)));
-        assert_eq!(length("Content-Length: 12\r\ncontent-length: 12\r\n"), Ok(Length::Known(12)));
-        assert_eq!(length("Transfer-Encoding: gzip, Chunked\r\n"), Ok(Length::Chunked));
-        for bad in [
-            "Content-Length: 12\r\nContent-Length: 13\r\n",
-            "Content-Length: +1\r\n",
-            "Content-Length: 1, 1\r\n",
-            "Content-Length:\r\n",
-            "Content-Length: 99999999999999999999\r\n",
-            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
-            "Transfer-Encoding: chunked, gzip\r\n",
-            "Transfer-Encoding: chunked, chunked\r\n",
-            "Transfer-Encoding: \u{e9}\r\n",
-            "Transfer-Encoding:\r\n",
-        ] {
-            assert!(matches!(length(bad), Err(HeadError::Length(_))), "{bad}");
+        let refused = |text: &str| request(text).unwrap_err();
+        assert!(matches!(refused("\x16\x03\x01 hello\r\n\r\n"), HeadError::Malformed(_)));
+        assert!(matches!(refused("GET / HTTP/2.0\r\n\r\n"), HeadError::Version));
+        for fields in
+            ["A: b\r\n folded\r\n", "A : b\r\n", "A: b\nC: d\r\n", "Content_length: 1\r\n", "A\r\n", ": b\r\n"]
+        {
+            let text = format!("GET / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+            assert!(matches!(refused(&text), HeadError::Malformed(_)), "{fields:?}");
         }
-        let old = request("PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
-        assert!(old.length().is_err());
+        for fields in ["", "Host: h\r\nHOST: h\r\n", "Host: a b\r\n"] {
+            assert!(matches!(refused(&format!("GET / HTTP/1.1\r\n{fields}\r\n")), HeadError::Host(_)), "{fields:?}");
+        }
+        assert!(request("GET / HTTP/1.0\r\n\r\n").is_ok(), "HTTP/1.0 has no Host");
     }
 
     #[test]
-    fn the_length_of_a_response() {
-        let length = |head: &str, method: Method| response(head.as_bytes()).length(&method);
-        assert_eq!(length("HTTP/1.1 200 OK\r\n\r\n", Method::GET), Ok(Length::UntilClose));
-        assert_eq!(length("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", Method::GET), Ok(Length::Known(3)));
-        assert_eq!(length("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", Method::HEAD), Ok(Length::Known(0)));
-        assert_eq!(length("HTTP/1.1 304 X\r\nContent-Length: 3\r\n\r\n", Method::GET), Ok(Length::Known(0)));
-        assert_eq!(length("HTTP/1.1 204 X\r\n\r\n", Method::PUT), Ok(Length::Known(0)));
-        let both = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
-        assert_eq!(length(both, Method::GET), Ok(Length::Chunked));
+    fn a_bare_line_feed_is_not_waited_for() {
+        assert!(parse_request(&mut BytesMut::from("GET / HTTP/1.1\nHost: h\n"), LIMITS).is_err());
+    }
+
+    #[test]
+    fn responses_are_read_as_the_rfc_allows() {
+        let head = response(b"HTTP/1.1 200 OK\nContent-Length : 3\n\n");
+        assert_eq!(head.length(&Method::GET), Ok(Length::Known(3)));
     }
 
     #[test]
@@ -356,7 +395,32 @@ mod tests {
     #[test]
     fn keeping_alive_depends_on_the_version() {
         let keeps = |text: &str| request(text).unwrap().keeps_alive();
-        assert!(keeps("GET / HTTP/1.1\r\n\r\n") && keeps("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
-        assert!(!keeps("GET / HTTP/1.0\r\n\r\n") && !keeps("GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n"));
+        assert!(keeps("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert!(keeps("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"));
+        assert!(!keeps("GET / HTTP/1.0\r\n\r\n"));
+        assert!(!keeps("GET / HTTP/1.1\r\nHost: h\r\nConnection: x, Close\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_server_that_contradicts_itself_is_not_spoken_to_again() {
+        let keeps = |text: &[u8]| response(text).keeps_alive();
+        assert!(keeps(b"HTTP/1.1 204 X\r\n\r\n") && keeps(b"HTTP/1.1 204 X\r\nContent-Length: 0\r\n\r\n"));
+        assert!(!keeps(b"HTTP/1.1 204 X\r\nContent-Length: 3\r\n\r\n"));
+        assert!(!keeps(b"HTTP/1.1 200 X\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_head_that_comes_byte_by_byte_is_read_a_few_times() {
+        let wire = format!("GET / HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n", "a".repeat(3000));
+        let (mut watch, mut tries) = (HeadWatch::default(), 0);
+        for length in 1..=wire.len() {
+            if watch.is_due(&wire.as_bytes()[..length], LIMITS) {
+                tries += 1;
+                let parsed = parse_request(&mut BytesMut::from(&wire.as_bytes()[..length]), LIMITS).unwrap();
+                assert_eq!(parsed.is_some(), length == wire.len());
+            }
+        }
+        assert!((2..20).contains(&tries), "{tries}");
+        assert!(watch.is_due(wire.as_bytes(), LIMITS));
     }
 }

@@ -7,6 +7,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -14,6 +15,7 @@ use hyper::body::Body as _;
 use tokio::io::AsyncWrite;
 
 use super::Coding;
+use crate::proxy::fields::WireTrailers;
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Frames are gathered up to so many bytes before they are written; no more than this and one frame is held.
@@ -31,6 +33,14 @@ pub enum SendError {
     Write(io::Error),
 }
 
+/// Is told of the write that sends the last bytes of a message.
+pub trait LastWrite: Send + Sync {
+    /// It is about to be tried.
+    fn begins(&self);
+    /// It was tried. If not all of it went out, it will be tried again.
+    fn ended(&self, all: bool);
+}
+
 /// Sends one message.
 pub struct Outgoing<W> {
     io: W,
@@ -39,11 +49,12 @@ pub struct Outgoing<W> {
     after_large: &'static [u8],
     body: Option<WireBody>,
     coding: Coding,
+    trailers: WireTrailers,
     failed: Option<BodyError>,
     held: bool,
     written: u64,
     waits_for_body: bool,
-    before_last: Option<Box<dyn FnOnce() + Send + Sync>>,
+    last: Option<Arc<dyn LastWrite>>,
 }
 
 impl<W: AsyncWrite + Unpin> Outgoing<W> {
@@ -56,11 +67,12 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
             after_large: b"",
             body,
             coding,
+            trailers: WireTrailers::default(),
             failed: None,
             held: false,
             written: 0,
             waits_for_body: false,
-            before_last: None,
+            last: None,
         }
     }
 
@@ -69,9 +81,14 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         Self { large: start, ..Self::new(io, BytesMut::new(), body, coding) }
     }
 
-    /// Calls `tell` once, right before the last bytes go to the socket: when the body has ended well.
-    pub fn before_last(self, tell: impl FnOnce() + Send + Sync + 'static) -> Self {
-        Self { before_last: Some(Box::new(tell)), ..self }
+    /// Writes these trailers, once they have come, as they are and not as the frame has them.
+    pub fn with_trailers(self, trailers: WireTrailers) -> Self {
+        Self { trailers, ..self }
+    }
+
+    /// Tells `last` of the last write: of a body that has ended well.
+    pub fn telling(self, last: Arc<dyn LastWrite>) -> Self {
+        Self { last: Some(last), ..self }
     }
 
     /// While held, the body is not asked for anything: only the start is sent.
@@ -104,13 +121,14 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         loop {
             self.waits_for_body = false;
             self.gather(cx);
-            if self.body.as_ref().is_none_or(hyper::body::Body::is_end_stream)
-                && self.failed.is_none()
-                && let Some(tell) = self.before_last.take()
-            {
-                tell();
+            let last = if self.is_at_last() { self.last.take() } else { None };
+            if let Some(last) = &last {
+                last.begins();
             }
             if self.out.is_empty() && self.large.is_empty() {
+                if let Some(last) = last {
+                    last.ended(true);
+                }
                 ready!(Pin::new(&mut self.io).poll_flush(cx)).map_err(SendError::Write)?;
                 return match self.failed.take() {
                     Some(error) => Poll::Ready(Err(SendError::Body(error))),
@@ -118,8 +136,20 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                     None => Poll::Pending,
                 };
             }
-            ready!(self.poll_write(cx)).map_err(SendError::Write)?;
+            let written = self.poll_write(cx);
+            if let Some(last) = last {
+                let all = self.out.is_empty() && self.large.is_empty() && matches!(written, Poll::Ready(Ok(())));
+                last.ended(all);
+                self.last = (!all).then_some(last);
+            }
+            ready!(written).map_err(SendError::Write)?;
         }
+    }
+
+    /// True if nothing will follow what is held.
+    fn is_at_last(&self) -> bool {
+        let ends_by_itself = matches!(self.coding, Coding::Known(0) | Coding::UntilClose);
+        self.failed.is_none() && self.body.as_ref().is_none_or(|body| ends_by_itself && body.is_end_stream())
     }
 
     /// Takes frames that are ready, as many as may be held.
@@ -138,8 +168,8 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                         self.after_large = self.coding.after_data();
                         false
                     }),
-                    Ok(data) => self.coding.frame(hyper::body::Frame::data(data), &mut self.out),
-                    Err(frame) => self.coding.frame(frame, &mut self.out),
+                    Ok(data) => self.coding.frame(hyper::body::Frame::data(data), &self.trailers, &mut self.out),
+                    Err(frame) => self.coding.frame(frame, &self.trailers, &mut self.out),
                 },
                 Poll::Ready(Some(Err(error))) => return self.fail(error),
             };

@@ -12,13 +12,14 @@ use hyper::body::Frame;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Decoder, Step};
+use crate::proxy::fields::{WireTrailers, to_map};
 use crate::proxy::upstream::BodyError;
 
 /// Room made before each read.
 const CHUNK: usize = 16 * 1024;
 
 /// Reads ahead into a buffer. It grows only while its owner asks for more, who must stop at a limit of its own
-/// ([`super::MAX_HEAD`] for a head; content is taken out as it comes).
+/// ([`super::HeadLimits`] for a head; content is taken out as it comes).
 #[derive(Debug)]
 pub struct Reader<R> {
     io: R,
@@ -32,9 +33,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self { io, buf: BytesMut::with_capacity(CHUNK) }
     }
 
-    /// What was read ahead, and the reading side.
-    pub fn into_parts(self) -> (BytesMut, R) {
-        (self.buf, self.io)
+    /// These bytes were read already.
+    pub fn having_read(io: R, buf: BytesMut) -> Self {
+        Self { io, buf }
     }
 
     /// Reads once; 0 at the end of the stream.
@@ -46,16 +47,31 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         pin!(self.io.read_buf(&mut self.buf)).poll(cx)
     }
 
-    /// The next frame of the body that the decoder is in; `None` at its end.
+    /// The stream itself. Reading from it leaves out what was read ahead.
+    pub fn io(&mut self) -> &mut R {
+        &mut self.io
+    }
+
+    /// The stream itself and what was read ahead of it.
+    pub fn into_parts(self) -> (R, BytesMut) {
+        (self.io, self.buf)
+    }
+
+    /// The next frame of the body that the decoder is in; `None` at its end. Trailers go to `trailers` too.
     pub fn poll_body(
         &mut self,
         decoder: &mut Decoder,
+        trailers: &WireTrailers,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
             match decoder.step(&mut self.buf) {
                 Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Ok(Step::Trailers(fields)) => return Poll::Ready(Some(Ok(Frame::trailers(fields)))),
+                Ok(Step::Trailers(fields)) => {
+                    let map = to_map(&fields);
+                    trailers.set(fields);
+                    return Poll::Ready(Some(Ok(Frame::trailers(map))));
+                }
                 Ok(Step::End) => return Poll::Ready(None),
                 Ok(Step::More) => match ready!(self.poll_fill(cx)) {
                     Ok(0) if decoder.close() => return Poll::Ready(None),

@@ -24,12 +24,17 @@ use tokio::time::Instant;
 use super::connect::{Link, Stream};
 use super::pool::Pool;
 use crate::exchange::{FailureKind, Version};
-use crate::proxy::fields::{WireFields, to_map};
-use crate::proxy::h1::{Coding, Decoder, Outgoing, Reader, ResponseHead, SendError, parse_response};
-use crate::proxy::upstream::{BodyError, UpstreamError, WireBody};
+use crate::proxy::fields::{WireFields, WireTrailers, to_map};
+use crate::proxy::h1::{
+    Coding, Decoder, HeadLimits, HeadWatch, Outgoing, Reader, ResponseHead, SendError, parse_response,
+};
+use crate::proxy::upstream::{BodyError, Interim, InterimHead, Switched, UpstreamError, WireBody, fault_of_request};
 
 /// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
-const CONTINUE: Duration = Duration::from_secs(1);
+pub const CONTINUE: Duration = Duration::from_secs(1);
+
+/// Most interim answers to one request. Whoever sends more is not going to answer.
+pub const INTERIM: usize = 64;
 
 /// A request on its way.
 pub struct Message {
@@ -43,6 +48,12 @@ pub struct Message {
     pub coding: Coding,
     /// The body is only sent when it is asked for.
     pub expects: bool,
+    /// It offers to switch to another protocol.
+    pub offers: bool,
+    /// The body's trailer fields, once they have come.
+    pub trailers: WireTrailers,
+    /// Takes interim answers.
+    pub interim: Option<Interim>,
     /// To whom, for messages.
     pub host: String,
 }
@@ -50,8 +61,17 @@ pub struct Message {
 impl Message {
     /// The same once more, with its own reader of the rest of the body.
     pub fn again(&self, body: Option<WireBody>) -> Self {
-        let (method, host) = (self.method.clone(), self.host.clone());
-        Self { method, start: self.start.clone(), body, coding: self.coding, expects: self.expects, host }
+        Self {
+            method: self.method.clone(),
+            start: self.start.clone(),
+            body,
+            coding: self.coding,
+            expects: self.expects,
+            offers: self.offers,
+            trailers: self.trailers.clone(),
+            interim: self.interim.clone(),
+            host: self.host.clone(),
+        }
     }
 
     fn error(&self, kind: FailureKind, what: &str) -> UpstreamError {
@@ -89,20 +109,21 @@ pub async fn call(
     pool: &Arc<Pool>,
 ) -> Result<Response<WireBody>, CallError> {
     let mut reading = link.reader;
-    let mut sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding);
+    let mut sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
+        .with_trailers(message.trailers.clone());
     sending.hold(message.expects);
     let mut unwritten = None;
     let head = {
         let mut timer = pin!(tokio::time::sleep(patience));
         let mut go_on = message.expects.then(|| Box::pin(tokio::time::sleep(CONTINUE)));
-        let mut written = 0;
+        let (mut written, mut interim, mut watch) = (0, 0, HeadWatch::default());
         poll_fn(|cx| {
             loop {
                 if unwritten.is_none() && !sending.is_done() {
                     match sending.poll_send(cx) {
                         Poll::Ready(Err(SendError::Body(error))) => {
                             let what = format!("did not get all of the request: {error}");
-                            let error = message.error(FailureKind::BrokenOff, &what);
+                            let error = message.error(fault_of_request(&error), &what);
                             return Poll::Ready(Err(CallError::Failed(error)));
                         }
                         // It may have answered before it closed: reading tells.
@@ -114,15 +135,24 @@ pub async fn call(
                         timer.as_mut().reset(Instant::now() + patience);
                     }
                 }
-                match poll_head(&mut reading, &message, cx) {
-                    Poll::Ready(Ok(head)) if head.status == 101 => {
+                match poll_head(&mut reading, &mut watch, &message, cx) {
+                    Poll::Ready(Ok(head)) if head.status == 101 && !message.offers => {
                         let error = message.error(FailureKind::BrokenOff, "switched protocols without being asked to");
                         return Poll::Ready(Err(CallError::Failed(error)));
                     }
-                    Poll::Ready(Ok(head)) if head.status < 200 => {
+                    Poll::Ready(Ok(head)) if head.status < 200 && head.status != 101 => {
+                        (interim, watch) = (interim + 1, HeadWatch::default());
+                        if interim > INTERIM {
+                            let what = format!("sent more than {INTERIM} interim answers and no other");
+                            return Poll::Ready(Err(CallError::Failed(message.error(FailureKind::BrokenOff, &what))));
+                        }
                         if head.status == 100 {
                             go_on = None;
                             sending.hold(false);
+                        }
+                        if let Some(way) = &message.interim {
+                            let ResponseHead { status, reason, fields, .. } = head;
+                            way.send(InterimHead { status, reason, fields });
                         }
                         continue;
                     }
@@ -155,9 +185,16 @@ pub async fn call(
     answer(head, &message, reading, sending, unwritten.is_none(), pool)
 }
 
-fn poll_head(reading: &mut Reading, message: &Message, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, CallError>> {
+fn poll_head(
+    reading: &mut Reading,
+    watch: &mut HeadWatch,
+    message: &Message,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ResponseHead, CallError>> {
+    let limits = HeadLimits::default();
     loop {
-        match parse_response(&mut reading.buf) {
+        let due = watch.is_due(&reading.buf, limits);
+        match if due { parse_response(&mut reading.buf, limits) } else { Ok(None) } {
             Ok(Some(head)) => return Poll::Ready(Ok(head)),
             Ok(None) => {}
             Err(error) => {
@@ -191,23 +228,36 @@ fn answer(
         let what = format!("sent an answer that can't be read: {cause}");
         CallError::Failed(message.error(FailureKind::BrokenOff, &what))
     };
+    if head.status == 101 && !sending.is_done() {
+        return Err(unreadable("it switched protocols before it had the whole request".to_owned()));
+    }
     let decoder = Decoder::new(head.length(&message.method).map_err(|error| unreadable(error.to_string()))?);
     let keep = sound && head.keeps_alive() && decoder != Decoder::UntilClose;
     let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
-    let mut body = AnswerBody { wires: Some((reading, sending)), decoder, keep, pool: Arc::clone(pool) };
-    let body = if decoder.is_done() {
-        body.finish();
-        Empty::new().map_err(|never| match never {}).boxed()
+    let trailers = WireTrailers::default();
+    let empty = || Empty::new().map_err(|never| match never {}).boxed();
+    let mut response = if head.status == 101 {
+        let (input, ahead) = reading.into_parts();
+        let mut response = Response::new(empty());
+        response.extensions_mut().insert(Switched::new(ahead, input.unsplit(sending.into_io())));
+        response
     } else {
-        body.boxed()
+        let (wires, trailers) = (Some((reading, sending)), trailers.clone());
+        let mut body = AnswerBody { wires, decoder, trailers, keep, pool: Arc::clone(pool) };
+        Response::new(if decoder.is_done() {
+            body.finish();
+            empty()
+        } else {
+            body.boxed()
+        })
     };
-    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.version_mut() =
         if head.version == Version::Http10 { hyper::Version::HTTP_10 } else { hyper::Version::HTTP_11 };
     *response.headers_mut() = to_map(&head.fields);
     let extensions = response.extensions_mut();
     extensions.insert(WireFields(Arc::new(head.fields)));
+    extensions.insert(trailers);
     if status.canonical_reason().unwrap_or_default().as_bytes() != &head.reason[..]
         && let Ok(reason) = ReasonPhrase::try_from(head.reason)
     {
@@ -221,6 +271,7 @@ struct AnswerBody {
     /// Taken when it has ended.
     wires: Option<(Reading, Sending)>,
     decoder: Decoder,
+    trailers: WireTrailers,
     keep: bool,
     pool: Arc<Pool>,
 }
@@ -256,7 +307,7 @@ impl Body for AnswerBody {
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
-        let frame = ready!(reading.poll_body(&mut this.decoder, cx));
+        let frame = ready!(reading.poll_body(&mut this.decoder, &this.trailers, cx));
         match &frame {
             Some(Ok(_)) if !this.decoder.is_done() => {}
             Some(Err(_)) => this.wires = None,

@@ -1,12 +1,13 @@
 //! New connections to the booking system.
 //!
-//! `host:port ─► Dialer ─► TLS if https ─► Link`, all within the connect timeout
+//! `host:port ─► Dialer ─► TLS if https, with ALPN ─► Link, or a stream for HTTP/2`, all within the connect timeout
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
@@ -18,7 +19,11 @@ use super::{LiveError, tls};
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
 use crate::proxy::h1::Reader;
+use crate::proxy::h2;
 use crate::proxy::upstream::UpstreamError;
+
+/// Name of HTTP/1.1 in ALPN.
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Makes connections.
 pub struct Connector {
@@ -27,7 +32,34 @@ pub struct Connector {
     name: String,
     dialer: Arc<Dialer>,
     via: Option<Via>,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<Tls>,
+}
+
+/// How to talk TLS.
+struct Tls {
+    name: ServerName<'static>,
+    http1: TlsConnector,
+    http2: TlsConnector,
+    either: TlsConnector,
+}
+
+/// Which protocols are offered on a new connection. Without TLS nothing can be offered, and the first one is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alpn {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// HTTP/2, or else HTTP/1.1.
+    Either,
+}
+
+/// A new connection, by the protocol that is spoken on it.
+pub enum Dialled {
+    /// HTTP/1.1.
+    Http1(Link),
+    /// HTTP/2.
+    Http2(Stream),
 }
 
 /// A connection to the booking system.
@@ -44,7 +76,18 @@ impl Connector {
         let tls = if base.is_tls() {
             let name = ServerName::try_from(base.host().to_owned())
                 .map_err(|_| LiveError::ServerName(base.host().to_owned()))?;
-            Some((TlsConnector::from(dialer.tls()?), name))
+            let config = dialer.tls()?;
+            let offering = |protocols: &[&[u8]]| {
+                let mut config = ClientConfig::clone(&config);
+                config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+                TlsConnector::from(Arc::new(config))
+            };
+            Some(Tls {
+                name,
+                http1: offering(&[HTTP1]),
+                http2: offering(&[h2::ALPN]),
+                either: offering(&[h2::ALPN, HTTP1]),
+            })
         } else {
             None
         };
@@ -60,13 +103,39 @@ impl Connector {
         self.via.as_ref().filter(|_| self.tls.is_none())
     }
 
+    /// True if the booking system is spoken to over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Host and port, for messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A new connection.
+    /// A new connection for HTTP/1.1.
     pub async fn connect(&self) -> Result<Link, UpstreamError> {
+        self.stream(Alpn::Http1).await.map(Link::new)
+    }
+
+    /// A new connection for what of `alpn` the booking system chooses.
+    pub async fn dial(&self, alpn: Alpn) -> Result<Dialled, UpstreamError> {
+        let stream = self.stream(alpn).await?;
+        let http2 = match &stream {
+            Stream::Plain(_) => alpn != Alpn::Http1,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(h2::ALPN),
+        };
+        match (http2, alpn) {
+            (true, _) => Ok(Dialled::Http2(stream)),
+            (false, Alpn::Http2) => Err(UpstreamError {
+                kind: FailureKind::Unreachable,
+                detail: format!("{} does not speak HTTP/2, and nothing else was allowed", self.name),
+            }),
+            (false, _) => Ok(Dialled::Http1(Link::new(stream))),
+        }
+    }
+
+    async fn stream(&self, alpn: Alpn) -> Result<Stream, UpstreamError> {
         let failed = |what: &str, error: &io::Error| UpstreamError {
             kind: FailureKind::Unreachable,
             detail: format!("{what} {}: {error}", self.name),
@@ -79,14 +148,15 @@ impl Connector {
                 .map_err(|error| failed("cannot connect to", &error))?;
             match &self.tls {
                 None => Ok(Stream::Plain(stream)),
-                Some((connector, name)) => {
-                    connector.connect(name.clone(), stream).await.map(|stream| Stream::Tls(Box::new(stream))).map_err(
-                        |error| UpstreamError {
-                            kind: FailureKind::Unreachable,
-                            detail: format!("no TLS connection with {}: {}", self.name, tls::trouble(&error)),
-                        },
-                    )
-                }
+                Some(tls) => tls
+                    .connector(alpn)
+                    .connect(tls.name.clone(), stream)
+                    .await
+                    .map(|stream| Stream::Tls(Box::new(stream)))
+                    .map_err(|error| UpstreamError {
+                        kind: FailureKind::Unreachable,
+                        detail: format!("no TLS connection with {}: {}", self.name, tls::trouble(&error)),
+                    }),
             }
         };
         let patience = self.dialer.timeout();
@@ -95,8 +165,24 @@ impl Connector {
             Err(UpstreamError { kind: FailureKind::Unreachable, detail })
         })?;
         tracing::debug!(to = %self.name, "connected");
+        Ok(stream)
+    }
+}
+
+impl Tls {
+    fn connector(&self, alpn: Alpn) -> &TlsConnector {
+        match alpn {
+            Alpn::Http1 => &self.http1,
+            Alpn::Http2 => &self.http2,
+            Alpn::Either => &self.either,
+        }
+    }
+}
+
+impl Link {
+    fn new(stream: Stream) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Ok(Link { reader: Reader::new(reader), writer })
+        Self { reader: Reader::new(reader), writer }
     }
 }
 

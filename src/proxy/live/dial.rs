@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::tls::{self, Identity};
-use super::{LiveError, Reach};
+use super::{LiveError, Reach, UpstreamHttp};
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -102,6 +102,7 @@ pub struct Dialer {
     resolve: Vec<Resolve>,
     own: Own,
     guarded: bool,
+    http: UpstreamHttp,
     timeout: Duration,
 }
 
@@ -122,6 +123,7 @@ impl Dialer {
             resolve: reach.resolve.clone(),
             own: reach.own.clone(),
             guarded: reach.guarded,
+            http: reach.http,
             timeout,
         };
         if let Some(proxy) = &reach.proxy {
@@ -141,6 +143,11 @@ impl Dialer {
         }
         let config = tls::config(self.roots.clone(), self.identity.as_ref(), self.insecure)?;
         Ok(Arc::clone(self.tls.get_or_init(|| config)))
+    }
+
+    /// Which version of HTTP booking systems are spoken to with.
+    pub fn http(&self) -> UpstreamHttp {
+        self.http
     }
 
     /// How long connecting may take.

@@ -1,6 +1,6 @@
 //! Whom the live client trusts, and who it is.
 //!
-//! `platform roots + PEM files ─► RootCertStore, Identity ─► ClientConfig (ring, HTTP/1.1)`
+//! `platform roots + PEM files ─► RootCertStore, Identity ─► ClientConfig (ring)`
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,7 +75,7 @@ pub fn config(
         }
         builder.with_root_certificates(store)
     };
-    let mut config = match identity {
+    let config = match identity {
         None => builder.with_no_client_auth(),
         Some(Identity { chain, key, files }) => {
             builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| LiveError::Identity {
@@ -84,7 +84,6 @@ pub fn config(
             })?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 

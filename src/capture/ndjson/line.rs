@@ -1,0 +1,278 @@
+//! One line of NDJSON: the members of `docs/exchange.md`, in this order, each always there (null where nothing is known).
+//!
+//! `Exchange → Line → JSON → Line → Exchange`
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::capture::Meta;
+use crate::capture::har::body::{Found, describe, restore_own};
+use crate::capture::har::{BodyExtra, RewrittenExtra, text_to_value, value_to_text};
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Timing, Version};
+
+/// A line.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Line {
+    #[serde(default)]
+    n: u64,
+    #[serde(default)]
+    id: u64,
+    #[serde(default)]
+    connection: u64,
+    started: String,
+    #[serde(default)]
+    sent_ms: Option<f64>,
+    #[serde(default)]
+    first_byte_ms: Option<f64>,
+    #[serde(default)]
+    total_ms: f64,
+    origin: String,
+    request: RequestPart,
+    #[serde(default)]
+    response: Option<ResponsePart>,
+    #[serde(default)]
+    failure: Option<FailurePart>,
+    #[serde(default)]
+    rewritten: Vec<RewrittenExtra>,
+    #[serde(default)]
+    recording: RecordingPart,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RequestPart {
+    method: String,
+    target: String,
+    /// `target` without the query, for those who group by it. Not read.
+    #[serde(default, skip_deserializing)]
+    path: String,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    headers: Vec<Field>,
+    #[serde(flatten)]
+    body: BodyPart,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ResponsePart {
+    status: u16,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    headers: Vec<Field>,
+    #[serde(flatten)]
+    body: BodyPart,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Field {
+    name: String,
+    value: String,
+}
+
+/// The content of a message.
+#[derive(Serialize, Deserialize)]
+struct BodyPart {
+    /// Decoded where there is a content coding; in base64 where it is no UTF-8; null where nothing was kept.
+    #[serde(default)]
+    body: Option<String>,
+    /// `text` or `base64`.
+    #[serde(default)]
+    encoding: Option<String>,
+    /// Bytes on the wire.
+    #[serde(default)]
+    size: Option<u64>,
+    #[serde(default)]
+    end: Option<String>,
+    /// The coded bytes in base64, where `body` is the decoded form.
+    #[serde(default)]
+    wire: Option<String>,
+    /// `body` holds the coded bytes themselves.
+    #[serde(default)]
+    coded: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FailurePart {
+    kind: String,
+    #[serde(default)]
+    detail: String,
+    #[serde(default)]
+    answered: Option<u16>,
+}
+
+/// What is known of the recording as a whole, the same in every line, so that lines can be taken apart and mixed.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(super) struct RecordingPart {
+    #[serde(default)]
+    pub(super) base_uri: Option<String>,
+    #[serde(default)]
+    pub(super) created: Option<String>,
+    #[serde(default)]
+    pub(super) creator: Option<String>,
+}
+
+impl RecordingPart {
+    pub(super) fn of(meta: &Meta) -> Self {
+        let Meta { base_uri, created, creator, .. } = meta;
+        Self { base_uri: base_uri.clone(), created: Some(created.to_string()), creator: Some(creator.clone()) }
+    }
+}
+
+impl Line {
+    /// The names of its members.
+    pub(super) const MEMBERS: [&'static str; 13] = [
+        "n",
+        "id",
+        "connection",
+        "started",
+        "sent_ms",
+        "first_byte_ms",
+        "total_ms",
+        "origin",
+        "request",
+        "response",
+        "failure",
+        "rewritten",
+        "recording",
+    ];
+
+    pub(super) fn new(n: u64, exchange: &Exchange, recording: &RecordingPart) -> Self {
+        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing } = exchange;
+        Self {
+            n,
+            id: *id,
+            connection: *connection,
+            started: started.to_string(),
+            sent_ms: timing.sent.map(milliseconds),
+            first_byte_ms: timing.first_byte.map(milliseconds),
+            total_ms: milliseconds(timing.total),
+            origin: origin.clone(),
+            request: RequestPart {
+                method: request.method.clone(),
+                target: request.target.clone(),
+                path: exchange.path().to_owned(),
+                version: Some(request.version.as_str().to_owned()),
+                headers: fields(&request.headers),
+                body: BodyPart::of(&request.body, &request.headers),
+            },
+            response: response.as_ref().map(|response| ResponsePart {
+                status: response.status,
+                reason: response.reason.clone(),
+                version: Some(response.version.as_str().to_owned()),
+                headers: fields(&response.headers),
+                body: BodyPart::of(&response.body, &response.headers),
+            }),
+            failure: failure.as_ref().map(|failure| FailurePart {
+                kind: failure.kind.as_str().to_owned(),
+                detail: failure.detail.clone(),
+                answered: failure.answered,
+            }),
+            rewritten: rewritten.iter().map(Into::into).collect(),
+            recording: recording.clone(),
+        }
+    }
+
+    /// The exchange, and what the line says of its recording. Errors say what is wrong, in words.
+    pub(super) fn into_exchange(self) -> Result<(RecordingPart, Exchange), String> {
+        let started: Timestamp = self.started.parse().map_err(|_| format!("started is no time: {:?}", self.started))?;
+        let headers = headers(self.request.headers);
+        let request = Request {
+            method: self.request.method,
+            target: self.request.target,
+            version: version(self.request.version),
+            body: self.request.body.restore(&headers).map_err(|what| format!("its request: {what}"))?,
+            headers,
+        };
+        let response = self.response.map(response).transpose()?;
+        let failure = self.failure.map(|FailurePart { kind, detail, answered }| {
+            let kind = FailureKind::from_name(&kind).ok_or_else(|| format!("its kind of failure is unknown: {kind:?}"));
+            kind.map(|kind| Failure { kind, detail, answered })
+        });
+        let timing = Timing {
+            sent: self.sent_ms.map(|time| duration("sent_ms", time)).transpose()?,
+            first_byte: self.first_byte_ms.map(|time| duration("first_byte_ms", time)).transpose()?,
+            total: duration("total_ms", self.total_ms)?,
+        };
+        let exchange = Exchange {
+            id: self.id,
+            connection: self.connection,
+            started,
+            origin: self.origin,
+            request,
+            response,
+            failure: failure.transpose()?,
+            rewritten: self.rewritten.iter().map(Into::into).collect(),
+            timing,
+        };
+        Ok((self.recording, exchange))
+    }
+}
+
+fn response(part: ResponsePart) -> Result<Response, String> {
+    let headers = headers(part.headers);
+    if !(100..=999).contains(&part.status) {
+        return Err(format!("its response has no possible status: {}", part.status));
+    }
+    Ok(Response {
+        status: part.status,
+        reason: part.reason,
+        version: version(part.version),
+        body: part.body.restore(&headers).map_err(|what| format!("its response: {what}"))?,
+        headers,
+    })
+}
+
+fn version(name: Option<String>) -> Version {
+    Version::from_name(&name.unwrap_or_default())
+}
+
+fn fields(headers: &Headers) -> Vec<Field> {
+    headers.0.iter().map(|Header { name, value }| Field { name: name.clone(), value: value_to_text(value) }).collect()
+}
+
+fn headers(fields: Vec<Field>) -> Headers {
+    fields.into_iter().map(|Field { name, value }| (name, text_to_value(value))).collect()
+}
+
+/// Exact to the nanosecond up to a month.
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e6
+}
+
+fn duration(name: &str, milliseconds: f64) -> Result<Duration, String> {
+    let nanoseconds = (milliseconds * 1e6).round();
+    if !(0.0..1e19).contains(&nanoseconds) {
+        return Err(format!("{name} is no duration: {milliseconds}"));
+    }
+    Ok(Duration::from_nanos(nanoseconds as u64))
+}
+
+impl BodyPart {
+    fn of(body: &Body, headers: &Headers) -> Self {
+        let described = describe(body, headers);
+        Self {
+            encoding: (!body.bytes.is_empty()).then(|| if described.base64 { "base64" } else { "text" }.to_owned()),
+            body: (!body.bytes.is_empty()).then_some(described.text),
+            size: Some(body.length),
+            end: Some(crate::capture::end_name(body.end).to_owned()),
+            wire: described.extra.wire,
+            coded: described.extra.coded,
+        }
+    }
+
+    fn restore(self, headers: &Headers) -> Result<Body, String> {
+        let base64 = match self.encoding.as_deref() {
+            None | Some("text") => false,
+            Some("base64") => true,
+            Some(other) => return Err(format!("the encoding of its body is neither text nor base64: {other:?}")),
+        };
+        let found = Found { text: self.body, base64, size: None, wire_size: None, bodyless: false, headers };
+        let extra = BodyExtra { length: self.size, end: self.end, wire: self.wire, coded: self.coded };
+        restore_own(found, &extra)
+    }
+}

@@ -1,0 +1,71 @@
+//! A recording opened for reading, whatever its format: the content tells which, not the name.
+//!
+//! ```text
+//! file ─► SQLite? ─► Reader ────────────┐
+//!      └► (gzip?) ─► NDJSON? ─► Lines ──┼─► Recording ─► Exchange*
+//!                 └► HAR ─► Entries ────┘
+//! ```
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::source::Source;
+use super::{CaptureError, Format, Meta, Reader, har, ndjson, store};
+use crate::exchange::Exchange;
+
+/// Exchanges one at a time, each read when it is asked for.
+pub type Exchanges = Box<dyn Iterator<Item = Result<Exchange, CaptureError>> + Send>;
+
+/// A recording opened for reading from its start, whatever its format.
+pub struct Recording {
+    /// What is known of it as a whole.
+    pub meta: Meta,
+    /// The format it was found in.
+    pub format: Format,
+    /// Its exchanges in recorded order; the position in this sequence is an exchange's 0-based index.
+    pub exchanges: Exchanges,
+}
+
+/// True if the file is a capture; false for anything else that can be read.
+pub fn is_capture(path: &Path) -> Result<bool, CaptureError> {
+    let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
+    let mut head = Vec::with_capacity(store::MAGIC.len());
+    File::open(path).map_err(failed)?.take(store::MAGIC.len() as u64).read_to_end(&mut head).map_err(failed)?;
+    Ok(head == store::MAGIC)
+}
+
+/// Opens a recording: a capture, or HAR or NDJSON, which may be compressed with gzip. One without exchanges is an error.
+///
+/// Every format streams: only one exchange is in memory at a time. A HAR file that is cut off is refused here, before the
+/// first exchange is given out, and so is a file whose first exchange can't be used; whatever else is wrong with a file is an error in its place, behind which nothing follows.
+pub fn open(path: &Path) -> Result<Recording, CaptureError> {
+    if is_capture(path)? {
+        let reader = Reader::open(path)?;
+        if reader.len()? == 0 {
+            return Err(CaptureError::Empty { file: path.to_owned() });
+        }
+        let meta = reader.meta().clone();
+        return Ok(Recording { meta, format: Format::Capture, exchanges: Box::new(reader.into_exchanges(0)) });
+    }
+    let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
+    let source = Source::open(path).map_err(failed)?;
+    if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
+        let (meta, lines) = ndjson::open(path, &source)?;
+        return Ok(Recording { meta, format: Format::Ndjson, exchanges: begun(path, lines)? });
+    }
+    let (meta, entries) = har::open(path, source)?;
+    Ok(Recording { meta, format: Format::Har, exchanges: begun(path, entries)? })
+}
+
+/// The same exchanges, if there is a first one that can be used.
+fn begun<I>(file: &Path, mut exchanges: I) -> Result<Exchanges, CaptureError>
+where
+    I: Iterator<Item = Result<Exchange, CaptureError>> + Send + 'static,
+{
+    match exchanges.next() {
+        Some(Ok(first)) => Ok(Box::new(std::iter::once(Ok(first)).chain(exchanges))),
+        Some(Err(error)) => Err(error),
+        None => Err(CaptureError::Empty { file: file.to_owned() }),
+    }
+}

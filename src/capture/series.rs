@@ -1,0 +1,132 @@
+//! A recording that goes on in a new file when one is full, or old.
+//!
+//! ```text
+//! run.db                                    without rotation
+//! run.0001.db ─► run.0002.db ─► …           with it: the next is made, then the last is closed
+//!     └ the next can't be made: the last goes on, said once, tried again a second later
+//! ```
+//!
+//! The parts know that they belong together ([`Part`]), so that `check` judges them as one recording.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::{CaptureError, Meta, Part, Writer, numbered};
+use crate::exchange::Exchange;
+
+/// How long after a failure the next file is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// When a recording goes on in a new file; never, by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rotation {
+    /// When the file has this many bytes. It may grow beyond by one exchange.
+    pub size: Option<u64>,
+    /// When the file is this old, with the next exchange.
+    pub every: Option<Duration>,
+}
+
+impl Rotation {
+    fn is_asked_for(self) -> bool {
+        self != Self::default()
+    }
+}
+
+/// The one writer of a recording, of one file or of several.
+pub struct Series {
+    /// The name that the parts are named after.
+    file: PathBuf,
+    meta: Meta,
+    rotation: Rotation,
+    writer: Writer,
+    begun: Instant,
+    failed_at: Option<Instant>,
+    /// Exchanges in the parts before this one.
+    before: u64,
+}
+
+impl Series {
+    /// Makes the first file. See [`Writer::create`]; with rotation its name is numbered.
+    pub fn create(file: &Path, meta: Meta, rotation: Rotation) -> Result<Self, CaptureError> {
+        let (meta, first) = if rotation.is_asked_for() {
+            let of = format!("{}-{}", Timestamp::now(), std::process::id());
+            (Meta { part: Some(Part { of, number: 1 }), ..meta }, numbered(file, 1))
+        } else {
+            (meta, file.to_owned())
+        };
+        let writer = Writer::create(&first, &meta)?;
+        let begun = Instant::now();
+        Ok(Self { file: file.to_owned(), meta, rotation, writer, begun, failed_at: None, before: 0 })
+    }
+
+    /// The file that is being written.
+    pub fn file(&self) -> &Path {
+        self.writer.file()
+    }
+
+    /// Exchanges in all parts that would be there if everything were committed now.
+    pub fn len(&self) -> u64 {
+        self.before + self.writer.len()
+    }
+
+    /// True if nothing has been appended yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends an exchange, secrets and all: redact it first. See [`Writer::append`].
+    pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
+        self.writer.append(exchange).map(drop)
+    }
+
+    /// Brings to disk what was appended since the last time. See [`Writer::commit`].
+    pub fn commit(&mut self) -> Result<(), CaptureError> {
+        self.writer.commit()
+    }
+
+    /// Goes on in a new file if it is time to. True if it does. An error loses nothing: either the last file goes on, or
+    /// it could not be closed well, and opens all the same.
+    pub fn rotate(&mut self) -> Result<bool, CaptureError> {
+        if !self.is_due() {
+            return Ok(false);
+        }
+        let next = self.next().inspect_err(|_| self.failed_at = Some(Instant::now()))?;
+        self.failed_at = None;
+        self.begun = Instant::now();
+        let last = std::mem::replace(&mut self.writer, next);
+        self.before += last.finish()?;
+        Ok(true)
+    }
+
+    /// Closes the last file; see [`Writer::finish`]. Returns the number of exchanges in all of them.
+    pub fn finish(self) -> Result<u64, CaptureError> {
+        Ok(self.before + self.writer.finish()?)
+    }
+
+    fn is_due(&self) -> bool {
+        let Rotation { size, every } = self.rotation;
+        !self.writer.is_empty()
+            && self.failed_at.is_none_or(|at| at.elapsed() >= RETRY_EVERY)
+            && (every.is_some_and(|every| self.begun.elapsed() >= every)
+                || size.is_some_and(|size| self.writer.size() >= size))
+    }
+
+    /// The writer of the next part. A number whose name is taken is passed over: nothing is written over.
+    fn next(&mut self) -> Result<Writer, CaptureError> {
+        let Part { of, number } = self.meta.part.clone().unwrap_or_default();
+        let mut next = number + 1;
+        loop {
+            let meta = Meta { part: Some(Part { of: of.clone(), number: next }), ..self.meta.clone() };
+            match Writer::create(&numbered(&self.file, next), &meta) {
+                Err(CaptureError::Exists { .. }) if next < u32::MAX => next += 1,
+                Err(error) => return Err(error),
+                Ok(writer) => {
+                    self.meta = meta;
+                    return Ok(writer);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Where the text of a recording comes from: a file, a compressed file, or memory; read from any place, more than once.
+//!
+//! `Source::open ─► from(offset) ─► bytes`, and, for errors, `place(offset) ─► line 7, column 12`
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use bytes::{Buf, Bytes};
+use flate2::read::MultiGzDecoder;
+
+/// First bytes of every gzip file.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// Text that can be read from any place.
+pub(super) enum Source {
+    /// As it stands in the file.
+    File(File),
+    /// Compressed with gzip; offsets count decompressed bytes.
+    Gzip(File),
+    /// All of it.
+    Memory(Bytes),
+}
+
+impl Source {
+    /// The text of a file, decompressed where it is gzip.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut head = Vec::with_capacity(GZIP.len());
+        (&mut file).take(GZIP.len() as u64).read_to_end(&mut head)?;
+        Ok(if head == GZIP { Self::Gzip(file) } else { Self::File(file) })
+    }
+
+    /// True if reading from a later place costs as much as reading all before it.
+    pub(super) fn is_sequential(&self) -> bool {
+        matches!(self, Self::Gzip(_))
+    }
+
+    /// The text from an offset on. Only the reader that was asked for last may be read.
+    pub(super) fn from(&self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::File(file) => {
+                let mut file = file.try_clone()?;
+                file.seek(SeekFrom::Start(offset))?;
+                Box::new(file)
+            }
+            Self::Gzip(file) => {
+                let mut file = file.try_clone()?;
+                file.seek(SeekFrom::Start(0))?;
+                let mut text = MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file));
+                io::copy(&mut (&mut text).take(offset), &mut io::sink())?;
+                Box::new(text)
+            }
+            Self::Memory(text) => {
+                let mut rest = text.clone();
+                rest.advance(usize::try_from(offset).unwrap_or(usize::MAX).min(rest.len()));
+                Box::new(rest.reader())
+            }
+        })
+    }
+
+    /// Where the first bytes, or as many of them as there are, stand in the way of being UTF-8 text.
+    pub(super) fn head(&self, length: u64) -> io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        self.from(0)?.take(length).read_to_end(&mut head)?;
+        Ok(head)
+    }
+
+    /// An offset in words: its line and column, counted from 1. Reads all that stands before it.
+    pub(super) fn place(&self, offset: u64) -> String {
+        let mut chunk = vec![0; 1 << 16];
+        let (mut line, mut column) = (1_u64, 1_u64);
+        let Ok(before) = self.from(0) else { return format!("byte {offset}") };
+        let mut before = before.take(offset);
+        loop {
+            match before.read(&mut chunk) {
+                Ok(0) => return format!("line {line}, column {column}"),
+                Ok(read) => {
+                    let part = &chunk[..read];
+                    line += memchr::memchr_iter(b'\n', part).count() as u64;
+                    column = match memchr::memrchr(b'\n', part) {
+                        Some(last) => (read - last) as u64,
+                        None => column + read as u64,
+                    };
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return format!("byte {offset}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn the_same_text_from_everywhere() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = b"one\ntwo\n three";
+        let plain = folder.path().join("plain");
+        std::fs::write(&plain, text).unwrap();
+        let packed = folder.path().join("packed");
+        // Two members in one file, as `cat a.gz b.gz` makes them.
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&text[..5]).unwrap();
+        let mut bytes = gzip.finish().unwrap();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&text[5..]).unwrap();
+        bytes.extend(gzip.finish().unwrap());
+        std::fs::write(&packed, bytes).unwrap();
+        let sources =
+            [Source::open(&plain).unwrap(), Source::open(&packed).unwrap(), Source::Memory(Bytes::from_static(text))];
+        for source in sources {
+            for offset in [0, 4, 100] {
+                let mut rest = Vec::new();
+                source.from(offset).unwrap().read_to_end(&mut rest).unwrap();
+                assert_eq!(rest, &text[(offset as usize).min(text.len())..]);
+            }
+            assert_eq!(source.head(3).unwrap(), b"one");
+            for (offset, place) in [(0, "line 1, column 1"), (3, "line 1, column 4"), (4, "line 2, column 1")] {
+                assert_eq!(source.place(offset), place);
+            }
+            assert_eq!(source.place(9), "line 3, column 2");
+        }
+    }
+}

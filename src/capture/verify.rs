@@ -1,0 +1,48 @@
+//! What is wrong with a recording, and what can be read of it all the same.
+//!
+//! ```text
+//! file ─► as a whole: is the database sound, is the text complete? ─► faults
+//!      └► each exchange: lengths, digests, form ──────────────────► Ok (can be saved) or Err (what is wrong), to the end
+//! ```
+
+use std::path::Path;
+
+use super::source::Source;
+use super::{CaptureError, Exchanges, Format, Meta, Reader, har, is_capture, ndjson};
+
+/// A recording under examination.
+pub struct Examination {
+    /// What is known of it as a whole.
+    pub meta: Meta,
+    /// The format it was found in.
+    pub format: Format,
+    /// What is wrong with the file as a whole; empty if nothing is.
+    pub faults: Vec<String>,
+    /// Its exchanges. Other than those of a [`Recording`](super::Recording), they go on behind an error.
+    pub exchanges: Exchanges,
+}
+
+/// Opens a recording that may be damaged. An error: nothing at all can be read of it.
+pub fn examine(path: &Path) -> Result<Examination, CaptureError> {
+    if is_capture(path)? {
+        let reader = Reader::open(path)?;
+        let meta = reader.meta().clone();
+        let mut faults = reader.faults().unwrap_or_else(|error| vec![error.to_string()]);
+        let count = reader.len().unwrap_or_else(|error| {
+            faults.push(error.to_string());
+            0
+        });
+        let exchanges = Box::new((0..count).map(move |index| reader.exchange(index)));
+        return Ok(Examination { meta, format: Format::Capture, faults, exchanges });
+    }
+    let failed = |error: std::io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
+    let source = Source::open(path).map_err(failed)?;
+    if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
+        let (meta, lines) = ndjson::open(path, &source)?;
+        let exchanges = Box::new(lines.going_on());
+        return Ok(Examination { meta, format: Format::Ndjson, faults: Vec::new(), exchanges });
+    }
+    let (meta, entries, fault) = har::open_damaged(path, source)?;
+    let faults = fault.iter().map(ToString::to_string).collect();
+    Ok(Examination { meta, format: Format::Har, faults, exchanges: Box::new(entries) })
+}

@@ -1,0 +1,129 @@
+//! `umpire capture export | import | merge | prune`: recordings into another one.
+//!
+//! `recording(s) → redact (foreign ones) → merge, select → Output → renamed when whole`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use super::Target;
+use super::select::Selection;
+use crate::capture::{self, CaptureError, Meta, Output};
+use crate::cli::{Exit, recording};
+use crate::exchange::Exchange;
+
+/// `umpire capture export | import …`
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// Capture, HAR or NDJSON file
+    file: PathBuf,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// `umpire capture merge …`
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// Captures, HAR or NDJSON files
+    #[arg(required = true, num_args = 2.., value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// `umpire capture prune …`
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Capture, HAR or NDJSON file
+    file: PathBuf,
+    /// Keep what is selected
+    #[arg(long, required_unless_present = "drop", conflicts_with = "drop")]
+    keep: bool,
+    /// Drop what is selected, keep the rest
+    #[arg(long)]
+    drop: bool,
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Runs `umpire capture export | import …`.
+pub fn convert(convert: &Convert) -> anyhow::Result<Exit> {
+    let recording = recording::open(&convert.file)?;
+    write(&convert.target, &recording.meta, recording.exchanges)
+}
+
+/// Runs `umpire capture merge …`.
+pub fn merge(merge: &Merge) -> anyhow::Result<Exit> {
+    let recordings = merge.files.iter().map(|file| recording::open(file)).collect::<Result<Vec<_>, _>>()?;
+    let meta = merged(&merge.files, recordings.iter().map(|recording| &recording.meta))?;
+    let exchanges = capture::merge(recordings.into_iter().map(|recording| recording.exchanges).collect());
+    write(&merge.target, &meta, exchanges)
+}
+
+/// What is known of all recordings together. Two that went to different booking systems can't be one.
+fn merged<'m>(files: &[PathBuf], metas: impl Iterator<Item = &'m Meta>) -> anyhow::Result<Meta> {
+    let mut whole: Option<Meta> = None;
+    let mut named: Option<&Path> = None;
+    for (meta, file) in metas.zip(files) {
+        let whole = whole.get_or_insert_with(|| Meta { base_uri: None, part: None, ..meta.clone() });
+        whole.created = whole.created.min(meta.created);
+        match (&whole.base_uri, &meta.base_uri) {
+            (Some(one), Some(other)) if one != other => bail!(
+                "{} was recorded at {one} and {} at {other}: recordings of different booking systems can't be judged as one",
+                named.unwrap_or(file).display(),
+                file.display()
+            ),
+            (None, Some(_)) => {
+                whole.base_uri.clone_from(&meta.base_uri);
+                named = Some(file);
+            }
+            _ => {}
+        }
+    }
+    whole.context("no files")
+}
+
+/// Runs `umpire capture prune …`.
+pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
+    if prune.selection.is_everything() {
+        bail!("say which exchanges: with --since, --until, --path, --booking or --stage");
+    }
+    let recording = recording::open(&prune.file)?;
+    let (meta, mut before) = (recording.meta, 0_u64);
+    let kept = recording.exchanges.filter_map(|exchange| match exchange {
+        Ok(exchange) => {
+            before += 1;
+            let exchange = Arc::new(exchange);
+            (prune.selection.holds(&exchange) != prune.drop).then_some(Ok(exchange))
+        }
+        Err(error) => Some(Err(error)),
+    });
+    let mut output = Output::create(&prune.target.output, &meta, prune.target.force)?;
+    for exchange in kept {
+        output.append(&*exchange?)?;
+    }
+    if output.is_empty() {
+        bail!("{}: nothing would be left of its {before} exchanges; nothing was written", prune.file.display());
+    }
+    let count = output.finish()?;
+    println!("{count} of {before} exchanges in {}", prune.target.output.display());
+    Ok(Exit::Clean)
+}
+
+fn write(
+    target: &Target,
+    meta: &Meta,
+    exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
+) -> anyhow::Result<Exit> {
+    let mut output = Output::create(&target.output, meta, target.force)?;
+    for exchange in exchanges {
+        output.append(&exchange?)?;
+    }
+    let count = output.finish()?;
+    println!("{count} exchanges in {}", target.output.display());
+    Ok(Exit::Clean)
+}

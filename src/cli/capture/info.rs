@@ -1,0 +1,149 @@
+//! `umpire capture info FILE…`: what a recording holds.
+//!
+//! `file → Info → text | JSON`
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::select::booking_of;
+use crate::capture::{Format, Meta, Reader, is_capture};
+use crate::cli::{Exit, Format as Shown, recording};
+
+/// `umpire capture info …`
+#[derive(Debug, Args)]
+pub struct Info {
+    /// Captures, HAR or NDJSON files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Text for people, or a JSON array with an object per file
+    #[arg(long, value_enum, default_value_t = Shown::Text)]
+    format: Shown,
+}
+
+/// Runs `umpire capture info …`.
+pub fn run(info: &Info) -> anyhow::Result<Exit> {
+    let known = info.files.iter().map(|file| Known::of(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    match info.format {
+        Shown::Text => known.iter().for_each(Known::print),
+        Shown::Json => println!("{:#}", known.iter().map(Known::json).collect::<Value>()),
+    }
+    Ok(Exit::Clean)
+}
+
+/// What is known of one recording.
+struct Known {
+    file: String,
+    format: Format,
+    /// Version of the schema, of a capture.
+    version: Option<i64>,
+    size: u64,
+    meta: Meta,
+    exchanges: u64,
+    bookings: HashSet<Arc<str>>,
+    /// When the first exchange began.
+    first: Option<Timestamp>,
+    /// When the last one had ended.
+    last: Option<Timestamp>,
+}
+
+impl Known {
+    fn of(file: &Path) -> anyhow::Result<Self> {
+        let mut known = Self {
+            file: file.display().to_string(),
+            format: Format::Capture,
+            version: None,
+            size: 0,
+            meta: Meta::new(None, Timestamp::UNIX_EPOCH),
+            exchanges: 0,
+            bookings: HashSet::new(),
+            first: None,
+            last: None,
+        };
+        if is_capture(file)? {
+            let reader = Reader::open(file)?;
+            known.version = Some(reader.format());
+            known.meta = reader.meta().clone();
+            reader.calls(|call| {
+                known.add(call.started, call.total, &call.method, &call.target);
+                true
+            })?;
+        } else {
+            let recording = recording::open(file)?;
+            (known.meta, known.format) = (recording.meta, recording.format);
+            for exchange in recording.exchanges {
+                let exchange = exchange?;
+                known.add(exchange.started, exchange.timing.total, &exchange.request.method, &exchange.request.target);
+            }
+        }
+        known.size = size(file)?;
+        Ok(known)
+    }
+
+    fn add(&mut self, started: Timestamp, total: Duration, method: &str, target: &str) {
+        self.exchanges += 1;
+        let ended = started.saturating_add(total).unwrap_or(Timestamp::MAX);
+        self.first = Some(self.first.map_or(started, |first| first.min(started)));
+        self.last = Some(self.last.map_or(ended, |last| last.max(ended)));
+        self.bookings.extend(booking_of(method, target.split('?').next().unwrap_or_default()));
+    }
+
+    /// Whether secrets were replaced is known of recordings that Umpire wrote: all of them.
+    fn redaction(&self) -> &'static str {
+        if self.format == Format::Capture || self.meta.creator.starts_with("umpire ") { "secrets" } else { "unknown" }
+    }
+
+    fn print(&self) {
+        let version = self.version.map_or_else(String::new, |version| format!(", version {version}"));
+        println!("{}", self.file);
+        println!("  format      {}{version}, made by {}", self.format.as_str(), or_dash(&self.meta.creator));
+        println!("  size        {} bytes", self.size);
+        println!("  exchanges   {}", self.exchanges);
+        println!("  bookings    {}", self.bookings.len());
+        let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
+        println!("  first, last {}  {}", time(self.first), time(self.last));
+        println!("  Base URI    {}", or_dash(self.meta.base_uri.as_deref().unwrap_or_default()));
+        println!(
+            "  redaction   {}",
+            match self.redaction() {
+                "secrets" => "secrets are replaced, personal data is not",
+                _ => "unknown: secrets may be in it",
+            }
+        );
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "file": self.file,
+            "format": self.format.as_str().to_ascii_lowercase(),
+            "version": self.version,
+            "creator": self.meta.creator,
+            "created": self.meta.created.to_string(),
+            "base_uri": self.meta.base_uri,
+            "size": self.size,
+            "exchanges": self.exchanges,
+            "bookings": self.bookings.len(),
+            "first": self.first.map(|time| time.to_string()),
+            "last": self.last.map(|time| time.to_string()),
+            "redaction": self.redaction(),
+        })
+    }
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+/// The size of a file in bytes, with the log beside it that belongs to a capture being written.
+fn size(file: &Path) -> anyhow::Result<u64> {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    let log = fs::metadata(log).map_or(0, |log| log.len());
+    Ok(fs::metadata(file)?.len() + log)
+}

@@ -1,0 +1,128 @@
+//! `umpire capture split FILE`: one recording into several, by booking, time or size.
+//!
+//! ```text
+//! by time, size: exchanges in order ─► monday.0001.har, monday.0002.har, …
+//! by booking:    first pass: which? ─► further passes, some bookings each ─► monday.<Order UUID>.har, monday.other.har
+//! ```
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Target;
+use super::select::booking;
+use crate::capture::{CaptureError, Meta, Output, numbered};
+use crate::cli::{Exit, recording, units};
+
+/// Files that are written at the same time; more bookings take further passes over the recording.
+const AT_ONCE: usize = 100;
+
+/// `umpire capture split …`
+#[derive(Debug, Args)]
+pub struct Split {
+    /// Capture, HAR or NDJSON file
+    file: PathBuf,
+    #[command(flatten)]
+    by: By,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// What it is split by.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct By {
+    /// A file per booking, and one for all that belongs to none: -o x.har makes x.<Order UUID>.har and x.other.har
+    #[arg(long = "by-booking")]
+    booking: bool,
+    /// A file per span of time, such as 15m or 1h: -o x.har makes x.0001.har, x.0002.har, …
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    every: Option<Duration>,
+    /// Files of about this size, such as 10MB
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    size: Option<u64>,
+}
+
+/// Runs `umpire capture split …`.
+pub fn run(split: &Split) -> anyhow::Result<Exit> {
+    let written = if split.by.booking { by_booking(split)? } else { in_order(split)? };
+    for (file, count) in written {
+        println!("{count} exchanges in {}", file.display());
+    }
+    Ok(Exit::Clean)
+}
+
+type Written = Vec<(PathBuf, u64)>;
+
+fn in_order(split: &Split) -> Result<Written, CaptureError> {
+    let recording = recording::open(&split.file)?;
+    let mut written = Written::new();
+    let mut current: Option<(Output, jiff::Timestamp)> = None;
+    for exchange in recording.exchanges {
+        let exchange = exchange?;
+        let full = current.as_ref().is_some_and(|(output, since)| {
+            let late =
+                split.by.every.is_some_and(|every| exchange.started.duration_since(*since).unsigned_abs() >= every);
+            late || split.by.size.is_some_and(|size| output.size() >= size)
+        });
+        if full && let Some((output, _)) = current.take() {
+            finish(output, &mut written)?;
+        }
+        let (output, _) = match &mut current {
+            Some(current) => current,
+            None => {
+                let file = numbered(&split.target.output, written.len() as u32 + 1);
+                let output = Output::create(&file, &recording.meta, split.target.force)?;
+                current.insert((output, exchange.started))
+            }
+        };
+        output.append(&exchange)?;
+    }
+    if let Some((output, _)) = current {
+        finish(output, &mut written)?;
+    }
+    Ok(written)
+}
+
+fn by_booking(split: &Split) -> Result<Written, CaptureError> {
+    let mut names = BTreeSet::new();
+    for exchange in recording::open(&split.file)?.exchanges {
+        names.insert(booking(&exchange?));
+    }
+    let names: Vec<Option<Arc<str>>> = names.into_iter().collect();
+    let mut written = Written::new();
+    for names in names.chunks(AT_ONCE) {
+        let recording = recording::open(&split.file)?;
+        let mut outputs = HashMap::new();
+        for name in names {
+            outputs.insert(name.clone(), create(split, name.as_deref(), &recording.meta)?);
+        }
+        for exchange in recording.exchanges {
+            let exchange = exchange?;
+            if let Some(output) = outputs.get_mut(&booking(&exchange)) {
+                output.append(&exchange)?;
+            }
+        }
+        for name in names {
+            if let Some(output) = outputs.remove(name) {
+                finish(output, &mut written)?;
+            }
+        }
+    }
+    Ok(written)
+}
+
+fn create(split: &Split, name: Option<&str>, meta: &Meta) -> Result<Output, CaptureError> {
+    let file = crate::capture::named(&split.target.output, name.unwrap_or("other"));
+    Output::create(&file, meta, split.target.force)
+}
+
+fn finish(output: Output, written: &mut Written) -> Result<(), CaptureError> {
+    let file: PathBuf = Path::to_owned(output.file());
+    let count = output.finish()?;
+    written.push((file, count));
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! `umpire capture verify FILE…`: is it whole, and what can be saved if it isn't?
+//!
+//! `file → examine → faults, exchanges that can and that can't be read → said; saved with --save`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::capture::{self, CaptureError, Format, Output, Redactor};
+use crate::cli::{Exit, Format as Shown};
+
+/// Most damaged exchanges that are told one by one.
+const MOST: usize = 20;
+
+/// `umpire capture verify …`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Captures, HAR or NDJSON files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write the exchanges that can be read to FILE, in the format that its name asks for
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Replace the file of --save if it exists
+    #[arg(long, requires = "save")]
+    force: bool,
+    /// Text for people, or a JSON array with an object per file
+    #[arg(long, value_enum, default_value_t = Shown::Text)]
+    format: Shown,
+}
+
+/// Runs `umpire capture verify …`. Status 1 if one of the files is not whole.
+pub fn run(verify: &Verify) -> anyhow::Result<Exit> {
+    if verify.save.is_some() && verify.files.len() > 1 {
+        anyhow::bail!("--save takes one FILE at a time");
+    }
+    let save = verify.save.as_deref().map(|file| (file, verify.force));
+    let verified = verify.files.iter().map(|file| Verified::of(file, save)).collect::<Result<Vec<_>, _>>()?;
+    match verify.format {
+        Shown::Text => verified.iter().for_each(Verified::print),
+        Shown::Json => println!("{:#}", verified.iter().map(Verified::json).collect::<Value>()),
+    }
+    if let Some(file) = &verify.save {
+        eprintln!("saved {} exchanges in {}", verified.iter().map(|file| file.readable).sum::<u64>(), file.display());
+    }
+    Ok(if verified.iter().all(Verified::is_whole) { Exit::Clean } else { Exit::Findings })
+}
+
+/// What was found in one recording.
+struct Verified {
+    file: String,
+    /// What is wrong with the file as a whole.
+    faults: Vec<String>,
+    readable: u64,
+    /// What is wrong with exchanges, at most [`MOST`].
+    damaged: Vec<String>,
+    unreadable: u64,
+}
+
+impl Verified {
+    fn of(path: &Path, save: Option<(&Path, bool)>) -> Result<Self, CaptureError> {
+        let file = path.display().to_string();
+        let examination = match capture::examine(path) {
+            Ok(examination) => examination,
+            // It is there, and nothing can be read of it: that is what was asked.
+            Err(error @ (CaptureError::Har { .. } | CaptureError::Line { .. } | CaptureError::Read { .. }))
+                if save.is_none() =>
+            {
+                let faults = vec![error.to_string()];
+                return Ok(Self { file, faults, readable: 0, damaged: Vec::new(), unreadable: 0 });
+            }
+            Err(error) => return Err(error),
+        };
+        let mut verified = Self { file, faults: examination.faults, readable: 0, damaged: Vec::new(), unreadable: 0 };
+        let redactor = if examination.format == Format::Capture { None } else { Some(Redactor::new()?) };
+        let mut output = save.map(|(file, force)| Output::create(file, &examination.meta, force)).transpose()?;
+        for exchange in examination.exchanges {
+            match exchange {
+                Ok(exchange) => {
+                    verified.readable += 1;
+                    if let Some(output) = &mut output {
+                        let exchange = match &redactor {
+                            Some(redactor) => redactor.redact(exchange),
+                            None => exchange,
+                        };
+                        output.append(&exchange)?;
+                    }
+                }
+                Err(error) => {
+                    verified.unreadable += 1;
+                    if verified.damaged.len() < MOST {
+                        verified.damaged.push(error.to_string());
+                    }
+                }
+            }
+        }
+        if let Some(output) = output {
+            output.finish()?;
+        }
+        Ok(verified)
+    }
+
+    fn is_whole(&self) -> bool {
+        self.faults.is_empty() && self.unreadable == 0
+    }
+
+    fn print(&self) {
+        let Self { file, faults, readable, damaged, unreadable } = self;
+        if self.is_whole() {
+            println!("{file}: whole, {readable} exchanges");
+            return;
+        }
+        println!("{file}: damaged");
+        faults.iter().chain(damaged).for_each(|fault| println!("  {fault}"));
+        let untold = unreadable - damaged.len() as u64;
+        if untold > 0 {
+            println!("  and {untold} more exchanges that can't be read");
+        }
+        match readable {
+            0 => println!("  nothing can be saved"),
+            _ => println!("  {readable} exchanges can be read; --save FILE writes them to a new recording"),
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "file": self.file,
+            "whole": self.is_whole(),
+            "faults": self.faults,
+            "readable": self.readable,
+            "unreadable": self.unreadable,
+            "damaged": self.damaged,
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! What becomes of the capture: written to as long as it can be, said loudly when it can't.
+//!
+//! ```text
+//! recording ─► append or commit fails ─► not recording (counted, said) ─► a second later: tried again
+//!     ▲                                                                        │ appended, and committed
+//!     └────────────────────────────────────────────────────────────────────────┘
+//! ```
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::capture::{CaptureError, Series};
+use crate::event::{Event, Outlet, Recording};
+use crate::exchange::Exchange;
+
+/// How often a capture that failed is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Keeps a capture, and count of what is missing from it.
+pub(super) struct Keeper {
+    series: Option<Series>,
+    events: Outlet,
+    /// Exchanges that the proxy could not hand over.
+    not_handed_over: Arc<AtomicU64>,
+    /// Exchanges that could not be written.
+    lost: u64,
+    trouble: Option<String>,
+    failed_at: Option<Instant>,
+    /// Something was appended since the last failure: if it can be committed, recording goes on.
+    proof: bool,
+    reported_missed: u64,
+    judge_gone: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(series: Option<Series>, events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self {
+        Self {
+            series,
+            events,
+            not_handed_over,
+            lost: 0,
+            trouble: None,
+            failed_at: None,
+            proof: false,
+            reported_missed: 0,
+            judge_gone: false,
+        }
+    }
+
+    /// Appends an exchange, in the next file if it is time for it. Its index within the recording; of one that can't be
+    /// kept, the index that the next one will have. `None` if nothing is recorded.
+    pub(super) fn record(&mut self, exchange: &Exchange) -> Option<u64> {
+        let index = self.series.as_ref()?.len();
+        self.append(exchange);
+        Some(index)
+    }
+
+    fn append(&mut self, exchange: &Exchange) {
+        let Some(series) = &mut self.series else { return };
+        if self.failed_at.is_some_and(|at| at.elapsed() < RETRY_EVERY) {
+            self.lost += 1;
+            return;
+        }
+        match series.rotate() {
+            Ok(false) => {}
+            Ok(true) => self.say_on(),
+            Err(error) => self.could_not_rotate(&error),
+        }
+        let Some(series) = &mut self.series else { return };
+        match series.append(exchange) {
+            Ok(()) => self.proof = true,
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    pub(super) fn commit(&mut self) {
+        let Some(series) = &mut self.series else { return };
+        match series.commit() {
+            Ok(()) if self.failed_at.is_some() && self.proof => {
+                self.failed_at = None;
+                self.say_on();
+            }
+            Ok(()) => {}
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Says, once, that nobody judges any more. Recording goes on.
+    pub(super) fn judge_is_gone(&mut self) {
+        if !self.judge_gone {
+            self.judge_gone = true;
+            tracing::error!("the judge has ended badly");
+            self.events
+                .send(Event::Notice("The judge has ended badly: traffic is recorded, and not judged.".to_owned()));
+        }
+    }
+
+    /// Says how much is missing whenever that has grown.
+    pub(super) fn report_missed(&mut self) {
+        let missed = self.missed();
+        if missed > self.reported_missed && self.series.is_some() {
+            self.reported_missed = missed;
+            let reason = self.trouble.clone().unwrap_or_else(|| "the recorder could not keep up".to_owned());
+            self.events.send(Event::Recording(Recording::Off { reason, missed }));
+        }
+    }
+
+    /// Closes the capture. How many exchanges it misses, and what went wrong, if anything did.
+    pub(super) fn close(mut self) -> (u64, Option<String>) {
+        let missed = self.missed();
+        if let Some(series) = self.series.take()
+            && let Err(error) = series.finish()
+        {
+            tracing::error!("the capture could not be closed: {error}");
+            self.trouble = Some(error.to_string());
+        }
+        (missed, self.trouble)
+    }
+
+    fn missed(&self) -> u64 {
+        self.lost + self.not_handed_over.load(Ordering::Relaxed)
+    }
+
+    fn failed(&mut self, error: &CaptureError) {
+        self.lost += error.lost();
+        self.failed_at = Some(Instant::now());
+        self.proof = false;
+        let reason = error.to_string();
+        tracing::error!(missed = self.missed(), "not recording: {reason}");
+        self.trouble = Some(reason);
+        self.reported_missed = 0;
+        self.report_missed();
+    }
+
+    /// Either the file before goes on, or it could not be closed well: then the next one goes on.
+    fn could_not_rotate(&mut self, error: &CaptureError) {
+        tracing::error!("trouble between two files of the recording: {error}");
+        if error.lost() > 0 {
+            self.lost += error.lost();
+            self.trouble = Some(error.to_string());
+            self.report_missed();
+        }
+        self.events.send(Event::Notice(format!("Trouble between two files of the recording: {error}")));
+        self.say_on();
+    }
+
+    fn say_on(&self) {
+        if let Some(series) = &self.series {
+            self.events.send(Event::Recording(Recording::On { file: series.file().display().to_string() }));
+        }
+    }
+}
