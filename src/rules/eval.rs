@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
+use super::compile::{Comparison, Constant, Keeper, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::functions::Function;
 use super::memory::{Flow, Memory};
@@ -73,6 +73,8 @@ pub struct Context<'a> {
     pub item: Option<Value<'a>>,
     /// Values of parts that several rules share; `None` where they are worked out each time.
     pub memo: Option<&'a Memo<'a>>,
+    /// The same of parts that depend on `item`.
+    pub item_memo: Option<&'a Memo<'a>>,
     /// What becomes of the refusals that rules ask for.
     pub refusals: &'a Refusals,
     /// For templates: what was seen and what was expected.
@@ -80,12 +82,25 @@ pub struct Context<'a> {
     pub expected: Option<&'a str>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The same context for one item.
+    pub fn of_item(self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
+        Self { item, item_memo, ..self }
+    }
+
+    /// Where the values of shared parts are kept.
+    fn memo(&self, keeper: Keeper) -> Option<&'a Memo<'a>> {
+        match keeper {
+            Keeper::Exchange => self.memo,
+            Keeper::Item => self.item_memo,
+        }
+    }
+
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
         let Self { reading, flow, memory, facts, walks, budget, item, refusals, .. } = *self;
-        let (seen, memo) = (Some(seen), None);
-        Context { reading, flow, memory, facts, walks, budget, item, memo, refusals, seen, expected }
+        let (seen, memo, item_memo) = (Some(seen), None, None);
+        Context { reading, flow, memory, facts, walks, budget, item, memo, item_memo, refusals, seen, expected }
     }
 }
 
@@ -99,16 +114,19 @@ pub struct Evaluation<'a> {
 
 /// Evaluates to a value.
 pub fn evaluate<'a>(node: &'a Node, context: Context<'a>) -> Result<Val<'a>, Stop> {
+    with_steps(context, |evaluation| evaluation.value(node))
+}
+
+fn with_steps<'a, T>(context: Context<'a>, evaluate: impl FnOnce(&mut Evaluation<'a>) -> T) -> T {
     let mut evaluation = Evaluation { context, locals: Vec::new(), steps: 0, most: context.budget.left() };
-    let value = evaluation.value(node);
+    let result = evaluate(&mut evaluation);
     context.budget.spend(evaluation.steps);
-    value
+    result
 }
 
 /// Evaluates to true or false.
 pub fn holds<'a>(node: &'a Node, context: Context<'a>) -> Result<bool, Stop> {
-    let value = evaluate(node, context)?;
-    value.as_bool().ok_or_else(|| Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind())))
+    with_steps(context, |evaluation| evaluation.truth(node))
 }
 
 /// The response, or why there is none.
@@ -171,12 +189,21 @@ impl<'a> Evaluation<'a> {
             },
             Node::Equal(left, right, wanted) => Ok(self.equal(left, right)? == *wanted),
             Node::In(element, list) => self.is_in(element, list),
-            _ => {
-                let value = self.value(node)?;
-                let fault = || Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind()));
-                value.as_bool().ok_or_else(fault)
-            }
+            _ => match self.known(node).and_then(Val::as_bool) {
+                Some(known) => Ok(known),
+                None => {
+                    let value = self.value(node)?;
+                    let kind = || Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind()));
+                    value.as_bool().ok_or_else(kind)
+                }
+            },
         }
+    }
+
+    /// The value of a shared part that was worked out before.
+    fn known(&self, node: &Node) -> Option<&'a Val<'a>> {
+        let Node::Shared(keeper, slot, _) = node else { return None };
+        self.context.memo(*keeper)?.known(*slot)
     }
 
     /// Counts steps: one for each node, more for what looks at many values at once.
@@ -198,7 +225,7 @@ impl<'a> Evaluation<'a> {
             },
             Node::Root(Root::Item) => Ok(self.context.item),
             Node::Local(place) => self.locals.get(*place).map_or(Err(NoNode), json_of),
-            Node::Shared(slot, _) => self.context.memo.and_then(|memo| memo.known(*slot)).map_or(Err(NoNode), json_of),
+            Node::Shared(..) => self.known(node).map_or(Err(NoNode), json_of),
             _ => Err(NoNode),
         }
     }
@@ -244,7 +271,7 @@ impl<'a> Evaluation<'a> {
             },
             Node::Root(root) => self.root(*root),
             Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::Absent),
-            Node::Shared(slot, part) => match self.context.memo {
+            Node::Shared(keeper, slot, part) => match self.context.memo(*keeper) {
                 Some(memo) => memo.value(*slot, || self.value(part))?,
                 None => self.value(part)?,
             },

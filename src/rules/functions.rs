@@ -144,47 +144,45 @@ impl Function {
 
     /// Applies the function. The number of arguments was checked when the rule was compiled.
     pub fn call<'a>(self, arguments: &[Val<'a>], context: Context<'a>) -> Result<Val<'a>, Stop> {
-        let first = arguments.first().cloned().unwrap_or(Val::Absent);
-        let second = arguments.get(1).cloned().unwrap_or(Val::Absent);
+        let absent = Val::Absent;
+        let (first, second) = (arguments.first().unwrap_or(&absent), arguments.get(1).unwrap_or(&absent));
         let text = first.as_str();
         let facts = || text.and_then(|name| context.facts.error(name));
         let strings = |list: &'a [String]| Val::list(list.iter().map(|text| Val::text(Some(text))).collect());
         Ok(match self {
             Self::Oa => Val::Str(format!("https://openactive.io/{}", first.show()).into()),
             Self::Is => Val::Bool(text.is_some_and(|value| is_enumeration_value(value, second.as_str()))),
-            Self::Id => id(&first),
-            Self::IsType => Val::Bool(is_type(&first, second.as_str())),
-            Self::TypeName => type_name(&first),
-            Self::IsObject => Val::Bool(matches!(&first, Val::Json(value) if value.is_object())),
+            Self::Id => id(first),
+            Self::IsType => Val::Bool(is_type(first, second.as_str())),
+            Self::TypeName => type_name(first),
+            Self::IsObject => Val::Bool(matches!(first, Val::Json(value) if value.is_object())),
             Self::IsList => {
-                Val::Bool(matches!(&first, Val::Json(value) if value.is_array()) || matches!(first, Val::List(_)))
+                Val::Bool(matches!(first, Val::Json(value) if value.is_array()) || matches!(first, Val::List(_)))
             }
             Self::IsString => Val::Bool(text.is_some()),
-            Self::IsNumber => Val::Bool(matches!(&first, Val::Json(value) if value.kind() == Kind::Number)),
+            Self::IsNumber => Val::Bool(matches!(first, Val::Json(value) if value.kind() == Kind::Number)),
             Self::IsInteger => {
-                Val::Bool(matches!(&first, Val::Json(value) if value.as_number().is_some_and(is_integer)))
+                Val::Bool(matches!(first, Val::Json(value) if value.as_number().is_some_and(is_integer)))
             }
             Self::IsBool => Val::Bool(first.as_bool().is_some()),
             Self::Blank => Val::Bool(first.is_nothing() || text.is_some_and(|text| text.trim().is_empty())),
-            Self::Keys => keys(&first, |_, _| true),
+            Self::Keys => keys(first, |_, _| true),
             Self::ExtraKeys => {
                 let allowed = second.elements().unwrap_or_default();
-                keys(&first, |key, _| {
-                    !key.contains(':') && !allowed.iter().any(|allowed| allowed.as_str() == Some(key))
-                })
+                keys(first, |key, _| !key.contains(':') && !allowed.iter().any(|allowed| allowed.as_str() == Some(key)))
             }
-            Self::ChangedKeys => keys(&first, |key, sent| {
-                object_member(&second, key).is_some_and(|echoed| !same_but_for_slashes(sent, echoed))
+            Self::ChangedKeys => keys(first, |key, sent| {
+                object_member(second, key).is_some_and(|echoed| !same_but_for_slashes(sent, echoed))
             }),
-            Self::MissingKeys => keys(&first, |key, _| object_member(&second, key).is_none()),
-            Self::Anywhere => anywhere(&first, second.as_str().unwrap_or_default()),
-            Self::Same => Val::Bool(first.equals(&second)),
+            Self::MissingKeys => keys(first, |key, _| object_member(second, key).is_none()),
+            Self::Anywhere => anywhere(first, second.as_str().unwrap_or_default()),
+            Self::Same => Val::Bool(first.equals(second)),
             Self::SameUrl => Val::Bool(match (text, second.as_str()) {
                 (Some(a), Some(b)) => a.trim_end_matches('/') == b.trim_end_matches('/'),
                 _ => false,
             }),
             Self::SameId => {
-                let (a, b) = (id(&first), id(&second));
+                let (a, b) = (id(first), id(second));
                 Val::Bool(a.as_str().is_some() && a.as_str() == b.as_str())
             }
             Self::Distinct => Val::Bool(distinct(&first.elements().unwrap_or_default())),
@@ -222,23 +220,23 @@ impl Function {
                 .and_then(|text| media_type::parse(text).version)
                 .map_or(Val::Absent, |version| Val::Str(Cow::Owned(version))),
             Self::IsUuid => Val::Bool(text.is_some_and(crate::openbooking::is_uuid)),
-            Self::OpenData => Val::option(id(&first).as_str().and_then(|id| context.memory.open_data.item(id))),
+            Self::OpenData => Val::option(id(first).as_str().and_then(|id| context.memory.open_data.item(id))),
             Self::OpenOffer => {
-                let (opportunity, offer) = (id(&first), id(&second));
+                let (opportunity, offer) = (id(first), id(second));
                 let ids = opportunity.as_str().zip(offer.as_str());
                 Val::option(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
             }
-            Self::OpenParent => match &first {
+            Self::OpenParent => match first {
                 Val::Json(node) => Val::option(context.memory.open_data.above(*node)),
                 _ => Val::Absent,
             },
             Self::Instant => text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(Val::Absent, Val::Instant),
-            Self::StartsWith => Val::Bool(both(text, &second, |text, part| text.starts_with(part))),
-            Self::EndsWith => Val::Bool(both(text, &second, |text, part| text.ends_with(part))),
-            Self::Contains => Val::Bool(both(text, &second, |text, part| text.contains(part))),
+            Self::StartsWith => Val::Bool(both(text, second, |text, part| text.starts_with(part))),
+            Self::EndsWith => Val::Bool(both(text, second, |text, part| text.ends_with(part))),
+            Self::Contains => Val::Bool(both(text, second, |text, part| text.contains(part))),
             Self::LowerAscii => text.map_or(Val::Absent, |text| Val::Str(Cow::Owned(text.to_ascii_lowercase()))),
             Self::Trim => text.map_or(Val::Absent, |text| Val::Str(Cow::Owned(text.trim().to_owned()))),
-            Self::Size => size(&first)?,
+            Self::Size => size(first)?,
             Self::Refused => {
                 let (right, strict) = refusal::answers(arguments)?;
                 Val::Refusal(Box::new(refusal::judge(&right, strict, context)?))
@@ -247,17 +245,17 @@ impl Function {
                 (Some(a), Some(b)) => same_elements(&a, b),
                 _ => false,
             }),
-            Self::SameBasket => Val::Bool(same_basket(&first, &second)),
+            Self::SameBasket => Val::Bool(same_basket(first, second)),
             Self::FlowOf => {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
             }
-            Self::Credential => message(&first, context).and_then(callers::credential).map_or(Val::Absent, Val::Str),
-            Self::SameCaller => match (message(&first, context), message(&second, context)) {
+            Self::Credential => message(first, context).and_then(callers::credential).map_or(Val::Absent, Val::Str),
+            Self::SameCaller => match (message(first, context), message(second, context)) {
                 (Some(a), Some(b)) => Val::Bool(callers::same_caller(a, b)?),
                 _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
             },
-            Self::Parameter => parameter(&first, second.as_str().unwrap_or_default()),
+            Self::Parameter => parameter(first, second.as_str().unwrap_or_default()),
             Self::SamePage => Val::Bool(match (text, second.as_str()) {
                 (Some(a), Some(b)) => urls::page(a) == urls::page(b),
                 _ => false,
@@ -271,51 +269,51 @@ impl Function {
                 Val::list(elements.windows(2).map(|pair| Val::list(pair.to_vec())).collect())
             }
             Self::Repeated => Val::list(repeated(&first.elements().unwrap_or_default())),
-            Self::Newer => Val::Bool(newer(&first, &second)?),
-            Self::EarlierModified => match &first {
+            Self::Newer => Val::Bool(newer(first, second)?),
+            Self::EarlierModified => match first {
                 Val::Json(item) => context.memory.history.earlier_modified(context.reading, *item),
                 _ => Val::Absent,
             },
             Self::Unchanged => {
-                Val::Bool(matches!(&first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)))
+                Val::Bool(matches!(first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)))
             }
-            Self::BookedSinceRead => id(&first)
+            Self::BookedSinceRead => id(first)
                 .as_str()
                 .and_then(|id| context.memory.places.booked_since_read(id))
                 .map_or(Val::Absent, Val::Int),
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
-            Self::Prefixed => prefixed(&first),
+            Self::Prefixed => prefixed(first),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
-            Self::Amount => money::amount(&first).map_or(Val::Absent, Val::Decimal),
+            Self::Amount => money::amount(first).map_or(Val::Absent, Val::Decimal),
             Self::Sum => first.elements().and_then(|list| money::sum(&list)).map_or(Val::Absent, Val::Decimal),
-            Self::Near => Val::Bool(money::near(&first, &second, arguments.get(2).unwrap_or(&Val::Absent))),
-            Self::Decimals => money::decimals(&first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
-            Self::Last => match &first {
+            Self::Near => Val::Bool(money::near(first, second, arguments.get(2).unwrap_or(&Val::Absent))),
+            Self::Decimals => money::decimals(first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
+            Self::Last => match first {
                 Val::List(list) => list.last().cloned().unwrap_or(Val::Absent),
                 other => other.elements().and_then(|mut list| list.pop()).unwrap_or(Val::Absent),
             },
             Self::HttpDate => text
                 .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
                 .map_or(Val::Absent, |date| Val::Instant(date.timestamp())),
-            Self::Quoted => Val::option(quoted(&first, context)),
+            Self::Quoted => Val::option(quoted(first, context)),
             Self::Inherited => {
-                let id = id(&first);
+                let id = id(first);
                 let node = if let Val::Json(node) = first { Some(node).filter(|node| node.is_object()) } else { None };
                 let key = second.as_str().unwrap_or_default();
-                Val::option(context.memory.open_data.inherited(id.as_str(), node, key))
+                Val::option(context.memory.open_data.inherited(id.as_str(), node.copied(), key))
             }
             Self::SellerOf => {
-                let id = id(&first);
+                let id = id(first);
                 Val::text(id.as_str().and_then(|id| context.memory.seller_of(id)))
             }
             Self::SecondsSinceRead => {
-                let read = id(&first).as_str().and_then(|id| context.memory.open_data.read(id));
+                let read = id(first).as_str().and_then(|id| context.memory.open_data.read(id));
                 let now = Val::Instant(context.reading.exchange.started);
                 read.map_or(Ok(Val::Absent), |read| now.arithmetic(Arithmetic::Subtract, &Val::Instant(read)))?
             }
             Self::Others => {
                 let own = context.reading.order_uuid.as_deref();
-                let flows = id(&first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
+                let flows = id(first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
                 Val::list(flows.into_iter().map(|flow| Val::Flow(Some(flow))).collect())
             }
         })

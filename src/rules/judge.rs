@@ -15,7 +15,7 @@ use super::models::{ModelCheck, Walks, describe};
 use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{At, Check, Expectation, Rule};
-use super::share::Memo;
+use super::share::{Items, Memo};
 use super::value::{Stop, Val, shorten};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
@@ -275,6 +275,7 @@ impl Judge {
     /// data models were past what is noted.
     fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> (Vec<(usize, Outcome)>, u64) {
         let (walks, budget, memo) = (Walks::default(), Budget::default(), Memo::new(self.book.shared_parts()));
+        let items = Items::new(self.book.shared_parts_of_items().len());
         let context = Context {
             reading,
             flow: self.memory.flow(reading.order_uuid.as_deref()),
@@ -284,6 +285,7 @@ impl Judge {
             budget: &budget,
             item: None,
             memo: Some(&memo),
+            item_memo: None,
             refusals,
             seen: None,
             expected: None,
@@ -294,7 +296,7 @@ impl Judge {
             let wanted = self.only.is_none_or(|only| only == place);
             if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
                 budget.next_rule();
-                let apply = || self.apply(place, rule, context);
+                let apply = || self.apply(place, rule, context, &items);
                 match clock.map_or_else(apply, |clock| clock.time(place, apply)) {
                     Outcome::Silent => {}
                     outcome => outcomes.push((place, outcome)),
@@ -304,8 +306,8 @@ impl Judge {
         (outcomes, walks.untold())
     }
 
-    fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>) -> Outcome {
-        match self.try_apply(place, rule, context) {
+    fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>, items: &'a Items<'a>) -> Outcome {
+        match self.try_apply(place, rule, context, items) {
             Ok(outcome) => outcome,
             Err(Stop::Unseen(reason)) => Outcome::NotJudged(reason),
             Err(Stop::Exhausted(reason)) => Outcome::NotJudged(reason.into()),
@@ -313,7 +315,13 @@ impl Judge {
         }
     }
 
-    fn try_apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>) -> Result<Outcome, Stop> {
+    fn try_apply<'a>(
+        &'a self,
+        place: usize,
+        rule: &'a Rule,
+        context: Context<'a>,
+        items: &'a Items<'a>,
+    ) -> Result<Outcome, Stop> {
         if !rule.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
             return Ok(Outcome::Silent);
         }
@@ -326,7 +334,7 @@ impl Judge {
         let mut findings = Findings::default();
         let mut stopped = None;
         for check in &rule.checks {
-            match self.run(place, rule, check, context, &mut findings) {
+            match self.run(place, rule, check, context, items, &mut findings) {
                 Ok(one_said) => said |= one_said,
                 Err(stop) => stopped = stopped.or(Some(stop)),
             }
@@ -348,6 +356,7 @@ impl Judge {
         rule: &'a Rule,
         check: &'a Check,
         context: Context<'a>,
+        items: &'a Items<'a>,
         findings: &mut Findings,
     ) -> Result<bool, Stop> {
         let Some(each) = &check.each else {
@@ -355,8 +364,9 @@ impl Judge {
         };
         let mut said = false;
         let mut stopped = None;
-        for item in each.matches(context.reading)? {
-            let context = Context { item: Some(item), ..context };
+        let slots = self.book.shared_parts_of_items().get(each.place).copied().unwrap_or_default();
+        for item in items.of(each, slots, context.reading)? {
+            let context = context.of_item(Some(item.value), item.memo.as_ref());
             match self.run_on(place, rule, check, context, findings) {
                 Ok(one_said) => said |= one_said,
                 Err(stop) => stopped = stopped.or(Some(stop)),
@@ -493,7 +503,7 @@ fn deviations<'a>(
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
         findings.add(|| {
             let described = describe(deviation, root.document(), models);
-            let context = Context { item: root.document().value_at(deviation.node), ..context };
+            let context = context.of_item(root.document().value_at(deviation.node), None);
             let expected = check.expected.is_empty().then_some(described.expected);
             let pointer = format!("{message}{}", described.pointer);
             let mut found = finding(rule, check, context, pointer, described.seen, expected)?;
@@ -519,9 +529,10 @@ fn asks<'a>(rule: &'a Rule, context: Context<'a>) -> bool {
     yes(&rule.when, context)
         && rule.checks.iter().any(|check| match &check.each {
             None => yes(&check.when, context),
-            Some(each) => each.matches(context.reading).is_ok_and(|items| {
-                items.into_iter().any(|item| yes(&check.when, Context { item: Some(item), ..context }))
-            }),
+            Some(each) => each
+                .path
+                .matches(context.reading)
+                .is_ok_and(|items| items.into_iter().any(|item| yes(&check.when, context.of_item(Some(item), None)))),
         })
 }
 
