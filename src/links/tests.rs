@@ -119,3 +119,45 @@ fn media_types() {
     assert_eq!(of("text/plain"), None);
     assert_eq!(Media::of(&Headers::default()), None);
 }
+
+/// Pieces of messages with links, to be put together at random.
+const PIECES: [&str; 18] = [
+    r#"{"items":[],"next":"https://booking.example/f?a=1"}"#,
+    r#"{"distribution":[{"contentUrl":"https://booking.example/f"}],"#,
+    r#""endpointUrl":"https:\/\/booking.example""#,
+    "<script type=\"application/ld+json\">",
+    "</script>",
+    "https://booking.example",
+    "https:\\u002f\\u002fbooking.example:443/",
+    "\"next\":\"",
+    "\"items\":[",
+    "\"accessURL\":",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    ",",
+    "\u{feff}",
+    "é\\",
+];
+
+proptest::proptest! {
+    #[test]
+    fn whatever_the_message_all_links_are_rewritten_and_nothing_else(
+        pieces in proptest::collection::vec(0..PIECES.len(), 0..14),
+    ) {
+        let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+        let proxy = Origin::of(PROXY).unwrap().0;
+        for media in [Media::Json, Media::Html] {
+            let found = find(text.as_bytes(), media, &origin());
+            let result = rewritten(&text, media);
+            assert_eq!(find(result.as_bytes(), media, &origin()), []);
+            let places = |links: Vec<Link>| links.into_iter().map(|link| link.at).collect::<Vec<_>>();
+            assert_eq!(places(find(result.as_bytes(), media, &proxy)), places(found.clone()));
+            if found.is_empty() {
+                assert_eq!(result, text);
+            }
+        }
+    }
+}
