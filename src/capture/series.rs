@@ -71,6 +71,11 @@ impl Series {
         self.before + self.writer.len()
     }
 
+    /// The file that an exchange was appended to last, and its index there.
+    pub fn last(&self) -> Option<(&Path, u64)> {
+        Some((self.file(), self.writer.len().checked_sub(1)?))
+    }
+
     /// True if nothing has been appended yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
