@@ -92,6 +92,8 @@ impl Writer {
     fn open(path: &Path) -> Result<Self, CaptureError> {
         let failed = |error: rusqlite::Error| create_failed(path, &error);
         let db = connect(path).map_err(failed)?;
+        // The first commit brings the rest to disk; until then there is nothing to be lost, and nothing to wait for.
+        db.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failed)?;
