@@ -2,9 +2,12 @@
 //!
 //! `arguments → Cli → run → Exit`
 
+mod ca;
 mod capture;
 mod check;
 mod demo;
+mod doctor;
+mod doors;
 mod front;
 mod judging;
 mod logging;
@@ -14,6 +17,7 @@ mod recording;
 mod rules;
 mod sandbox;
 mod units;
+mod upstreams;
 mod view;
 
 use std::path::PathBuf;
@@ -26,7 +30,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub enum Exit {
     /// Nothing at or above the threshold; or, of other commands: done. Status 0.
     Clean,
-    /// Findings at or above the threshold, or examples that fail. Status 1.
+    /// Findings at or above the threshold, examples that fail, or something that `doctor` found not to work. Status 1.
     Findings,
 }
 
@@ -48,13 +52,17 @@ enum Command {
     /// See it work: an embedded booking system, the proxy and a scripted broker in one process
     Demo(demo::Demo),
     /// Stand between a broker and a booking system: record, judge and show their traffic
-    Proxy(proxy::Proxy),
+    Proxy(Box<proxy::Proxy>),
     /// Show a recording, also while it is being written
     View(view::View),
     /// Judge recordings: captures and HAR files
     Check(check::Check),
     /// Look at recordings, check, convert, join, part and search them
     Capture(capture::Capture),
+    /// Certificate authorities of `proxy --tls` and `proxy --intercept`: make, list, export, trust, remove
+    Ca(ca::Ca),
+    /// Look at what the proxy needs: port, booking system, certificates, clocks, trust, disk; say what to do
+    Doctor(doctor::Doctor),
     /// Run the embedded booking system, conforming or misbehaving
     Sandbox(sandbox::SandboxArgs),
     /// List, explain and test the rules
@@ -73,10 +81,12 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     logging::start(cli.log.as_deref())?;
     match cli.command {
         Command::Demo(demo) => demo::run(demo),
-        Command::Proxy(proxy) => proxy::run(proxy),
+        Command::Proxy(proxy) => proxy::run(*proxy),
         Command::View(view) => view::run(view),
         Command::Check(check) => check::run(check),
         Command::Capture(capture) => capture::run(capture),
+        Command::Ca(ca) => ca::run(ca),
+        Command::Doctor(doctor) => doctor::run(doctor),
         Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }

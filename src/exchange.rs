@@ -215,11 +215,14 @@ pub enum FailureKind {
     ClientGone,
     /// Umpire was stopped in mid-exchange.
     Stopped,
+    /// The broker opened a tunnel to be intercepted, but it and Umpire found no common TLS: it sent no request.
+    NoHandshake,
 }
 
 impl FailureKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 5] = [Self::Unreachable, Self::TimedOut, Self::BrokenOff, Self::ClientGone, Self::Stopped];
+    pub const ALL: [Self; 6] =
+        [Self::Unreachable, Self::TimedOut, Self::BrokenOff, Self::ClientGone, Self::Stopped, Self::NoHandshake];
 
     /// Stable name, as stored in captures and HAR files.
     pub fn as_str(self) -> &'static str {
@@ -229,6 +232,7 @@ impl FailureKind {
             Self::BrokenOff => "broken-off",
             Self::ClientGone => "client-gone",
             Self::Stopped => "stopped",
+            Self::NoHandshake => "no-handshake",
         }
     }
 
@@ -245,6 +249,7 @@ impl FailureKind {
             Self::BrokenOff => "the booking system broke off",
             Self::ClientGone => "the broker went away before the answer had ended",
             Self::Stopped => "Umpire was stopped in mid-exchange",
+            Self::NoHandshake => "no TLS connection between the broker and Umpire",
         }
     }
 }

@@ -71,12 +71,21 @@ struct Node {
     kind: Kind,
     /// For strings: the decoded text lies in `decoded`, because the literal has escapes. For bools: the value.
     flag: bool,
+    /// Of a name of a member: its [`tag`].
+    tag: u16,
     /// Start of the literal (strings: behind the quote) in the text or in `decoded`.
     start: u32,
     /// Length of the literal in bytes; for arrays and objects the number of children.
     len: u32,
-    /// Index of the node behind this subtree.
+    /// Index of the node behind this subtree; of a name, behind its value.
     next: u32,
+}
+
+/// Tells most names apart without a look at their texts.
+fn tag(name: &str) -> u16 {
+    let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
+    let (first, last) = (u16::from(first.copied().unwrap_or_default()), u16::from(last.copied().unwrap_or_default()));
+    (name.len() as u16) ^ (first << 4) ^ (last << 9)
 }
 
 /// A parsed JSON text.
@@ -263,16 +272,17 @@ impl<'d> Value<'d> {
         }
         let nodes = &self.document.nodes;
         let must_see_all = self.document.has_duplicate_keys();
+        let tag = tag(key);
         let (mut at, mut found) = (self.node + 1, None);
         while at < object.next {
             let name = &nodes[at as usize];
-            if (name.flag || name.len as usize == key.len()) && self.literal(name) == key {
+            if name.tag == tag && self.literal(name) == key {
                 found = Some(Value { document: self.document, node: at + 1 });
                 if !must_see_all {
                     break;
                 }
             }
-            at = nodes[at as usize + 1].next;
+            at = name.next;
         }
         found
     }
@@ -312,10 +322,10 @@ impl<'d> Value<'d> {
         let mut at = self.node + 1;
         std::iter::from_fn(move || {
             (at < end).then(|| {
-                let key = self.literal(&self.document.nodes[at as usize]);
+                let name = &self.document.nodes[at as usize];
                 let value = Value { document: self.document, node: at + 1 };
-                at = value.raw().next;
-                (key, value)
+                at = name.next;
+                (self.literal(name), value)
             })
         })
     }
@@ -429,19 +439,27 @@ impl<'d> Value<'d> {
     /// Name and value of every member at any depth below this node, in the order of the text.
     pub fn members_below(self) -> impl Iterator<Item = (&'d str, Value<'d>)> {
         let document = self.document;
-        let end = self.raw().next;
-        let start = document.names.partition_point(|&name| name <= self.node);
-        document.names[start..].iter().take_while(move |&&name| name < end).map(move |&name| {
+        self.names_below().iter().map(move |&name| {
             let name_node = Value { document, node: name };
             (name_node.literal(name_node.raw()), Value { document, node: name + 1 })
         })
     }
 
+    /// The nodes of the names of all members at any depth below this node.
+    fn names_below(self) -> &'d [u32] {
+        let names = &self.document.names;
+        let start = names.partition_point(|&name| name <= self.node);
+        let behind = start + names[start..].partition_point(|&name| name < self.raw().next);
+        &names[start..behind]
+    }
+
     /// The values of every member of this name at any depth below this node, in the order of the text.
     pub fn named_below(self, name: &str) -> impl Iterator<Item = Value<'d>> {
-        self.members_below()
-            .filter(move |(other, _)| other.len() == name.len() && *other == name)
-            .map(|(_, value)| value)
+        let (document, tag) = (self.document, tag(name));
+        let nodes = self.names_below().iter().map(|&node| Value { document, node });
+        nodes
+            .filter(move |node| node.raw().tag == tag && node.literal(node.raw()) == name)
+            .map(move |node| Value { document, node: node.node + 1 })
     }
 
     /// This node and all below it, depth first.

@@ -1,7 +1,7 @@
 //! The wire: accepts the broker's connections and carries every byte to the booking system and back.
 //!
 //! ```text
-//! serve ─► downstream (one task per connection)          live (implements Upstream)
+//! door ─► Wire ─► downstream (one task per connection)    live (implements Upstream)
 //!            read head ─► relay ──► Tee(request body) ──► write head and body
 //!            write head ◄─ relay ◄── Tee(response body) ◄─ read head, stream body
 //!                            │
@@ -16,10 +16,13 @@
 //! the wire travel beside them, see [`fields::WireFields`]), so that HTTP/2 can join on either side.
 
 mod base_uri;
+mod door;
 mod downstream;
 mod draft;
 pub mod fields;
+pub mod forward;
 mod h1;
+pub mod incident;
 mod limits;
 pub mod live;
 mod problem;
@@ -27,8 +30,11 @@ mod relay;
 mod serve;
 pub mod sink;
 mod tee;
+pub mod tls;
 pub mod upstream;
+mod wire;
 
 pub use base_uri::{BaseUri, BaseUriError};
+pub use door::{Behind, Door};
 pub use limits::Limits;
 pub use serve::{Served, serve};

@@ -12,6 +12,7 @@ mod source;
 
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -20,44 +21,68 @@ use bytes::BytesMut;
 use hyper::body::Body as _;
 use hyper::{Method, Response};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio_util::sync::CancellationToken;
 
 use self::source::{Event, Source};
+use super::forward::{Course, Desk, Opened, Tunnel};
 use super::h1::{
     Coding, HeadError, Outgoing, Reader, RequestHead, ResponseShape, SendError, bodiless, parse_request,
     response_coding, response_head,
 };
 use super::problem;
-use super::relay::{Answer, Relay};
+use super::relay::{Answer, Common, Relay};
 use super::upstream::WireBody;
+use super::wire::{Output as _, Wire};
 use crate::exchange::Version;
-
-type Output = OwnedWriteHalf;
 
 /// What is drained of a request that was answered before its end, so that the answer isn't lost in a reset.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
-/// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchange has ended.
-pub async fn run(stream: TcpStream, relay: Arc<Relay>, id: u64, shutdown: CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    let (reader, writer) = stream.into_split();
-    let mut connection = Connection { relay, id, shutdown, source: Source::new(Reader::new(reader)) };
-    tracing::debug!("opened");
-    match connection.serve(writer).await {
-        Ok(()) => tracing::debug!("closed"),
-        Err(error) => tracing::debug!(%error, "ended"),
-    }
+/// Whose connection it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Guest {
+    /// Number of the connection.
+    pub connection: u64,
+    /// Where it comes from.
+    pub address: IpAddr,
 }
 
-struct Connection {
-    relay: Arc<Relay>,
-    id: u64,
+/// Where the requests of a connection go.
+#[derive(Clone)]
+pub enum Way {
+    /// All to one upstream.
+    To(Arc<Relay>),
+    /// Where each says: it is a forward proxy's.
+    Forward(Arc<Desk>),
+}
+
+/// What is left of a connection that became a tunnel.
+pub type Parted<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
+
+/// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
+pub async fn run<W: Wire>(wire: W, way: Way, guest: Guest, shutdown: CancellationToken) -> Option<Parted<W>> {
+    let (reader, writer) = wire.halves();
+    let common = Arc::clone(match &way {
+        Way::To(relay) => &relay.common,
+        Way::Forward(desk) => &desk.common,
+    });
+    let source = Source::new(Reader::new(reader));
+    let mut connection: Connection<W> = Connection { way, common, guest, shutdown, source };
+    tracing::debug!("opened");
+    let ended = connection.serve(writer).await;
+    match &ended {
+        Ok(_) => tracing::debug!("closed"),
+        Err(error) => tracing::debug!(%error, "ended"),
+    }
+    ended.ok().flatten()
+}
+
+struct Connection<W: Wire> {
+    way: Way,
+    common: Arc<Common>,
+    guest: Guest,
     shutdown: CancellationToken,
-    source: Source,
+    source: Source<W::Input>,
 }
 
 /// Why a connection ends before its time.
@@ -81,35 +106,50 @@ enum Opening {
     Slow,
 }
 
-impl Connection {
-    async fn serve(&mut self, mut writer: Output) -> Result<(), Ended> {
+impl<W: Wire> Connection<W> {
+    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<Parted<W>>, Ended> {
         loop {
-            let head = match self.read_head().await? {
+            let mut head = match self.read_head().await? {
                 Opening::Head(head) => head,
-                Opening::Closed => return Ok(()),
+                Opening::Closed => return Ok(None),
                 Opening::Bad(error) => return self.refuse(writer, problem::bad_request(&error)).await,
                 Opening::Slow => return self.refuse(writer, problem::slow_request()).await,
             };
-            if head.method == Method::CONNECT {
-                return self.refuse(writer, problem::no_tunnel()).await;
-            }
+            let relay = match &self.way {
+                Way::To(_) if head.method == Method::CONNECT => return self.refuse(writer, problem::no_tunnel()).await,
+                Way::To(relay) => Arc::clone(relay),
+                Way::Forward(desk) => match desk.receive(&mut head, self.guest.address).await {
+                    Course::Carry(relay) => relay,
+                    Course::Refuse(response) => return self.refuse(writer, response).await,
+                    Course::Open(opened) => return self.part(opened, writer).await,
+                },
+            };
             let length = match head.length() {
                 Ok(length) => length,
                 Err(error) => return self.refuse(writer, problem::bad_request(&error)).await,
             };
             let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
             let body = self.source.lend(length, head.expects_continue());
-            let answer = self.ask(head, body, &mut writer).await?;
+            let answer = self.ask(&relay, head, body, &mut writer).await?;
             let keep;
             (writer, keep) = self.write(answer, &client, writer).await?;
             if !(keep && self.source.is_at_end()) {
-                return self.close(writer).await;
+                return self.close(writer).await.map(|()| None);
             }
         }
     }
 
+    /// Tells the broker that it has its tunnel, and lets go of the connection.
+    async fn part(&mut self, opened: Opened, mut writer: W::Output) -> Result<Option<Parted<W>>, Ended> {
+        writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(Ended::Write)?;
+        writer.flush().await.map_err(Ended::Write)?;
+        let Some(reader) = self.source.take() else { return Ok(None) };
+        let (buf, io) = reader.into_parts();
+        Ok(Some((opened, Tunnel::new(buf, io, writer))))
+    }
+
     async fn read_head(&mut self) -> Result<Opening, Ended> {
-        let limits = &self.relay.limits;
+        let limits = &self.common.limits;
         let Some(reader) = self.source.reader() else { return Ok(Opening::Closed) };
         if reader.buf.is_empty() {
             let filled = tokio::select! {
@@ -139,9 +179,14 @@ impl Connection {
     }
 
     /// Waits for the answer, and meanwhile for what else may happen on this connection.
-    async fn ask(&mut self, head: RequestHead, body: WireBody, writer: &mut Output) -> Result<Answer, Ended> {
-        let relay = Arc::clone(&self.relay);
-        let mut answer = std::pin::pin!(relay.answer(self.id, head, body));
+    async fn ask(
+        &mut self,
+        relay: &Relay,
+        head: RequestHead,
+        body: WireBody,
+        writer: &mut W::Output,
+    ) -> Result<Answer, Ended> {
+        let mut answer = std::pin::pin!(relay.answer(self.guest.connection, head, body));
         loop {
             let event = tokio::select! {
                 biased;
@@ -160,7 +205,7 @@ impl Connection {
     }
 
     /// Writes an answer; the socket and whether the connection can go on.
-    async fn write(&mut self, answer: Answer, client: &Client, writer: Output) -> Result<(Output, bool), Ended> {
+    async fn write(&mut self, answer: Answer, client: &Client, writer: W::Output) -> Result<(W::Output, bool), Ended> {
         let Answer { response, fields, reason, from_wire, draft } = answer;
         let mut shape = ResponseShape {
             bodiless: bodiless(response.status().as_u16(), &client.method),
@@ -205,24 +250,24 @@ impl Connection {
         .await;
         if let Err(error) = sent {
             if matches!(error, Ended::Body(_)) && coding == Coding::UntilClose {
-                reset(outgoing.into_io());
+                outgoing.into_io().reset();
             }
             return Err(error);
         }
         Ok((outgoing.into_io(), keep))
     }
 
-    async fn refuse(&mut self, writer: Output, response: Response<WireBody>) -> Result<(), Ended> {
+    async fn refuse<T>(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<Option<T>, Ended> {
         tracing::debug!(status = response.status().as_u16(), "refused");
         let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
         let (writer, _) = self.write(Answer::own(response), &client, writer).await?;
         self.source.refused();
-        self.close(writer).await
+        self.close(writer).await.map(|()| None)
     }
 
     /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
     /// answer could be lost on its way.
-    async fn close(&mut self, mut writer: Output) -> Result<(), Ended> {
+    async fn close(&mut self, mut writer: W::Output) -> Result<(), Ended> {
         writer.shutdown().await.map_err(Ended::Write)?;
         if self.source.is_at_end() {
             return Ok(());
@@ -243,15 +288,6 @@ impl Connection {
         let _in_time = tokio::time::timeout(time, draining).await;
         Ok(())
     }
-}
-
-/// Closes with a reset: where a body goes on until the connection is closed, closing it in order would say that the
-/// body is whole.
-fn reset(writer: Output) {
-    if let Err(error) = writer.as_ref().set_zero_linger() {
-        tracing::debug!(%error, "no reset");
-    }
-    writer.forget();
 }
 
 /// What the answer depends on.

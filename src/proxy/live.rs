@@ -13,6 +13,7 @@
 
 mod call;
 mod connect;
+mod dial;
 mod pool;
 mod replay;
 mod tls;
@@ -30,6 +31,7 @@ use hyper::{Request, Response};
 
 use self::call::{CallError, Message, call};
 use self::connect::Connector;
+pub use self::dial::{Dialer, Own, Resolve, ResolveError};
 use self::pool::Pool;
 use self::replay::Replay;
 use super::base_uri::BaseUri;
@@ -57,6 +59,29 @@ impl Default for Timeouts {
     }
 }
 
+/// How booking systems are reached.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// PEM files of certificates that are trusted besides the platform's.
+    pub ca_files: Vec<PathBuf>,
+    /// PEM files of a chain of certificates and its key, for booking systems that ask who Umpire is (mutual TLS).
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Any certificate is taken.
+    pub insecure: bool,
+    /// URL of a proxy on the way to all hosts.
+    pub proxy: Option<String>,
+    /// Without [`Self::proxy`], those of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) are
+    /// used, but never for loopback addresses.
+    pub environment: bool,
+    /// Where hosts are, in place of looking up their names.
+    pub resolve: Vec<Resolve>,
+    /// Connections to this machine's loopback and link-local addresses are given up: for clients of other machines,
+    /// who may go through the proxy but not to what the machine keeps for itself.
+    pub guarded: bool,
+    /// Where Umpire listens: connections to itself are given up.
+    pub own: Own,
+}
+
 /// Why there can be no live client.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
@@ -80,6 +105,17 @@ pub enum LiveError {
         /// Why.
         cause: String,
     },
+    /// Umpire's own certificate for booking systems that ask for one.
+    #[error("cannot use {}: {cause}; --upstream-cert and --upstream-key need PEM files", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A proxy on the way that can't be used.
+    #[error("cannot use {0:?} as the proxy on the way to the booking system: it must be http://HOST:PORT")]
+    Proxy(String),
     /// TLS could not be set up.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -101,10 +137,17 @@ impl Live {
     /// A client of the booking system at `base`. The certificates in `ca_files` (PEM) are trusted besides the
     /// platform's. Connects only when there is a request.
     pub fn new<P: AsRef<Path>>(base: &BaseUri, ca_files: &[P], timeouts: Timeouts) -> Result<Self, LiveError> {
+        let ca_files = ca_files.iter().map(|file| file.as_ref().to_owned()).collect();
+        let dialer = Dialer::new(&Reach { ca_files, ..Reach::default() }, timeouts.connect)?;
+        Self::dialing(base, Arc::new(dialer), timeouts)
+    }
+
+    /// As [`Self::new`], with a way to hosts that clients share.
+    pub fn dialing(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
         Ok(Self {
             origin: base.origin().to_owned(),
             authority: base.authority().to_owned(),
-            connector: Connector::new(base, ca_files, timeouts.connect)?,
+            connector: Connector::new(base, dialer)?,
             pool: Arc::default(),
             timeouts,
         })
@@ -132,7 +175,7 @@ impl Live {
         let (mut parts, mut body) = request.into_parts();
         let fields = parts.extensions.remove::<WireFields>();
         let made: Headers;
-        let fields = if let Some(WireFields(fields)) = &fields {
+        let mut fields = if let Some(WireFields(fields)) = &fields {
             fields
         } else {
             made = from_map(&parts.headers);
@@ -143,6 +186,16 @@ impl Live {
             || parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str),
             |WireTarget(target)| target,
         );
+        let (whole, extended);
+        let mut target = target;
+        if let Some(via) = self.connector.forwarder() {
+            whole = format!("{}{target}", self.origin);
+            target = &whole;
+            if let Some(authorization) = &via.authorization {
+                extended = with_authorization(fields, authorization);
+                fields = &extended;
+            }
+        }
         let size = body.size_hint().exact();
         let mut start = BytesMut::with_capacity(4096);
         let mut coding = request_head(&mut start, parts.method.as_str(), target, fields, &self.authority, size);
@@ -179,6 +232,14 @@ impl Live {
             detail: format!("the request could not be sent on to {}: {error}", self.connector.name()),
         }
     }
+}
+
+/// For a proxy on the way; what the broker may have sent for another one is left out.
+fn with_authorization(fields: &Headers, value: &str) -> Headers {
+    let other = |name: &str| !name.eq_ignore_ascii_case("proxy-authorization");
+    let mut extended = Headers(fields.0.iter().filter(|field| other(&field.name)).cloned().collect());
+    extended.push("Proxy-Authorization", value.to_owned());
+    extended
 }
 
 /// Takes what of the body is ready; true if that was all of it.

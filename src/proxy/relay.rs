@@ -27,17 +27,31 @@ use super::problem;
 use super::sink::Sink;
 use super::tee::tee;
 use super::upstream::{Upstream, WireBody};
-use crate::exchange::{Headers, Version};
+use crate::exchange::{FailureKind, Headers, Version};
 
-/// What all connections of one proxy share.
-pub struct Relay {
-    upstream: Arc<dyn Upstream>,
+/// What a whole proxy shares.
+pub struct Common {
     sink: Sink,
     /// Bounds.
     pub limits: Limits,
-    host: Option<HeaderValue>,
     exchanges: AtomicU64,
     cut: CancellationToken,
+}
+
+impl Common {
+    /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
+    pub fn new(sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
+        Self { sink, limits, exchanges: AtomicU64::new(1), cut }
+    }
+}
+
+/// The way to one upstream.
+pub struct Relay {
+    upstream: Arc<dyn Upstream>,
+    host: Option<HeaderValue>,
+    recorded: bool,
+    /// Of the whole proxy.
+    pub common: Arc<Common>,
 }
 
 /// An answer on its way to the broker.
@@ -55,23 +69,46 @@ pub struct Answer {
 }
 
 impl Relay {
-    /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
-    pub fn new(upstream: Arc<dyn Upstream>, sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
+    /// Nothing is asked of the upstream yet.
+    pub fn new(upstream: Arc<dyn Upstream>, common: Arc<Common>) -> Self {
         let authority = upstream.origin().split_once("://").map_or(upstream.origin(), |(_, authority)| authority);
         let host = HeaderValue::from_str(authority).ok();
-        Self { upstream, sink, limits, host, exchanges: AtomicU64::new(1), cut }
+        Self { upstream, host, recorded: true, common }
+    }
+
+    /// The same, but nothing of it is recorded.
+    pub fn unrecorded(self) -> Self {
+        Self { recorded: false, ..self }
+    }
+
+    /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
+    pub async fn no_handshake(&self, connection: u64, detail: String) {
+        tracing::info!(detail, "no TLS handshake");
+        let Some(place) = self.common.sink.reserve().await else { return };
+        let opening = Opening {
+            id: self.common.exchanges.fetch_add(1, Ordering::Relaxed),
+            connection,
+            started: Timestamp::now(),
+            clock: Instant::now(),
+            origin: self.upstream.origin().to_owned(),
+            method: "CONNECT".to_owned(),
+            target: "/".to_owned(),
+            version: Version::Http11,
+            headers: Arc::default(),
+        };
+        Draft::new(opening, place, self.common.cut.clone()).failed(FailureKind::NoHandshake, detail, None);
     }
 
     /// Sends a request on and returns the answer, Umpire's own if there is no other.
     pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody) -> Answer {
-        let id = self.exchanges.fetch_add(1, Ordering::Relaxed);
+        let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("exchange", id, method = %head.method, path = path_of(&head.target));
         self.carry(id, connection, head, body).instrument(span).await
     }
 
     async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody) -> Answer {
         let (started, clock) = (Timestamp::now(), Instant::now());
-        let place = self.sink.reserve().await;
+        let place = if self.recorded { self.common.sink.reserve().await } else { None };
         let fields = Arc::new(head.fields);
         let draft = place.map(|place| {
             let opening = Opening {
@@ -85,9 +122,9 @@ impl Relay {
                 version: head.version,
                 headers: Arc::clone(&fields),
             };
-            Draft::new(opening, place, self.cut.clone())
+            Draft::new(opening, place, self.common.cut.clone())
         });
-        let cap = self.limits.kept_body;
+        let cap = self.common.limits.kept_body;
         let body = match &draft {
             Some(draft) => tee(body, Part::Request, Arc::clone(draft), cap),
             None => body,

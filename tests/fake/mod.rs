@@ -114,6 +114,14 @@ impl Fake {
         })
     }
 
+    pub fn no_handshake(self, detail: &str) -> Self {
+        self.uuid(None).exchange(|exchange| {
+            (exchange.request.method, exchange.request.target) = ("CONNECT".into(), "/".into());
+            exchange.response = None;
+            exchange.failure = Some(Failure { kind: FailureKind::NoHandshake, detail: detail.into(), answered: None });
+        })
+    }
+
     pub fn finding(mut self, finding: Finding) -> Self {
         let (stage, order_uuid, exchange) = (self.0.stage, self.0.order_uuid.clone(), Some(self.0.index));
         self.0.findings.push(Finding { stage, order_uuid, exchange, ..finding });
@@ -213,6 +221,9 @@ pub fn context() -> Context {
         base_uri: Some(BASE.into()),
         upstream: Some("https://booking.example.com".into()),
         capture: Some("captures/today.db".into()),
+        also: vec![],
+        forward: None,
+        warnings: vec![],
     }
 }
 

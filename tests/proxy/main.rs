@@ -4,7 +4,9 @@
 
 mod fidelity;
 mod failures;
+mod forward;
 mod lifecycle;
+mod listening;
 mod streaming;
 mod support;
 mod tls;

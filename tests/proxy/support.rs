@@ -13,7 +13,7 @@ use umpire::exchange::Exchange;
 use umpire::proxy::live::{Live, Timeouts};
 use umpire::proxy::sink::{self, Intake};
 use umpire::proxy::upstream::Upstream;
-use umpire::proxy::{Limits, Served, serve};
+use umpire::proxy::{Door, Limits, Served, serve};
 
 /// Longest that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -121,11 +121,15 @@ impl Proxy {
     }
 
     pub async fn with(upstream: Arc<dyn Upstream>, limits: Limits, capacity: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::behind(Door::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream), limits, capacity)
+    }
+
+    /// With a door of one's own.
+    pub fn behind(door: Door, limits: Limits, capacity: usize) -> Self {
+        let address = door.listener.local_addr().unwrap();
         let (sink, intake) = sink::channel(capacity);
         let shutdown = CancellationToken::new();
-        let served = tokio::spawn(serve(listener, upstream, sink, limits, shutdown.clone()));
+        let served = tokio::spawn(serve(vec![door], sink, limits, shutdown.clone()));
         Self { address, intake, shutdown, served }
     }
 

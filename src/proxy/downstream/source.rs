@@ -13,23 +13,20 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::oneshot;
 
 use crate::proxy::h1::{Decoder, Length, MAX_HEAD, Reader};
 use crate::proxy::upstream::{BodyError, WireBody};
-
-/// Reads from the broker.
-pub type Input = Reader<OwnedReadHalf>;
+use crate::proxy::wire::Input;
 
 /// Where a body leaves the reader when it has ended, and whether it was read to its end.
-type Home = Arc<Mutex<Option<(Input, bool)>>>;
+type Home<I> = Arc<Mutex<Option<(Reader<I>, bool)>>>;
 
 /// See the module.
-pub struct Source {
-    reader: Option<Input>,
+pub struct Source<I> {
+    reader: Option<Reader<I>>,
     whole: bool,
-    home: Home,
+    home: Home<I>,
     /// Fires when the body is first asked for and the broker waits to be told to go on.
     wanted: Option<oneshot::Receiver<()>>,
 }
@@ -45,14 +42,14 @@ pub enum Event {
     Failed(io::Error),
 }
 
-impl Source {
+impl<I: Input> Source<I> {
     /// Nothing read yet.
-    pub fn new(reader: Input) -> Self {
+    pub fn new(reader: Reader<I>) -> Self {
         Self { reader: Some(reader), whole: true, home: Home::default(), wanted: None }
     }
 
     /// The reader, if no body has it.
-    pub fn reader(&mut self) -> Option<&mut Input> {
+    pub fn reader(&mut self) -> Option<&mut Reader<I>> {
         if self.reader.is_none()
             && let Some((reader, whole)) = lock(&self.home).take()
         {
@@ -60,6 +57,12 @@ impl Source {
             self.whole = whole;
         }
         self.reader.as_mut()
+    }
+
+    /// The reader itself, if no body has it.
+    pub fn take(&mut self) -> Option<Reader<I>> {
+        self.reader();
+        self.reader.take()
     }
 
     /// True if the reader is here and stands behind the end of the last body.
@@ -122,7 +125,7 @@ impl Source {
     }
 }
 
-fn lock(home: &Home) -> std::sync::MutexGuard<'_, Option<(Input, bool)>> {
+fn lock<I>(home: &Home<I>) -> std::sync::MutexGuard<'_, Option<(Reader<I>, bool)>> {
     home.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -131,15 +134,15 @@ fn failed(why: &'static str) -> WireBody {
     http_body_util::StreamBody::new(frames).boxed()
 }
 
-struct RequestBody {
+struct RequestBody<I> {
     /// Given back at the end.
-    reader: Option<Input>,
+    reader: Option<Reader<I>>,
     decoder: Decoder,
-    home: Home,
+    home: Home<I>,
     ask: Option<oneshot::Sender<()>>,
 }
 
-impl RequestBody {
+impl<I> RequestBody<I> {
     fn give_back(&mut self) {
         if let Some(reader) = self.reader.take() {
             *lock(&self.home) = Some((reader, self.decoder.is_done()));
@@ -147,7 +150,7 @@ impl RequestBody {
     }
 }
 
-impl Body for RequestBody {
+impl<I: Input> Body for RequestBody<I> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -174,7 +177,7 @@ impl Body for RequestBody {
     }
 }
 
-impl Drop for RequestBody {
+impl<I> Drop for RequestBody<I> {
     fn drop(&mut self) {
         self.give_back();
     }

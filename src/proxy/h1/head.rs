@@ -16,8 +16,10 @@ use crate::proxy::fields::has_token;
 pub struct RequestHead {
     /// Method.
     pub method: Method,
-    /// Target in origin form (`/path?query`), or `*`.
+    /// Target in origin form (`/path?query`), or `*`; of CONNECT, host and port.
     pub target: String,
+    /// Scheme and authority, where the target was in absolute form: `http://booking.example.com`.
+    pub absolute: Option<String>,
     /// Version.
     pub version: Version,
     /// Fields.
@@ -80,6 +82,7 @@ pub fn parse_request(buf: &mut BytesMut) -> Result<Option<RequestHead>, HeadErro
     let head = RequestHead {
         method: Method::from_bytes(method.as_bytes()).map_err(|error| HeadError::Malformed(error.to_string()))?,
         target: origin_form(request.path.unwrap_or_default()).to_owned(),
+        absolute: absolute_form(request.path.unwrap_or_default()).map(str::to_owned),
         version: version(request.version),
         fields: collect(&buf[..length], request.headers),
     };
@@ -131,6 +134,14 @@ fn origin_form(target: &str) -> &str {
     } else {
         target
     }
+}
+
+/// What [`origin_form`] takes away.
+fn absolute_form(target: &str) -> Option<&str> {
+    let rest = origin_form(target);
+    let whole = !target.starts_with('/') && (rest != target);
+    let end = if target.ends_with(rest) { target.len() - rest.len() } else { target.len() };
+    whole.then(|| &target[..end])
 }
 
 /// Copies the head once; the values are parts of that copy, so that they don't hold on to the read buffer.

@@ -32,6 +32,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self { io, buf: BytesMut::with_capacity(CHUNK) }
     }
 
+    /// What was read ahead, and the reading side.
+    pub fn into_parts(self) -> (BytesMut, R) {
+        (self.buf, self.io)
+    }
+
     /// Reads once; 0 at the end of the stream.
     pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.buf.capacity() - self.buf.len() < CHUNK / 4 {

@@ -1,12 +1,11 @@
 //! New connections to the booking system.
 //!
-//! `host:port ─► TCP, no delay ─► TLS if https ─► Link`, all within the connect timeout
+//! `host:port ─► Dialer ─► TLS if https ─► Link`, all within the connect timeout
 
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
@@ -14,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::dial::{Dialer, Via};
 use super::{LiveError, tls};
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
@@ -25,7 +25,8 @@ pub struct Connector {
     host: String,
     port: u16,
     name: String,
-    timeout: Duration,
+    dialer: Arc<Dialer>,
+    via: Option<Via>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
@@ -38,19 +39,25 @@ pub struct Link {
 }
 
 impl Connector {
-    /// Reads the certificates; connects to nobody yet.
-    pub fn new<P: AsRef<Path>>(base: &BaseUri, ca_files: &[P], timeout: Duration) -> Result<Self, LiveError> {
-        let store = tls::certificates(ca_files)?;
+    /// Connects to nobody yet.
+    pub fn new(base: &BaseUri, dialer: Arc<Dialer>) -> Result<Self, LiveError> {
         let tls = if base.is_tls() {
             let name = ServerName::try_from(base.host().to_owned())
                 .map_err(|_| LiveError::ServerName(base.host().to_owned()))?;
-            Some((TlsConnector::from(tls::config(store)?), name))
+            Some((TlsConnector::from(dialer.tls()?), name))
         } else {
             None
         };
         let (host, port) = (base.host().to_owned(), base.port());
         let name = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Ok(Self { host, port, name, timeout, tls })
+        let via = dialer.via(if base.is_tls() { "https" } else { "http" }, &host, port)?;
+        Ok(Self { host, port, name, dialer, via, tls })
+    }
+
+    /// The proxy that requests are sent to in place of the booking system, with whole URLs: the one on the way to an
+    /// http upstream. (To an https upstream it makes a tunnel.)
+    pub fn forwarder(&self) -> Option<&Via> {
+        self.via.as_ref().filter(|_| self.tls.is_none())
     }
 
     /// Host and port, for messages.
@@ -65,21 +72,26 @@ impl Connector {
             detail: format!("{what} {}: {error}", self.name),
         };
         let connecting = async {
-            let stream = TcpStream::connect((self.host.as_str(), self.port))
+            let stream = self
+                .dialer
+                .dial(&self.host, self.port, self.via.as_ref(), self.tls.is_some())
                 .await
                 .map_err(|error| failed("cannot connect to", &error))?;
-            stream.set_nodelay(true).map_err(|error| failed("cannot set up the connection to", &error))?;
             match &self.tls {
                 None => Ok(Stream::Plain(stream)),
-                Some((connector, name)) => connector
-                    .connect(name.clone(), stream)
-                    .await
-                    .map(|stream| Stream::Tls(Box::new(stream)))
-                    .map_err(|error| failed("no TLS connection with", &error)),
+                Some((connector, name)) => {
+                    connector.connect(name.clone(), stream).await.map(|stream| Stream::Tls(Box::new(stream))).map_err(
+                        |error| UpstreamError {
+                            kind: FailureKind::Unreachable,
+                            detail: format!("no TLS connection with {}: {}", self.name, tls::trouble(&error)),
+                        },
+                    )
+                }
             }
         };
-        let stream = tokio::time::timeout(self.timeout, connecting).await.unwrap_or_else(|_| {
-            let detail = format!("{} did not accept a connection within {:?}", self.name, self.timeout);
+        let patience = self.dialer.timeout();
+        let stream = tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| {
+            let detail = format!("{} did not accept a connection within {patience:?}", self.name);
             Err(UpstreamError { kind: FailureKind::Unreachable, detail })
         })?;
         tracing::debug!(to = %self.name, "connected");

@@ -1,0 +1,60 @@
+//! Where brokers come in.
+//!
+//! `TCP accepted ─► on the list of guests? ─► TLS handshake, where the door has TLS ─► Wire ─► downstream`
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::forward::{Forward, Guests};
+use super::incident::{Incident, Tell};
+use super::upstream::Upstream;
+use super::wire::{Secured, Socket};
+
+/// A listener, and what is behind it.
+pub struct Door {
+    /// Listens already.
+    pub listener: TcpListener,
+    /// With TLS, if given. What it offers by ALPN is the config's own affair.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// The certificate is one of Umpire's own authority.
+    pub own_ca: bool,
+    /// Who may come in.
+    pub guests: Guests,
+    /// Where requests go.
+    pub behind: Behind,
+    /// Takes what happens at this door.
+    pub tell: Tell,
+}
+
+/// What is behind a door.
+#[derive(Clone)]
+pub enum Behind {
+    /// One upstream: a reverse proxy.
+    Upstream(Arc<dyn Upstream>),
+    /// All hosts: a forward proxy.
+    Forward(Arc<Forward>),
+}
+
+impl Door {
+    /// A door to one upstream, without TLS, open to everybody who can reach it.
+    pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
+        let tell = Arc::new(|incident: Incident| tracing::info!(?incident));
+        let behind = Behind::Upstream(upstream);
+        Self { listener, tls: None, own_ca: false, guests: Guests::default(), behind, tell }
+    }
+}
+
+/// The handshake, the broker being given that long.
+pub async fn secure(stream: TcpStream, tls: Arc<ServerConfig>, patience: Duration) -> io::Result<Secured<Socket>> {
+    let socket = Socket::new(stream);
+    let doom = socket.doom();
+    let stream = tokio::time::timeout(patience, TlsAcceptor::from(tls).accept(socket))
+        .await
+        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {patience:?}")))??;
+    Ok(Secured { stream, doom })
+}
