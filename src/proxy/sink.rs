@@ -92,7 +92,7 @@ impl Handed {
 #[derive(Debug)]
 pub struct Place {
     sender: mpsc::Sender<Handed>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     missed: Arc<AtomicU64>,
 }
 
@@ -111,7 +111,7 @@ impl Sink {
         };
         self.stuck.store(permit.is_none(), Ordering::Relaxed);
         match permit {
-            Some(place) => Some(Place { sender: self.sender.clone(), place, missed: Arc::clone(&self.missed) }),
+            Some(permit) => Some(Place { sender: self.sender.clone(), permit, missed: Arc::clone(&self.missed) }),
             None => {
                 self.missed.fetch_add(1, Ordering::Relaxed);
                 None
@@ -129,7 +129,7 @@ impl Place {
     /// Hands an exchange over; never waits. If nobody takes any more, it is counted as missed.
     pub fn send(self, exchange: Exchange) {
         // The queue has room for as many as there are places.
-        if self.sender.try_send(Handed { exchange, place: self.place }).is_err() {
+        if self.sender.try_send(Handed { exchange, place: self.permit }).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -96,7 +96,7 @@ impl Query {
             let all: Vec<_> = words(text).collect();
             for (at, word) in all.iter().enumerate() {
                 // Words hold neither quotes nor anything else that means something to FTS5 within quotes.
-                terms += &format!("\"{word}\"{} ", if open && at + 1 == all.len() { "*" } else { "" });
+                terms.extend(["\"", word, "\"", if open && at + 1 == all.len() { "* " } else { " " }]);
             }
         }
         terms

@@ -92,9 +92,11 @@ impl Writer {
     fn open(path: &Path) -> Result<Self, CaptureError> {
         let failed = |error: rusqlite::Error| create_failed(path, &error);
         let db = connect(path).map_err(failed)?;
-        // The first commit brings the rest to disk; until then there is nothing to be lost, and nothing to wait for.
+        // There is nothing to be lost yet, so the log is begun without waiting for the disk: whoever goes on in a new
+        // file under load must not be held up by one that is busy.
         db.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        db.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failed)?;
         let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
