@@ -210,7 +210,7 @@ mod tests {
             request,
             response: None,
             failure: None,
-            rewritten: None,
+            rewritten: Vec::new(),
             timing: Timing::default(),
         };
         (Arc::new(exchange), Some(id))

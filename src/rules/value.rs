@@ -273,7 +273,7 @@ impl<'a> Val<'a> {
             Self::Int(value) => value.to_string(),
             Self::Decimal(value) => value.to_string(),
             Self::Beyond(literal) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
-            Self::Str(text) if text.is_empty() => "\"\"".to_owned(),
+            Self::Str("") => "\"\"".to_owned(),
             Self::Str(text) => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
             Self::Json(value) => value.to_json_up_to(MOST_SHOWN_BYTES),
             // More than these are not shown anyway.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
 use crate::capture::{CaptureError, Meta, Part, end_from_name};
@@ -323,7 +323,21 @@ impl Iterator for Exchanges {
 /// A capture that its writer has finished needs no log; on read-only media SQLite must be told so.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(Duration::from_secs(5))?;
-    Ok(db)
+    let open = || {
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(Duration::from_secs(5))?;
+        db.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
+        Ok(db)
+    };
+    // A writer that was killed while it closed the file left a change half made, which only a writer may undo.
+    open().or_else(|error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let db = Connection::open_with_flags(path, flags)?;
+            db.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
+            drop(db);
+            open()
+        }
+        _ => Err(error),
+    })
 }
