@@ -114,9 +114,13 @@ pub enum Links {
 }
 
 impl Links {
-    /// None leads past a forward proxy, which has no base URI.
-    fn watch(self, base_uri: Option<&str>) -> Option<LinkWatch> {
-        if self == Self::Ignored { None } else { LinkWatch::new(base_uri?, self == Self::Rewritten) }
+    /// Watches for links to what is behind reverse proxies: who uses a forward proxy uses it for every link.
+    fn watch(self, entrances: &[Entrance]) -> Option<LinkWatch> {
+        let upstreams = entrances.iter().filter_map(|entrance| match &entrance.behind {
+            Behind::Upstream(upstream) => Some(upstream.origin()),
+            Behind::Forward(_) => None,
+        });
+        (self != Self::Ignored).then(|| LinkWatch::new(upstreams, self == Self::Rewritten))
     }
 }
 
@@ -187,7 +191,7 @@ impl Session {
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
         let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone())
-            .watching_links(options.links.watch(options.base_uri.as_deref()));
+            .watching_links(options.links.watch(&entrances));
         let recorder = std::thread::Builder::new()
             .name("recorder".to_owned())
             .spawn(move || recorder.run())

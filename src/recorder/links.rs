@@ -22,17 +22,17 @@ const LARGEST: usize = 16 * 1024 * 1024;
 /// See the module.
 #[derive(Debug)]
 pub struct LinkWatch {
-    origin: Origin,
+    origins: Vec<Origin>,
     rewriting: bool,
     /// Path of the answer, and place within it.
     said: HashSet<(String, String)>,
 }
 
 impl LinkWatch {
-    /// Watches for links to the booking system at `base_uri`; `rewriting` if the proxy rewrites what it can. `None` if
-    /// that is no URL.
-    pub fn new(base_uri: &str, rewriting: bool) -> Option<Self> {
-        Some(Self { origin: Origin::of(base_uri)?.0, rewriting, said: HashSet::new() })
+    /// Watches for links of booking systems to themselves; `rewriting` if the proxy rewrites what it can.
+    pub fn new<'u>(upstreams: impl Iterator<Item = &'u str>, rewriting: bool) -> Self {
+        let origins = upstreams.filter_map(Origin::of).map(|(origin, _)| origin).collect();
+        Self { origins, rewriting, said: HashSet::new() }
     }
 
     /// What there is to say of an exchange.
@@ -46,11 +46,14 @@ impl LinkWatch {
         {
             return Vec::new();
         }
+        let Some((origin, _)) = Origin::of(&exchange.origin).filter(|(origin, _)| self.origins.contains(origin)) else {
+            return Vec::new();
+        };
         let Some(media) = Media::of(&response.headers) else { return Vec::new() };
         // What can't be decoded is the judge's affair.
         let Ok(content) = decode(&body.bytes, &response.headers) else { return Vec::new() };
         let mut notices = Vec::new();
-        for link in links::find(&content, media, &self.origin) {
+        for link in links::find(&content, media, &origin) {
             if exchange.rewritten.iter().any(|rewritten| rewritten.at == link.at) || self.said.len() >= MOST {
                 continue;
             }
@@ -109,7 +112,7 @@ mod tests {
 
     #[test]
     fn each_is_said_once() {
-        let mut watch = LinkWatch::new("https://up.example/api", false).unwrap();
+        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), false);
         let said = watch.look_at(&page("/feed", "https://up.example/feed?a=1"));
         assert_eq!(said.len(), 1);
         for part in ["GET /feed: /next leads past the proxy, to https://up.example/feed;", "--rewrite-links"] {
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_was_rewritten_is_not_said_and_what_could_not_be_is() {
-        let mut watch = LinkWatch::new("https://up.example/api", true).unwrap();
+        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), true);
         let mut rewritten = page("/feed", "https://up.example/feed?a=1");
         rewritten.rewritten.push(Rewritten { at: "/next".into(), sent: String::new(), given: String::new() });
         assert!(watch.look_at(&rewritten).is_empty());
@@ -134,8 +137,20 @@ mod tests {
     }
 
     #[test]
+    fn each_booking_system_has_its_own() {
+        let mut watch = LinkWatch::new(["https://up.example", "http://other.example"].into_iter(), false);
+        let mut other = page("/feed", "http://other.example/feed?a=1");
+        assert!(watch.look_at(&other).is_empty(), "a link to somebody else");
+        other.origin = "http://other.example".into();
+        assert_eq!(watch.look_at(&other).len(), 1);
+        other.origin = "http://third.example".into();
+        other.request.target = "/third".into();
+        assert!(watch.look_at(&other).is_empty(), "it was intercepted: its links lead through the proxy as they are");
+    }
+
+    #[test]
     fn no_more_than_so_many() {
-        let mut watch = LinkWatch::new("https://up.example", false).unwrap();
+        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), false);
         let pages = (0..2 * MOST).map(|number| page(&format!("/{number}"), "https://up.example/x"));
         assert_eq!(pages.map(|page| watch.look_at(&page).len()).sum::<usize>(), MOST);
     }
