@@ -6,7 +6,7 @@ use umpire::capture::{self, CaptureError, Reader};
 use umpire::exchange::{BodyEnd, FailureKind, Version};
 
 /// Version 1: what Umpire 0.1.0 writes.
-const VERSION_1: &str = r#"
+const VERSION_1: &str = r"
 PRAGMA application_id = 0x554D5052;
 PRAGMA user_version = 1;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -31,7 +31,7 @@ INSERT INTO exchange VALUES (1, 8, 0, '2026-11-24T07:00:02Z', NULL, NULL, 5, 'ht
   NULL, NULL, 'unreachable', 'no route', 502,
   'HTTP/1.0', '', 0, 'complete', 0, NULL, 0, NULL,
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-"#;
+";
 
 fn made(folder: &Path, sql: &str) -> PathBuf {
     let file = folder.join("old.db");
