@@ -556,3 +556,29 @@ fn secrets_of_a_foreign_recording_are_not_shown() {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{written}");
     }
 }
+
+#[test]
+fn a_long_list_of_findings_is_cut_and_counted() {
+    const CALLS: usize = 1_005;
+    const RULE: &str = "agent-broker/customer-required";
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut har: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(FAULTY).expect("a recording")).expect("JSON");
+    let entries = har["log"]["entries"].as_array_mut().expect("entries");
+    *entries = vec![entries[10].clone(); CALLS];
+    let many = file(folder.path(), "many.har", har.to_string());
+    let told = |arguments: &[&str]| {
+        let output = umpire(arguments);
+        let report = report(&output);
+        let listed = findings(&report).iter().filter(|finding| finding["rule"] == RULE).count();
+        let tally = report["rules"].as_array().expect("rules").iter().find(|rule| rule["rule"] == RULE).cloned();
+        (listed, tally.expect("a tally")["failed"].as_u64().expect("a count") as usize, report["summary"].clone())
+    };
+    let (listed, failed, summary) = told(&["check", &many, "--format", "json"]);
+    assert_eq!((listed, failed), (1_000, CALLS));
+    assert!(summary["failure"].as_u64().is_some_and(|count| count >= CALLS as u64), "{summary}");
+    assert!(summary["left_out"]["findings"].as_u64().is_some_and(|count| count >= 5), "{summary}");
+    // Held against known ones, each counts.
+    let known = folder.path().join("known.toml").display().to_string();
+    assert_eq!(told(&["check", &many, "--format", "json", "--write-baseline", &known]).2["failure"], 0);
+}

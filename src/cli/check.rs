@@ -99,6 +99,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     let side = check.side.map(Side::from);
     let mut gathered = Gathered::new(&judging.book, side);
     gathered.profile = check.profile_rules.then(Profile::default);
+    gathered.kept.every_one = check.baseline.is_some() || check.write_baseline.is_some() || check.compare.is_some();
     for recording in recordings(&check.files, check.as_one) {
         gathered.judge(recording?, &judging, check.base_uri.as_deref())?;
     }
@@ -228,6 +229,36 @@ struct Gathered {
     reasons: BTreeMap<Arc<str>, u64>,
     /// What it costs, if that is asked for.
     profile: Option<Profile>,
+    kept: Kept,
+}
+
+/// Most findings of one rule that are kept one by one, and most of all rules; those past it are counted. So a recording may
+/// be of any length.
+const MOST_FINDINGS: (usize, usize) = (1_000, 50_000);
+
+/// How many findings are kept.
+#[derive(Default)]
+struct Kept {
+    of_rule: BTreeMap<String, usize>,
+    all: usize,
+    /// Where findings are held against others one by one, all of them are kept.
+    every_one: bool,
+}
+
+impl Kept {
+    /// True if there is room for one more of a rule, which is then taken.
+    fn takes(&mut self, rule: &str) -> bool {
+        let of_rule = match self.of_rule.get_mut(rule) {
+            Some(count) => count,
+            None => self.of_rule.entry(rule.to_owned()).or_default(),
+        };
+        let room = self.every_one || *of_rule < MOST_FINDINGS.0 && self.all < MOST_FINDINGS.1;
+        if room {
+            *of_rule += 1;
+            self.all += 1;
+        }
+        room
+    }
 }
 
 impl Gathered {
@@ -238,7 +269,8 @@ impl Gathered {
             .filter(|rule| side.is_none_or(|side| rule.info.side == side))
             .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
             .collect();
-        Self { side, report: CheckReport { rules, ..CheckReport::default() }, reasons: BTreeMap::new(), profile: None }
+        let report = CheckReport { rules, ..CheckReport::default() };
+        Self { side, report, reasons: BTreeMap::new(), profile: None, kept: Kept::default() }
     }
 
     /// Judges files that are one recording, in this order.
@@ -259,6 +291,10 @@ impl Gathered {
                 self.report.muted += u64::from(judged.muted);
                 let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
                 for mut finding in judged.findings.into_iter().filter(wanted) {
+                    if !self.kept.takes(&finding.rule.id) {
+                        self.report.untold.add(&finding);
+                        continue;
+                    }
                     // A finding may be on an exchange of a file before.
                     let at = finding.exchange.map_or(starts.len(), |n| starts.partition_point(|&start| start <= n)) - 1;
                     finding.exchange = finding.exchange.map(|exchange| exchange - starts[at]);
@@ -298,6 +334,8 @@ impl Gathered {
     }
 
     fn report(self) -> CheckReport {
-        CheckReport { not_judged: self.reasons.into_iter().collect(), ..self.report }
+        let mut left_out = self.report.left_out;
+        left_out.findings += self.report.untold.total();
+        CheckReport { not_judged: self.reasons.into_iter().collect(), left_out, ..self.report }
     }
 }

@@ -27,6 +27,8 @@ pub struct CheckReport {
     pub muted: u64,
     /// What there was no room for.
     pub left_out: LeftOut,
+    /// Findings that are not among `findings` for lack of room. They are a part of [`LeftOut::findings`].
+    pub untold: Tally,
     /// What became of the baseline, where there is one. What it set aside is not among the findings.
     pub baseline: Option<BaselineReport>,
     /// How far every rule has come, where that was asked for.
@@ -40,7 +42,7 @@ pub struct LeftOut {
     pub flows: u64,
     /// Opportunities of open data that were forgotten.
     pub open_data: u64,
-    /// Findings that were counted and not told, because one exchange has too many of one rule.
+    /// Findings that were counted and not told, because one exchange, or all files, have too many of one rule.
     pub findings: u64,
 }
 
@@ -95,12 +97,14 @@ pub struct RuleTally {
 impl CheckReport {
     /// Severity of the weightiest finding; `None` if there is no finding.
     pub fn worst(&self) -> Option<Severity> {
-        self.findings.iter().map(|(_, finding)| finding.severity).max()
+        self.tally().worst()
     }
 
     /// Findings by side and severity.
     pub fn tally(&self) -> Tally {
-        self.findings.iter().map(|(_, finding)| finding).collect()
+        let mut tally = self.untold;
+        self.findings.iter().for_each(|(_, finding)| tally.add(finding));
+        tally
     }
 
     /// Exchanges in all files.
