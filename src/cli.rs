@@ -50,7 +50,7 @@ enum Command {
     /// See it work: an embedded booking system, the proxy and a scripted broker in one process
     Demo(demo::Demo),
     /// Stand between a broker and a booking system: record, judge and show their traffic
-    Proxy(proxy::Proxy),
+    Proxy(Box<proxy::Proxy>),
     /// Show a recording, also while it is being written
     View(view::View),
     /// Judge recordings: captures and HAR files
@@ -75,7 +75,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     logging::start(cli.log.as_deref())?;
     match cli.command {
         Command::Demo(demo) => demo::run(demo),
-        Command::Proxy(proxy) => proxy::run(proxy),
+        Command::Proxy(proxy) => proxy::run(*proxy),
         Command::View(view) => view::run(view),
         Command::Check(check) => check::run(check),
         Command::Capture(capture) => capture::run(capture),

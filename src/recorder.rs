@@ -21,7 +21,7 @@ use crate::capture::{Redactor, Series};
 use crate::event::Outlet;
 use crate::exchange::Exchange;
 use crate::finding::Tally;
-use crate::proxy::sink::{Held, Intake};
+use crate::proxy::sink::{Handed, Held, Intake};
 use crate::rules::{Judge, RuleBook};
 use judging::Judging;
 use keeper::Keeper;
@@ -100,7 +100,7 @@ impl Recorder {
                 committed = Instant::now();
                 intake.blocking_next()
             });
-            let Some((exchange, held)) = next.map(|handed| handed.hold()) else { break };
+            let Some((exchange, held)) = next.map(Handed::hold) else { break };
             let exchange = Arc::new(redactor.redact(exchange));
             let index = keeper.record(&exchange);
             if committed.elapsed() >= COMMIT_EVERY {

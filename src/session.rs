@@ -8,10 +8,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
@@ -98,7 +98,8 @@ pub struct Session {
     pub notices: Outlet,
     shutdown: Shutdown,
     proxy: tokio::task::JoinHandle<crate::proxy::Served>,
-    recorder: JoinHandle<Closing>,
+    /// Comes when the recorder has ended.
+    recorder: oneshot::Receiver<Closing>,
     reload: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -121,10 +122,13 @@ impl Session {
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
         let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone());
-        let recorder = std::thread::Builder::new()
-            .name("recorder".to_owned())
-            .spawn(move || recorder.run())
-            .map_err(StartError::Thread)?;
+        let (ended, recorded) = oneshot::channel();
+        let run = move || {
+            if ended.send(recorder.run()).is_err() {
+                tracing::warn!("nobody waited for the recorder");
+            }
+        };
+        std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
         let shutdown = Shutdown::default();
         let door = Door::new(listener, upstream);
         let proxy = tokio::spawn(serve(vec![door], sink, options.limits, shutdown.clone()));
@@ -132,7 +136,7 @@ impl Session {
             let watch = reload::Watch::new(source);
             tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()))
         });
-        Ok((Self { address, capture, notices: events, shutdown, proxy, recorder, reload }, feed))
+        Ok((Self { address, capture, notices: events, shutdown, proxy, recorder: recorded, reload }, feed))
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
@@ -152,14 +156,9 @@ impl Session {
         if let Err(error) = self.proxy.await {
             tracing::error!("the proxy ended badly: {error}");
         }
-        let recorder = self.recorder;
-        let joined = tokio::task::spawn_blocking(move || recorder.join()).await;
-        match joined {
-            Ok(Ok(closing)) => closing,
-            _ => Closing {
-                trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
-                ..Closing::default()
-            },
-        }
+        self.recorder.await.unwrap_or_else(|_| Closing {
+            trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
+            ..Closing::default()
+        })
     }
 }

@@ -156,7 +156,7 @@ impl Handed {
 #[derive(Debug)]
 pub struct Place {
     sender: mpsc::Sender<Handed>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     missed: Arc<AtomicU64>,
     turns: Arc<Turns>,
 }
@@ -176,9 +176,9 @@ impl Sink {
         };
         self.stuck.store(permit.is_none(), Ordering::Relaxed);
         match permit {
-            Some(place) => Some(Place {
+            Some(permit) => Some(Place {
                 sender: self.sender.clone(),
-                place,
+                permit,
                 missed: Arc::clone(&self.missed),
                 turns: Arc::clone(&self.turns),
             }),
@@ -209,7 +209,7 @@ impl Place {
     pub fn send(self, exchange: Exchange, turn: Option<&Turn>) {
         let number = turn.map_or(0, |turn| turn.number);
         // The queue has room for as many as there are places.
-        if self.sender.try_send(Handed { exchange, place: self.place, number }).is_err() {
+        if self.sender.try_send(Handed { exchange, place: self.permit, number }).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -7,6 +7,7 @@ mod failures;
 mod lifecycle;
 mod listening;
 mod protocols;
+mod slow;
 mod streaming;
 mod support;
 mod tls;
