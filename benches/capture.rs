@@ -66,6 +66,7 @@ fn exchange(number: usize) -> Exchange {
             body: Body::complete(body(15)),
         }),
         failure: None,
+        rewritten: Vec::new(),
         timing: Timing {
             sent: Some(Duration::from_micros(80)),
             first_byte: Some(Duration::from_millis(3)),

@@ -10,6 +10,7 @@
 
 mod coding;
 pub mod har;
+pub mod index;
 mod merge;
 pub mod ndjson;
 mod output;
@@ -25,6 +26,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use tempfile::TempPath;
 
 use crate::exchange::BodyEnd;
 pub use merge::merge;
@@ -232,9 +234,6 @@ fn unused_path(folder: &Path, now: Timestamp) -> PathBuf {
 
 /// Makes a new file that only its owner can read. Never touches an existing one.
 fn create_private(path: &Path) -> Result<File, CaptureError> {
-    if path.parent() == Some(Path::new(DEFAULT_FOLDER)) {
-        fs::create_dir_all(DEFAULT_FOLDER).map_err(|error| create_failed(path, &error))?;
-    }
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -246,6 +245,25 @@ fn create_private(path: &Path) -> Result<File, CaptureError> {
         io::ErrorKind::AlreadyExists => CaptureError::Exists { file: path.to_owned() },
         _ => create_failed(path, &error),
     })
+}
+
+/// A new empty file beside `path`, which is to have its name once it is whole. Only its owner can read it; dropped, it is
+/// removed. With `force`, `path` may exist. The default folder is made.
+fn temporary(path: &Path, force: bool) -> Result<TempPath, CaptureError> {
+    let failed = |error: io::Error| create_failed(path, &error);
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    if folder == Path::new(DEFAULT_FOLDER) {
+        fs::create_dir_all(folder).map_err(failed)?;
+    }
+    if !force && path.exists() {
+        return Err(CaptureError::Exists { file: path.to_owned() });
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let file = tempfile::Builder::new().prefix(&format!(".{name}.")).suffix(".part").tempfile_in(folder);
+    Ok(file.map_err(failed)?.into_temp_path())
 }
 
 fn create_failed(path: &Path, error: &dyn std::fmt::Display) -> CaptureError {

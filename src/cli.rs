@@ -2,9 +2,12 @@
 //!
 //! `arguments → Cli → run → Exit`
 
+mod ca;
 mod capture;
 mod check;
 mod demo;
+mod doctor;
+mod doors;
 mod front;
 mod judging;
 mod limits;
@@ -16,6 +19,7 @@ mod rules;
 mod sandbox;
 mod signals;
 mod units;
+mod upstreams;
 mod view;
 
 use std::path::PathBuf;
@@ -28,7 +32,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 pub enum Exit {
     /// Nothing at or above the threshold; or, of other commands: done. Status 0.
     Clean,
-    /// Findings at or above the threshold, or examples that fail. Status 1.
+    /// Findings at or above the threshold, examples that fail, or something that `doctor` found not to work. Status 1.
     Findings,
 }
 
@@ -57,6 +61,10 @@ enum Command {
     Check(check::Check),
     /// Look at recordings, check, convert, join, part and search them
     Capture(capture::Capture),
+    /// Certificate authorities of `proxy --tls` and `proxy --intercept`: make, list, export, trust, remove
+    Ca(ca::Ca),
+    /// Look at what the proxy needs: port, booking system, certificates, clocks, trust, disk; say what to do
+    Doctor(doctor::Doctor),
     /// Run the embedded booking system, conforming or misbehaving
     Sandbox(sandbox::SandboxArgs),
     /// List, explain and test the rules
@@ -79,6 +87,8 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::View(view) => view::run(view),
         Command::Check(check) => check::run(check),
         Command::Capture(capture) => capture::run(capture),
+        Command::Ca(ca) => ca::run(ca),
+        Command::Doctor(doctor) => doctor::run(doctor),
         Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }

@@ -31,6 +31,13 @@ pub enum Event {
     Recording(Recording),
     /// How far every rule has come since the start: sent at most once in [`COVERAGE_EVERY`], and at the end.
     Coverage(Arc<Coverage>),
+    /// A connection, or a request in clear text, passed unread: its host is not one to intercept.
+    Unread {
+        /// Host and port.
+        authority: String,
+        /// How many have passed so far, this one too.
+        count: u64,
+    },
     /// Something else worth a line, such as a rule that could not be judged for a fault of its own.
     Notice(String),
 }
@@ -103,6 +110,23 @@ pub struct Context {
     pub upstream: Option<String>,
     /// The capture that is written or shown.
     pub capture: Option<String>,
+    /// Further Base URIs for brokers, and where their requests go.
+    pub also: Vec<(String, String)>,
+    /// The forward proxy, if there is one.
+    pub forward: Option<Forwarding>,
+    /// What is unsafe about the run for as long as it lasts, in words.
+    pub warnings: Vec<String>,
+}
+
+/// What a client of the forward proxy needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarding {
+    /// Its URL, for HTTP_PROXY and HTTPS_PROXY.
+    pub proxy: String,
+    /// The hosts that are intercepted.
+    pub hosts: String,
+    /// The file with the certificates to trust.
+    pub ca: String,
 }
 
 /// The kinds of runs that have a front end.

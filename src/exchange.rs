@@ -32,6 +32,9 @@ pub struct Exchange {
     pub response: Option<Response>,
     /// What went wrong on the way, if anything did. With a `response` present: the answer began and broke off.
     pub failure: Option<Failure>,
+    /// Links of the response that the broker was given in another form than the booking system sent them, which is the
+    /// one that `response` has. Empty unless the proxy was told to rewrite links.
+    pub rewritten: Vec<Rewritten>,
     /// How long it took.
     pub timing: Timing,
 }
@@ -217,12 +220,21 @@ pub enum FailureKind {
     BadRequest,
     /// Umpire was stopped in mid-exchange.
     Stopped,
+    /// The broker opened a tunnel to be intercepted, but it and Umpire found no common TLS: it sent no request.
+    NoHandshake,
 }
 
 impl FailureKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 6] =
-        [Self::Unreachable, Self::TimedOut, Self::BrokenOff, Self::ClientGone, Self::BadRequest, Self::Stopped];
+    pub const ALL: [Self; 7] = [
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::BrokenOff,
+        Self::ClientGone,
+        Self::BadRequest,
+        Self::Stopped,
+        Self::NoHandshake,
+    ];
 
     /// Stable name, as stored in captures and HAR files.
     pub fn as_str(self) -> &'static str {
@@ -233,6 +245,7 @@ impl FailureKind {
             Self::ClientGone => "client-gone",
             Self::BadRequest => "bad-request",
             Self::Stopped => "stopped",
+            Self::NoHandshake => "no-handshake",
         }
     }
 
@@ -250,8 +263,21 @@ impl FailureKind {
             Self::ClientGone => "the broker went away before the answer had ended",
             Self::BadRequest => "the broker's request could not be read",
             Self::Stopped => "Umpire was stopped in mid-exchange",
+            Self::NoHandshake => "no TLS connection between the broker and Umpire",
         }
     }
+}
+
+/// A link that was rewritten on its way to the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// JSON pointer of it in the response's body; within a page of HTML that of its JSON-LD, such as
+    /// `script 1: /accessService/endpointUrl`.
+    pub at: String,
+    /// As the booking system sent it.
+    pub sent: String,
+    /// As the broker was given it.
+    pub given: String,
 }
 
 /// Durations since [`Exchange::started`].

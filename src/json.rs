@@ -71,12 +71,21 @@ struct Node {
     kind: Kind,
     /// For strings: the decoded text lies in `decoded`, because the literal has escapes. For bools: the value.
     flag: bool,
+    /// Of a name of a member: its [`tag`].
+    tag: u16,
     /// Start of the literal (strings: behind the quote) in the text or in `decoded`.
     start: u32,
     /// Length of the literal in bytes; for arrays and objects the number of children.
     len: u32,
-    /// Index of the node behind this subtree.
+    /// Index of the node behind this subtree; of a name, behind its value.
     next: u32,
+}
+
+/// Tells most names apart without a look at their texts.
+fn tag(name: &str) -> u16 {
+    let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
+    let (first, last) = (u16::from(first.copied().unwrap_or_default()), u16::from(last.copied().unwrap_or_default()));
+    (name.len() as u16) ^ (first << 4) ^ (last << 9)
 }
 
 /// A parsed JSON text.
@@ -91,6 +100,8 @@ pub struct Document {
     names: Vec<u32>,
     duplicates: Vec<u32>,
     indices: Indices,
+    /// The strings with escapes: their node, and start and length of the literal in the text.
+    escaped: Vec<(u32, u32, u32)>,
 }
 
 /// Of each object with many members, by its node: the nodes of their names in the order of the alphabet, equal ones in
@@ -140,6 +151,7 @@ impl Document {
         let lists = self.names.capacity()
             + self.duplicates.capacity()
             + self.indices.values().map(|index| index.len()).sum::<usize>();
+        let lists = lists + 3 * self.escaped.capacity();
         self.text.len() + self.decoded.capacity() + size_of::<Node>() * self.nodes.capacity() + 4 * lists
     }
 
@@ -236,6 +248,21 @@ impl<'d> Value<'d> {
         &text[node.start as usize..(node.start + node.len) as usize]
     }
 
+    /// Where the literal of a string stands in [`Document::text`], without its quotes; `None` for anything else.
+    pub fn literal_place(self) -> Option<std::ops::Range<usize>> {
+        let node = self.raw();
+        let (start, length) = match node.kind {
+            Kind::String if node.flag => {
+                let escaped = &self.document.escaped;
+                let &(_, start, length) = &escaped[escaped.binary_search_by_key(&self.node, |entry| entry.0).ok()?];
+                (start, length)
+            }
+            Kind::String => (node.start, node.len),
+            _ => return None,
+        };
+        Some(start as usize..(start + length) as usize)
+    }
+
     /// Number of nodes of the tree that begins here: this one, the names of members, and all below.
     pub fn weight(self) -> u32 {
         self.raw().next - self.node
@@ -263,16 +290,17 @@ impl<'d> Value<'d> {
         }
         let nodes = &self.document.nodes;
         let must_see_all = self.document.has_duplicate_keys();
+        let tag = tag(key);
         let (mut at, mut found) = (self.node + 1, None);
         while at < object.next {
             let name = &nodes[at as usize];
-            if (name.flag || name.len as usize == key.len()) && self.literal(name) == key {
+            if name.tag == tag && self.literal(name) == key {
                 found = Some(Value { document: self.document, node: at + 1 });
                 if !must_see_all {
                     break;
                 }
             }
-            at = nodes[at as usize + 1].next;
+            at = name.next;
         }
         found
     }
@@ -312,10 +340,10 @@ impl<'d> Value<'d> {
         let mut at = self.node + 1;
         std::iter::from_fn(move || {
             (at < end).then(|| {
-                let key = self.literal(&self.document.nodes[at as usize]);
+                let name = &self.document.nodes[at as usize];
                 let value = Value { document: self.document, node: at + 1 };
-                at = value.raw().next;
-                (key, value)
+                at = name.next;
+                (self.literal(name), value)
             })
         })
     }
@@ -429,19 +457,27 @@ impl<'d> Value<'d> {
     /// Name and value of every member at any depth below this node, in the order of the text.
     pub fn members_below(self) -> impl Iterator<Item = (&'d str, Value<'d>)> {
         let document = self.document;
-        let end = self.raw().next;
-        let start = document.names.partition_point(|&name| name <= self.node);
-        document.names[start..].iter().take_while(move |&&name| name < end).map(move |&name| {
+        self.names_below().iter().map(move |&name| {
             let name_node = Value { document, node: name };
             (name_node.literal(name_node.raw()), Value { document, node: name + 1 })
         })
     }
 
+    /// The nodes of the names of all members at any depth below this node.
+    fn names_below(self) -> &'d [u32] {
+        let names = &self.document.names;
+        let start = names.partition_point(|&name| name <= self.node);
+        let behind = start + names[start..].partition_point(|&name| name < self.raw().next);
+        &names[start..behind]
+    }
+
     /// The values of every member of this name at any depth below this node, in the order of the text.
     pub fn named_below(self, name: &str) -> impl Iterator<Item = Value<'d>> {
-        self.members_below()
-            .filter(move |(other, _)| other.len() == name.len() && *other == name)
-            .map(|(_, value)| value)
+        let (document, tag) = (self.document, tag(name));
+        let nodes = self.names_below().iter().map(|&node| Value { document, node });
+        nodes
+            .filter(move |node| node.raw().tag == tag && node.literal(node.raw()) == name)
+            .map(move |node| Value { document, node: node.node + 1 })
     }
 
     /// This node and all below it, depth first.

@@ -5,15 +5,18 @@
 
 pub mod json;
 pub mod exchange;
+pub mod links;
 pub mod openbooking;
 pub mod finding;
 pub mod coverage;
 pub mod baseline;
 pub mod event;
 pub mod rules;
+pub mod ca;
 pub mod capture;
 pub mod proxy;
 pub mod config;
+pub mod doctor;
 pub mod recorder;
 pub mod sandbox;
 pub mod demo;

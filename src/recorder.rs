@@ -1,30 +1,32 @@
 //! One owner for everything that happens to an exchange after it has ended.
 //!
 //! ```text
-//! Intake ─► redact ─► capture (append, commit, next file) ─► queue ─► judge ─► Event ─► front end
+//! Intake ─► redact ─► capture (append, commit, next file) ─► backlog ─► judge ─► Event ─► front end
 //!             │          └─ fails: "not recording", counted, judged and shown all the same
 //!             └─ thread "recorder": never waits for the judge    └─ thread "judge": may fall behind
 //! ```
 //!
 //! Redaction comes first, so that no secret reaches the disk, a rule's words or the screen, and so that the judge sees
 //! live exactly what it would see in the recording. An exchange is on disk within [`COMMIT_EVERY`] of its end, whatever
-//! waits to be judged. It keeps its place in the proxy's queue until it was judged, so what waits is bounded there.
+//! waits to be judged: traffic never waits for rules, and what they have not come to yet is read back from the capture.
 
+mod backlog;
 mod judging;
 mod keeper;
+mod links;
 
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::capture::{Redactor, Series};
 use crate::event::Outlet;
-use crate::exchange::Exchange;
 use crate::finding::Tally;
-use crate::proxy::sink::{Handed, Held, Intake};
+use crate::proxy::sink::{Handed, Intake};
 use crate::rules::{Judge, RuleBook};
+use backlog::{Backlog, JudgeIsGone, backlog};
 use judging::Judging;
 use keeper::Keeper;
+pub use links::LinkWatch;
 
 /// Longest time that an exchange waits for its commit while traffic never pauses. When the queue runs empty, all is
 /// committed at once.
@@ -60,9 +62,6 @@ impl NewRules {
     }
 }
 
-/// A recorded exchange on its way to the judge, with its index in the recording and its place in the proxy's queue.
-type ToJudge = (Arc<Exchange>, Option<u64>, Held);
-
 /// Takes exchanges from the proxy, records them, and has them judged.
 pub struct Recorder {
     intake: Intake,
@@ -86,33 +85,39 @@ impl Recorder {
         Self { intake, redactor, keeper, judging: Judging::new(judge, events, new_rules) }
     }
 
+    /// Links that lead past the proxy are said, once each.
+    pub fn watching_links(self, links: Option<LinkWatch>) -> Self {
+        Self { judging: self.judging.watching_links(links), ..self }
+    }
+
     /// Runs until the proxy is gone and everything it handed over is recorded and judged. Blocks: call it on a thread. The
     /// judge has a thread of its own, which has ended when this returns.
     pub fn run(self) -> Closing {
         let Self { mut intake, redactor, mut keeper, judging } = self;
-        // Room for everything that can be handed over: sending never waits.
-        let (queue, waiting) = sync_channel::<ToJudge>(intake.capacity());
+        let (mut backlog, waiting) = backlog();
         let judging = std::thread::Builder::new().name("judge".to_owned()).spawn(move || judging.run(&waiting));
         let mut committed = Instant::now();
         loop {
             let next = intake.try_next().or_else(|| {
-                keeper.commit();
+                commit(&mut keeper, &mut backlog);
                 committed = Instant::now();
                 intake.blocking_next()
             });
-            let Some((exchange, held)) = next.map(Handed::hold) else { break };
+            let Some(exchange) = next.map(Handed::release) else { break };
             let exchange = Arc::new(redactor.redact(exchange));
-            let index = keeper.record(&exchange);
+            let recorded = keeper.record(&exchange);
+            let appended = recorded.filter(|recorded| recorded.appended).and_then(|_| keeper.last());
+            if backlog.put((exchange, recorded.map(|recorded| recorded.index)), appended) == Err(JudgeIsGone) {
+                keeper.judge_is_gone();
+            }
             if committed.elapsed() >= COMMIT_EVERY {
-                keeper.commit();
+                commit(&mut keeper, &mut backlog);
                 committed = Instant::now();
             }
             keeper.report_missed();
-            if queue.send((exchange, index, held)).is_err() {
-                keeper.judge_is_gone();
-            }
         }
-        drop(queue);
+        commit(&mut keeper, &mut backlog);
+        drop(backlog);
         let judged = match judging.map(std::thread::JoinHandle::join) {
             Ok(Ok(judged)) => judged,
             Ok(Err(_)) => Closing::without_judge("the judge ended badly; the capture is whole".to_owned()),
@@ -120,6 +125,14 @@ impl Recorder {
         };
         let (missed, trouble) = keeper.close();
         Closing { missed, trouble: trouble.or(judged.trouble), ..judged }
+    }
+}
+
+fn commit(keeper: &mut Keeper, backlog: &mut Backlog) {
+    if keeper.commit() {
+        backlog.committed();
+    } else {
+        backlog.lost();
     }
 }
 

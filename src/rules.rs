@@ -4,6 +4,7 @@
 //!
 //! The format of a rule file is described in `rules/README.md`.
 
+mod arena;
 mod book;
 mod callers;
 mod checks;

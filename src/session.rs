@@ -2,6 +2,7 @@
 //!
 //! `start → running (events flow) → stop: no new connections → drain → flush → Closing`
 
+mod incidents;
 mod reload;
 
 use std::io;
@@ -10,16 +11,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
 use crate::event::{Event, Feed, Outlet, Recording, feed};
+use crate::proxy::forward::Guests;
+use crate::proxy::live::Own;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
-use crate::proxy::{Door, Limits, Shutdown, serve};
-use crate::recorder::{Closing, NewRules, Recorder};
+use crate::proxy::{Behind, Door, Limits, Shutdown, serve};
+use crate::recorder::{Closing, LinkWatch, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
 
 pub use reload::{Loaded, RuleSource};
@@ -32,8 +36,9 @@ pub const EVENTS: usize = 8_192;
 
 /// What a session needs.
 pub struct Options {
-    /// Base URI of the booking system, as recorded: what the broker's requests go to.
-    pub base_uri: String,
+    /// Base URI of the booking system, as recorded: what the broker's requests go to. `None`: a forward proxy's only
+    /// say where they go.
+    pub base_uri: Option<String>,
     /// Address to listen on.
     pub listen: SocketAddr,
     /// Capture to write; `None` records nothing.
@@ -50,13 +55,39 @@ pub struct Options {
     pub mute_refused: bool,
     /// Limits of the proxy.
     pub limits: Limits,
+    /// Is told where the session listens.
+    pub own: Own,
+    /// What becomes of links that lead past the proxy.
+    pub links: Links,
+}
+
+/// A way into the proxy.
+pub struct Entrance {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// With TLS, if given.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// The certificate is one of Umpire's own authority.
+    pub own_ca: bool,
+    /// Who may come in.
+    pub guests: Guests,
+    /// Where requests go.
+    pub behind: Behind,
+}
+
+impl Entrance {
+    /// A reverse proxy without TLS, open to whoever reaches it.
+    pub fn new(listen: SocketAddr, upstream: Arc<dyn Upstream>) -> Self {
+        let behind = Behind::Upstream(upstream);
+        Self { listen, tls: None, own_ca: false, guests: Guests::default(), behind }
+    }
 }
 
 impl Options {
     /// A proxy on a free port of this machine that judges by `book` and records nothing.
     pub fn new(base_uri: String, book: Arc<RuleBook>) -> Self {
         Self {
-            base_uri,
+            base_uri: Some(base_uri),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             capture: None,
             rotation: Rotation::default(),
@@ -65,7 +96,27 @@ impl Options {
             known: Known::default(),
             mute_refused: false,
             limits: Limits::default(),
+            own: Own::default(),
+            links: Links::Ignored,
         }
+    }
+}
+
+/// What becomes of links in answers that lead past the proxy, to the booking system's own address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Nothing: there is no other way to the booking system.
+    Ignored,
+    /// They are said, once each.
+    Said,
+    /// They are rewritten to lead through the proxy; those that can't be are said.
+    Rewritten,
+}
+
+impl Links {
+    /// None leads past a forward proxy, which has no base URI.
+    fn watch(self, base_uri: Option<&str>) -> Option<LinkWatch> {
+        if self == Self::Ignored { None } else { LinkWatch::new(base_uri?, self == Self::Rewritten) }
     }
 }
 
@@ -90,8 +141,10 @@ pub enum StartError {
 
 /// A running proxy with its recorder.
 pub struct Session {
-    /// The address that it listens on.
+    /// The first address that it listens on.
     pub address: SocketAddr,
+    /// All of them, in the order of the entrances.
+    pub addresses: Vec<SocketAddr>,
     /// The capture being written.
     pub capture: Option<PathBuf>,
     /// For notices to the front end. The front end ends when every copy is gone.
@@ -104,12 +157,24 @@ pub struct Session {
 }
 
 impl Session {
-    /// Binds the address, makes the capture and starts to serve.
+    /// Listens where the options say, as a reverse proxy to `upstream`.
     pub async fn start(options: Options, upstream: Arc<dyn Upstream>) -> Result<(Self, Feed), StartError> {
-        let listen_failed = |cause| StartError::Listen { address: options.listen, cause };
-        let listener = TcpListener::bind(options.listen).await.map_err(listen_failed)?;
-        let address = listener.local_addr().map_err(listen_failed)?;
-        let meta = Meta::new(Some(&options.base_uri), Timestamp::now());
+        let entrance = Entrance::new(options.listen, upstream);
+        Self::open(options, vec![entrance]).await
+    }
+
+    /// Binds the addresses of the entrances, makes the capture and starts to serve.
+    pub async fn open(options: Options, entrances: Vec<Entrance>) -> Result<(Self, Feed), StartError> {
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for Entrance { listen: address, .. } in &entrances {
+            let failed = |cause| StartError::Listen { address: *address, cause };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            options.own.add(bound);
+            addresses.push(bound);
+            listeners.push(listener);
+        }
+        let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now());
         let series = |path| Series::create(path, meta, options.rotation);
         let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
@@ -118,10 +183,12 @@ impl Session {
         }
         let capture = series.as_ref().map(|series| series.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
-        let known = Known { base_uri: Some(options.base_uri.clone()), ..options.known };
+        let base_uri = options.base_uri.clone().or(options.known.base_uri.clone());
+        let known = Known { base_uri, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
-        let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone());
+        let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone())
+            .watching_links(options.links.watch(options.base_uri.as_deref()));
         let (ended, recorded) = oneshot::channel();
         let run = move || {
             if ended.send(recorder.run()).is_err() {
@@ -130,13 +197,18 @@ impl Session {
         };
         std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
         let shutdown = Shutdown::default();
-        let door = Door::new(listener, upstream);
-        let proxy = tokio::spawn(serve(vec![door], sink, options.limits, shutdown.clone()));
+        let (tell, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
+        let doors = entrances.into_iter().zip(listeners).map(|(entrance, listener)| {
+            let Entrance { tls, own_ca, guests, behind, .. } = entrance;
+            Door { listener, tls, own_ca, guests, behind, rewrite_links, tell: Arc::clone(&tell) }
+        });
+        let proxy = tokio::spawn(serve(doors.collect(), sink, options.limits, shutdown.clone()));
         let reload = options.rules_on_disk.map(|source| {
             let watch = reload::Watch::new(source);
             tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()))
         });
-        Ok((Self { address, capture, notices: events, shutdown, proxy, recorder: recorded, reload }, feed))
+        let address = addresses.first().copied().unwrap_or(options.listen);
+        Ok((Self { address, addresses, capture, notices: events, shutdown, proxy, recorder: recorded, reload }, feed))
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.

@@ -12,3 +12,7 @@ mod output;
 mod secrets;
 #[path = "capture/store.rs"]
 mod store;
+#[path = "capture/tools.rs"]
+mod tools;
+#[path = "capture/versions.rs"]
+mod versions;

@@ -3,6 +3,7 @@
 //! `scripted broker → proxy → sandbox`, then `capture → judge` and `capture → HAR → judge`
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -166,4 +167,56 @@ async fn a_rotated_run_is_judged_across_its_files() {
     assert_eq!(as_one["summary"], report["summary"]);
     let apart: serde_json::Value = serde_json::from_str(&check(&hars, &[]).0).expect("JSON");
     assert_ne!(apart["summary"], report["summary"]);
+}
+
+/// More calls than may wait in memory, faster than they can be judged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_to_be_judged_is_read_back_in_order() {
+    const CALLS: usize = 1_500;
+    const PIPELINED: usize = 50;
+    let (_folder, capture, _) = folder();
+    let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
+    let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
+    // Parts that are so small that what waits stands in several.
+    let rotation = Rotation { size: Some(200_000), every: None };
+    let options = Options { capture: Some(capture), rotation, ..Options::new(sandbox.base_uri(), book()) };
+    let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
+    let address = session.address;
+    let gather = tokio::spawn(async move {
+        let mut indexes = Vec::new();
+        while let Some(event) = feed.events.recv().await {
+            if let Event::Exchange(judged) = event {
+                indexes.push(judged.index);
+            }
+        }
+        (indexes, feed.dropped())
+    });
+    let calls = tokio::task::spawn_blocking(move || {
+        let mut socket = std::net::TcpStream::connect(address).expect("a connection");
+        let head = format!("GET /api/openbooking/nothing-here HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        let mut answers = BufReader::new(socket.try_clone().expect("a second handle"));
+        for _ in 0..CALLS / PIPELINED {
+            socket.write_all(head.repeat(PIPELINED).as_bytes()).expect("requests are sent");
+            for _ in 0..PIPELINED {
+                let mut length = 0;
+                loop {
+                    let mut line = String::new();
+                    assert_ne!(answers.read_line(&mut line).expect("a line"), 0, "the connection stays open");
+                    if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                        length = value.trim().parse().expect("a length");
+                    }
+                    if line == "\r\n" {
+                        break;
+                    }
+                }
+                let mut body = vec![0; length];
+                answers.read_exact(&mut body).expect("a body");
+            }
+        }
+    });
+    calls.await.expect("every call is answered");
+    let closing = session.stop().await;
+    assert_eq!((closing.exchanges, closing.missed, closing.trouble), (CALLS as u64, 0, None));
+    let (indexes, dropped) = gather.await.expect("the events end");
+    assert_eq!((indexes, dropped), ((0..CALLS as u64).collect(), 0));
 }

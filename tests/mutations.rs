@@ -125,6 +125,7 @@ fn from_json(value: &Value, started: Timestamp, id: u64) -> Exchange {
             detail: "connection reset".to_owned(),
             answered: Some(502),
         }),
+        rewritten: Vec::new(),
         timing: Timing::default(),
     }
 }

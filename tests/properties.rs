@@ -172,6 +172,7 @@ fn exchange(example: &Value) -> Exchange {
             body: body(response),
         }),
         failure: None,
+        rewritten: Vec::new(),
         timing: Timing::default(),
     }
 }

@@ -321,3 +321,101 @@ fn lines_are_what_their_schema_says() {
 
 #[path = "fake/schema.rs"]
 mod schema;
+
+/// Lines of hits: number of the exchange and place.
+fn hits(arguments: &[&str]) -> Vec<(u64, String)> {
+    let said = run(0, &[&["capture", "search", "--format", "json", "--limit", "0"], arguments].concat());
+    said.lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|hit| (hit["exchange"].as_u64().unwrap(), hit["place"].as_str().unwrap().to_owned()))
+        .collect()
+}
+
+#[test]
+fn what_is_searched_is_found_with_and_without_an_index() {
+    let folder = Folder::new();
+    let db = folder.name("x.db");
+    run(0, &["capture", "import", FAULTY, "-o", &db]);
+    let all: Vec<_> = capture::open(Path::new(FAULTY)).unwrap().exchanges.map(Result::unwrap).collect();
+    let booking = all.iter().find_map(|exchange| exchange.path().split_once("/order-quotes/")).unwrap().1.to_owned();
+    let upper = booking.to_uppercase();
+    let with = |text: &str| {
+        let text = text.to_lowercase();
+        let holds = |bytes: &[u8]| String::from_utf8_lossy(bytes).to_lowercase().contains(&text);
+        let of = |exchange: &umpire::exchange::Exchange| {
+            exchange.request.target.to_lowercase().contains(&text)
+                || holds(&exchange.request.body.bytes)
+                || exchange.response.as_ref().is_some_and(|response| holds(&response.body.bytes))
+        };
+        (0..).zip(&all).filter(|(_, exchange)| of(exchange)).map(|(n, _)| n).collect::<Vec<u64>>()
+    };
+    for (arguments, expected) in [
+        (vec!["--uuid", &upper], with(&booking)),
+        (vec!["IncompleteCustomerDetailsError"], with("IncompleteCustomerDetailsError")),
+        (vec!["incompletecustomer"], with("IncompleteCustomerDetailsError")),
+        (vec!["lantern yoga"], with("lantern yoga")),
+    ] {
+        assert!(!expected.is_empty(), "{arguments:?}");
+        let numbers = |file: &str| {
+            hits(&[&[file], &arguments[..]].concat()).into_iter().map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&db), expected, "{arguments:?}");
+        assert_eq!(numbers(FAULTY), expected, "{arguments:?} without an index");
+    }
+    let places = |arguments: &[&str]| {
+        hits(&[&[db.as_str()], arguments].concat()).into_iter().map(|(_, place)| place).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(places(&["--path", &booking]), ["/request/path".to_owned()].into());
+    let headers = places(&["--header", "content-type"]);
+    assert!(headers.contains("/request/headers") && headers.contains("/response/headers"), "{headers:?}");
+    assert!(places(&["--body", "orderedItem"]).iter().all(|place| place.ends_with("/body")));
+    // Both words, though in different places.
+    assert!(!hits(&[&db, &booking, "customer"]).is_empty());
+    run(1, &["capture", "search", &db, "no-such-word-anywhere"]);
+    run(1, &["capture", "search", &db, "ncompleteCustomer"]);
+    refused(&["capture", "search", &db, "--uuid", "abc"], &["\"abc\" is no UUID"]);
+    refused(&["capture", "search", &db, "--", "--"], &["no letter"]);
+    refused(&["capture", "index", FAULTY], &["faulty.har: only captures"]);
+    let limited = umpire(&["capture", "search", &db, "orders", "--limit", "2"]);
+    assert_eq!(text(&limited.stdout).lines().count(), 4);
+    assert!(text(&limited.stderr).contains("--limit"));
+}
+
+#[test]
+fn an_index_is_continued_and_never_taken_for_anothers() {
+    let folder = Folder::new();
+    let db = folder.name("x.db");
+    run(0, &["capture", "import", FAULTY, "-o", &db]);
+    assert_eq!(run(0, &["capture", "index", &db]), format!("128 exchanges in {db}.index\n"));
+    let before = hits(&[&db, "orders"]);
+    // Another capture under the same name: nothing of the old one may be found, or hidden.
+    run(0, &["capture", "import", GOLDEN, "-o", &db, "--force"]);
+    assert_eq!(hits(&[&db, "orders"]), hits(&[GOLDEN, "orders"]));
+    assert_ne!(hits(&[&db, "orders"]), before);
+    // A damaged one is made anew.
+    fs::write(folder.path("x.db.index"), "nonsense").unwrap();
+    assert_eq!(hits(&[&db, "orders"]), hits(&[GOLDEN, "orders"]));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(folder.path("x.db.index")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    // The capture grows: the index follows.
+    let exchange = capture::open(Path::new(GOLDEN)).unwrap().exchanges.next().unwrap().unwrap();
+    let file = folder.path("y.db");
+    let meta = capture::Meta::new(None, exchange.started);
+    let mut writer = capture::Writer::create(&file, &meta).unwrap();
+    for round in 1..=4_u64 {
+        for n in 0..50 {
+            let mut exchange = exchange.clone();
+            exchange.request.target = format!("/needle{round}x{n}");
+            writer.append(&exchange).unwrap();
+        }
+        writer.commit().unwrap();
+        let found = hits(&[&file.display().to_string(), &format!("needle{round}x7")]);
+        assert_eq!(found, [((round - 1) * 50 + 7, "/request/path".to_owned())]);
+        assert_eq!(hits(&[&file.display().to_string(), "needle1x49"]).len(), 1);
+    }
+    assert_eq!(run(0, &["capture", "index", &file.display().to_string()]).split(' ').next(), Some("192"));
+}

@@ -48,7 +48,7 @@ async fn findings_of_one_request(address: SocketAddr, feed: &mut Feed) -> Vec<(S
                 return words.filter(|(id, _)| id.starts_with("mine/")).collect();
             }
             Event::Notice(notice) => panic!("unexpected notice: {notice}"),
-            Event::Recording(_) | Event::Coverage(_) => {}
+            Event::Recording(_) | Event::Coverage(_) | Event::Unread { .. } => {}
         }
     }
 }

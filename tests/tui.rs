@@ -17,7 +17,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Context, Event, Feed, Mode, Recording, feed};
+use umpire::event::{Context, Event, Feed, Forwarding, Mode, Recording, feed};
 use umpire::openbooking::Stage;
 use umpire::tui::{self, Outcome};
 
@@ -188,6 +188,45 @@ async fn notices_come_before_the_name_of_the_recording() {
     assert!(shown.find("● rec  a customer is forgotten   captures/today.db").is_some(), "{}", shown.text());
     let shown = show_on(60, 24, context(), events, "").await;
     assert!(shown.find("● rec  a customer is forgotten   captures/today.db").is_some(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn a_forward_proxy_says_what_it_intercepts_and_what_passes_unread() {
+    let forward = Forwarding {
+        proxy: "http://127.0.0.1:8081".into(),
+        hosts: "*.example.com".into(),
+        ca: "/home/robin/.local/share/umpire/ca.pem".into(),
+    };
+    let alone = Context { base_uri: None, upstream: None, forward: Some(forward.clone()), ..context() };
+    let unread = Event::Unread { authority: "other.example:443".into(), count: 3 };
+    let shown = show_on(120, 24, alone.clone(), vec![Fake::new(0).event(), unread], "").await;
+    assert!(
+        shown.find("umpire client's HTTPS_PROXY http://127.0.0.1:8081 intercepts *.example.com").is_some(),
+        "{}",
+        shown.text()
+    );
+    assert!(shown.find("3 passed unread, last to other.example:443").is_some(), "{}", shown.text());
+    let empty = show_on(120, 24, alone, vec![], "").await;
+    assert!(empty.find("HTTPS_PROXY=http://127.0.0.1:8081").is_some(), "{}", empty.text());
+    let beside = Context { forward: Some(forward), ..context() };
+    let shown = show_on(160, 24, beside, vec![], "").await;
+    assert!(shown.find("HTTPS_PROXY http://127.0.0.1:8081 intercepts").is_some(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn what_is_unsafe_stands_on_the_screen() {
+    let context = Context { warnings: vec!["certificates are not checked".into()], ..context() };
+    let events = vec![Fake::new(0).event(), Event::Notice("something else".into())];
+    let shown = show_on(80, 24, context, events, "").await;
+    assert!(shown.find("● rec ‼ certificates are not checked").is_some(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn a_failed_handshake_is_a_row_with_the_remedy() {
+    let event = Fake::new(0).no_handshake("the client does not trust Umpire: `umpire ca trust` says what it needs");
+    let shown = show_on(120, 40, context(), vec![event.event()], "⏎").await;
+    assert!(shown.find("CONNECT booking.example.com").is_some(), "{}", shown.text());
+    assert!(shown.find("umpire ca trust").is_some(), "{}", shown.text());
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod write;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::Rewritten;
 pub use read::{MAX_ENTRY, read};
 pub(super) use read::{open, open_damaged};
 pub use write::{HarWriter, write};
@@ -48,6 +49,8 @@ struct EntryExtra {
     total_ns: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<FailureExtra>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rewritten: Vec<RewrittenExtra>,
     #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
     request_body: BodyExtra,
     #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
@@ -61,6 +64,26 @@ struct FailureExtra {
     detail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answered: Option<u16>,
+}
+
+/// A link that was rewritten on its way to the broker.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct RewrittenExtra {
+    at: String,
+    sent: String,
+    given: String,
+}
+
+impl From<&Rewritten> for RewrittenExtra {
+    fn from(link: &Rewritten) -> Self {
+        Self { at: link.at.clone(), sent: link.sent.clone(), given: link.given.clone() }
+    }
+}
+
+impl From<&RewrittenExtra> for Rewritten {
+    fn from(link: &RewrittenExtra) -> Self {
+        Self { at: link.at.clone(), sent: link.sent.clone(), given: link.given.clone() }
+    }
 }
 
 /// What a body's text does not say. Nothing, for a complete one without content coding.

@@ -56,6 +56,7 @@ mod tests {
             request,
             response: None,
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing { total: Duration::from_secs(second), ..Timing::default() },
         }
     }

@@ -5,7 +5,7 @@
 //!    └────────────────► dropped: the temporary file goes, what had the name before stays
 //! ```
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use tempfile::TempPath;
 
 use super::har::HarWriter;
 use super::ndjson::NdjsonWriter;
-use super::{CaptureError, Meta, Writer, create_failed};
+use super::{CaptureError, Meta, Writer, create_failed, temporary};
 use crate::exchange::Exchange;
 
 /// Exchanges per transaction of a capture that is written as a whole.
@@ -79,25 +79,12 @@ impl Output {
     /// end.
     pub fn create(file: &Path, meta: &Meta, force: bool) -> Result<Self, CaptureError> {
         let (format, packed) = Format::of_name(file).ok_or_else(|| CaptureError::Ending { file: file.to_owned() })?;
-        if !force && file.exists() {
-            return Err(CaptureError::Exists { file: file.to_owned() });
-        }
-        let folder = match file.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        let failed = |error: io::Error| create_failed(file, &error);
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let (out, temporary) = tempfile::Builder::new()
-            .prefix(&format!(".{name}."))
-            .suffix(".part")
-            .tempfile_in(folder)
-            .map_err(failed)?
-            .into_parts();
+        let temporary = temporary(file, force)?;
+        let out = || fs::OpenOptions::new().write(true).open(&temporary).map_err(|error| create_failed(file, &error));
         let sink = match format {
             Format::Capture => Sink::Capture(Box::new(Writer::fill(&temporary, meta).map_err(|error| error.of(file))?)),
-            Format::Har => Sink::Har(HarWriter::new(file, meta, Text::new(out, packed))?),
-            Format::Ndjson => Sink::Ndjson(NdjsonWriter::new(file, meta, Text::new(out, packed))),
+            Format::Har => Sink::Har(HarWriter::new(file, meta, Text::new(out()?, packed))?),
+            Format::Ndjson => Sink::Ndjson(NdjsonWriter::new(file, meta, Text::new(out()?, packed))),
         };
         Ok(Self { file: file.to_owned(), force, sink, temporary, count: 0 })
     }

@@ -62,6 +62,11 @@ impl Redactor {
             self.headers(&mut response.headers, &own);
             self.body(&mut response.body, &response.headers, &own);
         }
+        for link in &mut exchange.rewritten {
+            for text in [&mut link.at, &mut link.sent, &mut link.given] {
+                self.replace_text(text, &own);
+            }
+        }
         if let Some(failure) = &mut exchange.failure {
             self.replace_text(&mut failure.detail, &own);
         }

@@ -2,18 +2,19 @@
 //!
 //! ```text
 //! run.db                                    without rotation
-//! run.0001.db ─► run.0002.db ─► …           with it: the next is made, then the last is closed
+//! run.0001.db ─► run.0002.db ─► …           with it: the last is committed, the next is made; a thread closes the last
 //!     └ the next can't be made: the last goes on, said once, tried again a second later
 //! ```
 //!
 //! The parts know that they belong together ([`Part`]), so that `check` judges them as one recording.
 
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{CaptureError, Meta, Part, Writer, numbered};
+use super::{CaptureError, Meta, Part, Writer, create_failed, numbered};
 use crate::exchange::Exchange;
 
 /// How long after a failure the next file is tried again.
@@ -22,7 +23,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 /// When a recording goes on in a new file; never, by default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rotation {
-    /// When the file has this many bytes. It may grow beyond by one exchange.
+    /// When the file has this many bytes. It may grow beyond while the file before it is still being closed.
     pub size: Option<u64>,
     /// When the file is this old, with the next exchange.
     pub every: Option<Duration>,
@@ -45,6 +46,8 @@ pub struct Series {
     failed_at: Option<Instant>,
     /// Exchanges in the parts before this one.
     before: u64,
+    /// The last part on its way to be closed, which waits for the disk as recording must not. Never more than one.
+    closing: Option<JoinHandle<Result<u64, CaptureError>>>,
 }
 
 impl Series {
@@ -58,7 +61,7 @@ impl Series {
         };
         let writer = Writer::create(&first, &meta)?;
         let begun = Instant::now();
-        Ok(Self { file: file.to_owned(), meta, rotation, writer, begun, failed_at: None, before: 0 })
+        Ok(Self { file: file.to_owned(), meta, rotation, writer, begun, failed_at: None, before: 0, closing: None })
     }
 
     /// The file that is being written.
@@ -69,6 +72,11 @@ impl Series {
     /// Exchanges in all parts that would be there if everything were committed now.
     pub fn len(&self) -> u64 {
         self.before + self.writer.len()
+    }
+
+    /// The file that an exchange was appended to last, and its index there.
+    pub fn last(&self) -> Option<(&Path, u64)> {
+        Some((self.file(), self.writer.len().checked_sub(1)?))
     }
 
     /// True if nothing has been appended yet.
@@ -96,29 +104,51 @@ impl Series {
         self.writer.commit()
     }
 
-    /// Goes on in a new file if it is time to. True if it does. An error loses nothing: either the last file goes on, or
-    /// it could not be closed well, and opens all the same.
+    /// Goes on in a new file if it is time to. True if it does. An error: either the last file goes on, or the one before it
+    /// could not be closed well, and opens all the same.
     pub fn rotate(&mut self) -> Result<bool, CaptureError> {
         if !self.is_due() {
             return Ok(false);
         }
-        let next = self.next().inspect_err(|_| self.failed_at = Some(Instant::now()))?;
-        self.failed_at = None;
+        let rotated = self.go_on();
+        self.failed_at = rotated.is_err().then(Instant::now);
+        rotated.map(|()| true)
+    }
+
+    fn go_on(&mut self) -> Result<(), CaptureError> {
+        self.closed()?;
+        self.writer.commit()?;
+        let next = self.next()?;
         self.begun = Instant::now();
         let last = std::mem::replace(&mut self.writer, next);
-        self.before += last.finish()?;
-        Ok(true)
+        self.before += last.len();
+        let file = last.file().to_owned();
+        let closing = std::thread::Builder::new().name("closing".to_owned()).spawn(move || last.finish());
+        self.closing = Some(closing.map_err(|error| create_failed(&file, &error))?);
+        Ok(())
+    }
+
+    /// Waits for the part that is being closed.
+    fn closed(&mut self) -> Result<(), CaptureError> {
+        match self.closing.take().map(JoinHandle::join) {
+            None | Some(Ok(Ok(_))) => Ok(()),
+            Some(Ok(Err(error))) => Err(error),
+            Some(Err(_)) => Err(create_failed(&self.file, &"a part of it was not closed well; it opens all the same")),
+        }
     }
 
     /// Closes the last file; see [`Writer::finish`]. Returns the number of exchanges in all of them.
-    pub fn finish(self) -> Result<u64, CaptureError> {
-        Ok(self.before + self.writer.finish()?)
+    pub fn finish(mut self) -> Result<u64, CaptureError> {
+        let closed = self.closed();
+        let count = self.before + self.writer.finish()?;
+        closed.map(|()| count)
     }
 
     fn is_due(&self) -> bool {
         let Rotation { size, every } = self.rotation;
         !self.writer.is_empty()
             && self.failed_at.is_none_or(|at| at.elapsed() >= RETRY_EVERY)
+            && self.closing.as_ref().is_none_or(JoinHandle::is_finished)
             && (every.is_some_and(|every| self.begun.elapsed() >= every)
                 || size.is_some_and(|size| self.writer.size() >= size))
     }

@@ -63,6 +63,18 @@ CREATE TABLE exchange (
 );
 ";
 
+/// Where links stand that the broker was given in another form than they were sent. Made when there is the first one, so
+/// that most captures have no such table.
+const REWRITTEN: &str = "
+CREATE TABLE IF NOT EXISTS rewritten (
+  n INTEGER NOT NULL,
+  at TEXT NOT NULL,
+  sent TEXT NOT NULL,
+  given TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS rewritten_of ON rewritten (n);
+";
+
 /// The columns of `exchange` in the order in which they are bound and read.
 const COLUMNS: &str = "n, id, connection, started, sent_ns, first_byte_ns, total_ns, origin, method, target, status, \
     reason, failure, failure_detail, failure_answered, request_version, request_headers, request_length, request_end, \

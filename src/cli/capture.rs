@@ -4,6 +4,7 @@
 
 mod convert;
 mod info;
+mod search;
 pub mod select;
 mod split;
 mod verify;
@@ -37,6 +38,10 @@ enum Command {
     Split(split::Split),
     /// Keep or drop exchanges by time, path, booking or stage
     Prune(convert::Prune),
+    /// Find exchanges by what stands in path, header fields or bodies
+    Search(search::Search),
+    /// Make the index that search needs, or continue it; search does so by itself
+    Index(search::IndexArgs),
 }
 
 /// Where a recording is written to.
@@ -59,5 +64,7 @@ pub fn run(capture: Capture) -> anyhow::Result<Exit> {
         Command::Merge(merge) => convert::merge(&merge),
         Command::Split(split) => split::run(&split),
         Command::Prune(prune) => convert::prune(&prune),
+        Command::Search(search) => search::search(&search),
+        Command::Index(index) => search::index(&index),
     }
 }

@@ -14,7 +14,7 @@ use jiff::tz::Offset;
 use super::judging::{Judging, JudgingArgs};
 use super::{Exit, Format, profile};
 use crate::baseline::Baseline;
-use crate::capture::Recording;
+use crate::capture::{CaptureError, Reader, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, Paint, RuleTally};
@@ -143,7 +143,10 @@ fn recordings(files: &[PathBuf], as_one: bool) -> impl Iterator<Item = anyhow::R
         while let Some(next) = files.next_if(belongs) {
             match next {
                 Ok(next) => recording.push(next),
-                Err(error) => return Some(Err(error)),
+                Err(error) => match is_empty_part(&error, of.as_deref()) {
+                    Some(file) => eprintln!("umpire: {}: holds no exchanges; the other parts do", file.display()),
+                    None => return Some(Err(error)),
+                },
             }
         }
         if of.is_some() && !as_one {
@@ -151,6 +154,13 @@ fn recordings(files: &[PathBuf], as_one: bool) -> impl Iterator<Item = anyhow::R
         }
         Some(Ok(recording))
     })
+}
+
+/// The file that an error is about, if it is a part without exchanges: one that was begun when its writer was killed.
+fn is_empty_part<'e>(error: &'e anyhow::Error, of: Option<&str>) -> Option<&'e Path> {
+    let Some(CaptureError::Empty { file }) = error.downcast_ref() else { return None };
+    let meta = Reader::open(file).ok()?.meta().clone();
+    (of.is_some() && meta.part.map(|part| part.of).as_deref() == of).then_some(file)
 }
 
 /// Puts the parts of a recording in order, and says which one is missing between them.

@@ -17,9 +17,10 @@ use super::{Exit, runtime};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, Script};
 use crate::event::{Context, Event, Mode};
+use crate::proxy::live::Own;
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use crate::session::{Options, Session};
+use crate::session::{Links, Options, Session};
 
 /// Seconds between two calls where somebody watches.
 const WATCHED_PACE: f64 = 1.2;
@@ -75,7 +76,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
     let judging = demo.judging.load()?;
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE)?);
     let options = Options {
-        base_uri: sandbox.base_uri(),
+        base_uri: Some(sandbox.base_uri()),
         listen: demo.listen,
         capture: Some(demo.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
         rotation: Rotation::default(),
@@ -84,8 +85,10 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
+        own: Own::default(),
+        links: Links::Ignored,
     };
-    let path = options.base_uri.strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
+    let path = sandbox.base_uri().strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
     let script = demo.script.script();
     runtime()?.block_on(async {
         let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
@@ -96,6 +99,9 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             base_uri: Some(base_uri.clone()),
             upstream: Some(format!("the embedded booking system, {}", sandbox.base_uri())),
             capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
+            also: vec![],
+            forward: None,
+            warnings: vec![],
         };
         let mut signals = Signals::listen()?;
         let stop = CancellationToken::new();

@@ -1,34 +1,28 @@
-//! `umpire proxy --to BASE_URI`: a broker's traffic, recorded and judged while it flows.
+//! `umpire proxy --to BASE_URI`, `umpire proxy --intercept HOST`: brokers' traffic, recorded and judged while it flows.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::doors::DoorArgs;
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
 use super::signals::{self, Signals};
+use super::upstreams::UpstreamArgs;
 use super::{Exit, runtime, units};
 use crate::capture::{self, Rotation};
-use crate::event::{Context, Feed, Mode};
-use crate::proxy::BaseUri;
-use crate::proxy::live::Live;
-use crate::session::{Options, Session};
+use crate::event::{Context, Event, Feed, Mode};
+use crate::session::{Links, Options, Session};
 
 /// `umpire proxy …`
 #[derive(Debug, Args)]
 pub struct Proxy {
-    /// Base URI of the booking system, such as https://booking.example.com/api/openbooking
-    #[arg(long, value_name = "BASE_URI")]
-    to: BaseUri,
-    /// Address to listen on; other machines can reach it only if it is not a loopback address
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    #[command(flatten)]
+    doors: DoorArgs,
     /// Capture to write [default: captures/<UTC time>.db]
     #[arg(long, value_name = "FILE")]
     capture: Option<PathBuf>,
@@ -41,11 +35,13 @@ pub struct Proxy {
     /// How to show the traffic [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
-    /// PEM file of certificate authorities to trust upstream, beside the platform's (may be repeated)
-    #[arg(long, value_name = "FILE")]
-    upstream_ca: Vec<PathBuf>,
+    /// Rewrite links in answers that lead past the proxy (feeds' next, distributions, endpointUrl), never an @id
+    #[arg(long)]
+    rewrite_links: bool,
     #[command(flatten)]
     judging: JudgingArgs,
+    #[command(flatten)]
+    upstream: UpstreamArgs,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -54,10 +50,10 @@ pub struct Proxy {
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     let mut judging = proxy.judging.load()?;
     proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
-    let upstream = Arc::new(Live::new(&proxy.to, &proxy.upstream_ca, judging.config.timeouts)?);
+    let mut doors = proxy.doors.doors(&proxy.upstream, judging.config.timeouts)?;
     let options = Options {
-        base_uri: proxy.to.to_string(),
-        listen: proxy.listen,
+        base_uri: doors.bases.first().map(ToString::to_string),
+        listen: proxy.doors.listen,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
         rotation: Rotation { size: proxy.rotate_size, every: proxy.rotate_every },
         rules_on_disk: judging.rules_on_disk(),
@@ -65,17 +61,26 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
+        own: doors.own.clone(),
+        links: if proxy.rewrite_links { Links::Rewritten } else { Links::Said },
     };
-    let path = proxy.to.path().to_owned();
     let ui = Ui::choose(proxy.ui);
     runtime()?.block_on(async {
-        let (session, feed) = Session::start(options, upstream).await?;
+        let (session, feed) = Session::open(options, std::mem::take(&mut doors.entrances)).await?;
+        let mut base_uris = doors.base_uris(&session.addresses).into_iter();
+        let (base_uri, upstream) = base_uris.next().unzip();
         let context = Context {
             mode: Mode::Live,
-            base_uri: Some(format!("http://{}{path}", session.address)),
-            upstream: Some(proxy.to.to_string()),
+            base_uri,
+            upstream,
             capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
+            also: base_uris.collect(),
+            forward: doors.forwarding(&session.addresses),
+            warnings: doors.warnings,
         };
+        for notice in doors.notices {
+            session.notices.send(Event::Notice(notice));
+        }
         until_stopped(session, feed, ui, context).await
     })
 }

@@ -48,6 +48,9 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         base_uri: None,
         upstream: source.base_uri(),
         capture: Some(view.file.display().to_string()),
+        also: vec![],
+        forward: None,
+        warnings: vec![],
     };
     let follow = view.follow || ui == Ui::Tui;
     runtime()?.block_on(async {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Document, FEW_MEMBERS, Indices, JsonError, Kind, MAX_DEPTH, MAX_NODES, Node, TOO_DEEP, TOO_MANY};
+use super::{Document, FEW_MEMBERS, Indices, JsonError, Kind, MAX_DEPTH, MAX_NODES, Node, TOO_DEEP, TOO_MANY, tag};
 
 /// Parses one JSON value that fills the whole of `text`, white space around it aside.
 pub(super) fn parse(text: &str) -> Result<Document, JsonError> {
@@ -17,6 +17,7 @@ pub(super) fn parse(text: &str) -> Result<Document, JsonError> {
         names: Vec::with_capacity((text.len() / 24 + 4).min(MAX_NODES)),
         duplicates: Vec::new(),
         indices: Indices::new(),
+        escaped: Vec::new(),
     };
     parser.skip_space();
     parser.value(0)?;
@@ -24,8 +25,8 @@ pub(super) fn parse(text: &str) -> Result<Document, JsonError> {
     if parser.at < parser.bytes.len() {
         return Err(parser.error("text after the end of the document"));
     }
-    let Parser { nodes, decoded, names, duplicates, indices, .. } = parser;
-    Ok(Document { text: Arc::from(text), decoded, nodes, names, duplicates, indices })
+    let Parser { nodes, decoded, names, duplicates, indices, escaped, .. } = parser;
+    Ok(Document { text: Arc::from(text), decoded, nodes, names, duplicates, indices, escaped })
 }
 
 struct Parser<'t> {
@@ -37,6 +38,7 @@ struct Parser<'t> {
     names: Vec<u32>,
     duplicates: Vec<u32>,
     indices: Indices,
+    escaped: Vec<(u32, u32, u32)>,
 }
 
 impl Parser<'_> {
@@ -52,7 +54,7 @@ impl Parser<'_> {
 
     fn push(&mut self, kind: Kind, flag: bool, start: usize, len: usize) -> usize {
         let index = self.nodes.len();
-        self.nodes.push(Node { kind, flag, start: start as u32, len: len as u32, next: index as u32 + 1 });
+        self.nodes.push(Node { kind, flag, tag: 0, start: start as u32, len: len as u32, next: index as u32 + 1 });
         index
     }
 
@@ -165,7 +167,8 @@ impl Parser<'_> {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.decoded.push_str(&self.text[plain..self.at]);
-                    self.push(Kind::String, true, begin, self.decoded.len() - begin);
+                    let node = self.push(Kind::String, true, begin, self.decoded.len() - begin);
+                    self.escaped.push((node as u32, start as u32, (self.at - start) as u32));
                     self.at += 1;
                     return Ok(());
                 }
@@ -252,8 +255,10 @@ impl Parser<'_> {
                 if self.bytes.get(self.at) != Some(&b'"') {
                     return Err(self.error("a key in double quotes is missing"));
                 }
-                self.names.push(self.nodes.len() as u32);
+                let name = self.nodes.len();
+                self.names.push(name as u32);
                 self.string()?;
+                self.nodes[name].tag = tag(self.key(name));
                 self.skip_space();
                 if self.bytes.get(self.at) != Some(&b':') {
                     return Err(self.error("a colon is missing behind a key"));
@@ -261,6 +266,7 @@ impl Parser<'_> {
                 self.at += 1;
                 self.skip_space();
                 self.value(depth + 1)?;
+                self.nodes[name].next = self.nodes.len() as u32;
                 count += 1;
                 if self.comma_or_end(b'}')? {
                     break;
@@ -315,19 +321,19 @@ impl Parser<'_> {
             return self.index(object, count);
         }
         let end = self.nodes[object].next as usize;
-        let mut seen: [u32; FEW_MEMBERS] = [0; FEW_MEMBERS];
+        let mut seen = [(0_u16, 0_u32); FEW_MEMBERS];
         let (mut key, mut number) = (object + 1, 0);
         while key < end {
             let name = self.key(key);
-            let repeated = seen[..number].iter().any(|&other| {
-                self.nodes[other as usize].len as usize == name.len() && self.key(other as usize) == name
-            });
-            seen[number] = key as u32;
+            let tag = self.nodes[key].tag;
+            let same = |&(other_tag, other): &(u16, u32)| other_tag == tag && self.key(other as usize) == name;
+            let repeated = seen[..number].iter().any(same);
+            seen[number] = (tag, key as u32);
             number += 1;
             if repeated {
                 self.duplicates.push(key as u32 + 1);
             }
-            key = self.nodes[key + 1].next as usize;
+            key = self.nodes[key].next as usize;
         }
     }
 
@@ -338,7 +344,7 @@ impl Parser<'_> {
         let mut key = object + 1;
         while key < end {
             names.push(key as u32);
-            key = self.nodes[key + 1].next as usize;
+            key = self.nodes[key].next as usize;
         }
         names.sort_by(|&a, &b| self.key(a as usize).cmp(self.key(b as usize)));
         let repeated = names.windows(2).filter(|pair| self.key(pair[0] as usize) == self.key(pair[1] as usize));

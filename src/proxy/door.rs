@@ -1,6 +1,6 @@
 //! Where brokers come in.
 //!
-//! `TCP accepted ─► TLS handshake, where the door has TLS ─► Wire ─► downstream`
+//! `TCP accepted ─► on the list of guests? ─► TLS handshake, where the door has TLS ─► Wire ─► downstream`
 
 use std::io;
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use super::forward::{Forward, Guests};
+use super::incident::{Incident, Tell};
 use super::upstream::Upstream;
 use super::wire::{Secured, Socket};
 
@@ -19,14 +21,34 @@ pub struct Door {
     pub listener: TcpListener,
     /// With TLS, if given. What it offers by ALPN is the config's own affair.
     pub tls: Option<Arc<ServerConfig>>,
-    /// Who answers.
-    pub upstream: Arc<dyn Upstream>,
+    /// The certificate is one of Umpire's own authority.
+    pub own_ca: bool,
+    /// Who may come in.
+    pub guests: Guests,
+    /// Where requests go.
+    pub behind: Behind,
+    /// Links in answers that lead past this door are rewritten to lead through it; not those of a forward proxy, which
+    /// none leads past.
+    pub rewrite_links: bool,
+    /// Takes what happens at this door.
+    pub tell: Tell,
+}
+
+/// What is behind a door.
+#[derive(Clone)]
+pub enum Behind {
+    /// One upstream: a reverse proxy.
+    Upstream(Arc<dyn Upstream>),
+    /// All hosts: a forward proxy.
+    Forward(Arc<Forward>),
 }
 
 impl Door {
-    /// A door without TLS.
+    /// A door to one upstream, without TLS, open to everybody who can reach it.
     pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
-        Self { listener, tls: None, upstream }
+        let tell = Arc::new(|incident: Incident| tracing::info!(?incident));
+        let behind = Behind::Upstream(upstream);
+        Self { listener, tls: None, own_ca: false, guests: Guests::default(), behind, rewrite_links: false, tell }
     }
 }
 

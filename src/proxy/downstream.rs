@@ -1,6 +1,8 @@
-//! A broker's HTTP/1 connection.
+//! A broker's connection: its first bytes tell which version of HTTP it speaks. Over HTTP/1 it goes on here.
 //!
 //! ```text
+//! first bytes ─► HTTP/2? ─► http2
+//!    └─ HTTP/1
 //! ┌► read head ─► body ─► relay (meanwhile: interim answers, is the broker still there?)
 //! └──── keep alive ◄─ write head and body ◄─┤
 //!            └─ else: close, after what   101: bytes both ways ─► close
@@ -9,11 +11,14 @@
 //!
 //! One task does all of it. A broker that closes its sending side is taken to be gone, as with other proxies.
 
+mod http2;
+mod opening;
 mod source;
 mod tunnel;
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -29,12 +34,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::source::{Event, Source};
 use super::fields::WireTrailers;
+use super::forward::{Course, Desk, Opened, Tunnel};
 use super::h1::{
     Coding, HeadError, HeadWatch, Outgoing, Reader, RequestHead, ResponseShape, SendError, bodiless, interim_head,
     parse_request, response_coding, response_head,
 };
 use super::problem;
-use super::relay::{Answer, Relay};
+use super::relay::{Answer, Common, Relay};
 use super::upstream::{Interim, InterimHead, WireBody};
 use super::wire::{Output as _, Wire};
 use crate::exchange::{Headers, Version};
@@ -42,20 +48,68 @@ use crate::exchange::{Headers, Version};
 /// What is drained of a request that was answered before its end, so that the answer isn't lost in a reset.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
-/// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchange has ended.
-pub async fn run<W: Wire>(wire: W, relay: Arc<Relay>, id: u64, shutdown: CancellationToken) {
-    let (reader, writer) = wire.halves();
-    let mut connection: Connection<W> = Connection { relay, id, shutdown, source: Source::new(Reader::new(reader)) };
+/// Whose connection it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Guest {
+    /// Number of the connection.
+    pub connection: u64,
+    /// Where it comes from.
+    pub address: IpAddr,
+}
+
+/// Where the requests of a connection go.
+#[derive(Clone)]
+pub enum Way {
+    /// All to one upstream.
+    To(Arc<Relay>),
+    /// Where each says: it is a forward proxy's.
+    Forward(Arc<Desk>),
+}
+
+/// What is left of a connection that became a tunnel.
+pub type Parted<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
+
+/// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
+pub async fn run<W: Wire>(wire: W, way: Way, guest: Guest, shutdown: CancellationToken) -> Option<Parted<W>> {
     tracing::debug!("opened");
-    match connection.serve(writer).await {
-        Ok(()) => tracing::debug!("closed"),
+    let common = Arc::clone(match &way {
+        Way::To(relay) => &relay.common,
+        Way::Forward(desk) => &desk.common,
+    });
+    let opened = match opening::open(wire, &common, &shutdown).await {
+        Ok(Some(opened)) => opened,
+        Ok(None) => {
+            tracing::debug!("closed unused");
+            return None;
+        }
+        Err(error) => {
+            tracing::debug!(%error, "ended unused");
+            return None;
+        }
+    };
+    if opened.http2 {
+        match way {
+            Way::To(relay) => http2::run(opened.rejoin(), relay, guest.connection, shutdown).await,
+            // Nothing offered it: proxies are spoken to over HTTP/1.
+            Way::Forward(_) => tracing::debug!("a forward proxy does not speak HTTP/2"),
+        }
+        return None;
+    }
+    let (reader, writer) = opened.wire.halves();
+    let source = Source::new(Reader::having_read(reader, opened.read));
+    let mut connection: Connection<W> = Connection { way, common, guest, shutdown, source };
+    let ended = connection.serve(writer).await;
+    match &ended {
+        Ok(_) => tracing::debug!("closed"),
         Err(error) => tracing::debug!(%error, "ended"),
     }
+    ended.ok().flatten()
 }
 
 struct Connection<W: Wire> {
-    relay: Arc<Relay>,
-    id: u64,
+    way: Way,
+    common: Arc<Common>,
+    guest: Guest,
     shutdown: CancellationToken,
     source: Source<W::Input>,
 }
@@ -86,47 +140,64 @@ enum Opening {
 }
 
 impl<W: Wire> Connection<W> {
-    async fn serve(&mut self, mut writer: W::Output) -> Result<(), Ended> {
+    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<Parted<W>>, Ended> {
         loop {
-            let head = match self.read_head().await? {
+            let mut head = match self.read_head().await? {
                 Opening::Head(head) => head,
-                Opening::Closed => return Ok(()),
+                Opening::Closed => return Ok(None),
                 Opening::Bad(error) => return self.refuse(writer, problem::bad_request(&error)).await,
                 Opening::Slow => return self.refuse(writer, problem::slow_request()).await,
             };
-            if let Some(origin) = &head.absolute {
-                tracing::debug!(%origin, "the target is in absolute form; the host that it names means nothing here");
-            }
             if head.max_forwards() == Some(0) {
                 return self.refuse(writer, problem::last_hop(&head.method)).await;
             }
-            if head.method == Method::CONNECT {
-                return self.refuse(writer, problem::no_tunnel()).await;
-            }
+            let relay = match &self.way {
+                Way::To(_) if head.method == Method::CONNECT => return self.refuse(writer, problem::no_tunnel()).await,
+                Way::To(relay) => {
+                    if let Some(origin) = &head.absolute {
+                        tracing::debug!(%origin, "the target is in absolute form; the host that it names means nothing here");
+                    }
+                    Arc::clone(relay)
+                }
+                Way::Forward(desk) => match desk.receive(&mut head, self.guest.address).await {
+                    Course::Carry(relay) => relay,
+                    Course::Refuse(response) => return self.refuse(writer, response).await,
+                    Course::Open(opened) => return self.part(opened, writer).await,
+                },
+            };
             let length = match head.length() {
                 Ok(length) => length,
                 Err(error) => return self.refuse(writer, problem::bad_request(&error)).await,
             };
             let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
-            let patience = self.relay.common.limits.stall_timeout;
+            let patience = self.common.limits.stall_timeout;
             let (body, trailers) = self.source.lend(length, head.expects_continue(), patience);
-            let answer = self.ask(head, body, trailers, &mut writer).await?;
+            let answer = self.ask(&relay, head, body, trailers, &mut writer).await?;
             if answer.switched.is_some() {
-                return self.switch(answer, writer).await;
+                return self.switch(answer, writer).await.map(|()| None);
             }
             let keep;
             (writer, keep) = self.write(answer, &client, writer).await?;
             if !(keep && self.source.is_at_end()) {
-                return self.close(writer).await;
+                return self.close(writer).await.map(|()| None);
             }
         }
     }
 
+    /// Tells the broker that it has its tunnel, and lets go of the connection.
+    async fn part(&mut self, opened: Opened, mut writer: W::Output) -> Result<Option<Parted<W>>, Ended> {
+        writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(Ended::Write)?;
+        writer.flush().await.map_err(Ended::Write)?;
+        let Some(reader) = self.source.take() else { return Ok(None) };
+        let (io, buf) = reader.into_parts();
+        Ok(Some((opened, Tunnel::new(buf, io, writer))))
+    }
+
     async fn read_head(&mut self) -> Result<Opening, Ended> {
-        let limits = &self.relay.common.limits;
+        let limits = &self.common.limits;
         let Some(reader) = self.source.reader() else { return Ok(Opening::Closed) };
         let mut idle = std::pin::pin!(tokio::time::sleep(limits.idle_timeout));
-        let mut crowded = std::pin::pin!(self.relay.common.crowded.notified());
+        let mut crowded = std::pin::pin!(self.common.crowded.notified());
         loop {
             // Some clients send an empty line too many behind a body (RFC 9112 section 2.2).
             while reader.buf.starts_with(b"\r\n") {
@@ -171,12 +242,12 @@ impl<W: Wire> Connection<W> {
     /// Waits for the answer, and meanwhile for what else may happen on this connection.
     async fn ask(
         &mut self,
+        relay: &Relay,
         head: RequestHead,
         body: WireBody,
         trailers: WireTrailers,
         writer: &mut W::Output,
     ) -> Result<Answer, Ended> {
-        let relay = Arc::clone(&self.relay);
         let (interim, mut interims) = Interim::channel();
         let mut beside = Extensions::new();
         beside.insert(trailers);
@@ -184,7 +255,7 @@ impl<W: Wire> Connection<W> {
         if head.version != Version::Http10 {
             beside.insert(interim);
         }
-        let mut answer = std::pin::pin!(relay.answer(self.id, head, body, beside));
+        let mut answer = std::pin::pin!(relay.answer(self.guest.connection, head, body, beside));
         loop {
             let event = tokio::select! {
                 biased;
@@ -232,7 +303,7 @@ impl<W: Wire> Connection<W> {
         writer.flush().await.map_err(Ended::Write)?;
         let upstream = answer.switched.and_then(|switched| switched.take());
         let (Some(upstream), Some(reader)) = (upstream, self.source.reader()) else { return Ok(()) };
-        passage.pass(reader, writer, upstream, self.relay.common.limits.idle_timeout).await.map_err(Ended::Tunnel)
+        passage.pass(reader, writer, upstream, self.common.limits.idle_timeout).await.map_err(Ended::Tunnel)
     }
 
     /// Writes an answer; the socket and whether the connection can go on.
@@ -271,7 +342,7 @@ impl<W: Wire> Connection<W> {
             Some(draft) => outgoing.telling(draft),
             None => outgoing,
         };
-        let patience = self.relay.common.limits.stall_timeout;
+        let patience = self.common.limits.stall_timeout;
         let mut stalled: Option<(u64, Pin<Box<Sleep>>)> = None;
         let sent = poll_fn(|cx| {
             match outgoing.poll_send(cx) {
@@ -307,12 +378,12 @@ impl<W: Wire> Connection<W> {
         Ok((outgoing.into_io(), keep))
     }
 
-    async fn refuse(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<(), Ended> {
+    async fn refuse<T>(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<Option<T>, Ended> {
         tracing::debug!(status = response.status().as_u16(), "refused");
         let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
         let (writer, _) = self.write(Answer::own(response), &client, writer).await?;
         self.source.refused();
-        self.close(writer).await
+        self.close(writer).await.map(|()| None)
     }
 
     /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the

@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::h1::LastWrite;
 use super::sink::{Place, Turn};
-use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use crate::exchange::{
+    Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version,
+};
 
 /// What is known when the request's head has arrived.
 #[derive(Debug)]
@@ -82,6 +84,7 @@ struct State {
     answer: Option<(AnswerHead, Duration)>,
     answer_body: Option<Body>,
     failure: Option<Failure>,
+    rewritten: Vec<Rewritten>,
     delivered: bool,
     /// While the last write of the answer is under way.
     turn: Option<Turn>,
@@ -158,6 +161,11 @@ impl Draft {
         state.delivered = true;
     }
 
+    /// The broker is given these links instead of those that the answer has.
+    pub fn rewritten(&self, links: Vec<Rewritten>) {
+        self.state().rewritten = links;
+    }
+
     /// The answer is with the broker's socket.
     #[cfg(test)]
     pub fn delivered(&self) {
@@ -171,13 +179,17 @@ impl Draft {
     }
 
     /// Why an exchange was let go that had not ended.
-    fn abandoned(&self) -> Failure {
+    fn abandoned(&self, version: Version) -> Failure {
         let (kind, detail) = if std::thread::panicking() {
             (FailureKind::Stopped, "Umpire itself failed within this exchange; its log says more")
         } else if self.cut.is_cancelled() {
             (FailureKind::Stopped, "Umpire was stopped before the exchange had ended")
         } else {
-            (FailureKind::ClientGone, "the broker closed the connection before the answer had ended")
+            let how = match version {
+                Version::Http2 => "the broker took the request back before the answer had ended",
+                _ => "the broker closed the connection before the answer had ended",
+            };
+            (FailureKind::ClientGone, how)
         };
         Failure { kind, detail: detail.into(), answered: None }
     }
@@ -205,7 +217,7 @@ impl Draft {
         });
         let ended =
             state.delivered && response.as_ref().is_some_and(|response| response.body.end != BodyEnd::Cancelled);
-        let failure = state.failure.or_else(|| (!ended).then(|| self.abandoned()));
+        let failure = state.failure.or_else(|| (!ended).then(|| self.abandoned(opening.version)));
         let exchange = Exchange {
             id: opening.id,
             connection: opening.connection,
@@ -220,6 +232,7 @@ impl Draft {
             },
             response,
             failure,
+            rewritten: state.rewritten,
             timing: Timing { sent: state.sent, first_byte, total: self.clock.elapsed() },
         };
         tracing::debug!(

@@ -6,15 +6,23 @@
 //!                                              └─ else ──────────────────────────►└► new connection
 //! ```
 //!
-//! A pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
+//! Over HTTP/1.1 a pooled connection may be closed by the server at the very moment when a request goes out. Such a request is sent
 //! once more on a new connection if that does no harm: its method is idempotent and its body is short enough to be kept
 //! (64 KiB). Any other request never goes out on a pooled connection, so no request is ever sent twice that must not
 //! be, and a stale connection is never an error.
+//!
+//! Over HTTP/2 the exchanges share a connection. A request is sent again where the booking system says that it did
+//! nothing about it (REFUSED_STREAM, or GOAWAY with an earlier stream), whatever its method (RFC 9113 section 8.7), and
+//! once more if its method is idempotent and the connection was lost; its body must be short enough to be kept.
 
 mod call;
 mod connect;
+mod dial;
+mod http;
 mod pool;
 mod replay;
+mod shared;
+mod stream;
 mod tls;
 
 use std::future::poll_fn;
@@ -30,11 +38,15 @@ use hyper::{Request, Response};
 
 use self::call::{CallError, Message, call};
 use self::connect::Connector;
+pub use self::dial::{Dialer, Own, Resolve, ResolveError};
+pub use self::http::UpstreamHttp;
 use self::pool::Pool;
 use self::replay::Replay;
+use self::shared::Multiplexed;
 use super::base_uri::BaseUri;
 use super::fields::{WireFields, WireTrailers, from_map, has_token, upgrade};
 use super::h1::{Coding, RequestShape, request_head};
+use super::h2::fields::with_one_cookie;
 use super::relay::WireTarget;
 use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody, fault_of_request};
 use crate::exchange::{Headers, Version};
@@ -55,6 +67,31 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self { connect: Duration::from_secs(10), head: Duration::from_mins(1) }
     }
+}
+
+/// How booking systems are reached.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// PEM files of certificates that are trusted besides the platform's.
+    pub ca_files: Vec<PathBuf>,
+    /// PEM files of a chain of certificates and its key, for booking systems that ask who Umpire is (mutual TLS).
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Any certificate is taken.
+    pub insecure: bool,
+    /// URL of a proxy on the way to all hosts.
+    pub proxy: Option<String>,
+    /// Without [`Self::proxy`], those of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) are
+    /// used, but never for loopback addresses.
+    pub environment: bool,
+    /// Where hosts are, in place of looking up their names.
+    pub resolve: Vec<Resolve>,
+    /// Which version of HTTP they are spoken to with.
+    pub http: UpstreamHttp,
+    /// Connections to this machine's loopback and link-local addresses are given up: for clients of other machines,
+    /// who may go through the proxy but not to what the machine keeps for itself.
+    pub guarded: bool,
+    /// Where Umpire listens: connections to itself are given up.
+    pub own: Own,
 }
 
 /// Why there can be no live client.
@@ -80,6 +117,17 @@ pub enum LiveError {
         /// Why.
         cause: String,
     },
+    /// Umpire's own certificate for booking systems that ask for one.
+    #[error("cannot use {}: {cause}; --upstream-cert and --upstream-key need PEM files", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// A proxy on the way that can't be used.
+    #[error("cannot use {0:?} as the proxy on the way to the booking system: it must be http://HOST:PORT")]
+    Proxy(String),
     /// TLS could not be set up.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
@@ -92,8 +140,10 @@ pub enum LiveError {
 pub struct Live {
     origin: String,
     authority: String,
-    connector: Connector,
+    connector: Arc<Connector>,
     pool: Arc<Pool>,
+    multiplexed: Multiplexed,
+    http: UpstreamHttp,
     timeouts: Timeouts,
 }
 
@@ -101,16 +151,33 @@ impl Live {
     /// A client of the booking system at `base`. The certificates in `ca_files` (PEM) are trusted besides the
     /// platform's. Connects only when there is a request.
     pub fn new<P: AsRef<Path>>(base: &BaseUri, ca_files: &[P], timeouts: Timeouts) -> Result<Self, LiveError> {
+        let ca_files = ca_files.iter().map(|file| file.as_ref().to_owned()).collect();
+        let dialer = Dialer::new(&Reach { ca_files, ..Reach::default() }, timeouts.connect)?;
+        Self::dialing(base, Arc::new(dialer), timeouts)
+    }
+
+    /// As [`Self::new`], with a way to hosts that clients share.
+    pub fn dialing(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
+        let http = dialer.http();
+        let connector = Arc::new(Connector::new(base, dialer)?);
+        let pool = Arc::<Pool>::default();
         Ok(Self {
             origin: base.origin().to_owned(),
             authority: base.authority().to_owned(),
-            connector: Connector::new(base, ca_files, timeouts.connect)?,
-            pool: Arc::default(),
+            multiplexed: Multiplexed::new(Arc::clone(&connector), Arc::clone(&pool)),
+            connector,
+            pool,
+            http,
             timeouts,
         })
     }
 
-    async fn exchange(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
+    /// The same, with another choice of HTTP's version.
+    pub fn speaking(self, http: UpstreamHttp) -> Self {
+        Self { http, ..self }
+    }
+
+    async fn over_http1(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
         let (message, again) = self.message(request).await?;
         if let Some(again) = again
             && let Some(link) = self.pool.take()
@@ -132,17 +199,32 @@ impl Live {
         let (mut parts, mut body) = request.into_parts();
         let fields = parts.extensions.remove::<WireFields>();
         let made: Headers;
-        let fields = if let Some(WireFields(fields)) = &fields {
-            fields
-        } else {
-            made = from_map(&parts.headers);
-            &made
+        let mut fields = match &fields {
+            Some(WireFields(fields)) if parts.version != hyper::Version::HTTP_2 => fields,
+            Some(WireFields(fields)) => {
+                made = with_one_cookie(fields);
+                &made
+            }
+            None => {
+                made = from_map(&parts.headers);
+                &made
+            }
         };
         let target = parts.extensions.remove::<WireTarget>();
         let target = target.as_ref().map_or_else(
             || parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str),
             |WireTarget(target)| target,
         );
+        let (whole, extended);
+        let mut target = target;
+        if let Some(via) = self.connector.forwarder() {
+            whole = format!("{}{target}", self.origin);
+            target = &whole;
+            if let Some(authorization) = &via.authorization {
+                extended = with_authorization(fields, authorization);
+                fields = &extended;
+            }
+        }
         let trailers = parts.extensions.remove::<WireTrailers>().unwrap_or_default();
         let version = if parts.version == hyper::Version::HTTP_11 { Version::Http11 } else { Version::Http10 };
         let shape = RequestShape {
@@ -193,6 +275,14 @@ impl Live {
     }
 }
 
+/// For a proxy on the way; what the broker may have sent for another one is left out.
+fn with_authorization(fields: &Headers, value: &str) -> Headers {
+    let other = |name: &str| !name.eq_ignore_ascii_case("proxy-authorization");
+    let mut extended = Headers(fields.0.iter().filter(|field| other(&field.name)).cloned().collect());
+    extended.push("Proxy-Authorization", value.to_owned());
+    extended
+}
+
 /// Takes what of the body is ready; true if that was all of it.
 fn gather(
     body: &mut WireBody,
@@ -227,6 +317,10 @@ impl Upstream for Live {
     }
 
     fn send(&self, request: Request<WireBody>) -> Answer<'_> {
-        Box::pin(self.exchange(request))
+        if self.goes_over_http2(&request) {
+            Box::pin(self.over_http2(request))
+        } else {
+            Box::pin(self.over_http1(request))
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PROXY_AUTHENTICATE};
 use hyper::{Method, Response, StatusCode};
 use serde_json::json;
 
@@ -39,7 +39,7 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
             "Umpire stopped waiting for the request",
             "What came of it has gone to the booking system as a request that breaks off.",
         ),
-        FailureKind::BrokenOff | FailureKind::Stopped => (
+        FailureKind::BrokenOff | FailureKind::Stopped | FailureKind::NoHandshake => (
             StatusCode::BAD_GATEWAY,
             "upstream-broken-off",
             "Umpire got no usable answer from the booking system",
@@ -69,6 +69,12 @@ pub fn slow_request() -> Response<WireBody> {
     problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", "Umpire stopped waiting for the request", detail)
 }
 
+/// The answer to a request that names two hosts.
+pub fn two_hosts() -> Response<WireBody> {
+    let detail = "The request's Host and its :authority differ, so that nobody can say whom it is meant for.";
+    problem(StatusCode::BAD_REQUEST, "bad-request", "Umpire could not read the request", detail)
+}
+
 /// The answer to TRACE or OPTIONS that were not to go past Umpire (RFC 9110 section 7.6.2).
 pub fn last_hop(method: &Method) -> Response<WireBody> {
     if method == Method::OPTIONS {
@@ -84,8 +90,40 @@ pub fn last_hop(method: &Method) -> Response<WireBody> {
 /// The answer to CONNECT.
 pub fn no_tunnel() -> Response<WireBody> {
     let detail = "This is a reverse proxy: give the broker its address as the booking system's base URI instead of \
-                  configuring it as an HTTP proxy.";
+                  configuring it as an HTTP proxy, or start umpire with --intercept HOST.";
     problem(StatusCode::METHOD_NOT_ALLOWED, "no-tunnel", "Umpire does not tunnel", detail)
+}
+
+/// The answer of a forward proxy to a request that is meant for itself.
+pub fn not_a_server() -> Response<WireBody> {
+    let detail = "This is Umpire's forward proxy: there is nothing to fetch from it. Set it as HTTP_PROXY and HTTPS_PROXY \
+                  of your client, and ask for the booking system's own URL.";
+    problem(StatusCode::MISDIRECTED_REQUEST, "not-a-server", "Umpire is a proxy here, not a server", detail)
+}
+
+/// The answer of a forward proxy to a request without the right credentials.
+pub fn credentials_wanted() -> Response<WireBody> {
+    let detail =
+        "Give the client the user name and password that Umpire was started with: http://USER:PASSWORD@HOST:PORT.";
+    let mut response = problem(
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        "credentials-wanted",
+        "Umpire wants credentials for its forward proxy",
+        detail,
+    );
+    let challenge = HeaderValue::from_static("Basic realm=\"Umpire\", charset=\"UTF-8\"");
+    response.headers_mut().insert(PROXY_AUTHENTICATE, challenge);
+    response
+}
+
+/// The answer of a forward proxy to a target that can't be one.
+pub fn bad_target(why: &str) -> Response<WireBody> {
+    problem(StatusCode::BAD_REQUEST, "bad-target", "Umpire can't tell where this request is to go", why)
+}
+
+/// The answer of a forward proxy where a host can't be reached.
+pub fn no_way(why: &str) -> Response<WireBody> {
+    problem(StatusCode::BAD_GATEWAY, "upstream-unreachable", "Umpire could not reach the host", why)
 }
 
 fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Response<WireBody> {

@@ -26,10 +26,11 @@ use super::fields::{WireFields, WireTrailers, from_map, to_map};
 use super::h1::{RequestHead, bodiless};
 use super::limits::Limits;
 use super::problem;
+use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
 use super::upstream::{Switched, Upstream, WireBody};
-use crate::exchange::{Headers, Version};
+use crate::exchange::{FailureKind, Headers, Version};
 
 /// What a whole proxy shares.
 pub struct Common {
@@ -53,6 +54,8 @@ impl Common {
 pub struct Relay {
     upstream: Arc<dyn Upstream>,
     host: Option<HeaderValue>,
+    recorded: bool,
+    links: Option<Rewriter>,
     /// Of the whole proxy.
     pub common: Arc<Common>,
 }
@@ -80,7 +83,35 @@ impl Relay {
     pub fn new(upstream: Arc<dyn Upstream>, common: Arc<Common>) -> Self {
         let authority = upstream.origin().split_once("://").map_or(upstream.origin(), |(_, authority)| authority);
         let host = HeaderValue::from_str(authority).ok();
-        Self { upstream, host, common }
+        Self { upstream, host, recorded: true, links: None, common }
+    }
+
+    /// The same, but nothing of it is recorded.
+    pub fn unrecorded(self) -> Self {
+        Self { recorded: false, ..self }
+    }
+
+    /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
+    pub async fn no_handshake(&self, connection: u64, detail: String) {
+        tracing::info!(detail, "no TLS handshake");
+        let Some(place) = self.common.sink.reserve().await else { return };
+        let opening = Opening {
+            id: self.common.exchanges.fetch_add(1, Ordering::Relaxed),
+            connection,
+            started: Timestamp::now(),
+            clock: Instant::now(),
+            origin: self.upstream.origin().to_owned(),
+            method: "CONNECT".to_owned(),
+            target: "/".to_owned(),
+            version: Version::Http11,
+            headers: Arc::default(),
+        };
+        Draft::new(opening, place, self.common.cut.clone()).failed(FailureKind::NoHandshake, detail, None);
+    }
+
+    /// Links that lead past the proxy are rewritten on their way to the broker.
+    pub fn rewriting(self, links: Option<Rewriter>) -> Self {
+        Self { links, ..self }
     }
 
     /// Sends a request on and returns the answer, Umpire's own if there is no other. `beside` goes along as extensions
@@ -93,7 +124,7 @@ impl Relay {
 
     async fn carry(&self, id: u64, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let (started, clock) = (Timestamp::now(), Instant::now());
-        let place = self.common.sink.reserve().await;
+        let place = if self.recorded { self.common.sink.reserve().await } else { None };
         let fields = Arc::new(head.fields);
         let draft = place.map(|place| {
             let opening = Opening {
@@ -116,26 +147,27 @@ impl Relay {
         };
         let mut request = Request::new(body);
         *request.method_mut() = head.method;
-        *request.version_mut() = match head.version {
-            Version::Http10 => hyper::Version::HTTP_10,
-            Version::Http11 => hyper::Version::HTTP_11,
-            Version::Http2 => hyper::Version::HTTP_2,
-            Version::Http3 => hyper::Version::HTTP_3,
-        };
+        *request.version_mut() = wire_version(head.version);
         *request.uri_mut() = uri(&head.target);
         *request.headers_mut() = to_map(&fields);
         if let Some(host) = &self.host {
             request.headers_mut().insert(HOST, host.clone());
         }
         request.extensions_mut().extend(beside);
-        request.extensions_mut().insert(WireFields(fields));
+        request.extensions_mut().insert(WireFields(Arc::clone(&fields)));
         request.extensions_mut().insert(WireTarget(head.target));
         let method = request.method().clone();
         match self.upstream.send(request).await {
             Ok(response) if bodiless(response.status().as_u16(), &method) => {
                 Self::answered(response.map(|_| Empty::new().map_err(|never| match never {}).boxed()), draft, cap)
             }
-            Ok(response) => Self::answered(response, draft, cap),
+            Ok(response) => {
+                let answer = Self::answered(response, draft, cap);
+                match &self.links {
+                    Some(rewriter) => answer.rewritten(rewriter, &fields).await,
+                    None => answer,
+                }
+            }
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), %error, "no answer");
                 let response = problem::no_answer(&error);
@@ -158,7 +190,11 @@ impl Relay {
         if let Some(draft) = &draft {
             draft.answered(AnswerHead {
                 status: response.status().as_u16(),
-                reason: String::from_utf8_lossy(&reason).into_owned(),
+                // HTTP/2 has none; a broker that speaks HTTP/1 gets the usual one all the same.
+                reason: match response.version() {
+                    hyper::Version::HTTP_2 => String::new(),
+                    _ => String::from_utf8_lossy(&reason).into_owned(),
+                },
                 version: version_of(response.version()),
                 headers: Arc::clone(&fields),
             });
@@ -170,6 +206,18 @@ impl Relay {
 }
 
 impl Answer {
+    /// With links that lead through the proxy. What the booking system sent is recorded already.
+    async fn rewritten(self, rewriter: &Rewriter, request: &Headers) -> Self {
+        let (parts, body) = self.response.into_parts();
+        let passed = rewriter.pass(request, parts.status.as_u16(), self.fields, body).await;
+        if let Some(draft) = &self.draft
+            && !passed.rewritten.is_empty()
+        {
+            draft.rewritten(passed.rewritten);
+        }
+        Self { response: Response::from_parts(parts, passed.body), fields: passed.fields, ..self }
+    }
+
     /// An answer of Umpire's own, which is no part of the recording.
     pub fn own(response: Response<WireBody>) -> Self {
         let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));
@@ -186,6 +234,15 @@ fn reason_of(response: &Response<WireBody>) -> Vec<u8> {
     match response.extensions().get::<ReasonPhrase>() {
         Some(reason) => reason.as_bytes().to_vec(),
         None => response.status().canonical_reason().unwrap_or_default().as_bytes().to_vec(),
+    }
+}
+
+fn wire_version(version: Version) -> hyper::Version {
+    match version {
+        Version::Http10 => hyper::Version::HTTP_10,
+        Version::Http11 => hyper::Version::HTTP_11,
+        Version::Http2 => hyper::Version::HTTP_2,
+        Version::Http3 => hyper::Version::HTTP_3,
     }
 }
 

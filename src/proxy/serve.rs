@@ -9,6 +9,7 @@
 //! ```
 
 use std::io;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,11 +24,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::door::{Door, secure};
-use super::downstream;
+use super::door::{Behind, Door, secure};
+use super::downstream::{self, Guest, Way};
+use super::forward::{Desk, Guests};
+use super::incident::{Incident, Tell, handshake_trouble};
 use super::limits::Limits;
 use super::relay::{Common, Relay};
+use super::rewrite::Rewriter;
 use super::sink::Sink;
+use super::wire::Wire;
 
 /// What a proxy did until it was stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,15 +106,24 @@ struct Hall {
 impl Hall {
     /// Lets connections in until the shutdown.
     async fn keep(&self, door: Door, common: &Arc<Common>) {
-        let Door { listener, tls, upstream } = door;
-        let relay = Arc::new(Relay::new(upstream, Arc::clone(common)));
+        let Door { listener, tls, own_ca, guests, behind, rewrite_links, tell } = door;
+        let way = match behind {
+            Behind::Upstream(upstream) => {
+                let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
+                Way::To(Arc::new(Relay::new(upstream, Arc::clone(common)).rewriting(links)))
+            }
+            Behind::Forward(forward) => {
+                Way::Forward(Arc::new(Desk::new(forward, Arc::clone(common), Arc::clone(&tell))))
+            }
+        };
+        let inside = Arc::new(Inside { tls, own_ca, way, tell, patience: common.limits.head_timeout });
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break,
-                accepted = self.accept(&listener, &common.crowded) => accepted,
+                accepted = self.accept(&listener, &common.crowded, &guests, &inside.tell) => accepted,
             };
-            let (stream, permit) = match accepted {
+            let (stream, address, permit) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) if concerns_one_connection(&error) => continue,
                 Err(error) => {
@@ -119,7 +133,8 @@ impl Hall {
                 }
             };
             let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-            let connection = connection(stream, tls.clone(), Arc::clone(&relay), id, self.shutdown.clone());
+            let guest = Guest { connection: id, address };
+            let connection = Arc::clone(&inside).connection(stream, guest, self.shutdown.clone());
             let cut = self.cut.clone();
             let guarded = async move {
                 let connection = AssertUnwindSafe(connection).catch_unwind();
@@ -138,38 +153,62 @@ impl Hall {
 }
 
 impl Hall {
-    /// The next connection. If there is no room for it, the one that has waited longest for a request makes room.
+    /// The next connection of a guest. If there is no room for it, the one that has waited longest for a request makes
+    /// room; who is no guest takes none.
     async fn accept(
         &self,
         listener: &TcpListener,
         crowded: &Notify,
-    ) -> io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-        let (stream, _) = listener.accept().await?;
+        guests: &Guests,
+        tell: &Tell,
+    ) -> io::Result<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let (stream, client) = loop {
+            let (stream, client) = listener.accept().await?;
+            let client = client.ip().to_canonical();
+            if guests.admit(client) {
+                break (stream, client);
+            }
+            tell(Incident::TurnedAway { client });
+        };
         let permits = || Arc::clone(&self.permits);
         if let Ok(permit) = permits().try_acquire_owned() {
-            return Ok((stream, permit));
+            return Ok((stream, client, permit));
         }
         crowded.notify_one();
         let permit = permits().acquire_owned().await.map_err(io::Error::other)?;
-        Ok((stream, permit))
+        Ok((stream, client, permit))
     }
 }
 
-async fn connection(
-    stream: TcpStream,
+/// What the connections of one door share.
+struct Inside {
     tls: Option<Arc<ServerConfig>>,
-    relay: Arc<Relay>,
-    id: u64,
-    shutdown: CancellationToken,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
+    own_ca: bool,
+    way: Way,
+    tell: Tell,
+    patience: Duration,
+}
+
+impl Inside {
+    async fn connection(self: Arc<Self>, stream: TcpStream, guest: Guest, shutdown: CancellationToken) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+        let Some(tls) = &self.tls else { return self.attend(stream, guest, shutdown).await };
+        match secure(stream, Arc::clone(tls), self.patience).await {
+            Ok(wire) => self.attend(wire, guest, shutdown).await,
+            Err(error) => {
+                let detail = handshake_trouble(&error, self.own_ca);
+                (self.tell)(Incident::NoHandshake { client: guest.address, detail });
+            }
+        }
     }
-    let Some(tls) = tls else { return downstream::run(stream, relay, id, shutdown).await };
-    let patience = relay.common.limits.head_timeout;
-    match secure(stream, tls, patience).await {
-        Ok(wire) => downstream::run(wire, relay, id, shutdown).await,
-        Err(error) => tracing::info!(%error, "no TLS handshake"),
+
+    async fn attend<W: Wire>(&self, wire: W, guest: Guest, shutdown: CancellationToken) {
+        let parted = downstream::run(wire, self.way.clone(), guest, shutdown.clone()).await;
+        if let (Some((opened, tunnel)), Way::Forward(desk)) = (parted, &self.way) {
+            desk.serve(opened, tunnel, guest, shutdown).await;
+        }
     }
 }
 

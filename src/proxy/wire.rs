@@ -82,11 +82,16 @@ impl Doom {
     pub fn seal(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
+
+    /// True once that was said.
+    pub fn is_sealed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.doomed.0.load(Ordering::Relaxed)
+        if self.doomed.is_sealed()
             && let Err(error) = self.stream.set_zero_linger()
         {
             tracing::debug!(%error, "no reset");

@@ -1,15 +1,26 @@
 //! The judge's thread: what is recorded is judged in its order, and told.
 //!
-//! `queue → judge → Event::Exchange, Event::Coverage, Event::Notice` · the end of the queue: `Closing`
+//! `backlog → judge → Event::Exchange, Event::Coverage, Event::Notice` · the end of the backlog: `Closing`
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
-use super::{Closing, NewRules, ToJudge};
+use super::backlog::{Next, Stretch, Waiting};
+use super::{Closing, LinkWatch, NewRules};
+use crate::capture::{CaptureError, Reader};
 use crate::event::{COVERAGE_EVERY, Event, Outlet, Pace};
 use crate::exchange::Exchange;
 use crate::finding::Tally;
 use crate::rules::Judge;
+
+/// How long judging may be behind before it is told.
+const TELL_AFTER: Duration = Duration::from_secs(1);
+
+/// Judging does not keep up with the recording.
+struct Behind {
+    since: Instant,
+    told: bool,
+}
 
 /// Judges exchanges as they come and tells of them.
 pub(super) struct Judging {
@@ -18,18 +29,38 @@ pub(super) struct Judging {
     new_rules: NewRules,
     findings: Tally,
     coverage: Pace,
+    links: Option<LinkWatch>,
+    /// Of the file that was read back last.
+    reader: Option<Reader>,
+    behind: Option<Behind>,
 }
 
 impl Judging {
     pub(super) fn new(judge: Judge, events: Outlet, new_rules: NewRules) -> Self {
-        Self { judge, events, new_rules, findings: Tally::default(), coverage: Pace::new(COVERAGE_EVERY) }
+        let (findings, coverage) = (Tally::default(), Pace::new(COVERAGE_EVERY));
+        Self { judge, events, new_rules, findings, coverage, links: None, reader: None, behind: None }
     }
 
-    /// Runs until nothing more can come. Each exchange's place is free again once it is judged.
-    pub(super) fn run(mut self, queue: &Receiver<ToJudge>) -> Closing {
-        while let Some((exchange, index, held)) = self.wait(queue) {
-            self.judge(exchange, index);
-            drop(held);
+    /// Links that lead past the proxy are said too.
+    pub(super) fn watching_links(self, links: Option<LinkWatch>) -> Self {
+        Self { links, ..self }
+    }
+
+    /// Runs until nothing more can come.
+    pub(super) fn run(mut self, waiting: &Waiting) -> Closing {
+        yield_to_the_proxy();
+        while let Some(next) = waiting.next(self.coverage.left()) {
+            match next {
+                Next::Exchange((exchange, index)) => {
+                    self.judge(exchange, index);
+                    self.keeps_up();
+                }
+                Next::Stretch(stretch) => {
+                    self.falls_behind(waiting.on_disk() + stretch.count);
+                    self.read_back(stretch);
+                }
+                Next::Nothing => {}
+            }
             self.tell_coverage();
         }
         if self.coverage.left().is_some() {
@@ -43,16 +74,44 @@ impl Judging {
         }
     }
 
-    /// The next exchange, and, while there is none, what is to be told in time.
-    fn wait(&mut self, queue: &Receiver<ToJudge>) -> Option<ToJudge> {
-        if let Some(left) = self.coverage.left() {
-            match queue.recv_timeout(left) {
-                Ok(next) => return Some(next),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.tell_coverage(),
+    /// Judges what is on disk.
+    fn read_back(&mut self, stretch: Stretch) {
+        let Stretch { file, row, index, count } = stretch;
+        let mut read = || -> Result<(), CaptureError> {
+            if self.reader.as_ref().is_none_or(|reader| reader.file() != &*file) {
+                self.reader = Some(Reader::open(&file)?);
             }
+            for place in 0..count {
+                let Some(reader) = &self.reader else { break };
+                let exchange = reader.exchange(row + place)?;
+                self.judge(Arc::new(exchange), Some(index + place));
+            }
+            Ok(())
+        };
+        if let Err(error) = read() {
+            tracing::error!("exchanges that wait to be judged can't be read back: {error}");
+            self.events.send(Event::Notice(format!(
+                "Some exchanges were recorded and not judged: {error}. Judge them with: umpire check {}",
+                file.display()
+            )));
         }
-        queue.recv().ok()
+    }
+
+    fn falls_behind(&mut self, waiting: u64) {
+        let behind = self.behind.get_or_insert_with(|| Behind { since: Instant::now(), told: false });
+        if !behind.told && behind.since.elapsed() >= TELL_AFTER {
+            behind.told = true;
+            self.events.send(Event::Notice(format!(
+                "Judging is behind by {waiting} exchanges. They are recorded, and are judged as soon as there is time."
+            )));
+        }
+    }
+
+    fn keeps_up(&mut self) {
+        if let Some(behind) = self.behind.take().filter(|behind| behind.told) {
+            let seconds = behind.since.elapsed().as_secs();
+            self.events.send(Event::Notice(format!("Judging has caught up, after {seconds} seconds.")));
+        }
     }
 
     fn judge(&mut self, exchange: Arc<Exchange>, index: Option<u64>) {
@@ -72,7 +131,11 @@ impl Judging {
         );
         judged.findings.iter().for_each(|finding| self.findings.add(finding));
         self.coverage.changed();
+        let exchange = Arc::clone(&judged.exchange);
         self.events.send(Event::Exchange(Arc::new(judged)));
+        for notice in self.links.as_mut().map_or_else(Vec::new, |links| links.look_at(&exchange)) {
+            self.events.send(Event::Notice(notice));
+        }
         if let Some(slow) = self.judge.slow_rule() {
             tracing::warn!("{slow}");
             self.events.send(Event::Notice(slow.to_string()));
@@ -85,3 +148,16 @@ impl Judging {
         }
     }
 }
+
+/// Where the processor is short, traffic goes first: this thread takes what is left.
+#[cfg(target_os = "linux")]
+fn yield_to_the_proxy() {
+    const NICE: i32 = 10;
+    // On Linux the priority is that of the thread alone.
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!(%error, "the judge has the priority of the proxy");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn yield_to_the_proxy() {}

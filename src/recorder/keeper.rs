@@ -6,6 +6,7 @@
 //!     └────────────────────────────────────────────────────────────────────────┘
 //! ```
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +20,15 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether the capture is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What became of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Recorded {
+    /// Its index in the recording.
+    pub index: u64,
+    /// It was appended, and will be on disk with the next commit.
+    pub appended: bool,
+}
 
 /// Keeps a capture, and count of what is missing from it.
 pub(super) struct Keeper {
@@ -55,29 +65,39 @@ impl Keeper {
 
     /// Appends an exchange, in the next file if it is time for it. Its index within the recording; of one that can't be
     /// kept, the index that the next one will have. `None` if nothing is recorded.
-    pub(super) fn record(&mut self, exchange: &Exchange) -> Option<u64> {
+    pub(super) fn record(&mut self, exchange: &Exchange) -> Option<Recorded> {
         let index = self.series.as_ref()?.len();
-        self.append(exchange);
-        Some(index)
+        let appended = self.append(exchange);
+        Some(Recorded { index, appended })
     }
 
-    fn append(&mut self, exchange: &Exchange) {
+    /// The file that an exchange was appended to last, and its index there.
+    pub(super) fn last(&self) -> Option<(&Path, u64)> {
+        self.series.as_ref().and_then(Series::last)
+    }
+
+    /// True if the exchange was appended.
+    fn append(&mut self, exchange: &Exchange) -> bool {
         self.look();
-        let Some(series) = &mut self.series else { return };
+        let Some(series) = &mut self.series else { return false };
         if self.failed_at.is_some_and(|at| at.elapsed() < RETRY_EVERY) {
             self.lost += 1;
-            return;
+            return false;
         }
         match series.rotate() {
             Ok(false) => {}
             Ok(true) => self.say_on(),
             Err(error) => self.could_not_rotate(&error),
         }
-        let Some(series) = &mut self.series else { return };
+        let Some(series) = &mut self.series else { return false };
         match series.append(exchange) {
             Ok(()) => self.proof = true,
-            Err(error) => self.failed(&error),
+            Err(error) => {
+                self.failed(&error);
+                return false;
+            }
         }
+        true
     }
 
     /// Looks after the file: writing goes well also when nobody will ever find what is written.
@@ -112,16 +132,21 @@ impl Keeper {
         self.trouble = Some(trouble);
     }
 
-    pub(super) fn commit(&mut self) {
-        let Some(series) = &mut self.series else { return };
+    /// Brings to disk what was appended. False if it is lost.
+    pub(super) fn commit(&mut self) -> bool {
+        let Some(series) = &mut self.series else { return true };
         match series.commit() {
             Ok(()) if self.failed_at.is_some() && self.proof => {
                 self.failed_at = None;
                 self.say_on();
             }
             Ok(()) => {}
-            Err(error) => self.failed(&error),
+            Err(error) => {
+                self.failed(&error);
+                return false;
+            }
         }
+        true
     }
 
     /// Says, once, that nobody judges any more. Recording goes on.

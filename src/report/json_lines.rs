@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Summary;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
-use crate::event::{Context, Event, Judged, Recording};
+use crate::event::{Context, Event, Forwarding, Judged, Recording};
 use crate::exchange::Body;
 use crate::finding::{Severity, Side, Tally, causes};
 
@@ -34,6 +34,16 @@ enum Line<'e> {
         base_uri: Option<&'e str>,
         upstream: Option<&'e str>,
         capture: Option<&'e str>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        also: Vec<AlsoLine<'e>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        forward: Option<ForwardLine<'e>>,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        warnings: &'e [String],
+    },
+    Unread {
+        authority: &'e str,
+        count: u64,
     },
     Exchange(ExchangeLine<'e>),
     Recording {
@@ -60,8 +70,23 @@ enum Line<'e> {
         muted: Option<u64>,
         not_shown: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
+        unread: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         coverage: Option<CoverageJson<'e>>,
     },
+}
+
+#[derive(Serialize)]
+struct AlsoLine<'e> {
+    base_uri: &'e str,
+    upstream: &'e str,
+}
+
+#[derive(Serialize)]
+struct ForwardLine<'e> {
+    proxy: &'e str,
+    hosts: &'e str,
+    ca: &'e str,
 }
 
 #[derive(Serialize)]
@@ -125,6 +150,13 @@ impl<W: Write> JsonLines<W> {
                 base_uri: context.base_uri.as_deref(),
                 upstream: context.upstream.as_deref(),
                 capture: context.capture.as_deref(),
+                also: context.also.iter().map(|(base_uri, upstream)| AlsoLine { base_uri, upstream }).collect(),
+                forward: context.forward.as_ref().map(|Forwarding { proxy, hosts, ca }| ForwardLine {
+                    proxy,
+                    hosts,
+                    ca,
+                }),
+                warnings: &context.warnings,
             },
         )
     }
@@ -140,6 +172,7 @@ impl<W: Write> JsonLines<W> {
             Event::Recording(Recording::Off { reason, missed }) => {
                 Line::Recording { on: false, file: None, reason: Some(reason), missed: *missed }
             }
+            Event::Unread { authority, count } => Line::Unread { authority, count: *count },
             Event::Notice(message) => Line::Notice { message },
             // Every rule, once a second: the last line says what it comes to.
             Event::Coverage(_) => return Ok(()),
@@ -166,6 +199,7 @@ impl<W: Write> JsonLines<W> {
                 not_judged: summary.not_judged(),
                 muted: (summary.muted() > 0).then_some(summary.muted()),
                 not_shown: summary.not_shown,
+                unread: (summary.unread() > 0).then_some(summary.unread()),
                 coverage: summary.coverage().map(CoverageJson::new),
             },
         )

@@ -2,14 +2,18 @@
 //!
 //! `header → (exchange line, findings)* → summary`
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use super::Summary;
 use super::finding_text::{also, headline, labelled, link, particulars};
 use super::paint::{Ink, Paint, sign};
-use crate::event::{Context, Event, Judged, Mode, Recording};
+use crate::event::{Context, Event, Forwarding, Judged, Mode, Recording};
 use crate::finding::{Finding, Severity, Side, Tally, folded};
 use crate::text;
+
+/// Most hosts that pass unread and are named; what passes is counted all the same.
+const MOST_UNREAD: usize = 200;
 
 /// Most rules and reasons that the summary lists.
 const MOST: usize = 8;
@@ -22,12 +26,14 @@ const UNTRIED: usize = 2;
 pub struct Plain<W> {
     out: W,
     paint: Paint,
+    /// Hosts that passed unread and were told.
+    unread: HashSet<Box<str>>,
 }
 
 impl<W: Write> Plain<W> {
     /// Writes to `out`, usually the locked standard output with [`Paint::for_stdout`].
     pub fn new(out: W, paint: Paint) -> Self {
-        Self { out, paint }
+        Self { out, paint, unread: HashSet::new() }
     }
 
     /// Gives the writer back.
@@ -37,13 +43,25 @@ impl<W: Write> Plain<W> {
 
     /// What the broker needs to know, where the recording goes, and the columns that follow.
     pub fn header(&mut self, context: &Context) -> io::Result<()> {
-        let Self { out, paint } = self;
+        let Self { out, paint, .. } = self;
         let mut line = |label: &str, value: &str| labelled(out, *paint, 0, label, value);
         if let Some(base_uri) = &context.base_uri {
             line("broker", &format!("give your broker this Base URI: {base_uri}"))?;
         }
         if let Some(upstream) = &context.upstream {
             line("upstream", upstream)?;
+        }
+        for (base_uri, upstream) in &context.also {
+            line("broker", &format!("another Base URI: {base_uri}"))?;
+            line("upstream", upstream)?;
+        }
+        if let Some(Forwarding { proxy, hosts, ca }) = &context.forward {
+            line("proxy", &format!("give your client HTTP_PROXY={proxy} and HTTPS_PROXY={proxy}"))?;
+            line("intercept", &format!("{hosts}; all else passes unread"))?;
+            line("trust", &format!("{ca} (`umpire ca trust` says how)"))?;
+        }
+        for warning in &context.warnings {
+            line("WARNING", warning)?;
         }
         match (&context.capture, context.mode) {
             (Some(file), Mode::View) => line("recording", file)?,
@@ -66,6 +84,13 @@ impl<W: Write> Plain<W> {
             Event::Exchange(judged) => self.exchange(judged)?,
             Event::Recording(state) => self.recording(state)?,
             Event::Notice(notice) => labelled(&mut self.out, self.paint, 0, "notice", notice)?,
+            Event::Unread { authority, count } => {
+                let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
+                if self.unread.len() < MOST_UNREAD && self.unread.insert(host.into()) {
+                    let words = format!("{authority} is not to be intercepted: it passes unread ({count} so far)");
+                    labelled(&mut self.out, self.paint, 0, "unread", &words)?;
+                }
+            }
             Event::Coverage(_) => {}
         }
         self.out.flush()
@@ -83,7 +108,7 @@ impl<W: Write> Plain<W> {
     }
 
     fn exchange(&mut self, judged: &Judged) -> io::Result<()> {
-        let Self { out, paint } = self;
+        let Self { out, paint, .. } = self;
         let (method, path) = judged.request_words();
         let request = format!("{method} {}", text::clip_start(&path, 41_usize.saturating_sub(text::width(&method))));
         let pad = 42_usize.saturating_sub(text::width(&request));
@@ -114,7 +139,7 @@ impl<W: Write> Plain<W> {
 
     /// What the run amounts to.
     pub fn summary(&mut self, summary: &Summary, context: &Context) -> io::Result<()> {
-        let Self { out, paint } = self;
+        let Self { out, paint, .. } = self;
         let paint = *paint;
         writeln!(
             out,
@@ -152,6 +177,9 @@ impl<W: Write> Plain<W> {
         if let Some(coverage) = summary.coverage() {
             let untried = coverage.untried(UNTRIED).map(|words| format!("; {words}")).unwrap_or_default();
             labelled(out, paint, 2, "coverage", &format!("{}{untried}", coverage.headline()))?;
+        }
+        if summary.unread() > 0 {
+            labelled(out, paint, 2, "unread", &format!("{} passed unread, not to be intercepted", summary.unread()))?;
         }
         if summary.not_shown > 0 {
             let lost = text::count(summary.not_shown, "event");

@@ -27,12 +27,18 @@ pub struct Summary {
     muted: u64,
     reasons: HashMap<Arc<str>, u64>,
     recording: Option<Recording>,
+    unread: u64,
     coverage: Option<Arc<Coverage>>,
     /// Events that did not reach this summary because the front end was too slow; the caller sets it.
     pub not_shown: u64,
 }
 
 impl Summary {
+    /// Connections and requests that passed unread, because their hosts were not to be intercepted.
+    pub fn unread(&self) -> u64 {
+        self.unread
+    }
+
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self::default()
@@ -44,6 +50,7 @@ impl Summary {
             Event::Exchange(judged) => self.add_exchange(judged),
             Event::Recording(state) => self.recording = Some(state.clone()),
             Event::Coverage(coverage) => self.coverage = Some(Arc::clone(coverage)),
+            Event::Unread { count, .. } => self.unread = (*count).max(self.unread),
             Event::Notice(_) => {}
         }
     }

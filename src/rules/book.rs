@@ -73,6 +73,7 @@ pub struct RuleBook {
     by_stage: Vec<Vec<usize>>,
     facts: Facts,
     shared_parts: usize,
+    shared_parts_of_items: Vec<usize>,
 }
 
 impl RuleBook {
@@ -113,12 +114,12 @@ impl RuleBook {
 
     fn index(mut rules: Vec<Rule>) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
-        let mut sharing = Sharing::default();
+        let mut sharing = Sharing::new(place_paths(&mut rules));
         for rule in &mut rules {
-            rule.for_each_expression(&mut |node, for_each_item| sharing.count(node, for_each_item));
+            rule.for_each_expression(&mut |node, asked| sharing.count(node, asked));
         }
         for rule in &mut rules {
-            rule.for_each_expression(&mut |node, _| sharing.rewrite(node));
+            rule.for_each_expression(&mut |node, asked| sharing.rewrite(node, asked));
         }
         let mut facts = facts()?;
         for rule in &rules {
@@ -138,7 +139,8 @@ impl RuleBook {
                 (0..rules.len()).filter(|&place| applies(&rules[place])).collect()
             })
             .collect();
-        Ok(Self { rules, off: Vec::new(), by_stage, facts, shared_parts: sharing.slots() })
+        let (shared_parts, shared_parts_of_items) = sharing.slots();
+        Ok(Self { rules, off: Vec::new(), by_stage, facts, shared_parts, shared_parts_of_items })
     }
 
     /// All rules, by id.
@@ -173,9 +175,26 @@ impl RuleBook {
         self.shared_parts
     }
 
+    /// Number of expressions about an item that several rules share, of each different `each` by its place.
+    pub(super) fn shared_parts_of_items(&self) -> &[usize] {
+        &self.shared_parts_of_items
+    }
+
     pub(super) fn facts(&self) -> &Facts {
         &self.facts
     }
+}
+
+/// Gives every different `each` a place; gives their number.
+fn place_paths(rules: &mut [Rule]) -> usize {
+    let mut paths = Vec::new();
+    for each in rules.iter_mut().flat_map(|rule| &mut rule.checks).filter_map(|check| check.each.as_mut()) {
+        each.place = paths.iter().position(|path| *path == each.path).unwrap_or_else(|| {
+            paths.push(each.path.clone());
+            paths.len() - 1
+        });
+    }
+    paths.len()
 }
 
 /// The facts beside the rules, read once.

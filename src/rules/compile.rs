@@ -41,15 +41,15 @@ pub enum Node {
     Macro(Box<Macro>),
     Matches(Box<Node>, Regex),
     Call(Function, Vec<Node>),
-    /// A part that stands in several rules, and its slot in the memo of the exchange.
-    Shared(usize, Box<Node>),
+    /// A part that stands in several rules, and its slot in the memo of what it depends on.
+    Shared(Keeper, usize, Box<Node>),
 }
 
 impl Node {
     /// The node itself, or what stands in its slot.
     pub fn shared_part(&self) -> &Self {
         match self {
-            Self::Shared(_, part) => part,
+            Self::Shared(_, _, part) => part,
             other => other,
         }
     }
@@ -63,7 +63,7 @@ impl Node {
             | Self::Not(operand)
             | Self::Negate(operand)
             | Self::Matches(operand, _)
-            | Self::Shared(_, operand) => visit(operand),
+            | Self::Shared(_, _, operand) => visit(operand),
             Self::Index(left, right)
             | Self::And(left, right)
             | Self::Or(left, right)
@@ -83,6 +83,14 @@ impl Node {
             }
         }
     }
+}
+
+/// What a shared part depends on, and keeps its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeper {
+    Exchange,
+    /// The item of an `each`.
+    Item,
 }
 
 /// Literals.

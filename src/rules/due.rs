@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::arena::Arena;
 use super::feeds::order_items;
 use super::memory::{Flow, MAX_KEPT_BYTES};
 use super::value::Val;
@@ -27,9 +28,9 @@ pub struct Due {
 
 impl Due {
     /// The calls that a feed has yet to show.
-    pub fn of(&self, feed: Stage) -> Val<'_> {
+    pub fn of<'a>(&'a self, feed: Stage, arena: &'a Arena) -> Val<'a> {
         let calls = self.calls.iter().filter(|(stage, _)| *stage == feed);
-        Val::list(calls.map(|(_, call)| Val::Exchange(call)).collect())
+        arena.list(calls.map(|(_, call)| Val::Exchange(call)))
     }
 
     /// Takes up a call, if its effect must show in a feed that was followed before it. `flow` is as it was before the call.
@@ -155,6 +156,7 @@ mod tests {
                     body: Body::complete(response.to_owned()),
                 }),
                 failure: None,
+                rewritten: Vec::new(),
                 timing: Timing::default(),
             }),
             None,
@@ -176,7 +178,7 @@ mod tests {
     }
 
     fn waiting(due: &Due) -> usize {
-        due.of(Stage::OrdersFeed).elements().unwrap_or_default().len()
+        due.of(Stage::OrdersFeed, &Arena::default()).len() as usize
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 
-use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
+use super::arena::Arena;
+use super::compile::{Comparison, Constant, Keeper, Macro, MacroKind, Node, Root};
 use super::facts::Facts;
 use super::functions::Function;
 use super::memory::{Flow, Memory};
@@ -70,9 +70,13 @@ pub struct Context<'a> {
     /// What deviates from the data models, once somebody asked.
     pub walks: &'a Walks,
     pub budget: &'a Budget,
+    /// Room for values that stand in no message.
+    pub arena: &'a Arena,
     pub item: Option<Value<'a>>,
     /// Values of parts that several rules share; `None` where they are worked out each time.
     pub memo: Option<&'a Memo<'a>>,
+    /// The same of parts that depend on `item`.
+    pub item_memo: Option<&'a Memo<'a>>,
     /// What becomes of the refusals that rules ask for.
     pub refusals: &'a Refusals,
     /// For templates: what was seen and what was expected.
@@ -80,35 +84,51 @@ pub struct Context<'a> {
     pub expected: Option<&'a str>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// The same context for one item.
+    pub fn of_item(&self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
+        Self { item, item_memo, ..*self }
+    }
+
+    /// Where the values of shared parts are kept.
+    fn memo(&self, keeper: Keeper) -> Option<&'a Memo<'a>> {
+        match keeper {
+            Keeper::Exchange => self.memo,
+            Keeper::Item => self.item_memo,
+        }
+    }
+
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, flow, memory, facts, walks, budget, item, refusals, .. } = *self;
-        let (seen, memo) = (Some(seen), None);
-        Context { reading, flow, memory, facts, walks, budget, item, memo, refusals, seen, expected }
+        let Self { reading, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
+        let (seen, memo, item_memo) = (Some(seen), None, None);
+        Context { reading, flow, memory, facts, walks, budget, arena, item, memo, item_memo, refusals, seen, expected }
     }
 }
 
 /// One evaluation: the context and the stack of macro variables.
-pub struct Evaluation<'a> {
-    pub context: Context<'a>,
+struct Evaluation<'c, 'a> {
+    context: &'c Context<'a>,
     locals: Vec<Val<'a>>,
     steps: u32,
     most: u32,
 }
 
 /// Evaluates to a value.
-pub fn evaluate<'a>(node: &'a Node, context: Context<'a>) -> Result<Val<'a>, Stop> {
+pub fn evaluate<'a>(node: &'a Node, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+    with_steps(context, |evaluation| evaluation.value(node))
+}
+
+fn with_steps<'c, 'a, T>(context: &'c Context<'a>, evaluate: impl FnOnce(&mut Evaluation<'c, 'a>) -> T) -> T {
     let mut evaluation = Evaluation { context, locals: Vec::new(), steps: 0, most: context.budget.left() };
-    let value = evaluation.value(node);
+    let result = evaluate(&mut evaluation);
     context.budget.spend(evaluation.steps);
-    value
+    result
 }
 
 /// Evaluates to true or false.
-pub fn holds<'a>(node: &'a Node, context: Context<'a>) -> Result<bool, Stop> {
-    let value = evaluate(node, context)?;
-    value.as_bool().ok_or_else(|| Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind())))
+pub fn holds<'a>(node: &'a Node, context: &Context<'a>) -> Result<bool, Stop> {
+    with_steps(context, |evaluation| evaluation.truth(node))
 }
 
 /// The response, or why there is none.
@@ -154,7 +174,7 @@ fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
     }
 }
 
-impl<'a> Evaluation<'a> {
+impl<'a> Evaluation<'_, 'a> {
     /// True or false, without making a value of what is only asked for its truth.
     fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
         self.spend(1)?;
@@ -166,23 +186,40 @@ impl<'a> Evaluation<'a> {
                 Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
                 Err(NoNode) => {
                     let operand = self.value(operand)?;
-                    Ok(!matches!(member(&operand, name, self.context.reading)?, Val::Absent))
+                    Ok(!matches!(member(operand, name, self.context)?, Val::Absent))
                 }
             },
             Node::Equal(left, right, wanted) => Ok(self.equal(left, right)? == *wanted),
             Node::In(element, list) => self.is_in(element, list),
-            _ => {
-                let value = self.value(node)?;
-                let fault = || Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind()));
-                value.as_bool().ok_or_else(fault)
-            }
+            _ => match self.known(node).and_then(Val::as_bool) {
+                Some(known) => Ok(known),
+                None => {
+                    let value = self.value(node)?;
+                    let kind = || Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind()));
+                    value.as_bool().ok_or_else(kind)
+                }
+            },
         }
+    }
+
+    /// The value of a shared part that was worked out before.
+    fn known(&self, node: &Node) -> Option<&'a Val<'a>> {
+        let Node::Shared(keeper, slot, _) = node else { return None };
+        self.context.memo(*keeper)?.known(*slot)
     }
 
     /// Counts steps: one for each node, more for what looks at many values at once.
     fn spend(&mut self, steps: u32) -> Result<(), Stop> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.most { Err(self.context.budget.exhausted()) } else { Ok(()) }
+    }
+
+    /// Fails where there is no more room for values.
+    fn room(&self) -> Result<(), Stop> {
+        if self.context.arena.is_full() {
+            return Err(Stop::Exhausted("the values that its rules make take more than 64 MiB"));
+        }
+        Ok(())
     }
 
     /// The node of a message that a chain of members names.
@@ -198,7 +235,7 @@ impl<'a> Evaluation<'a> {
             },
             Node::Root(Root::Item) => Ok(self.context.item),
             Node::Local(place) => self.locals.get(*place).map_or(Err(NoNode), json_of),
-            Node::Shared(slot, _) => self.context.memo.and_then(|memo| memo.known(*slot)).map_or(Err(NoNode), json_of),
+            Node::Shared(..) => self.known(node).map_or(Err(NoNode), json_of),
             _ => Err(NoNode),
         }
     }
@@ -225,8 +262,9 @@ impl<'a> Evaluation<'a> {
             return self.is_one_of(&element, others);
         }
         let list = self.value(list)?;
-        let elements =
-            list.elements().ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
+        let elements = list
+            .elements(self.context.arena)
+            .ok_or_else(|| Stop::fault(format!("'in' needs a list, not {}", list.name_of_kind())))?;
         self.spend(elements.len() as u32 / 4)?;
         Ok(elements.iter().any(|other| other.equals(&element)))
     }
@@ -239,21 +277,35 @@ impl<'a> Evaluation<'a> {
                 Constant::Bool(value) => Val::Bool(*value),
                 Constant::Int(value) => Val::Int(*value),
                 Constant::Decimal(value) => Val::Decimal(*value),
-                Constant::Str(text) => Val::Str(Cow::Borrowed(text)),
+                Constant::Str(text) => Val::Str(text),
                 Constant::Strict => Val::Strict,
             },
             Node::Root(root) => self.root(*root),
-            Node::Local(place) => self.locals.get(*place).cloned().unwrap_or(Val::Absent),
-            Node::Shared(slot, part) => match self.context.memo {
+            Node::Local(place) => self.locals.get(*place).copied().unwrap_or(Val::Absent),
+            Node::Shared(..) => match self.known(node) {
+                Some(known) => *known,
+                None => self.worked_out(node)?,
+            },
+            Node::Member(..) => match self.place(node) {
+                Ok(found) => Val::option(found),
+                Err(NoNode) => self.worked_out(node)?,
+            },
+            _ => self.worked_out(node)?,
+        })
+    }
+
+    /// The value of what is no mere look-up. Apart from [`Self::value`], which is short for the look-ups' sake.
+    #[inline(never)]
+    fn worked_out(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+        Ok(match node {
+            Node::Constant(_) | Node::Root(_) | Node::Local(_) => self.value(node)?,
+            Node::Shared(keeper, slot, part) => match self.context.memo(*keeper) {
                 Some(memo) => memo.value(*slot, || self.value(part))?,
                 None => self.value(part)?,
             },
             Node::Member(operand, name) => {
-                if let Ok(found) = self.place(node) {
-                    return Ok(Val::option(found));
-                }
                 let operand = self.value(operand)?;
-                member(&operand, name, self.context.reading)?
+                member(operand, name, self.context)?
             }
             Node::Index(operand, index) => self.index(operand, index)?,
             Node::And(..) | Node::Or(..) | Node::Not(_) | Node::Has(..) | Node::Equal(..) | Node::In(..) => {
@@ -277,14 +329,15 @@ impl<'a> Evaluation<'a> {
             Node::Arithmetic(operator, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
-                left.arithmetic(*operator, &right)?
+                left.arithmetic(*operator, right, self.context.arena)?
             }
             Node::Negate(operand) => {
                 let operand = self.value(operand)?;
-                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, &operand)?
+                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, operand, self.context.arena)?
             }
             Node::List(elements) => {
-                Val::list(elements.iter().map(|element| self.value(element)).collect::<Result<_, _>>()?)
+                self.room()?;
+                self.context.arena.try_list(elements.iter().map(|element| self.value(element)))?
             }
             Node::Macro(fold) => self.fold(fold)?,
             Node::Matches(text, pattern) => {
@@ -344,12 +397,12 @@ impl<'a> Evaluation<'a> {
         let index = self.value(index)?;
         if let Some(name) = index.as_str() {
             // A name worked out at run time; what it selects borrows the operand, not the name.
-            return member(&operand, name, self.context.reading);
+            return member(operand, name, self.context);
         }
         let Some(place) = index.place() else { return Ok(Val::Absent) };
         Ok(match &operand {
             Val::Json(value) => Val::option(value.at(place)),
-            Val::List(list) => list.get(place).cloned().unwrap_or(Val::Absent),
+            Val::List(list) => list.get(place).copied().unwrap_or(Val::Absent),
             _ => Val::Absent,
         })
     }
@@ -357,12 +410,12 @@ impl<'a> Evaluation<'a> {
     fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
         match self.value(&fold.range)? {
             Val::Json(list) if list.is_array() => self.fold_over(fold, list.items().map(Val::Json)),
-            Val::List(list) => self.fold_over(fold, list.iter().cloned()),
+            Val::List(list) => self.fold_over(fold, list.iter().copied()),
             range => {
                 let elements = range
-                    .elements()
+                    .elements(self.context.arena)
                     .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
-                self.fold_over(fold, elements.into_iter())
+                self.fold_over(fold, elements.iter().copied())
             }
         }
     }
@@ -372,7 +425,7 @@ impl<'a> Evaluation<'a> {
         let mut count = 0_usize;
         let mut failed = None;
         for element in elements {
-            self.locals.push(element.clone());
+            self.locals.push(element);
             let outcome = self.fold_one(fold, element, &mut kept, &mut count);
             self.locals.pop();
             match outcome {
@@ -391,7 +444,10 @@ impl<'a> Evaluation<'a> {
             MacroKind::All => Val::Bool(true),
             MacroKind::Exists => Val::Bool(false),
             MacroKind::ExistsOne => Val::Bool(count == 1),
-            MacroKind::Filter | MacroKind::Map => Val::list(kept),
+            MacroKind::Filter | MacroKind::Map => {
+                self.room()?;
+                self.context.arena.list(kept)
+            }
         })
     }
 
@@ -435,7 +491,7 @@ impl<'a> Evaluation<'a> {
             Root::Request => Val::Request(reading),
             Root::Response => Val::Response(reading),
             Root::Call => Val::Call(reading),
-            Root::Stage => Val::Str(Cow::Borrowed(reading.stage.as_str())),
+            Root::Stage => Val::Str(reading.stage.as_str()),
             Root::Item => Val::option(self.context.item),
             Root::Feed => Val::Feed(reading, self.context.memory),
             Root::Flow => Val::Flow(self.context.flow),
@@ -446,44 +502,43 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// A member of a value. `judged` is the exchange that is judged.
-fn member<'a>(operand: &Val<'a>, name: &str, judged: &Reading) -> Result<Val<'a>, Stop> {
+/// A member of a value.
+fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+    let (judged, arena) = (context.reading, context.arena);
     Ok(match operand {
         Val::Json(value) => Val::option(value.get(name)),
-        Val::Request(reading) => request_member(reading, name)?,
+        Val::Request(reading) => request_member(reading, name, arena)?,
         Val::Response(reading) => response_member(reading, name)?,
         Val::RequestHeaders(reading) => Val::text(reading.exchange.request.headers.get(name)),
         Val::ResponseHeaders(reading) => Val::text(answered(reading)?.headers.get(name)),
-        Val::Call(reading) => call_member(reading, name)?,
+        Val::Call(reading) => call_member(reading, name, arena)?,
         Val::Exchange(reading) => match name {
             "request" => Val::Request(reading),
             "response" => Val::Response(reading),
             "call" => Val::Call(reading),
-            "stage" => Val::Str(Cow::Borrowed(reading.stage.as_str())),
+            "stage" => Val::Str(reading.stage.as_str()),
             "started" => Val::Instant(reading.exchange.started),
             "answered" => Val::Bool(reading.exchange.response.is_some()),
             // Since the answer was there, or since there was none to be waited for any longer.
-            "seconds_since_answer" => Val::Instant(judged.exchange.started)
-                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.ended()))?,
-            "seconds_ago" => Val::Instant(judged.exchange.started)
-                .arithmetic(super::value::Arithmetic::Subtract, &Val::Instant(reading.exchange.started))?,
+            "seconds_since_answer" => Val::seconds_between(reading.exchange.ended(), judged.exchange.started),
+            "seconds_ago" => Val::seconds_between(reading.exchange.started, judged.exchange.started),
             _ => return Err(unknown("an exchange", name)),
         },
         Val::Flow(flow) => match flow {
-            Some(flow) => flow.member(name).ok_or_else(|| unknown("flow", name))?,
+            Some(flow) => flow.member(name, arena).ok_or_else(|| unknown("flow", name))?,
             None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,
         },
         Val::Feed(reading, memory) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
             "known_address" => Val::Bool(memory.history.knows(reading)),
-            "due" => memory.due.of(reading.stage),
+            "due" => memory.due.of(reading.stage, arena),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
         Val::Recording(memory) if name == "pushed_back" => {
             memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
         }
-        Val::Recording(memory) => memory.member(name).ok_or_else(|| unknown("recording", name))?,
+        Val::Recording(memory) => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
         Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,
     })
@@ -493,13 +548,13 @@ fn unknown(what: &str, name: &str) -> Stop {
     Stop::fault(format!("{what} has no member {name:?}"))
 }
 
-fn request_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+fn request_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let request = &reading.exchange.request;
     Ok(match name {
         "method" => Val::text(Some(&request.method)),
         "path" => Val::text(Some(reading.exchange.path())),
         "query" => Val::text(reading.exchange.query()),
-        "url" => Val::Str(Cow::Owned(reading.exchange.url())),
+        "url" => arena.text(&reading.exchange.url()),
         "headers" => Val::RequestHeaders(reading),
         "size" => Val::Int(request.body.length as i64),
         "content" => content(&reading.request, true)?,
@@ -528,10 +583,10 @@ fn content(content: &Content, of_request: bool) -> Result<Val<'static>, Stop> {
         Content::NotJson(_) | Content::Opaque => "other",
         Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
     };
-    Ok(Val::Str(Cow::Borrowed(kind)))
+    Ok(Val::Str(kind))
 }
 
-fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let origin = reading.exchange.origin.as_str();
     let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
     Ok(match name {
@@ -545,10 +600,8 @@ fn call_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
             Endpoint::Outside => "outside",
         })),
         "verbs" => match reading.endpoint {
-            Endpoint::Known(path) | Endpoint::WrongVerb(path) => {
-                Val::list(path.verbs().iter().map(|verb| Val::text(Some(verb))).collect())
-            }
-            _ => Val::list(Vec::new()),
+            Endpoint::Known(path) | Endpoint::WrongVerb(path) => arena.texts(path.verbs()),
+            _ => Val::List(&[]),
         },
         "origin" => Val::text(Some(origin)),
         "scheme" => Val::text(Some(scheme)),

@@ -205,6 +205,7 @@ fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Resul
             headers: headers(response),
             body: message_body(response),
         }),
+        rewritten: Vec::new(),
         timing: Timing::default(),
     })
 }

@@ -7,8 +7,9 @@ use jiff::{Span, SpanTotal, Timestamp, Unit};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
+use super::arena::Arena;
 use super::eval::{Context, answered};
-use super::value::{Arithmetic, Stop, Val};
+use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, media_type};
@@ -115,7 +116,7 @@ functions! {
 
 impl Function {
     /// Steps that the function counts for, beside the one of every node: those that look at many values count more.
-    pub fn cost(self, arguments: &[Val<'_>], context: Context<'_>) -> u32 {
+    pub fn cost(self, arguments: &[Val<'_>], context: &Context<'_>) -> u32 {
         let weight = |place: usize| arguments.get(place).map_or(0, Val::weight);
         match self {
             Self::Same => weight(0).min(weight(1)) / 4,
@@ -143,51 +144,53 @@ impl Function {
     }
 
     /// Applies the function. The number of arguments was checked when the rule was compiled.
-    pub fn call<'a>(self, arguments: &[Val<'a>], context: Context<'a>) -> Result<Val<'a>, Stop> {
-        let first = arguments.first().cloned().unwrap_or(Val::Absent);
-        let second = arguments.get(1).cloned().unwrap_or(Val::Absent);
+    pub fn call<'a>(self, arguments: &[Val<'a>], context: &Context<'a>) -> Result<Val<'a>, Stop> {
+        let absent = Val::Absent;
+        let (first, second) = (arguments.first().unwrap_or(&absent), arguments.get(1).unwrap_or(&absent));
         let text = first.as_str();
         let facts = || text.and_then(|name| context.facts.error(name));
-        let strings = |list: &'a [String]| Val::list(list.iter().map(|text| Val::text(Some(text))).collect());
+        let arena = context.arena;
+        let strings = |list: &'a [String]| arena.texts(list);
+        let owned = |text: Option<String>| text.map_or(Val::Absent, |text| arena.text(&text));
         Ok(match self {
-            Self::Oa => Val::Str(format!("https://openactive.io/{}", first.show()).into()),
+            Self::Oa => arena.text(&format!("https://openactive.io/{}", first.show())),
             Self::Is => Val::Bool(text.is_some_and(|value| is_enumeration_value(value, second.as_str()))),
-            Self::Id => id(&first),
-            Self::IsType => Val::Bool(is_type(&first, second.as_str())),
-            Self::TypeName => type_name(&first),
-            Self::IsObject => Val::Bool(matches!(&first, Val::Json(value) if value.is_object())),
+            Self::Id => id(first),
+            Self::IsType => Val::Bool(is_type(first, second.as_str())),
+            Self::TypeName => type_name(first),
+            Self::IsObject => Val::Bool(matches!(first, Val::Json(value) if value.is_object())),
             Self::IsList => {
-                Val::Bool(matches!(&first, Val::Json(value) if value.is_array()) || matches!(first, Val::List(_)))
+                Val::Bool(matches!(first, Val::Json(value) if value.is_array()) || matches!(first, Val::List(_)))
             }
             Self::IsString => Val::Bool(text.is_some()),
-            Self::IsNumber => Val::Bool(matches!(&first, Val::Json(value) if value.kind() == Kind::Number)),
+            Self::IsNumber => Val::Bool(matches!(first, Val::Json(value) if value.kind() == Kind::Number)),
             Self::IsInteger => {
-                Val::Bool(matches!(&first, Val::Json(value) if value.as_number().is_some_and(is_integer)))
+                Val::Bool(matches!(first, Val::Json(value) if value.as_number().is_some_and(is_integer)))
             }
             Self::IsBool => Val::Bool(first.as_bool().is_some()),
             Self::Blank => Val::Bool(first.is_nothing() || text.is_some_and(|text| text.trim().is_empty())),
-            Self::Keys => keys(&first, |_, _| true),
+            Self::Keys => keys(arena, first, |_, _| true),
             Self::ExtraKeys => {
-                let allowed = second.elements().unwrap_or_default();
-                keys(&first, |key, _| {
+                let allowed = second.elements(arena).unwrap_or_default();
+                keys(arena, first, |key, _| {
                     !key.contains(':') && !allowed.iter().any(|allowed| allowed.as_str() == Some(key))
                 })
             }
-            Self::ChangedKeys => keys(&first, |key, sent| {
-                object_member(&second, key).is_some_and(|echoed| !same_but_for_slashes(sent, echoed))
+            Self::ChangedKeys => keys(arena, first, |key, sent| {
+                object_member(second, key).is_some_and(|echoed| !same_but_for_slashes(sent, echoed))
             }),
-            Self::MissingKeys => keys(&first, |key, _| object_member(&second, key).is_none()),
-            Self::Anywhere => anywhere(&first, second.as_str().unwrap_or_default()),
-            Self::Same => Val::Bool(first.equals(&second)),
+            Self::MissingKeys => keys(arena, first, |key, _| object_member(second, key).is_none()),
+            Self::Anywhere => anywhere(arena, first, second.as_str().unwrap_or_default()),
+            Self::Same => Val::Bool(first.equals(second)),
             Self::SameUrl => Val::Bool(match (text, second.as_str()) {
                 (Some(a), Some(b)) => a.trim_end_matches('/') == b.trim_end_matches('/'),
                 _ => false,
             }),
             Self::SameId => {
-                let (a, b) = (id(&first), id(&second));
+                let (a, b) = (id(first), id(second));
                 Val::Bool(a.as_str().is_some() && a.as_str() == b.as_str())
             }
-            Self::Distinct => Val::Bool(distinct(&first.elements().unwrap_or_default())),
+            Self::Distinct => Val::Bool(distinct(first.elements(arena).unwrap_or_default())),
             Self::Success => Val::Bool(answering(arguments, context)?.map_or(Ok(false), success)?),
             Self::OrderShaped => Val::Bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
             Self::OrderAnswer => Val::Bool(
@@ -204,7 +207,7 @@ impl Function {
             Self::ItemErrors => {
                 let reading = answering(arguments, context)?.map(known_answer).transpose()?;
                 let errors = reading.map(refusal::item_errors).unwrap_or_default();
-                Val::list(errors.into_iter().map(Val::Json).collect())
+                arena.list(errors.into_iter().map(Val::Json))
             }
             Self::KnownError => Val::Bool(facts().is_some()),
             Self::ErrorStatus => facts().map_or(Val::Absent, |facts| Val::Int(i64::from(facts.status))),
@@ -212,111 +215,112 @@ impl Function {
             Self::ErrorStages => facts().map_or(Val::Absent, |facts| strings(&facts.stages)),
             Self::ErrorExclusive => Val::Bool(facts().is_some_and(|facts| facts.exclusive)),
             Self::ErrorTolerated => facts().map_or(Val::Absent, |facts| {
-                Val::list(facts.tolerated.iter().map(|status| Val::Int(i64::from(*status))).collect())
+                arena.list(facts.tolerated.iter().map(|status| Val::Int(i64::from(*status))))
             }),
             Self::AnyErrorStatus => Val::Bool(facts().is_some_and(|facts| facts.any_status)),
             Self::BookingMediaType => Val::Bool(text.is_some_and(media_type::is_booking)),
             Self::BookingMediaTypeV1 => Val::Bool(text.is_some_and(media_type::is_booking_v1)),
             Self::AcceptsBookingV1 => Val::Bool(text.is_some_and(media_type::accepts_booking_v1)),
-            Self::MediaVersion => text
-                .and_then(|text| media_type::parse(text).version)
-                .map_or(Val::Absent, |version| Val::Str(Cow::Owned(version))),
+            Self::MediaVersion => owned(text.and_then(|text| media_type::parse(text).version)),
             Self::IsUuid => Val::Bool(text.is_some_and(crate::openbooking::is_uuid)),
-            Self::OpenData => Val::option(id(&first).as_str().and_then(|id| context.memory.open_data.item(id))),
+            Self::OpenData => Val::option(id(first).as_str().and_then(|id| context.memory.open_data.item(id))),
             Self::OpenOffer => {
-                let (opportunity, offer) = (id(&first), id(&second));
+                let (opportunity, offer) = (id(first), id(second));
                 let ids = opportunity.as_str().zip(offer.as_str());
                 Val::option(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
             }
-            Self::OpenParent => match &first {
+            Self::OpenParent => match first {
                 Val::Json(node) => Val::option(context.memory.open_data.above(*node)),
                 _ => Val::Absent,
             },
             Self::Instant => text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(Val::Absent, Val::Instant),
-            Self::StartsWith => Val::Bool(both(text, &second, |text, part| text.starts_with(part))),
-            Self::EndsWith => Val::Bool(both(text, &second, |text, part| text.ends_with(part))),
-            Self::Contains => Val::Bool(both(text, &second, |text, part| text.contains(part))),
-            Self::LowerAscii => text.map_or(Val::Absent, |text| Val::Str(Cow::Owned(text.to_ascii_lowercase()))),
-            Self::Trim => text.map_or(Val::Absent, |text| Val::Str(Cow::Owned(text.trim().to_owned()))),
-            Self::Size => size(&first)?,
+            Self::StartsWith => Val::Bool(both(text, second, |text, part| text.starts_with(part))),
+            Self::EndsWith => Val::Bool(both(text, second, |text, part| text.ends_with(part))),
+            Self::Contains => Val::Bool(both(text, second, |text, part| text.contains(part))),
+            Self::LowerAscii => owned(text.map(str::to_ascii_lowercase)),
+            Self::Trim => Val::text(text.map(str::trim)),
+            Self::Size => size(first)?,
             Self::Refused => {
-                let (right, strict) = refusal::answers(arguments)?;
-                Val::Refusal(Box::new(refusal::judge(&right, strict, context)?))
+                let (right, strict) = refusal::answers(arguments, arena)?;
+                Val::Refusal(context.refusals.keep(refusal::judge(&right, strict, context)?))
             }
-            Self::SameElements => Val::Bool(match (first.elements(), second.elements()) {
-                (Some(a), Some(b)) => same_elements(&a, b),
+            Self::SameElements => Val::Bool(match (first.elements(arena), second.elements(arena)) {
+                (Some(a), Some(b)) => same_elements(a, b),
                 _ => false,
             }),
-            Self::SameBasket => Val::Bool(same_basket(&first, &second)),
+            Self::SameBasket => Val::Bool(same_basket(first, second)),
             Self::FlowOf => {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
             }
-            Self::Credential => message(&first, context).and_then(callers::credential).map_or(Val::Absent, Val::Str),
-            Self::SameCaller => match (message(&first, context), message(&second, context)) {
+            Self::Credential => {
+                message(first, context).and_then(callers::credential).map_or(Val::Absent, |credential| match credential
+                {
+                    Cow::Borrowed(text) => Val::Str(text),
+                    Cow::Owned(text) => arena.text(&text),
+                })
+            }
+            Self::SameCaller => match (message(first, context), message(second, context)) {
                 (Some(a), Some(b)) => Val::Bool(callers::same_caller(a, b)?),
                 _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
             },
-            Self::Parameter => parameter(&first, second.as_str().unwrap_or_default()),
+            Self::Parameter => owned(parameter(first, second.as_str().unwrap_or_default())),
             Self::SamePage => Val::Bool(match (text, second.as_str()) {
                 (Some(a), Some(b)) => urls::page(a) == urls::page(b),
                 _ => false,
             }),
-            Self::HostOf => {
-                text.and_then(urls::host).map_or(Val::Absent, |host| Val::Str(Cow::Owned(host.to_ascii_lowercase())))
-            }
-            Self::PathOf => text.map_or(Val::Absent, |url| Val::Str(Cow::Owned(urls::path(url).to_owned()))),
+            Self::HostOf => owned(text.and_then(urls::host).map(str::to_ascii_lowercase)),
+            Self::PathOf => Val::text(text.map(urls::path)),
             Self::Neighbours => {
-                let elements = first.elements().unwrap_or_default();
-                Val::list(elements.windows(2).map(|pair| Val::list(pair.to_vec())).collect())
+                let elements = first.elements(arena).unwrap_or_default();
+                arena.list(elements.windows(2).map(Val::List))
             }
-            Self::Repeated => Val::list(repeated(&first.elements().unwrap_or_default())),
-            Self::Newer => Val::Bool(newer(&first, &second)?),
-            Self::EarlierModified => match &first {
+            Self::Repeated => arena.list(repeated(first.elements(arena).unwrap_or_default())),
+            Self::Newer => Val::Bool(newer(first, second)?),
+            Self::EarlierModified => match first {
                 Val::Json(item) => context.memory.history.earlier_modified(context.reading, *item),
                 _ => Val::Absent,
             },
             Self::Unchanged => {
-                Val::Bool(matches!(&first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)))
+                Val::Bool(matches!(first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)))
             }
-            Self::BookedSinceRead => id(&first)
+            Self::BookedSinceRead => id(first)
                 .as_str()
                 .and_then(|id| context.memory.places.booked_since_read(id))
                 .map_or(Val::Absent, Val::Int),
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
-            Self::Prefixed => prefixed(&first),
+            Self::Prefixed => prefixed(arena, first),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
-            Self::Amount => money::amount(&first).map_or(Val::Absent, Val::Decimal),
-            Self::Sum => first.elements().and_then(|list| money::sum(&list)).map_or(Val::Absent, Val::Decimal),
-            Self::Near => Val::Bool(money::near(&first, &second, arguments.get(2).unwrap_or(&Val::Absent))),
-            Self::Decimals => money::decimals(&first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
-            Self::Last => match &first {
-                Val::List(list) => list.last().cloned().unwrap_or(Val::Absent),
-                other => other.elements().and_then(|mut list| list.pop()).unwrap_or(Val::Absent),
+            Self::Amount => money::amount(first).map_or(Val::Absent, Val::Decimal),
+            Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, Val::Decimal),
+            Self::Near => Val::Bool(money::near(first, second, arguments.get(2).unwrap_or(&Val::Absent))),
+            Self::Decimals => money::decimals(first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
+            Self::Last => match first {
+                Val::Json(value) => Val::option(value.items().last()),
+                other => other.elements(arena).and_then(|list| list.last().copied()).unwrap_or(Val::Absent),
             },
             Self::HttpDate => text
                 .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
                 .map_or(Val::Absent, |date| Val::Instant(date.timestamp())),
-            Self::Quoted => Val::option(quoted(&first, context)),
+            Self::Quoted => Val::option(quoted(first, context)),
             Self::Inherited => {
-                let id = id(&first);
+                let id = id(first);
                 let node = if let Val::Json(node) = first { Some(node).filter(|node| node.is_object()) } else { None };
                 let key = second.as_str().unwrap_or_default();
-                Val::option(context.memory.open_data.inherited(id.as_str(), node, key))
+                Val::option(context.memory.open_data.inherited(id.as_str(), node.copied(), key))
             }
             Self::SellerOf => {
-                let id = id(&first);
+                let id = id(first);
                 Val::text(id.as_str().and_then(|id| context.memory.seller_of(id)))
             }
             Self::SecondsSinceRead => {
-                let read = id(&first).as_str().and_then(|id| context.memory.open_data.read(id));
-                let now = Val::Instant(context.reading.exchange.started);
-                read.map_or(Ok(Val::Absent), |read| now.arithmetic(Arithmetic::Subtract, &Val::Instant(read)))?
+                let read = id(first).as_str().and_then(|id| context.memory.open_data.read(id));
+                read.map_or(Val::Absent, |read| Val::seconds_between(read, context.reading.exchange.started))
             }
             Self::Others => {
                 let own = context.reading.order_uuid.as_deref();
-                let flows = id(&first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
-                Val::list(flows.into_iter().map(|flow| Val::Flow(Some(flow))).collect())
+                let flows = id(first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
+                arena.list(flows.into_iter().map(|flow| Val::Flow(Some(flow))))
             }
         })
     }
@@ -324,7 +328,7 @@ impl Function {
 
 /// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
 /// offer and opportunity, at the same position if several have them.
-fn quoted<'a>(item: &Val<'a>, context: Context<'a>) -> Option<Value<'a>> {
+fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Option<Value<'a>> {
     let Val::Json(item) = item else { return None };
     let reference = |item: Value<'a>, key: &str| {
         let node = item.get(key)?;
@@ -355,7 +359,7 @@ fn is_enumeration_value(value: &str, name: Option<&str>) -> bool {
 }
 
 /// The exchange that an exchange or request of an expression belongs to; the judged one for `call`.
-fn message<'a>(value: &Val<'a>, context: Context<'a>) -> Option<&'a Reading> {
+fn message<'a>(value: &Val<'a>, context: &Context<'a>) -> Option<&'a Reading> {
     match value {
         Val::Exchange(reading) | Val::Request(reading) | Val::Response(reading) => Some(reading),
         Val::Call(_) => Some(context.reading),
@@ -364,12 +368,11 @@ fn message<'a>(value: &Val<'a>, context: Context<'a>) -> Option<&'a Reading> {
 }
 
 /// A parameter of a URL, or of a request: of its query, or else of its form.
-fn parameter<'a>(of: &Val<'a>, name: &str) -> Val<'a> {
-    let found = match of {
+fn parameter(of: &Val<'_>, name: &str) -> Option<String> {
+    match of {
         Val::Request(reading) => callers::request_parameter(reading, name),
         other => other.as_str().and_then(|url| urls::parameter(url, name)),
-    };
-    found.map_or(Val::Absent, |value| Val::Str(Cow::Owned(value)))
+    }
 }
 
 /// Places of the elements that equal an earlier one.
@@ -427,13 +430,14 @@ fn distinct(list: &[Val<'_>]) -> bool {
 }
 
 /// The same elements, as often, in whatever order.
-fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
+fn same_elements(a: &[Val<'_>], b: &[Val<'_>]) -> bool {
     if a.len() != b.len() {
         return false;
     }
-    if let (Some(a), Some(b)) = (sorted_strings(a), sorted_strings(&b)) {
+    if let (Some(a), Some(b)) = (sorted_strings(a), sorted_strings(b)) {
         return a == b;
     }
+    let mut b = b.to_vec();
     a.iter().all(|element| {
         let place = b.iter().position(|other| other.equals(element));
         place.map(|place| b.swap_remove(place)).is_some()
@@ -442,13 +446,16 @@ fn same_elements(a: &[Val<'_>], mut b: Vec<Val<'_>>) -> bool {
 
 /// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
 fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
-    fn pairs<'a>(order: &Val<'a>) -> Option<Vec<Val<'a>>> {
+    fn pairs<'a>(order: &Val<'a>) -> Option<Vec<[Option<&'a str>; 2]>> {
         let Val::Json(order) = order else { return None };
         let items = order.get("orderedItem").filter(|items| items.is_array())?;
-        let of = |item: Value<'a>, key| id(&Val::option(item.get(key)));
-        Some(items.items().map(|item| Val::list(vec![of(item, "orderedItem"), of(item, "acceptedOffer")])).collect())
+        let of = |item: Value<'a>, key| id(&Val::option(item.get(key))).as_str();
+        let mut pairs: Vec<_> =
+            items.items().map(|item| [of(item, "orderedItem"), of(item, "acceptedOffer")]).collect();
+        pairs.sort_unstable();
+        Some(pairs)
     }
-    pairs(a).zip(pairs(b)).is_some_and(|(a, b)| same_elements(&a, b))
+    pairs(a).zip(pairs(b)).is_some_and(|(a, b)| a == b)
 }
 
 /// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
@@ -467,7 +474,7 @@ fn id<'a>(value: &Val<'a>) -> Val<'a> {
             Some(id) if id.as_str().is_some() => Val::Json(id),
             _ => Val::Absent,
         },
-        other if other.as_str().is_some() => other.clone(),
+        other if other.as_str().is_some() => *other,
         _ => Val::Absent,
     }
 }
@@ -491,12 +498,12 @@ fn is_integer(literal: &str) -> bool {
     !literal.contains(['.', 'e', 'E'])
 }
 
-fn keys<'a>(value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
+fn keys<'a>(arena: &'a Arena, value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
     match value {
-        Val::Json(node) => Val::list(
-            node.entries().filter(|(key, member)| wanted(key, *member)).map(|(key, _)| Val::text(Some(key))).collect(),
-        ),
-        _ => Val::list(Vec::new()),
+        Val::Json(node) => {
+            arena.list(node.entries().filter(|(key, member)| wanted(key, *member)).map(|(key, _)| Val::Str(key)))
+        }
+        _ => Val::List(&[]),
     }
 }
 
@@ -518,19 +525,19 @@ fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
     }
 }
 
-fn anywhere<'a>(value: &Val<'a>, key: &str) -> Val<'a> {
+fn anywhere<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
     match value {
-        Val::Json(node) => Val::list(node.named_below(key).map(Val::Json).collect()),
-        _ => Val::list(Vec::new()),
+        Val::Json(node) => arena.list(node.named_below(key).map(Val::Json)),
+        _ => Val::List(&[]),
     }
 }
 
 /// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
-fn prefixed<'a>(value: &Val<'a>) -> Val<'a> {
-    let Val::Json(node) = value else { return Val::list(Vec::new()) };
+fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
+    let Val::Json(node) = value else { return Val::List(&[]) };
     let mut seen: HashSet<&str> = HashSet::new();
     let names = node.members_below().map(|(key, _)| key).filter(|key| key.contains(':') && !key.contains("://"));
-    Val::list(names.filter(|name| seen.insert(name)).map(|name| Val::text(Some(name))).collect())
+    arena.list(names.filter(|name| seen.insert(name)).map(Val::Str))
 }
 
 /// Bytes that may stand in a URI: no white space, no control characters, none of `<>"`. Letters beyond ASCII may.
@@ -583,7 +590,7 @@ fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
 
 /// The exchange whose answer a function looks at: its argument (one of the flow, `None` if it isn't there), or the
 /// judged one if there is no argument.
-fn answering<'a>(arguments: &[Val<'a>], context: Context<'a>) -> Result<Option<&'a Reading>, Stop> {
+fn answering<'a>(arguments: &[Val<'a>], context: &Context<'a>) -> Result<Option<&'a Reading>, Stop> {
     match arguments.first() {
         None => Ok(Some(context.reading)),
         Some(Val::Exchange(reading) | Val::Response(reading)) => Ok(Some(reading)),
@@ -624,8 +631,8 @@ mod tests {
     fn the_same_elements_are_counted() {
         let list =
             |texts: &[&'static str]| -> Vec<Val<'static>> { texts.iter().map(|text| Val::text(Some(text))).collect() };
-        assert!(same_elements(&list(&["a", "b", "a"]), list(&["a", "a", "b"])));
-        assert!(!same_elements(&list(&["a", "b", "a"]), list(&["a", "b", "b"])));
-        assert!(!same_elements(&list(&["a"]), list(&["a", "a"])));
+        assert!(same_elements(&list(&["a", "b", "a"]), &list(&["a", "a", "b"])));
+        assert!(!same_elements(&list(&["a", "b", "a"]), &list(&["a", "b", "b"])));
+        assert!(!same_elements(&list(&["a"]), &list(&["a", "a"])));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::arena::Arena;
 use super::book::RuleBook;
 use super::compile::Node;
 use super::eval::{Budget, Context, answered, body, evaluate, holds};
@@ -15,7 +16,7 @@ use super::models::{ModelCheck, Walks, describe};
 use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{At, Check, Expectation, Rule};
-use super::share::Memo;
+use super::share::{Items, Memo};
 use super::value::{Stop, Val, shorten};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
@@ -51,6 +52,7 @@ pub struct RuleTally {
 pub struct Judge {
     book: Arc<RuleBook>,
     memory: Memory,
+    arena: Arena,
     tallies: Vec<RuleTally>,
     /// Tallies of rules that are no longer in the book.
     gone: BTreeMap<String, RuleTally>,
@@ -79,16 +81,33 @@ struct Findings {
     told: Vec<(Finding, Option<String>)>,
     /// How many more there are.
     untold: u64,
+    /// Some are said only once, and have been.
+    said_before: bool,
 }
 
 impl Findings {
-    fn add(&mut self, make: impl FnOnce() -> Result<(Finding, Option<String>), Stop>) -> Result<(), Stop> {
-        if self.told.len() < MAX_FINDINGS {
-            self.told.push(make()?);
-        } else {
+    /// Adds a finding, unless it is one that is said once only and has been.
+    fn add<'a>(
+        &mut self,
+        rule: &'a Rule,
+        context: &Context<'a>,
+        make: impl FnOnce() -> Result<Finding, Stop>,
+    ) -> Result<(), Stop> {
+        if self.told.len() >= MAX_FINDINGS {
             self.untold += 1;
+            return Ok(());
+        }
+        let once = rule.once.as_ref().map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
+        if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
+            self.said_before = true;
+        } else {
+            self.told.push((make()?, once));
         }
         Ok(())
+    }
+
+    fn are_none(&self) -> bool {
+        self.told.is_empty() && !self.said_before
     }
 }
 
@@ -99,6 +118,7 @@ impl Judge {
         Self {
             book,
             memory: Memory::new(known),
+            arena: Arena::default(),
             tallies,
             gone: BTreeMap::new(),
             next: 0,
@@ -188,6 +208,7 @@ impl Judge {
             self.outcomes(&reading, &Refusals::default(), Some(&clock));
             self.slow.look(&book, reading.index, &clock);
         }
+        self.arena.clear();
         let start = Instant::now();
         self.memory.remember(reading);
         if let (Some(profile), Some(clock)) = (&mut self.profile, clock) {
@@ -275,6 +296,7 @@ impl Judge {
     /// data models were past what is noted.
     fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> (Vec<(usize, Outcome)>, u64) {
         let (walks, budget, memo) = (Walks::default(), Budget::default(), Memo::new(self.book.shared_parts()));
+        let items = Items::new(self.book.shared_parts_of_items().len());
         let context = Context {
             reading,
             flow: self.memory.flow(reading.order_uuid.as_deref()),
@@ -282,8 +304,10 @@ impl Judge {
             facts: self.book.facts(),
             walks: &walks,
             budget: &budget,
+            arena: &self.arena,
             item: None,
             memo: Some(&memo),
+            item_memo: None,
             refusals,
             seen: None,
             expected: None,
@@ -294,7 +318,7 @@ impl Judge {
             let wanted = self.only.is_none_or(|only| only == place);
             if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
                 budget.next_rule();
-                let apply = || self.apply(place, rule, context);
+                let apply = || self.apply(place, rule, &context, &items);
                 match clock.map_or_else(apply, |clock| clock.time(place, apply)) {
                     Outcome::Silent => {}
                     outcome => outcomes.push((place, outcome)),
@@ -304,8 +328,8 @@ impl Judge {
         (outcomes, walks.untold())
     }
 
-    fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>) -> Outcome {
-        match self.try_apply(place, rule, context) {
+    fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: &Context<'a>, items: &'a Items<'a>) -> Outcome {
+        match self.try_apply(place, rule, context, items) {
             Ok(outcome) => outcome,
             Err(Stop::Unseen(reason)) => Outcome::NotJudged(reason),
             Err(Stop::Exhausted(reason)) => Outcome::NotJudged(reason.into()),
@@ -313,7 +337,13 @@ impl Judge {
         }
     }
 
-    fn try_apply<'a>(&'a self, place: usize, rule: &'a Rule, context: Context<'a>) -> Result<Outcome, Stop> {
+    fn try_apply<'a>(
+        &'a self,
+        place: usize,
+        rule: &'a Rule,
+        context: &Context<'a>,
+        items: &'a Items<'a>,
+    ) -> Result<Outcome, Stop> {
         if !rule.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
             return Ok(Outcome::Silent);
         }
@@ -326,12 +356,12 @@ impl Judge {
         let mut findings = Findings::default();
         let mut stopped = None;
         for check in &rule.checks {
-            match self.run(place, rule, check, context, &mut findings) {
+            match self.run(place, rule, check, context, items, &mut findings) {
                 Ok(one_said) => said |= one_said,
                 Err(stop) => stopped = stopped.or(Some(stop)),
             }
         }
-        if !findings.told.is_empty() {
+        if !findings.are_none() {
             return Ok(Outcome::Failed(findings));
         }
         match stopped {
@@ -347,7 +377,8 @@ impl Judge {
         place: usize,
         rule: &'a Rule,
         check: &'a Check,
-        context: Context<'a>,
+        context: &Context<'a>,
+        items: &'a Items<'a>,
         findings: &mut Findings,
     ) -> Result<bool, Stop> {
         let Some(each) = &check.each else {
@@ -355,9 +386,10 @@ impl Judge {
         };
         let mut said = false;
         let mut stopped = None;
-        for item in each.matches(context.reading)? {
-            let context = Context { item: Some(item), ..context };
-            match self.run_on(place, rule, check, context, findings) {
+        let slots = self.book.shared_parts_of_items().get(each.place).copied().unwrap_or_default();
+        for item in items.of(each, slots, context.reading)? {
+            let context = context.of_item(Some(item.value), item.memo.as_ref());
+            match self.run_on(place, rule, check, &context, findings) {
                 Ok(one_said) => said |= one_said,
                 Err(stop) => stopped = stopped.or(Some(stop)),
             }
@@ -370,7 +402,7 @@ impl Judge {
         place: usize,
         rule: &'a Rule,
         check: &'a Check,
-        context: Context<'a>,
+        context: &Context<'a>,
         findings: &mut Findings,
     ) -> Result<bool, Stop> {
         if !check.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
@@ -389,17 +421,21 @@ impl Judge {
                 let (found, untold) = named.run(context.reading, MAX_FINDINGS)?;
                 findings.untold += untold;
                 for found in found {
-                    findings.add(|| finding(rule, check, context, found.pointer, found.seen, None))?;
+                    let make = || finding(rule, check, context, found.pointer, found.seen, None);
+                    findings.add(rule, context, make)?;
                 }
                 return Ok(true);
             }
             Expectation::Model(asked) => return deviations(rule, check, asked, context, findings),
         };
         match evaluate(expect, context)? {
-            Val::Refusal(refusal) => self.refused(place, rule, check, context, *refusal, findings)?,
+            Val::Refusal(kept) => {
+                let refusal = context.refusals.kept(kept).ok_or_else(|| Stop::fault("a refusal was not kept"))?;
+                self.refused(place, rule, check, context, refusal, findings)?;
+            }
             value => match value.as_bool() {
                 Some(true) => {}
-                Some(false) => findings.add(|| {
+                Some(false) => findings.add(rule, context, || {
                     let pointer = pointer(check, context)?;
                     let seen = match &check.seen {
                         Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
@@ -418,7 +454,7 @@ impl Judge {
         place: usize,
         rule: &'a Rule,
         check: &'a Check,
-        context: Context<'a>,
+        context: &Context<'a>,
         refusal: Refusal,
         findings: &mut Findings,
     ) -> Result<(), Stop> {
@@ -438,15 +474,15 @@ impl Judge {
             return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
         }
         context.refusals.fail();
-        findings.add(|| {
+        findings.add(rule, context, || {
             let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
-            found.0.severity = milder.map_or(found.0.severity, |milder| found.0.severity.min(milder));
+            found.severity = milder.map_or(found.severity, |milder| found.severity.min(milder));
             Ok(found)
         })
     }
 
     /// The rule that asks for one of the answered errors because of another fault of the same request.
-    fn fits_another_fault<'a>(&'a self, place: usize, answered: &[String], context: Context<'a>) -> Option<&'a str> {
+    fn fits_another_fault<'a>(&'a self, place: usize, answered: &[String], context: &Context<'a>) -> Option<&'a str> {
         let own: Vec<Answer> =
             self.book.rules()[place].refusal().map(|arguments| right_answers(arguments, context)).unwrap_or_default();
         self.book
@@ -474,7 +510,7 @@ fn deviations<'a>(
     rule: &'a Rule,
     check: &'a Check,
     asked: &ModelCheck,
-    context: Context<'a>,
+    context: &Context<'a>,
     findings: &mut Findings,
 ) -> Result<bool, Stop> {
     let Facts { models, wanted: of_models, .. } = context.facts;
@@ -491,14 +527,14 @@ fn deviations<'a>(
         walks.response(root, reading, models, of_models.1)
     };
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
-        findings.add(|| {
+        let context = context.of_item(root.document().value_at(deviation.node), None);
+        findings.add(rule, &context, || {
             let described = describe(deviation, root.document(), models);
-            let context = Context { item: root.document().value_at(deviation.node), ..context };
             let expected = check.expected.is_empty().then_some(described.expected);
             let pointer = format!("{message}{}", described.pointer);
-            let mut found = finding(rule, check, context, pointer, described.seen, expected)?;
+            let mut found = finding(rule, check, &context, pointer, described.seen, expected)?;
             if check.message.is_empty() {
-                found.0.message = described.message;
+                found.message = described.message;
             }
             Ok(found)
         })?;
@@ -506,33 +542,34 @@ fn deviations<'a>(
     Ok(true)
 }
 
-fn right_answers<'a>(arguments: &'a [Node], context: Context<'a>) -> Vec<Answer> {
+fn right_answers<'a>(arguments: &'a [Node], context: &Context<'a>) -> Vec<Answer> {
     let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(argument, context)).collect();
-    values.and_then(|values| refusal::answers(&values)).map(|(right, _)| right).unwrap_or_default()
+    values.and_then(|values| refusal::answers(&values, context.arena)).map(|(right, _)| right).unwrap_or_default()
 }
 
 /// True if a rule has something to say of the exchange.
-fn asks<'a>(rule: &'a Rule, context: Context<'a>) -> bool {
-    let yes = |when: &'a Option<Node>, context: Context<'a>| {
+fn asks<'a>(rule: &'a Rule, context: &Context<'a>) -> bool {
+    let yes = |when: &'a Option<Node>, context: &Context<'a>| {
         when.as_ref().is_none_or(|when| holds(when, context) == Ok(true))
     };
     yes(&rule.when, context)
         && rule.checks.iter().any(|check| match &check.each {
             None => yes(&check.when, context),
-            Some(each) => each.matches(context.reading).is_ok_and(|items| {
-                items.into_iter().any(|item| yes(&check.when, Context { item: Some(item), ..context }))
-            }),
+            Some(each) => each
+                .path
+                .matches(context.reading)
+                .is_ok_and(|items| items.into_iter().any(|item| yes(&check.when, &context.of_item(Some(item), None)))),
         })
 }
 
 fn finding<'a>(
     rule: &'a Rule,
     check: &'a Check,
-    context: Context<'a>,
+    context: &Context<'a>,
     pointer: String,
     seen: String,
     expected: Option<String>,
-) -> Result<(Finding, Option<String>), Stop> {
+) -> Result<Finding, Stop> {
     let mut pointer = pointer;
     pointer.truncate(pointer.floor_char_boundary(MAX_POINTER));
     let mut severity = check.severity;
@@ -542,10 +579,9 @@ fn finding<'a>(
             break;
         }
     }
-    let once = rule.once.as_ref().map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
     let (expected, message) = words(check, context, &seen, expected);
     let reading = context.reading;
-    let finding = Finding {
+    Ok(Finding {
         rule: Arc::clone(&rule.info),
         severity,
         stage: reading.stage,
@@ -559,18 +595,17 @@ fn finding<'a>(
         },
         seen,
         expected,
-    };
-    Ok((finding, once))
+    })
 }
 
-fn words(check: &Check, context: Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
-    let context = context.with_words(seen, None);
+fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
+    let context = &context.with_words(seen, None);
     let expected = expected.unwrap_or_else(|| check.expected.fill(context));
-    let message = check.message.fill(context.with_words(seen, Some(&expected)));
+    let message = check.message.fill(&context.with_words(seen, Some(&expected)));
     (expected, message)
 }
 
-fn pointer<'a>(check: &'a Check, context: Context<'a>) -> Result<String, Stop> {
+fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<String, Stop> {
     Ok(match &check.at {
         At::Pointer(pointer) => pointer.clone(),
         At::Item(rest) => {

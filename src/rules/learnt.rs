@@ -166,6 +166,7 @@ mod tests {
                 body: Body::complete(response.to_owned()),
             }),
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing::default(),
         };
         Reading::new(0, Arc::new(exchange), None)

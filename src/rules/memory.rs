@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::arena::Arena;
 use super::callers::Access;
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
@@ -115,15 +116,15 @@ impl Flow {
     }
 
     /// A member of `flow` in an expression.
-    pub fn member(&self, name: &str) -> Option<Val<'_>> {
+    pub fn member<'a>(&'a self, name: &str, arena: &'a Arena) -> Option<Val<'a>> {
         let stages: &[Stage] = match name {
-            "actions" => return Some(Val::list(self.actions.iter().map(|action| Val::Exchange(action)).collect())),
+            "actions" => return Some(arena.list(self.actions.iter().map(|action| Val::Exchange(action)))),
             "quote" => {
                 let last = self.earlier.iter().rev().find(|reading| matches!(reading.stage, Stage::C1 | Stage::C2));
                 let standing = last.filter(|reading| success(reading) == Ok(true));
                 return Some(standing.map_or(Val::Absent, |reading| Val::Exchange(reading)));
             }
-            "earlier" => return Some(Val::list(self.earlier.iter().map(|reading| Val::Exchange(reading)).collect())),
+            "earlier" => return Some(arena.list(self.earlier.iter().map(|reading| Val::Exchange(reading)))),
             "complete" => {
                 let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
                 return Some(Val::Bool(begins && !self.forgotten));
@@ -140,7 +141,7 @@ impl Flow {
     /// As [`Flow::member`], for an Order UUID that was not seen before.
     pub fn member_of_none(name: &str) -> Option<Val<'static>> {
         match name {
-            "earlier" | "actions" => Some(Val::list(Vec::new())),
+            "earlier" | "actions" => Some(Val::List(&[])),
             "complete" => Some(Val::Bool(false)),
             "quote" | "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
             _ => stages_of(name).map(|_| Val::Absent),
@@ -215,7 +216,8 @@ pub struct Memory {
     bookings: HashSet<u128>,
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
-    once: HashSet<(Box<str>, String)>,
+    once: HashMap<Box<str>, HashSet<String>>,
+    onces: usize,
     /// When the first exchange began.
     started: Option<Timestamp>,
     recent: VecDeque<(Arc<Reading>, usize)>,
@@ -262,29 +264,38 @@ impl Memory {
 
     /// True the first time that `value` is said for a rule, and of values for which there is no more room every time.
     pub fn first_time(&mut self, rule: &str, value: String) -> bool {
-        let said = (rule.into(), value);
-        if self.once.len() < MAX_NAMES { self.once.insert(said) } else { !self.once.contains(&said) }
+        if self.said(rule, &value) {
+            return false;
+        }
+        if self.onces < MAX_NAMES {
+            self.onces += 1;
+            self.once.entry(rule.into()).or_default().insert(value);
+        }
+        true
+    }
+
+    /// True if `value` was said for a rule before.
+    pub fn said(&self, rule: &str, value: &str) -> bool {
+        self.once.get(rule).is_some_and(|said| said.contains(value))
     }
 
     /// A member of `recording` in an expression.
-    pub fn member(&self, name: &str) -> Option<Val<'_>> {
+    pub fn member<'a>(&'a self, name: &str, arena: &'a Arena) -> Option<Val<'a>> {
         Some(match name {
             "base_uri" => Val::text(self.advertised.as_deref()),
-            "sent_emails" => Val::list(self.emails.iter().map(|email| Val::text(Some(email))).collect()),
-            "extensions" => Val::list(self.known.extensions.iter().map(|path| Val::text(Some(path))).collect()),
+            "sent_emails" => arena.texts(&self.emails),
+            "extensions" => arena.texts(&self.known.extensions),
             "issuer" => Val::text(self.access.issuer.as_deref()),
             "asked_scope" => Val::text(self.access.asked_scope.as_deref()),
             "token_asked" => Val::Bool(self.access.token_asked),
             "credentials_seen" => Val::Bool(self.access.credentials_seen),
             "started" => self.started.map_or(Val::Absent, Val::Instant),
-            "recent" => Val::list(self.recent.iter().map(|(call, _)| Val::Exchange(call)).collect()),
-            "failed" => Val::list(self.retries.failed().map(Val::Exchange).collect()),
+            "recent" => arena.list(self.recent.iter().map(|(call, _)| Val::Exchange(call))),
+            "failed" => arena.list(self.retries.failed().map(Val::Exchange)),
             "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
             "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
             "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
-            "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| {
-                Val::list(prefixes.iter().map(|prefix| Val::text(Some(prefix))).collect())
-            }),
+            "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| arena.texts(prefixes)),
             "error_names" => Val::Names(&self.error_names),
             "tax_modes" => Val::Names(self.learnt.tax_modes()),
             "prepayment_stated" => Val::Bool(self.learnt.prepayment_stated),
@@ -298,8 +309,8 @@ impl Memory {
             "payment_provider" => {
                 Val::text(self.known.payment.as_ref().and_then(|payment| payment.payment_provider_id.as_deref()))
             }
-            "sellers" => Val::list(self.known.sellers.iter().map(|id| Val::text(Some(id))).collect()),
-            "token_sellers" => Val::list(self.known.token_sellers.iter().map(|id| Val::text(Some(id))).collect()),
+            "sellers" => arena.texts(&self.known.sellers),
+            "token_sellers" => arena.texts(&self.known.token_sellers),
             _ => return None,
         })
     }

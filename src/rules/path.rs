@@ -12,6 +12,14 @@ pub struct Path {
     steps: Vec<Step>,
 }
 
+/// The path of an `each`, and its place among the different paths of a book.
+#[derive(Debug, Clone)]
+pub struct Each {
+    pub path: Path,
+    /// Given by the book; 0 until then.
+    pub place: usize,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Message {
     Request,

@@ -3,9 +3,10 @@
 //! The shared terms for expected-error rules: pass on the named error, "not judged" on the exemptions, a finding on
 //! success, and a warning (or, where the rule is strict, a finding) on any other refusal.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use super::arena::Arena;
 use super::eval::{Context, answered};
 use super::facts::Facts;
 use super::value::{Stop, Val};
@@ -25,6 +26,7 @@ pub struct Answer {
 pub struct Refusals {
     passed: Cell<bool>,
     failed: Cell<bool>,
+    kept: RefCell<Vec<Refusal>>,
 }
 
 impl Refusals {
@@ -36,6 +38,18 @@ impl Refusals {
     /// A rule missed its refusal, or found it wrong.
     pub fn fail(&self) {
         self.failed.set(true);
+    }
+
+    /// Keeps what `refused(...)` evaluates to; gives its place.
+    pub fn keep(&self, refusal: Refusal) -> usize {
+        let mut kept = self.kept.borrow_mut();
+        kept.push(refusal);
+        kept.len() - 1
+    }
+
+    /// What was kept at a place.
+    pub fn kept(&self, place: usize) -> Option<Refusal> {
+        self.kept.borrow().get(place).cloned()
     }
 
     /// The request was refused as it should be: a rule says so, and none says otherwise.
@@ -78,7 +92,7 @@ const UNSEEN_FAULTS: [&str; 12] = [
 ];
 
 /// Reads the arguments of `refused`: `(400, "Type")`, `(400, "Type", strict)` or `([[404, "A"], [404, "B"]])`.
-pub fn answers(arguments: &[Val<'_>]) -> Result<(Vec<Answer>, bool), Stop> {
+pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Answer>, bool), Stop> {
     let strict = matches!(arguments.last(), Some(Val::Strict));
     let arguments = if strict { &arguments[..arguments.len() - 1] } else { arguments };
     let one = |status: &Val<'_>, error_type: &Val<'_>| {
@@ -89,8 +103,8 @@ pub fn answers(arguments: &[Val<'_>]) -> Result<(Vec<Answer>, bool), Stop> {
     match arguments {
         [status, error_type] => Ok((vec![one(status, error_type)?], strict)),
         [list] => {
-            let pairs = list.elements().ok_or_else(|| Stop::fault("refused takes a list of answers"))?;
-            let answers = pairs.iter().map(|pair| match pair.elements().as_deref() {
+            let pairs = list.elements(arena).ok_or_else(|| Stop::fault("refused takes a list of answers"))?;
+            let answers = pairs.iter().map(|pair| match pair.elements(arena) {
                 Some([status, error_type]) => one(status, error_type),
                 _ => Err(Stop::fault("each answer of refused is a list of status and error type")),
             });
@@ -101,7 +115,7 @@ pub fn answers(arguments: &[Val<'_>]) -> Result<(Vec<Answer>, bool), Stop> {
 }
 
 /// Judges the answer of `context` against the right ones.
-pub fn judge(right: &[Answer], strict: bool, context: Context<'_>) -> Result<Refusal, Stop> {
+pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Refusal, Stop> {
     let reading = context.reading;
     let status = answered(reading)?.status;
     let root_type = root_type(reading);

@@ -9,7 +9,8 @@ use super::compile::{Node, compile};
 use super::definition::{Check as CheckDefinition, Definition, Example};
 use super::functions::Function;
 use super::models::{ModelCheck, ModelDefinition};
-use super::path::Path;
+use super::path::{Each, Path};
+use super::share::Asked;
 use super::template::Template;
 use crate::finding::{RuleInfo, Severity};
 use crate::openbooking::Stage;
@@ -40,7 +41,7 @@ pub enum Stages {
 /// One expectation.
 #[derive(Debug)]
 pub struct Check {
-    pub each: Option<Path>,
+    pub each: Option<Each>,
     /// Asked for each node, where `each` is there.
     pub when: Option<Node>,
     pub expect: Expectation,
@@ -207,16 +208,17 @@ impl Rule {
         })
     }
 
-    /// Visits the expressions that are asked of every exchange; the flag says that one is asked for each item.
-    pub(super) fn for_each_expression(&mut self, visit: &mut impl FnMut(&mut Node, bool)) {
-        let for_each_item = self.checks.iter().any(|check| check.each.is_some());
-        self.when.iter_mut().for_each(|when| visit(when, false));
-        self.not_judged.iter_mut().for_each(|(when, _)| visit(when, for_each_item));
+    /// Visits the expressions that are asked of every exchange, with how they are asked.
+    pub(super) fn for_each_expression(&mut self, visit: &mut impl FnMut(&mut Node, Asked)) {
+        let any_each = self.checks.iter().any(|check| check.each.is_some());
+        self.when.iter_mut().for_each(|when| visit(when, Asked::Once));
+        let asked = if any_each { Asked::ForAnyItem } else { Asked::Once };
+        self.not_judged.iter_mut().for_each(|(when, _)| visit(when, asked));
         for check in &mut self.checks {
-            let for_each_item = check.each.is_some();
-            check.when.iter_mut().for_each(|when| visit(when, for_each_item));
+            let asked = check.each.as_ref().map_or(Asked::Once, |each| Asked::ForItemsOf(each.place));
+            check.when.iter_mut().for_each(|when| visit(when, asked));
             if let Expectation::Expression(expect) = &mut check.expect {
-                visit(expect, for_each_item);
+                visit(expect, asked);
             }
         }
     }
@@ -297,8 +299,9 @@ fn compile_check(definition: &Definition, check: &CheckDefinition) -> Result<Che
     })
 }
 
-fn each(text: Option<&Spanned<String>>) -> Result<Option<Path>, Fault> {
-    text.map(|text| Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what))).transpose()
+fn each(text: Option<&Spanned<String>>) -> Result<Option<Each>, Fault> {
+    let parse = |text: &Spanned<String>| Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what));
+    Ok(text.map(parse).transpose()?.map(|path| Each { path, place: 0 }))
 }
 
 fn at(text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {

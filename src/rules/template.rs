@@ -48,7 +48,7 @@ impl Template {
     }
 
     /// The text for one exchange. An expression that has no value is shown as `?`.
-    pub fn fill<'a>(&'a self, context: Context<'a>) -> String {
+    pub fn fill<'a>(&'a self, context: &Context<'a>) -> String {
         let mut text = String::new();
         for part in &self.0 {
             match part {

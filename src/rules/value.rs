@@ -1,16 +1,14 @@
 //! What an expression works with: values that borrow the exchange.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::arena::Arena;
 use super::memory::{Flow, Memory};
-use super::refusal::Refusal;
 use crate::json::{self, Kind, Value};
 use crate::openbooking::Reading;
 
@@ -31,8 +29,8 @@ impl Stop {
     }
 }
 
-/// A value of an expression. Borrows the exchange (`'a`).
-#[derive(Debug, Clone)]
+/// A value of an expression. Borrows the exchange and the arena (`'a`).
+#[derive(Debug, Clone, Copy)]
 pub enum Val<'a> {
     /// A member that isn't there.
     Absent,
@@ -43,10 +41,10 @@ pub enum Val<'a> {
     Decimal(Decimal),
     /// A number beyond what decimals hold, as it stood on the wire.
     Beyond(&'a str),
-    Str(Cow<'a, str>),
+    Str(&'a str),
     /// A node of a message, scalars included: it knows where it stands, so that `at` can point to it.
     Json(Value<'a>),
-    List(Rc<Vec<Val<'a>>>),
+    List(&'a [Val<'a>]),
     Instant(Timestamp),
     Exchange(&'a Reading),
     Request(&'a Reading),
@@ -60,22 +58,22 @@ pub enum Val<'a> {
     Recording(&'a Memory),
     /// Names by key: the first name seen of each error type, the tax mode of each Seller.
     Names(&'a HashMap<Box<str>, Box<str>>),
-    /// Boxed, to keep values small: this one is rare.
-    Refusal(Box<Refusal>),
+    /// What becomes of a refusal, by its place in [`Refusals`](super::refusal::Refusals).
+    Refusal(usize),
     /// The marker for `refused`.
     Strict,
 }
 
 impl<'a> Val<'a> {
     /// The plain value behind a JSON scalar; anything else as it is.
-    fn plain(&self) -> Val<'a> {
-        let Self::Json(value) = self else { return self.clone() };
+    fn plain(self) -> Val<'a> {
+        let Self::Json(value) = self else { return self };
         match value.kind() {
             Kind::Null => Self::Null,
             Kind::Bool => Self::Bool(value.as_bool().unwrap_or_default()),
             Kind::Number => Self::number(value.as_number().unwrap_or_default()),
             Kind::String => Self::text(value.as_str()),
-            Kind::Array | Kind::Object => self.clone(),
+            Kind::Array | Kind::Object => self,
         }
     }
 
@@ -92,14 +90,16 @@ impl<'a> Val<'a> {
     }
 
     pub fn text(value: Option<&'a str>) -> Self {
-        value.map_or(Self::Absent, |text| Self::Str(Cow::Borrowed(text)))
+        value.map_or(Self::Absent, Self::Str)
     }
 
-    pub fn list(values: Vec<Val<'a>>) -> Self {
-        Self::List(Rc::new(values))
+    /// The seconds from one instant to another, to the millisecond.
+    pub fn seconds_between(from: Timestamp, to: Timestamp) -> Self {
+        let milliseconds = to.duration_since(from).as_millis();
+        Self::Decimal(Decimal::new(i64::try_from(milliseconds).unwrap_or(i64::MAX), 3))
     }
 
-    pub fn as_str(&self) -> Option<&str> {
+    pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Str(text) => Some(text),
             Self::Json(value) => value.as_str(),
@@ -124,13 +124,27 @@ impl<'a> Val<'a> {
     }
 
     /// The elements that a macro, `in` or `size` runs over; `None` for what is no list.
-    pub fn elements(&self) -> Option<Vec<Val<'a>>> {
+    pub fn elements(self, arena: &'a Arena) -> Option<&'a [Val<'a>]> {
         match self {
-            Self::Absent | Self::Null => Some(Vec::new()),
-            Self::Json(value) if value.is_null() => Some(Vec::new()),
-            Self::Json(value) if value.is_array() => Some(value.items().map(Val::Json).collect()),
-            Self::List(list) => Some(list.as_ref().clone()),
+            Self::Absent | Self::Null => Some(&[]),
+            Self::Json(value) if value.is_null() => Some(&[]),
+            Self::Json(value) if value.is_array() => arena.list(value.items().map(Val::Json)).elements(arena),
+            Self::List(list) => Some(list),
             _ => None,
+        }
+    }
+
+    /// True if a list has the same elements as another, in the same order.
+    fn same_list(self, other: Val<'_>) -> bool {
+        match (self, other) {
+            (Self::List(a), Val::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.equals(b)),
+            (Self::List(list), Val::Json(array)) => {
+                array.is_array()
+                    && array.len() == list.len()
+                    && array.items().zip(list).all(|(a, b)| Val::Json(a).equals(b))
+            }
+            (Self::Json(_), Val::List(_)) => other.same_list(self),
+            _ => false,
         }
     }
 
@@ -198,10 +212,7 @@ impl<'a> Val<'a> {
             (Self::Int(a), Val::Int(b)) => a == b,
             (Self::Beyond(a), Val::Beyond(b)) => a == b,
             (Self::Instant(a), Val::Instant(b)) => a == b,
-            (a @ (Self::Json(_) | Self::List(_)), b @ (Val::Json(_) | Val::List(_))) => {
-                let (Some(a), Some(b)) = (a.elements(), b.elements()) else { return false };
-                a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.equals(b))
-            }
+            (a @ (Self::Json(_) | Self::List(_)), b @ (Val::Json(_) | Val::List(_))) => a.same_list(b),
             (a, b) => a.decimal().is_some_and(|a| Some(a) == b.decimal()),
         }
     }
@@ -226,24 +237,22 @@ impl<'a> Val<'a> {
     }
 
     /// `+ - * / %`; `+` also joins strings and lists, `-` also gives the seconds between two instants.
-    pub fn arithmetic(&self, operator: Arithmetic, other: &Val<'a>) -> Result<Val<'a>, Stop> {
+    pub fn arithmetic(self, operator: Arithmetic, other: Val<'a>, arena: &'a Arena) -> Result<Val<'a>, Stop> {
         if operator == Arithmetic::Add {
             if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
-                return Ok(Self::Str(format!("{a}{b}").into()));
+                return Ok(arena.text(&format!("{a}{b}")));
             }
             if let (Self::List(_) | Self::Json(_), Val::List(_) | Val::Json(_)) = (self, other)
-                && let (Some(mut a), Some(b)) = (self.elements(), other.elements())
+                && let (Some(a), Some(b)) = (self.elements(arena), other.elements(arena))
             {
-                a.extend(b);
-                return Ok(Self::list(a));
+                return Ok(arena.list(a.iter().chain(b).copied()));
             }
         }
         if let (Arithmetic::Subtract, Self::Instant(a), Val::Instant(b)) = (operator, self, other) {
-            let milliseconds = a.duration_since(*b).as_millis();
-            return Ok(Self::Decimal(Decimal::new(i64::try_from(milliseconds).unwrap_or(i64::MAX), 3)));
+            return Ok(Self::seconds_between(b, a));
         }
         let (Some(a), Some(b)) = (self.decimal(), other.decimal()) else {
-            return Err(self.mismatch("calculate with", other));
+            return Err(self.mismatch("calculate with", &other));
         };
         let result = match operator {
             Arithmetic::Add => a.checked_add(b),
@@ -264,7 +273,7 @@ impl<'a> Val<'a> {
             Self::Int(value) => value.to_string(),
             Self::Decimal(value) => value.to_string(),
             Self::Beyond(literal) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
-            Self::Str(text) if text.is_empty() => "\"\"".to_owned(),
+            Self::Str("") => "\"\"".to_owned(),
             Self::Str(text) => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
             Self::Json(value) => value.to_json_up_to(MOST_SHOWN_BYTES),
             // More than these are not shown anyway.
@@ -308,7 +317,7 @@ mod tests {
     /// Values are moved about at every step of every expression.
     #[test]
     fn values_are_small() {
-        assert!(size_of::<Val<'_>>() <= 32, "{}", size_of::<Val<'_>>());
-        assert!(size_of::<Result<Val<'_>, Stop>>() <= 40, "{}", size_of::<Result<Val<'_>, Stop>>());
+        assert!(size_of::<Val<'_>>() <= 24, "{}", size_of::<Val<'_>>());
+        assert!(size_of::<Result<Val<'_>, Stop>>() <= 32, "{}", size_of::<Result<Val<'_>, Stop>>());
     }
 }

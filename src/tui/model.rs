@@ -90,6 +90,8 @@ pub(super) struct Model {
     pub(super) recording: Option<Recording>,
     /// The latest notice.
     pub(super) notice: Option<String>,
+    /// The latest host that passed unread, and how many have.
+    pub(super) unread: Option<(String, u64)>,
     pub(super) log: Log,
     pub(super) tally: Tally,
     pub(super) exchanges: u64,
@@ -133,6 +135,7 @@ impl Model {
             context,
             recording: None,
             notice: None,
+            unread: None,
             log: Log::new(),
             tally: Tally::default(),
             exchanges: 0,
@@ -178,6 +181,7 @@ impl Model {
             }
             Event::Recording(state) => self.recording = Some(state),
             Event::Coverage(coverage) => self.coverage = Some(coverage),
+            Event::Unread { authority, count } => self.unread = Some((authority, count)),
             Event::Notice(notice) => self.notice = Some(notice),
         }
     }

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use umpire::capture::{self, Meta, Reader, Redactor, Writer, har};
 use umpire::exchange::{
-    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Timing, Version,
+    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Rewritten, Timing, Version,
 };
 
 pub(crate) fn meta() -> Meta {
@@ -44,6 +44,7 @@ pub(crate) fn ordinary() -> Exchange {
             body: Body::complete(r#"{"@type": "OrderQuote", "totalPaymentDue": {"price": 14.990}}"#.repeat(20)),
         }),
         failure: None,
+        rewritten: Vec::new(),
         timing: Timing {
             sent: Some(Duration::from_micros(150)),
             first_byte: Some(Duration::from_nanos(20_000_001)),
@@ -114,6 +115,14 @@ fn message() -> impl Strategy<Value = (Headers, Body)> {
     })
 }
 
+fn rewritten() -> impl Strategy<Value = Rewritten> {
+    ("/[a-z/]{0,12}", "https?://[a-z]{1,9}[!-~]{0,9}", "[ -~]{0,20}").prop_map(|(at, sent, given)| Rewritten {
+        at,
+        sent,
+        given,
+    })
+}
+
 fn failure() -> impl Strategy<Value = Failure> {
     (
         prop::sample::select(FailureKind::ALL.to_vec()),
@@ -163,10 +172,11 @@ prop_compose! {
         request in request(),
         response in option::weighted(0.8, response()),
         failure in option::weighted(0.3, failure()),
+        rewritten in vec(rewritten(), 0..3),
         timing in timing(),
     ) -> Exchange {
         let started = Timestamp::from_nanosecond(started).unwrap();
-        Exchange { id, connection, started, origin, request, response, failure, timing }
+        Exchange { id, connection, started, origin, request, response, failure, rewritten, timing }
     }
 }
 

@@ -48,6 +48,7 @@ impl Fake {
                 body: Body::complete(RESPONSE),
             }),
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing { total: Duration::from_millis(35), ..Timing::default() },
         };
         Self(Judged {
@@ -111,6 +112,14 @@ impl Fake {
                 detail: "booking.example.com:443: connection refused".into(),
                 answered: Some(502),
             });
+        })
+    }
+
+    pub fn no_handshake(self, detail: &str) -> Self {
+        self.uuid(None).exchange(|exchange| {
+            (exchange.request.method, exchange.request.target) = ("CONNECT".into(), "/".into());
+            exchange.response = None;
+            exchange.failure = Some(Failure { kind: FailureKind::NoHandshake, detail: detail.into(), answered: None });
         })
     }
 
@@ -213,6 +222,9 @@ pub fn context() -> Context {
         base_uri: Some(BASE.into()),
         upstream: Some("https://booking.example.com".into()),
         capture: Some("captures/today.db".into()),
+        also: vec![],
+        forward: None,
+        warnings: vec![],
     }
 }
 

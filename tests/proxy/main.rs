@@ -4,7 +4,12 @@
 
 mod fidelity;
 mod failures;
+mod forward;
+mod h2_support;
+mod http2;
+mod http2_faults;
 mod lifecycle;
+mod links;
 mod listening;
 mod protocols;
 mod slow;

@@ -149,6 +149,7 @@ impl Entry {
             request,
             response,
             failure,
+            rewritten: extra.as_ref().map_or_else(Vec::new, |extra| extra.rewritten.iter().map(Into::into).collect()),
             timing: extra.as_ref().map_or_else(|| timing_of(&time, timings.as_ref()), exact_timing),
         };
         Ok(Read::Exchange(Box::new(exchange)))

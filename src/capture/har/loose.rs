@@ -4,8 +4,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A number or a text; anything else counts as absent.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -103,12 +102,45 @@ impl<'de> Visitor<'de> for LooseVisitor {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Fields(pub(super) Vec<(Loose, Loose)>);
 
-#[derive(Deserialize)]
-struct Field {
-    #[serde(default)]
-    name: Loose,
-    #[serde(default)]
-    value: Loose,
+/// `{"name": …, "value": …}` or `[name, value]`; anything else has neither.
+struct Field(Loose, Loose);
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name and a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
+        let field = Field(items.next_element()?.unwrap_or_default(), items.next_element()?.unwrap_or_default());
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(field)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
+        let mut field = Field(Loose::Nothing, Loose::Nothing);
+        while let Some(key) = members.next_key::<String>()? {
+            match key.as_str() {
+                "name" => field.0 = members.next_value()?,
+                "value" => field.1 = members.next_value()?,
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(field)
+    }
+
+    fn visit_unit<E>(self) -> Result<Field, E> {
+        Ok(Field(Loose::Nothing, Loose::Nothing))
+    }
 }
 
 impl<'de> Deserialize<'de> for Fields {
@@ -132,7 +164,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Fields, A::Error> {
         let mut fields = Vec::new();
-        while let Some(Field { name, value }) = items.next_element()? {
+        while let Some(Field(name, value)) = items.next_element()? {
             fields.push((name, value));
         }
         Ok(Fields(fields))
@@ -160,6 +192,12 @@ mod tests {
         assert_eq!(read("-1").size(), None);
         assert_eq!(read("1.5e3").size(), Some(1500));
         assert_eq!(read("7").text().as_deref(), Some("7"));
+        let fields = |text: &str| serde_json::from_str::<Fields>(text).unwrap().0;
+        let pair = || (Loose::Text("a".to_owned()), Loose::Number(1.0));
+        for list in ["[{\"name\": \"a\", \"value\": 1, \"comment\": {}}]", "[[\"a\", 1, 2]]", "{\"a\": 1}"] {
+            assert_eq!(fields(list), [pair()], "{list}");
+        }
+        assert_eq!((fields("null"), fields("[null, []]").len()), (Vec::new(), 2));
         for nothing in ["null", "true", "{\"a\": [1]}", "[{}]"] {
             assert_eq!(read(nothing), Loose::Nothing);
         }

@@ -185,7 +185,7 @@ impl Serialize for Fields<'_> {
 
 impl<'e> Entry<'e> {
     fn new(exchange: &'e Exchange) -> Self {
-        let Exchange { id, connection, started, request, response, failure, timing, .. } = exchange;
+        let Exchange { id, connection, started, request, response, failure, rewritten, timing, .. } = exchange;
         let (request, request_body) = request_part(exchange, request);
         let (response, response_body) = response_part(response.as_ref());
         let unsplit = url::split(&request.url)
@@ -202,6 +202,7 @@ impl<'e> Entry<'e> {
                 detail: failure.detail.clone(),
                 answered: failure.answered,
             }),
+            rewritten: rewritten.iter().map(Into::into).collect(),
             ..EntryExtra::default()
         };
         Self {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capture::Meta;
 use crate::capture::har::body::{Found, describe, restore_own};
-use crate::capture::har::{BodyExtra, text_to_value, value_to_text};
+use crate::capture::har::{BodyExtra, RewrittenExtra, text_to_value, value_to_text};
 use crate::exchange::{Body, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Timing, Version};
 
 /// A line.
@@ -34,6 +34,8 @@ pub(super) struct Line {
     response: Option<ResponsePart>,
     #[serde(default)]
     failure: Option<FailurePart>,
+    #[serde(default)]
+    rewritten: Vec<RewrittenExtra>,
     #[serde(default)]
     recording: RecordingPart,
 }
@@ -123,7 +125,7 @@ impl RecordingPart {
 
 impl Line {
     /// The names of its members.
-    pub(super) const MEMBERS: [&'static str; 12] = [
+    pub(super) const MEMBERS: [&'static str; 13] = [
         "n",
         "id",
         "connection",
@@ -135,11 +137,12 @@ impl Line {
         "request",
         "response",
         "failure",
+        "rewritten",
         "recording",
     ];
 
     pub(super) fn new(n: u64, exchange: &Exchange, recording: &RecordingPart) -> Self {
-        let Exchange { id, connection, started, origin, request, response, failure, timing } = exchange;
+        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing } = exchange;
         Self {
             n,
             id: *id,
@@ -169,6 +172,7 @@ impl Line {
                 detail: failure.detail.clone(),
                 answered: failure.answered,
             }),
+            rewritten: rewritten.iter().map(Into::into).collect(),
             recording: recording.clone(),
         }
     }
@@ -202,6 +206,7 @@ impl Line {
             request,
             response,
             failure: failure.transpose()?,
+            rewritten: self.rewritten.iter().map(Into::into).collect(),
             timing,
         };
         Ok((self.recording, exchange))

@@ -12,11 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
 use crate::capture::{CaptureError, Meta, Part, end_from_name};
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Timing, Version};
+use crate::exchange::{
+    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Rewritten, Timing, Version,
+};
 
 /// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
 const MAX_KEPT: u64 = 4 * MAX_DECODED as u64;
@@ -153,11 +155,25 @@ impl Reader {
 
     fn look_up(&self, index: u64) -> Result<Option<Exchange>, CaptureError> {
         let row = |row: &Row<'_>| self.exchange_of(row).map_err(|what| self.damaged(index, &what));
-        self.db
+        let found = self
+            .db
             .prepare_cached(&self.select)
             .and_then(|mut select| select.query_row([index as i64], |found| Ok(row(found))).optional())
-            .map_err(|error| self.damaged(index, &error))?
-            .transpose()
+            .map_err(|error| self.damaged(index, &error))?;
+        let Some(exchange) = found else { return Ok(None) };
+        let rewritten = self.rewritten(index).map_err(|error| self.damaged(index, &error))?;
+        Ok(Some(Exchange { rewritten, ..exchange? }))
+    }
+
+    /// The links of an exchange that were rewritten, if the capture has any at all.
+    fn rewritten(&self, index: u64) -> rusqlite::Result<Vec<Rewritten>> {
+        let mut table = self.db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'rewritten'")?;
+        if !table.exists([])? {
+            return Ok(Vec::new());
+        }
+        let mut select = self.db.prepare_cached("SELECT at, sent, given FROM rewritten WHERE n = ?1 ORDER BY rowid")?;
+        let link = |row: &Row<'_>| Ok(Rewritten { at: row.get(0)?, sent: row.get(1)?, given: row.get(2)? });
+        select.query_map([index as i64], link)?.collect()
     }
 
     fn damaged(&self, index: u64, what: &dyn Display) -> CaptureError {
@@ -194,7 +210,8 @@ impl Reader {
             }
         };
         let (id, connection) = (id.unwrap_or_default() as u64, connection.unwrap_or_default() as u64);
-        Ok(Exchange { id, connection, started, origin, request, response, failure, timing })
+        let rewritten = Vec::new();
+        Ok(Exchange { id, connection, started, origin, request, response, failure, rewritten, timing })
     }
 
     fn body(&self, cells: &mut Cells<'_>) -> Result<Body, String> {
@@ -306,7 +323,21 @@ impl Iterator for Exchanges {
 /// A capture that its writer has finished needs no log; on read-only media SQLite must be told so.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.busy_timeout(Duration::from_secs(5))?;
-    Ok(db)
+    let open = || {
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(Duration::from_secs(5))?;
+        db.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
+        Ok(db)
+    };
+    // A writer that was killed while it closed the file left a change half made, which only a writer may undo.
+    open().or_else(|error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly) => {
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let db = Connection::open_with_flags(path, flags)?;
+            db.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
+            drop(db);
+            open()
+        }
+        _ => Err(error),
+    })
 }

@@ -6,14 +6,15 @@
 //! power cut may cost the last commits, never the file (WAL, `synchronous = NORMAL`).
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{APPLICATION_ID, COLUMNS, FORMAT, SCHEMA, digest, headers};
-use crate::capture::{CaptureError, Meta, create_failed, create_private, end_name};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, digest, headers};
+use crate::capture::{CaptureError, Meta, create_failed, end_name, temporary};
 use crate::exchange::{Body, Exchange};
 
 /// Bodies below this size are stored as they are: compressing them gains nothing.
@@ -44,25 +45,34 @@ pub struct Writer {
 impl Writer {
     /// Makes a new capture, readable by its owner only. A file that exists is never touched; the folder must exist,
     /// unless it is the default one.
+    ///
+    /// It is made under another name first: whatever happens, a file of that name is a capture.
     pub fn create(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
-        drop(create_private(path)?);
-        Self::fill(path, meta).inspect_err(|_| discard(path))
+        let temporary = temporary(path, false)?;
+        Self::make(&temporary, meta).map_err(|error| create_failed(path, &error))?;
+        temporary.persist_noclobber(path).map_err(|failed| match failed.error.kind() {
+            ErrorKind::AlreadyExists => CaptureError::Exists { file: path.to_owned() },
+            _ => create_failed(path, &failed.error),
+        })?;
+        Self::open(path).inspect_err(|_| discard(path))
     }
 
     /// Makes a capture of a file that is there and empty.
     pub(in crate::capture) fn fill(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
-        let failed = |error: rusqlite::Error| create_failed(path, &error);
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags).map_err(failed)?;
-        db.busy_timeout(Duration::from_secs(1)).map_err(failed)?;
-        db.pragma_update(None, "page_size", PAGE).map_err(failed)?;
-        db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
-        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failed)?;
-        db.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
-        db.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
-        db.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
-        db.execute_batch(SCHEMA).map_err(failed)?;
+        Self::make(path, meta).map_err(|error| create_failed(path, &error))?;
+        Self::open(path)
+    }
+
+    /// The tables, without a log beside the file.
+    fn make(path: &Path, meta: &Meta) -> rusqlite::Result<()> {
+        let db = connect(path)?;
+        db.pragma_update(None, "page_size", PAGE)?;
+        // Nobody knows the file yet: a half one is thrown away, so nothing has to be waited for.
+        db.pragma_update(None, "synchronous", "OFF")?;
+        db.pragma_update(None, "application_id", APPLICATION_ID)?;
+        db.pragma_update(None, "user_version", FORMAT)?;
+        db.execute_batch("BEGIN IMMEDIATE")?;
+        db.execute_batch(SCHEMA)?;
         let created = meta.created.to_string();
         let part = meta.part.as_ref().map(|part| part.number.to_string());
         let values = [
@@ -74,10 +84,22 @@ impl Writer {
         ];
         for (key, value) in values {
             if let Some(value) = value {
-                db.execute("INSERT INTO meta VALUES (?1, ?2)", (key, value)).map_err(failed)?;
+                db.execute("INSERT INTO meta VALUES (?1, ?2)", (key, value))?;
             }
         }
-        db.execute_batch("COMMIT").map_err(failed)?;
+        db.execute_batch("COMMIT")
+    }
+
+    fn open(path: &Path) -> Result<Self, CaptureError> {
+        let failed = |error: rusqlite::Error| create_failed(path, &error);
+        let db = connect(path).map_err(failed)?;
+        // There is nothing to be lost yet, so the log is begun without waiting for the disk: whoever goes on in a new
+        // file under load must not be held up by one that is busy.
+        db.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
+        db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        db.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
+        db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
+        db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failed)?;
         let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
         let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
@@ -186,7 +208,7 @@ impl Writer {
         if self.db.is_autocommit() {
             self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
-        let Exchange { id, connection, started, origin, request, response, failure, timing } = exchange;
+        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing } = exchange;
         let request_body = Stored::new(&request.body, &mut self.zstd)?;
         let response_body =
             response.as_ref().map(|response| Stored::new(&response.body, &mut self.zstd)).transpose()?;
@@ -227,6 +249,13 @@ impl Writer {
             response_body.map(|body| body.packed.is_some()),
             response_body.map(Stored::bytes),
         ])?;
+        if !rewritten.is_empty() {
+            self.db.execute_batch(REWRITTEN)?;
+            let mut insert = self.db.prepare_cached("INSERT INTO rewritten VALUES (?1, ?2, ?3, ?4)")?;
+            for link in rewritten {
+                insert.execute(params![index as i64, link.at, link.sent, link.given])?;
+            }
+        }
         Ok(())
     }
 
@@ -275,6 +304,13 @@ impl<'b> Stored<'b> {
     fn digest(&self) -> Option<&[u8]> {
         self.digest.as_ref().map(AsRef::as_ref)
     }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(Duration::from_secs(1))?;
+    Ok(db)
 }
 
 /// Text where it is UTF-8, so that SQLite tools show it.
@@ -344,6 +380,7 @@ mod tests {
             },
             response: None,
             failure: None,
+            rewritten: Vec::new(),
             timing: Timing::default(),
         }
     }

@@ -66,6 +66,12 @@ impl<I: Input> Source<I> {
         self.reader.as_mut()
     }
 
+    /// The reader itself, if no body has it.
+    pub fn take(&mut self) -> Option<Reader<I>> {
+        self.reader();
+        self.reader.take()
+    }
+
     /// True if the reader is here and stands behind the end of the last body.
     pub fn is_at_end(&mut self) -> bool {
         self.reader().is_some() && self.whole

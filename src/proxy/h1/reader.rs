@@ -33,6 +33,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self { io, buf: BytesMut::with_capacity(CHUNK) }
     }
 
+    /// These bytes were read already.
+    pub fn having_read(io: R, buf: BytesMut) -> Self {
+        Self { io, buf }
+    }
+
     /// Reads once; 0 at the end of the stream.
     pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.buf.capacity() - self.buf.len() < CHUNK / 4 {

@@ -31,10 +31,10 @@ use crate::proxy::h1::{
 use crate::proxy::upstream::{BodyError, Interim, InterimHead, Switched, UpstreamError, WireBody, fault_of_request};
 
 /// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
-const CONTINUE: Duration = Duration::from_secs(1);
+pub const CONTINUE: Duration = Duration::from_secs(1);
 
 /// Most interim answers to one request. Whoever sends more is not going to answer.
-const INTERIM: usize = 64;
+pub const INTERIM: usize = 64;
 
 /// A request on its way.
 pub struct Message {

@@ -1,32 +1,65 @@
 //! New connections to the booking system.
 //!
-//! `host:port ─► TCP, no delay ─► TLS if https ─► Link`, all within the connect timeout
+//! `host:port ─► Dialer ─► TLS if https, with ALPN ─► Link, or a stream for HTTP/2`, all within the connect timeout
 
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::dial::{Dialer, Via};
 use super::{LiveError, tls};
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
 use crate::proxy::h1::Reader;
+use crate::proxy::h2;
 use crate::proxy::upstream::UpstreamError;
+
+/// Name of HTTP/1.1 in ALPN.
+const HTTP1: &[u8] = b"http/1.1";
 
 /// Makes connections.
 pub struct Connector {
     host: String,
     port: u16,
     name: String,
-    timeout: Duration,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    dialer: Arc<Dialer>,
+    via: Option<Via>,
+    tls: Option<Tls>,
+}
+
+/// How to talk TLS.
+struct Tls {
+    name: ServerName<'static>,
+    http1: TlsConnector,
+    http2: TlsConnector,
+    either: TlsConnector,
+}
+
+/// Which protocols are offered on a new connection. Without TLS nothing can be offered, and the first one is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alpn {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2.
+    Http2,
+    /// HTTP/2, or else HTTP/1.1.
+    Either,
+}
+
+/// A new connection, by the protocol that is spoken on it.
+pub enum Dialled {
+    /// HTTP/1.1.
+    Http1(Link),
+    /// HTTP/2.
+    Http2(Stream),
 }
 
 /// A connection to the booking system.
@@ -38,19 +71,41 @@ pub struct Link {
 }
 
 impl Connector {
-    /// Reads the certificates; connects to nobody yet.
-    pub fn new<P: AsRef<Path>>(base: &BaseUri, ca_files: &[P], timeout: Duration) -> Result<Self, LiveError> {
-        let store = tls::certificates(ca_files)?;
+    /// Connects to nobody yet.
+    pub fn new(base: &BaseUri, dialer: Arc<Dialer>) -> Result<Self, LiveError> {
         let tls = if base.is_tls() {
             let name = ServerName::try_from(base.host().to_owned())
                 .map_err(|_| LiveError::ServerName(base.host().to_owned()))?;
-            Some((TlsConnector::from(tls::config(store)?), name))
+            let config = dialer.tls()?;
+            let offering = |protocols: &[&[u8]]| {
+                let mut config = ClientConfig::clone(&config);
+                config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+                TlsConnector::from(Arc::new(config))
+            };
+            Some(Tls {
+                name,
+                http1: offering(&[HTTP1]),
+                http2: offering(&[h2::ALPN]),
+                either: offering(&[h2::ALPN, HTTP1]),
+            })
         } else {
             None
         };
         let (host, port) = (base.host().to_owned(), base.port());
         let name = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Ok(Self { host, port, name, timeout, tls })
+        let via = dialer.via(if base.is_tls() { "https" } else { "http" }, &host, port)?;
+        Ok(Self { host, port, name, dialer, via, tls })
+    }
+
+    /// The proxy that requests are sent to in place of the booking system, with whole URLs: the one on the way to an
+    /// http upstream. (To an https upstream it makes a tunnel.)
+    pub fn forwarder(&self) -> Option<&Via> {
+        self.via.as_ref().filter(|_| self.tls.is_none())
+    }
+
+    /// True if the booking system is spoken to over TLS.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Host and port, for messages.
@@ -58,33 +113,76 @@ impl Connector {
         &self.name
     }
 
-    /// A new connection.
+    /// A new connection for HTTP/1.1.
     pub async fn connect(&self) -> Result<Link, UpstreamError> {
+        self.stream(Alpn::Http1).await.map(Link::new)
+    }
+
+    /// A new connection for what of `alpn` the booking system chooses.
+    pub async fn dial(&self, alpn: Alpn) -> Result<Dialled, UpstreamError> {
+        let stream = self.stream(alpn).await?;
+        let http2 = match &stream {
+            Stream::Plain(_) => alpn != Alpn::Http1,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(h2::ALPN),
+        };
+        match (http2, alpn) {
+            (true, _) => Ok(Dialled::Http2(stream)),
+            (false, Alpn::Http2) => Err(UpstreamError {
+                kind: FailureKind::Unreachable,
+                detail: format!("{} does not speak HTTP/2, and nothing else was allowed", self.name),
+            }),
+            (false, _) => Ok(Dialled::Http1(Link::new(stream))),
+        }
+    }
+
+    async fn stream(&self, alpn: Alpn) -> Result<Stream, UpstreamError> {
         let failed = |what: &str, error: &io::Error| UpstreamError {
             kind: FailureKind::Unreachable,
             detail: format!("{what} {}: {error}", self.name),
         };
         let connecting = async {
-            let stream = TcpStream::connect((self.host.as_str(), self.port))
+            let stream = self
+                .dialer
+                .dial(&self.host, self.port, self.via.as_ref(), self.tls.is_some())
                 .await
                 .map_err(|error| failed("cannot connect to", &error))?;
-            stream.set_nodelay(true).map_err(|error| failed("cannot set up the connection to", &error))?;
             match &self.tls {
                 None => Ok(Stream::Plain(stream)),
-                Some((connector, name)) => connector
-                    .connect(name.clone(), stream)
+                Some(tls) => tls
+                    .connector(alpn)
+                    .connect(tls.name.clone(), stream)
                     .await
                     .map(|stream| Stream::Tls(Box::new(stream)))
-                    .map_err(|error| failed("no TLS connection with", &error)),
+                    .map_err(|error| UpstreamError {
+                        kind: FailureKind::Unreachable,
+                        detail: format!("no TLS connection with {}: {}", self.name, tls::trouble(&error)),
+                    }),
             }
         };
-        let stream = tokio::time::timeout(self.timeout, connecting).await.unwrap_or_else(|_| {
-            let detail = format!("{} did not accept a connection within {:?}", self.name, self.timeout);
+        let patience = self.dialer.timeout();
+        let stream = tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| {
+            let detail = format!("{} did not accept a connection within {patience:?}", self.name);
             Err(UpstreamError { kind: FailureKind::Unreachable, detail })
         })?;
         tracing::debug!(to = %self.name, "connected");
+        Ok(stream)
+    }
+}
+
+impl Tls {
+    fn connector(&self, alpn: Alpn) -> &TlsConnector {
+        match alpn {
+            Alpn::Http1 => &self.http1,
+            Alpn::Http2 => &self.http2,
+            Alpn::Either => &self.either,
+        }
+    }
+}
+
+impl Link {
+    fn new(stream: Stream) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Ok(Link { reader: Reader::new(reader), writer })
+        Self { reader: Reader::new(reader), writer }
     }
 }
 

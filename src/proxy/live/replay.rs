@@ -11,18 +11,39 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
+use hyper::HeaderMap;
 use hyper::body::{Body, Frame};
 
 use crate::proxy::upstream::{BodyError, WireBody};
 
-/// Keeps all data of a body: for bodies only whose length is known and small. Trailers pass and are not kept (a body
-/// of known length has none).
+/// Keeps all of a body, trailers included: for bodies only whose length is known and small.
 #[derive(Clone)]
 pub struct Replay(Arc<Mutex<State>>);
 
 struct State {
     body: WireBody,
-    kept: Vec<Bytes>,
+    kept: Vec<Part>,
+}
+
+/// A frame that can be sent more than once.
+#[derive(Clone)]
+enum Part {
+    Data(Bytes),
+    Trailers(HeaderMap),
+}
+
+impl Part {
+    fn of(frame: &Frame<Bytes>) -> Option<Self> {
+        let trailers = || frame.trailers_ref().cloned().map(Self::Trailers);
+        frame.data_ref().cloned().map(Self::Data).or_else(trailers)
+    }
+
+    fn frame(self) -> Frame<Bytes> {
+        match self {
+            Self::Data(data) => Frame::data(data),
+            Self::Trailers(fields) => Frame::trailers(fields),
+        }
+    }
 }
 
 impl Replay {
@@ -49,13 +70,13 @@ impl Body for ReplayReader {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let mut state = this.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(data) = state.kept.get(this.next) {
+        if let Some(part) = state.kept.get(this.next) {
             this.next += 1;
-            return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
+            return Poll::Ready(Some(Ok(part.clone().frame())));
         }
         let frame = ready!(Pin::new(&mut state.body).poll_frame(cx));
-        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
-            state.kept.push(data.clone());
+        if let Some(part) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Part::of) {
+            state.kept.push(part);
             this.next += 1;
         }
         Poll::Ready(frame)

@@ -1,13 +1,15 @@
-//! Whom the live client trusts.
+//! Whom the live client trusts, and who it is.
 //!
-//! `platform roots + PEM files ─► RootCertStore ─► ClientConfig (ring, HTTP/1.1)`
+//! `platform roots + PEM files ─► RootCertStore, Identity ─► ClientConfig (ring)`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use super::LiveError;
 
@@ -28,24 +30,129 @@ pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<RootCertStore, LiveEr
     Ok(store)
 }
 
-/// TLS that trusts `store` and the platform's roots. Platform certificates that can't be used are logged and left out.
-pub fn config(mut store: RootCertStore) -> Result<Arc<ClientConfig>, LiveError> {
-    let native = rustls_native_certs::load_native_certs();
-    let (_, unusable) = store.add_parsable_certificates(native.certs);
-    if unusable > 0 || !native.errors.is_empty() {
-        tracing::warn!(unusable, errors = ?native.errors, "some certificates of this computer can't be used");
+/// Who Umpire is to a booking system that asks (mutual TLS).
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    files: (PathBuf, PathBuf),
+}
+
+impl Identity {
+    /// Reads a chain of certificates, its own first, and the key of the first.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, LiveError> {
+        let wrong = |path: &Path, cause: String| LiveError::Identity { path: path.to_owned(), cause };
+        let chain = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| wrong(certificate, error.to_string()))?;
+        if chain.is_empty() {
+            return Err(wrong(certificate, "it holds no certificate".to_owned()));
+        }
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+        Ok(Self { chain, key: secret, files: (certificate.to_owned(), key.to_owned()) })
     }
-    if store.is_empty() {
-        let cause = native.errors.first().map_or_else(|| "none installed".to_owned(), ToString::to_string);
-        return Err(LiveError::NoRoots { cause });
-    }
+}
+
+/// TLS that trusts `store` and the platform's roots, or everybody if `insecure`. Platform certificates that can't be
+/// used are logged and left out.
+pub fn config(
+    mut store: RootCertStore,
+    identity: Option<&Identity>,
+    insecure: bool,
+) -> Result<Arc<ClientConfig>, LiveError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
+    let builder = if insecure {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+    } else {
+        let native = rustls_native_certs::load_native_certs();
+        let (_, unusable) = store.add_parsable_certificates(native.certs);
+        if unusable > 0 || !native.errors.is_empty() {
+            tracing::warn!(unusable, errors = ?native.errors, "some certificates of this computer can't be used");
+        }
+        if store.is_empty() {
+            let cause = native.errors.first().map_or_else(|| "none installed".to_owned(), ToString::to_string);
+            return Err(LiveError::NoRoots { cause });
+        }
+        builder.with_root_certificates(store)
+    };
+    let config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(Identity { chain, key, files }) => {
+            builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| LiveError::Identity {
+                path: files.1.clone(),
+                cause: format!("it does not go with {}: {error}", files.0.display()),
+            })?
+        }
+    };
     Ok(Arc::new(config))
+}
+
+/// Why there is no TLS with a booking system, with what may help where it is known.
+pub fn trouble(error: &std::io::Error) -> String {
+    use rustls::CertificateError as Wrong;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let remedy = match inner {
+        Some(rustls::Error::InvalidCertificate(wrong)) => match wrong {
+            Wrong::UnknownIssuer => "name the file of its authority with --upstream-ca",
+            Wrong::Expired | Wrong::ExpiredContext { .. } => "the booking system needs a new certificate",
+            Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => "compare this machine's clock with the real time",
+            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "use a name that the certificate is for",
+            Wrong::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                "a certificate authority's own certificate can't stand for a server: have it make one for the server"
+            }
+            _ => return error.to_string(),
+        },
+        Some(rustls::Error::AlertReceived(alert)) => {
+            use rustls::AlertDescription as Alert;
+            match alert {
+                Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::HandshakeFailure => {
+                    "it may ask for a certificate of Umpire's that it knows: --upstream-cert and --upstream-key"
+                }
+                _ => return error.to_string(),
+            }
+        }
+        _ => return error.to_string(),
+    };
+    format!("{error}; {remedy}")
+}
+
+/// Takes any certificate (`--insecure-upstream`); that the other side holds its key is still checked.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 #[cfg(test)]
@@ -73,6 +180,6 @@ mod tests {
         file.write_all(made.cert.pem().as_bytes()).unwrap();
         let store = certificates(&[file.path()]).unwrap();
         assert_eq!(store.len(), 1);
-        assert!(config(store).is_ok());
+        assert!(config(store, None, false).is_ok());
     }
 }

@@ -10,7 +10,7 @@ use ratatui::text::Line;
 use super::super::model::Model;
 use super::super::theme::{Ink, alarm};
 use super::{line, span};
-use crate::event::{Mode, Recording};
+use crate::event::{Forwarding, Mode, Recording};
 use crate::finding::Severity;
 use crate::text;
 
@@ -42,10 +42,20 @@ fn what(model: &Model) -> Line<'_> {
                 spans.push(span(Ink::Plain, text::visible(upstream)));
             }
         }
+        (None, _) if context.forward.is_some() => {}
         (None, _) => {
             spans.push(span(Ink::Dim, "recording "));
             spans.push(span(Ink::Bold, text::visible(context.capture.as_deref().unwrap_or("-"))));
         }
+    }
+    if !context.also.is_empty() {
+        spans.push(span(Ink::Dim, format!(" and {} more", context.also.len())));
+    }
+    if let Some(Forwarding { proxy, hosts, .. }) = &context.forward {
+        spans.push(span(Ink::Dim, if context.base_uri.is_some() { "  HTTPS_PROXY " } else { "client's HTTPS_PROXY " }));
+        spans.push(span(Ink::Bold, text::visible(proxy)));
+        spans.push(span(Ink::Dim, " intercepts "));
+        spans.push(span(Ink::Plain, text::visible(hosts)));
     }
     if context.mode == Mode::Demo {
         spans.push(span(Ink::Of(crate::finding::Severity::Warning), "  demo"));
@@ -74,6 +84,14 @@ fn state(model: &Model) -> Line<'_> {
             spans.push(span(Ink::Plain, format!(" {}", text::visible(file))));
         }
         (None, None, _) => spans.push(span(Ink::Dim, " ○ judged, but not kept")),
+    }
+    // Standing, right behind the state of recording: they hold for every exchange below.
+    let behind = spans.len().min(2);
+    let warnings = model.context.warnings.iter().map(|words| span(Ink::Bad, format!(" ‼ {} ", text::visible(words))));
+    spans.splice(behind..behind, warnings);
+    if let Some((authority, count)) = &model.unread {
+        let words = format!("  {count} passed unread, last to {}", text::clip(authority, 60));
+        spans.push(span(Ink::Dim, words));
     }
     if model.not_shown > 0 {
         let lost = text::count(model.not_shown, "event");

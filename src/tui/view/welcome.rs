@@ -26,6 +26,21 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             Line::from("  Its requests go through Umpire to a small booking system built into it."),
             Line::from("  Some are wrong on purpose, and so are some answers: watch who is blamed."),
         ],
+        Mode::Live
+            if let Some(forward) = &model.context.forward
+                && model.context.base_uri.is_none() =>
+        {
+            let proxy = text::visible(&forward.proxy);
+            vec![
+                Line::from(span(Ink::Bold, "  Nothing has passed yet.")),
+                Line::default(),
+                Line::from("  1. Start your client with"),
+                Line::from(span(Ink::Good, format!("       HTTPS_PROXY={proxy} HTTP_PROXY={proxy}"))),
+                Line::from("  2. Let it trust this file (`umpire ca trust` says how):"),
+                Line::from(span(Ink::Good, format!("       {}", text::visible(&forward.ca)))),
+                Line::from(format!("  3. What it asks of {} shows up here.", text::visible(&forward.hosts))),
+            ]
+        }
         Mode::Live => vec![
             Line::from(span(Ink::Bold, "  Nothing has passed yet.")),
             Line::default(),

@@ -1,0 +1,68 @@
+//! Files that are there whole or not at all, and keys that nobody else can read.
+//!
+//! `content → new file beside it (mode 600 for keys) → flushed → renamed`
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Who may read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone.
+    Owner,
+    /// All that the user's settings allow.
+    All,
+}
+
+/// Makes a folder that only its owner can enter, if there is none.
+pub fn private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Writes a file whole. What was there before is replaced.
+pub fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = path.with_file_name(name);
+    let written = create(&new, readers).and_then(|mut file| {
+        file.write_all(content.as_bytes())?;
+        file.sync_all()
+    });
+    let done = written.and_then(|()| fs::rename(&new, path));
+    if done.is_err() {
+        // What matters is why it failed; a rest that can't be removed either is harmless.
+        let _rest = fs::remove_file(&new);
+    }
+    done
+}
+
+fn create(path: &Path, readers: Readers) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = readers;
+    options.open(path)
+}
+
+/// The mode of a file that others than its owner can read or write; `None` if nobody else can.
+#[cfg(unix)]
+pub fn exposed(path: &Path) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
+/// On other platforms the user's data folder is the user's alone.
+#[cfg(not(unix))]
+pub fn exposed(_: &Path) -> io::Result<Option<u32>> {
+    Ok(None)
+}

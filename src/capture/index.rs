@@ -1,0 +1,28 @@
+//! Search in a capture through an index beside it, made when it is first asked for and continued when the capture has grown.
+//!
+//! ```text
+//! capture ─► 64 exchanges at a time ─► their words, each once ─► FTS5 (monday.db.index)
+//! words ─► index: which blocks can hold them? ─► these exchanges are read ─► Hit (where, with what stands around it)
+//! ```
+//!
+//! The index only narrows down: what is found is read in the exchanges themselves, so a stale or missing index costs time,
+//! never a hit. It holds words of bodies: it is as private as the capture, and can be deleted at any time.
+
+mod build;
+mod query;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+pub use build::{Index, Progress};
+pub use query::{Hit, Place, Places, Query, scan};
+
+/// Exchanges per row of the index. More make it smaller, and each candidate costlier to look through.
+const BLOCK: u64 = 64;
+
+/// Where the index of a capture is: `monday.db.index`.
+pub fn path_of(capture: &Path) -> PathBuf {
+    let mut name = capture.as_os_str().to_owned();
+    name.push(".index");
+    name.into()
+}

@@ -1,0 +1,250 @@
+//! The index itself: a database beside the capture that is continued, or made anew if it is of another capture.
+//!
+//! ```text
+//! open ─► of this capture? ─► no: made anew
+//!    └──► update ─► whole blocks that are new ─► FTS5 · search ─► candidates, then the rest that is not in a block yet
+//! ```
+
+use std::collections::HashSet;
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::query::{Hit, Query};
+use super::words::{content, fields, words};
+use super::{BLOCK, path_of};
+use crate::capture::{CaptureError, Reader, create_private};
+use crate::exchange::Exchange;
+
+/// Version of the index's own form; another one is made anew.
+const FORM: i64 = 1;
+
+/// Most different words of a block that are told apart. A block with more (bodies of noise) counts as holding any.
+const MOST_WORDS: usize = 200_000;
+
+/// Blocks per transaction.
+const BATCH: u64 = 64;
+
+/// Blocks that wait to be written while the next ones are read.
+const AHEAD: usize = 4;
+
+/// The tokenizer takes whatever [`words`] makes for one word each.
+const TABLES: &str = "
+CREATE TABLE state (of TEXT NOT NULL, blocks INTEGER NOT NULL);
+CREATE TABLE any (block INTEGER PRIMARY KEY);
+CREATE VIRTUAL TABLE word USING fts5(words, content='', detail=none, columnsize=0, tokenize='ascii');
+";
+
+/// How far an update has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Exchanges that are in the index.
+    pub done: u64,
+    /// Exchanges that will be.
+    pub of: u64,
+}
+
+/// The index of a capture, with the capture.
+pub struct Index {
+    reader: Reader,
+    capture: PathBuf,
+    db: Connection,
+    file: PathBuf,
+}
+
+impl Index {
+    /// Opens the index of a capture, or makes an empty one. Where the folder can't be written to it is kept in memory, and
+    /// gone afterwards.
+    pub fn open(capture: &Path) -> Result<Self, CaptureError> {
+        let reader = Reader::open(capture)?;
+        let file = path_of(capture);
+        let of = identity(&reader)?;
+        let failed = |cause: &dyn Display| CaptureError::Open { file: file.clone(), cause: cause.to_string() };
+        if file.exists() {
+            // One that is damaged, or of an earlier form, or of another capture, is of no use to anybody.
+            if let Ok(db) = Connection::open(&file)
+                && ready(&db).and_then(|()| is_of(&db, &of)).unwrap_or(false)
+            {
+                return Ok(Self { reader, capture: capture.to_owned(), db, file });
+            }
+            fs::remove_file(&file).map_err(|error| failed(&error))?;
+        }
+        let db = match create_private(&file) {
+            Ok(_) => Connection::open(&file),
+            Err(error) => {
+                tracing::warn!("the index is kept in memory: {error}");
+                Connection::open_in_memory()
+            }
+        };
+        let db = db.map_err(|error| failed(&error))?;
+        let made = db
+            .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA user_version = {FORM}; {TABLES}"))
+            .and_then(|()| ready(&db))
+            .and_then(|()| db.execute("INSERT INTO state VALUES (?1, 0)", [&of]));
+        made.map_err(|error| failed(&error))?;
+        Ok(Self { reader, capture: capture.to_owned(), db, file })
+    }
+
+    /// The capture that it is of.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Exchanges that are in the index.
+    pub fn len(&self) -> Result<u64, CaptureError> {
+        let blocks = self.db.query_row("SELECT blocks FROM state", [], |row| row.get::<_, i64>(0));
+        blocks.map(|blocks| blocks as u64 * BLOCK).map_err(|error| self.unreadable(&error))
+    }
+
+    /// True if nothing is in it yet.
+    pub fn is_empty(&self) -> Result<bool, CaptureError> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Takes up what is new in the capture. Reading and writing go on side by side; `told` hears of the progress.
+    pub fn update(&mut self, mut told: impl FnMut(Progress)) -> Result<(), CaptureError> {
+        let (begun, there) = (self.len()? / BLOCK, self.reader.len()? / BLOCK);
+        if begun >= there {
+            return Ok(());
+        }
+        let capture = self.capture.clone();
+        let (sender, receiver) = sync_channel(AHEAD);
+        let reading = std::thread::spawn(move || -> Result<(), CaptureError> {
+            let reader = Reader::open(&capture)?;
+            for block in begun..there {
+                // The writer has stopped: its error is the one that counts.
+                if sender.send(words_of(&reader, block)?).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        let mut written = Ok(true);
+        for (block, words) in (begun..there).zip(&receiver) {
+            written = self.write(block, there, words.as_deref());
+            if !matches!(written, Ok(true)) {
+                break;
+            }
+            told(Progress { done: (block + 1) * BLOCK, of: there * BLOCK });
+        }
+        drop(receiver);
+        let read = reading.join();
+        written.map_err(|error| self.unreadable(&error))?;
+        read.unwrap_or_else(|_| Err(self.unreadable(&"reading the capture ended badly")))
+    }
+
+    /// A block, in a transaction with others. False if somebody else is at it: what they have done is not done again.
+    fn write(&self, block: u64, end: u64, words: Option<&str>) -> rusqlite::Result<bool> {
+        if self.db.is_autocommit() {
+            self.db.execute_batch("BEGIN IMMEDIATE")?;
+            let next = self.db.query_row("SELECT blocks FROM state", [], |row| row.get::<_, i64>(0))?;
+            if next as u64 != block {
+                self.db.execute_batch("ROLLBACK")?;
+                return Ok(false);
+            }
+        }
+        match words {
+            Some(words) => {
+                let mut insert = self.db.prepare_cached("INSERT INTO word (rowid, words) VALUES (?1, ?2)")?;
+                insert.execute((block as i64, words))?;
+            }
+            None => drop(self.db.execute("INSERT INTO any VALUES (?1)", [block as i64])?),
+        }
+        if (block + 1).is_multiple_of(BATCH) || block + 1 == end {
+            self.db.execute("UPDATE state SET blocks = ?1", [block as i64 + 1])?;
+            self.db.execute_batch("COMMIT")?;
+        }
+        Ok(true)
+    }
+
+    /// Searches the capture, in its order. `each` is given what is found and says whether to go on.
+    pub fn search(&self, query: &Query, mut each: impl FnMut(Hit) -> bool) -> Result<(), CaptureError> {
+        let indexed = self.len()?;
+        let sql = "SELECT rowid FROM word WHERE word MATCH ?1 UNION SELECT block FROM any ORDER BY 1";
+        let mut select = self.db.prepare(sql).map_err(|error| self.unreadable(&error))?;
+        let mut rows = select.query([query.terms()]).map_err(|error| self.unreadable(&error))?;
+        while let Some(row) = rows.next().map_err(|error| self.unreadable(&error))? {
+            let block = row.get::<_, i64>(0).map_err(|error| self.unreadable(&error))? as u64;
+            if !self.look(query, block * BLOCK..(block + 1) * BLOCK, &mut each)? {
+                return Ok(());
+            }
+        }
+        self.look(query, indexed..self.reader.len()?, &mut each)?;
+        Ok(())
+    }
+
+    /// False if `each` has had enough.
+    fn look(
+        &self,
+        query: &Query,
+        range: std::ops::Range<u64>,
+        each: &mut impl FnMut(Hit) -> bool,
+    ) -> Result<bool, CaptureError> {
+        for index in range {
+            let exchange = self.reader.exchange(index)?;
+            if let Some((place, around)) = query.find(&exchange)
+                && !each(Hit { index, exchange, place, around })
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn unreadable(&self, cause: &dyn Display) -> CaptureError {
+        CaptureError::Read { file: self.file.clone(), cause: cause.to_string() }
+    }
+}
+
+/// What no other capture has: when it was made, and its first exchange.
+fn identity(reader: &Reader) -> Result<String, CaptureError> {
+    let mut first = None;
+    reader.calls(|call| {
+        first = Some(call);
+        false
+    })?;
+    let first = first.map(|call| format!("{} {} {} {:?}", call.method, call.target, call.started, call.total));
+    Ok(format!("{} {}", reader.meta().created, first.unwrap_or_default()))
+}
+
+/// Settings of a connection: how long it waits for another one, and that a power cut may cost the last blocks, no more.
+fn ready(db: &Connection) -> rusqlite::Result<()> {
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.pragma_update(None, "synchronous", "NORMAL")
+}
+
+fn is_of(db: &Connection, of: &str) -> rusqlite::Result<bool> {
+    let form = db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
+    let found = db.query_row("SELECT of FROM state", [], |row| row.get::<_, String>(0)).optional()?;
+    Ok(form == FORM && found.as_deref() == Some(of))
+}
+
+/// The words of a block, each once; `None` if they are too many to be told apart.
+fn words_of(reader: &Reader, block: u64) -> Result<Option<String>, CaptureError> {
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut all = String::new();
+    for index in block * BLOCK..(block + 1) * BLOCK {
+        let exchange: Exchange = reader.exchange(index)?;
+        let mut add = |text: &str| {
+            for word in words(text) {
+                if seen.len() <= MOST_WORDS && !seen.contains(&*word) {
+                    all += &word;
+                    all.push(' ');
+                    seen.insert(word.into_owned());
+                }
+            }
+        };
+        add(&exchange.request.target);
+        add(&fields(&exchange.request.headers));
+        add(&content(&exchange.request.body, &exchange.request.headers));
+        if let Some(response) = &exchange.response {
+            add(&fields(&response.headers));
+            add(&content(&response.body, &response.headers));
+        }
+    }
+    Ok((seen.len() <= MOST_WORDS).then_some(all))
+}

@@ -1,0 +1,203 @@
+//! What is looked for, and where it is found.
+//!
+//! `Query + Exchange → Hit (place, what stands around it)`
+
+use std::ops::Range;
+
+use super::words::{content, fields, lower, words};
+use crate::capture::CaptureError;
+use crate::exchange::Exchange;
+
+/// Characters that are shown on either side of what was found.
+const AROUND: usize = 40;
+
+/// Parts of an exchange that can be searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Path and query.
+    Path,
+    /// Header fields of the request.
+    RequestHeaders,
+    /// Content of the request.
+    RequestBody,
+    /// Header fields of the answer.
+    ResponseHeaders,
+    /// Content of the answer.
+    ResponseBody,
+}
+
+impl Place {
+    /// Stable name, like the beginning of a pointer into the exchange.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Path => "/request/path",
+            Self::RequestHeaders => "/request/headers",
+            Self::RequestBody => "/request/body",
+            Self::ResponseHeaders => "/response/headers",
+            Self::ResponseBody => "/response/body",
+        }
+    }
+}
+
+/// Which parts are searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// Path and query.
+    pub path: bool,
+    /// Header fields of both messages.
+    pub headers: bool,
+    /// Contents of both messages.
+    pub bodies: bool,
+}
+
+impl Places {
+    /// All of them.
+    pub const ALL: Self = Self { path: true, headers: true, bodies: true };
+}
+
+/// Texts that must all be there, in whichever of the places. Upper and lower case are the same; each text begins where a
+/// word begins.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// In lower case.
+    texts: Vec<String>,
+    places: Places,
+}
+
+/// An exchange that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// 0-based index in the recording.
+    pub index: u64,
+    /// The exchange.
+    pub exchange: Exchange,
+    /// Where the first of the texts was found.
+    pub place: Place,
+    /// What stands around it, on one line.
+    pub around: String,
+}
+
+impl Query {
+    /// A query for texts; blank ones are left out. `None` if none is left that holds a letter or a digit.
+    pub fn new(texts: &[String], places: Places) -> Option<Self> {
+        let texts: Vec<String> = texts
+            .iter()
+            .map(|text| lower(text.trim()).into_owned())
+            .filter(|text| words(text).next().is_some())
+            .collect();
+        (!texts.is_empty()).then_some(Self { texts, places })
+    }
+
+    /// The query for the index: every word of the texts, the last of each maybe only the beginning of one.
+    pub(super) fn terms(&self) -> String {
+        let mut terms = String::new();
+        for text in &self.texts {
+            let open = text.ends_with(char::is_alphanumeric);
+            let all: Vec<_> = words(text).collect();
+            for (at, word) in all.iter().enumerate() {
+                // Words hold neither quotes nor anything else that means something to FTS5 within quotes.
+                terms.extend(["\"", word, "\"", if open && at + 1 == all.len() { "* " } else { " " }]);
+            }
+        }
+        terms
+    }
+
+    /// Where the texts are found in an exchange; `None` unless all of them are.
+    pub fn find(&self, exchange: &Exchange) -> Option<(Place, String)> {
+        let mut found: Vec<Option<(Place, String)>> = vec![None; self.texts.len()];
+        let mut look = |place: Place, text: &str| {
+            let low = lower(text);
+            for (query, found) in self.texts.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+                *found = find(&low, query).map(|range| (place, around(&low, text, range)));
+            }
+            found.iter().all(Option::is_some)
+        };
+        let Places { path, headers, bodies } = self.places;
+        let request = &exchange.request;
+        let response = exchange.response.as_ref();
+        let all = (path && look(Place::Path, &request.target))
+            || (headers && look(Place::RequestHeaders, &fields(&request.headers)))
+            || (bodies && look(Place::RequestBody, &content(&request.body, &request.headers)))
+            || response.is_some_and(|response| {
+                (headers && look(Place::ResponseHeaders, &fields(&response.headers)))
+                    || (bodies && look(Place::ResponseBody, &content(&response.body, &response.headers)))
+            });
+        if all { found.into_iter().next().flatten() } else { None }
+    }
+}
+
+/// Where a text stands at the beginning of a word.
+fn find(text: &str, query: &str) -> Option<Range<usize>> {
+    let begins_word = query.starts_with(char::is_alphanumeric);
+    memchr::memmem::find_iter(text.as_bytes(), query)
+        .find(|&at| !begins_word || !text[..at].ends_with(char::is_alphanumeric))
+        .map(|at| at..at + query.len())
+}
+
+/// What stands around a range of the text in lower case; from the text itself where both have their letters in the same
+/// places.
+fn around(low: &str, text: &str, range: Range<usize>) -> String {
+    let shown = if text.is_ascii() { text } else { low };
+    let start = shown[..range.start].char_indices().rev().take(AROUND).last().map_or(range.start, |(at, _)| at);
+    let end = shown[range.end..].char_indices().nth(AROUND).map_or(shown.len(), |(at, _)| range.end + at);
+    let part = shown[start..end].split_whitespace().collect::<Vec<_>>().join(" ");
+    format!("{}{part}{}", if start > 0 { "\u{2026}" } else { "" }, if end < shown.len() { "\u{2026}" } else { "" })
+}
+
+/// Searches exchanges one by one, without an index. `each` is given what is found and says whether to go on.
+pub fn scan(
+    query: &Query,
+    exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
+    mut each: impl FnMut(Hit) -> bool,
+) -> Result<(), CaptureError> {
+    for (index, exchange) in (0..).zip(exchanges) {
+        let exchange = exchange?;
+        if let Some((place, around)) = query.find(&exchange)
+            && !each(Hit { index, exchange, place, around })
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(texts: &[&str]) -> Query {
+        Query::new(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), Places::ALL).unwrap()
+    }
+
+    #[test]
+    fn texts_begin_where_words_begin() {
+        for (text, query, expected) in [
+            ("an order quote", "order", Some(3..8)),
+            ("disorder, order", "order", Some(10..15)),
+            ("disorder", "order", None),
+            ("x@a.example", "@a", Some(1..3)),
+        ] {
+            assert_eq!(find(text, query), expected, "{query} in {text}");
+        }
+    }
+
+    #[test]
+    fn the_index_is_asked_for_words_and_beginnings() {
+        assert_eq!(query(&["Robin.Hale@post", "\"price\": "]).terms(), "\"robin\" \"hale\" \"post\"* \"price\" ");
+        assert!(Query::new(&["  ".to_owned(), "--".to_owned()], Places::ALL).is_none());
+    }
+
+    #[test]
+    fn little_is_shown_around() {
+        let text = format!("{}Robin\n Hale{}", "a ".repeat(100), "\u{e9} ".repeat(100));
+        let low = lower(&text);
+        let range = find(&low, "robin").unwrap();
+        let shown = around(&low, &text, range);
+        assert!(
+            shown.starts_with('\u{2026}') && shown.ends_with('\u{2026}') && shown.contains("robin hale"),
+            "{shown}"
+        );
+        assert!(shown.chars().count() < 100, "{shown}");
+        assert_eq!(around("order", "Order", 0..5), "Order");
+    }
+}

@@ -1,0 +1,171 @@
+//! `umpire ca init|show|export|trust|remove`: the certificate authorities that `--tls` and `--intercept` use.
+//!
+//! `ca::Store → lines, PEM, or what clients need`
+
+mod trust;
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Exit, Format};
+use crate::ca::{Authority, HOME, HostPattern, Store};
+use crate::text;
+
+/// `umpire ca …`
+#[derive(Debug, Args)]
+pub struct Ca {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a certificate authority for these hosts (and this machine's loopback), if none covers them yet
+    Init {
+        /// Hosts, domains as *.example.com, or addresses
+        #[arg(value_name = "HOST")]
+        hosts: Vec<HostPattern>,
+    },
+    /// List the authorities: hosts, fingerprint, validity, files
+    Show {
+        /// Output for people or for programs
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Write the certificates (never a key) as PEM
+    Export {
+        /// Where to write [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Say what each kind of client needs to trust the authorities
+    Trust,
+    /// Remove an authority and its key
+    Remove {
+        /// Which, as `umpire ca show` calls them; may be left out if there is only one
+        #[arg(value_name = "ID", conflicts_with = "all")]
+        ids: Vec<String>,
+        /// All of them
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// The store that the environment names.
+pub fn store() -> anyhow::Result<Store> {
+    Ok(Store::find(std::env::var_os(HOME))?)
+}
+
+/// Runs `umpire ca …`.
+pub fn run(ca: Ca) -> anyhow::Result<Exit> {
+    let store = store()?;
+    let mut out = io::stdout().lock();
+    match ca.command {
+        Command::Init { hosts } => init(&store, &hosts, &mut out)?,
+        Command::Show { format } => show(&store, format, &mut out)?,
+        Command::Export { output } => {
+            let pem: String = some(&store)?.iter().map(Authority::pem).collect();
+            match output {
+                Some(file) => fs::write(&file, pem).with_context(|| format!("cannot write {}", file.display()))?,
+                None => out.write_all(pem.as_bytes())?,
+            }
+        }
+        Command::Trust => {
+            some(&store)?;
+            trust::write(&store, &mut out)?;
+        }
+        Command::Remove { ids, all } => remove(&store, ids, all, &mut out)?,
+    }
+    Ok(Exit::Clean)
+}
+
+/// All authorities; an error if there are none.
+fn some(store: &Store) -> anyhow::Result<Vec<Authority>> {
+    let all = store.all()?;
+    if all.is_empty() {
+        bail!("there is no certificate authority in {} yet; `umpire ca init HOST` makes one", store.folder().display());
+    }
+    Ok(all)
+}
+
+fn init(store: &Store, hosts: &[HostPattern], out: &mut impl io::Write) -> anyhow::Result<()> {
+    let ensured = store.ensure(hosts, Timestamp::now())?;
+    match ensured.made {
+        None => writeln!(out, "there is an authority for that already; `umpire ca show` lists it")?,
+        Some((id, subjects)) => {
+            writeln!(out, "made authority {id}, good for {}", hosts_in_words(&subjects))?;
+            writeln!(out, "key      {} (yours alone: never give it away)", store.file(&id).display())?;
+            writeln!(out, "for clients {} (certificates only)", store.bundle().display())?;
+            writeln!(out, "next     `umpire ca trust` says what each kind of client needs")?;
+        }
+    }
+    Ok(())
+}
+
+/// Hosts of an authority, in words.
+pub fn hosts_in_words(subjects: &[String]) -> String {
+    if subjects.is_empty() { "this machine only (localhost)".to_owned() } else { subjects.join(", ") }
+}
+
+fn show(store: &Store, format: Format, out: &mut impl io::Write) -> anyhow::Result<()> {
+    let now = Timestamp::now();
+    if format == Format::Json {
+        let authorities: Vec<_> = store
+            .all()?
+            .iter()
+            .map(|authority| {
+                json!({
+                    "id": authority.id,
+                    "hosts": authority.subjects,
+                    "fingerprint": authority.fingerprint(),
+                    "from": authority.from.to_string(),
+                    "until": authority.until.to_string(),
+                    "in_use": authority.is_current(now),
+                    "key_file": store.file(&authority.id).display().to_string(),
+                })
+            })
+            .collect();
+        let bundle = store.bundle().display().to_string();
+        writeln!(out, "{}", json!({ "bundle": bundle, "authorities": authorities }))?;
+        return Ok(());
+    }
+    for authority in some(store)? {
+        let state = if authority.is_current(now) { "" } else { " (not used any more: a new one is made when needed)" };
+        writeln!(out, "{}{state}", authority.id)?;
+        writeln!(out, "  hosts    {}", text::visible(&hosts_in_words(&authority.subjects)))?;
+        writeln!(out, "  until    {}", authority.until.strftime("%Y-%m-%d"))?;
+        writeln!(out, "  sha256   {}", authority.fingerprint())?;
+        writeln!(out, "  key      {}", store.file(&authority.id).display())?;
+    }
+    writeln!(out, "for clients {} (all certificates, no key)", store.bundle().display())?;
+    Ok(())
+}
+
+fn remove(store: &Store, mut ids: Vec<String>, all: bool, out: &mut impl io::Write) -> anyhow::Result<()> {
+    if all {
+        ids.clear();
+    } else if ids.is_empty() {
+        // Of one that can't be read the name is known all the same: only the count matters.
+        let count = store.count()?;
+        if count > 1 {
+            bail!("there are {count} authorities: name those to remove (`umpire ca show`), or say --all");
+        }
+    }
+    let removed = store.remove(&ids)?;
+    if let Some(unknown) = ids.iter().find(|id| !removed.contains(id)) {
+        bail!("there is no authority {unknown:?}; `umpire ca show` lists them");
+    }
+    if removed.is_empty() {
+        writeln!(out, "there was no authority to remove")?;
+        return Ok(());
+    }
+    writeln!(out, "removed {} with its key", removed.join(", "))?;
+    writeln!(out, "next    take the certificate out of the system, browser and Java stores that you put it in")?;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What each kind of client needs to trust Umpire's authorities.
+//!
+//! `Store (its bundle of certificates) → one paragraph per client`
+
+use std::io;
+use std::path::Path;
+
+use crate::ca::Store;
+
+/// Writes all of it.
+pub fn write(store: &Store, out: &mut impl io::Write) -> io::Result<()> {
+    let bundle = store.bundle();
+    let file = quoted(&bundle);
+    let authorities: Vec<_> = store.all().map(|all| all.into_iter().map(|one| one.id).collect()).unwrap_or_default();
+    writeln!(out, "Certificates for clients (no key): {}", bundle.display())?;
+    writeln!(out, "Trust is needed by the client alone, and only for the hosts that `umpire ca show` lists.")?;
+    if authorities.len() > 1 {
+        writeln!(out, "The file holds {} certificates; stores that take one at a time need each.", authorities.len())?;
+    }
+    for (client, lines) in clients(&file) {
+        writeln!(out, "\n{client}")?;
+        for line in lines {
+            writeln!(out, "    {line}")?;
+        }
+    }
+    writeln!(
+        out,
+        "\nWhat reads SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE trusts that file alone. If the client"
+    )?;
+    writeln!(out, "also talks to other hosts by TLS, give it both: `cat SYSTEM_BUNDLE {file} > both.pem`.")?;
+    writeln!(out, "Take it away again with `umpire ca remove` and, in the stores, by the name \"Umpire CA\".")
+}
+
+/// As a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:\\".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn clients(file: &str) -> Vec<(&'static str, Vec<String>)> {
+    vec![
+        ("curl", vec![format!("curl --cacert {file} …"), format!("export CURL_CA_BUNDLE={file}")]),
+        (
+            "Node.js",
+            vec![
+                format!("export NODE_EXTRA_CA_CERTS={file}"),
+                "export NODE_USE_ENV_PROXY=1    # Node 24 and later: fetch and http heed HTTPS_PROXY".to_owned(),
+            ],
+        ),
+        (
+            "Python",
+            vec![
+                format!("export SSL_CERT_FILE={file}         # ssl, urllib, httpx, aiohttp"),
+                format!("export REQUESTS_CA_BUNDLE={file}    # requests"),
+            ],
+        ),
+        (
+            ".NET",
+            vec![
+                format!("export SSL_CERT_FILE={file}    # Linux; then SSL_CERT_DIR goes on to be read too"),
+                "Windows, macOS: the system's store, below".to_owned(),
+            ],
+        ),
+        (
+            "Java",
+            vec![
+                format!("keytool -importcert -noprompt -alias umpire -file {file} \\"),
+                "    -keystore umpire.p12 -storetype PKCS12 -storepass changeit".to_owned(),
+                "java -Djavax.net.ssl.trustStore=umpire.p12 -Djavax.net.ssl.trustStorePassword=changeit \\".to_owned(),
+                "    -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=8080 …".to_owned(),
+            ],
+        ),
+        ("Go", vec![format!("export SSL_CERT_FILE={file}    # Linux and BSD; elsewhere the system's store, below")]),
+        ("Ruby", vec![format!("export SSL_CERT_FILE={file}")]),
+        ("PHP", vec![format!("php -d openssl.cafile={file} -d curl.cainfo={file} …    # or the same two in php.ini")]),
+        (
+            "Browsers",
+            vec![
+                "Chrome, Edge, Safari: the system's store, below (on Linux: certutil -d sql:$HOME/.pki/nssdb -A \\"
+                    .to_owned(),
+                format!("    -t C,, -n \"Umpire CA\" -i {file})"),
+                "Firefox: Settings, Privacy & Security, View Certificates, Authorities, Import: for websites"
+                    .to_owned(),
+            ],
+        ),
+        (
+            "The system's store",
+            vec![
+                format!(
+                    "Debian, Ubuntu: sudo cp {file} /usr/local/share/ca-certificates/umpire.crt && sudo update-ca-certificates"
+                ),
+                format!("Fedora, RHEL:   sudo trust anchor {file}"),
+                format!(
+                    "macOS:          security add-trusted-cert -r trustRoot -k ~/Library/Keychains/login.keychain-db {file}"
+                ),
+                format!("Windows:        certutil -user -addstore Root {file}"),
+            ],
+        ),
+    ]
+}

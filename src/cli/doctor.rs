@@ -1,0 +1,86 @@
+//! `umpire doctor`: what a run of the proxy needs, looked at before there is one.
+//!
+//! `arguments → Plan → Check… → a line each and what to do, or JSON`
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::upstreams::UpstreamArgs;
+use super::{Exit, Format, runtime};
+use crate::ca::HostPattern;
+use crate::doctor::{Check, Plan, State, examine};
+use crate::proxy::BaseUri;
+use crate::proxy::live::Own;
+use crate::text;
+
+/// Version of the JSON's format; it grows when a field changes its meaning or goes.
+const FORMAT_VERSION: u32 = 1;
+
+/// `umpire doctor …`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Base URI of the booking system
+    #[arg(long, value_name = "BASE_URI")]
+    to: Option<BaseUri>,
+    /// Where the proxy is to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// A host that is to be intercepted (may be repeated)
+    #[arg(long, value_name = "HOST")]
+    intercept: Vec<HostPattern>,
+    /// Folder that captures are to be written to
+    #[arg(long, value_name = "DIR", default_value = "captures")]
+    captures: PathBuf,
+    /// Output for people or for programs
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    upstream: UpstreamArgs,
+}
+
+/// Runs `umpire doctor …`: status 1 if something does not work.
+pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
+    let plan = Plan {
+        reach: doctor.upstream.reach(&Own::default()),
+        to: doctor.to,
+        listen: doctor.listen,
+        intercept: doctor.intercept,
+        store: super::ca::store()?,
+        captures: doctor.captures,
+    };
+    let checks = runtime()?.block_on(examine(&plan));
+    let bad = checks.iter().any(|check| check.state == State::Bad);
+    let mut out = io::stdout().lock();
+    match doctor.format {
+        Format::Json => {
+            let lines: Vec<_> = checks
+                .iter()
+                .map(|Check { what, state, found, advice }| {
+                    json!({ "check": what, "state": state.as_str(), "found": found, "advice": advice })
+                })
+                .collect();
+            writeln!(out, "{}", json!({ "format_version": FORMAT_VERSION, "works": !bad, "checks": lines }))?;
+        }
+        Format::Text => {
+            for Check { what, state, found, advice } in &checks {
+                let sign = match state {
+                    State::Good => "✓",
+                    State::Warning => "!",
+                    State::Bad => "✗",
+                };
+                writeln!(out, "{sign} {what:13} {}", text::visible(found))?;
+                if *state != State::Good {
+                    writeln!(out, "  {:13} → {}", "", text::visible(advice))?;
+                }
+            }
+            if plan.to.is_none() {
+                writeln!(out, "  {:13} --to BASE_URI looks at a booking system, too", "")?;
+            }
+        }
+    }
+    Ok(if bad { Exit::Findings } else { Exit::Clean })
+}

@@ -1,0 +1,252 @@
+//! Where `umpire proxy` listens, and for whom.
+//!
+//! ```text
+//! --to [ADDR=]BASE_URI … ─► one door each ┐ the first listens at --listen, the others at the ports after it,
+//! --intercept HOST … ─────► one for all ──┘ where they don't say otherwise
+//! ```
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use jiff::Timestamp;
+
+use super::upstreams::UpstreamArgs;
+use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
+use crate::event::Forwarding;
+use crate::proxy::forward::{Credentials, Forward, Guests};
+use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
+use crate::proxy::tls::{from_files, over_http1, server_config};
+use crate::proxy::{BaseUri, BaseUriError, Behind};
+use crate::session::Entrance;
+
+/// What stands for this machine in a certificate for it.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// Where to listen, and for whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where and for whom")]
+pub struct DoorArgs {
+    /// Base URI of the booking system, such as https://booking.example.com/api/openbooking. May be repeated, each with
+    /// its own address to listen on: --to 127.0.0.1:8081=https://other.example.com/api
+    #[arg(long, value_name = "[ADDR=]BASE_URI", required_unless_present = "intercept")]
+    to: Vec<To>,
+    /// Be a forward proxy (HTTPS_PROXY of clients) that decrypts and records what goes to this host: HOST[:PORT],
+    /// *.DOMAIN or an address. May be repeated. All else passes unread
+    #[arg(long, value_name = "HOST")]
+    intercept: Vec<HostPattern>,
+    /// Address to listen on; other machines can reach it only if it is not a loopback address. Further listeners take
+    /// the ports after it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Address of the forward proxy, if not the next one
+    #[arg(long, value_name = "ADDR", requires = "intercept")]
+    proxy_listen: Option<SocketAddr>,
+    /// Listen with TLS, with a certificate of Umpire's own authority for this machine (`umpire ca trust`). A forward
+    /// proxy beside --to listens without
+    #[arg(long, conflicts_with = "tls_cert")]
+    tls: bool,
+    /// A further name that brokers reach this machine by, for the certificate of --tls (may be repeated)
+    #[arg(long, value_name = "HOST", requires = "tls")]
+    tls_name: Vec<HostPattern>,
+    /// Listen with TLS, with the certificate in this PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// PEM file with the key of --tls-cert
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Let in only clients of this address or network, and this machine's (may be repeated)
+    #[arg(long, value_name = "ADDR[/BITS]")]
+    allow_client: Vec<String>,
+    /// Credentials that clients of the forward proxy must give. Other users of this machine can see what stands on a
+    /// command line: the variable is safer
+    #[arg(long, value_name = "USER:PASSWORD", env = "UMPIRE_PROXY_AUTH", hide_env_values = true)]
+    proxy_auth: Option<String>,
+}
+
+/// `[ADDR=]BASE_URI`
+#[derive(Debug, Clone)]
+struct To {
+    at: Option<SocketAddr>,
+    base: BaseUri,
+}
+
+impl FromStr for To {
+    type Err = BaseUriError;
+
+    fn from_str(text: &str) -> Result<Self, BaseUriError> {
+        match text.split_once('=').map(|(at, base)| (at.parse(), base)) {
+            Some((Ok(at), base)) => Ok(Self { at: Some(at), base: base.parse()? }),
+            _ => Ok(Self { at: None, base: text.parse()? }),
+        }
+    }
+}
+
+/// The doors, ready to be opened.
+pub struct Doors {
+    /// What to open, in order: one for each of `bases`, then perhaps the forward proxy.
+    pub entrances: Vec<Entrance>,
+    /// Where the reverse proxies lead.
+    pub bases: Vec<BaseUri>,
+    /// Where Umpire will listen, told by the session.
+    pub own: Own,
+    /// What is unsafe about them.
+    pub warnings: Vec<String>,
+    /// What the user should know once.
+    pub notices: Vec<String>,
+    scheme: &'static str,
+    name: Option<String>,
+    hosts: Vec<HostPattern>,
+    bundle: String,
+}
+
+impl DoorArgs {
+    /// Reads and makes what the doors need; listens nowhere yet.
+    pub fn doors(&self, upstream: &UpstreamArgs, timeouts: Timeouts) -> anyhow::Result<Doors> {
+        let own = Own::default();
+        let reach = upstream.reach(&own);
+        let near = Arc::new(Dialer::new(&reach, timeouts.connect)?);
+        let guests = Guests::new(&self.allow_client).context("--allow-client")?;
+        let credentials: Option<Credentials> =
+            self.proxy_auth.as_deref().map(str::parse).transpose().context("--proxy-auth or UMPIRE_PROXY_AUTH")?;
+        let addresses = self.addresses();
+        let forward_at = (!self.intercept.is_empty()).then(|| addresses[self.to.len()]);
+        let mut warnings: Vec<String> = upstream.warning().into_iter().collect();
+        if let Some(at) = forward_at.filter(|at| !at.ip().is_loopback())
+            && guests.is_empty()
+            && credentials.is_none()
+        {
+            bail!(
+                "a forward proxy at {at} could be used by everybody who reaches it: name the clients with --allow-client, \
+                 or ask for credentials with UMPIRE_PROXY_AUTH=USER:PASSWORD"
+            );
+        }
+        if addresses[..self.to.len()].iter().any(|at| !at.ip().is_loopback()) && guests.is_empty() {
+            warnings.push("open to everybody who reaches this machine (--allow-client limits it)".to_owned());
+        }
+        let mut notices = Vec::new();
+        let store = super::ca::store()?;
+        let leaves = if self.tls || !self.intercept.is_empty() {
+            Some(Arc::new(self.leaves(&store, &addresses, &mut notices)?))
+        } else {
+            None
+        };
+        let tls = match (&self.tls_cert, &self.tls_key, &leaves) {
+            (Some(certificate), Some(key), _) => Some(Arc::new(from_files(certificate, key)?)),
+            (_, _, Some(leaves)) if self.tls => {
+                let resolver =
+                    Resolver::new(Arc::clone(leaves), self.own_names(&addresses), self.tls_name.clone().into());
+                Some(Arc::new(server_config(Arc::new(resolver))?))
+            }
+            _ => None,
+        };
+        let mut behind = Vec::new();
+        for to in &self.to {
+            behind.push(Behind::Upstream(Arc::new(Live::dialing(&to.base, Arc::clone(&near), timeouts)?)));
+        }
+        if let (Some(leaves), false) = (&leaves, self.intercept.is_empty()) {
+            near.tls()?;
+            let far = Arc::new(Dialer::new(&Reach { guarded: true, ..reach }, timeouts.connect)?);
+            let hosts: Arc<[HostPattern]> = self.intercept.clone().into();
+            let forward = Forward::new(hosts, Arc::clone(leaves), (near, far), timeouts, credentials)?;
+            behind.push(Behind::Forward(Arc::new(forward)));
+        }
+        let entrances = addresses.into_iter().zip(behind).map(|(listen, behind)| Entrance {
+            listen,
+            tls: match &behind {
+                Behind::Upstream(_) => tls.clone(),
+                Behind::Forward(_) if self.to.is_empty() => tls.as_deref().map(over_http1).map(Arc::new),
+                Behind::Forward(_) => None,
+            },
+            own_ca: self.tls,
+            guests: guests.clone(),
+            behind,
+        });
+        Ok(Doors {
+            entrances: entrances.collect(),
+            bases: self.to.iter().map(|to| to.base.clone()).collect(),
+            own,
+            warnings,
+            notices,
+            scheme: if tls.is_some() { "https" } else { "http" },
+            name: self.tls_name.first().map(HostPattern::subject),
+            hosts: self.intercept.clone(),
+            bundle: store.bundle().display().to_string(),
+        })
+    }
+
+    /// Where each door listens.
+    fn addresses(&self) -> Vec<SocketAddr> {
+        let forward = (!self.intercept.is_empty()).then_some(self.proxy_listen);
+        let mut next = self.listen;
+        let given = self.to.iter().map(|to| to.at).chain(forward);
+        given
+            .map(|at| {
+                at.unwrap_or_else(|| {
+                    let free = next;
+                    // Port 0 is any free port, each time; past the last port listening fails, and says so.
+                    next.set_port(if free.port() == 0 { 0 } else { free.port().saturating_add(1) });
+                    free
+                })
+            })
+            .collect()
+    }
+
+    /// What the certificate of --tls is for.
+    fn own_names(&self, addresses: &[SocketAddr]) -> Vec<String> {
+        let mut names: Vec<String> = LOOPBACK.iter().map(ToString::to_string).collect();
+        let specific = addresses.iter().map(SocketAddr::ip).filter(|ip| !ip.is_unspecified() && !ip.is_loopback());
+        names.extend(self.tls_name.iter().map(HostPattern::subject).chain(specific.map(|ip| ip.to_string())));
+        names.dedup();
+        names
+    }
+
+    /// Certificates for what is intercepted and for the listeners; makes the authority that lacks.
+    fn leaves(&self, store: &Store, addresses: &[SocketAddr], notices: &mut Vec<String>) -> anyhow::Result<Leaves> {
+        let now = Timestamp::now();
+        let Ensured { mut authorities, made } = store.ensure(&self.intercept, now)?;
+        let mut made: Vec<_> = made.into_iter().collect();
+        let names = if self.tls { self.own_names(addresses) } else { vec![] };
+        if !authorities.iter().any(|authority| names.iter().all(|name| authority.permits(name))) {
+            // One certificate has one issuer.
+            let hosts = names.iter().map(|name| name.parse()).collect::<Result<Vec<HostPattern>, _>>()?;
+            let authority = store.make(&hosts, now)?;
+            made.push((authority.id.clone(), authority.subjects.clone()));
+            authorities.push(authority);
+        }
+        for (id, subjects) in made {
+            notices.push(format!(
+                "made certificate authority {id} for {}; clients have yet to trust it: `umpire ca trust`",
+                super::ca::hosts_in_words(&subjects)
+            ));
+        }
+        Ok(Leaves::new(authorities)?)
+    }
+}
+
+impl Doors {
+    /// The Base URIs to give to brokers, and where each leads.
+    pub fn base_uris(&self, addresses: &[SocketAddr]) -> Vec<(String, String)> {
+        let uri = |(base, at): (&BaseUri, &SocketAddr)| (format!("{}{}", self.url(*at), base.path()), base.to_string());
+        self.bases.iter().zip(addresses).map(uri).collect()
+    }
+
+    /// What clients of the forward proxy need to know.
+    pub fn forwarding(&self, addresses: &[SocketAddr]) -> Option<Forwarding> {
+        let at = addresses.get(self.bases.len())?;
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        // Few clients can speak TLS to a proxy: beside others it has none.
+        let proxy = if self.bases.is_empty() { self.url(*at) } else { format!("http://{at}") };
+        Some(Forwarding { proxy, hosts: hosts.join(", "), ca: self.bundle.clone() })
+    }
+
+    fn url(&self, at: SocketAddr) -> String {
+        match &self.name {
+            Some(name) => format!("{}://{name}:{}", self.scheme, at.port()),
+            None => format!("{}://{at}", self.scheme),
+        }
+    }
+}

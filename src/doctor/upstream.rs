@@ -1,0 +1,316 @@
+//! The booking system: can it be reached, who does it say it is, does it answer like one, and what time has it.
+//!
+//! `BaseUri ─► TCP (directly or through a proxy) ─► TLS, certificate ─► GET …/orders-rpde ─► status, body, Date`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::header::{ACCEPT, CONTENT_TYPE, DATE};
+use hyper::{Request, Response};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio_rustls::TlsConnector;
+use x509_parser::extensions::GeneralName;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::{Check, State};
+use crate::openbooking::media_type::BOOKING_V1;
+use crate::proxy::BaseUri;
+use crate::proxy::live::{Dialer, Live, Reach, Timeouts};
+use crate::proxy::upstream::{Upstream, WireBody};
+
+/// Each step may take so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Most bytes of an answer that are looked at.
+const MOST: usize = 256 * 1024;
+
+/// A certificate that ends sooner is a warning.
+const SOON: i64 = 14;
+
+/// Clocks may differ by so much: the Date field has whole seconds.
+const SKEW: i64 = 5;
+
+/// All of it; ends with the first thing that keeps the rest from being looked at.
+pub async fn examine(to: &BaseUri, reach: &Reach) -> Vec<Check> {
+    let dialer = match Dialer::new(reach, PATIENCE) {
+        Ok(dialer) => Arc::new(dialer),
+        Err(error) => {
+            return vec![Check::new("upstream", State::Bad, error.to_string(), "correct the option that it names")];
+        }
+    };
+    let mut checks = vec![connection(to, &dialer).await];
+    if checks[0].state == State::Bad {
+        return checks;
+    }
+    if to.is_tls() {
+        let certificate = certificate(to, &dialer, reach).await;
+        let usable = certificate.state != State::Bad;
+        checks.push(certificate);
+        if !usable {
+            return checks;
+        }
+    }
+    checks.extend(answer(to, dialer).await);
+    checks
+}
+
+async fn connection(to: &BaseUri, dialer: &Dialer) -> Check {
+    let scheme = if to.is_tls() { "https" } else { "http" };
+    let dialing = async {
+        let via = dialer.via(scheme, to.host(), to.port()).map_err(|error| error.to_string())?;
+        let dialed = dialer.dial(to.host(), to.port(), via.as_ref(), to.is_tls()).await;
+        dialed.map(|_| via.is_some()).map_err(|error| error.to_string())
+    };
+    match tokio::time::timeout(PATIENCE, dialing).await {
+        Ok(Ok(false)) => Check::good("upstream", format!("{} accepts connections", to.authority())),
+        Ok(Ok(true)) => Check::good("upstream", format!("{} is reached through a proxy", to.authority())),
+        Ok(Err(error)) => {
+            let advice = if error.contains("proxy") {
+                "check --upstream-proxy, or HTTPS_PROXY and NO_PROXY of this environment (--upstream-proxy none leaves them out)"
+            } else if error.contains("lookup") {
+                "check the spelling of the host; --resolve HOST:PORT:ADDR names an address for it"
+            } else {
+                "check that the booking system runs, that host and port of --to are right, and firewalls between"
+            };
+            Check::new("upstream", State::Bad, format!("{} can't be reached: {error}", to.authority()), advice)
+        }
+        Err(_) => Check::new(
+            "upstream",
+            State::Bad,
+            format!("{} accepted no connection within {PATIENCE:?}", to.authority()),
+            "check that it runs, and firewalls between; behind a company's proxy, name that with --upstream-proxy",
+        ),
+    }
+}
+
+async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
+    match handshake(to, dialer).await {
+        Ok(certificate) if reach.insecure => Check::new(
+            "certificate",
+            State::Warning,
+            format!("not checked, because of --insecure-upstream; {}", words(&certificate)),
+            "name the authority with --upstream-ca instead",
+        ),
+        Ok(certificate) => match left(&certificate) {
+            Some(days) if days < SOON => {
+                let found = format!("it ends in {days} days; {}", words(&certificate));
+                Check::new("certificate", State::Warning, found, "the booking system should have it renewed now")
+            }
+            _ => Check::good("certificate", format!("trusted; {}", words(&certificate))),
+        },
+        Err(error) => {
+            // Once more without checking: what it says of itself tells what to do.
+            let unchecked = Dialer::new(&Reach { insecure: true, ..reach.clone() }, PATIENCE);
+            let seen = match &unchecked {
+                Ok(dialer) => handshake(to, dialer).await.ok().map(|certificate| words(&certificate)),
+                Err(_) => None,
+            };
+            let found = match seen {
+                Some(words) => format!("not trusted: {error}; {words}"),
+                None => format!("no TLS: {error}"),
+            };
+            let advice = if error.contains("UnknownIssuer") {
+                "name the file of its authority with --upstream-ca"
+            } else if error.contains("xpired") {
+                "the booking system needs a new certificate; if this machine's clock is wrong, set it"
+            } else if error.contains("NotValidForName") || error.contains("not valid for name") {
+                "use a host in --to that the certificate is for, or have it made for this one"
+            } else {
+                "check that the port speaks https; if it wants a certificate of Umpire's, give --upstream-cert and --upstream-key"
+            };
+            Check::new("certificate", State::Bad, found, advice)
+        }
+    }
+}
+
+/// The certificate that the booking system shows.
+async fn handshake(to: &BaseUri, dialer: &Dialer) -> Result<CertificateDer<'static>, String> {
+    let shaking = async {
+        let name = ServerName::try_from(to.host().to_owned()).map_err(|error| error.to_string())?;
+        let via = dialer.via("https", to.host(), to.port()).map_err(|error| error.to_string())?;
+        let stream = dialer.dial(to.host(), to.port(), via.as_ref(), true).await.map_err(|error| error.to_string())?;
+        let connector = TlsConnector::from(dialer.tls().map_err(|error| error.to_string())?);
+        let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+        let (_, session) = stream.get_ref();
+        let first = session.peer_certificates().and_then(|chain| chain.first());
+        first.map(|certificate| certificate.clone().into_owned()).ok_or_else(|| "it showed no certificate".to_owned())
+    };
+    tokio::time::timeout(PATIENCE, shaking).await.unwrap_or_else(|_| Err(format!("no handshake within {PATIENCE:?}")))
+}
+
+/// Days until a certificate ends.
+fn left(certificate: &CertificateDer<'_>) -> Option<i64> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some((parsed.validity().not_after.timestamp() - Timestamp::now().as_second()) / 86_400)
+}
+
+fn words(certificate: &CertificateDer<'_>) -> String {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return "it can't be read".to_owned() };
+    let until = Timestamp::from_second(parsed.validity().not_after.timestamp())
+        .map_or_else(|_| "?".to_owned(), |until| until.strftime("%Y-%m-%d").to_string());
+    let mut names = Vec::new();
+    if let Ok(Some(all)) = parsed.subject_alternative_name() {
+        for name in &all.value.general_names {
+            match name {
+                GeneralName::DNSName(name) => names.push((*name).to_owned()),
+                GeneralName::IPAddress([a, b, c, d]) => names.push(format!("{a}.{b}.{c}.{d}")),
+                _ => {}
+            }
+        }
+    }
+    let more = names.len().saturating_sub(4);
+    names.truncate(4);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("for {}{more}, until {until}, by {}", names.join(", "), parsed.issuer())
+}
+
+/// Asks for the Orders feed, and looks at the answer and its clock.
+async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<Check> {
+    let timeouts = Timeouts { connect: PATIENCE, head: PATIENCE };
+    let target = format!("{}/orders-rpde", to.path());
+    let asking = async {
+        let live = Live::dialing(to, dialer, timeouts).map_err(|error| error.to_string())?;
+        let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed());
+        *request.uri_mut() = target.parse().map_err(|error| format!("{error}"))?;
+        request.headers_mut().insert(ACCEPT, hyper::header::HeaderValue::from_static(BOOKING_V1));
+        let before = Timestamp::now();
+        let response = live.send(request).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((before, Timestamp::now(), read(response).await))
+    };
+    let (before, after, response) = match tokio::time::timeout(2 * PATIENCE, asking).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => return vec![Check::new("api", State::Bad, error, "look into the booking system's log")],
+        Err(_) => {
+            let found = format!("GET {target}: no answer within {:?}", 2 * PATIENCE);
+            return vec![Check::new("api", State::Bad, found, "look into the booking system's log")];
+        }
+    };
+    vec![api(&target, &response), clock(&response, before, after)]
+}
+
+/// The answer with its body, as far as it was read.
+async fn read(response: Response<WireBody>) -> Response<Vec<u8>> {
+    let (parts, body) = response.into_parts();
+    let body = Limited::new(body, MOST).collect().await.map(|body| body.to_bytes().to_vec());
+    Response::from_parts(parts, body.unwrap_or_default())
+}
+
+fn api(target: &str, response: &Response<Vec<u8>>) -> Check {
+    let status = response.status();
+    let json: Option<serde_json::Value> = serde_json::from_slice(response.body()).ok();
+    let field = |name: &str| json.as_ref().and_then(|json| json.get(name));
+    let kind = field("@type").or_else(|| field("type")).and_then(|kind| kind.as_str()).unwrap_or_default();
+    let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+    let found = format!("GET {target}: {status}, {media}");
+    match status.as_u16() {
+        200 if field("next").is_some() && field("items").is_some() => {
+            Check::good("api", format!("{found}: an Orders feed"))
+        }
+        401 | 403 if kind.ends_with("Error") => {
+            Check::good("api", format!("{found}: {kind}, as it should be without credentials"))
+        }
+        401 | 403 => Check::new(
+            "api",
+            State::Warning,
+            format!("{found}: refused, but not with an OpenBookingError"),
+            "it may be the API behind another guard; the specification wants an OpenBookingError in the body",
+        ),
+        404 if kind.ends_with("Error") => Check::new(
+            "api",
+            State::Warning,
+            format!("{found}: {kind}"),
+            "an Open Booking API without an Orders feed here: compare --to with endpointUrl of the dataset site",
+        ),
+        200..=299 => Check::new(
+            "api",
+            State::Warning,
+            format!("{found}: not an Orders feed"),
+            "compare --to with endpointUrl of the dataset site: it must be the Base URI, without a further path",
+        ),
+        300..=399 => Check::new(
+            "api",
+            State::Warning,
+            format!("{found}: it sends elsewhere"),
+            "name in --to where it sends to: brokers don't follow redirects of bookings",
+        ),
+        500..=599 => Check::new("api", State::Bad, found, "look into the booking system's log"),
+        _ => Check::new(
+            "api",
+            State::Warning,
+            format!("{found}: that is not how an Open Booking API answers"),
+            "compare --to with endpointUrl of the dataset site: scheme, host and the whole path",
+        ),
+    }
+}
+
+/// Compares clocks: the answer was made between `before` and `after`.
+fn clock(response: &Response<Vec<u8>>, before: Timestamp, after: Timestamp) -> Check {
+    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+    let Some(date) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
+        let advice = "times in its messages are judged by this machine's clock alone; a server should send Date";
+        return Check::new("clock", State::Warning, "the answer has no usable Date", advice);
+    };
+    let off = if date < before {
+        date.as_second() - before.as_second()
+    } else if date > after {
+        date.as_second() - after.as_second()
+    } else {
+        0
+    };
+    if off.abs() <= SKEW {
+        return Check::good("clock", "this machine and the booking system have the same time");
+    }
+    let side = if off > 0 { "ahead of" } else { "behind" };
+    let found = format!("the booking system's clock is {} s {side} this machine's", off.abs());
+    let advice = "set the wrong one by NTP: leases, start dates and certificates depend on it";
+    Check::new("clock", State::Warning, found, advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn response(status: u16, body: &str) -> Response<Vec<u8>> {
+        Response::builder().status(status).header(CONTENT_TYPE, "application/json").body(body.into()).unwrap()
+    }
+
+    #[test]
+    fn what_answers_like_an_open_booking_api() {
+        for (status, body, state) in [
+            (200, r#"{"next":"x","items":[]}"#, State::Good),
+            (401, r#"{"@type":"UnauthenticatedError"}"#, State::Good),
+            (403, r#"{"@type":"UnauthorizedError"}"#, State::Good),
+            (401, "<html>", State::Warning),
+            (200, "<html>", State::Warning),
+            (404, r#"{"@type":"NotFoundError"}"#, State::Warning),
+            (404, "", State::Warning),
+            (302, "", State::Warning),
+            (500, "", State::Bad),
+        ] {
+            let check = api("/orders-rpde", &response(status, body));
+            assert_eq!(check.state, state, "{status} {body}: {check:?}");
+        }
+    }
+
+    #[test]
+    fn clocks_are_compared() {
+        let now = Timestamp::now();
+        let dated = |off: i64| {
+            let mut response = response(200, "");
+            let date = now + SignedDuration::from_secs(off);
+            let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            response.headers_mut().insert(DATE, date.parse().unwrap());
+            clock(&response, now, now)
+        };
+        assert_eq!(dated(0).state, State::Good);
+        assert_eq!(dated(-4).state, State::Good);
+        assert!(dated(-90).found.contains("90 s behind") && dated(-90).state == State::Warning, "{:?}", dated(-90));
+        assert!(dated(300).found.contains("ahead of"), "{:?}", dated(300));
+        assert_eq!(clock(&response(200, ""), now, now).state, State::Warning);
+    }
+}

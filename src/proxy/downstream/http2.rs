@@ -1,0 +1,304 @@
+//! A broker's HTTP/2 connection.
+//!
+//! ```text
+//! preface ─► accept ─► one exchange per stream ─► relay ─► head, body, trailers
+//!               │            └─ reset by the broker: this exchange alone is given up
+//!               └─ shutdown, or idle for long ─► GOAWAY ─► exchanges end ─► closed
+//! ```
+//!
+//! All exchanges of a connection live in its one task: they end with it, and none is left when it has ended.
+
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::header::CONTENT_LENGTH;
+use hyper::http::Extensions;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::exchange::{FailureKind, Headers, Version};
+use crate::proxy::fields::has_token;
+use crate::proxy::h1::{HeadError, LastWrite as _, RequestHead, bodiless};
+use crate::proxy::h2::fields::{has_two_hosts, of_request, outgoing_response};
+use crate::proxy::h2::{CONNECTION_WINDOW, Incoming, Outgoing, SEND_BUFFER, STREAMS, SendError, WINDOW};
+use crate::proxy::problem;
+use crate::proxy::relay::{Answer, Relay};
+use crate::proxy::upstream::{BodyError, Interim, InterimHead, WireBody};
+
+/// How long a connection without an exchange is waited for after GOAWAY, so that the broker closes it.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How many more exchanges a broker may reset than it let end. Past it the connection is closed with ENHANCE_YOUR_CALM:
+/// requests that are taken back at once cost the booking system much and the broker nothing.
+const RESETS: u32 = 100;
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Answered,
+    Reset,
+}
+
+/// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
+pub async fn run<W>(wire: W, relay: Arc<Relay>, id: u64, shutdown: CancellationToken)
+where
+    W: AsyncRead + AsyncWrite + Unpin,
+{
+    let limits = &relay.common.limits;
+    let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(limits.head.bytes as u32)
+        .max_concurrent_streams(STREAMS as u32)
+        .max_send_buffer_size(SEND_BUFFER);
+    let mut connection = match tokio::time::timeout(head_timeout, builder.handshake::<_, Bytes>(wire)).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return tracing::debug!(%error, "no HTTP/2 connection"),
+        Err(_) => return tracing::debug!("no HTTP/2 connection in time"),
+    };
+    tracing::debug!("speaks HTTP/2");
+    let mut exchanges = FuturesUnordered::new();
+    let mut idle = pin!(tokio::time::sleep(idle_timeout));
+    let mut crowded = pin!(relay.common.crowded.notified());
+    let (mut closing, mut resets) = (false, 0_u32);
+    loop {
+        tokio::select! {
+            biased;
+            Some(ended) = exchanges.next(), if !exchanges.is_empty() => {
+                match ended {
+                    Ok(Ended::Answered) => resets = resets.saturating_sub(1),
+                    Ok(Ended::Reset) => resets += 1,
+                    Err(_) => tracing::error!("an exchange panicked; the others are not affected"),
+                }
+                if resets > RESETS {
+                    tracing::warn!("a broker takes back its requests all the time; closing its connection");
+                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                    resets = 0;
+                }
+                if exchanges.is_empty() {
+                    idle.as_mut().reset(Instant::now() + if closing { FAREWELL } else { idle_timeout });
+                }
+            }
+            () = shutdown.cancelled(), if !closing => {
+                closing = true;
+                connection.graceful_shutdown();
+                idle.as_mut().reset(Instant::now() + FAREWELL);
+            }
+            accepted = connection.accept() => match accepted {
+                Some(Ok((request, respond))) => {
+                    let exchange = exchange(Arc::clone(&relay), id, request, respond);
+                    exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
+                }
+                Some(Err(error)) => return tracing::debug!(%error, "ended"),
+                None => return tracing::debug!("closed"),
+            },
+            () = &mut crowded, if exchanges.is_empty() => return tracing::debug!("closed to make room"),
+            () = &mut idle, if exchanges.is_empty() => {
+                if closing {
+                    return tracing::debug!("closed; the broker took no leave");
+                }
+                closing = true;
+                connection.graceful_shutdown();
+                idle.as_mut().reset(Instant::now() + FAREWELL);
+            }
+        }
+    }
+}
+
+async fn exchange(relay: Arc<Relay>, id: u64, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> Ended {
+    let (parts, stream) = request.into_parts();
+    let method = parts.method.clone();
+    let limits = &relay.common.limits;
+    let target = parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str).to_owned();
+    let fields = of_request(&parts.uri, &parts.headers);
+    let head = RequestHead { method: parts.method, absolute: None, target, version: Version::Http2, fields };
+    let answer = if method == Method::CONNECT {
+        Answer::own(problem::no_tunnel())
+    } else if parts.headers.len() > limits.head.fields {
+        Answer::own(problem::bad_request(&HeadError::TooLarge(limits.head)))
+    } else if has_two_hosts(&parts.uri, &parts.headers) {
+        Answer::own(problem::two_hosts())
+    } else if head.max_forwards() == Some(0) {
+        Answer::own(problem::last_hop(&method))
+    } else {
+        let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let incoming = Incoming::new(stream, length).within(limits.stall_timeout);
+        let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
+        match ask(&relay, id, head, body, asked, &mut respond).await {
+            Some(answer) => answer,
+            None => return Ended::Reset,
+        }
+    };
+    send(answer, &method, limits.stall_timeout, respond).await
+}
+
+/// Waits for the answer; `None` if the broker took the request back.
+async fn ask(
+    relay: &Relay,
+    id: u64,
+    head: RequestHead,
+    body: WireBody,
+    mut asked: Option<oneshot::Receiver<()>>,
+    respond: &mut SendResponse<Bytes>,
+) -> Option<Answer> {
+    let (interim, mut interims) = Interim::channel();
+    let mut beside = Extensions::new();
+    beside.insert(interim);
+    let mut answer = pin!(relay.answer(id, head, body, beside));
+    poll_fn(|cx| {
+        let answer = answer.as_mut().poll(cx);
+        while let Poll::Ready(Some(head)) = interims.poll_recv(cx) {
+            if head.status == 100 {
+                asked = None;
+            }
+            tell(respond, &head);
+        }
+        if let Poll::Ready(answer) = answer {
+            return Poll::Ready(Some(answer));
+        }
+        if let Some(wanted) = &mut asked
+            && let Poll::Ready(wanted) = Pin::new(wanted).poll(cx)
+        {
+            asked = None;
+            if wanted.is_ok() {
+                tell(respond, &InterimHead { status: 100, reason: Bytes::new(), fields: Headers::default() });
+            }
+        }
+        respond.poll_reset(cx).map(|_| None)
+    })
+    .await
+}
+
+/// Sends an interim answer. One that can't be sent means little: the answer itself follows, or the end.
+fn tell(respond: &mut SendResponse<Bytes>, interim: &InterimHead) {
+    let Ok(status) = StatusCode::from_u16(interim.status) else { return };
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    *head.headers_mut() = outgoing_response(&interim.fields);
+    if let Err(error) = respond.send_informational(head) {
+        tracing::debug!(%error, %status, "an interim answer could not be sent");
+    }
+}
+
+/// Sends an answer as far as the broker takes it.
+async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: SendResponse<Bytes>) -> Ended {
+    let Answer { response, fields, draft, .. } = answer;
+    let mut head = Response::new(());
+    *head.status_mut() = response.status();
+    *head.headers_mut() = outgoing_response(&fields);
+    // The record's own copy of the fields is to be the last one when the exchange ends.
+    drop(fields);
+    let body = response.into_body();
+    let bodiless = bodiless(head.status().as_u16(), method) || body.is_end_stream();
+    let body = if bodiless {
+        drop(body);
+        None
+    } else {
+        Some(body)
+    };
+    let gone = |error: &h2::Error| {
+        if let Some(draft) = &draft {
+            let detail = format!("the broker gave up the stream before the answer had ended: {error}");
+            draft.failed(FailureKind::ClientGone, detail, None);
+        }
+        tracing::debug!(%error, "given up");
+        Ended::Reset
+    };
+    let whole = draft.as_ref().filter(|_| bodiless);
+    if let Some(draft) = whole {
+        draft.begins();
+    }
+    let stream = respond.send_response(head, bodiless);
+    if let Some(draft) = whole {
+        draft.ended(stream.is_ok());
+    }
+    let stream = match stream {
+        Ok(stream) => stream,
+        Err(error) => return gone(&error),
+    };
+    let mut outgoing = Outgoing::new(stream, body);
+    if let Some(draft) = draft.clone() {
+        outgoing = outgoing.telling(draft);
+    }
+    let (mut stalled, mut sent) = (pin!(tokio::time::sleep(patience)), 0);
+    let result = poll_fn(|cx| {
+        if let Poll::Ready(result) = outgoing.poll_send(cx) {
+            return Poll::Ready(Some(result));
+        }
+        if sent != outgoing.sent() || outgoing.waits_for_body() {
+            sent = outgoing.sent();
+            stalled.as_mut().reset(Instant::now() + patience);
+        }
+        stalled.as_mut().poll(cx).map(|()| None)
+    })
+    .await;
+    match result {
+        Some(Ok(())) => Ended::Answered,
+        Some(Err(SendError::Stream(error))) => gone(&error),
+        None => {
+            let detail = format!("the broker took nothing more of its answer for {} s", patience.as_secs());
+            tracing::debug!("{detail}");
+            if let Some(draft) = &draft {
+                draft.failed(FailureKind::ClientGone, detail, None);
+            }
+            Ended::Reset
+        }
+        Some(Err(SendError::Body(error))) => {
+            tracing::debug!(%error, "the answer's body broke off");
+            Ended::Answered
+        }
+    }
+}
+
+/// The request's body, and what fires when it is first asked for, where the broker waits for that.
+fn body(incoming: Incoming, expects: bool) -> (WireBody, Option<oneshot::Receiver<()>>) {
+    if !expects || incoming.is_end_stream() {
+        return (incoming.boxed(), None);
+    }
+    let (sender, receiver) = oneshot::channel();
+    (Announced { incoming, ask: Some(sender) }.boxed(), Some(receiver))
+}
+
+/// A body that the broker sends when it is told to.
+struct Announced {
+    incoming: Incoming,
+    ask: Option<oneshot::Sender<()>>,
+}
+
+impl Body for Announced {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if let Some(ask) = this.ask.take() {
+            // Nobody listens once the answer has begun: the broker is told by that.
+            let _listened = ask.send(());
+        }
+        Pin::new(&mut this.incoming).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,224 @@
+//! The forward proxy: which hosts are intercepted, and what becomes of all else.
+//!
+//! ```text
+//! CONNECT host:port ─┬─ to be intercepted ─► TLS with a leaf of ca (or clear text) ─► downstream, recorded
+//!                    └─ else ─► a tunnel, unread, counted
+//! GET http://host/ ──┬─ to be intercepted ─► Relay, recorded
+//!                    └─ else ─► Relay that records nothing, counted
+//! GET / (to the proxy itself) ─► an explanation; there is nothing to fetch here
+//! ```
+
+mod admission;
+mod tunnel;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::{Method, Response};
+use quick_cache::sync::Cache;
+use rustls::ServerConfig;
+use tokio::net::TcpStream;
+
+pub use self::admission::{Credentials, CredentialsError, Guests, GuestsError};
+pub use self::tunnel::Tunnel;
+use super::base_uri::BaseUri;
+use super::h1::{Length, RequestHead};
+use super::incident::{Incident, Tell};
+use super::live::{Dialer, Live, Timeouts};
+use super::problem;
+use super::relay::{Common, Relay};
+use super::tls::{TlsError, server_config};
+use super::upstream::WireBody;
+use crate::ca::{HostPattern, Leaves, Resolver};
+
+/// Most ways to hosts that are kept open; past it those used least are closed.
+const WAYS: usize = 256;
+
+/// What a forward proxy intercepts, and how.
+pub struct Forward {
+    hosts: Arc<[HostPattern]>,
+    leaves: Arc<Leaves>,
+    near: Arc<Dialer>,
+    far: Arc<Dialer>,
+    timeouts: Timeouts,
+    credentials: Option<Credentials>,
+    tls: ServerConfig,
+}
+
+impl Forward {
+    /// Intercepts `hosts` with certificates of `leaves`. Hosts are reached with `near`; what clients of other machines
+    /// ask for and isn't intercepted, with `far` (see [`super::live::Reach::guarded`]).
+    pub fn new(
+        hosts: Arc<[HostPattern]>,
+        leaves: Arc<Leaves>,
+        (near, far): (Arc<Dialer>, Arc<Dialer>),
+        timeouts: Timeouts,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, TlsError> {
+        let tls = server_config(Arc::new(Resolver::new(Arc::clone(&leaves), vec![], Arc::clone(&hosts))))?;
+        Ok(Self { hosts, leaves, near, far, timeouts, credentials, tls })
+    }
+
+    /// TLS for a tunnel to this host.
+    fn tls_for(&self, host: &str) -> Arc<ServerConfig> {
+        let own = vec![host.to_owned()];
+        let resolver = Resolver::new(Arc::clone(&self.leaves), own, Arc::clone(&self.hosts));
+        let mut config = self.tls.clone();
+        config.cert_resolver = Arc::new(resolver);
+        Arc::new(config)
+    }
+
+    fn intercepts(&self, host: &str, port: u16) -> bool {
+        self.hosts.iter().any(|pattern| pattern.matches(host, port))
+    }
+}
+
+/// A forward proxy at work.
+pub struct Desk {
+    forward: Arc<Forward>,
+    pub(super) common: Arc<Common>,
+    relays: Cache<(String, bool), Arc<Relay>>,
+    tell: Tell,
+}
+
+/// What becomes of a request.
+pub enum Course {
+    /// It is carried.
+    Carry(Arc<Relay>),
+    /// The connection becomes a tunnel.
+    Open(Opened),
+    /// It is answered by Umpire.
+    Refuse(Response<WireBody>),
+}
+
+/// The other end of a tunnel.
+pub enum Opened {
+    /// Umpire itself, in this host's place.
+    Intercepted {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// The host, over this connection.
+    Through(TcpStream),
+}
+
+impl Desk {
+    /// Incidents are told to `tell`.
+    pub fn new(forward: Arc<Forward>, common: Arc<Common>, tell: Tell) -> Self {
+        Self { forward, common, relays: Cache::new(WAYS), tell }
+    }
+
+    /// Decides on a request of `client`. What is meant for this proxy alone is taken out of its head.
+    pub async fn receive(&self, head: &mut RequestHead, client: IpAddr) -> Course {
+        let given: Vec<_> = head.fields.all("proxy-authorization").map(str::to_owned).collect();
+        head.fields.0.retain(|field| !field.name.eq_ignore_ascii_case("proxy-authorization"));
+        let to_itself = head.method != Method::CONNECT && head.absolute.is_none();
+        if to_itself {
+            return Course::Refuse(problem::not_a_server());
+        }
+        if self.forward.credentials.as_ref().is_some_and(|wanted| !wanted.admit(&given)) {
+            (self.tell)(Incident::NoCredentials { client });
+            return Course::Refuse(problem::credentials_wanted());
+        }
+        if head.method == Method::CONNECT {
+            return self.connect(head, client).await;
+        }
+        let origin = head.absolute.clone().unwrap_or_default();
+        let base = match origin.parse::<BaseUri>() {
+            Ok(base) => base,
+            Err(error) => return Course::Refuse(problem::bad_target(&error.to_string())),
+        };
+        let recorded = self.forward.intercepts(base.host(), base.port());
+        if !recorded {
+            (self.tell)(Incident::Unread { authority: authority(base.host(), base.port()) });
+        }
+        self.relay(&base, recorded, client).map_or_else(|error| Course::Refuse(problem::no_way(&error)), Course::Carry)
+    }
+
+    async fn connect(&self, head: &RequestHead, client: IpAddr) -> Course {
+        if head.length() != Ok(Length::Known(0)) {
+            return Course::Refuse(problem::bad_target("a CONNECT request has no body"));
+        }
+        let Some((host, port)) = host_and_port(&head.target) else {
+            return Course::Refuse(problem::bad_target("the target of CONNECT must be HOST:PORT"));
+        };
+        if self.forward.intercepts(&host, port) {
+            return Course::Open(Opened::Intercepted { host, port });
+        }
+        let authority = authority(&host, port);
+        let dialer = if client.is_loopback() { &self.forward.near } else { &self.forward.far };
+        let dialing = async {
+            let via = dialer.via("https", &host, port).map_err(|error| error.to_string())?;
+            dialer.dial(&host, port, via.as_ref(), true).await.map_err(|error| error.to_string())
+        };
+        let patience = dialer.timeout();
+        let dialed = tokio::time::timeout(patience, dialing).await;
+        match dialed.unwrap_or_else(|_| Err(format!("it did not accept a connection within {patience:?}"))) {
+            Ok(stream) => {
+                (self.tell)(Incident::Unread { authority });
+                Course::Open(Opened::Through(stream))
+            }
+            Err(error) => Course::Refuse(problem::no_way(&format!("cannot connect to {authority}: {error}"))),
+        }
+    }
+
+    /// The way to a base URI's host.
+    fn relay(&self, base: &BaseUri, recorded: bool, client: IpAddr) -> Result<Arc<Relay>, String> {
+        let far = !recorded && !client.is_loopback();
+        let make = || {
+            let dialer = if far { &self.forward.far } else { &self.forward.near };
+            let live =
+                Live::dialing(base, Arc::clone(dialer), self.forward.timeouts).map_err(|error| error.to_string())?;
+            let relay = Relay::new(Arc::new(live), Arc::clone(&self.common));
+            Ok(Arc::new(if recorded { relay } else { relay.unrecorded() }))
+        };
+        self.relays.get_or_insert_with(&(base.origin().to_owned(), far), make)
+    }
+
+    /// The way to an intercepted host.
+    fn intercepted(&self, scheme: &str, host: &str, port: u16) -> Result<Arc<Relay>, String> {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let port = match (scheme, port) {
+            ("http", 80) | ("https", 443) => String::new(),
+            _ => format!(":{port}"),
+        };
+        let base: BaseUri = format!("{scheme}://{host}{port}").parse().map_err(|error| format!("{error}"))?;
+        self.relay(&base, true, IpAddr::from([127, 0, 0, 1]))
+    }
+}
+
+/// As it stands in a URL.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// The target of CONNECT (RFC 9110 section 9.3.6): a host, a colon and a port.
+fn host_and_port(target: &str) -> Option<(String, u16)> {
+    let (host, port) = target.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']')?.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
+        None => host.to_ascii_lowercase(),
+    };
+    let usable = |c: char| c.is_ascii_alphanumeric() || "-._:".contains(c);
+    (!host.is_empty() && host.chars().all(usable)).then_some((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_of_connect() {
+        let parsed = |target| host_and_port(target).map(|(host, port)| authority(&host, port));
+        assert_eq!(parsed("A.example:443").as_deref(), Some("a.example:443"));
+        assert_eq!(parsed("[::1]:8443").as_deref(), Some("[::1]:8443"));
+        for wrong in
+            ["a.example", "a.example:", "a.example:0", ":443", "a b:443", "user@a.example:443", "[::1:443", "/:1"]
+        {
+            assert_eq!(parsed(wrong), None, "{wrong}");
+        }
+    }
+}

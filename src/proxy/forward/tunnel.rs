@@ -1,0 +1,276 @@
+//! A connection that has become a tunnel.
+//!
+//! ```text
+//! CONNECT answered 200 ─► Tunnel (what was read ahead, then the connection)
+//!     ├─ Intercepted ─► first byte: TLS record? ─┬─ yes ─► handshake ─┬─► downstream, https
+//!     │                                          │                    └─ failed ─► recorded, with the remedy
+//!     │                                          └─ no ──► downstream, http
+//!     └─ Through ─► bytes both ways until either side ends, or nothing has passed for the idle time
+//! ```
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::{Desk, Opened};
+use crate::proxy::downstream::{Guest, Way, run};
+use crate::proxy::incident::handshake_trouble;
+use crate::proxy::wire::{Doom, Input, Output, Secured, Wire};
+
+/// The type of a TLS record that a handshake begins with (RFC 8446 section 5.1).
+const HANDSHAKE: u8 = 0x16;
+
+/// What unread tunnels are given to end by themselves at shutdown.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A broker's connection from behind the head of its CONNECT request.
+pub struct Tunnel<I, O: Output> {
+    input: Ahead<I>,
+    output: Doomable<O>,
+}
+
+/// A reading side with what was read ahead of it.
+pub struct Ahead<I> {
+    buf: BytesMut,
+    io: I,
+}
+
+/// A writing side that ends with a reset if its doom is sealed.
+pub struct Doomable<O: Output> {
+    /// Always there, but in [`Drop`].
+    output: Option<O>,
+    doom: Doom,
+}
+
+impl<I: Input, O: Output> Tunnel<I, O> {
+    /// `buf`: what was read ahead.
+    pub fn new(buf: BytesMut, io: I, output: O) -> Self {
+        Self { input: Ahead { buf, io }, output: Doomable { output: Some(output), doom: Doom::default() } }
+    }
+
+    /// The first byte, which stays; `None` if there is none.
+    async fn first(&mut self) -> io::Result<Option<u8>> {
+        if self.input.buf.is_empty() {
+            self.input.io.read_buf(&mut self.input.buf).await?;
+        }
+        Ok(self.input.buf.first().copied())
+    }
+}
+
+impl<I: Input, O: Output> Wire for Tunnel<I, O> {
+    type Input = Ahead<I>;
+    type Output = Doomable<O>;
+
+    fn halves(self) -> (Self::Input, Self::Output) {
+        (self.input, self.output)
+    }
+}
+
+impl Desk {
+    /// Serves what a connection has become.
+    pub async fn serve<I: Input, O: Output>(
+        &self,
+        opened: Opened,
+        mut tunnel: Tunnel<I, O>,
+        guest: Guest,
+        shutdown: CancellationToken,
+    ) {
+        let (host, port) = match opened {
+            Opened::Intercepted { host, port } => (host, port),
+            Opened::Through(stream) => {
+                return pass(tunnel, stream, self.common.limits.idle_timeout, shutdown).await;
+            }
+        };
+        let patience = self.common.limits.head_timeout;
+        let first = tokio::select! {
+            biased;
+            first = tokio::time::timeout(patience, tunnel.first()) => first,
+            () = shutdown.cancelled() => return,
+        };
+        let scheme = match first {
+            Ok(Ok(Some(HANDSHAKE))) => "https",
+            Ok(Ok(Some(_))) => "http",
+            Ok(Ok(None)) => return tracing::debug!("the tunnel was closed unused"),
+            Ok(Err(error)) => return tracing::debug!(%error, "the tunnel broke off unused"),
+            Err(_) => return tracing::debug!("the tunnel was not used in time"),
+        };
+        let relay = match self.intercepted(scheme, &host, port) {
+            Ok(relay) => relay,
+            // Hosts and certificates were looked at when Umpire started: this is a host that no URL can hold.
+            Err(error) => return tracing::warn!(host, error, "cannot intercept"),
+        };
+        if scheme == "http" {
+            let way = Way::To(relay);
+            return drop(run(tunnel, way, guest, shutdown).await);
+        }
+        let doom = tunnel.output.doom.clone();
+        let handshake = TlsAcceptor::from(self.forward.tls_for(&host)).accept(tunnel);
+        let handshake = tokio::time::timeout(patience, handshake).await.unwrap_or_else(|_| {
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("the client finished no handshake within {patience:?}"),
+            ))
+        });
+        match handshake {
+            Ok(stream) => drop(run(Secured { stream, doom }, Way::To(relay), guest, shutdown).await),
+            Err(error) => relay.no_handshake(guest.connection, handshake_trouble(&error, true)).await,
+        }
+    }
+}
+
+/// Passes bytes both ways.
+async fn pass<I: Input, O: Output>(
+    mut tunnel: Tunnel<I, O>,
+    stream: tokio::net::TcpStream,
+    idle: Duration,
+    shutdown: CancellationToken,
+) {
+    let passed = Arc::new(AtomicU64::new(0));
+    let mut far = Metered { io: stream, passed: Arc::clone(&passed) };
+    let copying = tokio::io::copy_bidirectional(&mut tunnel, &mut far);
+    let silence = async {
+        let mut before = 0;
+        loop {
+            tokio::time::sleep(idle).await;
+            let now = passed.load(Ordering::Relaxed);
+            if now == before {
+                return;
+            }
+            before = now;
+        }
+    };
+    let stopped = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        copied = copying => match copied {
+            Ok((up, down)) => tracing::debug!(up, down, "the tunnel ended"),
+            Err(error) => tracing::debug!(%error, "the tunnel broke off"),
+        },
+        () = silence => tracing::debug!("the tunnel was silent for too long"),
+        () = stopped => tracing::debug!("the tunnel ended with Umpire"),
+    }
+}
+
+/// Counts what passes.
+struct Metered<S> {
+    io: S,
+    passed: Arc<AtomicU64>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        self.passed.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.passed.fetch_add(written as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Ahead<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.buf.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let taken = self.buf.len().min(buf.remaining());
+        buf.put_slice(&self.buf[..taken]);
+        self.buf.advance(taken);
+        if self.buf.is_empty() {
+            self.buf = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<O: Output> Doomable<O> {
+    fn io(&mut self) -> io::Result<Pin<&mut O>> {
+        self.output.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl<O: Output> Drop for Doomable<O> {
+    fn drop(&mut self) {
+        if self.doom.is_sealed()
+            && let Some(output) = self.output.take()
+        {
+            output.reset();
+        }
+    }
+}
+
+impl<O: Output> Output for Doomable<O> {
+    fn reset(self) {
+        self.doom.seal();
+    }
+}
+
+impl<O: Output> AsyncWrite for Doomable<O> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.io()?.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.io()?.poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.output.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io()?.poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io()?.poll_shutdown(cx)
+    }
+}
+
+impl<I: Input, O: Output> AsyncRead for Tunnel<I, O> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.input).poll_read(cx, buf)
+    }
+}
+
+impl<I: Input, O: Output> AsyncWrite for Tunnel<I, O> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.output).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.output).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.output).poll_shutdown(cx)
+    }
+}

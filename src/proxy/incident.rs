@@ -1,0 +1,107 @@
+//! What happens at the proxy's doors that is no exchange.
+//!
+//! `door, forward ─► Incident ─► Tell ─► whoever shows it`
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Something worth telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incident {
+    /// A connection, or a request in clear text, passed unread and unrecorded: its host is not one to intercept.
+    Unread {
+        /// Host and port.
+        authority: String,
+    },
+    /// A broker and a listener found no common TLS.
+    NoHandshake {
+        /// The broker.
+        client: IpAddr,
+        /// Why, and what may help.
+        detail: String,
+    },
+    /// A client that is not on the allow-list was turned away.
+    TurnedAway {
+        /// Who.
+        client: IpAddr,
+    },
+    /// A client of the forward proxy had no credentials, or wrong ones.
+    NoCredentials {
+        /// Who.
+        client: IpAddr,
+    },
+}
+
+/// Takes incidents. Called from the tasks of connections: must not wait.
+pub type Tell = Arc<dyn Fn(Incident) + Send + Sync>;
+
+/// Why a handshake failed, in words, with what may help.
+pub fn handshake_trouble(error: &std::io::Error, of_own_ca: bool) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let trust = if of_own_ca {
+        "the client does not trust Umpire's certificate authority: `umpire ca trust` says what it needs"
+    } else {
+        "the client does not trust the certificate of --tls-cert, or it is for another name"
+    };
+    match inner {
+        Some(rustls::Error::AlertReceived(alert)) => {
+            use rustls::AlertDescription as Alert;
+            match alert {
+                Alert::UnknownCA
+                | Alert::BadCertificate
+                | Alert::CertificateUnknown
+                | Alert::UnsupportedCertificate => {
+                    format!("{trust} (it said {alert:?})")
+                }
+                Alert::CertificateExpired => {
+                    format!(
+                        "the client holds the certificate to be expired: compare the clocks of both (it said {alert:?})"
+                    )
+                }
+                Alert::ProtocolVersion => "the client speaks no TLS 1.2 or later: update it".to_owned(),
+                _ => format!("the client broke off with {alert:?}"),
+            }
+        }
+        Some(rustls::Error::PeerIncompatible(why)) => {
+            format!(
+                "client and Umpire have no TLS version, cipher or key exchange in common ({why:?}): update the client"
+            )
+        }
+        Some(rustls::Error::InvalidMessage(_)) => {
+            "what the client sent is no TLS: if it speaks plain HTTP, give it an http:// address".to_owned()
+        }
+        Some(rustls::Error::General(why)) if why.contains("no server certificate chain resolved") => {
+            "Umpire has no certificate for the name that the client asked for; its log says why".to_owned()
+        }
+        Some(error) => format!("TLS failed: {error}"),
+        None if error.kind() == std::io::ErrorKind::TimedOut => error.to_string(),
+        None => format!("the client closed the connection within the handshake; most likely {trust}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use rustls::AlertDescription;
+
+    use super::*;
+
+    fn trouble(error: rustls::Error, own: bool) -> String {
+        handshake_trouble(&io::Error::new(io::ErrorKind::InvalidData, error), own)
+    }
+
+    #[test]
+    fn the_remedy_is_named() {
+        for alert in
+            [AlertDescription::UnknownCA, AlertDescription::BadCertificate, AlertDescription::CertificateUnknown]
+        {
+            assert!(trouble(rustls::Error::AlertReceived(alert), true).contains("umpire ca trust"));
+            assert!(trouble(rustls::Error::AlertReceived(alert), false).contains("--tls-cert"));
+        }
+        let expired = rustls::Error::AlertReceived(AlertDescription::CertificateExpired);
+        assert!(trouble(expired, true).contains("clocks"));
+        let closed = handshake_trouble(&io::ErrorKind::UnexpectedEof.into(), true);
+        assert!(closed.contains("closed") && closed.contains("umpire ca trust"), "{closed}");
+    }
+}

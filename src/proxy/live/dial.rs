@@ -1,0 +1,309 @@
+//! The way to a host: directly or through another proxy.
+//!
+//! ```text
+//! host, port ─► Proxies: none ──► --resolve, else name look-up ─► TCP
+//!                        one ───► TCP to it ─┬─ CONNECT host:port ─► a tunnel
+//!                                            └─ for http: it is sent requests with whole URLs
+//! ```
+//!
+//! A connection that turns out to lead to one of Umpire's own listeners is given up: it would come back for ever.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::tls::{self, Identity};
+use super::{LiveError, Reach, UpstreamHttp};
+
+/// Most bytes of another proxy's answer to CONNECT; more is refused.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// `HOST:PORT:ADDR[,ADDR…]`, as curl's option of that name has it: that host at that port is at these addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolve {
+    /// In lower case; `*` for every host.
+    host: String,
+    port: u16,
+    addresses: Vec<IpAddr>,
+}
+
+/// Why a text is no [`Resolve`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not HOST:PORT:ADDR, such as booking.example.com:443:127.0.0.1 (several addresses: with commas)")]
+pub struct ResolveError(String);
+
+impl FromStr for Resolve {
+    type Err = ResolveError;
+
+    fn from_str(text: &str) -> Result<Self, ResolveError> {
+        let error = || ResolveError(text.to_owned());
+        let (host, rest) = match text.strip_prefix('[') {
+            Some(rest) => rest.split_once("]:"),
+            None => text.split_once(':'),
+        }
+        .ok_or_else(error)?;
+        let (port, addresses) = rest.split_once(':').ok_or_else(error)?;
+        let address =
+            |text: &str| text.trim().trim_start_matches('[').trim_end_matches(']').parse().map_err(|_| error());
+        let addresses: Vec<IpAddr> = addresses.split(',').map(address).collect::<Result<_, _>>()?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(error)?;
+        if host.is_empty() {
+            return Err(error());
+        }
+        Ok(Self { host: host.to_ascii_lowercase(), port, addresses })
+    }
+}
+
+/// Addresses that Umpire itself listens on.
+#[derive(Debug, Clone, Default)]
+pub struct Own(Arc<RwLock<Vec<SocketAddr>>>);
+
+impl Own {
+    /// One more.
+    pub fn add(&self, address: SocketAddr) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(address);
+    }
+
+    /// True if a connection from `local` to `peer` leads to Umpire itself. Where it listens on every address of the
+    /// machine, a connection to itself comes from the address that it goes to.
+    fn holds(&self, local: SocketAddr, peer: SocketAddr) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|own| {
+            own.port() == peer.port() && (own.ip() == peer.ip() || own.ip().is_unspecified() && local.ip() == peer.ip())
+        })
+    }
+}
+
+/// Another proxy on the way.
+#[derive(Debug, Clone)]
+pub struct Via {
+    host: String,
+    port: u16,
+    /// Value of Proxy-Authorization.
+    pub authorization: Option<String>,
+}
+
+/// See the module.
+pub struct Dialer {
+    roots: RootCertStore,
+    identity: Option<Identity>,
+    insecure: bool,
+    tls: OnceLock<Arc<ClientConfig>>,
+    proxies: Option<Matcher>,
+    /// The proxy was named on the command line: it is used for loopback addresses too.
+    proxy_named: bool,
+    resolve: Vec<Resolve>,
+    own: Own,
+    guarded: bool,
+    http: UpstreamHttp,
+    timeout: Duration,
+}
+
+impl Dialer {
+    /// Reads the files of certificates; connects to nobody.
+    pub fn new(reach: &Reach, timeout: Duration) -> Result<Self, LiveError> {
+        let proxies = match &reach.proxy {
+            Some(proxy) => Some(Matcher::builder().all(proxy.as_str()).build()),
+            None => reach.environment.then(Matcher::from_env),
+        };
+        let dialer = Self {
+            roots: tls::certificates(&reach.ca_files)?,
+            identity: reach.identity.as_ref().map(|(cert, key)| Identity::read(cert, key)).transpose()?,
+            insecure: reach.insecure,
+            tls: OnceLock::new(),
+            proxies,
+            proxy_named: reach.proxy.is_some(),
+            resolve: reach.resolve.clone(),
+            own: reach.own.clone(),
+            guarded: reach.guarded,
+            http: reach.http,
+            timeout,
+        };
+        if let Some(proxy) = &reach.proxy {
+            // A proxy that can't be used is an error now, not one of each request.
+            let usable = dialer.via("https", "host.invalid", 443)?.is_some();
+            if !usable {
+                return Err(LiveError::Proxy(hidden(proxy)));
+            }
+        }
+        Ok(dialer)
+    }
+
+    /// TLS to booking systems. Built when it is first needed, because a machine without roots can do without for http.
+    pub fn tls(&self) -> Result<Arc<ClientConfig>, LiveError> {
+        if let Some(config) = self.tls.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = tls::config(self.roots.clone(), self.identity.as_ref(), self.insecure)?;
+        Ok(Arc::clone(self.tls.get_or_init(|| config)))
+    }
+
+    /// Which version of HTTP booking systems are spoken to with.
+    pub fn http(&self) -> UpstreamHttp {
+        self.http
+    }
+
+    /// How long connecting may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The proxy on the way to this host, if there is one.
+    pub fn via(&self, scheme: &str, host: &str, port: u16) -> Result<Option<Via>, LiveError> {
+        let Some(proxies) = &self.proxies else { return Ok(None) };
+        if !self.proxy_named && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())) {
+            return Ok(None);
+        }
+        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let Ok(uri) = format!("{scheme}://{authority}/").parse::<Uri>() else { return Ok(None) };
+        let Some(proxy) = proxies.intercept(&uri) else { return Ok(None) };
+        if proxy.uri().scheme_str() != Some("http") {
+            return Err(LiveError::Proxy(hidden(&proxy.uri().to_string())));
+        }
+        let host = proxy.uri().host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let authorization = proxy.basic_auth().and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Some(Via { host, port: proxy.uri().port_u16().unwrap_or(80), authorization }))
+    }
+
+    /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it.
+    pub async fn dial(&self, host: &str, port: u16, via: Option<&Via>, tunnel: bool) -> io::Result<TcpStream> {
+        let Some(via) = via else { return self.tcp(host, port).await };
+        let stream = self.tcp(&via.host, via.port).await;
+        let mut stream = stream.map_err(|error| {
+            io::Error::new(error.kind(), format!("the proxy {}:{} can't be reached: {error}", via.host, via.port))
+        })?;
+        if tunnel {
+            through(&mut stream, host, port, via).await?;
+        }
+        Ok(stream)
+    }
+
+    async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let matches = |one: &&Resolve| one.port == port && (one.host == "*" || one.host.eq_ignore_ascii_case(host));
+        let stream = match self.resolve.iter().find(matches) {
+            Some(resolve) => {
+                let addresses: Vec<_> = resolve.addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
+                TcpStream::connect(&addresses[..]).await?
+            }
+            None => TcpStream::connect((host, port)).await?,
+        };
+        if self.own.holds(stream.local_addr()?, stream.peer_addr()?) {
+            return Err(io::Error::other("that is Umpire itself: the request would come back for ever"));
+        }
+        if self.guarded && is_private_to_the_machine(stream.peer_addr()?.ip()) {
+            return Err(io::Error::other("clients of other machines are not let through to this machine itself"));
+        }
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// Loopback, and link-local addresses, where clouds keep credentials for a machine's own use.
+fn is_private_to_the_machine(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified(),
+    }
+}
+
+/// Asks a proxy for a tunnel.
+async fn through(stream: &mut TcpStream, host: &str, port: u16, via: &Via) -> io::Result<()> {
+    let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
+    if let Some(authorization) = &via.authorization {
+        request.push_str("Proxy-Authorization: ");
+        request.push_str(authorization);
+        request.push_str("\r\n");
+    }
+    request.push_str("\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut answer = Vec::new();
+    // Byte by byte at its end: what follows the head belongs to the tunnel. A head is a few hundred bytes.
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() >= MAX_ANSWER {
+            return Err(io::Error::other("the proxy's answer to CONNECT is too long"));
+        }
+        answer.push(stream.read_u8().await?);
+    }
+    let line = String::from_utf8_lossy(answer.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
+    match line.split(' ').nth(1) {
+        Some(status) if status.len() == 3 && status.starts_with('2') => Ok(()),
+        Some("407") => Err(io::Error::other(format!(
+            "the proxy {}:{} wants credentials ({line}): give them in its URL",
+            via.host, via.port
+        ))),
+        _ => Err(io::Error::other(format!("the proxy {}:{} refused the tunnel: {line}", via.host, via.port))),
+    }
+}
+
+/// A URL without its user name and password.
+fn hidden(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+            format!("{scheme}://{rest}")
+        }
+        None => url.rsplit_once('@').map_or(url, |(_, rest)| rest).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn via(reach: &Reach, scheme: &str, host: &str) -> Option<String> {
+        let dialer = Dialer::new(reach, Duration::from_secs(1)).unwrap();
+        dialer.via(scheme, host, 443).unwrap().map(|via| format!("{}:{}", via.host, via.port))
+    }
+
+    #[test]
+    fn a_host_is_where_it_is_said_to_be() {
+        let resolve: Resolve = "Booking.example.com:443:127.0.0.1,[::1]".parse().unwrap();
+        assert_eq!((resolve.host.as_str(), resolve.port), ("booking.example.com", 443));
+        assert_eq!(resolve.addresses, ["127.0.0.1".parse::<IpAddr>().unwrap(), "::1".parse().unwrap()]);
+        assert_eq!("[::1]:80:10.0.0.1".parse::<Resolve>().unwrap().host, "::1");
+        for wrong in ["", "a", "a:443", "a:443:", "a:x:127.0.0.1", ":443:127.0.0.1", "a:0:127.0.0.1", "a:443:b"] {
+            assert!(wrong.parse::<Resolve>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_named_proxy_is_used_for_all() {
+        let reach = Reach { proxy: Some("http://me:secret@proxy.example:3128".into()), ..Reach::default() };
+        for scheme in ["http", "https"] {
+            assert_eq!(via(&reach, scheme, "booking.example.com").unwrap(), "proxy.example:3128");
+            assert_eq!(via(&reach, scheme, "127.0.0.1").unwrap(), "proxy.example:3128");
+        }
+        let dialer = Dialer::new(&reach, Duration::from_secs(1)).unwrap();
+        let authorization = dialer.via("https", "a.example", 443).unwrap().unwrap().authorization;
+        assert_eq!(authorization.as_deref(), Some("Basic bWU6c2VjcmV0"));
+    }
+
+    #[test]
+    fn a_proxy_of_another_kind_is_refused_without_its_password() {
+        for proxy in ["socks5://me:secret@proxy.example:1080", "https://me:secret@proxy.example", ""] {
+            let reach = Reach { proxy: Some(proxy.into()), ..Reach::default() };
+            let error = Dialer::new(&reach, Duration::from_secs(1)).err().unwrap().to_string();
+            assert!(error.contains("http://") && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn umpire_knows_itself() {
+        let own = Own::default();
+        own.add("127.0.0.1:8080".parse().unwrap());
+        own.add("0.0.0.0:9090".parse().unwrap());
+        let holds = |local: &str, peer: &str| own.holds(local.parse().unwrap(), peer.parse().unwrap());
+        assert!(holds("127.0.0.1:5", "127.0.0.1:8080"));
+        assert!(holds("10.0.0.5:5", "10.0.0.5:9090"));
+        assert!(!holds("10.0.0.5:5", "10.0.0.6:9090") && !holds("127.0.0.1:5", "127.0.0.1:8081"));
+    }
+}

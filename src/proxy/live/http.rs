@@ -1,0 +1,195 @@
+//! Which version of HTTP a request goes out with, and the way over HTTP/2.
+//!
+//! ```text
+//! over_http2 ─► find a connection ─► open a stream ─► carry ─┬─► answer
+//!      ▲                  └─ speaks HTTP/1.1 only ─► over_http1
+//!      └───── refused, or lost and no harm in sending again ─┘
+//! ```
+
+use std::str::FromStr;
+
+use hyper::body::Body as _;
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::{Request, Response, Uri, Version};
+
+use super::connect::Alpn;
+use super::replay::Replay;
+use super::shared::Found;
+use super::stream::{CallError, carry, open};
+use super::{GATHER, Live};
+use crate::exchange::{FailureKind, Headers};
+use crate::proxy::fields::{WireFields, from_map, has_token};
+use crate::proxy::h2::fields::outgoing_request;
+use crate::proxy::upstream::{Interim, UpstreamError, WireBody};
+
+/// How often a request is sent at most, the booking system having refused it or closed the connection under it.
+const ATTEMPTS: usize = 4;
+
+/// Which version of HTTP the booking system is spoken to with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum UpstreamHttp {
+    /// What the broker speaks: a request that came over HTTP/1 goes out over HTTP/1.1, one that came over HTTP/2 goes
+    /// out over HTTP/2 where the booking system offers it (ALPN; without TLS nothing can be offered).
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; without TLS with prior knowledge. No other version will do.
+    Http2,
+}
+
+/// A version that can't be chosen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no version of HTTP to speak to a booking system; write auto, 1.1 or 2")]
+pub struct UpstreamHttpError(String);
+
+impl FromStr for UpstreamHttp {
+    type Err = UpstreamHttpError;
+
+    fn from_str(name: &str) -> Result<Self, UpstreamHttpError> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "1.1" | "1" => Ok(Self::Http1),
+            "2" | "2.0" => Ok(Self::Http2),
+            _ => Err(UpstreamHttpError(name.to_owned())),
+        }
+    }
+}
+
+impl Live {
+    /// True if HTTP/2 is to be tried.
+    pub(super) fn goes_over_http2(&self, request: &Request<WireBody>) -> bool {
+        match self.http {
+            // Another proxy on the way gets whole requests, over HTTP/1.
+            _ if self.connector.forwarder().is_some() => false,
+            UpstreamHttp::Auto => request.version() == Version::HTTP_2 && self.connector.is_tls(),
+            UpstreamHttp::Http1 => false,
+            UpstreamHttp::Http2 => true,
+        }
+    }
+
+    pub(super) async fn over_http2(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
+        let alpn = if self.http == UpstreamHttp::Http2 { Alpn::Http2 } else { Alpn::Either };
+        let (parts, body) = request.into_parts();
+        let bodiless = body.is_end_stream();
+        let (head, expects) = self.head(&parts)?;
+        let interim: Option<&Interim> = parts.extensions.get();
+        let short = body.size_hint().exact().is_some_and(|size| size <= GATHER as u64);
+        let mut body = Kept::new(body, short);
+        let mut lost = false;
+        let mut attempt = 1;
+        loop {
+            let shared = match self.multiplexed.find(alpn).await? {
+                Found::Http2(shared) => shared,
+                Found::Http1 => return self.instead_over_http1(parts, body).await,
+            };
+            let error = match open(shared, head.clone(), bodiless, self.connector.name()).await {
+                Err(error) => error,
+                Ok(opened) => {
+                    let sent = if bodiless { None } else { body.take() };
+                    match carry(opened, sent, expects, self.timeouts.head, interim).await {
+                        Ok(response) => return Ok(response),
+                        Err(error) => error,
+                    }
+                }
+            };
+            let again = body.is_there() && attempt < ATTEMPTS;
+            match error {
+                CallError::Refused(error) if again => {
+                    tracing::debug!(%error, "refused; sending again");
+                }
+                CallError::Closed(error) if again && !lost && parts.method.is_idempotent() => {
+                    tracing::debug!(%error, "a connection was closed; sending again on another one");
+                    lost = true;
+                }
+                CallError::WantsHttp1(_) if again && alpn == Alpn::Either => {
+                    return self.instead_over_http1(parts, body).await;
+                }
+                CallError::Closed(mut error) if alpn == Alpn::Http2 && !self.connector.is_tls() => {
+                    error
+                        .detail
+                        .push_str(" (it was spoken to over HTTP/2, as --upstream-http says: does it speak that?)");
+                    return Err(error);
+                }
+                error => return Err(error.into_inner()),
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn instead_over_http1(
+        &self,
+        parts: hyper::http::request::Parts,
+        mut body: Kept,
+    ) -> Result<Response<WireBody>, UpstreamError> {
+        let body = body.take().ok_or_else(|| UpstreamError {
+            kind: FailureKind::BrokenOff,
+            detail: format!("{} wants HTTP/1.1, and the request was sent already", self.connector.name()),
+        })?;
+        self.over_http1(Request::from_parts(parts, body)).await
+    }
+
+    /// The head of a request, and whether its body waits to be asked for.
+    fn head(&self, parts: &hyper::http::request::Parts) -> Result<(Request<()>, bool), UpstreamError> {
+        let made: Headers;
+        let fields = match parts.extensions.get::<WireFields>() {
+            Some(WireFields(fields)) => fields,
+            None => {
+                made = from_map(&parts.headers);
+                &made
+            }
+        };
+        let impossible = |error: &dyn std::fmt::Display| UpstreamError {
+            kind: FailureKind::BrokenOff,
+            detail: format!("the request can't be sent to {} over HTTP/2: {error}", self.connector.name()),
+        };
+        let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let mut target = hyper::http::uri::Parts::default();
+        target.scheme = Some(if self.connector.is_tls() { Scheme::HTTPS } else { Scheme::HTTP });
+        target.authority = Some(Authority::try_from(self.authority.as_str()).map_err(|error| impossible(&error))?);
+        target.path_and_query = Some(path);
+        let mut head = Request::new(());
+        *head.method_mut() = parts.method.clone();
+        *head.uri_mut() = Uri::from_parts(target).map_err(|error| impossible(&error))?;
+        *head.version_mut() = Version::HTTP_2;
+        *head.headers_mut() = outgoing_request(&parts.method, fields);
+        Ok((head, has_token(fields, "expect", "100-continue")))
+    }
+}
+
+/// A body that can be taken once, or, if it is short, as often as need be.
+enum Kept {
+    Short(Replay),
+    Long(Option<WireBody>),
+}
+
+impl Kept {
+    fn new(body: WireBody, short: bool) -> Self {
+        if short { Self::Short(Replay::new(body)) } else { Self::Long(Some(body)) }
+    }
+
+    fn is_there(&self) -> bool {
+        !matches!(self, Self::Long(None))
+    }
+
+    fn take(&mut self) -> Option<WireBody> {
+        match self {
+            Self::Short(replay) => Some(replay.reader()),
+            Self::Long(body) => body.take(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_named_as_people_name_them() {
+        assert_eq!("auto".parse(), Ok(UpstreamHttp::Auto));
+        assert_eq!("1.1".parse(), Ok(UpstreamHttp::Http1));
+        assert_eq!("2".parse(), Ok(UpstreamHttp::Http2));
+        let error = "3".parse::<UpstreamHttp>().unwrap_err().to_string();
+        assert!(error.contains("\"3\"") && error.contains("auto, 1.1 or 2"), "{error}");
+    }
+}

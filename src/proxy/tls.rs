@@ -1,0 +1,68 @@
+//! TLS towards brokers.
+//!
+//! `PEM files, or a Resolver of ca ─► ServerConfig ─► Door, or tunnels that are intercepted`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::ResolvesServerCert;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// What is offered to brokers by ALPN, the preferred one first.
+const PROTOCOLS: [&[u8]; 2] = [super::h2::ALPN, HTTP1];
+
+/// Name of HTTP/1.1 in ALPN.
+const HTTP1: &[u8] = b"http/1.1";
+
+/// Why a listener can't have TLS.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file that can't be used.
+    #[error("cannot use {}: {cause}; --tls-cert needs a PEM file with the certificate (its chain behind it), --tls-key one with its key", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// TLS could not be set up.
+    #[error("TLS could not be set up: {0}")]
+    Setup(#[from] rustls::Error),
+}
+
+/// TLS with certificates that are chosen for each connection.
+pub fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates);
+    config.alpn_protocols = PROTOCOLS.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(config)
+}
+
+/// The same for a forward proxy, which is spoken to over HTTP/1.1 alone.
+pub fn over_http1(config: &ServerConfig) -> ServerConfig {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![HTTP1.to_vec()];
+    config
+}
+
+/// TLS with a certificate and its key from PEM files.
+pub fn from_files(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
+    let wrong = |path: &Path, cause: String| TlsError::File { path: path.to_owned(), cause };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| wrong(certificate, error.to_string()))?;
+    if chain.is_empty() {
+        return Err(wrong(certificate, "it holds no certificate".to_owned()));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+    let provider = rustls::crypto::ring::default_provider();
+    let certified = CertifiedKey::from_der(chain, secret, &provider)
+        .map_err(|error| wrong(key, format!("it does not go with {}: {error}", certificate.display())))?;
+    server_config(Arc::new(SingleCertAndKey::from(certified)))
+}

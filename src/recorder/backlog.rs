@@ -1,0 +1,284 @@
+//! What is recorded and waits to be judged, in order.
+//!
+//! ```text
+//! recorder ─► queue, in memory ─────────────────────────────► judge
+//!     └─ full ─► appended rows ─► committed ─► stretches ─► read back from the capture ─┘
+//! ```
+//!
+//! So the proxy never waits for the judge, and what waits takes no memory. What can't be read back, because nothing is
+//! recorded, waits in memory, and then the recorder waits for room.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::exchange::Exchange;
+
+/// Most exchanges that wait in memory.
+const QUEUED: usize = 256;
+
+/// Most exchanges of a stretch that are taken at once.
+const BATCH: u64 = 256;
+
+/// An exchange, and its index in the recording if there is one.
+pub(super) type ToJudge = (Arc<Exchange>, Option<u64>);
+
+/// Exchanges of one file of the recording, one behind the other, all of them on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub file: Arc<Path>,
+    /// Index of the first one in its file.
+    pub row: u64,
+    /// Index of the first one in the recording.
+    pub index: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// What is to be judged next.
+#[derive(Debug)]
+pub(super) enum Next {
+    Exchange(ToJudge),
+    Stretch(Stretch),
+    /// Nothing came in the time that was given.
+    Nothing,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<ToJudge>,
+    stretches: VecDeque<Stretch>,
+    /// The recorder has ended: nothing more will come.
+    ended: bool,
+    /// The judge has ended: nothing more will be taken.
+    gone: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The recorder's end.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    shared: Arc<Shared>,
+    /// What waits and was appended, but not committed yet.
+    appended: Vec<Stretch>,
+}
+
+/// The judge's end.
+#[derive(Debug)]
+pub(super) struct Waiting(Arc<Shared>);
+
+/// Nobody judges any more.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct JudgeIsGone;
+
+/// Both ends, with nothing between them.
+pub(super) fn backlog() -> (Backlog, Waiting) {
+    let shared = Arc::<Shared>::default();
+    (Backlog { shared: Arc::clone(&shared), appended: Vec::new() }, Waiting(shared))
+}
+
+impl Backlog {
+    /// Puts an exchange behind the others. `appended` says in which file of the recording it was appended, and at which
+    /// index there; one that was not waits for room. Should there be such a one while others wait on disk, it is left out:
+    /// it is missing from the recording, and counted there.
+    pub fn put(&mut self, next: ToJudge, appended: Option<(&Path, u64)>) -> Result<(), JudgeIsGone> {
+        let mut state = self.shared.state();
+        if state.gone {
+            return Err(JudgeIsGone);
+        }
+        let others_on_disk = !self.appended.is_empty() || !state.stretches.is_empty();
+        if !others_on_disk && (state.queue.len() < QUEUED || appended.is_none()) {
+            while state.queue.len() >= QUEUED && !state.gone {
+                state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            state.queue.push_back(next);
+            self.shared.changed.notify_all();
+            return Ok(());
+        }
+        drop(state);
+        if let (Some((file, row)), Some(index)) = (appended, next.1) {
+            match self.appended.last_mut() {
+                Some(last) if *last.file == *file && last.row + last.count == row => last.count += 1,
+                _ => self.appended.push(Stretch { file: Arc::from(file), row, index, count: 1 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// What was appended is on disk.
+    pub fn committed(&mut self) {
+        if !self.appended.is_empty() {
+            self.shared.state().stretches.extend(self.appended.drain(..));
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// What was appended since the last commit is lost.
+    pub fn lost(&mut self) {
+        self.appended.clear();
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.shared.state().ended = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Waiting {
+    /// What is to be judged next; waits for it, no longer than `patience` if that is given. `None`: that was all.
+    pub fn next(&self, patience: Option<Duration>) -> Option<Next> {
+        let mut state = self.0.state();
+        loop {
+            if let Some(next) = state.queue.pop_front() {
+                self.0.changed.notify_all();
+                return Some(Next::Exchange(next));
+            }
+            if let Some(first) = state.stretches.front_mut() {
+                let mut taken = first.clone();
+                if first.count > BATCH {
+                    taken.count = BATCH;
+                    first.row += BATCH;
+                    first.index += BATCH;
+                    first.count -= BATCH;
+                } else {
+                    state.stretches.pop_front();
+                }
+                return Some(Next::Stretch(taken));
+            }
+            if state.ended {
+                return None;
+            }
+            state = match patience {
+                None => self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(patience) => {
+                    let (state, timeout) =
+                        self.0.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
+                    if timeout.timed_out() && state.queue.is_empty() && state.stretches.is_empty() && !state.ended {
+                        return Some(Next::Nothing);
+                    }
+                    state
+                }
+            };
+        }
+    }
+
+    /// How many exchanges wait on disk.
+    pub fn on_disk(&self) -> u64 {
+        self.0.state().stretches.iter().map(|stretch| stretch.count).sum()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.state().gone = true;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Body, Headers, Request, Timing, Version};
+
+    fn exchange(id: u64) -> ToJudge {
+        let request = Request {
+            method: "GET".into(),
+            target: "/".into(),
+            version: Version::Http11,
+            headers: Headers::default(),
+            body: Body::empty(),
+        };
+        let exchange = Exchange {
+            id,
+            connection: 1,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            origin: "http://x".into(),
+            request,
+            response: None,
+            failure: None,
+            rewritten: Vec::new(),
+            timing: Timing::default(),
+        };
+        (Arc::new(exchange), Some(id))
+    }
+
+    /// Indexes in the order in which they come out, until there is nothing for a moment.
+    fn indexes(waiting: &Waiting) -> Vec<u64> {
+        let mut indexes = Vec::new();
+        loop {
+            match waiting.next(Some(Duration::from_millis(1))) {
+                Some(Next::Exchange((_, index))) => indexes.extend(index),
+                Some(Next::Stretch(stretch)) => indexes.extend(stretch.index..stretch.index + stretch.count),
+                Some(Next::Nothing) | None => return indexes,
+            }
+        }
+    }
+
+    #[test]
+    fn order_is_kept_through_memory_and_disk() {
+        let (mut backlog, waiting) = backlog();
+        let files = [Path::new("run.0001.db"), Path::new("run.0002.db")];
+        let many = 3 * QUEUED as u64;
+        for index in 0..many {
+            let (file, row) = if index < 500 { (files[0], index) } else { (files[1], index - 500) };
+            assert_eq!(backlog.put(exchange(index), Some((file, row))), Ok(()));
+        }
+        assert_eq!(waiting.on_disk(), 0, "what is not committed can't be read back");
+        assert_eq!(indexes(&waiting), (0..QUEUED as u64).collect::<Vec<_>>());
+        backlog.committed();
+        assert_eq!(waiting.on_disk(), many - QUEUED as u64);
+        assert_eq!(backlog.put(exchange(many), Some((files[1], many - 500))), Ok(()));
+        backlog.committed();
+        assert_eq!(indexes(&waiting), (QUEUED as u64..=many).collect::<Vec<_>>());
+        assert_eq!(backlog.put(exchange(many + 1), Some((files[1], many - 499))), Ok(()));
+        assert_eq!(indexes(&waiting), [many + 1], "in memory again");
+        drop(backlog);
+        assert!(waiting.next(None).is_none());
+    }
+
+    #[test]
+    fn what_was_lost_does_not_come_out() {
+        let (mut backlog, waiting) = backlog();
+        let file = Path::new("run.db");
+        for index in 0..QUEUED as u64 + 10 {
+            assert_eq!(backlog.put(exchange(index), Some((file, index))), Ok(()));
+        }
+        backlog.lost();
+        backlog.committed();
+        assert_eq!(indexes(&waiting).len(), QUEUED);
+    }
+
+    #[test]
+    fn what_is_not_recorded_waits_for_room() {
+        let (mut backlog, waiting) = backlog();
+        for id in 0..QUEUED as u64 {
+            assert_eq!(backlog.put((exchange(id).0, None), None), Ok(()));
+        }
+        let recorder = std::thread::spawn(move || backlog.put((exchange(QUEUED as u64).0, None), None));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!recorder.is_finished());
+        assert!(matches!(waiting.next(None), Some(Next::Exchange(_))));
+        assert_eq!(recorder.join().unwrap(), Ok(()));
+    }
+
+    #[test]
+    fn a_judge_that_is_gone_holds_nobody_up() {
+        let (mut backlog, waiting) = backlog();
+        drop(waiting);
+        assert_eq!(backlog.put(exchange(0), None), Err(JudgeIsGone));
+    }
+}

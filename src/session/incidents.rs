@@ -1,0 +1,77 @@
+//! What happens at the proxy's doors, on its way to the front end.
+//!
+//! `Incident ─► counted (unread) or put into words ─► Event, the same one not twice within a while`
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::event::{Event, Outlet};
+use crate::proxy::incident::{Incident, Tell};
+
+/// The same trouble is told anew only after so long: a client that tries again and again is one line.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// Most troubles that are remembered for that; past it the oldest may be told too early.
+const REMEMBERED: usize = 64;
+
+/// Tells incidents to a front end.
+pub fn teller(events: Outlet) -> Tell {
+    let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(Incident, Instant)>::new()));
+    Arc::new(move |incident| {
+        if let Incident::Unread { authority } = incident {
+            let count = unread.fetch_add(1, Ordering::Relaxed) + 1;
+            return events.send(Event::Unread { authority, count });
+        }
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(_, at)| at.elapsed() < AGAIN);
+        if told.iter().any(|(before, _)| *before == incident) {
+            return;
+        }
+        if told.len() >= REMEMBERED {
+            told.remove(0);
+        }
+        events.send(Event::Notice(words(&incident)));
+        told.push((incident, Instant::now()));
+    })
+}
+
+fn words(incident: &Incident) -> String {
+    match incident {
+        Incident::Unread { authority } => format!("{authority} passed unread"),
+        Incident::NoHandshake { client, detail } => format!("no TLS with {client}: {detail}"),
+        Incident::TurnedAway { client } => format!("{client} was turned away: it is not named by --allow-client"),
+        Incident::NoCredentials { client } => {
+            format!("{client} was refused: it gave no credentials of --proxy-auth, or wrong ones")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::feed;
+
+    #[test]
+    fn the_same_trouble_is_one_line_and_unread_ones_are_counted() {
+        let (outlet, mut feed) = feed(16);
+        let tell = teller(outlet);
+        let client = "192.0.2.1".parse().unwrap();
+        for _ in 0..3 {
+            tell(Incident::TurnedAway { client });
+            tell(Incident::Unread { authority: "a.example:443".into() });
+        }
+        tell(Incident::NoCredentials { client });
+        let mut lines = Vec::new();
+        while let Ok(event) = feed.events.try_recv() {
+            lines.push(match event {
+                Event::Notice(words) => words,
+                Event::Unread { authority, count } => format!("{authority} {count}"),
+                other => panic!("{other:?}"),
+            });
+        }
+        assert_eq!(lines.len(), 5, "{lines:?}");
+        assert!(lines[0].contains("--allow-client") && lines[4].contains("--proxy-auth"), "{lines:?}");
+        assert_eq!(lines[3], "a.example:443 3");
+    }
+}

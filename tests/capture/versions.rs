@@ -1,0 +1,75 @@
+//! Captures of every version of the format stay readable. The text of each version stands here as it was; never change one.
+
+use std::path::{Path, PathBuf};
+
+use umpire::capture::{self, CaptureError, Reader};
+use umpire::exchange::{BodyEnd, FailureKind, Version};
+
+/// Version 1: what Umpire 0.1.0 writes.
+const VERSION_1: &str = r#"
+PRAGMA application_id = 0x554D5052;
+PRAGMA user_version = 1;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('created', '2026-11-24T07:00:00.5Z'), ('creator', 'umpire 0.1.0'), ('base_uri', 'https://a.example/api');
+CREATE TABLE exchange (
+  n INTEGER PRIMARY KEY, id INTEGER NOT NULL, connection INTEGER NOT NULL, started TEXT NOT NULL,
+  sent_ns INTEGER, first_byte_ns INTEGER, total_ns INTEGER NOT NULL,
+  origin TEXT NOT NULL, method TEXT NOT NULL, target TEXT NOT NULL, status INTEGER, reason TEXT,
+  failure TEXT, failure_detail TEXT, failure_answered INTEGER,
+  request_version TEXT NOT NULL, request_headers NOT NULL, request_length INTEGER NOT NULL, request_end TEXT NOT NULL,
+  request_kept INTEGER NOT NULL, request_digest BLOB, request_packed INTEGER NOT NULL, request_body BLOB,
+  response_version TEXT, response_headers, response_length INTEGER, response_end TEXT, response_kept INTEGER,
+  response_digest BLOB, response_packed INTEGER, response_body BLOB
+);
+INSERT INTO exchange VALUES (0, 7, 2, '2026-11-24T07:00:01Z', 1000, 2000, 3000, 'https://a.example', 'PUT',
+  '/api/orders/1', 200, 'OK', NULL, NULL, NULL,
+  'HTTP/1.1', 'Accept: */*' || char(10), 2, 'complete',
+  2, x'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a', 0, '{}',
+  'HTTP/2', 'X-Odd: a\n\\b' || char(10), 300, 'truncated', 2,
+  x'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a', 0, '{}');
+INSERT INTO exchange VALUES (1, 8, 0, '2026-11-24T07:00:02Z', NULL, NULL, 5, 'https://a.example', 'GET', '/x',
+  NULL, NULL, 'unreachable', 'no route', 502,
+  'HTTP/1.0', '', 0, 'complete', 0, NULL, 0, NULL,
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+"#;
+
+fn made(folder: &Path, sql: &str) -> PathBuf {
+    let file = folder.join("old.db");
+    rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
+    file
+}
+
+#[test]
+fn version_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = made(folder.path(), VERSION_1);
+    let recording = capture::open(&file).unwrap();
+    assert_eq!(recording.meta.base_uri.as_deref(), Some("https://a.example/api"));
+    assert_eq!((recording.meta.creator.as_str(), recording.meta.part), ("umpire 0.1.0", None));
+    let exchanges: Vec<_> = recording.exchanges.map(Result::unwrap).collect();
+    let response = exchanges[0].response.as_ref().unwrap();
+    assert_eq!(
+        (exchanges[0].id, exchanges[0].connection, response.status, response.version),
+        (7, 2, 200, Version::Http2)
+    );
+    assert_eq!(exchanges[0].request.body.bytes, "{}");
+    assert_eq!((response.body.end, response.body.length), (BodyEnd::Truncated, 300));
+    assert_eq!(response.headers.get("x-odd"), Some("a\n\\b"));
+    let failure = exchanges[1].failure.as_ref().unwrap();
+    assert_eq!((failure.kind, failure.answered), (FailureKind::Unreachable, Some(502)));
+    assert_eq!(Reader::open(&file).unwrap().faults().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn newer_ones_are_refused_and_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = made(folder.path(), &VERSION_1.replace("user_version = 1", "user_version = 2"));
+    let error = capture::open(&file).err().unwrap();
+    assert_eq!(error, CaptureError::Format { file: file.clone(), found: 2, known: 1 });
+    let said = error.to_string();
+    assert!(said.contains("old.db: has capture format 2, and this Umpire knows up to 1; use a newer one"), "{said}");
+    let older = folder.path().join("none");
+    std::fs::create_dir(&older).unwrap();
+    let file = made(&older, &VERSION_1.replace("user_version = 1", "user_version = 0"));
+    assert!(matches!(capture::open(&file).err(), Some(CaptureError::Format { found: 0, .. })));
+}

@@ -1,0 +1,129 @@
+//! `umpire doctor`, as a user runs it.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+
+use serde_json::Value;
+
+fn umpire(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_umpire"));
+    command.args(arguments).current_dir(home).env("UMPIRE_HOME", home.join("home"));
+    for variable in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env_remove(variable).env_remove(variable.to_lowercase());
+    }
+    for (variable, _) in umpire::doctor::VARIABLES {
+        command.env_remove(variable);
+    }
+    command.envs(variables.iter().copied()).output().unwrap()
+}
+
+fn doctor(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, Vec<Value>) {
+    let output = umpire(home, &[&["doctor", "--format", "json"], arguments].concat(), variables);
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let checks = report["checks"].as_array().unwrap().clone();
+    let status = output.status.code().unwrap();
+    assert_eq!(report["works"], status == 0);
+    for check in &checks {
+        assert!(check["advice"].as_str().is_some_and(|advice| !advice.is_empty()), "{check}");
+    }
+    (status, checks)
+}
+
+/// State and words of a check.
+fn of(checks: &[Value], what: &str) -> (String, String) {
+    let check = checks.iter().find(|check| check["check"] == what).unwrap_or_else(|| panic!("no {what}: {checks:?}"));
+    (check["state"].as_str().unwrap().to_owned(), format!("{}; {}", check["found"], check["advice"]))
+}
+
+/// A booking system that answers each connection with this.
+fn system(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 4096];
+            // The first connection only looks whether there is somebody.
+            if stream.read(&mut head).is_ok_and(|read| read > 0) {
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_booking_system_in_order_is_in_order() {
+    let home = tempfile::tempdir().unwrap();
+    let body = r#"{"@type":"UnauthenticatedError"}"#;
+    let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
+    let answer = format!(
+        "HTTP/1.1 401 No\r\nDate: {date}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let at = system(Box::leak(answer.into_boxed_str()));
+    let (status, checks) = doctor(home.path(), &["--to", &format!("http://{at}/api"), "--listen", "127.0.0.1:0"], &[]);
+    assert_eq!(status, 0, "{checks:?}");
+    for what in ["listen", "upstream", "api", "clock"] {
+        assert_eq!(of(&checks, what).0, "good", "{checks:?}");
+    }
+}
+
+#[test]
+fn what_does_not_work_is_said_with_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = taken.local_addr().unwrap().to_string();
+    let (status, checks) = doctor(home.path(), &["--listen", &at], &[]);
+    assert_eq!(status, 1);
+    assert!(of(&checks, "listen").1.contains("choose another address with --listen"), "{checks:?}");
+
+    let free = { TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
+    let (status, checks) = doctor(home.path(), &["--to", &format!("http://{free}"), "--listen", "127.0.0.1:0"], &[]);
+    assert_eq!(status, 1);
+    assert!(of(&checks, "upstream").1.contains("check that the booking system runs"), "{checks:?}");
+
+    let plain = system("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n");
+    let (status, checks) = doctor(home.path(), &["--to", &format!("https://{plain}"), "--listen", "127.0.0.1:0"], &[]);
+    assert_eq!(status, 1);
+    assert!(of(&checks, "certificate").1.contains("check that the port speaks https"), "{checks:?}");
+
+    let web = system("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n");
+    let (status, checks) = doctor(home.path(), &["--to", &format!("http://{web}"), "--listen", "127.0.0.1:0"], &[]);
+    assert_eq!(status, 0, "warnings are no failure");
+    assert!(of(&checks, "api").1.contains("endpointUrl"), "{checks:?}");
+    assert!(of(&checks, "clock").1.contains("no usable Date"), "{checks:?}");
+}
+
+#[test]
+fn trust_is_looked_up_where_clients_look() {
+    let home = tempfile::tempdir().unwrap();
+    let at = ["--listen", "127.0.0.1:0", "--intercept", "booking.example.com"];
+    let (_, checks) = doctor(home.path(), &at, &[]);
+    assert!(of(&checks, "authority").1.contains("umpire ca init booking.example.com"), "{checks:?}");
+
+    umpire(home.path(), &["ca", "init", "booking.example.com"], &[]);
+    let (status, checks) = doctor(home.path(), &at, &[]);
+    assert_eq!((status, of(&checks, "authority").0.as_str()), (0, "good"));
+    assert!(of(&checks, "trust").1.contains("umpire ca trust"), "{checks:?}");
+
+    let bundle = home.path().join("home/ca.pem").display().to_string();
+    let (_, checks) = doctor(home.path(), &at, &[("NODE_EXTRA_CA_CERTS", &bundle)]);
+    assert_eq!(of(&checks, "variable").0, "good", "{checks:?}");
+
+    let other = home.path().join("other.pem");
+    let certificate = rcgen::generate_simple_self_signed(vec!["a.example".into()]).unwrap().cert;
+    std::fs::write(&other, certificate.pem()).unwrap();
+    let (_, checks) = doctor(home.path(), &at, &[("REQUESTS_CA_BUNDLE", other.to_str().unwrap())]);
+    let (state, words) = of(&checks, "variable");
+    assert!(state == "warning" && words.contains("does not hold authority") && words.contains("both.pem"), "{words}");
+
+    let (status, checks) = doctor(home.path(), &at, &[("CURL_CA_BUNDLE", "/nowhere/ca.pem")]);
+    assert_eq!((status, of(&checks, "variable").0.as_str()), (1, "bad"), "{checks:?}");
+
+    let (_, checks) = doctor(home.path(), &["--listen", "127.0.0.1:0", "--intercept", "other.example"], &[]);
+    assert!(of(&checks, "hosts").1.contains("umpire ca init other.example"), "{checks:?}");
+}
