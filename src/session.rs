@@ -9,11 +9,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
@@ -155,7 +155,8 @@ pub struct Session {
     pub notices: Outlet,
     shutdown: Shutdown,
     proxy: tokio::task::JoinHandle<crate::proxy::Served>,
-    recorder: JoinHandle<Closing>,
+    /// Comes when the recorder has ended.
+    recorder: oneshot::Receiver<Closing>,
     reload: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -192,10 +193,13 @@ impl Session {
         let new_rules = NewRules::default();
         let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&entrances));
-        let recorder = std::thread::Builder::new()
-            .name("recorder".to_owned())
-            .spawn(move || recorder.run())
-            .map_err(StartError::Thread)?;
+        let (ended, recorded) = oneshot::channel();
+        let run = move || {
+            if ended.send(recorder.run()).is_err() {
+                tracing::warn!("nobody waited for the recorder");
+            }
+        };
+        std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
         let shutdown = Shutdown::default();
         let (tell, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
         let doors = entrances.into_iter().zip(listeners).map(|(entrance, listener)| {
@@ -208,7 +212,7 @@ impl Session {
             tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()))
         });
         let address = addresses.first().copied().unwrap_or(options.listen);
-        Ok((Self { address, addresses, capture, notices: events, shutdown, proxy, recorder, reload }, feed))
+        Ok((Self { address, addresses, capture, notices: events, shutdown, proxy, recorder: recorded, reload }, feed))
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
@@ -228,14 +232,9 @@ impl Session {
         if let Err(error) = self.proxy.await {
             tracing::error!("the proxy ended badly: {error}");
         }
-        let recorder = self.recorder;
-        let joined = tokio::task::spawn_blocking(move || recorder.join()).await;
-        match joined {
-            Ok(Ok(closing)) => closing,
-            _ => Closing {
-                trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
-                ..Closing::default()
-            },
-        }
+        self.recorder.await.unwrap_or_else(|_| Closing {
+            trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
+            ..Closing::default()
+        })
     }
 }

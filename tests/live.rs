@@ -109,7 +109,7 @@ async fn a_rotated_run_is_judged_across_its_files() {
     let (folder, capture, _) = folder();
     let live = play(demo::faulty(), &capture, Rotation { size: Some(60_000), every: None }).await;
     assert!(!capture.exists());
-    let parts: Vec<String> = (1..1_000)
+    let parts: Vec<String> = (1..10_000)
         .map(|number| folder.path().join(format!("run.{number:04}.db")))
         .take_while(|part| part.exists())
         .map(|part| part.display().to_string())

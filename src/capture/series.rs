@@ -89,6 +89,16 @@ impl Series {
         self.writer.append(exchange).map(drop)
     }
 
+    /// True if the file that is being written still has its name.
+    pub fn is_there(&self) -> bool {
+        self.writer.is_there()
+    }
+
+    /// Goes on in a new file in place of the deleted one. See [`Writer::begin_anew`].
+    pub fn begin_anew(&mut self) -> Result<u64, CaptureError> {
+        self.writer.begin_anew(&self.meta)
+    }
+
     /// Brings to disk what was appended since the last time. See [`Writer::commit`].
     pub fn commit(&mut self) -> Result<(), CaptureError> {
         self.writer.commit()

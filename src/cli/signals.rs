@@ -19,9 +19,6 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// After this time it is said what is being waited for.
 const UNNOTICED: Duration = Duration::from_millis(300);
 
-/// Status of a process that a second signal ended before all was recorded; as shells have it for Ctrl-C.
-const INTERRUPTED: i32 = 130;
-
 /// Ctrl-C, and SIGTERM where there is such a thing. None is missed between two waits.
 pub struct Signals {
     #[cfg(unix)]
@@ -83,10 +80,7 @@ pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> an
     }
     match tokio::time::timeout(PATIENCE, stopping).await {
         Ok(closing) => Ok(closing),
-        Err(_) => {
-            // Nothing can make the recorder's thread end; what it has committed is safe.
-            eprintln!("umpire: ended before all was recorded; the capture is whole up to its last commit");
-            std::process::exit(INTERRUPTED);
-        }
+        // Nothing can make the recorder's thread end; what it has committed is safe.
+        Err(_) => anyhow::bail!("ended before all was recorded; the capture is whole up to its last commit"),
     }
 }

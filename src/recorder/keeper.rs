@@ -18,6 +18,9 @@ use crate::exchange::Exchange;
 /// How often a capture that failed is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
+/// How often it is looked whether the capture is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// What became of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Recorded {
@@ -37,6 +40,7 @@ pub(super) struct Keeper {
     lost: u64,
     trouble: Option<String>,
     failed_at: Option<Instant>,
+    looked_at: Instant,
     /// Something was appended since the last failure: if it can be committed, recording goes on.
     proof: bool,
     reported_missed: u64,
@@ -52,6 +56,7 @@ impl Keeper {
             lost: 0,
             trouble: None,
             failed_at: None,
+            looked_at: Instant::now(),
             proof: false,
             reported_missed: 0,
             judge_gone: false,
@@ -73,6 +78,7 @@ impl Keeper {
 
     /// True if the exchange was appended.
     fn append(&mut self, exchange: &Exchange) -> bool {
+        self.look();
         let Some(series) = &mut self.series else { return false };
         if self.failed_at.is_some_and(|at| at.elapsed() < RETRY_EVERY) {
             self.lost += 1;
@@ -92,6 +98,38 @@ impl Keeper {
             }
         }
         true
+    }
+
+    /// Looks after the file: writing goes well also when nobody will ever find what is written.
+    fn look(&mut self) {
+        let Some(series) = self.series.as_mut().filter(|_| self.looked_at.elapsed() >= LOOK_EVERY) else { return };
+        self.looked_at = Instant::now();
+        if series.is_there() {
+            return;
+        }
+        let file = series.file().display().to_string();
+        match series.begin_anew() {
+            Ok(gone) => {
+                self.lost += gone;
+                let trouble = format!("{file}: was deleted while it was written, and {gone} exchange(s) with it");
+                tracing::error!("{trouble}");
+                self.events.send(Event::Notice(format!("{trouble}. Recording goes on in a new file of that name.")));
+                self.trouble = Some(trouble);
+                self.report_missed();
+                self.say_on();
+            }
+            Err(CaptureError::Exists { .. }) => self.gone(format!("{file}: another file was put in its place")),
+            Err(error) => self.gone(format!("{file}: was deleted, and can't be made anew: {error}")),
+        }
+    }
+
+    /// What is written is lost: nobody will find it.
+    fn gone(&mut self, trouble: String) {
+        tracing::error!("{trouble}");
+        self.failed_at = Some(Instant::now());
+        self.proof = false;
+        self.reported_missed = 0;
+        self.trouble = Some(trouble);
     }
 
     /// Brings to disk what was appended. False if it is lost.

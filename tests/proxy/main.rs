@@ -12,6 +12,7 @@ mod lifecycle;
 mod links;
 mod listening;
 mod protocols;
+mod slow;
 mod streaming;
 mod support;
 mod tls;

@@ -33,6 +33,7 @@ const CHECKPOINT: i64 = 2048;
 pub struct Writer {
     db: Connection,
     file: PathBuf,
+    identity: Identity,
     insert: String,
     zstd: zstd::bulk::Compressor<'static>,
     /// Exchanges on disk.
@@ -102,7 +103,8 @@ impl Writer {
         let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
         let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
-        Ok(Self { db, file: path.to_owned(), insert, zstd, committed: 0, pending: 0 })
+        let identity = identity(path).ok_or_else(|| create_failed(path, &"it is gone already"))?;
+        Ok(Self { db, file: path.to_owned(), identity, insert, zstd, committed: 0, pending: 0 })
     }
 
     /// The file that is written.
@@ -118,6 +120,25 @@ impl Writer {
     /// True if nothing has been appended yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// True if the file still has its name: nobody has deleted it, or put another in its place.
+    pub fn is_there(&self) -> bool {
+        identity(&self.file).is_some_and(|found| found == self.identity)
+    }
+
+    /// Makes the file anew after it was deleted, with what there is to say of the recording. Returns how many exchanges
+    /// went with it. A file that was put in its place is never touched.
+    pub fn begin_anew(&mut self, meta: &Meta) -> Result<u64, CaptureError> {
+        if self.file.exists() {
+            return Err(CaptureError::Exists { file: self.file.clone() });
+        }
+        let nothing = Connection::open_in_memory().map_err(|error| create_failed(&self.file, &error))?;
+        drop(std::mem::replace(&mut self.db, nothing));
+        discard(&self.file);
+        let lost = self.len();
+        *self = Self::create(&self.file.clone(), meta)?;
+        Ok(lost)
     }
 
     /// Bytes that the file has once everything appended so far is in it.
@@ -298,6 +319,22 @@ fn text_or_blob(bytes: &[u8]) -> ToSqlOutput<'_> {
         Ok(_) => ValueRef::Text(bytes),
         Err(_) => ValueRef::Blob(bytes),
     })
+}
+
+/// What tells one file from another of the same name.
+type Identity = (u64, u64);
+
+/// The identity of the file that has this name; `None` if there is none. Where the system has no such thing, all files
+/// are alike.
+fn identity(path: &Path) -> Option<Identity> {
+    let found = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        Some((found.dev(), found.ino()))
+    }
+    #[cfg(not(unix))]
+    Some((0, u64::from(!found.is_file())))
 }
 
 /// Removes a capture that is of no use, with what SQLite keeps beside it.

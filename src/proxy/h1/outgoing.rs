@@ -215,3 +215,83 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::Waker;
+
+    use http_body_util::{BodyExt, Full};
+
+    use super::*;
+
+    /// Takes so many bytes, then none, then fails.
+    struct Grudging {
+        room: usize,
+        refuses: bool,
+    }
+
+    impl AsyncWrite for Grudging {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            if self.room == 0 {
+                return if self.refuses {
+                    Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+                } else {
+                    Poll::Pending
+                };
+            }
+            let taken = buf.len().min(self.room);
+            self.room -= taken;
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<&'static str>>);
+
+    impl LastWrite for Told {
+        fn begins(&self) {
+            self.0.lock().unwrap().push("begins");
+        }
+
+        fn ended(&self, all: bool) {
+            self.0.lock().unwrap().push(if all { "all" } else { "not all" });
+        }
+    }
+
+    fn outgoing(room: usize, told: &Arc<Told>) -> Outgoing<Grudging> {
+        let body = Full::new(Bytes::from_static(b"content")).map_err(|never| match never {}).boxed();
+        let io = Grudging { room, refuses: false };
+        let told: Arc<dyn LastWrite> = Arc::<Told>::clone(told);
+        Outgoing::new(io, BytesMut::from("head "), Some(body), Coding::Known(7)).telling(told)
+    }
+
+    #[test]
+    fn what_the_socket_took_is_out() {
+        let told = Arc::<Told>::default();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(matches!(outgoing(100, &told).poll_send(&mut context), Poll::Ready(Ok(()))));
+        assert_eq!(*told.0.lock().unwrap(), ["begins", "all"]);
+    }
+
+    #[test]
+    fn what_the_socket_never_took_is_not() {
+        let told = Arc::<Told>::default();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut outgoing = outgoing(11, &told);
+        assert!(outgoing.poll_send(&mut context).is_pending());
+        outgoing.io.refuses = true;
+        assert!(matches!(outgoing.poll_send(&mut context), Poll::Ready(Err(SendError::Write(_)))));
+        let told = told.0.lock().unwrap();
+        assert!(!told.is_empty() && !told.contains(&"all"), "{told:?}");
+        assert_eq!(told.iter().filter(|told| **told == "begins").count() * 2, told.len(), "each that begins ends");
+    }
+}
