@@ -32,7 +32,7 @@ use crate::exchange::BodyEnd;
 pub use merge::merge;
 pub use output::{Format, Output};
 pub use recording::{Exchanges, Recording, is_capture, open};
-pub use redact::Redactor;
+pub use redact::{FieldCount, Fields, Redactor};
 pub use series::{Rotation, Series};
 pub use store::{Call, Reader, Writer};
 pub use verify::{Examination, examine};
@@ -233,7 +233,7 @@ fn unused_path(folder: &Path, now: Timestamp) -> PathBuf {
 }
 
 /// Makes a new file that only its owner can read. Never touches an existing one.
-fn create_private(path: &Path) -> Result<File, CaptureError> {
+pub fn create_private(path: &Path) -> Result<File, CaptureError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

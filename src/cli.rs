@@ -2,6 +2,7 @@
 //!
 //! `arguments → Cli → run → Exit`
 
+mod bundle;
 mod ca;
 mod capture;
 mod check;
@@ -15,6 +16,8 @@ mod logging;
 mod profile;
 mod proxy;
 mod recording;
+mod redact;
+mod redaction;
 mod rules;
 mod sandbox;
 mod signals;
@@ -59,7 +62,7 @@ enum Command {
     View(view::View),
     /// Judge recordings: captures and HAR files
     Check(check::Check),
-    /// Look at recordings, check, convert, join, part and search them
+    /// Look at recordings, check, convert, redact, join, part, search and bundle them
     Capture(capture::Capture),
     /// Certificate authorities of `proxy --tls` and `proxy --intercept`: make, list, export, trust, remove
     Ca(ca::Ca),

@@ -46,6 +46,18 @@ pub struct Config {
     pub limits: Limits,
     /// How long the booking system may take.
     pub timeouts: Timeouts,
+    /// What is taken out of recordings.
+    pub redaction: Redaction,
+}
+
+/// What is taken out of recordings beyond secrets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redaction {
+    /// A running proxy replaces personal data before they reach disk and screen.
+    pub personal: bool,
+    /// Further fields with personal data: JSON pointers into bodies, or names.
+    pub fields: Vec<String>,
 }
 
 /// What is wrong with a configuration.
@@ -81,6 +93,7 @@ struct Written {
     #[serde(rename = "booking-system")]
     booking_system: BookingSystem,
     limits: WrittenLimits,
+    redaction: Redaction,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,6 +189,7 @@ impl Config {
             },
             limits: limits(&written.limits)?,
             timeouts: timeouts(&written.limits)?,
+            redaction: written.redaction,
         })
     }
 }

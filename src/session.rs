@@ -59,6 +59,8 @@ pub struct Options {
     pub own: Own,
     /// What becomes of links that lead past the proxy.
     pub links: Links,
+    /// What is taken out before anything is recorded, judged or shown; `None` takes secrets out.
+    pub redactor: Option<Redactor>,
 }
 
 /// A way into the proxy.
@@ -98,6 +100,7 @@ impl Options {
             limits: Limits::default(),
             own: Own::default(),
             links: Links::Ignored,
+            redactor: None,
         }
     }
 }
@@ -191,7 +194,8 @@ impl Session {
         let known = Known { base_uri, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
-        let recorder = Recorder::new(intake, Redactor::new()?, series, judge, events.clone(), new_rules.clone())
+        let redactor = options.redactor.map_or_else(Redactor::new, Ok)?;
+        let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&entrances));
         let (ended, recorded) = oneshot::channel();
         let run = move || {

@@ -157,7 +157,7 @@ async fn a_rotated_run_is_judged_across_its_files() {
     for part in &parts {
         let har = part.replace(".db", ".har");
         let exported = std::process::Command::new(env!("CARGO_BIN_EXE_umpire"))
-            .args(["capture", "export", part, "-o", &har])
+            .args(["capture", "export", "--keep-personal-data", part, "-o", &har])
             .output()
             .expect("umpire runs");
         assert!(exported.status.success());

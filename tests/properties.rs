@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use umpire::capture::{self, Redactor};
+use umpire::capture::{self, Fields, Redactor};
 use umpire::event::Judged;
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
 use umpire::openbooking::media_type::BOOKING_V1;
@@ -245,12 +245,17 @@ proptest! {
     }
 
     #[test]
-    fn a_redacted_recording_gives_the_same_verdicts(exchanges in recording()) {
+    fn a_redacted_recording_gives_the_same_verdicts(exchanges in recording(), persons in any::<bool>()) {
         let planted: Vec<Exchange> = exchanges.into_iter().map(with_secrets).collect();
-        let redactor = Redactor::new().expect("a redactor");
+        let redactor = redactor(persons);
         let redacted = planted.iter().cloned().map(|exchange| redactor.redact(exchange));
         prop_assert_eq!(said(redacted, None), said(planted.iter().cloned(), None));
     }
+}
+
+/// Of secrets, or of personal data too.
+fn redactor(persons: bool) -> Redactor {
+    if persons { Redactor::of_persons(Fields::default()) } else { Redactor::new() }.expect("a redactor")
 }
 
 #[test]
@@ -259,12 +264,14 @@ fn the_projects_recordings_give_the_same_verdicts_redacted() {
         let recording = capture::open(Path::new(file)).expect("the recording opens");
         let exchanges: Vec<Exchange> = recording.exchanges.map(|exchange| exchange.expect("an exchange")).collect();
         let base_uri = recording.meta.base_uri.as_deref();
-        let redactor = Redactor::new().expect("a redactor");
-        let redact = |exchanges: &[Exchange]| -> Vec<Exchange> {
-            exchanges.iter().cloned().map(|exchange| redactor.redact(exchange)).collect()
-        };
-        assert_eq!(said(redact(&exchanges), base_uri), said(exchanges.clone(), base_uri), "{file}");
-        let planted: Vec<Exchange> = exchanges.into_iter().map(with_secrets).collect();
-        assert_eq!(said(redact(&planted), base_uri), said(planted, base_uri), "{file}, secrets planted");
+        for persons in [false, true] {
+            let redact = |exchanges: &[Exchange]| -> Vec<Exchange> {
+                let redactor = redactor(persons);
+                exchanges.iter().cloned().map(|exchange| redactor.redact(exchange)).collect()
+            };
+            assert_eq!(said(redact(&exchanges), base_uri), said(exchanges.clone(), base_uri), "{file}");
+            let planted: Vec<Exchange> = exchanges.iter().cloned().map(with_secrets).collect();
+            assert_eq!(said(redact(&planted), base_uri), said(planted, base_uri), "{file}, secrets planted");
+        }
     }
 }

@@ -10,7 +10,11 @@
 
 mod credentials;
 mod names;
+mod personal;
 mod scan;
+mod seen;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use ring::hmac;
@@ -20,7 +24,10 @@ use super::CaptureError;
 use super::coding::{codings, encode, salvage};
 use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, decode};
 use credentials::Own;
+use personal::Personal;
+pub use personal::{FieldCount, Fields};
 use scan::Scanner;
+use seen::Seen;
 
 /// How a fingerprint begins; 16 hexadecimal digits follow.
 const MARK: &str = "umpire:";
@@ -33,51 +40,95 @@ const PLACEHOLDER: &str = "REDACTED";
 pub struct Redactor {
     masks: Masks,
     scanner: Scanner,
+    personal: Option<Personal>,
 }
 
 impl Redactor {
-    /// A redactor with a key of its own.
+    /// A redactor of secrets, with a key of its own.
     pub fn new() -> Result<Self, CaptureError> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| CaptureError::Random)?;
-        Ok(Self { masks: Masks(key), scanner: Scanner::new()? })
+        Ok(Self { masks: Masks::new(key()?), scanner: Scanner::new()?, personal: None })
+    }
+
+    /// A redactor of secrets and of personal data: what the models say is personal, and what `fields` add.
+    ///
+    /// It remembers what it has replaced, so that it is found again in later exchanges: use one for each recording, and
+    /// give it the exchanges in their order.
+    pub fn of_persons(fields: Fields) -> Result<Self, CaptureError> {
+        Ok(Self { personal: Some(Personal::new(key()?, fields)), ..Self::new()? })
+    }
+
+    /// A redactor whose fingerprints and pseudonyms follow from a secret, so that those of several recordings, or of the
+    /// same one at another time, can be compared by whoever has the secret. With `fields` it is one of personal data.
+    pub fn under(secret: &[u8], fields: Option<Fields>) -> Result<Self, CaptureError> {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        let key = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref());
+        let personal = fields.map(|fields| Personal::new(key("personal data"), fields));
+        Ok(Self { masks: Masks::new(key("secrets")), scanner: Scanner::new()?, personal })
+    }
+
+    /// The personal data that have been replaced so far, by field, in the order of the alphabet.
+    pub fn counts(&self) -> Vec<FieldCount> {
+        self.personal.as_ref().map(Personal::counts).unwrap_or_default()
     }
 
     /// The exchange without its secrets. Costs a scan of the bodies; what holds none is not copied.
     ///
     /// Replaced are: credentials (the scheme stays), cookie values (names and attributes stay), header fields,
     /// parameters and JSON members that are named like keys, tokens, secrets or passwords, user-info in URLs, JSON Web
-    /// Tokens anywhere, and this request's own credentials wherever they turn up again. A secret that is a number in
-    /// JSON becomes 0. A compressed body is decoded for this, and coded again if it held a secret; what can't be
+    /// Tokens anywhere, this request's own credentials wherever they turn up again, and every secret wherever it is
+    /// repeated from then on. A secret that is a number in JSON becomes 0. A compressed body is decoded for this, and coded again if it held a secret; what can't be
     /// decoded is dropped, and the body counts as truncated.
     ///
     /// `length` of a body stays what it was on the wire, so it may differ from `bytes.len()` even of a complete one.
     pub fn redact(&self, mut exchange: Exchange) -> Exchange {
         let own = Own::of(&exchange.request.headers);
-        self.replace_text(&mut exchange.origin, &own);
-        self.replace_text(&mut exchange.request.target, &own);
-        self.headers(&mut exchange.request.headers, &own);
+        // Bodies first: the rest is short, and what they hold may stand there too.
         self.body(&mut exchange.request.body, &exchange.request.headers, &own);
         if let Some(response) = &mut exchange.response {
-            self.replace_text(&mut response.reason, &own);
-            self.headers(&mut response.headers, &own);
             self.body(&mut response.body, &response.headers, &own);
+            self.headers(&mut response.headers, &own);
+            self.replace_text(&mut response.reason, &own);
         }
         for link in &mut exchange.rewritten {
             for text in [&mut link.at, &mut link.sent, &mut link.given] {
                 self.replace_text(text, &own);
             }
         }
+        self.headers(&mut exchange.request.headers, &own);
+        self.replace_text(&mut exchange.origin, &own);
+        self.replace_text(&mut exchange.request.target, &own);
         if let Some(failure) = &mut exchange.failure {
             self.replace_text(&mut failure.detail, &own);
         }
+        // What was found at last may stand in what was looked at first.
+        self.again(&mut exchange);
+        if let Some(personal) = &self.personal {
+            personal.redact(&mut exchange);
+        }
         exchange
+    }
+
+    /// The short parts of an exchange, searched once more for the secrets that are known by now.
+    fn again(&self, exchange: &mut Exchange) {
+        let seen = self.masks.seen();
+        let fields = exchange.request.headers.0.iter_mut();
+        let fields = fields.chain(exchange.response.iter_mut().flat_map(|response| response.headers.0.iter_mut()));
+        for field in fields {
+            if let Some(clean) = seen.replace(&field.value) {
+                field.value = Bytes::from(clean);
+            }
+        }
+        if let Some(clean) = seen.replace(exchange.request.target.as_bytes()) {
+            exchange.request.target = String::from_utf8_lossy(&clean).into_owned();
+        }
     }
 
     /// The text with what looks like a secret replaced, or `None` if nothing does.
     fn clean(&self, text: &[u8], own: &Own) -> Option<Vec<u8>> {
         let first = own.replace(text, &self.masks);
-        let second = self.scanner.replace(first.as_deref().unwrap_or(text), &self.masks);
-        second.or(first)
+        let second = self.scanner.replace(first.as_deref().unwrap_or(text), &self.masks).or(first);
+        let third = self.masks.seen().replace(second.as_deref().unwrap_or(text));
+        third.or(second)
     }
 
     fn replace_text(&self, text: &mut String, own: &Own) {
@@ -111,7 +162,7 @@ impl Redactor {
         match decode(&body.bytes, headers) {
             Ok(content) => {
                 if let Some(clean) = self.clean(&content, own) {
-                    Self::put_back(body, &clean, headers);
+                    put_back(body, &clean, headers);
                 }
             }
             // What decodes to that much is not judged either.
@@ -125,7 +176,7 @@ impl Redactor {
         let content = salvage(&body.bytes, headers);
         if !content.is_empty() {
             let clean = self.clean(&content, own);
-            Self::put_back(body, clean.as_deref().unwrap_or(&content), headers);
+            put_back(body, clean.as_deref().unwrap_or(&content), headers);
             if body.end == BodyEnd::Complete {
                 body.end = BodyEnd::Truncated;
             }
@@ -138,13 +189,18 @@ impl Redactor {
             give_up(body);
         }
     }
+}
 
-    fn put_back(body: &mut Body, content: &[u8], headers: &Headers) {
-        match encode(content, headers) {
-            Some(coded) => body.bytes = Bytes::from(coded),
-            None => give_up(body),
-        }
+/// Puts new content into a body, in the codings that the header names.
+fn put_back(body: &mut Body, content: &[u8], headers: &Headers) {
+    match encode(content, headers) {
+        Some(coded) => body.bytes = Bytes::from(coded),
+        None => give_up(body),
     }
+}
+
+fn key() -> Result<hmac::Key, CaptureError> {
+    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| CaptureError::Random)
 }
 
 /// Better no body than a secret on the disk.
@@ -155,27 +211,40 @@ fn give_up(body: &mut Body) {
     }
 }
 
-/// The key, and what it makes of secrets.
-struct Masks(hmac::Key);
+/// The key, what it makes of secrets, and the secrets of this recording so far.
+struct Masks {
+    key: hmac::Key,
+    seen: Mutex<Seen>,
+}
 
 impl Masks {
-    /// The fingerprint of a secret; `None` if there is nothing to hide.
+    fn new(key: hmac::Key) -> Self {
+        Self { key, seen: Mutex::default() }
+    }
+
+    /// The fingerprint of a secret, which is remembered; `None` if there is nothing to hide.
     fn mask(&self, secret: &[u8]) -> Option<String> {
         if secret.is_empty() || is_mask(secret) {
             return None;
         }
-        let tag = hmac::sign(&self.0, secret);
+        let tag = hmac::sign(&self.key, secret);
         let mut mask = String::with_capacity(MARK.len() + 16);
         mask.push_str(MARK);
         for byte in &tag.as_ref()[..8] {
             mask.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
         }
+        self.seen().remember(secret, &mask);
         Some(mask)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// True for what already stands in a secret's place.
 fn is_mask(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"./").unwrap_or(text);
     text == PLACEHOLDER.as_bytes()
         || text
             .strip_prefix(MARK.as_bytes())

@@ -28,9 +28,13 @@ enum Command {
     Info(info::Info),
     /// Check that a recording is whole, say what is wrong, and save what can be read
     Verify(verify::Verify),
-    /// Write a recording in the format that the output's name asks for
-    Export(convert::Convert),
-    /// The same; for HAR and NDJSON files of other programs
+    /// Write a recording in the format that the output's name asks for, personal data replaced by pseudonyms
+    Export(convert::Export),
+    /// Replace personal data by pseudonyms of the same form
+    Redact(super::redact::Redact),
+    /// Put one booking, its findings and its requests into a file for the other side's developers
+    Bundle(super::bundle::Bundle),
+    /// The same with everything in it; for HAR and NDJSON files of other programs
     Import(convert::Convert),
     /// Join recordings into one, by time
     Merge(convert::Merge),
@@ -49,10 +53,10 @@ enum Command {
 pub struct Target {
     /// File to write: *.db or *.umpire (capture), *.har (HAR 1.2), *.ndjson; the last two also with .gz
     #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    pub output: PathBuf,
     /// Replace the file if it exists
     #[arg(long)]
-    force: bool,
+    pub force: bool,
 }
 
 /// Runs `umpire capture …`.
@@ -60,7 +64,10 @@ pub fn run(capture: Capture) -> anyhow::Result<Exit> {
     match capture.command {
         Command::Info(info) => info::run(&info),
         Command::Verify(verify) => verify::run(&verify),
-        Command::Export(convert) | Command::Import(convert) => convert::convert(&convert),
+        Command::Export(export) => convert::export(&export),
+        Command::Redact(redact) => super::redact::run(redact),
+        Command::Bundle(bundle) => super::bundle::run(bundle),
+        Command::Import(convert) => convert::convert(&convert),
         Command::Merge(merge) => convert::merge(&merge),
         Command::Split(split) => split::run(&split),
         Command::Prune(prune) => convert::prune(&prune),

@@ -87,6 +87,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         limits: judging.config.limits,
         own: Own::default(),
         links: Links::Ignored,
+        redactor: None,
     };
     let path = sandbox.base_uri().strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
     let script = demo.script.script();

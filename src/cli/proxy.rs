@@ -11,6 +11,7 @@ use super::doors::DoorArgs;
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
+use super::redaction::LiveArgs;
 use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
 use super::{Exit, runtime, units};
@@ -39,6 +40,8 @@ pub struct Proxy {
     #[arg(long)]
     rewrite_links: bool,
     #[command(flatten)]
+    redaction: LiveArgs,
+    #[command(flatten)]
     judging: JudgingArgs,
     #[command(flatten)]
     upstream: UpstreamArgs,
@@ -56,6 +59,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         listen: proxy.doors.listen,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
         rotation: Rotation { size: proxy.rotate_size, every: proxy.rotate_every },
+        redactor: Some(proxy.redaction.redactor(&judging.config)?),
         rules_on_disk: judging.rules_on_disk(),
         book: judging.book,
         known: judging.config.known,

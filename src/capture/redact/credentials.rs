@@ -5,6 +5,8 @@
 //! Set-Cookie: id=abc; Path=/ → Set-Cookie: id=umpire:3f9a…; Path=/
 //! ```
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
 use super::Masks;
@@ -65,6 +67,18 @@ fn cookies(value: &[u8], count: usize, masks: &Masks) -> Option<Vec<u8>> {
     changed.then_some(clean)
 }
 
+/// The password in credentials of the Basic scheme (RFC 7617).
+fn password(credentials: &[u8]) -> Option<Vec<u8>> {
+    let decoded = STANDARD.decode(credentials).ok()?;
+    let colon = memchr::memchr(b':', &decoded)?;
+    decoded.is_ascii().then(|| decoded[colon + 1..].to_vec())
+}
+
+/// True for base64 of a name and a password with a colon between.
+pub(super) fn is_basic(credentials: &[u8]) -> bool {
+    password(credentials).is_some()
+}
+
 /// The credentials of one request, to be found again in its target, bodies and other fields.
 pub(super) struct Own(Vec<Secret>);
 
@@ -76,8 +90,10 @@ struct Secret {
 impl Own {
     pub(super) fn of(headers: &Headers) -> Self {
         let mut own: Vec<Secret> = Vec::new();
-        for field in headers.0.iter().filter(|field| is_secret_field(&field.name)) {
-            let secret = secret_of(&field.name, &field.value);
+        let fields = headers.0.iter().filter(|field| is_secret_field(&field.name));
+        let secrets: Vec<&[u8]> = fields.map(|field| secret_of(&field.name, &field.value)).collect();
+        let passwords: Vec<Vec<u8>> = secrets.iter().filter_map(|secret| password(secret)).collect();
+        for secret in secrets.into_iter().chain(passwords.iter().map(Vec::as_slice)) {
             if secret.len() < SHORTEST || super::is_mask(secret) {
                 continue;
             }

@@ -9,7 +9,7 @@
 const LONGEST: usize = 64;
 
 /// What a name may end with, lower case and without separators.
-const ENDINGS: [&str; 15] = [
+const ENDINGS: [&str; 17] = [
     "token",
     "secret",
     "password",
@@ -25,12 +25,18 @@ const ENDINGS: [&str; 15] = [
     "clientassertion",
     "samlassertion",
     "signature",
+    "pwd",
+    "jwt",
 ];
 
 /// Short names that mean a secret in a URL or form, and much else elsewhere.
-const PARAMETERS: [&str; 13] = [
+const PARAMETERS: [&str; 17] = [
     "key",
     "code",
+    "devicecode",
+    "usercode",
+    "authcode",
+    "otp",
     "sig",
     "pass",
     "pwd",

@@ -16,14 +16,16 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use memchr::memmem;
 
 use super::Masks;
-use super::credentials::secret_of;
-use super::names::{is_secret, is_secret_parameter};
+use super::credentials::{is_basic, secret_of};
+use super::names::{is_authorization, is_secret, is_secret_parameter};
 use crate::capture::CaptureError;
 
 /// How a JSON Web Token begins, and parts of all names that [`is_secret`] knows, in lower, upper and camel case. They
 /// are cut short and spelled out, not matched in any case, because that lets them be found ten times as fast.
-const HINTS: [&str; 20] = [
+const HINTS: [&str; 24] = [
     "eyJ",
+    "earer ",
+    "asic ",
     "oken",
     "OKEN",
     "ecret",
@@ -43,6 +45,8 @@ const HINTS: [&str; 20] = [
     "SSERTION",
     "ignature",
     "IGNATURE",
+    "pwd",
+    "jwt",
 ];
 
 /// Finds and masks secrets in texts.
@@ -83,6 +87,7 @@ impl Scanner {
             if hint.start() >= edits.done {
                 match hint.pattern().as_usize() {
                     0 => web_token(edits, hint.start()),
+                    1 | 2 => scheme(edits, hint.end(), hint.pattern().as_usize() == 2),
                     _ => named(edits, hint.start()),
                 }
             }
@@ -199,11 +204,43 @@ fn named(edits: &mut Edits<'_>, hint: usize) {
     edits.done = edits.done.max(name.end);
     match right {
         Some(b'"' | b'\\') if left == Some(b'"') => member(edits, name),
+        Some(b':') if is_authorization(&edits.text[name.clone()]) || is_field(&edits.text[name.clone()]) => {
+            field(edits, name.end + 1);
+        }
         Some(b'>') if left == Some(b'<') && is_secret(&edits.text[name.clone()]) => {
             let start = name.end + 1;
             edits.mask(start..start + edits.run(start, |byte| byte != b'<'));
         }
         _ => {}
+    }
+}
+
+/// A name that words don't look like.
+fn is_field(name: &[u8]) -> bool {
+    name.iter().any(|byte| matches!(byte, b'-' | b'_')) && is_secret(name)
+}
+
+/// `name: value` as in the head of a message, within a text.
+fn field(edits: &mut Edits<'_>, behind: usize) {
+    let start = behind + edits.run(behind, |byte| byte == b' ');
+    let end = start + edits.run(start, |byte| byte.is_ascii_graphic() && !b"\"'\\<>,;".contains(&byte));
+    let scheme = [&b"bearer"[..], b"basic", b"digest", b"token", b"apikey"];
+    if edits.byte(end) == Some(b' ') && scheme.iter().any(|known| edits.text[start..end].eq_ignore_ascii_case(known)) {
+        return field(edits, end);
+    }
+    edits.mask(start..end);
+}
+
+/// Credentials behind the name of their scheme, in any text.
+fn scheme(edits: &mut Edits<'_>, start: usize, basic: bool) {
+    /// Fewest bytes of a token; shorter ones may be words.
+    const SHORTEST: usize = 16;
+    let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let end = start + edits.run(start, in_token);
+    let token = &edits.text[start..end];
+    let is_token = if basic { is_basic(token) } else { token.len() >= SHORTEST };
+    if is_token {
+        edits.mask(start..end);
     }
 }
 
@@ -278,6 +315,20 @@ fn string_end(text: &[u8], start: usize, slashes: usize) -> usize {
     text.len()
 }
 
+/// True if a scheme stands before a colon, as in an absolute URI.
+fn is_uri(text: &[u8]) -> bool {
+    let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    memchr::memchr(b':', text).is_some_and(|colon| text[..colon].iter().all(in_scheme))
+}
+
+/// A fingerprint reads like a URI with a scheme; in the place of what is none it gets a path before it.
+fn relative(edits: &mut Edits<'_>, range: Range<usize>) {
+    edits.done = range.end;
+    if let Some(mask) = edits.masks.mask(&edits.text[range.clone()]) {
+        edits.put(range, format!("./{mask}").as_bytes());
+    }
+}
+
 /// A number stays a number.
 fn number(edits: &mut Edits<'_>, start: usize) {
     let end = start + edits.run(start, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
@@ -291,9 +342,13 @@ fn number(edits: &mut Edits<'_>, start: usize) {
 fn everything_in(edits: &mut Edits<'_>, key: &[u8], start: usize) {
     let mut depth = 0_usize;
     let mut at = start;
+    let mut keyword = false;
     while let Some(byte) = edits.byte(at) {
         match byte {
-            b'{' | b'[' => depth += 1,
+            b'{' | b'[' => {
+                keyword = false;
+                depth += 1;
+            }
             b'}' | b']' => {
                 depth -= 1;
                 if depth == 0 {
@@ -304,7 +359,11 @@ fn everything_in(edits: &mut Edits<'_>, key: &[u8], start: usize) {
                 let end = string_end(edits.text, at + 1, 0);
                 let behind = (end + 1).min(edits.text.len());
                 let colon = behind + edits.run(behind, |byte| byte.is_ascii_whitespace());
-                if edits.byte(colon) != Some(b':') {
+                if edits.byte(colon) == Some(b':') {
+                    keyword = &edits.text[at + 1..end] == b"@id";
+                } else if std::mem::take(&mut keyword) && !is_uri(&edits.text[at + 1..end]) {
+                    relative(edits, at + 1..end);
+                } else {
                     string(edits, key, at, 0);
                 }
                 at = end;
@@ -355,6 +414,10 @@ mod tests {
                 r#"{"token": {"value": "abc", "n": [-1.5e3, "x"]}, "y": 7}"#,
                 r##"{"token": {"value": "#", "n": [0, "#"]}, "y": 7}"##,
             ),
+            (
+                r#"{"token": {"@id": "x", "@type": ["y", "z"], "a": "abc"}}"#,
+                r##"{"token": {"@id": "./#", "@type": ["#", "#"], "a": "#"}}"##,
+            ),
             (r#"{"authorization": "Bearer abc"}"#, r#"{"authorization": "Bearer #"}"#),
             (r#"{"token": "", "id_token": "REDACTED"}"#, r#"{"token": "", "id_token": "REDACTED"}"#),
             (r#"{"token": "abc"#, r##"{"token": "#"##),
@@ -366,6 +429,15 @@ mod tests {
             (
                 r#"{"accessCode": [{"name": "Pin", "description": "1234"}]}"#,
                 r#"{"accessCode": [{"name": "Pin", "description": "1234"}]}"#,
+            ),
+            (r#"{"db_pwd": "abc", "jwt": "x"}"#, r##"{"db_pwd": "#", "jwt": "#"}"##),
+            (
+                r#"{"say": "no: Authorization: Bearer abc, x-api-key: def\r\n"}"#,
+                r#"{"say": "no: Authorization: Bearer #, x-api-key: #\r\n"}"#,
+            ),
+            (
+                r#"["Bearer 0123456789abcdef", "Basic dXNlcjpwYXNz", "basic yoga"]"#,
+                r#"["Bearer #", "Basic #", "basic yoga"]"#,
             ),
             (r#"["token", "secret"]"#, r#"["token", "secret"]"#),
         ] {

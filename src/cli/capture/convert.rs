@@ -11,10 +11,23 @@ use clap::Args;
 use super::Target;
 use super::select::Selection;
 use crate::capture::{self, CaptureError, Meta, Output};
+use crate::cli::redaction::{self, SharedArgs};
 use crate::cli::{Exit, recording};
 use crate::exchange::Exchange;
 
-/// `umpire capture export | import …`
+/// `umpire capture export …`
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    convert: Convert,
+    #[command(flatten)]
+    redaction: SharedArgs,
+    /// Settings (docs/configuration.md) [default: the nearest umpire.toml, here or in a folder above]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// `umpire capture import …`
 #[derive(Debug, Args)]
 pub struct Convert {
     /// Capture, HAR or NDJSON file
@@ -50,10 +63,18 @@ pub struct Prune {
     target: Target,
 }
 
-/// Runs `umpire capture export | import …`.
+/// Runs `umpire capture export …`.
+pub fn export(export: &Export) -> anyhow::Result<Exit> {
+    let redactor = export.redaction.redactor(&redaction::config(export.config.as_ref())?)?;
+    let recording = redaction::open(&export.convert.file, Arc::new(redactor))?;
+    let note = format!(", {}", export.redaction.in_words());
+    write(&export.convert.target, &recording.meta, recording.exchanges, &note)
+}
+
+/// Runs `umpire capture import …`.
 pub fn convert(convert: &Convert) -> anyhow::Result<Exit> {
     let recording = recording::open(&convert.file)?;
-    write(&convert.target, &recording.meta, recording.exchanges)
+    write(&convert.target, &recording.meta, recording.exchanges, "")
 }
 
 /// Runs `umpire capture merge …`.
@@ -61,7 +82,7 @@ pub fn merge(merge: &Merge) -> anyhow::Result<Exit> {
     let recordings = merge.files.iter().map(|file| recording::open(file)).collect::<Result<Vec<_>, _>>()?;
     let meta = merged(&merge.files, recordings.iter().map(|recording| &recording.meta))?;
     let exchanges = capture::merge(recordings.into_iter().map(|recording| recording.exchanges).collect());
-    write(&merge.target, &meta, exchanges)
+    write(&merge.target, &meta, exchanges, "")
 }
 
 /// What is known of all recordings together. Two that went to different booking systems can't be one.
@@ -118,12 +139,13 @@ fn write(
     target: &Target,
     meta: &Meta,
     exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
+    note: &str,
 ) -> anyhow::Result<Exit> {
     let mut output = Output::create(&target.output, meta, target.force)?;
     for exchange in exchanges {
         output.append(&exchange?)?;
     }
     let count = output.finish()?;
-    println!("{count} exchanges in {}", target.output.display());
+    println!("{count} exchanges in {}{note}", target.output.display());
     Ok(Exit::Clean)
 }

@@ -1,0 +1,190 @@
+//! Personal data replaced by pseudonyms of the same form.
+//!
+//! ```text
+//! Exchange (without secrets) ─► both bodies read ─► personal values noted (places) ─┬─► replaced where they stand (form)
+//!                                                                                  └─► and wherever they turn up again
+//! body that is no JSON or form ─► every letter and digit replaced      body that can't be read ─► dropped, marked as cut
+//! ```
+//!
+//! Equal values have equal pseudonyms within a recording, and the form stays: a redacted recording is judged like the
+//! original. Values are found again from the exchange on in which they first stood as what they are.
+
+mod again;
+mod form;
+mod places;
+mod read;
+mod shuffle;
+mod tally;
+mod work;
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use ring::hmac;
+
+use crate::exchange::Exchange;
+use again::Again;
+use form::Pseudonyms;
+use read::Content;
+pub use tally::FieldCount;
+use tally::Tally;
+use work::Work;
+
+/// Most fields of intake forms whose options are remembered; past it no new ones are, and answers to those are replaced
+/// like any text.
+const MOST_FORMS: usize = 10_000;
+
+/// What is personal beyond what the models say, and what is not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    names: HashSet<String>,
+    pointers: Vec<Vec<String>>,
+    kept: HashSet<String>,
+}
+
+impl Fields {
+    /// Adds a field whose text is personal: a JSON pointer into bodies (`/orderedItem/*/acme:note`, `*` for any member
+    /// or element), or the name of a member, parameter or header field wherever it stands. Everything below it counts.
+    pub fn add(&mut self, field: &str) {
+        match field.strip_prefix('/') {
+            Some(pointer) => self.pointers.push(pointer.split('/').map(str::to_owned).collect()),
+            None => drop(self.names.insert(places::normal(field))),
+        }
+    }
+
+    /// Leaves a value as it is wherever it is the whole of a field: one that organisations agreed on.
+    pub fn keep(&mut self, value: &str) {
+        self.kept.insert(value.to_owned());
+    }
+
+    /// True for a field that was added. `name` is normal; `path` leads to it.
+    fn says(&self, name: &str, path: &[Cow<'_, str>]) -> bool {
+        let fits = |pointer: &Vec<String>| {
+            pointer.len() == path.len() && pointer.iter().zip(path).all(|(step, here)| step == "*" || step == here)
+        };
+        self.names.contains(name) || self.pointers.iter().any(fits)
+    }
+}
+
+/// Replaces the personal data of a recording, one exchange after the other.
+pub(super) struct Personal {
+    fields: Fields,
+    pseudonyms: Pseudonyms,
+    memory: Mutex<Memory>,
+}
+
+/// What is remembered of a recording.
+#[derive(Default)]
+struct Memory {
+    again: Again,
+    /// The options of each field of a form, by its `@id`.
+    options: HashMap<String, HashSet<String>>,
+    tally: Tally,
+}
+
+impl Personal {
+    pub(super) fn new(key: hmac::Key, fields: Fields) -> Self {
+        Self { fields, pseudonyms: Pseudonyms::new(key), memory: Mutex::default() }
+    }
+
+    /// What has been replaced so far, by field.
+    pub(super) fn counts(&self) -> Vec<FieldCount> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).tally.counts()
+    }
+
+    /// The exchange without personal data.
+    pub(super) fn redact(&self, exchange: &mut Exchange) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.tally.next_exchange();
+        let host = exchange.origin.split_once("://").map_or("", |(_, authority)| host(authority)).to_owned();
+        let request = Content::read(&exchange.request.body, &exchange.request.headers, false, &self.fields);
+        let from_get = exchange.request.method == "GET";
+        let response = exchange.response.as_ref().map_or(Content::Nothing, |response| {
+            Content::read(&response.body, &response.headers, from_get, &self.fields)
+        });
+        let mut words = Vec::new();
+        for content in [&request, &response] {
+            self.note(content, &mut memory, &mut words);
+        }
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        let mut work = Work { personal: self, memory: &mut memory, words: &words, host: &host };
+        work.target(&mut exchange.request.target);
+        work.headers(&mut exchange.request.headers);
+        work.body(&mut exchange.request.body, &exchange.request.headers, &request);
+        if let Some(sent) = &mut exchange.response {
+            work.text(&mut sent.reason, "reason phrase");
+            work.headers(&mut sent.headers);
+            work.body(&mut sent.body, &sent.headers, &response);
+        }
+        for link in &mut exchange.rewritten {
+            for text in [&mut link.sent, &mut link.given] {
+                work.text(text, "rewritten link");
+            }
+        }
+        if let Some(failure) = &mut exchange.failure {
+            work.text(&mut failure.detail, "failure");
+        }
+    }
+
+    /// Takes up the values of a body, to be found again, and the options of the forms in it.
+    fn note(&self, content: &Content, memory: &mut Memory, words: &mut Vec<Box<str>>) {
+        let Content::Json(document, found) = content else { return };
+        for form in document.root().named_below("orderItemIntakeForm") {
+            for field in form.items() {
+                let Some(id) = field.get("@id").and_then(crate::json::Value::as_str) else { continue };
+                if memory.options.len() >= MOST_FORMS && !memory.options.contains_key(id) {
+                    continue;
+                }
+                let options = field.get("valueOption").into_iter().flat_map(crate::json::Value::items);
+                let options = options.filter_map(crate::json::Value::as_str).map(str::to_owned);
+                memory.options.entry(id.to_owned()).or_default().extend(options);
+            }
+        }
+        for personal in found.iter().filter(|found| found.is_personal()) {
+            let Some(value) = document.value_at(personal.place) else { continue };
+            let Some(text) = value.as_str().or_else(|| value.as_number()) else { continue };
+            if self.stays(personal, text, memory) {
+                continue;
+            }
+            if let Some(word) = memory.again.remember(text)
+                && !words.iter().any(|known| **known == *word)
+            {
+                words.push(word.into());
+            }
+        }
+        for person in found.iter().filter_map(|found| found.person.and_then(|place| document.value_at(place))) {
+            let name = |name: &str| person.get(name).and_then(crate::json::Value::as_str).map(str::trim);
+            if let (Some(given), Some(family)) = (name("givenName"), name("familyName")) {
+                memory.again.remember_pair(given, family);
+            }
+        }
+    }
+
+    /// True for a value that is personal by its place and stays all the same: a choice among options, a term, what stands
+    /// in place of a secret, what organisations agreed on.
+    fn stays(&self, found: &read::Found, text: &str, memory: &Memory) -> bool {
+        let is_option = || {
+            let options = found.answers.as_deref().and_then(|field| memory.options.get(field));
+            options.is_some_and(|options| options.contains(text))
+        };
+        places::is_term(&found.name, text)
+            || self.fields.kept.contains(text)
+            || super::is_mask(text.as_bytes())
+            || is_option()
+    }
+}
+
+/// True for a UUID in its usual form.
+pub(super) fn is_uuid(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(form::is_uuid)
+}
+
+/// The host of an authority, without user-info and port.
+fn host(authority: &str) -> &str {
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    match host.rfind(':') {
+        Some(colon) if host[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) => &host[..colon],
+        _ => host,
+    }
+}

@@ -1,0 +1,317 @@
+//! What of a body is personal, and what is to be searched.
+//!
+//! `Body → Content { JSON with its findings, form, open data, text, unreadable }`
+
+use std::borrow::Cow;
+
+use super::Fields;
+use super::places::{self, Place};
+use crate::exchange::{Body, BodyEnd, Headers, decode};
+use crate::json::{Document, Kind, Value};
+
+/// The content of a body, as far as it can be read.
+pub(super) enum Content {
+    /// There is none.
+    Nothing,
+    /// JSON, and what of it is personal or to be searched, in the order of the text.
+    Json(Document, Vec<Found>),
+    /// Pairs of names and values, as forms send them.
+    Form(String),
+    /// Open data in HTML.
+    Page,
+    /// Text in which nobody knows what is personal.
+    Unread(Vec<u8>),
+    /// Text under a content coding that it is not in.
+    Undecoded(Vec<u8>),
+    /// Anything else.
+    Unreadable,
+}
+
+/// A string or number of a body that is not simply left alone.
+pub(super) struct Found {
+    /// Its node in the document.
+    pub(super) place: u32,
+    /// Its normal name.
+    pub(super) name: Box<str>,
+    /// Where it stands, in words for people; empty where it is not personal, and to be searched only.
+    pub(super) label: Box<str>,
+    /// The field of a form that it answers.
+    pub(super) answers: Option<Box<str>>,
+    /// The object around it, where it is the given name of a person.
+    pub(super) person: Option<u32>,
+}
+
+impl Found {
+    /// True if it is personal by its place.
+    pub(super) fn is_personal(&self) -> bool {
+        !self.label.is_empty()
+    }
+}
+
+impl Content {
+    /// Reads a body. `from_get` says that it answers a GET, as open data does.
+    pub(super) fn read(body: &Body, headers: &Headers, from_get: bool, fields: &Fields) -> Self {
+        if body.bytes.is_empty() {
+            return Self::Nothing;
+        }
+        let media_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
+        let Ok(content) = decode(&body.bytes, headers) else {
+            let text = std::str::from_utf8(&body.bytes).is_ok();
+            return if text { Self::Undecoded(body.bytes.to_vec()) } else { Self::Unreadable };
+        };
+        if let Ok(document) = Document::parse(&content) {
+            let found = find(&document, fields);
+            return Self::Json(document, found);
+        }
+        let text = std::str::from_utf8(&content);
+        if media_type.contains("x-www-form-urlencoded")
+            && let Ok(text) = text
+        {
+            return Self::Form(text.to_owned());
+        }
+        if from_get
+            && body.end == BodyEnd::Complete
+            && media_type.starts_with("text/html")
+            && text.is_ok_and(is_dataset)
+        {
+            return Self::Page;
+        }
+        let says_text = ["text/", "json", "xml"].iter().any(|kind| media_type.contains(kind));
+        if text.is_ok() || says_text || (media_type.is_empty() && !content.contains(&0)) {
+            return Self::Unread(content.into_owned());
+        }
+        Self::Unreadable
+    }
+}
+
+/// True for the page of a dataset site, whose data are published for everybody.
+fn is_dataset(page: &str) -> bool {
+    page.split("application/ld+json").skip(1).any(|rest| {
+        let script = rest.split_once('>').and_then(|(_, rest)| rest.split("</script").next()).unwrap_or_default();
+        let document = Document::parse_str(script.trim());
+        document.is_ok_and(|document| type_of(document.root()) == Some("Dataset"))
+    })
+}
+
+fn type_of(value: Value<'_>) -> Option<&str> {
+    value.get("@type").or_else(|| value.get("type")).and_then(Value::as_str)
+}
+
+/// True for open data: a page of a feed without Orders, or a dataset.
+fn is_open_data(root: Value<'_>) -> bool {
+    if let Some(items) = root.get("items").filter(|items| items.is_array()) {
+        let is_order = |item: Value<'_>| {
+            let kind = item.get("kind").and_then(Value::as_str).unwrap_or_default();
+            let of_data = item.get("data").and_then(type_of).unwrap_or_default();
+            kind.starts_with("Order") || of_data.starts_with("Order")
+        };
+        return root.get("next").is_some() && !items.items().any(is_order);
+    }
+    matches!(type_of(root), Some("Dataset" | "DataCatalog"))
+}
+
+fn find(document: &Document, fields: &Fields) -> Vec<Found> {
+    let root = document.root();
+    let place = if is_open_data(root) { Place::Published } else { Place::Plain };
+    let mut walk = Walk { fields, found: Vec::new(), path: Vec::new(), label: Vec::new() };
+    walk.value(root, place, Told::No, "", None);
+    walk.found
+}
+
+/// Whether somebody said that a field is personal, which nothing below it takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    No,
+    Yes,
+}
+
+struct Walk<'d, 'f> {
+    fields: &'f Fields,
+    found: Vec<Found>,
+    /// Names of members, and `*` for elements.
+    path: Vec<Cow<'d, str>>,
+    /// Names of members from the first that is personal on.
+    label: Vec<&'d str>,
+}
+
+impl<'d> Walk<'d, '_> {
+    fn value(&mut self, value: Value<'d>, place: Place, told: Told, name: &str, around: Option<Value<'d>>) {
+        match value.kind() {
+            Kind::Object => self.members(value, place, told),
+            Kind::Array => {
+                for (index, item) in value.items().enumerate() {
+                    self.path.push(index.to_string().into());
+                    self.value(item, place, told, name, around);
+                    self.path.pop();
+                }
+            }
+            Kind::String | Kind::Number => self.scalar(value, place, told, name, around),
+            Kind::Null | Kind::Bool => {}
+        }
+    }
+
+    fn members(&mut self, object: Value<'d>, place: Place, told: Told) {
+        for (key, child) in object.entries() {
+            let name = places::normal(key);
+            self.path.push(Cow::Borrowed(key));
+            let told = if told == Told::Yes || self.fields.says(&name, &self.path) { Told::Yes } else { Told::No };
+            let below = match child.kind() {
+                Kind::Object | Kind::Array => places::below(place, &name, child.is_object()),
+                _ => place,
+            };
+            let begins = below != place && !matches!(below, Place::Plain | Place::Published);
+            let outer = begins.then(|| std::mem::take(&mut self.label));
+            self.label.push(key);
+            self.value(child, below, told, &name, Some(object));
+            self.label.pop();
+            if let Some(outer) = outer {
+                self.label = outer;
+            }
+            self.path.pop();
+        }
+    }
+
+    fn scalar(&mut self, value: Value<'d>, place: Place, told: Told, name: &str, around: Option<Value<'d>>) {
+        let personal = told == Told::Yes || places::is_personal(place, name);
+        if !personal && (place == Place::Published || value.kind() == Kind::Number || places::is_structure(name)) {
+            return;
+        }
+        let property = || around?.get("propertyID")?.as_str();
+        self.found.push(Found {
+            place: value.place(),
+            name: name.into(),
+            label: if personal { self.label(place).into() } else { Box::default() },
+            answers: (place == Place::Answers).then(property).flatten().map(Box::from),
+            person: around.filter(|_| personal && name == "givenname").map(Value::place),
+        });
+    }
+
+    /// Where a personal value stands: from the object that is personal on, or by its own name.
+    fn label(&self, place: Place) -> String {
+        match place {
+            Place::Plain | Place::Published => self.label.last().map_or("(root)", |name| *name).to_owned(),
+            _ => self.label.join("."),
+        }
+    }
+}
+
+/// Where each node of a JSON text stands, by its place: of strings what is between the quotes.
+pub(super) fn literals(text: &str) -> Vec<(u32, u32)> {
+    let bytes = text.as_bytes();
+    let mut literals = Vec::with_capacity(bytes.len() / 12);
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let end = match byte {
+            b'"' => {
+                let start = at + 1;
+                let mut end = start;
+                while let Some(&byte) = bytes.get(end) {
+                    match byte {
+                        b'"' => break,
+                        b'\\' => end += 2,
+                        _ => end += 1,
+                    }
+                }
+                literals.push((start as u32, end as u32));
+                at = end + 1;
+                continue;
+            }
+            b'{' | b'[' => at + 1,
+            b'-' | b'0'..=b'9' | b'a'..=b'z' => {
+                let in_literal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+                at + bytes[at..].iter().position(|&byte| !in_literal(byte)).unwrap_or(bytes.len() - at)
+            }
+            _ => {
+                at += 1;
+                continue;
+            }
+        };
+        literals.push((at as u32, end as u32));
+        at = end;
+    }
+    literals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(json: &str) -> Vec<String> {
+        let document = Document::parse_str(json).unwrap();
+        find(&document, &Fields::default())
+            .iter()
+            .filter(|found| found.is_personal())
+            .map(|found| format!("{} {}", found.label, document.value_at(found.place).unwrap().to_json()))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_personal() {
+        let order = r#"{"@type": "Order", "seller": {"name": "s", "email": "s"}, "broker": {"telephone": "b"},
+            "customer": {"@type": "Person", "name": "a", "address": {"streetAddress": "b", "addressCountry": "GB"},
+                "identifier": [1, {"propertyID": "x", "value": "c"}]},
+            "orderedItem": [{"attendee": {"email": "d"}, "orderedItem": {"name": "y", "organizer": {"email": "o"}},
+                "orderItemIntakeFormResponse": [{"propertyID": "q", "value": "e"}],
+                "accessPass": [{"@type": "Barcode", "text": "f"}], "accessCode": [{"name": "Pin", "description": "g"}]}],
+            "payment": {"name": "p", "identifier": "h", "accountId": "i"}, "given_name": "j", "orderNumber": "n"}"#;
+        assert_eq!(
+            labels(order),
+            [
+                "customer.name \"a\"",
+                "customer.address.streetAddress \"b\"",
+                "customer.identifier 1",
+                "customer.identifier.value \"c\"",
+                "attendee.email \"d\"",
+                "orderItemIntakeFormResponse.value \"e\"",
+                "accessPass.text \"f\"",
+                "accessCode.description \"g\"",
+                "payment.identifier \"h\"",
+                "payment.accountId \"i\"",
+                "given_name \"j\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn open_data_are_nobodys() {
+        let page = |data: &str| format!(r#"{{"next": "x", "items": [{{"kind": "k", "data": {data}}}]}}"#);
+        assert!(labels(&page(r#"{"@type": "Event", "leader": [{"givenName": "a"}], "email": "b"}"#)).is_empty());
+        assert_eq!(labels(&page(r#"{"@type": "Event", "customer": {"name": "a"}}"#)), ["customer.name \"a\""]);
+        assert_eq!(labels(&page(r#"{"@type": "Order", "email": "b"}"#)), ["email \"b\""]);
+    }
+
+    #[test]
+    fn what_was_told_counts_with_all_below_it() {
+        let mut fields = Fields::default();
+        fields.add("/orderedItem/*/acme:note");
+        fields.add("customer_notice");
+        let text = r#"{"orderedItem": [{"acme:note": {"a": ["x", 1, true]}, "b": "y", "customerNotice": "z"}], "acme:note": "w"}"#;
+        let document = Document::parse_str(text).unwrap();
+        let found = find(&document, &fields);
+        let personal: Vec<String> = found
+            .iter()
+            .filter(|found| found.is_personal())
+            .map(|found| document.value_at(found.place).unwrap().to_json())
+            .collect();
+        assert_eq!(personal, ["\"x\"", "1", "\"z\""]);
+    }
+
+    #[test]
+    fn nodes_are_found_in_the_text() {
+        let text = r#" {"a\"b": [1.5e3, true, null, "c\\"], "": {"d": "\u00e9"}} "#;
+        let document = Document::parse_str(text).unwrap();
+        let literals = literals(text);
+        for node in document.root().descend() {
+            let (start, end) = literals[node.place() as usize];
+            let literal = &text[start as usize..end as usize];
+            match node.kind() {
+                Kind::String => assert_eq!(
+                    serde_json::from_str::<String>(&format!("\"{literal}\"")).unwrap(),
+                    node.as_str().unwrap()
+                ),
+                Kind::Object | Kind::Array => assert!(literal == "{" || literal == "["),
+                _ => assert_eq!(literal, node.to_json()),
+            }
+        }
+    }
+}

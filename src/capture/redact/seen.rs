@@ -1,0 +1,208 @@
+//! Secrets of a recording, found again wherever they are repeated: in another exchange, a path, a message about what was
+//! wrong, percent-encoded or in base64.
+//!
+//! ```text
+//! each secret that was masked ─► its forms ─► by their last eight bytes ─► found in later texts, whole ─► the same mask
+//! ```
+//!
+//! What could be a word or a number of somebody else's is not looked for, and UUIDs are not: Orders have such.
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+/// Bytes of the end of a form that find it.
+const KEY: usize = 8;
+
+/// Fewest bytes of a secret that is looked for: with letters large and small and digits, and without either.
+const SHORTEST: (usize, usize) = (12, 20);
+
+/// Longest secret that is looked for, in bytes.
+const LONGEST: usize = 8192;
+
+/// Most bytes of forms that are remembered, twice over: past it the older half of them is forgotten.
+const MOST_BYTES: usize = 4 << 20;
+
+/// Bits of the filter that says at once that a place can't be the end of a form.
+const FILTER: usize = 1 << 14;
+
+struct Form {
+    text: Box<[u8]>,
+    mask: Box<str>,
+}
+
+type Table = HashMap<[u8; KEY], Vec<Form>>;
+
+/// The secrets of a recording so far.
+pub(super) struct Seen {
+    young: Table,
+    old: Table,
+    bytes: usize,
+    /// By the last four bytes of forms; only ever grows.
+    filter: Box<[u64]>,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { young: Table::new(), old: Table::new(), bytes: 0, filter: vec![0; FILTER / 64].into() }
+    }
+}
+
+/// True for what is hardly anything but a token: letters, digits and the few signs of RFC 9110's `token68`, long, and no
+/// path to an Order.
+fn is_distinct(secret: &[u8]) -> bool {
+    let has = |test: fn(&u8) -> bool| secret.iter().any(test);
+    let of_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    let mixed = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+    let shortest = if mixed { SHORTEST.0 } else { SHORTEST.1 };
+    (shortest..=LONGEST).contains(&secret.len())
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+        && secret.iter().all(of_token)
+        && !secret.split(|&byte| byte == b'/').any(super::personal::is_uuid)
+}
+
+impl Seen {
+    /// Takes up a secret and what stands in its place.
+    pub(super) fn remember(&mut self, secret: &[u8], mask: &str) {
+        if !is_distinct(secret) {
+            return;
+        }
+        self.add(secret.into(), mask);
+        for form in [encoded(secret, false), encoded(secret, true), slashed(secret)] {
+            if form != secret {
+                self.add(form, mask);
+            }
+        }
+        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            self.add(engine.encode(secret).into_bytes(), mask);
+        }
+    }
+
+    fn add(&mut self, text: Vec<u8>, mask: &str) {
+        let Some(&key) = text.last_chunk::<KEY>() else { return };
+        let is_known =
+            |table: &Table| table.get(&key).is_some_and(|forms| forms.iter().any(|form| *form.text == *text));
+        if is_known(&self.young) || is_known(&self.old) {
+            return;
+        }
+        self.bytes += text.len() + size_of::<Form>();
+        if self.bytes > MOST_BYTES {
+            self.old = std::mem::take(&mut self.young);
+            self.bytes = text.len();
+        }
+        let bit = bit(key);
+        self.filter[bit / 64] |= 1 << (bit % 64);
+        self.young.entry(key).or_default().push(Form { text: text.into(), mask: mask.into() });
+    }
+
+    /// The text with these secrets masked; `None` if it holds none of them.
+    pub(super) fn replace(&self, text: &[u8]) -> Option<Vec<u8>> {
+        if self.young.is_empty() {
+            return None;
+        }
+        let mut clean = Vec::new();
+        let mut copied = 0;
+        for end in KEY..=text.len() {
+            if is_within_word(text, end) {
+                continue;
+            }
+            let Some(key) = text[..end].last_chunk::<KEY>() else { continue };
+            let bit = bit(*key);
+            if self.filter[bit / 64] & (1 << (bit % 64)) == 0 {
+                continue;
+            }
+            let forms = [&self.young, &self.old].into_iter().filter_map(|table| table.get(key)).flatten();
+            let fits = |form: &&Form| {
+                let start = end.checked_sub(form.text.len());
+                start.is_some_and(|start| {
+                    start >= copied && text[start..end] == *form.text && !is_within_word(text, start)
+                })
+            };
+            if let Some(form) = forms.filter(fits).max_by_key(|form| form.text.len()) {
+                clean.extend_from_slice(&text[copied..end - form.text.len()]);
+                clean.extend_from_slice(form.mask.as_bytes());
+                copied = end;
+            }
+        }
+        (copied > 0).then(|| {
+            clean.extend_from_slice(&text[copied..]);
+            clean
+        })
+    }
+}
+
+fn bit(key: [u8; KEY]) -> usize {
+    let last = u32::from_le_bytes([key[4], key[5], key[6], key[7]]);
+    (last.wrapping_mul(0x9E37_79B1) >> 18) as usize % FILTER
+}
+
+/// True if letters or digits stand on both sides. An escape is the end of a word.
+fn is_within_word(text: &[u8], at: usize) -> bool {
+    let in_word = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let escape = || at >= 3 && text[at - 3] == b'%' && text[at - 2..at].iter().all(u8::is_ascii_hexdigit);
+    at > 0 && in_word(text.get(at - 1)) && in_word(text.get(at)) && !escape()
+}
+
+/// Percent-encoded, with hexadecimal digits large or small.
+fn encoded(secret: &[u8], small: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(secret.len() + 8);
+    for &byte in secret {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(byte);
+        } else {
+            let digits = if small { b"0123456789abcdef" } else { b"0123456789ABCDEF" };
+            out.extend([b'%', digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]);
+        }
+    }
+    out
+}
+
+/// As some JSON writers have it: a backslash before each slash and quote.
+fn slashed(secret: &[u8]) -> Vec<u8> {
+    let escaped = |&byte: &u8| matches!(byte, b'/' | b'"' | b'\\').then_some(b'\\').into_iter().chain([byte]);
+    secret.iter().flat_map(escaped).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_found_as_a_whole() {
+        let mut seen = Seen::default();
+        seen.remember(b"aBc/def+123=", "#");
+        let shown = |text: &str| seen.replace(text.as_bytes()).map(|clean| String::from_utf8(clean).unwrap());
+        for (text, clean) in [
+            ("say aBc/def+123=, please", "say #, please"),
+            ("/keys/aBc%2Fdef%2B123%3D/x", "/keys/#/x"),
+            ("q%3DaBc%2fdef%2b123%3d%26", "q%3D#%26"),
+            (r#""aBc\/def+123=""#, r##""#""##),
+            (&STANDARD_NO_PAD.encode("aBc/def+123="), "#"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Some(clean), "{text}");
+        }
+        assert_eq!(shown("xaBc/def+123="), None);
+        assert_eq!(shown(""), None);
+    }
+
+    #[test]
+    fn words_numbers_and_uuids_are_not_looked_for() {
+        let mut seen = Seen::default();
+        for word in
+            ["lantern-yoga-class", "1234567890123", "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3", "short1", "two words 1"]
+        {
+            seen.remember(word.as_bytes(), "#");
+        }
+        assert!(seen.young.is_empty());
+    }
+
+    #[test]
+    fn old_secrets_are_forgotten() {
+        let mut seen = Seen::default();
+        (0..100_000).for_each(|number| seen.remember(format!("Secret-{number:06}").as_bytes(), "#"));
+        assert!(seen.bytes <= MOST_BYTES);
+        assert!(seen.replace(b"Secret-099999").is_some() && seen.replace(b"Secret-000000").is_none());
+    }
+}

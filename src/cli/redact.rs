@@ -1,0 +1,97 @@
+//! `umpire capture redact IN -o OUT`: personal data taken out of a recording later.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::redaction::PersonalArgs;
+use super::{Exit, redaction};
+use crate::capture::{self, FieldCount, Output, Recording, Redactor};
+use crate::text;
+
+/// `umpire capture redact …`
+#[derive(Debug, Args)]
+pub struct Redact {
+    /// Capture or HAR file
+    file: PathBuf,
+    /// File to write: *.db or *.umpire (capture), *.har (HAR 1.2), *.ndjson; the last two also with .gz
+    #[arg(short, long, value_name = "FILE", required_unless_present = "dry_run")]
+    output: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+    /// Write nothing: say what would be replaced, by field
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    personal: PersonalArgs,
+    /// Settings (docs/configuration.md) [default: the nearest umpire.toml, here or in a folder above]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs `umpire capture redact …`.
+pub fn run(redact: Redact) -> anyhow::Result<Exit> {
+    let config = redaction::config(redact.config.as_ref())?;
+    let redactor = Arc::new(redact.personal.redactor(true, &config)?);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    if let Some(output) = redact.output.filter(|_| !redact.dry_run) {
+        let recording = redaction::open(&redact.file, Arc::clone(&redactor))?;
+        let count = write(&output, redact.force, recording)?;
+        said(&mut out, &redactor.counts())?;
+        writeln!(out, "{} in {}", text::count(count, "exchange"), output.display())?;
+    } else {
+        let (exchanges, with_secrets) = count(&redact.file, &redactor)?;
+        said(&mut out, &redactor.counts())?;
+        if with_secrets > 0 {
+            writeln!(out, "secrets in {}", text::count(with_secrets, "exchange"))?;
+        }
+        writeln!(out, "{} looked at, nothing written", text::count(exchanges, "exchange"))?;
+    }
+    out.flush()?;
+    Ok(Exit::Clean)
+}
+
+/// Reads a recording through the redactor; the number of exchanges, and of those among them that hold secrets.
+fn count(file: &Path, redactor: &Redactor) -> anyhow::Result<(u64, u64)> {
+    let secrets = Redactor::new()?;
+    let (mut exchanges, mut with_secrets) = (0, 0);
+    for exchange in capture::open(file)?.exchanges {
+        let exchange = exchange?;
+        exchanges += 1;
+        let clean = secrets.redact(exchange.clone());
+        with_secrets += u64::from(clean != exchange);
+        redactor.redact(clean);
+    }
+    Ok((exchanges, with_secrets))
+}
+
+/// Writes a recording in the format that the name of the file asks for.
+fn write(output: &Path, force: bool, recording: Recording) -> anyhow::Result<u64> {
+    let mut output = Output::create(output, &recording.meta, force)?;
+    for exchange in recording.exchanges {
+        output.append(&exchange?)?;
+    }
+    Ok(output.finish()?)
+}
+
+/// A line for each field: how much of it was replaced, and by what. No value is shown, only what became of one.
+fn said(out: &mut dyn io::Write, counts: &[FieldCount]) -> io::Result<()> {
+    let names: Vec<String> = counts.iter().map(|count| text::visible(&count.field).into_owned()).collect();
+    let width = names.iter().map(|name| text::width(name)).max().unwrap_or_default();
+    for (name, count) in names.iter().zip(counts) {
+        let values = text::count(count.values, "value");
+        let exchanges = text::count(count.exchanges, "exchange");
+        write!(out, "{name:width$}  {values:>10} in {exchanges}")?;
+        if !count.sample.is_empty() {
+            write!(out, ", one becomes {}", text::visible(&count.sample))?;
+        }
+        writeln!(out)?;
+    }
+    if counts.is_empty() {
+        writeln!(out, "no personal data found")?;
+    }
+    Ok(())
+}

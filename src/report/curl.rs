@@ -1,0 +1,228 @@
+//! A request as a line for curl, to be sent again by whoever has the credentials.
+//!
+//! ```text
+//! Exchange ─► method, URL, header fields, body ─► quoted for a POSIX shell
+//!                          umpire:3f9a… ─► "$TOKEN"      https://booking.example.com ─► "$ORIGIN"
+//! ```
+
+use std::fmt::Write as _;
+
+use crate::exchange::{BodyEnd, Exchange, decode};
+
+/// Header fields that curl makes itself, or that were about the connection.
+const NOT_SENT: [&str; 14] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "proxy-connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "accept-encoding",
+    "content-encoding",
+    "http2-settings",
+    "via",
+];
+
+/// How a secret's fingerprint begins in a recording; 16 hexadecimal digits follow.
+const MARK: &str = "umpire:";
+
+/// What others put in a secret's place.
+const PLACEHOLDER: &str = "REDACTED";
+
+/// The shell variables that stand for the secrets of some requests: the same one for the same secret.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// Fingerprint or placeholder, and the variable's name.
+    variables: Vec<(String, String)>,
+}
+
+impl Secrets {
+    /// Lines of shell that end the script with a message where a variable isn't set.
+    pub fn checks(&self) -> String {
+        self.variables.iter().fold(String::new(), |mut lines, (_, name)| {
+            // Writing to a String does not fail.
+            let _ = writeln!(lines, ": \"${{{name}:?}}\"");
+            lines
+        })
+    }
+
+    /// Names of the variables.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|(_, name)| name.as_str())
+    }
+
+    fn variable(&mut self, secret: &str, kind: &str) -> String {
+        if let Some((_, name)) = self.variables.iter().find(|(known, _)| known == secret) {
+            return name.clone();
+        }
+        let is_of_kind =
+            |name: &str| name.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+        let name = match self.names().filter(|name| is_of_kind(name)).count() {
+            0 => kind.to_owned(),
+            others => format!("{kind}_{}", others + 1),
+        };
+        self.variables.push((secret.to_owned(), name.clone()));
+        name
+    }
+}
+
+/// The line, without a line feed. What can't be sent again as it was (a body that was not kept whole) is said in a comment
+/// in its place.
+pub fn curl(exchange: &Exchange, secrets: &mut Secrets) -> String {
+    let request = &exchange.request;
+    if request.body.end != BodyEnd::Complete {
+        return format!("# {} {}: its body was not recorded whole", comment(&request.method), comment(&request.target));
+    }
+    let mut words = vec![r"curl -sS -g --path-as-is -i -w '\n'".to_owned()];
+    match request.method.as_str() {
+        "GET" if request.body.is_empty() => {}
+        "HEAD" => words.push("--head".to_owned()),
+        method => words.extend(["-X".to_owned(), quoted(method)]),
+    }
+    words.push(format!("\"$ORIGIN\"{}", with_variables(&request.target, "SECRET", secrets)));
+    for field in &request.headers.0 {
+        let name = field.name.to_ascii_lowercase();
+        if NOT_SENT.contains(&name.as_str()) || name.starts_with(':') {
+            continue;
+        }
+        let value = String::from_utf8_lossy(&field.value);
+        let kind = match name.as_str() {
+            "authorization" => "TOKEN",
+            "cookie" => "COOKIE",
+            _ => "API_KEY",
+        };
+        // curl sends a field without a value only if it is written like this.
+        let text = if value.is_empty() { format!("{};", field.name) } else { format!("{}: {value}", field.name) };
+        words.extend(["-H".to_owned(), with_variables(&text, kind, secrets)]);
+    }
+    if request.body.is_empty() {
+        return words.join(" ");
+    }
+    let content = decode(&request.body.bytes, &request.headers);
+    match content.as_deref().map(std::str::from_utf8) {
+        Ok(Ok(text)) if !text.contains('\0') => {
+            words.extend(["--data-raw".to_owned(), with_variables(text, "SECRET", secrets)]);
+            words.join(" ")
+        }
+        Ok(_) => {
+            let bytes = octal(content.as_deref().unwrap_or_default());
+            format!("printf {bytes} | {} --data-binary @-", words.join(" "))
+        }
+        Err(error) => format!("# {} {}: {error}", comment(&request.method), comment(&request.target)),
+    }
+}
+
+/// A text for a comment of one line.
+fn comment(text: &str) -> String {
+    crate::text::visible(text).into_owned()
+}
+
+/// A text in single quotes, in which a shell obeys nothing.
+pub fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A text in quotes, with variables in the place of secrets.
+fn with_variables(text: &str, kind: &str, secrets: &mut Secrets) -> String {
+    let mut line = String::new();
+    let mut rest = text;
+    while let Some((start, length)) = secret(rest) {
+        let (before, secret) = (&rest[..start], &rest[start..start + length]);
+        if !before.is_empty() {
+            line += &quoted(before);
+        }
+        line.extend(["\"${", &secrets.variable(secret, kind), "}\""]);
+        rest = &rest[start + length..];
+    }
+    if !rest.is_empty() || line.is_empty() {
+        line += &quoted(rest);
+    }
+    line
+}
+
+/// Where the first secret of a text stood.
+fn secret(text: &str) -> Option<(usize, usize)> {
+    let marks = text.match_indices(MARK).map(|(at, _)| at);
+    let is_mark = |at: &usize| {
+        let digits = text.as_bytes().get(at + MARK.len()..at + MARK.len() + 16);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    let mark = marks.into_iter().find(is_mark).map(|at| (at, MARK.len() + 16));
+    let placeholder = text.find(PLACEHOLDER).map(|at| (at, PLACEHOLDER.len()));
+    mark.into_iter().chain(placeholder).min()
+}
+
+/// Bytes for `printf`.
+fn octal(bytes: &[u8]) -> String {
+    let escapes = bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "\\{byte:03o}");
+        text
+    });
+    quoted(&escapes)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::exchange::{Body, Headers, Request, Timing, Version};
+
+    fn exchange(target: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Exchange {
+        Exchange {
+            id: 0,
+            connection: 0,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            origin: "https://booking.example".to_owned(),
+            request: Request {
+                method: "PUT".to_owned(),
+                target: target.to_owned(),
+                version: Version::Http11,
+                headers: headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect::<Headers>(),
+                body: Body::complete(body),
+            },
+            response: None,
+            failure: None,
+            rewritten: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
+
+    #[test]
+    fn a_shell_obeys_nothing_of_the_wire() {
+        let mut secrets = Secrets::default();
+        let headers = [
+            ("Host", "x"),
+            ("Authorization", "Bearer umpire:0123456789abcdef"),
+            ("X-Key", "umpire:fedcba9876543210"),
+            ("X-None", ""),
+        ];
+        let line = curl(&exchange("/o?a=$(x)&b='`y`", &headers, "{\"a\": \"it's\"}"), &mut secrets);
+        assert_eq!(
+            line,
+            r#"curl -sS -g --path-as-is -i -w '\n' -X PUT "$ORIGIN"'/o?a=$(x)&b='\''`y`' -H 'Authorization: Bearer '"${TOKEN}" -H 'X-Key: '"${API_KEY}" -H 'X-None;' --data-raw '{"a": "it'\''s"}'"#
+        );
+        let again = curl(&exchange("/", &[("Authorization", "Bearer umpire:fedcba9876543211")], ""), &mut secrets);
+        assert!(again.contains("${TOKEN_2}"), "{again}");
+        assert_eq!(secrets.checks(), ": \"${TOKEN:?}\"\n: \"${API_KEY:?}\"\n: \"${TOKEN_2:?}\"\n");
+    }
+
+    #[test]
+    fn bytes_and_what_was_cut() {
+        let mut secrets = Secrets::default();
+        let line = curl(&exchange("/", &[], vec![0, 255]), &mut secrets);
+        assert!(line.starts_with("printf '\\000\\377' | curl ") && line.ends_with(" --data-binary @-"), "{line}");
+        let mut cut = exchange("/a\nb", &[], "x");
+        cut.request.body.end = BodyEnd::Truncated;
+        assert_eq!(curl(&cut, &mut secrets), "# PUT /a\\nb: its body was not recorded whole");
+    }
+}
