@@ -1,11 +1,18 @@
 #!/usr/bin/env python3
-"""Requests per second through Umpire (recording and judging everything), nginx as a plain reverse proxy, and direct.
+"""Requests per second and latency through Umpire (recording and judging everything) and through its peers, in one run.
 
     cargo build --release && python3 benches/throughput/run.py [--seconds 8] [--rounds 3] [--connections 32]
 
-Needs nginx and wrk (Debian: nginx-light, wrk); names what it lacks. Everything runs on this machine: wrk, the booking
-system (nginx answering C2 with a quote of about 5 KB), and the proxy under test. Figures are to be compared within one
-run only. Afterwards the capture is counted against what wrk was answered: nothing may be missing.
+Needs nginx and wrk (Debian: nginx-light, wrk). Takes along what it finds of haproxy, mitmdump (recording) and lint-http
+(linting and recording; `--lint-http PATH` names its binary), and names what it lacks. Everything runs on this machine:
+wrk, the booking system (nginx answering C2 with a quote of about 5 KB), and the proxy under test. Figures are to be
+compared within one run only.
+
+    load       `--connections` connections as fast as they go, round by round
+    quiet      one connection, one request at a time: what a proxy adds to the latency
+    stream     when the first byte of an answer of 100 MB arrives
+
+Afterwards the capture is counted against what wrk was answered: nothing may be missing.
 """
 
 import argparse
@@ -19,10 +26,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BACKEND, NGINX, UMPIRE = 18480, 18481, 18482
+BACKEND, NGINX, UMPIRE, HAPROXY, MITMDUMP, LINT_HTTP = range(18480, 18486)
 
 LUA = """
 local body = [==[%s]==]
@@ -32,10 +40,13 @@ function setup(thread) thread:set("number", thread_number); thread_number = thre
 local count = 0
 function request()
   count = count + 1
-  local uuid = string.format("%%08x-0000-4000-8000-%%012x", os.time() %% 4294967296, number * 1000000000 + count)
-  return wrk.format("PUT", "/api/openbooking/order-quotes/" .. uuid, headers, body)
+  local uuid = string.format("%%%%08x-0000-4000-8000-%%%%012x", os.time() %%%% 4294967296, number * 1000000000 + count)
+  return wrk.format("PUT", "%s/api/openbooking/order-quotes/" .. uuid, headers, body)
 end
 """
+
+
+LARGE = 100_000_000
 
 
 def messages(origin):
@@ -72,12 +83,15 @@ def backend(folder, answer):
         "location ~ ^/api/openbooking/order-quotes/(.+)$ { default_type 'application/vnd.openactive.booking+json; version=1';\n"
         f"{sets} return 200 \"{whole}\"; }}"
     )
-    return nginx(folder, "backend", BACKEND, location)
+    with open(folder / "large", "wb") as large:
+        large.truncate(LARGE)
+    return nginx(folder, "backend", BACKEND, location + f" location /large {{ root {folder}; }}")
 
 
 def wrk(folder, port, seconds, connections, lua):
     script = folder / "put.lua"
-    script.write_text(lua)
+    # lint-http is a forward proxy: it is asked for the whole URL.
+    script.write_text(lua % (f"http://127.0.0.1:{BACKEND}" if port == LINT_HTTP else ""))
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), f"http://127.0.0.1:{port}"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
@@ -94,12 +108,74 @@ def peak_memory(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024
 
 
+def milliseconds(text):
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def peers(folder, options):
+    """Name, port and process of each peer that is there; names of those that are not."""
+    here, lacking = [], []
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if haproxy := shutil.which("haproxy"):
+        (folder / "haproxy.cfg").write_text(
+            "global\n nbthread 1\ndefaults\n mode http\n timeout connect 5s\n timeout client 60s\n timeout server 60s\n"
+            f"listen booking\n bind 127.0.0.1:{HAPROXY}\n server booking 127.0.0.1:{BACKEND}\n"
+        )
+        here.append(("haproxy", HAPROXY, subprocess.Popen([haproxy, "-db", "-f", str(folder / "haproxy.cfg")], **quiet)))
+    else:
+        lacking.append("haproxy")
+    if mitmdump := shutil.which(options.mitmdump):
+        command = [mitmdump, "--mode", f"reverse:http://127.0.0.1:{BACKEND}", "-p", str(MITMDUMP), "-q"]
+        here.append(("mitmdump", MITMDUMP, subprocess.Popen([*command, "-w", str(folder / "mitm.flows")], **quiet)))
+    else:
+        lacking.append("mitmdump")
+    if lint_http := shutil.which(options.lint_http):
+        (folder / "lint.toml").write_text(
+            f'[general]\nlisten = "127.0.0.1:{LINT_HTTP}"\ncaptures = "{folder}/lint.jsonl"\nttl_seconds = 300\n'
+            "captures_seed = false\ncaptures_include_body = true\n"
+            f'[tls]\nenabled = false\nca_cert_path = "{folder}/lint.crt"\nca_key_path = "{folder}/lint.key"\n'
+        )
+        command = [lint_http, "run", "--config", str(folder / "lint.toml")]
+        here.append(("lint-http", LINT_HTTP, subprocess.Popen(command, cwd=folder, **quiet)))
+    else:
+        lacking.append("lint-http")
+    return here, lacking
+
+
+def first_byte(port):
+    """Milliseconds until the first byte of the body of a large answer is there; the least of several tries."""
+
+    def one():
+        began = time.perf_counter()
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/large", timeout=30) as answer:
+            answer.read(1)
+            took = time.perf_counter() - began
+            while answer.read(1 << 20):
+                pass
+        return took * 1000
+
+    return statistics.median(one() for _ in range(5))
+
+
+def wait_until_judged(log, count, since):
+    """Seconds from `since` until so many exchanges have been told."""
+    while time.time() - since < 600:
+        told = sum(line.startswith('{"event":"exchange"') for line in open(log, errors="replace"))
+        if told >= count:
+            return time.time() - since
+        time.sleep(0.5)
+    sys.exit("not everything was judged in ten minutes")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--umpire", default=str(ROOT / "target/release/umpire"))
+    parser.add_argument("--mitmdump", default="mitmdump")
+    parser.add_argument("--lint-http", default="lint-http")
     options = parser.parse_args()
     lacking = [tool for tool in ("nginx", "wrk") if not shutil.which(tool)] + [
         path for path in [options.umpire] if not os.path.exists(path)
@@ -107,8 +183,9 @@ def main():
     if lacking:
         sys.exit(f"lacking: {', '.join(lacking)}")
     folder = Path(tempfile.mkdtemp(prefix="umpire-throughput-"))
+    folder.chmod(0o755)
     request, answer = messages(f"http://127.0.0.1:{BACKEND}")
-    lua = LUA % request
+    lua = LUA % (request.replace("%", "%%"), "%s")
     processes = [backend(folder, answer)]
     processes.append(
         nginx(
@@ -119,36 +196,60 @@ def main():
             f"upstream booking {{ server 127.0.0.1:{BACKEND}; keepalive 64; }}",
         )
     )
-    capture = folder / "load.db"
-    log = open(folder / "umpire.log", "w")
+    capture, log = folder / "load.db", folder / "umpire.log"
     umpire = subprocess.Popen(
         [options.umpire, "proxy", "--to", f"http://127.0.0.1:{BACKEND}/api/openbooking", "--listen", f"127.0.0.1:{UMPIRE}"]
         + ["--capture", str(capture), "--ui", "json"],
-        stdout=log,
-        stderr=log,
+        stdout=open(log, "w"),
+        stderr=subprocess.DEVNULL,
     )
     processes.append(umpire)
+    others, lacking = peers(folder, options)
+    processes += [process for _, _, process in others]
+    if lacking:
+        print(f"without {', '.join(lacking)}, which are not there")
+    everybody = [("direct", BACKEND), ("nginx", NGINX), ("umpire", UMPIRE)] + [(name, port) for name, port, _ in others]
     try:
-        time.sleep(1.5)
-        print(f"PUT of {len(request)} bytes, answers of about {len(answer) + 34} bytes, {options.connections} connections")
-        rates, answered, answered_all = {}, 0, 0
+        time.sleep(4)
+        print(f"PUT of {len(request)} bytes, answers of about {len(answer) + 34} bytes")
+        rates, answered = {}, 0
+
+        def run(label, name, port, connections, seconds):
+            nonlocal answered
+            rate, count, p50, p99 = wrk(folder, port, seconds, connections, lua)
+            answered += count if name == "umpire" else 0
+            print(f"{label:8} {name:9} {rate:9.0f} requests/s   p50 {p50:>8}   p99 {p99:>8}", flush=True)
+            return rate, milliseconds(p50), milliseconds(p99)
+
+        def settle():
+            """What Umpire still has to judge must not disturb the next one."""
+            return wait_until_judged(log, answered, time.time())
+
+        quiet = {name: run("quiet", name, port, 1, options.seconds) for name, port in everybody}
+        for percentile, place in (("p50", 1), ("p99", 2)):
+            added = {name: quiet[name][place] - quiet["direct"][place] for name in ("nginx", "umpire")}
+            print(f"quiet: added at {percentile}: nginx {added['nginx']:.3f} ms, umpire {added['umpire']:.3f} ms")
+        settle()
+        for name, port in everybody[:3]:
+            print(f"stream: first byte of {LARGE // 1_000_000} MB after {first_byte(port):.1f} ms  {name}")
+        answered += 5
+        settle()
         for number in range(options.rounds):
-            for name, port in [("direct", BACKEND), ("nginx", NGINX), ("umpire", UMPIRE)]:
-                rate, count, p50, p99 = wrk(folder, port, options.seconds, options.connections, lua)
+            for name, port in everybody:
+                rate, *_ = run(f"load {number + 1}", name, port, options.connections, options.seconds)
                 rates.setdefault(name, []).append(rate)
-                answered_all += count if name == "umpire" else 0
-                print(f"round {number + 1}  {name:7} {rate:9.0f} requests/s   p50 {p50:>8}   p99 {p99:>8}")
+                if name == "umpire":
+                    print(f"         all judged {settle():.1f} s after the load had stopped")
+        for name in rates:
+            ratio = [mine / theirs for mine, theirs in zip(rates["umpire"], rates[name])]
+            if name != "umpire":
+                print(f"umpire / {name}, round by round: {', '.join(f'{r:.2f}' for r in ratio)}; median {statistics.median(ratio):.2f}")
         memory = peak_memory(umpire.pid)
-        began = time.time()
         umpire.terminate()
         umpire.wait(timeout=60)
-        behind = time.time() - began
         kept = sqlite3.connect(capture).execute("select count(*) from exchange").fetchone()[0]
-        ratio = [mine / theirs for mine, theirs in zip(rates["umpire"], rates["nginx"])]
-        print(f"umpire / nginx, round by round: {', '.join(f'{r:.2f}' for r in ratio)}; median {statistics.median(ratio):.2f}")
-        print(f"{answered_all} answered, {kept} in the capture, {capture.stat().st_size / kept:.0f} bytes each")
-        print(f"peak memory {memory} MB; stopped, with everything judged and flushed, after {behind:.1f} s")
-        if kept < answered_all:
+        print(f"{answered} answered, {kept} in the capture, {capture.stat().st_size / kept:.0f} bytes each; peak memory {memory} MB")
+        if kept < answered:
             sys.exit("exchanges are missing from the capture")
     finally:
         for process in processes:
