@@ -139,7 +139,8 @@ fn what_judging_costs_is_said_apart_from_the_report() {
         assert!(table.contains(words), "{words}: {table}");
     }
     let listed = table.lines().skip_while(|line| !line.contains("longest")).skip(1);
-    assert_eq!(listed.filter(|line| line.contains('/')).count(), 10, "{table}");
+    // On a busy machine a rule may be called slow, too.
+    assert_eq!(listed.filter(|line| line.contains('/') && !line.starts_with("umpire: ")).count(), 10, "{table}");
 }
 
 #[test]

@@ -9,17 +9,19 @@ wrk, the booking system (nginx answering C2 with a quote of about 5 KB), and the
 compared within one run only.
 
     load       `--connections` connections as fast as they go, round by round
-    quiet      one connection, one request at a time: what a proxy adds to the latency
+    quiet      one connection, a hundred requests a second: what a proxy adds to the latency
     stream     when the first byte of an answer of 100 MB arrives
 
 Afterwards the capture is counted against what wrk was answered: nothing may be missing.
 """
 
 import argparse
+import http.client
 import json
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -27,6 +29,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,21 +99,38 @@ def wrk(folder, port, seconds, connections, lua):
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])
     count = int(re.search(r"(\d+) requests in", out)[1])
-    p50, p99 = (re.search(rf"{p}%\s+(\S+)", out)[1] for p in (50, 99))
+    p50, p99 = (re.search(rf"^\s+{p}%\s+(\S+)", out, re.M)[1] for p in (50, 99))
     bad = re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)", out)
     if bad:
         sys.exit(f"port {port}: {bad[0]}")
     return rate, count, p50, p99
 
 
+def paced(port, request, seconds, rate=100):
+    """Latencies in milliseconds, sorted, of requests sent one by one at a rate that keeps nobody busy."""
+    body = request.encode()
+    origin = f"http://127.0.0.1:{BACKEND}" if port == LINT_HTTP else ""
+    took, began = [], time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    fields = {"Content-Type": "application/vnd.openactive.booking+json; version=1", "Authorization": "Bearer load"}
+    for number in range(seconds * rate):
+        time.sleep(max(0, began + number / rate - time.perf_counter()))
+        sent = time.perf_counter()
+        connection.request("PUT", f"{origin}/api/openbooking/order-quotes/{uuid.uuid4()}", body, fields)
+        answer = connection.getresponse()
+        answer.read()
+        took.append((time.perf_counter() - sent) * 1000)
+        if answer.status != 200:
+            sys.exit(f"port {port}: {answer.status}")
+    connection.close()
+    return sorted(took)
+
+
 def peak_memory(pid):
     status = Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) // 1024
-
-
-def milliseconds(text):
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
-    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
 def peers(folder, options):
@@ -219,16 +239,18 @@ def main():
             rate, count, p50, p99 = wrk(folder, port, seconds, connections, lua)
             answered += count if name == "umpire" else 0
             print(f"{label:8} {name:9} {rate:9.0f} requests/s   p50 {p50:>8}   p99 {p99:>8}", flush=True)
-            return rate, milliseconds(p50), milliseconds(p99)
+            return rate
 
         def settle():
             """What Umpire still has to judge must not disturb the next one."""
             return wait_until_judged(log, answered, time.time())
 
-        quiet = {name: run("quiet", name, port, 1, options.seconds) for name, port in everybody}
-        for percentile, place in (("p50", 1), ("p99", 2)):
-            added = {name: quiet[name][place] - quiet["direct"][place] for name in ("nginx", "umpire")}
-            print(f"quiet: added at {percentile}: nginx {added['nginx']:.3f} ms, umpire {added['umpire']:.3f} ms")
+        quiet = {name: paced(port, request, options.seconds) for name, port in everybody}
+        answered += len(quiet["umpire"])
+        for percent in (50, 99):
+            at = {name: took[len(took) * percent // 100] for name, took in quiet.items()}
+            added = ", ".join(f"{name} {ms - at['direct']:.2f}" for name, ms in at.items() if name != "direct")
+            print(f"quiet    p{percent} direct {at['direct']:.2f} ms; added: {added}")
         settle()
         for name, port in everybody[:3]:
             print(f"stream: first byte of {LARGE // 1_000_000} MB after {first_byte(port):.1f} ms  {name}")
@@ -236,7 +258,7 @@ def main():
         settle()
         for number in range(options.rounds):
             for name, port in everybody:
-                rate, *_ = run(f"load {number + 1}", name, port, options.connections, options.seconds)
+                rate = run(f"load {number + 1}", name, port, options.connections, options.seconds)
                 rates.setdefault(name, []).append(rate)
                 if name == "umpire":
                     print(f"         all judged {settle():.1f} s after the load had stopped")
