@@ -171,3 +171,16 @@ fn what_is_unsafe_is_refused_or_stands_on_the_screen() {
     assert!(warnings[0].as_str().unwrap().contains("--insecure-upstream"), "{warnings}");
     assert!(warnings[1].as_str().unwrap().contains("--allow-client"), "{warnings}");
 }
+
+#[test]
+fn a_request_that_is_refused_unread_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = format!("http://{}/api", system("never asked"));
+    let umpire = Umpire::start(folder.path(), &["--to", &to, "--listen", "127.0.0.1:0", "--capture", "x.db"]);
+    let start = umpire.next("start");
+    let at = start["base_uri"].as_str().unwrap().split('/').nth(2).unwrap();
+    let smuggling = "PUT /api HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na";
+    assert!(ask(at, smuggling).starts_with("HTTP/1.1 400 "));
+    let said = umpire.next("notice").to_string();
+    assert!(said.contains("127.0.0.1 was refused and went no further: "), "{said}");
+}

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use umpire::capture;
+use umpire::exchange::FailureKind;
 
 const GOLDEN: &str = "captures/golden.har";
 const FAULTY: &str = "captures/faulty.har";
@@ -305,6 +306,8 @@ fn lines_are_what_their_schema_says() {
     let folder = Folder::new();
     run(0, &["capture", "export", FAULTY, "--keep-personal-data", "-o", &folder.name("x.ndjson")]);
     let schema: Value = serde_json::from_str(include_str!("../docs/exchange.schema.json")).unwrap();
+    let kinds = FailureKind::ALL.map(|kind| Value::from(kind.as_str()));
+    assert_eq!(schema["$defs"]["failure"]["properties"]["kind"]["enum"], Value::from(kinds.to_vec()));
     let lines = fs::read_to_string(folder.path("x.ndjson")).unwrap();
     for line in lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()) {
         assert_eq!(schema::faults(&schema, &schema, &line, ""), Vec::<String>::new());

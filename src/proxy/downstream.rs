@@ -39,6 +39,7 @@ use super::h1::{
     Coding, HeadError, HeadWatch, Outgoing, Reader, RequestHead, ResponseShape, SendError, bodiless, interim_head,
     parse_request, response_coding, response_head,
 };
+use super::incident::{Incident, Tell};
 use super::problem;
 use super::relay::{Answer, Common, Relay};
 use super::upstream::{Interim, InterimHead, WireBody};
@@ -70,7 +71,13 @@ pub enum Way {
 pub type Parted<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
 
 /// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
-pub async fn run<W: Wire>(wire: W, way: Way, guest: Guest, shutdown: CancellationToken) -> Option<Parted<W>> {
+pub async fn run<W: Wire>(
+    wire: W,
+    way: Way,
+    guest: Guest,
+    tell: &Tell,
+    shutdown: CancellationToken,
+) -> Option<Parted<W>> {
     tracing::debug!("opened");
     let common = Arc::clone(match &way {
         Way::To(relay) => &relay.common,
@@ -97,7 +104,7 @@ pub async fn run<W: Wire>(wire: W, way: Way, guest: Guest, shutdown: Cancellatio
     }
     let (reader, writer) = opened.wire.halves();
     let source = Source::new(Reader::having_read(reader, opened.read));
-    let mut connection: Connection<W> = Connection { way, common, guest, shutdown, source };
+    let mut connection: Connection<W> = Connection { way, common, guest, tell: Arc::clone(tell), shutdown, source };
     let ended = connection.serve(writer).await;
     match &ended {
         Ok(_) => tracing::debug!("closed"),
@@ -110,6 +117,7 @@ struct Connection<W: Wire> {
     way: Way,
     common: Arc<Common>,
     guest: Guest,
+    tell: Tell,
     shutdown: CancellationToken,
     source: Source<W::Input>,
 }
@@ -145,8 +153,11 @@ impl<W: Wire> Connection<W> {
             let mut head = match self.read_head().await? {
                 Opening::Head(head) => head,
                 Opening::Closed => return Ok(None),
-                Opening::Bad(error) => return self.refuse(writer, problem::bad_request(&error)).await,
-                Opening::Slow => return self.refuse(writer, problem::slow_request()).await,
+                Opening::Bad(error) => return self.refuse_unread(writer, &error).await,
+                Opening::Slow => {
+                    self.not_understood("its head did not come to an end in time".to_owned());
+                    return self.refuse(writer, problem::slow_request()).await;
+                }
             };
             if head.max_forwards() == Some(0) {
                 return self.refuse(writer, problem::last_hop(&head.method)).await;
@@ -167,7 +178,7 @@ impl<W: Wire> Connection<W> {
             };
             let length = match head.length() {
                 Ok(length) => length,
-                Err(error) => return self.refuse(writer, problem::bad_request(&error)).await,
+                Err(error) => return self.refuse_unread(writer, &error).await,
             };
             let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
             let patience = self.common.limits.stall_timeout;
@@ -376,6 +387,16 @@ impl<W: Wire> Connection<W> {
             return Err(error);
         }
         Ok((outgoing.into_io(), keep))
+    }
+
+    /// Refuses a request that nobody but its sender and the one who watches learns of.
+    async fn refuse_unread<T>(&mut self, writer: W::Output, error: &HeadError) -> Result<Option<T>, Ended> {
+        self.not_understood(error.to_string());
+        self.refuse(writer, problem::bad_request(error)).await
+    }
+
+    fn not_understood(&self, detail: String) {
+        (self.tell)(Incident::NotUnderstood { client: self.guest.address, detail });
     }
 
     async fn refuse<T>(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<Option<T>, Ended> {

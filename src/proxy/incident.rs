@@ -20,6 +20,13 @@ pub enum Incident {
         /// Why, and what may help.
         detail: String,
     },
+    /// A request was refused because its head can't be read, or could be read in two ways. It went no further.
+    NotUnderstood {
+        /// Who sent it.
+        client: IpAddr,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A client that is not on the allow-list was turned away.
     TurnedAway {
         /// Who.

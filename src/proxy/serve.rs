@@ -205,7 +205,7 @@ impl Inside {
     }
 
     async fn attend<W: Wire>(&self, wire: W, guest: Guest, shutdown: CancellationToken) {
-        let parted = downstream::run(wire, self.way.clone(), guest, shutdown.clone()).await;
+        let parted = downstream::run(wire, self.way.clone(), guest, &self.tell, shutdown.clone()).await;
         if let (Some((opened, tunnel)), Way::Forward(desk)) = (parted, &self.way) {
             desk.serve(opened, tunnel, guest, shutdown).await;
         }

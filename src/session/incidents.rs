@@ -40,6 +40,9 @@ fn words(incident: &Incident) -> String {
     match incident {
         Incident::Unread { authority } => format!("{authority} passed unread"),
         Incident::NoHandshake { client, detail } => format!("no TLS with {client}: {detail}"),
+        Incident::NotUnderstood { client, detail } => {
+            format!("a request of {client} was refused and went no further: {detail}")
+        }
         Incident::TurnedAway { client } => format!("{client} was turned away: it is not named by --allow-client"),
         Incident::NoCredentials { client } => {
             format!("{client} was refused: it gave no credentials of --proxy-auth, or wrong ones")

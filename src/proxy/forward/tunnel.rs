@@ -109,7 +109,7 @@ impl Desk {
         };
         if scheme == "http" {
             let way = Way::To(relay);
-            return drop(run(tunnel, way, guest, shutdown).await);
+            return drop(run(tunnel, way, guest, &self.tell, shutdown).await);
         }
         let doom = tunnel.output.doom.clone();
         let handshake = TlsAcceptor::from(self.forward.tls_for(&host)).accept(tunnel);
@@ -120,7 +120,7 @@ impl Desk {
             ))
         });
         match handshake {
-            Ok(stream) => drop(run(Secured { stream, doom }, Way::To(relay), guest, shutdown).await),
+            Ok(stream) => drop(run(Secured { stream, doom }, Way::To(relay), guest, &self.tell, shutdown).await),
             Err(error) => relay.no_handshake(guest.connection, handshake_trouble(&error, true)).await,
         }
     }
