@@ -18,6 +18,10 @@ const MAX_DEPTH: u16 = 64;
 /// Most nodes of one expression.
 const MAX_NODES: usize = 2_000;
 
+/// Deepest tree that is compiled. Long chains of one operator (`a || b || …`) are deep trees to the parser, not to the reader:
+/// `[a, b, …].exists(x, x)` and `in` say the same flatly.
+const MAX_LEVELS: usize = 100;
+
 /// A compiled expression.
 #[derive(Debug, Clone)]
 pub enum Node {
@@ -159,11 +163,12 @@ pub fn compile(text: &str) -> Result<Node, String> {
                 |error| format!("{} (column {} of line {} of the expression)", error.msg, error.pos.1, error.pos.0),
             )
         })?;
-    Compiler { locals: Vec::new() }.node(&parsed)
+    Compiler { locals: Vec::new(), level: 0 }.node(&parsed)
 }
 
 struct Compiler {
     locals: Vec<String>,
+    level: usize,
 }
 
 impl Compiler {
@@ -172,6 +177,16 @@ impl Compiler {
     }
 
     fn node(&mut self, expression: &IdedExpr) -> Result<Node, String> {
+        if self.level == MAX_LEVELS {
+            return Err(format!("the expression goes more than {MAX_LEVELS} levels deep: make its chains shorter"));
+        }
+        self.level += 1;
+        let node = self.node_of(expression);
+        self.level -= 1;
+        node
+    }
+
+    fn node_of(&mut self, expression: &IdedExpr) -> Result<Node, String> {
         match &expression.expr {
             Expr::Literal(literal) => literal_node(literal),
             Expr::Ident(name) => self.name(name),
@@ -360,4 +375,20 @@ fn literal_node(literal: &LiteralValue) -> Result<Node, String> {
         LiteralValue::String(value) => Constant::Str(value.inner().into()),
         LiteralValue::Bytes(_) => return Err("bytes are not used in rules".to_owned()),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_chains_are_refused_before_they_fill_the_stack() {
+        let chain = |terms: usize| compile(&vec!["request.body.x == null"; terms].join(" || "));
+        assert!(chain(MAX_LEVELS / 2).is_ok());
+        for terms in [MAX_LEVELS + 1, 400] {
+            assert!(chain(terms).is_err_and(|error| error.contains("levels deep")), "{terms}");
+        }
+        assert!(chain(10_000).is_err());
+        assert!(compile(&"!".repeat(10_000)).is_err());
+    }
 }

@@ -204,7 +204,7 @@ impl Judge {
             judged.mute_refused();
         }
         if clock.is_none() && self.slow.wonders(start.elapsed()) {
-            let clock = Clock::default();
+            let clock = Clock::of_processor();
             self.outcomes(&reading, &Refusals::default(), Some(&clock));
             self.slow.look(&book, reading.index, &clock);
         }

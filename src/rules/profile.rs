@@ -13,13 +13,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
+
 use super::book::RuleBook;
 use crate::finding::{RuleInfo, Scope};
 
 /// An exchange that takes longer than this to judge is asked once more, to name the rule that takes longest.
 pub const SLOW_EXCHANGE: Duration = Duration::from_millis(250);
 
-/// A rule that takes longer than this on one exchange is too slow.
+/// A rule that takes more processor time than this on one exchange is too slow.
 pub const SLOW_RULE: Duration = Duration::from_millis(50);
 
 /// Most rules of a recording that are named as too slow while it is judged; then nobody looks any more.
@@ -105,7 +107,7 @@ impl Profile {
         self.exchanges += 1;
         self.reading += reading;
         self.remembering += remembering;
-        for (place, took) in rules.0.into_inner() {
+        for (place, took) in rules.took.into_inner() {
             let rule = &book.rules()[place].info;
             // Ids are cloned once per rule, not per exchange.
             if !self.rules.contains_key(&rule.id) {
@@ -122,20 +124,34 @@ impl Profile {
 
 /// How long each rule took on one exchange, by its place in the book.
 #[derive(Debug, Default)]
-pub(super) struct Clock(RefCell<Vec<(usize, Duration)>>);
+pub(super) struct Clock {
+    took: RefCell<Vec<(usize, Duration)>>,
+    /// Time that the thread was made to wait doesn't count. Such a clock costs more to read.
+    of_processor: bool,
+}
 
 impl Clock {
+    /// A clock of processor time: a rule is not slow because the machine is busy.
+    pub fn of_processor() -> Self {
+        Self { of_processor: true, ..Self::default() }
+    }
+
     /// Times one rule.
     pub fn time<T>(&self, place: usize, apply: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let outcome = apply();
-        self.0.borrow_mut().push((place, start.elapsed()));
+        let (outcome, took) = if self.of_processor {
+            let start = ThreadTime::now();
+            (apply(), start.elapsed())
+        } else {
+            let start = Instant::now();
+            (apply(), start.elapsed())
+        };
+        self.took.borrow_mut().push((place, took));
         outcome
     }
 
     /// The place of the rule that took longest, and how long.
     fn longest(&self) -> Option<(usize, Duration)> {
-        self.0.borrow().iter().copied().max_by_key(|&(_, took)| took)
+        self.took.borrow().iter().copied().max_by_key(|&(_, took)| took)
     }
 }
 
@@ -177,7 +193,7 @@ mod tests {
         let book = RuleBook::built_in().unwrap();
         let clock = |took: &[u64]| {
             let took = took.iter().enumerate().map(|(place, &took)| (place, Duration::from_millis(took)));
-            Clock(RefCell::new(took.collect()))
+            Clock { took: RefCell::new(took.collect()), of_processor: false }
         };
         let mut slow = SlowRules::default();
         slow.look(&book, 0, &clock(&[1, 30]));
@@ -203,7 +219,8 @@ mod tests {
         let book = RuleBook::built_in().unwrap();
         let (ms, mut profile) = (Duration::from_millis, Profile::default());
         for took in [2, 5] {
-            let rules = Clock(RefCell::new(vec![(0, ms(took)), (1, ms(1))]));
+            let took = RefCell::new(vec![(0, ms(took)), (1, ms(1))]);
+            let rules = Clock { took, of_processor: false };
             profile.take(&book, ms(10), rules, ms(1));
         }
         let mut twice = profile.clone();
