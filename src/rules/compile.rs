@@ -18,6 +18,9 @@ const MAX_DEPTH: u16 = 64;
 /// Most nodes of one expression.
 const MAX_NODES: usize = 2_000;
 
+/// Longest text of an expression, in bytes: the parser's tree of a longer one might be too deep to be thrown away.
+const MAX_TEXT: usize = 6_000;
+
 /// Deepest tree that is compiled. Long chains of one operator (`a || b || …`) are deep trees to the parser, not to the reader:
 /// `[a, b, …].exists(x, x)` and `in` say the same flatly.
 const MAX_LEVELS: usize = 100;
@@ -153,6 +156,9 @@ pub enum MacroKind {
 
 /// Compiles an expression. The error says what is wrong and, where known, at which line and column of it.
 pub fn compile(text: &str) -> Result<Node, String> {
+    if text.len() > MAX_TEXT {
+        return Err(format!("the expression has more than {MAX_TEXT} bytes: split the rule"));
+    }
     let parsed = cel::parser::PrattParser::new()
         .max_recursion_depth(MAX_DEPTH)
         .max_expression_node_count(MAX_NODES)
@@ -382,13 +388,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_chains_are_refused_before_they_fill_the_stack() {
-        let chain = |terms: usize| compile(&vec!["request.body.x == null"; terms].join(" || "));
-        assert!(chain(MAX_LEVELS / 2).is_ok());
-        for terms in [MAX_LEVELS + 1, 400] {
-            assert!(chain(terms).is_err_and(|error| error.contains("levels deep")), "{terms}");
+    fn deep_expressions_are_refused_before_they_fill_the_stack() {
+        let nested = |open: &str, inner: &str, close: &str, times| open.repeat(times) + inner + &close.repeat(times);
+        let shapes: [(&str, &dyn Fn(usize) -> String); 9] = [
+            ("sum", &|n| vec!["1"; n].join(" + ")),
+            ("or", &|n| vec!["request.body.x == null"; n].join(" || ")),
+            ("members", &|n| format!("request{}", ".a".repeat(n))),
+            ("indexes", &|n| format!("request{}", "[0]".repeat(n))),
+            ("not", &|n| "!".repeat(n) + "true"),
+            ("parentheses", &|n| nested("(", "1", ")", n)),
+            ("lists", &|n| nested("[", "1", "]", n)),
+            ("conditions", &|n| nested("true ? 1 : ", "2", "", n)),
+            ("macros", &|n| nested("[1].all(x, ", "true", ")", n)),
+        ];
+        for (shape, of) in shapes {
+            assert!(compile(&of(8)).is_ok(), "{shape}");
+            for times in [20, 40, 60, 80, 150, 300, 600, 1_000, 1_900, 2_900, 5_900, 20_000] {
+                // Fine or refused, but not the end of the program.
+                if let Ok(node) = compile(&of(times)) {
+                    drop(node.clone());
+                }
+            }
         }
-        assert!(chain(10_000).is_err());
-        assert!(compile(&"!".repeat(10_000)).is_err());
+        assert!(compile(&shapes[2].1(20_000)).is_err_and(|error| error.contains("bytes")));
+        assert!(compile(&shapes[0].1(MAX_LEVELS + 10)).is_err_and(|error| error.contains("levels deep")));
     }
 }
