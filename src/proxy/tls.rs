@@ -51,9 +51,12 @@ pub fn over_http1(config: &ServerConfig) -> ServerConfig {
     config
 }
 
-/// TLS with a certificate and its key from PEM files.
-pub fn from_files(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
-    let wrong = |path: &Path, cause: String| TlsError::File { path: path.to_owned(), cause };
+/// A chain of certificates, its own first, and the key of the first, from PEM files. `wrong` makes the error of a file.
+pub fn certificate_and_key<E>(
+    certificate: &Path,
+    key: &Path,
+    wrong: impl Fn(&Path, String) -> E,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), E> {
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| wrong(certificate, error.to_string()))?;
@@ -61,6 +64,13 @@ pub fn from_files(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsErr
         return Err(wrong(certificate, "it holds no certificate".to_owned()));
     }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+    Ok((chain, secret))
+}
+
+/// TLS with a certificate and its key from PEM files.
+pub fn from_files(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
+    let wrong = |path: &Path, cause: String| TlsError::File { path: path.to_owned(), cause };
+    let (chain, secret) = certificate_and_key(certificate, key, wrong)?;
     let provider = rustls::crypto::ring::default_provider();
     let certified = CertifiedKey::from_der(chain, secret, &provider)
         .map_err(|error| wrong(key, format!("it does not go with {}: {error}", certificate.display())))?;

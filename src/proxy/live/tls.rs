@@ -12,6 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use super::LiveError;
+use crate::proxy::tls::certificate_and_key;
 
 /// The certificates of PEM files, at least one in each.
 pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<RootCertStore, LiveError> {
@@ -41,13 +42,7 @@ impl Identity {
     /// Reads a chain of certificates, its own first, and the key of the first.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, LiveError> {
         let wrong = |path: &Path, cause: String| LiveError::Identity { path: path.to_owned(), cause };
-        let chain = CertificateDer::pem_file_iter(certificate)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| wrong(certificate, error.to_string()))?;
-        if chain.is_empty() {
-            return Err(wrong(certificate, "it holds no certificate".to_owned()));
-        }
-        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.to_string()))?;
+        let (chain, secret) = certificate_and_key(certificate, key, wrong)?;
         Ok(Self { chain, key: secret, files: (certificate.to_owned(), key.to_owned()) })
     }
 }
