@@ -362,3 +362,29 @@ fn a_flow_of_huge_messages() {
     }
     assert_eq!(judge.forgotten_flows(), 1, "the flow is counted once");
 }
+
+/// A rule that joins long texts again and again would take gigabytes: 2 000 times 2 MiB.
+#[test]
+fn rules_that_make_too_much_are_not_judged() {
+    let rule = r#"
+        title = "Joins texts"
+        severity = "notice"
+        side = "booking-system"
+        scope = "response"
+        stages = ["C2"]
+        spec = "https://openactive.io/open-booking-api/EditorsDraft/"
+        why = "none"
+        fix = "none"
+        expect = "response.body.orderedItem.all(i, size(response.body.name + response.body.name) > 0)"
+        at = "/response/body"
+        expected = "nothing"
+    "#;
+    let book = RuleBook::of_texts(&[("trial/joins", rule)]).expect("a rule");
+    let mut judge = Judge::new(Arc::new(book), Known::default());
+    let body = json!({ "name": "x".repeat(1 << 20), "orderedItem": vec![0; 2_000] }).to_string();
+    let target = format!("/api/openbooking/order-quotes/{UUID}");
+    let judged = judge.judge(Arc::new(exchange("PUT", &target, "{}", 200, body)));
+    assert!(judged.findings.is_empty());
+    let because: Vec<&str> = judged.not_judged.iter().map(|not| &*not.because).collect();
+    assert!(matches!(because[..], [why] if why.contains("64 MiB")), "{because:?}");
+}

@@ -1,110 +1,14 @@
 //! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
 
-use std::cell::Cell;
 use std::cmp::Ordering;
 
-use jiff::Timestamp;
-
-use super::arena::Arena;
-use super::compile::{Comparison, Constant, Keeper, Macro, MacroKind, Node, Root};
-use super::facts::Facts;
+use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
+use super::context::Context;
 use super::functions::Function;
-use super::memory::{Flow, Memory};
-use super::models::Walks;
-use super::refusal::Refusals;
-use super::share::Memo;
+use super::members::member;
 use super::value::{Stop, Val};
 use crate::json::Value;
-use crate::openbooking::{Content, Endpoint, Reading, media_type};
-
-/// Steps that one rule may take on one exchange; past it the verdict is "not judged" and names the rule.
-pub const MAX_RULE_STEPS: u32 = 2_000_000;
-
-/// Steps that all rules together may take on one exchange; past it the rules that are left are "not judged".
-pub const MAX_EXCHANGE_STEPS: u32 = 20_000_000;
-
-/// The steps that the rules may still take on an exchange.
-#[derive(Debug)]
-pub struct Budget {
-    rule: Cell<u32>,
-    exchange: Cell<u32>,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { rule: Cell::new(MAX_RULE_STEPS), exchange: Cell::new(MAX_EXCHANGE_STEPS) }
-    }
-}
-
-impl Budget {
-    /// The next rule begins.
-    pub fn next_rule(&self) {
-        self.rule.set(MAX_RULE_STEPS);
-    }
-
-    fn left(&self) -> u32 {
-        self.rule.get().min(self.exchange.get())
-    }
-
-    fn spend(&self, steps: u32) {
-        self.rule.set(self.rule.get().saturating_sub(steps));
-        self.exchange.set(self.exchange.get().saturating_sub(steps));
-    }
-
-    fn exhausted(&self) -> Stop {
-        Stop::Exhausted(if self.exchange.get() < MAX_RULE_STEPS {
-            "the exchange is so large that its rules take more than 20 million steps together"
-        } else {
-            "the rule takes more than 2 million steps on an exchange as large as this"
-        })
-    }
-}
-
-/// What an expression may look at.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
-    pub reading: &'a Reading,
-    pub flow: Option<&'a Flow>,
-    pub memory: &'a Memory,
-    pub facts: &'a Facts,
-    /// What deviates from the data models, once somebody asked.
-    pub walks: &'a Walks,
-    pub budget: &'a Budget,
-    /// Room for values that stand in no message.
-    pub arena: &'a Arena,
-    pub item: Option<Value<'a>>,
-    /// Values of parts that several rules share; `None` where they are worked out each time.
-    pub memo: Option<&'a Memo<'a>>,
-    /// The same of parts that depend on `item`.
-    pub item_memo: Option<&'a Memo<'a>>,
-    /// What becomes of the refusals that rules ask for.
-    pub refusals: &'a Refusals,
-    /// For templates: what was seen and what was expected.
-    pub seen: Option<&'a str>,
-    pub expected: Option<&'a str>,
-}
-
-impl<'a> Context<'a> {
-    /// The same context for one item.
-    pub fn of_item(&self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
-        Self { item, item_memo, ..*self }
-    }
-
-    /// Where the values of shared parts are kept.
-    fn memo(&self, keeper: Keeper) -> Option<&'a Memo<'a>> {
-        match keeper {
-            Keeper::Exchange => self.memo,
-            Keeper::Item => self.item_memo,
-        }
-    }
-
-    /// The context of a template, which lives no longer than the words that it is told.
-    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
-        let (seen, memo, item_memo) = (Some(seen), None, None);
-        Context { reading, flow, memory, facts, walks, budget, arena, item, memo, item_memo, refusals, seen, expected }
-    }
-}
+use crate::openbooking::{Content, Reading};
 
 /// One evaluation: the context and the stack of macro variables.
 struct Evaluation<'c, 'a> {
@@ -329,6 +233,7 @@ impl<'a> Evaluation<'_, 'a> {
             Node::Arithmetic(operator, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
+                self.room()?;
                 left.arithmetic(*operator, right, self.context.arena)?
             }
             Node::Negate(operand) => {
@@ -365,6 +270,7 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     fn call(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Stop> {
+        self.room()?;
         self.spend(function.cost(arguments, self.context))?;
         function.call(arguments, self.context)
     }
@@ -500,142 +406,4 @@ impl<'a> Evaluation<'_, 'a> {
             Root::Expected => Val::text(self.context.expected),
         }
     }
-}
-
-/// A member of a value.
-fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {
-    let (judged, arena) = (context.reading, context.arena);
-    Ok(match operand {
-        Val::Json(value) => Val::option(value.get(name)),
-        Val::Request(reading) => request_member(reading, name, arena)?,
-        Val::Response(reading) => response_member(reading, name)?,
-        Val::RequestHeaders(reading) => Val::text(reading.exchange.request.headers.get(name)),
-        Val::ResponseHeaders(reading) => Val::text(answered(reading)?.headers.get(name)),
-        Val::Call(reading) => call_member(reading, name, arena)?,
-        Val::Exchange(reading) => match name {
-            "request" => Val::Request(reading),
-            "response" => Val::Response(reading),
-            "call" => Val::Call(reading),
-            "stage" => Val::Str(reading.stage.as_str()),
-            "started" => Val::Instant(reading.exchange.started),
-            "answered" => Val::Bool(reading.exchange.response.is_some()),
-            // Since the answer was there, or since there was none to be waited for any longer.
-            "seconds_since_answer" => Val::seconds_between(reading.exchange.ended(), judged.exchange.started),
-            "seconds_ago" => Val::seconds_between(reading.exchange.started, judged.exchange.started),
-            _ => return Err(unknown("an exchange", name)),
-        },
-        Val::Flow(flow) => match flow {
-            Some(flow) => flow.member(name, arena).ok_or_else(|| unknown("flow", name))?,
-            None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,
-        },
-        Val::Feed(reading, memory) => match name {
-            "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
-            "known_address" => Val::Bool(memory.history.knows(reading)),
-            "due" => memory.due.of(reading.stage, arena),
-            "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
-            _ => return Err(unknown("feed", name)),
-        },
-        Val::Recording(memory) if name == "pushed_back" => {
-            memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
-        }
-        Val::Recording(memory) => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
-        Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
-        _ => Val::Absent,
-    })
-}
-
-fn unknown(what: &str, name: &str) -> Stop {
-    Stop::fault(format!("{what} has no member {name:?}"))
-}
-
-fn request_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
-    let request = &reading.exchange.request;
-    Ok(match name {
-        "method" => Val::text(Some(&request.method)),
-        "path" => Val::text(Some(reading.exchange.path())),
-        "query" => Val::text(reading.exchange.query()),
-        "url" => arena.text(&reading.exchange.url()),
-        "headers" => Val::RequestHeaders(reading),
-        "size" => Val::Int(request.body.length as i64),
-        "content" => content(&reading.request, true)?,
-        "body" => Val::option(body(&reading.request, true)?),
-        _ => return Err(unknown("request", name)),
-    })
-}
-
-fn response_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
-    let response = answered(reading)?;
-    Ok(match name {
-        "status" => Val::Int(i64::from(response.status)),
-        "headers" => Val::ResponseHeaders(reading),
-        "size" => Val::Int(response.body.length as i64),
-        "content" => content(&reading.response, false)?,
-        "body" => Val::option(body(&reading.response, false)?),
-        _ => return Err(unknown("response", name)),
-    })
-}
-
-/// What kind of content a message has, where that can be told.
-fn content(content: &Content, of_request: bool) -> Result<Val<'static>, Stop> {
-    let kind = match content {
-        Content::Empty => "empty",
-        Content::Json(_) => "json",
-        Content::NotJson(_) | Content::Opaque => "other",
-        Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
-    };
-    Ok(Val::Str(kind))
-}
-
-fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
-    let origin = reading.exchange.origin.as_str();
-    let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
-    Ok(match name {
-        "stage" => Val::text(Some(reading.stage.as_str())),
-        "uuid" => Val::text(reading.uuid_segment.as_deref()),
-        "order_uuid" => Val::text(reading.order_uuid.as_deref()),
-        "endpoint" => Val::text(Some(match reading.endpoint {
-            Endpoint::Known(_) => "known",
-            Endpoint::WrongVerb(_) => "wrong-verb",
-            Endpoint::UnknownPath => "unknown-path",
-            Endpoint::Outside => "outside",
-        })),
-        "verbs" => match reading.endpoint {
-            Endpoint::Known(path) | Endpoint::WrongVerb(path) => arena.texts(path.verbs()),
-            _ => Val::List(&[]),
-        },
-        "origin" => Val::text(Some(origin)),
-        "scheme" => Val::text(Some(scheme)),
-        "host" => Val::text(Some(host(authority))),
-        "base_path" => Val::text(Some(&reading.base_path)),
-        "loopback" => Val::Bool(is_loopback(host(authority))),
-        "started" => Val::Instant(booking_system_clock(reading)),
-        "request_type" => Val::text(reading.stage.request_type()),
-        "speaks_booking" => {
-            Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
-        }
-        _ => return Err(unknown("call", name)),
-    })
-}
-
-/// When the request was made by the booking system's own clock: its Date header where that tells another time than ours
-/// (a clock that is off, a recording that is played again), else ours, which is finer.
-fn booking_system_clock(reading: &Reading) -> Timestamp {
-    const APART_SECONDS: i64 = 120;
-    let ours = reading.exchange.started;
-    let date = reading.exchange.response.as_ref().and_then(|response| response.headers.get("date"));
-    let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
-    theirs.filter(|theirs| (theirs.as_second() - ours.as_second()).abs() > APART_SECONDS).unwrap_or(ours)
-}
-
-fn host(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => authority.split(':').next().unwrap_or(authority),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.to_ascii_lowercase().ends_with(".localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

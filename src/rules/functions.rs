@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
 use super::arena::Arena;
-use super::eval::{Context, answered};
+use super::context::Context;
+use super::eval::answered;
 use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
 use crate::json::{Kind, Value};
@@ -290,7 +291,7 @@ impl Function {
                 .map_or(Val::Absent, Val::Int),
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
             Self::Prefixed => prefixed(arena, first),
-            Self::AbsoluteUri => Val::Bool(text.is_some_and(is_absolute_uri)),
+            Self::AbsoluteUri => Val::Bool(text.is_some_and(urls::is_absolute_uri)),
             Self::Amount => money::amount(first).map_or(Val::Absent, Val::Decimal),
             Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, Val::Decimal),
             Self::Near => Val::Bool(money::near(first, second, arguments.get(2).unwrap_or(&Val::Absent))),
@@ -538,41 +539,6 @@ fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     let mut seen: HashSet<&str> = HashSet::new();
     let names = node.members_below().map(|(key, _)| key).filter(|key| key.contains(':') && !key.contains("://"));
     arena.list(names.filter(|name| seen.insert(name)).map(Val::Str))
-}
-
-/// Bytes that may stand in a URI: no white space, no control characters, none of `<>"`. Letters beyond ASCII may.
-const IN_URI: [bool; 256] = {
-    let mut table = [true; 256];
-    let mut byte = 0;
-    while byte <= b' ' as usize {
-        table[byte] = false;
-        byte += 1;
-    }
-    table[b'<' as usize] = false;
-    table[b'>' as usize] = false;
-    table[b'"' as usize] = false;
-    table[0x7f] = false;
-    table
-};
-
-/// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
-/// allowed).
-pub(super) fn is_absolute_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let scheme = scheme.as_bytes();
-    let well_formed = scheme.first().is_some_and(u8::is_ascii_alphabetic)
-        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-        && !rest.is_empty()
-        && rest.bytes().all(|byte| IN_URI[byte as usize]);
-    let web = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"http");
-    well_formed && (!web || rest.strip_prefix("//").is_some_and(has_host))
-}
-
-/// True if what stands behind `//` begins with a host.
-fn has_host(rest: &str) -> bool {
-    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
-    let host = rest[..end].rsplit('@').next().unwrap_or_default();
-    !host.is_empty() && !host.starts_with(':')
 }
 
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {

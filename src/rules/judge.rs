@@ -9,20 +9,21 @@ use std::time::Instant;
 use super::arena::Arena;
 use super::book::RuleBook;
 use super::compile::Node;
-use super::eval::{Budget, Context, answered, body, evaluate, holds};
+use super::context::{Budget, Context};
+use super::eval::{answered, body, evaluate, holds};
 use super::facts::Facts;
+use super::found::{finding, pointer, seen_at, told_apart};
 use super::memory::{Known, Memory};
 use super::models::{ModelCheck, Walks, describe};
 use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Answer, Refusal, Refusals};
-use super::rule::{At, Check, Expectation, Rule};
+use super::rule::{Check, Expectation, Rule};
 use super::share::{Items, Memo};
-use super::value::{Stop, Val, shorten};
+use super::value::{Stop, Val};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
-use crate::finding::{Finding, NOTHING};
-use crate::json::Value;
+use crate::finding::Finding;
 use crate::openbooking::Reading;
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
@@ -30,9 +31,6 @@ const MAX_REASONS: usize = 20;
 
 /// Most findings of one rule on one exchange that are told one by one; further ones are counted.
 pub const MAX_FINDINGS: usize = 200;
-
-/// Longest pointer of a finding, in bytes; a longer one (of a name longer than any in the specification) is cut.
-const MAX_POINTER: usize = 4_096;
 
 /// How often a rule passed, failed and could not be judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -560,108 +558,4 @@ fn asks<'a>(rule: &'a Rule, context: &Context<'a>) -> bool {
                 .matches(context.reading)
                 .is_ok_and(|items| items.into_iter().any(|item| yes(&check.when, &context.of_item(Some(item), None)))),
         })
-}
-
-fn finding<'a>(
-    rule: &'a Rule,
-    check: &'a Check,
-    context: &Context<'a>,
-    pointer: String,
-    seen: String,
-    expected: Option<String>,
-) -> Result<Finding, Stop> {
-    let mut pointer = pointer;
-    pointer.truncate(pointer.floor_char_boundary(MAX_POINTER));
-    let mut severity = check.severity;
-    for (when, milder) in &rule.milder {
-        if holds(when, context)? {
-            severity = severity.min(*milder);
-            break;
-        }
-    }
-    let (expected, message) = words(check, context, &seen, expected);
-    let reading = context.reading;
-    Ok(Finding {
-        rule: Arc::clone(&rule.info),
-        severity,
-        stage: reading.stage,
-        exchange: Some(reading.index),
-        order_uuid: reading.order_uuid.clone(),
-        pointer,
-        message: if message.is_empty() {
-            format!("{}: {seen}", rule.info.title.trim_end_matches('.'))
-        } else {
-            message
-        },
-        seen,
-        expected,
-    })
-}
-
-fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
-    let context = &context.with_words(seen, None);
-    let expected = expected.unwrap_or_else(|| check.expected.fill(context));
-    let message = check.message.fill(&context.with_words(seen, Some(&expected)));
-    (expected, message)
-}
-
-fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<String, Stop> {
-    Ok(match &check.at {
-        At::Pointer(pointer) => pointer.clone(),
-        At::Item(rest) => {
-            let item = context.item.map(|item| pointer_of(item, context.reading)).unwrap_or_default();
-            format!("{item}{rest}")
-        }
-        At::Expression(node) => match evaluate(node, context)? {
-            Val::Json(value) => pointer_of(value, context.reading),
-            value => value
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| Stop::fault(format!("at gives {}, not a node of the message", value.name_of_kind())))?,
-        },
-    })
-}
-
-/// Pointer into the exchange of a node of one of its bodies.
-fn pointer_of(value: Value<'_>, reading: &Reading) -> String {
-    let in_response = reading.response.json().is_some_and(|document| value.is_of(document));
-    format!("{}{}", if in_response { "/response/body" } else { "/request/body" }, value.pointer())
-}
-
-/// What a rule says it saw. `nothing` alone means that there is nothing at the pointer, so that what lies below it can be
-/// put down to that; where the node is there, but not what the rule looked for, other words say so.
-fn told_apart(seen: String, pointer: &str, reading: &Reading) -> String {
-    let in_body = ["/request/body", "/response/body"].iter().any(|body| pointer.starts_with(body));
-    if seen == NOTHING && in_body && seen_at(pointer, reading) != NOTHING {
-        return "nothing of the kind".to_owned();
-    }
-    seen
-}
-
-/// What stands at a pointer into the exchange, for people.
-fn seen_at(pointer: &str, reading: &Reading) -> String {
-    let (request, rest) = match pointer.strip_prefix("/request/") {
-        Some(rest) => (true, rest),
-        None => (false, pointer.strip_prefix("/response/").unwrap_or(pointer)),
-    };
-    let (part, rest) = rest.split_once('/').map_or((rest, ""), |(part, rest)| (part, rest));
-    let exchange = &reading.exchange;
-    let text = match (part, request) {
-        ("body", _) => {
-            let content = if request { &reading.request } else { &reading.response };
-            let root = body(content, request).ok().flatten();
-            let node = root.and_then(|root| if rest.is_empty() { Some(root) } else { root.find(&format!("/{rest}")) });
-            return Val::option(node).show();
-        }
-        ("method", true) => Some(exchange.request.method.clone()),
-        ("path", true) => Some(exchange.path().to_owned()),
-        ("url", true) => Some(exchange.url()),
-        ("headers", true) => exchange.request.headers.get(rest).map(str::to_owned),
-        ("headers", false) => {
-            exchange.response.as_ref().and_then(|response| response.headers.get(rest)).map(str::to_owned)
-        }
-        ("status", false) => reading.status().map(|status| status.to_string()),
-        _ => None,
-    };
-    text.map_or_else(|| NOTHING.to_owned(), shorten)
 }

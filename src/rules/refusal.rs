@@ -7,7 +7,8 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::arena::Arena;
-use super::eval::{Context, answered};
+use super::context::Context;
+use super::eval::answered;
 use super::facts::Facts;
 use super::value::{Stop, Val};
 use crate::finding::Severity;

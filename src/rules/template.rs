@@ -1,7 +1,8 @@
 //! Text with expressions in braces: `brokerRole is {request.body.brokerRole}`.
 
 use super::compile::{Node, compile};
-use super::eval::{Context, evaluate};
+use super::context::Context;
+use super::eval::evaluate;
 
 /// A compiled template.
 #[derive(Debug, Clone)]

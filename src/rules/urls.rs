@@ -1,4 +1,4 @@
-//! Addresses as feeds use them: parameters of a query, and whether two addresses name the same page.
+//! Addresses: parameters of a query, whether two name the same page of a feed, and what an absolute one is.
 //!
 //! `…/feed?afterTimestamp=5&afterId=a%20b → path, {afterId: "a b", afterTimestamp: "5"}`
 
@@ -70,6 +70,41 @@ fn decoded(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Bytes that may stand in a URI: no white space, no control characters, none of `<>"`. Letters beyond ASCII may.
+const IN_URI: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut byte = 0;
+    while byte <= b' ' as usize {
+        table[byte] = false;
+        byte += 1;
+    }
+    table[b'<' as usize] = false;
+    table[b'>' as usize] = false;
+    table[b'"' as usize] = false;
+    table[0x7f] = false;
+    table
+};
+
+/// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
+/// allowed).
+pub fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let scheme = scheme.as_bytes();
+    let well_formed = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+        && !rest.is_empty()
+        && rest.bytes().all(|byte| IN_URI[byte as usize]);
+    let web = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"http");
+    well_formed && (!web || rest.strip_prefix("//").is_some_and(has_host))
+}
+
+/// True if what stands behind `//` begins with a host.
+fn has_host(rest: &str) -> bool {
+    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
+    let host = rest[..end].rsplit('@').next().unwrap_or_default();
+    !host.is_empty() && !host.starts_with(':')
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, Stage};
-use crate::rules::functions::is_absolute_uri;
+use crate::rules::urls::is_absolute_uri;
 
 /// Most deviations noted of one message. Past it they are counted only: a message that is wrong throughout has said so.
 const MAX_DEVIATIONS: usize = 1_000;

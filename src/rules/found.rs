@@ -1,0 +1,122 @@
+//! What a finding says, and where it points.
+//!
+//! `rule, context, pointer, what was seen → its words filled in → Finding`
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::eval::{body, evaluate, holds};
+use super::rule::{At, Check, Rule};
+use super::value::{Stop, Val, shorten};
+use crate::finding::{Finding, NOTHING};
+use crate::json::Value;
+use crate::openbooking::Reading;
+
+/// Longest pointer of a finding, in bytes; a longer one (of a name longer than any in the specification) is cut.
+const MAX_POINTER: usize = 4_096;
+
+/// A finding of a rule at a pointer into the exchange.
+pub(super) fn finding<'a>(
+    rule: &'a Rule,
+    check: &'a Check,
+    context: &Context<'a>,
+    pointer: String,
+    seen: String,
+    expected: Option<String>,
+) -> Result<Finding, Stop> {
+    let mut pointer = pointer;
+    pointer.truncate(pointer.floor_char_boundary(MAX_POINTER));
+    let mut severity = check.severity;
+    for (when, milder) in &rule.milder {
+        if holds(when, context)? {
+            severity = severity.min(*milder);
+            break;
+        }
+    }
+    let (expected, message) = words(check, context, &seen, expected);
+    let reading = context.reading;
+    Ok(Finding {
+        rule: Arc::clone(&rule.info),
+        severity,
+        stage: reading.stage,
+        exchange: Some(reading.index),
+        order_uuid: reading.order_uuid.clone(),
+        pointer,
+        message: if message.is_empty() {
+            format!("{}: {seen}", rule.info.title.trim_end_matches('.'))
+        } else {
+            message
+        },
+        seen,
+        expected,
+    })
+}
+
+fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
+    let context = &context.with_words(seen, None);
+    let expected = expected.unwrap_or_else(|| check.expected.fill(context));
+    let message = check.message.fill(&context.with_words(seen, Some(&expected)));
+    (expected, message)
+}
+
+/// Where a finding of a check points.
+pub(super) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<String, Stop> {
+    Ok(match &check.at {
+        At::Pointer(pointer) => pointer.clone(),
+        At::Item(rest) => {
+            let item = context.item.map(|item| pointer_of(item, context.reading)).unwrap_or_default();
+            format!("{item}{rest}")
+        }
+        At::Expression(node) => match evaluate(node, context)? {
+            Val::Json(value) => pointer_of(value, context.reading),
+            value => value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| Stop::fault(format!("at gives {}, not a node of the message", value.name_of_kind())))?,
+        },
+    })
+}
+
+/// Pointer into the exchange of a node of one of its bodies.
+fn pointer_of(value: Value<'_>, reading: &Reading) -> String {
+    let in_response = reading.response.json().is_some_and(|document| value.is_of(document));
+    format!("{}{}", if in_response { "/response/body" } else { "/request/body" }, value.pointer())
+}
+
+/// What a rule says it saw. `nothing` alone means that there is nothing at the pointer, so that what lies below it can be
+/// put down to that; where the node is there, but not what the rule looked for, other words say so.
+pub(super) fn told_apart(seen: String, pointer: &str, reading: &Reading) -> String {
+    let in_body = ["/request/body", "/response/body"].iter().any(|body| pointer.starts_with(body));
+    if seen == NOTHING && in_body && seen_at(pointer, reading) != NOTHING {
+        return "nothing of the kind".to_owned();
+    }
+    seen
+}
+
+/// What stands at a pointer into the exchange, for people.
+pub(super) fn seen_at(pointer: &str, reading: &Reading) -> String {
+    let (request, rest) = match pointer.strip_prefix("/request/") {
+        Some(rest) => (true, rest),
+        None => (false, pointer.strip_prefix("/response/").unwrap_or(pointer)),
+    };
+    let (part, rest) = rest.split_once('/').map_or((rest, ""), |(part, rest)| (part, rest));
+    let exchange = &reading.exchange;
+    let text = match (part, request) {
+        ("body", _) => {
+            let content = if request { &reading.request } else { &reading.response };
+            let root = body(content, request).ok().flatten();
+            let node = root.and_then(|root| if rest.is_empty() { Some(root) } else { root.find(&format!("/{rest}")) });
+            return Val::option(node).show();
+        }
+        ("method", true) => Some(exchange.request.method.clone()),
+        ("path", true) => Some(exchange.path().to_owned()),
+        ("url", true) => Some(exchange.url()),
+        ("headers", true) => exchange.request.headers.get(rest).map(str::to_owned),
+        ("headers", false) => {
+            exchange.response.as_ref().and_then(|response| response.headers.get(rest)).map(str::to_owned)
+        }
+        ("status", false) => reading.status().map(|status| status.to_string()),
+        _ => None,
+    };
+    text.map_or_else(|| NOTHING.to_owned(), shorten)
+}
