@@ -16,6 +16,7 @@
 //! the wire travel beside them, see [`fields::WireFields`]), so that HTTP/2 can join on either side.
 
 mod base_uri;
+pub mod descriptors;
 mod door;
 mod downstream;
 mod draft;

@@ -17,6 +17,7 @@ use super::upstreams::UpstreamArgs;
 use super::{Exit, runtime, units};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
+use crate::proxy::descriptors;
 use crate::session::{Links, Options, Session};
 
 /// `umpire proxy …`
@@ -53,7 +54,16 @@ pub struct Proxy {
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     let mut judging = proxy.judging.load()?;
     proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
+    let wanted = judging.config.limits.connections;
+    judging.config.limits.connections = descriptors::room_for(wanted);
     let mut doors = proxy.doors.doors(&proxy.upstream, judging.config.timeouts)?;
+    if judging.config.limits.connections < wanted {
+        doors.notices.push(format!(
+            "at most {} connections of brokers at a time, not {wanted}: the system lets this process open no more files \
+             (ulimit -n raises that)",
+            judging.config.limits.connections
+        ));
+    }
     let options = Options {
         base_uri: doors.bases.first().map(ToString::to_string),
         listen: proxy.doors.listen,

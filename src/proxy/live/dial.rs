@@ -22,6 +22,7 @@ use tokio::net::TcpStream;
 
 use super::tls::{self, Identity};
 use super::{LiveError, Reach, UpstreamHttp};
+use crate::proxy::descriptors;
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -190,9 +191,9 @@ impl Dialer {
         let stream = match self.resolve.iter().find(matches) {
             Some(resolve) => {
                 let addresses: Vec<_> = resolve.addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-                TcpStream::connect(&addresses[..]).await?
+                descriptors::connect(&addresses[..]).await?
             }
-            None => TcpStream::connect((host, port)).await?,
+            None => descriptors::connect((host, port)).await?,
         };
         if self.own.holds(stream.local_addr()?, stream.peer_addr()?) {
             return Err(io::Error::other("that is Umpire itself: the request would come back for ever"));
