@@ -8,6 +8,7 @@ mod arena;
 mod book;
 mod callers;
 mod checks;
+mod code;
 mod compile;
 mod context;
 mod definition;

@@ -5,8 +5,11 @@
 //! So values are small, can be copied, and cost nothing to drop.
 
 use bumpalo::Bump;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use super::value::Val;
+use crate::json;
 
 /// Most memory that the values of one exchange take, in bytes; past it rules are "not judged".
 pub const MAX_VALUES: usize = 64 << 20;
@@ -21,7 +24,7 @@ pub struct Arena(Bump);
 impl Arena {
     /// A list.
     pub fn list<'a>(&'a self, values: impl IntoIterator<Item = Val<'a>>) -> Val<'a> {
-        Val::List(bumpalo::collections::Vec::from_iter_in(values, &self.0).into_bump_slice())
+        self.slice(bumpalo::collections::Vec::from_iter_in(values, &self.0).into_bump_slice())
     }
 
     /// A list of elements that may fail.
@@ -31,17 +34,56 @@ impl Arena {
         for value in values {
             list.push(value?);
         }
-        Ok(Val::List(list.into_bump_slice()))
+        Ok(self.slice(list.into_bump_slice()))
+    }
+
+    /// A list that stands elsewhere.
+    pub fn slice<'a>(&'a self, list: &'a [Val<'a>]) -> Val<'a> {
+        Val::List(self.0.alloc(list))
     }
 
     /// A list of strings.
     pub fn texts<'a, T: AsRef<str> + 'a>(&'a self, texts: impl IntoIterator<Item = &'a T>) -> Val<'a> {
-        self.list(texts.into_iter().map(|text| Val::Str(text.as_ref())))
+        self.list(texts.into_iter().map(|text| self.str(text.as_ref())))
     }
 
-    /// A text.
+    /// A text of its own.
     pub fn text(&self, text: &str) -> Val<'_> {
-        Val::Str(self.0.alloc_str(text))
+        self.str(self.0.alloc_str(text))
+    }
+
+    /// A text that stands elsewhere.
+    pub fn str<'a>(&'a self, text: &'a str) -> Val<'a> {
+        Val::Str(self.0.alloc(text))
+    }
+
+    /// A text that stands elsewhere, if it is there.
+    pub fn maybe<'a>(&'a self, text: Option<&'a str>) -> Val<'a> {
+        text.map_or(Val::Absent, |text| self.str(text))
+    }
+
+    /// A number.
+    pub fn decimal(&self, number: Decimal) -> Val<'_> {
+        Val::Decimal(self.0.alloc(number))
+    }
+
+    /// The number that a JSON literal stands for.
+    pub fn number<'a>(&'a self, literal: &'a str) -> Val<'a> {
+        if let Ok(int) = literal.parse() {
+            return Val::Int(int);
+        }
+        json::decimal(literal).map_or_else(|| Val::Beyond(self.0.alloc(literal)), |number| self.decimal(number))
+    }
+
+    /// An instant.
+    pub fn instant(&self, instant: Timestamp) -> Val<'_> {
+        Val::Instant(self.0.alloc(instant))
+    }
+
+    /// The seconds from one instant to another, to the millisecond.
+    pub fn seconds_between(&self, from: Timestamp, to: Timestamp) -> Val<'_> {
+        let milliseconds = to.duration_since(from).as_millis();
+        self.decimal(Decimal::new(i64::try_from(milliseconds).unwrap_or(i64::MAX), 3))
     }
 
     /// True if there is no more room.

@@ -7,12 +7,12 @@ use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 
+use super::code::Code;
 use super::facts::Facts;
 use super::features::Features;
 use super::models::{ModelError, Models};
 use super::rule::{Fault, Rule};
 use super::settings::{self, RuleSet};
-use super::share::Sharing;
 use crate::openbooking::Stage;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -72,8 +72,8 @@ pub struct RuleBook {
     off: Vec<Rule>,
     by_stage: Vec<Vec<usize>>,
     facts: Facts,
-    shared_parts: usize,
-    shared_parts_of_items: Vec<usize>,
+    code: Code,
+    paths: usize,
 }
 
 impl RuleBook {
@@ -85,12 +85,12 @@ impl RuleBook {
     /// The built-in rules, those of further folders, which add to them and override them by id, and what is settled
     /// about them.
     pub fn load(set: &RuleSet) -> Result<Self, LoadError> {
-        let mut rules = Vec::new();
+        let (mut rules, mut code) = (Vec::new(), Code::default());
         for (id, text) in built_in_files() {
-            rules.push(parse(&id, &format!("rules/{id}.toml"), text)?);
+            rules.push(parse(&id, &format!("rules/{id}.toml"), text, &mut code)?);
         }
         for folder in &set.folders {
-            for rule in read_folder(folder)? {
+            for rule in read_folder(folder, &mut code)? {
                 match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
                     Some(place) => rules[place] = rule,
                     None => rules.push(rule),
@@ -99,28 +99,31 @@ impl RuleBook {
         }
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let (rules, off) = settings::apply(rules, &set.settings)?;
-        Ok(Self { off, ..Self::index(rules)? })
+        Ok(Self { off, ..Self::index(rules, code)? })
     }
 
     /// Only the rules of one folder.
     pub fn only(folder: &Path) -> Result<Self, LoadError> {
-        Self::index(read_folder(folder)?)
+        let mut code = Code::default();
+        Self::index(read_folder(folder, &mut code)?, code)
     }
 
     /// Only the rules that are given, each as its id and the text of its file.
     pub fn of_texts(rules: &[(&str, &str)]) -> Result<Self, LoadError> {
-        Self::index(rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text)).collect::<Result<_, _>>()?)
+        let mut code = Code::default();
+        let parsed = rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text, &mut code));
+        let rules = parsed.collect::<Result<_, _>>()?;
+        Self::index(rules, code)
     }
 
-    fn index(mut rules: Vec<Rule>) -> Result<Self, LoadError> {
+    fn index(mut rules: Vec<Rule>, mut code: Code) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
-        let mut sharing = Sharing::new(place_paths(&mut rules));
-        for rule in &mut rules {
-            rule.for_each_expression(&mut |node, asked| sharing.count(node, asked));
+        let paths = place_paths(&mut rules);
+        let mut sharing = code.sharing(paths);
+        for rule in &rules {
+            rule.for_each_expression(&mut |node, asked| sharing.ask(node, asked));
         }
-        for rule in &mut rules {
-            rule.for_each_expression(&mut |node, asked| sharing.rewrite(node, asked));
-        }
+        sharing.mark();
         let mut facts = facts()?;
         for rule in &rules {
             for check in rule.model_checks() {
@@ -139,8 +142,7 @@ impl RuleBook {
                 (0..rules.len()).filter(|&place| applies(&rules[place])).collect()
             })
             .collect();
-        let (shared_parts, shared_parts_of_items) = sharing.slots();
-        Ok(Self { rules, off: Vec::new(), by_stage, facts, shared_parts, shared_parts_of_items })
+        Ok(Self { rules, off: Vec::new(), by_stage, facts, code, paths })
     }
 
     /// All rules, by id.
@@ -170,14 +172,14 @@ impl RuleBook {
         Stage::ALL.iter().position(|&known| known == stage).map_or(&[], |place| &self.by_stage[place])
     }
 
-    /// Number of expressions that several rules share.
-    pub(super) fn shared_parts(&self) -> usize {
-        self.shared_parts
+    /// The expressions of all rules.
+    pub(super) fn code(&self) -> &Code {
+        &self.code
     }
 
-    /// Number of expressions about an item that several rules share, of each different `each` by its place.
-    pub(super) fn shared_parts_of_items(&self) -> &[usize] {
-        &self.shared_parts_of_items
+    /// Number of different `each`.
+    pub(super) fn paths(&self) -> usize {
+        self.paths
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -302,8 +304,8 @@ fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String,
     found
 }
 
-fn parse(id: &str, file: &str, text: &str) -> Result<Rule, LoadError> {
-    Rule::parse(id, text).map_err(|Fault { what, at }| LoadError::Rule {
+fn parse(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Rule, LoadError> {
+    Rule::parse(id, text, code).map_err(|Fault { what, at }| LoadError::Rule {
         file: file.to_owned(),
         line: line_at(text, at),
         what,
@@ -334,12 +336,12 @@ pub(super) fn files_on_disk(folder: &Path, ending: &str) -> Result<Vec<(String, 
     Ok(found)
 }
 
-fn read_folder(folder: &Path) -> Result<Vec<Rule>, LoadError> {
+fn read_folder(folder: &Path, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
     let mut rules = Vec::new();
     for (id, path) in files_on_disk(folder, ".toml")? {
         let in_area = id.split_once('/').is_some_and(|(area, _)| !NOT_RULES.contains(&area));
         if in_area {
-            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?)?);
+            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?, code)?);
         }
     }
     if rules.is_empty() { Err(LoadError::Empty(folder.to_owned())) } else { Ok(rules) }

@@ -81,7 +81,7 @@ fn names_a_key(name: &str) -> bool {
 /// True if two requests come from the same caller, false if not. A bearer token is renewed from time to time, and the
 /// one for the feed is another than the one for bookings, so that different ones tell nothing.
 pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Stop> {
-    let unseen = |why: &str| Err(Stop::Unseen(why.into()));
+    let unseen = |why: &str| Err(Stop::unseen(why));
     match (credential(a), credential(b)) {
         (Some(a), Some(b)) if a == b => {
             if a.contains(PLACEHOLDER) {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::arena::Arena;
-use super::compile::Keeper;
+use super::code::{Code, Keeper};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
 use super::models::Walks;
@@ -48,7 +48,7 @@ impl Budget {
     }
 
     pub fn exhausted(&self) -> Stop {
-        Stop::Exhausted(if self.exchange.get() < MAX_RULE_STEPS {
+        Stop::exhausted(if self.exchange.get() < MAX_RULE_STEPS {
             "the exchange is so large that its rules take more than 20 million steps together"
         } else {
             "the rule takes more than 2 million steps on an exchange as large as this"
@@ -60,6 +60,7 @@ impl Budget {
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub reading: &'a Reading,
+    pub code: &'a Code,
     pub flow: Option<&'a Flow>,
     pub memory: &'a Memory,
     pub facts: &'a Facts,
@@ -96,8 +97,23 @@ impl<'a> Context<'a> {
 
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
+        let Self { reading, code, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
-        Context { reading, flow, memory, facts, walks, budget, arena, item, memo, item_memo, refusals, seen, expected }
+        Context {
+            reading,
+            code,
+            flow,
+            memory,
+            facts,
+            walks,
+            budget,
+            arena,
+            item,
+            memo,
+            item_memo,
+            refusals,
+            seen,
+            expected,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::compile::{Comparison, Constant, Macro, MacroKind, Node, Root};
+use super::code::{Comparison, Keeper, MacroKind, Node, NodeId, Number, Root, TextId};
 use super::context::Context;
 use super::functions::Function;
 use super::members::member;
@@ -19,7 +19,7 @@ struct Evaluation<'c, 'a> {
 }
 
 /// Evaluates to a value.
-pub fn evaluate<'a>(node: &'a Node, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+pub fn evaluate<'a>(node: NodeId, context: &Context<'a>) -> Result<Val<'a>, Stop> {
     with_steps(context, |evaluation| evaluation.value(node))
 }
 
@@ -31,7 +31,7 @@ fn with_steps<'c, 'a, T>(context: &'c Context<'a>, evaluate: impl FnOnce(&mut Ev
 }
 
 /// Evaluates to true or false.
-pub fn holds<'a>(node: &'a Node, context: &Context<'a>) -> Result<bool, Stop> {
+pub fn holds(node: NodeId, context: &Context<'_>) -> Result<bool, Stop> {
     with_steps(context, |evaluation| evaluation.truth(node))
 }
 
@@ -39,7 +39,7 @@ pub fn holds<'a>(node: &'a Node, context: &Context<'a>) -> Result<bool, Stop> {
 pub fn answered(reading: &Reading) -> Result<&crate::exchange::Response, Stop> {
     reading.exchange.response.as_ref().ok_or_else(|| {
         let why = reading.exchange.failure.as_ref().map_or("no answer was recorded", |failure| failure.kind.describe());
-        Stop::Unseen(format!("there is no answer: {why}").into())
+        Stop::unseen(format!("there is no answer: {why}"))
     })
 }
 
@@ -49,8 +49,8 @@ pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, St
     match content {
         Content::Json(document) => Ok(Some(document.root())),
         Content::Empty => Ok(None),
-        Content::NotJson(_) | Content::Opaque => Err(Stop::Unseen(format!("the {whose} body is not JSON").into())),
-        Content::Unreadable(why) => Err(Stop::Unseen(format!("the {whose} {why}").into())),
+        Content::NotJson(_) | Content::Opaque => Err(Stop::unseen(format!("the {whose} body is not JSON"))),
+        Content::Unreadable(why) => Err(Stop::unseen(format!("the {whose} {why}"))),
     }
 }
 
@@ -72,7 +72,7 @@ fn root_of(content: &Content) -> Place<'_> {
 /// The node behind a value that is one, or is known not to be there.
 fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
     match value {
-        Val::Json(node) => Ok(Some(*node)),
+        Val::Json(..) => Ok(value.as_json()),
         Val::Absent => Ok(None),
         _ => Err(NoNode),
     }
@@ -80,36 +80,47 @@ fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
 
 impl<'a> Evaluation<'_, 'a> {
     /// True or false, without making a value of what is only asked for its truth.
-    fn truth(&mut self, node: &'a Node) -> Result<bool, Stop> {
+    fn truth(&mut self, at: NodeId) -> Result<bool, Stop> {
         self.spend(1)?;
-        match node {
-            Node::And(left, right) => self.both(left, right, false),
-            Node::Or(left, right) => self.both(left, right, true),
-            Node::Not(operand) => Ok(!self.truth(operand)?),
-            Node::Has(operand, name) => match self.place(operand) {
-                Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
-                Err(NoNode) => {
-                    let operand = self.value(operand)?;
-                    Ok(!matches!(member(operand, name, self.context)?, Val::Absent))
-                }
-            },
-            Node::Equal(left, right, wanted) => Ok(self.equal(left, right)? == *wanted),
-            Node::In(element, list) => self.is_in(element, list),
-            _ => match self.known(node).and_then(Val::as_bool) {
-                Some(known) => Ok(known),
-                None => {
-                    let value = self.value(node)?;
-                    let kind = || Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind()));
-                    value.as_bool().ok_or_else(kind)
-                }
-            },
+        let value = match self.context.code.node(at) {
+            Node::And(left, right) => return self.both(left, right, false),
+            Node::Or(left, right) => return self.both(left, right, true),
+            Node::Not(operand) => return Ok(!self.truth(operand)?),
+            Node::Equal(left, right) => return self.equal(left, right),
+            Node::Unequal(left, right) => return Ok(!self.equal(left, right)?),
+            Node::Has(operand, name) => return self.has(operand, name),
+            Node::In(element, list) => return self.is_in(element, list),
+            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part)?,
+            node => self.worked_out(node)?,
+        };
+        value
+            .as_bool()
+            .ok_or_else(|| Stop::fault(format!("{} stands where true or false is needed", value.name_of_kind())))
+    }
+
+    /// Any value.
+    fn value(&mut self, at: NodeId) -> Result<Val<'a>, Stop> {
+        self.spend(1)?;
+        match self.context.code.node(at) {
+            Node::Text(text) => Ok(self.context.arena.str(self.context.code.text(text))),
+            Node::Root(root) => Ok(self.root(root)),
+            Node::Local(place) => Ok(self.locals.get(place as usize).copied().unwrap_or(Val::Absent)),
+            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part),
+            node => self.worked_out(node),
         }
     }
 
-    /// The value of a shared part that was worked out before.
-    fn known(&self, node: &Node) -> Option<&'a Val<'a>> {
-        let Node::Shared(keeper, slot, _) = node else { return None };
-        self.context.memo(*keeper)?.known(*slot)
+    /// The value of a part that is kept once it is known.
+    fn shared(&mut self, keeper: Keeper, slot: u16, part: NodeId) -> Result<Val<'a>, Stop> {
+        let Some(memo) = self.context.memo(keeper) else { return self.value(part) };
+        match memo.known(slot) {
+            Some(known) => known.clone(),
+            None => {
+                let value = self.value(part);
+                memo.keep(slot, &value);
+                value
+            }
+        }
     }
 
     /// Counts steps: one for each node, more for what looks at many values at once.
@@ -121,49 +132,72 @@ impl<'a> Evaluation<'_, 'a> {
     /// Fails where there is no more room for values.
     fn room(&self) -> Result<(), Stop> {
         if self.context.arena.is_full() {
-            return Err(Stop::Exhausted("the values that its rules make take more than 64 MiB"));
+            return Err(Stop::exhausted("the values that its rules make take more than 64 MiB"));
         }
         Ok(())
     }
 
     /// The node of a message that a chain of members names.
-    fn place(&self, node: &'a Node) -> Place<'a> {
-        match node {
-            Node::Member(operand, name) => match operand.as_ref() {
-                Node::Root(Root::Request) if **name == *"body" => root_of(&self.context.reading.request),
-                Node::Root(Root::Response) if **name == *"body" => {
+    fn place(&self, at: NodeId) -> Place<'a> {
+        let code = self.context.code;
+        match code.node(at) {
+            Node::Member(operand, name) => match (code.node(operand), code.text(name)) {
+                (Node::Root(Root::Request), "body") => root_of(&self.context.reading.request),
+                (Node::Root(Root::Response), "body") => {
                     let reading = self.context.reading;
                     reading.exchange.response.as_ref().ok_or(NoNode).and_then(|_| root_of(&reading.response))
                 }
-                operand => self.place(operand).map(|found| found.and_then(|value| value.get(name))),
+                (_, name) => self.place(operand).map(|found| found.and_then(|value| value.get(name))),
             },
             Node::Root(Root::Item) => Ok(self.context.item),
-            Node::Local(place) => self.locals.get(*place).map_or(Err(NoNode), json_of),
-            Node::Shared(..) => self.known(node).map_or(Err(NoNode), json_of),
+            Node::Local(place) => self.locals.get(place as usize).map_or(Err(NoNode), json_of),
+            Node::Shared(keeper, slot, _) => match self.context.memo(keeper).and_then(|memo| memo.known(slot)) {
+                Some(Ok(known)) => json_of(known),
+                _ => Err(NoNode),
+            },
             _ => Err(NoNode),
         }
     }
 
-    fn equal(&mut self, left: &'a Node, right: &'a Node) -> Result<bool, Stop> {
-        // Most comparisons are of a member with a literal.
-        if let Node::Constant(constant @ (Constant::Str(_) | Constant::Null)) = right
-            && let Ok(found) = self.place(left)
-        {
-            return Ok(match constant {
-                Constant::Str(text) => found.and_then(Value::as_str) == Some(text),
-                _ => found.is_none_or(Value::is_null),
-            });
+    fn has(&mut self, operand: NodeId, name: TextId) -> Result<bool, Stop> {
+        let name = self.context.code.text(name);
+        match self.place(operand) {
+            Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
+            Err(NoNode) => {
+                let operand = self.value(operand)?;
+                Ok(!matches!(member(operand, name, self.context)?, Val::Absent))
+            }
         }
-        let left = self.value(left)?;
-        let right = self.value(right)?;
-        self.spend(left.weight().min(right.weight()) / 4)?;
-        Ok(left.equals(&right))
     }
 
-    fn is_in(&mut self, element: &'a Node, list: &'a Node) -> Result<bool, Stop> {
+    fn equal(&mut self, left: NodeId, right: NodeId) -> Result<bool, Stop> {
+        // Most comparisons are with a literal.
+        let code = self.context.code;
+        match code.node(right) {
+            Node::Text(text) => {
+                let text = code.text(text);
+                Ok(match self.place(left) {
+                    Ok(found) => found.and_then(Value::as_str) == Some(text),
+                    Err(NoNode) => self.value(left)?.as_str() == Some(text),
+                })
+            }
+            Node::Null => Ok(match self.place(left) {
+                Ok(found) => found.is_none_or(Value::is_null),
+                Err(NoNode) => self.value(left)?.is_nothing(),
+            }),
+            _ => {
+                let left = self.value(left)?;
+                let right = self.value(right)?;
+                self.spend(left.weight().min(right.weight()) / 4)?;
+                Ok(left.equals(&right))
+            }
+        }
+    }
+
+    fn is_in(&mut self, element: NodeId, list: NodeId) -> Result<bool, Stop> {
         let element = self.value(element)?;
-        if let Node::List(others) = list.shared_part() {
-            return self.is_one_of(&element, others);
+        if let Node::List(others) = self.context.code.unshared(list) {
+            return self.is_one_of(&element, self.context.code.list(others));
         }
         let list = self.value(list)?;
         let elements = list
@@ -173,52 +207,53 @@ impl<'a> Evaluation<'_, 'a> {
         Ok(elements.iter().any(|other| other.equals(&element)))
     }
 
-    pub fn value(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
-        self.spend(1)?;
-        Ok(match node {
-            Node::Constant(constant) => match constant {
-                Constant::Null => Val::Null,
-                Constant::Bool(value) => Val::Bool(*value),
-                Constant::Int(value) => Val::Int(*value),
-                Constant::Decimal(value) => Val::Decimal(*value),
-                Constant::Str(text) => Val::Str(text),
-                Constant::Strict => Val::Strict,
-            },
-            Node::Root(root) => self.root(*root),
-            Node::Local(place) => self.locals.get(*place).copied().unwrap_or(Val::Absent),
-            Node::Shared(..) => match self.known(node) {
-                Some(known) => *known,
-                None => self.worked_out(node)?,
-            },
-            Node::Member(..) => match self.place(node) {
-                Ok(found) => Val::option(found),
-                Err(NoNode) => self.worked_out(node)?,
-            },
-            _ => self.worked_out(node)?,
-        })
+    /// `element in [a, b, c]`, without making the list.
+    fn is_one_of(&mut self, element: &Val<'a>, others: &[NodeId]) -> Result<bool, Stop> {
+        let text = element.as_str();
+        for &other in others {
+            let same = match self.context.code.node(other) {
+                Node::Text(other) => text == Some(self.context.code.text(other)),
+                _ => self.value(other)?.equals(element),
+            };
+            if same {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The value of what is no mere look-up. Apart from [`Self::value`], which is short for the look-ups' sake.
     #[inline(never)]
-    fn worked_out(&mut self, node: &'a Node) -> Result<Val<'a>, Stop> {
+    fn worked_out(&mut self, node: Node) -> Result<Val<'a>, Stop> {
+        let (code, arena) = (self.context.code, self.context.arena);
         Ok(match node {
-            Node::Constant(_) | Node::Root(_) | Node::Local(_) => self.value(node)?,
-            Node::Shared(keeper, slot, part) => match self.context.memo(*keeper) {
-                Some(memo) => memo.value(*slot, || self.value(part))?,
-                None => self.value(part)?,
+            Node::Null => Val::Null,
+            Node::Bool(value) => Val::Bool(value),
+            Node::Strict => Val::Strict,
+            Node::Number(place) => match code.number(place) {
+                Number::Int(value) => Val::Int(value),
+                Number::Decimal(value) => arena.decimal(value),
             },
-            Node::Member(operand, name) => {
-                let operand = self.value(operand)?;
-                member(operand, name, self.context)?
-            }
+            Node::Text(text) => arena.str(code.text(text)),
+            Node::Root(root) => self.root(root),
+            Node::Local(place) => self.locals.get(place as usize).copied().unwrap_or(Val::Absent),
+            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part)?,
+            Node::Member(operand, name) => self.member(operand, name)?,
             Node::Index(operand, index) => self.index(operand, index)?,
-            Node::And(..) | Node::Or(..) | Node::Not(_) | Node::Has(..) | Node::Equal(..) | Node::In(..) => {
-                Val::Bool(self.truth(node)?)
-            }
-            Node::Conditional(parts) => {
-                let [condition, yes, no] = parts.as_ref();
-                if self.truth(condition)? { self.value(yes)? } else { self.value(no)? }
-            }
+            Node::And(left, right) => Val::Bool(self.both(left, right, false)?),
+            Node::Or(left, right) => Val::Bool(self.both(left, right, true)?),
+            Node::Not(operand) => Val::Bool(!self.truth(operand)?),
+            Node::Has(operand, name) => Val::Bool(self.has(operand, name)?),
+            Node::Equal(left, right) => Val::Bool(self.equal(left, right)?),
+            Node::Unequal(left, right) => Val::Bool(!self.equal(left, right)?),
+            Node::In(element, list) => Val::Bool(self.is_in(element, list)?),
+            Node::Conditional(parts) => match *code.list(parts) {
+                [condition, yes, no] => {
+                    let chosen = if self.truth(condition)? { yes } else { no };
+                    self.value(chosen)?
+                }
+                _ => return Err(Stop::fault("a condition has three parts")),
+            },
             Node::Compare(comparison, left, right) => {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
@@ -234,39 +269,52 @@ impl<'a> Evaluation<'_, 'a> {
                 let left = self.value(left)?;
                 let right = self.value(right)?;
                 self.room()?;
-                left.arithmetic(*operator, right, self.context.arena)?
+                left.arithmetic(operator, right, arena)?
             }
             Node::Negate(operand) => {
                 let operand = self.value(operand)?;
-                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, operand, self.context.arena)?
+                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, operand, arena)?
             }
             Node::List(elements) => {
                 self.room()?;
-                self.context.arena.try_list(elements.iter().map(|element| self.value(element)))?
+                arena.try_list(code.list(elements).iter().map(|&element| self.value(element)))?
             }
-            Node::Macro(fold) => self.fold(fold)?,
+            Node::Macro(kind, range, body) => self.fold(kind, range, body)?,
+            Node::Filtered(..) => return Err(Stop::fault("a filter stands alone")),
             Node::Matches(text, pattern) => {
                 let text = self.value(text)?;
-                Val::Bool(text.as_str().is_some_and(|text| pattern.is_match(text)))
+                Val::Bool(text.as_str().is_some_and(|text| code.pattern(pattern).is_match(text)))
             }
             // Most calls have few arguments: these need no room on the heap.
-            Node::Call(function, arguments) => match &arguments[..] {
+            Node::Call(function, arguments) => match *code.list(arguments) {
                 [] => function.call(&[], self.context)?,
                 [only] => {
                     let arguments = [self.value(only)?];
-                    self.call(*function, &arguments)?
+                    self.call(function, &arguments)?
                 }
                 [first, second] => {
                     let arguments = [self.value(first)?, self.value(second)?];
-                    self.call(*function, &arguments)?
+                    self.call(function, &arguments)?
                 }
-                _ => {
+                ref arguments => {
                     let arguments: Vec<Val<'a>> =
-                        arguments.iter().map(|argument| self.value(argument)).collect::<Result<_, _>>()?;
-                    self.call(*function, &arguments)?
+                        arguments.iter().map(|&argument| self.value(argument)).collect::<Result<_, _>>()?;
+                    self.call(function, &arguments)?
                 }
             },
         })
+    }
+
+    fn member(&mut self, operand: NodeId, name: TextId) -> Result<Val<'a>, Stop> {
+        let name = self.context.code.text(name);
+        let operand = match self.context.code.node(operand) {
+            Node::Root(root) => self.root(root),
+            _ => self.value(operand)?,
+        };
+        match operand {
+            Val::Json(..) => Ok(Val::option(operand.as_json().and_then(|value| value.get(name)))),
+            _ => member(operand, name, self.context),
+        }
     }
 
     fn call(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Stop> {
@@ -275,30 +323,19 @@ impl<'a> Evaluation<'_, 'a> {
         function.call(arguments, self.context)
     }
 
-    /// `element in [a, b, c]`, without making the list.
-    fn is_one_of(&mut self, element: &Val<'a>, others: &'a [Node]) -> Result<bool, Stop> {
-        for other in others {
-            if self.value(other)?.equals(element) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// `&&` and `||` as CEL has them: a side that decides the result outweighs a failure of the other side.
-    fn both(&mut self, left: &'a Node, right: &'a Node, deciding: bool) -> Result<bool, Stop> {
-        let left = self.truth(left);
-        if left == Ok(deciding) {
-            return Ok(deciding);
+    fn both(&mut self, left: NodeId, right: NodeId, deciding: bool) -> Result<bool, Stop> {
+        match self.truth(left) {
+            Ok(left) if left == deciding => Ok(deciding),
+            Ok(_) => self.truth(right),
+            Err(stop) => match self.truth(right) {
+                Ok(right) if right == deciding => Ok(deciding),
+                _ => Err(stop),
+            },
         }
-        let right = self.truth(right);
-        if right == Ok(deciding) {
-            return Ok(deciding);
-        }
-        left.and(right)
     }
 
-    fn index(&mut self, operand: &'a Node, index: &'a Node) -> Result<Val<'a>, Stop> {
+    fn index(&mut self, operand: NodeId, index: NodeId) -> Result<Val<'a>, Stop> {
         let operand = self.value(operand)?;
         let index = self.value(index)?;
         if let Some(name) = index.as_str() {
@@ -307,46 +344,51 @@ impl<'a> Evaluation<'_, 'a> {
         }
         let Some(place) = index.place() else { return Ok(Val::Absent) };
         Ok(match &operand {
-            Val::Json(value) => Val::option(value.at(place)),
+            Val::Json(..) => Val::option(operand.as_json().and_then(|value| value.at(place))),
             Val::List(list) => list.get(place).copied().unwrap_or(Val::Absent),
             _ => Val::Absent,
         })
     }
 
-    fn fold(&mut self, fold: &'a Macro) -> Result<Val<'a>, Stop> {
-        match self.value(&fold.range)? {
-            Val::Json(list) if list.is_array() => self.fold_over(fold, list.items().map(Val::Json)),
-            Val::List(list) => self.fold_over(fold, list.iter().copied()),
-            range => {
-                let elements = range
-                    .elements(self.context.arena)
-                    .ok_or_else(|| Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind())))?;
-                self.fold_over(fold, elements.iter().copied())
-            }
+    fn fold(&mut self, kind: MacroKind, range: NodeId, body: NodeId) -> Result<Val<'a>, Stop> {
+        let range = self.value(range)?;
+        match range {
+            Val::List(list) => self.fold_over(kind, body, list.iter().copied()),
+            _ => match range.as_array() {
+                Some(list) => self.fold_over(kind, body, list.items().map(Val::json)),
+                None if range.is_nothing() => self.fold_over(kind, body, std::iter::empty()),
+                None => Err(Stop::fault(format!("a macro runs over a list, not {}", range.name_of_kind()))),
+            },
         }
     }
 
-    fn fold_over(&mut self, fold: &'a Macro, elements: impl Iterator<Item = Val<'a>>) -> Result<Val<'a>, Stop> {
+    fn fold_over(
+        &mut self,
+        kind: MacroKind,
+        body: NodeId,
+        elements: impl Iterator<Item = Val<'a>>,
+    ) -> Result<Val<'a>, Stop> {
         let mut kept = Vec::new();
         let mut count = 0_usize;
         let mut failed = None;
         for element in elements {
             self.locals.push(element);
-            let outcome = self.fold_one(fold, element, &mut kept, &mut count);
+            let outcome = self.fold_one(kind, body, element, &mut kept, &mut count);
             self.locals.pop();
             match outcome {
                 Ok(None) => {}
                 Ok(Some(decided)) => return Ok(Val::Bool(decided)),
-                Err(stop @ Stop::Exhausted(_)) => return Err(stop),
                 // As with && and ||: a later element may still decide.
-                Err(stop) if matches!(fold.kind, MacroKind::All | MacroKind::Exists) => failed = failed.or(Some(stop)),
+                Err(stop) if matches!(kind, MacroKind::All | MacroKind::Exists) && !stop.is_exhaustion() => {
+                    failed = failed.or(Some(stop));
+                }
                 Err(stop) => return Err(stop),
             }
         }
         if let Some(stop) = failed {
             return Err(stop);
         }
-        Ok(match fold.kind {
+        Ok(match kind {
             MacroKind::All => Val::Bool(true),
             MacroKind::Exists => Val::Bool(false),
             MacroKind::ExistsOne => Val::Bool(count == 1),
@@ -359,51 +401,46 @@ impl<'a> Evaluation<'_, 'a> {
 
     fn fold_one(
         &mut self,
-        fold: &'a Macro,
+        kind: MacroKind,
+        body: NodeId,
         element: Val<'a>,
         kept: &mut Vec<Val<'a>>,
         count: &mut usize,
     ) -> Result<Option<bool>, Stop> {
-        match fold.kind {
-            MacroKind::All => Ok((!self.truth(&fold.body)?).then_some(false)),
-            MacroKind::Exists => Ok(self.truth(&fold.body)?.then_some(true)),
-            MacroKind::ExistsOne => {
-                *count += usize::from(self.truth(&fold.body)?);
-                Ok(None)
-            }
+        match kind {
+            MacroKind::All => return Ok((!self.truth(body)?).then_some(false)),
+            MacroKind::Exists => return Ok(self.truth(body)?.then_some(true)),
+            MacroKind::ExistsOne => *count += usize::from(self.truth(body)?),
             MacroKind::Filter => {
-                if self.truth(&fold.body)? {
+                if self.truth(body)? {
                     kept.push(element);
                 }
-                Ok(None)
             }
-            MacroKind::Map => {
-                let wanted = match &fold.filter {
-                    Some(filter) => self.truth(filter)?,
-                    None => true,
-                };
-                if wanted {
-                    let value = self.value(&fold.body)?;
-                    kept.push(value);
+            MacroKind::Map => match self.context.code.node(body) {
+                Node::Filtered(filter, value) => {
+                    if self.truth(filter)? {
+                        kept.push(self.value(value)?);
+                    }
                 }
-                Ok(None)
-            }
+                _ => kept.push(self.value(body)?),
+            },
         }
+        Ok(None)
     }
 
     fn root(&self, root: Root) -> Val<'a> {
-        let reading = self.context.reading;
+        let Context { reading, arena, .. } = *self.context;
         match root {
             Root::Request => Val::Request(reading),
             Root::Response => Val::Response(reading),
             Root::Call => Val::Call(reading),
-            Root::Stage => Val::Str(reading.stage.as_str()),
+            Root::Stage => arena.str(reading.stage.as_str()),
             Root::Item => Val::option(self.context.item),
-            Root::Feed => Val::Feed(reading, self.context.memory),
+            Root::Feed => Val::Feed(reading),
             Root::Flow => Val::Flow(self.context.flow),
-            Root::Recording => Val::Recording(self.context.memory),
-            Root::Seen => Val::text(self.context.seen),
-            Root::Expected => Val::text(self.context.expected),
+            Root::Recording => Val::Recording,
+            Root::Seen => arena.maybe(self.context.seen),
+            Root::Expected => arena.maybe(self.context.expected),
         }
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn finding<'a>(
     pointer.truncate(pointer.floor_char_boundary(MAX_POINTER));
     let mut severity = check.severity;
     for (when, milder) in &rule.milder {
-        if holds(when, context)? {
+        if holds(*when, context)? {
             severity = severity.min(*milder);
             break;
         }
@@ -67,12 +67,14 @@ pub(super) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<Str
             let item = context.item.map(|item| pointer_of(item, context.reading)).unwrap_or_default();
             format!("{item}{rest}")
         }
-        At::Expression(node) => match evaluate(node, context)? {
-            Val::Json(value) => pointer_of(value, context.reading),
-            value => value
-                .as_str()
-                .map(str::to_owned)
-                .ok_or_else(|| Stop::fault(format!("at gives {}, not a node of the message", value.name_of_kind())))?,
+        At::Expression(node) => match evaluate(*node, context)? {
+            value => match (value.as_json(), value.as_str()) {
+                (Some(node), _) => pointer_of(node, context.reading),
+                (None, Some(pointer)) => pointer.to_owned(),
+                (None, None) => {
+                    return Err(Stop::fault(format!("at gives {}, not a node of the message", value.name_of_kind())));
+                }
+            },
         },
     })
 }

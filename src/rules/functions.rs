@@ -18,7 +18,7 @@ use crate::openbooking::{Reading, media_type};
 macro_rules! functions {
     ($($variant:ident $name:literal $least:literal..=$most:literal,)*) => {
         /// A function, by name. The table in `rules/README.md` says what each means.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Function { $($variant,)* }
 
         impl Function {
@@ -159,15 +159,11 @@ impl Function {
             Self::Id => id(first),
             Self::IsType => Val::Bool(is_type(first, second.as_str())),
             Self::TypeName => type_name(first),
-            Self::IsObject => Val::Bool(matches!(first, Val::Json(value) if value.is_object())),
-            Self::IsList => {
-                Val::Bool(matches!(first, Val::Json(value) if value.is_array()) || matches!(first, Val::List(_)))
-            }
+            Self::IsObject => Val::Bool(first.as_object().is_some()),
+            Self::IsList => Val::Bool(first.as_array().is_some() || matches!(first, Val::List(_))),
             Self::IsString => Val::Bool(text.is_some()),
-            Self::IsNumber => Val::Bool(matches!(first, Val::Json(value) if value.kind() == Kind::Number)),
-            Self::IsInteger => {
-                Val::Bool(matches!(first, Val::Json(value) if value.as_number().is_some_and(is_integer)))
-            }
+            Self::IsNumber => Val::Bool(first.as_json().is_some_and(|value| value.kind() == Kind::Number)),
+            Self::IsInteger => Val::Bool(first.as_json().and_then(Value::as_number).is_some_and(is_integer)),
             Self::IsBool => Val::Bool(first.as_bool().is_some()),
             Self::Blank => Val::Bool(first.is_nothing() || text.is_some_and(|text| text.trim().is_empty())),
             Self::Keys => keys(arena, first, |_, _| true),
@@ -198,7 +194,7 @@ impl Function {
                 answering(arguments, context)?
                     .map_or(Ok(false), |reading| Ok(success(reading)? || order_shaped(reading)?))?,
             ),
-            Self::ErrorType => Val::text(
+            Self::ErrorType => arena.maybe(
                 answering(arguments, context)?
                     .map(known_answer)
                     .transpose()?
@@ -208,7 +204,7 @@ impl Function {
             Self::ItemErrors => {
                 let reading = answering(arguments, context)?.map(known_answer).transpose()?;
                 let errors = reading.map(refusal::item_errors).unwrap_or_default();
-                arena.list(errors.into_iter().map(Val::Json))
+                arena.list(errors.into_iter().map(Val::json))
             }
             Self::KnownError => Val::Bool(facts().is_some()),
             Self::ErrorStatus => facts().map_or(Val::Absent, |facts| Val::Int(i64::from(facts.status))),
@@ -230,16 +226,15 @@ impl Function {
                 let ids = opportunity.as_str().zip(offer.as_str());
                 Val::option(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
             }
-            Self::OpenParent => match first {
-                Val::Json(node) => Val::option(context.memory.open_data.above(*node)),
-                _ => Val::Absent,
-            },
-            Self::Instant => text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(Val::Absent, Val::Instant),
+            Self::OpenParent => Val::option(first.as_json().and_then(|node| context.memory.open_data.above(node))),
+            Self::Instant => text
+                .and_then(|text| text.parse::<Timestamp>().ok())
+                .map_or(Val::Absent, |instant| arena.instant(instant)),
             Self::StartsWith => Val::Bool(both(text, second, |text, part| text.starts_with(part))),
             Self::EndsWith => Val::Bool(both(text, second, |text, part| text.ends_with(part))),
             Self::Contains => Val::Bool(both(text, second, |text, part| text.contains(part))),
             Self::LowerAscii => owned(text.map(str::to_ascii_lowercase)),
-            Self::Trim => Val::text(text.map(str::trim)),
+            Self::Trim => arena.maybe(text.map(str::trim)),
             Self::Size => size(first)?,
             Self::Refused => {
                 let (right, strict) = refusal::answers(arguments, arena)?;
@@ -257,7 +252,7 @@ impl Function {
             Self::Credential => {
                 message(first, context).and_then(callers::credential).map_or(Val::Absent, |credential| match credential
                 {
-                    Cow::Borrowed(text) => Val::Str(text),
+                    Cow::Borrowed(text) => arena.str(text),
                     Cow::Owned(text) => arena.text(&text),
                 })
             }
@@ -271,52 +266,50 @@ impl Function {
                 _ => false,
             }),
             Self::HostOf => owned(text.and_then(urls::host).map(str::to_ascii_lowercase)),
-            Self::PathOf => Val::text(text.map(urls::path)),
+            Self::PathOf => arena.maybe(text.map(urls::path)),
             Self::Neighbours => {
                 let elements = first.elements(arena).unwrap_or_default();
-                arena.list(elements.windows(2).map(Val::List))
+                arena.list(elements.windows(2).map(|pair| arena.slice(pair)))
             }
             Self::Repeated => arena.list(repeated(first.elements(arena).unwrap_or_default())),
             Self::Newer => Val::Bool(newer(first, second)?),
-            Self::EarlierModified => match first {
-                Val::Json(item) => context.memory.history.earlier_modified(context.reading, *item),
-                _ => Val::Absent,
-            },
+            Self::EarlierModified => first
+                .as_json()
+                .map_or(Val::Absent, |item| context.memory.history.earlier_modified(context.reading, item, arena)),
             Self::Unchanged => {
-                Val::Bool(matches!(first, Val::Json(item) if context.memory.history.unchanged(context.reading, *item)))
+                Val::Bool(first.as_json().is_some_and(|item| context.memory.history.unchanged(context.reading, item)))
             }
             Self::BookedSinceRead => id(first)
                 .as_str()
                 .and_then(|id| context.memory.places.booked_since_read(id))
                 .map_or(Val::Absent, Val::Int),
-            Self::Seconds => text.and_then(seconds).map_or(Val::Absent, Val::Decimal),
+            Self::Seconds => text.and_then(seconds).map_or(Val::Absent, |number| arena.decimal(number)),
             Self::Prefixed => prefixed(arena, first),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(urls::is_absolute_uri)),
-            Self::Amount => money::amount(first).map_or(Val::Absent, Val::Decimal),
-            Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, Val::Decimal),
+            Self::Amount => money::amount(first).map_or(Val::Absent, |number| arena.decimal(number)),
+            Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, |number| arena.decimal(number)),
             Self::Near => Val::Bool(money::near(first, second, arguments.get(2).unwrap_or(&Val::Absent))),
             Self::Decimals => money::decimals(first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
-            Self::Last => match first {
-                Val::Json(value) => Val::option(value.items().last()),
-                other => other.elements(arena).and_then(|list| list.last().copied()).unwrap_or(Val::Absent),
+            Self::Last => match first.as_json() {
+                Some(value) => Val::option(value.items().last()),
+                None => first.elements(arena).and_then(|list| list.last().copied()).unwrap_or(Val::Absent),
             },
             Self::HttpDate => text
                 .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
-                .map_or(Val::Absent, |date| Val::Instant(date.timestamp())),
+                .map_or(Val::Absent, |date| arena.instant(date.timestamp())),
             Self::Quoted => Val::option(quoted(first, context)),
             Self::Inherited => {
                 let id = id(first);
-                let node = if let Val::Json(node) = first { Some(node).filter(|node| node.is_object()) } else { None };
                 let key = second.as_str().unwrap_or_default();
-                Val::option(context.memory.open_data.inherited(id.as_str(), node.copied(), key))
+                Val::option(context.memory.open_data.inherited(id.as_str(), first.as_object(), key))
             }
             Self::SellerOf => {
                 let id = id(first);
-                Val::text(id.as_str().and_then(|id| context.memory.seller_of(id)))
+                arena.maybe(id.as_str().and_then(|id| context.memory.seller_of(id)))
             }
             Self::SecondsSinceRead => {
                 let read = id(first).as_str().and_then(|id| context.memory.open_data.read(id));
-                read.map_or(Val::Absent, |read| Val::seconds_between(read, context.reading.exchange.started))
+                read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
             }
             Self::Others => {
                 let own = context.reading.order_uuid.as_deref();
@@ -330,15 +323,15 @@ impl Function {
 /// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
 /// offer and opportunity, at the same position if several have them.
 fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Option<Value<'a>> {
-    let Val::Json(item) = item else { return None };
+    let item = item.as_json()?;
     let reference = |item: Value<'a>, key: &str| {
         let node = item.get(key)?;
         node.as_str().or_else(|| node.get("@id")?.as_str())
     };
     let position = |item: Value<'a>| item.get("position").and_then(Value::as_number);
-    let opportunity = reference(*item, "orderedItem")?;
-    let offer = reference(*item, "acceptedOffer");
-    let wanted = position(*item);
+    let opportunity = reference(item, "orderedItem")?;
+    let offer = reference(item, "acceptedOffer");
+    let wanted = position(item);
     let quote = context.flow?.last_quote()?;
     let mut alike = quote.response.json()?.root().get("orderedItem")?.items().filter(|other| {
         reference(*other, "orderedItem") == Some(opportunity) && reference(*other, "acceptedOffer") == offer
@@ -409,7 +402,9 @@ fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
 /// True if the first element is a string, as then are mostly all.
 fn are_strings(list: Option<&Val<'_>>) -> bool {
     match list {
-        Some(Val::Json(list)) => list.at(0).is_none_or(|first| first.as_str().is_some()),
+        Some(list @ Val::Json(..)) => {
+            list.as_json().and_then(|list| list.at(0)).is_none_or(|first| first.as_str().is_some())
+        }
         Some(Val::List(list)) => list.first().is_none_or(|first| first.as_str().is_some()),
         _ => true,
     }
@@ -448,8 +443,7 @@ fn same_elements(a: &[Val<'_>], b: &[Val<'_>]) -> bool {
 /// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
 fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
     fn pairs<'a>(order: &Val<'a>) -> Option<Vec<[Option<&'a str>; 2]>> {
-        let Val::Json(order) = order else { return None };
-        let items = order.get("orderedItem").filter(|items| items.is_array())?;
+        let items = order.as_json()?.get("orderedItem").filter(|items| items.is_array())?;
         let of = |item: Value<'a>, key| id(&Val::option(item.get(key))).as_str();
         let mut pairs: Vec<_> =
             items.items().map(|item| [of(item, "orderedItem"), of(item, "acceptedOffer")]).collect();
@@ -470,29 +464,25 @@ fn seconds(text: &str) -> Option<Decimal> {
 }
 
 fn id<'a>(value: &Val<'a>) -> Val<'a> {
-    match value {
-        Val::Json(node) if node.is_object() => match node.get("@id") {
-            Some(id) if id.as_str().is_some() => Val::Json(id),
-            _ => Val::Absent,
-        },
-        other if other.as_str().is_some() => *other,
-        _ => Val::Absent,
+    match value.as_object() {
+        Some(node) => Val::option(node.get("@id").filter(|id| id.as_str().is_some())),
+        None if value.as_str().is_some() => *value,
+        None => Val::Absent,
     }
 }
 
 fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
-    let (Val::Json(node), Some(name)) = (value, name) else { return false };
+    let (Some(node), Some(name)) = (value.as_json(), name) else { return false };
     let Some(types) = node.get("@type") else { return false };
     types.as_str() == Some(name) || types.items().any(|item| item.as_str() == Some(name))
 }
 
 fn type_name<'a>(value: &Val<'a>) -> Val<'a> {
-    let Val::Json(node) = value else { return Val::Absent };
-    match node.get("@type") {
-        Some(name) if name.as_str().is_some() => Val::Json(name),
-        Some(names) => names.items().find(|name| name.as_str().is_some()).map_or(Val::Absent, Val::Json),
-        None => Val::Absent,
-    }
+    let types = value.as_json().and_then(|node| node.get("@type"));
+    Val::option(types.and_then(|types| match types.as_str() {
+        Some(_) => Some(types),
+        None => types.items().find(|name| name.as_str().is_some()),
+    }))
 }
 
 fn is_integer(literal: &str) -> bool {
@@ -500,19 +490,12 @@ fn is_integer(literal: &str) -> bool {
 }
 
 fn keys<'a>(arena: &'a Arena, value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
-    match value {
-        Val::Json(node) => {
-            arena.list(node.entries().filter(|(key, member)| wanted(key, *member)).map(|(key, _)| Val::Str(key)))
-        }
-        _ => Val::List(&[]),
-    }
+    let Some(node) = value.as_json() else { return Val::NO_LIST };
+    arena.list(node.entries().filter(|(key, member)| wanted(key, *member)).map(|(key, _)| arena.str(key)))
 }
 
 fn object_member<'a>(value: &Val<'a>, key: &str) -> Option<Value<'a>> {
-    match value {
-        Val::Json(node) => node.get(key),
-        _ => None,
-    }
+    value.as_json()?.get(key)
 }
 
 /// Equal, a trailing slash of URLs apart; of two objects only the members that both have are compared.
@@ -527,28 +510,27 @@ fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
 }
 
 fn anywhere<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
-    match value {
-        Val::Json(node) => arena.list(node.named_below(key).map(Val::Json)),
-        _ => Val::List(&[]),
-    }
+    value.as_json().map_or(Val::NO_LIST, |node| arena.list(node.named_below(key).map(Val::json)))
 }
 
 /// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
 fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
-    let Val::Json(node) = value else { return Val::List(&[]) };
+    let Some(node) = value.as_json() else { return Val::NO_LIST };
     let mut seen: HashSet<&str> = HashSet::new();
     let names = node.members_below().map(|(key, _)| key).filter(|key| key.contains(':') && !key.contains("://"));
-    arena.list(names.filter(|name| seen.insert(name)).map(Val::Str))
+    arena.list(names.filter(|name| seen.insert(name)).map(|name| arena.str(name)))
 }
 
 fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
-    let size = match value {
-        Val::Json(node) if node.is_object() || node.is_array() => node.len(),
-        Val::List(list) => list.len(),
-        other => match other.as_str() {
-            Some(text) => text.chars().count(),
-            None if other.is_nothing() => 0,
-            None => return Err(Stop::fault(format!("{} has no size", other.name_of_kind()))),
+    let size = match value.as_object().or_else(|| value.as_array()) {
+        Some(node) => node.len(),
+        None => match value {
+            Val::List(list) => list.len(),
+            other => match other.as_str() {
+                Some(text) => text.chars().count(),
+                None if other.is_nothing() => 0,
+                None => return Err(Stop::fault(format!("{} has no size", other.name_of_kind()))),
+            },
         },
     };
     Ok(Val::Int(size as i64))
@@ -595,8 +577,7 @@ mod tests {
 
     #[test]
     fn the_same_elements_are_counted() {
-        let list =
-            |texts: &[&'static str]| -> Vec<Val<'static>> { texts.iter().map(|text| Val::text(Some(text))).collect() };
+        let list = |texts: &'static [&'static str]| -> Vec<Val<'static>> { texts.iter().map(Val::Str).collect() };
         assert!(same_elements(&list(&["a", "b", "a"]), &list(&["a", "a", "b"])));
         assert!(!same_elements(&list(&["a", "b", "a"]), &list(&["a", "b", "b"])));
         assert!(!same_elements(&list(&["a"]), &list(&["a", "a"])));

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use super::arena::Arena;
 use super::callers::credential;
 use super::urls::page;
 use super::value::Val;
@@ -47,10 +48,10 @@ impl History {
     }
 
     /// The `modified` that an item of a page had when it was last seen in this feed; absent if it wasn't.
-    pub fn earlier_modified(&self, reading: &Reading, item: Value<'_>) -> Val<'_> {
+    pub fn earlier_modified<'a>(&'a self, reading: &Reading, item: Value<'_>, arena: &'a Arena) -> Val<'a> {
         match key(reading, item).and_then(|key| self.versions.get(&key)).map(|version| &version.modified) {
-            Some(Modified::Number(literal)) => Val::number(literal),
-            Some(Modified::Text(text)) => Val::text(Some(text)),
+            Some(Modified::Number(literal)) => arena.number(literal),
+            Some(Modified::Text(text)) => arena.str(text),
             None => Val::Absent,
         }
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::arena::Arena;
 use super::book::RuleBook;
-use super::compile::Node;
+use super::code::NodeId;
 use super::context::{Budget, Context};
 use super::eval::{answered, body, evaluate, holds};
 use super::facts::Facts;
@@ -19,7 +19,7 @@ use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{Check, Expectation, Rule};
 use super::share::{Items, Memo};
-use super::value::{Stop, Val};
+use super::value::{Stop, Val, Why};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
@@ -95,7 +95,7 @@ impl Findings {
             self.untold += 1;
             return Ok(());
         }
-        let once = rule.once.as_ref().map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
+        let once = rule.once.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
         if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
             self.said_before = true;
         } else {
@@ -293,10 +293,11 @@ impl Judge {
     /// What every rule of the stage says of an exchange, those that don't apply aside, and how many deviations from the
     /// data models were past what is noted.
     fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> (Vec<(usize, Outcome)>, u64) {
-        let (walks, budget, memo) = (Walks::default(), Budget::default(), Memo::new(self.book.shared_parts()));
-        let items = Items::new(self.book.shared_parts_of_items().len());
+        let (walks, budget, memo) = (Walks::default(), Budget::default(), Memo::new(self.book.code().slots()));
+        let items = Items::new(self.book.paths());
         let context = Context {
             reading,
+            code: self.book.code(),
             flow: self.memory.flow(reading.order_uuid.as_deref()),
             memory: &self.memory,
             facts: self.book.facts(),
@@ -329,9 +330,11 @@ impl Judge {
     fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: &Context<'a>, items: &'a Items<'a>) -> Outcome {
         match self.try_apply(place, rule, context, items) {
             Ok(outcome) => outcome,
-            Err(Stop::Unseen(reason)) => Outcome::NotJudged(reason),
-            Err(Stop::Exhausted(reason)) => Outcome::NotJudged(reason.into()),
-            Err(Stop::Fault(what)) => Outcome::NotJudged(format!("the rule itself failed: {what}").into()),
+            Err(stop) => Outcome::NotJudged(match stop.why() {
+                Why::Unseen(reason) => Arc::clone(reason),
+                Why::Exhausted(reason) => Arc::from(*reason),
+                Why::Fault(what) => format!("the rule itself failed: {what}").into(),
+            }),
         }
     }
 
@@ -342,11 +345,11 @@ impl Judge {
         context: &Context<'a>,
         items: &'a Items<'a>,
     ) -> Result<Outcome, Stop> {
-        if !rule.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
+        if !rule.when.map_or(Ok(true), |when| holds(when, context))? {
             return Ok(Outcome::Silent);
         }
         for (when, because) in &rule.not_judged {
-            if rule.checks.iter().all(|check| check.each.is_none()) && holds(when, context)? {
+            if rule.checks.iter().all(|check| check.each.is_none()) && holds(*when, context)? {
                 return Ok(Outcome::NotJudged(Arc::clone(because)));
             }
         }
@@ -384,7 +387,7 @@ impl Judge {
         };
         let mut said = false;
         let mut stopped = None;
-        let slots = self.book.shared_parts_of_items().get(each.place).copied().unwrap_or_default();
+        let slots = self.book.code().slots_of_items(each.place);
         for item in items.of(each, slots, context.reading)? {
             let context = context.of_item(Some(item.value), item.memo.as_ref());
             match self.run_on(place, rule, check, &context, findings) {
@@ -403,13 +406,13 @@ impl Judge {
         context: &Context<'a>,
         findings: &mut Findings,
     ) -> Result<bool, Stop> {
-        if !check.when.as_ref().map_or(Ok(true), |when| holds(when, context))? {
+        if !check.when.map_or(Ok(true), |when| holds(when, context))? {
             return Ok(false);
         }
         if check.each.is_some() {
             for (when, because) in &rule.not_judged {
-                if holds(when, context)? {
-                    return Err(Stop::Unseen(Arc::clone(because)));
+                if holds(*when, context)? {
+                    return Err(Stop::unseen(Arc::clone(because)));
                 }
             }
         }
@@ -426,7 +429,7 @@ impl Judge {
             }
             Expectation::Model(asked) => return deviations(rule, check, asked, context, findings),
         };
-        match evaluate(expect, context)? {
+        match evaluate(*expect, context)? {
             Val::Refusal(kept) => {
                 let refusal = context.refusals.kept(kept).ok_or_else(|| Stop::fault("a refusal was not kept"))?;
                 self.refused(place, rule, check, context, refusal, findings)?;
@@ -435,7 +438,7 @@ impl Judge {
                 Some(true) => {}
                 Some(false) => findings.add(rule, context, || {
                     let pointer = pointer(check, context)?;
-                    let seen = match &check.seen {
+                    let seen = match check.seen {
                         Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
                         None => seen_at(&pointer, context.reading),
                     };
@@ -461,7 +464,7 @@ impl Judge {
                 context.refusals.pass();
                 return Ok(());
             }
-            Refusal::NotJudged(reason) => return Err(Stop::Unseen(reason)),
+            Refusal::NotJudged(reason) => return Err(Stop::unseen(reason)),
             Refusal::Failed { milder, pointer, seen, expected, answered } => {
                 (milder, pointer, seen, expected, answered)
             }
@@ -469,7 +472,7 @@ impl Judge {
         let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
         if !accepted && let Some(other) = self.fits_another_fault(place, &answered, context) {
             let named = answered.join(", ");
-            return Err(Stop::Unseen(format!("{named} fits another fault of the same request ({other})").into()));
+            return Err(Stop::unseen(format!("{named} fits another fault of the same request ({other})")));
         }
         context.refusals.fail();
         findings.add(rule, context, || {
@@ -481,8 +484,12 @@ impl Judge {
 
     /// The rule that asks for one of the answered errors because of another fault of the same request.
     fn fits_another_fault<'a>(&'a self, place: usize, answered: &[String], context: &Context<'a>) -> Option<&'a str> {
-        let own: Vec<Answer> =
-            self.book.rules()[place].refusal().map(|arguments| right_answers(arguments, context)).unwrap_or_default();
+        // What is kept of an item is kept for the rules about that item.
+        let (context, code) = (&context.of_item(context.item, None), self.book.code());
+        let own: Vec<Answer> = self.book.rules()[place]
+            .refusal(code)
+            .map(|arguments| right_answers(arguments, context))
+            .unwrap_or_default();
         self.book
             .at_stage(context.reading.stage)
             .iter()
@@ -491,7 +498,7 @@ impl Judge {
             .chain(self.book.off())
             .find(|rule| {
                 rule.applies_at(context.reading.stage, context.reading.is_booking_call())
-                    && rule.refusal().is_some_and(|arguments| {
+                    && rule.refusal(code).is_some_and(|arguments| {
                         right_answers(arguments, context).iter().any(|right| {
                             answered.contains(&right.error_type)
                                 && !own.iter().any(|own| own.error_type == right.error_type)
@@ -540,22 +547,20 @@ fn deviations<'a>(
     Ok(true)
 }
 
-fn right_answers<'a>(arguments: &'a [Node], context: &Context<'a>) -> Vec<Answer> {
-    let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(argument, context)).collect();
+fn right_answers(arguments: &[NodeId], context: &Context<'_>) -> Vec<Answer> {
+    let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(*argument, context)).collect();
     values.and_then(|values| refusal::answers(&values, context.arena)).map(|(right, _)| right).unwrap_or_default()
 }
 
 /// True if a rule has something to say of the exchange.
 fn asks<'a>(rule: &'a Rule, context: &Context<'a>) -> bool {
-    let yes = |when: &'a Option<Node>, context: &Context<'a>| {
-        when.as_ref().is_none_or(|when| holds(when, context) == Ok(true))
-    };
-    yes(&rule.when, context)
+    let yes = |when: Option<NodeId>, context: &Context<'a>| when.is_none_or(|when| holds(when, context) == Ok(true));
+    yes(rule.when, context)
         && rule.checks.iter().any(|check| match &check.each {
-            None => yes(&check.when, context),
+            None => yes(check.when, context),
             Some(each) => each
                 .path
                 .matches(context.reading)
-                .is_ok_and(|items| items.into_iter().any(|item| yes(&check.when, &context.of_item(Some(item), None)))),
+                .is_ok_and(|items| items.into_iter().any(|item| yes(check.when, &context.of_item(Some(item), None)))),
         })
 }

@@ -11,42 +11,42 @@ use crate::openbooking::{Content, Endpoint, Reading, media_type};
 
 /// A member of a value.
 pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {
-    let (judged, arena) = (context.reading, context.arena);
+    let Context { reading: judged, arena, memory, .. } = *context;
     Ok(match operand {
-        Val::Json(value) => Val::option(value.get(name)),
+        Val::Json(..) => Val::option(operand.as_json().and_then(|value| value.get(name))),
         Val::Request(reading) => request_member(reading, name, arena)?,
-        Val::Response(reading) => response_member(reading, name)?,
-        Val::RequestHeaders(reading) => Val::text(reading.exchange.request.headers.get(name)),
-        Val::ResponseHeaders(reading) => Val::text(answered(reading)?.headers.get(name)),
+        Val::Response(reading) => response_member(reading, name, arena)?,
+        Val::RequestHeaders(reading) => arena.maybe(reading.exchange.request.headers.get(name)),
+        Val::ResponseHeaders(reading) => arena.maybe(answered(reading)?.headers.get(name)),
         Val::Call(reading) => call_member(reading, name, arena)?,
         Val::Exchange(reading) => match name {
             "request" => Val::Request(reading),
             "response" => Val::Response(reading),
             "call" => Val::Call(reading),
-            "stage" => Val::Str(reading.stage.as_str()),
-            "started" => Val::Instant(reading.exchange.started),
+            "stage" => arena.str(reading.stage.as_str()),
+            "started" => Val::Instant(&reading.exchange.started),
             "answered" => Val::Bool(reading.exchange.response.is_some()),
             // Since the answer was there, or since there was none to be waited for any longer.
-            "seconds_since_answer" => Val::seconds_between(reading.exchange.ended(), judged.exchange.started),
-            "seconds_ago" => Val::seconds_between(reading.exchange.started, judged.exchange.started),
+            "seconds_since_answer" => arena.seconds_between(reading.exchange.ended(), judged.exchange.started),
+            "seconds_ago" => arena.seconds_between(reading.exchange.started, judged.exchange.started),
             _ => return Err(unknown("an exchange", name)),
         },
         Val::Flow(flow) => match flow {
             Some(flow) => flow.member(name, arena).ok_or_else(|| unknown("flow", name))?,
             None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,
         },
-        Val::Feed(reading, memory) => match name {
+        Val::Feed(reading) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
             "known_address" => Val::Bool(memory.history.knows(reading)),
             "due" => memory.due.of(reading.stage, arena),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
-        Val::Recording(memory) if name == "pushed_back" => {
+        Val::Recording if name == "pushed_back" => {
             memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
         }
-        Val::Recording(memory) => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
-        Val::Names(names) => Val::text(names.get(name).map(AsRef::as_ref)),
+        Val::Recording => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
+        Val::Names(names) => arena.maybe(names.get(name).map(AsRef::as_ref)),
         _ => Val::Absent,
     })
 }
@@ -58,49 +58,49 @@ fn unknown(what: &str, name: &str) -> Stop {
 fn request_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let request = &reading.exchange.request;
     Ok(match name {
-        "method" => Val::text(Some(&request.method)),
-        "path" => Val::text(Some(reading.exchange.path())),
-        "query" => Val::text(reading.exchange.query()),
+        "method" => arena.str(&request.method),
+        "path" => arena.str(reading.exchange.path()),
+        "query" => arena.maybe(reading.exchange.query()),
         "url" => arena.text(&reading.exchange.url()),
         "headers" => Val::RequestHeaders(reading),
         "size" => Val::Int(request.body.length as i64),
-        "content" => content(&reading.request, true)?,
+        "content" => content(&reading.request, true, arena)?,
         "body" => Val::option(body(&reading.request, true)?),
         _ => return Err(unknown("request", name)),
     })
 }
 
-fn response_member<'a>(reading: &'a Reading, name: &str) -> Result<Val<'a>, Stop> {
+fn response_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let response = answered(reading)?;
     Ok(match name {
         "status" => Val::Int(i64::from(response.status)),
         "headers" => Val::ResponseHeaders(reading),
         "size" => Val::Int(response.body.length as i64),
-        "content" => content(&reading.response, false)?,
+        "content" => content(&reading.response, false, arena)?,
         "body" => Val::option(body(&reading.response, false)?),
         _ => return Err(unknown("response", name)),
     })
 }
 
 /// What kind of content a message has, where that can be told.
-fn content(content: &Content, of_request: bool) -> Result<Val<'static>, Stop> {
+fn content<'a>(content: &Content, of_request: bool, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let kind = match content {
         Content::Empty => "empty",
         Content::Json(_) => "json",
         Content::NotJson(_) | Content::Opaque => "other",
         Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
     };
-    Ok(Val::Str(kind))
+    Ok(arena.str(kind))
 }
 
 fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
     let origin = reading.exchange.origin.as_str();
     let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
     Ok(match name {
-        "stage" => Val::text(Some(reading.stage.as_str())),
-        "uuid" => Val::text(reading.uuid_segment.as_deref()),
-        "order_uuid" => Val::text(reading.order_uuid.as_deref()),
-        "endpoint" => Val::text(Some(match reading.endpoint {
+        "stage" => arena.maybe(Some(reading.stage.as_str())),
+        "uuid" => arena.maybe(reading.uuid_segment.as_deref()),
+        "order_uuid" => arena.maybe(reading.order_uuid.as_deref()),
+        "endpoint" => arena.maybe(Some(match reading.endpoint {
             Endpoint::Known(_) => "known",
             Endpoint::WrongVerb(_) => "wrong-verb",
             Endpoint::UnknownPath => "unknown-path",
@@ -108,15 +108,15 @@ fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result
         })),
         "verbs" => match reading.endpoint {
             Endpoint::Known(path) | Endpoint::WrongVerb(path) => arena.texts(path.verbs()),
-            _ => Val::List(&[]),
+            _ => Val::NO_LIST,
         },
-        "origin" => Val::text(Some(origin)),
-        "scheme" => Val::text(Some(scheme)),
-        "host" => Val::text(Some(host(authority))),
-        "base_path" => Val::text(Some(&reading.base_path)),
+        "origin" => arena.maybe(Some(origin)),
+        "scheme" => arena.maybe(Some(scheme)),
+        "host" => arena.maybe(Some(host(authority))),
+        "base_path" => arena.maybe(Some(&reading.base_path)),
         "loopback" => Val::Bool(is_loopback(host(authority))),
-        "started" => Val::Instant(booking_system_clock(reading)),
-        "request_type" => Val::text(reading.stage.request_type()),
+        "started" => arena.instant(booking_system_clock(reading)),
+        "request_type" => arena.maybe(reading.stage.request_type()),
         "speaks_booking" => {
             Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
         }

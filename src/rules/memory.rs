@@ -141,7 +141,7 @@ impl Flow {
     /// As [`Flow::member`], for an Order UUID that was not seen before.
     pub fn member_of_none(name: &str) -> Option<Val<'static>> {
         match name {
-            "earlier" | "actions" => Some(Val::List(&[])),
+            "earlier" | "actions" => Some(Val::NO_LIST),
             "complete" => Some(Val::Bool(false)),
             "quote" | "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
             _ => stages_of(name).map(|_| Val::Absent),
@@ -150,7 +150,7 @@ impl Flow {
 }
 
 fn feed_item(item: Option<&Document>) -> Val<'_> {
-    item.map_or(Val::Absent, |item| Val::Json(item.root()))
+    item.map_or(Val::Absent, |item| Val::json(item.root()))
 }
 
 fn stages_of(name: &str) -> Option<&'static [Stage]> {
@@ -282,19 +282,19 @@ impl Memory {
     /// A member of `recording` in an expression.
     pub fn member<'a>(&'a self, name: &str, arena: &'a Arena) -> Option<Val<'a>> {
         Some(match name {
-            "base_uri" => Val::text(self.advertised.as_deref()),
+            "base_uri" => arena.maybe(self.advertised.as_deref()),
             "sent_emails" => arena.texts(&self.emails),
             "extensions" => arena.texts(&self.known.extensions),
-            "issuer" => Val::text(self.access.issuer.as_deref()),
-            "asked_scope" => Val::text(self.access.asked_scope.as_deref()),
+            "issuer" => arena.maybe(self.access.issuer.as_deref()),
+            "asked_scope" => arena.maybe(self.access.asked_scope.as_deref()),
             "token_asked" => Val::Bool(self.access.token_asked),
             "credentials_seen" => Val::Bool(self.access.credentials_seen),
-            "started" => self.started.map_or(Val::Absent, Val::Instant),
+            "started" => self.started.as_ref().map_or(Val::Absent, Val::Instant),
             "recent" => arena.list(self.recent.iter().map(|(call, _)| Val::Exchange(call))),
             "failed" => arena.list(self.retries.failed().map(Val::Exchange)),
             "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
             "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
-            "orders_feed" => Val::text(self.known.orders_feed.as_deref()),
+            "orders_feed" => arena.maybe(self.known.orders_feed.as_deref()),
             "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| arena.texts(prefixes)),
             "error_names" => Val::Names(&self.error_names),
             "tax_modes" => Val::Names(self.learnt.tax_modes()),
@@ -302,12 +302,12 @@ impl Memory {
             "prepayment_omitted" => Val::Bool(self.learnt.prepayment_omitted),
             "isolated" => Val::Bool(self.known.isolated),
             "payment_agreed" => Val::Bool(self.known.payment.is_some()),
-            "payment_name" => Val::text(self.known.payment.as_ref().and_then(|payment| payment.name.as_deref())),
+            "payment_name" => arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.name.as_deref())),
             "payment_account" => {
-                Val::text(self.known.payment.as_ref().and_then(|payment| payment.account_id.as_deref()))
+                arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.account_id.as_deref()))
             }
             "payment_provider" => {
-                Val::text(self.known.payment.as_ref().and_then(|payment| payment.payment_provider_id.as_deref()))
+                arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.payment_provider_id.as_deref()))
             }
             "sellers" => arena.texts(&self.known.sellers),
             "token_sellers" => arena.texts(&self.known.token_sellers),

@@ -38,7 +38,7 @@ mod tests {
 
     fn with<T>(json: &str, test: impl Fn(&[Val<'_>]) -> T) -> T {
         let document = Document::parse_str(json).unwrap();
-        let values: Vec<Val<'_>> = document.root().items().map(Val::Json).collect();
+        let values: Vec<Val<'_>> = document.root().items().map(Val::json).collect();
         test(&values)
     }
 

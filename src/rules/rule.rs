@@ -5,12 +5,12 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::checks::NamedCheck;
-use super::compile::{Node, compile};
+use super::code::{Asked, Code, Node, NodeId};
+use super::compile::compile;
 use super::definition::{Check as CheckDefinition, Definition, Example};
 use super::functions::Function;
 use super::models::{ModelCheck, ModelDefinition};
 use super::path::{Each, Path};
-use super::share::Asked;
 use super::template::Template;
 use crate::finding::{RuleInfo, Severity};
 use crate::openbooking::Stage;
@@ -21,10 +21,10 @@ pub struct Rule {
     /// What is shown of it.
     pub info: Arc<RuleInfo>,
     pub(super) stages: Stages,
-    pub(super) when: Option<Node>,
-    pub(super) not_judged: Vec<(Node, Arc<str>)>,
-    pub(super) milder: Vec<(Node, Severity)>,
-    pub(super) once: Option<Node>,
+    pub(super) when: Option<NodeId>,
+    pub(super) not_judged: Vec<(NodeId, Arc<str>)>,
+    pub(super) milder: Vec<(NodeId, Severity)>,
+    pub(super) once: Option<NodeId>,
     pub(super) checks: Vec<Check>,
     pub(super) examples: Vec<Example>,
 }
@@ -43,10 +43,10 @@ pub enum Stages {
 pub struct Check {
     pub each: Option<Each>,
     /// Asked for each node, where `each` is there.
-    pub when: Option<Node>,
+    pub when: Option<NodeId>,
     pub expect: Expectation,
     pub at: At,
-    pub seen: Option<Node>,
+    pub seen: Option<NodeId>,
     pub expected: Template,
     pub message: Template,
     pub severity: Severity,
@@ -55,7 +55,7 @@ pub struct Check {
 /// How an expectation is judged.
 #[derive(Debug)]
 pub enum Expectation {
-    Expression(Node),
+    Expression(NodeId),
     InRust(NamedCheck),
     /// Asked of the data models.
     Model(ModelCheck),
@@ -69,7 +69,7 @@ pub enum At {
     /// A pointer relative to `item`; empty for the item itself.
     Item(String),
     /// A node of the message, or a pointer as string.
-    Expression(Node),
+    Expression(NodeId),
 }
 
 /// What is wrong with a rule file, and at which byte of it.
@@ -83,34 +83,34 @@ fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> Fault {
     Fault { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
 }
 
-fn expression(key: &str, text: Option<&Spanned<String>>) -> Result<Option<Node>, Fault> {
-    text.map(|text| compile(text.get_ref()).map_err(|what| fault(key, text, &what))).transpose()
+fn expression(code: &mut Code, key: &str, text: Option<&Spanned<String>>) -> Result<Option<NodeId>, Fault> {
+    text.map(|text| compile(text.get_ref(), code).map_err(|what| fault(key, text, &what))).transpose()
 }
 
-fn template(key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
+fn template(code: &mut Code, key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
     text.map_or_else(
-        || Template::parse("").map_err(|what| Fault { what, at: None }),
-        |text| Template::parse(text.get_ref()).map_err(|what| fault(key, text, &what)),
+        || Ok(Template::default()),
+        |text| Template::parse(text.get_ref(), code).map_err(|what| fault(key, text, &what)),
     )
 }
 
 impl Rule {
     /// Compiles the text of a rule file. `id` is its path without `.toml`.
-    pub(super) fn parse(id: &str, text: &str) -> Result<Self, Fault> {
+    pub(super) fn parse(id: &str, text: &str, code: &mut Code) -> Result<Self, Fault> {
         let definition: Definition = toml::from_str(text)
             .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
-        Self::compile(id, definition)
+        Self::compile(id, definition, code)
     }
 
-    fn compile(id: &str, definition: Definition) -> Result<Self, Fault> {
+    fn compile(id: &str, definition: Definition, code: &mut Code) -> Result<Self, Fault> {
         let stages = stages(&definition.stages)?;
-        let mut rule_when = expression("when", definition.when.as_ref())?;
+        let mut rule_when = expression(code, "when", definition.when.as_ref())?;
         let mut checks = Vec::new();
         for check in &definition.checks {
-            checks.push(compile_check(&definition, check)?);
+            checks.push(compile_check(&definition, check, code)?);
         }
         if checks.is_empty() {
-            let mut check = single_check(&definition)?;
+            let mut check = single_check(&definition, code)?;
             if check.each.is_some() {
                 // With `each`, the rule's own condition is asked for each node.
                 check.when = rule_when.take();
@@ -122,7 +122,7 @@ impl Rule {
             .iter()
             .map(|entry| {
                 let when =
-                    compile(entry.when.get_ref()).map_err(|what| fault("not_judged.when", &entry.when, &what))?;
+                    compile(entry.when.get_ref(), code).map_err(|what| fault("not_judged.when", &entry.when, &what))?;
                 Ok((when, Arc::from(entry.because.as_str())))
             })
             .collect::<Result<_, Fault>>()?;
@@ -130,11 +130,12 @@ impl Rule {
             .milder
             .iter()
             .map(|entry| {
-                let when = compile(entry.when.get_ref()).map_err(|what| fault("milder.when", &entry.when, &what))?;
+                let when =
+                    compile(entry.when.get_ref(), code).map_err(|what| fault("milder.when", &entry.when, &what))?;
                 Ok((when, entry.severity))
             })
             .collect::<Result<_, Fault>>()?;
-        let once = expression("once", definition.once.as_ref())?;
+        let once = expression(code, "once", definition.once.as_ref())?;
         let info = RuleInfo {
             id: id.to_owned(),
             severity: definition.severity,
@@ -198,29 +199,34 @@ impl Rule {
     }
 
     /// Arguments of `refused(...)` where that is what the rule expects.
-    pub(super) fn refusal(&self) -> Option<&[Node]> {
+    pub(super) fn refusal<'c>(&self, code: &'c Code) -> Option<&'c [NodeId]> {
         self.checks.iter().find_map(|check| match &check.expect {
-            Expectation::Expression(expect) => match expect.shared_part() {
-                Node::Call(Function::Refused, arguments) => Some(arguments.as_slice()),
+            Expectation::Expression(expect) => match code.unshared(*expect) {
+                Node::Call(Function::Refused, arguments) => Some(code.list(arguments)),
                 _ => None,
             },
             Expectation::InRust(_) | Expectation::Model(_) => None,
         })
     }
 
-    /// Visits the expressions that are asked of every exchange, with how they are asked.
-    pub(super) fn for_each_expression(&mut self, visit: &mut impl FnMut(&mut Node, Asked)) {
-        let any_each = self.checks.iter().any(|check| check.each.is_some());
-        self.when.iter_mut().for_each(|when| visit(when, Asked::Once));
-        let asked = if any_each { Asked::ForAnyItem } else { Asked::Once };
-        self.not_judged.iter_mut().for_each(|(when, _)| visit(when, asked));
-        for check in &mut self.checks {
-            let asked = check.each.as_ref().map_or(Asked::Once, |each| Asked::ForItemsOf(each.place));
-            check.when.iter_mut().for_each(|when| visit(when, asked));
-            if let Expectation::Expression(expect) = &mut check.expect {
-                visit(expect, asked);
+    /// Visits the expressions of the rule, with how they are asked.
+    pub(super) fn for_each_expression(&self, visit: &mut impl FnMut(NodeId, Asked<'_>)) {
+        let all: Vec<usize> = self.checks.iter().filter_map(|check| Some(check.each.as_ref()?.place)).collect();
+        self.when.iter().for_each(|when| visit(*when, Asked::ForItemsOf(&[])));
+        self.not_judged.iter().for_each(|(when, _)| visit(*when, Asked::ForItemsOf(&all)));
+        for check in &self.checks {
+            let each: Vec<usize> = check.each.iter().map(|each| each.place).collect();
+            check.when.iter().for_each(|when| visit(*when, Asked::ForItemsOf(&each)));
+            if let Expectation::Expression(expect) = &check.expect {
+                visit(*expect, Asked::ForItemsOf(&each));
             }
+            if let At::Expression(at) = &check.at {
+                visit(*at, Asked::ForFindingsOn(&each));
+            }
+            check.seen.iter().for_each(|seen| visit(*seen, Asked::ForFindingsOn(&each)));
         }
+        self.milder.iter().for_each(|(when, _)| visit(*when, Asked::ForFindingsOn(&all)));
+        self.once.iter().for_each(|once| visit(*once, Asked::ForFindingsOn(&all)));
     }
 }
 
@@ -240,22 +246,22 @@ fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
     Ok(Stages::Some(stages))
 }
 
-fn single_check(definition: &Definition) -> Result<Check, Fault> {
+fn single_check(definition: &Definition, code: &mut Code) -> Result<Check, Fault> {
     let expect = match (&definition.expect, &definition.native) {
         (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
         (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
             NamedCheck::from_name(name.get_ref())
                 .ok_or_else(|| fault("native", name, &format!("there is no check named {:?}", name.get_ref())))?,
         ),
-        (expect, _) => expectation("expect", expect.as_ref(), definition.model.as_ref())?,
+        (expect, _) => expectation(code, "expect", expect.as_ref(), definition.model.as_ref())?,
     };
     let each = each(definition.each.as_ref())?;
     Ok(Check {
-        at: at(definition.at.as_ref(), each.is_some(), &expect)?,
+        at: at(code, definition.at.as_ref(), each.is_some(), &expect)?,
         when: None,
-        seen: expression("seen", definition.seen.as_ref())?,
-        expected: template("expected", definition.expected.as_ref())?,
-        message: template("message", definition.message.as_ref())?,
+        seen: expression(code, "seen", definition.seen.as_ref())?,
+        expected: template(code, "expected", definition.expected.as_ref())?,
+        message: template(code, "message", definition.message.as_ref())?,
         severity: definition.severity,
         expect,
         each,
@@ -263,13 +269,14 @@ fn single_check(definition: &Definition) -> Result<Check, Fault> {
 }
 
 fn expectation(
+    code: &mut Code,
     key: &str,
     expect: Option<&Spanned<String>>,
     model: Option<&Spanned<ModelDefinition>>,
 ) -> Result<Expectation, Fault> {
     match (expect, model) {
         (Some(expect), None) => {
-            Ok(Expectation::Expression(compile(expect.get_ref()).map_err(|what| fault(key, expect, &what))?))
+            Ok(Expectation::Expression(compile(expect.get_ref(), code).map_err(|what| fault(key, expect, &what))?))
         }
         (None, Some(model)) => {
             let at = Some(model.span().start);
@@ -281,18 +288,18 @@ fn expectation(
     }
 }
 
-fn compile_check(definition: &Definition, check: &CheckDefinition) -> Result<Check, Fault> {
-    let expect = expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
+fn compile_check(definition: &Definition, check: &CheckDefinition, code: &mut Code) -> Result<Check, Fault> {
+    let expect = expectation(code, "check.expect", check.expect.as_ref(), check.model.as_ref())?;
     let each = match expect {
         Expectation::Model(_) => None,
         _ => each(check.each.as_ref().or(definition.each.as_ref()))?,
     };
     Ok(Check {
-        at: at(check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
-        when: expression("check.when", check.when.as_ref())?,
-        seen: expression("check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
-        expected: template("check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
-        message: template("check.message", check.message.as_ref().or(definition.message.as_ref()))?,
+        at: at(code, check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
+        when: expression(code, "check.when", check.when.as_ref())?,
+        seen: expression(code, "check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
+        expected: template(code, "check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
+        message: template(code, "check.message", check.message.as_ref().or(definition.message.as_ref()))?,
         severity: check.severity.unwrap_or(definition.severity),
         expect,
         each,
@@ -304,12 +311,12 @@ fn each(text: Option<&Spanned<String>>) -> Result<Option<Each>, Fault> {
     Ok(text.map(parse).transpose()?.map(|path| Each { path, place: 0 }))
 }
 
-fn at(text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
+fn at(code: &mut Code, text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
     let Some(text) = text else {
-        let points_by_itself = matches!(
-            expect,
-            Expectation::InRust(_) | Expectation::Model(_) | Expectation::Expression(Node::Call(Function::Refused, _))
-        );
+        let points_by_itself = match expect {
+            Expectation::InRust(_) | Expectation::Model(_) => true,
+            Expectation::Expression(expect) => matches!(code.node(*expect), Node::Call(Function::Refused, _)),
+        };
         return match (with_each, points_by_itself) {
             (true, _) => Ok(At::Item(String::new())),
             (false, true) => Ok(At::Pointer(String::new())),
@@ -332,5 +339,5 @@ fn at(text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> 
             Err(fault("at", text, "a relative pointer needs each"))
         };
     }
-    compile(pointer).map(At::Expression).map_err(|what| fault("at", text, &what))
+    compile(pointer, code).map(At::Expression).map_err(|what| fault("at", text, &what))
 }

@@ -1,17 +1,18 @@
 //! Text with expressions in braces: `brokerRole is {request.body.brokerRole}`.
 
-use super::compile::{Node, compile};
+use super::code::{Code, NodeId};
+use super::compile::compile;
 use super::context::Context;
 use super::eval::evaluate;
 
 /// A compiled template.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Template(Vec<Part>);
 
 #[derive(Debug, Clone)]
 enum Part {
     Text(String),
-    Value(Node),
+    Value(NodeId),
 }
 
 impl Template {
@@ -21,7 +22,7 @@ impl Template {
     }
 
     /// Compiles a template. `{{` and `}}` stand for single braces.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str, code: &mut Code) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -35,7 +36,7 @@ impl Template {
             } else if brace == "{" {
                 let end = rest.find('}').ok_or_else(|| format!("a brace is not closed in {text:?}"))?;
                 parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(Part::Value(compile(&rest[..end])?));
+                parts.push(Part::Value(compile(&rest[..end], code)?));
                 rest = &rest[end + 1..];
             } else {
                 return Err(format!(
@@ -49,12 +50,12 @@ impl Template {
     }
 
     /// The text for one exchange. An expression that has no value is shown as `?`.
-    pub fn fill<'a>(&'a self, context: &Context<'a>) -> String {
+    pub fn fill(&self, context: &Context<'_>) -> String {
         let mut text = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(plain) => text.push_str(plain),
-                Part::Value(node) => match evaluate(node, context) {
+                Part::Value(node) => match evaluate(*node, context) {
                     Ok(value) => text.push_str(&value.show()),
                     Err(_) => text.push('?'),
                 },
