@@ -82,10 +82,9 @@ struct Node {
 }
 
 /// Tells most names apart without a look at their texts.
-fn tag(name: &str) -> u16 {
-    let (first, last) = (name.as_bytes().first(), name.as_bytes().last());
-    let (first, last) = (u16::from(first.copied().unwrap_or_default()), u16::from(last.copied().unwrap_or_default()));
-    (name.len() as u16) ^ (first << 4) ^ (last << 9)
+fn tag(name: &[u8]) -> u16 {
+    let (first, last) = (name.first().copied().unwrap_or_default(), name.last().copied().unwrap_or_default());
+    (name.len() as u16) ^ (u16::from(first) << 4) ^ (u16::from(last) << 9)
 }
 
 /// A parsed JSON text.
@@ -242,10 +241,17 @@ impl<'d> Value<'d> {
         self.kind() == Kind::Array
     }
 
+    fn text_of(self, node: &Node) -> &'d str {
+        if node.flag && node.kind == Kind::String { &self.document.decoded } else { &self.document.text }
+    }
+
     fn literal(self, node: &Node) -> &'d str {
-        let text: &str =
-            if node.flag && node.kind == Kind::String { &self.document.decoded } else { &self.document.text };
-        &text[node.start as usize..(node.start + node.len) as usize]
+        &self.text_of(node)[node.start as usize..(node.start + node.len) as usize]
+    }
+
+    /// As [`Self::literal`], without a look at where characters begin.
+    fn literal_bytes(self, node: &Node) -> &'d [u8] {
+        &self.text_of(node).as_bytes()[node.start as usize..(node.start + node.len) as usize]
     }
 
     /// Where the literal of a string stands in [`Document::text`], without its quotes; `None` for anything else.
@@ -288,13 +294,12 @@ impl<'d> Value<'d> {
         if object.len as usize > FEW_MEMBERS {
             return self.look_up(key);
         }
-        let nodes = &self.document.nodes;
         let must_see_all = self.document.has_duplicate_keys();
-        let tag = tag(key);
+        let (key, tag) = (key.as_bytes(), tag(key.as_bytes()));
         let (mut at, mut found) = (self.node + 1, None);
         while at < object.next {
-            let name = &nodes[at as usize];
-            if name.tag == tag && self.literal(name) == key {
+            let name = &self.document.nodes[at as usize];
+            if name.tag == tag && self.literal_bytes(name) == key {
                 found = Some(Value { document: self.document, node: at + 1 });
                 if !must_see_all {
                     break;
@@ -305,7 +310,6 @@ impl<'d> Value<'d> {
         found
     }
 
-    /// As [`Value::get`], for an object with an index.
     fn look_up(self, key: &str) -> Option<Value<'d>> {
         let name = |node: u32| self.literal(&self.document.nodes[node as usize]);
         let names = self.document.indices.get(&self.node)?;
@@ -473,7 +477,7 @@ impl<'d> Value<'d> {
 
     /// The values of every member of this name at any depth below this node, in the order of the text.
     pub fn named_below(self, name: &str) -> impl Iterator<Item = Value<'d>> {
-        let (document, tag) = (self.document, tag(name));
+        let (document, tag) = (self.document, tag(name.as_bytes()));
         let nodes = self.names_below().iter().map(|&node| Value { document, node });
         nodes
             .filter(move |node| node.raw().tag == tag && node.literal(node.raw()) == name)

@@ -258,7 +258,7 @@ impl Parser<'_> {
                 let name = self.nodes.len();
                 self.names.push(name as u32);
                 self.string()?;
-                self.nodes[name].tag = tag(self.key(name));
+                self.nodes[name].tag = tag(self.key(name).as_bytes());
                 self.skip_space();
                 if self.bytes.get(self.at) != Some(&b':') {
                     return Err(self.error("a colon is missing behind a key"));

@@ -7,13 +7,13 @@ use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 
-use super::code::Code;
+use super::code::{Code, NodeId};
 use super::facts::Facts;
 use super::features::Features;
 use super::models::{ModelError, Models};
 use super::rule::{Fault, Rule};
 use super::settings::{self, RuleSet};
-use crate::openbooking::Stage;
+use crate::openbooking::{Reading, Stage};
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
 
@@ -65,12 +65,20 @@ pub struct NotJudgedHere {
     pub because: String,
 }
 
+/// A rule that may say something, by its place, and whether it has something to say of an exchange: that is asked of more rules
+/// than have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub place: usize,
+    pub when: Option<NodeId>,
+}
+
 /// A set of rules, indexed by stage.
 #[derive(Debug)]
 pub struct RuleBook {
     rules: Vec<Rule>,
     off: Vec<Rule>,
-    by_stage: Vec<Vec<usize>>,
+    by_stage: Vec<[Vec<Asked>; 2]>,
     facts: Facts,
     code: Code,
     paths: usize,
@@ -138,8 +146,11 @@ impl RuleBook {
         let by_stage = Stage::ALL
             .iter()
             .map(|&stage| {
-                let applies = |rule: &Rule| rule.applies_at(stage, stage.is_booking() || stage == Stage::Other);
-                (0..rules.len()).filter(|&place| applies(&rules[place])).collect()
+                [false, true].map(|is_booking_call| {
+                    let applies = |(_, rule): &(usize, &Rule)| rule.applies_at(stage, is_booking_call);
+                    let asked = |(place, rule): (usize, &Rule)| Asked { place, when: rule.when };
+                    rules.iter().enumerate().filter(applies).map(asked).collect()
+                })
             })
             .collect();
         Ok(Self { rules, off: Vec::new(), by_stage, facts, code, paths })
@@ -167,9 +178,10 @@ impl RuleBook {
         settings::hint(name, &ids)
     }
 
-    /// Places of the rules that may say something at a stage.
-    pub(super) fn at_stage(&self, stage: Stage) -> &[usize] {
-        Stage::ALL.iter().position(|&known| known == stage).map_or(&[], |place| &self.by_stage[place])
+    /// The rules that may say something of an exchange, by its stage.
+    pub(super) fn asked_of(&self, reading: &Reading) -> &[Asked] {
+        let stage = Stage::ALL.iter().position(|&known| known == reading.stage);
+        stage.map_or(&[], |place| &self.by_stage[place][usize::from(reading.is_booking_call())])
     }
 
     /// The expressions of all rules.

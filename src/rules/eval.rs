@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::code::{Comparison, Keeper, MacroKind, Node, NodeId, Number, Root, TextId};
+use super::code::{Comparison, Keeper, MacroKind, Node, NodeId, Number, Root, Span, TextId};
 use super::context::Context;
-use super::functions::Function;
+use super::functions::{Function, is_type};
 use super::members::member;
-use super::value::{Stop, Val};
+use super::value::{Arithmetic, Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Reading};
 
@@ -83,15 +83,16 @@ impl<'a> Evaluation<'_, 'a> {
     fn truth(&mut self, at: NodeId) -> Result<bool, Stop> {
         self.spend(1)?;
         let value = match self.context.code.node(at) {
-            Node::And(left, right) => return self.both(left, right, false),
-            Node::Or(left, right) => return self.both(left, right, true),
+            Node::And(left, right) => return self.both_hold(left, right),
+            Node::Or(left, right) => return self.either_holds(left, right),
             Node::Not(operand) => return Ok(!self.truth(operand)?),
             Node::Equal(left, right) => return self.equal(left, right),
             Node::Unequal(left, right) => return Ok(!self.equal(left, right)?),
             Node::Has(operand, name) => return self.has(operand, name),
             Node::In(element, list) => return self.is_in(element, list),
             Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part)?,
-            node => self.worked_out(node)?,
+            Node::Call(function, arguments) => self.call(function, arguments)?,
+            node => self.value_of(node)?,
         };
         value
             .as_bool()
@@ -101,12 +102,48 @@ impl<'a> Evaluation<'_, 'a> {
     /// Any value.
     fn value(&mut self, at: NodeId) -> Result<Val<'a>, Stop> {
         self.spend(1)?;
-        match self.context.code.node(at) {
-            Node::Text(text) => Ok(self.context.arena.str(self.context.code.text(text))),
-            Node::Root(root) => Ok(self.root(root)),
+        self.value_of(self.context.code.node(at))
+    }
+
+    /// Short, for the look-ups' sake: what takes longer has functions of its own.
+    fn value_of(&mut self, node: Node) -> Result<Val<'a>, Stop> {
+        let code = self.context.code;
+        match node {
+            Node::Text(text) => Ok(self.context.arena.str(code.text(text))),
             Node::Local(place) => Ok(self.locals.get(place as usize).copied().unwrap_or(Val::Absent)),
             Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part),
-            node => self.worked_out(node),
+            Node::Member(operand, name) => self.member(operand, name),
+            Node::Call(function, arguments) => self.call(function, arguments),
+            Node::Root(root) => Ok(self.root(root)),
+            Node::Null => Ok(Val::Null),
+            Node::Bool(value) => Ok(Val::Bool(value)),
+            Node::Strict => Ok(Val::Strict),
+            Node::Number(place) => Ok(match code.number(place) {
+                Number::Int(value) => Val::Int(value),
+                Number::Decimal(value) => self.context.arena.decimal(value),
+            }),
+            Node::Index(operand, index) => self.index(operand, index),
+            Node::And(left, right) => self.both_hold(left, right).map(Val::Bool),
+            Node::Or(left, right) => self.either_holds(left, right).map(Val::Bool),
+            Node::Not(operand) => Ok(Val::Bool(!self.truth(operand)?)),
+            Node::Has(operand, name) => self.has(operand, name).map(Val::Bool),
+            Node::Equal(left, right) => self.equal(left, right).map(Val::Bool),
+            Node::Unequal(left, right) => Ok(Val::Bool(!self.equal(left, right)?)),
+            Node::In(element, list) => self.is_in(element, list).map(Val::Bool),
+            Node::Macro(kind, range, body) => self.fold(kind, range, body),
+            Node::List(elements) => self.list(elements),
+            Node::Conditional(parts) => self.conditional(parts),
+            Node::Compare(comparison, left, right) => self.compare(comparison, left, right).map(Val::Bool),
+            Node::Arithmetic(operator, left, right) => self.arithmetic(operator, left, right),
+            Node::Negate(operand) => {
+                let operand = self.value(operand)?;
+                Val::Int(0).arithmetic(Arithmetic::Subtract, operand, self.context.arena)
+            }
+            Node::Matches(text, pattern) => {
+                let text = self.value(text)?;
+                Ok(Val::Bool(text.as_str().is_some_and(|text| code.pattern(pattern).is_match(text))))
+            }
+            Node::Filtered(..) => Err(Stop::fault("a filter stands alone")),
         }
     }
 
@@ -222,87 +259,43 @@ impl<'a> Evaluation<'_, 'a> {
         Ok(false)
     }
 
-    /// The value of what is no mere look-up. Apart from [`Self::value`], which is short for the look-ups' sake.
     #[inline(never)]
-    fn worked_out(&mut self, node: Node) -> Result<Val<'a>, Stop> {
-        let (code, arena) = (self.context.code, self.context.arena);
-        Ok(match node {
-            Node::Null => Val::Null,
-            Node::Bool(value) => Val::Bool(value),
-            Node::Strict => Val::Strict,
-            Node::Number(place) => match code.number(place) {
-                Number::Int(value) => Val::Int(value),
-                Number::Decimal(value) => arena.decimal(value),
-            },
-            Node::Text(text) => arena.str(code.text(text)),
-            Node::Root(root) => self.root(root),
-            Node::Local(place) => self.locals.get(place as usize).copied().unwrap_or(Val::Absent),
-            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part)?,
-            Node::Member(operand, name) => self.member(operand, name)?,
-            Node::Index(operand, index) => self.index(operand, index)?,
-            Node::And(left, right) => Val::Bool(self.both(left, right, false)?),
-            Node::Or(left, right) => Val::Bool(self.both(left, right, true)?),
-            Node::Not(operand) => Val::Bool(!self.truth(operand)?),
-            Node::Has(operand, name) => Val::Bool(self.has(operand, name)?),
-            Node::Equal(left, right) => Val::Bool(self.equal(left, right)?),
-            Node::Unequal(left, right) => Val::Bool(!self.equal(left, right)?),
-            Node::In(element, list) => Val::Bool(self.is_in(element, list)?),
-            Node::Conditional(parts) => match *code.list(parts) {
-                [condition, yes, no] => {
-                    let chosen = if self.truth(condition)? { yes } else { no };
-                    self.value(chosen)?
-                }
-                _ => return Err(Stop::fault("a condition has three parts")),
-            },
-            Node::Compare(comparison, left, right) => {
-                let left = self.value(left)?;
-                let right = self.value(right)?;
-                let order = left.compare(&right)?;
-                Val::Bool(match comparison {
-                    Comparison::Less => order == Ordering::Less,
-                    Comparison::LessOrEqual => order != Ordering::Greater,
-                    Comparison::Greater => order == Ordering::Greater,
-                    Comparison::GreaterOrEqual => order != Ordering::Less,
-                })
+    fn list(&mut self, elements: Span) -> Result<Val<'a>, Stop> {
+        self.room()?;
+        let Context { code, arena, .. } = *self.context;
+        arena.try_list(code.list(elements).iter().map(|&element| self.value(element)))
+    }
+
+    #[inline(never)]
+    fn conditional(&mut self, parts: Span) -> Result<Val<'a>, Stop> {
+        match *self.context.code.list(parts) {
+            [condition, yes, no] => {
+                let chosen = if self.truth(condition)? { yes } else { no };
+                self.value(chosen)
             }
-            Node::Arithmetic(operator, left, right) => {
-                let left = self.value(left)?;
-                let right = self.value(right)?;
-                self.room()?;
-                left.arithmetic(operator, right, arena)?
-            }
-            Node::Negate(operand) => {
-                let operand = self.value(operand)?;
-                Val::Int(0).arithmetic(super::value::Arithmetic::Subtract, operand, arena)?
-            }
-            Node::List(elements) => {
-                self.room()?;
-                arena.try_list(code.list(elements).iter().map(|&element| self.value(element)))?
-            }
-            Node::Macro(kind, range, body) => self.fold(kind, range, body)?,
-            Node::Filtered(..) => return Err(Stop::fault("a filter stands alone")),
-            Node::Matches(text, pattern) => {
-                let text = self.value(text)?;
-                Val::Bool(text.as_str().is_some_and(|text| code.pattern(pattern).is_match(text)))
-            }
-            // Most calls have few arguments: these need no room on the heap.
-            Node::Call(function, arguments) => match *code.list(arguments) {
-                [] => function.call(&[], self.context)?,
-                [only] => {
-                    let arguments = [self.value(only)?];
-                    self.call(function, &arguments)?
-                }
-                [first, second] => {
-                    let arguments = [self.value(first)?, self.value(second)?];
-                    self.call(function, &arguments)?
-                }
-                ref arguments => {
-                    let arguments: Vec<Val<'a>> =
-                        arguments.iter().map(|&argument| self.value(argument)).collect::<Result<_, _>>()?;
-                    self.call(function, &arguments)?
-                }
-            },
+            _ => Err(Stop::fault("a condition has three parts")),
+        }
+    }
+
+    #[inline(never)]
+    fn compare(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Result<bool, Stop> {
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        let order = left.compare(&right)?;
+        Ok(match comparison {
+            Comparison::Less => order == Ordering::Less,
+            Comparison::LessOrEqual => order != Ordering::Greater,
+            Comparison::Greater => order == Ordering::Greater,
+            Comparison::GreaterOrEqual => order != Ordering::Less,
         })
+    }
+
+    #[inline(never)]
+    fn arithmetic(&mut self, operator: Arithmetic, left: NodeId, right: NodeId) -> Result<Val<'a>, Stop> {
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        self.room()?;
+        left.arithmetic(operator, right, self.context.arena)
     }
 
     fn member(&mut self, operand: NodeId, name: TextId) -> Result<Val<'a>, Stop> {
@@ -317,19 +310,65 @@ impl<'a> Evaluation<'_, 'a> {
         }
     }
 
-    fn call(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Stop> {
+    /// Most calls have few arguments: these need no room on the heap.
+    #[inline(never)]
+    fn call(&mut self, function: Function, arguments: Span) -> Result<Val<'a>, Stop> {
+        match *self.context.code.list(arguments) {
+            [] => self.call_with(function, &[]),
+            [only] => {
+                let only = self.value(only)?;
+                match function.quick(&only) {
+                    Some(answer) => Ok(Val::Bool(answer)),
+                    None => self.call_with(function, &[only]),
+                }
+            }
+            [first, second] => {
+                let first = self.value(first)?;
+                match (function, self.context.code.node(second)) {
+                    (Function::IsType, Node::Text(name)) => {
+                        Ok(Val::Bool(is_type(&first, Some(self.context.code.text(name)))))
+                    }
+                    _ => {
+                        let second = self.value(second)?;
+                        self.call_with(function, &[first, second])
+                    }
+                }
+            }
+            ref arguments => {
+                let arguments: Vec<Val<'a>> =
+                    arguments.iter().map(|&argument| self.value(argument)).collect::<Result<_, _>>()?;
+                self.call_with(function, &arguments)
+            }
+        }
+    }
+
+    fn call_with(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Stop> {
         self.room()?;
         self.spend(function.cost(arguments, self.context))?;
         function.call(arguments, self.context)
     }
 
-    /// `&&` and `||` as CEL has them: a side that decides the result outweighs a failure of the other side.
-    fn both(&mut self, left: NodeId, right: NodeId, deciding: bool) -> Result<bool, Stop> {
+    /// `&&` as CEL has it: a side that does not hold outweighs a failure of the other side.
+    #[inline]
+    fn both_hold(&mut self, left: NodeId, right: NodeId) -> Result<bool, Stop> {
         match self.truth(left) {
-            Ok(left) if left == deciding => Ok(deciding),
-            Ok(_) => self.truth(right),
+            Ok(true) => self.truth(right),
+            Ok(false) => Ok(false),
             Err(stop) => match self.truth(right) {
-                Ok(right) if right == deciding => Ok(deciding),
+                Ok(false) => Ok(false),
+                _ => Err(stop),
+            },
+        }
+    }
+
+    /// `||` as CEL has it: a side that holds outweighs a failure of the other side.
+    #[inline]
+    fn either_holds(&mut self, left: NodeId, right: NodeId) -> Result<bool, Stop> {
+        match self.truth(left) {
+            Ok(false) => self.truth(right),
+            Ok(true) => Ok(true),
+            Err(stop) => match self.truth(right) {
+                Ok(true) => Ok(true),
                 _ => Err(stop),
             },
         }
@@ -350,6 +389,7 @@ impl<'a> Evaluation<'_, 'a> {
         })
     }
 
+    #[inline(never)]
     fn fold(&mut self, kind: MacroKind, range: NodeId, body: NodeId) -> Result<Val<'a>, Stop> {
         let range = self.value(range)?;
         match range {

@@ -144,6 +144,17 @@ impl Function {
         }
     }
 
+    /// What the commonest tests of one value say; `None` for every other function.
+    pub fn quick(self, value: &Val<'_>) -> Option<bool> {
+        Some(match self {
+            Self::IsObject => value.as_object().is_some(),
+            Self::IsList => value.as_array().is_some() || matches!(value, Val::List(_)),
+            Self::IsString => value.as_str().is_some(),
+            Self::Blank => value.is_nothing() || value.as_str().is_some_and(|text| text.trim().is_empty()),
+            _ => return None,
+        })
+    }
+
     /// Applies the function. The number of arguments was checked when the rule was compiled.
     pub fn call<'a>(self, arguments: &[Val<'a>], context: &Context<'a>) -> Result<Val<'a>, Stop> {
         let absent = Val::Absent;
@@ -159,13 +170,12 @@ impl Function {
             Self::Id => id(first),
             Self::IsType => Val::Bool(is_type(first, second.as_str())),
             Self::TypeName => type_name(first),
-            Self::IsObject => Val::Bool(first.as_object().is_some()),
-            Self::IsList => Val::Bool(first.as_array().is_some() || matches!(first, Val::List(_))),
-            Self::IsString => Val::Bool(text.is_some()),
+            Self::IsObject | Self::IsList | Self::IsString | Self::Blank => {
+                Val::Bool(self.quick(first).unwrap_or_default())
+            }
             Self::IsNumber => Val::Bool(first.as_json().is_some_and(|value| value.kind() == Kind::Number)),
             Self::IsInteger => Val::Bool(first.as_json().and_then(Value::as_number).is_some_and(is_integer)),
             Self::IsBool => Val::Bool(first.as_bool().is_some()),
-            Self::Blank => Val::Bool(first.is_nothing() || text.is_some_and(|text| text.trim().is_empty())),
             Self::Keys => keys(arena, first, |_, _| true),
             Self::ExtraKeys => {
                 let allowed = second.elements(arena).unwrap_or_default();
@@ -471,7 +481,7 @@ fn id<'a>(value: &Val<'a>) -> Val<'a> {
     }
 }
 
-fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
+pub(super) fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
     let (Some(node), Some(name)) = (value.as_json(), name) else { return false };
     let Some(types) = node.get("@type") else { return false };
     types.as_str() == Some(name) || types.items().any(|item| item.as_str() == Some(name))

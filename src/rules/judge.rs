@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::arena::Arena;
-use super::book::RuleBook;
+use super::book::{Asked, RuleBook};
 use super::code::NodeId;
 use super::context::{Budget, Context};
 use super::eval::{answered, body, evaluate, holds};
@@ -312,23 +312,22 @@ impl Judge {
             expected: None,
         };
         let mut outcomes = Vec::new();
-        for &place in self.book.at_stage(reading.stage) {
-            let rule = &self.book.rules()[place];
-            let wanted = self.only.is_none_or(|only| only == place);
-            if wanted && rule.applies_at(reading.stage, reading.is_booking_call()) {
-                budget.next_rule();
-                let apply = || self.apply(place, rule, &context, &items);
-                match clock.map_or_else(apply, |clock| clock.time(place, apply)) {
-                    Outcome::Silent => {}
-                    outcome => outcomes.push((place, outcome)),
-                }
+        for asked in self.book.asked_of(reading) {
+            if self.only.is_some_and(|only| only != asked.place) {
+                continue;
+            }
+            budget.next_rule();
+            let apply = || self.apply(*asked, &context, &items);
+            match clock.map_or_else(apply, |clock| clock.time(asked.place, apply)) {
+                Outcome::Silent => {}
+                outcome => outcomes.push((asked.place, outcome)),
             }
         }
         (outcomes, walks.untold())
     }
 
-    fn apply<'a>(&'a self, place: usize, rule: &'a Rule, context: &Context<'a>, items: &'a Items<'a>) -> Outcome {
-        match self.try_apply(place, rule, context, items) {
+    fn apply<'a>(&'a self, asked: Asked, context: &Context<'a>, items: &'a Items<'a>) -> Outcome {
+        match self.try_apply(asked, context, items) {
             Ok(outcome) => outcome,
             Err(stop) => Outcome::NotJudged(match stop.why() {
                 Why::Unseen(reason) => Arc::clone(reason),
@@ -340,14 +339,14 @@ impl Judge {
 
     fn try_apply<'a>(
         &'a self,
-        place: usize,
-        rule: &'a Rule,
+        Asked { place, when }: Asked,
         context: &Context<'a>,
         items: &'a Items<'a>,
     ) -> Result<Outcome, Stop> {
-        if !rule.when.map_or(Ok(true), |when| holds(when, context))? {
+        if !when.map_or(Ok(true), |when| holds(when, context))? {
             return Ok(Outcome::Silent);
         }
+        let rule = &self.book.rules()[place];
         for (when, because) in &rule.not_judged {
             if rule.checks.iter().all(|check| check.each.is_none()) && holds(*when, context)? {
                 return Ok(Outcome::NotJudged(Arc::clone(because)));
@@ -491,20 +490,23 @@ impl Judge {
             .map(|arguments| right_answers(arguments, context))
             .unwrap_or_default();
         self.book
-            .at_stage(context.reading.stage)
+            .asked_of(context.reading)
             .iter()
-            .filter(|&&other| other != place)
-            .map(|&other| &self.book.rules()[other])
-            .chain(self.book.off())
+            .filter(|other| other.place != place)
+            .map(|other| &self.book.rules()[other.place])
+            .chain(
+                self.book
+                    .off()
+                    .iter()
+                    .filter(|rule| rule.applies_at(context.reading.stage, context.reading.is_booking_call())),
+            )
             .find(|rule| {
-                rule.applies_at(context.reading.stage, context.reading.is_booking_call())
-                    && rule.refusal(code).is_some_and(|arguments| {
-                        right_answers(arguments, context).iter().any(|right| {
-                            answered.contains(&right.error_type)
-                                && !own.iter().any(|own| own.error_type == right.error_type)
-                        })
+                rule.refusal(code).is_some_and(|arguments| {
+                    right_answers(arguments, context).iter().any(|right| {
+                        answered.contains(&right.error_type)
+                            && !own.iter().any(|own| own.error_type == right.error_type)
                     })
-                    && asks(rule, context)
+                }) && asks(rule, context)
             })
             .map(|rule| rule.info.id.as_str())
     }
