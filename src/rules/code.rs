@@ -408,7 +408,9 @@ impl Uses {
             Asked::ForFindingsOn(eaches) => (eaches, 0),
         };
         if of_item {
-            eaches.iter().for_each(|&each| *self.of_items.entry(each).or_default() += times);
+            for &each in eaches {
+                *self.of_items.entry(each).or_default() += times;
+            }
         } else {
             // For each item anew: as good as twice.
             self.times += if eaches.is_empty() { times } else { 2 * times };

@@ -67,15 +67,16 @@ pub(super) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<Str
             let item = context.item.map(|item| pointer_of(item, context.reading)).unwrap_or_default();
             format!("{item}{rest}")
         }
-        At::Expression(node) => match evaluate(*node, context)? {
-            value => match (value.as_json(), value.as_str()) {
+        At::Expression(node) => {
+            let value = evaluate(*node, context)?;
+            match (value.as_json(), value.as_str()) {
                 (Some(node), _) => pointer_of(node, context.reading),
                 (None, Some(pointer)) => pointer.to_owned(),
                 (None, None) => {
                     return Err(Stop::fault(format!("at gives {}, not a node of the message", value.name_of_kind())));
                 }
-            },
-        },
+            }
+        }
     })
 }
 

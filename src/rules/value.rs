@@ -266,11 +266,10 @@ impl<'a> Val<'a> {
             return a.same(b);
         }
         match (self.plain(), other.plain()) {
-            (Plain::Str(a), Plain::Str(b)) => a == b,
+            (Plain::Str(a), Plain::Str(b)) | (Plain::Beyond(a), Plain::Beyond(b)) => a == b,
             (Plain::Nothing, Plain::Nothing) => true,
             (Plain::Bool(a), Plain::Bool(b)) => a == b,
             (Plain::Int(a), Plain::Int(b)) => a == b,
-            (Plain::Beyond(a), Plain::Beyond(b)) => a == b,
             (Plain::Instant(a), Plain::Instant(b)) => a == b,
             (Plain::Other, Plain::Other) => self.same_list(*other),
             (a, b) => a.decimal().is_some_and(|a| Some(a) == b.decimal()),
