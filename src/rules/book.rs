@@ -129,7 +129,7 @@ impl RuleBook {
         let paths = place_paths(&mut rules);
         let mut sharing = code.sharing(paths);
         for rule in &rules {
-            rule.for_each_expression(&mut |node, asked| sharing.ask(node, asked));
+            rule.for_each_expression(&mut |node, eaches| sharing.ask(node, eaches));
         }
         sharing.mark();
         let mut facts = facts()?;

@@ -144,15 +144,6 @@ impl Depends {
     }
 }
 
-/// How an expression is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked<'p> {
-    /// Once for an exchange, or, where it depends on the item, for each of the `each` with these places.
-    ForItemsOf(&'p [usize]),
-    /// Only where there is a finding: that makes nothing worth keeping.
-    ForFindingsOn(&'p [usize]),
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Code {
@@ -335,7 +326,7 @@ impl Code {
         }
     }
 
-    /// Literals, roots and what is read at once from a message cost no more than a slot. What is remembered may be a list.
+    /// Literals, roots and what is known of an exchange at once cost no more than a slot.
     fn is_worth_keeping(&self, place: usize) -> bool {
         match self.nodes[place] {
             Node::Null
@@ -348,7 +339,7 @@ impl Code {
             | Node::Filtered(..)
             | Node::Shared(..) => false,
             Node::Member(operand, _) => {
-                !matches!(self.node(operand), Node::Root(Root::Request | Root::Response | Root::Call | Root::Item))
+                !matches!(self.node(operand), Node::Root(Root::Request | Root::Response | Root::Call))
             }
             _ => true,
         }
@@ -362,10 +353,11 @@ pub struct Sharing<'c> {
 }
 
 impl Sharing<'_> {
-    /// An expression of a rule that is in force.
-    pub fn ask(&mut self, at: NodeId, asked: Asked<'_>) {
+    /// An expression of a rule that is in force: asked once for an exchange, or for each item of the `each` with these
+    /// places. What only findings ask for counts too: it is mostly what was found.
+    pub fn ask(&mut self, at: NodeId, eaches: &[usize]) {
         let place = at.0 as usize;
-        self.uses[place].ask(asked, self.code.depends[place].item);
+        self.uses[place].ask(eaches, self.code.depends[place].item);
     }
 
     /// Marks the parts that are asked for more than once.
@@ -402,18 +394,14 @@ struct Uses {
 }
 
 impl Uses {
-    fn ask(&mut self, asked: Asked<'_>, of_item: bool) {
-        let (eaches, times) = match asked {
-            Asked::ForItemsOf(eaches) => (eaches, 1),
-            Asked::ForFindingsOn(eaches) => (eaches, 0),
-        };
+    fn ask(&mut self, eaches: &[usize], of_item: bool) {
         if of_item {
             for &each in eaches {
-                *self.of_items.entry(each).or_default() += times;
+                *self.of_items.entry(each).or_default() += 1;
             }
         } else {
             // For each item anew: as good as twice.
-            self.times += if eaches.is_empty() { times } else { 2 * times };
+            self.times += if eaches.is_empty() { 1 } else { 2 };
         }
     }
 
@@ -421,13 +409,11 @@ impl Uses {
     fn take(&mut self, above: &Self, its: Depends, own: Depends) {
         // What a macro asks for each of its elements, and depends on none, is asked again and again.
         let in_a_loop = its.locals != 0 && own.locals == 0;
-        let asked = above.times > 0 || above.of_items.values().any(|times| *times > 0);
+        let times = if in_a_loop || its.item && !own.item { 2 } else { 1 };
         if own.item {
-            for (&each, &times) in &above.of_items {
-                *self.of_items.entry(each).or_default() += times.min(1) * if in_a_loop { 2 } else { 1 };
-            }
-        } else if asked {
-            self.times += if in_a_loop || its.item { 2 } else { 1 };
+            above.of_items.keys().for_each(|&each| *self.of_items.entry(each).or_default() += times);
+        } else if above.times > 0 || !above.of_items.is_empty() {
+            self.times += times;
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::checks::NamedCheck;
-use super::code::{Asked, Code, Node, NodeId};
+use super::code::{Code, Node, NodeId};
 use super::compile::compile;
 use super::definition::{Check as CheckDefinition, Definition, Example};
 use super::functions::Function;
@@ -209,24 +209,20 @@ impl Rule {
         })
     }
 
-    /// Visits the expressions of the rule, with how they are asked.
-    pub(super) fn for_each_expression(&self, visit: &mut impl FnMut(NodeId, Asked<'_>)) {
-        let all: Vec<usize> = self.checks.iter().filter_map(|check| Some(check.each.as_ref()?.place)).collect();
-        self.when.iter().for_each(|when| visit(*when, Asked::ForItemsOf(&[])));
-        self.not_judged.iter().for_each(|(when, _)| visit(*when, Asked::ForItemsOf(&all)));
+    /// Visits the expressions of the rule, each with the places of the `each` for whose items it is asked.
+    pub(super) fn for_each_expression(&self, visit: &mut impl FnMut(NodeId, &[usize])) {
+        let place = |check: &Check| check.each.as_ref().map(|each| each.place);
+        let all: Vec<usize> = self.checks.iter().filter_map(place).collect();
+        self.when.iter().for_each(|when| visit(*when, &[]));
+        self.not_judged.iter().for_each(|(when, _)| visit(*when, &all));
         for check in &self.checks {
-            let each: Vec<usize> = check.each.iter().map(|each| each.place).collect();
-            check.when.iter().for_each(|when| visit(*when, Asked::ForItemsOf(&each)));
-            if let Expectation::Expression(expect) = &check.expect {
-                visit(*expect, Asked::ForItemsOf(&each));
-            }
-            if let At::Expression(at) = &check.at {
-                visit(*at, Asked::ForFindingsOn(&each));
-            }
-            check.seen.iter().for_each(|seen| visit(*seen, Asked::ForFindingsOn(&each)));
+            let each: Vec<usize> = place(check).into_iter().collect();
+            let expect = if let Expectation::Expression(expect) = &check.expect { Some(*expect) } else { None };
+            let at = if let At::Expression(at) = &check.at { Some(*at) } else { None };
+            [check.when, expect, at, check.seen].into_iter().flatten().for_each(|node| visit(node, &each));
         }
-        self.milder.iter().for_each(|(when, _)| visit(*when, Asked::ForFindingsOn(&all)));
-        self.once.iter().for_each(|once| visit(*once, Asked::ForFindingsOn(&all)));
+        self.milder.iter().for_each(|(when, _)| visit(*when, &all));
+        self.once.iter().for_each(|once| visit(*once, &all));
     }
 }
 
