@@ -272,7 +272,7 @@ impl FailureKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewritten {
     /// JSON pointer of it in the response's body; within a page of HTML that of its JSON-LD, such as
-    /// `script 1: /accessService/endpointUrl`.
+    /// `script 1: /accessService/endpointUrl`; of a header field its name, such as `field Location` or `field Link 2`.
     pub at: String,
     /// As the booking system sent it.
     pub sent: String,

@@ -1,19 +1,24 @@
 //! Links that lead past the proxy: addresses in an answer that a client follows, and that name the booking system itself.
 //!
 //! ```text
-//! JSON, or the JSON-LD of an HTML page ─► find ─► Link { where, address, bytes of its origin } ─► rewrite ─► bytes
+//! JSON, or the JSON-LD of an HTML page ─► find ───────────┐
+//! header fields ────────────────────────► find_in_fields ─┴► Link { where, address, bytes of its origin } ─► rewrite
 //! ```
 //!
 //! What counts as a link is what clients of the Open Booking API follow: `next` of a feed's page (RPDE), `endpointUrl` of
 //! a Dataset's `accessService`, and `contentUrl`, `accessURL` and `downloadURL` of a distribution (OpenActive's Dataset
-//! model, DCAT). Never `@id` or `id`: those are names, and a name that changes on the way is another one.
+//! model, DCAT); and what any client of HTTP may follow: `Location`, `Content-Location` and `Link`. Never `@id` or `id`:
+//! those are names, and a name that changes on the way is another one.
 
 use std::ops::Range;
 
 use crate::exchange::Headers;
 use crate::json::{Document, Value};
 
+mod fields;
 mod html;
+
+pub use fields::{FieldLinks, elsewhere, find_in_fields};
 
 /// Most links of one message that are found; further ones are left as they are.
 pub const MOST: usize = 1_000;
@@ -86,7 +91,8 @@ impl Media {
 /// A link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// JSON pointer of it; within a page of HTML that of its JSON-LD, from which number on is told before it.
+    /// JSON pointer of it; within a page of HTML that of its JSON-LD, whose number is told before it; of a header field
+    /// its name (`field Location`), with the number of the link where there may be several (`field Link 2`).
     pub at: String,
     /// The address.
     pub url: String,
@@ -114,7 +120,7 @@ pub fn find(content: &[u8], media: Media, origin: &Origin) -> Vec<Link> {
     links
 }
 
-/// The message with these links going to `origin` (such as `http://127.0.0.1:8080`) instead; nothing else changes.
+/// The message, or the value of a field, with these links going to `origin` (such as `http://127.0.0.1:8080`) instead; nothing else changes.
 pub fn rewrite(content: &[u8], links: &[Link], origin: &str) -> Vec<u8> {
     let mut rewritten = Vec::with_capacity(content.len() + links.len() * origin.len());
     let mut done = 0;

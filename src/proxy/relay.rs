@@ -158,13 +158,16 @@ impl Relay {
         request.extensions_mut().insert(WireTarget(head.target));
         let method = request.method().clone();
         match self.upstream.send(request).await {
-            Ok(response) if bodiless(response.status().as_u16(), &method) => {
-                Self::answered(response.map(|_| Empty::new().map_err(|never| match never {}).boxed()), draft, cap)
-            }
             Ok(response) => {
+                let bodiless = bodiless(response.status().as_u16(), &method);
+                let response = if bodiless {
+                    response.map(|_| Empty::new().map_err(|never| match never {}).boxed())
+                } else {
+                    response
+                };
                 let answer = Self::answered(response, draft, cap);
                 match &self.links {
-                    Some(rewriter) => answer.rewritten(rewriter, &fields).await,
+                    Some(rewriter) => answer.rewritten(rewriter, &fields, bodiless).await,
                     None => answer,
                 }
             }
@@ -207,9 +210,9 @@ impl Relay {
 
 impl Answer {
     /// With links that lead through the proxy. What the booking system sent is recorded already.
-    async fn rewritten(self, rewriter: &Rewriter, request: &Headers) -> Self {
+    async fn rewritten(self, rewriter: &Rewriter, request: &Headers, bodiless: bool) -> Self {
         let (parts, body) = self.response.into_parts();
-        let passed = rewriter.pass(request, parts.status.as_u16(), self.fields, body).await;
+        let passed = rewriter.pass(request, parts.status.as_u16(), self.fields, body, bodiless).await;
         if let Some(draft) = &self.draft
             && !passed.rewritten.is_empty()
         {

@@ -1,9 +1,10 @@
 //! `--rewrite-links`: answers whose links lead past the proxy, given to the broker with links that lead through it.
 //!
 //! ```text
-//! answer ─┬─ no JSON, no HTML, in part, "no-transform" ─────────────────────► as it is
-//!         └─ body, up to MOST ─┬─ larger, broken off, undecodable, no link ──► as it is, byte for byte
-//!                              └─ decoded, the links edited ─► uncoded, with its length and a weak ETag
+//! fields ─► Location, Content-Location, Link edited
+//! body ───┬─ no JSON, no HTML, in part, "no-transform" ─────────────────────► as it is
+//!         └─ up to MOST ─┬─ larger, broken off, undecodable, no link ────────► as it is, byte for byte
+//!                        └─ decoded, the links edited ─► uncoded, with its length and a weak ETag
 //! ```
 //!
 //! It stands behind the Tee: what is recorded, and judged, is what the booking system sent; what was given instead is
@@ -19,7 +20,7 @@ use hyper::body::{Body, Frame};
 
 use super::upstream::{BodyError, WireBody};
 use crate::exchange::{Header, Headers, Rewritten, decode};
-use crate::links::{self, Media, Origin};
+use crate::links::{self, FieldLinks, Link, Media, Origin};
 
 /// Largest body, as it is on the wire, that is gathered to be rewritten; a larger one passes as it is.
 pub const MOST: usize = 8 * 1024 * 1024;
@@ -61,41 +62,74 @@ impl Rewriter {
         (host.bytes().all(plain) && length == address.len() && origin != self.origin).then_some(address)
     }
 
-    /// Passes an answer on, rewritten if it has links that lead past the proxy.
-    pub async fn pass(&self, request: &Headers, status: u16, fields: Arc<Headers>, body: WireBody) -> Passed {
-        let as_it_is = |body, fields| Passed { body, fields, rewritten: Vec::new() };
-        let (Some(media), Some(address)) = (Media::of(&fields), self.own_address(request)) else {
-            return as_it_is(body, fields);
-        };
-        let announced = body.size_hint().lower();
-        if status == 206
-            || announced > MOST as u64
-            || super::fields::has_token(&fields, "cache-control", "no-transform")
-        {
-            return as_it_is(body, fields);
-        }
+    /// Passes an answer on, rewritten if it has links that lead past the proxy. `bodiless`: its fields may speak of a
+    /// body, but none follows.
+    pub async fn pass(
+        &self,
+        request: &Headers,
+        status: u16,
+        fields: Arc<Headers>,
+        body: WireBody,
+        bodiless: bool,
+    ) -> Passed {
+        let Some(address) = self.own_address(request) else { return Passed { body, fields, rewritten: Vec::new() } };
+        let (fields, mut rewritten) = self.in_fields(fields, &address);
+        let media = Media::of(&fields).filter(|_| {
+            !bodiless
+                && status != 206
+                && body.size_hint().lower() <= MOST as u64
+                && !super::fields::has_token(&fields, "cache-control", "no-transform")
+        });
+        let Some(media) = media else { return Passed { body, fields, rewritten } };
         let whole = match gather(body).await {
             Ok(whole) => whole,
-            Err(body) => return as_it_is(body, fields),
+            Err(body) => return Passed { body, fields, rewritten },
         };
-        let full = |content: Bytes| Full::new(content).map_err(|never| match never {}).boxed();
-        let Ok(content) = decode(&whole, &fields) else { return as_it_is(full(whole), fields) };
-        let links = links::find(&content, media, &self.origin);
-        if links.is_empty() {
-            drop(content);
-            return as_it_is(full(whole), fields);
-        }
-        let given = Bytes::from(links::rewrite(&content, &links, &address));
-        let rewritten = links
-            .into_iter()
-            .map(|link| {
-                let length = Origin::of(&link.url).map_or(0, |(_, length)| length);
-                Rewritten { given: format!("{address}{}", &link.url[length..]), sent: link.url, at: link.at }
-            })
-            .collect();
+        let Some((given, links)) = self.in_content(&whole, media, &fields, &address) else {
+            return Passed { body: full(whole), fields, rewritten };
+        };
+        rewritten.extend(links);
         let fields = Arc::new(fields_of_rewritten(&fields, given.len()));
         Passed { body: full(given), fields, rewritten }
     }
+
+    fn in_fields(&self, mut fields: Arc<Headers>, address: &str) -> (Arc<Headers>, Vec<Rewritten>) {
+        let mut rewritten = Vec::new();
+        for FieldLinks { field, links } in links::find_in_fields(&fields, &self.origin) {
+            if let Some(field) = Arc::make_mut(&mut fields).0.get_mut(field) {
+                field.value = links::rewrite(&field.value, &links, address).into();
+            }
+            rewritten.extend(links.into_iter().map(|link| told(link, address)));
+        }
+        (fields, rewritten)
+    }
+
+    /// The content with its links rewritten; `None` if it can't be decoded or has none.
+    fn in_content(
+        &self,
+        whole: &[u8],
+        media: Media,
+        fields: &Headers,
+        address: &str,
+    ) -> Option<(Bytes, Vec<Rewritten>)> {
+        let content = decode(whole, fields).ok()?;
+        let links = links::find(&content, media, &self.origin);
+        if links.is_empty() {
+            return None;
+        }
+        let given = links::rewrite(&content, &links, address).into();
+        Some((given, links.into_iter().map(|link| told(link, address)).collect()))
+    }
+}
+
+/// A link before and after.
+fn told(link: Link, address: &str) -> Rewritten {
+    let length = Origin::of(&link.url).map_or(0, |(_, length)| length);
+    Rewritten { given: format!("{address}{}", &link.url[length..]), sent: link.url, at: link.at }
+}
+
+fn full(content: Bytes) -> WireBody {
+    Full::new(content).map_err(|never| match never {}).boxed()
 }
 
 /// The fields with what they say of the content put right.
@@ -174,7 +208,7 @@ mod tests {
 
     async fn pass(fields: &[(&'static str, &'static str)], body: WireBody) -> Passed {
         let rewriter = Rewriter::new("http://up.example", false).unwrap();
-        rewriter.pass(&headers(&[("Host", "me.example:8080")]), 200, Arc::new(headers(fields)), body).await
+        rewriter.pass(&headers(&[("Host", "me.example:8080")]), 200, Arc::new(headers(fields)), body, false).await
     }
 
     async fn text(body: WireBody) -> String {
@@ -207,6 +241,26 @@ mod tests {
             given: "http://me.example:8080/f?a=1".into(),
         };
         assert_eq!(passed.rewritten, [expected]);
+    }
+
+    #[tokio::test]
+    async fn fields_are_rewritten_whatever_the_body_is() {
+        let location = ("Location", "http://up.example/x");
+        let others = [("Cache-Control", "no-transform"), ("Link", "<http://up.example/2>; rel=next, </3>")];
+        let passed =
+            pass(&[location, others[0], others[1], ("Content-Length", "45"), JSON], body(vec![Ok(PAGE)])).await;
+        assert_eq!(passed.fields.get("location"), Some("http://me.example:8080/x"));
+        assert_eq!(passed.fields.get("link"), Some("<http://me.example:8080/2>; rel=next, </3>"));
+        assert_eq!((passed.fields.get("content-length"), passed.fields.0.len()), (Some("45"), 5));
+        let rewritten = passed.rewritten.iter().map(|link| [link.at.as_str(), &link.sent, &link.given]);
+        let expected = [
+            ["field Location", "http://up.example/x", "http://me.example:8080/x"],
+            ["field Link 1", "http://up.example/2", "http://me.example:8080/2"],
+        ];
+        assert!(rewritten.eq(expected), "{:?}", passed.rewritten);
+        assert_eq!(text(passed.body).await, PAGE);
+        let passed = pass(&[location, JSON], body(vec![Ok(PAGE)])).await;
+        assert_eq!(passed.rewritten.len(), 2, "both in fields and in the body");
     }
 
     #[tokio::test]

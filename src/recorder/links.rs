@@ -1,8 +1,8 @@
 //! Says once of each link that it leads past the proxy.
 //!
 //! ```text
-//! answer to a GET ─► links to the booking system's own address ─┬─ said before, or rewritten ─► nothing
-//!                                                               └─ else ─► notice, with the remedy
+//! answer ─► links to the booking system's own address ─┬─ said before, or rewritten ─► nothing
+//!           (in its fields; to a GET in its body too)   └─ else ─► notice, with the remedy
 //! ```
 //!
 //! Here, behind the wire and beside the judge, because it may take its time here, and because it is no rule: nobody is
@@ -10,8 +10,8 @@
 
 use std::collections::HashSet;
 
-use crate::exchange::{BodyEnd, Exchange, decode};
-use crate::links::{self, Media, Origin};
+use crate::exchange::{BodyEnd, Exchange, Response, decode};
+use crate::links::{self, Link, Media, Origin};
 
 /// Most links that are said; further ones are not.
 const MOST: usize = 50;
@@ -38,44 +38,63 @@ impl LinkWatch {
     /// What there is to say of an exchange.
     pub fn look_at(&mut self, exchange: &Exchange) -> Vec<String> {
         let Some(response) = &exchange.response else { return Vec::new() };
-        let body = &response.body;
-        if exchange.request.method != "GET"
-            || body.end != BodyEnd::Complete
-            || body.bytes.len() > LARGEST
-            || self.said.len() >= MOST
-        {
-            return Vec::new();
-        }
-        let Some((origin, _)) = Origin::of(&exchange.origin).filter(|(origin, _)| self.origins.contains(origin)) else {
+        let origin = Origin::of(&exchange.origin).map(|(origin, _)| origin);
+        let Some(origin) = origin.filter(|origin| self.said.len() < MOST && self.origins.contains(origin)) else {
             return Vec::new();
         };
-        let Some(media) = Media::of(&response.headers) else { return Vec::new() };
-        // What can't be decoded is the judge's affair.
-        let Ok(content) = decode(&body.bytes, &response.headers) else { return Vec::new() };
+        let fields = links::find_in_fields(&response.headers, &origin).into_iter().flat_map(|found| found.links);
+        let found: Vec<Link> = fields.chain(in_body(exchange, response, &origin)).collect();
         let mut notices = Vec::new();
-        for link in links::find(&content, media, &origin) {
-            if exchange.rewritten.iter().any(|rewritten| rewritten.at == link.at) || self.said.len() >= MOST {
+        for link in found {
+            if exchange.rewritten.iter().any(|rewritten| rewritten.at == link.at) {
                 continue;
             }
-            // Of many alike in one list one is enough.
-            let place = link.at.split('/').filter(|step| step.parse::<u32>().is_err()).collect::<Vec<_>>().join("/");
-            if self.said.insert((exchange.path().to_owned(), place)) {
-                notices.push(self.words(exchange.path(), &link.at, &link.url));
-            }
+            let remedy = if !self.rewriting {
+                "Start the proxy with --rewrite-links, or let the booking system advertise the proxy's address"
+            } else if link.at.starts_with('/') || link.at.starts_with("script") {
+                "It could not be rewritten: only whole bodies up to 8 MiB are, and none marked no-transform"
+            } else {
+                "It could not be rewritten: the request named no host by which the broker knows the proxy"
+            };
+            notices.extend(self.notice(exchange, &link.at, &link.url, remedy));
+        }
+        if let Some(url) = links::elsewhere(&response.headers, &origin).filter(|_| redirects(response.status)) {
+            let remedy = "If that is the booking system, name that address with --to";
+            notices.extend(self.notice(exchange, "field Location", url, remedy));
         }
         notices
     }
 
-    fn words(&self, path: &str, at: &str, url: &str) -> String {
+    /// What to say of a link, if it was not said before.
+    fn notice(&mut self, exchange: &Exchange, at: &str, url: &str, remedy: &str) -> Option<String> {
+        // Of many alike in one list one is enough.
+        let place = at.split('/').filter(|step| step.parse::<u32>().is_err()).collect::<Vec<_>>().join("/");
+        let path = exchange.path();
+        if self.said.len() >= MOST || !self.said.insert((path.to_owned(), place)) {
+            return None;
+        }
         // The query may be long, and is of no interest here.
         let url = url.split('?').next().unwrap_or_default();
-        let remedy = if self.rewriting {
-            "It could not be rewritten: only whole bodies up to 8 MiB are, and none marked no-transform"
-        } else {
-            "Start the proxy with --rewrite-links, or let the booking system advertise the proxy's address"
-        };
-        format!("GET {path}: {at} leads past the proxy, to {url}; who follows it is not seen any more. {remedy}")
+        let method = &exchange.request.method;
+        Some(format!(
+            "{method} {path}: {at} leads past the proxy, to {url}; who follows it is not seen any more. {remedy}"
+        ))
     }
+}
+
+/// The links in a body that a client may follow from there.
+fn in_body(exchange: &Exchange, response: &Response, origin: &Origin) -> Vec<Link> {
+    let body = &response.body;
+    if exchange.request.method != "GET" || body.end != BodyEnd::Complete || body.bytes.len() > LARGEST {
+        return Vec::new();
+    }
+    let Some(media) = Media::of(&response.headers) else { return Vec::new() };
+    // What can't be decoded is the judge's affair.
+    decode(&body.bytes, &response.headers).map_or_else(|_| Vec::new(), |content| links::find(&content, media, origin))
+}
+
+fn redirects(status: u16) -> bool {
+    (300..400).contains(&status)
 }
 
 #[cfg(test)]
@@ -134,6 +153,29 @@ mod tests {
         assert!(watch.look_at(&rewritten).is_empty());
         let said = watch.look_at(&page("/feed", "https://up.example/feed?a=1"));
         assert!(said[0].contains("could not be rewritten"), "{}", said[0]);
+    }
+
+    #[test]
+    fn fields_of_any_answer_are_looked_at() {
+        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), false);
+        let mut put = page("/orders/1?x=1", "/");
+        let located = |put: &mut Exchange, status, location: &'static str| {
+            put.request.method = "PUT".into();
+            let response = put.response.as_mut().unwrap();
+            response.headers = [("Location", location)].into_iter().collect();
+            response.status = status;
+        };
+        located(&mut put, 201, "https://up.example/orders/1?token=x");
+        let said = watch.look_at(&put);
+        let expected = "PUT /orders/1: field Location leads past the proxy, to https://up.example/orders/1; ";
+        assert!(said.len() == 1 && said[0].starts_with(expected), "{said:?}");
+        assert!(watch.look_at(&put).is_empty(), "it was said");
+        put.request.target = "/orders/2".into();
+        located(&mut put, 201, "https://up.example:8443/orders/2");
+        assert!(watch.look_at(&put).is_empty(), "no redirect, and not the address of this booking system");
+        located(&mut put, 308, "https://up.example:8443/orders/2");
+        let said = watch.look_at(&put);
+        assert!(said.len() == 1 && said[0].ends_with("name that address with --to"), "{said:?}");
     }
 
     #[test]

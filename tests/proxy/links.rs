@@ -85,6 +85,53 @@ async fn the_broker_is_given_links_through_the_proxy() {
 }
 
 #[tokio::test]
+async fn fields_lead_through_the_proxy_also_where_no_body_follows() {
+    let (mut proxy, server) = rewriting().await;
+    let origin = format!("http://{}", server.address);
+    let mut broker = proxy.connect().await;
+    let mut system: Option<Peer> = None;
+    for (method, status, fields, expected) in [
+        ("PUT", "201 Created", "Location: {}/orders/1\r\n", vec!["field Location"]),
+        (
+            "GET",
+            "308 Permanent Redirect",
+            "location: {}/api/\r\nLink: <{}/a>; rel=x, </b>, <{}/c>\r\n",
+            vec!["field location", "field Link 1", "field Link 3"],
+        ),
+        (
+            "HEAD",
+            "200 OK",
+            "Content-Location: {}/feed\r\nContent-Type: application/json\r\n",
+            vec!["field Content-Location"],
+        ),
+        ("GET", "304 Not Modified", "Content-Location: {}/feed\r\nETag: \"x\"\r\n", vec!["field Content-Location"]),
+        ("DELETE", "303 See Other", "Location: http://elsewhere.example/\r\n", vec![]),
+    ] {
+        broker.send(format!("{method} /x HTTP/1.1\r\nHost: umpire.example:81\r\nContent-Length: 0\r\n\r\n")).await;
+        if system.is_none() {
+            system = Some(server.accept().await);
+        }
+        let system = system.as_mut().unwrap();
+        system.head().await;
+        let length = if status.starts_with("304") { "" } else { "Content-Length: 0\r\n" };
+        let sent = format!("HTTP/1.1 {status}\r\n{}{length}\r\n", fields.replace("{}", &origin));
+        system.send(&sent).await;
+        assert_eq!(broker.head().await, sent.replace(&origin, "http://umpire.example:81"));
+        let recorded = proxy.recorded().await;
+        let at: Vec<&str> = recorded.rewritten.iter().map(|link| link.at.as_str()).collect();
+        assert_eq!(at, expected, "{sent}");
+        let fields = &recorded.response.as_ref().unwrap().headers;
+        for link in &recorded.rewritten {
+            assert!(
+                fields.0.iter().any(|field| String::from_utf8_lossy(&field.value).contains(&link.sent)),
+                "{link:?}"
+            );
+            assert_eq!(link.given, link.sent.replace(&origin, "http://umpire.example:81"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_else_of_an_answer_changes() {
     let (mut proxy, server) = rewriting().await;
     let mut broker = proxy.connect().await;
