@@ -24,7 +24,7 @@ pub struct UpstreamArgs {
     /// Take any certificate of the booking system. Anybody on the way can then read and change the traffic
     #[arg(long)]
     insecure_upstream: bool,
-    /// Reach all hosts through this proxy; "none" for no proxy at all [default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY]
+    /// Reach all hosts through this proxy (http:// or https://); "none" for no proxy at all [default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY]
     #[arg(long, value_name = "URL")]
     upstream_proxy: Option<String>,
     /// Version of HTTP to speak to the booking system: 1.1, 2, or auto for what the broker speaks

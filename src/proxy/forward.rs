@@ -17,14 +17,13 @@ use std::sync::Arc;
 use hyper::{Method, Response};
 use quick_cache::sync::Cache;
 use rustls::ServerConfig;
-use tokio::net::TcpStream;
 
 pub use self::admission::{Credentials, CredentialsError, Guests, GuestsError};
 pub use self::tunnel::Tunnel;
 use super::base_uri::BaseUri;
 use super::h1::{Length, RequestHead};
 use super::incident::{Incident, Tell};
-use super::live::{Dialer, Live, Timeouts};
+use super::live::{Dialer, Line, Live, Timeouts};
 use super::problem;
 use super::relay::{Common, Relay};
 use super::tls::{TlsError, server_config};
@@ -101,7 +100,7 @@ pub enum Opened {
         port: u16,
     },
     /// The host, over this connection.
-    Through(TcpStream),
+    Through(Line),
 }
 
 impl Desk {

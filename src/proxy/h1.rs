@@ -22,3 +22,6 @@ pub use framing::{FramingError, Length, bodiless};
 pub use head::{HeadError, HeadLimits, HeadWatch, RequestHead, ResponseHead, parse_request, parse_response};
 pub use outgoing::{LastWrite, Outgoing, SendError};
 pub use reader::Reader;
+
+/// Name of HTTP/1.1 over TLS in ALPN.
+pub const ALPN: &[u8] = b"http/1.1";

@@ -19,6 +19,7 @@ mod call;
 mod connect;
 mod dial;
 mod http;
+mod line;
 mod pool;
 mod replay;
 mod shared;
@@ -40,6 +41,7 @@ use self::call::{CallError, Message, call};
 use self::connect::Connector;
 pub use self::dial::{Dialer, Own, Resolve, ResolveError};
 pub use self::http::UpstreamHttp;
+pub use self::line::Line;
 use self::pool::Pool;
 use self::replay::Replay;
 use self::shared::Multiplexed;
@@ -78,7 +80,7 @@ pub struct Reach {
     pub identity: Option<(PathBuf, PathBuf)>,
     /// Any certificate is taken.
     pub insecure: bool,
-    /// URL of a proxy on the way to all hosts.
+    /// URL of a proxy on the way to all hosts, http or https (it is spoken to over TLS then).
     pub proxy: Option<String>,
     /// Without [`Self::proxy`], those of the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`) are
     /// used, but never for loopback addresses.
@@ -126,7 +128,9 @@ pub enum LiveError {
         cause: String,
     },
     /// A proxy on the way that can't be used.
-    #[error("cannot use {0:?} as the proxy on the way to the booking system: it must be http://HOST:PORT")]
+    #[error(
+        "cannot use {0:?} as the proxy on the way to the booking system: it must be http://HOST:PORT or https://HOST:PORT"
+    )]
     Proxy(String),
     /// TLS could not be set up.
     #[error("TLS could not be set up: {0}")]

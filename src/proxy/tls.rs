@@ -12,10 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What is offered to brokers by ALPN, the preferred one first.
-const PROTOCOLS: [&[u8]; 2] = [super::h2::ALPN, HTTP1];
-
-/// Name of HTTP/1.1 in ALPN.
-const HTTP1: &[u8] = b"http/1.1";
+const PROTOCOLS: [&[u8]; 2] = [super::h2::ALPN, super::h1::ALPN];
 
 /// Why a listener can't have TLS.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +44,7 @@ pub fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<Server
 /// The same for a forward proxy, which is spoken to over HTTP/1.1 alone.
 pub fn over_http1(config: &ServerConfig) -> ServerConfig {
     let mut config = config.clone();
-    config.alpn_protocols = vec![HTTP1.to_vec()];
+    config.alpn_protocols = vec![super::h1::ALPN.to_vec()];
     config
 }
 

@@ -1,6 +1,5 @@
 //! The forward proxy: what is intercepted, what passes unread, and who may use it.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,26 +20,26 @@ use umpire::proxy::{Behind, Door, Limits};
 use crate::support::{OK, Peer, Proxy, Server, soon, text};
 use crate::tls::serve_tls;
 
-const NAME: &str = "booking.example.com";
+pub const NAME: &str = "booking.example.com";
 
 /// A forward proxy, what trusts it, and what it told.
-struct Rig {
-    proxy: Proxy,
-    trusting: TlsConnector,
+pub struct Rig {
+    pub proxy: Proxy,
+    pub trusting: TlsConnector,
     told: Arc<Mutex<Vec<Incident>>>,
 }
 
 /// How a rig differs from the usual.
 #[derive(Default)]
-struct Wishes {
-    credentials: Option<&'static str>,
-    guests: Guests,
-    reach: Reach,
-    guarded: bool,
+pub struct Wishes {
+    pub credentials: Option<&'static str>,
+    pub guests: Guests,
+    pub reach: Reach,
+    pub guarded: bool,
 }
 
 /// Intercepts [`NAME`] and `*.wild.example`, which are at 127.0.0.1 on these ports.
-async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
+pub async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
     let hosts: Vec<HostPattern> = [NAME, "*.wild.example"].iter().map(|host| host.parse().unwrap()).collect();
     let (authority, _) = Authority::make(&hosts, Timestamp::now()).unwrap();
     let trusting = trusting(&authority);
@@ -85,7 +84,7 @@ fn trusting(authority: &Authority) -> TlsConnector {
 
 impl Rig {
     /// A connection on which CONNECT was answered with 200.
-    async fn connect(&self, target: &str) -> Peer {
+    pub async fn connect(&self, target: &str) -> Peer {
         let mut client = self.proxy.connect().await;
         client.send(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n")).await;
         let head = client.head().await;
@@ -94,7 +93,7 @@ impl Rig {
     }
 
     /// TLS in a tunnel to that name.
-    async fn tunnel(&self, name: &str, port: u16) -> TlsStream<TcpStream> {
+    pub async fn tunnel(&self, name: &str, port: u16) -> TlsStream<TcpStream> {
         let client = self.connect(&format!("{name}:{port}")).await;
         let name = ServerName::try_from(name.to_owned()).unwrap();
         soon("a handshake", self.trusting.connect(name, client.stream)).await.unwrap()
@@ -113,7 +112,7 @@ async fn get(client: &mut TlsStream<TcpStream>, path: &str) -> String {
     text(&answer)
 }
 
-async fn refused(rig: &Rig, request: &str) -> String {
+pub async fn refused(rig: &Rig, request: &str) -> String {
     let mut client = rig.proxy.connect().await;
     client.send(request).await;
     text(&client.rest().await.0)
@@ -361,60 +360,4 @@ async fn shutdown_does_not_wait_for_tunnels() {
     let _unused = rig.connect(&format!("{NAME}:443")).await;
     let served = rig.proxy.stop().await;
     assert_eq!((served.connections, served.cut), (2, 0));
-}
-
-/// The far proxy of a chain: answers CONNECT with this status line.
-async fn chain(answer: &'static str) -> (SocketAddr, Server) {
-    let server = Server::start().await;
-    let far = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (address, target) = (far.local_addr().unwrap(), server.address);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = far.accept().await {
-            let mut peer = Peer::new(stream);
-            let head = peer.head().await;
-            assert!(head.contains("\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{head}");
-            if head.starts_with("CONNECT ") {
-                peer.send(format!("HTTP/1.1 {answer}\r\n\r\n")).await;
-                let mut system = TcpStream::connect(target).await.unwrap();
-                tokio::spawn(async move { tokio::io::copy_bidirectional(&mut peer.stream, &mut system).await });
-            } else {
-                let body = head.lines().next().unwrap_or_default().to_owned();
-                let length = body.len();
-                peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"))
-                    .await;
-            }
-        }
-    });
-    (address, server)
-}
-
-#[tokio::test]
-async fn another_proxy_on_the_way_is_gone_through() {
-    let (proxy, server) = chain("200 Fine").await;
-    let reach = Reach { proxy: Some(format!("http://me:secret@{proxy}")), ..Reach::default() };
-    let mut rig = rig(&[], Wishes { reach, ..Wishes::default() }).await;
-    // Unread: a tunnel within a tunnel.
-    let mut client = rig.connect("other.example:25").await;
-    let mut system = server.accept().await;
-    system.send("220 hello\r\n").await;
-    assert_eq!(client.until("\r\n").await, "220 hello\r\n");
-    // In clear text: the whole URL goes to the other proxy.
-    let mut client = rig.proxy.connect().await;
-    client.send(format!("GET http://{NAME}/x HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n")).await;
-    let answer = text(&client.rest().await.0);
-    assert!(answer.ends_with(&format!("GET http://{NAME}/x HTTP/1.1")), "{answer}");
-    let exchange = rig.proxy.recorded().await;
-    assert_eq!((exchange.origin, exchange.request.target), (format!("http://{NAME}"), "/x".to_owned()));
-    rig.proxy.stop().await;
-}
-
-#[tokio::test]
-async fn what_another_proxy_refuses_is_said() {
-    let (proxy, _server) = chain("407 No").await;
-    let reach = Reach { proxy: Some(format!("http://me:secret@{proxy}")), ..Reach::default() };
-    let rig = rig(&[], Wishes { reach, ..Wishes::default() }).await;
-    let answer = refused(&rig, "CONNECT other.example:25 HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("wants credentials"), "{answer}");
-    assert!(!answer.contains("secret"), "{answer}");
-    rig.proxy.stop().await;
 }

@@ -2,6 +2,7 @@
 //!
 //! `Peer (broker) ⇄ umpire::proxy ⇄ Server, Peer (booking system)`
 
+mod chain;
 mod fidelity;
 mod failures;
 mod forward;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Desk, Opened};
 use crate::proxy::downstream::{Guest, Way, run};
 use crate::proxy::incident::handshake_trouble;
+use crate::proxy::live::Line;
 use crate::proxy::wire::{Doom, Input, Output, Secured, Wire};
 
 /// The type of a TLS record that a handshake begins with (RFC 8446 section 5.1).
@@ -85,8 +86,8 @@ impl Desk {
     ) {
         let (host, port) = match opened {
             Opened::Intercepted { host, port } => (host, port),
-            Opened::Through(stream) => {
-                return pass(tunnel, stream, self.common.limits.idle_timeout, shutdown).await;
+            Opened::Through(line) => {
+                return pass(tunnel, line, self.common.limits.idle_timeout, shutdown).await;
             }
         };
         let patience = self.common.limits.head_timeout;
@@ -127,14 +128,9 @@ impl Desk {
 }
 
 /// Passes bytes both ways.
-async fn pass<I: Input, O: Output>(
-    mut tunnel: Tunnel<I, O>,
-    stream: tokio::net::TcpStream,
-    idle: Duration,
-    shutdown: CancellationToken,
-) {
+async fn pass<I: Input, O: Output>(mut tunnel: Tunnel<I, O>, line: Line, idle: Duration, shutdown: CancellationToken) {
     let passed = Arc::new(AtomicU64::new(0));
-    let mut far = Metered { io: stream, passed: Arc::clone(&passed) };
+    let mut far = Metered { io: line, passed: Arc::clone(&passed) };
     let copying = tokio::io::copy_bidirectional(&mut tunnel, &mut far);
     let silence = async {
         let mut before = 0;

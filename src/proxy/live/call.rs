@@ -21,7 +21,8 @@ use hyper::{Method, Response, StatusCode};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
-use super::connect::{Link, Stream};
+use super::connect::Link;
+use super::line::Line;
 use super::pool::Pool;
 use crate::exchange::{FailureKind, Version};
 use crate::proxy::fields::{WireFields, WireTrailers, to_map};
@@ -97,8 +98,8 @@ impl CallError {
     }
 }
 
-type Sending = Outgoing<WriteHalf<Stream>>;
-type Reading = Reader<ReadHalf<Stream>>;
+type Sending = Outgoing<WriteHalf<Line>>;
+type Reading = Reader<ReadHalf<Line>>;
 
 /// Sends a message and returns when the head of the answer is there. `patience` runs while it is the server that is
 /// waited for: it starts anew with each part of the request that the server took or the broker has yet to send.

@@ -3,27 +3,21 @@
 //! `host:port ─► Dialer ─► TLS if https, with ALPN ─► Link, or a stream for HTTP/2`, all within the connect timeout
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
+use tokio::io::{ReadHalf, WriteHalf};
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::dial::{Dialer, Via};
+use super::line::Line;
 use super::{LiveError, tls};
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
-use crate::proxy::h1::Reader;
+use crate::proxy::h1::{self, Reader};
 use crate::proxy::h2;
 use crate::proxy::upstream::UpstreamError;
-
-/// Name of HTTP/1.1 in ALPN.
-const HTTP1: &[u8] = b"http/1.1";
 
 /// Makes connections.
 pub struct Connector {
@@ -59,15 +53,15 @@ pub enum Dialled {
     /// HTTP/1.1.
     Http1(Link),
     /// HTTP/2.
-    Http2(Stream),
+    Http2(Line),
 }
 
 /// A connection to the booking system.
 pub struct Link {
     /// Reading side.
-    pub reader: Reader<ReadHalf<Stream>>,
+    pub reader: Reader<ReadHalf<Line>>,
     /// Writing side.
-    pub writer: WriteHalf<Stream>,
+    pub writer: WriteHalf<Line>,
 }
 
 impl Connector {
@@ -84,9 +78,9 @@ impl Connector {
             };
             Some(Tls {
                 name,
-                http1: offering(&[HTTP1]),
+                http1: offering(&[h1::ALPN]),
                 http2: offering(&[h2::ALPN]),
-                either: offering(&[h2::ALPN, HTTP1]),
+                either: offering(&[h2::ALPN, h1::ALPN]),
             })
         } else {
             None
@@ -115,15 +109,15 @@ impl Connector {
 
     /// A new connection for HTTP/1.1.
     pub async fn connect(&self) -> Result<Link, UpstreamError> {
-        self.stream(Alpn::Http1).await.map(Link::new)
+        self.line(Alpn::Http1).await.map(Link::new)
     }
 
     /// A new connection for what of `alpn` the booking system chooses.
     pub async fn dial(&self, alpn: Alpn) -> Result<Dialled, UpstreamError> {
-        let stream = self.stream(alpn).await?;
-        let http2 = match &stream {
-            Stream::Plain(_) => alpn != Alpn::Http1,
-            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(h2::ALPN),
+        let stream = self.line(alpn).await?;
+        let http2 = match self.tls {
+            None => alpn != Alpn::Http1,
+            Some(_) => stream.protocol() == Some(h2::ALPN),
         };
         match (http2, alpn) {
             (true, _) => Ok(Dialled::Http2(stream)),
@@ -135,7 +129,7 @@ impl Connector {
         }
     }
 
-    async fn stream(&self, alpn: Alpn) -> Result<Stream, UpstreamError> {
+    async fn line(&self, alpn: Alpn) -> Result<Line, UpstreamError> {
         let failed = |what: &str, error: &io::Error| UpstreamError {
             kind: FailureKind::Unreachable,
             detail: format!("{what} {}: {error}", self.name),
@@ -147,15 +141,19 @@ impl Connector {
                 .await
                 .map_err(|error| failed("cannot connect to", &error))?;
             match &self.tls {
-                None => Ok(Stream::Plain(stream)),
+                None => Ok(stream),
                 Some(tls) => tls
                     .connector(alpn)
                     .connect(tls.name.clone(), stream)
                     .await
-                    .map(|stream| Stream::Tls(Box::new(stream)))
+                    .map(|stream| Line::Tls(Box::new(stream)))
                     .map_err(|error| UpstreamError {
                         kind: FailureKind::Unreachable,
-                        detail: format!("no TLS connection with {}: {}", self.name, tls::trouble(&error)),
+                        detail: format!(
+                            "no TLS connection with {}: {}",
+                            self.name,
+                            tls::trouble(&error, "the booking system")
+                        ),
                     }),
             }
         };
@@ -180,59 +178,8 @@ impl Tls {
 }
 
 impl Link {
-    fn new(stream: Stream) -> Self {
+    fn new(stream: Line) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self { reader: Reader::new(reader), writer }
-    }
-}
-
-/// A byte stream with or without TLS.
-pub enum Stream {
-    /// http
-    Plain(TcpStream),
-    /// https
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

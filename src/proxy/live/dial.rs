@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! host, port ─► Proxies: none ──► --resolve, else name look-up ─► TCP
-//!                        one ───► TCP to it ─┬─ CONNECT host:port ─► a tunnel
-//!                                            └─ for http: it is sent requests with whole URLs
+//!                        one ───► TCP to it, TLS if it is https ─┬─ CONNECT host:port ─► a tunnel
+//!                                                                └─ for http: it is sent requests with whole URLs
 //! ```
 //!
 //! A connection that turns out to lead to one of Umpire's own listeners is given up: it would come back for ever.
@@ -17,12 +17,15 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
+use super::line::Line;
 use super::tls::{self, Identity};
 use super::{LiveError, Reach, UpstreamHttp};
-use crate::proxy::descriptors;
+use crate::proxy::{descriptors, h1};
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -89,6 +92,8 @@ pub struct Via {
     port: u16,
     /// Value of Proxy-Authorization.
     pub authorization: Option<String>,
+    /// The proxy itself is spoken to over TLS, and has a certificate for this name.
+    tls: Option<(ServerName<'static>, Arc<ClientConfig>)>,
 }
 
 /// See the module.
@@ -97,6 +102,8 @@ pub struct Dialer {
     identity: Option<Identity>,
     insecure: bool,
     tls: OnceLock<Arc<ClientConfig>>,
+    /// To proxies: their certificates are always looked at, and they are not told who Umpire is.
+    proxy_tls: OnceLock<Arc<ClientConfig>>,
     proxies: Option<Matcher>,
     /// The proxy was named on the command line: it is used for loopback addresses too.
     proxy_named: bool,
@@ -119,6 +126,7 @@ impl Dialer {
             identity: reach.identity.as_ref().map(|(cert, key)| Identity::read(cert, key)).transpose()?,
             insecure: reach.insecure,
             tls: OnceLock::new(),
+            proxy_tls: OnceLock::new(),
             proxies,
             proxy_named: reach.proxy.is_some(),
             resolve: reach.resolve.clone(),
@@ -146,6 +154,16 @@ impl Dialer {
         Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 
+    /// TLS to proxies.
+    fn proxy_tls(&self) -> Result<Arc<ClientConfig>, LiveError> {
+        if let Some(config) = self.proxy_tls.get() {
+            return Ok(Arc::clone(config));
+        }
+        let mut config = ClientConfig::clone(&*tls::config(self.roots.clone(), None, false)?);
+        config.alpn_protocols = vec![h1::ALPN.to_vec()];
+        Ok(Arc::clone(self.proxy_tls.get_or_init(|| Arc::new(config))))
+    }
+
     /// Which version of HTTP booking systems are spoken to with.
     pub fn http(&self) -> UpstreamHttp {
         self.http
@@ -165,25 +183,40 @@ impl Dialer {
         let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let Ok(uri) = format!("{scheme}://{authority}/").parse::<Uri>() else { return Ok(None) };
         let Some(proxy) = proxies.intercept(&uri) else { return Ok(None) };
-        if proxy.uri().scheme_str() != Some("http") {
-            return Err(LiveError::Proxy(hidden(&proxy.uri().to_string())));
-        }
+        let unusable = || LiveError::Proxy(hidden(&proxy.uri().to_string()));
         let host = proxy.uri().host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (usual, tls) = match proxy.uri().scheme_str() {
+            Some("http") => (80, None),
+            Some("https") => {
+                let name = ServerName::try_from(host.clone()).map_err(|_| unusable())?;
+                (443, Some((name, self.proxy_tls()?)))
+            }
+            _ => return Err(unusable()),
+        };
         let authorization = proxy.basic_auth().and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Some(Via { host, port: proxy.uri().port_u16().unwrap_or(80), authorization }))
+        Ok(Some(Via { host, port: proxy.uri().port_u16().unwrap_or(usual), authorization, tls }))
     }
 
     /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it.
-    pub async fn dial(&self, host: &str, port: u16, via: Option<&Via>, tunnel: bool) -> io::Result<TcpStream> {
-        let Some(via) = via else { return self.tcp(host, port).await };
+    pub async fn dial(&self, host: &str, port: u16, via: Option<&Via>, tunnel: bool) -> io::Result<Line> {
+        let Some(via) = via else { return self.tcp(host, port).await.map(Line::Tcp) };
         let stream = self.tcp(&via.host, via.port).await;
-        let mut stream = stream.map_err(|error| {
+        let stream = stream.map_err(|error| {
             io::Error::new(error.kind(), format!("the proxy {}:{} can't be reached: {error}", via.host, via.port))
         })?;
-        if tunnel {
-            through(&mut stream, host, port, via).await?;
+        let mut line = Line::Tcp(stream);
+        if let Some((name, tls)) = &via.tls {
+            let shaken = TlsConnector::from(Arc::clone(tls)).connect(name.clone(), line).await;
+            let shaken = shaken.map_err(|error| {
+                let trouble = tls::trouble(&error, "the proxy");
+                io::Error::other(format!("no TLS connection with the proxy {}:{}: {trouble}", via.host, via.port))
+            });
+            line = Line::Tls(Box::new(shaken?));
         }
-        Ok(stream)
+        if tunnel {
+            through(&mut line, host, port, via).await?;
+        }
+        Ok(line)
     }
 
     async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
@@ -215,7 +248,7 @@ fn is_private_to_the_machine(ip: IpAddr) -> bool {
 }
 
 /// Asks a proxy for a tunnel.
-async fn through(stream: &mut TcpStream, host: &str, port: u16, via: &Via) -> io::Result<()> {
+async fn through(stream: &mut Line, host: &str, port: u16, via: &Via) -> io::Result<()> {
     let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
     if let Some(authorization) = &via.authorization {
@@ -286,11 +319,14 @@ mod tests {
         let dialer = Dialer::new(&reach, Duration::from_secs(1)).unwrap();
         let authorization = dialer.via("https", "a.example", 443).unwrap().unwrap().authorization;
         assert_eq!(authorization.as_deref(), Some("Basic bWU6c2VjcmV0"));
+        let reach = Reach { proxy: Some("https://proxy.example".into()), ..Reach::default() };
+        let via = Dialer::new(&reach, Duration::from_secs(1)).unwrap().via("http", "a.example", 80).unwrap().unwrap();
+        assert!(via.port == 443 && via.tls.is_some_and(|(name, _)| name == "proxy.example".try_into().unwrap()));
     }
 
     #[test]
     fn a_proxy_of_another_kind_is_refused_without_its_password() {
-        for proxy in ["socks5://me:secret@proxy.example:1080", "https://me:secret@proxy.example", ""] {
+        for proxy in ["socks5://me:secret@proxy.example:1080", "https://me:secret@proxy_.example!", ""] {
             let reach = Reach { proxy: Some(proxy.into()), ..Reach::default() };
             let error = Dialer::new(&reach, Duration::from_secs(1)).err().unwrap().to_string();
             assert!(error.contains("http://") && !error.contains("secret"), "{error}");

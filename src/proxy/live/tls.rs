@@ -82,14 +82,14 @@ pub fn config(
     Ok(Arc::new(config))
 }
 
-/// Why there is no TLS with a booking system, with what may help where it is known.
-pub fn trouble(error: &std::io::Error) -> String {
+/// Why there is no TLS with `whom`, with what may help where it is known.
+pub fn trouble(error: &std::io::Error, whom: &str) -> String {
     use rustls::CertificateError as Wrong;
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let remedy = match inner {
         Some(rustls::Error::InvalidCertificate(wrong)) => match wrong {
-            Wrong::UnknownIssuer => "name the file of its authority with --upstream-ca",
-            Wrong::Expired | Wrong::ExpiredContext { .. } => "the booking system needs a new certificate",
+            Wrong::UnknownIssuer | Wrong::BadSignature => "name the file of its authority with --upstream-ca",
+            Wrong::Expired | Wrong::ExpiredContext { .. } => return format!("{error}; {whom} needs a new certificate"),
             Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => "compare this machine's clock with the real time",
             Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "use a name that the certificate is for",
             Wrong::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
