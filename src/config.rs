@@ -124,6 +124,8 @@ struct WrittenLimits {
     connections: Option<Spanned<u64>>,
     head_bytes: Option<Spanned<u64>>,
     head_fields: Option<Spanned<u64>>,
+    answer_head_bytes: Option<Spanned<u64>>,
+    answer_head_fields: Option<Spanned<u64>>,
     head_seconds: Option<Spanned<u64>>,
     stall_seconds: Option<Spanned<u64>>,
     idle_seconds: Option<Spanned<u64>>,
@@ -213,12 +215,27 @@ fn limits(written: &WrittenLimits) -> Result<Limits, Fault> {
     let number = |value: Option<&Spanned<u64>>, key, most, default: usize| {
         Ok(within(value, key, most)?.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX)))
     };
+    let answer_head = HeadLimits {
+        bytes: number(
+            written.answer_head_bytes.as_ref(),
+            "answer-head-bytes",
+            MOST_OF_A_HEAD,
+            default.answer_head.bytes,
+        )?,
+        fields: number(
+            written.answer_head_fields.as_ref(),
+            "answer-head-fields",
+            MOST_FIELDS,
+            default.answer_head.fields,
+        )?,
+    };
     let head = HeadLimits {
         bytes: number(written.head_bytes.as_ref(), "head-bytes", MOST_OF_A_HEAD, default.head.bytes)?,
         fields: number(written.head_fields.as_ref(), "head-fields", MOST_FIELDS, default.head.fields)?,
     };
     Ok(Limits {
         head,
+        answer_head,
         stall_timeout: seconds(written.stall_seconds.as_ref(), "stall-seconds", default.stall_timeout)?,
         kept_body: number(written.kept_body_bytes.as_ref(), "kept-body-bytes", MOST_KEPT, default.kept_body)?,
         connections: number(written.connections.as_ref(), "connections", MOST_CONNECTIONS, default.connections)?,

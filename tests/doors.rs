@@ -184,3 +184,18 @@ fn a_request_that_is_refused_unread_is_said() {
     let said = umpire.next("notice").to_string();
     assert!(said.contains("127.0.0.1 was refused and went no further: "), "{said}");
 }
+
+#[test]
+fn how_large_answers_may_be_is_said_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = format!("http://{}", system("first"));
+    for (limit, status) in
+        [("--answer-head-fields=2", "200"), ("--answer-head-fields=1", "502"), ("--answer-head-bytes=9", "502")]
+    {
+        let file = format!("{}.db", &limit[2..]);
+        let umpire = Umpire::start(folder.path(), &["--to", &to, "--listen", "127.0.0.1:0", "--capture", &file, limit]);
+        let at = umpire.next("start")["base_uri"].as_str().unwrap().trim_start_matches("http://").to_owned();
+        let answer = ask(&at, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{limit}: {answer}");
+    }
+}

@@ -20,7 +20,7 @@ use crate::event::Forwarding;
 use crate::proxy::forward::{Credentials, Forward, Guests};
 use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
 use crate::proxy::tls::{from_files, over_http1, server_config};
-use crate::proxy::{BaseUri, BaseUriError, Behind};
+use crate::proxy::{BaseUri, BaseUriError, Behind, Limits};
 use crate::session::Entrance;
 
 /// What stands for this machine in a certificate for it.
@@ -105,9 +105,9 @@ pub struct Doors {
 
 impl DoorArgs {
     /// Reads and makes what the doors need; listens nowhere yet.
-    pub fn doors(&self, upstream: &UpstreamArgs, timeouts: Timeouts) -> anyhow::Result<Doors> {
+    pub fn doors(&self, upstream: &UpstreamArgs, limits: &Limits, timeouts: Timeouts) -> anyhow::Result<Doors> {
         let own = Own::default();
-        let reach = upstream.reach(&own);
+        let reach = Reach { answer_head: limits.answer_head, ..upstream.reach(&own) };
         let near = Arc::new(Dialer::new(&reach, timeouts.connect)?);
         let guests = Guests::new(&self.allow_client).context("--allow-client")?;
         let credentials: Option<Credentials> =

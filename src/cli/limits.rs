@@ -27,6 +27,12 @@ pub struct LimitArgs {
     /// Fields of a request's head [default: 128]
     #[arg(long, value_name = "NUMBER", value_parser = up_to(MOST_FIELDS))]
     head_fields: Option<u64>,
+    /// Bytes of an answer's head [default: 65536]
+    #[arg(long, value_name = "BYTES", value_parser = up_to(MOST_OF_A_HEAD))]
+    answer_head_bytes: Option<u64>,
+    /// Fields of an answer's head [default: 128]
+    #[arg(long, value_name = "NUMBER", value_parser = up_to(MOST_FIELDS))]
+    answer_head_fields: Option<u64>,
     /// Time for a request's head to arrive [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = up_to(LONGEST))]
     head_seconds: Option<u64>,
@@ -63,6 +69,8 @@ impl LimitArgs {
         number(self.connections, &mut limits.connections);
         number(self.head_bytes, &mut limits.head.bytes);
         number(self.head_fields, &mut limits.head.fields);
+        number(self.answer_head_bytes, &mut limits.answer_head.bytes);
+        number(self.answer_head_fields, &mut limits.answer_head.fields);
         let time = |value: Option<u64>, limit: &mut Duration| {
             if let Some(value) = value {
                 *limit = Duration::from_secs(value);
@@ -95,7 +103,7 @@ mod tests {
             let default = help.split("[default: ").nth(1).expect("it names its default").trim_end_matches(']');
             arguments.push(format!("--{}={default}", argument.get_long().expect("a long name")));
         }
-        assert_eq!(arguments.len(), 11);
+        assert_eq!(arguments.len(), 13);
         let said = LimitArgs::from_arg_matches(&command().get_matches_from(arguments)).unwrap();
         let (mut limits, mut timeouts) = (nothing(), Timeouts { connect: Duration::ZERO, head: Duration::ZERO });
         said.apply(&mut limits, &mut timeouts);
@@ -108,6 +116,7 @@ mod tests {
             kept_body: 0,
             connections: 0,
             head: crate::proxy::HeadLimits { bytes: 0, fields: 0 },
+            answer_head: crate::proxy::HeadLimits { bytes: 0, fields: 0 },
             head_timeout: none,
             idle_timeout: none,
             stall_timeout: none,

@@ -56,7 +56,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     let wanted = judging.config.limits.connections;
     judging.config.limits.connections = descriptors::room_for(wanted);
-    let mut doors = proxy.doors.doors(&proxy.upstream, judging.config.timeouts)?;
+    let mut doors = proxy.doors.doors(&proxy.upstream, &judging.config.limits, judging.config.timeouts)?;
     if judging.config.limits.connections < wanted {
         doors.notices.push(format!(
             "at most {} connections of brokers at a time, not {wanted}: the system lets this process open no more files \

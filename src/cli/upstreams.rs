@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::proxy::HeadLimits;
 use crate::proxy::live::{Own, Reach, Resolve, UpstreamHttp};
 
 /// How booking systems are reached.
@@ -47,6 +48,7 @@ impl UpstreamArgs {
             environment: self.upstream_proxy.is_none(),
             resolve: self.resolve.clone(),
             http: self.upstream_http,
+            answer_head: HeadLimits::default(),
             guarded: false,
             own: own.clone(),
         }

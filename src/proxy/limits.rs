@@ -16,6 +16,9 @@ pub struct Limits {
     pub connections: usize,
     /// Size of a request's head; 64 KiB and 128 fields. A larger one is refused with 431, or 414.
     pub head: HeadLimits,
+    /// Size of an answer's head; 64 KiB and 128 fields. A larger one is given up, and the broker gets 502. The proxy itself
+    /// does not read it: whoever is upstream has to be told ([`super::live::Reach::answer_head`]).
+    pub answer_head: HeadLimits,
     /// Time for a request's head to arrive once its first byte has; 60 s. Past it the connection is closed with 408.
     pub head_timeout: Duration,
     /// Time that a connection may stay open without a request; 300 s. Past it the connection is closed.
@@ -33,6 +36,7 @@ impl Default for Limits {
             kept_body: 16 * 1024 * 1024,
             connections: 4096,
             head: HeadLimits::default(),
+            answer_head: HeadLimits::default(),
             head_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(5),
             stall_timeout: Duration::from_mins(1),

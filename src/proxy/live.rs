@@ -47,7 +47,7 @@ use self::replay::Replay;
 use self::shared::Multiplexed;
 use super::base_uri::BaseUri;
 use super::fields::{WireFields, WireTrailers, from_map, has_token, upgrade};
-use super::h1::{Coding, RequestShape, request_head};
+use super::h1::{Coding, HeadLimits, RequestShape, request_head};
 use super::h2::fields::with_one_cookie;
 use super::relay::WireTarget;
 use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody, fault_of_request};
@@ -89,6 +89,8 @@ pub struct Reach {
     pub resolve: Vec<Resolve>,
     /// Which version of HTTP they are spoken to with.
     pub http: UpstreamHttp,
+    /// How large the head of an answer may be; 64 KiB and 128 fields. A larger one is given up, and the broker gets 502.
+    pub answer_head: HeadLimits,
     /// Connections to this machine's loopback and link-local addresses are given up: for clients of other machines,
     /// who may go through the proxy but not to what the machine keeps for itself.
     pub guarded: bool,
@@ -266,6 +268,7 @@ impl Live {
             trailers,
             interim: parts.extensions.remove(),
             host: self.connector.name().to_owned(),
+            answer_head: self.connector.answer_head(),
         };
         let again = twice.map(|body| message.again(body));
         Ok((message, again))

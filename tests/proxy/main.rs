@@ -2,6 +2,7 @@
 //!
 //! `Peer (broker) ⇄ umpire::proxy ⇄ Server, Peer (booking system)`
 
+mod answer_heads;
 mod chain;
 mod fidelity;
 mod failures;

@@ -57,6 +57,8 @@ pub struct Message {
     pub interim: Option<Interim>,
     /// To whom, for messages.
     pub host: String,
+    /// How large the head of the answer may be.
+    pub answer_head: HeadLimits,
 }
 
 impl Message {
@@ -72,6 +74,7 @@ impl Message {
             trailers: self.trailers.clone(),
             interim: self.interim.clone(),
             host: self.host.clone(),
+            answer_head: self.answer_head,
         }
     }
 
@@ -192,7 +195,7 @@ fn poll_head(
     message: &Message,
     cx: &mut Context<'_>,
 ) -> Poll<Result<ResponseHead, CallError>> {
-    let limits = HeadLimits::default();
+    let limits = message.answer_head;
     loop {
         let due = watch.is_due(&reading.buf, limits);
         match if due { parse_response(&mut reading.buf, limits) } else { Ok(None) } {

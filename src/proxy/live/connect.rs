@@ -15,7 +15,7 @@ use super::line::Line;
 use super::{LiveError, tls};
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
-use crate::proxy::h1::{self, Reader};
+use crate::proxy::h1::{self, HeadLimits, Reader};
 use crate::proxy::h2;
 use crate::proxy::upstream::UpstreamError;
 
@@ -100,6 +100,11 @@ impl Connector {
     /// True if the booking system is spoken to over TLS.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// How large the head of an answer may be.
+    pub fn answer_head(&self) -> HeadLimits {
+        self.dialer.answer_head()
     }
 
     /// Host and port, for messages.

@@ -25,7 +25,8 @@ use tokio_rustls::TlsConnector;
 use super::line::Line;
 use super::tls::{self, Identity};
 use super::{LiveError, Reach, UpstreamHttp};
-use crate::proxy::{descriptors, h1};
+use crate::proxy::descriptors;
+use crate::proxy::h1::{self, HeadLimits};
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -111,6 +112,7 @@ pub struct Dialer {
     own: Own,
     guarded: bool,
     http: UpstreamHttp,
+    answer_head: HeadLimits,
     timeout: Duration,
 }
 
@@ -133,6 +135,7 @@ impl Dialer {
             own: reach.own.clone(),
             guarded: reach.guarded,
             http: reach.http,
+            answer_head: reach.answer_head,
             timeout,
         };
         if let Some(proxy) = &reach.proxy {
@@ -167,6 +170,11 @@ impl Dialer {
     /// Which version of HTTP booking systems are spoken to with.
     pub fn http(&self) -> UpstreamHttp {
         self.http
+    }
+
+    /// How large the head of an answer may be.
+    pub fn answer_head(&self) -> HeadLimits {
+        self.answer_head
     }
 
     /// How long connecting may take.

@@ -83,7 +83,7 @@ impl Live {
                 Found::Http2(shared) => shared,
                 Found::Http1 => return self.instead_over_http1(parts, body).await,
             };
-            let error = match open(shared, head.clone(), bodiless, self.connector.name()).await {
+            let error = match open(shared, head.clone(), bodiless, &self.connector).await {
                 Err(error) => error,
                 Ok(opened) => {
                     let sent = if bodiless { None } else { body.take() };

@@ -22,7 +22,6 @@ use tokio_util::task::AbortOnDropHandle;
 use super::connect::{Alpn, Connector, Dialled};
 use super::pool::Pool;
 use crate::exchange::FailureKind;
-use crate::proxy::h1::HeadLimits;
 use crate::proxy::h2::{CONNECTION_WINDOW, SEND_BUFFER, STREAMS, WINDOW};
 use crate::proxy::upstream::UpstreamError;
 
@@ -178,7 +177,7 @@ async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Re
     let (sender, connection) = h2::client::Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(HeadLimits::default().bytes as u32)
+        .max_header_list_size(connector.answer_head().bytes as u32)
         .max_send_buffer_size(SEND_BUFFER)
         .enable_push(false)
         .handshake::<_, Bytes>(stream)

@@ -23,6 +23,7 @@ use hyper::{Request, Response};
 use tokio::time::Instant;
 
 use super::call::{CONTINUE, INTERIM};
+use super::connect::Connector;
 use super::shared::{Lease, Shared};
 use crate::exchange::FailureKind;
 use crate::proxy::fields::from_map;
@@ -57,6 +58,8 @@ pub struct Opened {
     response: ResponseFuture,
     sending: SendStream<Bytes>,
     host: String,
+    /// Of the answer.
+    most_fields: usize,
 }
 
 /// Opens a stream and sends the head of a request. `bodiless`: that is all of it.
@@ -64,8 +67,9 @@ pub async fn open(
     shared: std::sync::Arc<Shared>,
     head: Request<()>,
     bodiless: bool,
-    host: &str,
+    connector: &Connector,
 ) -> Result<Opened, CallError> {
+    let host = connector.name();
     let (lease, sender) = shared.lease();
     let unsent = |error: &h2::Error, lease: &Lease| {
         lease.retire();
@@ -76,7 +80,10 @@ pub async fn open(
         Err(error) => return Err(unsent(&error, &lease)),
     };
     match sender.send_request(head, bodiless) {
-        Ok((response, sending)) => Ok(Opened { lease, response, sending, host: host.to_owned() }),
+        Ok((response, sending)) => {
+            let most_fields = connector.answer_head().fields;
+            Ok(Opened { lease, response, sending, host: host.to_owned(), most_fields })
+        }
         Err(error) => Err(unsent(&error, &lease)),
     }
 }
@@ -90,7 +97,7 @@ pub async fn carry(
     patience: Duration,
     interim: Option<&Interim>,
 ) -> Result<Response<WireBody>, CallError> {
-    let Opened { lease, mut response, sending, host } = opened;
+    let Opened { lease, mut response, sending, host, most_fields } = opened;
     let mut sending = Outgoing::new(sending, body);
     sending.hold(expects);
     let answer = {
@@ -152,6 +159,10 @@ pub async fn carry(
         })
         .await?
     };
+    if answer.headers().len() > most_fields {
+        let what = format!("sent an answer with more than {most_fields} fields");
+        return Err(CallError::Failed(broken(&host, &what)));
+    }
     let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     Ok(answer.map(|stream| AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed()))
 }
