@@ -19,7 +19,7 @@ use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
 use crate::proxy::forward::{Credentials, Forward, Guests};
 use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
-use crate::proxy::tls::{from_files, over_http1, server_config};
+use crate::proxy::tls::{from_files, server_config};
 use crate::proxy::{BaseUri, BaseUriError, Behind, Limits};
 use crate::session::Entrance;
 
@@ -158,8 +158,7 @@ impl DoorArgs {
             listen,
             tls: match &behind {
                 Behind::Upstream(_) => tls.clone(),
-                Behind::Forward(_) if self.to.is_empty() => tls.as_deref().map(over_http1).map(Arc::new),
-                Behind::Forward(_) => None,
+                Behind::Forward(_) => tls.clone().filter(|_| self.to.is_empty()),
             },
             own_ca: self.tls,
             guests: guests.clone(),

@@ -67,6 +67,15 @@ pub enum Way {
     Forward(Arc<Desk>),
 }
 
+impl Way {
+    fn common(&self) -> &Arc<Common> {
+        match self {
+            Self::To(relay) => &relay.common,
+            Self::Forward(desk) => &desk.common,
+        }
+    }
+}
+
 /// What is left of a connection that became a tunnel.
 pub type Parted<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
 
@@ -79,10 +88,7 @@ pub async fn run<W: Wire>(
     shutdown: CancellationToken,
 ) -> Option<Parted<W>> {
     tracing::debug!("opened");
-    let common = Arc::clone(match &way {
-        Way::To(relay) => &relay.common,
-        Way::Forward(desk) => &desk.common,
-    });
+    let common = Arc::clone(way.common());
     let opened = match opening::open(wire, &common, &shutdown).await {
         Ok(Some(opened)) => opened,
         Ok(None) => {
@@ -95,11 +101,7 @@ pub async fn run<W: Wire>(
         }
     };
     if opened.http2 {
-        match way {
-            Way::To(relay) => http2::run(opened.rejoin(), relay, guest.connection, shutdown).await,
-            // Nothing offered it: proxies are spoken to over HTTP/1.
-            Way::Forward(_) => tracing::debug!("a forward proxy does not speak HTTP/2"),
-        }
+        http2::run(opened.rejoin(), way, guest, shutdown).await;
         return None;
     }
     let (reader, writer) = opened.wire.halves();

@@ -7,10 +7,12 @@
 //! The frames are those of the `h2` library, without hyper in between: a proxy that records has to see why a stream
 //! was reset, to pass interim answers on, and to add no field of its own.
 
+mod duplex;
 pub mod fields;
 mod incoming;
 mod outgoing;
 
+pub use duplex::{Reading, Writing};
 pub use incoming::Incoming;
 pub use outgoing::{Outgoing, SendError};
 

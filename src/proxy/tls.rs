@@ -41,13 +41,6 @@ pub fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<Server
     Ok(config)
 }
 
-/// The same for a forward proxy, which is spoken to over HTTP/1.1 alone.
-pub fn over_http1(config: &ServerConfig) -> ServerConfig {
-    let mut config = config.clone();
-    config.alpn_protocols = vec![super::h1::ALPN.to_vec()];
-    config
-}
-
 /// A chain of certificates, its own first, and the key of the first, from PEM files. `wrong` makes the error of a file.
 pub fn certificate_and_key<E>(
     certificate: &Path,

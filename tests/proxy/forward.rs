@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
@@ -36,6 +36,7 @@ pub struct Wishes {
     pub guests: Guests,
     pub reach: Reach,
     pub guarded: bool,
+    pub tls: Option<Arc<ServerConfig>>,
 }
 
 /// Intercepts [`NAME`] and `*.wild.example`, which are at 127.0.0.1 on these ports.
@@ -57,7 +58,7 @@ pub async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
     own.add(listener.local_addr().unwrap());
     let door = Door {
         listener,
-        tls: None,
+        tls: wishes.tls,
         own_ca: false,
         guests: wishes.guests,
         behind: Behind::Forward(Arc::new(forward)),
@@ -99,7 +100,7 @@ impl Rig {
         soon("a handshake", self.trusting.connect(name, client.stream)).await.unwrap()
     }
 
-    fn told(&self) -> Vec<Incident> {
+    pub fn told(&self) -> Vec<Incident> {
         std::mem::take(&mut self.told.lock().unwrap())
     }
 }

@@ -7,6 +7,7 @@ mod chain;
 mod fidelity;
 mod failures;
 mod forward;
+mod forward_http2;
 mod h2_support;
 mod http2;
 mod http2_faults;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! preface ─► accept ─► one exchange per stream ─► relay ─► head, body, trailers
-//!               │            └─ reset by the broker: this exchange alone is given up
+//!               │            ├─ reset by the broker: this exchange alone is given up
+//!               │            └─ CONNECT, to a forward proxy: the stream becomes a tunnel
 //!               └─ shutdown, or idle for long ─► GOAWAY ─► exchanges end ─► closed
 //! ```
 //!
@@ -15,7 +16,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use h2::server::{Builder, SendResponse};
@@ -24,17 +26,21 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::CONTENT_LENGTH;
 use hyper::http::Extensions;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::{Guest, Way};
 use crate::exchange::{FailureKind, Headers, Version};
 use crate::proxy::fields::has_token;
+use crate::proxy::forward::{Course, Desk, Opened, Tunnel};
 use crate::proxy::h1::{HeadError, LastWrite as _, RequestHead, bodiless};
 use crate::proxy::h2::fields::{has_two_hosts, of_request, outgoing_response};
-use crate::proxy::h2::{CONNECTION_WINDOW, Incoming, Outgoing, SEND_BUFFER, STREAMS, SendError, WINDOW};
+use crate::proxy::h2::{
+    CONNECTION_WINDOW, Incoming, Outgoing, Reading, SEND_BUFFER, STREAMS, SendError, WINDOW, Writing,
+};
 use crate::proxy::problem;
 use crate::proxy::relay::{Answer, Relay};
 use crate::proxy::upstream::{BodyError, Interim, InterimHead, WireBody};
@@ -54,11 +60,12 @@ enum Ended {
 }
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
-pub async fn run<W>(wire: W, relay: Arc<Relay>, id: u64, shutdown: CancellationToken)
+pub async fn run<W>(wire: W, way: Way, guest: Guest, shutdown: CancellationToken)
 where
     W: AsyncRead + AsyncWrite + Unpin,
 {
-    let limits = &relay.common.limits;
+    let common = Arc::clone(way.common());
+    let limits = &common.limits;
     let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
     let mut builder = Builder::new();
     builder
@@ -75,7 +82,7 @@ where
     tracing::debug!("speaks HTTP/2");
     let mut exchanges = FuturesUnordered::new();
     let mut idle = pin!(tokio::time::sleep(idle_timeout));
-    let mut crowded = pin!(relay.common.crowded.notified());
+    let mut crowded = pin!(common.crowded.notified());
     let (mut closing, mut resets) = (false, 0_u32);
     loop {
         tokio::select! {
@@ -102,7 +109,7 @@ where
             }
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
-                    let exchange = exchange(Arc::clone(&relay), id, request, respond);
+                    let exchange = exchange(way.clone(), guest, request, respond, shutdown.clone());
                     exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
                 }
                 Some(Err(error)) => return tracing::debug!(%error, "ended"),
@@ -121,31 +128,93 @@ where
     }
 }
 
-async fn exchange(relay: Arc<Relay>, id: u64, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> Ended {
+async fn exchange(
+    way: Way,
+    guest: Guest,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    shutdown: CancellationToken,
+) -> Ended {
     let (parts, stream) = request.into_parts();
     let method = parts.method.clone();
-    let limits = &relay.common.limits;
-    let target = parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str).to_owned();
-    let fields = of_request(&parts.uri, &parts.headers);
-    let head = RequestHead { method: parts.method, absolute: None, target, version: Version::Http2, fields };
-    let answer = if method == Method::CONNECT {
-        Answer::own(problem::no_tunnel())
-    } else if parts.headers.len() > limits.head.fields {
-        Answer::own(problem::bad_request(&HeadError::TooLarge(limits.head)))
+    let limits = &way.common().limits;
+    let mut head = RequestHead {
+        method: parts.method,
+        absolute: None,
+        target: target(&parts.uri),
+        version: Version::Http2,
+        fields: of_request(&parts.uri, &parts.headers),
+    };
+    let own = if parts.headers.len() > limits.head.fields {
+        Some(problem::bad_request(&HeadError::TooLarge(limits.head)))
     } else if has_two_hosts(&parts.uri, &parts.headers) {
-        Answer::own(problem::two_hosts())
-    } else if head.max_forwards() == Some(0) {
-        Answer::own(problem::last_hop(&method))
+        Some(problem::two_hosts())
     } else {
-        let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let incoming = Incoming::new(stream, length).within(limits.stall_timeout);
-        let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
-        match ask(&relay, id, head, body, asked, &mut respond).await {
-            Some(answer) => answer,
-            None => return Ended::Reset,
+        (head.max_forwards() == Some(0)).then(|| problem::last_hop(&method))
+    };
+    let course = match (own, &way) {
+        (Some(own), _) => Course::Refuse(own),
+        (None, Way::To(_)) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
+        (None, Way::To(relay)) => Course::Carry(Arc::clone(relay)),
+        (None, Way::Forward(desk)) => {
+            head.absolute = origin(&parts.uri);
+            desk.receive(&mut head, guest.address).await
         }
     };
+    let answer = match course {
+        Course::Carry(relay) => {
+            let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let incoming = Incoming::new(stream, length).within(limits.stall_timeout);
+            let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
+            match ask(&relay, guest.connection, head, body, asked, &mut respond).await {
+                Some(answer) => answer,
+                None => return Ended::Reset,
+            }
+        }
+        Course::Refuse(response) => Answer::own(response),
+        Course::Open(opened) => match &way {
+            Way::Forward(desk) => return tunnel(Arc::clone(desk), opened, guest, (stream, respond), shutdown).await,
+            Way::To(_) => Answer::own(problem::no_tunnel()),
+        },
+    };
     send(answer, &method, limits.stall_timeout, respond).await
+}
+
+/// As HTTP/1 writes it: path and query; of CONNECT, host and port.
+fn target(uri: &Uri) -> String {
+    match (uri.path_and_query(), uri.authority()) {
+        (Some(path), _) => path.as_str().to_owned(),
+        (None, Some(authority)) => authority.as_str().to_owned(),
+        (None, None) => "/".to_owned(),
+    }
+}
+
+/// Where a request to a forward proxy is to go: over HTTP/2 every target is in absolute form.
+fn origin(uri: &Uri) -> Option<String> {
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+/// The stream as a tunnel, from the answer to its CONNECT on. In a box, because what runs within it may speak HTTP/2 again.
+fn tunnel(
+    desk: Arc<Desk>,
+    opened: Opened,
+    guest: Guest,
+    (stream, mut respond): (RecvStream, SendResponse<Bytes>),
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Ended> {
+    Box::pin(async move {
+        match respond.send_response(Response::new(()), false) {
+            Ok(sending) => {
+                let tunnel = Tunnel::new(BytesMut::new(), Reading::new(stream), Writing::new(sending));
+                desk.serve(opened, tunnel, guest, shutdown).await;
+                Ended::Answered
+            }
+            Err(error) => {
+                tracing::debug!(%error, "given up before its tunnel was there");
+                Ended::Reset
+            }
+        }
+    })
 }
 
 /// Waits for the answer; `None` if the broker took the request back.

@@ -1,0 +1,111 @@
+//! A stream of HTTP/2 as a stream of bytes: what it becomes when CONNECT was answered with 200 (RFC 9113 section 8.5).
+//!
+//! ```text
+//! DATA … END_STREAM ─► Reading ─► bytes, end         bytes ─► Writing ─► DATA, as there is room … END_STREAM
+//! ```
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use h2::{Reason, RecvStream, SendStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::proxy::wire::Output;
+
+/// What comes. At most [`super::WINDOW`] bytes wait in it.
+pub struct Reading {
+    stream: RecvStream,
+    data: Bytes,
+}
+
+/// What goes. A writer waits where the receiver has no room.
+pub struct Writing {
+    stream: SendStream<Bytes>,
+    ended: bool,
+}
+
+impl Reading {
+    /// The receiving side of a stream.
+    pub fn new(stream: RecvStream) -> Self {
+        Self { stream, data: Bytes::new() }
+    }
+}
+
+impl Writing {
+    /// The sending side of a stream.
+    pub fn new(stream: SendStream<Bytes>) -> Self {
+        Self { stream, ended: false }
+    }
+}
+
+fn broken(error: h2::Error) -> io::Error {
+    if error.is_io() {
+        error.into_io().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())
+    } else {
+        io::Error::other(error)
+    }
+}
+
+impl AsyncRead for Reading {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        while this.data.is_empty() {
+            match ready!(this.stream.poll_data(cx)) {
+                Some(Ok(data)) => this.data = data,
+                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let taken = this.data.len().min(buf.remaining());
+        buf.put_slice(&this.data[..taken]);
+        this.data.advance(taken);
+        // Fails only where the stream is gone; then reading says so next.
+        let _given_back = this.stream.flow_control().release_capacity(taken);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Writing {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if let Poll::Ready(reset) = this.stream.poll_reset(cx) {
+            let error = reset.map_or_else(|error| error, h2::Error::from);
+            return Poll::Ready(Err(broken(error)));
+        }
+        this.stream.reserve_capacity(buf.len());
+        while this.stream.capacity() == 0 {
+            match ready!(this.stream.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
+                None => return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            }
+        }
+        let taken = this.stream.capacity().min(buf.len());
+        this.stream.send_data(Bytes::copy_from_slice(&buf[..taken]), false).map_err(broken)?;
+        Poll::Ready(Ok(taken))
+    }
+
+    /// The connection writes by itself.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !std::mem::replace(&mut this.ended, true) {
+            this.stream.send_data(Bytes::new(), true).map_err(broken)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Output for Writing {
+    fn reset(mut self) {
+        self.stream.send_reset(Reason::CONNECT_ERROR);
+    }
+}
