@@ -65,30 +65,32 @@ def messages(origin):
     sys.exit("captures/golden.har holds no C2")
 
 
-def nginx(folder, name, port, locations, upstream=""):
+def nginx(folder, name, port, locations, upstream="", tls=""):
+    """Listens with TLS and HTTP/2 where `tls` says with which certificate."""
     config = folder / f"{name}.conf"
     config.write_text(
         f"worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log; daemon off;\n"
         f"events {{ worker_connections 1024; }}\n"
         f"http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {folder}/{name}-body;\n"
         f"proxy_temp_path {folder}/{name}-proxy; fastcgi_temp_path {folder}/x; uwsgi_temp_path {folder}/y; scgi_temp_path {folder}/z;\n"
-        f"{upstream} server {{ listen 127.0.0.1:{port}; {locations} }} }}\n"
+        f"{upstream} server {{ listen 127.0.0.1:{port}{' ssl http2' if tls else ''}; {tls} {locations} }} }}\n"
     )
     return subprocess.Popen(["nginx", "-p", str(folder), "-c", str(config)])
 
 
-def backend(folder, answer):
+def backend(folder, answer, port=BACKEND, tls=""):
+    """The booking system; its answers say which version of HTTP they were asked for in."""
     # A parameter of nginx's configuration holds at most 4 KB, so the answer is put together from pieces.
     pieces = [answer[at : at + 2000] for at in range(0, len(answer), 2000)]
     sets = "".join("set $p%d '%s';\n" % (n, piece.replace("'", "\\'")) for n, piece in enumerate(pieces))
     whole = "".join(f"${{p{n}}}" for n in range(len(pieces)))
     location = (
         "location ~ ^/api/openbooking/order-quotes/(.+)$ { default_type 'application/vnd.openactive.booking+json; version=1';\n"
-        f"{sets} return 200 \"{whole}\"; }}"
+        f"add_header X-Protocol $server_protocol; {sets} return 200 \"{whole}\"; }}"
     )
     with open(folder / "large", "wb") as large:
         large.truncate(LARGE)
-    return nginx(folder, "backend", BACKEND, location + f" location /large {{ root {folder}; }}")
+    return nginx(folder, "backend", port, location + f" location /large {{ root {folder}; }}", tls=tls)
 
 
 def wrk(folder, port, seconds, connections, lua):
@@ -281,4 +283,5 @@ def main():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
