@@ -45,6 +45,8 @@ pub const DEFAULT_FOLDER: &str = "captures";
 pub struct Meta {
     /// Base URI of the booking system, without user-info; `None` where it isn't known (foreign recordings).
     pub base_uri: Option<String>,
+    /// Those of further booking systems in the same recording.
+    pub also_base_uris: Vec<String>,
     /// When the recording began, in UTC; for foreign recordings the start of their first exchange.
     pub created: Timestamp,
     /// Name and version of the program that recorded, such as `umpire 0.1.0`.
@@ -67,10 +69,21 @@ impl Meta {
     pub fn new(base_uri: Option<&str>, created: Timestamp) -> Self {
         Self {
             base_uri: base_uri.map(redact::without_user_info),
+            also_base_uris: Vec::new(),
             created,
             creator: concat!("umpire ", env!("CARGO_PKG_VERSION")).to_owned(),
             part: None,
         }
+    }
+
+    /// With further booking systems.
+    pub fn and_also<'u>(self, base_uris: impl Iterator<Item = &'u str>) -> Self {
+        Self { also_base_uris: base_uris.map(redact::without_user_info).collect(), ..self }
+    }
+
+    /// The Base URIs of all booking systems in the recording that are known.
+    pub fn base_uris(&self) -> Vec<String> {
+        self.base_uri.iter().chain(&self.also_base_uris).cloned().collect()
     }
 }
 

@@ -177,6 +177,7 @@ impl Config {
             },
             known: Known {
                 base_uri: checked(system.base_uri, "base-uri", absolute)?,
+                also_base_uris: vec![],
                 extensions: all(system.extensions, "extensions", path)?,
                 orders_feed: checked(system.orders_feed, "orders-feed", absolute)?,
                 isolated: system.isolated,

@@ -5,6 +5,7 @@
 //! The format of a rule file is described in `rules/README.md`.
 
 mod arena;
+mod bases;
 mod book;
 mod callers;
 mod checks;

@@ -39,6 +39,8 @@ pub struct Options {
     /// Base URI of the booking system, as recorded: what the broker's requests go to. `None`: a forward proxy's only
     /// say where they go.
     pub base_uri: Option<String>,
+    /// Those of further booking systems, where several are behind the proxy. Each exchange is judged with its own.
+    pub also_base_uris: Vec<String>,
     /// Address to listen on.
     pub listen: SocketAddr,
     /// Capture to write; `None` records nothing.
@@ -90,6 +92,7 @@ impl Options {
     pub fn new(base_uri: String, book: Arc<RuleBook>) -> Self {
         Self {
             base_uri: Some(base_uri),
+            also_base_uris: Vec::new(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             capture: None,
             rotation: Rotation::default(),
@@ -181,7 +184,8 @@ impl Session {
             addresses.push(bound);
             listeners.push(listener);
         }
-        let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now());
+        let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now())
+            .and_also(options.also_base_uris.iter().map(String::as_str));
         let series = |path| Series::create(path, meta, options.rotation);
         let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
@@ -191,7 +195,7 @@ impl Session {
         let capture = series.as_ref().map(|series| series.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
         let base_uri = options.base_uri.clone().or(options.known.base_uri.clone());
-        let known = Known { base_uri, ..options.known };
+        let known = Known { base_uri, also_base_uris: options.also_base_uris, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
         let redactor = options.redactor.map_or_else(Redactor::new, Ok)?;

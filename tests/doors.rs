@@ -199,3 +199,43 @@ fn how_large_answers_may_be_is_said_on_the_command_line() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{limit}: {answer}");
     }
 }
+
+#[test]
+fn each_exchange_is_judged_with_the_base_uri_that_it_came_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (format!("http://{}/one", system("first")), format!("http://{}/two", system("second")));
+    let second = format!("127.0.0.1:0={second}");
+    let umpire = Umpire::start(
+        folder.path(),
+        &["--to", &first, "--to", &second, "--listen", "127.0.0.1:0", "--capture", "x.db"],
+    );
+    let start = umpire.next("start");
+    let bases = [&start["base_uri"], &start["also"][0]["base_uri"]].map(|base| base.as_str().unwrap().to_owned());
+    // Below the Base URI alone is a path that the specification doesn't define a mistake.
+    let findings = |base: &str, path: &str| {
+        let at = base.split('/').nth(2).unwrap();
+        let fields = "Host: h\r\nContent-Length: 0\r\nConnection: close";
+        ask(at, &format!("POST {path}/nonsense HTTP/1.1\r\n{fields}\r\n\r\n"));
+        umpire.next("exchange")["findings"].as_array().unwrap().len()
+    };
+    for (base, path) in bases.iter().zip(["/one", "/two"]) {
+        assert_ne!(findings(base, path), 0, "{path}");
+        assert_eq!(findings(base, "/three"), 0, "{path}");
+    }
+    // And what is recorded says so too, in every format.
+    drop(umpire);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_umpire"));
+        let output = command.current_dir(folder.path()).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for name in ["x.har", "x.ndjson", "again.db"] {
+        run(&["capture", "export", "x.db", "-o", name, "--keep-personal-data"]);
+        let info: Value = serde_json::from_str(&run(&["capture", "info", "--format", "json", name])).unwrap();
+        assert_eq!(
+            info[0]["also_base_uris"],
+            serde_json::json!([second.strip_prefix("127.0.0.1:0=").unwrap()]),
+            "{info}"
+        );
+    }
+}

@@ -29,6 +29,8 @@ pub use write::{HarWriter, write};
 struct LogExtra {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     base_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also_base_uris: Vec<String>,
     created: String,
 }
 

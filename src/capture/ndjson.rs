@@ -79,6 +79,7 @@ pub(super) fn open(file: &Path, source: &Source) -> Result<(Meta, Lines), Captur
     let created = meta.created.as_deref().and_then(|created| created.parse::<Timestamp>().ok());
     let meta = Meta {
         base_uri: meta.base_uri,
+        also_base_uris: meta.also_base_uris,
         created: created.unwrap_or(first.started),
         creator: meta.creator.unwrap_or_default(),
         part: None,

@@ -77,6 +77,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE)?);
     let options = Options {
         base_uri: Some(sandbox.base_uri()),
+        also_base_uris: vec![],
         listen: demo.listen,
         capture: Some(demo.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
         rotation: Rotation::default(),

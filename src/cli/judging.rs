@@ -79,10 +79,12 @@ impl JudgingArgs {
 }
 
 impl Judging {
-    /// A judge of a recording. The Base URI is the one given, else the one of the settings.
-    pub fn judge(&self, base_uri: Option<String>) -> Judge {
+    /// A judge of a recording. The Base URIs are those given, else the one of the settings.
+    pub fn judge(&self, base_uris: Vec<String>) -> Judge {
+        let mut base_uris = base_uris.into_iter();
         let known = self.config.known.clone();
-        let known = Known { base_uri: base_uri.or(known.base_uri), ..known };
+        let known =
+            Known { base_uri: base_uris.next().or(known.base_uri), also_base_uris: base_uris.collect(), ..known };
         Judge::new(Arc::clone(&self.book), known).muting_refused(self.mute_refused)
     }
 

@@ -66,6 +66,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     }
     let options = Options {
         base_uri: doors.bases.first().map(ToString::to_string),
+        also_base_uris: doors.bases.iter().skip(1).map(ToString::to_string).collect(),
         listen: proxy.doors.listen,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
         rotation: Rotation { size: proxy.rotate_size, every: proxy.rotate_every },

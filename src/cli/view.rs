@@ -11,7 +11,7 @@ use super::front::{Ui, show};
 use super::judging::JudgingArgs;
 use super::signals::Signals;
 use super::{Exit, runtime};
-use crate::capture::{self, CaptureError, Reader};
+use crate::capture::{self, CaptureError, Meta, Reader};
 use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, feed};
 use crate::exchange::Exchange;
 use crate::rules::Judge;
@@ -46,7 +46,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
     let context = Context {
         mode: Mode::View,
         base_uri: None,
-        upstream: source.base_uri(),
+        upstream: source.meta().base_uri.clone(),
         capture: Some(view.file.display().to_string()),
         also: vec![],
         forward: None,
@@ -57,7 +57,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         let mut signals = Signals::listen()?;
         let (outlet, feed) = feed(EVENTS);
         let stop = CancellationToken::new();
-        let judge = judging.judge(source.base_uri());
+        let judge = judging.judge(source.meta().base_uris());
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
             move || source.judge_all(judge, &outlet, follow, &stop)
@@ -96,10 +96,10 @@ impl Source {
         }
     }
 
-    fn base_uri(&self) -> Option<String> {
+    fn meta(&self) -> &Meta {
         match self {
-            Self::Capture(reader) => reader.meta().base_uri.clone(),
-            Self::Har(recording) => recording.meta.base_uri.clone(),
+            Self::Capture(reader) => reader.meta(),
+            Self::Har(recording) => &recording.meta,
         }
     }
 

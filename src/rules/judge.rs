@@ -176,7 +176,8 @@ impl Judge {
     /// not be kept.
     pub fn judge_at(&mut self, exchange: Arc<Exchange>, index: u64) -> Judged {
         let start = Instant::now();
-        let reading = Arc::new(Reading::new(index, exchange, self.memory.base_path()));
+        let base_path = self.memory.base_path(&exchange);
+        let reading = Arc::new(Reading::new(index, exchange, base_path));
         self.next += 1;
         let mut judged = Judged {
             index: reading.index,

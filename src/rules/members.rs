@@ -42,6 +42,7 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
         },
+        Val::Recording if name == "base_uri" => arena.maybe(memory.advertised(&judged.exchange)),
         Val::Recording if name == "pushed_back" => {
             memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
         }

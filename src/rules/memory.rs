@@ -8,6 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::arena::Arena;
+use super::bases::Bases;
 use super::callers::Access;
 use super::due::Due;
 use super::feeds::{OpenData, Pages, order_items};
@@ -17,6 +18,7 @@ use super::learnt::Learnt;
 use super::places::Places;
 use super::retries::Retries;
 use super::value::Val;
+use crate::exchange::Exchange;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 
@@ -173,6 +175,8 @@ fn stages_of(name: &str) -> Option<&'static [Stage]> {
 pub struct Known {
     /// Base URI of the booking system, such as `https://booking.example.com/api/openbooking`.
     pub base_uri: Option<String>,
+    /// Those of further booking systems in the same recording. Each exchange goes by the one that it came through.
+    pub also_base_uris: Vec<String>,
     /// Paths (prefixes) of the booking system's extension endpoints.
     pub extensions: Vec<String>,
     /// Absolute URL of the Orders feed, where it is advertised apart from the Base URI.
@@ -205,8 +209,7 @@ pub struct PaymentDetails {
 #[derive(Debug, Default)]
 pub struct Memory {
     known: Known,
-    base_path: Option<String>,
-    advertised: Option<String>,
+    bases: Bases,
     flows: HashMap<Arc<str>, Flow>,
     by_age: BTreeMap<u64, Arc<str>>,
     bytes: usize,
@@ -244,12 +247,18 @@ pub struct Memory {
 impl Memory {
     /// The memory at the start of a recording.
     pub fn new(known: Known) -> Self {
-        Self { base_path: known.base_uri.as_deref().map(path_of), known, ..Self::default() }
+        let bases = Bases::new(known.base_uri.iter().chain(&known.also_base_uris).map(String::as_str));
+        Self { bases, known, ..Self::default() }
     }
 
-    /// Path of the Base URI, without a trailing slash, if it is known.
-    pub fn base_path(&self) -> Option<&str> {
-        self.base_path.as_deref()
+    /// Path of the Base URI that an exchange goes by, without a trailing slash, if it is known.
+    pub fn base_path(&self, exchange: &Exchange) -> Option<&str> {
+        self.bases.path(exchange)
+    }
+
+    /// The Base URI that a dataset site of its booking system advertised.
+    pub fn advertised(&self, exchange: &Exchange) -> Option<&str> {
+        self.bases.advertised(exchange)
     }
 
     /// The earlier exchanges of an Order UUID.
@@ -282,7 +291,6 @@ impl Memory {
     /// A member of `recording` in an expression.
     pub fn member<'a>(&'a self, name: &str, arena: &'a Arena) -> Option<Val<'a>> {
         Some(match name {
-            "base_uri" => arena.maybe(self.advertised.as_deref()),
             "sent_emails" => arena.texts(&self.emails),
             "extensions" => arena.texts(&self.known.extensions),
             "issuer" => arena.maybe(self.access.issuer.as_deref()),
@@ -334,8 +342,7 @@ impl Memory {
         if reading.stage == Stage::DatasetSite
             && let Some(uri) = advertised_base_uri(&reading)
         {
-            self.base_path.get_or_insert_with(|| path_of(&uri));
-            self.advertised = Some(uri);
+            self.bases.learn(&reading.exchange, &uri);
         }
         self.started.get_or_insert(reading.exchange.started);
         self.pages.remember(&reading);
@@ -461,13 +468,6 @@ impl Memory {
             }
         }
     }
-}
-
-/// Path of a URI, without query and trailing slash.
-fn path_of(uri: &str) -> String {
-    let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    let path = rest.find('/').map_or("", |slash| &rest[slash..]);
-    path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/').to_owned()
 }
 
 /// `accessService.endpointUrl` of the Dataset.

@@ -210,6 +210,7 @@ fn http2_frames() {
     let (panics, proxies, before) = (panics(), Proxies::start(), resident());
     let other = proxies.runtime.block_on(async {
         let stream = TcpStream::connect(proxies.reverse).await.expect("it listens");
+        stream.set_nodelay(true).expect("a socket");
         let (sender, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
         tokio::spawn(connection);
         sender

@@ -74,7 +74,9 @@ pub(in crate::capture) fn open_damaged(
     let order = log.order(own, source.is_sequential()).map_err(fault)?;
     let created = log.extra.as_ref().and_then(|extra| extra.created.parse().ok());
     let created = created.unwrap_or(if let Order::Sorted(starts) = &order { starts[0].0 } else { first });
-    let meta = Meta { base_uri: log.extra.and_then(|extra| extra.base_uri), created, creator: log.creator, part: None };
+    let extra = log.extra.unwrap_or_default();
+    let (base_uri, also_base_uris) = (extra.base_uri, extra.also_base_uris);
+    let meta = Meta { base_uri, also_base_uris, created, creator: log.creator, part: None };
     let entries = Entries {
         file: file.to_owned(),
         source,

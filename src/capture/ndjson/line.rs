@@ -110,6 +110,8 @@ struct FailurePart {
 pub(super) struct RecordingPart {
     #[serde(default)]
     pub(super) base_uri: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) also_base_uris: Vec<String>,
     #[serde(default)]
     pub(super) created: Option<String>,
     #[serde(default)]
@@ -118,8 +120,8 @@ pub(super) struct RecordingPart {
 
 impl RecordingPart {
     pub(super) fn of(meta: &Meta) -> Self {
-        let Meta { base_uri, created, creator, .. } = meta;
-        Self { base_uri: base_uri.clone(), created: Some(created.to_string()), creator: Some(creator.clone()) }
+        let Meta { base_uri, also_base_uris, created, creator, .. } = meta.clone();
+        Self { base_uri, also_base_uris, created: Some(created.to_string()), creator: Some(creator) }
     }
 }
 

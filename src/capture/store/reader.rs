@@ -76,7 +76,14 @@ impl Reader {
             created.parse().map_err(|_| failed(&format!("its time of creation is no time: {created:?}")))?;
         let number = value("part")?.and_then(|number| number.parse().ok());
         let part = value("part_of")?.zip(number).map(|(of, number)| Part { of, number });
-        let meta = Meta { base_uri: value("base_uri")?, created, creator: value("creator")?.unwrap_or_default(), part };
+        let also = value("also_base_uris")?.map(|also| serde_json::from_str(&also)).transpose();
+        let meta = Meta {
+            base_uri: value("base_uri")?,
+            also_base_uris: also.map_err(|error| failed(&error))?.unwrap_or_default(),
+            created,
+            creator: value("creator")?.unwrap_or_default(),
+            part,
+        };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
         let select = format!("SELECT {COLUMNS} FROM exchange WHERE n = ?1");
         Ok(Self { db, file: path.to_owned(), meta, select, format: found, unpacker })

@@ -75,10 +75,13 @@ impl Writer {
         db.execute_batch(SCHEMA)?;
         let created = meta.created.to_string();
         let part = meta.part.as_ref().map(|part| part.number.to_string());
+        let also = &meta.also_base_uris;
+        let also = (!also.is_empty()).then(|| serde_json::json!(also).to_string());
         let values = [
             ("created", Some(&created)),
             ("creator", Some(&meta.creator)),
             ("base_uri", meta.base_uri.as_ref()),
+            ("also_base_uris", also.as_ref()),
             ("part_of", meta.part.as_ref().map(|part| &part.of)),
             ("part", part.as_ref()),
         ];

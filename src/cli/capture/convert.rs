@@ -91,6 +91,11 @@ fn merged<'m>(files: &[PathBuf], metas: impl Iterator<Item = &'m Meta>) -> anyho
     let mut named: Option<&Path> = None;
     for (meta, file) in metas.zip(files) {
         let whole = whole.get_or_insert_with(|| Meta { base_uri: None, part: None, ..meta.clone() });
+        for also in &meta.also_base_uris {
+            if !whole.also_base_uris.contains(also) {
+                whole.also_base_uris.push(also.clone());
+            }
+        }
         whole.created = whole.created.min(meta.created);
         match (&whole.base_uri, &meta.base_uri) {
             (Some(one), Some(other)) if one != other => bail!(

@@ -108,7 +108,7 @@ impl Known {
         println!("  bookings    {}", self.bookings.len());
         let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
         println!("  first, last {}  {}", time(self.first), time(self.last));
-        println!("  Base URI    {}", or_dash(self.meta.base_uri.as_deref().unwrap_or_default()));
+        println!("  Base URI    {}", or_dash(self.meta.base_uris().join("  ").as_str()));
         println!(
             "  redaction   {}",
             match self.redaction() {
@@ -126,6 +126,7 @@ impl Known {
             "creator": self.meta.creator,
             "created": self.meta.created.to_string(),
             "base_uri": self.meta.base_uri,
+            "also_base_uris": self.meta.also_base_uris,
             "size": self.size,
             "exchanges": self.exchanges,
             "bookings": self.bookings.len(),

@@ -1,0 +1,162 @@
+//! Which Base URI an exchange goes by, where a recording has several booking systems in it.
+//!
+//! ```text
+//! named beforehand, or advertised by dataset sites ─► Bases ─► exchange ─► by its origin, then by its path
+//! ```
+
+use crate::exchange::Exchange;
+
+/// Most Base URIs that are learnt from dataset sites; further ones are not.
+const MOST: usize = 64;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Bases {
+    known: Vec<Base>,
+    /// They were named, not learnt.
+    named: bool,
+    advertised: Vec<Advertised>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Base {
+    /// In lower case.
+    origin: String,
+    /// Without query and trailing slash.
+    path: String,
+}
+
+#[derive(Debug)]
+struct Advertised {
+    /// Origin of the dataset site.
+    site: String,
+    uri: String,
+    /// Origin of the URI.
+    origin: String,
+}
+
+impl Bases {
+    /// Those that were named beforehand, the first one first.
+    pub fn new<'u>(named: impl Iterator<Item = &'u str>) -> Self {
+        let known: Vec<Base> = named.map(Base::of).collect();
+        Self { named: !known.is_empty(), known, advertised: Vec::new() }
+    }
+
+    /// Path of the Base URI that an exchange goes by. If there is only one, all do: recordings may have been made at other
+    /// addresses. `None` if none is known, or none of several that were named fits.
+    pub fn path(&self, exchange: &Exchange) -> Option<&str> {
+        let of_origin = || self.known.iter().filter(|base| base.origin.eq_ignore_ascii_case(&exchange.origin));
+        let above = of_origin().filter(|base| base.is_above(exchange.path())).max_by_key(|base| base.path.len());
+        let any = || self.known.first().filter(|_| self.known.len() == 1 || !self.named);
+        above.or_else(|| of_origin().next()).or_else(any).map(|base| base.path.as_str())
+    }
+
+    /// The Base URI that the dataset site of the exchange's booking system advertised; if there is only one booking
+    /// system, whatever dataset site there was.
+    pub fn advertised(&self, exchange: &Exchange) -> Option<&str> {
+        let near = |one: &&Advertised| {
+            [&one.site, &one.origin].into_iter().any(|origin| origin.eq_ignore_ascii_case(&exchange.origin))
+        };
+        let near = self.advertised.iter().rfind(near);
+        let any = || self.advertised.last().filter(|_| self.known.len() <= 1);
+        near.or_else(any).map(|one| one.uri.as_str())
+    }
+
+    /// A dataset site advertised a Base URI. Where none was named beforehand it becomes known by that.
+    pub fn learn(&mut self, site: &Exchange, uri: &str) {
+        let base = Base::of(uri);
+        let origin = base.origin.clone();
+        self.advertised.retain(|one| !(one.site.eq_ignore_ascii_case(&site.origin) && one.origin == origin));
+        if self.advertised.len() >= MOST {
+            return;
+        }
+        self.advertised.push(Advertised { site: site.origin.clone(), uri: uri.to_owned(), origin });
+        if !self.named && !self.known.contains(&base) && self.known.len() < MOST {
+            self.known.push(base);
+        }
+    }
+}
+
+impl Base {
+    fn of(uri: &str) -> Self {
+        let start = uri.find("://").map_or(0, |at| at + 3);
+        let end = uri[start..].find('/').map_or(uri.len(), |slash| start + slash);
+        let path = uri[end..].split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+        Self { origin: uri[..end].to_ascii_lowercase(), path: path.to_owned() }
+    }
+
+    /// True if that path is the base's own or below it.
+    fn is_above(&self, path: &str) -> bool {
+        path.strip_prefix(self.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Body, Headers, Request, Timing, Version};
+
+    fn exchange(origin: &str, target: &str) -> Exchange {
+        Exchange {
+            id: 1,
+            connection: 1,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            origin: origin.into(),
+            request: Request {
+                method: "GET".into(),
+                target: target.into(),
+                version: Version::Http11,
+                headers: Headers::default(),
+                body: Body::empty(),
+            },
+            response: None,
+            failure: None,
+            rewritten: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
+
+    #[test]
+    fn one_holds_for_all() {
+        let bases = Bases::new(["https://a.example/api/"].into_iter());
+        assert_eq!(bases.path(&exchange("http://127.0.0.1:8080", "/x")), Some("/api"));
+        assert_eq!(Bases::default().path(&exchange("https://a.example", "/x")), None);
+    }
+
+    #[test]
+    fn of_several_the_one_that_it_came_through() {
+        let named =
+            ["https://a.example/api", "https://A.example/api/two", "http://b.example:81", "https://c.example/c"];
+        let bases = Bases::new(named.into_iter());
+        for (origin, target, expected) in [
+            ("https://a.example", "/api/orders/1?x", Some("/api")),
+            ("https://a.example", "/api/two/orders/1", Some("/api/two")),
+            ("https://a.example", "/api/twofold", Some("/api")),
+            ("https://a.example", "/feeds", Some("/api")),
+            ("http://b.example:81", "/orders/1", Some("")),
+            ("https://c.example", "/c", Some("/c")),
+            ("https://d.example", "/c", None),
+        ] {
+            assert_eq!(bases.path(&exchange(origin, target)), expected, "{origin}{target}");
+        }
+    }
+
+    #[test]
+    fn what_dataset_sites_advertise_holds_for_their_own() {
+        let (a, b) = (exchange("https://a.example", "/openactive"), exchange("https://b.example", "/openactive"));
+        let call = exchange("https://api.b.example", "/b/orders/1");
+        let mut bases = Bases::default();
+        bases.learn(&a, "https://a.example/api");
+        assert_eq!((bases.path(&call), bases.advertised(&call)), (Some("/api"), Some("https://a.example/api")));
+        bases.learn(&b, "https://api.b.example/b");
+        assert_eq!((bases.path(&call), bases.advertised(&call)), (Some("/b"), Some("https://api.b.example/b")));
+        assert_eq!((bases.path(&a), bases.advertised(&a)), (Some("/api"), Some("https://a.example/api")));
+        let other = exchange("https://c.example", "/x");
+        assert_eq!((bases.path(&other), bases.advertised(&other)), (Some("/api"), None));
+        // Where they were named, what is advertised changes nothing about that.
+        let mut bases = Bases::new(["https://a.example/one", "https://b.example/two"].into_iter());
+        bases.learn(&a, "https://a.example/api");
+        assert_eq!((bases.path(&a), bases.path(&b)), (Some("/one"), Some("/two")));
+        assert_eq!((bases.advertised(&a), bases.advertised(&b)), (Some("https://a.example/api"), None));
+    }
+}
