@@ -110,11 +110,12 @@ def protocols(folder, port):
     command = ["curl", "-sk", "-D-", "-o/dev/null", "--http2", "-x", f"http://127.0.0.1:{port}", "-X", "PUT"]
     command += ["-H", f"content-type: {KIND}", "--data-binary", f"@{folder}/body"]
     out = subprocess.run([*command, first_url(folder)], capture_output=True, text=True, check=True).stdout
-    client = re.search(r"^(HTTP/\S+) 200", out, re.M)
+    # The first status line is that of the tunnel.
+    client = re.findall(r"^(HTTP/\S+) 200", out, re.M)
     system = re.search(r"^x-protocol: (\S+)", out, re.M | re.I)
     if not (client and system):
         sys.exit(f"port {port}: no answer\n{out}")
-    return f"{client[1]} with the client, {system[1]} with the booking system"
+    return f"{client[-1]} with the client, {system[1]} with the booking system"
 
 
 def first_url(folder):

@@ -46,7 +46,8 @@ use super::upstream::{Interim, InterimHead, WireBody};
 use super::wire::{Output as _, Wire};
 use crate::exchange::{Headers, Version};
 
-/// What is drained of a request that was answered before its end, so that the answer isn't lost in a reset.
+/// What is read of a request that was answered before its end, so that the connection can go on, or else the answer isn't
+/// lost in a reset.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
 /// Whose connection it is.
@@ -191,7 +192,7 @@ impl<W: Wire> Connection<W> {
             }
             let keep;
             (writer, keep) = self.write(answer, &client, writer).await?;
-            if !(keep && self.source.is_at_end()) {
+            if !(keep && (self.source.is_at_end() || self.source.catch_up(LINGER).await)) {
                 return self.close(writer).await.map(|()| None);
             }
         }

@@ -56,6 +56,10 @@ use crate::exchange::{Headers, Version};
 /// Most bytes of a message that are gathered before it goes out, and so kept for sending it again.
 const GATHER: usize = 64 * 1024;
 
+/// How long the rest of a short body is waited for, so that it goes out with its head: most clients send the two one right
+/// behind the other. Past it the head goes out alone, and the body follows as it comes.
+const MOMENT: Duration = Duration::from_millis(5);
+
 /// How long the booking system may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -245,10 +249,18 @@ impl Live {
         let offers = shape.upgrade.is_some();
         let expects = has_token(fields, "expect", "100-continue");
         // Asking for the body makes the broker send it: that is for the booking system to allow.
-        let all = !expects
-            && poll_fn(|cx| gather(&mut body, &mut coding, &trailers, &mut start, cx))
-                .await
-                .map_err(|error| self.unsent(&error))?;
+        let mut all = false;
+        if !expects {
+            let mut gathering =
+                |wait, cx: &mut Context<'_>| gather(&mut body, &mut coding, &trailers, &mut start, wait, cx);
+            let gathered = match poll_fn(|cx| gathering(false, cx)).await {
+                Ok(false) if shape.size.is_some_and(|size| size <= GATHER as u64) => {
+                    tokio::time::timeout(MOMENT, poll_fn(|cx| gathering(true, cx))).await.unwrap_or(Ok(false))
+                }
+                gathered => gathered,
+            };
+            all = gathered.map_err(|error| self.unsent(&error))?;
+        }
         let again = parts.method.is_idempotent();
         let (body, twice) = match coding {
             _ if all => (None, again.then_some(None)),
@@ -290,12 +302,13 @@ fn with_authorization(fields: &Headers, value: &str) -> Headers {
     extended
 }
 
-/// Takes what of the body is ready; true if that was all of it.
+/// Takes what of the body is ready, or, to `wait`, all of it as far as there is room; true if that was all of it.
 fn gather(
     body: &mut WireBody,
     coding: &mut Coding,
     trailers: &WireTrailers,
     start: &mut BytesMut,
+    wait: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Result<bool, BodyError>> {
     loop {
@@ -306,6 +319,7 @@ fn gather(
             return Poll::Ready(Ok(false));
         }
         match Pin::new(&mut *body).poll_frame(cx) {
+            Poll::Pending if wait => return Poll::Pending,
             Poll::Pending => return Poll::Ready(Ok(false)),
             Poll::Ready(None) => return Poll::Ready(coding.end(None, start).map(|()| true).map_err(Into::into)),
             Poll::Ready(Some(Ok(frame))) => {

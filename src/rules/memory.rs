@@ -248,7 +248,7 @@ impl Memory {
     /// The memory at the start of a recording.
     pub fn new(known: Known) -> Self {
         let bases = Bases::new(known.base_uri.iter().chain(&known.also_base_uris).map(String::as_str));
-        Self { bases, known, ..Self::default() }
+        Self { known, bases, ..Self::default() }
     }
 
     /// Path of the Base URI that an exchange goes by, without a trailing slash, if it is known.

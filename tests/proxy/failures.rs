@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
 use umpire::proxy::live::Timeouts;
@@ -285,6 +286,72 @@ async fn an_early_refusal_of_a_long_request_reaches_the_broker() {
     let exchange = proxy.recorded().await;
     assert_eq!(exchange.request.body.end, BodyEnd::Cancelled);
     assert_eq!((exchange.response.unwrap().status, exchange.failure), (413, None));
+}
+
+#[tokio::test]
+async fn an_early_answer_does_not_cost_the_connection() {
+    let server = Server::start().await;
+    let mut proxy = Proxy::to(&server).await;
+    let mut broker = proxy.connect().await;
+    for (length, rest, whole) in [
+        ("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\n\r\n", true),
+        ("Content-Length: 100000", &*"x".repeat(100_000), true),
+        // Longer than is read of it, so that it is the last.
+        ("Content-Length: 3000000", &*"x".repeat(3_000_000), false),
+    ] {
+        broker.send(format!("PUT /x HTTP/1.1\r\nHost: h\r\n{length}\r\n\r\n")).await;
+        let mut system = server.accept().await;
+        system.head().await;
+        system.send(OK).await;
+        assert_eq!(broker.until("ok").await, OK);
+        assert_eq!(proxy.recorded().await.request.body.end, BodyEnd::Cancelled);
+        if whole {
+            broker.send(rest).await;
+        } else {
+            // It may be closed meanwhile.
+            let _sent = broker.stream.write_all(rest.as_bytes()).await;
+            assert_eq!(broker.rest().await.0, b"");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_announced_and_not_asked_for_is_not_waited_for() {
+    let server = Server::start().await;
+    let mut proxy = Proxy::to(&server).await;
+    let mut broker = proxy.connect().await;
+    broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n").await;
+    let mut system = server.accept().await;
+    system.head().await;
+    system.send("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno").await;
+    assert!(broker.until("no").await.starts_with("HTTP/1.1 403 "));
+    // Whatever comes now may be that body, or another request: nobody can tell.
+    broker.send(GET).await;
+    assert_eq!(broker.rest().await.0, b"");
+    assert_eq!(proxy.recorded().await.response.unwrap().status, 403);
+    proxy.stop().await;
+}
+
+#[tokio::test]
+async fn a_short_body_right_behind_its_head_goes_out_with_it() {
+    let server = Server::start().await;
+    let mut proxy = Proxy::to(&server).await;
+    let mut broker = proxy.connect().await;
+    let mut system: Option<Peer> = None;
+    for _ in 0..20 {
+        broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n").await;
+        broker.send("body").await;
+        if system.is_none() {
+            system = Some(server.accept().await);
+        }
+        // This one answers as soon as it has the head.
+        let system = system.as_mut().unwrap();
+        system.head().await;
+        system.send(OK).await;
+        assert_eq!(broker.until("ok").await, OK);
+        assert_eq!(system.exactly(4).await, b"body");
+        assert_eq!(proxy.recorded().await.request.body.end, BodyEnd::Complete);
+    }
 }
 
 #[tokio::test]

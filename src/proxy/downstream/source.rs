@@ -5,7 +5,7 @@
 //!       └─ else ─► RequestBody takes the reader ─► frames … ─► its end or drop ─► home ─► here
 //! ```
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,13 +26,16 @@ use crate::proxy::wire::Input;
 /// Bytes of further requests that are read while an answer is on its way; more stay with the broker.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// Where a body leaves the reader when it has ended, and whether it was read to its end.
-type Home<I> = Arc<Mutex<Option<(Reader<I>, bool)>>>;
+/// Where a body leaves the reader when it has ended, and what is still to come of it.
+type Home<I> = Arc<Mutex<Option<(Reader<I>, Decoder)>>>;
 
 /// See the module.
 pub struct Source<I> {
     reader: Option<Reader<I>>,
-    whole: bool,
+    /// What is still to come of the last body.
+    rest: Decoder,
+    /// The broker waits to be told before it sends the body, and may never do so.
+    announced: bool,
     home: Home<I>,
     /// Fires when the body is first asked for and the broker waits to be told to go on.
     wanted: Option<oneshot::Receiver<()>>,
@@ -52,16 +55,16 @@ pub enum Event {
 impl<I: Input> Source<I> {
     /// Nothing read yet.
     pub fn new(reader: Reader<I>) -> Self {
-        Self { reader: Some(reader), whole: true, home: Home::default(), wanted: None }
+        Self { reader: Some(reader), rest: Decoder::Done, announced: false, home: Home::default(), wanted: None }
     }
 
     /// The reader, if no body has it.
     pub fn reader(&mut self) -> Option<&mut Reader<I>> {
         if self.reader.is_none()
-            && let Some((reader, whole)) = lock(&self.home).take()
+            && let Some((reader, rest)) = lock(&self.home).take()
         {
             self.reader = Some(reader);
-            self.whole = whole;
+            self.rest = rest;
         }
         self.reader.as_mut()
     }
@@ -74,29 +77,55 @@ impl<I: Input> Source<I> {
 
     /// True if the reader is here and stands behind the end of the last body.
     pub fn is_at_end(&mut self) -> bool {
-        self.reader().is_some() && self.whole
+        self.reader().is_some() && self.rest.is_done()
     }
 
     /// What comes next can't be told apart: it is not read as a request.
     pub fn refused(&mut self) {
-        self.whole = false;
+        self.rest = Decoder::UntilClose;
     }
 
     /// True if the last body was not read to its end, so that nothing else can be read here.
     pub fn is_spoilt(&mut self) -> bool {
-        self.reader().is_some() && !self.whole
+        self.reader().is_some() && !self.rest.is_done()
+    }
+
+    /// Reads the rest of a body whose answer came before its end, so that the connection can go on: at most so many bytes,
+    /// for at most so long. False if its end isn't reached by then, or if nobody knows whether the broker will send it.
+    pub async fn catch_up(&mut self, (time, most): (Duration, usize)) -> bool {
+        if self.announced || self.reader().is_none() {
+            return false;
+        }
+        let mut rest = self.rest;
+        let Some(reader) = self.reader.as_mut() else { return false };
+        let trailers = WireTrailers::default();
+        let reading = async {
+            let mut read = 0;
+            while read <= most && !rest.is_done() {
+                match poll_fn(|cx| reader.poll_body(&mut rest, &trailers, cx)).await {
+                    Some(Ok(frame)) => read += frame.data_ref().map_or(0, Bytes::len),
+                    // What can't be read, or has ended with the connection.
+                    Some(Err(_)) | None => return,
+                }
+            }
+        };
+        let _in_time = tokio::time::timeout(time, reading).await;
+        self.rest = rest;
+        rest.is_done()
     }
 
     /// Nothing is to be told any more about going on: it was told.
     pub fn told_to_go_on(&mut self) {
         self.wanted = None;
+        self.announced = false;
     }
 
     /// The body of that length that comes next, and where its trailers will be. `expects`: the broker waits for "100
     /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
     pub fn lend(&mut self, length: Length, expects: bool, patience: Duration) -> (WireBody, WireTrailers) {
         self.wanted = None;
-        self.whole = true;
+        self.rest = Decoder::Done;
+        self.announced = expects;
         let trailers = WireTrailers::default();
         let Some(mut reader) = self.reader.take() else {
             // Not reached: a head was just read. An error is truer than an empty body.
@@ -137,6 +166,7 @@ impl<I: Input> Source<I> {
         {
             self.wanted = None;
             if asked.is_ok() {
+                self.announced = false;
                 return Poll::Ready(Event::Continue);
             }
         }
@@ -153,7 +183,7 @@ impl<I: Input> Source<I> {
     }
 }
 
-fn lock<I>(home: &Home<I>) -> std::sync::MutexGuard<'_, Option<(Reader<I>, bool)>> {
+fn lock<I>(home: &Home<I>) -> std::sync::MutexGuard<'_, Option<(Reader<I>, Decoder)>> {
     home.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -177,7 +207,7 @@ struct RequestBody<I> {
 impl<I> RequestBody<I> {
     fn give_back(&mut self) {
         if let Some(reader) = self.reader.take() {
-            *lock(&self.home) = Some((reader, self.decoder.is_done()));
+            *lock(&self.home) = Some((reader, self.decoder));
         }
     }
 }
