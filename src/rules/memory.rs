@@ -3,6 +3,7 @@
 //! Everything is bounded; what is forgotten is counted, and rules that would need it are "not judged".
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ use crate::openbooking::{Reading, Stage};
 
 /// Most bytes kept for all booking flows together. Past it the flows that were quiet longest are forgotten, and of the last
 /// one its oldest exchanges: later exchanges are judged without them.
-pub const MAX_FLOW_BYTES: usize = 48 * 1024 * 1024;
+pub const MAX_FLOW_BYTES: usize = 32 * 1024 * 1024;
 
 /// Most exchanges kept of one booking flow. Past it the oldest are forgotten, and the flow counts as one of the forgotten.
 pub const MAX_FLOW_EXCHANGES: usize = 200;
@@ -216,7 +217,9 @@ pub struct Memory {
     clock: u64,
     /// Flows of which exchanges had to be forgotten.
     pub forgotten_flows: u64,
-    bookings: HashSet<u128>,
+    /// A hash of each Order UUID: half of what the UUIDs themselves would take, of which there may be millions.
+    bookings: HashSet<u64>,
+    hashes: RandomState,
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
     once: HashMap<Box<str>, HashSet<String>>,
@@ -377,7 +380,7 @@ impl Memory {
         if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
             && self.bookings.len() < MAX_BOOKINGS
         {
-            self.bookings.insert(number);
+            self.bookings.insert(self.hashes.hash_one(number));
         }
         self.clock += 1;
         let flow = self.flows.entry(uuid.clone()).or_default();
