@@ -181,7 +181,8 @@ impl Session {
             addresses.push(bound);
             listeners.push(listener);
         }
-        let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now());
+        let redactor = options.redactor.map_or_else(Redactor::new, Ok)?;
+        let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now()).redacted(redactor.redaction());
         let series = |path| Series::create(path, meta, options.rotation);
         let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
@@ -194,7 +195,6 @@ impl Session {
         let known = Known { base_uri, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
-        let redactor = options.redactor.map_or_else(Redactor::new, Ok)?;
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&entrances));
         let (ended, recorded) = oneshot::channel();

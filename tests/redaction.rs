@@ -183,6 +183,12 @@ fn leaky() -> Vec<Exchange> {
             ),
         ),
     ];
+    leaky[1].request.body.trailers =
+        of(&[("X-Signature", SECRET.to_owned()), ("X-Sum", format!("of Bearer {SECRET}"))]);
+    // A name that says nothing, in an answer: it was seen before.
+    if let Some(response) = &mut leaky[2].response {
+        response.body.trailers = of(&[("X-Sum", SECRET.to_owned()), ("X-Url", format!("https://x.example/?t={code}"))]);
+    }
     leaky[0].origin = format!("https://user:{code}@booking.riverside.example");
     leaky[2].failure = Some(Failure {
         kind: FailureKind::BrokenOff,
@@ -546,7 +552,10 @@ fn echo() -> Exchange {
     let target = format!(
         "/api/openbooking/order-quotes/{UUID}?phone=%2B44+7700+900123&who=robin.hale%40post.example.org&at=12%20Hill%20Road"
     );
-    exchange(1, "PUT", target, headers, Body::complete(order), response(&[("Content-Type", JSON.to_owned())], refusal))
+    let behind = [("X-User", "robin.hale@post.example.org"), ("X-Note", "Robin Hale was here")].into_iter().collect();
+    let mut response = response(&[("Content-Type", JSON.to_owned())], refusal);
+    response.body.trailers = [("X-Said", "+44 7700 900123")].into_iter().collect();
+    exchange(1, "PUT", target, headers, Body { trailers: behind, ..Body::complete(order) }, response)
 }
 
 #[test]

@@ -75,6 +75,16 @@ CREATE TABLE IF NOT EXISTS rewritten (
 CREATE INDEX IF NOT EXISTS rewritten_of ON rewritten (n);
 ";
 
+/// Where trailer fields stand, of the exchanges that have any, as header fields do. Made when there is the first one.
+const TRAILERS: &str = "
+CREATE TABLE IF NOT EXISTS trailers (
+  n INTEGER NOT NULL,
+  of TEXT NOT NULL,
+  fields NOT NULL,
+  PRIMARY KEY (n, of)
+) WITHOUT ROWID;
+";
+
 /// The columns of `exchange` in the order in which they are bound and read.
 const COLUMNS: &str = "n, id, connection, started, sent_ns, first_byte_ns, total_ns, origin, method, target, status, \
     reason, failure, failure_detail, failure_answered, request_version, request_headers, request_length, request_end, \

@@ -21,7 +21,7 @@ use super::entry::{Entry, Read as Found, instant};
 use super::loose::Loose;
 use super::skim::{Skim, SkimError};
 use crate::capture::source::Source;
-use crate::capture::{CaptureError, Meta};
+use crate::capture::{CaptureError, Meta, Redaction};
 use crate::exchange::Exchange;
 
 /// Largest entry that is read, in bytes: 512 MiB. A file with a larger one is refused there.
@@ -74,7 +74,9 @@ pub(in crate::capture) fn open_damaged(
     let order = log.order(own, source.is_sequential()).map_err(fault)?;
     let created = log.extra.as_ref().and_then(|extra| extra.created.parse().ok());
     let created = created.unwrap_or(if let Order::Sorted(starts) = &order { starts[0].0 } else { first });
-    let meta = Meta { base_uri: log.extra.and_then(|extra| extra.base_uri), created, creator: log.creator, part: None };
+    let redaction = log.extra.as_ref().map_or(Redaction::Nothing, |extra| Redaction::from_name(&extra.redaction));
+    let base_uri = log.extra.and_then(|extra| extra.base_uri);
+    let meta = Meta { base_uri, created, creator: log.creator, redaction, part: None };
     let entries = Entries {
         file: file.to_owned(),
         source,

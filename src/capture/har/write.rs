@@ -26,7 +26,11 @@ impl<W: Write> HarWriter<W> {
     /// Writes the beginning to `out`, which should be buffered; `file` is its name in errors.
     pub fn new(file: &Path, meta: &Meta, mut out: W) -> Result<Self, CaptureError> {
         let (name, version) = meta.creator.rsplit_once(' ').unwrap_or((&meta.creator, ""));
-        let extra = LogExtra { base_uri: meta.base_uri.clone(), created: meta.created.to_string() };
+        let extra = LogExtra {
+            base_uri: meta.base_uri.clone(),
+            created: meta.created.to_string(),
+            redaction: meta.redaction.as_str().to_owned(),
+        };
         let mut head = || -> io::Result<()> {
             out.write_all(b"{\"log\":{\"version\":\"1.2\",\"creator\":")?;
             serde_json::to_writer(&mut out, &Creator { name, version })?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, digest, headers};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, TRAILERS, digest, headers};
 use crate::capture::{CaptureError, Meta, create_failed, end_name, temporary};
 use crate::exchange::{Body, Exchange};
 
@@ -75,10 +75,12 @@ impl Writer {
         db.execute_batch(SCHEMA)?;
         let created = meta.created.to_string();
         let part = meta.part.as_ref().map(|part| part.number.to_string());
+        let redaction = meta.redaction.as_str().to_owned();
         let values = [
             ("created", Some(&created)),
             ("creator", Some(&meta.creator)),
             ("base_uri", meta.base_uri.as_ref()),
+            ("redaction", Some(&redaction)),
             ("part_of", meta.part.as_ref().map(|part| &part.of)),
             ("part", part.as_ref()),
         ];
@@ -256,7 +258,18 @@ impl Writer {
                 insert.execute(params![index as i64, link.at, link.sent, link.given])?;
             }
         }
-        Ok(())
+        self.insert_trailers(index, "request", &request.body)?;
+        response.as_ref().map_or(Ok(()), |response| self.insert_trailers(index, "response", &response.body))
+    }
+
+    fn insert_trailers(&self, index: u64, of: &str, body: &Body) -> rusqlite::Result<()> {
+        if body.trailers.0.is_empty() {
+            return Ok(());
+        }
+        self.db.execute_batch(TRAILERS)?;
+        let fields = headers::pack(&body.trailers);
+        let mut insert = self.db.prepare_cached("INSERT INTO trailers VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![index as i64, of, text_or_blob(&fields)]).map(drop)
     }
 
     /// SQLite may or may not have undone the whole transaction, depending on the error.

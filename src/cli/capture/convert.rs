@@ -92,6 +92,7 @@ fn merged<'m>(files: &[PathBuf], metas: impl Iterator<Item = &'m Meta>) -> anyho
     for (meta, file) in metas.zip(files) {
         let whole = whole.get_or_insert_with(|| Meta { base_uri: None, part: None, ..meta.clone() });
         whole.created = whole.created.min(meta.created);
+        whole.redaction = whole.redaction.min(meta.redaction);
         match (&whole.base_uri, &meta.base_uri) {
             (Some(one), Some(other)) if one != other => bail!(
                 "{} was recorded at {one} and {} at {other}: recordings of different booking systems can't be judged as one",
