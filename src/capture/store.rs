@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! Writer::create ─► append … commit … append … commit ─► finish (one file remains)
-//!                              │ WAL                  └─► killed (file, -wal and -shm remain, and open as they are)
+//!                              │ WAL ─► checkpoints   └─► killed (file, -wal and -shm remain, and open as they are)
 //! Reader::open ─► len, exchange(n), len, …            while it is being written, or afterwards
 //! ```
 
+mod checkpoint;
 mod headers;
 mod reader;
 mod writer;

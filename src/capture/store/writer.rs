@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
+use super::checkpoint::{Checkpoints, LONG};
 use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, TRAILERS, digest, headers};
 use crate::capture::{CaptureError, Meta, create_failed, end_name, temporary};
 use crate::exchange::{Body, Exchange};
@@ -24,10 +25,11 @@ const SMALL: usize = 200;
 const LEVEL: i32 = 1;
 
 /// Bytes per page. Rows of a few kilobytes share a page, so that a commit writes little more than they hold.
-const PAGE: i64 = 8192;
+pub(super) const PAGE: i64 = 8192;
 
-/// Pages in the write-ahead log before SQLite moves them into the file: 16 MiB.
-const CHECKPOINT: i64 = 2048;
+/// Pages in the write-ahead log before SQLite moves them into the file: 16 MiB. Of a file that is written as a whole; a
+/// recording has a thread for that.
+const CHECKPOINT: i64 = LONG as i64 / PAGE;
 
 /// Writes a capture. There is one writer per capture, and any number of readers beside it.
 pub struct Writer {
@@ -35,6 +37,8 @@ pub struct Writer {
     file: PathBuf,
     identity: Identity,
     insert: String,
+    /// Of a recording.
+    checkpoints: Option<Checkpoints>,
     zstd: zstd::bulk::Compressor<'static>,
     /// Exchanges on disk.
     committed: u64,
@@ -54,7 +58,16 @@ impl Writer {
             ErrorKind::AlreadyExists => CaptureError::Exists { file: path.to_owned() },
             _ => create_failed(path, &failed.error),
         })?;
-        Self::open(path).inspect_err(|_| discard(path))
+        let recording = || {
+            let mut writer = Self::open(path)?;
+            let failed = |error: rusqlite::Error| create_failed(path, &error);
+            writer.db.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
+            // As long as what is in it: its length says how much there is to move.
+            writer.db.pragma_update(None, "journal_size_limit", 0).map_err(failed)?;
+            writer.checkpoints = Some(Checkpoints::of(path).map_err(|error| create_failed(path, &error))?);
+            Ok(writer)
+        };
+        recording().inspect_err(|_| discard(path))
     }
 
     /// Makes a capture of a file that is there and empty.
@@ -106,7 +119,8 @@ impl Writer {
         let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
         let identity = identity(path).ok_or_else(|| create_failed(path, &"it is gone already"))?;
-        Ok(Self { db, file: path.to_owned(), identity, insert, zstd, committed: 0, pending: 0 })
+        let file = path.to_owned();
+        Ok(Self { db, file, identity, insert, checkpoints: None, zstd, committed: 0, pending: 0 })
     }
 
     /// The file that is written.
@@ -135,6 +149,8 @@ impl Writer {
         if self.file.exists() {
             return Err(CaptureError::Exists { file: self.file.clone() });
         }
+        // Each of its connections is closed before the next one is made: the last to go takes the log of that name along.
+        self.checkpoints = None;
         let nothing = Connection::open_in_memory().map_err(|error| create_failed(&self.file, &error))?;
         drop(std::mem::replace(&mut self.db, nothing));
         discard(&self.file);
@@ -175,6 +191,9 @@ impl Writer {
         }
         self.committed += self.pending;
         self.pending = 0;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed();
+        }
         Ok(())
     }
 
@@ -182,6 +201,7 @@ impl Writer {
     /// reader is attached: then the last of them to leave does it). Returns the number of exchanges.
     pub fn finish(mut self) -> Result<u64, CaptureError> {
         self.commit()?;
+        self.checkpoints = None;
         let failed =
             |cause: rusqlite::Error| CaptureError::Write { file: self.file.clone(), cause: cause.to_string(), lost: 0 };
         self.db.busy_timeout(Duration::ZERO).map_err(failed)?;
@@ -319,7 +339,7 @@ impl<'b> Stored<'b> {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(Duration::from_secs(1))?;
