@@ -44,8 +44,9 @@ struct State {
     missing: u64,
     /// It was said that the disk hangs.
     said: bool,
-    /// As many were said to be missing.
+    /// As many were said to be missing, and when.
     said_missing: u64,
+    said_at: Option<Instant>,
     ended: bool,
 }
 
@@ -118,8 +119,9 @@ fn look(state: &mut State, shared: &Shared) {
         shared.events.send(Event::Notice(words.to_owned()));
     }
     let missed = state.lost + shared.not_handed_over.load(Ordering::Relaxed);
-    if missed > state.said_missing.max(state.missing) {
-        state.said_missing = missed;
+    let said_just_now = state.said_at.is_some_and(|at| at.elapsed() < PATIENCE);
+    if missed > state.said_missing.max(state.missing) && !said_just_now {
+        (state.said_missing, state.said_at) = (missed, Some(Instant::now()));
         let reason = "the disk does not answer, and no more can wait for it".to_owned();
         shared.events.send(Event::Recording(Recording::Off { reason, missed }));
     }
