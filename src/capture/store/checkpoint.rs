@@ -36,11 +36,11 @@ struct Lengths {
     longest: u64,
 }
 
-/// Those of a recording: 16, 2 and 256 MiB.
-const LENGTHS: Lengths = Lengths { long: LONG, little: 2 << 20, longest: 256 << 20 };
+/// Those of a recording: 16, 8 and 256 MiB.
+const LENGTHS: Lengths = Lengths { long: LONG, little: 8 << 20, longest: 256 << 20 };
 
-/// How long that is waited for, at most.
-const MOMENT: Duration = Duration::from_millis(50);
+/// How long that is waited for, at most. What is answered meanwhile waits in memory, for less than the second that it may.
+const MOMENT: Duration = Duration::from_millis(200);
 
 /// Bytes of a page in the log, with its header.
 const FRAME: u64 = PAGE as u64 + 24;
