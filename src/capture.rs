@@ -16,6 +16,7 @@ pub mod ndjson;
 mod output;
 mod recording;
 mod redact;
+mod redaction;
 mod series;
 mod source;
 mod store;
@@ -33,7 +34,8 @@ pub use merge::merge;
 pub use output::{Format, Output};
 pub use recording::{Exchanges, Recording, is_capture, open};
 pub use redact::{FieldCount, Fields, Redactor};
-pub use series::{Rotation, Series};
+pub use redaction::Redaction;
+pub use series::{Rotation, Series, next_part};
 pub use store::{Call, Reader, Writer};
 pub use verify::{Examination, examine};
 
@@ -51,6 +53,8 @@ pub struct Meta {
     pub created: Timestamp,
     /// Name and version of the program that recorded, such as `umpire 0.1.0`.
     pub creator: String,
+    /// What was replaced in all of its exchanges.
+    pub redaction: Redaction,
     /// Which part of a recording in several files it is; `None` for one that stands alone, and in HAR and NDJSON.
     pub part: Option<Part>,
 }
@@ -65,13 +69,15 @@ pub struct Part {
 }
 
 impl Meta {
-    /// The meta data of a recording that this program makes now. User-info in the Base URI is dropped: it is a secret.
+    /// The meta data of a recording that this program makes now, of exchanges in which nothing was replaced yet. User-info
+    /// in the Base URI is dropped: it is a secret.
     pub fn new(base_uri: Option<&str>, created: Timestamp) -> Self {
         Self {
             base_uri: base_uri.map(redact::without_user_info),
             also_base_uris: Vec::new(),
             created,
             creator: concat!("umpire ", env!("CARGO_PKG_VERSION")).to_owned(),
+            redaction: Redaction::Nothing,
             part: None,
         }
     }

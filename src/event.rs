@@ -85,7 +85,7 @@ pub struct NotJudged {
 /// Whether exchanges are being kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recording {
-    /// Exchanges go to this file.
+    /// Exchanges go to this file; where a recording is shown, they come from it.
     On {
         /// The capture.
         file: String,

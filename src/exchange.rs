@@ -168,19 +168,31 @@ pub struct Body {
     pub length: u64,
     /// How it ended.
     pub end: BodyEnd,
+    /// Trailer fields (RFC 9110 section 6.5) that came behind it, as they came, those that go no further included.
+    /// Names are in lower case where the version of HTTP or whoever answered had no other form.
+    pub trailers: Headers,
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Body({} bytes, {:?}: {:?})", self.length, self.end, String::from_utf8_lossy(&self.bytes))
+        write!(f, "Body({} bytes, {:?}: {:?}", self.length, self.end, String::from_utf8_lossy(&self.bytes))?;
+        if !self.trailers.0.is_empty() {
+            write!(f, ", {:?}", self.trailers)?;
+        }
+        f.write_str(")")
     }
 }
 
 impl Body {
     /// A body that passed and was kept whole.
     pub fn complete(bytes: impl Into<Bytes>) -> Self {
+        Self::ended(bytes, BodyEnd::Complete)
+    }
+
+    /// A body of which everything that passed was kept, however it ended; without trailers.
+    pub fn ended(bytes: impl Into<Bytes>, end: BodyEnd) -> Self {
         let bytes = bytes.into();
-        Self { length: bytes.len() as u64, bytes, end: BodyEnd::Complete }
+        Self { length: bytes.len() as u64, bytes, end, trailers: Headers::default() }
     }
 
     /// No content.

@@ -14,6 +14,7 @@ mod backlog;
 mod judging;
 mod keeper;
 mod links;
+mod stall;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

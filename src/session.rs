@@ -184,8 +184,10 @@ impl Session {
             addresses.push(bound);
             listeners.push(listener);
         }
+        let redactor = options.redactor.map_or_else(Redactor::new, Ok)?;
         let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now())
-            .and_also(options.also_base_uris.iter().map(String::as_str));
+            .and_also(options.also_base_uris.iter().map(String::as_str))
+            .redacted(redactor.redaction());
         let series = |path| Series::create(path, meta, options.rotation);
         let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
@@ -198,7 +200,6 @@ impl Session {
         let known = Known { base_uri, also_base_uris: options.also_base_uris, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
-        let redactor = options.redactor.map_or_else(Redactor::new, Ok)?;
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&entrances));
         let (ended, recorded) = oneshot::channel();

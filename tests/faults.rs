@@ -1,5 +1,5 @@
 //! What happens to a whole `umpire proxy` when the machine or the user is against it: signals, a full disk, no
-//! descriptors, a capture that is deleted or locked.
+//! descriptors, a folder that turns read-only, a disk that is slow, a capture that is deleted or locked.
 //!
 //! `client ─► umpire proxy (a process of its own) ─► system, played by the test`
 
@@ -331,4 +331,106 @@ fn a_capture_that_is_locked_is_said_and_traffic_goes_on() {
     let (_, said, exchanges) = run.end();
     assert!(said.contains("the recording is not whole"), "{said}");
     assert!((2..4).contains(&exchanges.len()), "{}", exchanges.len());
+}
+
+/// A folder in which no file can be made, for as long as this lives.
+struct Closed(PathBuf);
+
+impl Closed {
+    /// `None` where that can't be done.
+    fn folder(folder: &Path) -> Option<Self> {
+        let closed = Self(folder.to_owned());
+        closed.open_to("a-w", "+i");
+        let probe = folder.join("probe");
+        match std::fs::File::create(&probe) {
+            Ok(_) => {
+                std::fs::remove_file(probe).unwrap();
+                None
+            }
+            Err(_) => Some(closed),
+        }
+    }
+
+    /// The rights of the folder bind everybody but root; the mark binds root, where the file system knows it.
+    fn open_to(&self, rights: &str, mark: &str) {
+        let run = |program: &str, what: &str| {
+            // One of the two will do, and whether it did is looked at.
+            let _done = Command::new(program).arg(what).arg(&self.0).stderr(Stdio::null()).status();
+        };
+        run("chattr", mark);
+        run("chmod", rights);
+    }
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.open_to("u+w", "-i");
+        // A folder that was marked when its rights were to be changed kept them.
+        self.open_to("u+w", "-i");
+    }
+}
+
+#[test]
+fn a_folder_that_turns_read_only_is_said_and_the_last_file_goes_on() {
+    let run = Run::start("", "--rotate-size 1KB");
+    drop(run.exchange());
+    run.until("\"index\":0");
+    let Some(closed) = Closed::folder(run.capture.parent().unwrap()) else {
+        println!("left out: this user can make files in any folder");
+        return;
+    };
+    drop(run.exchange());
+    let said = run.until("Trouble between two files");
+    assert!(said.contains("run.0002.db: can't be created"), "{said}");
+    drop(run.exchange());
+    run.until("\"index\":2");
+    drop(closed);
+    std::thread::sleep(Duration::from_millis(1200));
+    drop(run.exchange());
+    let on = run.until("\"on\":true");
+    assert!(!on.contains("run.0001.db"), "{on}");
+    run.signal("TERM");
+    let part = |number: u32| capture::numbered(&run.capture, number);
+    let parts = [part(1), part(2)];
+    let mut run = run;
+    assert!(run.child.wait().unwrap().success(), "nothing is missing");
+    assert_eq!(parts.map(|part| read(&part).len()), [3, 1]);
+}
+
+/// Writing takes half a second, again and again, because another program is at the file.
+#[test]
+fn a_slow_disk_holds_up_no_traffic_and_costs_no_exchange() {
+    let run = Run::start("", "");
+    drop(run.exchange());
+    run.until("\"index\":0");
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let slow = std::thread::spawn({
+        let (stop, file) = (std::sync::Arc::clone(&stop), run.capture.clone());
+        move || {
+            let other = rusqlite::Connection::open(file).unwrap();
+            other.busy_timeout(PATIENCE).unwrap();
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                other.execute_batch("BEGIN IMMEDIATE").unwrap();
+                std::thread::sleep(Duration::from_millis(500));
+                other.execute_batch("ROLLBACK").unwrap();
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        }
+    });
+    let begun = Instant::now();
+    let mut longest = Duration::ZERO;
+    let mut passed = 1;
+    while begun.elapsed() < Duration::from_secs(4) {
+        let one = Instant::now();
+        drop(run.exchange());
+        longest = longest.max(one.elapsed());
+        passed += 1;
+    }
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    slow.join().unwrap();
+    run.signal("TERM");
+    let (well, said, exchanges) = run.end();
+    assert!(well, "{said}");
+    assert_eq!(exchanges.len(), passed, "all of them are there");
+    assert!(longest < Duration::from_millis(400), "none of {passed} waited for the disk, but {longest:?}");
 }

@@ -95,6 +95,52 @@ fn every_format_says_the_same_of_itself() {
 }
 
 #[test]
+fn what_was_replaced_is_said_and_goes_along() {
+    let folder = Folder::new();
+    let said = |file: &str| {
+        let info: Value = serde_json::from_str(&run(0, &["capture", "info", file, "--format", "json"])).unwrap();
+        info[0]["redaction"].as_str().unwrap().to_owned()
+    };
+    let foreign = folder.name("foreign.har");
+    let entry = r#"{"startedDateTime": "2026-11-24T07:00:00Z", "request": {"method": "GET", "url": "https://a.example/x?token=planted",
+        "headers": []}, "response": {"status": 200, "headers": [], "content": {"text": "{}"}}}"#;
+    fs::write(&foreign, format!(r#"{{"log": {{"creator": {{"name": "mitmproxy"}}, "entries": [{entry}]}}}}"#)).unwrap();
+    assert_eq!(said(&foreign), "nothing");
+    for ending in ["db", "har", "ndjson.gz"] {
+        let name = |name: &str| folder.name(&format!("{name}.{ending}"));
+        // Secrets of a foreign file are always replaced on the way in.
+        run(0, &["capture", "import", &foreign, "-o", &name("imported")]);
+        assert_eq!(said(&name("imported")), "secrets", "{ending}");
+        run(0, &["capture", "verify", &foreign, "--save", &name("saved")]);
+        assert_eq!(said(&name("saved")), "secrets", "{ending}");
+        run(0, &["capture", "export", &name("imported"), "-o", &name("exported")]);
+        run(0, &["capture", "redact", &name("imported"), "-o", &name("redacted")]);
+        run(0, &["capture", "split", &name("redacted"), "--size", "1MB", "-o", &name("part")]);
+        run(0, &["capture", "merge", &name("redacted"), &name("exported"), "-o", &name("strong")]);
+        run(0, &["capture", "merge", &name("redacted"), &name("imported"), "-o", &name("weak")]);
+        for (file, expected) in [
+            ("exported", "personal"),
+            ("redacted", "personal"),
+            ("part.0001", "personal"),
+            ("strong", "personal"),
+            ("weak", "secrets"),
+        ] {
+            assert_eq!(said(&name(file)), expected, "{file}.{ending}");
+        }
+    }
+    // Of a file that is older than the mark nobody knows.
+    let old = fs::read_to_string(GOLDEN).unwrap().replace(r#","redaction":"secrets""#, "");
+    fs::write(folder.path("old.har"), old).unwrap();
+    assert_eq!(said(&folder.name("old.har")), "unknown");
+    let words = run(0, &["capture", "info", &foreign, &folder.name("old.har"), GOLDEN, &folder.name("exported.db")]);
+    for line in
+        ["nothing is replaced: ", "unknown: ", "secrets are replaced, personal", "secrets and personal data are"]
+    {
+        assert!(words.contains(&format!("redaction   {line}")), "{line}: {words}");
+    }
+}
+
+#[test]
 fn verdicts_do_not_depend_on_the_format() {
     let folder = Folder::new();
     let findings = |file: &str| {

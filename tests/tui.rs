@@ -416,6 +416,50 @@ async fn bodies_that_are_not_json() {
 }
 
 #[tokio::test]
+async fn what_was_rewritten_is_said_where_it_was_sent() {
+    let events = vec![
+        Fake::new(0).stage(Stage::OrdersFeed).rewritten(&["/next"]).response_trailer("X-Sum", "7").event(),
+        Fake::new(1).rewritten(&["/a", "/b"]).finding(missing_email()).event(),
+    ];
+    insta::assert_snapshot!(show_on(100, 40, context(), events.clone(), "↑3⏎").await.text());
+    let many: Vec<String> = (0..25).map(|place| format!("/items/{place}/url")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let shown = show_on(100, 60, context(), vec![Fake::new(0).rewritten(&many).event()], "3⏎").await;
+    assert!(
+        shown.find("Umpire rewrote 25 links").is_some() && shown.find("… and 5 more").is_some(),
+        "{}",
+        shown.text()
+    );
+}
+
+#[tokio::test]
+async fn what_is_muted_is_counted_and_explained() {
+    let events = vec![
+        Fake::new(0).status(400).muted(2).event(),
+        Fake::new(1).status(400).muted(1).finding(wrong_price()).event(),
+        Fake::new(2).event(),
+    ];
+    insta::assert_snapshot!(show_on(80, 24, context(), events.clone(), "↑↑⏎").await.text());
+    let shown = show_on(80, 50, context(), events, "↑").await;
+    assert!(shown.find("3 findings muted (properly refused)").is_some(), "{}", shown.text());
+    assert!(
+        shown.find("1 finding on the broker muted: the request was refused as it should").is_some(),
+        "{}",
+        shown.text()
+    );
+    let shown = show(vec![Fake::new(0).event()], "").await;
+    assert!(shown.find("muted").is_none(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn a_view_names_the_part_that_it_reads() {
+    let view = Context { mode: Mode::View, base_uri: None, upstream: None, ..context() };
+    let next = Event::Recording(Recording::On { file: "captures/today.0002.db".into() });
+    let shown = show_on(80, 24, view, vec![Fake::new(0).event(), next], "").await;
+    assert!(shown.find("umpire recording captures/today.0002.db").is_some(), "{}", shown.text());
+}
+
+#[tokio::test]
 async fn any_size_of_terminal_will_do() {
     for (width, height) in [(1, 1), (3, 2), (20, 5), (40, 8), (40, 12), (60, 14), (150, 5), (300, 100)] {
         for script in ["", "?", "⏎2", "N⏎3→→"] {

@@ -19,7 +19,7 @@ mod write;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::Rewritten;
+use crate::exchange::{Header, Headers, Rewritten};
 pub use read::{MAX_ENTRY, read};
 pub(super) use read::{open, open_damaged};
 pub use write::{HarWriter, write};
@@ -32,6 +32,9 @@ struct LogExtra {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     also_base_uris: Vec<String>,
     created: String,
+    /// Name of what was replaced in all entries.
+    #[serde(default)]
+    redaction: String,
 }
 
 /// `_umpire` of an entry.
@@ -103,6 +106,27 @@ pub(super) struct BodyExtra {
     /// The text holds the coded bytes themselves, because they can't be decoded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) coded: bool,
+    /// Trailer fields that came behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) trailers: Vec<Field>,
+}
+
+/// A header or trailer field.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// The fields as they stand in JSON.
+pub(super) fn to_fields(headers: &Headers) -> Vec<Field> {
+    let field = |Header { name, value }: &Header| Field { name: name.clone(), value: value_to_text(value) };
+    headers.0.iter().map(field).collect()
+}
+
+/// The way back.
+pub(super) fn from_fields(fields: Vec<Field>) -> Headers {
+    fields.into_iter().map(|Field { name, value }| (name, text_to_value(value))).collect()
 }
 
 impl BodyExtra {

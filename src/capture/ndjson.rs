@@ -77,11 +77,13 @@ pub(super) fn open(file: &Path, source: &Source) -> Result<(Meta, Lines), Captur
         Lines { file: file.to_owned(), input: BufReader::new(input), number: 0, first: None, stop: true, ended: false };
     let Some((meta, first)) = lines.line()? else { return Err(CaptureError::Empty { file: file.to_owned() }) };
     let created = meta.created.as_deref().and_then(|created| created.parse::<Timestamp>().ok());
+    let redaction = meta.redaction();
     let meta = Meta {
         base_uri: meta.base_uri,
         also_base_uris: meta.also_base_uris,
         created: created.unwrap_or(first.started),
         creator: meta.creator.unwrap_or_default(),
+        redaction,
         part: None,
     };
     lines.first = Some(first);

@@ -9,9 +9,10 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::source::Source;
-use super::{CaptureError, Format, Meta, Reader, har, ndjson, store};
+use super::{CaptureError, Format, Meta, Reader, Redactor, har, ndjson, store};
 use crate::exchange::Exchange;
 
 /// Exchanges one at a time, each read when it is asked for.
@@ -25,6 +26,16 @@ pub struct Recording {
     pub format: Format,
     /// Its exchanges in recorded order; the position in this sequence is an exchange's 0-based index.
     pub exchanges: Exchanges,
+}
+
+impl Recording {
+    /// The same as it comes out of a redactor, exchange by exchange. Any recording will do: what was replaced already stays
+    /// as it is.
+    pub fn redacted(self, redactor: Arc<Redactor>) -> Self {
+        let meta = self.meta.redacted(redactor.redaction());
+        let exchanges = self.exchanges.map(move |exchange| exchange.map(|exchange| redactor.redact(exchange)));
+        Self { meta, exchanges: Box::new(exchanges), ..self }
+    }
 }
 
 /// True if the file is a capture; false for anything else that can be read.

@@ -20,8 +20,8 @@ use bytes::Bytes;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
-use super::CaptureError;
 use super::coding::{codings, encode, salvage};
+use super::{CaptureError, Redaction};
 use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, decode};
 use credentials::Own;
 use personal::Personal;
@@ -66,6 +66,11 @@ impl Redactor {
         Ok(Self { masks: Masks::new(key("secrets")), scanner: Scanner::new()?, personal })
     }
 
+    /// What it replaces.
+    pub fn redaction(&self) -> Redaction {
+        if self.personal.is_some() { Redaction::Personal } else { Redaction::Secrets }
+    }
+
     /// The personal data that have been replaced so far, by field, in the order of the alphabet.
     pub fn counts(&self) -> Vec<FieldCount> {
         self.personal.as_ref().map(Personal::counts).unwrap_or_default()
@@ -73,7 +78,7 @@ impl Redactor {
 
     /// The exchange without its secrets. Costs a scan of the bodies; what holds none is not copied.
     ///
-    /// Replaced are: credentials (the scheme stays), cookie values (names and attributes stay), header fields,
+    /// Replaced are: credentials (the scheme stays), cookie values (names and attributes stay), header and trailer fields,
     /// parameters and JSON members that are named like keys, tokens, secrets or passwords, user-info in URLs, JSON Web
     /// Tokens anywhere, this request's own credentials wherever they turn up again, and every secret wherever it is
     /// repeated from then on. A secret that is a number in JSON becomes 0. A compressed body is decoded for this, and coded again if it held a secret; what can't be
@@ -87,6 +92,7 @@ impl Redactor {
         if let Some(response) = &mut exchange.response {
             self.body(&mut response.body, &response.headers, &own);
             self.headers(&mut response.headers, &own);
+            self.headers(&mut response.body.trailers, &own);
             self.replace_text(&mut response.reason, &own);
         }
         for link in &mut exchange.rewritten {
@@ -95,6 +101,7 @@ impl Redactor {
             }
         }
         self.headers(&mut exchange.request.headers, &own);
+        self.headers(&mut exchange.request.body.trailers, &own);
         self.replace_text(&mut exchange.origin, &own);
         self.replace_text(&mut exchange.request.target, &own);
         if let Some(failure) = &mut exchange.failure {
@@ -111,9 +118,12 @@ impl Redactor {
     /// The short parts of an exchange, searched once more for the secrets that are known by now.
     fn again(&self, exchange: &mut Exchange) {
         let seen = self.masks.seen();
-        let fields = exchange.request.headers.0.iter_mut();
-        let fields = fields.chain(exchange.response.iter_mut().flat_map(|response| response.headers.0.iter_mut()));
-        for field in fields {
+        let request = &mut exchange.request;
+        let mut all = vec![&mut request.headers, &mut request.body.trailers];
+        if let Some(response) = &mut exchange.response {
+            all.extend([&mut response.headers, &mut response.body.trailers]);
+        }
+        for field in all.into_iter().flat_map(|headers| &mut headers.0) {
             if let Some(clean) = seen.replace(&field.value) {
                 field.value = Bytes::from(clean);
             }

@@ -6,15 +6,18 @@
 //!     └ the next can't be made: the last goes on, said once, tried again a second later
 //! ```
 //!
-//! The parts know that they belong together ([`Part`]), so that `check` judges them as one recording.
+//! The parts know that they belong together ([`Part`]), so that `check` judges them as one recording, and whoever reads one
+//! finds the [`next_part`].
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{CaptureError, Meta, Part, Writer, create_failed, numbered};
+use super::{CaptureError, Meta, Part, Reader, Writer, create_failed, is_capture, numbered};
 use crate::exchange::Exchange;
 
 /// How long after a failure the next file is tried again.
@@ -169,4 +172,41 @@ impl Series {
             }
         }
     }
+}
+
+/// The part of the same recording that comes behind the one that is read, if there is one yet. All exchanges of a part are
+/// on disk when there is a next one.
+///
+/// It is looked for beside the part, under a name with a greater number; what has such a name and is no part of the
+/// recording is passed over. A part that was given another name has none behind it.
+pub fn next_part(reader: &Reader) -> Result<Option<Reader>, CaptureError> {
+    let Some(part) = &reader.meta().part else { return Ok(None) };
+    let failed = |error: io::Error| CaptureError::Read { file: reader.file().to_owned(), cause: error.to_string() };
+    let folder = match reader.file().parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let name = reader.file().file_name().unwrap_or_default().to_string_lossy();
+    let Some((before, behind)) = name.rsplit_once(&format!(".{:04}", part.number)) else { return Ok(None) };
+    let mut later = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(before)?.strip_suffix(behind)?.strip_prefix('.'));
+        let number = number.and_then(|digits| digits.parse::<u32>().ok());
+        later.extend(number.filter(|&number| number > part.number).map(|number| (number, name)));
+    }
+    later.sort();
+    for (_, name) in later {
+        let path = reader.file().with_file_name(name);
+        match is_capture(&path).and_then(|is| if is { Reader::open(&path).map(Some) } else { Ok(None) }) {
+            Ok(Some(next)) if next.meta().part.as_ref().is_some_and(|next| next.of == part.of) => {
+                return Ok(Some(next));
+            }
+            // Not of this recording, or gone in the meantime.
+            Ok(_) | Err(CaptureError::NotACapture { .. }) => {}
+            Err(_) if !path.exists() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }

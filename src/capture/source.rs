@@ -1,6 +1,9 @@
 //! Where the text of a recording comes from: a file, a compressed file, or memory; read from any place, more than once.
 //!
-//! `Source::open ─► from(offset) ─► bytes`, and, for errors, `place(offset) ─► line 7, column 12`
+//! ```text
+//! Source::open ─► from(offset) ─► bytes            and, for errors, place(offset) ─► line 7, column 12
+//!       └─ gzip, and every place counts ─► unpacked ─► from(offset)     (a file without a name, gone with the source)
+//! ```
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -34,6 +37,23 @@ impl Source {
     /// True if reading from a later place costs as much as reading all before it.
     pub(super) fn is_sequential(&self) -> bool {
         matches!(self, Self::Gzip(_))
+    }
+
+    /// The same text in a file without a name beside `path`, or among the system's temporary files where nothing can be
+    /// written there. Only this process can read it, and it is gone when the source is, however the process ends. More than
+    /// `most` bytes of text are an error.
+    pub(super) fn unpacked(&self, path: &Path, most: u64) -> io::Result<Self> {
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let file = tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile())?;
+        let mut text = self.from(0)?.take(most.saturating_add(1));
+        let length = io::copy(&mut text, &mut &file)?;
+        if length > most {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it unpacks to more than {most} bytes")));
+        }
+        Ok(Self::File(file))
     }
 
     /// The text from an offset on. Only the reader that was asked for last may be read.
@@ -95,6 +115,24 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn what_is_unpacked_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let packed = folder.path().join("packed.gz");
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&[b'x'; 1_000]).unwrap();
+        std::fs::write(&packed, gzip.finish().unwrap()).unwrap();
+        let source = Source::open(&packed).unwrap();
+        let unpacked = source.unpacked(&packed, 1_000).unwrap();
+        assert!(source.is_sequential() && !unpacked.is_sequential());
+        let mut rest = Vec::new();
+        unpacked.from(990).unwrap().read_to_end(&mut rest).unwrap();
+        assert_eq!(rest, [b'x'; 10]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "it has no name");
+        let error = source.unpacked(&packed, 999).err().unwrap();
+        assert_eq!(error.to_string(), "it unpacks to more than 999 bytes");
+    }
 
     #[test]
     fn the_same_text_from_everywhere() {

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! Writer::create ─► append … commit … append … commit ─► finish (one file remains)
-//!                              │ WAL                  └─► killed (file, -wal and -shm remain, and open as they are)
+//!                              │ WAL ─► checkpoints   └─► killed (file, -wal and -shm remain, and open as they are)
 //! Reader::open ─► len, exchange(n), len, …            while it is being written, or afterwards
 //! ```
 
+mod checkpoint;
 mod headers;
 mod reader;
 mod writer;
@@ -73,6 +74,16 @@ CREATE TABLE IF NOT EXISTS rewritten (
   given TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS rewritten_of ON rewritten (n);
+";
+
+/// Where trailer fields stand, of the exchanges that have any, as header fields do. Made when there is the first one.
+const TRAILERS: &str = "
+CREATE TABLE IF NOT EXISTS trailers (
+  n INTEGER NOT NULL,
+  of TEXT NOT NULL,
+  fields NOT NULL,
+  PRIMARY KEY (n, of)
+) WITHOUT ROWID;
 ";
 
 /// The columns of `exchange` in the order in which they are bound and read.

@@ -1,6 +1,7 @@
 //! Recordings as every command reads them: without the secrets that a foreign one may hold.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::capture::{self, CaptureError, Format, Recording, Redactor};
 
@@ -11,7 +12,5 @@ pub fn open(file: &Path) -> Result<Recording, CaptureError> {
     if recording.format == Format::Capture {
         return Ok(recording);
     }
-    let redactor = Redactor::new()?;
-    let exchanges = recording.exchanges.map(move |exchange| exchange.map(|exchange| redactor.redact(exchange)));
-    Ok(Recording { exchanges: Box::new(exchanges), ..recording })
+    Ok(recording.redacted(Arc::new(Redactor::new()?)))
 }

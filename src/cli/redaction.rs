@@ -123,7 +123,5 @@ fn fields(told: &[String], config: &Config) -> Fields {
 
 /// A recording as it comes out of a redactor. Any recording will do: what was redacted already stays as it is.
 pub fn open(file: &Path, redactor: Arc<Redactor>) -> anyhow::Result<Recording> {
-    let recording = capture::open(file)?;
-    let exchanges = recording.exchanges.map(move |exchange| exchange.map(|exchange| redactor.redact(exchange)));
-    Ok(Recording { exchanges: Box::new(exchanges), ..recording })
+    Ok(capture::open(file)?.redacted(redactor))
 }

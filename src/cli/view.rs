@@ -1,4 +1,10 @@
 //! `umpire view FILE`: a recording on the screen, also while another Umpire writes it.
+//!
+//! ```text
+//! file ─► exchange* ─► at its end: nothing new? ─► is there a next part? ─► its exchange* …
+//!             ▲                        └─ a moment later ─┐     └─ no ─┐
+//!             └───────────────────────────────────────────┴────────────┘   until stopped
+//! ```
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +17,8 @@ use super::front::{Ui, show};
 use super::judging::JudgingArgs;
 use super::signals::Signals;
 use super::{Exit, runtime};
-use crate::capture::{self, CaptureError, Meta, Reader};
-use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, feed};
+use crate::capture::{self, CaptureError, Meta, Reader, next_part};
+use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, Recording, feed};
 use crate::exchange::Exchange;
 use crate::rules::Judge;
 
@@ -31,7 +37,7 @@ pub struct View {
     /// How to show it [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
-    /// Go on showing what another Umpire adds to the capture (always so in the terminal UI)
+    /// Go on showing what another Umpire adds to the capture, and to its next parts (always so in the terminal UI)
     #[arg(long)]
     follow: bool,
     #[command(flatten)]
@@ -129,9 +135,11 @@ impl Source {
                     }
                 }
             }
-            Self::Capture(reader) => {
+            Self::Capture(mut reader) => {
                 let mut next = 0;
                 while !stop.is_cancelled() {
+                    // Looked for first: when there is a next part, all that belongs into this one is in it.
+                    let behind = if follow { next_part(&reader)? } else { None };
                     let end = reader.len()?;
                     while next < end && !stop.is_cancelled() {
                         if !show(Some(reader.exchange(next)?)) {
@@ -142,10 +150,17 @@ impl Source {
                     if !follow {
                         break;
                     }
-                    if !show(None) {
-                        return Ok(());
+                    match behind {
+                        Some(part) => {
+                            let file = part.file().display().to_string();
+                            if !outlet.send_blocking(Event::Recording(Recording::On { file })) {
+                                return Ok(());
+                            }
+                            (reader, next) = (part, 0);
+                        }
+                        None if !show(None) => return Ok(()),
+                        None => std::thread::sleep(POLL),
                     }
-                    std::thread::sleep(POLL);
                 }
             }
         }

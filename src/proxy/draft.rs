@@ -147,14 +147,13 @@ impl Draft {
 
     /// The protocol was switched, and what followed has ended after so many bytes each way, none of which were kept.
     pub fn switched(&self, up: u64, down: u64, orderly: bool) {
-        let body = |length| Body {
-            bytes: bytes::Bytes::new(),
-            length,
-            end: match (orderly, length) {
+        let body = |length| {
+            let end = match (orderly, length) {
                 (false, _) => BodyEnd::Cancelled,
                 (true, 0) => BodyEnd::Complete,
                 (true, _) => BodyEnd::Truncated,
-            },
+            };
+            Body { length, ..Body::ended("", end) }
         };
         let mut state = self.state();
         (state.request_body, state.answer_body) = (Some(body(up)), Some(body(down)));
@@ -206,7 +205,7 @@ impl Draft {
     /// Makes the exchange and sends it; does nothing if that was done before.
     fn hand_over(&self, state: State, turn: Option<&Turn>) {
         let Some((opening, place)) = state.opening else { return };
-        let cancelled = || Body { bytes: bytes::Bytes::new(), length: 0, end: BodyEnd::Cancelled };
+        let cancelled = || Body::ended("", BodyEnd::Cancelled);
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);
         let response = state.answer.map(|(head, _)| Response {
             status: head.status,

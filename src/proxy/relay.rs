@@ -142,7 +142,10 @@ impl Relay {
         });
         let cap = self.common.limits.kept_body;
         let body = match &draft {
-            Some(draft) => tee(body, Part::Request, Arc::clone(draft), cap),
+            Some(draft) => {
+                let trailers = beside.get::<WireTrailers>().cloned().unwrap_or_default();
+                tee(body, trailers, Part::Request, Arc::clone(draft), cap)
+            }
             None => body,
         };
         let mut request = Request::new(body);
@@ -187,7 +190,7 @@ impl Relay {
         let from_wire = wire.is_some();
         let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
         let reason = reason_of(&response);
-        let trailers = response.extensions_mut().remove().unwrap_or_default();
+        let trailers: WireTrailers = response.extensions_mut().remove().unwrap_or_default();
         let switched = response.extensions_mut().remove();
         tracing::debug!(status = response.status().as_u16(), "answered");
         if let Some(draft) = &draft {
@@ -201,8 +204,8 @@ impl Relay {
                 version: version_of(response.version()),
                 headers: Arc::clone(&fields),
             });
-            let keeper = Arc::clone(draft);
-            response = response.map(|body| tee(body, Part::Response, keeper, cap));
+            let (keeper, behind) = (Arc::clone(draft), trailers.clone());
+            response = response.map(|body| tee(body, behind, Part::Response, keeper, cap));
         }
         Answer { response, fields, reason, from_wire, trailers, switched, draft }
     }

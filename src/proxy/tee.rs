@@ -1,7 +1,7 @@
 //! Lets a body pass and keeps a copy of its beginning.
 //!
 //! ```text
-//! frames ─► length += n, kept += what fits ─► frames
+//! frames ─► length += n, kept += what fits, trailers ─► frames
 //!    ├─ end ──────────────────► Complete, or Truncated if not all was kept
 //!    ├─ error ────────────────► Cancelled
 //!    └─ dropped before an end ► Cancelled          each exactly once
@@ -16,8 +16,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::draft::{Draft, Part};
+use super::fields::{WireTrailers, from_map};
 use super::upstream::{BodyError, WireBody, fault_of_request};
-use crate::exchange::{Body, BodyEnd, FailureKind};
+use crate::exchange::{Body, BodyEnd, FailureKind, Headers};
 
 /// Most bytes that are set aside for a body before any of it has come.
 const RESERVE: u64 = 64 * 1024;
@@ -26,6 +27,9 @@ const RESERVE: u64 = 64 * 1024;
 struct Tee {
     inner: WireBody,
     part: Part,
+    /// Where the trailers will be as they were received, if `inner` comes from a wire that keeps their form.
+    wire: WireTrailers,
+    trailers: Headers,
     /// Taken when the end is reported.
     draft: Option<Arc<Draft>>,
     kept: Vec<u8>,
@@ -33,15 +37,16 @@ struct Tee {
     cap: usize,
 }
 
-/// A body that reports to the draft how it ended and what it was.
-pub fn tee(inner: WireBody, part: Part, draft: Arc<Draft>, cap: usize) -> WireBody {
+/// A body that reports to the draft how it ended and what it was. `wire` is where its trailers will be as they were
+/// received; where they don't come, those of the frame are taken.
+pub fn tee(inner: WireBody, wire: WireTrailers, part: Part, draft: Arc<Draft>, cap: usize) -> WireBody {
     if inner.is_end_stream() {
         draft.body_ended(part, Body::empty());
         return inner;
     }
     let expected = inner.size_hint().exact().unwrap_or(0).min(RESERVE).min(cap as u64);
     let kept = Vec::with_capacity(expected as usize);
-    Tee { inner, part, draft: Some(draft), kept, length: 0, cap }.boxed()
+    Tee { inner, part, wire, trailers: Headers::default(), draft: Some(draft), kept, length: 0, cap }.boxed()
 }
 
 impl Tee {
@@ -71,7 +76,8 @@ impl Tee {
             }
         }
         kept.shrink_to_fit();
-        draft.body_ended(self.part, Body { bytes: kept.into(), length: self.length, end });
+        let trailers = std::mem::take(&mut self.trailers);
+        draft.body_ended(self.part, Body { bytes: kept.into(), length: self.length, end, trailers });
     }
 }
 
@@ -86,6 +92,9 @@ impl HttpBody for Tee {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     this.keep(data);
+                }
+                if let Some(fields) = frame.trailers_ref() {
+                    this.trailers = this.wire.get().cloned().unwrap_or_else(|| from_map(fields));
                 }
                 // Who asks `is_end_stream` need not poll again: the end is reported as soon as it is known.
                 if frame.is_trailers() || this.inner.is_end_stream() {
@@ -163,7 +172,7 @@ mod tests {
         let (draft, mut intake) = draft().await;
         answer(&draft);
         draft.delivered();
-        pass(tee(inner, Part::Response, draft, cap)).await;
+        pass(tee(inner, WireTrailers::default(), Part::Response, draft, cap)).await;
         let exchange = intake.next().await.expect("handed over");
         assert!(intake.next().await.is_none(), "exactly once");
         exchange
@@ -236,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn an_exchange_without_an_answer_is_recorded_too() {
         let (draft, mut intake) = draft().await;
-        let body = tee(full("ask"), Part::Request, Arc::clone(&draft), 100);
+        let body = tee(full("ask"), WireTrailers::default(), Part::Request, Arc::clone(&draft), 100);
         drop(draft);
         drop(body);
         let exchange = intake.next().await.unwrap();

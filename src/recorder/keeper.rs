@@ -4,6 +4,7 @@
 //! recording ─► append or commit fails ─► not recording (counted, said) ─► a second later: tried again
 //!     ▲                                                                        │ appended, and committed
 //!     └────────────────────────────────────────────────────────────────────────┘
+//! a disk that neither takes nor refuses ─► said meanwhile (stall)
 //! ```
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::stall::{Hung, Stall};
 use crate::capture::{CaptureError, Series};
 use crate::event::{Event, Outlet, Recording};
 use crate::exchange::Exchange;
@@ -45,10 +47,13 @@ pub(super) struct Keeper {
     proof: bool,
     reported_missed: u64,
     judge_gone: bool,
+    /// Of what is recorded.
+    stall: Option<Stall>,
 }
 
 impl Keeper {
     pub(super) fn new(series: Option<Series>, events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self {
+        let stall = series.as_ref().map(|_| Stall::new(events.clone(), Arc::clone(&not_handed_over)));
         Self {
             series,
             events,
@@ -60,6 +65,7 @@ impl Keeper {
             proof: false,
             reported_missed: 0,
             judge_gone: false,
+            stall,
         }
     }
 
@@ -67,7 +73,7 @@ impl Keeper {
     /// kept, the index that the next one will have. `None` if nothing is recorded.
     pub(super) fn record(&mut self, exchange: &Exchange) -> Option<Recorded> {
         let index = self.series.as_ref()?.len();
-        let appended = self.append(exchange);
+        let appended = self.watched(|keeper| keeper.append(exchange));
         Some(Recorded { index, appended })
     }
 
@@ -134,6 +140,29 @@ impl Keeper {
 
     /// Brings to disk what was appended. False if it is lost.
     pub(super) fn commit(&mut self) -> bool {
+        self.watched(Self::try_commit)
+    }
+
+    /// Does something that the disk may take its time for.
+    fn watched<T>(&mut self, write: impl FnOnce(&mut Self) -> T) -> T {
+        if let Some(stall) = &self.stall {
+            stall.begins(self.lost);
+        }
+        let written = write(self);
+        if let Some(Hung { lasted, off }) = self.stall.as_ref().and_then(Stall::ends) {
+            let seconds = lasted.as_secs();
+            tracing::warn!(seconds, "the disk answers again");
+            self.events.send(Event::Notice(format!("The disk answers again, after {seconds} seconds.")));
+            if off && self.failed_at.is_none() {
+                self.trouble = Some(format!("the disk did not answer for {seconds} seconds"));
+                self.reported_missed = self.missed();
+                self.say_on();
+            }
+        }
+        written
+    }
+
+    fn try_commit(&mut self) -> bool {
         let Some(series) = &mut self.series else { return true };
         match series.commit() {
             Ok(()) if self.failed_at.is_some() && self.proof => {

@@ -26,6 +26,8 @@ const UNTRIED: usize = 2;
 pub struct Plain<W> {
     out: W,
     paint: Paint,
+    /// A recording is shown, not made.
+    viewing: bool,
     /// Hosts that passed unread and were told.
     unread: HashSet<Box<str>>,
 }
@@ -33,7 +35,7 @@ pub struct Plain<W> {
 impl<W: Write> Plain<W> {
     /// Writes to `out`, usually the locked standard output with [`Paint::for_stdout`].
     pub fn new(out: W, paint: Paint) -> Self {
-        Self { out, paint, unread: HashSet::new() }
+        Self { out, paint, viewing: false, unread: HashSet::new() }
     }
 
     /// Gives the writer back.
@@ -43,6 +45,7 @@ impl<W: Write> Plain<W> {
 
     /// What the broker needs to know, where the recording goes, and the columns that follow.
     pub fn header(&mut self, context: &Context) -> io::Result<()> {
+        self.viewing = context.mode == Mode::View;
         let Self { out, paint, .. } = self;
         let mut line = |label: &str, value: &str| labelled(out, *paint, 0, label, value);
         if let Some(base_uri) = &context.base_uri {
@@ -98,6 +101,9 @@ impl<W: Write> Plain<W> {
 
     fn recording(&mut self, state: &Recording) -> io::Result<()> {
         match state {
+            Recording::On { file } if self.viewing => {
+                labelled(&mut self.out, self.paint, 0, "recording", &format!("goes on in {file}"))
+            }
             Recording::On { file } => labelled(&mut self.out, self.paint, 0, "recording", &format!("to {file}")),
             Recording::Off { reason, missed } => {
                 let missed = text::count(*missed, "exchange");

@@ -113,7 +113,14 @@ impl Page {
 
     fn verdicts(&mut self, judged: &Judged) {
         let passed = text::count(u64::from(judged.passed), "verdict");
+        if judged.muted > 0 {
+            let muted = text::count(u64::from(judged.muted), "finding");
+            let words =
+                format!("{muted} on the broker muted: the request was refused as it should be (--mute-refused).");
+            self.text(Ink::Dim, &words);
+        }
         match judged.findings.len() {
+            0 if judged.muted > 0 => self.text(Ink::Good, &format!("No other findings. {passed} passed.")),
             0 => self.text(Ink::Good, &format!("No findings. {passed} passed.")),
             _ => self.text(Ink::Dim, &format!("{passed} passed.")),
         }

@@ -1,6 +1,6 @@
 //! A request or response laid out with the findings on it marked.
 //!
-//! `message → first line, header fields, body (JSON in colours; text; hexadecimal) → rows`
+//! `message → first line, header fields, body (JSON in colours; text; hexadecimal), trailer fields → rows`
 //!
 //! Each finding whose pointer leads into the message marks a row: that of the node it names, or, if the node is what
 //! is missing, that of the nearest thing that is there.
@@ -9,8 +9,8 @@ use super::json_view;
 use super::sheet::{MAX_ROWS, Row};
 use super::theme::Ink;
 use crate::event::Judged;
-use crate::exchange::{Body, BodyEnd, Headers, decode};
-use crate::finding::Finding;
+use crate::exchange::{Body, BodyEnd, Header, Headers, decode};
+use crate::finding::{Finding, Severity};
 use crate::json::{Document, unescape};
 use crate::text;
 
@@ -19,6 +19,9 @@ const MAX_HEX: usize = 1024;
 
 /// Most characters of one line of text that are shown.
 const MAX_LINE: usize = 4_000;
+
+/// Most rewritten links that are listed.
+const MAX_LINKS: usize = 20;
 
 /// A finding on the message at hand.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +76,34 @@ pub(super) fn response(judged: &Judged) -> Vec<Row> {
     let first = Row::new(Ink::Dim, response.version.as_str())
         .with(if response.status < 400 { Ink::Good } else { Ink::Bad }, &format!(" {}", response.status))
         .with(Ink::Plain, &format!(" {}", response.reason));
+    failed.extend(rewritten(judged));
     failed.extend(message(first, &response.headers, &response.body, &targets));
     failed
+}
+
+/// What the broker was given in another form than what stands below; nothing if all of it was passed on as it was.
+fn rewritten(judged: &Judged) -> Vec<Row> {
+    let links = &judged.exchange.rewritten;
+    if links.is_empty() {
+        return Vec::new();
+    }
+    let count = text::count(links.len() as u64, "link");
+    let words = format!("Umpire rewrote {count} for the broker; below is what the booking system sent");
+    let mut rows = vec![Row::new(Ink::Of(Severity::Notice), &words)];
+    for link in links.iter().take(MAX_LINKS) {
+        rows.push(
+            Row::new(Ink::Name, &text::clip(&link.at, MAX_LINE))
+                .with(Ink::Dim, " sent ")
+                .with(Ink::Plain, &text::clip(&link.sent, MAX_LINE))
+                .with(Ink::Dim, " given ")
+                .with(Ink::Plain, &text::clip(&link.given, MAX_LINE)),
+        );
+    }
+    if links.len() > MAX_LINKS {
+        rows.push(Row::new(Ink::Dim, &format!("… and {} more", links.len() - MAX_LINKS)));
+    }
+    rows.push(Row::default());
+    rows
 }
 
 /// What kept the exchange from being whole, in a few short rows; none if nothing did.
@@ -96,12 +125,7 @@ fn targets<'f>(findings: &'f [Finding], rest: impl Fn(&'f str) -> Option<&'f str
 
 fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>]) -> Vec<Row> {
     let mut rows = vec![first];
-    for field in &headers.0 {
-        let value = String::from_utf8_lossy(&field.value);
-        rows.push(
-            Row::new(Ink::Name, &field.name).with(Ink::Dim, ": ").with(Ink::Plain, &text::clip(&value, MAX_LINE)),
-        );
-    }
+    rows.extend(headers.0.iter().map(field_row));
     let mut on_body = Vec::new();
     for target in targets {
         if let Some(pointer) = target.rest.strip_prefix("/body") {
@@ -119,7 +143,16 @@ fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>]) -
     }
     rows.push(Row::default());
     body_rows(headers, body, &on_body, &mut rows);
+    if !body.trailers.0.is_empty() {
+        rows.extend([Row::default(), Row::new(Ink::Dim, "behind the body (trailer fields)")]);
+        rows.extend(body.trailers.0.iter().map(field_row));
+    }
     rows
+}
+
+fn field_row(field: &Header) -> Row {
+    let value = String::from_utf8_lossy(&field.value);
+    Row::new(Ink::Name, &field.name).with(Ink::Dim, ": ").with(Ink::Plain, &text::clip(&value, MAX_LINE))
 }
 
 /// The body's rows; whatever it is, findings on it mark one of them.

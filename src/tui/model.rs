@@ -95,6 +95,8 @@ pub(super) struct Model {
     pub(super) log: Log,
     pub(super) tally: Tally,
     pub(super) exchanges: u64,
+    /// Findings on requests that were refused as they should be, which are not told.
+    pub(super) muted: u64,
     /// Events that were dropped on their way to the screen.
     pub(super) not_shown: u64,
     pub(super) focus: Focus,
@@ -139,6 +141,7 @@ impl Model {
             log: Log::new(),
             tally: Tally::default(),
             exchanges: 0,
+            muted: 0,
             not_shown: 0,
             focus: Focus::List,
             tab: Tab::Findings,
@@ -176,6 +179,7 @@ impl Model {
         match event {
             Event::Exchange(judged) => {
                 self.exchanges += 1;
+                self.muted += u64::from(judged.muted);
                 judged.findings.iter().for_each(|finding| self.tally.add(finding));
                 self.keeping_detail(|log| log.push(judged));
             }

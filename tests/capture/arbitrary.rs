@@ -99,11 +99,13 @@ fn content() -> impl Strategy<Value = (Vec<u8>, Option<&'static str>)> {
 }
 
 fn message() -> impl Strategy<Value = (Headers, Body)> {
-    (vec(header(), 0..6), content(), 0..4_u8, 0..5000_u64).prop_map(|(mut fields, (bytes, coding), end, more)| {
+    let trailers = prop_oneof![2 => Just(Vec::new()), 1 => vec(header(), 1..3)];
+    let parts = (vec(header(), 0..6), content(), trailers, 0..4_u8, 0..5000_u64);
+    parts.prop_map(|(mut fields, (bytes, coding), trailers, end, more)| {
         if let Some(coding) = coding {
             fields.push(Header { name: "content-encoding".to_owned(), value: coding.into() });
         }
-        let mut body = Body::complete(bytes);
+        let mut body = Body { trailers: Headers(trailers), ..Body::complete(bytes) };
         match end {
             0 => (body.end, body.length) = (BodyEnd::Truncated, body.length + more),
             1 => body.end = BodyEnd::Cancelled,

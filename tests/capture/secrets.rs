@@ -53,7 +53,7 @@ fn leaky() -> Vec<Exchange> {
         let mut exchange = ordinary();
         let response = exchange.response.as_mut().unwrap();
         response.headers = [("Content-Encoding", coding.to_owned())].into_iter().collect();
-        response.body = Body { length: bytes.len() as u64, bytes: bytes.into(), end };
+        response.body = Body::ended(bytes, end);
         exchange
     };
     let long = [&secret[..], &vec![b' '; 100_000]].concat();
@@ -62,8 +62,7 @@ fn leaky() -> Vec<Exchange> {
         bytes
     };
     let mut cut = ordinary();
-    cut.request.body =
-        Body { bytes: r#"{"a": 1, "password": "PLANTED2"#.into(), length: 5000, end: BodyEnd::Truncated };
+    cut.request.body = Body { length: 5000, ..Body::ended(r#"{"a": 1, "password": "PLANTED2"#, BodyEnd::Truncated) };
     vec![
         headers,
         coded(gzip(secret), "gzip", BodyEnd::Complete),

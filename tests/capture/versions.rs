@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use umpire::capture::{self, CaptureError, Reader};
+use umpire::capture::{self, CaptureError, Reader, Redaction};
 use umpire::exchange::{BodyEnd, FailureKind, Version};
 
 /// Version 1: what Umpire 0.1.0 writes.
@@ -33,6 +33,15 @@ INSERT INTO exchange VALUES (1, 8, 0, '2026-11-24T07:00:02Z', NULL, NULL, 5, 'ht
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 ";
 
+/// What a capture of version 1 may have beside.
+const BESIDE: &str = r"
+INSERT INTO meta VALUES ('redaction', 'personal'), ('part_of', 'x-1'), ('part', '2');
+CREATE TABLE rewritten (n INTEGER NOT NULL, at TEXT NOT NULL, sent TEXT NOT NULL, given TEXT NOT NULL);
+INSERT INTO rewritten VALUES (0, '/next', 'https://a.example/2', 'http://localhost:8080/2');
+CREATE TABLE trailers (n INTEGER NOT NULL, of TEXT NOT NULL, fields NOT NULL, PRIMARY KEY (n, of)) WITHOUT ROWID;
+INSERT INTO trailers VALUES (0, 'request', 'X-Sum: 7' || char(10)), (0, 'response', x'582d543a20ff0a');
+";
+
 fn made(folder: &Path, sql: &str) -> PathBuf {
     let file = folder.join("old.db");
     rusqlite::Connection::open(&file).unwrap().execute_batch(sql).unwrap();
@@ -46,6 +55,7 @@ fn version_1() {
     let recording = capture::open(&file).unwrap();
     assert_eq!(recording.meta.base_uri.as_deref(), Some("https://a.example/api"));
     assert_eq!((recording.meta.creator.as_str(), recording.meta.part), ("umpire 0.1.0", None));
+    assert_eq!(recording.meta.redaction, Redaction::Unknown, "it says nothing of it");
     let exchanges: Vec<_> = recording.exchanges.map(Result::unwrap).collect();
     let response = exchanges[0].response.as_ref().unwrap();
     assert_eq!(
@@ -58,6 +68,27 @@ fn version_1() {
     let failure = exchanges[1].failure.as_ref().unwrap();
     assert_eq!((failure.kind, failure.answered), (FailureKind::Unreachable, Some(502)));
     assert_eq!(Reader::open(&file).unwrap().faults().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn version_1_with_what_it_may_have_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = made(folder.path(), &format!("{VERSION_1}{BESIDE}"));
+    let recording = capture::open(&file).unwrap();
+    assert_eq!(recording.meta.redaction, Redaction::Personal);
+    assert_eq!(recording.meta.part.map(|part| (part.of, part.number)), Some(("x-1".to_owned(), 2)));
+    let exchanges: Vec<_> = recording.exchanges.map(Result::unwrap).collect();
+    assert_eq!(exchanges[0].rewritten[0].given, "http://localhost:8080/2");
+    assert_eq!(exchanges[0].request.body.trailers.get("x-sum"), Some("7"));
+    assert_eq!(exchanges[0].response.as_ref().unwrap().body.trailers.0[0].value, b"\xff"[..]);
+    assert!(exchanges[1].rewritten.is_empty() && exchanges[1].request.body.trailers.0.is_empty());
+    // Trailers of an answer that is not there are damage.
+    let wrong = folder.path().join("wrong");
+    std::fs::create_dir(&wrong).unwrap();
+    let damage = "INSERT INTO trailers VALUES (1, 'response', 'X: y' || char(10));";
+    let file = made(&wrong, &format!("{VERSION_1}{BESIDE}{damage}"));
+    let error = capture::open(&file).unwrap().exchanges.last().unwrap().unwrap_err();
+    assert!(error.to_string().contains("exchange 1 can't be read: it has trailers of \"response\""), "{error}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use umpire::coverage::{Coverage, RuleCoverage};
 use umpire::event::{Context, Event, Judged, Mode, NotJudged};
-use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version};
 use umpire::finding::{Finding, RuleInfo, Scope, Severity, Side};
 use umpire::openbooking::Stage;
 use umpire::openbooking::media_type::BOOKING_V1;
@@ -121,6 +121,28 @@ impl Fake {
             exchange.response = None;
             exchange.failure = Some(Failure { kind: FailureKind::NoHandshake, detail: detail.into(), answered: None });
         })
+    }
+
+    /// Links of the answer that were rewritten, each named by its place.
+    pub fn rewritten(self, places: &[&str]) -> Self {
+        self.exchange(|exchange| {
+            let link = |at: &&str| Rewritten {
+                at: (*at).to_owned(),
+                sent: "https://booking.example.com/feeds/2".to_owned(),
+                given: "http://127.0.0.1:8080/feeds/2".to_owned(),
+            };
+            exchange.rewritten = places.iter().map(link).collect();
+        })
+    }
+
+    pub fn response_trailer(self, name: &str, value: &str) -> Self {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.exchange(|exchange| exchange.response.as_mut().unwrap().body.trailers.push(name, value))
+    }
+
+    pub fn muted(mut self, count: u32) -> Self {
+        self.0.muted = count;
+        self
     }
 
     pub fn finding(mut self, finding: Finding) -> Self {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use umpire::exchange::{BodyEnd, Header, Version};
+use umpire::exchange::{BodyEnd, Header, Headers, Version};
 
 use crate::support::{OK, Peer, Proxy, Server, round_trip, text};
 
@@ -102,8 +102,27 @@ async fn chunks_stay_chunks_and_trailers_follow() {
     assert_eq!(broker.until("\r\n\r\n").await, "4\r\nwxyz\r\n0\r\nx-T: 1\r\n\r\n");
     let exchange = proxy.recorded().await;
     assert_eq!(&exchange.request.body.bytes[..], b"abc0123456789");
-    assert_eq!(&exchange.response.unwrap().body.bytes[..], b"wxyz");
+    let answer = exchange.response.unwrap().body;
+    assert_eq!(&answer.bytes[..], b"wxyz");
     assert_eq!(exchange.request.body.end, BodyEnd::Complete);
+    let field = |name: &'static str, value: &'static str| [(name, value)].into_iter().collect::<Headers>();
+    assert_eq!((exchange.request.body.trailers, answer.trailers), (field("X-Sum", "7"), field("x-T", "1")));
+}
+
+#[tokio::test]
+async fn trailers_that_go_no_further_are_recorded_too() {
+    let server = Server::start().await;
+    let mut proxy = Proxy::to(&server).await;
+    let head = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let trailers = "Content-Length: 9\r\nX-Sum: 7\r\nx-sum: 8\r\n";
+    let (mut broker, mut system) = connect(&proxy, &server, &format!("{head}1\r\na\r\n0\r\n{trailers}\r\n")).await;
+    system.head().await;
+    assert_eq!(system.until("\r\n\r\n").await, "1\r\na\r\n0\r\nX-Sum: 7\r\nx-sum: 8\r\n\r\n");
+    system.send("HTTP/1.1 204 No Content\r\n\r\n").await;
+    broker.head().await;
+    let request = proxy.recorded().await.request;
+    let expected: Headers = [("Content-Length", "9"), ("X-Sum", "7"), ("x-sum", "8")].into_iter().collect();
+    assert_eq!(request.body.trailers, expected);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use hyper::{HeaderMap, Response};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
-use umpire::exchange::{BodyEnd, Exchange, FailureKind, Version};
+use umpire::exchange::{BodyEnd, Exchange, FailureKind, Headers, Version};
 use umpire::proxy::live::UpstreamHttp;
 use umpire::proxy::{Door, Limits};
 
@@ -72,7 +72,7 @@ async fn from_http1_to_http2() {
         .send(
             "PUT /a?b=%7B HTTP/1.1\r\nHost: broker.example\r\nX-Mark: one\r\nConnection: keep-alive, X-Gone\r\n\
              X-Gone: 1\r\nCookie: a=1; b=2\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n\
-             3\r\nabc\r\n0\r\nX-Sum: 7\r\n\r\n",
+             3\r\nabc\r\n0\r\nX-Sum: 7\r\nContent-Length: 9\r\n\r\n",
         )
         .await;
     // Without a length the answer is chunked, and its trailers come with it.
@@ -83,6 +83,8 @@ async fn from_http1_to_http2() {
     let exchange = proxy.recorded().await;
     assert_eq!((exchange.request.version, exchange.response.unwrap().version), (Version::Http11, Version::Http2));
     assert_eq!(exchange.request.headers.0[0].name, "Host", "as the broker wrote it");
+    let sent: Headers = [("X-Sum", "7"), ("Content-Length", "9")].into_iter().collect();
+    assert_eq!(exchange.request.body.trailers, sent, "all that was sent, though not all of it went on");
     // An answer without content has a length of nothing.
     let system = System::start(None, |(_, respond): Stream| async move {
         answer(respond, Response::new(()), b"", None);
@@ -209,15 +211,20 @@ async fn head_and_until_close_over_http2() {
 #[tokio::test]
 async fn trailers_pass_from_end_to_end() {
     let system = System::start(None, echo).await;
-    let proxy = before(&system).await;
+    let mut proxy = before(&system).await;
     let broker = Broker::connect(proxy.address).await;
     let (response, mut sending) = broker.begin(request("POST", "/x", &[("te", "trailers")]), false).await;
     sending.send_data(Bytes::from_static(b"abc"), false).unwrap();
     let mut trailers = HeaderMap::new();
     trailers.insert("x-sum", "7".parse().unwrap());
+    trailers.insert("content-type", "text/plain".parse().unwrap());
     sending.send_trailers(trailers).unwrap();
     let got = Got::of(response).await.unwrap();
+    let came: Headers = [("x-sum", "7")].into_iter().collect();
     assert_eq!((got.text(), got.trailers.unwrap()["x-sum"].to_str().unwrap()), ("POST /x abc".to_owned(), "7"));
+    let exchange = proxy.recorded().await;
+    assert_eq!(exchange.request.body.trailers.get("content-type"), Some("text/plain"), "it went no further");
+    assert_eq!(exchange.response.unwrap().body.trailers, came);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use base64::{alphabet, engine::DecodePaddingMode};
 use bytes::Bytes;
 
-use super::BodyExtra;
+use super::{BodyExtra, from_fields, to_fields};
 use crate::capture::coding::{codings, encode};
 use crate::capture::{end_from_name, end_name};
 use crate::exchange::{Body, BodyEnd, Headers, decode};
@@ -32,6 +32,7 @@ pub(in crate::capture) fn describe(body: &Body, headers: &Headers) -> Described 
     let mut extra = BodyExtra {
         length: (body.length != body.bytes.len() as u64).then_some(body.length),
         end: (body.end != BodyEnd::Complete).then(|| end_name(body.end).to_owned()),
+        trailers: to_fields(&body.trailers),
         ..BodyExtra::default()
     };
     let whole_size = body.length;
@@ -69,7 +70,7 @@ pub(in crate::capture) struct Found<'e> {
 }
 
 /// The body of an entry that this program wrote.
-pub(in crate::capture) fn restore_own(found: Found<'_>, extra: &BodyExtra) -> Result<Body, String> {
+pub(in crate::capture) fn restore_own(found: Found<'_>, extra: BodyExtra) -> Result<Body, String> {
     let bytes = match &extra.wire {
         Some(wire) => Bytes::from(from_base64(wire)?),
         None if extra.coded => content(found.text, found.base64)?,
@@ -79,7 +80,8 @@ pub(in crate::capture) fn restore_own(found: Found<'_>, extra: &BodyExtra) -> Re
         None => BodyEnd::Complete,
         Some(name) => end_from_name(name).ok_or_else(|| format!("the end of a body is unknown: {name:?}"))?,
     };
-    Ok(Body { length: extra.length.unwrap_or(bytes.len() as u64), bytes, end })
+    let length = extra.length.unwrap_or(bytes.len() as u64);
+    Ok(Body { bytes, length, end, trailers: from_fields(extra.trailers) })
 }
 
 /// The body of an entry that another program wrote. One that passed but was not kept, or not whole, counts as
@@ -91,12 +93,12 @@ pub(in crate::capture) fn restore_foreign(found: Found<'_>) -> Result<Body, Stri
     if text.is_none() {
         let missing = declared > 0 && !bodyless;
         let end = if missing { BodyEnd::Truncated } else { BodyEnd::Complete };
-        return Ok(Body { bytes: Bytes::new(), length: if missing { declared } else { 0 }, end });
+        return Ok(Body { length: if missing { declared } else { 0 }, ..Body::ended("", end) });
     }
     let content = content(text, base64)?;
     // Sizes are often counted otherwise (characters, another charset): only a text that is no JSON either is cut off.
     if size.is_some_and(|size| size > content.len() as u64) && looks_cut_off(&content) {
-        return Ok(Body { length: declared, bytes: content, end: BodyEnd::Truncated });
+        return Ok(Body { length: declared, ..Body::ended(content, BodyEnd::Truncated) });
     }
     Ok(Body::complete(coded(content, base64, headers)))
 }

@@ -131,9 +131,10 @@ impl Entry {
             Some(text) => instant(&text)?,
             None => before.unwrap_or(Timestamp::UNIX_EPOCH),
         };
-        let (origin, request) = request_of(part, extra.as_ref())?;
+        let mut extra = extra;
+        let (origin, request) = request_of(part, extra.as_mut())?;
         let (response, unanswered) = match response {
-            Some(part) => response_of(part, &request.method, extra.as_ref())?,
+            Some(part) => response_of(part, &request.method, extra.as_mut())?,
             None => (None, "the recording holds no answer".to_owned()),
         };
         let failure = match &extra {
@@ -164,10 +165,10 @@ pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
         .map_err(|_| format!("its startedDateTime is no time: {text:?}"))
 }
 
-fn request_of(part: RequestPart, extra: Option<&EntryExtra>) -> Result<(String, Request), String> {
+fn request_of(part: RequestPart, extra: Option<&mut EntryExtra>) -> Result<(String, Request), String> {
     let method = part.method.filter(|method| !method.is_empty()).ok_or("its request has no method")?;
     let url = part.url.ok_or("its request has no url")?;
-    let noted = extra.and_then(|extra| extra.origin.clone().zip(extra.target.clone()));
+    let noted = extra.as_ref().and_then(|extra| extra.origin.clone().zip(extra.target.clone()));
     let (origin, target) = noted
         .or_else(|| url::split(&url))
         .ok_or_else(|| format!("the url of its request is not an absolute one: {url:?}"))?;
@@ -187,7 +188,7 @@ fn request_of(part: RequestPart, extra: Option<&EntryExtra>) -> Result<(String, 
         found.text = text.filter(|text| !text.is_empty()).or_else(|| form.then(|| form_text(params)));
     }
     let body = match extra {
-        Some(extra) => restore_own(found, &extra.request_body),
+        Some(extra) => restore_own(found, std::mem::take(&mut extra.request_body)),
         None => restore_foreign(found),
     };
     let body = body.map_err(|what| format!("its request: {what}"))?;
@@ -207,7 +208,7 @@ fn form_text(params: Vec<Param>) -> String {
 fn response_of(
     part: ResponsePart,
     method: &str,
-    extra: Option<&EntryExtra>,
+    extra: Option<&mut EntryExtra>,
 ) -> Result<(Option<Response>, String), String> {
     let error = part.error.text().or_else(|| part.failure_text.text()).unwrap_or_default();
     let status = match part.status.number() {
@@ -232,7 +233,7 @@ fn response_of(
         headers: &headers,
     };
     let body: Result<Body, String> = match extra {
-        Some(EntryExtra { response_body, .. }) => restore_own(found, response_body),
+        Some(EntryExtra { response_body, .. }) => restore_own(found, std::mem::take(response_body)),
         None => restore_foreign(found),
     };
     let body = body.map_err(|what| format!("its response: {what}"))?;

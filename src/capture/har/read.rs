@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! text ─► skim: is it whole? what does the log say? where are the entries, and are they in order? ─► Entries
-//!                                                                                    entry ─► Exchange ─┘ next*
+//!                                                     not, and gzip ─► unpacked     entry ─► Exchange ─┘ next*
 //! ```
 //!
 //! A file that is cut off or no HAR is refused before the first exchange is given out; an entry that can't be used is an
@@ -21,11 +21,14 @@ use super::entry::{Entry, Read as Found, instant};
 use super::loose::Loose;
 use super::skim::{Skim, SkimError};
 use crate::capture::source::Source;
-use crate::capture::{CaptureError, Meta};
+use crate::capture::{CaptureError, Meta, Redaction};
 use crate::exchange::Exchange;
 
 /// Largest entry that is read, in bytes: 512 MiB. A file with a larger one is refused there.
 pub const MAX_ENTRY: usize = 512 << 20;
+
+/// Longest text that is unpacked in order to put its entries in order, 16 GiB. A longer one is refused.
+const MAX_UNPACKED: u64 = 16 << 30;
 
 /// Most entries that are put in order, 2 million: the starts of all of them are kept for that. A longer file has to be in
 /// order already.
@@ -71,12 +74,20 @@ pub(in crate::capture) fn open_damaged(
         return Err(wrong.unwrap_or(CaptureError::Empty { file: file.to_owned() }));
     };
     let own = log.extra.is_some();
-    let order = log.order(own, source.is_sequential()).map_err(fault)?;
+    let order = log.order(own).map_err(fault)?;
+    let source = match order {
+        Order::Sorted(_) if source.is_sequential() => source.unpacked(file, MAX_UNPACKED).map_err(|error| {
+            let what = "has entries that are not in order of time, and can't be unpacked to put them in order";
+            fault(format!("{what}: {error}; unpack it first where there is room (gunzip)"))
+        })?,
+        _ => source,
+    };
     let created = log.extra.as_ref().and_then(|extra| extra.created.parse().ok());
     let created = created.unwrap_or(if let Order::Sorted(starts) = &order { starts[0].0 } else { first });
+    let redaction = log.extra.as_ref().map_or(Redaction::Nothing, |extra| Redaction::from_name(&extra.redaction));
     let extra = log.extra.unwrap_or_default();
     let (base_uri, also_base_uris) = (extra.base_uri, extra.also_base_uris);
-    let meta = Meta { base_uri, also_base_uris, created, creator: log.creator, part: None };
+    let meta = Meta { base_uri, also_base_uris, created, creator: log.creator, redaction, part: None };
     let entries = Entries {
         file: file.to_owned(),
         source,
@@ -221,16 +232,13 @@ impl Log {
 
     /// The order in which entries are given out. That of Umpire's own files is the order in which exchanges ended; other
     /// programs' entries are put in order of their start, which is what a proxy in their place would have seen.
-    fn order(&mut self, own: bool, sequential: bool) -> Result<Order, String> {
+    fn order(&mut self, own: bool) -> Result<Order, String> {
         let at = self.entries.unwrap_or_default();
         if own || !self.disordered {
             return Ok(Order::AsWritten(at));
         }
         if self.count > MAX_SORTED as u64 {
             return Err(format!("has more than {MAX_SORTED} entries that are not in order of time; split it"));
-        }
-        if sequential {
-            return Err("has entries that are not in order of time; unpack it first (gunzip)".to_owned());
         }
         let mut starts = std::mem::take(&mut self.starts);
         starts.sort_by(|a, b| a.0.cmp(&b.0).then(Ordering::Equal));

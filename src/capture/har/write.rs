@@ -30,6 +30,7 @@ impl<W: Write> HarWriter<W> {
             base_uri: meta.base_uri.clone(),
             also_base_uris: meta.also_base_uris.clone(),
             created: meta.created.to_string(),
+            redaction: meta.redaction.as_str().to_owned(),
         };
         let mut head = || -> io::Result<()> {
             out.write_all(b"{\"log\":{\"version\":\"1.2\",\"creator\":")?;

@@ -240,9 +240,11 @@ fn words_of(reader: &Reader, block: u64) -> Result<Option<String>, CaptureError>
         };
         add(&exchange.request.target);
         add(&fields(&exchange.request.headers));
+        add(&fields(&exchange.request.body.trailers));
         add(&content(&exchange.request.body, &exchange.request.headers));
         if let Some(response) = &exchange.response {
             add(&fields(&response.headers));
+            add(&fields(&response.body.trailers));
             add(&content(&response.body, &response.headers));
         }
     }

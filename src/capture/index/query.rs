@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::words::{content, fields, lower, words};
 use crate::capture::CaptureError;
-use crate::exchange::Exchange;
+use crate::exchange::{Body, Exchange, Headers};
 
 /// Characters that are shown on either side of what was found.
 const AROUND: usize = 40;
@@ -44,7 +44,7 @@ impl Place {
 pub struct Places {
     /// Path and query.
     pub path: bool,
-    /// Header fields of both messages.
+    /// Header and trailer fields of both messages.
     pub headers: bool,
     /// Contents of both messages.
     pub bodies: bool,
@@ -113,14 +113,16 @@ impl Query {
             found.iter().all(Option::is_some)
         };
         let Places { path, headers, bodies } = self.places;
-        let request = &exchange.request;
-        let response = exchange.response.as_ref();
-        let all = (path && look(Place::Path, &request.target))
-            || (headers && look(Place::RequestHeaders, &fields(&request.headers)))
-            || (bodies && look(Place::RequestBody, &content(&request.body, &request.headers)))
+        let (request, response) = (&exchange.request, exchange.response.as_ref());
+        let mut all = path && look(Place::Path, &request.target);
+        let mut message = |at: Place, body_at: Place, of: &Headers, body: &Body| {
+            (headers && (look(at, &fields(of)) || look(at, &fields(&body.trailers))))
+                || (bodies && look(body_at, &content(body, of)))
+        };
+        all = all
+            || message(Place::RequestHeaders, Place::RequestBody, &request.headers, &request.body)
             || response.is_some_and(|response| {
-                (headers && look(Place::ResponseHeaders, &fields(&response.headers)))
-                    || (bodies && look(Place::ResponseBody, &content(&response.body, &response.headers)))
+                message(Place::ResponseHeaders, Place::ResponseBody, &response.headers, &response.body)
             });
         if all { found.into_iter().next().flatten() } else { None }
     }

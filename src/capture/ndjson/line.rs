@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::capture::Meta;
 use crate::capture::har::body::{Found, describe, restore_own};
-use crate::capture::har::{BodyExtra, RewrittenExtra, text_to_value, value_to_text};
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Timing, Version};
+use crate::capture::har::{BodyExtra, Field, RewrittenExtra, from_fields, to_fields};
+use crate::capture::{Meta, Redaction};
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
 
 /// A line.
 #[derive(Serialize, Deserialize)]
@@ -68,12 +68,6 @@ struct ResponsePart {
     body: BodyPart,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Field {
-    name: String,
-    value: String,
-}
-
 /// The content of a message.
 #[derive(Serialize, Deserialize)]
 struct BodyPart {
@@ -94,6 +88,9 @@ struct BodyPart {
     /// `body` holds the coded bytes themselves.
     #[serde(default)]
     coded: bool,
+    /// Trailer fields that came behind it.
+    #[serde(default)]
+    trailers: Vec<Field>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,12 +113,31 @@ pub(super) struct RecordingPart {
     pub(super) created: Option<String>,
     #[serde(default)]
     pub(super) creator: Option<String>,
+    /// What was replaced in all of it.
+    #[serde(default)]
+    redaction: Option<String>,
 }
 
 impl RecordingPart {
     pub(super) fn of(meta: &Meta) -> Self {
-        let Meta { base_uri, also_base_uris, created, creator, .. } = meta.clone();
-        Self { base_uri, also_base_uris, created: Some(created.to_string()), creator: Some(creator) }
+        let Meta { base_uri, also_base_uris, created, creator, redaction, .. } = meta.clone();
+        Self {
+            base_uri,
+            also_base_uris,
+            created: Some(created.to_string()),
+            creator: Some(creator),
+            redaction: Some(redaction.as_str().to_owned()),
+        }
+    }
+
+    /// What was replaced: lines that Umpire wrote before it said so don't tell, those of other programs were never redacted.
+    pub(super) fn redaction(&self) -> Redaction {
+        let own = self.creator.as_deref().is_some_and(|creator| creator.starts_with("umpire "));
+        match &self.redaction {
+            Some(name) => Redaction::from_name(name),
+            None if own => Redaction::Unknown,
+            None => Redaction::Nothing,
+        }
     }
 }
 
@@ -159,14 +175,14 @@ impl Line {
                 target: request.target.clone(),
                 path: exchange.path().to_owned(),
                 version: Some(request.version.as_str().to_owned()),
-                headers: fields(&request.headers),
+                headers: to_fields(&request.headers),
                 body: BodyPart::of(&request.body, &request.headers),
             },
             response: response.as_ref().map(|response| ResponsePart {
                 status: response.status,
                 reason: response.reason.clone(),
                 version: Some(response.version.as_str().to_owned()),
-                headers: fields(&response.headers),
+                headers: to_fields(&response.headers),
                 body: BodyPart::of(&response.body, &response.headers),
             }),
             failure: failure.as_ref().map(|failure| FailurePart {
@@ -182,7 +198,7 @@ impl Line {
     /// The exchange, and what the line says of its recording. Errors say what is wrong, in words.
     pub(super) fn into_exchange(self) -> Result<(RecordingPart, Exchange), String> {
         let started: Timestamp = self.started.parse().map_err(|_| format!("started is no time: {:?}", self.started))?;
-        let headers = headers(self.request.headers);
+        let headers = from_fields(self.request.headers);
         let request = Request {
             method: self.request.method,
             target: self.request.target,
@@ -216,7 +232,7 @@ impl Line {
 }
 
 fn response(part: ResponsePart) -> Result<Response, String> {
-    let headers = headers(part.headers);
+    let headers = from_fields(part.headers);
     if !(100..=999).contains(&part.status) {
         return Err(format!("its response has no possible status: {}", part.status));
     }
@@ -231,14 +247,6 @@ fn response(part: ResponsePart) -> Result<Response, String> {
 
 fn version(name: Option<String>) -> Version {
     Version::from_name(&name.unwrap_or_default())
-}
-
-fn fields(headers: &Headers) -> Vec<Field> {
-    headers.0.iter().map(|Header { name, value }| Field { name: name.clone(), value: value_to_text(value) }).collect()
-}
-
-fn headers(fields: Vec<Field>) -> Headers {
-    fields.into_iter().map(|Field { name, value }| (name, text_to_value(value))).collect()
 }
 
 /// Exact to the nanosecond up to a month.
@@ -264,6 +272,7 @@ impl BodyPart {
             end: Some(crate::capture::end_name(body.end).to_owned()),
             wire: described.extra.wire,
             coded: described.extra.coded,
+            trailers: described.extra.trailers,
         }
     }
 
@@ -274,7 +283,7 @@ impl BodyPart {
             Some(other) => return Err(format!("the encoding of its body is neither text nor base64: {other:?}")),
         };
         let found = Found { text: self.body, base64, size: None, wire_size: None, bodyless: false, headers };
-        let extra = BodyExtra { length: self.size, end: self.end, wire: self.wire, coded: self.coded };
-        restore_own(found, &extra)
+        let Self { size: length, end, wire, coded, trailers, .. } = self;
+        restore_own(found, BodyExtra { length, end, wire, coded, trailers })
     }
 }

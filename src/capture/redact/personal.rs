@@ -111,10 +111,12 @@ impl Personal {
         let mut work = Work { personal: self, memory: &mut memory, words: &words, host: &host };
         work.target(&mut exchange.request.target);
         work.headers(&mut exchange.request.headers);
+        work.headers(&mut exchange.request.body.trailers);
         work.body(&mut exchange.request.body, &exchange.request.headers, &request);
         if let Some(sent) = &mut exchange.response {
             work.text(&mut sent.reason, "reason phrase");
             work.headers(&mut sent.headers);
+            work.headers(&mut sent.body.trailers);
             work.body(&mut sent.body, &sent.headers, &response);
         }
         for link in &mut exchange.rewritten {

@@ -9,13 +9,12 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
-use crate::capture::{CaptureError, Meta, Part, end_from_name};
+use crate::capture::{CaptureError, Meta, Part, Redaction, end_from_name};
 use crate::exchange::{
     Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Rewritten, Timing, Version,
 };
@@ -82,6 +81,7 @@ impl Reader {
             also_base_uris: also.map_err(|error| failed(&error))?.unwrap_or_default(),
             created,
             creator: value("creator")?.unwrap_or_default(),
+            redaction: Redaction::from_name(&value("redaction")?.unwrap_or_default()),
             part,
         };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
@@ -168,16 +168,42 @@ impl Reader {
             .and_then(|mut select| select.query_row([index as i64], |found| Ok(row(found))).optional())
             .map_err(|error| self.damaged(index, &error))?;
         let Some(exchange) = found else { return Ok(None) };
-        let rewritten = self.rewritten(index).map_err(|error| self.damaged(index, &error))?;
-        Ok(Some(Exchange { rewritten, ..exchange? }))
+        let mut exchange = exchange?;
+        let beside = self.beside().map_err(|error| self.damaged(index, &error))?;
+        if beside.iter().any(|table| table == "rewritten") {
+            exchange.rewritten = self.rewritten(index).map_err(|error| self.damaged(index, &error))?;
+        }
+        if beside.iter().any(|table| table == "trailers") {
+            self.trailers(index, &mut exchange).map_err(|what| self.damaged(index, &what))?;
+        }
+        Ok(Some(exchange))
     }
 
-    /// The links of an exchange that were rewritten, if the capture has any at all.
-    fn rewritten(&self, index: u64) -> rusqlite::Result<Vec<Rewritten>> {
-        let mut table = self.db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'rewritten'")?;
-        if !table.exists([])? {
-            return Ok(Vec::new());
+    /// The tables that are there only if there is something in them.
+    fn beside(&self) -> rusqlite::Result<Vec<String>> {
+        let sql = "SELECT name FROM sqlite_schema WHERE name IN ('rewritten', 'trailers')";
+        self.db.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
+    }
+
+    fn trailers(&self, index: u64, exchange: &mut Exchange) -> Result<(), String> {
+        let failed = |error: rusqlite::Error| error.to_string();
+        let sql = "SELECT of, fields FROM trailers WHERE n = ?1";
+        let mut select = self.db.prepare_cached(sql).map_err(failed)?;
+        let mut rows = select.query([index as i64]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            let mut cells = Cells { row, at: 0 };
+            let body = match (cells.text()?, &mut exchange.response) {
+                ("request", _) => &mut exchange.request.body,
+                ("response", Some(response)) => &mut response.body,
+                (other, _) => return Err(format!("it has trailers of {other:?}, which it has not")),
+            };
+            body.trailers = cells.headers()?;
         }
+        Ok(())
+    }
+
+    /// The links of an exchange that were rewritten.
+    fn rewritten(&self, index: u64) -> rusqlite::Result<Vec<Rewritten>> {
         let mut select = self.db.prepare_cached("SELECT at, sent, given FROM rewritten WHERE n = ?1 ORDER BY rowid")?;
         let link = |row: &Row<'_>| Ok(Rewritten { at: row.get(0)?, sent: row.get(1)?, given: row.get(2)? });
         select.query_map([index as i64], link)?.collect()
@@ -243,7 +269,7 @@ impl Reader {
         if !bytes.is_empty() && digest(&bytes).as_ref() != expected {
             return Err("a body has another digest than it should".to_owned());
         }
-        Ok(Body { bytes: Bytes::from(bytes), length, end })
+        Ok(Body { length, ..Body::ended(bytes, end) })
     }
 }
 

@@ -13,7 +13,8 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, digest, headers};
+use super::checkpoint::{Checkpoints, LONG};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, TRAILERS, digest, headers};
 use crate::capture::{CaptureError, Meta, create_failed, end_name, temporary};
 use crate::exchange::{Body, Exchange};
 
@@ -24,10 +25,11 @@ const SMALL: usize = 200;
 const LEVEL: i32 = 1;
 
 /// Bytes per page. Rows of a few kilobytes share a page, so that a commit writes little more than they hold.
-const PAGE: i64 = 8192;
+pub(super) const PAGE: i64 = 8192;
 
-/// Pages in the write-ahead log before SQLite moves them into the file: 16 MiB.
-const CHECKPOINT: i64 = 2048;
+/// Pages in the write-ahead log before SQLite moves them into the file: 16 MiB. Of a file that is written as a whole; a
+/// recording has a thread for that.
+const CHECKPOINT: i64 = LONG as i64 / PAGE;
 
 /// Writes a capture. There is one writer per capture, and any number of readers beside it.
 pub struct Writer {
@@ -35,6 +37,8 @@ pub struct Writer {
     file: PathBuf,
     identity: Identity,
     insert: String,
+    /// Of a recording.
+    checkpoints: Option<Checkpoints>,
     zstd: zstd::bulk::Compressor<'static>,
     /// Exchanges on disk.
     committed: u64,
@@ -54,7 +58,16 @@ impl Writer {
             ErrorKind::AlreadyExists => CaptureError::Exists { file: path.to_owned() },
             _ => create_failed(path, &failed.error),
         })?;
-        Self::open(path).inspect_err(|_| discard(path))
+        let recording = || {
+            let mut writer = Self::open(path)?;
+            let failed = |error: rusqlite::Error| create_failed(path, &error);
+            writer.db.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
+            // As long as what is in it: its length says how much there is to move.
+            writer.db.pragma_update(None, "journal_size_limit", 0).map_err(failed)?;
+            writer.checkpoints = Some(Checkpoints::of(path).map_err(|error| create_failed(path, &error))?);
+            Ok(writer)
+        };
+        recording().inspect_err(|_| discard(path))
     }
 
     /// Makes a capture of a file that is there and empty.
@@ -77,11 +90,13 @@ impl Writer {
         let part = meta.part.as_ref().map(|part| part.number.to_string());
         let also = &meta.also_base_uris;
         let also = (!also.is_empty()).then(|| serde_json::json!(also).to_string());
+        let redaction = meta.redaction.as_str().to_owned();
         let values = [
             ("created", Some(&created)),
             ("creator", Some(&meta.creator)),
             ("base_uri", meta.base_uri.as_ref()),
             ("also_base_uris", also.as_ref()),
+            ("redaction", Some(&redaction)),
             ("part_of", meta.part.as_ref().map(|part| &part.of)),
             ("part", part.as_ref()),
         ];
@@ -107,7 +122,8 @@ impl Writer {
         let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
         let identity = identity(path).ok_or_else(|| create_failed(path, &"it is gone already"))?;
-        Ok(Self { db, file: path.to_owned(), identity, insert, zstd, committed: 0, pending: 0 })
+        let file = path.to_owned();
+        Ok(Self { db, file, identity, insert, checkpoints: None, zstd, committed: 0, pending: 0 })
     }
 
     /// The file that is written.
@@ -136,6 +152,8 @@ impl Writer {
         if self.file.exists() {
             return Err(CaptureError::Exists { file: self.file.clone() });
         }
+        // Each of its connections is closed before the next one is made: the last to go takes the log of that name along.
+        self.checkpoints = None;
         let nothing = Connection::open_in_memory().map_err(|error| create_failed(&self.file, &error))?;
         drop(std::mem::replace(&mut self.db, nothing));
         discard(&self.file);
@@ -176,6 +194,9 @@ impl Writer {
         }
         self.committed += self.pending;
         self.pending = 0;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed();
+        }
         Ok(())
     }
 
@@ -183,6 +204,7 @@ impl Writer {
     /// reader is attached: then the last of them to leave does it). Returns the number of exchanges.
     pub fn finish(mut self) -> Result<u64, CaptureError> {
         self.commit()?;
+        self.checkpoints = None;
         let failed =
             |cause: rusqlite::Error| CaptureError::Write { file: self.file.clone(), cause: cause.to_string(), lost: 0 };
         self.db.busy_timeout(Duration::ZERO).map_err(failed)?;
@@ -259,7 +281,18 @@ impl Writer {
                 insert.execute(params![index as i64, link.at, link.sent, link.given])?;
             }
         }
-        Ok(())
+        self.insert_trailers(index, "request", &request.body)?;
+        response.as_ref().map_or(Ok(()), |response| self.insert_trailers(index, "response", &response.body))
+    }
+
+    fn insert_trailers(&self, index: u64, of: &str, body: &Body) -> rusqlite::Result<()> {
+        if body.trailers.0.is_empty() {
+            return Ok(());
+        }
+        self.db.execute_batch(TRAILERS)?;
+        let fields = headers::pack(&body.trailers);
+        let mut insert = self.db.prepare_cached("INSERT INTO trailers VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![index as i64, of, text_or_blob(&fields)]).map(drop)
     }
 
     /// SQLite may or may not have undone the whole transaction, depending on the error.
@@ -309,7 +342,7 @@ impl<'b> Stored<'b> {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(Duration::from_secs(1))?;

@@ -97,6 +97,7 @@ fn merged<'m>(files: &[PathBuf], metas: impl Iterator<Item = &'m Meta>) -> anyho
             }
         }
         whole.created = whole.created.min(meta.created);
+        whole.redaction = whole.redaction.min(meta.redaction);
         match (&whole.base_uri, &meta.base_uri) {
             (Some(one), Some(other)) if one != other => bail!(
                 "{} was recorded at {one} and {} at {other}: recordings of different booking systems can't be judged as one",

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::select::booking_of;
-use crate::capture::{Format, Meta, Reader, is_capture};
-use crate::cli::{Exit, Format as Shown, recording};
+use crate::capture::{self, Format, Meta, Reader, is_capture};
+use crate::cli::{Exit, Format as Shown};
 
 /// `umpire capture info …`
 #[derive(Debug, Args)]
@@ -75,7 +75,8 @@ impl Known {
                 true
             })?;
         } else {
-            let recording = recording::open(file)?;
+            // As it is, since nothing of it is shown but counts and times.
+            let recording = capture::open(file)?;
             (known.meta, known.format) = (recording.meta, recording.format);
             for exchange in recording.exchanges {
                 let exchange = exchange?;
@@ -94,11 +95,6 @@ impl Known {
         self.bookings.extend(booking_of(method, target.split('?').next().unwrap_or_default()));
     }
 
-    /// Whether secrets were replaced is known of recordings that Umpire wrote: all of them.
-    fn redaction(&self) -> &'static str {
-        if self.format == Format::Capture || self.meta.creator.starts_with("umpire ") { "secrets" } else { "unknown" }
-    }
-
     fn print(&self) {
         let version = self.version.map_or_else(String::new, |version| format!(", version {version}"));
         println!("{}", self.file);
@@ -109,13 +105,7 @@ impl Known {
         let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
         println!("  first, last {}  {}", time(self.first), time(self.last));
         println!("  Base URI    {}", or_dash(self.meta.base_uris().join("  ").as_str()));
-        println!(
-            "  redaction   {}",
-            match self.redaction() {
-                "secrets" => "secrets are replaced, personal data is not",
-                _ => "unknown: secrets may be in it",
-            }
-        );
+        println!("  redaction   {}", self.meta.redaction.in_words());
     }
 
     fn json(&self) -> Value {
@@ -132,7 +122,7 @@ impl Known {
             "bookings": self.bookings.len(),
             "first": self.first.map(|time| time.to_string()),
             "last": self.last.map(|time| time.to_string()),
-            "redaction": self.redaction(),
+            "redaction": self.meta.redaction.as_str(),
         })
     }
 }

@@ -74,7 +74,11 @@ impl Verified {
         };
         let mut verified = Self { file, faults: examination.faults, readable: 0, damaged: Vec::new(), unreadable: 0 };
         let redactor = if examination.format == Format::Capture { None } else { Some(Redactor::new()?) };
-        let mut output = save.map(|(file, force)| Output::create(file, &examination.meta, force)).transpose()?;
+        let meta = match &redactor {
+            Some(redactor) => examination.meta.redacted(redactor.redaction()),
+            None => examination.meta,
+        };
+        let mut output = save.map(|(file, force)| Output::create(file, &meta, force)).transpose()?;
         for exchange in examination.exchanges {
             match exchange {
                 Ok(exchange) => {

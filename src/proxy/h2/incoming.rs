@@ -9,11 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
-use hyper::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use crate::proxy::fields::may_trail;
 use crate::proxy::upstream::{BodyError, RequestFault};
 
 /// See the module. At most [`super::WINDOW`] bytes wait in it.
@@ -86,7 +84,7 @@ impl Body for Incoming {
         };
         this.done = true;
         Poll::Ready(match trailers {
-            Ok(Some(fields)) => Some(Ok(Frame::trailers(that_may_trail(&fields)))),
+            Ok(Some(fields)) => Some(Ok(Frame::trailers(fields))),
             Ok(None) => None,
             Err(error) => Some(Err(error.into())),
         })
@@ -99,10 +97,4 @@ impl Body for Incoming {
     fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
-}
-
-/// The trailer fields that go on, as over HTTP/1.
-fn that_may_trail(fields: &HeaderMap) -> HeaderMap {
-    let going_on = fields.iter().filter(|(name, _)| may_trail(name.as_str()));
-    going_on.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

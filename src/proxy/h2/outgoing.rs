@@ -13,6 +13,7 @@ use h2::{Reason, SendStream};
 use hyper::HeaderMap;
 use hyper::body::Body as _;
 
+use crate::proxy::fields::may_trail;
 use crate::proxy::h1::LastWrite;
 use crate::proxy::upstream::{BodyError, WireBody};
 
@@ -139,6 +140,7 @@ impl Outgoing {
 
     fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), SendError> {
         self.body = None;
+        let trailers = trailers.map(that_may_trail).filter(|fields| !fields.is_empty());
         let ended = self.tell(|stream| match trailers {
             Some(fields) => stream.send_trailers(fields),
             None => stream.send_data(Bytes::new(), true),
@@ -170,4 +172,12 @@ impl Outgoing {
 fn reason_of(error: &BodyError) -> Reason {
     let said = error.downcast_ref::<h2::Error>().filter(|error| error.is_reset()).and_then(h2::Error::reason);
     said.filter(|&reason| reason != Reason::NO_ERROR).unwrap_or(Reason::INTERNAL_ERROR)
+}
+/// The trailer fields that go on, as over HTTP/1.
+fn that_may_trail(fields: HeaderMap) -> HeaderMap {
+    if fields.keys().all(|name| may_trail(name.as_str())) {
+        return fields;
+    }
+    let going_on = fields.iter().filter(|(name, _)| may_trail(name.as_str()));
+    going_on.map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -45,7 +45,12 @@ fn what(model: &Model) -> Line<'_> {
         (None, _) if context.forward.is_some() => {}
         (None, _) => {
             spans.push(span(Ink::Dim, "recording "));
-            spans.push(span(Ink::Bold, text::visible(context.capture.as_deref().unwrap_or("-"))));
+            let file = match &model.recording {
+                // The next part of it.
+                Some(Recording::On { file }) => Some(file),
+                _ => context.capture.as_ref(),
+            };
+            spans.push(span(Ink::Bold, text::visible(file.map_or("-", String::as_str))));
         }
     }
     if !context.also.is_empty() {
@@ -89,6 +94,10 @@ fn state(model: &Model) -> Line<'_> {
     let behind = spans.len().min(2);
     let warnings = model.context.warnings.iter().map(|words| span(Ink::Bad, format!(" ‼ {} ", text::visible(words))));
     spans.splice(behind..behind, warnings);
+    if model.muted > 0 {
+        let words = format!("  {} muted (properly refused)", text::count(model.muted, "finding"));
+        spans.push(span(Ink::Dim, words));
+    }
     if let Some((authority, count)) = &model.unread {
         let words = format!("  {count} passed unread, last to {}", text::clip(authority, 60));
         spans.push(span(Ink::Dim, words));

@@ -131,16 +131,30 @@ fn exchange(judged: &Judged, selected: bool, columns: &Columns) -> Line<'static>
     Line::from(spans)
 }
 
-/// `B✗2 S!1`: letter of the side, sign of the severity, number of findings; the weightiest first.
+/// What the rules say of an exchange, and behind it, where there is room, what else there is to know of it.
 fn marks(judged: &Judged) -> Vec<Span<'static>> {
+    let mut spans = findings(judged);
+    let muted = (judged.muted > 0).then(|| format!("{} muted ", judged.muted));
+    let rewritten = (!judged.exchange.rewritten.is_empty()).then(|| "rewritten".to_owned());
+    for words in muted.into_iter().chain(rewritten) {
+        let used: usize = spans.iter().map(|span| text::width(&span.content)).sum();
+        if used + text::width(words.trim_end()) <= MARKS {
+            spans.push(span(Ink::Dim, words));
+        }
+    }
+    spans
+}
+
+/// `B✗2 S!1`: letter of the side, sign of the severity, number of findings; the weightiest first.
+fn findings(judged: &Judged) -> Vec<Span<'static>> {
     let tally = judged.tally();
     if tally.total() == 0 {
         return vec![if judged.exchange.failure.is_some() {
-            span(Ink::Bad, "failed")
+            span(Ink::Bad, "failed ")
         } else if judged.passed > 0 {
-            span(Ink::Good, "ok")
+            span(Ink::Good, "ok ")
         } else {
-            span(Ink::Dim, "not judged")
+            span(Ink::Dim, "not judged ")
         }];
     }
     let (mut spans, mut used) = (Vec::new(), 0);

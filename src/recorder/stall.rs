@@ -1,0 +1,157 @@
+//! A disk that hangs, seen from outside: whoever waits for it can't say so.
+//!
+//! ```text
+//! keeper: begins ─► append, commit, … ─► ends
+//!            └─ a second later, looked at from a thread of its own ─► said; and as long as it lasts, what is missed by it
+//! ```
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::event::{Event, Outlet, Recording};
+
+/// How long writing may take before it is said.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it is looked.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Watches over writing.
+#[derive(Debug)]
+pub(super) struct Stall {
+    shared: Arc<Shared>,
+    /// There until it is joined; `None` where it could not be started: then only what was missed is said, afterwards.
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    ended: Condvar,
+    /// Exchanges that the proxy could not hand over.
+    not_handed_over: Arc<AtomicU64>,
+    events: Outlet,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What is being written was begun then.
+    since: Option<Instant>,
+    /// Exchanges that could not be written before, and all that were missing before.
+    lost: u64,
+    missing: u64,
+    /// It was said that the disk hangs.
+    said: bool,
+    /// As many were said to be missing, and when.
+    said_missing: u64,
+    said_at: Option<Instant>,
+    ended: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What was said while the disk hung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hung {
+    /// How long it did.
+    pub lasted: Duration,
+    /// It was said that nothing is recorded.
+    pub off: bool,
+}
+
+impl Stall {
+    pub(super) fn new(events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self {
+        let shared = Arc::new(Shared { state: Mutex::default(), ended: Condvar::new(), not_handed_over, events });
+        let watched = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("stall".to_owned()).spawn(move || watch(&watched));
+        let thread = thread.inspect_err(|error| tracing::warn!(%error, "nobody looks after a disk that hangs")).ok();
+        Self { shared, thread }
+    }
+
+    /// Something is about to be written; so many exchanges could not be written so far.
+    pub(super) fn begins(&self, lost: u64) {
+        let mut state = self.shared.state();
+        state.since = Some(Instant::now());
+        (state.lost, state.missing) = (lost, lost + self.shared.not_handed_over.load(Ordering::Relaxed));
+    }
+
+    /// It was written, or can't be. What was said of it, if it took so long that something was.
+    pub(super) fn ends(&self) -> Option<Hung> {
+        let mut state = self.shared.state();
+        let since = state.since.take()?;
+        let off = std::mem::take(&mut state.said_missing) > 0;
+        std::mem::take(&mut state.said).then(|| Hung { lasted: since.elapsed(), off })
+    }
+}
+
+impl Drop for Stall {
+    fn drop(&mut self) {
+        self.shared.state().ended = true;
+        self.shared.ended.notify_all();
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the watch over the disk has ended badly");
+        }
+    }
+}
+
+fn watch(shared: &Shared) {
+    let mut state = shared.state();
+    while !state.ended {
+        if state.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
+            look(&mut state, shared);
+        }
+        let waited = shared.ended.wait_timeout(state, LOOK_EVERY);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+}
+
+fn look(state: &mut State, shared: &Shared) {
+    if !state.said {
+        state.said = true;
+        tracing::warn!("the disk hangs");
+        let words = "The disk does not answer: what passes waits in memory until it does. Traffic goes on.";
+        shared.events.send(Event::Notice(words.to_owned()));
+    }
+    let missed = state.lost + shared.not_handed_over.load(Ordering::Relaxed);
+    let said_just_now = state.said_at.is_some_and(|at| at.elapsed() < PATIENCE);
+    if missed > state.said_missing.max(state.missing) && !said_just_now {
+        (state.said_missing, state.said_at) = (missed, Some(Instant::now()));
+        let reason = "the disk does not answer, and no more can wait for it".to_owned();
+        shared.events.send(Event::Recording(Recording::Off { reason, missed }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::feed;
+
+    #[test]
+    fn a_disk_that_hangs_is_said_while_it_does() {
+        let (outlet, mut feed) = feed(16);
+        let not_handed_over = Arc::new(AtomicU64::new(1));
+        let stall = Stall::new(outlet, Arc::clone(&not_handed_over));
+        // Quick ones are nobody's business.
+        for _ in 0..3 {
+            stall.begins(0);
+            assert_eq!(stall.ends(), None);
+        }
+        stall.begins(7);
+        let said = feed.events.blocking_recv().expect("something is said");
+        assert!(matches!(&said, Event::Notice(words) if words.contains("does not answer")), "{said:?}");
+        not_handed_over.store(3, Ordering::Relaxed);
+        let said = feed.events.blocking_recv().expect("something is said");
+        assert!(matches!(&said, Event::Recording(Recording::Off { missed: 10, .. })), "{said:?}");
+        let hung = stall.ends().expect("it was said");
+        assert!(hung.off && hung.lasted >= PATIENCE, "{hung:?}");
+        assert_eq!(stall.ends(), None, "once");
+        drop(stall);
+        assert!(feed.events.blocking_recv().is_none(), "nothing else was said");
+    }
+}

@@ -1,0 +1,10 @@
+//! The command line: exit statuses, and one clear message for each bad input.
+//!
+//! `arguments, files → umpire (a process of its own) → status, standard output, standard error`
+
+mod check;
+mod recordings;
+mod rules;
+mod settings;
+mod support;
+mod usage;
