@@ -4,8 +4,9 @@ use std::cmp::Ordering;
 
 use super::code::{Comparison, Keeper, MacroKind, Node, NodeId, Number, Root, Span, TextId};
 use super::context::Context;
-use super::functions::{Function, is_type};
+use super::functions::Function;
 use super::members::member;
+use super::nodes::is_type;
 use super::value::{Arithmetic, Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Reading};

@@ -1,15 +1,15 @@
 //! The functions that rules may call, beside CEL's operators and macros.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
-use jiff::{Span, SpanTotal, Timestamp, Unit};
-use rust_decimal::Decimal;
-use rust_decimal::prelude::FromPrimitive;
+use jiff::Timestamp;
 
-use super::arena::Arena;
 use super::context::Context;
 use super::eval::answered;
+use super::nodes::{
+    anywhere, are_strings, distinct, id, is_integer, is_type, keys, newer, object_member, prefixed, repeated,
+    same_basket, same_but_for_slashes, same_elements, seconds, size, type_name,
+};
 use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
 use crate::json::{Kind, Value};
@@ -379,173 +379,6 @@ fn parameter(of: &Val<'_>, name: &str) -> Option<String> {
     }
 }
 
-/// Places of the elements that equal an earlier one.
-fn repeated<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
-    let mut alike: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
-    let mut places = Vec::new();
-    for (place, element) in elements.iter().enumerate() {
-        let earlier = alike.entry(element.show()).or_default();
-        if earlier.iter().any(|&other| elements[other].equals(element)) {
-            places.push(Val::Int(i64::try_from(place).unwrap_or(i64::MAX)));
-        } else {
-            earlier.push(place);
-        }
-    }
-    places
-}
-
-/// True if one value of `modified` lies behind another: integers and strings of digits go by their number, dates by
-/// the instant, other strings by their text.
-fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
-    let (left, right) = (a.show(), b.show());
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits(&left) && digits(&right) {
-        let (left, right) = (left.trim_start_matches('0'), right.trim_start_matches('0'));
-        return Ok((left.len(), left) > (right.len(), right));
-    }
-    if let (Ok(left), Ok(right)) = (left.parse::<Timestamp>(), right.parse::<Timestamp>()) {
-        return Ok(left > right);
-    }
-    Ok(a.compare(b)?.is_gt())
-}
-
-/// True if the first element is a string, as then are mostly all.
-fn are_strings(list: Option<&Val<'_>>) -> bool {
-    match list {
-        Some(list @ Val::Json(..)) => {
-            list.as_json().and_then(|list| list.at(0)).is_none_or(|first| first.as_str().is_some())
-        }
-        Some(Val::List(list)) => list.first().is_none_or(|first| first.as_str().is_some()),
-        _ => true,
-    }
-}
-
-/// The strings of a list, in order; `None` if something else is among them.
-fn sorted_strings<'v>(list: &'v [Val<'_>]) -> Option<Vec<&'v str>> {
-    let mut strings = list.iter().map(Val::as_str).collect::<Option<Vec<_>>>()?;
-    strings.sort_unstable();
-    Some(strings)
-}
-
-/// No two elements are equal.
-fn distinct(list: &[Val<'_>]) -> bool {
-    match sorted_strings(list) {
-        Some(strings) => strings.windows(2).all(|pair| pair[0] != pair[1]),
-        None => !(0..list.len()).any(|index| list[..index].iter().any(|other| other.equals(&list[index]))),
-    }
-}
-
-/// The same elements, as often, in whatever order.
-fn same_elements(a: &[Val<'_>], b: &[Val<'_>]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    if let (Some(a), Some(b)) = (sorted_strings(a), sorted_strings(b)) {
-        return a == b;
-    }
-    let mut b = b.to_vec();
-    a.iter().all(|element| {
-        let place = b.iter().position(|other| other.equals(element));
-        place.map(|place| b.swap_remove(place)).is_some()
-    })
-}
-
-/// Two orders name the same pairs of opportunity and offer, as often, in whatever order.
-fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
-    fn pairs<'a>(order: &Val<'a>) -> Option<Vec<[Option<&'a str>; 2]>> {
-        let items = order.as_json()?.get("orderedItem").filter(|items| items.is_array())?;
-        let of = |item: Value<'a>, key| id(&Val::option(item.get(key))).as_str();
-        let mut pairs: Vec<_> =
-            items.items().map(|item| [of(item, "orderedItem"), of(item, "acceptedOffer")]).collect();
-        pairs.sort_unstable();
-        Some(pairs)
-    }
-    pairs(a).zip(pairs(b)).is_some_and(|(a, b)| a == b)
-}
-
-/// Seconds of an ISO 8601 duration, a day counted as 24 hours. `None` for months and years, whose length varies.
-fn seconds(text: &str) -> Option<Decimal> {
-    let span: Span = text.parse().ok()?;
-    if span.get_months() != 0 || span.get_years() != 0 {
-        return None;
-    }
-    let seconds = span.total(SpanTotal::from(Unit::Second).days_are_24_hours()).ok()?;
-    Decimal::from_f64(seconds)
-}
-
-fn id<'a>(value: &Val<'a>) -> Val<'a> {
-    match value.as_object() {
-        Some(node) => Val::option(node.get("@id").filter(|id| id.as_str().is_some())),
-        None if value.as_str().is_some() => *value,
-        None => Val::Absent,
-    }
-}
-
-pub(super) fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
-    let (Some(node), Some(name)) = (value.as_json(), name) else { return false };
-    let Some(types) = node.get("@type") else { return false };
-    types.as_str() == Some(name) || types.items().any(|item| item.as_str() == Some(name))
-}
-
-fn type_name<'a>(value: &Val<'a>) -> Val<'a> {
-    let types = value.as_json().and_then(|node| node.get("@type"));
-    Val::option(types.and_then(|types| match types.as_str() {
-        Some(_) => Some(types),
-        None => types.items().find(|name| name.as_str().is_some()),
-    }))
-}
-
-fn is_integer(literal: &str) -> bool {
-    !literal.contains(['.', 'e', 'E'])
-}
-
-fn keys<'a>(arena: &'a Arena, value: &Val<'a>, wanted: impl Fn(&str, Value<'a>) -> bool) -> Val<'a> {
-    let Some(node) = value.as_json() else { return Val::NO_LIST };
-    arena.list(node.entries().filter(|(key, member)| wanted(key, *member)).map(|(key, _)| arena.str(key)))
-}
-
-fn object_member<'a>(value: &Val<'a>, key: &str) -> Option<Value<'a>> {
-    value.as_json()?.get(key)
-}
-
-/// Equal, a trailing slash of URLs apart; of two objects only the members that both have are compared.
-fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
-    match (sent.as_str(), echoed.as_str()) {
-        (Some(a), Some(b)) => a == b || (a.contains("://") && a.trim_end_matches('/') == b.trim_end_matches('/')),
-        _ if sent.is_object() && echoed.is_object() => {
-            sent.entries().all(|(key, value)| echoed.get(key).is_none_or(|echoed| same_but_for_slashes(value, echoed)))
-        }
-        _ => sent.same(echoed),
-    }
-}
-
-fn anywhere<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
-    value.as_json().map_or(Val::NO_LIST, |node| arena.list(node.named_below(key).map(Val::json)))
-}
-
-/// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
-fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
-    let Some(node) = value.as_json() else { return Val::NO_LIST };
-    let mut seen: HashSet<&str> = HashSet::new();
-    let names = node.members_below().map(|(key, _)| key).filter(|key| key.contains(':') && !key.contains("://"));
-    arena.list(names.filter(|name| seen.insert(name)).map(|name| arena.str(name)))
-}
-
-fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
-    let size = match value.as_object().or_else(|| value.as_array()) {
-        Some(node) => node.len(),
-        None => match value {
-            Val::List(list) => list.len(),
-            other => match other.as_str() {
-                Some(text) => text.chars().count(),
-                None if other.is_nothing() => 0,
-                None => return Err(Stop::fault(format!("{} has no size", other.name_of_kind()))),
-            },
-        },
-    };
-    Ok(Val::Int(size as i64))
-}
-
 /// The exchange whose answer a function looks at: its argument (one of the flow, `None` if it isn't there), or the
 /// judged one if there is no argument.
 fn answering<'a>(arguments: &[Val<'a>], context: &Context<'a>) -> Result<Option<&'a Reading>, Stop> {
@@ -569,27 +402,4 @@ pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {
 pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
     Ok(answered(reading)?.status == 409
         && matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_seconds_unless_their_length_varies() {
-        assert_eq!(seconds("P2DT30M"), Some(Decimal::from(2 * 86_400 + 1_800)));
-        assert_eq!(seconds("PT0S"), Some(Decimal::from(0)));
-        assert_eq!(seconds("P1W"), Some(Decimal::from(7 * 86_400)));
-        assert_eq!(seconds("P1M"), None);
-        assert_eq!(seconds("P1Y"), None);
-        assert_eq!(seconds("two days"), None);
-    }
-
-    #[test]
-    fn the_same_elements_are_counted() {
-        let list = |texts: &'static [&'static str]| -> Vec<Val<'static>> { texts.iter().map(Val::Str).collect() };
-        assert!(same_elements(&list(&["a", "b", "a"]), &list(&["a", "a", "b"])));
-        assert!(!same_elements(&list(&["a", "b", "a"]), &list(&["a", "b", "b"])));
-        assert!(!same_elements(&list(&["a"]), &list(&["a", "a"])));
-    }
 }

@@ -10,11 +10,11 @@ use super::arena::Arena;
 use super::book::{Asked, RuleBook};
 use super::code::NodeId;
 use super::context::{Budget, Context};
-use super::eval::{answered, body, evaluate, holds};
-use super::facts::Facts;
+use super::eval::{evaluate, holds};
 use super::found::{finding, pointer, seen_at, told_apart};
 use super::memory::{Known, Memory};
-use super::models::{ModelCheck, Walks, describe};
+use super::models::Walks;
+use super::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
 use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Answer, Refusal, Refusals};
 use super::rule::{Check, Expectation, Rule};
@@ -23,14 +23,10 @@ use super::value::{Stop, Val, Why};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
-use crate::finding::Finding;
 use crate::openbooking::Reading;
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
 const MAX_REASONS: usize = 20;
-
-/// Most findings of one rule on one exchange that are told one by one; further ones are counted.
-pub const MAX_FINDINGS: usize = 200;
 
 /// How often a rule passed, failed and could not be judged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,53 +56,6 @@ pub struct Judge {
     mute_refused: bool,
     profile: Option<Profile>,
     slow: SlowRules,
-}
-
-/// What one rule says of one exchange.
-#[derive(Debug)]
-enum Outcome {
-    /// It doesn't apply.
-    Silent,
-    Passed,
-    NotJudged(Arc<str>),
-    Failed(Findings),
-}
-
-/// The findings of one rule on one exchange.
-#[derive(Debug, Default)]
-struct Findings {
-    /// Each with what it is said only once for. At most [`MAX_FINDINGS`].
-    told: Vec<(Finding, Option<String>)>,
-    /// How many more there are.
-    untold: u64,
-    /// Some are said only once, and have been.
-    said_before: bool,
-}
-
-impl Findings {
-    /// Adds a finding, unless it is one that is said once only and has been.
-    fn add<'a>(
-        &mut self,
-        rule: &'a Rule,
-        context: &Context<'a>,
-        make: impl FnOnce() -> Result<Finding, Stop>,
-    ) -> Result<(), Stop> {
-        if self.told.len() >= MAX_FINDINGS {
-            self.untold += 1;
-            return Ok(());
-        }
-        let once = rule.once.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
-        if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
-            self.said_before = true;
-        } else {
-            self.told.push((make()?, once));
-        }
-        Ok(())
-    }
-
-    fn are_none(&self) -> bool {
-        self.told.is_empty() && !self.said_before
-    }
 }
 
 impl Judge {
@@ -511,43 +460,6 @@ impl Judge {
             })
             .map(|rule| rule.info.id.as_str())
     }
-}
-
-/// Asks the data models; true if there was a body to look at.
-fn deviations<'a>(
-    rule: &'a Rule,
-    check: &'a Check,
-    asked: &ModelCheck,
-    context: &Context<'a>,
-    findings: &mut Findings,
-) -> Result<bool, Stop> {
-    let Facts { models, wanted: of_models, .. } = context.facts;
-    let (reading, walks) = (context.reading, context.walks);
-    let (content, message) =
-        if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
-    if !asked.request {
-        answered(reading)?;
-    }
-    let Some(root) = body(content, asked.request)? else { return Ok(false) };
-    let found = if asked.request {
-        walks.request(root, reading, models, of_models.0)
-    } else {
-        walks.response(root, reading, models, of_models.1)
-    };
-    for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
-        let context = context.of_item(root.document().value_at(deviation.node), None);
-        findings.add(rule, &context, || {
-            let described = describe(deviation, root.document(), models);
-            let expected = check.expected.is_empty().then_some(described.expected);
-            let pointer = format!("{message}{}", described.pointer);
-            let mut found = finding(rule, check, &context, pointer, described.seen, expected)?;
-            if check.message.is_empty() {
-                found.message = described.message;
-            }
-            Ok(found)
-        })?;
-    }
-    Ok(true)
 }
 
 fn right_answers(arguments: &[NodeId], context: &Context<'_>) -> Vec<Answer> {

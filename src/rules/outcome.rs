@@ -1,0 +1,99 @@
+//! What a rule says of an exchange.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::eval::{answered, body, evaluate};
+use super::facts::Facts;
+use super::found::finding;
+use super::models::{ModelCheck, describe};
+use super::rule::{Check, Rule};
+use super::value::Stop;
+use crate::finding::Finding;
+
+/// Most findings of one rule on one exchange that are told one by one; further ones are counted.
+pub const MAX_FINDINGS: usize = 200;
+
+/// What one rule says of one exchange.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// It doesn't apply.
+    Silent,
+    Passed,
+    NotJudged(Arc<str>),
+    Failed(Findings),
+}
+
+/// The findings of one rule on one exchange.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Each with what it is said only once for. At most [`MAX_FINDINGS`].
+    pub told: Vec<(Finding, Option<String>)>,
+    /// How many more there are.
+    pub untold: u64,
+    /// Some are said only once, and have been.
+    said_before: bool,
+}
+
+impl Findings {
+    /// Adds a finding, unless it is one that is said once only and has been.
+    pub fn add<'a>(
+        &mut self,
+        rule: &'a Rule,
+        context: &Context<'a>,
+        make: impl FnOnce() -> Result<Finding, Stop>,
+    ) -> Result<(), Stop> {
+        if self.told.len() >= MAX_FINDINGS {
+            self.untold += 1;
+            return Ok(());
+        }
+        let once = rule.once.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
+        if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
+            self.said_before = true;
+        } else {
+            self.told.push((make()?, once));
+        }
+        Ok(())
+    }
+
+    pub fn are_none(&self) -> bool {
+        self.told.is_empty() && !self.said_before
+    }
+}
+
+/// Asks the data models; true if there was a body to look at.
+pub(super) fn deviations<'a>(
+    rule: &'a Rule,
+    check: &'a Check,
+    asked: &ModelCheck,
+    context: &Context<'a>,
+    findings: &mut Findings,
+) -> Result<bool, Stop> {
+    let Facts { models, wanted: of_models, .. } = context.facts;
+    let (reading, walks) = (context.reading, context.walks);
+    let (content, message) =
+        if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
+    if !asked.request {
+        answered(reading)?;
+    }
+    let Some(root) = body(content, asked.request)? else { return Ok(false) };
+    let found = if asked.request {
+        walks.request(root, reading, models, of_models.0)
+    } else {
+        walks.response(root, reading, models, of_models.1)
+    };
+    for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
+        let context = context.of_item(root.document().value_at(deviation.node), None);
+        findings.add(rule, &context, || {
+            let described = describe(deviation, root.document(), models);
+            let expected = check.expected.is_empty().then_some(described.expected);
+            let pointer = format!("{message}{}", described.pointer);
+            let mut found = finding(rule, check, &context, pointer, described.seen, expected)?;
+            if check.message.is_empty() {
+                found.message = described.message;
+            }
+            Ok(found)
+        })?;
+    }
+    Ok(true)
+}
