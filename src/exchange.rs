@@ -304,6 +304,29 @@ pub struct Timing {
 }
 
 impl Exchange {
+    /// A GET without header fields that nobody has answered, begun at the Unix epoch: what exchanges can be made from
+    /// whose other parts are known.
+    pub fn get(origin: impl Into<String>, target: impl Into<String>) -> Self {
+        let request = Request {
+            method: "GET".to_owned(),
+            target: target.into(),
+            version: Version::Http11,
+            headers: Headers::default(),
+            body: Body::empty(),
+        };
+        Self {
+            id: 0,
+            connection: 0,
+            started: Timestamp::UNIX_EPOCH,
+            origin: origin.into(),
+            request,
+            response: None,
+            failure: None,
+            rewritten: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
+
     /// Path without the query.
     pub fn path(&self) -> &str {
         self.request.target.split_once('?').map_or(self.request.target.as_str(), |(path, _)| path)

@@ -2,9 +2,11 @@
 //!
 //! `Exchange → classify → Reading (stage, Order UUID, both bodies parsed once)`
 
+mod bookings;
 pub mod media_type;
 mod reading;
 mod stage;
 
+pub use bookings::Bookings;
 pub use reading::{Content, Reading};
 pub use stage::{Call, Endpoint, Path, Stage, classify, is_uuid};

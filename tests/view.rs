@@ -11,29 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use umpire::capture::{Meta, Rotation, Series, numbered};
-use umpire::exchange::{Body, Exchange, Headers, Request, Timing, Version};
+use umpire::exchange::Exchange;
 
 /// How long a line is waited for before the test gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn exchange(number: u64) -> Exchange {
-    Exchange {
-        id: number,
-        connection: 1,
-        started: Timestamp::UNIX_EPOCH,
-        origin: "https://booking.example.com".to_owned(),
-        request: Request {
-            method: "GET".to_owned(),
-            target: format!("/api/{number}"),
-            version: Version::Http11,
-            headers: Headers::default(),
-            body: Body::empty(),
-        },
-        response: None,
-        failure: None,
-        rewritten: Vec::new(),
-        timing: Timing::default(),
-    }
+    Exchange { id: number, ..Exchange::get("https://booking.example.com", format!("/api/{number}")) }
 }
 
 /// A view of a file in a process of its own, and the lines that it prints.

@@ -35,30 +35,12 @@ pub fn merge(recordings: Vec<Exchanges>) -> impl Iterator<Item = Result<Exchange
 mod tests {
     use std::time::Duration;
 
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::exchange::{Body, Headers, Request, Timing, Version};
+    use crate::exchange::Timing;
 
     fn ending_at(second: u64) -> Exchange {
-        let request = Request {
-            method: "GET".to_owned(),
-            target: format!("/{second}"),
-            version: Version::Http11,
-            headers: Headers::default(),
-            body: Body::empty(),
-        };
-        Exchange {
-            id: 0,
-            connection: 0,
-            started: Timestamp::UNIX_EPOCH,
-            origin: String::new(),
-            request,
-            response: None,
-            failure: None,
-            rewritten: Vec::new(),
-            timing: Timing { total: Duration::from_secs(second), ..Timing::default() },
-        }
+        let timing = Timing { total: Duration::from_secs(second), ..Timing::default() };
+        Exchange { timing, ..Exchange::get("", format!("/{second}")) }
     }
 
     fn recording(seconds: &[u64]) -> Exchanges {

@@ -272,26 +272,9 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::exchange::{Body, Headers, Request, Timing, Version};
 
     fn exchange(id: u64) -> Exchange {
-        Exchange {
-            id,
-            connection: 1,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            origin: "http://x".into(),
-            request: Request {
-                method: "GET".into(),
-                target: "/".into(),
-                version: Version::Http11,
-                headers: Headers::default(),
-                body: Body::empty(),
-            },
-            response: None,
-            failure: None,
-            rewritten: Vec::new(),
-            timing: Timing::default(),
-        }
+        Exchange { id, ..Exchange::get("http://x", "/") }
     }
 
     #[tokio::test]

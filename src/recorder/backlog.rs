@@ -192,27 +192,9 @@ impl Drop for Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Body, Headers, Request, Timing, Version};
 
     fn exchange(id: u64) -> ToJudge {
-        let request = Request {
-            method: "GET".into(),
-            target: "/".into(),
-            version: Version::Http11,
-            headers: Headers::default(),
-            body: Body::empty(),
-        };
-        let exchange = Exchange {
-            id,
-            connection: 1,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            origin: "http://x".into(),
-            request,
-            response: None,
-            failure: None,
-            rewritten: Vec::new(),
-            timing: Timing::default(),
-        };
+        let exchange = Exchange { id, ..Exchange::get("http://x", "/") };
         (Arc::new(exchange), Some(id))
     }
 

@@ -100,22 +100,11 @@ fn redirects(status: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Body, Headers, Request, Response, Rewritten, Timing, Version};
+    use crate::exchange::{Body, Headers, Response, Rewritten, Version};
 
     fn page(target: &str, next: &str) -> Exchange {
         let json: Headers = [("content-type", "application/json")].into_iter().collect();
         Exchange {
-            id: 1,
-            connection: 1,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            origin: "https://up.example".into(),
-            request: Request {
-                method: "GET".into(),
-                target: target.into(),
-                version: Version::Http11,
-                headers: Headers::default(),
-                body: Body::empty(),
-            },
             response: Some(Response {
                 status: 200,
                 reason: String::new(),
@@ -123,9 +112,7 @@ mod tests {
                 headers: json,
                 body: Body::complete(format!(r#"{{"items":[],"next":"{next}"}}"#)),
             }),
-            failure: None,
-            rewritten: Vec::new(),
-            timing: Timing::default(),
+            ..Exchange::get("https://up.example", target)
         }
     }
 

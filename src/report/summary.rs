@@ -2,15 +2,13 @@
 //!
 //! `Event, Event, ... → Summary → plain | json_lines`
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::coverage::Coverage;
 use crate::event::{Event, Judged, Recording};
 use crate::finding::{Severity, Side, Tally};
-
-/// Most Order UUIDs that are told apart. Beyond them [`Summary::bookings`] stays where it is.
-pub const MAX_BOOKINGS: usize = 1_000_000;
+use crate::openbooking::Bookings;
 
 /// Most rules and reasons that are counted by name; real rule sets have a few hundred.
 const MAX_NAMES: usize = 10_000;
@@ -20,7 +18,7 @@ const MAX_NAMES: usize = 10_000;
 pub struct Summary {
     exchanges: u64,
     failed_exchanges: u64,
-    bookings: HashSet<Box<str>>,
+    bookings: Bookings,
     tally: Tally,
     rules: HashMap<Arc<str>, (Severity, Side, u64)>,
     not_judged: u64,
@@ -58,11 +56,8 @@ impl Summary {
     fn add_exchange(&mut self, judged: &Judged) {
         self.exchanges += 1;
         self.failed_exchanges += u64::from(judged.exchange.failure.is_some());
-        if let Some(uuid) = judged.order_uuid.as_deref()
-            && self.bookings.len() < MAX_BOOKINGS
-            && !self.bookings.contains(uuid)
-        {
-            self.bookings.insert(uuid.into());
+        if let Some(uuid) = &judged.order_uuid {
+            self.bookings.add(uuid);
         }
         for finding in &judged.findings {
             self.tally.add(finding);
@@ -95,9 +90,9 @@ impl Summary {
         self.failed_exchanges
     }
 
-    /// Distinct Order UUIDs, up to a million.
+    /// Distinct Order UUIDs, up to what [`Bookings`] counts.
     pub fn bookings(&self) -> u64 {
-        self.bookings.len() as u64
+        self.bookings.count()
     }
 
     /// Findings by side and severity.

@@ -94,26 +94,9 @@ impl Base {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Body, Headers, Request, Timing, Version};
 
     fn exchange(origin: &str, target: &str) -> Exchange {
-        Exchange {
-            id: 1,
-            connection: 1,
-            started: jiff::Timestamp::UNIX_EPOCH,
-            origin: origin.into(),
-            request: Request {
-                method: "GET".into(),
-                target: target.into(),
-                version: Version::Http11,
-                headers: Headers::default(),
-                body: Body::empty(),
-            },
-            response: None,
-            failure: None,
-            rewritten: Vec::new(),
-            timing: Timing::default(),
-        }
+        Exchange::get(origin, target)
     }
 
     #[test]

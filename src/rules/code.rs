@@ -329,19 +329,12 @@ impl Code {
     /// Literals, roots and what is known of an exchange at once cost no more than a slot.
     fn is_worth_keeping(&self, place: usize) -> bool {
         match self.nodes[place] {
-            Node::Null
-            | Node::Bool(_)
-            | Node::Number(_)
-            | Node::Text(_)
-            | Node::Strict
-            | Node::Root(_)
-            | Node::Local(_)
-            | Node::Filtered(..)
-            | Node::Shared(..) => false,
+            Node::Call(..) => true,
+            Node::Filtered(..) | Node::Shared(..) => false,
             Node::Member(operand, _) => {
                 !matches!(self.node(operand), Node::Root(Root::Request | Root::Response | Root::Call))
             }
-            _ => true,
+            node => !self.children(node).is_empty(),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Everything is bounded; what is forgotten is counted, and rules that would need it are "not judged".
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -21,7 +20,7 @@ use super::retries::Retries;
 use super::value::Val;
 use crate::exchange::Exchange;
 use crate::json::{Document, Value};
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{Bookings, Reading, Stage};
 
 /// Most bytes kept for all booking flows together. Past it the flows that were quiet longest are forgotten, and of the last
 /// one its oldest exchanges: later exchanges are judged without them.
@@ -45,9 +44,6 @@ const MAX_RECENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Most bytes of an exchange that is kept apart from its flow. A larger one is judged by itself and with its flow only.
 pub(super) const MAX_KEPT_BYTES: usize = 256 * 1024;
-
-/// Most Order UUIDs that are counted one by one. Past it the count of bookings stands still.
-const MAX_BOOKINGS: usize = 2_000_000;
 
 /// The exchanges of one Order UUID that came before, oldest first.
 #[derive(Debug, Default)]
@@ -217,9 +213,7 @@ pub struct Memory {
     clock: u64,
     /// Flows of which exchanges had to be forgotten.
     pub forgotten_flows: u64,
-    /// A hash of each Order UUID: half of what the UUIDs themselves would take, of which there may be millions.
-    bookings: HashSet<u64>,
-    hashes: RandomState,
+    bookings: Bookings,
     emails: BTreeSet<Box<str>>,
     error_names: HashMap<Box<str>, Box<str>>,
     once: HashMap<Box<str>, HashSet<String>>,
@@ -271,7 +265,7 @@ impl Memory {
 
     /// Number of distinct Order UUIDs seen.
     pub fn bookings(&self) -> u64 {
-        self.bookings.len() as u64
+        self.bookings.count()
     }
 
     /// True the first time that `value` is said for a rule, and of values for which there is no more room every time.
@@ -377,11 +371,7 @@ impl Memory {
             let Some((_, size)) = self.recent.pop_front() else { break };
             self.recent_bytes -= size;
         }
-        if let Ok(number) = u128::from_str_radix(&uuid.replace('-', ""), 16)
-            && self.bookings.len() < MAX_BOOKINGS
-        {
-            self.bookings.insert(self.hashes.hash_one(number));
-        }
+        self.bookings.add(&uuid);
         self.clock += 1;
         let flow = self.flows.entry(uuid.clone()).or_default();
         self.by_age.remove(&flow.touched);

@@ -2,10 +2,8 @@
 //!
 //! `file → Info → text | JSON`
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -15,6 +13,7 @@ use serde_json::{Value, json};
 use super::select::booking_of;
 use crate::capture::{self, Format, Meta, Reader, is_capture};
 use crate::cli::{Exit, Format as Shown};
+use crate::openbooking::Bookings;
 
 /// `umpire capture info …`
 #[derive(Debug, Args)]
@@ -46,7 +45,7 @@ struct Known {
     size: u64,
     meta: Meta,
     exchanges: u64,
-    bookings: HashSet<Arc<str>>,
+    bookings: Bookings,
     /// When the first exchange began.
     first: Option<Timestamp>,
     /// When the last one had ended.
@@ -62,7 +61,7 @@ impl Known {
             size: 0,
             meta: Meta::new(None, Timestamp::UNIX_EPOCH),
             exchanges: 0,
-            bookings: HashSet::new(),
+            bookings: Bookings::default(),
             first: None,
             last: None,
         };
@@ -92,7 +91,9 @@ impl Known {
         let ended = started.saturating_add(total).unwrap_or(Timestamp::MAX);
         self.first = Some(self.first.map_or(started, |first| first.min(started)));
         self.last = Some(self.last.map_or(ended, |last| last.max(ended)));
-        self.bookings.extend(booking_of(method, target.split('?').next().unwrap_or_default()));
+        if let Some(booking) = booking_of(method, target.split('?').next().unwrap_or_default()) {
+            self.bookings.add(&booking);
+        }
     }
 
     fn print(&self) {
@@ -101,7 +102,7 @@ impl Known {
         println!("  format      {}{version}, made by {}", self.format.as_str(), or_dash(&self.meta.creator));
         println!("  size        {} bytes", self.size);
         println!("  exchanges   {}", self.exchanges);
-        println!("  bookings    {}", self.bookings.len());
+        println!("  bookings    {}", self.bookings.count());
         let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
         println!("  first, last {}  {}", time(self.first), time(self.last));
         println!("  Base URI    {}", or_dash(self.meta.base_uris().join("  ").as_str()));
@@ -119,7 +120,7 @@ impl Known {
             "also_base_uris": self.meta.also_base_uris,
             "size": self.size,
             "exchanges": self.exchanges,
-            "bookings": self.bookings.len(),
+            "bookings": self.bookings.count(),
             "first": self.first.map(|time| time.to_string()),
             "last": self.last.map(|time| time.to_string()),
             "redaction": self.meta.redaction.as_str(),
