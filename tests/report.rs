@@ -108,6 +108,20 @@ fn plain_report() {
 }
 
 #[test]
+fn where_the_recording_goes_is_said_when_it_changes() {
+    let on = |file: &str| Event::Recording(Recording::On { file: file.into() });
+    let off = Event::Recording(Recording::Off { reason: "the disk is full".into(), missed: 2 });
+    let events =
+        [on("captures/today.db"), on("captures/today.db"), off, on("captures/today.db"), on("captures/next.db")];
+    let said = plain(&events, Paint::PLAIN);
+    let said: Vec<&str> = said.lines().filter(|line| line.to_lowercase().starts_with("recording to")).collect();
+    assert_eq!(
+        said,
+        ["recording to captures/today.db", "recording to captures/today.db", "recording to captures/next.db"]
+    );
+}
+
+#[test]
 fn plain_report_fits_a_terminal() {
     let text = plain(&booking(), Paint { colour: false, width: Some(70) });
     let wide: Vec<&str> = text

@@ -28,6 +28,8 @@ pub struct Plain<W> {
     paint: Paint,
     /// A recording is shown, not made.
     viewing: bool,
+    /// The file that is recorded to, as far as it was told.
+    recording_to: Option<String>,
     /// Hosts that passed unread and were told.
     unread: HashSet<Box<str>>,
 }
@@ -35,7 +37,7 @@ pub struct Plain<W> {
 impl<W: Write> Plain<W> {
     /// Writes to `out`, usually the locked standard output with [`Paint::for_stdout`].
     pub fn new(out: W, paint: Paint) -> Self {
-        Self { out, paint, viewing: false, unread: HashSet::new() }
+        Self { out, paint, viewing: false, recording_to: None, unread: HashSet::new() }
     }
 
     /// Gives the writer back.
@@ -46,6 +48,7 @@ impl<W: Write> Plain<W> {
     /// What the broker needs to know, where the recording goes, and the columns that follow.
     pub fn header(&mut self, context: &Context) -> io::Result<()> {
         self.viewing = context.mode == Mode::View;
+        self.recording_to.clone_from(&context.capture);
         let Self { out, paint, .. } = self;
         let mut line = |label: &str, value: &str| labelled(out, *paint, 0, label, value);
         if let Some(base_uri) = &context.base_uri {
@@ -100,7 +103,12 @@ impl<W: Write> Plain<W> {
     }
 
     fn recording(&mut self, state: &Recording) -> io::Result<()> {
+        let told = match state {
+            Recording::On { file } => self.recording_to.replace(file.clone()),
+            Recording::Off { .. } => self.recording_to.take(),
+        };
         match state {
+            Recording::On { file } if told.as_ref() == Some(file) => Ok(()),
             Recording::On { file } if self.viewing => {
                 labelled(&mut self.out, self.paint, 0, "recording", &format!("goes on in {file}"))
             }
