@@ -6,6 +6,7 @@
 //! bodies have ended, and that nobody changes afterwards.
 
 mod coding;
+pub mod secrets;
 
 use std::fmt;
 use std::time::Duration;

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Map, Value};
 use umpire::capture::{self, Fields, Redactor};
 use umpire::event::Judged;
@@ -231,12 +232,17 @@ fn with_secrets(mut exchange: Exchange) -> Exchange {
     exchange
 }
 
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+/// The same few cases each time; with `PROPTEST_CASES` as many as it says, others each time.
+fn cases(few: u32) -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return config;
+    }
+    ProptestConfig { cases: few, rng_seed: RngSeed::Fixed(20_260_601), ..config }
 }
 
 proptest! {
-    #![proptest_config(cases(96))]
+    #![proptest_config(cases(256))]
 
     #[test]
     fn judging_never_fails_and_says_the_same_twice(exchanges in recording()) {
@@ -248,7 +254,10 @@ proptest! {
     fn a_redacted_recording_gives_the_same_verdicts(exchanges in recording(), persons in any::<bool>()) {
         let planted: Vec<Exchange> = exchanges.into_iter().map(with_secrets).collect();
         let redactor = redactor(persons);
-        let redacted = planted.iter().cloned().map(|exchange| redactor.redact(exchange));
+        let redact = |exchange| redactor.redact(exchange);
+        // What a form or a name turns out to be later changes what is replaced from then on: here it is all known before.
+        planted.iter().cloned().map(redact).for_each(drop);
+        let redacted = planted.iter().cloned().map(redact);
         prop_assert_eq!(said(redacted, None), said(planted.iter().cloned(), None));
     }
 }

@@ -9,7 +9,6 @@
 //! redacted exchange gives the same verdicts as the original. Redacting twice changes nothing more.
 
 mod credentials;
-mod names;
 mod personal;
 mod scan;
 mod seen;
@@ -52,7 +51,8 @@ impl Redactor {
     /// A redactor of secrets and of personal data: what the models say is personal, and what `fields` add.
     ///
     /// It remembers what it has replaced, so that it is found again in later exchanges: use one for each recording, and
-    /// give it the exchanges in their order.
+    /// give it the exchanges in their order. An answer to an intake form is replaced until the form has been seen; choices
+    /// among its options stay from then on.
     pub fn of_persons(fields: Fields) -> Result<Self, CaptureError> {
         Ok(Self { personal: Some(Personal::new(key()?, fields)), ..Self::new()? })
     }
@@ -81,8 +81,8 @@ impl Redactor {
     /// Replaced are: credentials (the scheme stays), cookie values (names and attributes stay), header and trailer fields,
     /// parameters and JSON members that are named like keys, tokens, secrets or passwords, user-info in URLs, JSON Web
     /// Tokens anywhere, this request's own credentials wherever they turn up again, and every secret wherever it is
-    /// repeated from then on. A secret that is a number in JSON becomes 0. A compressed body is decoded for this, and coded again if it held a secret; what can't be
-    /// decoded is dropped, and the body counts as truncated.
+    /// repeated from then on. A secret that is a number in JSON becomes 0. A compressed body is decoded for this, and coded
+    /// again if it held a secret; what can't be decoded is dropped, and the body counts as truncated.
     ///
     /// `length` of a body stays what it was on the wire, so it may differ from `bytes.len()` even of a complete one.
     pub fn redact(&self, mut exchange: Exchange) -> Exchange {
@@ -252,12 +252,12 @@ impl Masks {
     }
 }
 
-/// True for what already stands in a secret's place.
+/// True for what already stands in a secret's place, also where it was percent-encoded since.
 fn is_mask(text: &[u8]) -> bool {
-    let text = text.strip_prefix(b"./").unwrap_or(text);
     text == PLACEHOLDER.as_bytes()
-        || text
-            .strip_prefix(MARK.as_bytes())
+        || [MARK, "umpire%3A", "umpire%3a"]
+            .iter()
+            .find_map(|mark| text.strip_prefix(mark.as_bytes()))
             .is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
 }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::eval::answered;
 use super::nodes::{
-    anywhere, are_strings, distinct, id, is_integer, is_type, keys, newer, object_member, prefixed, repeated,
-    same_basket, same_but_for_slashes, same_elements, seconds, size, type_name,
+    anywhere, are_strings, distinct, id, is_integer, is_prefixed, is_type, keys, newer, object_member, prefixed,
+    repeated, same_basket, same_but_for_slashes, same_elements, seconds, size, type_name,
 };
 use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
@@ -101,6 +101,7 @@ functions! {
     Unchanged "unchanged" 1..=1,
     BookedSinceRead "booked_since_read" 1..=1,
     Prefixed "prefixed" 1..=1,
+    PrefixedType "prefixed_type" 1..=1,
     AbsoluteUri "absolute_uri" 1..=1,
     Amount "amount" 1..=1,
     Sum "sum" 1..=1,
@@ -295,6 +296,7 @@ impl Function {
                 .map_or(Val::Absent, Val::Int),
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, |number| arena.decimal(number)),
             Self::Prefixed => prefixed(arena, first),
+            Self::PrefixedType => Val::Bool(type_name(first).as_str().is_some_and(is_prefixed)),
             Self::AbsoluteUri => Val::Bool(text.is_some_and(urls::is_absolute_uri)),
             Self::Amount => money::amount(first).map_or(Val::Absent, |number| arena.decimal(number)),
             Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, |number| arena.decimal(number)),

@@ -154,6 +154,13 @@ pub fn anywhere<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
     value.as_json().map_or(Val::NO_LIST, |node| arena.list(node.named_below(key).map(Val::json)))
 }
 
+/// True for the name of a type with a prefix before a colon (`acme:Thing`), or for a whole URI.
+pub fn is_prefixed(name: &str) -> bool {
+    let in_prefix = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    name.split_once(':')
+        .is_some_and(|(prefix, rest)| !prefix.is_empty() && !rest.is_empty() && prefix.bytes().all(in_prefix))
+}
+
 /// Names with a prefix (`acme:thing`) of members at any depth, each once. A whole URI as a name has no prefix.
 pub fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     let Some(node) = value.as_json() else { return Val::NO_LIST };
@@ -180,6 +187,20 @@ pub fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_is_a_name() {
+        for (name, wanted) in [
+            ("acme:Thing", true),
+            ("https://acme.example/Thing", true),
+            ("Thing", false),
+            (":Thing", false),
+            ("acme:", false),
+            ("a thing: this", false),
+        ] {
+            assert_eq!(is_prefixed(name), wanted, "{name}");
+        }
+    }
 
     #[test]
     fn durations_are_seconds_unless_their_length_varies() {

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
 use super::Masks;
-use super::names::{is_authorization, is_secret_field};
 use crate::exchange::Headers;
+use crate::exchange::secrets::{is_authorization, is_secret_field};
 
 /// Credentials below this length are not searched for elsewhere: they could be ordinary words.
 const SHORTEST: usize = 8;

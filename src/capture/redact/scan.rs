@@ -17,8 +17,8 @@ use memchr::memmem;
 
 use super::Masks;
 use super::credentials::{is_basic, secret_of};
-use super::names::{is_authorization, is_secret, is_secret_parameter};
 use crate::capture::CaptureError;
+use crate::exchange::secrets::{is_authorization, is_secret, is_secret_parameter};
 
 /// How a JSON Web Token begins, and parts of all names that [`is_secret`] knows, in lower, upper and camel case. They
 /// are cut short and spelled out, not matched in any case, because that lets them be found ten times as fast.
@@ -320,20 +320,6 @@ fn string_end(text: &[u8], start: usize, slashes: usize) -> usize {
     text.len()
 }
 
-/// True if a scheme stands before a colon, as in an absolute URI.
-fn is_uri(text: &[u8]) -> bool {
-    let in_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-    memchr::memchr(b':', text).is_some_and(|colon| text[..colon].iter().all(in_scheme))
-}
-
-/// A fingerprint reads like a URI with a scheme; in the place of what is none it gets a path before it.
-fn relative(edits: &mut Edits<'_>, range: Range<usize>) {
-    edits.done = range.end;
-    if let Some(mask) = edits.masks.mask(&edits.text[range.clone()]) {
-        edits.put(range, format!("./{mask}").as_bytes());
-    }
-}
-
 /// A number stays a number.
 fn number(edits: &mut Edits<'_>, start: usize) {
     let end = start + edits.run(start, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
@@ -347,13 +333,9 @@ fn number(edits: &mut Edits<'_>, start: usize) {
 fn everything_in(edits: &mut Edits<'_>, key: &[u8], start: usize) {
     let mut depth = 0_usize;
     let mut at = start;
-    let mut keyword = false;
     while let Some(byte) = edits.byte(at) {
         match byte {
-            b'{' | b'[' => {
-                keyword = false;
-                depth += 1;
-            }
+            b'{' | b'[' => depth += 1,
             b'}' | b']' => {
                 depth -= 1;
                 if depth == 0 {
@@ -364,11 +346,7 @@ fn everything_in(edits: &mut Edits<'_>, key: &[u8], start: usize) {
                 let end = string_end(edits.text, at + 1, 0);
                 let behind = (end + 1).min(edits.text.len());
                 let colon = behind + edits.run(behind, |byte| byte.is_ascii_whitespace());
-                if edits.byte(colon) == Some(b':') {
-                    keyword = &edits.text[at + 1..end] == b"@id";
-                } else if std::mem::take(&mut keyword) && !is_uri(&edits.text[at + 1..end]) {
-                    relative(edits, at + 1..end);
-                } else {
+                if edits.byte(colon) != Some(b':') {
                     string(edits, key, at, 0);
                 }
                 at = end;
@@ -421,7 +399,7 @@ mod tests {
             ),
             (
                 r#"{"token": {"@id": "x", "@type": ["y", "z"], "a": "abc"}}"#,
-                r##"{"token": {"@id": "./#", "@type": ["#", "#"], "a": "#"}}"##,
+                r##"{"token": {"@id": "#", "@type": ["#", "#"], "a": "#"}}"##,
             ),
             (r#"{"authorization": "Bearer abc"}"#, r#"{"authorization": "Bearer #"}"#),
             (r#"{"token": "", "id_token": "REDACTED"}"#, r#"{"token": "", "id_token": "REDACTED"}"#),

@@ -11,8 +11,10 @@ use super::{
     HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY, Profile, Property, PropertyId,
     STAGES, Shape, What, WhatSet, codes,
 };
+use crate::exchange::secrets::is_secret;
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, Stage};
+use crate::rules::nodes::is_prefixed;
 use crate::rules::urls::is_absolute_uri;
 
 /// Most deviations noted of one message. Past it they are counted only: a message that is wrong throughout has said so.
@@ -130,6 +132,8 @@ struct Walk<'m> {
     stage: u32,
     wanted: WhatSet,
     dynamic_payment: bool,
+    /// Inside a secret. Recordings have other texts and numbers there, so that only its structure is judged.
+    in_secret: bool,
     found: Vec<Deviation>,
     /// Deviations past the most that are noted.
     untold: u64,
@@ -137,7 +141,7 @@ struct Walk<'m> {
 
 impl<'m> Walk<'m> {
     fn new(models: &'m Models, stage: u32, wanted: WhatSet) -> Self {
-        Self { models, stage, wanted, dynamic_payment: false, found: Vec::new(), untold: 0 }
+        Self { models, stage, wanted, dynamic_payment: false, in_secret: false, found: Vec::new(), untold: 0 }
     }
 
     fn root(&mut self, root: Value<'_>, expected: Option<&str>) {
@@ -179,13 +183,14 @@ impl<'m> Walk<'m> {
         let name = |value: Value<'_>| value.as_str().and_then(|name| self.models.find(name));
         if let Some(name) = stated.as_str() {
             // A prefixed type is derived from what the property takes.
-            return self.models.find(name).or_else(|| fallback.filter(|_| name.contains(':')));
+            return self.models.find(name).or_else(|| fallback.filter(|_| is_prefixed(name)));
         }
         stated.items().find_map(name).or(fallback)
     }
 
     fn object(&mut self, object: Value<'_>, holder: Holder<'_>) {
-        let Some(id) = self.type_of(object, holder) else { return self.unknown_object(object) };
+        let model = if self.in_secret { None } else { self.type_of(object, holder) };
+        let Some(id) = model else { return self.unknown_object(object) };
         let models = self.models;
         let Some(model) = models.model(id) else { return };
         let takes_it = holder.models.is_empty() || holder.models.iter().any(|taken| models.related(id, *taken));
@@ -213,7 +218,7 @@ impl<'m> Walk<'m> {
                         if !key.contains(':') {
                             self.note(What::Unknown, value, id, NO_PROPERTY);
                         }
-                        self.anything(value, Holder { name: key, models: &[], model: id, property: NO_PROPERTY });
+                        self.unknown_member(key, value, id);
                     }
                 },
             }
@@ -239,9 +244,16 @@ impl<'m> Walk<'m> {
             if key.starts_with('@') {
                 self.keyword(key, value, NO_MODEL);
             } else {
-                self.anything(value, Holder { name: key, models: &[], model: NO_MODEL, property: NO_PROPERTY });
+                self.unknown_member(key, value, NO_MODEL);
             }
         }
+    }
+
+    fn unknown_member(&mut self, name: &str, value: Value<'_>, model: ModelId) {
+        let outside = self.in_secret;
+        self.in_secret |= (value.is_object() || value.is_array()) && is_secret(name.as_bytes());
+        self.anything(value, Holder { name, models: &[], model, property: NO_PROPERTY });
+        self.in_secret = outside;
     }
 
     fn keyword(&mut self, key: &str, value: Value<'_>, model: ModelId) {
@@ -251,7 +263,7 @@ impl<'m> Walk<'m> {
     }
 
     fn absolute(&mut self, value: Value<'_>, model: ModelId, property: PropertyId) {
-        if self.wants(What::Id) && value.as_str().is_some_and(|text| !is_absolute_uri(text)) {
+        if self.wants(What::Id) && !self.in_secret && value.as_str().is_some_and(|text| !is_absolute_uri(text)) {
             self.note(What::Id, value, model, property);
         }
     }
@@ -263,7 +275,9 @@ impl<'m> Walk<'m> {
             Kind::Array if value.is_empty() => What::Empty,
             Kind::String => match value.as_str() {
                 Some("") => What::Empty,
-                Some(text) if text.starts_with(char::is_whitespace) && text.trim().is_empty() => What::Blank,
+                Some(text) if text.starts_with(char::is_whitespace) && text.trim().is_empty() && !self.in_secret => {
+                    What::Blank
+                }
                 _ => return false,
             },
             _ => return false,
@@ -534,6 +548,26 @@ mod tests {
         assert_eq!(found(text), []);
         let online = r#"{"@type":"Thing1","@id":"https://a.example/1","count":1,"eventAttendanceMode":"https://schema.org/OnlineEventAttendanceMode"}"#;
         assert_eq!(found(online), [at(What::Unknown, "/eventAttendanceMode")]);
+    }
+
+    #[test]
+    fn what_is_a_secret_is_no_model() {
+        let part = r#"{"@type":"Part","@id":"x","colour":" ","size":[1,null]}"#;
+        for (name, wanted) in [
+            ("x:token", vec![at(What::Empty, "/x:token/a/0/size/1")]),
+            (
+                "x:thing",
+                vec![
+                    at(What::Id, "/x:thing/a/0/@id"),
+                    at(What::Blank, "/x:thing/a/0/colour"),
+                    at(What::Unknown, "/x:thing/a/0/size"),
+                    at(What::Empty, "/x:thing/a/0/size/1"),
+                ],
+            ),
+        ] {
+            let text = format!(r#"{{"@type":"Part","{name}":{{"@type":"Other","a":[{part}]}}}}"#);
+            assert_eq!(found(&text), wanted);
+        }
     }
 
     #[test]

@@ -4,12 +4,12 @@
 
 use bytes::Bytes;
 
-use super::super::names::is_secret_field;
 use super::super::{give_up, put_back};
 use super::again::{decoded, emails, encoded};
 use super::places::{is_personal_name, is_text, normal};
 use super::read::{Content, Found, literals};
 use super::{Memory, Personal};
+use crate::exchange::secrets::is_secret_field;
 use crate::exchange::{Body, Headers};
 use crate::json::{Document, Value};
 

@@ -2,8 +2,9 @@
 //!
 //! `"X-Api-Key" | "access_token" | "clientSecret" | … → yes`
 //!
-//! No property of the OpenActive models is among them (`accessCode`, `accessPass` and `hasCredential` stay), so that
-//! rules find the same in a redacted exchange.
+//! Recordings hold fingerprints in their place, and rules don't judge what is inside them, so that they find the same in
+//! a redacted exchange. No property of the OpenActive models is among them (`accessCode`, `accessPass` and
+//! `hasCredential` stay).
 
 /// Longest name that is looked at, in bytes; what is longer is no name.
 const LONGEST: usize = 64;
@@ -54,17 +55,17 @@ const PARAMETERS: [&str; 17] = [
 const HARMLESS_FIELDS: [&str; 4] = ["secwebsocketkey", "idempotencykey", "surrogatekey", "prefersignature"];
 
 /// True if a JSON member or a parameter of that name is a secret wherever it stands.
-pub(super) fn is_secret(name: &[u8]) -> bool {
+pub fn is_secret(name: &[u8]) -> bool {
     normal(name).is_some_and(|name| ENDINGS.iter().any(|ending| name.as_str().ends_with(ending)))
 }
 
 /// True if a parameter of a URL or form of that name is a secret.
-pub(super) fn is_secret_parameter(name: &[u8]) -> bool {
+pub fn is_secret_parameter(name: &[u8]) -> bool {
     is_secret(name) || normal(name).is_some_and(|name| PARAMETERS.contains(&name.as_str()))
 }
 
 /// True if the value of a header field is a secret (cookies aside).
-pub(super) fn is_secret_field(name: &str) -> bool {
+pub fn is_secret_field(name: &str) -> bool {
     let Some(name) = normal(name.as_bytes()) else { return false };
     let name = name.as_str();
     let tells = || {
@@ -76,7 +77,7 @@ pub(super) fn is_secret_field(name: &str) -> bool {
 }
 
 /// True if the value may begin with the name of an authentication scheme.
-pub(super) fn is_authorization(name: &[u8]) -> bool {
+pub fn is_authorization(name: &[u8]) -> bool {
     normal(name).is_some_and(|name| name.as_str().ends_with("authorization"))
 }
 
