@@ -616,9 +616,8 @@ mod tests {
 
         /// Whatever the bytes, the parser returns, and it accepts exactly what serde_json accepts.
         #[test]
-        fn accepts_what_serde_json_accepts(text in r#"[\[\]{}",:0-9a-z\\.eE+\- ]{0,24}"#) {
-            // serde_json refuses numbers beyond f64; this parser keeps their literal.
-            prop_assume!(!text.contains(['e', 'E']));
+        fn accepts_what_serde_json_accepts(text in r#"[\[\]{}",:0-9a-df-z\\.+\- ]{0,24}"#) {
+            // No exponents: serde_json refuses numbers beyond f64, where this parser keeps the literal.
             let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
             let lone_surrogate = text.contains("\\ud");
             prop_assert!(lone_surrogate || Document::parse_str(&text).is_ok() == theirs, "{}", text);

@@ -250,8 +250,10 @@ fn leaks(value: &Value, secret: bool) -> bool {
     }
 }
 
-pub(crate) fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+/// As many cases as `PROPTEST_CASES` says, or few.
+pub(crate) fn cases(few: u32) -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: few, ..config } }
 }
 
 proptest! {
