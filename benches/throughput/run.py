@@ -180,14 +180,22 @@ def first_byte(port):
     return statistics.median(one() for _ in range(5))
 
 
-def wait_until_judged(log, count, since):
-    """Seconds from `since` until so many exchanges have been told."""
-    while time.time() - since < 600:
-        told = sum(line.startswith('{"event":"exchange"') for line in open(log, errors="replace"))
-        if told >= count:
-            return time.time() - since
-        time.sleep(0.5)
-    sys.exit("not everything was judged in ten minutes")
+class Told:
+    """Counts the exchanges that Umpire has told, reading each line once: what waits must not take the processor."""
+
+    def __init__(self, log):
+        self.lines, self.count, self.rest = open(log, "rb"), 0, b""
+
+    def wait_for(self, count, since):
+        """Seconds from `since` until so many exchanges have been told."""
+        while time.time() - since < 600:
+            lines = (self.rest + self.lines.read()).split(b"\n")
+            self.rest = lines.pop()
+            self.count += sum(line.startswith(b'{"event":"exchange"') for line in lines)
+            if self.count >= count:
+                return time.time() - since
+            time.sleep(0.1)
+        sys.exit("not everything was judged in ten minutes")
 
 
 def main():
@@ -226,6 +234,7 @@ def main():
         stderr=subprocess.DEVNULL,
     )
     processes.append(umpire)
+    told = Told(log)
     others, lacking = peers(folder, options)
     processes += [process for _, _, process in others]
     if lacking:
@@ -245,7 +254,7 @@ def main():
 
         def settle():
             """What Umpire still has to judge must not disturb the next one."""
-            return wait_until_judged(log, answered, time.time())
+            return told.wait_for(answered, time.time())
 
         quiet = {name: paced(port, request, options.seconds) for name, port in everybody}
         answered += len(quiet["umpire"])

@@ -26,7 +26,7 @@ import time
 import uuid
 from pathlib import Path
 
-from run import ROOT, backend, messages, peak_memory, wait_until_judged
+from run import ROOT, Told, backend, messages, peak_memory
 
 SYSTEM, UMPIRE, MITMDUMP, HUDSUCKER = range(18490, 18494)
 HOST = "localhost"
@@ -191,7 +191,7 @@ def main():
                 print(f"load {number + 1}  {name:9} {rate:9.0f} requests/s", flush=True)
                 if name == "umpire":
                     answered += good
-                    waited = wait_until_judged(folder / "umpire.log", answered, time.time())
+                    waited = Told(folder / "umpire.log").wait_for(answered, time.time())
                     print(f"        all judged {waited:.1f} s after the load had stopped")
         for name in rates:
             if name != "umpire":
