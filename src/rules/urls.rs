@@ -90,21 +90,31 @@ const IN_URI: [bool; 256] = {
 /// True for a URI with a scheme, and with a host if the scheme is http or https (RFC 3986, section 4.3; a fragment is
 /// allowed).
 pub fn is_absolute_uri(text: &str) -> bool {
+    let web = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme));
+    if let Some(rest) = web {
+        return all_in_uri(rest) && has_host(rest);
+    }
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let scheme = scheme.as_bytes();
     let well_formed = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
         && !rest.is_empty()
-        && rest.bytes().all(|byte| IN_URI[byte as usize]);
+        && all_in_uri(rest);
     let web = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"http");
     well_formed && (!web || rest.strip_prefix("//").is_some_and(has_host))
 }
 
+/// True if all bytes may stand in a URI. Almost all texts that are asked about have no other, so it looks at them all.
+fn all_in_uri(text: &str) -> bool {
+    text.bytes().fold(true, |fits, byte| fits & IN_URI[byte as usize])
+}
+
 /// True if what stands behind `//` begins with a host.
 fn has_host(rest: &str) -> bool {
-    let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
-    let host = rest[..end].rsplit('@').next().unwrap_or_default();
-    !host.is_empty() && !host.starts_with(':')
+    let rest = rest.as_bytes();
+    let authority = rest.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next().unwrap_or_default();
+    let host = authority.rsplit(|&byte| byte == b'@').next().unwrap_or_default();
+    host.first().is_some_and(|&first| first != b':')
 }
 
 #[cfg(test)]
