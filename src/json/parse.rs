@@ -322,12 +322,15 @@ impl Parser<'_> {
         }
         let end = self.nodes[object].next as usize;
         let mut seen = [(0_u16, 0_u32); FEW_MEMBERS];
+        // A bit for each tag, several tags to a bit: where it is not set, the name is new.
+        let mut tags = 0_u64;
         let (mut key, mut number) = (object + 1, 0);
         while key < end {
-            let name = self.key(key);
             let tag = self.nodes[key].tag;
-            let same = |&(other_tag, other): &(u16, u32)| other_tag == tag && self.key(other as usize) == name;
-            let repeated = seen[..number].iter().any(same);
+            let bit = 1 << ((tag ^ (tag >> 6)) & 63);
+            let same = |&(other_tag, other): &(u16, u32)| other_tag == tag && self.key(other as usize) == self.key(key);
+            let repeated = tags & bit != 0 && seen[..number].iter().any(same);
+            tags |= bit;
             seen[number] = (tag, key as u32);
             number += 1;
             if repeated {

@@ -85,11 +85,7 @@ fn collect<'a>(value: Value<'a>, steps: &[Step], found: &mut Vec<Value<'a>>) {
                 collect(child, rest, found);
             }
         }
-        Some((Step::Any, rest)) => {
-            for child in value.items().chain(value.entries().map(|(_, child)| child)) {
-                collect(child, rest, found);
-            }
-        }
+        Some((Step::Any, rest)) => children(value, |child| collect(child, rest, found)),
         // `**/name`, the common use: the document knows where its names stand.
         Some((Step::Deep, [Step::Member(name), rest @ ..])) => {
             for child in value.named_below(name) {
@@ -98,10 +94,17 @@ fn collect<'a>(value: Value<'a>, steps: &[Step], found: &mut Vec<Value<'a>>) {
         }
         Some((Step::Deep, rest)) => {
             collect(value, rest, found);
-            for child in value.items().chain(value.entries().map(|(_, child)| child)) {
-                collect(child, steps, found);
-            }
+            children(value, |child| collect(child, steps, found));
         }
+    }
+}
+
+/// The elements of an array, or the values of an object's members.
+fn children<'a>(value: Value<'a>, visit: impl FnMut(Value<'a>)) {
+    if value.is_array() {
+        value.items().for_each(visit);
+    } else {
+        value.entries().map(|(_, child)| child).for_each(visit);
     }
 }
 
