@@ -52,7 +52,8 @@ impl Redactor {
     ///
     /// It remembers what it has replaced, so that it is found again in later exchanges: use one for each recording, and
     /// give it the exchanges in their order. An answer to an intake form is replaced until the form has been seen; choices
-    /// among its options stay from then on.
+    /// among its options stay from then on. Of a recording that is there already all can be known beforehand:
+    /// [`Redactor::learn`].
     pub fn of_persons(fields: Fields) -> Result<Self, CaptureError> {
         Ok(Self { personal: Some(Personal::new(key()?, fields)), ..Self::new()? })
     }
@@ -85,7 +86,24 @@ impl Redactor {
     /// again if it held a secret; what can't be decoded is dropped, and the body counts as truncated.
     ///
     /// `length` of a body stays what it was on the wire, so it may differ from `bytes.len()` even of a complete one.
-    pub fn redact(&self, mut exchange: Exchange) -> Exchange {
+    pub fn redact(&self, exchange: Exchange) -> Exchange {
+        let mut exchange = self.without_secrets(exchange);
+        if let Some(personal) = &self.personal {
+            personal.redact(&mut exchange);
+        }
+        exchange
+    }
+
+    /// Takes up what an exchange says of people and of intake forms, and its secrets, before the recording is redacted: so
+    /// they are found in the exchanges before it too, and what is equal stays equal throughout.
+    pub fn learn(&self, exchange: Exchange) {
+        let exchange = self.without_secrets(exchange);
+        if let Some(personal) = &self.personal {
+            personal.learn(&exchange);
+        }
+    }
+
+    fn without_secrets(&self, mut exchange: Exchange) -> Exchange {
         let own = Own::of(&exchange.request.headers);
         // Bodies first: the rest is short, and what they hold may stand there too.
         self.body(&mut exchange.request.body, &exchange.request.headers, &own);
@@ -109,9 +127,6 @@ impl Redactor {
         }
         // What was found at last may stand in what was looked at first.
         self.again(&mut exchange);
-        if let Some(personal) = &self.personal {
-            personal.redact(&mut exchange);
-        }
         exchange
     }
 

@@ -213,7 +213,7 @@ impl Context {
         let mut context = Self::default();
         let wanted: Vec<memmem::Finder<'_>> =
             gathered.ids.iter().map(|id| memmem::Finder::new(id.as_bytes())).collect();
-        for (index, exchange) in redaction::open(file, redactor)?.exchanges.enumerate() {
+        for (index, exchange) in capture::open(file)?.redacted(redactor).exchanges.enumerate() {
             let (index, exchange) = (index as u64, exchange?);
             if let Some(order) = gathered.near.get(&index) {
                 context.neighbours.entry(Arc::clone(order)).or_default().insert(index, Arc::new(exchange));

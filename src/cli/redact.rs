@@ -56,6 +56,7 @@ pub fn run(redact: Redact) -> anyhow::Result<Exit> {
 
 /// Reads a recording through the redactor; the number of exchanges, and of those among them that hold secrets.
 fn count(file: &Path, redactor: &Redactor) -> anyhow::Result<(u64, u64)> {
+    redaction::learn(file, redactor)?;
     let secrets = Redactor::new()?;
     let (mut exchanges, mut with_secrets) = (0, 0);
     for exchange in capture::open(file)?.exchanges {

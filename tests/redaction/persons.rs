@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{Fields, Redactor};
+use umpire::capture::{Fields, Meta, Output, Redactor};
 use umpire::demo::{self, Ended};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
@@ -127,6 +127,29 @@ fn what_is_exported_is_nobodys_unless_told_otherwise() {
     let (path, name) = named(&folder, "b.har");
     assert!(done(&["capture", "export", FAULTY, "-o", &name, "--keep-personal-data"]).contains("as they were"));
     assert!(all_of(&path).contains("ida.marlowe"));
+}
+
+#[test]
+fn who_somebody_is_may_come_to_light_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (recording, name) = named(&folder, "run.db");
+    let early = r#"{"@type": "OpenBookingError", "description": "Kept for Robin Hale, robin.hale@post.example.org"}"#;
+    let early = response(&[("Content-Type", JSON.to_owned())], early);
+    let target = "/api/openbooking/orders/x?for=Robin%20Hale&or=Robin+Hale".to_owned();
+    let early = exchange(0, "GET", target, Headers::default(), Body::empty(), early);
+    let now = "2026-06-01T08:00:00Z".parse().expect("a time");
+    let mut writer = Output::create(&recording, &Meta::new(None, now), false).expect("a file");
+    for exchange in [early, echo()] {
+        writer.append(&exchange).expect("written");
+    }
+    writer.finish().expect("finished");
+    let robin = ["Hale", "robin.hale"].map(str::to_owned);
+    for command in ["export", "redact"] {
+        let (path, output) = named(&folder, &format!("{command}.ndjson"));
+        done(&["capture", command, &name, "-o", &output]);
+        // The name of an error is a word of the specification.
+        holds_none(&all_of(&path).replace("Hale is no name", ""), &robin, command);
+    }
 }
 
 #[test]

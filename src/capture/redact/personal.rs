@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Equal values have equal pseudonyms within a recording, and the form stays: a redacted recording is judged like the
-//! original. Values are found again from the exchange on in which they first stood as what they are.
+//! original. Values are found again from the exchange on in which they first stood as what they are, or throughout where
+//! the recording was learnt before.
 
 mod again;
 mod form;
@@ -93,16 +94,30 @@ impl Personal {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).tally.counts()
     }
 
-    /// The exchange without personal data.
-    pub(super) fn redact(&self, exchange: &mut Exchange) {
+    /// Takes up what an exchange says of people and of forms, so that it counts for exchanges before it too.
+    pub(super) fn learn(&self, exchange: &Exchange) {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        memory.tally.next_exchange();
-        let host = exchange.origin.split_once("://").map_or("", |(_, authority)| host(authority)).to_owned();
+        for content in self.contents(exchange) {
+            self.note(&content, &mut memory, &mut Vec::new());
+        }
+    }
+
+    /// Both bodies, read.
+    fn contents(&self, exchange: &Exchange) -> [Content; 2] {
         let request = Content::read(&exchange.request.body, &exchange.request.headers, false, &self.fields);
         let from_get = exchange.request.method == "GET";
         let response = exchange.response.as_ref().map_or(Content::Nothing, |response| {
             Content::read(&response.body, &response.headers, from_get, &self.fields)
         });
+        [request, response]
+    }
+
+    /// The exchange without personal data.
+    pub(super) fn redact(&self, exchange: &mut Exchange) {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.tally.next_exchange();
+        let host = exchange.origin.split_once("://").map_or("", |(_, authority)| host(authority)).to_owned();
+        let [request, response] = self.contents(exchange);
         let mut words = Vec::new();
         for content in [&request, &response] {
             self.note(content, &mut memory, &mut words);

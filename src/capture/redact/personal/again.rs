@@ -34,8 +34,9 @@ const MOST_BYTES: usize = 8 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
     Plain,
-    /// Two values with a blank between them, the first one so many bytes long.
-    Pair(usize),
+    /// Two values, the first one so many bytes long, with a blank between them as it is written here: itself, or as in a
+    /// URL or form, where the values are encoded too.
+    Pair(usize, &'static str),
     Percent,
     Form,
 }
@@ -95,8 +96,13 @@ impl Again {
     /// Takes up a name in two parts.
     pub(super) fn remember_pair(&mut self, first: &str, second: &str) {
         let both = format!("{first} {second}");
-        if both.len() <= LONGEST && is_distinct(&both) {
-            self.add(&both, Coding::Pair(first.len()));
+        if both.len() > LONGEST || !is_distinct(&both) {
+            return;
+        }
+        self.add(&both, Coding::Pair(first.len(), " "));
+        for blank in ["%20", "+"] {
+            let (first, second) = (encoded(first, blank), encoded(second, blank));
+            self.add(&format!("{first}{blank}{second}"), Coding::Pair(first.len(), blank));
         }
     }
 
@@ -155,9 +161,13 @@ impl Again {
             let Some(text) = text.get(range.clone()) else { continue };
             let clean = match coding {
                 Coding::Plain => pseudonyms.of(text, host),
-                Coding::Pair(at) => {
+                Coding::Pair(at, blank) => {
                     let (first, second) = text.split_at(at);
-                    format!("{} {}", pseudonyms.of(first, host), pseudonyms.of(&second[1..], host))
+                    let clean = [first, &second[blank.len()..]].map(|name| match blank {
+                        " " => pseudonyms.of(name, host),
+                        _ => encoded(&pseudonyms.of(&decoded(name, blank == "+"), host), blank),
+                    });
+                    clean.join(blank)
                 }
                 Coding::Percent => encoded(&pseudonyms.of(&decoded(text, false), host), "%20"),
                 Coding::Form => encoded(&pseudonyms.of(&decoded(text, true), host), "+"),
