@@ -16,6 +16,7 @@ mod keeper;
 mod links;
 mod stall;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ use crate::proxy::sink::{Handed, Intake};
 use crate::rules::{Judge, RuleBook};
 use backlog::{Backlog, JudgeIsGone, backlog};
 use judging::Judging;
+pub use judging::unjudged_in_words;
 use keeper::Keeper;
 pub use links::LinkWatch;
 
@@ -38,6 +40,8 @@ pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 pub struct Closing {
     /// Exchanges that were judged.
     pub exchanges: u64,
+    /// Exchanges that still waited to be judged when there was no more time for it.
+    pub unjudged: u64,
     /// Distinct Order UUIDs.
     pub bookings: u64,
     /// Findings by side and severity.
@@ -46,6 +50,21 @@ pub struct Closing {
     pub missed: u64,
     /// What went wrong with the capture, if anything did.
     pub trouble: Option<String>,
+}
+
+/// Tells the judge that there is no more time: what still waits is recorded, and not judged.
+#[derive(Debug, Clone, Default)]
+pub struct Hurry(Arc<AtomicBool>);
+
+impl Hurry {
+    /// From here on nothing is judged.
+    pub fn up(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_up(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A set of rules on its way to a recorder; the latest counts.
@@ -84,6 +103,11 @@ impl Recorder {
     ) -> Self {
         let keeper = Keeper::new(series, events.clone(), intake.missed_counter());
         Self { intake, redactor, keeper, judging: Judging::new(judge, events, new_rules) }
+    }
+
+    /// For the moment when the end can't wait for the judge any longer.
+    pub fn hurry(&self) -> Hurry {
+        self.judging.hurry()
     }
 
     /// Links that lead past the proxy are said, once each.

@@ -9,6 +9,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rustls::ServerConfig;
@@ -23,7 +24,7 @@ use crate::proxy::live::Own;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{Behind, Door, Limits, Shutdown, serve};
-use crate::recorder::{Closing, LinkWatch, NewRules, Recorder};
+use crate::recorder::{Closing, Hurry, LinkWatch, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
 
 pub use reload::{Loaded, RuleSource};
@@ -163,6 +164,8 @@ pub struct Session {
     proxy: tokio::task::JoinHandle<crate::proxy::Served>,
     /// Comes when the recorder has ended.
     recorder: oneshot::Receiver<Closing>,
+    hurry: Hurry,
+    grace: Duration,
     reload: Option<tokio::task::JoinHandle<()>>,
 }
 
@@ -202,6 +205,7 @@ impl Session {
         let new_rules = NewRules::default();
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&entrances));
+        let (hurry, grace) = (recorder.hurry(), options.limits.grace);
         let (ended, recorded) = oneshot::channel();
         let run = move || {
             if ended.send(recorder.run()).is_err() {
@@ -221,7 +225,8 @@ impl Session {
             tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()))
         });
         let address = addresses.first().copied().unwrap_or(options.listen);
-        Ok((Self { address, addresses, capture, notices: events, shutdown, proxy, recorder: recorded, reload }, feed))
+        let (notices, recorder) = (events, recorded);
+        Ok((Self { address, addresses, capture, notices, shutdown, proxy, recorder, hurry, grace, reload }, feed))
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
@@ -229,8 +234,11 @@ impl Session {
         self.shutdown.at_once.clone()
     }
 
-    /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture.
+    /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture. What waits to be judged
+    /// by then has the rest of that time, and a second at the least.
     pub async fn stop(self) -> Closing {
+        const LEAST: Duration = Duration::from_secs(1);
+        let start = Instant::now();
         drop(self.notices);
         self.shutdown.drain.cancel();
         if let Some(reload) = self.reload
@@ -241,7 +249,13 @@ impl Session {
         if let Err(error) = self.proxy.await {
             tracing::error!("the proxy ended badly: {error}");
         }
-        self.recorder.await.unwrap_or_else(|_| Closing {
+        let (mut recorder, left) = (self.recorder, self.grace.saturating_sub(start.elapsed()).max(LEAST));
+        let closing = tokio::select! {
+            closing = &mut recorder => closing,
+            () = self.shutdown.at_once.cancelled() => { self.hurry.up(); recorder.await }
+            () = tokio::time::sleep(left) => { self.hurry.up(); recorder.await }
+        };
+        closing.unwrap_or_else(|_| Closing {
             trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
             ..Closing::default()
         })

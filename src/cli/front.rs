@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::logging::ScreenGuard;
 use crate::event::{Context, Event, Feed};
 use crate::finding::{Severity, Side};
-use crate::recorder::Closing;
+use crate::recorder::{Closing, unjudged_in_words};
 use crate::report::{JsonLines, Paint, Plain, Summary};
 use crate::tui;
 
@@ -98,6 +98,9 @@ pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) -> io::Result<(
         let of = |severity| closing.findings.get(side, severity);
         let (failures, warnings) = (of(Severity::Failure), of(Severity::Warning));
         writeln!(out, "{:14} {failures} failures, {warnings} warnings", side.in_words())?;
+    }
+    if closing.unjudged > 0 {
+        writeln!(out, "{}", unjudged_in_words(closing.unjudged))?;
     }
     if let Some(capture) = &context.capture {
         writeln!(out, "recorded in {capture}: look again with `umpire view {capture}`")?;

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Ctrl-C or SIGTERM ─► drain: no new connections, exchanges under way may end ─► capture closed ─► done
-//!                        └─ a second one ─► they are cut off and recorded so ──┘
+//!                        │                       what waits is judged, within the same time ─┘
+//!                        └─ a second one ─► they are cut off and recorded so, nothing more is judged ─┘
 //!                                             └─ a recorder that can't end (a disk that hangs) is not waited for
 //! ```
 
@@ -63,7 +64,7 @@ pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> an
         closing = &mut stopping => return Ok(closing),
         () = tokio::time::sleep(UNNOTICED) => {
             if !on_screen {
-                eprintln!("umpire: waiting for exchanges under way; Ctrl-C once more ends at once");
+                eprintln!("umpire: waiting for exchanges under way and for the judge; Ctrl-C once more ends at once");
             }
         }
         signal = signals.next() => {

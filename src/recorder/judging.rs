@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backlog::{Next, Stretch, Waiting};
-use super::{Closing, LinkWatch, NewRules};
+use super::{Closing, Hurry, LinkWatch, NewRules};
 use crate::capture::{CaptureError, Reader};
 use crate::event::{COVERAGE_EVERY, Event, Outlet, Pace};
 use crate::exchange::Exchange;
@@ -27,6 +27,9 @@ pub(super) struct Judging {
     judge: Judge,
     events: Outlet,
     new_rules: NewRules,
+    hurry: Hurry,
+    /// What was left out when there was no more time.
+    unjudged: u64,
     findings: Tally,
     coverage: Pace,
     links: Option<LinkWatch>,
@@ -38,7 +41,23 @@ pub(super) struct Judging {
 impl Judging {
     pub(super) fn new(judge: Judge, events: Outlet, new_rules: NewRules) -> Self {
         let (findings, coverage) = (Tally::default(), Pace::new(COVERAGE_EVERY));
-        Self { judge, events, new_rules, findings, coverage, links: None, reader: None, behind: None }
+        let hurry = Hurry::default();
+        Self {
+            judge,
+            events,
+            new_rules,
+            hurry,
+            unjudged: 0,
+            findings,
+            coverage,
+            links: None,
+            reader: None,
+            behind: None,
+        }
+    }
+
+    pub(super) fn hurry(&self) -> Hurry {
+        self.hurry.clone()
     }
 
     /// Links that lead past the proxy are said too.
@@ -51,6 +70,8 @@ impl Judging {
         yield_to_the_proxy();
         while let Some(next) = waiting.next(self.coverage.left()) {
             match next {
+                Next::Exchange(_) if self.hurry.is_up() => self.unjudged += 1,
+                Next::Stretch(stretch) if self.hurry.is_up() => self.unjudged += stretch.count,
                 Next::Exchange((exchange, index)) => {
                     self.judge(exchange, index);
                     self.keeps_up();
@@ -66,8 +87,12 @@ impl Judging {
         if self.coverage.left().is_some() {
             self.events.send(Event::Coverage(Arc::new(self.judge.coverage())));
         }
+        if self.unjudged > 0 {
+            self.events.send(Event::Notice(unjudged_in_words(self.unjudged)));
+        }
         Closing {
             exchanges: self.judge.exchanges(),
+            unjudged: self.unjudged,
             bookings: self.judge.bookings(),
             findings: self.findings,
             ..Closing::default()
@@ -82,6 +107,10 @@ impl Judging {
                 self.reader = Some(Reader::open(&file)?);
             }
             for place in 0..count {
+                if self.hurry.is_up() {
+                    self.unjudged += count - place;
+                    break;
+                }
                 let Some(reader) = &self.reader else { break };
                 let exchange = reader.exchange(row + place)?;
                 self.judge(Arc::new(exchange), Some(index + place));
@@ -149,6 +178,13 @@ impl Judging {
     }
 }
 
+/// What is said of exchanges that there was no more time to judge.
+pub fn unjudged_in_words(unjudged: u64) -> String {
+    format!(
+        "The end came before {unjudged} more exchanges were judged. Of a recording `umpire check` judges all of them."
+    )
+}
+
 /// Where the processor is short, traffic goes first: this thread takes what is left.
 #[cfg(target_os = "linux")]
 fn yield_to_the_proxy() {
@@ -161,3 +197,31 @@ fn yield_to_the_proxy() {
 
 #[cfg(not(target_os = "linux"))]
 fn yield_to_the_proxy() {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::backlog::backlog;
+    use super::*;
+    use crate::event::feed;
+    use crate::rules::{Known, RuleBook};
+
+    #[tokio::test]
+    async fn when_there_is_no_more_time_it_says_how_many_were_not_judged() {
+        let (events, mut feed) = feed(64);
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
+        let judging = Judging::new(judge, events, NewRules::default());
+        let (mut backlog, waiting) = backlog();
+        let file = std::path::Path::new("run.db");
+        for index in 0..400 {
+            let exchange = Arc::new(Exchange::get("http://x", "/"));
+            backlog.put((exchange, Some(index)), Some((file, index))).unwrap();
+        }
+        backlog.committed();
+        drop(backlog);
+        judging.hurry().up();
+        let closing = judging.run(&waiting);
+        assert_eq!((closing.exchanges, closing.unjudged), (0, 400));
+        let Some(Event::Notice(notice)) = feed.events.recv().await else { panic!("a notice") };
+        assert!(notice.contains("400 more exchanges"), "{notice}");
+    }
+}
