@@ -231,15 +231,7 @@ fn with_secrets(mut exchange: Exchange) -> Exchange {
     exchange
 }
 
-/// As many cases as `PROPTEST_CASES` says, or few.
-fn cases(few: u32) -> ProptestConfig {
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: few, ..config } }
-}
-
 proptest! {
-    #![proptest_config(cases(256))]
-
     #[test]
     fn judging_never_fails_and_says_the_same_twice(exchanges in recording()) {
         let first = said(exchanges.clone(), None);

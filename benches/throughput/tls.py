@@ -180,7 +180,7 @@ def main():
     try:
         time.sleep(4)
         print(f"PUT of {len(request)} bytes, answers of about {len(answer) + 34} bytes, {options.connections} connections")
-        answered, rates = 0, {}
+        answered, rates, told = 0, {}, Told(folder / "umpire.log")
         for name, port, _ in here:
             print(f"{name:9} {protocols(folder, port)}")
             answered += name == "umpire"
@@ -191,7 +191,7 @@ def main():
                 print(f"load {number + 1}  {name:9} {rate:9.0f} requests/s", flush=True)
                 if name == "umpire":
                     answered += good
-                    waited = Told(folder / "umpire.log").wait_for(answered, time.time())
+                    waited = told.wait_for(answered, time.time())
                     print(f"        all judged {waited:.1f} s after the load had stopped")
         for name in rates:
             if name != "umpire":

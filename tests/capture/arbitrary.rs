@@ -252,8 +252,11 @@ fn leaks(value: &Value, secret: bool) -> bool {
 
 /// As many cases as `PROPTEST_CASES` says, or few.
 pub(crate) fn cases(few: u32) -> ProptestConfig {
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases: few, ..config } }
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        ProptestConfig::default()
+    } else {
+        ProptestConfig::with_cases(few)
+    }
 }
 
 proptest! {

@@ -170,9 +170,8 @@ async fn a_slow_reader_is_waited_for() {
     sending.await.unwrap();
 }
 
-/// A gigabyte each way. `cargo test --release --test proxy -- --ignored --nocapture gigabyte` says how memory grew.
+/// A gigabyte each way. `cargo test --release --test proxy -- --nocapture gigabyte` says how memory grew.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a while; run it when the path of bodies was changed"]
 async fn a_gigabyte_each_way_in_flat_memory() {
     const MIB: usize = 1024 * 1024;
     const LENGTH: usize = 1024 * MIB;
@@ -236,5 +235,6 @@ async fn a_gigabyte_each_way_in_flat_memory() {
     assert_eq!(exchange.response.unwrap().body.length, LENGTH as u64);
     let grown = most.load(Ordering::Relaxed).saturating_sub(before);
     eprintln!("a gigabyte each way in {:?}; memory grew by {} KiB at most", begun.elapsed(), grown / 1024);
-    assert!(grown < 30 * MIB, "memory grew by {grown}");
+    // Other tests run in the same process meanwhile.
+    assert!(grown < 64 * MIB, "memory grew by {grown}");
 }

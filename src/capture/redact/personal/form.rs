@@ -50,9 +50,13 @@ impl Pseudonyms {
             }
             None => (literal, ""),
         };
-        if digits.contains(['e', 'E']) || zeros.contains(['e', 'E']) {
-            // Rare enough, and no two ways to write one number may differ.
-            return crate::json::decimal(literal).map_or("0".to_owned(), |number| self.number(&number.to_string()));
+        if let Some(at) = literal.find(['e', 'E']) {
+            // Rare enough, and no two ways to write one number may differ. What is beyond decimals stays beyond them.
+            let (mantissa, exponent) = literal.split_at(at);
+            return match crate::json::decimal(literal) {
+                Some(number) => self.number(&number.to_string()),
+                None => self.number(mantissa) + exponent,
+            };
         }
         let (whole, point) = match digits.strip_suffix('.') {
             Some(whole) => (whole, "."),
@@ -369,6 +373,10 @@ mod tests {
         for (literal, same) in [("12", "12.0"), ("1.50", "1.5"), ("120", "1.2e2")] {
             let value = |literal: &str| crate::json::decimal(&numbers.number(literal)).unwrap();
             assert_eq!(value(literal), value(same), "{literal}");
+        }
+        for beyond in ["-1.5e300", "7E+99"] {
+            let other = numbers.number(beyond);
+            assert!(other != beyond && crate::json::decimal(&other).is_none(), "{other}");
         }
         assert_eq!(numbers.number("0"), "0");
         assert!(numbers.number("-345").starts_with('-'));
