@@ -5,6 +5,7 @@
 //! The format of a rule file is described in `rules/README.md`.
 
 mod arena;
+mod asking;
 mod bases;
 mod book;
 mod callers;
@@ -33,11 +34,13 @@ mod outcome;
 mod path;
 mod profile;
 mod places;
+mod plan;
 mod refusal;
 mod retries;
 mod rule;
 mod settings;
 mod share;
+mod sharing;
 mod template;
 mod urls;
 mod value;

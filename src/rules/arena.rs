@@ -4,12 +4,14 @@
 //!
 //! So values are small, can be copied, and cost nothing to drop.
 
+use std::cell::Cell;
+
 use bumpalo::Bump;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::value::Val;
-use crate::json;
+use crate::json::{self, Value};
 
 /// Most memory that the values of one exchange take, in bytes; past it rules are "not judged".
 pub const MAX_VALUES: usize = 64 << 20;
@@ -35,6 +37,21 @@ impl Arena {
             list.push(value?);
         }
         Ok(self.slice(list.into_bump_slice()))
+    }
+
+    /// A node of a message; nothing, if there is none.
+    pub fn node<'a>(&'a self, value: Option<Value<'a>>) -> Val<'a> {
+        value.map_or(Val::Absent, |value| self.json(value))
+    }
+
+    /// A node of a message.
+    pub fn json<'a>(&'a self, value: Value<'a>) -> Val<'a> {
+        Val::Json(self.0.alloc(value))
+    }
+
+    /// A list of nodes.
+    pub fn nodes<'a>(&'a self, values: impl IntoIterator<Item = Value<'a>>) -> Val<'a> {
+        self.list(values.into_iter().map(|value| self.json(value)))
     }
 
     /// A list that stands elsewhere.
@@ -84,6 +101,16 @@ impl Arena {
     pub fn seconds_between(&self, from: Timestamp, to: Timestamp) -> Val<'_> {
         let milliseconds = to.duration_since(from).as_millis();
         self.decimal(Decimal::new(i64::try_from(milliseconds).unwrap_or(i64::MAX), 3))
+    }
+
+    /// Cells, each empty or zero.
+    pub fn cells<T: Copy + Default>(&self, count: usize) -> &[Cell<T>] {
+        self.0.alloc_slice_fill_default(count)
+    }
+
+    /// A list to be filled. What it holds is not dropped.
+    pub fn vec<T>(&self) -> bumpalo::collections::Vec<'_, T> {
+        bumpalo::collections::Vec::new_in(&self.0)
     }
 
     /// True if there is no more room.

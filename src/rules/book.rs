@@ -1,6 +1,6 @@
 //! The rule book: every rule, found quickly by stage. Built-in rules come from the binary, others from folders.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,8 +11,11 @@ use super::code::{Code, NodeId};
 use super::facts::Facts;
 use super::features::Features;
 use super::models::{ModelError, Models};
+use super::path;
+use super::plan::{self, Plan};
 use super::rule::{Fault, Rule};
 use super::settings::{self, RuleSet};
+use super::sharing::{Occasions, Sharing};
 use crate::openbooking::{Reading, Stage};
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -65,23 +68,16 @@ pub struct NotJudgedHere {
     pub because: String,
 }
 
-/// A rule that may say something, by its place, and whether it has something to say of an exchange: that is asked of more rules
-/// than have.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    pub place: usize,
-    pub when: Option<NodeId>,
-}
-
 /// A set of rules, indexed by stage.
 #[derive(Debug)]
 pub struct RuleBook {
     rules: Vec<Rule>,
     off: Vec<Rule>,
-    by_stage: Vec<[Vec<Asked>; 2]>,
+    /// In the order of [`kinds_of_exchange`].
+    plans: Vec<Plan>,
     facts: Facts,
     code: Code,
-    paths: usize,
+    paths: Vec<path::Path>,
 }
 
 impl RuleBook {
@@ -127,9 +123,18 @@ impl RuleBook {
     fn index(mut rules: Vec<Rule>, mut code: Code) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let paths = place_paths(&mut rules);
-        let mut sharing = code.sharing(paths);
+        let mut sharing = Sharing::new(&mut code, paths.len());
+        let mut conditions: HashMap<NodeId, Occasions> = HashMap::new();
         for rule in &rules {
-            rule.for_each_expression(&mut |node, eaches| sharing.ask(node, eaches));
+            let on = occasions(rule);
+            for condition in plan::conditions(rule, sharing.code()) {
+                conditions.entry(condition).or_default().0 |= on.0;
+            }
+            rule.for_each_expression(&mut |node, eaches| sharing.ask(node, eaches, on));
+        }
+        // Of a plan they are asked once, however many rules make them theirs.
+        for (condition, on) in conditions {
+            sharing.ask(condition, &[], on);
         }
         sharing.mark();
         let mut facts = facts()?;
@@ -143,17 +148,12 @@ impl RuleBook {
                 }
             }
         }
-        let by_stage = Stage::ALL
-            .iter()
-            .map(|&stage| {
-                [false, true].map(|is_booking_call| {
-                    let applies = |(_, rule): &(usize, &Rule)| rule.applies_at(stage, is_booking_call);
-                    let asked = |(place, rule): (usize, &Rule)| Asked { place, when: rule.when };
-                    rules.iter().enumerate().filter(applies).map(asked).collect()
-                })
-            })
-            .collect();
-        Ok(Self { rules, off: Vec::new(), by_stage, facts, code, paths })
+        let plan = |(stage, is_booking_call)| {
+            let applies = |(_, rule): &(usize, &Rule)| rule.applies_at(stage, is_booking_call);
+            Plan::new(rules.iter().enumerate().filter(applies), &code)
+        };
+        let plans = kinds_of_exchange().map(plan).collect();
+        Ok(Self { rules, off: Vec::new(), plans, facts, code, paths })
     }
 
     /// All rules, by id.
@@ -178,10 +178,11 @@ impl RuleBook {
         settings::hint(name, &ids)
     }
 
-    /// The rules that may say something of an exchange, by its stage.
-    pub(super) fn asked_of(&self, reading: &Reading) -> &[Asked] {
-        let stage = Stage::ALL.iter().position(|&known| known == reading.stage);
-        stage.map_or(&[], |place| &self.by_stage[place][usize::from(reading.is_booking_call())])
+    /// What is asked of an exchange, by its stage.
+    pub(super) fn plan(&self, reading: &Reading) -> &Plan {
+        let kind = (reading.stage, reading.is_booking_call());
+        // Every kind has its plan.
+        &self.plans[kinds_of_exchange().position(|known| known == kind).unwrap_or_default()]
     }
 
     /// The expressions of all rules.
@@ -189,9 +190,9 @@ impl RuleBook {
         &self.code
     }
 
-    /// Number of different `each`.
-    pub(super) fn paths(&self) -> usize {
-        self.paths
+    /// The different `each`, by their places.
+    pub(super) fn paths(&self) -> &[path::Path] {
+        &self.paths
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -199,8 +200,19 @@ impl RuleBook {
     }
 }
 
-/// Gives every different `each` a place; gives their number.
-fn place_paths(rules: &mut [Rule]) -> usize {
+/// What an exchange is to the question which rules are asked: its stage, and whether it is a call of the booking API.
+fn kinds_of_exchange() -> impl Iterator<Item = (Stage, bool)> {
+    Stage::ALL.into_iter().flat_map(|stage| [(stage, false), (stage, true)])
+}
+
+/// The kinds of exchange on which a rule is asked.
+fn occasions(rule: &Rule) -> Occasions {
+    let bit = |(place, (stage, is_booking_call))| u32::from(rule.applies_at(stage, is_booking_call)) << place;
+    Occasions(kinds_of_exchange().enumerate().map(bit).fold(0, std::ops::BitOr::bitor))
+}
+
+/// Gives every different `each` a place; gives their paths.
+fn place_paths(rules: &mut [Rule]) -> Vec<path::Path> {
     let mut paths = Vec::new();
     for each in rules.iter_mut().flat_map(|rule| &mut rule.checks).filter_map(|check| check.each.as_mut()) {
         each.place = paths.iter().position(|path| *path == each.path).unwrap_or_else(|| {
@@ -208,7 +220,7 @@ fn place_paths(rules: &mut [Rule]) -> usize {
             paths.len() - 1
         });
     }
-    paths.len()
+    paths
 }
 
 /// The facts beside the rules, read once.

@@ -6,17 +6,19 @@
 //! (`order_answer()`, `is(request.body.brokerRole, "AgentBroker")`): because equal nodes are one node, what several rules
 //! ask is known without a search, and all that an exchange is asked fits in a processor's cache.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use regex::Regex;
 use rust_decimal::Decimal;
 
 use super::functions::Function;
+use super::path::Message;
+use super::sharing::Depends;
 use super::value::Arithmetic;
 
 /// Place of a node in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct NodeId(u32);
+pub struct NodeId(pub(super) u32);
 
 /// Place of a name or text in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,11 +44,15 @@ pub enum Node {
     Root(Root),
     /// A variable of a macro, by its place on the stack counted from the bottom.
     Local(u32),
+    /// The body of a message.
+    Body(Message),
     Member(NodeId, TextId),
     Has(NodeId, TextId),
     Index(NodeId, NodeId),
-    And(NodeId, NodeId),
-    Or(NodeId, NodeId),
+    /// `a && b && …`
+    All(Span),
+    /// `a || b || …`
+    Any(Span),
     Not(NodeId),
     /// Condition, and what the value is if it holds and if not.
     Conditional(Span),
@@ -66,12 +72,22 @@ pub enum Node {
     Call(Function, Span),
     /// A part that is asked for more than once, and its slot in the memo of what it depends on.
     Shared(Keeper, u16, NodeId),
+    /// The same of a chain of members, and its slot among the nodes that are found from where it starts.
+    Found(Start, u16, NodeId),
 }
 
 /// What a shared part depends on, and keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keeper {
     Exchange,
+    /// The item of an `each`.
+    Item,
+}
+
+/// What chains of members start at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Start {
+    Body(Message),
     /// The item of an `each`.
     Item,
 }
@@ -117,38 +133,11 @@ pub enum MacroKind {
     Map,
 }
 
-/// What the value of a node depends on, beside the exchange.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Depends {
-    item: bool,
-    /// The words of a finding, `seen` and `expected`.
-    words: bool,
-    /// Variables of macros around it, a bit for each place; the last one stands for all further ones too.
-    locals: u64,
-}
-
-impl Depends {
-    fn local(place: usize) -> u64 {
-        1 << place.min(63)
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self { item: self.item || other.item, words: self.words || other.words, locals: self.locals | other.locals }
-    }
-
-    /// The same, once the variable of a macro at this place is bound.
-    fn bound(self, place: usize) -> Self {
-        // Beyond the last place of its own no variable can be told from another.
-        let bound = if place < 63 { Self::local(place) } else { 0 };
-        Self { locals: self.locals & !bound, ..self }
-    }
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Code {
-    nodes: Vec<Node>,
-    depends: Vec<Depends>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) depends: Vec<Depends>,
     lists: Vec<NodeId>,
     texts: Vec<Box<str>>,
     numbers: Vec<Number>,
@@ -156,20 +145,29 @@ pub struct Code {
     places: HashMap<Node, NodeId>,
     places_of_lists: HashMap<Box<[NodeId]>, Span>,
     places_of_texts: HashMap<Box<str>, TextId>,
-    slots: usize,
-    /// Of each `each`, by its place.
-    item_slots: Vec<usize>,
+    pub(super) slots: Slots,
+    /// For the items of each `each`, by its place.
+    pub(super) item_slots: Vec<Slots>,
+}
+
+/// Slots for shared parts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Slots {
+    /// Of the memo.
+    pub values: usize,
+    /// For nodes that are found from a start: the bodies of request and response, or the item.
+    pub nodes: [usize; 2],
 }
 
 impl Code {
-    pub fn node(&self, at: NodeId) -> Node {
-        self.nodes[at.0 as usize]
+    pub fn node(&self, at: NodeId) -> &Node {
+        &self.nodes[at.0 as usize]
     }
 
     /// The node itself, or what stands in its slot.
     pub fn unshared(&self, at: NodeId) -> Node {
-        match self.node(at) {
-            Node::Shared(_, _, part) => self.node(part),
+        match *self.node(at) {
+            Node::Shared(_, _, part) | Node::Found(_, _, part) => *self.node(part),
             other => other,
         }
     }
@@ -190,13 +188,13 @@ impl Code {
         &self.patterns[at as usize]
     }
 
-    /// Number of slots that the memo of an exchange needs.
-    pub fn slots(&self) -> usize {
+    /// The slots that an exchange needs.
+    pub fn slots(&self) -> Slots {
         self.slots
     }
 
-    /// Number of slots that the memo of an item of the `each` with this place needs.
-    pub fn slots_of_items(&self, each: usize) -> usize {
+    /// The slots that an item of the `each` with this place needs.
+    pub fn slots_of_items(&self, each: usize) -> Slots {
         self.item_slots.get(each).copied().unwrap_or_default()
     }
 
@@ -205,13 +203,8 @@ impl Code {
         if let Some(known) = self.places.get(&node) {
             return *known;
         }
-        let depends = self.children(node).into_iter().map(|child| self.depends[child.0 as usize]);
-        let depends = match node {
-            Node::Root(Root::Item) => Depends { item: true, ..Depends::default() },
-            Node::Root(Root::Seen | Root::Expected) => Depends { words: true, ..Depends::default() },
-            Node::Local(place) => Depends { locals: Depends::local(place as usize), ..Depends::default() },
-            _ => depends.fold(Depends::default(), Depends::and),
-        };
+        let below = self.children(node).into_iter().map(|child| self.depends[child.0 as usize]);
+        let depends = Depends::of(node, below);
         self.append(node, depends)
     }
 
@@ -274,7 +267,7 @@ impl Code {
     }
 
     /// The nodes right below one.
-    fn children(&self, node: Node) -> Vec<NodeId> {
+    pub(super) fn children(&self, node: Node) -> Vec<NodeId> {
         match node {
             Node::Null
             | Node::Bool(_)
@@ -282,16 +275,16 @@ impl Code {
             | Node::Text(_)
             | Node::Strict
             | Node::Root(_)
+            | Node::Body(_)
             | Node::Local(_) => Vec::new(),
             Node::Member(operand, _)
             | Node::Has(operand, _)
             | Node::Not(operand)
             | Node::Negate(operand)
             | Node::Matches(operand, _)
-            | Node::Shared(_, _, operand) => vec![operand],
+            | Node::Shared(_, _, operand)
+            | Node::Found(_, _, operand) => vec![operand],
             Node::Index(left, right)
-            | Node::And(left, right)
-            | Node::Or(left, right)
             | Node::Equal(left, right)
             | Node::Unequal(left, right)
             | Node::Compare(_, left, right)
@@ -299,75 +292,8 @@ impl Code {
             | Node::In(left, right)
             | Node::Macro(_, left, right)
             | Node::Filtered(left, right) => vec![left, right],
-            Node::Conditional(span) | Node::List(span) | Node::Call(_, span) => self.list(span).to_vec(),
-        }
-    }
-
-    /// To find out what is asked for more than once, by the rules of a book with so many different `each`. Done once, when
-    /// all expressions are there.
-    pub fn sharing(&mut self, paths: usize) -> Sharing<'_> {
-        self.item_slots = vec![0; paths];
-        Sharing { uses: vec![Uses::default(); self.nodes.len()], code: self }
-    }
-
-    /// Puts a slot before a node.
-    fn keep(&mut self, place: usize, uses: &Uses) {
-        let (keeper, slot) = if self.depends[place].item {
-            let slot = uses.of_items.keys().map(|&each| self.item_slots[each]).max().unwrap_or_default();
-            uses.of_items.keys().for_each(|&each| self.item_slots[each] = slot + 1);
-            (Keeper::Item, slot)
-        } else {
-            self.slots += 1;
-            (Keeper::Exchange, self.slots - 1)
-        };
-        if let (Ok(slot), Ok(behind)) = (u16::try_from(slot), u32::try_from(self.nodes.len())) {
-            self.nodes.push(self.nodes[place]);
-            self.nodes[place] = Node::Shared(keeper, slot, NodeId(behind));
-        }
-    }
-
-    /// Literals, roots and what is known of an exchange at once cost no more than a slot.
-    fn is_worth_keeping(&self, place: usize) -> bool {
-        match self.nodes[place] {
-            Node::Call(..) => true,
-            Node::Filtered(..) | Node::Shared(..) => false,
-            Node::Member(operand, _) => {
-                !matches!(self.node(operand), Node::Root(Root::Request | Root::Response | Root::Call))
-            }
-            node => !self.children(node).is_empty(),
-        }
-    }
-}
-
-/// See [`Code::sharing`].
-pub struct Sharing<'c> {
-    code: &'c mut Code,
-    uses: Vec<Uses>,
-}
-
-impl Sharing<'_> {
-    /// An expression of a rule that is in force: asked once for an exchange, or for each item of the `each` with these
-    /// places. What only findings ask for counts too: it is mostly what was found.
-    pub fn ask(&mut self, at: NodeId, eaches: &[usize]) {
-        let place = at.0 as usize;
-        self.uses[place].ask(eaches, self.code.depends[place].item);
-    }
-
-    /// Marks the parts that are asked for more than once.
-    pub fn mark(self) {
-        let Self { code, mut uses } = self;
-        // Who names a node stands behind it.
-        for place in (0..uses.len()).rev() {
-            let above = std::mem::take(&mut uses[place]);
-            for child in code.children(code.nodes[place]) {
-                uses[child.0 as usize].take(&above, code.depends[place], code.depends[child.0 as usize]);
-            }
-            uses[place] = above;
-        }
-        for (place, uses) in uses.iter().enumerate() {
-            let depends = code.depends[place];
-            if !depends.words && depends.locals == 0 && uses.are_several() && code.is_worth_keeping(place) {
-                code.keep(place, uses);
+            Node::All(span) | Node::Any(span) | Node::Conditional(span) | Node::List(span) | Node::Call(_, span) => {
+                self.list(span).to_vec()
             }
         }
     }
@@ -376,43 +302,6 @@ impl Sharing<'_> {
 /// A place as nodes keep it. The texts of all rules together are far from so many.
 fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-/// How often a part is asked for, on one exchange.
-#[derive(Debug, Clone, Default)]
-struct Uses {
-    times: u32,
-    /// The same of a part that depends on the item, for each `each` that asks for it.
-    of_items: BTreeMap<usize, u32>,
-}
-
-impl Uses {
-    fn ask(&mut self, eaches: &[usize], of_item: bool) {
-        if of_item {
-            for &each in eaches {
-                *self.of_items.entry(each).or_default() += 1;
-            }
-        } else {
-            // For each item anew: as good as twice.
-            self.times += if eaches.is_empty() { 1 } else { 2 };
-        }
-    }
-
-    /// A part that has this one above it.
-    fn take(&mut self, above: &Self, its: Depends, own: Depends) {
-        // What a macro asks for each of its elements, and depends on none, is asked again and again.
-        let in_a_loop = its.locals != 0 && own.locals == 0;
-        let times = if in_a_loop || its.item && !own.item { 2 } else { 1 };
-        if own.item {
-            above.of_items.keys().for_each(|&each| *self.of_items.entry(each).or_default() += times);
-        } else if above.times > 0 || !above.of_items.is_empty() {
-            self.times += times;
-        }
-    }
-
-    fn are_several(&self) -> bool {
-        self.times > 1 || self.of_items.values().any(|times| *times > 1)
-    }
 }
 
 #[cfg(test)]

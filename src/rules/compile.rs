@@ -11,6 +11,7 @@ use rust_decimal::prelude::FromPrimitive;
 
 use super::code::{Code, Comparison, MacroKind, Node, NodeId, Number, Root, Span};
 use super::functions::Function;
+use super::path::Message;
 use super::value::Arithmetic;
 
 /// Deepest nesting of an expression, as cel's parser counts it.
@@ -71,8 +72,8 @@ impl Compiler<'_> {
             Expr::Literal(literal) => self.literal(literal)?,
             Expr::Ident(name) => self.name(name)?,
             Expr::Select(SelectExpr { operand, field, test }) => {
-                let (operand, field) = (self.node(operand)?, self.code.push_text(field));
-                if *test { Node::Has(operand, field) } else { Node::Member(operand, field) }
+                let operand = self.node(operand)?;
+                if *test { Node::Has(operand, self.code.push_text(field)) } else { self.member(operand, field) }
             }
             Expr::List(ListExpr { elements, .. }) => Node::List(self.nodes(elements)?),
             Expr::Call(call) => self.call(call)?,
@@ -152,8 +153,8 @@ impl Compiler<'_> {
 
     fn binary(&mut self, name: &str, left: &IdedExpr, right: &IdedExpr) -> Result<Option<Node>, String> {
         let make: fn(NodeId, NodeId) -> Node = match name {
-            operators::LOGICAL_AND => Node::And,
-            operators::LOGICAL_OR => Node::Or,
+            operators::LOGICAL_AND => return self.chain(left, right, Node::All).map(Some),
+            operators::LOGICAL_OR => return self.chain(left, right, Node::Any).map(Some),
             operators::EQUALS => Node::Equal,
             operators::NOT_EQUALS => Node::Unequal,
             operators::LESS => |left, right| Node::Compare(Comparison::Less, left, right),
@@ -169,12 +170,35 @@ impl Compiler<'_> {
             operators::IN => Node::In,
             _ => return Ok(None),
         };
-        let (left, right) = (self.node(left)?, self.node(right)?);
-        Ok(Some(match (make(left, right), self.code.node(right)) {
+        let operand = self.node(left)?;
+        match (name, &right.expr) {
             // `x["@type"]` is the common way to a key that is no identifier.
-            (Node::Index(..), Node::Text(key)) => Node::Member(left, key),
-            (node, _) => node,
-        }))
+            (operators::INDEX, Expr::Literal(LiteralValue::String(key))) => Ok(Some(self.member(operand, key.inner()))),
+            _ => Ok(Some(make(operand, self.node(right)?))),
+        }
+    }
+
+    fn member(&mut self, operand: NodeId, name: &str) -> Node {
+        match (self.code.node(operand), name) {
+            (Node::Root(Root::Request), "body") => Node::Body(Message::Request),
+            (Node::Root(Root::Response), "body") => Node::Body(Message::Response),
+            _ => Node::Member(operand, self.code.push_text(name)),
+        }
+    }
+
+    /// `a && b && c` as one list, however the parser nests it; the same for `||`.
+    fn chain(&mut self, left: &IdedExpr, right: &IdedExpr, make: fn(Span) -> Node) -> Result<Node, String> {
+        let mut parts = Vec::new();
+        for side in [left, right] {
+            let side = self.node(side)?;
+            match *self.code.node(side) {
+                node @ (Node::All(inner) | Node::Any(inner)) if make(inner) == node => {
+                    parts.extend(self.code.list(inner));
+                }
+                _ => parts.push(side),
+            }
+        }
+        Ok(make(self.code.push_list(&parts)))
     }
 
     fn matches(&mut self, arguments: &[&IdedExpr]) -> Result<Node, String> {

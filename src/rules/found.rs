@@ -109,7 +109,7 @@ pub(super) fn seen_at(pointer: &str, reading: &Reading) -> String {
             let content = if request { &reading.request } else { &reading.response };
             let root = body(content, request).ok().flatten();
             let node = root.and_then(|root| if rest.is_empty() { Some(root) } else { root.find(&format!("/{rest}")) });
-            return Val::option(node).show();
+            return Val::node(node.as_ref()).show();
         }
         ("method", true) => Some(exchange.request.method.clone()),
         ("path", true) => Some(exchange.path().to_owned()),

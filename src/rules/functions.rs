@@ -145,6 +145,11 @@ impl Function {
         }
     }
 
+    /// True for the commonest tests of one value.
+    pub fn is_quick(self) -> bool {
+        self.quick(&Val::Absent).is_some()
+    }
+
     /// What the commonest tests of one value say; `None` for every other function.
     pub fn quick(self, value: &Val<'_>) -> Option<bool> {
         Some(match self {
@@ -167,16 +172,16 @@ impl Function {
         let owned = |text: Option<String>| text.map_or(Val::Absent, |text| arena.text(&text));
         Ok(match self {
             Self::Oa => arena.text(&format!("https://openactive.io/{}", first.show())),
-            Self::Is => Val::Bool(text.is_some_and(|value| is_enumeration_value(value, second.as_str()))),
-            Self::Id => id(first),
-            Self::IsType => Val::Bool(is_type(first, second.as_str())),
-            Self::TypeName => type_name(first),
+            Self::Is => Val::bool(text.is_some_and(|value| is_enumeration_value(value, second.as_str()))),
+            Self::Id => id(arena, first),
+            Self::IsType => Val::bool(is_type(first, second.as_str())),
+            Self::TypeName => type_name(arena, first),
             Self::IsObject | Self::IsList | Self::IsString | Self::Blank => {
-                Val::Bool(self.quick(first).unwrap_or_default())
+                Val::bool(self.quick(first).unwrap_or_default())
             }
-            Self::IsNumber => Val::Bool(first.as_json().is_some_and(|value| value.kind() == Kind::Number)),
-            Self::IsInteger => Val::Bool(first.as_json().and_then(Value::as_number).is_some_and(is_integer)),
-            Self::IsBool => Val::Bool(first.as_bool().is_some()),
+            Self::IsNumber => Val::bool(first.as_json().is_some_and(|value| value.kind() == Kind::Number)),
+            Self::IsInteger => Val::bool(first.as_json().and_then(Value::as_number).is_some_and(is_integer)),
+            Self::IsBool => Val::bool(first.as_bool().is_some()),
             Self::Keys => keys(arena, first, |_, _| true),
             Self::ExtraKeys => {
                 let allowed = second.elements(arena).unwrap_or_default();
@@ -189,19 +194,19 @@ impl Function {
             }),
             Self::MissingKeys => keys(arena, first, |key, _| object_member(second, key).is_none()),
             Self::Anywhere => anywhere(arena, first, second.as_str().unwrap_or_default()),
-            Self::Same => Val::Bool(first.equals(second)),
-            Self::SameUrl => Val::Bool(match (text, second.as_str()) {
+            Self::Same => Val::bool(first.equals(second)),
+            Self::SameUrl => Val::bool(match (text, second.as_str()) {
                 (Some(a), Some(b)) => a.trim_end_matches('/') == b.trim_end_matches('/'),
                 _ => false,
             }),
             Self::SameId => {
-                let (a, b) = (id(first), id(second));
-                Val::Bool(a.as_str().is_some() && a.as_str() == b.as_str())
+                let (a, b) = (id(arena, first), id(arena, second));
+                Val::bool(a.as_str().is_some() && a.as_str() == b.as_str())
             }
-            Self::Distinct => Val::Bool(distinct(first.elements(arena).unwrap_or_default())),
-            Self::Success => Val::Bool(answering(arguments, context)?.map_or(Ok(false), success)?),
-            Self::OrderShaped => Val::Bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
-            Self::OrderAnswer => Val::Bool(
+            Self::Distinct => Val::bool(distinct(first.elements(arena).unwrap_or_default())),
+            Self::Success => Val::bool(answering(arguments, context)?.map_or(Ok(false), success)?),
+            Self::OrderShaped => Val::bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
+            Self::OrderAnswer => Val::bool(
                 answering(arguments, context)?
                     .map_or(Ok(false), |reading| Ok(success(reading)? || order_shaped(reading)?))?,
             ),
@@ -215,35 +220,35 @@ impl Function {
             Self::ItemErrors => {
                 let reading = answering(arguments, context)?.map(known_answer).transpose()?;
                 let errors = reading.map(refusal::item_errors).unwrap_or_default();
-                arena.list(errors.into_iter().map(Val::json))
+                arena.nodes(errors)
             }
-            Self::KnownError => Val::Bool(facts().is_some()),
+            Self::KnownError => Val::bool(facts().is_some()),
             Self::ErrorStatus => facts().map_or(Val::Absent, |facts| Val::Int(i64::from(facts.status))),
             Self::ErrorLevels => facts().map_or(Val::Absent, |facts| strings(&facts.levels)),
             Self::ErrorStages => facts().map_or(Val::Absent, |facts| strings(&facts.stages)),
-            Self::ErrorExclusive => Val::Bool(facts().is_some_and(|facts| facts.exclusive)),
+            Self::ErrorExclusive => Val::bool(facts().is_some_and(|facts| facts.exclusive)),
             Self::ErrorTolerated => facts().map_or(Val::Absent, |facts| {
                 arena.list(facts.tolerated.iter().map(|status| Val::Int(i64::from(*status))))
             }),
-            Self::AnyErrorStatus => Val::Bool(facts().is_some_and(|facts| facts.any_status)),
-            Self::BookingMediaType => Val::Bool(text.is_some_and(media_type::is_booking)),
-            Self::BookingMediaTypeV1 => Val::Bool(text.is_some_and(media_type::is_booking_v1)),
-            Self::AcceptsBookingV1 => Val::Bool(text.is_some_and(media_type::accepts_booking_v1)),
+            Self::AnyErrorStatus => Val::bool(facts().is_some_and(|facts| facts.any_status)),
+            Self::BookingMediaType => Val::bool(text.is_some_and(media_type::is_booking)),
+            Self::BookingMediaTypeV1 => Val::bool(text.is_some_and(media_type::is_booking_v1)),
+            Self::AcceptsBookingV1 => Val::bool(text.is_some_and(media_type::accepts_booking_v1)),
             Self::MediaVersion => owned(text.and_then(|text| media_type::parse(text).version)),
-            Self::IsUuid => Val::Bool(text.is_some_and(crate::openbooking::is_uuid)),
-            Self::OpenData => Val::option(id(first).as_str().and_then(|id| context.memory.open_data.item(id))),
+            Self::IsUuid => Val::bool(text.is_some_and(crate::openbooking::is_uuid)),
+            Self::OpenData => arena.node(id(arena, first).as_str().and_then(|id| context.memory.open_data.item(id))),
             Self::OpenOffer => {
-                let (opportunity, offer) = (id(first), id(second));
+                let (opportunity, offer) = (id(arena, first), id(arena, second));
                 let ids = opportunity.as_str().zip(offer.as_str());
-                Val::option(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
+                arena.node(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
             }
-            Self::OpenParent => Val::option(first.as_json().and_then(|node| context.memory.open_data.above(node))),
+            Self::OpenParent => arena.node(first.as_json().and_then(|node| context.memory.open_data.above(node))),
             Self::Instant => text
                 .and_then(|text| text.parse::<Timestamp>().ok())
                 .map_or(Val::Absent, |instant| arena.instant(instant)),
-            Self::StartsWith => Val::Bool(both(text, second, |text, part| text.starts_with(part))),
-            Self::EndsWith => Val::Bool(both(text, second, |text, part| text.ends_with(part))),
-            Self::Contains => Val::Bool(both(text, second, |text, part| text.contains(part))),
+            Self::StartsWith => Val::bool(both(text, second, |text, part| text.starts_with(part))),
+            Self::EndsWith => Val::bool(both(text, second, |text, part| text.ends_with(part))),
+            Self::Contains => Val::bool(both(text, second, |text, part| text.contains(part))),
             Self::LowerAscii => owned(text.map(str::to_ascii_lowercase)),
             Self::Trim => arena.maybe(text.map(str::trim)),
             Self::Size => size(first)?,
@@ -251,11 +256,11 @@ impl Function {
                 let (right, strict) = refusal::answers(arguments, arena)?;
                 Val::Refusal(context.refusals.keep(refusal::judge(&right, strict, context)?))
             }
-            Self::SameElements => Val::Bool(match (first.elements(arena), second.elements(arena)) {
+            Self::SameElements => Val::bool(match (first.elements(arena), second.elements(arena)) {
                 (Some(a), Some(b)) => same_elements(a, b),
                 _ => false,
             }),
-            Self::SameBasket => Val::Bool(same_basket(first, second)),
+            Self::SameBasket => Val::bool(same_basket(first, second)),
             Self::FlowOf => {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
@@ -268,11 +273,11 @@ impl Function {
                 })
             }
             Self::SameCaller => match (message(first, context), message(second, context)) {
-                (Some(a), Some(b)) => Val::Bool(callers::same_caller(a, b)?),
+                (Some(a), Some(b)) => Val::bool(callers::same_caller(a, b)?),
                 _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
             },
             Self::Parameter => owned(parameter(first, second.as_str().unwrap_or_default())),
-            Self::SamePage => Val::Bool(match (text, second.as_str()) {
+            Self::SamePage => Val::bool(match (text, second.as_str()) {
                 (Some(a), Some(b)) => urls::page(a) == urls::page(b),
                 _ => false,
             }),
@@ -283,49 +288,49 @@ impl Function {
                 arena.list(elements.windows(2).map(|pair| arena.slice(pair)))
             }
             Self::Repeated => arena.list(repeated(first.elements(arena).unwrap_or_default())),
-            Self::Newer => Val::Bool(newer(first, second)?),
+            Self::Newer => Val::bool(newer(first, second)?),
             Self::EarlierModified => first
                 .as_json()
                 .map_or(Val::Absent, |item| context.memory.history.earlier_modified(context.reading, item, arena)),
             Self::Unchanged => {
-                Val::Bool(first.as_json().is_some_and(|item| context.memory.history.unchanged(context.reading, item)))
+                Val::bool(first.as_json().is_some_and(|item| context.memory.history.unchanged(context.reading, item)))
             }
-            Self::BookedSinceRead => id(first)
+            Self::BookedSinceRead => id(arena, first)
                 .as_str()
                 .and_then(|id| context.memory.places.booked_since_read(id))
                 .map_or(Val::Absent, Val::Int),
             Self::Seconds => text.and_then(seconds).map_or(Val::Absent, |number| arena.decimal(number)),
             Self::Prefixed => prefixed(arena, first),
-            Self::PrefixedType => Val::Bool(type_name(first).as_str().is_some_and(is_prefixed)),
-            Self::AbsoluteUri => Val::Bool(text.is_some_and(urls::is_absolute_uri)),
+            Self::PrefixedType => Val::bool(type_name(arena, first).as_str().is_some_and(is_prefixed)),
+            Self::AbsoluteUri => Val::bool(text.is_some_and(urls::is_absolute_uri)),
             Self::Amount => money::amount(first).map_or(Val::Absent, |number| arena.decimal(number)),
             Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, |number| arena.decimal(number)),
-            Self::Near => Val::Bool(money::near(first, second, arguments.get(2).unwrap_or(&Val::Absent))),
+            Self::Near => Val::bool(money::near(first, second, arguments.get(2).unwrap_or(&Val::Absent))),
             Self::Decimals => money::decimals(first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
             Self::Last => match first.as_json() {
-                Some(value) => Val::option(value.items().last()),
+                Some(value) => arena.node(value.items().last()),
                 None => first.elements(arena).and_then(|list| list.last().copied()).unwrap_or(Val::Absent),
             },
             Self::HttpDate => text
                 .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
                 .map_or(Val::Absent, |date| arena.instant(date.timestamp())),
-            Self::Quoted => Val::option(quoted(first, context)),
+            Self::Quoted => arena.node(quoted(first, context)),
             Self::Inherited => {
-                let id = id(first);
+                let id = id(arena, first);
                 let key = second.as_str().unwrap_or_default();
-                Val::option(context.memory.open_data.inherited(id.as_str(), first.as_object(), key))
+                arena.node(context.memory.open_data.inherited(id.as_str(), first.as_object(), key))
             }
             Self::SellerOf => {
-                let id = id(first);
+                let id = id(arena, first);
                 arena.maybe(id.as_str().and_then(|id| context.memory.seller_of(id)))
             }
             Self::SecondsSinceRead => {
-                let read = id(first).as_str().and_then(|id| context.memory.open_data.read(id));
+                let read = id(arena, first).as_str().and_then(|id| context.memory.open_data.read(id));
                 read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
             }
             Self::Others => {
                 let own = context.reading.order_uuid.as_deref();
-                let flows = id(first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
+                let flows = id(arena, first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
                 arena.list(flows.into_iter().map(|flow| Val::Flow(Some(flow))))
             }
         })

@@ -7,19 +7,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::arena::Arena;
-use super::book::{Asked, RuleBook};
-use super::code::NodeId;
+use super::asking::Asking;
+use super::book::RuleBook;
 use super::context::{Budget, Context};
-use super::eval::{evaluate, holds};
-use super::found::{finding, pointer, seen_at, told_apart};
 use super::memory::{Known, Memory};
 use super::models::Walks;
-use super::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
+use super::outcome::Outcome;
+use super::plan::Guards;
 use super::profile::{Clock, Profile, Slow, SlowRules};
-use super::refusal::{self, Answer, Refusal, Refusals};
-use super::rule::{Check, Expectation, Rule};
+use super::refusal::Refusals;
+use super::rule::Rule;
 use super::share::{Items, Memo};
-use super::value::{Stop, Val, Why};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
@@ -243,8 +241,8 @@ impl Judge {
     /// What every rule of the stage says of an exchange, those that don't apply aside, and how many deviations from the
     /// data models were past what is noted.
     fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> (Vec<(usize, Outcome)>, u64) {
-        let (walks, budget, memo) = (Walks::default(), Budget::default(), Memo::new(self.book.code().slots()));
-        let items = Items::new(self.book.paths());
+        let (walks, budget) = (Walks::default(), Budget::default());
+        let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
         let context = Context {
             reading,
             code: self.book.code(),
@@ -261,221 +259,21 @@ impl Judge {
             seen: None,
             expected: None,
         };
-        let mut outcomes = Vec::new();
-        for asked in self.book.asked_of(reading) {
-            if self.only.is_some_and(|only| only != asked.place) {
+        let plan = self.book.plan(reading);
+        let (items, guards) = (Items::new(self.book.paths(), &self.arena), Guards::new(plan, &self.arena));
+        let asking = Asking { book: &self.book, plan, items: &items, guards: &guards };
+        let mut outcomes = Vec::with_capacity(plan.asks().len());
+        for ask in plan.asks() {
+            if self.only.is_some_and(|only| only != ask.rule) {
                 continue;
             }
             budget.next_rule();
-            let apply = || self.apply(*asked, &context, &items);
-            match clock.map_or_else(apply, |clock| clock.time(asked.place, apply)) {
+            let apply = || asking.apply(ask, &context);
+            match clock.map_or_else(apply, |clock| clock.time(ask.rule, apply)) {
                 Outcome::Silent => {}
-                outcome => outcomes.push((asked.place, outcome)),
+                outcome => outcomes.push((ask.rule, outcome)),
             }
         }
         (outcomes, walks.untold())
     }
-
-    fn apply<'a>(&'a self, asked: Asked, context: &Context<'a>, items: &'a Items<'a>) -> Outcome {
-        match self.try_apply(asked, context, items) {
-            Ok(outcome) => outcome,
-            Err(stop) => Outcome::NotJudged(match stop.why() {
-                Why::Unseen(reason) => Arc::clone(reason),
-                Why::Exhausted(reason) => Arc::from(*reason),
-                Why::Fault(what) => format!("the rule itself failed: {what}").into(),
-            }),
-        }
-    }
-
-    fn try_apply<'a>(
-        &'a self,
-        Asked { place, when }: Asked,
-        context: &Context<'a>,
-        items: &'a Items<'a>,
-    ) -> Result<Outcome, Stop> {
-        if !when.map_or(Ok(true), |when| holds(when, context))? {
-            return Ok(Outcome::Silent);
-        }
-        let rule = &self.book.rules()[place];
-        for (when, because) in &rule.not_judged {
-            if rule.checks.iter().all(|check| check.each.is_none()) && holds(*when, context)? {
-                return Ok(Outcome::NotJudged(Arc::clone(because)));
-            }
-        }
-        let mut said = false;
-        let mut findings = Findings::default();
-        let mut stopped = None;
-        for check in &rule.checks {
-            match self.run(place, rule, check, context, items, &mut findings) {
-                Ok(one_said) => said |= one_said,
-                Err(stop) => stopped = stopped.or(Some(stop)),
-            }
-        }
-        if !findings.are_none() {
-            return Ok(Outcome::Failed(findings));
-        }
-        match stopped {
-            Some(stop) => Err(stop),
-            None if said => Ok(Outcome::Passed),
-            None => Ok(Outcome::Silent),
-        }
-    }
-
-    /// Runs one check; true if it said anything.
-    fn run<'a>(
-        &'a self,
-        place: usize,
-        rule: &'a Rule,
-        check: &'a Check,
-        context: &Context<'a>,
-        items: &'a Items<'a>,
-        findings: &mut Findings,
-    ) -> Result<bool, Stop> {
-        let Some(each) = &check.each else {
-            return self.run_on(place, rule, check, context, findings);
-        };
-        let mut said = false;
-        let mut stopped = None;
-        let slots = self.book.code().slots_of_items(each.place);
-        for item in items.of(each, slots, context.reading)? {
-            let context = context.of_item(Some(item.value), item.memo.as_ref());
-            match self.run_on(place, rule, check, &context, findings) {
-                Ok(one_said) => said |= one_said,
-                Err(stop) => stopped = stopped.or(Some(stop)),
-            }
-        }
-        stopped.map_or(Ok(said), Err)
-    }
-
-    fn run_on<'a>(
-        &'a self,
-        place: usize,
-        rule: &'a Rule,
-        check: &'a Check,
-        context: &Context<'a>,
-        findings: &mut Findings,
-    ) -> Result<bool, Stop> {
-        if !check.when.map_or(Ok(true), |when| holds(when, context))? {
-            return Ok(false);
-        }
-        if check.each.is_some() {
-            for (when, because) in &rule.not_judged {
-                if holds(*when, context)? {
-                    return Err(Stop::unseen(Arc::clone(because)));
-                }
-            }
-        }
-        let expect = match &check.expect {
-            Expectation::Expression(expect) => expect,
-            Expectation::InRust(named) => {
-                let (found, untold) = named.run(context.reading, MAX_FINDINGS)?;
-                findings.untold += untold;
-                for found in found {
-                    let make = || finding(rule, check, context, found.pointer, found.seen, None);
-                    findings.add(rule, context, make)?;
-                }
-                return Ok(true);
-            }
-            Expectation::Model(asked) => return deviations(rule, check, asked, context, findings),
-        };
-        match evaluate(*expect, context)? {
-            Val::Refusal(kept) => {
-                let refusal = context.refusals.kept(kept).ok_or_else(|| Stop::fault("a refusal was not kept"))?;
-                self.refused(place, rule, check, context, refusal, findings)?;
-            }
-            value => match value.as_bool() {
-                Some(true) => {}
-                Some(false) => findings.add(rule, context, || {
-                    let pointer = pointer(check, context)?;
-                    let seen = match check.seen {
-                        Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
-                        None => seen_at(&pointer, context.reading),
-                    };
-                    finding(rule, check, context, pointer, seen, None)
-                })?,
-                None => return Err(Stop::fault(format!("expect gives {}, not true or false", value.name_of_kind()))),
-            },
-        }
-        Ok(true)
-    }
-
-    fn refused<'a>(
-        &'a self,
-        place: usize,
-        rule: &'a Rule,
-        check: &'a Check,
-        context: &Context<'a>,
-        refusal: Refusal,
-        findings: &mut Findings,
-    ) -> Result<(), Stop> {
-        let (milder, pointer, seen, expected, answered) = match refusal {
-            Refusal::Passed => {
-                context.refusals.pass();
-                return Ok(());
-            }
-            Refusal::NotJudged(reason) => return Err(Stop::unseen(reason)),
-            Refusal::Failed { milder, pointer, seen, expected, answered } => {
-                (milder, pointer, seen, expected, answered)
-            }
-        };
-        let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
-        if !accepted && let Some(other) = self.fits_another_fault(place, &answered, context) {
-            let named = answered.join(", ");
-            return Err(Stop::unseen(format!("{named} fits another fault of the same request ({other})")));
-        }
-        context.refusals.fail();
-        findings.add(rule, context, || {
-            let mut found = finding(rule, check, context, pointer.to_owned(), seen, Some(expected))?;
-            found.severity = milder.map_or(found.severity, |milder| found.severity.min(milder));
-            Ok(found)
-        })
-    }
-
-    /// The rule that asks for one of the answered errors because of another fault of the same request.
-    fn fits_another_fault<'a>(&'a self, place: usize, answered: &[String], context: &Context<'a>) -> Option<&'a str> {
-        // What is kept of an item is kept for the rules about that item.
-        let (context, code) = (&context.of_item(context.item, None), self.book.code());
-        let own: Vec<Answer> = self.book.rules()[place]
-            .refusal(code)
-            .map(|arguments| right_answers(arguments, context))
-            .unwrap_or_default();
-        self.book
-            .asked_of(context.reading)
-            .iter()
-            .filter(|other| other.place != place)
-            .map(|other| &self.book.rules()[other.place])
-            .chain(
-                self.book
-                    .off()
-                    .iter()
-                    .filter(|rule| rule.applies_at(context.reading.stage, context.reading.is_booking_call())),
-            )
-            .find(|rule| {
-                rule.refusal(code).is_some_and(|arguments| {
-                    right_answers(arguments, context).iter().any(|right| {
-                        answered.contains(&right.error_type)
-                            && !own.iter().any(|own| own.error_type == right.error_type)
-                    })
-                }) && asks(rule, context)
-            })
-            .map(|rule| rule.info.id.as_str())
-    }
-}
-
-fn right_answers(arguments: &[NodeId], context: &Context<'_>) -> Vec<Answer> {
-    let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(*argument, context)).collect();
-    values.and_then(|values| refusal::answers(&values, context.arena)).map(|(right, _)| right).unwrap_or_default()
-}
-
-/// True if a rule has something to say of the exchange.
-fn asks<'a>(rule: &'a Rule, context: &Context<'a>) -> bool {
-    let yes = |when: Option<NodeId>, context: &Context<'a>| when.is_none_or(|when| holds(when, context) == Ok(true));
-    yes(rule.when, context)
-        && rule.checks.iter().any(|check| match &check.each {
-            None => yes(check.when, context),
-            Some(each) => each
-                .path
-                .matches(context.reading)
-                .is_ok_and(|items| items.into_iter().any(|item| yes(check.when, &context.of_item(Some(item), None)))),
-        })
 }

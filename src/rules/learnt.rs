@@ -107,7 +107,7 @@ impl Learnt {
         let Some(due) = due.filter(|due| due.is_object()) else { return };
         if due.get("openBookingPrepayment").or_else(|| due.get("prepayment")).is_some() {
             self.prepayment_stated = true;
-        } else if amount(&Val::option(due.get("price"))).is_some_and(|price| !price.is_zero()) {
+        } else if amount(&Val::node(due.get("price").as_ref())).is_some_and(|price| !price.is_zero()) {
             self.prepayment_omitted = true;
         }
     }

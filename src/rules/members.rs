@@ -13,7 +13,7 @@ use crate::openbooking::{Content, Endpoint, Reading, media_type};
 pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {
     let Context { reading: judged, arena, memory, .. } = *context;
     Ok(match operand {
-        Val::Json(..) => Val::option(operand.as_json().and_then(|value| value.get(name))),
+        Val::Json(..) => arena.node(operand.as_json().and_then(|value| value.get(name))),
         Val::Request(reading) => request_member(reading, name, arena)?,
         Val::Response(reading) => response_member(reading, name, arena)?,
         Val::RequestHeaders(reading) => arena.maybe(reading.exchange.request.headers.get(name)),
@@ -25,7 +25,7 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
             "call" => Val::Call(reading),
             "stage" => arena.str(reading.stage.as_str()),
             "started" => Val::Instant(&reading.exchange.started),
-            "answered" => Val::Bool(reading.exchange.response.is_some()),
+            "answered" => Val::bool(reading.exchange.response.is_some()),
             // Since the answer was there, or since there was none to be waited for any longer.
             "seconds_since_answer" => arena.seconds_between(reading.exchange.ended(), judged.exchange.started),
             "seconds_ago" => arena.seconds_between(reading.exchange.started, judged.exchange.started),
@@ -37,7 +37,7 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
         },
         Val::Feed(reading) => match name {
             "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
-            "known_address" => Val::Bool(memory.history.knows(reading)),
+            "known_address" => Val::bool(memory.history.knows(reading)),
             "due" => memory.due.of(reading.stage, arena),
             "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
             _ => return Err(unknown("feed", name)),
@@ -66,7 +66,7 @@ fn request_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Res
         "headers" => Val::RequestHeaders(reading),
         "size" => Val::Int(request.body.length as i64),
         "content" => content(&reading.request, true, arena)?,
-        "body" => Val::option(body(&reading.request, true)?),
+        "body" => arena.node(body(&reading.request, true)?),
         _ => return Err(unknown("request", name)),
     })
 }
@@ -78,7 +78,7 @@ fn response_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Re
         "headers" => Val::ResponseHeaders(reading),
         "size" => Val::Int(response.body.length as i64),
         "content" => content(&reading.response, false, arena)?,
-        "body" => Val::option(body(&reading.response, false)?),
+        "body" => arena.node(body(&reading.response, false)?),
         _ => return Err(unknown("response", name)),
     })
 }
@@ -115,11 +115,11 @@ fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result
         "scheme" => arena.maybe(Some(scheme)),
         "host" => arena.maybe(Some(host(authority))),
         "base_path" => arena.maybe(Some(&reading.base_path)),
-        "loopback" => Val::Bool(is_loopback(host(authority))),
+        "loopback" => Val::bool(is_loopback(host(authority))),
         "started" => arena.instant(booking_system_clock(reading)),
         "request_type" => arena.maybe(reading.stage.request_type()),
         "speaks_booking" => {
-            Val::Bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
+            Val::bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
         }
         _ => return Err(unknown("call", name)),
     })

@@ -126,12 +126,12 @@ impl Flow {
             "earlier" => return Some(arena.list(self.earlier.iter().map(|reading| Val::Exchange(reading)))),
             "complete" => {
                 let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
-                return Some(Val::Bool(begins && !self.forgotten));
+                return Some(Val::bool(begins && !self.forgotten));
             }
-            "feed" => return Some(feed_item(self.feed.newest.as_ref())),
-            "feed_before" => return Some(feed_item(self.feed.before.as_ref())),
-            "proposals_feed" => return Some(feed_item(self.proposals_feed.newest.as_ref())),
-            "proposals_feed_before" => return Some(feed_item(self.proposals_feed.before.as_ref())),
+            "feed" => return Some(feed_item(self.feed.newest.as_ref(), arena)),
+            "feed_before" => return Some(feed_item(self.feed.before.as_ref(), arena)),
+            "proposals_feed" => return Some(feed_item(self.proposals_feed.newest.as_ref(), arena)),
+            "proposals_feed_before" => return Some(feed_item(self.proposals_feed.before.as_ref(), arena)),
             _ => stages_of(name)?,
         };
         Some(self.last_success(stages).map_or(Val::Absent, Val::Exchange))
@@ -141,15 +141,15 @@ impl Flow {
     pub fn member_of_none(name: &str) -> Option<Val<'static>> {
         match name {
             "earlier" | "actions" => Some(Val::NO_LIST),
-            "complete" => Some(Val::Bool(false)),
+            "complete" => Some(Val::bool(false)),
             "quote" | "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
             _ => stages_of(name).map(|_| Val::Absent),
         }
     }
 }
 
-fn feed_item(item: Option<&Document>) -> Val<'_> {
-    item.map_or(Val::Absent, |item| Val::json(item.root()))
+fn feed_item<'a>(item: Option<&'a Document>, arena: &'a Arena) -> Val<'a> {
+    arena.node(item.map(Document::root))
 }
 
 fn stages_of(name: &str) -> Option<&'static [Stage]> {
@@ -292,8 +292,8 @@ impl Memory {
             "extensions" => arena.texts(&self.known.extensions),
             "issuer" => arena.maybe(self.access.issuer.as_deref()),
             "asked_scope" => arena.maybe(self.access.asked_scope.as_deref()),
-            "token_asked" => Val::Bool(self.access.token_asked),
-            "credentials_seen" => Val::Bool(self.access.credentials_seen),
+            "token_asked" => Val::bool(self.access.token_asked),
+            "credentials_seen" => Val::bool(self.access.credentials_seen),
             "started" => self.started.as_ref().map_or(Val::Absent, Val::Instant),
             "recent" => arena.list(self.recent.iter().map(|(call, _)| Val::Exchange(call))),
             "failed" => arena.list(self.retries.failed().map(Val::Exchange)),
@@ -303,10 +303,10 @@ impl Memory {
             "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| arena.texts(prefixes)),
             "error_names" => Val::Names(&self.error_names),
             "tax_modes" => Val::Names(self.learnt.tax_modes()),
-            "prepayment_stated" => Val::Bool(self.learnt.prepayment_stated),
-            "prepayment_omitted" => Val::Bool(self.learnt.prepayment_omitted),
-            "isolated" => Val::Bool(self.known.isolated),
-            "payment_agreed" => Val::Bool(self.known.payment.is_some()),
+            "prepayment_stated" => Val::bool(self.learnt.prepayment_stated),
+            "prepayment_omitted" => Val::bool(self.learnt.prepayment_omitted),
+            "isolated" => Val::bool(self.known.isolated),
+            "payment_agreed" => Val::bool(self.known.payment.is_some()),
             "payment_name" => arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.name.as_deref())),
             "payment_account" => {
                 arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.account_id.as_deref()))

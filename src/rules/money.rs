@@ -38,7 +38,8 @@ mod tests {
 
     fn with<T>(json: &str, test: impl Fn(&[Val<'_>]) -> T) -> T {
         let document = Document::parse_str(json).unwrap();
-        let values: Vec<Val<'_>> = document.root().items().map(Val::json).collect();
+        let items: Vec<_> = document.root().items().collect();
+        let values: Vec<Val<'_>> = items.iter().map(Val::Json).collect();
         test(&values)
     }
 

@@ -85,7 +85,7 @@ pub fn same_elements(a: &[Val<'_>], b: &[Val<'_>]) -> bool {
 pub fn same_basket(a: &Val<'_>, b: &Val<'_>) -> bool {
     fn pairs<'a>(order: &Val<'a>) -> Option<Vec<[Option<&'a str>; 2]>> {
         let items = order.as_json()?.get("orderedItem").filter(|items| items.is_array())?;
-        let of = |item: Value<'a>, key| id(&Val::option(item.get(key))).as_str();
+        let of = |item: Value<'a>, key| item.get(key).and_then(id_of);
         let mut pairs: Vec<_> =
             items.items().map(|item| [of(item, "orderedItem"), of(item, "acceptedOffer")]).collect();
         pairs.sort_unstable();
@@ -104,9 +104,14 @@ pub fn seconds(text: &str) -> Option<Decimal> {
     Decimal::from_f64(seconds)
 }
 
-pub fn id<'a>(value: &Val<'a>) -> Val<'a> {
+/// The `@id` of a node, or the string that it is.
+fn id_of(value: Value<'_>) -> Option<&str> {
+    if value.is_object() { value.get("@id")?.as_str() } else { value.as_str() }
+}
+
+pub fn id<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     match value.as_object() {
-        Some(node) => Val::option(node.get("@id").filter(|id| id.as_str().is_some())),
+        Some(node) => arena.node(node.get("@id").filter(|id| id.as_str().is_some())),
         None if value.as_str().is_some() => *value,
         None => Val::Absent,
     }
@@ -118,9 +123,9 @@ pub fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
     types.as_str() == Some(name) || types.items().any(|item| item.as_str() == Some(name))
 }
 
-pub fn type_name<'a>(value: &Val<'a>) -> Val<'a> {
+pub fn type_name<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     let types = value.as_json().and_then(|node| node.get("@type"));
-    Val::option(types.and_then(|types| match types.as_str() {
+    arena.node(types.and_then(|types| match types.as_str() {
         Some(_) => Some(types),
         None => types.items().find(|name| name.as_str().is_some()),
     }))
@@ -151,7 +156,7 @@ pub fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
 }
 
 pub fn anywhere<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
-    value.as_json().map_or(Val::NO_LIST, |node| arena.list(node.named_below(key).map(Val::json)))
+    value.as_json().map_or(Val::NO_LIST, |node| arena.nodes(node.named_below(key)))
 }
 
 /// True for the name of a type with a prefix before a colon (`acme:Thing`), or for a whole URI.

@@ -20,8 +20,9 @@ pub struct Each {
     pub place: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Message {
+/// A message of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Message {
     Request,
     Response,
 }
@@ -58,8 +59,8 @@ impl Path {
         Ok(Self { message, steps })
     }
 
-    /// Every node that matches, in document order.
-    pub fn matches<'a>(&self, reading: &'a Reading) -> Result<Vec<Value<'a>>, Stop> {
+    /// Visits every node that matches, in document order.
+    pub fn matches<'a>(&self, reading: &'a Reading, visit: &mut impl FnMut(Value<'a>)) -> Result<(), Stop> {
         let content: &Content = match self.message {
             Message::Request => &reading.request,
             Message::Response => {
@@ -67,34 +68,33 @@ impl Path {
                 &reading.response
             }
         };
-        let mut found = Vec::new();
         if let Some(root) = super::eval::body(content, self.message == Message::Request)? {
-            collect(root, &self.steps, &mut found);
+            collect(root, &self.steps, visit);
         }
-        Ok(found)
+        Ok(())
     }
 }
 
-fn collect<'a>(value: Value<'a>, steps: &[Step], found: &mut Vec<Value<'a>>) {
+fn collect<'a>(value: Value<'a>, steps: &[Step], visit: &mut impl FnMut(Value<'a>)) {
     match steps.split_first() {
-        None => found.push(value),
+        None => visit(value),
         Some((Step::Member(name), rest)) => {
             let child =
                 if value.is_array() { name.parse().ok().and_then(|index| value.at(index)) } else { value.get(name) };
             if let Some(child) = child {
-                collect(child, rest, found);
+                collect(child, rest, visit);
             }
         }
-        Some((Step::Any, rest)) => children(value, |child| collect(child, rest, found)),
+        Some((Step::Any, rest)) => children(value, |child| collect(child, rest, visit)),
         // `**/name`, the common use: the document knows where its names stand.
         Some((Step::Deep, [Step::Member(name), rest @ ..])) => {
             for child in value.named_below(name) {
-                collect(child, rest, found);
+                collect(child, rest, visit);
             }
         }
         Some((Step::Deep, rest)) => {
-            collect(value, rest, found);
-            children(value, |child| collect(child, steps, found));
+            collect(value, rest, visit);
+            children(value, |child| collect(child, steps, visit));
         }
     }
 }
@@ -116,8 +116,8 @@ mod tests {
     fn found(path: &str, text: &str) -> Vec<String> {
         let document = Document::parse_str(text).unwrap();
         let mut nodes = Vec::new();
-        collect(document.root(), &Path::parse(path).unwrap().steps, &mut nodes);
-        nodes.into_iter().map(crate::json::Value::pointer).collect()
+        collect(document.root(), &Path::parse(path).unwrap().steps, &mut |node| nodes.push(node.pointer()));
+        nodes
     }
 
     #[test]

@@ -209,11 +209,10 @@ impl Rule {
         })
     }
 
-    /// Visits the expressions of the rule, each with the places of the `each` for whose items it is asked.
+    /// Visits the expressions of the rule, its condition aside, each with the places of the `each` for whose items it is asked.
     pub(super) fn for_each_expression(&self, visit: &mut impl FnMut(NodeId, &[usize])) {
         let place = |check: &Check| check.each.as_ref().map(|each| each.place);
         let all: Vec<usize> = self.checks.iter().filter_map(place).collect();
-        self.when.iter().for_each(|when| visit(*when, &[]));
         self.not_judged.iter().for_each(|(when, _)| visit(*when, &all));
         for check in &self.checks {
             let each: Vec<usize> = place(check).into_iter().collect();

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use super::arena::Arena;
 use super::memory::Flow;
-use crate::json::{self, Document, Kind, Value};
+use crate::json::{self, Kind, Value};
 use crate::openbooking::Reading;
 
 /// Why an expression has no value. Small, because every step of every expression may give one.
@@ -49,15 +49,16 @@ impl Stop {
     }
 }
 
-/// A value of an expression. Borrows the exchange, the code and the arena (`'a`). As small as fits into two registers: what is
-/// larger stands in the arena.
+/// A value of an expression. Borrows the exchange, the code and the arena (`'a`). A tag and one word, so that it goes through two
+/// registers: what is larger stands in the arena.
 #[derive(Debug, Clone, Copy)]
 pub enum Val<'a> {
     /// A member that isn't there.
     Absent,
     /// JSON null.
     Null,
-    Bool(bool),
+    False,
+    True,
     Int(i64),
     Decimal(&'a Decimal),
     /// A number beyond what decimals hold, as it stood on the wire.
@@ -65,7 +66,7 @@ pub enum Val<'a> {
     Str(&'a &'a str),
     /// A node of a message, scalars included: it knows where it stands, so that `at` can point to it. See
     /// [`Val::as_json`].
-    Json(u32, &'a Document),
+    Json(&'a Value<'a>),
     List(&'a &'a [Val<'a>]),
     Instant(&'a Timestamp),
     Exchange(&'a Reading),
@@ -119,13 +120,18 @@ impl<'a> Plain<'a> {
 impl<'a> Val<'a> {
     pub const NO_LIST: Val<'static> = Val::List(&(&[] as &[Val<'static>]));
 
-    pub fn json(value: Value<'a>) -> Self {
-        Self::Json(value.place(), value.document())
+    pub fn bool(value: bool) -> Self {
+        if value { Self::True } else { Self::False }
+    }
+
+    /// A node that is kept elsewhere; nothing, if there is none. See [`Arena::node`] for those that are not.
+    pub fn node(value: Option<&'a Value<'a>>) -> Self {
+        value.map_or(Self::Absent, Self::Json)
     }
 
     pub fn as_json(&self) -> Option<Value<'a>> {
         match self {
-            Self::Json(node, document) => document.value_at(*node),
+            Self::Json(value) => Some(**value),
             _ => None,
         }
     }
@@ -133,42 +139,37 @@ impl<'a> Val<'a> {
     fn plain(self) -> Plain<'a> {
         match self {
             Self::Absent | Self::Null => Plain::Nothing,
-            Self::Bool(value) => Plain::Bool(value),
+            Self::False => Plain::Bool(false),
+            Self::True => Plain::Bool(true),
             Self::Int(value) => Plain::Int(value),
             Self::Decimal(value) => Plain::Decimal(*value),
             Self::Beyond(literal) => Plain::Beyond(literal),
             Self::Str(text) => Plain::Str(text),
             Self::Instant(instant) => Plain::Instant(*instant),
-            Self::Json(..) => {
-                let Some(value) = self.as_json() else { return Plain::Nothing };
-                match value.kind() {
-                    Kind::Null => Plain::Nothing,
-                    Kind::Bool => Plain::Bool(value.as_bool().unwrap_or_default()),
-                    Kind::Number => Plain::number(value.as_number().unwrap_or_default()),
-                    Kind::String => Plain::Str(value.as_str().unwrap_or_default()),
-                    Kind::Array | Kind::Object => Plain::Other,
-                }
-            }
+            Self::Json(value) => match value.kind() {
+                Kind::Null => Plain::Nothing,
+                Kind::Bool => Plain::Bool(value.as_bool().unwrap_or_default()),
+                Kind::Number => Plain::number(value.as_number().unwrap_or_default()),
+                Kind::String => Plain::Str(value.as_str().unwrap_or_default()),
+                Kind::Array | Kind::Object => Plain::Other,
+            },
             _ => Plain::Other,
         }
-    }
-
-    pub fn option(value: Option<Value<'a>>) -> Self {
-        value.map_or(Self::Absent, Self::json)
     }
 
     pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Str(text) => Some(text),
-            Self::Json(..) => self.as_json()?.as_str(),
+            Self::Json(value) => value.as_str(),
             _ => None,
         }
     }
 
     pub fn as_bool(&self) -> Option<bool> {
         match self {
-            Self::Bool(value) => Some(*value),
-            Self::Json(..) => self.as_json()?.as_bool(),
+            Self::True => Some(true),
+            Self::False => Some(false),
+            Self::Json(value) => value.as_bool(),
             _ => None,
         }
     }
@@ -176,7 +177,7 @@ impl<'a> Val<'a> {
     pub fn is_nothing(&self) -> bool {
         match self {
             Self::Absent | Self::Null => true,
-            Self::Json(..) => self.as_json().is_none_or(Value::is_null),
+            Self::Json(value) => value.is_null(),
             _ => false,
         }
     }
@@ -196,7 +197,7 @@ impl<'a> Val<'a> {
         match self {
             Self::List(list) => Some(list),
             _ if self.is_nothing() => Some(&[]),
-            _ => arena.list(self.as_array()?.items().map(Val::json)).elements(arena),
+            _ => arena.nodes(self.as_array()?.items()).elements(arena),
         }
     }
 
@@ -205,7 +206,7 @@ impl<'a> Val<'a> {
         match (self, other) {
             (Self::List(a), Val::List(b)) => a.len() == b.len() && a.iter().zip(*b).all(|(a, b)| a.equals(b)),
             (Self::List(list), Val::Json(..)) => other.as_array().is_some_and(|array| {
-                array.len() == list.len() && array.items().zip(*list).all(|(a, b)| Val::json(a).equals(b))
+                array.len() == list.len() && array.items().zip(*list).all(|(a, b)| Val::Json(&a).equals(b))
             }),
             (Self::Json(..), Val::List(_)) => other.same_list(self),
             _ => false,
@@ -224,7 +225,7 @@ impl<'a> Val<'a> {
     /// Number of elements of a list.
     pub fn len(&self) -> u32 {
         match self {
-            Self::Json(..) => self.as_json().map_or(0, |value| value.len() as u32),
+            Self::Json(value) => value.len() as u32,
             Self::List(list) => list.len() as u32,
             _ => 0,
         }
@@ -233,7 +234,7 @@ impl<'a> Val<'a> {
     /// About how many values a look at the whole of it sees.
     pub fn weight(&self) -> u32 {
         match self {
-            Self::Json(..) => self.as_json().map_or(0, Value::weight),
+            Self::Json(value) => value.weight(),
             Self::List(list) => list.len() as u32,
             _ => 1,
         }

@@ -135,11 +135,11 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
         .and_then(|model| model.properties.get(usize::from(deviation.property)))
         .map_or_else(|| "another value".to_owned(), |property| property.described.to_string());
     let at = node.map(Value::pointer).unwrap_or_default();
-    let there = Val::option(node).show();
+    let there = Val::node(node.as_ref()).show();
     let absent = matches!(deviation.what, What::Missing | What::Recommended | What::NoneOf);
     let seen = match deviation.what {
         _ if absent => "nothing".to_owned(),
-        What::Class => Val::option(node.and_then(|node| node.get("@type"))).show(),
+        What::Class => Val::node(node.and_then(|node| node.get("@type")).as_ref()).show(),
         What::Unknown => name.clone(),
         _ => there,
     };
