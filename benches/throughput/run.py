@@ -9,7 +9,7 @@ wrk, the booking system (nginx answering C2 with a quote of about 5 KB), and the
 compared within one run only.
 
     load       `--connections` connections as fast as they go, round by round
-    quiet      one connection, a hundred requests a second: what a proxy adds to the latency
+    quiet      one connection to each, a hundred requests a second, in turn: what a proxy adds to the latency
     stream     when the first byte of an answer of 100 MB arrives
 
 Afterwards the capture is counted against what wrk was answered: nothing may be missing.
@@ -108,26 +108,35 @@ def wrk(folder, port, seconds, connections, lua):
     return rate, count, p50, p99
 
 
-def paced(port, request, seconds, rate=100):
-    """Latencies in milliseconds, sorted, of requests sent one by one at a rate that keeps nobody busy."""
+def paced(everybody, request, seconds, rate=100):
+    """Latencies in milliseconds, sorted, of requests sent one by one to each in turn, at a rate that keeps nobody busy.
+
+    In turn, so that what the machine does meanwhile hits all alike.
+    """
     body = request.encode()
-    origin = f"http://127.0.0.1:{BACKEND}" if port == LINT_HTTP else ""
-    took, began = [], time.perf_counter()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.connect()
-    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connections, took = {}, {name: [] for name, _ in everybody}
+    for name, port in everybody:
+        connections[name] = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connections[name].connect()
+        connections[name].sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     fields = {"Content-Type": "application/vnd.openactive.booking+json; version=1", "Authorization": "Bearer load"}
+    began = time.perf_counter()
     for number in range(seconds * rate):
-        time.sleep(max(0, began + number / rate - time.perf_counter()))
-        sent = time.perf_counter()
-        connection.request("PUT", f"{origin}/api/openbooking/order-quotes/{uuid.uuid4()}", body, fields)
-        answer = connection.getresponse()
-        answer.read()
-        took.append((time.perf_counter() - sent) * 1000)
-        if answer.status != 200:
-            sys.exit(f"port {port}: {answer.status}")
-    connection.close()
-    return sorted(took)
+        for place, (name, port) in enumerate(everybody):
+            origin = f"http://127.0.0.1:{BACKEND}" if port == LINT_HTTP else ""
+            due = began + (number + place / len(everybody)) / rate
+            time.sleep(max(0, due - time.perf_counter()))
+            sent = time.perf_counter()
+            connection = connections[name]
+            connection.request("PUT", f"{origin}/api/openbooking/order-quotes/{uuid.uuid4()}", body, fields)
+            answer = connection.getresponse()
+            answer.read()
+            took[name].append((time.perf_counter() - sent) * 1000)
+            if answer.status != 200:
+                sys.exit(f"{name}: {answer.status}")
+    for connection in connections.values():
+        connection.close()
+    return {name: sorted(all) for name, all in took.items()}
 
 
 def peak_memory(pid):
@@ -256,7 +265,7 @@ def main():
             """What Umpire still has to judge must not disturb the next one."""
             return told.wait_for(answered, time.time())
 
-        quiet = {name: paced(port, request, options.seconds) for name, port in everybody}
+        quiet = paced(everybody, request, 2 * options.seconds)
         answered += len(quiet["umpire"])
         for percent in (50, 99):
             at = {name: took[len(took) * percent // 100] for name, took in quiet.items()}

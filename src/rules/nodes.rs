@@ -105,7 +105,7 @@ pub fn seconds(text: &str) -> Option<Decimal> {
 }
 
 /// The `@id` of a node, or the string that it is.
-fn id_of(value: Value<'_>) -> Option<&str> {
+pub fn id_of(value: Value<'_>) -> Option<&str> {
     if value.is_object() { value.get("@id")?.as_str() } else { value.as_str() }
 }
 

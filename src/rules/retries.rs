@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::callers::credential;
 use super::memory::MAX_KEPT_BYTES;
+use super::nodes::id_of;
 use crate::openbooking::{Reading, Stage};
 
 /// Most calls (by verb, path and credentials) that are known as pushed back. Past it no new ones are taken up.
@@ -21,7 +22,26 @@ const MAX_FAILED: usize = 200;
 #[derive(Debug, Default)]
 pub struct Retries {
     pushed_back: HashMap<String, Arc<Reading>>,
-    failed: VecDeque<Arc<Reading>>,
+    failed: VecDeque<Failed>,
+}
+
+/// An attempt to book that failed.
+#[derive(Debug)]
+struct Failed {
+    call: Arc<Reading>,
+    opportunities: Box<[Box<str>]>,
+}
+
+/// What the items of a call's Order are about, by `@id`; an item without one, and an Order without items, are about the empty
+/// text.
+fn opportunities(reading: &Reading) -> Vec<&str> {
+    let items = reading.request.json().and_then(|document| document.root().get("orderedItem"));
+    let Some(items) = items.filter(|items| items.is_array()) else { return Vec::new() };
+    let mut ids: Vec<&str> = items.items().map(|item| item.get("orderedItem").and_then(id_of).unwrap_or("")).collect();
+    if ids.is_empty() {
+        ids.push("");
+    }
+    ids
 }
 
 impl Retries {
@@ -34,7 +54,14 @@ impl Retries {
 
     /// The last call of each attempt to book that failed and was not taken further, oldest first.
     pub fn failed(&self) -> impl Iterator<Item = &Reading> {
-        self.failed.iter().map(Arc::as_ref)
+        self.failed.iter().map(|failed| &*failed.call)
+    }
+
+    /// Of [`Retries::failed`] those with an item for an opportunity that an item of this call is for, too.
+    pub fn failed_alike(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
+        let wanted = if self.failed.is_empty() { Vec::new() } else { opportunities(reading) };
+        let alike = move |failed: &&Failed| failed.opportunities.iter().any(|id| wanted.contains(&&**id));
+        self.failed.iter().filter(alike).map(|failed| &*failed.call)
     }
 
     /// Takes a call up.
@@ -54,7 +81,7 @@ impl Retries {
         let Some(uuid) = &reading.order_uuid else { return };
         let answered = reading.status().is_some();
         if answered && reading.stage != Stage::OrderStatus {
-            self.failed.retain(|earlier| earlier.order_uuid.as_ref() != Some(uuid));
+            self.failed.retain(|earlier| earlier.call.order_uuid.as_ref() != Some(uuid));
         }
         let books = matches!(reading.stage, Stage::C1 | Stage::C2 | Stage::P | Stage::B | Stage::BAfterP);
         let small = reading.memory() <= MAX_KEPT_BYTES;
@@ -62,7 +89,8 @@ impl Retries {
             if self.failed.len() == MAX_FAILED {
                 self.failed.pop_front();
             }
-            self.failed.push_back(Arc::clone(reading));
+            let opportunities = opportunities(reading).into_iter().map(Box::from).collect();
+            self.failed.push_back(Failed { call: Arc::clone(reading), opportunities });
         }
     }
 }
@@ -70,4 +98,51 @@ impl Retries {
 fn key(reading: &Reading) -> String {
     let credential = credential(reading).unwrap_or_default();
     format!("{} {}\n{credential}", reading.exchange.request.method, reading.exchange.path())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{Body, Exchange, Headers, Response, Version};
+
+    fn quote(uuid: u32, items: &str, status: u16) -> Arc<Reading> {
+        let target = format!("/api/order-quotes/5b0b7f3e-6d1c-4f0a-9c52-{uuid:012}");
+        let mut exchange = Exchange::get("https://booking.example.com", target);
+        exchange.request.method = "PUT".to_owned();
+        exchange.request.body = Body::complete(format!(r#"{{"orderedItem": {items}}}"#));
+        exchange.response = Some(Response {
+            status,
+            reason: String::new(),
+            version: Version::Http11,
+            headers: Headers::default(),
+            body: Body::empty(),
+        });
+        Arc::new(Reading::new(0, Arc::new(exchange), None))
+    }
+
+    #[test]
+    fn alike_are_those_that_ask_for_one_of_the_same_opportunities() {
+        let mut retries = Retries::default();
+        let baskets = [
+            r#"[{"orderedItem": "a"}, {"orderedItem": {"@id": "b"}}]"#,
+            r#"[{"orderedItem": "c"}]"#,
+            r#"[{"position": 1}]"#,
+            "[]",
+        ];
+        for (uuid, items) in (0..).zip(baskets) {
+            retries.remember(&quote(uuid, items, 409));
+        }
+        let alike = |items: &str| {
+            let call = quote(9, items, 200);
+            let places = retries
+                .failed_alike(&call)
+                .map(|failed| retries.failed().position(|other| std::ptr::eq(failed, other)).unwrap_or(usize::MAX));
+            places.collect::<Vec<_>>()
+        };
+        assert_eq!(alike(r#"[{"orderedItem": {"@id": "b"}}, {"orderedItem": "c"}]"#), [0, 1]);
+        assert_eq!(alike(r#"[{"orderedItem": "d"}]"#), [0_usize; 0]);
+        assert_eq!(alike(r#"[{"orderedItem": {}}]"#), [2, 3], "nothing is named, here and there");
+        assert_eq!(alike("[]"), [2, 3]);
+        assert_eq!(alike(r#""a""#), [0_usize; 0]);
+    }
 }
