@@ -249,7 +249,8 @@ impl Masks {
 
     /// The fingerprint of a secret, which is remembered; `None` if there is nothing to hide.
     fn mask(&self, secret: &[u8]) -> Option<String> {
-        if secret.is_empty() || is_mask(secret) {
+        let is_blank = std::str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty());
+        if is_blank || is_mask(secret) {
             return None;
         }
         let tag = hmac::sign(&self.key, secret);

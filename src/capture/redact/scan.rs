@@ -387,6 +387,7 @@ mod tests {
     #[test]
     fn json_members() {
         for (text, expected) in [
+            (r#"{"id_token":"  ","token":""}"#, r#"{"id_token":"  ","token":""}"#),
             (
                 r#"{"access_token": "abc", "token_type": "bearer"}"#,
                 r##"{"access_token": "#", "token_type": "bearer"}"##,

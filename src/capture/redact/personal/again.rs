@@ -66,6 +66,12 @@ fn is_distinct(value: &str) -> bool {
         && !is_email(value)
 }
 
+/// True for scopes as access is asked for by: everybody's words, whoever else puts them into a code or an answer.
+fn is_scope(value: &str) -> bool {
+    let known = |word: &str| word.starts_with("openactive-") || matches!(word, "openid" | "offline_access");
+    value.split_whitespace().all(known)
+}
+
 fn is_date(value: &str) -> bool {
     let shape = |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
     value.len() >= 10 && value.bytes().take(10).enumerate().all(shape)
@@ -75,7 +81,7 @@ impl Again {
     /// Takes up a value of a person; gives it back if it is a word that only this exchange's texts are searched for.
     pub(super) fn remember<'v>(&mut self, value: &'v str) -> Option<&'v str> {
         let value = value.trim();
-        if value.len() > LONGEST || is_email(value) || is_uuid(value) {
+        if value.len() > LONGEST || is_email(value) || is_uuid(value) || is_scope(value) {
             return None;
         }
         if !is_distinct(value) {
@@ -343,13 +349,15 @@ mod tests {
         let phone = "+44 7700 900123";
         assert_eq!(again.remember(phone), None);
         assert_eq!(again.remember("12 Hill Road"), None);
+        assert_eq!(again.remember("openactive-openbooking openid offline_access"), None);
         let clean = |text: &str| again.replace(text, &[], "", &pseudonyms);
         let other = pseudonyms.of(phone, "");
         assert_eq!(clean("call +44 7700 900123."), Some(format!("call {other}.")));
         assert_eq!(clean("p=%2B44%207700%20900123&x"), Some(format!("p={}&x", encoded(&other, "%20"))));
         assert_eq!(clean("p=%2B44+7700+900123"), Some(format!("p={}", encoded(&other, "+"))));
         assert_eq!(clean("at 12 HILL ROAD"), Some(format!("at {}", pseudonyms.of("12 HILL ROAD", ""))));
-        for kept in ["+44 7700 9001234", "112 Hill Road", "12 Hill Roads", ""] {
+        let scope = "scope=openactive-openbooking%20openid%20offline_access";
+        for kept in ["+44 7700 9001234", "112 Hill Road", "12 Hill Roads", scope, ""] {
             assert_eq!(clean(kept), None, "{kept}");
         }
     }
