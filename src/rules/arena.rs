@@ -10,6 +10,7 @@ use bumpalo::Bump;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::share::Memo;
 use super::value::Val;
 use crate::json::{self, Value};
 
@@ -106,6 +107,11 @@ impl Arena {
     /// Cells, each empty or zero.
     pub fn cells<T: Copy + Default>(&self, count: usize) -> &[Cell<T>] {
         self.0.alloc_slice_fill_default(count)
+    }
+
+    /// What is kept of an item.
+    pub fn memo<'a>(&'a self, memo: Memo<'a>) -> &'a Memo<'a> {
+        self.0.alloc(memo)
     }
 
     /// A list to be filled. What it holds is not dropped.

@@ -92,7 +92,7 @@ impl<'a> Asking<'a> {
         let mut said = false;
         let mut stopped = None;
         for item in self.items.of(each, self.book, context)? {
-            let context = context.of_item(Some(item.value), item.memo.as_ref());
+            let context = context.of_item(Some(item.value), item.memo);
             match self.run_on(ask, place, test, &context, findings) {
                 Ok(one_said) => said |= one_said,
                 Err(stop) => stopped = stopped.or(Some(stop)),

@@ -2,7 +2,7 @@
 //!
 //! `429 or 503 → pushed back, until the same call comes again` · `attempt to book that failed → until it succeeds or is given up`
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::callers::credential;
@@ -15,7 +15,7 @@ use crate::openbooking::{Reading, Stage};
 const MAX_PUSHED_BACK: usize = 1_000;
 
 /// Most failed attempts to book that are kept. Past it the oldest is forgotten: what follows on it is not judged.
-/// Calls of more than 256 KiB are not kept.
+/// Calls of more than 256 KiB are not kept; what they are about is kept beside them, at most as much again.
 const MAX_FAILED: usize = 200;
 
 /// The calls so far that came to nothing.
@@ -60,7 +60,8 @@ impl Retries {
     /// Of [`Retries::failed`] those with an item for an opportunity that an item of this call is for, too.
     pub fn failed_alike(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
         let wanted = if self.failed.is_empty() { Vec::new() } else { opportunities(reading) };
-        let alike = move |failed: &&Failed| failed.opportunities.iter().any(|id| wanted.contains(&&**id));
+        let wanted: HashSet<&str> = wanted.into_iter().collect();
+        let alike = move |failed: &&Failed| failed.opportunities.iter().any(|id| wanted.contains(&**id));
         self.failed.iter().filter(alike).map(|failed| &*failed.call)
     }
 

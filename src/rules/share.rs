@@ -124,7 +124,7 @@ const MAX_KEEPING: usize = 256;
 #[derive(Debug)]
 pub struct Item<'a> {
     pub value: Value<'a>,
-    pub memo: Option<Memo<'a>>,
+    pub memo: Option<&'a Memo<'a>>,
 }
 
 /// The items of every `each`, found when a rule first asks.
@@ -146,7 +146,8 @@ impl<'a> Items<'a> {
         let slots = book.code().slots_of_items(each);
         let mut items = context.arena.vec();
         path.matches(context.reading, &mut |value| {
-            let memo = (items.len() < MAX_KEEPING).then(|| Memo::of_item(value, slots, context.arena));
+            let memo =
+                (items.len() < MAX_KEEPING).then(|| context.arena.memo(Memo::of_item(value, slots, context.arena)));
             items.push(Item { value, memo });
         })?;
         let items: &'a [Item<'a>] = items.into_bump_slice();
