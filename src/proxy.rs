@@ -24,6 +24,7 @@ pub mod fields;
 pub mod forward;
 pub mod h1;
 mod h2;
+pub mod head;
 pub mod incident;
 mod limits;
 pub mod live;

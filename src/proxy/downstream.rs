@@ -36,9 +36,10 @@ use self::source::{Event, Source};
 use super::fields::WireTrailers;
 use super::forward::{Course, Desk, Opened, Tunnel};
 use super::h1::{
-    Coding, HeadError, HeadWatch, Outgoing, Reader, RequestHead, ResponseShape, SendError, bodiless, interim_head,
-    parse_request, response_coding, response_head,
+    Coding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
+    response_head,
 };
+use super::head::{HeadError, RequestHead, bodiless};
 use super::incident::{Incident, Tell};
 use super::problem;
 use super::relay::{Answer, Common, Relay};
@@ -102,7 +103,7 @@ pub async fn run<W: Wire>(
         }
     };
     if opened.http2 {
-        http2::run(opened.rejoin(), way, guest, shutdown).await;
+        http2::run(opened.rejoin(), way, guest, tell, shutdown).await;
         return None;
     }
     let (reader, writer) = opened.wire.halves();

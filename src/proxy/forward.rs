@@ -21,7 +21,7 @@ use rustls::ServerConfig;
 pub use self::admission::{Credentials, CredentialsError, Guests, GuestsError};
 pub use self::tunnel::Tunnel;
 use super::base_uri::BaseUri;
-use super::h1::{Length, RequestHead};
+use super::head::{Length, RequestHead};
 use super::incident::{Incident, Tell};
 use super::live::{Dialer, Line, Live, Timeouts};
 use super::problem;

@@ -10,16 +10,13 @@
 
 mod decoder;
 mod encode;
-mod framing;
 mod head;
 mod outgoing;
 mod reader;
-mod target;
 
 pub use decoder::{ChunkError, Decoder, Step};
 pub use encode::{Coding, RequestShape, ResponseShape, interim_head, request_head, response_coding, response_head};
-pub use framing::{FramingError, Length, bodiless};
-pub use head::{HeadError, HeadLimits, HeadWatch, RequestHead, ResponseHead, parse_request, parse_response};
+pub use head::{HeadWatch, parse_request, parse_response};
 pub use outgoing::{LastWrite, Outgoing, SendError};
 pub use reader::Reader;
 

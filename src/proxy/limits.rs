@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-pub use super::h1::HeadLimits;
+pub use super::head::HeadLimits;
 
 /// Bounds of one proxy. Those of the way upstream are [`super::live::Timeouts`].
 #[derive(Debug, Clone, PartialEq, Eq)]

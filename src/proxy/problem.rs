@@ -8,7 +8,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PROXY_AUTHENTICATE
 use hyper::{Method, Response, StatusCode};
 use serde_json::json;
 
-use super::h1::{FramingError, HeadError};
+use super::head::{FramingError, HeadError};
 use super::upstream::{UpstreamError, WireBody};
 use crate::exchange::FailureKind;
 
@@ -67,12 +67,6 @@ pub fn bad_request(error: &HeadError) -> Response<WireBody> {
 pub fn slow_request() -> Response<WireBody> {
     let detail = "The request's head did not arrive in time.";
     problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", "Umpire stopped waiting for the request", detail)
-}
-
-/// The answer to a request that names two hosts.
-pub fn two_hosts() -> Response<WireBody> {
-    let detail = "The request's Host and its :authority differ, so that nobody can say whom it is meant for.";
-    problem(StatusCode::BAD_REQUEST, "bad-request", "Umpire could not read the request", detail)
 }
 
 /// The answer to TRACE or OPTIONS that were not to go past Umpire (RFC 9110 section 7.6.2).

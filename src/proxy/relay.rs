@@ -23,7 +23,7 @@ use tracing::Instrument;
 
 use super::draft::{AnswerHead, Draft, Opening, Part};
 use super::fields::{WireFields, WireTrailers, from_map, to_map};
-use super::h1::{RequestHead, bodiless};
+use super::head::{RequestHead, bodiless};
 use super::limits::Limits;
 use super::problem;
 use super::rewrite::Rewriter;

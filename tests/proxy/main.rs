@@ -9,6 +9,7 @@ mod failures;
 mod forward;
 mod forward_http2;
 mod h2_support;
+mod heads;
 mod http2;
 mod http2_faults;
 mod lifecycle;

@@ -24,8 +24,8 @@ use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::CONTENT_LENGTH;
 use hyper::http::Extensions;
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -36,11 +36,13 @@ use super::{Guest, Way};
 use crate::exchange::{FailureKind, Headers, Version};
 use crate::proxy::fields::has_token;
 use crate::proxy::forward::{Course, Desk, Opened, Tunnel};
-use crate::proxy::h1::{HeadError, LastWrite as _, RequestHead, bodiless};
+use crate::proxy::h1::LastWrite as _;
 use crate::proxy::h2::fields::{has_two_hosts, of_request, outgoing_response};
 use crate::proxy::h2::{
     CONNECTION_WINDOW, Incoming, Outgoing, Reading, SEND_BUFFER, STREAMS, SendError, WINDOW, Writing,
 };
+use crate::proxy::head::{HeadError, HeadLimits, RequestHead, bodiless, content_length};
+use crate::proxy::incident::{Incident, Tell};
 use crate::proxy::problem;
 use crate::proxy::relay::{Answer, Relay};
 use crate::proxy::upstream::{BodyError, Interim, InterimHead, WireBody};
@@ -60,7 +62,7 @@ enum Ended {
 }
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
-pub async fn run<W>(wire: W, way: Way, guest: Guest, shutdown: CancellationToken)
+pub async fn run<W>(wire: W, way: Way, guest: Guest, tell: &Tell, shutdown: CancellationToken)
 where
     W: AsyncRead + AsyncWrite + Unpin,
 {
@@ -109,7 +111,7 @@ where
             }
             accepted = connection.accept() => match accepted {
                 Some(Ok((request, respond))) => {
-                    let exchange = exchange(way.clone(), guest, request, respond, shutdown.clone());
+                    let exchange = exchange(way.clone(), guest, tell, request, respond, shutdown.clone());
                     exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
                 }
                 Some(Err(error)) => return tracing::debug!(%error, "ended"),
@@ -131,6 +133,7 @@ where
 async fn exchange(
     way: Way,
     guest: Guest,
+    tell: &Tell,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     shutdown: CancellationToken,
@@ -138,32 +141,23 @@ async fn exchange(
     let (parts, stream) = request.into_parts();
     let method = parts.method.clone();
     let limits = &way.common().limits;
-    let mut head = RequestHead {
-        method: parts.method,
-        absolute: None,
-        target: target(&parts.uri),
-        version: Version::Http2,
-        fields: of_request(&parts.uri, &parts.headers),
-    };
-    let own = if parts.headers.len() > limits.head.fields {
-        Some(problem::bad_request(&HeadError::TooLarge(limits.head)))
-    } else if has_two_hosts(&parts.uri, &parts.headers) {
-        Some(problem::two_hosts())
-    } else {
-        (head.max_forwards() == Some(0)).then(|| problem::last_hop(&method))
-    };
-    let course = match (own, &way) {
-        (Some(own), _) => Course::Refuse(own),
-        (None, Way::To(_)) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
-        (None, Way::To(relay)) => Course::Carry(Arc::clone(relay)),
-        (None, Way::Forward(desk)) => {
-            head.absolute = origin(&parts.uri);
-            desk.receive(&mut head, guest.address).await
+    let mut head = match head(&parts, !stream.is_end_stream(), limits.head) {
+        Ok(head) => head,
+        Err(error) => {
+            tell(Incident::NotUnderstood { client: guest.address, detail: error.to_string() });
+            let answer = Answer::own(problem::bad_request(&error));
+            return send(answer, &method, limits.stall_timeout, respond).await;
         }
+    };
+    let course = match &way {
+        _ if head.max_forwards() == Some(0) => Course::Refuse(problem::last_hop(&method)),
+        Way::To(_) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
+        Way::To(relay) => Course::Carry(Arc::clone(relay)),
+        Way::Forward(desk) => desk.receive(&mut head, guest.address).await,
     };
     let answer = match course {
         Course::Carry(relay) => {
-            let length = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            let length = content_length(&head.fields).ok().flatten();
             let incoming = Incoming::new(stream, length).within(limits.stall_timeout);
             let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
             match ask(&relay, guest.connection, head, body, asked, &mut respond).await {
@@ -178,6 +172,21 @@ async fn exchange(
         },
     };
     send(answer, &method, limits.stall_timeout, respond).await
+}
+
+/// What was received, checked as over HTTP/1.
+fn head(parts: &Parts, has_body: bool, limits: HeadLimits) -> Result<RequestHead, HeadError> {
+    if parts.headers.len() > limits.fields {
+        return Err(HeadError::TooLarge(limits));
+    }
+    if has_two_hosts(&parts.uri, &parts.headers) {
+        return Err(HeadError::Host("it and :authority name different hosts"));
+    }
+    let (method, target) = (parts.method.as_str().as_bytes(), target(&parts.uri));
+    let mut head = RequestHead::new(method, &target, Version::Http2, of_request(&parts.uri, &parts.headers))?;
+    head.check_body(has_body)?;
+    head.absolute = origin(&parts.uri);
+    Ok(head)
 }
 
 /// As HTTP/1 writes it: path and query; of CONNECT, host and port.
@@ -236,7 +245,7 @@ async fn ask(
             if head.status == 100 {
                 asked = None;
             }
-            tell(respond, &head);
+            send_interim(respond, &head);
         }
         if let Poll::Ready(answer) = answer {
             return Poll::Ready(Some(answer));
@@ -246,7 +255,7 @@ async fn ask(
         {
             asked = None;
             if wanted.is_ok() {
-                tell(respond, &InterimHead { status: 100, reason: Bytes::new(), fields: Headers::default() });
+                send_interim(respond, &InterimHead { status: 100, reason: Bytes::new(), fields: Headers::default() });
             }
         }
         respond.poll_reset(cx).map(|_| None)
@@ -255,11 +264,11 @@ async fn ask(
 }
 
 /// Sends an interim answer. One that can't be sent means little: the answer itself follows, or the end.
-fn tell(respond: &mut SendResponse<Bytes>, interim: &InterimHead) {
+fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InterimHead) {
     let Ok(status) = StatusCode::from_u16(interim.status) else { return };
     let mut head = Response::new(());
     *head.status_mut() = status;
-    *head.headers_mut() = outgoing_response(&interim.fields);
+    *head.headers_mut() = outgoing_response(interim.status, &interim.fields);
     if let Err(error) = respond.send_informational(head) {
         tracing::debug!(%error, %status, "an interim answer could not be sent");
     }
@@ -270,7 +279,7 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
     let Answer { response, fields, draft, .. } = answer;
     let mut head = Response::new(());
     *head.status_mut() = response.status();
-    *head.headers_mut() = outgoing_response(&fields);
+    *head.headers_mut() = outgoing_response(response.status().as_u16(), &fields);
     // The record's own copy of the fields is to be the last one when the exchange ends.
     drop(fields);
     let body = response.into_body();

@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use crate::proxy::fields::WireTrailers;
-use crate::proxy::h1::{ChunkError, Decoder, Length, Reader};
+use crate::proxy::h1::{ChunkError, Decoder, Reader};
+use crate::proxy::head::Length;
 use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
 use crate::proxy::wire::Input;
 

@@ -7,8 +7,8 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::Length;
 use crate::exchange::Headers;
+use crate::proxy::head::Length;
 
 /// Longest line with a chunk's size and extensions.
 const MAX_CHUNK_LINE: usize = 4096;

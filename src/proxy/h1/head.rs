@@ -1,91 +1,19 @@
 //! Reading heads.
 //!
-//! `bytes ─► is it worth a try? (HeadWatch) ─► httparse ─► stricter than httparse ─► RequestHead | ResponseHead`
+//! `bytes ─► is it worth a try? (HeadWatch) ─► httparse ─► line ends ─► RequestHead::new | ResponseHead::new`
 //!
-//! Stricter in what two parties could read differently: line ends of requests are CR LF and nothing else; a request for
-//! HTTP/1.1 has one valid Host; field names don't differ from those of framing by an underscore only.
+//! Stricter than httparse in what two parties could read differently: line ends of requests are CR LF and nothing else.
+//! What a head may say is checked in [`crate::proxy::head`], as for HTTP/2.
 
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
-use hyper::Method;
 
-use super::framing::{FramingError, Length, lengthless, request_length, response_length};
-use super::target::{check_host, target};
 use crate::exchange::{Headers, Version};
-use crate::proxy::fields::has_token;
-
-/// How large a head, or a trailer section, may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeadLimits {
-    /// Most bytes of start line and fields; more is refused.
-    pub bytes: usize,
-    /// Most fields; more are refused.
-    pub fields: usize,
-}
-
-impl Default for HeadLimits {
-    fn default() -> Self {
-        Self { bytes: 64 * 1024, fields: 128 }
-    }
-}
+use crate::proxy::head::{HeadError, HeadLimits, RequestHead, ResponseHead};
 
 /// Fields that fit on the stack. With more of them, if they are allowed, there is a second attempt on the heap.
 const USUAL: usize = 128;
-
-/// A request's start line and fields.
-#[derive(Debug, Clone)]
-pub struct RequestHead {
-    /// Method.
-    pub method: Method,
-    /// Scheme and authority, of a target in absolute form.
-    pub absolute: Option<String>,
-    /// Target in origin form (`/path?query`), or `*`; of CONNECT, host and port.
-    pub target: String,
-    /// Version.
-    pub version: Version,
-    /// Fields.
-    pub fields: Headers,
-}
-
-/// A response's status line and fields.
-#[derive(Debug, Clone)]
-pub struct ResponseHead {
-    /// Status code.
-    pub status: u16,
-    /// Reason phrase, byte for byte.
-    pub reason: Bytes,
-    /// Version.
-    pub version: Version,
-    /// Fields.
-    pub fields: Headers,
-}
-
-/// Why a head is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HeadError {
-    /// Longer than the limits.
-    #[error("the head is longer than {} bytes or has more than {} fields", .0.bytes, .0.fields)]
-    TooLarge(HeadLimits),
-    /// The first line alone is longer than the limits.
-    #[error("the request line is longer than {0} bytes")]
-    LineTooLong(usize),
-    /// Not HTTP/1.
-    #[error("the head is not HTTP/1: {0}")]
-    Malformed(String),
-    /// A version other than 1.0 and 1.1.
-    #[error("the version of HTTP is not supported: only HTTP/1.0 and HTTP/1.1 are")]
-    Version,
-    /// A target that none is.
-    #[error("the target of the request can't be used: {0}")]
-    Target(&'static str),
-    /// No Host, or more than one, or one that none is.
-    #[error("the Host field can't be used: {0}")]
-    Host(&'static str),
-    /// Fields that leave the body's length open.
-    #[error(transparent)]
-    Framing(#[from] FramingError),
-}
 
 /// Says when a head that comes in pieces is worth reading, so that one that comes byte by byte costs no more than a
 /// few times its length.
@@ -131,16 +59,9 @@ pub fn parse_request(buf: &mut BytesMut, limits: HeadLimits) -> Result<Option<Re
     if has_bare_line_feed(head) {
         return Err(bare_line_feed());
     }
-    let method = request.method.unwrap_or_default();
-    let target = target(method, request.path.unwrap_or_default())?;
-    let head = RequestHead {
-        method: Method::from_bytes(method.as_bytes()).map_err(|error| HeadError::Malformed(error.to_string()))?,
-        absolute: target.origin.map(str::to_owned),
-        target: target.rest.into_owned(),
-        version: version(request.version),
-        fields: collect(head, request.headers)?,
-    };
-    check_host(head.version, &head.fields)?;
+    let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
+    let fields = collect(head, request.headers);
+    let head = RequestHead::new(method.as_bytes(), target, version(request.version), fields)?;
     buf.advance(length);
     Ok(Some(head))
 }
@@ -160,16 +81,9 @@ pub fn parse_response(buf: &mut BytesMut, limits: HeadLimits) -> Result<Option<R
         parsed = config.parse_response_with_uninit_headers(&mut response, buf, &mut more);
     }
     let Some(length) = whole(parsed, response.headers.len(), buf, limits)? else { return Ok(None) };
-    let status = response.code.unwrap_or_default();
-    if status < 100 {
-        return Err(HeadError::Malformed(format!("its status code is {status:03}")));
-    }
-    let head = ResponseHead {
-        status,
-        reason: reason(&buf[..length]),
-        version: version(response.version),
-        fields: collect(&buf[..length], response.headers)?,
-    };
+    let (head, version) = (&buf[..length], version(response.version));
+    let fields = collect(head, response.headers);
+    let head = ResponseHead::new(response.code.unwrap_or_default(), reason(head), version, fields)?;
     buf.advance(length);
     Ok(Some(head))
 }
@@ -222,92 +136,25 @@ fn version(minor: Option<u8>) -> Version {
 }
 
 /// Copies the head once; the values are parts of that copy, so that they don't hold on to the read buffer.
-fn collect(head: &[u8], fields: &[httparse::Header<'_>]) -> Result<Headers, HeadError> {
+fn collect(head: &[u8], fields: &[httparse::Header<'_>]) -> Headers {
     let base = head.as_ptr().addr();
     let copy = Bytes::copy_from_slice(head);
-    if let Some(field) = fields.iter().find(|field| looks_like_framing(field.name)) {
-        let what = format!("the field {} would be taken for one that frames the message by some", field.name);
-        return Err(HeadError::Malformed(what));
-    }
-    Ok(fields
+    fields
         .iter()
         .map(|field| {
             let start = field.value.as_ptr().addr().wrapping_sub(base);
             let inside = !field.value.is_empty() && start + field.value.len() <= copy.len();
             (field.name, if inside { copy.slice(start..start + field.value.len()) } else { Bytes::new() })
         })
-        .collect())
-}
-
-/// True for `Content_Length` and its like, which programs behind CGI can't tell from `Content-Length`.
-fn looks_like_framing(name: &str) -> bool {
-    name.contains('_')
-        && ["content-length", "transfer-encoding"].iter().any(|framing| {
-            framing.len() == name.len()
-                && framing
-                    .bytes()
-                    .zip(name.bytes())
-                    .all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'-' && b == b'_'))
-        })
-}
-
-impl RequestHead {
-    /// How long the request's body is.
-    pub fn length(&self) -> Result<Length, HeadError> {
-        let length = request_length(self.version, &self.fields)?;
-        if self.method == Method::TRACE && length != Length::Known(0) {
-            return Err(HeadError::Malformed("TRACE has no body".to_owned()));
-        }
-        Ok(length)
-    }
-
-    /// True if the client wants to be told to go on before it sends the body.
-    pub fn expects_continue(&self) -> bool {
-        self.version != Version::Http10 && has_token(&self.fields, "expect", "100-continue")
-    }
-
-    /// How many hops TRACE and OPTIONS may still make (RFC 9110 section 7.6.2).
-    pub fn max_forwards(&self) -> Option<u32> {
-        let counted = self.method == Method::TRACE || self.method == Method::OPTIONS;
-        self.fields.get("max-forwards").filter(|_| counted)?.parse().ok()
-    }
-
-    /// True if the connection stays open after this exchange, as far as the client says.
-    pub fn keeps_alive(&self) -> bool {
-        keeps_alive(self.version, &self.fields)
-    }
-}
-
-impl ResponseHead {
-    /// How long the body of this answer to a request with that method is.
-    pub fn length(&self, method: &Method) -> Result<Length, HeadError> {
-        Ok(response_length(self.version, &self.fields, self.status, method)?)
-    }
-
-    /// True if the connection stays open after this exchange, as far as the server says. A server that says two things
-    /// of the length of its answer, or announces a body where there is none, is not believed: what follows might be
-    /// taken for the next answer.
-    pub fn keeps_alive(&self) -> bool {
-        let has = |name: &str| self.fields.0.iter().any(|field| field.name.eq_ignore_ascii_case(name));
-        let (length, coding) = (has("content-length"), has("transfer-encoding"));
-        let empty = self.fields.get("content-length") == Some("0") && !coding;
-        keeps_alive(self.version, &self.fields)
-            && !(length && coding)
-            && !(lengthless(self.status) && (length || coding) && !empty)
-    }
-}
-
-fn keeps_alive(version: Version, fields: &Headers) -> bool {
-    if version == Version::Http10 {
-        has_token(fields, "connection", "keep-alive") && !has_token(fields, "connection", "close")
-    } else {
-        !has_token(fields, "connection", "close")
-    }
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::Method;
+
     use super::*;
+    use crate::proxy::head::Length;
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 4096, fields: 200 };
 

@@ -19,7 +19,7 @@ use crate::proxy::upstream::BodyError;
 const CHUNK: usize = 16 * 1024;
 
 /// Reads ahead into a buffer. It grows only while its owner asks for more, who must stop at a limit of its own
-/// ([`super::HeadLimits`] for a head; content is taken out as it comes).
+/// ([`crate::proxy::HeadLimits`] for a head; content is taken out as it comes).
 #[derive(Debug)]
 pub struct Reader<R> {
     io: R,

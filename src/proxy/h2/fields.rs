@@ -11,6 +11,7 @@ use hyper::{HeaderMap, Method, Uri};
 
 use crate::exchange::{Header, Headers};
 use crate::proxy::fields::{HopByHop, from_map, has_token};
+use crate::proxy::head::{content_length, lengthless};
 
 /// The fields of a request that goes out over HTTP/2. Host is left out: it is `:authority` there.
 pub fn outgoing_request(method: &Method, fields: &Headers) -> HeaderMap {
@@ -25,9 +26,9 @@ pub fn outgoing_request(method: &Method, fields: &Headers) -> HeaderMap {
     map
 }
 
-/// The fields of a response that goes out over HTTP/2.
-pub fn outgoing_response(fields: &Headers) -> HeaderMap {
-    outgoing(fields, |_| false)
+/// The fields of a response with that status that goes out over HTTP/2.
+pub fn outgoing_response(status: u16, fields: &Headers) -> HeaderMap {
+    outgoing(fields, |field| lengthless(status) && field.name.eq_ignore_ascii_case("content-length"))
 }
 
 /// What HTTP/2 takes of a message's fields, in their order. One that `HeaderMap` can't hold is left out.
@@ -35,6 +36,8 @@ fn outgoing(fields: &Headers, left_out: impl Fn(&Header) -> bool) -> HeaderMap {
     let hop_by_hop = HopByHop::of(fields);
     // A length beside a transfer coding was not the length, and one length is enough.
     let mut framed = fields.0.iter().any(|field| field.name.eq_ignore_ascii_case("transfer-encoding"));
+    // It was checked when it was read.
+    let length = content_length(fields).ok().flatten();
     let mut map = HeaderMap::with_capacity(fields.0.len());
     for field in fields.0.iter().filter(|field| !left_out(field)) {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
@@ -45,7 +48,11 @@ fn outgoing(fields: &Headers, left_out: impl Fn(&Header) -> bool) -> HeaderMap {
             continue;
         }
         let name = HeaderName::from_bytes(field.name.as_bytes());
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_maybe_shared(field.value.clone())) {
+        let value = match length {
+            Some(length) if is("content-length") => Ok(HeaderValue::from(length)),
+            _ => HeaderValue::from_maybe_shared(field.value.clone()),
+        };
+        if let (Ok(name), Ok(value)) = (name, value) {
             // Fails only past 32768 fields, which no head that was read can have.
             let _full = map.try_append(name, value);
         }
@@ -130,8 +137,10 @@ mod tests {
 
     #[test]
     fn a_repeated_length_is_said_once() {
-        let map = outgoing_response(&headers(&[("Content-Length", "7"), ("A", "1"), ("content-length", "7")]));
+        let map = outgoing_response(200, &headers(&[("Content-Length", "07, 7"), ("A", "1"), ("content-length", "7")]));
         assert_eq!(lines(&from_map(&map)), ["content-length: 7", "a: 1"]);
+        let map = outgoing_response(204, &headers(&[("Content-Length", "7"), ("A", "1")]));
+        assert_eq!(lines(&from_map(&map)), ["a: 1"], "RFC 9110 section 8.6");
     }
 
     #[test]

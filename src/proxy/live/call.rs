@@ -26,9 +26,8 @@ use super::line::Line;
 use super::pool::Pool;
 use crate::exchange::{FailureKind, Version};
 use crate::proxy::fields::{WireFields, WireTrailers, to_map};
-use crate::proxy::h1::{
-    Coding, Decoder, HeadLimits, HeadWatch, Outgoing, Reader, ResponseHead, SendError, parse_response,
-};
+use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
+use crate::proxy::head::{HeadLimits, ResponseHead};
 use crate::proxy::upstream::{BodyError, Interim, InterimHead, Switched, UpstreamError, WireBody, fault_of_request};
 
 /// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.

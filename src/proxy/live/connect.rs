@@ -15,8 +15,9 @@ use super::line::Line;
 use super::{LiveError, tls};
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
-use crate::proxy::h1::{self, HeadLimits, Reader};
+use crate::proxy::h1::{self, Reader};
 use crate::proxy::h2;
+use crate::proxy::head::HeadLimits;
 use crate::proxy::upstream::UpstreamError;
 
 /// Makes connections.

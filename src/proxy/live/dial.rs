@@ -26,7 +26,8 @@ use super::line::Line;
 use super::tls::{self, Identity};
 use super::{LiveError, Reach, UpstreamHttp};
 use crate::proxy::descriptors;
-use crate::proxy::h1::{self, HeadLimits};
+use crate::proxy::h1;
+use crate::proxy::head::HeadLimits;
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
 const MAX_ANSWER: usize = 16 * 1024;

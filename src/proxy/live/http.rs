@@ -87,7 +87,7 @@ impl Live {
                 Err(error) => error,
                 Ok(opened) => {
                     let sent = if bodiless { None } else { body.take() };
-                    match carry(opened, sent, expects, self.timeouts.head, interim).await {
+                    match carry(opened, &parts.method, sent, expects, self.timeouts.head, interim).await {
                         Ok(response) => return Ok(response),
                         Err(error) => error,
                     }

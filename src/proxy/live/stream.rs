@@ -18,16 +18,16 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::header::CONTENT_LENGTH;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use tokio::time::Instant;
 
 use super::call::{CONTINUE, INTERIM};
 use super::connect::Connector;
 use super::shared::{Lease, Shared};
-use crate::exchange::FailureKind;
+use crate::exchange::{FailureKind, Version};
 use crate::proxy::fields::from_map;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
+use crate::proxy::head::{HeadError, Length, ResponseHead};
 use crate::proxy::upstream::{BodyError, Interim, InterimHead, UpstreamError, WireBody, fault_of_request};
 
 /// Why there is no answer.
@@ -92,6 +92,7 @@ pub async fn open(
 /// HTTP/1. `expects`: the body is only sent when it is asked for.
 pub async fn carry(
     opened: Opened,
+    method: &Method,
     body: Option<WireBody>,
     expects: bool,
     patience: Duration,
@@ -129,7 +130,11 @@ pub async fn carry(
                         let what = format!("sent more than {INTERIM} interim answers and no other");
                         return Poll::Ready(Err(CallError::Failed(broken(&host, &what))));
                     }
-                    let (status, fields) = (head.status().as_u16(), from_map(head.headers()));
+                    let status = head.status().as_u16();
+                    let fields = match checked(&head) {
+                        Ok(head) => head.fields,
+                        Err(error) => return Poll::Ready(Err(unreadable(&host, &error))),
+                    };
                     if status == 100 {
                         go_on = None;
                         sending.hold(false);
@@ -163,8 +168,21 @@ pub async fn carry(
         let what = format!("sent an answer with more than {most_fields} fields");
         return Err(CallError::Failed(broken(&host, &what)));
     }
-    let length = answer.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let head = checked(&answer).map_err(|error| unreadable(&host, &error))?;
+    let length = match head.length(method).map_err(|error| unreadable(&host, &error))? {
+        Length::Known(length) => Some(length),
+        Length::Chunked | Length::UntilClose => None,
+    };
     Ok(answer.map(|stream| AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed()))
+}
+
+/// What was received, checked as over HTTP/1.
+fn checked<B>(answer: &Response<B>) -> Result<ResponseHead, HeadError> {
+    ResponseHead::new(answer.status().as_u16(), Bytes::new(), Version::Http2, from_map(answer.headers()))
+}
+
+fn unreadable(host: &str, error: &HeadError) -> CallError {
+    CallError::Failed(broken(host, &format!("sent an answer that can't be read: {error}")))
 }
 
 /// The rest of an exchange: what is still to be sent, and the answer's body. Dropped early, it resets the stream.

@@ -81,7 +81,9 @@ fn is_authority(text: &str) -> bool {
         }),
         None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+;=".contains(&byte)),
     };
-    host_is_good && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())
+    let port_is_good = port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port_is_one = port.is_empty() || port.parse::<u16>().is_ok();
+    host_is_good && port_is_good && port_is_one
 }
 
 #[cfg(test)]
@@ -125,10 +127,13 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for host in ["", "h", "h:80", "h:", "127.0.0.1:8080", "[::1]", "[::1]:80", "a_b.example", "%41"] {
+        for host in ["", "h", "h:80", "h:65535", "h:", "127.0.0.1:8080", "[::1]", "[::1]:80", "a_b.example", "%41"] {
             assert!(is_authority(host), "{host}");
         }
-        for host in ["a b", "a/b", "me@h", "a,b", "h:x", "h:-1", "h:123456", "[", "[]", "[x]", "::1", "a?b", "é"] {
+        for host in [
+            "a b", "a/b", "me@h", "a,b", "h:x", "h:-1", "h:65536", "h:99999", "h:123456", "[", "[]", "[x]", "::1",
+            "a?b", "é",
+        ] {
             assert!(!is_authority(host), "{host}");
         }
     }
