@@ -174,6 +174,7 @@ mod tests {
             title: format!("The title of {id}."),
             spec: String::new(),
             feature: feature.map(str::to_owned),
+            unusable_answer: false,
             why: String::new(),
             fix: String::new(),
         };

@@ -144,6 +144,9 @@ pub struct RuleInfo {
     pub spec: String,
     /// Feature of OpenActive's test suite that exercises it.
     pub feature: Option<String>,
+    /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
+    #[serde(skip)]
+    pub unusable_answer: bool,
     /// Why the rule exists.
     #[serde(skip)]
     pub why: String,

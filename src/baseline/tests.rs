@@ -19,6 +19,7 @@ fn finding(rule: &str, pointer: &str) -> Finding {
         title: String::new(),
         spec: String::new(),
         feature: None,
+        unusable_answer: false,
         why: String::new(),
         fix: String::new(),
     };

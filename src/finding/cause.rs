@@ -7,8 +7,9 @@
 //!
 //! A finding follows from another one on the same exchange and the same side if
 //!
-//! - both point to the same node and saw the same there, or
-//! - it points below a node where the other one saw nothing.
+//! - both point to the same node and saw the same there,
+//! - it points below a node where the other one saw nothing, or
+//! - the other one says that the answer as a whole is no answer ([`RuleInfo::unusable_answer`](super::RuleInfo)).
 //!
 //! The cause weighs at least as much as what follows from it, and follows from nothing itself. The status of an answer
 //! stands for the answer as a whole, so findings on it are never taken together; nor are those on no place at all.
@@ -30,7 +31,14 @@ type Place<'f> = (u64, Side, &'f str, &'f str);
 /// themselves.
 pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
     let mut first: HashMap<Place<'_>, usize> = HashMap::with_capacity(findings.len());
+    let mut unusable: HashMap<(u64, Side), usize> = HashMap::new();
     for (index, finding) in findings.iter().enumerate() {
+        if let Some(exchange) = finding.exchange.filter(|_| finding.rule.unusable_answer) {
+            let weightiest = unusable.entry((exchange, finding.rule.side)).or_insert(index);
+            if finding.severity > findings[*weightiest].severity {
+                *weightiest = index;
+            }
+        }
         if let Some(place) = place(finding) {
             let weightiest = first.entry(place).or_insert(index);
             if finding.severity > findings[*weightiest].severity {
@@ -39,6 +47,13 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
         }
     }
     let cause = |index: usize, finding: &Finding| {
+        if finding.rule.unusable_answer {
+            return None;
+        }
+        let no_answer = finding.exchange.and_then(|exchange| unusable.get(&(exchange, finding.rule.side)));
+        if let Some(&cause) = no_answer.filter(|&&cause| findings[cause].severity >= finding.severity) {
+            return Some(cause);
+        }
         let own @ (exchange, side, pointer, _) = place(finding)?;
         let above = pointer.match_indices('/').map(|(end, _)| &pointer[..end]).skip(1);
         let missing = above
@@ -97,6 +112,7 @@ mod tests {
             title: String::new(),
             spec: String::new(),
             feature: None,
+            unusable_answer: false,
             why: String::new(),
             fix: String::new(),
         };
@@ -178,6 +194,23 @@ mod tests {
             finding(BookingSystem, Failure, "/response/body/x/y", "1"),
         ];
         assert_eq!(of(&findings), [None; 9]);
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_an_answer_that_is_none_follows_from_that() {
+        let mut redirect = finding(BookingSystem, Failure, "/response/status", "302");
+        Arc::make_mut(&mut redirect.rule).unusable_answer = true;
+        let mut error = finding(BookingSystem, Warning, "/response/body/@type", "Error");
+        Arc::make_mut(&mut error.rule).unusable_answer = true;
+        let findings = [
+            finding(BookingSystem, Failure, "/response/status", "302"),
+            finding(BookingSystem, Warning, "/response/body", NOTHING),
+            finding(BookingSystem, Notice, "/response/body/seller", NOTHING),
+            redirect,
+            error,
+            finding(Broker, Failure, "/request/body/customer", NOTHING),
+        ];
+        assert_eq!(of(&findings), [Some(3), Some(3), Some(3), None, None, None]);
     }
 
     #[test]

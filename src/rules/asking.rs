@@ -171,8 +171,9 @@ impl<'a> Asking<'a> {
         })
     }
 
-    /// The rule that asks for one of the answered errors because of another fault of the same request.
-    fn fits_another_fault(&self, ask: &Ask, answered: &[String], context: &Context<'a>) -> Option<&'a str> {
+    /// Why one of the answered errors fits another fault of the same request: the rule that asks for it, or the error's own
+    /// claim, which is true of the request.
+    fn fits_another_fault(&self, ask: &Ask, answered: &[String], context: &Context<'a>) -> Option<String> {
         // What is kept of an item is kept for the rules about that item.
         let (context, code) = (&context.of_item(context.item, None), self.book.code());
         let own: Vec<Answer> =
@@ -190,7 +191,14 @@ impl<'a> Asking<'a> {
                     })
                 }) && asks(rule, context)
             })
-            .map(|rule| rule.info.id.as_str())
+            .map(|rule| rule.info.id.clone())
+            .or_else(|| {
+                let is_own = |name: &String| own.iter().any(|own| own.error_type == *name);
+                let is_true = |name: &&String| refusal::claim_holds(name, context) == Ok(Some(true));
+                let name = answered.iter().filter(|name| !is_own(name)).find(is_true)?;
+                let says = context.facts.error(name).and_then(|facts| facts.says.as_deref());
+                Some(says.map_or_else(|| format!("{name} is true of it"), str::to_owned))
+            })
     }
 }
 

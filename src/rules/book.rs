@@ -123,6 +123,8 @@ impl RuleBook {
     fn index(mut rules: Vec<Rule>, mut code: Code) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let paths = place_paths(&mut rules);
+        let mut facts = facts()?;
+        facts.compile_claims(&mut code).map_err(|Fault { what, at }| in_errors_file(what, at))?;
         let mut sharing = Sharing::new(&mut code, paths.len());
         let mut conditions: HashMap<NodeId, Occasions> = HashMap::new();
         for rule in &rules {
@@ -137,7 +139,6 @@ impl RuleBook {
             sharing.ask(condition, &[], on);
         }
         sharing.mark();
-        let mut facts = facts()?;
         for rule in &rules {
             for check in rule.model_checks() {
                 let wanted = if check.request { &mut facts.wanted.0 } else { &mut facts.wanted.1 };
@@ -233,17 +234,20 @@ fn facts() -> Result<Facts, LoadError> {
 }
 
 fn read_facts() -> Result<Facts, LoadError> {
-    const FILE: &str = "models/errors.toml";
-    let Some(text) = BUILT_IN.get_file(FILE).and_then(include_dir::File::contents_utf8) else {
-        return Ok(Facts::default());
-    };
-    let mut facts = Facts::parse(text).map_err(|error| LoadError::Rule {
-        file: format!("rules/{FILE}"),
-        line: line_at(text, error.span().map(|span| span.start)),
-        what: error.message().to_owned(),
-    })?;
+    let mut facts = Facts::parse(errors_text())
+        .map_err(|error| in_errors_file(error.message().to_owned(), error.span().map(|span| span.start)))?;
     facts.models = models()?;
     Ok(facts)
+}
+
+const ERRORS_FILE: &str = "models/errors.toml";
+
+fn errors_text() -> &'static str {
+    BUILT_IN.get_file(ERRORS_FILE).and_then(include_dir::File::contents_utf8).unwrap_or_default()
+}
+
+fn in_errors_file(what: String, at: Option<usize>) -> LoadError {
+    LoadError::Rule { file: format!("rules/{ERRORS_FILE}"), line: line_at(errors_text(), at), what }
 }
 
 fn models() -> Result<Models, LoadError> {

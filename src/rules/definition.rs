@@ -26,6 +26,12 @@ pub struct Definition {
     pub expected: Option<Spanned<String>>,
     pub message: Option<Spanned<String>>,
     pub once: Option<Spanned<String>>,
+    /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
+    #[serde(default)]
+    pub unusable_answer: bool,
+    /// A finding shows that the request was refused wrongly: later rules don't hold the refusal against the broker.
+    #[serde(default)]
+    pub refutes_refusal: bool,
     pub why: String,
     pub fix: String,
     #[serde(default)]

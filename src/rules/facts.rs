@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 
 use serde::Deserialize;
+use toml::Spanned;
 
+use super::code::{Code, NodeId};
+use super::compile::compile;
 use super::models::{Models, WhatSet};
+use super::rule::Fault;
 
 /// What the specification says of one error type.
 #[derive(Debug, Clone, Deserialize)]
@@ -28,12 +32,20 @@ pub struct ErrorFacts {
     /// The type it is derived from.
     #[serde(default)]
     pub parent: Option<String>,
+    /// What the error says of the request, as words that follow "that".
+    #[serde(default)]
+    pub says: Option<String>,
+    /// CEL: true or false of the refused exchange, absent where the messages don't show it.
+    #[serde(default)]
+    pub claim: Option<Spanned<String>>,
 }
 
 /// All tables that rules may ask.
 #[derive(Debug, Default, Clone)]
 pub struct Facts {
     errors: HashMap<String, ErrorFacts>,
+    /// The compiled claims, by error type.
+    claims: HashMap<String, NodeId>,
     /// The data models.
     pub models: Models,
     /// What the rules of the book ask of the data models, of requests and of responses.
@@ -44,6 +56,23 @@ impl Facts {
     /// Reads `errors.toml`.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         Ok(Self { errors: toml::from_str(text)?, ..Self::default() })
+    }
+
+    /// Compiles the claims of the error types for the rule book that `code` belongs to.
+    pub fn compile_claims(&mut self, code: &mut Code) -> Result<(), Fault> {
+        let with_claim = self.errors.iter().filter_map(|(name, facts)| Some((name, facts.claim.as_ref()?)));
+        self.claims = with_claim
+            .map(|(name, claim)| match compile(claim.get_ref(), code) {
+                Ok(node) => Ok((name.clone(), node)),
+                Err(what) => Err(Fault { what: format!("{name}.claim: {what}"), at: Some(claim.span().start) }),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(())
+    }
+
+    /// The compiled claim of an error type; `None` where the specification's text gives nothing to hold against a request.
+    pub fn claim(&self, error_type: &str) -> Option<NodeId> {
+        self.claims.get(error_type).copied()
     }
 
     /// Facts of an error type; `None` if the specification doesn't define it.

@@ -12,8 +12,8 @@ use super::nodes::{
 };
 use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
-use crate::json::{Kind, Value};
-use crate::openbooking::{Reading, media_type};
+use crate::json::{Document, Kind, Value};
+use crate::openbooking::{Content, Reading, media_type};
 
 macro_rules! functions {
     ($($variant:ident $name:literal $least:literal..=$most:literal,)*) => {
@@ -68,6 +68,8 @@ functions! {
     ErrorExclusive "error_exclusive" 1..=1,
     ErrorTolerated "error_tolerated" 1..=1,
     AnyErrorStatus "any_error_status" 1..=1,
+    ClaimHolds "claim_holds" 1..=1,
+    ErrorSays "error_says" 1..=1,
     BookingMediaType "booking_media_type" 1..=1,
     BookingMediaTypeV1 "booking_media_type_v1" 1..=1,
     AcceptsBookingV1 "accepts_booking_v1" 1..=1,
@@ -206,10 +208,7 @@ impl Function {
             Self::Distinct => Val::bool(distinct(first.elements(arena).unwrap_or_default())),
             Self::Success => Val::bool(answering(arguments, context)?.map_or(Ok(false), success)?),
             Self::OrderShaped => Val::bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
-            Self::OrderAnswer => Val::bool(
-                answering(arguments, context)?
-                    .map_or(Ok(false), |reading| Ok(success(reading)? || order_shaped(reading)?))?,
-            ),
+            Self::OrderAnswer => Val::bool(answering(arguments, context)?.map_or(Ok(false), order_answer)?),
             Self::ErrorType => arena.maybe(
                 answering(arguments, context)?
                     .map(known_answer)
@@ -231,6 +230,10 @@ impl Function {
                 arena.list(facts.tolerated.iter().map(|status| Val::Int(i64::from(*status))))
             }),
             Self::AnyErrorStatus => Val::bool(facts().is_some_and(|facts| facts.any_status)),
+            Self::ClaimHolds => text
+                .map_or(Ok(None), |error_type| refusal::claim_holds(error_type, context))?
+                .map_or(Val::Absent, Val::bool),
+            Self::ErrorSays => arena.maybe(facts().and_then(|facts| facts.says.as_deref())),
             Self::BookingMediaType => Val::bool(text.is_some_and(media_type::is_booking)),
             Self::BookingMediaTypeV1 => Val::bool(text.is_some_and(media_type::is_booking_v1)),
             Self::AcceptsBookingV1 => Val::bool(text.is_some_and(media_type::accepts_booking_v1)),
@@ -404,6 +407,24 @@ fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
 
 pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {
     Ok((200..300).contains(&answered(reading)?.status))
+}
+
+/// True if the answer holds a quote, proposal or order: a success with anything else is a finding of its own, and what
+/// that body lacks follows from it.
+fn order_answer(reading: &Reading) -> Result<bool, Stop> {
+    Ok(order_shaped(reading)? || success(reading)? && holds_order(reading))
+}
+
+/// True unless the body is plainly something else: empty, an error, or an object with neither the type of an order nor
+/// items. What can't be read may be one.
+fn holds_order(reading: &Reading) -> bool {
+    let Some(root) = reading.response.json().map(Document::root) else {
+        return !matches!(reading.response, Content::Empty);
+    };
+    root.is_object()
+        && (matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order"))
+            || root.get("orderedItem").is_some()
+                && !refusal::root_type(reading).is_some_and(|name| name.ends_with("Error")))
 }
 
 pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {

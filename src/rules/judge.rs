@@ -143,7 +143,13 @@ impl Judge {
         let (outcomes, untold) = self.outcomes(&reading, &refusals, clock.as_ref());
         self.untold += untold;
         for (place, outcome) in outcomes {
-            self.count(place, &book.rules()[place], outcome, &mut judged);
+            let rule = &book.rules()[place];
+            if rule.refutes_refusal && matches!(outcome, Outcome::Failed(_)) {
+                self.memory.note_wrong_refusal(index);
+            }
+            if self.only.is_none_or(|only| only == place) {
+                self.count(place, rule, outcome, &mut judged);
+            }
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         if self.mute_refused && refusals.as_it_should_be() {
@@ -264,7 +270,7 @@ impl Judge {
         let asking = Asking { book: &self.book, plan, items: &items, guards: &guards };
         let mut outcomes = Vec::with_capacity(plan.asks().len());
         for ask in plan.asks() {
-            if self.only.is_some_and(|only| only != ask.rule) {
+            if self.only.is_some_and(|only| only != ask.rule && !self.book.rules()[ask.rule].refutes_refusal) {
                 continue;
             }
             budget.next_rule();

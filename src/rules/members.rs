@@ -26,6 +26,7 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
             "stage" => arena.str(reading.stage.as_str()),
             "started" => Val::Instant(&reading.exchange.started),
             "answered" => Val::bool(reading.exchange.response.is_some()),
+            "wrongly_refused" => Val::bool(memory.was_wrongly_refused(reading)),
             // Since the answer was there, or since there was none to be waited for any longer.
             "seconds_since_answer" => arena.seconds_between(reading.exchange.ended(), judged.exchange.started),
             "seconds_ago" => arena.seconds_between(reading.exchange.started, judged.exchange.started),

@@ -35,7 +35,8 @@ const MAX_ACTIONS: usize = 50;
 /// Longest name, identifier or e-mail address that is remembered, in bytes. Longer ones are left alone.
 pub(super) const MAX_TEXT: usize = 1_024;
 
-/// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up.
+/// Most e-mail addresses remembered, and most error names. Past it no new ones are taken up. Of wrong refusals the oldest is
+/// forgotten.
 const MAX_NAMES: usize = 10_000;
 
 /// Most calls kept for a look across Order UUIDs, and most bytes of them. Past either the oldest are forgotten.
@@ -231,6 +232,7 @@ pub struct Memory {
     pub retries: Retries,
     /// Places booked since open data was read.
     pub places: Places,
+    wrongly_refused: BTreeSet<u64>,
     first_booking: Option<Arc<Reading>>,
     last_harvest: Option<Arc<Reading>>,
     /// The last page of each feed.
@@ -283,6 +285,19 @@ impl Memory {
     /// True if `value` was said for a rule before.
     pub fn said(&self, rule: &str, value: &str) -> bool {
         self.once.get(rule).is_some_and(|said| said.contains(value))
+    }
+
+    /// Notes that a rule found the refusal of an exchange, by its index, to contradict the request.
+    pub fn note_wrong_refusal(&mut self, index: u64) {
+        self.wrongly_refused.insert(index);
+        if self.wrongly_refused.len() > MAX_NAMES {
+            self.wrongly_refused.pop_first();
+        }
+    }
+
+    /// True if a rule found that an exchange was refused although its request was in order.
+    pub fn was_wrongly_refused(&self, reading: &Reading) -> bool {
+        self.wrongly_refused.contains(&reading.index)
     }
 
     /// A member of `recording` in an expression.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::arena::Arena;
 use super::context::Context;
-use super::eval::answered;
+use super::eval::{answered, evaluate};
 use super::facts::Facts;
 use super::value::{Stop, Val};
 use crate::finding::Severity;
@@ -158,6 +158,13 @@ pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Re
     };
     let milder = (!strict).then_some(Severity::Warning);
     Ok(Refusal::Failed { milder, pointer, seen, expected, answered: error_types })
+}
+
+/// What `errors.toml` says of a refusal with this error type, held against the request: true, false, or `None` where the
+/// messages don't show it.
+pub fn claim_holds(error_type: &str, context: &Context<'_>) -> Result<Option<bool>, Stop> {
+    let Some(claim) = context.facts.claim(error_type) else { return Ok(None) };
+    evaluate(claim, &context.of_item(None, None)).map(|value| value.as_bool())
 }
 
 fn exemption(status: u16, root_type: Option<&str>, facts: &Facts) -> Option<Arc<str>> {

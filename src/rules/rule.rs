@@ -25,6 +25,8 @@ pub struct Rule {
     pub(super) not_judged: Vec<(NodeId, Arc<str>)>,
     pub(super) milder: Vec<(NodeId, Severity)>,
     pub(super) once: Option<NodeId>,
+    /// A finding shows that the request was refused wrongly.
+    pub(super) refutes_refusal: bool,
     pub(super) checks: Vec<Check>,
     pub(super) examples: Vec<Example>,
 }
@@ -145,6 +147,7 @@ impl Rule {
             title: definition.title,
             spec: definition.spec,
             feature: definition.feature,
+            unusable_answer: definition.unusable_answer,
             why: definition.why,
             fix: definition.fix,
         };
@@ -155,6 +158,7 @@ impl Rule {
             not_judged,
             milder,
             once,
+            refutes_refusal: definition.refutes_refusal,
             checks,
             examples: definition.examples,
         })

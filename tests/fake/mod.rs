@@ -177,6 +177,7 @@ pub fn finding(side: Side, severity: Severity, rule: &str, pointer: &str) -> Fin
             title: format!("The title of {rule}"),
             spec: "https://openactive.io/open-booking-api/EditorsDraft/#order-creation".into(),
             feature: None,
+            unusable_answer: false,
             why: "The Seller can't reach a Customer that it was never told of.".into(),
             fix: "Send the customer with at least an email address.".into(),
         }),
