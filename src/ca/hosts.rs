@@ -58,6 +58,21 @@ impl HostPattern {
         }
     }
 
+    /// True if the pattern names this machine itself: a loopback, link-local or unspecified address, or localhost.
+    pub fn is_local(&self) -> bool {
+        match &self.host {
+            Host::Name(name) => name == "localhost",
+            Host::Address(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
+            Host::Address(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified(),
+            Host::Below(_) => false,
+        }
+    }
+
+    /// True if the pattern means all ports.
+    pub fn is_any_port(&self) -> bool {
+        self.port.is_none()
+    }
+
     /// The name or address that certificates for it are about: of a wildcard, the domain.
     pub fn subject(&self) -> String {
         match &self.host {
@@ -179,6 +194,17 @@ mod tests {
             assert_eq!(pattern(text).to_string(), text);
         }
         assert_eq!(pattern("*.Example.COM").subject(), "example.com");
+    }
+
+    #[test]
+    fn this_machine_is_known_where_it_is_named_itself() {
+        for local in ["localhost:5001", "127.0.0.1", "127.8.8.8", "[::1]:80", "169.254.169.254", "fe80::1", "0.0.0.0"] {
+            assert!(pattern(local).is_local(), "{local}");
+        }
+        for other in ["a.localhost", "*.local.example", "10.0.0.1", "fd00::1"] {
+            assert!(!pattern(other).is_local(), "{other}");
+        }
+        assert!(pattern("localhost").is_any_port() && !pattern("localhost:5001").is_any_port());
     }
 
     #[test]

@@ -127,6 +127,12 @@ impl DoorArgs {
         if addresses[..self.to.len()].iter().any(|at| !at.ip().is_loopback()) && guests.is_empty() {
             warnings.push("open to everybody who reaches this machine (--allow-client limits it)".to_owned());
         }
+        if forward_at.is_some_and(|at| !at.ip().is_loopback()) {
+            let whole = self.intercept.iter().filter(|host| host.is_local() && host.is_any_port());
+            warnings.extend(whole.map(|host| {
+                format!("clients of other machines reach every port of {host} (--intercept {host}:PORT limits it)")
+            }));
+        }
         let mut notices = Vec::new();
         let store = super::ca::store()?;
         let leaves = if self.tls || !self.intercept.is_empty() {
@@ -149,7 +155,7 @@ impl DoorArgs {
         }
         if let (Some(leaves), false) = (&leaves, self.intercept.is_empty()) {
             near.tls()?;
-            let far = Arc::new(Dialer::new(&Reach { guarded: true, ..reach }, timeouts.connect)?);
+            let far = Arc::new(Dialer::new(&Reach { deny_local_targets: true, ..reach }, timeouts.connect)?);
             let hosts: Arc<[HostPattern]> = self.intercept.clone().into();
             let forward = Forward::new(hosts, Arc::clone(leaves), (near, far), timeouts, credentials)?;
             behind.push(Behind::Forward(Arc::new(forward)));

@@ -49,7 +49,7 @@ impl UpstreamArgs {
             resolve: self.resolve.clone(),
             http: self.upstream_http,
             answer_head: HeadLimits::default(),
-            guarded: false,
+            deny_local_targets: false,
             own: own.clone(),
         }
     }

@@ -5,7 +5,9 @@
 //!   − open now − kept for the capture, settings, look-ups ─► half for brokers, half for the way upstream
 //! ```
 
+use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -53,9 +55,22 @@ fn limit_and_open() -> Option<(u64, u64)> {
 /// # Errors
 ///
 /// Those of connecting, but for a lack of descriptors.
-pub async fn connect(addresses: impl tokio::net::ToSocketAddrs + Clone) -> io::Result<TcpStream> {
+pub async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    patiently(|| TcpStream::connect(addresses)).await
+}
+
+/// Looks up the addresses of a host; where no descriptor is free, waits for one. The caller bounds the time.
+///
+/// # Errors
+///
+/// Those of the look-up, but for a lack of descriptors.
+pub async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    patiently(|| async { Ok(tokio::net::lookup_host((host, port)).await?.collect()) }).await
+}
+
+async fn patiently<T, F: Future<Output = io::Result<T>>>(attempt: impl Fn() -> F) -> io::Result<T> {
     loop {
-        match TcpStream::connect(addresses.clone()).await {
+        match attempt().await {
             Err(error) if is_lack(&error) => {
                 tracing::debug!(%error, "waiting for a descriptor");
                 tokio::time::sleep(PAUSE).await;

@@ -7,10 +7,17 @@
 //!                    └─ else ─► Relay that records nothing, counted
 //! GET / (to the proxy itself) ─► an explanation; there is nothing to fetch here
 //! ```
+//!
+//! Clients of other machines are not let through to this machine's loopback and link-local addresses, by whatever name and
+//! whether the host is intercepted or not; but where `--intercept` names such an address, or localhost, itself. What
+//! they are told of a host that can't be reached does not depend on why.
 
 mod admission;
+#[cfg(test)]
+mod local_targets;
 mod tunnel;
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -45,8 +52,8 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// Intercepts `hosts` with certificates of `leaves`. Hosts are reached with `near`; what clients of other machines
-    /// ask for and isn't intercepted, with `far` (see [`super::live::Reach::guarded`]).
+    /// Intercepts `hosts` with certificates of `leaves`. Hosts are reached with `near`; for clients of other machines with
+    /// `far` (see [`super::live::Reach::deny_local_targets`]).
     pub fn new(
         hosts: Arc<[HostPattern]>,
         leaves: Arc<Leaves>,
@@ -69,6 +76,17 @@ impl Forward {
 
     fn intercepts(&self, host: &str, port: u16) -> bool {
         self.hosts.iter().any(|pattern| pattern.matches(host, port))
+    }
+
+    /// True if a host must not turn out to be this machine: the client is on another one, and the host is no local
+    /// address that is named as one to intercept.
+    fn denies_local(&self, client: IpAddr, host: &str, port: u16) -> bool {
+        let named = |pattern: &HostPattern| pattern.is_local() && pattern.matches(host, port);
+        !client.is_loopback() && !self.hosts.iter().any(named)
+    }
+
+    fn dialer(&self, deny_local: bool) -> &Arc<Dialer> {
+        if deny_local { &self.far } else { &self.near }
     }
 }
 
@@ -147,44 +165,55 @@ impl Desk {
             return Course::Open(Opened::Intercepted { host, port });
         }
         let authority = authority(&host, port);
-        let dialer = if client.is_loopback() { &self.forward.near } else { &self.forward.far };
+        let dialer = self.forward.dialer(self.forward.denies_local(client, &host, port));
         let dialing = async {
-            let via = dialer.via("https", &host, port).map_err(|error| error.to_string())?;
-            dialer.dial(&host, port, via.as_ref(), true).await.map_err(|error| error.to_string())
+            let via = dialer.via("https", &host, port).map_err(io::Error::other)?;
+            dialer.dial(&host, port, via.as_ref(), true).await
         };
         let patience = dialer.timeout();
-        let dialed = tokio::time::timeout(patience, dialing).await;
-        match dialed.unwrap_or_else(|_| Err(format!("it did not accept a connection within {patience:?}"))) {
-            Ok(stream) => {
+        let error = match tokio::time::timeout(patience, dialing).await {
+            Ok(Ok(stream)) => {
                 (self.tell)(Incident::Unread { authority });
-                Course::Open(Opened::Through(stream))
+                return Course::Open(Opened::Through(stream));
             }
-            Err(error) => Course::Refuse(problem::no_way(&format!("cannot connect to {authority}: {error}"))),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                let words = format!("it did not accept a connection within {patience:?}");
+                io::Error::new(io::ErrorKind::TimedOut, words)
+            }
+        };
+        let why = format!("cannot connect to {authority}: {error}");
+        if client.is_loopback() {
+            return Course::Refuse(problem::no_way(&why));
         }
+        let refusal = problem::not_reached(&authority);
+        (self.tell)(Incident::NotReached { authority, why });
+        Course::Refuse(refusal)
     }
 
     /// The way to a base URI's host.
     fn relay(&self, base: &BaseUri, recorded: bool, client: IpAddr) -> Result<Arc<Relay>, String> {
-        let far = !recorded && !client.is_loopback();
+        let far = !client.is_loopback();
+        let deny_local = self.forward.denies_local(client, base.host(), base.port());
         let make = || {
-            let dialer = if far { &self.forward.far } else { &self.forward.near };
-            let live =
-                Live::dialing(base, Arc::clone(dialer), self.forward.timeouts).map_err(|error| error.to_string())?;
+            let dialer = Arc::clone(self.forward.dialer(deny_local));
+            let live = Live::dialing(base, dialer, self.forward.timeouts).map_err(|error| error.to_string())?;
             let relay = Relay::new(Arc::new(live), Arc::clone(&self.common));
+            let relay = if far { relay.keeping_reasons(Arc::clone(&self.tell)) } else { relay };
             Ok(Arc::new(if recorded { relay } else { relay.unrecorded() }))
         };
         self.relays.get_or_insert_with(&(base.origin().to_owned(), far), make)
     }
 
     /// The way to an intercepted host.
-    fn intercepted(&self, scheme: &str, host: &str, port: u16) -> Result<Arc<Relay>, String> {
+    fn intercepted(&self, scheme: &str, host: &str, port: u16, client: IpAddr) -> Result<Arc<Relay>, String> {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let port = match (scheme, port) {
             ("http", 80) | ("https", 443) => String::new(),
             _ => format!(":{port}"),
         };
         let base: BaseUri = format!("{scheme}://{host}{port}").parse().map_err(|error| format!("{error}"))?;
-        self.relay(&base, true, IpAddr::from([127, 0, 0, 1]))
+        self.relay(&base, true, client)
     }
 }
 

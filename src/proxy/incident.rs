@@ -32,6 +32,14 @@ pub enum Incident {
         /// Who.
         client: IpAddr,
     },
+    /// A host whose requests are not recorded could not be reached for a client of another machine, which is not told
+    /// why.
+    NotReached {
+        /// Host and port.
+        authority: String,
+        /// Why.
+        why: String,
+    },
     /// A client of the forward proxy had no credentials, or wrong ones.
     NoCredentials {
         /// Who.

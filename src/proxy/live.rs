@@ -15,6 +15,7 @@
 //! nothing about it (REFUSED_STREAM, or GOAWAY with an earlier stream), whatever its method (RFC 9113 section 8.7), and
 //! once more if its method is idempotent and the connection was lost; its body must be short enough to be kept.
 
+mod addresses;
 mod call;
 mod connect;
 mod dial;
@@ -37,9 +38,10 @@ use bytes::BytesMut;
 use hyper::body::Body as _;
 use hyper::{Request, Response};
 
+pub use self::addresses::{Own, Resolve, ResolveError};
 use self::call::{CallError, Message, call};
 use self::connect::Connector;
-pub use self::dial::{Dialer, Own, Resolve, ResolveError};
+pub use self::dial::Dialer;
 pub use self::http::UpstreamHttp;
 pub use self::line::Line;
 use self::pool::Pool;
@@ -96,9 +98,9 @@ pub struct Reach {
     pub http: UpstreamHttp,
     /// How large the head of an answer may be; 64 KiB and 128 fields. A larger one is given up, and the broker gets 502.
     pub answer_head: HeadLimits,
-    /// Connections to this machine's loopback and link-local addresses are given up: for clients of other machines,
-    /// who may go through the proxy but not to what the machine keeps for itself.
-    pub guarded: bool,
+    /// This machine's loopback and link-local addresses are not connected to: for clients of other machines, who may go
+    /// through the proxy but not to what the machine keeps for itself.
+    pub deny_local_targets: bool,
     /// Where Umpire listens: connections to itself are given up.
     pub own: Own,
 }

@@ -120,6 +120,15 @@ pub fn no_way(why: &str) -> Response<WireBody> {
     problem(StatusCode::BAD_GATEWAY, "upstream-unreachable", "Umpire could not reach the host", why)
 }
 
+/// The answer of a forward proxy to a client of another machine where a host can't be reached. It is the same whatever
+/// the reason: else it would tell what listens on this machine, and which names it knows.
+pub fn not_reached(authority: &str) -> Response<WireBody> {
+    no_way(&format!(
+        "No connection could be made to {authority}. Umpire's screen says why to whoever runs it: clients of \
+         other machines are not told it, nor let through to the loopback and link-local addresses of Umpire's machine."
+    ))
+}
+
 fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Response<WireBody> {
     let content = json!({
         "type": format!("urn:umpire:{kind}"),

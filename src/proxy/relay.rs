@@ -24,12 +24,13 @@ use tracing::Instrument;
 use super::draft::{AnswerHead, Draft, Opening, Part};
 use super::fields::{WireFields, WireTrailers, from_map, to_map};
 use super::head::{RequestHead, bodiless};
+use super::incident::{Incident, Tell};
 use super::limits::Limits;
 use super::problem;
 use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
-use super::upstream::{Switched, Upstream, WireBody};
+use super::upstream::{Switched, Upstream, UpstreamError, WireBody};
 use crate::exchange::{FailureKind, Headers, Version};
 
 /// What a whole proxy shares.
@@ -55,6 +56,8 @@ pub struct Relay {
     upstream: Arc<dyn Upstream>,
     host: Option<HeaderValue>,
     recorded: bool,
+    /// Told why the upstream can't be reached, in place of the broker.
+    reasons: Option<Tell>,
     links: Option<Rewriter>,
     /// Of the whole proxy.
     pub common: Arc<Common>,
@@ -81,14 +84,18 @@ pub struct Answer {
 impl Relay {
     /// Nothing is asked of the upstream yet.
     pub fn new(upstream: Arc<dyn Upstream>, common: Arc<Common>) -> Self {
-        let authority = upstream.origin().split_once("://").map_or(upstream.origin(), |(_, authority)| authority);
-        let host = HeaderValue::from_str(authority).ok();
-        Self { upstream, host, recorded: true, links: None, common }
+        let host = HeaderValue::from_str(authority_of(upstream.origin())).ok();
+        Self { upstream, host, recorded: true, reasons: None, links: None, common }
     }
 
     /// The same, but nothing of it is recorded.
     pub fn unrecorded(self) -> Self {
         Self { recorded: false, ..self }
+    }
+
+    /// The same, but the broker is not told why the upstream can't be reached: the recording says it, else `tell` is told.
+    pub fn keeping_reasons(self, tell: Tell) -> Self {
+        Self { reasons: Some(tell), ..self }
     }
 
     /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
@@ -176,13 +183,24 @@ impl Relay {
             }
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), %error, "no answer");
-                let response = problem::no_answer(&error);
+                let response = match &self.reasons {
+                    Some(tell) if error.kind == FailureKind::Unreachable => self.not_reached(tell, &error),
+                    _ => problem::no_answer(&error),
+                };
                 if let Some(draft) = draft {
                     draft.failed(error.kind, error.detail, Some(response.status().as_u16()));
                 }
                 Answer::own(response)
             }
         }
+    }
+
+    fn not_reached(&self, tell: &Tell, error: &UpstreamError) -> Response<WireBody> {
+        let authority = authority_of(self.upstream.origin());
+        if !self.recorded {
+            tell(Incident::NotReached { authority: authority.to_owned(), why: error.detail.clone() });
+        }
+        problem::not_reached(authority)
     }
 
     fn answered(mut response: Response<WireBody>, draft: Option<Arc<Draft>>, cap: usize) -> Answer {
@@ -259,6 +277,11 @@ fn version_of(version: hyper::Version) -> Version {
         hyper::Version::HTTP_3 => Version::Http3,
         _ => Version::Http11,
     }
+}
+
+/// Host and perhaps port of an origin.
+fn authority_of(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, authority)| authority)
 }
 
 /// Queries may hold secrets: they don't go into logs.

@@ -44,6 +44,9 @@ fn words(incident: &Incident) -> String {
             format!("a request of {client} was refused and went no further: {detail}")
         }
         Incident::TurnedAway { client } => format!("{client} was turned away: it is not named by --allow-client"),
+        Incident::NotReached { authority, why } => {
+            format!("{authority} was not reached for a client of another machine: {why}")
+        }
         Incident::NoCredentials { client } => {
             format!("{client} was refused: it gave no credentials of --proxy-auth, or wrong ones")
         }

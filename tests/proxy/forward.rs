@@ -35,7 +35,7 @@ pub struct Wishes {
     pub credentials: Option<&'static str>,
     pub guests: Guests,
     pub reach: Reach,
-    pub guarded: bool,
+    pub deny_local_targets: bool,
     pub tls: Option<Arc<ServerConfig>>,
 }
 
@@ -49,8 +49,8 @@ pub async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
     let resolve = ports.iter().map(|port| format!("*:{port}:127.0.0.1").parse().unwrap()).collect();
     let reach = Reach { resolve, own: own.clone(), ..wishes.reach };
     let near = Arc::new(Dialer::new(&reach, Duration::from_secs(5)).unwrap());
-    let far = Arc::new(Dialer::new(&Reach { guarded: true, ..reach }, Duration::from_secs(5)).unwrap());
-    let near = if wishes.guarded { Arc::clone(&far) } else { near };
+    let far = Arc::new(Dialer::new(&Reach { deny_local_targets: true, ..reach }, Duration::from_secs(5)).unwrap());
+    let near = if wishes.deny_local_targets { Arc::clone(&far) } else { near };
     let credentials = wishes.credentials.map(|text| text.parse().unwrap());
     let forward = Forward::new(hosts.into(), leaves, (near, far), Timeouts::default(), credentials).unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
@@ -337,9 +337,12 @@ async fn credentials_are_asked_for_and_go_no_further() {
 async fn clients_of_other_machines_do_not_get_at_this_machine() {
     let server = Server::start().await;
     let port = server.address.port();
-    let rig = rig(&[port], Wishes { guarded: true, ..Wishes::default() }).await;
+    let rig = rig(&[port], Wishes { deny_local_targets: true, ..Wishes::default() }).await;
     let answer = refused(&rig, &format!("CONNECT other.example:{port} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
-    assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("not let through to this machine"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 502 ") && answer.contains("clients of other machines are not let"),
+        "{answer}"
+    );
     rig.proxy.stop().await;
 }
 

@@ -103,7 +103,7 @@ impl Desk {
             Ok(Err(error)) => return tracing::debug!(%error, "the tunnel broke off unused"),
             Err(_) => return tracing::debug!("the tunnel was not used in time"),
         };
-        let relay = match self.intercepted(scheme, &host, port) {
+        let relay = match self.intercepted(scheme, &host, port, guest.address) {
             Ok(relay) => relay,
             // Hosts and certificates were looked at when Umpire started: this is a host that no URL can hold.
             Err(error) => return tracing::warn!(host, error, "cannot intercept"),

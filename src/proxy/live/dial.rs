@@ -6,12 +6,15 @@
 //!                                                                └─ for http: it is sent requests with whole URLs
 //! ```
 //!
+//! For clients of other machines the addresses of a host are looked at before anything is connected to. Where another
+//! proxy is on the way, it is that proxy which looks names up: of a host that is an address that is looked at all the same,
+//! and of a name where the proxy runs on this machine.
+//!
 //! A connection that turns out to lead to one of Umpire's own listeners is given up: it would come back for ever.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::Uri;
@@ -22,6 +25,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::addresses::{Own, Resolve, is_local, local_target, without_local};
 use super::line::Line;
 use super::tls::{self, Identity};
 use super::{LiveError, Reach, UpstreamHttp};
@@ -31,61 +35,6 @@ use crate::proxy::head::HeadLimits;
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
 const MAX_ANSWER: usize = 16 * 1024;
-
-/// `HOST:PORT:ADDR[,ADDR…]`, as curl's option of that name has it: that host at that port is at these addresses.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resolve {
-    /// In lower case; `*` for every host.
-    host: String,
-    port: u16,
-    addresses: Vec<IpAddr>,
-}
-
-/// Why a text is no [`Resolve`].
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not HOST:PORT:ADDR, such as booking.example.com:443:127.0.0.1 (several addresses: with commas)")]
-pub struct ResolveError(String);
-
-impl FromStr for Resolve {
-    type Err = ResolveError;
-
-    fn from_str(text: &str) -> Result<Self, ResolveError> {
-        let error = || ResolveError(text.to_owned());
-        let (host, rest) = match text.strip_prefix('[') {
-            Some(rest) => rest.split_once("]:"),
-            None => text.split_once(':'),
-        }
-        .ok_or_else(error)?;
-        let (port, addresses) = rest.split_once(':').ok_or_else(error)?;
-        let address =
-            |text: &str| text.trim().trim_start_matches('[').trim_end_matches(']').parse().map_err(|_| error());
-        let addresses: Vec<IpAddr> = addresses.split(',').map(address).collect::<Result<_, _>>()?;
-        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(error)?;
-        if host.is_empty() {
-            return Err(error());
-        }
-        Ok(Self { host: host.to_ascii_lowercase(), port, addresses })
-    }
-}
-
-/// Addresses that Umpire itself listens on.
-#[derive(Debug, Clone, Default)]
-pub struct Own(Arc<RwLock<Vec<SocketAddr>>>);
-
-impl Own {
-    /// One more.
-    pub fn add(&self, address: SocketAddr) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).push(address);
-    }
-
-    /// True if a connection from `local` to `peer` leads to Umpire itself. Where it listens on every address of the
-    /// machine, a connection to itself comes from the address that it goes to.
-    fn holds(&self, local: SocketAddr, peer: SocketAddr) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|own| {
-            own.port() == peer.port() && (own.ip() == peer.ip() || own.ip().is_unspecified() && local.ip() == peer.ip())
-        })
-    }
-}
 
 /// Another proxy on the way.
 #[derive(Debug, Clone)]
@@ -111,7 +60,7 @@ pub struct Dialer {
     proxy_named: bool,
     resolve: Vec<Resolve>,
     own: Own,
-    guarded: bool,
+    deny_local_targets: bool,
     http: UpstreamHttp,
     answer_head: HeadLimits,
     timeout: Duration,
@@ -134,7 +83,7 @@ impl Dialer {
             proxy_named: reach.proxy.is_some(),
             resolve: reach.resolve.clone(),
             own: reach.own.clone(),
-            guarded: reach.guarded,
+            deny_local_targets: reach.deny_local_targets,
             http: reach.http,
             answer_head: reach.answer_head,
             timeout,
@@ -208,11 +157,21 @@ impl Dialer {
 
     /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it.
     pub async fn dial(&self, host: &str, port: u16, via: Option<&Via>, tunnel: bool) -> io::Result<Line> {
-        let Some(via) = via else { return self.tcp(host, port).await.map(Line::Tcp) };
-        let stream = self.tcp(&via.host, via.port).await;
-        let stream = stream.map_err(|error| {
+        let Some(via) = via else {
+            let addresses = self.addresses(host, port).await?;
+            let addresses = if self.deny_local_targets { without_local(addresses)? } else { addresses };
+            return self.tcp(&addresses).await.map(Line::Tcp);
+        };
+        if self.deny_local_targets && host.parse().is_ok_and(is_local) {
+            return Err(local_target());
+        }
+        let connecting = async { self.tcp(&self.addresses(&via.host, via.port).await?).await };
+        let stream = connecting.await.map_err(|error| {
             io::Error::new(error.kind(), format!("the proxy {}:{} can't be reached: {error}", via.host, via.port))
         })?;
+        if self.deny_local_targets && stream.local_addr()?.ip() == stream.peer_addr()?.ip() {
+            self.deny_local_names(host, port).await?;
+        }
         let mut line = Line::Tcp(stream);
         if let Some((name, tls)) = &via.tls {
             let shaken = TlsConnector::from(Arc::clone(tls)).connect(name.clone(), line).await;
@@ -228,31 +187,29 @@ impl Dialer {
         Ok(line)
     }
 
-    async fn tcp(&self, host: &str, port: u16) -> io::Result<TcpStream> {
-        let matches = |one: &&Resolve| one.port == port && (one.host == "*" || one.host.eq_ignore_ascii_case(host));
-        let stream = match self.resolve.iter().find(matches) {
-            Some(resolve) => {
-                let addresses: Vec<_> = resolve.addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-                descriptors::connect(&addresses[..]).await?
-            }
-            None => descriptors::connect((host, port)).await?,
-        };
+    /// Looks at a host that a proxy on this machine is to lead to. A name that can't be looked up here is left to it.
+    async fn deny_local_names(&self, host: &str, port: u16) -> io::Result<()> {
+        match self.addresses(host, port).await {
+            Ok(addresses) if addresses.iter().any(|address| is_local(address.ip())) => Err(local_target()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where a host is.
+    async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self.resolve.iter().find_map(|resolve| resolve.addresses(host, port)) {
+            Some(addresses) => Ok(addresses),
+            None => descriptors::lookup(host, port).await,
+        }
+    }
+
+    async fn tcp(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        let stream = descriptors::connect(addresses).await?;
         if self.own.holds(stream.local_addr()?, stream.peer_addr()?) {
             return Err(io::Error::other("that is Umpire itself: the request would come back for ever"));
         }
-        if self.guarded && is_private_to_the_machine(stream.peer_addr()?.ip()) {
-            return Err(io::Error::other("clients of other machines are not let through to this machine itself"));
-        }
         stream.set_nodelay(true)?;
         Ok(stream)
-    }
-}
-
-/// Loopback, and link-local addresses, where clouds keep credentials for a machine's own use.
-fn is_private_to_the_machine(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local() || ip.is_unspecified(),
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified(),
     }
 }
 
@@ -308,17 +265,6 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_where_it_is_said_to_be() {
-        let resolve: Resolve = "Booking.example.com:443:127.0.0.1,[::1]".parse().unwrap();
-        assert_eq!((resolve.host.as_str(), resolve.port), ("booking.example.com", 443));
-        assert_eq!(resolve.addresses, ["127.0.0.1".parse::<IpAddr>().unwrap(), "::1".parse().unwrap()]);
-        assert_eq!("[::1]:80:10.0.0.1".parse::<Resolve>().unwrap().host, "::1");
-        for wrong in ["", "a", "a:443", "a:443:", "a:x:127.0.0.1", ":443:127.0.0.1", "a:0:127.0.0.1", "a:443:b"] {
-            assert!(wrong.parse::<Resolve>().is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
     fn a_named_proxy_is_used_for_all() {
         let reach = Reach { proxy: Some("http://me:secret@proxy.example:3128".into()), ..Reach::default() };
         for scheme in ["http", "https"] {
@@ -340,16 +286,5 @@ mod tests {
             let error = Dialer::new(&reach, Duration::from_secs(1)).err().unwrap().to_string();
             assert!(error.contains("http://") && !error.contains("secret"), "{error}");
         }
-    }
-
-    #[test]
-    fn umpire_knows_itself() {
-        let own = Own::default();
-        own.add("127.0.0.1:8080".parse().unwrap());
-        own.add("0.0.0.0:9090".parse().unwrap());
-        let holds = |local: &str, peer: &str| own.holds(local.parse().unwrap(), peer.parse().unwrap());
-        assert!(holds("127.0.0.1:5", "127.0.0.1:8080"));
-        assert!(holds("10.0.0.5:5", "10.0.0.5:9090"));
-        assert!(!holds("10.0.0.5:5", "10.0.0.6:9090") && !holds("127.0.0.1:5", "127.0.0.1:8081"));
     }
 }
