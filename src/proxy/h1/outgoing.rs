@@ -1,9 +1,11 @@
 //! A message on its way out: its head and, as it comes, its body.
 //!
 //! ```text
-//! start(bytes) ─► poll_send: body frame ─► out (small) or large ─► socket … ─► done ─► into_io
-//!                     └─ body failed: what came before it is written, then Err(Body)
+//! start(bytes) ─► poll_send: body frame ─► out (small) or large ─► write … ─► flush ─► done ─► into_io
+//!                     └─ body failed: what came before it is sent, then Err(Body)
 //! ```
+//!
+//! A write is not the end: TLS takes bytes that the socket below it has no room for. Only what was flushed is sent.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -33,11 +35,11 @@ pub enum SendError {
     Write(io::Error),
 }
 
-/// Is told of the write that sends the last bytes of a message.
+/// Is told of the write and flush that send the last bytes of a message.
 pub trait LastWrite: Send + Sync {
     /// It is about to be tried.
     fn begins(&self);
-    /// It was tried. If not all of it went out, it will be tried again.
+    /// It was tried. If not all of it was written and flushed, it will be tried again.
     fn ended(&self, all: bool);
 }
 
@@ -53,6 +55,8 @@ pub struct Outgoing<W> {
     failed: Option<BodyError>,
     held: bool,
     written: u64,
+    /// Something was written and not flushed since.
+    unflushed: bool,
     waits_for_body: bool,
     last: Option<Arc<dyn LastWrite>>,
 }
@@ -71,6 +75,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
             failed: None,
             held: false,
             written: 0,
+            unflushed: false,
             waits_for_body: false,
             last: None,
         }
@@ -96,12 +101,13 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         self.held = held;
     }
 
-    /// True once everything has been written.
+    /// True once everything has been written and flushed.
     pub fn is_done(&self) -> bool {
-        self.body.is_none() && self.out.is_empty() && self.large.is_empty() && self.failed.is_none()
+        let written = self.out.is_empty() && self.large.is_empty();
+        self.body.is_none() && self.failed.is_none() && written && !self.unflushed
     }
 
-    /// Bytes that the socket took so far.
+    /// Bytes that the stream below took so far; they need not have been flushed.
     pub fn written(&self) -> u64 {
         self.written
     }
@@ -111,7 +117,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         self.waits_for_body
     }
 
-    /// The socket; whatever was not written is lost.
+    /// The stream below; whatever was not written is lost.
     pub fn into_io(self) -> W {
         self.io
     }
@@ -125,25 +131,35 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
             if let Some(last) = &last {
                 last.begins();
             }
-            if self.out.is_empty() && self.large.is_empty() {
-                if let Some(last) = last {
-                    last.ended(true);
-                }
-                ready!(Pin::new(&mut self.io).poll_flush(cx)).map_err(SendError::Write)?;
-                return match self.failed.take() {
-                    Some(error) => Poll::Ready(Err(SendError::Body(error))),
-                    None if self.body.is_none() => Poll::Ready(Ok(())),
-                    None => Poll::Pending,
-                };
-            }
-            let written = self.poll_write(cx);
+            let drained = self.poll_drain(cx);
             if let Some(last) = last {
-                let all = self.out.is_empty() && self.large.is_empty() && matches!(written, Poll::Ready(Ok(())));
+                let all = matches!(drained, Poll::Ready(Ok(())));
                 last.ended(all);
                 self.last = (!all).then_some(last);
             }
-            ready!(written).map_err(SendError::Write)?;
+            ready!(drained).map_err(SendError::Write)?;
+            if let Some(error) = self.failed.take() {
+                return Poll::Ready(Err(SendError::Body(error)));
+            }
+            if self.body.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.held || self.waits_for_body {
+                return Poll::Pending;
+            }
         }
+    }
+
+    /// Writes what is held, and flushes.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !(self.out.is_empty() && self.large.is_empty()) {
+            ready!(self.poll_write(cx))?;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// True if nothing will follow what is held.
@@ -206,6 +222,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
         self.written += written as u64;
+        self.unflushed = true;
         let small = written.min(self.out.len());
         self.out.advance(small);
         self.large.advance(written - small);
@@ -225,10 +242,11 @@ mod tests {
 
     use super::*;
 
-    /// Takes so many bytes, then none, then fails.
+    /// Takes so many bytes, then none, then fails; flushes when it is let.
     struct Grudging {
         room: usize,
         refuses: bool,
+        flushes: bool,
     }
 
     impl AsyncWrite for Grudging {
@@ -246,7 +264,11 @@ mod tests {
         }
 
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
+            match (self.flushes, self.refuses) {
+                (true, _) => Poll::Ready(Ok(())),
+                (false, true) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                (false, false) => Poll::Pending,
+            }
         }
 
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -269,7 +291,7 @@ mod tests {
 
     fn outgoing(room: usize, told: &Arc<Told>) -> Outgoing<Grudging> {
         let body = Full::new(Bytes::from_static(b"content")).map_err(|never| match never {}).boxed();
-        let io = Grudging { room, refuses: false };
+        let io = Grudging { room, refuses: false, flushes: true };
         let told: Arc<dyn LastWrite> = Arc::<Told>::clone(told);
         Outgoing::new(io, BytesMut::from("head "), Some(body), Coding::Known(7)).telling(told)
     }
@@ -293,5 +315,40 @@ mod tests {
         let told = told.0.lock().unwrap();
         assert!(!told.is_empty() && !told.contains(&"all"), "{told:?}");
         assert_eq!(told.iter().filter(|told| **told == "begins").count() * 2, told.len(), "each that begins ends");
+    }
+
+    #[test]
+    fn what_was_written_and_not_flushed_is_not_sent() {
+        let mut context = Context::from_waker(Waker::noop());
+        for fails in [false, true] {
+            let told = Arc::<Told>::default();
+            let mut outgoing = outgoing(100, &told);
+            outgoing.io.flushes = false;
+            for _ in 0..2 {
+                assert!(outgoing.poll_send(&mut context).is_pending());
+                assert_eq!((outgoing.written(), outgoing.is_done()), (12, false));
+            }
+            outgoing.io.refuses = fails;
+            outgoing.io.flushes = !fails;
+            let sent = outgoing.poll_send(&mut context);
+            assert_eq!(matches!(sent, Poll::Ready(Ok(()))), !fails, "{sent:?}");
+            assert_eq!(outgoing.is_done(), !fails);
+            let last = if fails { "not all" } else { "all" };
+            assert_eq!(*told.0.lock().unwrap(), ["begins", "not all", "begins", "not all", "begins", last]);
+        }
+    }
+
+    #[test]
+    fn while_it_is_held_the_start_is_flushed() {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut outgoing = outgoing(100, &Arc::default());
+        outgoing.io.flushes = false;
+        outgoing.hold(true);
+        assert!(outgoing.poll_send(&mut context).is_pending() && outgoing.unflushed);
+        outgoing.io.flushes = true;
+        assert!(outgoing.poll_send(&mut context).is_pending() && !outgoing.unflushed);
+        assert_eq!((outgoing.written(), outgoing.is_done()), (5, false));
+        outgoing.hold(false);
+        assert!(outgoing.poll_send(&mut context).is_ready() && outgoing.is_done());
     }
 }

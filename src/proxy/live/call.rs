@@ -122,7 +122,12 @@ pub async fn call(
         let (mut written, mut interim, mut watch) = (0, 0, HeadWatch::default());
         poll_fn(|cx| {
             loop {
-                if unwritten.is_none() && !sending.is_done() {
+                // What can be read before the rest of the request goes out was not sent in answer to all of it.
+                let mut read = Poll::Pending;
+                if sending.written() > 0 && !sending.is_done() {
+                    read = poll_head(&mut reading, &mut watch, &message, cx);
+                }
+                if read.is_pending() && unwritten.is_none() && !sending.is_done() {
                     match sending.poll_send(cx) {
                         Poll::Ready(Err(SendError::Body(error))) => {
                             let what = format!("did not get all of the request: {error}");
@@ -138,7 +143,10 @@ pub async fn call(
                         timer.as_mut().reset(Instant::now() + patience);
                     }
                 }
-                match poll_head(&mut reading, &mut watch, &message, cx) {
+                if read.is_pending() {
+                    read = poll_head(&mut reading, &mut watch, &message, cx);
+                }
+                match read {
                     Poll::Ready(Ok(head)) if head.status == 101 && !message.offers => {
                         let error = message.error(FailureKind::BrokenOff, "switched protocols without being asked to");
                         return Poll::Ready(Err(CallError::Failed(error)));
@@ -235,7 +243,10 @@ fn answer(
         return Err(unreadable("it switched protocols before it had the whole request".to_owned()));
     }
     let decoder = Decoder::new(head.length(&message.method).map_err(|error| unreadable(error.to_string()))?);
-    let keep = sound && head.keeps_alive() && decoder != Decoder::UntilClose;
+    // Who answered before it had the request may take the rest of it for another request.
+    let keep = sound && sending.is_done() && head.keeps_alive() && decoder != Decoder::UntilClose;
+    // A refusal that ends the connection says that nobody reads on (RFC 9112 section 9.3).
+    let sends = sound && (head.status < 400 || head.keeps_alive());
     let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
     let trailers = WireTrailers::default();
     let empty = || Empty::new().map_err(|never| match never {}).boxed();
@@ -246,7 +257,7 @@ fn answer(
         response
     } else {
         let (wires, trailers) = (Some((reading, sending)), trailers.clone());
-        let mut body = AnswerBody { wires, decoder, trailers, keep, pool: Arc::clone(pool) };
+        let mut body = AnswerBody { wires, decoder, trailers, sends, keep, pool: Arc::clone(pool) };
         Response::new(if decoder.is_done() {
             body.finish();
             empty()
@@ -275,6 +286,9 @@ struct AnswerBody {
     wires: Option<(Reading, Sending)>,
     decoder: Decoder,
     trailers: WireTrailers,
+    /// The rest of the request is still sent.
+    sends: bool,
+    /// The connection can be used again.
     keep: bool,
     pool: Arc<Pool>,
 }
@@ -285,7 +299,6 @@ impl AnswerBody {
     fn finish(&mut self) {
         if let Some((reader, sending)) = self.wires.take()
             && self.keep
-            && sending.is_done()
         {
             self.pool.put(Link { reader, writer: sending.into_io() });
         }
@@ -299,14 +312,14 @@ impl Body for AnswerBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         let Some((reading, sending)) = this.wires.as_mut() else { return Poll::Ready(None) };
-        if !sending.is_done() && this.keep {
+        if !sending.is_done() && this.sends {
             match sending.poll_send(cx) {
                 Poll::Ready(Err(SendError::Body(error))) => {
                     this.wires = None;
                     return Poll::Ready(Some(Err(error)));
                 }
                 // It takes no more of the request; its answer may still come.
-                Poll::Ready(Err(SendError::Write(_))) => this.keep = false,
+                Poll::Ready(Err(SendError::Write(_))) => this.sends = false,
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
