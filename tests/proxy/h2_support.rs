@@ -74,6 +74,39 @@ impl Certified {
     }
 }
 
+/// A booking system in which each connection is given to `serve`, over TLS if it has that.
+pub async fn accepting<F, A>(tls: Option<Arc<ServerConfig>>, serve: F) -> SocketAddr
+where
+    F: Fn(Box<dyn Wire>) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let (tls, serve) = (tls.clone(), serve.clone());
+            tokio::spawn(async move {
+                match tls {
+                    None => serve(Box::new(stream)).await,
+                    // A handshake that finds no common protocol fails.
+                    Some(tls) => {
+                        if let Ok(stream) = TlsAcceptor::from(tls).accept(stream).await {
+                            serve(Box::new(stream)).await;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// A connection over TLS or not.
+pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Wire for S {}
+
 /// What a booking system does with a stream.
 pub type Stream = (Request<RecvStream>, SendResponse<Bytes>);
 

@@ -16,6 +16,7 @@ mod lifecycle;
 mod links;
 mod listening;
 mod protocols;
+mod reuse;
 mod slow;
 mod streaming;
 mod support;

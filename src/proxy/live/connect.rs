@@ -184,7 +184,8 @@ impl Tls {
 }
 
 impl Link {
-    fn new(stream: Line) -> Self {
+    /// Both sides of a connection of which nothing is read yet.
+    pub fn new(stream: Line) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self { reader: Reader::new(reader), writer }
     }

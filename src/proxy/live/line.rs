@@ -2,10 +2,11 @@
 //!
 //! `TCP ─► TLS to a proxy on the way, if it wants that ─► TLS to the booking system, if it is https`
 
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -24,6 +25,37 @@ impl Line {
         match self {
             Self::Tcp(_) => None,
             Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
+    /// True if the peer has neither sent anything that was not read nor closed the connection. Asks the kernel, not the
+    /// runtime; below TLS, what belongs to TLS alone (session tickets) is taken out.
+    pub fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        matches!(Direct(self).read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+/// Reads without the runtime: what is there, or [`io::ErrorKind::WouldBlock`].
+struct Direct<'l>(&'l mut Line);
+
+impl Read for Direct<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.0 {
+            // The runtime's sockets never block.
+            Line::Tcp(stream) => (&*SockRef::from(&*stream)).read(buf),
+            Line::Tls(stream) => {
+                let (below, session) = stream.get_mut();
+                loop {
+                    match session.reader().read(buf) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        read => return read,
+                    }
+                    // At the end of the stream below, the next turn says so.
+                    session.read_tls(&mut Direct(below))?;
+                    session.process_new_packets().map_err(io::Error::other)?;
+                }
+            }
         }
     }
 }
