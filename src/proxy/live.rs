@@ -21,6 +21,7 @@ mod connect;
 mod dial;
 mod http;
 mod line;
+mod peeked;
 mod pool;
 mod replay;
 mod shared;
@@ -44,6 +45,7 @@ use self::connect::Connector;
 pub use self::dial::Dialer;
 pub use self::http::UpstreamHttp;
 pub use self::line::Line;
+use self::peeked::known_if_empty;
 use self::pool::Pool;
 use self::replay::Replay;
 use self::shared::Multiplexed;
@@ -240,6 +242,12 @@ impl Live {
         }
         let trailers = parts.extensions.remove::<WireTrailers>().unwrap_or_default();
         let version = if parts.version == hyper::Version::HTTP_11 { Version::Http11 } else { Version::Http10 };
+        let unknown = parts.version == hyper::Version::HTTP_2 && body.size_hint().exact().is_none();
+        let expects = has_token(fields, "expect", "100-continue");
+        // HTTP/1.1 has to say in the head that there is a body; HTTP/2 may leave that open.
+        if unknown && !expects {
+            body = known_if_empty(body, MOMENT).await.map_err(|error| self.unsent(&error))?;
+        }
         let shape = RequestShape {
             method: parts.method.as_str(),
             target,
@@ -250,7 +258,6 @@ impl Live {
         let mut start = BytesMut::with_capacity(4096);
         let mut coding = request_head(&mut start, fields, &shape);
         let offers = shape.upgrade.is_some();
-        let expects = has_token(fields, "expect", "100-continue");
         // Asking for the body makes the broker send it: that is for the booking system to allow.
         let mut all = false;
         if !expects {

@@ -3,6 +3,7 @@
 //! `Peer (broker) ⇄ umpire::proxy ⇄ Server, Peer (booking system)`
 
 mod answer_heads;
+mod bodiless;
 mod chain;
 mod fidelity;
 mod failures;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
-use hyper::body::{Body, Frame};
+use hyper::body::{Body, Frame, SizeHint};
 
 use crate::proxy::upstream::{BodyError, WireBody};
 
@@ -36,6 +36,13 @@ impl Part {
     fn of(frame: &Frame<Bytes>) -> Option<Self> {
         let trailers = || frame.trailers_ref().cloned().map(Self::Trailers);
         frame.data_ref().cloned().map(Self::Data).or_else(trailers)
+    }
+
+    fn length(&self) -> u64 {
+        match self {
+            Self::Data(data) => data.len() as u64,
+            Self::Trailers(_) => 0,
+        }
     }
 
     fn frame(self) -> Frame<Bytes> {
@@ -86,11 +93,17 @@ impl Body for ReplayReader {
         let state = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
         self.next >= state.kept.len() && state.body.is_end_stream()
     }
+
+    fn size_hint(&self) -> SizeHint {
+        let state = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept: u64 = state.kept[self.next..].iter().map(Part::length).sum();
+        state.body.size_hint().exact().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(kept + rest))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::StreamBody;
+    use http_body_util::{Full, StreamBody};
 
     use super::*;
 
@@ -105,5 +118,18 @@ mod tests {
         for _ in 0..2 {
             assert_eq!(replay.reader().collect().await.unwrap().to_bytes(), "abc");
         }
+    }
+
+    #[tokio::test]
+    async fn every_reader_knows_how_much_it_has_left() {
+        let body = |text: &'static str| Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
+        assert_eq!(Replay::new(body("")).reader().size_hint().exact(), Some(0));
+        let replay = Replay::new(body("abc"));
+        let mut first = replay.reader();
+        assert_eq!(first.size_hint().exact(), Some(3));
+        first.frame().await.unwrap().unwrap();
+        assert_eq!((first.size_hint().exact(), replay.reader().size_hint().exact()), (Some(0), Some(3)));
+        let unknown = StreamBody::new(futures_util::stream::iter([Ok(Frame::data(Bytes::from("a")))])).boxed();
+        assert_eq!(Replay::new(unknown).reader().size_hint().exact(), None);
     }
 }
