@@ -1,6 +1,6 @@
 //! The part of the script in which things go wrong.
 //!
-//! `the missing customer four ways → faults of the broker, refused → faults of the booking system, one by one`
+//! `the founding case four ways → faults of the broker, refused → faults of the booking system, one by one`
 
 use super::script::{Call, Role, Step, Tweak, act, tweaked};
 use crate::sandbox::Misbehaviour as M;
@@ -13,7 +13,6 @@ const BADMINTON: (&str, &str) = ("Club Badminton", "Guest");
 const FULL: (&str, &str) = ("Trampoline Hour", "Standard");
 const LATER: (&str, &str) = ("Pilates Day", "Standard");
 const BOULDER: (&str, &str) = ("Boulder Basics", "Standard");
-const YOGA: (&str, &str) = ("Lantern Yoga", "Standard");
 
 const NO_CUSTOMER: &[Tweak] = &[Tweak::Without("customer")];
 const NO_BROKER: &[Tweak] = &[Tweak::Without("broker")];
@@ -38,7 +37,7 @@ const C2: super::Act = act(Call::C2, 200);
 const B: super::Act = act(Call::B, 201);
 
 pub(super) const STEPS: &[Step] = &[
-    // The missing customer.
+    // The founding case.
     swim(
         "no-customer-refused",
         "AgentBroker forgets the customer at B, and is refused: the broker's fault alone",
@@ -330,15 +329,3 @@ pub(super) const STEPS: &[Step] = &[
         &[FULL],
     ),
 ];
-
-/// What stays on the screen.
-pub(super) const LAST: &[Step] = &[of(
-    swim(
-        "last",
-        "Once more, to end with: the broker forgets the customer, and its order is taken all the same",
-        &[M::AcceptsMissingCustomer],
-        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 201)],
-    ),
-    Role::Agent,
-    &[YOGA],
-)];

@@ -3,14 +3,16 @@
 //! ```text
 //! first bytes ─► HTTP/2? ─► http2
 //!    └─ HTTP/1
-//! ┌► read head ─► body ─► relay (meanwhile: interim answers, is the broker still there?)
+//! ┌► read head ─► body ─► relay (meanwhile: interim answers, was the connection reset?)
 //! └──── keep alive ◄─ write head and body ◄─┤
 //!            └─ else: close, after what   101: bytes both ways ─► close
 //!               is unread was drained
 //! ```
 //!
-//! One task does all of it. A broker that closes its sending side is taken to be gone, as with other proxies.
+//! One task does all of it. A broker that closes its sending side still gets the answers to the requests that it sent
+//! whole (RFC 9112 section 9.6). It is gone when its connection is reset or can't be written to.
 
+mod delayed_eof;
 mod http2;
 mod opening;
 mod source;
@@ -28,11 +30,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::Body as _;
 use hyper::http::Extensions;
 use hyper::{Method, Response};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::source::{Event, Source};
+use self::source::{Event, Source, is_end};
 use super::fields::WireTrailers;
 use super::forward::{Course, Desk, Opened, Tunnel};
 use super::h1::{
@@ -129,8 +131,6 @@ struct Connection<W: Wire> {
 /// Why a connection ends before its time.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
-    #[error("the broker is gone")]
-    Gone,
     #[error("writing to the broker failed: {0}")]
     Write(io::Error),
     #[error("reading from the broker failed: {0}")]
@@ -156,7 +156,7 @@ impl<W: Wire> Connection<W> {
         loop {
             let mut head = match self.read_head().await? {
                 Opening::Head(head) => head,
-                Opening::Closed => return Ok(None),
+                Opening::Closed => return self.close(writer).await.map(|()| None),
                 Opening::Bad(error) => return self.refuse_unread(writer, &error).await,
                 Opening::Slow => {
                     self.not_understood("its head did not come to an end in time".to_owned());
@@ -223,7 +223,7 @@ impl<W: Wire> Connection<W> {
             }
             let filled = tokio::select! {
                 biased;
-                filled = poll_fn(|cx| reader.poll_fill(cx)) => filled.map_err(Ended::Read)?,
+                filled = fill(reader) => filled.map_err(Ended::Read)?,
                 () = &mut idle => 0,
                 () = &mut crowded => 0,
                 () = self.shutdown.cancelled() => 0,
@@ -242,7 +242,7 @@ impl<W: Wire> Connection<W> {
                         Err(error) => return Ok(Opening::Bad(error)),
                     }
                 }
-                if poll_fn(|cx| reader.poll_fill(cx)).await.map_err(Ended::Read)? == 0 {
+                if fill(reader).await.map_err(Ended::Read)? == 0 {
                     return Ok(Opening::Closed);
                 }
             }
@@ -294,7 +294,6 @@ impl<W: Wire> Connection<W> {
                     let reason = Bytes::from_static(b"Continue");
                     write_interim(writer, &InterimHead { status: 100, reason, fields: Headers::default() }).await?;
                 }
-                Event::Gone => return Err(Ended::Gone),
                 Event::Failed(error) => return Err(Ended::Read(error)),
             }
         }
@@ -367,7 +366,6 @@ impl<W: Wire> Connection<W> {
                 Poll::Pending => {}
             }
             match self.source.poll_event(cx) {
-                Poll::Ready(Event::Gone) => return Poll::Ready(Err(Ended::Gone)),
                 Poll::Ready(Event::Failed(error)) => return Poll::Ready(Err(Ended::Read(error))),
                 // The answer has begun: it is too late to ask for the body. Whoever asked gets its end by the answer.
                 Poll::Ready(Event::Continue) | Poll::Pending => {}
@@ -414,7 +412,11 @@ impl<W: Wire> Connection<W> {
     /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
     /// answer could be lost on its way.
     async fn close(&mut self, mut writer: W::Output) -> Result<(), Ended> {
-        writer.shutdown().await.map_err(Ended::Write)?;
+        let patience = self.common.limits.stall_timeout;
+        tokio::time::timeout(patience, writer.shutdown())
+            .await
+            .map_err(|_| Ended::Stalled(patience))?
+            .map_err(Ended::Write)?;
         if self.source.is_at_end() {
             return Ok(());
         }
@@ -433,6 +435,14 @@ impl<W: Wire> Connection<W> {
         // Draining is a courtesy: when its time is over the connection is closed all the same.
         let _in_time = tokio::time::timeout(time, draining).await;
         Ok(())
+    }
+}
+
+/// Reads once; 0 at the end.
+async fn fill<I: AsyncRead + Unpin>(reader: &mut Reader<I>) -> io::Result<usize> {
+    match poll_fn(|cx| reader.poll_fill(cx)).await {
+        Err(error) if is_end(&error) => Ok(0),
+        filled => filled,
     }
 }
 

@@ -92,6 +92,8 @@ async fn converse(stream: TcpStream, sandbox: Arc<Sandbox>, shutdown: Cancellati
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
+        // A client may close its sending side behind a whole request and wait for the answer (RFC 9112 section 9.6).
+        .half_close(true)
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);

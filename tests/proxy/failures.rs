@@ -229,6 +229,7 @@ async fn a_broker_that_leaves_before_the_answer() {
     broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi").await;
     let mut system = server.accept().await;
     system.head().await;
+    broker.stream.set_zero_linger().unwrap();
     drop(broker);
     let exchange = proxy.recorded().await;
     assert_eq!(exchange.response, None);
@@ -265,6 +266,29 @@ async fn a_broker_that_leaves_within_the_answer() {
     system.head().await;
     system.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it").await;
     broker.until("half of it").await;
+    // Nobody can tell a closed connection from one that is closed on one side, until it is written to.
+    drop(broker);
+    assert!(proxy.intake.try_next().is_none());
+    while let Ok(()) = system.stream.write_all(b".").await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let exchange = proxy.recorded().await;
+    let body = exchange.response.unwrap().body;
+    assert!(body.bytes.starts_with(b"half of it.") && body.end == BodyEnd::Cancelled, "{body:?}");
+    assert_eq!(exchange.failure.unwrap().kind, FailureKind::ClientGone);
+}
+
+#[tokio::test]
+async fn a_broker_that_is_reset_within_the_answer() {
+    let server = Server::start().await;
+    let mut proxy = Proxy::to(&server).await;
+    let mut broker = proxy.connect().await;
+    broker.send(GET).await;
+    let mut system = server.accept().await;
+    system.head().await;
+    system.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it").await;
+    broker.until("half of it").await;
+    broker.stream.set_zero_linger().unwrap();
     drop(broker);
     let exchange = proxy.recorded().await;
     let body = exchange.response.unwrap().body;

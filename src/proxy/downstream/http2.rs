@@ -4,10 +4,11 @@
 //! preface ─► accept ─► one exchange per stream ─► relay ─► head, body, trailers
 //!               │            ├─ reset by the broker: this exchange alone is given up
 //!               │            └─ CONNECT, to a forward proxy: the stream becomes a tunnel
-//!               └─ shutdown, or idle for long ─► GOAWAY ─► exchanges end ─► closed
+//!               └─ shutdown, idle for long, or the broker sends no more ─► exchanges end ─► answers flushed ─► closed
 //! ```
 //!
-//! All exchanges of a connection live in its one task: they end with it, and none is left when it has ended.
+//! All exchanges of a connection live in its one task: they end with it, and none is left when it has ended. An answer
+//! counts as sent when the connection has flushed it, not when it was given to the connection.
 
 use std::future::{Future, poll_fn};
 use std::panic::AssertUnwindSafe;
@@ -32,8 +33,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::delayed_eof::{DelayedEof, EofState};
 use super::{Guest, Way};
 use crate::exchange::{FailureKind, Headers, Version};
+use crate::proxy::draft::Draft;
 use crate::proxy::fields::has_token;
 use crate::proxy::forward::{Course, Desk, Opened, Tunnel};
 use crate::proxy::h1::LastWrite as _;
@@ -55,10 +58,29 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const RESETS: u32 = 100;
 
 /// How an exchange ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    Answered,
+    /// All of its answer was given to the connection, which may not have sent it yet. The draft, where it is recorded.
+    Answered(Option<Arc<Draft>>),
     Reset,
+}
+
+/// Answers that were given to the connection and are not flushed yet: at most one per stream.
+#[derive(Default)]
+struct Unflushed(Vec<Arc<Draft>>);
+
+impl Unflushed {
+    /// Polls a connection, which flushes what it has, and tells the drafts what has become of their answers.
+    fn poll<T>(&mut self, io: &EofState, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        self.0.iter().for_each(|draft| draft.begins());
+        let before = io.flushes();
+        let polled = poll();
+        let flushed = io.is_flushed() && io.flushes() > before;
+        self.0.iter().for_each(|draft| draft.ended(flushed));
+        if flushed {
+            self.0.clear();
+        }
+        polled
+    }
 }
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
@@ -76,6 +98,7 @@ where
         .max_header_list_size(limits.head.bytes as u32)
         .max_concurrent_streams(STREAMS as u32)
         .max_send_buffer_size(SEND_BUFFER);
+    let (wire, io) = DelayedEof::new(wire);
     let mut connection = match tokio::time::timeout(head_timeout, builder.handshake::<_, Bytes>(wire)).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return tracing::debug!(%error, "no HTTP/2 connection"),
@@ -83,15 +106,19 @@ where
     };
     tracing::debug!("speaks HTTP/2");
     let mut exchanges = FuturesUnordered::new();
+    let mut unflushed = Unflushed::default();
     let mut idle = pin!(tokio::time::sleep(idle_timeout));
     let mut crowded = pin!(common.crowded.notified());
-    let (mut closing, mut resets) = (false, 0_u32);
+    let (mut closing, mut overdue, mut resets) = (false, false, 0_u32);
     loop {
         tokio::select! {
             biased;
             Some(ended) = exchanges.next(), if !exchanges.is_empty() => {
                 match ended {
-                    Ok(Ended::Answered) => resets = resets.saturating_sub(1),
+                    Ok(Ended::Answered(draft)) => {
+                        unflushed.0.extend(draft);
+                        resets = resets.saturating_sub(1);
+                    }
                     Ok(Ended::Reset) => resets += 1,
                     Err(_) => tracing::error!("an exchange panicked; the others are not affected"),
                 }
@@ -109,25 +136,46 @@ where
                 connection.graceful_shutdown();
                 idle.as_mut().reset(Instant::now() + FAREWELL);
             }
-            accepted = connection.accept() => match accepted {
+            accepted = poll_fn(|cx| unflushed.poll(&io, || pin!(connection.accept()).poll(cx))) => match accepted {
                 Some(Ok((request, respond))) => {
-                    let exchange = exchange(way.clone(), guest, tell, request, respond, shutdown.clone());
+                    let ended = io.ended().clone();
+                    let exchange = exchange(way.clone(), guest, tell, request, respond, ended, shutdown.clone());
                     exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
                 }
                 Some(Err(error)) => return tracing::debug!(%error, "ended"),
                 None => return tracing::debug!("closed"),
             },
-            () = &mut crowded, if exchanges.is_empty() => return tracing::debug!("closed to make room"),
+            // From here on the connection has just been polled: what it could flush is flushed.
+            () = when(|| io.ended().is_cancelled() && io.is_flushed() && io.release()), if exchanges.is_empty() => {
+                tracing::debug!("the broker sends no more, and has all of its answers");
+            }
+            () = when(|| overdue && io.is_flushed()), if exchanges.is_empty() => {
+                return tracing::debug!("closed; the broker took no leave");
+            }
+            () = &mut crowded, if exchanges.is_empty() && io.is_flushed() => {
+                return tracing::debug!("closed to make room");
+            }
             () = &mut idle, if exchanges.is_empty() => {
-                if closing {
+                if closing && (overdue || io.is_flushed()) {
                     return tracing::debug!("closed; the broker took no leave");
                 }
-                closing = true;
-                connection.graceful_shutdown();
-                idle.as_mut().reset(Instant::now() + FAREWELL);
+                // What is still to be flushed is given as long as any answer that the broker doesn't take.
+                let wait = if closing { limits.stall_timeout } else { FAREWELL };
+                if closing {
+                    overdue = true;
+                } else {
+                    closing = true;
+                    connection.graceful_shutdown();
+                }
+                idle.as_mut().reset(Instant::now() + wait);
             }
         }
     }
+}
+
+/// Ends when the condition holds. It is only looked at when the task is polled: whatever changes it must wake the task.
+async fn when(holds: impl Fn() -> bool) {
+    poll_fn(|_| if holds() { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 async fn exchange(
@@ -136,6 +184,7 @@ async fn exchange(
     tell: &Tell,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
+    ended: CancellationToken,
     shutdown: CancellationToken,
 ) -> Ended {
     let (parts, stream) = request.into_parts();
@@ -158,7 +207,7 @@ async fn exchange(
     let answer = match course {
         Course::Carry(relay) => {
             let length = content_length(&head.fields).ok().flatten();
-            let incoming = Incoming::new(stream, length).within(limits.stall_timeout);
+            let incoming = Incoming::new(stream, length).within(limits.stall_timeout, ended);
             let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
             match ask(&relay, guest.connection, head, body, asked, &mut respond).await {
                 Some(answer) => answer,
@@ -167,7 +216,10 @@ async fn exchange(
         }
         Course::Refuse(response) => Answer::own(response),
         Course::Open(opened) => match &way {
-            Way::Forward(desk) => return tunnel(Arc::clone(desk), opened, guest, (stream, respond), shutdown).await,
+            Way::Forward(desk) => {
+                let stream = Reading::new(stream, ended);
+                return tunnel(Arc::clone(desk), opened, guest, (stream, respond), shutdown).await;
+            }
             Way::To(_) => Answer::own(problem::no_tunnel()),
         },
     };
@@ -208,15 +260,15 @@ fn tunnel(
     desk: Arc<Desk>,
     opened: Opened,
     guest: Guest,
-    (stream, mut respond): (RecvStream, SendResponse<Bytes>),
+    (stream, mut respond): (Reading, SendResponse<Bytes>),
     shutdown: CancellationToken,
 ) -> BoxFuture<'static, Ended> {
     Box::pin(async move {
         match respond.send_response(Response::new(()), false) {
             Ok(sending) => {
-                let tunnel = Tunnel::new(BytesMut::new(), Reading::new(stream), Writing::new(sending));
+                let tunnel = Tunnel::new(BytesMut::new(), stream, Writing::new(sending));
                 desk.serve(opened, tunnel, guest, shutdown).await;
-                Ended::Answered
+                Ended::Answered(None)
             }
             Err(error) => {
                 tracing::debug!(%error, "given up before its tunnel was there");
@@ -298,22 +350,11 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
         tracing::debug!(%error, "given up");
         Ended::Reset
     };
-    let whole = draft.as_ref().filter(|_| bodiless);
-    if let Some(draft) = whole {
-        draft.begins();
-    }
-    let stream = respond.send_response(head, bodiless);
-    if let Some(draft) = whole {
-        draft.ended(stream.is_ok());
-    }
-    let stream = match stream {
+    let stream = match respond.send_response(head, bodiless) {
         Ok(stream) => stream,
         Err(error) => return gone(&error),
     };
     let mut outgoing = Outgoing::new(stream, body);
-    if let Some(draft) = draft.clone() {
-        outgoing = outgoing.telling(draft);
-    }
     let (mut stalled, mut sent) = (pin!(tokio::time::sleep(patience)), 0);
     let result = poll_fn(|cx| {
         if let Poll::Ready(result) = outgoing.poll_send(cx) {
@@ -327,7 +368,7 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
     })
     .await;
     match result {
-        Some(Ok(())) => Ended::Answered,
+        Some(Ok(())) => Ended::Answered(draft),
         Some(Err(SendError::Stream(error))) => gone(&error),
         None => {
             let detail = format!("the broker took nothing more of its answer for {} s", patience.as_secs());
@@ -339,7 +380,7 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
         }
         Some(Err(SendError::Body(error))) => {
             tracing::debug!(%error, "the answer's body broke off");
-            Ended::Answered
+            Ended::Answered(None)
         }
     }
 }

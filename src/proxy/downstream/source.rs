@@ -47,9 +47,7 @@ pub struct Source<I> {
 pub enum Event {
     /// The broker is to be told to send its body.
     Continue,
-    /// The broker closed its sending side.
-    Gone,
-    /// Reading failed.
+    /// Reading failed: the connection was reset.
     Failed(io::Error),
 }
 
@@ -161,6 +159,9 @@ impl<I: Input> Source<I> {
 
     /// What happens next. Requests that the broker sends meanwhile are read ahead up to [`READ_AHEAD`] bytes; with more
     /// than that unread it is not watched. While a body has the reader, it is the body that sees the broker go.
+    ///
+    /// A broker that closes its sending side behind a whole request has not gone: it may wait for the answer (RFC 9112
+    /// section 9.6). That holds for TLS without `close_notify` too, because the request is known to be whole.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if let Some(wanted) = self.wanted.as_mut()
             && let Poll::Ready(asked) = Pin::new(wanted).poll(cx)
@@ -173,15 +174,21 @@ impl<I: Input> Source<I> {
         }
         let whole = self.is_at_end();
         let Some(reader) = self.reader.as_mut().filter(|_| whole) else { return Poll::Pending };
-        while reader.buf.len() < READ_AHEAD {
+        while reader.buf.len() < READ_AHEAD && !reader.has_ended() {
             match ready!(reader.poll_fill(cx)) {
-                Ok(0) => return Poll::Ready(Event::Gone),
                 Ok(_) => {}
+                Err(error) if is_end(&error) => {}
                 Err(error) => return Poll::Ready(Event::Failed(error)),
             }
         }
         Poll::Pending
     }
+}
+
+/// True if all that is wrong is that TLS was closed without `close_notify`. Where a request ends its head and its framing
+/// tell, so nothing can be cut off unseen.
+pub fn is_end(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof
 }
 
 fn lock<I>(home: &Home<I>) -> std::sync::MutexGuard<'_, Option<(Reader<I>, Decoder)>> {

@@ -25,26 +25,41 @@ pub struct Reader<R> {
     io: R,
     /// What was read and not yet taken.
     pub buf: BytesMut,
+    ended: bool,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Nothing read yet.
     pub fn new(io: R) -> Self {
-        Self { io, buf: BytesMut::with_capacity(CHUNK) }
+        Self::having_read(io, BytesMut::with_capacity(CHUNK))
     }
 
     /// These bytes were read already.
     pub fn having_read(io: R, buf: BytesMut) -> Self {
-        Self { io, buf }
+        Self { io, buf, ended: false }
     }
 
-    /// Reads once; 0 at the end of the stream.
+    /// Reads once; 0 at the end of the stream, and ever after it. A TLS stream that ends without `close_notify` is an error
+    /// the first time ([`io::ErrorKind::UnexpectedEof`]), and then an end like any other.
     pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.ended {
+            return Poll::Ready(Ok(0));
+        }
         if self.buf.capacity() - self.buf.len() < CHUNK / 4 {
             self.buf.reserve(CHUNK);
         }
         // `read_buf` keeps nothing between polls: a new future each time loses nothing.
-        pin!(self.io.read_buf(&mut self.buf)).poll(cx)
+        let read = ready!(pin!(self.io.read_buf(&mut self.buf)).poll(cx));
+        self.ended = match &read {
+            Ok(count) => *count == 0,
+            Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        };
+        Poll::Ready(read)
+    }
+
+    /// True once the end of the stream was read.
+    pub fn has_ended(&self) -> bool {
+        self.ended
     }
 
     /// The stream itself. Reading from it leaves out what was read ahead.

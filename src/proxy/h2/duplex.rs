@@ -4,6 +4,7 @@
 //! DATA … END_STREAM ─► Reading ─► bytes, end         bytes ─► Writing ─► DATA, as there is room … END_STREAM
 //! ```
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::proxy::wire::Output;
 
@@ -18,6 +20,8 @@ use crate::proxy::wire::Output;
 pub struct Reading {
     stream: RecvStream,
     data: Bytes,
+    /// Ends when the stream's connection has no more to read.
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 /// What goes. A writer waits where the receiver has no room.
@@ -27,9 +31,9 @@ pub struct Writing {
 }
 
 impl Reading {
-    /// The receiving side of a stream.
-    pub fn new(stream: RecvStream) -> Self {
-        Self { stream, data: Bytes::new() }
+    /// The receiving side of a stream. `ended` is cancelled when its connection has no more to read: that is no orderly end.
+    pub fn new(stream: RecvStream, ended: CancellationToken) -> Self {
+        Self { stream, data: Bytes::new(), ended: Box::pin(ended.cancelled_owned()) }
     }
 }
 
@@ -52,10 +56,14 @@ impl AsyncRead for Reading {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.data.is_empty() {
-            match ready!(this.stream.poll_data(cx)) {
-                Some(Ok(data)) => this.data = data,
-                Some(Err(error)) => return Poll::Ready(Err(broken(error))),
-                None => return Poll::Ready(Ok(())),
+            match this.stream.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) => this.data = data,
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(broken(error))),
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending => {
+                    ready!(this.ended.as_mut().poll(cx));
+                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+                }
             }
         }
         let taken = this.data.len().min(buf.remaining());

@@ -10,16 +10,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::RecvStream;
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::proxy::upstream::{BodyError, RequestFault};
+
+type Waiting = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
 
 /// See the module. At most [`super::WINDOW`] bytes wait in it.
 pub struct Incoming {
     stream: RecvStream,
-    /// How long the sender may keep silent where it is waited for, and the time at which it has for so long.
-    patience: Option<Duration>,
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// How long the sender may keep silent where it is waited for, and what is cancelled when its connection has no more.
+    given_up: Option<(Duration, CancellationToken)>,
+    /// While the sender is waited for: why it is waited for no longer.
+    waiting: Option<Waiting>,
     /// Content-Length, less what has come.
     left: Option<u64>,
     data_done: bool,
@@ -31,20 +34,30 @@ impl Incoming {
     pub fn new(stream: RecvStream, length: Option<u64>) -> Self {
         let done = stream.is_end_stream();
         let left = if done { Some(0) } else { length };
-        Self { stream, patience: None, stalled: None, left, data_done: false, done }
+        Self { stream, given_up: None, waiting: None, left, data_done: false, done }
     }
 
-    /// The same, given up as [`RequestFault::Stalled`] when its sender keeps silent for that long.
-    pub fn within(self, patience: Duration) -> Self {
-        Self { patience: Some(patience), ..self }
+    /// The same, given up as [`RequestFault::Stalled`] when its sender keeps silent for that long, and at once when `ended`
+    /// is cancelled: its connection has no more to read.
+    pub fn within(self, patience: Duration, ended: CancellationToken) -> Self {
+        Self { given_up: Some((patience, ended)), ..self }
     }
 
-    /// Ready if the sender has kept silent for too long.
-    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
-        let Some(patience) = self.patience else { return Poll::Pending };
-        ready!(self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience))).as_mut().poll(cx));
+    /// Ready if the sender is waited for no longer.
+    fn poll_given_up(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
+        let Some((patience, ended)) = &self.given_up else { return Poll::Pending };
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(waiting(*patience, ended.clone())));
+        let error = ready!(waiting.as_mut().poll(cx));
         self.done = true;
-        Poll::Ready(RequestFault::Stalled(patience).into())
+        Poll::Ready(error)
+    }
+}
+
+async fn waiting(patience: Duration, ended: CancellationToken) -> BodyError {
+    tokio::select! {
+        biased;
+        () = ended.cancelled() => "the connection was closed within the body".into(),
+        () = tokio::time::sleep(patience) => RequestFault::Stalled(patience).into(),
     }
 }
 
@@ -59,9 +72,9 @@ impl Body for Incoming {
         }
         while !this.data_done {
             let Poll::Ready(data) = this.stream.poll_data(cx) else {
-                return this.poll_stalled(cx).map(|error| Some(Err(error)));
+                return this.poll_given_up(cx).map(|error| Some(Err(error)));
             };
-            this.stalled = None;
+            this.waiting = None;
             match data {
                 Some(Ok(data)) => {
                     // Fails only where the stream is gone; then reading says so next.
@@ -80,7 +93,7 @@ impl Body for Incoming {
             }
         }
         let Poll::Ready(trailers) = this.stream.poll_trailers(cx) else {
-            return this.poll_stalled(cx).map(|error| Some(Err(error)));
+            return this.poll_given_up(cx).map(|error| Some(Err(error)));
         };
         this.done = true;
         Poll::Ready(match trailers {
@@ -95,6 +108,7 @@ impl Body for Incoming {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+        let left = if self.done { Some(0) } else { self.left };
+        left.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

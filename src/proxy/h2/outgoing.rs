@@ -5,7 +5,6 @@
 //!    └─ fails ─► RST_STREAM, Err(Body)      └─ the receiver resets ─► Err(Reset)
 //! ```
 
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -14,7 +13,6 @@ use hyper::HeaderMap;
 use hyper::body::Body as _;
 
 use crate::proxy::fields::may_trail;
-use crate::proxy::h1::LastWrite;
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Why a body was not sent to its end.
@@ -34,19 +32,12 @@ pub struct Outgoing {
     held: bool,
     sent: u64,
     waits_for_body: bool,
-    last: Option<Arc<dyn LastWrite>>,
 }
 
 impl Outgoing {
     /// Sends `body` on a stream whose head has gone out; `None` if that was the end of it.
     pub fn new(stream: SendStream<Bytes>, body: Option<WireBody>) -> Self {
-        Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false, last: None }
-    }
-
-    /// Tells `last` of the last frame of a body that has ended well. It counts as written when the connection has it and
-    /// the receiver room for it.
-    pub fn telling(self, last: Arc<dyn LastWrite>) -> Self {
-        Self { last: Some(last), ..self }
+        Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false }
     }
 
     /// While held, the body is not asked for anything.
@@ -54,7 +45,7 @@ impl Outgoing {
         self.held = held;
     }
 
-    /// True once everything has been given to the connection.
+    /// True once everything has been given to the connection, which flushes it by itself.
     pub fn is_done(&self) -> bool {
         self.body.is_none()
     }
@@ -131,7 +122,7 @@ impl Outgoing {
         let last = self.data.is_empty() && self.body_has_ended();
         let sent = if last {
             self.body = None;
-            self.tell(|stream| stream.send_data(part, true))
+            self.stream.send_data(part, true)
         } else {
             self.stream.send_data(part, false)
         };
@@ -141,24 +132,11 @@ impl Outgoing {
     fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), SendError> {
         self.body = None;
         let trailers = trailers.map(that_may_trail).filter(|fields| !fields.is_empty());
-        let ended = self.tell(|stream| match trailers {
-            Some(fields) => stream.send_trailers(fields),
-            None => stream.send_data(Bytes::new(), true),
-        });
+        let ended = match trailers {
+            Some(fields) => self.stream.send_trailers(fields),
+            None => self.stream.send_data(Bytes::new(), true),
+        };
         ended.map_err(|error| self.give_up(error))
-    }
-
-    /// Sends the last frame.
-    fn tell(&mut self, send: impl FnOnce(&mut SendStream<Bytes>) -> Result<(), h2::Error>) -> Result<(), h2::Error> {
-        let last = self.last.take();
-        if let Some(last) = &last {
-            last.begins();
-        }
-        let sent = send(&mut self.stream);
-        if let Some(last) = last {
-            last.ended(sent.is_ok());
-        }
-        sent
     }
 
     fn give_up(&mut self, error: h2::Error) -> SendError {
