@@ -5,6 +5,7 @@
 //!              └─► Leaves (bounded cache) ─► Resolver: SNI ─► leaf certificate ─► rustls
 //! ```
 //!
+//! No authority is made for what nobody owns (`com`, `co.uk`, `github.io`).
 //! An authority can vouch for its hosts and this machine's loopback only: its key is worth nothing elsewhere. A new
 //! host gets an additional authority instead of a wider one, so that what clients trust already stays as narrow as it
 //! was and goes on to work.

@@ -80,8 +80,18 @@ fn every_kind_of_client_is_told_what_it_needs() {
 #[test]
 fn what_names_no_host_is_refused() {
     let home = tempfile::tempdir().unwrap();
-    for (host, part) in [("https://a.example", "is a URL"), ("*", "whole internet"), ("*.com", "top-level")] {
-        let error = refused(&umpire(home.path(), &["ca", "init", host]));
-        assert!(error.contains(part), "{error}");
+    for (host, part) in [
+        ("https://a.example", "is a URL"),
+        ("*", "whole internet"),
+        ("*.com", "top-level"),
+        ("com", "has no dot"),
+        ("co.uk", "public suffix"),
+        ("*.github.io", "public suffix"),
+    ] {
+        for arguments in [["ca", "init", host], ["proxy", "--intercept", host], ["doctor", "--intercept", host]] {
+            let error = refused(&umpire(home.path(), &arguments));
+            assert!(error.contains(part), "{error}");
+        }
     }
+    assert!(!home.path().join("authorities").exists());
 }

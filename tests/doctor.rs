@@ -127,3 +127,29 @@ fn trust_is_looked_up_where_clients_look() {
     let (_, checks) = doctor(home.path(), &["--listen", "127.0.0.1:0", "--intercept", "other.example"], &[]);
     assert!(of(&checks, "hosts").1.contains("umpire ca init other.example"), "{checks:?}");
 }
+
+#[test]
+fn an_authority_for_names_that_nobody_owns_is_named() {
+    use rcgen::{BasicConstraints, CertificateParams, GeneralSubtree, IsCa, KeyPair, NameConstraints};
+    let home = tempfile::tempdir().unwrap();
+    // Made by the program, so that folders and modes are right; then given another content.
+    umpire(home.path(), &["ca", "init", "booking.example.com"], &[]);
+    let file = std::fs::read_dir(home.path().join("home/authorities")).unwrap().next().unwrap().unwrap().path();
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let permitted_subtrees = vec![GeneralSubtree::DnsName("com".to_owned())];
+    params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: vec![] });
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    std::fs::write(&file, format!("{}{certificate}", key.serialize_pem())).unwrap();
+    let id = file.file_stem().unwrap().to_str().unwrap();
+    let (status, checks) = doctor(home.path(), &["--listen", "127.0.0.1:0"], &[]);
+    let (state, words) = of(&checks, "authority");
+    assert_eq!((status, state.as_str()), (1, "bad"), "{checks:?}");
+    assert!(words.contains("below com") && words.contains(&format!("umpire ca remove {id}")), "{words}");
+    let shown = umpire(home.path(), &["ca", "show"], &[]);
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains("below com"), "{shown}");
+    let exported = umpire(home.path(), &["ca", "export"], &[]);
+    assert!(!exported.status.success() && exported.stdout.is_empty(), "{exported:?}");
+}

@@ -17,7 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::hosts::{HostPattern, below};
+use super::hosts::{HostPattern, below, width};
 use super::leaves::Subject;
 
 /// How long an authority is good for. Browsers and Apple's systems take up to 825 days of what a user installs.
@@ -123,6 +123,17 @@ impl Authority {
     /// True while it may be used: it is neither too young nor in its last days.
     pub fn is_current(&self, now: Timestamp) -> bool {
         self.from <= now && now + LAST_DAYS < self.until
+    }
+
+    /// Its hosts that are no one's own, such as `com` or `co.uk`: earlier versions made such authorities. One that has any
+    /// is not used, nor given to clients.
+    pub fn too_wide(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str).filter(|name| width(name).is_some())
+    }
+
+    /// True if it may be used at `now`, and is not too wide.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.is_current(now) && self.too_wide().next().is_none()
     }
 
     /// True if it may vouch for all that a pattern takes in.

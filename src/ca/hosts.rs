@@ -1,6 +1,9 @@
 //! Which hosts: names, `*.` wildcards, addresses, each perhaps with a port.
 //!
 //! `"*.example.com:8443" → HostPattern → matches("api.example.com", 8443)`
+//!
+//! An authority for a name vouches for all names below it. So a name must be one that somebody can own: no name without a
+//! dot but localhost, no public suffix (`co.uk`, `github.io`), and none below which every name is one.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -37,6 +40,23 @@ pub enum HostPatternError {
         "{0:?} would take in the whole internet or a whole top-level domain: name the hosts, such as *.example.com"
     )]
     Wide(String),
+    /// `com`, `intranet`
+    #[error(
+        "{0:?} has no dot: an authority for it would vouch for every name that ends with it. Write the whole name, such as \
+         booking.example.com, or the address; of names without a dot only localhost will do"
+    )]
+    NoDot(String),
+    /// `co.uk`, `*.github.io`
+    #[error(
+        "{given:?} is too wide: {domain} is a public suffix, below which anybody can have a name. Name the hosts, such as \
+         booking-system.{domain}"
+    )]
+    PublicSuffix {
+        /// What was given.
+        given: String,
+        /// The name that certificates would be about.
+        domain: String,
+    },
     /// No port.
     #[error("{0:?} has an unusable port: it must be a number from 1 to 65535")]
     Port(String),
@@ -121,16 +141,51 @@ impl FromStr for HostPattern {
         }
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         let host = match host.strip_prefix('*') {
-            None if is_name(&host) => Host::Name(host),
+            None if is_name(&host) => match width(&host) {
+                None => Host::Name(host),
+                Some(Width::NoDot) => return Err(HostPatternError::NoDot(owned())),
+                Some(Width::PublicSuffix) => {
+                    return Err(HostPatternError::PublicSuffix { given: owned(), domain: host });
+                }
+            },
             None => return Err(HostPatternError::Host(owned())),
             Some("") => return Err(HostPatternError::Wide(owned())),
             Some(rest) => match rest.strip_prefix('.') {
-                Some(domain) if is_name(domain) && domain.contains('.') => Host::Below(domain.to_owned()),
-                Some(domain) if is_name(domain) => return Err(HostPatternError::Wide(owned())),
-                _ => return Err(HostPatternError::Host(owned())),
+                Some(domain) if !is_name(domain) => return Err(HostPatternError::Host(owned())),
+                Some(domain) if !domain.contains('.') => return Err(HostPatternError::Wide(owned())),
+                Some(domain) if width(domain).is_some() => {
+                    return Err(HostPatternError::PublicSuffix { given: owned(), domain: domain.to_owned() });
+                }
+                Some(domain) => Host::Below(domain.to_owned()),
+                None => return Err(HostPatternError::Host(owned())),
             },
         };
         Ok(Self { host, port })
+    }
+}
+
+/// Why an authority must not be about a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Width {
+    /// It has no dot: a top-level domain, of today or tomorrow.
+    NoDot,
+    /// It is a public suffix (<https://publicsuffix.org>), or all names right below it are.
+    PublicSuffix,
+}
+
+/// Why an authority must not be about a name (in lower case); `None` if it may.
+pub fn width(name: &str) -> Option<Width> {
+    /// Stands for any label: no suffix has it by name.
+    const ANY: &str = "any-label";
+    let name = name.strip_prefix('.').unwrap_or(name);
+    if name == "localhost" {
+        None
+    } else if !name.contains('.') {
+        Some(Width::NoDot)
+    } else if psl::domain_str(name).is_none() || psl::domain_str(&format!("{ANY}.{name}")).is_none() {
+        Some(Width::PublicSuffix)
+    } else {
+        None
     }
 }
 
@@ -197,6 +252,22 @@ mod tests {
     }
 
     #[test]
+    fn names_that_somebody_owns_are_taken() {
+        for text in [
+            "booking.co.uk",
+            "*.booking.co.uk",
+            "robin.github.io",
+            "club.azurewebsites.net:8443",
+            "www.ck",
+            "booking.lan",
+            "localhost",
+            "10.0.0.1",
+        ] {
+            assert_eq!(pattern(text).to_string(), text);
+        }
+    }
+
+    #[test]
     fn this_machine_is_known_where_it_is_named_itself() {
         for local in ["localhost:5001", "127.0.0.1", "127.8.8.8", "[::1]:80", "169.254.169.254", "fe80::1", "0.0.0.0"] {
             assert!(pattern(local).is_local(), "{local}");
@@ -219,6 +290,16 @@ mod tests {
             ("*x.example.com", "is no host"),
             ("*", "whole internet"),
             ("*.com", "top-level"),
+            ("*.intranet", "top-level"),
+            ("com", "has no dot"),
+            ("booking:8443", "has no dot"),
+            ("Intranet.", "has no dot"),
+            ("co.uk", "booking-system.co.uk"),
+            ("*.Co.UK:443", "is a public suffix"),
+            ("github.io.", "is a public suffix"),
+            ("*.azurewebsites.net", "is a public suffix"),
+            ("*.kawasaki.jp", "is a public suffix"),
+            ("xn--55qx5d.cn", "is a public suffix"),
             ("a.example:0", "unusable port"),
             ("a.example:x", "unusable port"),
             ("[::1", "is no host"),

@@ -3,7 +3,7 @@
 //! ```text
 //! UMPIRE_HOME or the user's data folder
 //! ├── authorities/<id>.pem   key and certificate, mode 600
-//! └── ca.pem                 all certificates and no key: what clients are given
+//! └── ca.pem                 their certificates and no key: what clients are given
 //! ```
 
 use std::ffi::OsString;
@@ -93,6 +93,13 @@ impl Store {
         Ok(found)
     }
 
+    /// Those that clients are given: all but those that are too wide.
+    pub fn for_clients(&self) -> Result<Vec<Authority>, CaError> {
+        let mut all = self.all()?;
+        all.retain(|authority| authority.too_wide().next().is_none());
+        Ok(all)
+    }
+
     /// How many there are, readable or not.
     pub fn count(&self) -> Result<usize, CaError> {
         Ok(self.files()?.len())
@@ -132,7 +139,11 @@ impl Store {
     /// The authorities that may vouch for these hosts; for those that none may, one more is made.
     pub fn ensure(&self, hosts: &[HostPattern], now: Timestamp) -> Result<Ensured, CaError> {
         let mut authorities = self.all()?;
-        authorities.retain(|authority| authority.is_current(now));
+        if authorities.iter().any(|authority| authority.too_wide().next().is_some()) {
+            // What an earlier version wrote for clients holds it.
+            self.write_bundle()?;
+        }
+        authorities.retain(|authority| authority.is_usable(now));
         let covered = |host: &&HostPattern| authorities.iter().any(|authority| authority.covers(host));
         let missing: Vec<HostPattern> = hosts.iter().filter(|host| !covered(host)).cloned().collect();
         let mut made = None;
@@ -163,7 +174,7 @@ impl Store {
     fn write_bundle(&self) -> Result<(), CaError> {
         let bundle = self.bundle();
         let failed = |what, cause| CaError::File { what, path: bundle.clone(), cause };
-        let pem: String = self.all()?.iter().map(Authority::pem).collect();
+        let pem: String = self.for_clients()?.iter().map(Authority::pem).collect();
         if pem.is_empty() {
             return match fs::remove_file(&bundle) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", error)),
@@ -212,6 +223,28 @@ mod tests {
         assert_eq!(store.all().unwrap().len(), 1);
         assert_eq!(store.remove(&[]).unwrap().len(), 1);
         assert!(!store.bundle().exists());
+    }
+
+    #[test]
+    fn an_authority_that_is_too_wide_is_neither_used_nor_given_away() {
+        use rcgen::{BasicConstraints, CertificateParams, GeneralSubtree, IsCa, KeyPair, NameConstraints};
+        let folder = tempfile::tempdir().unwrap();
+        let (store, now) = (Store::at(folder.path()), Timestamp::now());
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        let permitted_subtrees = ["localhost", "co.uk"].map(|name| GeneralSubtree::DnsName(name.to_owned())).into();
+        params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: vec![] });
+        let key = KeyPair::generate().unwrap();
+        let wide = params.self_signed(&key).unwrap().pem();
+        private_folder(&store.keys()).unwrap();
+        write(&store.file("0badcafe"), &format!("{}{wide}", key.serialize_pem()), Readers::Owner).unwrap();
+        write(&store.bundle(), &wide, Readers::All).unwrap();
+        assert_eq!(store.all().unwrap()[0].too_wide().collect::<Vec<_>>(), ["co.uk"]);
+        let ensured = store.ensure(&hosts(&["booking.co.uk"]), now).unwrap();
+        assert_eq!(ensured.made.unwrap().1, ["booking.co.uk"]);
+        assert_eq!(ensured.authorities.len(), 1);
+        assert!(!fs::read_to_string(store.bundle()).unwrap().contains(&wide));
+        assert_eq!(store.remove(&["0badcafe".to_owned()]).unwrap(), ["0badcafe"]);
     }
 
     #[cfg(unix)]

@@ -70,15 +70,14 @@ pub fn run(ca: Ca) -> anyhow::Result<Exit> {
         Command::Init { hosts } => init(&store, &hosts, &mut out)?,
         Command::Show { format } => show(&store, format, &mut out)?,
         Command::Export { output } => {
-            let pem: String = some(&store)?.iter().map(Authority::pem).collect();
+            let pem: String = for_clients(&store)?.iter().map(Authority::pem).collect();
             match output {
                 Some(file) => fs::write(&file, pem).with_context(|| format!("cannot write {}", file.display()))?,
                 None => out.write_all(pem.as_bytes())?,
             }
         }
         Command::Trust => {
-            some(&store)?;
-            trust::write(&store, &mut out)?;
+            trust::write(&store, &for_clients(&store)?, &mut out)?;
         }
         Command::Remove { ids, all } => remove(&store, ids, all, &mut out)?,
     }
@@ -92,6 +91,18 @@ fn some(store: &Store) -> anyhow::Result<Vec<Authority>> {
         bail!("there is no certificate authority in {} yet; `umpire ca init HOST` makes one", store.folder().display());
     }
     Ok(all)
+}
+
+/// Those that clients are given; an error if there are none.
+fn for_clients(store: &Store) -> anyhow::Result<Vec<Authority>> {
+    some(store)?;
+    let given = store.for_clients()?;
+    if given.is_empty() {
+        bail!(
+            "no certificate authority is fit for clients: `umpire ca show` says why, `umpire ca init HOST` makes one"
+        );
+    }
+    Ok(given)
 }
 
 fn init(store: &Store, hosts: &[HostPattern], out: &mut impl io::Write) -> anyhow::Result<()> {
@@ -126,7 +137,7 @@ fn show(store: &Store, format: Format, out: &mut impl io::Write) -> anyhow::Resu
                     "fingerprint": authority.fingerprint(),
                     "from": authority.from.to_string(),
                     "until": authority.until.to_string(),
-                    "in_use": authority.is_current(now),
+                    "in_use": authority.is_usable(now),
                     "key_file": store.file(&authority.id).display().to_string(),
                 })
             })
@@ -136,8 +147,18 @@ fn show(store: &Store, format: Format, out: &mut impl io::Write) -> anyhow::Resu
         return Ok(());
     }
     for authority in some(store)? {
-        let state = if authority.is_current(now) { "" } else { " (not used any more: a new one is made when needed)" };
-        writeln!(out, "{}{state}", authority.id)?;
+        let id = &authority.id;
+        let state = if let Some(name) = authority.too_wide().next() {
+            let name = text::visible(name);
+            format!(
+                " (not used: it could vouch for everything below {name}; `umpire ca remove {id}` and take it out of stores)"
+            )
+        } else if authority.is_current(now) {
+            String::new()
+        } else {
+            " (not used any more: a new one is made when needed)".to_owned()
+        };
+        writeln!(out, "{id}{state}")?;
         writeln!(out, "  hosts    {}", text::visible(&hosts_in_words(&authority.subjects)))?;
         writeln!(out, "  until    {}", authority.until.strftime("%Y-%m-%d"))?;
         writeln!(out, "  sha256   {}", authority.fingerprint())?;

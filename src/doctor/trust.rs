@@ -44,8 +44,9 @@ pub fn examine(store: &Store, intercept: &[HostPattern]) -> Vec<Check> {
         return vec![Check::new("authority", State::Warning, found, advice)];
     }
     let now = Timestamp::now();
-    let current: Vec<&Authority> = all.iter().filter(|authority| authority.is_current(now)).collect();
-    let mut checks = vec![authority(store, &all, &current, now)];
+    let current: Vec<&Authority> = all.iter().filter(|authority| authority.is_usable(now)).collect();
+    let mut checks: Vec<Check> = all.iter().filter_map(too_wide).collect();
+    checks.push(authority(store, &all, &current, now));
     for host in intercept {
         if !current.iter().any(|authority| authority.covers(host)) {
             let found = format!("no authority may vouch for {host}");
@@ -77,6 +78,20 @@ pub fn examine(store: &Store, intercept: &[HostPattern]) -> Vec<Check> {
     }
     checks.extend(variables);
     checks
+}
+
+/// What is to be said of an authority for names that nobody owns.
+fn too_wide(authority: &Authority) -> Option<Check> {
+    let names: Vec<&str> = authority.too_wide().collect();
+    let id = &authority.id;
+    (!names.is_empty()).then(|| {
+        let found = format!("authority {id} could vouch for everything below {}; it is not used any more", names.join(", "));
+        let advice = format!(
+            "`umpire ca remove {id}`, and take \"Umpire CA {id}\" out of every store and file that trusts it; `umpire ca init` \
+             with the hosts themselves makes a narrow one"
+        );
+        Check::new("authority", State::Bad, found, advice)
+    })
 }
 
 fn authority(store: &Store, all: &[Authority], current: &[&Authority], now: Timestamp) -> Check {

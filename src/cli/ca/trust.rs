@@ -5,13 +5,12 @@
 use std::io;
 use std::path::Path;
 
-use crate::ca::Store;
+use crate::ca::{Authority, Store};
 
 /// Writes all of it.
-pub fn write(store: &Store, out: &mut impl io::Write) -> io::Result<()> {
+pub fn write(store: &Store, authorities: &[Authority], out: &mut impl io::Write) -> io::Result<()> {
     let bundle = store.bundle();
     let file = quoted(&bundle);
-    let authorities: Vec<_> = store.all().map(|all| all.into_iter().map(|one| one.id).collect()).unwrap_or_default();
     writeln!(out, "Certificates for clients (no key): {}", bundle.display())?;
     writeln!(out, "Trust is needed by the client alone, and only for the hosts that `umpire ca show` lists.")?;
     if authorities.len() > 1 {
