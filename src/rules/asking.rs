@@ -126,7 +126,7 @@ impl<'a> Asking<'a> {
             }
             value => match value.as_bool() {
                 Some(true) => {}
-                Some(false) => findings.add(self.rule(ask), context, || {
+                Some(false) => findings.add(self.rule(ask), check(), context, || {
                     let pointer = pointer(check(), context)?;
                     let seen = match check().seen {
                         Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
@@ -164,7 +164,7 @@ impl<'a> Asking<'a> {
             return Err(Stop::unseen(format!("{named} fits another fault of the same request ({other})")));
         }
         context.refusals.fail();
-        findings.add(self.rule(ask), context, || {
+        findings.add(self.rule(ask), check, context, || {
             let mut found = finding(self.rule(ask), check, context, pointer.to_owned(), seen, Some(expected))?;
             found.severity = milder.map_or(found.severity, |milder| found.severity.min(milder));
             Ok(found)
@@ -216,7 +216,7 @@ fn run_unwritten<'a>(
             findings.untold += untold;
             for found in found {
                 let make = || finding(rule, check, context, found.pointer, found.seen, None);
-                findings.add(rule, context, make)?;
+                findings.add(rule, check, context, make)?;
             }
             Ok(true)
         }

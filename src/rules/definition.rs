@@ -62,6 +62,7 @@ pub struct Check {
     pub seen: Option<Spanned<String>>,
     pub expected: Option<Spanned<String>>,
     pub message: Option<Spanned<String>>,
+    pub once: Option<Spanned<String>>,
     pub severity: Option<Severity>,
 }
 

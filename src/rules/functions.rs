@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use super::eval::answered;
+use super::facts::Facts;
 use super::nodes::{
     anywhere, are_strings, distinct, id, is_integer, is_prefixed, is_type, keys, newer, object_member, prefixed,
     repeated, same_basket, same_but_for_slashes, same_elements, seconds, size, type_name,
@@ -94,6 +95,7 @@ functions! {
     Parameter "parameter" 2..=2,
     SamePage "same_page" 2..=2,
     HostOf "host_of" 1..=1,
+    OriginOf "origin_of" 1..=1,
     PathOf "path_of" 1..=1,
     Neighbours "neighbours" 1..=1,
     Repeated "repeated" 1..=1,
@@ -193,8 +195,11 @@ impl Function {
             }
             Self::ChangedKeys => keys(arena, first, |key, sent| {
                 object_member(second, key).is_some_and(|echoed| !same_but_for_slashes(sent, echoed))
+                    && !is_spoilt(sent, context)
             }),
-            Self::MissingKeys => keys(arena, first, |key, _| object_member(second, key).is_none()),
+            Self::MissingKeys => {
+                keys(arena, first, |key, sent| object_member(second, key).is_none() && !is_spoilt(sent, context))
+            }
             Self::Anywhere => anywhere(arena, first, second.as_str().unwrap_or_default()),
             Self::Same => Val::bool(first.equals(second)),
             Self::SameUrl => Val::bool(match (text, second.as_str()) {
@@ -285,6 +290,7 @@ impl Function {
                 _ => false,
             }),
             Self::HostOf => owned(text.and_then(urls::host).map(str::to_ascii_lowercase)),
+            Self::OriginOf => owned(text.and_then(urls::origin)),
             Self::PathOf => arena.maybe(text.map(urls::path)),
             Self::Neighbours => {
                 let elements = first.elements(arena).unwrap_or_default();
@@ -398,6 +404,15 @@ fn answering<'a>(arguments: &[Val<'a>], context: &Context<'a>) -> Result<Option<
         Some(nothing) if nothing.is_nothing() => Ok(None),
         Some(other) => Err(Stop::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
     }
+}
+
+/// True for a value of the judged request that deviates from the data models, itself or below. Nobody is held to repeat it.
+fn is_spoilt(sent: Value<'_>, context: &Context<'_>) -> bool {
+    let Some(request) = context.reading.request.json().filter(|request| sent.is_of(request)) else { return false };
+    let Facts { models, wanted, .. } = context.facts;
+    let deviations = context.walks.request(request.root(), context.reading, models, wanted.0);
+    let within = sent.place()..sent.place() + sent.weight();
+    deviations.iter().any(|deviation| deviation.what.spoils_value() && within.contains(&deviation.node))
 }
 
 /// The exchange, if an answer to it came.

@@ -116,7 +116,8 @@ fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result
         "origin" => arena.maybe(Some(origin)),
         "scheme" => arena.maybe(Some(scheme)),
         "host" => arena.maybe(Some(host(authority))),
-        "base_path" => arena.maybe(Some(&reading.base_path)),
+        // A doubled slash is the caller's; what the booking system builds of its Base URI has none.
+        "base_path" => arena.text(&without_empty_segments(&reading.base_path)),
         "loopback" => Val::bool(is_loopback(host(authority))),
         "started" => arena.instant(booking_system_clock(reading)),
         "request_type" => arena.maybe(reading.stage.request_type()),
@@ -135,6 +136,10 @@ fn booking_system_clock(reading: &Reading) -> Timestamp {
     let date = reading.exchange.response.as_ref().and_then(|response| response.headers.get("date"));
     let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
     theirs.filter(|theirs| (theirs.as_second() - ours.as_second()).abs() > APART_SECONDS).unwrap_or(ours)
+}
+
+fn without_empty_segments(path: &str) -> String {
+    path.split('/').filter(|segment| !segment.is_empty()).fold(String::new(), |path, segment| path + "/" + segment)
 }
 
 fn host(authority: &str) -> &str {

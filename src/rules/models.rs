@@ -88,6 +88,11 @@ pub enum What {
 }
 
 impl What {
+    /// True where a value is there that is wrong in itself, so that nobody can be held to repeat it.
+    pub fn spoils_value(self) -> bool {
+        !matches!(self, Self::Missing | Self::NoneOf | Self::Recommended | Self::Forbidden)
+    }
+
     const NAMES: [(&str, Self); 19] = [
         ("empty", Self::Empty),
         ("blank", Self::Blank),

@@ -40,6 +40,7 @@ impl Findings {
     pub fn add<'a>(
         &mut self,
         rule: &'a Rule,
+        check: &'a Check,
         context: &Context<'a>,
         make: impl FnOnce() -> Result<Finding, Stop>,
     ) -> Result<(), Stop> {
@@ -47,7 +48,7 @@ impl Findings {
             self.untold += 1;
             return Ok(());
         }
-        let once = rule.once.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
+        let once = check.once.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
         if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
             self.said_before = true;
         } else {
@@ -84,7 +85,7 @@ pub(super) fn deviations<'a>(
     };
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
         let context = context.of_item(root.document().value_at(deviation.node), None);
-        findings.add(rule, &context, || {
+        findings.add(rule, check, &context, || {
             let described = describe(deviation, root.document(), models);
             let expected = check.expected.is_empty().then_some(described.expected);
             let pointer = format!("{message}{}", described.pointer);

@@ -85,6 +85,8 @@ fn collect<'a>(value: Value<'a>, steps: &[Step], visit: &mut impl FnMut(Value<'a
                 collect(child, rest, visit);
             }
         }
+        // One object in place of a list is a list of one, as in JSON-LD.
+        Some((Step::Any, rest)) if value.is_object() => collect(value, rest, visit),
         Some((Step::Any, rest)) => children(value, |child| collect(child, rest, visit)),
         // `**/name`, the common use: the document knows where its names stand.
         Some((Step::Deep, [Step::Member(name), rest @ ..])) => {
@@ -127,6 +129,7 @@ mod tests {
         assert_eq!(found("/request/body/items/*/x", text), ["/items/0/x"]);
         assert_eq!(found("/request/body/**/x", text), ["/items/0/x", "/items/0/sub/x"]);
         assert_eq!(found("/response/body", text), [""]);
+        assert_eq!(found("/response/body/items/*", r#"{"items":{"x":1,"y":2}}"#), ["/items"]);
         assert_eq!(found("/request/body/items/1/y", text), ["/items/1/y"]);
         assert!(Path::parse("/body/x").is_err());
     }

@@ -24,7 +24,6 @@ pub struct Rule {
     pub(super) when: Option<NodeId>,
     pub(super) not_judged: Vec<(NodeId, Arc<str>)>,
     pub(super) milder: Vec<(NodeId, Severity)>,
-    pub(super) once: Option<NodeId>,
     /// A finding shows that the request was refused wrongly.
     pub(super) refutes_refusal: bool,
     pub(super) checks: Vec<Check>,
@@ -51,6 +50,8 @@ pub struct Check {
     pub seen: Option<NodeId>,
     pub expected: Template,
     pub message: Template,
+    /// Of findings with an equal value only the first in a recording is reported.
+    pub once: Option<NodeId>,
     pub severity: Severity,
 }
 
@@ -137,7 +138,6 @@ impl Rule {
                 Ok((when, entry.severity))
             })
             .collect::<Result<_, Fault>>()?;
-        let once = expression(code, "once", definition.once.as_ref())?;
         let info = RuleInfo {
             id: id.to_owned(),
             severity: definition.severity,
@@ -157,7 +157,6 @@ impl Rule {
             when: rule_when,
             not_judged,
             milder,
-            once,
             refutes_refusal: definition.refutes_refusal,
             checks,
             examples: definition.examples,
@@ -222,10 +221,9 @@ impl Rule {
             let each: Vec<usize> = place(check).into_iter().collect();
             let expect = if let Expectation::Expression(expect) = &check.expect { Some(*expect) } else { None };
             let at = if let At::Expression(at) = &check.at { Some(*at) } else { None };
-            [check.when, expect, at, check.seen].into_iter().flatten().for_each(|node| visit(node, &each));
+            [check.when, expect, at, check.seen, check.once].into_iter().flatten().for_each(|node| visit(node, &each));
         }
         self.milder.iter().for_each(|(when, _)| visit(*when, &all));
-        self.once.iter().for_each(|once| visit(*once, &all));
     }
 }
 
@@ -261,6 +259,7 @@ fn single_check(definition: &Definition, code: &mut Code) -> Result<Check, Fault
         seen: expression(code, "seen", definition.seen.as_ref())?,
         expected: template(code, "expected", definition.expected.as_ref())?,
         message: template(code, "message", definition.message.as_ref())?,
+        once: expression(code, "once", definition.once.as_ref())?,
         severity: definition.severity,
         expect,
         each,
@@ -299,6 +298,7 @@ fn compile_check(definition: &Definition, check: &CheckDefinition, code: &mut Co
         seen: expression(code, "check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
         expected: template(code, "check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
         message: template(code, "check.message", check.message.as_ref().or(definition.message.as_ref()))?,
+        once: expression(code, "check.once", check.once.as_ref().or(definition.once.as_ref()))?,
         severity: check.severity.unwrap_or(definition.severity),
         expect,
         each,

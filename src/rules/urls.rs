@@ -42,6 +42,22 @@ pub fn host(url: &str) -> Option<&str> {
     (!host.is_empty()).then_some(host)
 }
 
+/// Origin of an absolute URL as RFC 6454 compares it: scheme and host in lower case, the port where it isn't the scheme's
+/// own. `None` for a relative one.
+pub fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_ascii_lowercase();
+    let scheme = scheme.to_ascii_lowercase();
+    let default = match scheme.as_str() {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let authority = authority.strip_suffix(default).filter(|_| !default.is_empty()).unwrap_or(&authority);
+    (!authority.is_empty()).then(|| format!("{scheme}://{authority}"))
+}
+
 fn pair(part: &str) -> Option<(String, String)> {
     if part.is_empty() {
         return None;
@@ -120,6 +136,21 @@ fn has_host(rest: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn origins_are_compared_without_case_and_default_ports() {
+        let cases = [
+            ("HTTPS://Feeds.Example:443/a", Some("https://feeds.example")),
+            ("http://feeds.example:80?x", Some("http://feeds.example")),
+            ("https://feeds.example:80/", Some("https://feeds.example:80")),
+            ("http://[::1]:8080/a", Some("http://[::1]:8080")),
+            ("/a", None),
+            ("https:///a", None),
+        ];
+        for (url, expected) in cases {
+            assert_eq!(origin(url).as_deref(), expected, "{url}");
+        }
+    }
 
     #[test]
     fn parameters_are_decoded() {
