@@ -28,6 +28,9 @@ const MAX_PAGES: usize = 100;
 /// Token that the scripted broker authenticates with; the sandbox takes any.
 const TOKEN: &str = "Bearer weekend-finder-demo";
 
+/// `User-Agent` of the scripted broker: tells its exchanges from those of others who call the proxy meanwhile.
+pub const USER_AGENT: &str = "WeekendFinder/1.0 (umpire demo)";
+
 /// How the demo ended, if nothing failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -49,24 +52,34 @@ pub struct DemoError {
     pub reason: String,
 }
 
+/// How far a demo has come: a step begins, or the script is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Calls made so far, each of which is an exchange.
+    pub calls: u64,
+    /// Title of the step that begins; `None` at the end of the script.
+    pub title: Option<&'static str>,
+}
+
 /// Runs `script` against the proxy at `base_uri` (such as `http://127.0.0.1:8080/api/openbooking`), with `sandbox` as
 /// the booking system behind it.
 ///
-/// `pace` is the time between two calls. `progress` gets a line as each step begins. `shutdown` ends the demo between
-/// two calls. The sandbox conforms again afterwards.
+/// `pace` is the time between two calls. `progress` is called before the first call of each step, and after the last call
+/// of the script unless it was stopped or failed. `shutdown` ends the demo between two calls. The sandbox conforms again
+/// afterwards.
 pub async fn run(
     script: Script,
     base_uri: &str,
     sandbox: &Arc<Sandbox>,
     pace: Duration,
-    mut progress: impl FnMut(&str) + Send,
+    mut progress: impl FnMut(Progress) + Send,
     shutdown: &CancellationToken,
 ) -> Result<Ended, DemoError> {
     let mut run = Run::new(base_uri, pace, shutdown)?;
     let mut ended = Ok(Ended::Finished);
     for step in script.iter() {
         sandbox.set_misbehaviours(step.misbehaviours.iter().copied().collect());
-        progress(step.title);
+        progress(Progress { calls: run.calls, title: Some(step.title) });
         match run.step(step).await {
             Ok(Ended::Finished) => {}
             stopped_or_failed => {
@@ -76,6 +89,9 @@ pub async fn run(
         }
     }
     sandbox.set_misbehaviours(Misbehaviours::NONE);
+    if ended == Ok(Ended::Finished) {
+        progress(Progress { calls: run.calls, title: None });
+    }
     ended
 }
 
@@ -86,6 +102,8 @@ struct Run<'r> {
     harvest: Harvest,
     /// Where the Orders feed was left, as path and query.
     orders_next: String,
+    /// Calls made so far.
+    calls: u64,
     pace: Duration,
     shutdown: &'r CancellationToken,
 }
@@ -100,7 +118,7 @@ impl<'r> Run<'r> {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let base_path = format!("/{}", path.trim_end_matches('/'));
         let orders_next = format!("{base_path}/orders-rpde");
-        Ok(Self { authority, base_path, harvest: Harvest::default(), orders_next, pace, shutdown })
+        Ok(Self { authority, base_path, harvest: Harvest::default(), orders_next, calls: 0, pace, shutdown })
     }
 
     async fn step(&mut self, step: &'static Step) -> Result<Ended, DemoError> {
@@ -177,7 +195,7 @@ impl<'r> Run<'r> {
     /// Follows a feed from `target` to its end, and answers where that is. The pages' `next` URLs lead to the booking
     /// system itself; the broker takes path and query and stays with the proxy.
     async fn follow(
-        &self,
+        &mut self,
         mut target: String,
         act: &Act,
         mut take: impl FnMut(&Value) + Send,
@@ -197,8 +215,9 @@ impl<'r> Run<'r> {
         Err(format!("the feed goes on after {MAX_PAGES} pages"))
     }
 
-    async fn call(&self, method: &str, target: &str, body: String, act: &Act) -> Result<Bytes, String> {
-        let mut headers = Vec::new();
+    async fn call(&mut self, method: &str, target: &str, body: String, act: &Act) -> Result<Bytes, String> {
+        self.calls += 1;
+        let mut headers = vec![("user-agent", USER_AGENT.to_owned())];
         if target.starts_with(&self.base_path) {
             if !act.tweaks.contains(&Tweak::NoAuthorization) {
                 headers.push(("authorization", TOKEN.to_owned()));

@@ -1,5 +1,10 @@
 //! `umpire demo`: embedded booking system, proxy and a scripted broker in one process.
+//!
+//! `scripted broker → proxy → sandbox` · `captions, events → relay → front end → what to do next`
 
+mod captions;
+
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,18 +20,23 @@ use super::judging::JudgingArgs;
 use super::signals::{self, Signals};
 use super::{Exit, runtime};
 use crate::capture::{self, Rotation};
-use crate::demo::{self, Script};
-use crate::event::{Context, Event, Mode};
+use crate::demo::{self, Progress, Script};
+use crate::event::{Context, Mode};
 use crate::proxy::live::Own;
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use crate::session::{Links, Options, Session};
+use crate::text;
+use captions::{Caption, Relay};
 
 /// Seconds between two calls where somebody watches.
 const WATCHED_PACE: f64 = 1.2;
 
 /// Seconds between two calls where the lines stay to be read.
 const PLAIN_PACE: f64 = 0.05;
+
+/// The last caption on the screen.
+const OVER_ON_SCREEN: &str = "The demo is over. Enter opens the exchange, n goes to the next finding, q quits.";
 
 /// `umpire demo …`
 #[derive(Debug, Args)]
@@ -107,10 +117,22 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         };
         let mut signals = Signals::listen()?;
         let stop = CancellationToken::new();
+        // One for each step, and one for the end.
+        let most = script.iter().count() + 1;
+        let (relay, captions, feed) = Relay::new(feed, most);
+        let relay = tokio::spawn(relay.run());
         let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
-        let tell = session.notices.clone();
-        let play =
-            demo::run(script, &base_uri, &sandbox, pace, |title| tell.send(Event::Notice(title.to_owned())), &stop);
+        let tell = |Progress { calls, title }: Progress| {
+            let text = match title {
+                Some(title) => title,
+                None if ui == Ui::Tui => OVER_ON_SCREEN,
+                None => return,
+            };
+            if captions.try_send(Caption { calls, text: text.to_owned() }).is_err() {
+                tracing::debug!(text, "nobody shows this caption");
+            }
+        };
+        let play = demo::run(script, &base_uri, &sandbox, pace, tell, &stop);
         let played = tokio::select! {
             played = play => played,
             signal = signals.next() => {
@@ -120,18 +142,45 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             }
         };
         if ui == Ui::Tui && played.is_ok() {
-            tell.send(Event::Notice("The demo is over. Look around; q ends it.".to_owned()));
             stop.cancelled().await;
         }
-        drop(tell);
         let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
         stop.cancel();
+        relay.await?;
         front.await??;
         say_goodbye(ui, &closing, &context)?;
-        played?;
+        let ended = played?;
+        if ui != Ui::Json {
+            what_next(ended, &context)?;
+        }
         match closing.trouble {
             Some(trouble) => bail!("the recording is not whole ({} exchanges missing): {trouble}", closing.missed),
             None => Ok(Exit::Clean),
         }
     })
+}
+
+/// What was seen, and what to do now.
+fn what_next(ended: demo::Ended, context: &Context) -> io::Result<()> {
+    let program = program();
+    let mut out = io::stdout().lock();
+    let seen = match ended {
+        demo::Ended::Finished => "That was the demo. Every fault above was made on purpose.",
+        demo::Ended::Stopped => "The demo was stopped before its end.",
+    };
+    writeln!(out, "\n{seen} What to do next:\n")?;
+    if let Some(capture) = &context.capture {
+        writeln!(out, "  look at it again, finding by finding   {program} view {capture}")?;
+    }
+    writeln!(out, "  read what one of the rules asks        {program} rules explain {RULE}")?;
+    writeln!(out, "  put it before your own booking system  {program} proxy --to https://YOUR-BOOKING-SYSTEM/BASE-PATH")
+}
+
+/// The rule that the demo shows first and last.
+const RULE: &str = "agent-broker/customer-required";
+
+/// How this program was called, so that commands can be copied from its output.
+fn program() -> String {
+    let called = std::env::args().next().filter(|called| called.contains(std::path::is_separator));
+    called.map_or_else(|| "umpire".to_owned(), |called| text::visible(&called).into_owned())
 }

@@ -1,6 +1,6 @@
 //! The part of the script in which things go wrong.
 //!
-//! `the founding case four ways → faults of the broker, refused → faults of the booking system, one by one`
+//! `the missing customer four ways → faults of the broker, refused → faults of the booking system, one by one`
 
 use super::script::{Call, Role, Step, Tweak, act, tweaked};
 use crate::sandbox::Misbehaviour as M;
@@ -13,6 +13,7 @@ const BADMINTON: (&str, &str) = ("Club Badminton", "Guest");
 const FULL: (&str, &str) = ("Trampoline Hour", "Standard");
 const LATER: (&str, &str) = ("Pilates Day", "Standard");
 const BOULDER: (&str, &str) = ("Boulder Basics", "Standard");
+const YOGA: (&str, &str) = ("Lantern Yoga", "Standard");
 
 const NO_CUSTOMER: &[Tweak] = &[Tweak::Without("customer")];
 const NO_BROKER: &[Tweak] = &[Tweak::Without("broker")];
@@ -37,7 +38,7 @@ const C2: super::Act = act(Call::C2, 200);
 const B: super::Act = act(Call::B, 201);
 
 pub(super) const STEPS: &[Step] = &[
-    // The founding case.
+    // The missing customer.
     swim(
         "no-customer-refused",
         "AgentBroker forgets the customer at B, and is refused: the broker's fault alone",
@@ -329,3 +330,15 @@ pub(super) const STEPS: &[Step] = &[
         &[FULL],
     ),
 ];
+
+/// What stays on the screen.
+pub(super) const LAST: &[Step] = &[of(
+    swim(
+        "last",
+        "Once more, to end with: the broker forgets the customer, and its order is taken all the same",
+        &[M::AcceptsMissingCustomer],
+        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 201)],
+    ),
+    Role::Agent,
+    &[YOGA],
+)];

@@ -30,11 +30,11 @@ pub fn golden() -> Script {
 }
 
 /// Everything: a clean booking, faults of the broker, of the booking system and of both, and the rest of the conforming
-/// traffic. Whoever watches sees the first fault within seconds.
+/// traffic. Whoever watches sees the first fault within seconds, and is left with one that is worth reading.
 pub fn faulty() -> Script {
     /// The feed that the broker has to know, and one clean booking.
     const OPENING: (&[Step], &[Step]) = golden_steps::STEPS.split_at(2);
-    Script { steps: &[OPENING.0, super::faulty_steps::STEPS, OPENING.1] }
+    Script { steps: &[OPENING.0, super::faulty_steps::STEPS, OPENING.1, super::faulty_steps::LAST] }
 }
 
 /// One step: a booking, or an attempt at one, under one Order UUID.

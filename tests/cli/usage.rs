@@ -79,11 +79,73 @@ fn a_capture_is_never_written_over() {
 }
 
 #[test]
-fn the_demo_runs_once_and_ends_with_a_summary() {
+fn the_demo_ends_with_a_summary_and_what_to_do_next() {
     let folder = tempfile::tempdir().expect("a folder");
     let capture = folder.path().join("demo.db").display().to_string();
     let output = umpire(&["demo", "--ui", "plain", "--pace", "0", "--capture", &capture]);
     assert_eq!(status(&output), 0, "{}", stderr(&output));
     let text = stdout(&output);
     assert!(text.contains("agent-broker/missing-customer-error") && text.contains("bookings"), "{text}");
+    // The last exchange is one to read, with both sides at fault.
+    let exchange = |line: &&str| line.contains("PUT …/orders/");
+    let last = text.lines().rfind(exchange).expect("a booking");
+    assert!(last.contains("broker: 1 failure") && last.contains("booking system: 1 failure"), "{last}");
+    // What to do next can be copied as it stands.
+    let program = env!("CARGO_BIN_EXE_umpire");
+    let next: Vec<_> = text.lines().rev().take_while(|line| !line.is_empty()).collect();
+    assert_eq!(next.len(), 3, "{next:?}");
+    for what in ["proxy --to https://", "rules explain agent-broker/customer-required", &format!("view {capture}")] {
+        assert!(next.iter().any(|line| line.contains(&format!("{program} {what}"))), "{what} in {next:#?}");
+    }
+}
+
+#[test]
+fn captions_of_the_demo_come_right_before_what_they_describe() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("demo.db").display().to_string();
+    let output = umpire(&["demo", "--ui", "json", "--pace", "0", "--capture", &capture]);
+    let lines = stdout(&output);
+    let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+    let mut steps = umpire::demo::faulty().iter();
+    let (mut step, mut captions, mut exchanges) = (None, 0, 0);
+    for event in events {
+        if event["event"] == "notice" {
+            step = steps.next();
+            captions += 1;
+            assert_eq!(event["message"].as_str(), step.map(|step| step.title));
+        }
+        if event["event"] == "exchange" {
+            exchanges += 1;
+            let step = step.expect("a caption comes first");
+            // Feeds and the dataset site are nobody's booking.
+            if let Some(uuid) = event["order_uuid"].as_str() {
+                assert_eq!(uuid, step.uuid(), "under the caption {:?}: {event}", step.title);
+            }
+        }
+    }
+    assert_eq!(captions, umpire::demo::faulty().iter().count());
+    assert!(exchanges > captions);
+}
+
+/// `captures/README.md` says how to make them anew.
+#[test]
+fn the_recordings_of_the_project_are_what_the_demo_plays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (script, recording) in [("golden", GOLDEN), ("faulty", FAULTY)] {
+        let played = folder.path().join(format!("{script}.db"));
+        let capture = played.display().to_string();
+        let output = umpire(&["demo", "--ui", "plain", "--pace", "0", "--script", script, "--capture", &capture]);
+        assert_eq!(status(&output), 0, "{}", stderr(&output));
+        let calls = |file: &Path| -> Vec<(String, Option<u16>)> {
+            let exchanges =
+                umpire::capture::open(file).expect("a recording").exchanges.map(|each| each.expect("whole"));
+            let told = |each: umpire::exchange::Exchange| {
+                // Positions in feeds are times.
+                let path = each.request.target.split('?').next().unwrap_or_default().to_owned();
+                (format!("{} {path}", each.request.method), each.response.map(|response| response.status))
+            };
+            exchanges.map(told).collect()
+        };
+        assert_eq!(calls(&played), calls(Path::new(recording)), "{recording} is not what the script plays");
+    }
 }

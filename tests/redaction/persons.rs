@@ -84,6 +84,12 @@ async fn a_proxy_that_redacts_personal_data_judges_the_same_and_keeps_nobodys() 
     assert!(all_of(&capture).contains("bookings@weekend-finder.example"), "an organisation's address is nobody's");
 }
 
+/// How many exchanges the recording has, in words.
+fn exchanges() -> String {
+    let count = umpire::capture::open(Path::new(FAULTY)).expect("the recording").exchanges.count();
+    format!("{count} exchanges")
+}
+
 #[test]
 fn a_recording_is_redacted_later_and_judged_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -92,7 +98,7 @@ fn a_recording_is_redacted_later_and_judged_the_same() {
     for name in ["a.db", "a.har"] {
         let (path, name) = named(&folder, name);
         let told = done(&["capture", "redact", FAULTY, "-o", &name]);
-        assert!(told.contains("customer.email") && told.contains("138 exchanges in"), "{told}");
+        assert!(told.contains("customer.email") && told.contains(&format!("{} in", exchanges())), "{told}");
         holds_none(&told, &nobody(), "the output");
         holds_none(&all_of(&path), &nobody(), &name);
         assert_eq!(said(&judge(&path)), before);
@@ -112,7 +118,7 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let told = done(&["capture", "redact", FAULTY, "--dry-run", "-o", &name]);
     assert!(!path.exists());
     assert!(told.contains("customer.email ") && told.contains(" values in "), "{told}");
-    assert!(told.ends_with("138 exchanges looked at, nothing written\n"), "{told}");
+    assert!(told.ends_with(&format!("{} looked at, nothing written\n", exchanges())), "{told}");
     holds_none(&told, &nobody(), "the output");
     let further = done(&["capture", "redact", FAULTY, "--dry-run", "--redact-field", "orderNumber"]);
     assert!(further.contains("orderNumber") && !told.contains("orderNumber"), "{further}");

@@ -23,10 +23,12 @@ async fn the_whole_demo_over_a_real_socket() {
     let server = tokio::spawn(serve(listener, Arc::clone(&sandbox), shutdown.clone()));
 
     let mut told = Vec::new();
-    let tell = |line: &str| told.push(line.to_owned());
+    let tell = |progress: demo::Progress| told.push(progress);
     let ended = demo::run(demo::faulty(), &base_uri, &sandbox, Duration::ZERO, tell, &shutdown).await;
     assert_eq!(ended, Ok(demo::Ended::Finished));
-    assert_eq!(told.len(), demo::faulty().iter().count());
+    let titles: Vec<_> = demo::faulty().iter().map(|step| Some(step.title)).chain([None]).collect();
+    assert_eq!(told.iter().map(|progress| progress.title).collect::<Vec<_>>(), titles);
+    assert!(told.is_sorted_by(|a, b| a.calls < b.calls) && told[0].calls == 0, "{told:?}");
     assert!(sandbox.misbehaviours().is_empty());
 
     // A failure names the step and the call: the same Order UUIDs are used up.
