@@ -14,7 +14,7 @@ const MOST: usize = 10;
 /// Writes the table.
 pub fn write(out: &mut dyn Write, profile: &Profile) -> io::Result<()> {
     let per_exchange = |took: Duration| took.as_secs_f64() * 1e6 / profile.exchanges.max(1) as f64;
-    writeln!(out, "cost of judging {} exchanges, in microseconds per exchange", profile.exchanges)?;
+    writeln!(out, "cost of judging {} exchanges: processor time, in microseconds per exchange", profile.exchanges)?;
     writeln!(out, "  {:<12}{:>10.1}", "reading", per_exchange(profile.reading))?;
     for scope in Scope::ALL {
         let (took, rules) = profile.of_scope(scope);

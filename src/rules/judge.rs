@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use cpu_time::ThreadTime;
+
 use super::arena::Arena;
 use super::asking::Asking;
 use super::book::RuleBook;
@@ -123,6 +125,7 @@ impl Judge {
     /// not be kept.
     pub fn judge_at(&mut self, exchange: Arc<Exchange>, index: u64) -> Judged {
         let start = Instant::now();
+        let reading_start = self.profile.is_some().then(ThreadTime::now);
         let base_path = self.memory.base_path(&exchange);
         let reading = Arc::new(Reading::new(index, exchange, base_path));
         self.next += 1;
@@ -139,7 +142,7 @@ impl Judge {
         let book = Arc::clone(&self.book);
         let refusals = Refusals::default();
         let clock = self.profile.is_some().then(Clock::default);
-        let read = clock.as_ref().map(|_| start.elapsed()).unwrap_or_default();
+        let read = reading_start.map(|start| start.elapsed()).unwrap_or_default();
         let (outcomes, untold) = self.outcomes(&reading, &refusals, clock.as_ref());
         self.untold += untold;
         for (place, outcome) in outcomes {
@@ -156,14 +159,14 @@ impl Judge {
             judged.mute_refused();
         }
         if clock.is_none() && self.slow.wonders(start.elapsed()) {
-            let clock = Clock::of_processor();
+            let clock = Clock::default();
             self.outcomes(&reading, &Refusals::default(), Some(&clock));
             self.slow.look(&book, reading.index, &clock);
         }
         self.arena.clear();
-        let start = Instant::now();
+        let remembering_start = clock.is_some().then(ThreadTime::now);
         self.memory.remember(reading);
-        if let (Some(profile), Some(clock)) = (&mut self.profile, clock) {
+        if let (Some(profile), Some(clock), Some(start)) = (&mut self.profile, clock, remembering_start) {
             profile.take(&book, read, clock, start.elapsed());
         }
         judged

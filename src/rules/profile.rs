@@ -6,12 +6,13 @@
 //! ```
 //!
 //! Without a profile there is one time per exchange, not per rule. What several rules ask together (the data models,
-//! shared parts of expressions) is put down to the first that asks.
+//! shared parts of expressions) is put down to the first that asks. A profile has processor time of the judging thread:
+//! time that other programs take is not put down to any rule.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cpu_time::ThreadTime;
 
@@ -122,30 +123,19 @@ impl Profile {
     }
 }
 
-/// How long each rule took on one exchange, by its place in the book.
+/// How long each rule took on one exchange, by its place in the book. Only processor time of the thread counts: a rule is
+/// not slow because the machine is busy.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     took: RefCell<Vec<(usize, Duration)>>,
-    /// Time that the thread was made to wait doesn't count. Such a clock costs more to read.
-    of_processor: bool,
 }
 
 impl Clock {
-    /// A clock of processor time: a rule is not slow because the machine is busy.
-    pub fn of_processor() -> Self {
-        Self { of_processor: true, ..Self::default() }
-    }
-
     /// Times one rule.
     pub fn time<T>(&self, place: usize, apply: impl FnOnce() -> T) -> T {
-        let (outcome, took) = if self.of_processor {
-            let start = ThreadTime::now();
-            (apply(), start.elapsed())
-        } else {
-            let start = Instant::now();
-            (apply(), start.elapsed())
-        };
-        self.took.borrow_mut().push((place, took));
+        let start = ThreadTime::now();
+        let outcome = apply();
+        self.took.borrow_mut().push((place, start.elapsed()));
         outcome
     }
 
@@ -193,7 +183,7 @@ mod tests {
         let book = RuleBook::built_in().unwrap();
         let clock = |took: &[u64]| {
             let took = took.iter().enumerate().map(|(place, &took)| (place, Duration::from_millis(took)));
-            Clock { took: RefCell::new(took.collect()), of_processor: false }
+            Clock { took: RefCell::new(took.collect()) }
         };
         let mut slow = SlowRules::default();
         slow.look(&book, 0, &clock(&[1, 30]));
@@ -215,13 +205,21 @@ mod tests {
     }
 
     #[test]
+    fn time_that_the_thread_waits_is_not_put_down_to_a_rule() {
+        let clock = Clock::default();
+        clock.time(3, || std::thread::sleep(Duration::from_millis(200)));
+        let (place, took) = clock.longest().unwrap();
+        assert_eq!(place, 3);
+        assert!(took < Duration::from_millis(100), "{took:?}");
+    }
+
+    #[test]
     fn costs_add_up() {
         let book = RuleBook::built_in().unwrap();
         let (ms, mut profile) = (Duration::from_millis, Profile::default());
         for took in [2, 5] {
             let took = RefCell::new(vec![(0, ms(took)), (1, ms(1))]);
-            let rules = Clock { took, of_processor: false };
-            profile.take(&book, ms(10), rules, ms(1));
+            profile.take(&book, ms(10), Clock { took }, ms(1));
         }
         let mut twice = profile.clone();
         twice.add(&profile);
