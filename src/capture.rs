@@ -93,7 +93,8 @@ impl Meta {
     }
 }
 
-/// Why a recording could not be made or read. Each message names the file.
+/// Why a recording could not be made or read. Each message names the file; how many exchanges a failure lost is for
+/// whoever counts them all ([`CaptureError::lost`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaptureError {
     /// There is a file of that name already; a recording is never written over.
@@ -119,7 +120,7 @@ pub enum CaptureError {
         cause: String,
     },
     /// Something could not be written. The writer can be used on: it tries again with the next exchange.
-    #[error("{}: can't be written: {cause} ({lost} exchange(s) not kept)", file.display())]
+    #[error("{}: can't be written: {cause}", file.display())]
     Write {
         /// The file.
         file: PathBuf,

@@ -64,6 +64,12 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// An exchange that could not be judged.
+    pub fn without_verdicts(index: u64, exchange: Arc<Exchange>, stage: Stage, order_uuid: Option<Arc<str>>) -> Self {
+        let (findings, not_judged) = (Vec::new(), Vec::new());
+        Self { index, exchange, stage, order_uuid, findings, not_judged, passed: 0, muted: 0 }
+    }
+
     /// Takes the broker's findings away, and counts them. For requests that were wrong on purpose (negative tests) and
     /// refused as they should be: nobody is to act on them.
     pub fn mute_refused(&mut self) {
@@ -89,14 +95,34 @@ pub enum Recording {
     On {
         /// The capture.
         file: String,
+        /// How many exchanges are missing from the recording so far.
+        missed: u64,
     },
     /// Traffic goes on, but exchanges are not kept.
     Off {
         /// Why.
         reason: String,
-        /// How many exchanges are missing from the capture so far.
+        /// How many exchanges are missing from the recording so far.
         missed: u64,
     },
+    /// The run has ended without an exchange, so the capture that it had made was removed.
+    Removed {
+        /// The capture.
+        file: String,
+    },
+}
+
+impl Recording {
+    /// Why there is no recording any more, where it was removed.
+    pub const REMOVED: &str = "no exchange came, so the capture was removed";
+
+    /// How many exchanges are missing from the recording so far.
+    pub fn missed(&self) -> u64 {
+        match self {
+            Self::On { missed, .. } | Self::Off { missed, .. } => *missed,
+            Self::Removed { .. } => 0,
+        }
+    }
 }
 
 /// What a front end tells of the run before the first event.
@@ -116,6 +142,8 @@ pub struct Context {
     pub forward: Option<Forwarding>,
     /// What is unsafe about the run for as long as it lasts, in words.
     pub warnings: Vec<String>,
+    /// The settings that hold: the `umpire.toml` that was found or named.
+    pub settings: Option<String>,
 }
 
 /// What a client of the forward proxy needs to know.

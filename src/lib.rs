@@ -3,6 +3,7 @@
 //! Modules stand in layer order: each names only those above it (the table in ARCHITECTURE.md, which
 //! `tests/architecture.rs` enforces, says exactly which).
 
+pub mod panics;
 pub mod json;
 pub mod exchange;
 pub mod links;

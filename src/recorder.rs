@@ -9,6 +9,8 @@
 //! Redaction comes first, so that no secret reaches the disk, a rule's words or the screen, and so that the judge sees
 //! live exactly what it would see in the recording. An exchange is on disk within [`COMMIT_EVERY`] of its end, whatever
 //! waits to be judged: traffic never waits for rules, and what they have not come to yet is read back from the capture.
+//!
+//! A panic costs the exchange at hand: it is reported and counted, and recording goes on (`RecordLoop::start_again`).
 
 mod backlog;
 mod judging;
@@ -23,11 +25,12 @@ use std::time::{Duration, Instant};
 use crate::capture::{Redactor, Series};
 use crate::event::Outlet;
 use crate::finding::Tally;
+use crate::panics::{self, Panicked};
 use crate::proxy::sink::{Handed, Intake};
 use crate::rules::{Judge, RuleBook};
 use backlog::{Backlog, JudgeIsGone, backlog};
 use judging::Judging;
-pub use judging::unjudged_in_words;
+pub use judging::{failed_in_words, unjudged_in_words};
 use keeper::Keeper;
 pub use links::LinkWatch;
 
@@ -46,10 +49,16 @@ pub struct Closing {
     pub bookings: u64,
     /// Findings by side and severity.
     pub findings: Tally,
-    /// Exchanges that are missing from the capture.
+    /// Exchanges that were not judged because judging failed.
+    pub failed: u64,
+    /// Why judging failed, if it did.
+    pub failure: Option<String>,
+    /// Exchanges that are missing from the recording.
     pub missed: u64,
-    /// What went wrong with the capture, if anything did.
+    /// What went wrong with the recording, if anything did.
     pub trouble: Option<String>,
+    /// No exchange came, and the capture that was made for them was removed.
+    pub removed: bool,
 }
 
 /// Tells the judge that there is no more time: what still waits is recorded, and not judged.
@@ -118,38 +127,98 @@ impl Recorder {
     /// Runs until the proxy is gone and everything it handed over is recorded and judged. Blocks: call it on a thread. The
     /// judge has a thread of its own, which has ended when this returns.
     pub fn run(self) -> Closing {
-        let Self { mut intake, redactor, mut keeper, judging } = self;
-        let (mut backlog, waiting) = backlog();
-        let judging = std::thread::Builder::new().name("judge".to_owned()).spawn(move || judging.run(&waiting));
-        let mut committed = Instant::now();
+        let Self { intake, redactor, keeper, judging } = self;
+        let (backlog, waiting) = backlog();
+        let judge = std::thread::Builder::new().name("judge".to_owned());
+        let judging = judge.spawn(move || panics::catch(|| judging.run(&waiting)));
+        let mut recording = RecordLoop::new(intake, redactor, keeper, backlog);
+        while let Err(panicked) = panics::catch(|| recording.until_the_end()) {
+            if !recording.start_again(&panicked) {
+                break;
+            }
+        }
+        let RecordLoop { mut keeper, backlog, .. } = recording;
+        let not_taken = backlog.not_taken();
+        drop(backlog);
+        let judged = match judging.map(|judging| judging.join().unwrap_or_else(|payload| Err(Panicked::new(&*payload))))
+        {
+            Ok(Ok(judged)) => judged,
+            Ok(Err(panicked)) => Closing::without_judge(format!("the judge {panicked}"), not_taken),
+            Err(error) => Closing::without_judge(format!("the judge could not be started: {error}"), not_taken),
+        };
+        keeper.report_missed();
+        let closed = keeper.close();
+        Closing { missed: closed.missed, trouble: closed.trouble, removed: closed.removed, ..judged }
+    }
+}
+
+/// Panics without an exchange in between past which the capture is given up.
+const GIVE_UP_CAPTURE: u32 = 3;
+
+/// As many, past which nothing is tried any more.
+const GIVE_UP: u32 = 6;
+
+/// What the recorder's thread does, and what it needs for that.
+struct RecordLoop {
+    intake: Intake,
+    redactor: Redactor,
+    keeper: Keeper,
+    backlog: Backlog,
+    /// The last commit.
+    committed: Instant,
+    /// An exchange was taken, and is neither recorded nor counted as missing yet.
+    at_hand: bool,
+    /// Panics since the last exchange was taken.
+    panics: u32,
+}
+
+impl RecordLoop {
+    fn new(intake: Intake, redactor: Redactor, keeper: Keeper, backlog: Backlog) -> Self {
+        Self { intake, redactor, keeper, backlog, committed: Instant::now(), at_hand: false, panics: 0 }
+    }
+
+    /// Records whatever comes.
+    fn until_the_end(&mut self) {
         loop {
-            let next = intake.try_next().or_else(|| {
-                commit(&mut keeper, &mut backlog);
-                committed = Instant::now();
-                intake.blocking_next()
+            let next = self.intake.try_next().or_else(|| {
+                commit(&mut self.keeper, &mut self.backlog);
+                self.committed = Instant::now();
+                self.intake.blocking_next()
             });
             let Some(exchange) = next.map(Handed::release) else { break };
-            let exchange = Arc::new(redactor.redact(exchange));
-            let recorded = keeper.record(&exchange);
-            let appended = recorded.filter(|recorded| recorded.appended).and_then(|_| keeper.last());
-            if backlog.put((exchange, recorded.map(|recorded| recorded.index)), appended) == Err(JudgeIsGone) {
-                keeper.judge_is_gone();
+            (self.at_hand, self.panics) = (true, 0);
+            #[cfg(test)]
+            panics::inject("recorder", &exchange.request.target);
+            let exchange = Arc::new(self.redactor.redact(exchange));
+            let recorded = self.keeper.record(&exchange);
+            self.at_hand = false;
+            let appended = recorded.filter(|recorded| recorded.appended).and_then(|_| self.keeper.last());
+            let index = recorded.map(|recorded| recorded.index);
+            if self.backlog.put((exchange, index), appended) == Err(JudgeIsGone) {
+                self.keeper.judge_is_gone();
             }
-            if committed.elapsed() >= COMMIT_EVERY {
-                commit(&mut keeper, &mut backlog);
-                committed = Instant::now();
+            if self.committed.elapsed() >= COMMIT_EVERY {
+                commit(&mut self.keeper, &mut self.backlog);
+                self.committed = Instant::now();
             }
-            keeper.report_missed();
+            self.keeper.report_missed();
         }
-        commit(&mut keeper, &mut backlog);
-        drop(backlog);
-        let judged = match judging.map(std::thread::JoinHandle::join) {
-            Ok(Ok(judged)) => judged,
-            Ok(Err(_)) => Closing::without_judge("the judge ended badly; the capture is whole".to_owned()),
-            Err(error) => Closing::without_judge(format!("the judge could not be started: {error}")),
-        };
-        let (missed, trouble) = keeper.close();
-        Closing { missed, trouble: trouble.or(judged.trouble), ..judged }
+        commit(&mut self.keeper, &mut self.backlog);
+    }
+
+    /// Gets ready to go on after a panic. False if that makes no sense any more.
+    fn start_again(&mut self, panicked: &Panicked) -> bool {
+        self.panics += 1;
+        let at_hand = std::mem::take(&mut self.at_hand);
+        if self.panics >= GIVE_UP_CAPTURE {
+            self.keeper.give_up(&format!("the recorder {panicked}"), at_hand);
+            self.backlog.lost();
+        } else if self.keeper.recover(panicked, at_hand) {
+            self.backlog.committed();
+        } else {
+            self.backlog.lost();
+        }
+        self.panics < GIVE_UP
     }
 }
 
@@ -162,7 +231,131 @@ fn commit(keeper: &mut Keeper, backlog: &mut Backlog) {
 }
 
 impl Closing {
-    fn without_judge(trouble: String) -> Self {
-        Self { trouble: Some(trouble), ..Self::default() }
+    fn without_judge(failure: String, failed: u64) -> Self {
+        Self { failure: Some(failure), failed, ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::capture::{self, Meta, Rotation};
+    use crate::event::{Event, Recording, feed};
+    use crate::exchange::Exchange;
+    use crate::proxy::sink;
+    use crate::rules::Known;
+
+    /// What came of a run over exchanges with these paths: events but for coverage, and the closing.
+    fn record(file: Option<&Path>, paths: &[&str]) -> (Vec<Event>, Closing) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (sink, intake) = sink::channel(64);
+        let (events, mut feed) = feed(1_000);
+        let series = file.map(|file| {
+            Series::create(file, Meta::new(None, jiff::Timestamp::UNIX_EPOCH), Rotation::default()).unwrap()
+        });
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
+        let recorder = Recorder::new(intake, Redactor::new().unwrap(), series, judge, events, NewRules::default());
+        let recorder = std::thread::spawn(move || recorder.run());
+        for path in paths {
+            let place = runtime.block_on(sink.reserve()).unwrap();
+            let turn = place.turn();
+            place.send(Exchange::get("http://x", *path), Some(&turn));
+        }
+        drop(sink);
+        let closing = recorder.join().unwrap();
+        let mut all = Vec::new();
+        while let Some(event) = feed.events.blocking_recv() {
+            if !matches!(event, Event::Coverage(_)) {
+                all.push(event);
+            }
+        }
+        (all, closing)
+    }
+
+    fn recorded(file: &Path) -> Vec<String> {
+        capture::open(file).unwrap().exchanges.map(|exchange| exchange.unwrap().request.target).collect()
+    }
+
+    fn notices(events: &[Event]) -> Vec<&str> {
+        events
+            .iter()
+            .filter_map(|event| if let Event::Notice(words) = event { Some(words.as_str()) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn a_recorder_that_panics_says_so_counts_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["recorder", "writer"] {
+            let file = folder.path().join(format!("{part}.db"));
+            let fault = format!("/panic-in-{part}");
+            let (events, closing) = record(Some(&file), &["/1", &fault, "/2", "/3"]);
+            let kept = recorded(&file);
+            assert!(kept.ends_with(&["/2".to_owned(), "/3".to_owned()]), "{part}: {kept:?}");
+            assert_eq!(closing.missed + kept.len() as u64, 4, "{part}: what is missing is what is missing");
+            assert!(closing.trouble.is_some_and(|trouble| trouble.contains("the recorder panicked")), "{part}");
+            let said = notices(&events);
+            assert!(said.len() == 1 && said[0].contains("was started again"), "{part}: {said:?}");
+            let states: Vec<_> = events
+                .iter()
+                .filter_map(|event| match event {
+                    Event::Recording(state) => Some(state.clone()),
+                    _ => None,
+                })
+                .collect();
+            let on = Recording::On { file: file.display().to_string(), missed: closing.missed };
+            assert!(
+                matches!(&states[..], [Recording::Off { missed, reason }, last]
+                    if *missed == closing.missed && reason.contains("panicked") && *last == on),
+                "{part}: {states:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn judging_that_panics_costs_one_exchange_its_verdicts() {
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["judge", "memory"] {
+            let file = folder.path().join(format!("{part}.db"));
+            let fault = format!("/panic-in-{part}");
+            let (events, closing) = record(Some(&file), &["/1", &fault, "/2", "/3"]);
+            assert_eq!(recorded(&file).len(), 4, "{part}: all is recorded");
+            assert_eq!((closing.exchanges, closing.failed, closing.missed), (3, 1, 0), "{part}");
+            assert!(closing.failure.is_some_and(|why| why.contains("panicked")), "{part}");
+            let said = notices(&events);
+            assert!(said.len() == 1 && said[0].contains("not judged: 1 exchange."), "{part}: {said:?}");
+            let shown = events.iter().filter(|event| matches!(event, Event::Exchange(_))).count();
+            assert_eq!(shown, 4, "{part}: it passed, and is shown");
+        }
+    }
+
+    #[test]
+    fn judging_that_always_panics_is_given_up_and_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let (events, closing) = record(Some(&file), &["/panic-in-judge"; 40]);
+        assert_eq!(recorded(&file).len(), 40);
+        assert_eq!((closing.exchanges, closing.failed, closing.trouble), (0, 40, None));
+        assert!(notices(&events).iter().any(|said| said.contains("Nothing more is judged")), "{events:?}");
+    }
+
+    #[test]
+    fn without_a_capture_a_panic_is_reported_too() {
+        let (events, closing) = record(None, &["/1", "/panic-in-recorder", "/2"]);
+        assert_eq!(closing.exchanges, 2);
+        assert!(notices(&events)[0].contains("was started again"), "{events:?}");
+    }
+
+    #[test]
+    fn a_capture_without_exchanges_is_removed_and_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.db");
+        let (events, closing) = record(Some(&file), &[]);
+        assert!(closing.removed && std::fs::read_dir(folder.path()).unwrap().count() == 0);
+        assert!(matches!(&events[..], [Event::Recording(Recording::Removed { .. })]), "{events:?}");
+        let (_, closing) = record(Some(&file), &["/1"]);
+        assert!(!closing.removed && recorded(&file) == ["/1"]);
     }
 }

@@ -3,6 +3,7 @@
 //! `start → running (events flow) → stop: no new connections → drain → flush → Closing`
 
 mod incidents;
+mod parts;
 mod reload;
 
 use std::io;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
@@ -26,6 +28,7 @@ use crate::proxy::upstream::Upstream;
 use crate::proxy::{Behind, Door, Limits, Shutdown, serve};
 use crate::recorder::{Closing, Hurry, LinkWatch, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
+use parts::Broken;
 
 pub use reload::{Loaded, RuleSource};
 
@@ -161,12 +164,16 @@ pub struct Session {
     /// For notices to the front end. The front end ends when every copy is gone.
     pub notices: Outlet,
     shutdown: Shutdown,
-    proxy: tokio::task::JoinHandle<crate::proxy::Served>,
+    broken: Broken,
+    /// Ends with the listeners.
+    proxy: JoinHandle<()>,
+    /// The proxy has ended.
+    drained: CancellationToken,
     /// Comes when the recorder has ended.
     recorder: oneshot::Receiver<Closing>,
     hurry: Hurry,
     grace: Duration,
-    reload: Option<tokio::task::JoinHandle<()>>,
+    reload: Option<JoinHandle<()>>,
 }
 
 impl Session {
@@ -195,10 +202,12 @@ impl Session {
         let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
         if let Some(series) = &series {
-            events.send(Event::Recording(Recording::On { file: series.file().display().to_string() }));
+            let file = series.file().display().to_string();
+            events.send(Event::Recording(Recording::On { file, missed: 0 }));
         }
         let capture = series.as_ref().map(|series| series.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
+        let missed = intake.missed_counter();
         let base_uri = options.base_uri.clone().or(options.known.base_uri.clone());
         let known = Known { base_uri, also_base_uris: options.also_base_uris, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
@@ -207,9 +216,13 @@ impl Session {
             .watching_links(options.links.watch(&entrances));
         let (hurry, grace) = (recorder.hurry(), options.limits.grace);
         let (ended, recorded) = oneshot::channel();
-        let run = move || {
-            if ended.send(recorder.run()).is_err() {
-                tracing::warn!("nobody waited for the recorder");
+        let (drained, broken) = (CancellationToken::new(), Broken::default());
+        let run = {
+            let (drained, events) = (drained.clone(), events.clone());
+            move || {
+                if ended.send(parts::record(recorder, &missed, &events, &drained)).is_err() {
+                    tracing::warn!("nobody waited for the recorder");
+                }
             }
         };
         std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
@@ -219,14 +232,36 @@ impl Session {
             let Entrance { tls, own_ca, guests, behind, .. } = entrance;
             Door { listener, tls, own_ca, guests, behind, rewrite_links, tell: Arc::clone(&tell) }
         });
-        let proxy = tokio::spawn(serve(doors.collect(), sink, options.limits, shutdown.clone()));
+        let serving = tokio::spawn(serve(doors.collect(), sink, options.limits, shutdown.clone()));
+        let proxy = parts::watch_listeners(serving, events.clone(), shutdown.drain.clone(), broken.clone());
         let reload = options.rules_on_disk.map(|source| {
             let watch = reload::Watch::new(source);
-            tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()))
+            let watching = tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()));
+            parts::watch_reload(watching, events.clone(), shutdown.drain.clone())
         });
         let address = addresses.first().copied().unwrap_or(options.listen);
         let (notices, recorder) = (events, recorded);
-        Ok((Self { address, addresses, capture, notices, shutdown, proxy, recorder, hurry, grace, reload }, feed))
+        let session = Self {
+            address,
+            addresses,
+            capture,
+            notices,
+            shutdown,
+            broken,
+            proxy,
+            drained,
+            recorder,
+            hurry,
+            grace,
+            reload,
+        };
+        Ok((session, feed))
+    }
+
+    /// Waits until a part has failed without which no traffic can pass; why. What remains to be done is to stop.
+    pub fn broken(&self) -> impl Future<Output = String> + use<> {
+        let broken = self.broken.clone();
+        async move { broken.wait().await }
     }
 
     /// Cancelled, it makes [`Self::stop`] wait for exchanges under way no longer.
@@ -249,6 +284,7 @@ impl Session {
         if let Err(error) = self.proxy.await {
             tracing::error!("the proxy ended badly: {error}");
         }
+        self.drained.cancel();
         let (mut recorder, left) = (self.recorder, self.grace.saturating_sub(start.elapsed()).max(LEAST));
         let closing = tokio::select! {
             closing = &mut recorder => closing,

@@ -359,6 +359,28 @@ fn every_row_is_a_module_that_uses_its_crates() {
 }
 
 #[test]
+fn every_thread_has_somebody_who_notices_its_end() {
+    let document = read(&root().join("ARCHITECTURE.md"));
+    let listed: BTreeSet<String> =
+        table(&document, "| where | thread or task |").iter().flat_map(|cells| ticked(&cells[0])).collect();
+    let spawns = |code: &str| {
+        let spawned = ["thread::spawn(", "tokio::spawn(", "spawn_blocking(", "thread::scope("];
+        // A child process takes no argument here.
+        spawned.iter().any(|call| code.contains(call)) || code.replace(".spawn()", "").contains(".spawn(")
+    };
+    let spawning: BTreeSet<String> = sources()
+        .iter()
+        .filter(|source| spawns(&source.code))
+        .map(|source| shown(&source.path).trim_start_matches("src/").trim_end_matches(".rs").to_owned())
+        .collect();
+    let unlisted = spawning.difference(&listed).map(|file| {
+        format!("{file} starts a thread or a task: say in ARCHITECTURE.md who notices its end, and what happens then")
+    });
+    let gone = listed.difference(&spawning).map(|file| format!("ARCHITECTURE.md: {file} starts no thread or task"));
+    report(&unlisted.chain(gone).collect::<Vec<_>>());
+}
+
+#[test]
 fn every_dependency_has_its_reason() {
     let document = read(&root().join("ARCHITECTURE.md"));
     let explained: BTreeSet<String> =

@@ -156,7 +156,9 @@ impl Drop for Run {
 fn read(capture: &Path) -> Vec<Exchange> {
     match capture::open(capture) {
         Ok(recording) => recording.exchanges.map(|exchange| exchange.expect("it reads back")).collect(),
+        // One without exchanges is removed.
         Err(capture::CaptureError::Empty { .. }) => Vec::new(),
+        Err(_) if !capture.exists() => Vec::new(),
         Err(error) => panic!("{error}"),
     }
 }
@@ -285,7 +287,7 @@ fn a_capture_that_was_deleted_is_said_and_made_anew() {
     std::fs::remove_file(&run.capture).unwrap();
     drop(run.exchange());
     let notice = run.until("was deleted while it was written");
-    assert!(notice.contains("1 exchange(s)"), "{notice}");
+    assert!(notice.contains("1 exchange with it"), "{notice}");
     drop(run.exchange());
     run.signal("TERM");
     let (well, said, exchanges) = run.end();

@@ -109,7 +109,7 @@ fn plain_report() {
 
 #[test]
 fn where_the_recording_goes_is_said_when_it_changes() {
-    let on = |file: &str| Event::Recording(Recording::On { file: file.into() });
+    let on = |file: &str| Event::Recording(Recording::On { file: file.into(), missed: 0 });
     let off = Event::Recording(Recording::Off { reason: "the disk is full".into(), missed: 2 });
     let events =
         [on("captures/today.db"), on("captures/today.db"), off, on("captures/today.db"), on("captures/next.db")];
@@ -119,6 +119,33 @@ fn where_the_recording_goes_is_said_when_it_changes() {
         said,
         ["recording to captures/today.db", "recording to captures/today.db", "recording to captures/next.db"]
     );
+}
+
+#[test]
+fn what_is_missing_from_the_recording_is_said_to_the_end() {
+    let file = "captures/today.db".to_owned();
+    let off = Event::Recording(Recording::Off { reason: "the recorder panicked".into(), missed: 3 });
+    let on = Event::Recording(Recording::On { file: file.clone(), missed: 3 });
+    let said = plain(&[off.clone(), on.clone()], Paint::PLAIN);
+    for words in [
+        "NOT RECORDING: the recorder panicked (3 exchanges missed; traffic goes on)",
+        "\nrecording to captures/today.db; 3 exchanges missing from it",
+        "  recording captures/today.db; 3 exchanges missing from it",
+    ] {
+        assert!(said.contains(words), "{words}:\n{said}");
+    }
+    let said = plain(std::slice::from_ref(&off), Paint::PLAIN);
+    assert!(said.contains("NOT RECORDED: the recorder panicked (3 exchanges missed)"), "{said}");
+    let said = plain(&[Event::Recording(Recording::Removed { file: file.clone() })], Paint::PLAIN);
+    assert!(said.contains("none: no exchange came"), "{said}");
+
+    let lines = json_lines(&[off, on, Event::Recording(Recording::Removed { file })]);
+    let of = |line: usize, key: &str| lines[line][key].clone();
+    assert_eq!((of(1, "on"), of(1, "missed")), (false.into(), 3.into()));
+    assert_eq!((of(2, "on"), of(2, "missed")), (true.into(), 3.into()));
+    assert_eq!((of(3, "on"), of(3, "file")), (false.into(), serde_json::Value::Null));
+    let whole = json_lines(&[]);
+    assert_eq!(whole.last().unwrap()["missed"], serde_json::Value::Null, "only if something is missing");
 }
 
 #[test]

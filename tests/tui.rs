@@ -281,6 +281,19 @@ async fn not_recording_is_loud() {
 }
 
 #[tokio::test]
+async fn what_is_missing_stays_on_the_screen_once_recording_goes_on() {
+    let file = "captures/today.db".to_owned();
+    let mut events = booking();
+    events.push(Event::Recording(Recording::Off { reason: "the recorder panicked".into(), missed: 1 }));
+    events.push(Event::Recording(Recording::On { file: file.clone(), missed: 1 }));
+    let shown = show(events.clone(), "").await.text();
+    assert!(shown.contains("rec ‼ 1 exchange missing"), "{shown}");
+    events.push(Event::Recording(Recording::Removed { file }));
+    let shown = show(events, "").await.text();
+    assert!(shown.contains("nothing was recorded") && !shown.contains("● rec"), "{shown}");
+}
+
+#[tokio::test]
 async fn moving_up_stops_following_and_f_resumes() {
     assert!(show(booking(), "").await.find("following").is_some());
     let shown = show(booking(), "↑").await;
@@ -454,7 +467,7 @@ async fn what_is_muted_is_counted_and_explained() {
 #[tokio::test]
 async fn a_view_names_the_part_that_it_reads() {
     let view = Context { mode: Mode::View, base_uri: None, upstream: None, ..context() };
-    let next = Event::Recording(Recording::On { file: "captures/today.0002.db".into() });
+    let next = Event::Recording(Recording::On { file: "captures/today.0002.db".into(), missed: 0 });
     let shown = show_on(80, 24, view, vec![Fake::new(0).event(), next], "").await;
     assert!(shown.find("umpire recording captures/today.0002.db").is_some(), "{}", shown.text());
 }

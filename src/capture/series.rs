@@ -19,6 +19,7 @@ use jiff::Timestamp;
 
 use super::{CaptureError, Meta, Part, Reader, Writer, create_failed, is_capture, numbered};
 use crate::exchange::Exchange;
+use crate::panics::{self, Panicked};
 
 /// How long after a failure the next file is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
@@ -50,7 +51,7 @@ pub struct Series {
     /// Exchanges in the parts before this one.
     before: u64,
     /// The last part on its way to be closed, which waits for the disk as recording must not. Never more than one.
-    closing: Option<JoinHandle<Result<u64, CaptureError>>>,
+    closing: Option<JoinHandle<Result<Result<u64, CaptureError>, Panicked>>>,
 }
 
 impl Series {
@@ -75,6 +76,11 @@ impl Series {
     /// Exchanges in all parts that would be there if everything were committed now.
     pub fn len(&self) -> u64 {
         self.before + self.writer.len()
+    }
+
+    /// Exchanges that were appended and are not on disk yet.
+    pub fn uncommitted(&self) -> u64 {
+        self.writer.uncommitted()
     }
 
     /// The file that an exchange was appended to last, and its index there.
@@ -126,17 +132,37 @@ impl Series {
         let last = std::mem::replace(&mut self.writer, next);
         self.before += last.len();
         let file = last.file().to_owned();
-        let closing = std::thread::Builder::new().name("closing".to_owned()).spawn(move || last.finish());
+        let closing =
+            std::thread::Builder::new().name("closing".to_owned()).spawn(move || panics::catch(|| last.finish()));
         self.closing = Some(closing.map_err(|error| create_failed(&file, &error))?);
         Ok(())
     }
 
     /// Waits for the part that is being closed.
     fn closed(&mut self) -> Result<(), CaptureError> {
-        match self.closing.take().map(JoinHandle::join) {
-            None | Some(Ok(Ok(_))) => Ok(()),
-            Some(Ok(Err(error))) => Err(error),
-            Some(Err(_)) => Err(create_failed(&self.file, &"a part of it was not closed well; it opens all the same")),
+        let Some(closing) = self.closing.take() else { return Ok(()) };
+        let closed = closing.join().unwrap_or_else(|payload| Err(Panicked::new(&*payload)));
+        closed.unwrap_or_else(|panicked| {
+            let cause = format!("closing a part of it {panicked}; the part opens all the same");
+            Err(CaptureError::Write { file: self.file.clone(), cause, lost: 0 })
+        })?;
+        Ok(())
+    }
+
+    /// Makes the recording usable again after a panic; see [`Writer::recover`].
+    pub fn recover(&mut self) -> Result<u64, CaptureError> {
+        self.writer.recover()
+    }
+
+    /// What went wrong beside the recording since the last call, in words; what it has lost is to be counted.
+    pub fn take_trouble(&mut self) -> Option<(String, u64)> {
+        let closed = match &self.closing {
+            Some(closing) if closing.is_finished() => self.closed(),
+            _ => Ok(()),
+        };
+        match closed {
+            Err(error) => Some((format!("A part of the recording was not closed well: {error}"), error.lost())),
+            Ok(()) => self.writer.take_trouble().map(|trouble| (trouble, 0)),
         }
     }
 
@@ -144,6 +170,13 @@ impl Series {
     pub fn finish(mut self) -> Result<u64, CaptureError> {
         let closed = self.closed();
         let count = self.before + self.writer.finish()?;
+        closed.map(|()| count)
+    }
+
+    /// As [`Self::finish`], but a last file without exchanges is removed; see [`Writer::finish_or_remove`].
+    pub fn finish_or_remove(mut self) -> Result<u64, CaptureError> {
+        let closed = self.closed();
+        let count = self.before + self.writer.finish_or_remove()?;
         closed.map(|()| count)
     }
 

@@ -96,6 +96,9 @@ impl From<SideName> for Side {
 /// Runs `umpire check …`.
 pub fn run(check: Check) -> anyhow::Result<Exit> {
     let judging = check.judging.load()?;
+    if let Some(settings) = judging.settings().filter(|_| judging.found_settings()) {
+        eprintln!("umpire: settings of {settings}");
+    }
     let side = check.side.map(Side::from);
     let mut gathered = Gathered::new(&judging.book, side);
     gathered.profile = check.profile_rules.then(Profile::default);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +84,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
     let seconds = demo.pace.unwrap_or(if ui == Ui::Tui { WATCHED_PACE } else { PLAIN_PACE });
     let pace = Duration::try_from_secs_f64(seconds).with_context(|| format!("--pace {seconds} is no time"))?;
     let judging = demo.judging.load()?;
+    let settings = judging.settings();
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE)?);
     let options = Options {
         base_uri: Some(sandbox.base_uri()),
@@ -114,6 +115,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             also: vec![],
             forward: None,
             warnings: vec![],
+            settings,
         };
         let mut signals = Signals::listen()?;
         let stop = CancellationToken::new();
@@ -153,10 +155,8 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         if ui != Ui::Json {
             what_next(ended, &context)?;
         }
-        match closing.trouble {
-            Some(trouble) => bail!("the recording is not whole ({} exchanges missing): {trouble}", closing.missed),
-            None => Ok(Exit::Clean),
-        }
+        super::proxy::whole(closing)?;
+        Ok(Exit::Clean)
     })
 }
 

@@ -6,9 +6,9 @@ use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
 use super::logging::ScreenGuard;
-use crate::event::{Context, Event, Feed};
+use crate::event::{Context, Event, Feed, Recording};
 use crate::finding::{Severity, Side};
-use crate::recorder::{Closing, unjudged_in_words};
+use crate::recorder::{Closing, failed_in_words, unjudged_in_words};
 use crate::report::{JsonLines, Paint, Plain, Summary};
 use crate::tui;
 
@@ -102,7 +102,12 @@ pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) -> io::Result<(
     if closing.unjudged > 0 {
         writeln!(out, "{}", unjudged_in_words(closing.unjudged))?;
     }
-    if let Some(capture) = &context.capture {
+    if let Some(failure) = &closing.failure {
+        writeln!(out, "{}", failed_in_words(closing.failed, failure))?;
+    }
+    if closing.removed {
+        writeln!(out, "{}", Recording::REMOVED)?;
+    } else if let Some(capture) = &context.capture {
         writeln!(out, "recorded in {capture}: look again with `umpire view {capture}`")?;
     }
     Ok(())

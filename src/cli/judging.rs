@@ -79,6 +79,16 @@ impl JudgingArgs {
 }
 
 impl Judging {
+    /// The settings that hold, for whoever looks at the run; `None` if there are none.
+    pub fn settings(&self) -> Option<String> {
+        self.config.file.as_ref().map(|file| file.display().to_string())
+    }
+
+    /// True if the settings were found, and not named on the command line.
+    pub fn found_settings(&self) -> bool {
+        self.args.config.is_none() && self.config.file.is_some()
+    }
+
     /// A judge of a recording. The Base URIs are those given, else the one of the settings.
     pub fn judge(&self, base_uris: Vec<String>) -> Judge {
         let mut base_uris = base_uris.into_iter();

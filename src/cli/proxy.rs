@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,9 @@ use super::{Exit, runtime, units};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
 use crate::proxy::descriptors;
+use crate::recorder::{Closing, failed_in_words};
 use crate::session::{Links, Options, Session};
+use crate::text;
 
 /// `umpire proxy …`
 #[derive(Debug, Args)]
@@ -53,6 +56,7 @@ pub struct Proxy {
 /// Runs `umpire proxy …`.
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     let mut judging = proxy.judging.load()?;
+    let settings = judging.settings();
     proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     let wanted = judging.config.limits.connections;
     judging.config.limits.connections = descriptors::room_for(wanted);
@@ -92,6 +96,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
             also: base_uris.collect(),
             forward: doors.forwarding(&session.addresses),
             warnings: doors.warnings,
+            settings,
         };
         for notice in doors.notices {
             session.notices.send(Event::Notice(notice));
@@ -105,16 +110,29 @@ pub async fn until_stopped(session: Session, feed: Feed, ui: Ui, context: Contex
     let mut signals = Signals::listen()?;
     let stop = CancellationToken::new();
     let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
+    let mut broken = None;
     tokio::select! {
         () = stop.cancelled() => {}
         signal = signals.next() => signal?,
+        why = session.broken() => broken = Some(why),
     }
     let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
     stop.cancel();
     front.await??;
     say_goodbye(ui, &closing, &context)?;
-    if let Some(trouble) = closing.trouble {
-        anyhow::bail!("the recording is not whole ({} exchanges missing): {trouble}", closing.missed);
+    whole(closing)?;
+    broken.map_or(Ok(Exit::Clean), |why| Err(anyhow::anyhow!(why)))
+}
+
+/// An error that says what is missing from a recording, or from the verdicts on it, unless all is there.
+pub fn whole(closing: Closing) -> anyhow::Result<()> {
+    let missed = text::count(closing.missed, "exchange");
+    match closing {
+        Closing { trouble: Some(trouble), .. } => bail!("the recording is not whole, {missed} missing: {trouble}"),
+        Closing { missed: 1.., .. } => {
+            bail!("the recording is not whole, {missed} missing: the recorder could not keep up")
+        }
+        Closing { failure: Some(failure), failed, .. } => bail!(failed_in_words(failed, &failure)),
+        _ => Ok(()),
     }
-    Ok(Exit::Clean)
 }

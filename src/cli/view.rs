@@ -47,6 +47,7 @@ pub struct View {
 /// Runs `umpire view …`.
 pub fn run(view: View) -> anyhow::Result<Exit> {
     let judging = view.judging.load()?;
+    let settings = judging.settings();
     let ui = Ui::choose(view.ui);
     let source = Source::open(&view.file)?;
     let context = Context {
@@ -57,6 +58,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         also: vec![],
         forward: None,
         warnings: vec![],
+        settings,
     };
     let follow = view.follow || ui == Ui::Tui;
     runtime()?.block_on(async {
@@ -153,7 +155,7 @@ impl Source {
                     match behind {
                         Some(part) => {
                             let file = part.file().display().to_string();
-                            if !outlet.send_blocking(Event::Recording(Recording::On { file })) {
+                            if !outlet.send_blocking(Event::Recording(Recording::On { file, missed: 0 })) {
                                 return Ok(());
                             }
                             (reader, next) = (part, 0);

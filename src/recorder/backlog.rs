@@ -45,6 +45,17 @@ pub(super) enum Next {
     Nothing,
 }
 
+impl Next {
+    /// Exchanges in it.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Exchange(_) => 1,
+            Self::Stretch(stretch) => stretch.count,
+            Self::Nothing => 0,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<ToJudge>,
@@ -53,6 +64,8 @@ struct State {
     ended: bool,
     /// The judge has ended: nothing more will be taken.
     gone: bool,
+    /// Exchanges that came when the judge had ended.
+    not_taken: u64,
 }
 
 #[derive(Debug, Default)]
@@ -96,12 +109,17 @@ impl Backlog {
     pub fn put(&mut self, next: ToJudge, appended: Option<(&Path, u64)>) -> Result<(), JudgeIsGone> {
         let mut state = self.shared.state();
         if state.gone {
+            state.not_taken += 1;
             return Err(JudgeIsGone);
         }
         let others_on_disk = !self.appended.is_empty() || !state.stretches.is_empty();
         if !others_on_disk && (state.queue.len() < QUEUED || appended.is_none()) {
             while state.queue.len() >= QUEUED && !state.gone {
                 state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.gone {
+                state.not_taken += 1;
+                return Err(JudgeIsGone);
             }
             state.queue.push_back(next);
             self.shared.changed.notify_all();
@@ -123,6 +141,13 @@ impl Backlog {
             self.shared.state().stretches.extend(self.appended.drain(..));
             self.shared.changed.notify_all();
         }
+    }
+
+    /// Exchanges that nobody judges, because the judge has ended; 0 while it has not.
+    pub fn not_taken(&self) -> u64 {
+        let state = self.shared.state();
+        let on_disk = state.stretches.iter().chain(&self.appended).map(|stretch| stretch.count).sum::<u64>();
+        if state.gone { state.not_taken + state.queue.len() as u64 + on_disk } else { 0 }
     }
 
     /// What was appended since the last commit is lost.
@@ -262,5 +287,19 @@ mod tests {
         let (mut backlog, waiting) = backlog();
         drop(waiting);
         assert_eq!(backlog.put(exchange(0), None), Err(JudgeIsGone));
+        assert_eq!(backlog.not_taken(), 1);
+    }
+
+    #[test]
+    fn what_a_judge_that_is_gone_has_left_is_counted() {
+        let (mut backlog, waiting) = backlog();
+        let file = Path::new("run.db");
+        for index in 0..QUEUED as u64 + 10 {
+            assert_eq!(backlog.put(exchange(index), Some((file, index))), Ok(()));
+        }
+        assert_eq!(backlog.not_taken(), 0);
+        drop(waiting);
+        assert_eq!(backlog.put(exchange(0), None), Err(JudgeIsGone));
+        assert_eq!(backlog.not_taken(), QUEUED as u64 + 11);
     }
 }

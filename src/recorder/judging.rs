@@ -2,19 +2,26 @@
 //!
 //! `backlog → judge → Event::Exchange, Event::Coverage, Event::Notice` · the end of the backlog: `Closing`
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::backlog::{Next, Stretch, Waiting};
 use super::{Closing, Hurry, LinkWatch, NewRules};
 use crate::capture::{CaptureError, Reader};
-use crate::event::{COVERAGE_EVERY, Event, Outlet, Pace};
+use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, Pace};
 use crate::exchange::Exchange;
 use crate::finding::Tally;
+use crate::openbooking::Stage;
+use crate::panics::{self, Panicked};
 use crate::rules::Judge;
+use crate::text;
 
 /// How long judging may be behind before it is told.
 const TELL_AFTER: Duration = Duration::from_secs(1);
+
+/// How often judging may fail before it is given up. A failure costs one exchange its verdicts.
+const MOST_FAILURES: u64 = 20;
 
 /// Judging does not keep up with the recording.
 struct Behind {
@@ -30,6 +37,14 @@ pub(super) struct Judging {
     hurry: Hurry,
     /// What was left out when there was no more time.
     unjudged: u64,
+    /// What was judged.
+    judged: u64,
+    /// Exchanges that were not judged because judging failed, how often it did, and why at first.
+    failed: u64,
+    failures: u64,
+    failure: Option<String>,
+    /// Exchanges of what is being looked at that are neither judged nor counted otherwise yet.
+    at_hand: u64,
     findings: Tally,
     coverage: Pace,
     links: Option<LinkWatch>,
@@ -48,6 +63,11 @@ impl Judging {
             new_rules,
             hurry,
             unjudged: 0,
+            judged: 0,
+            failed: 0,
+            failures: 0,
+            failure: None,
+            at_hand: 0,
             findings,
             coverage,
             links: None,
@@ -69,34 +89,45 @@ impl Judging {
     pub(super) fn run(mut self, waiting: &Waiting) -> Closing {
         yield_to_the_proxy();
         while let Some(next) = waiting.next(self.coverage.left()) {
-            match next {
-                Next::Exchange(_) if self.hurry.is_up() => self.unjudged += 1,
-                Next::Stretch(stretch) if self.hurry.is_up() => self.unjudged += stretch.count,
-                Next::Exchange((exchange, index)) => {
-                    self.judge(exchange, index);
-                    self.keeps_up();
-                }
-                Next::Stretch(stretch) => {
-                    self.falls_behind(waiting.on_disk() + stretch.count);
-                    self.read_back(stretch);
-                }
-                Next::Nothing => {}
+            self.at_hand = next.count();
+            if let Err(panicked) = panics::catch(|| self.take(next, waiting)) {
+                self.failed(&panicked, "Judging");
             }
-            self.tell_coverage();
         }
-        if self.coverage.left().is_some() {
-            self.events.send(Event::Coverage(Arc::new(self.judge.coverage())));
+        if self.coverage.left().is_some()
+            && let Ok(coverage) = panics::catch(|| self.judge.coverage())
+        {
+            self.events.send(Event::Coverage(Arc::new(coverage)));
         }
         if self.unjudged > 0 {
             self.events.send(Event::Notice(unjudged_in_words(self.unjudged)));
         }
         Closing {
-            exchanges: self.judge.exchanges(),
+            exchanges: self.judged,
             unjudged: self.unjudged,
             bookings: self.judge.bookings(),
             findings: self.findings,
+            failed: self.failed,
+            failure: self.failure,
             ..Closing::default()
         }
+    }
+
+    fn take(&mut self, next: Next, waiting: &Waiting) {
+        match next {
+            Next::Exchange(_) | Next::Stretch(_) if self.hurry.is_up() => self.unjudged += take(&mut self.at_hand),
+            Next::Exchange(_) | Next::Stretch(_) if self.is_given_up() => self.failed += take(&mut self.at_hand),
+            Next::Exchange((exchange, index)) => {
+                self.judge(exchange, index);
+                self.keeps_up();
+            }
+            Next::Stretch(stretch) => {
+                self.falls_behind(waiting.on_disk() + stretch.count);
+                self.read_back(stretch);
+            }
+            Next::Nothing => {}
+        }
+        self.tell_coverage();
     }
 
     /// Judges what is on disk.
@@ -108,7 +139,11 @@ impl Judging {
             }
             for place in 0..count {
                 if self.hurry.is_up() {
-                    self.unjudged += count - place;
+                    self.unjudged += take(&mut self.at_hand);
+                    break;
+                }
+                if self.is_given_up() {
+                    self.failed += take(&mut self.at_hand);
                     break;
                 }
                 let Some(reader) = &self.reader else { break };
@@ -118,12 +153,40 @@ impl Judging {
             Ok(())
         };
         if let Err(error) = read() {
+            let left = take(&mut self.at_hand);
+            self.failed += left;
             tracing::error!("exchanges that wait to be judged can't be read back: {error}");
+            let reason = format!("{} could not be read back: {error}", text::count(left, "exchange"));
             self.events.send(Event::Notice(format!(
-                "Some exchanges were recorded and not judged: {error}. Judge them with: umpire check {}",
+                "{reason}. Recorded and not judged; judge the recording with: umpire check {}",
                 file.display()
             )));
+            self.failure.get_or_insert(reason);
         }
+    }
+
+    /// Judging has panicked: what was at hand is not judged. It goes on, but not for ever.
+    fn failed(&mut self, panicked: &Panicked, what: &str) {
+        let left = take(&mut self.at_hand);
+        self.failures += 1;
+        self.failed += left;
+        self.reader = None;
+        self.judge.recover();
+        let then = if self.is_given_up() {
+            "Nothing more is judged; traffic is recorded all the same"
+        } else {
+            "Judging goes on with the next exchange"
+        };
+        let words =
+            format!("{what} failed: it {panicked}. Recorded and not judged: {}.", text::count(left, "exchange"));
+        tracing::error!("{words} {then}.");
+        self.events.send(Event::Notice(format!("{words} {then}. `umpire check` judges the recording.")));
+        self.failure.get_or_insert_with(|| format!("judging {panicked}"));
+    }
+
+    /// True once judging has failed so often that it makes no sense any more.
+    fn is_given_up(&self) -> bool {
+        self.failures >= MOST_FAILURES
     }
 
     fn falls_behind(&mut self, waiting: u64) {
@@ -144,6 +207,24 @@ impl Judging {
     }
 
     fn judge(&mut self, exchange: Arc<Exchange>, index: Option<u64>) {
+        match panics::catch(|| self.verdicts(Arc::clone(&exchange), index)) {
+            Ok(()) => {}
+            Err(panicked) => {
+                let rest = self.at_hand.saturating_sub(1);
+                self.at_hand = 1;
+                let what = format!("Judging exchange {} ({})", index.unwrap_or_default(), exchange.request.method);
+                self.failed(&panicked, &what);
+                self.at_hand = rest;
+                // It has passed, and is shown, without verdicts.
+                let unjudged = Judged::without_verdicts(index.unwrap_or_default(), exchange, Stage::Other, None);
+                self.events.send(Event::Exchange(Arc::new(unjudged)));
+            }
+        }
+    }
+
+    fn verdicts(&mut self, exchange: Arc<Exchange>, index: Option<u64>) {
+        #[cfg(test)]
+        panics::inject("judge", &exchange.request.target);
         if let Some(book) = self.new_rules.take() {
             self.judge.adopt(book);
         }
@@ -160,10 +241,25 @@ impl Judging {
         );
         judged.findings.iter().for_each(|finding| self.findings.add(finding));
         self.coverage.changed();
+        self.judged += 1;
+        self.at_hand = self.at_hand.saturating_sub(1);
         let exchange = Arc::clone(&judged.exchange);
         self.events.send(Event::Exchange(Arc::new(judged)));
-        for notice in self.links.as_mut().map_or_else(Vec::new, |links| links.look_at(&exchange)) {
-            self.events.send(Event::Notice(notice));
+        self.beside(&exchange);
+    }
+
+    /// What there is to say of an exchange beside its verdicts. A panic here costs none.
+    fn beside(&mut self, exchange: &Exchange) {
+        let notices = panics::catch(|| self.links.as_mut().map_or_else(Vec::new, |links| links.look_at(exchange)));
+        match notices {
+            Ok(notices) => notices.into_iter().for_each(|notice| self.events.send(Event::Notice(notice))),
+            Err(panicked) => {
+                tracing::error!("the search for links that lead past the proxy {panicked}; it is given up");
+                self.links = None;
+                self.events.send(Event::Notice(format!(
+                    "The search for links that lead past the proxy {panicked}. Such links are not reported any more."
+                )));
+            }
         }
         if let Some(slow) = self.judge.slow_rule() {
             tracing::warn!("{slow}");
@@ -183,6 +279,12 @@ pub fn unjudged_in_words(unjudged: u64) -> String {
     format!(
         "The end came before {unjudged} more exchanges were judged. Of a recording `umpire check` judges all of them."
     )
+}
+
+/// What is said of exchanges that were not judged because judging failed.
+pub fn failed_in_words(failed: u64, why: &str) -> String {
+    let exchanges = text::count(failed, "exchange");
+    format!("{exchanges} recorded and not judged, because {why}. `umpire check` judges the recording.")
 }
 
 /// Where the processor is short, traffic goes first: this thread takes what is left.

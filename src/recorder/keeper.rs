@@ -5,6 +5,7 @@
 //!     ▲                                                                        │ appended, and committed
 //!     └────────────────────────────────────────────────────────────────────────┘
 //! a disk that neither takes nor refuses ─► said meanwhile (stall)
+//! the recorder panics ─► what was appended whole is committed ─► recording; where that fails, not recording till the end
 //! ```
 
 use std::path::Path;
@@ -16,6 +17,8 @@ use super::stall::{Hung, Stall};
 use crate::capture::{CaptureError, Series};
 use crate::event::{Event, Outlet, Recording};
 use crate::exchange::Exchange;
+use crate::panics::{self, Panicked};
+use crate::text;
 
 /// How often a capture that failed is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
@@ -32,9 +35,23 @@ pub(super) struct Recorded {
     pub appended: bool,
 }
 
+/// What became of the recording.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    /// Exchanges that are missing from it.
+    pub missed: u64,
+    /// What went wrong, if anything did.
+    pub trouble: Option<String>,
+    /// It held no exchange, and was removed.
+    pub removed: bool,
+}
+
 /// Keeps a capture, and count of what is missing from it.
 pub(super) struct Keeper {
+    /// `None` where nothing is to be recorded, or where the capture was given up.
     series: Option<Series>,
+    /// The capture was given up; it would have had so many exchanges.
+    given_up: Option<u64>,
     events: Outlet,
     /// Exchanges that the proxy could not hand over.
     not_handed_over: Arc<AtomicU64>,
@@ -56,6 +73,7 @@ impl Keeper {
         let stall = series.as_ref().map(|_| Stall::new(events.clone(), Arc::clone(&not_handed_over)));
         Self {
             series,
+            given_up: None,
             events,
             not_handed_over,
             lost: 0,
@@ -70,11 +88,72 @@ impl Keeper {
     }
 
     /// Appends an exchange, in the next file if it is time for it. Its index within the recording; of one that can't be
-    /// kept, the index that the next one will have. `None` if nothing is recorded.
+    /// kept, the index that the next one will have. `None` if nothing is to be recorded.
     pub(super) fn record(&mut self, exchange: &Exchange) -> Option<Recorded> {
+        if let Some(index) = self.given_up {
+            self.lost += 1;
+            return Some(Recorded { index, appended: false });
+        }
         let index = self.series.as_ref()?.len();
         let appended = self.watched(|keeper| keeper.append(exchange));
         Some(Recorded { index, appended })
+    }
+
+    /// Goes on after a panic of the recorder. With `at_hand`, an exchange had been taken and is lost. True if what was
+    /// appended before is on disk.
+    pub(super) fn recover(&mut self, panicked: &Panicked, at_hand: bool) -> bool {
+        if let Some(stall) = &self.stall {
+            // What was being written is not any more.
+            let _hung: Option<Hung> = stall.ends();
+        }
+        let Some(series) = &mut self.series else {
+            self.lost += u64::from(at_hand);
+            self.events.send(Event::Notice(format!("The recorder {panicked}; it was started again.")));
+            return true;
+        };
+        let recovered = panics::catch(|| series.recover());
+        let lost = match recovered {
+            Ok(Ok(lost)) => lost,
+            Ok(Err(error)) => {
+                self.give_up(&format!("the recorder {panicked}, and the capture can't be used on: {error}"), at_hand);
+                return false;
+            }
+            Err(again) => {
+                self.give_up(&format!("the recorder {panicked}, and again ({again})"), at_hand);
+                return false;
+            }
+        };
+        self.lost += lost + u64::from(at_hand);
+        let trouble = format!("the recorder {panicked}");
+        tracing::error!(missed = self.missed(), "{trouble}; it was started again");
+        let missing = text::count(lost + u64::from(at_hand), "exchange");
+        self.events.send(Event::Notice(format!(
+            "The recorder {panicked}, and was started again. Missing from the recording because of this: {missing}."
+        )));
+        self.trouble = Some(trouble);
+        self.report_missed();
+        if self.failed_at.is_none() {
+            self.say_on();
+        }
+        lost == 0
+    }
+
+    /// Records nothing any more: what comes is counted as missing. What was committed is safe.
+    pub(super) fn give_up(&mut self, trouble: &str, at_hand: bool) {
+        self.lost += u64::from(at_hand);
+        if let Some(series) = self.series.take() {
+            self.lost += series.uncommitted();
+            self.given_up = Some(series.len() - series.uncommitted());
+            if let Err(panicked) = panics::catch(|| drop(series)) {
+                tracing::error!("the capture could not be let go: it {panicked}");
+            }
+            tracing::error!(missed = self.missed(), "nothing is recorded any more: {trouble}");
+            self.trouble = Some(trouble.to_owned());
+            self.reported_missed = 0;
+            let reason = format!("{trouble}; restart the proxy to record again");
+            self.events.send(Event::Recording(Recording::Off { reason, missed: self.missed() }));
+        }
+        self.report_missed();
     }
 
     /// The file that an exchange was appended to last, and its index there.
@@ -117,7 +196,8 @@ impl Keeper {
         match series.begin_anew() {
             Ok(gone) => {
                 self.lost += gone;
-                let trouble = format!("{file}: was deleted while it was written, and {gone} exchange(s) with it");
+                let trouble =
+                    format!("{file}: was deleted while it was written, and {} with it", text::count(gone, "exchange"));
                 tracing::error!("{trouble}");
                 self.events.send(Event::Notice(format!("{trouble}. Recording goes on in a new file of that name.")));
                 self.trouble = Some(trouble);
@@ -175,7 +255,20 @@ impl Keeper {
                 return false;
             }
         }
+        self.report_trouble();
         true
+    }
+
+    /// Reports what went wrong in threads beside the recording.
+    fn report_trouble(&mut self) {
+        while let Some((trouble, lost)) = self.series.as_mut().and_then(Series::take_trouble) {
+            tracing::error!("{trouble}");
+            if lost > 0 {
+                self.lost += lost;
+                self.trouble = Some(trouble.clone());
+            }
+            self.events.send(Event::Notice(trouble));
+        }
     }
 
     /// Says, once, that nobody judges any more. Recording goes on.
@@ -191,23 +284,32 @@ impl Keeper {
     /// Says how much is missing whenever that has grown.
     pub(super) fn report_missed(&mut self) {
         let missed = self.missed();
-        if missed > self.reported_missed && self.series.is_some() {
+        if missed > self.reported_missed && (self.series.is_some() || self.given_up.is_some()) {
             self.reported_missed = missed;
             let reason = self.trouble.clone().unwrap_or_else(|| "the recorder could not keep up".to_owned());
             self.events.send(Event::Recording(Recording::Off { reason, missed }));
         }
     }
 
-    /// Closes the capture. How many exchanges it misses, and what went wrong, if anything did.
-    pub(super) fn close(mut self) -> (u64, Option<String>) {
-        let missed = self.missed();
-        if let Some(series) = self.series.take()
-            && let Err(error) = series.finish()
-        {
-            tracing::error!("the capture could not be closed: {error}");
-            self.trouble = Some(error.to_string());
+    /// Closes the capture; one without exchanges is removed.
+    pub(super) fn close(mut self) -> Closed {
+        let mut removed = false;
+        if let Some(series) = self.series.take() {
+            let file = series.file().to_owned();
+            match panics::catch(|| series.finish_or_remove()) {
+                Ok(Ok(count)) => removed = count == 0 && !file.exists(),
+                Ok(Err(error)) => {
+                    tracing::error!("the capture could not be closed: {error}");
+                    self.lost += error.lost();
+                    self.trouble = Some(error.to_string());
+                }
+                Err(panicked) => self.trouble = Some(format!("{}: closing it {panicked}", file.display())),
+            }
+            if removed {
+                self.events.send(Event::Recording(Recording::Removed { file: file.display().to_string() }));
+            }
         }
-        (missed, self.trouble)
+        Closed { missed: self.missed(), trouble: self.trouble, removed }
     }
 
     fn missed(&self) -> u64 {
@@ -239,7 +341,8 @@ impl Keeper {
 
     fn say_on(&self) {
         if let Some(series) = &self.series {
-            self.events.send(Event::Recording(Recording::On { file: series.file().display().to_string() }));
+            let (file, missed) = (series.file().display().to_string(), self.missed());
+            self.events.send(Event::Recording(Recording::On { file, missed }));
         }
     }
 }

@@ -4,6 +4,8 @@
 //! keeper: begins ─► append, commit, … ─► ends
 //!            └─ a second later, looked at from a thread of its own ─► said; and as long as it lasts, what is missed by it
 //! ```
+//!
+//! Should that thread panic, it reports that and starts over, a few times.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,12 +13,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Outlet, Recording};
+use crate::panics;
 
 /// How long writing may take before it is said.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How often the watch starts over after a panic.
+const STARTS: u32 = 3;
 
 /// Watches over writing.
 #[derive(Debug)]
@@ -67,9 +73,26 @@ pub(super) struct Hung {
 
 impl Stall {
     pub(super) fn new(events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self {
+        Self::looked_at_by(look, events, not_handed_over)
+    }
+
+    fn looked_at_by<L>(mut look: L, events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self
+    where
+        L: FnMut(&mut State, &Shared) + Send + 'static,
+    {
         let shared = Arc::new(Shared { state: Mutex::default(), ended: Condvar::new(), not_handed_over, events });
         let watched = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("stall".to_owned()).spawn(move || watch(&watched));
+        let watch = move || {
+            for start in 1..=STARTS {
+                let Err(panicked) = panics::catch(|| watch(&watched, &mut look)) else { return };
+                let then =
+                    if start < STARTS { "was started again" } else { "has ended: a disk that hangs is not reported" };
+                let words = format!("The watch over the disk {panicked}, and {then}. Recording goes on.");
+                tracing::error!("{words}");
+                watched.events.send(Event::Notice(words));
+            }
+        };
+        let thread = std::thread::Builder::new().name("stall".to_owned()).spawn(watch);
         let thread = thread.inspect_err(|error| tracing::warn!(%error, "nobody looks after a disk that hangs")).ok();
         Self { shared, thread }
     }
@@ -100,7 +123,7 @@ impl Drop for Stall {
     }
 }
 
-fn watch(shared: &Shared) {
+fn watch(shared: &Shared, look: &mut impl FnMut(&mut State, &Shared)) {
     let mut state = shared.state();
     while !state.ended {
         if state.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
@@ -153,5 +176,36 @@ mod tests {
         assert_eq!(stall.ends(), None, "once");
         drop(stall);
         assert!(feed.events.blocking_recv().is_none(), "nothing else was said");
+    }
+    #[test]
+    fn a_watch_that_panics_is_reported_and_starts_over() {
+        let (outlet, mut feed) = feed(16);
+        let mut looks = 0;
+        let failing = move |state: &mut State, shared: &Shared| {
+            looks += 1;
+            assert!(looks > 1, "on purpose");
+            look(state, shared);
+        };
+        let stall = Stall::looked_at_by(failing, outlet, Arc::default());
+        stall.begins(0);
+        let said = feed.events.blocking_recv().expect("something is said");
+        assert!(matches!(&said, Event::Notice(words) if words.contains("was started again")), "{said:?}");
+        let said = feed.events.blocking_recv().expect("something is said");
+        assert!(matches!(&said, Event::Notice(words) if words.contains("does not answer")), "{said:?}");
+        assert!(stall.ends().is_some());
+    }
+
+    #[test]
+    fn a_watch_that_always_panics_gives_up_and_says_so() {
+        let (outlet, mut feed) = feed(16);
+        let stall = Stall::looked_at_by(|_, _| panic!("on purpose"), outlet, Arc::default());
+        stall.begins(0);
+        for _ in 1..STARTS {
+            feed.events.blocking_recv().expect("something is said");
+        }
+        let said = feed.events.blocking_recv().expect("something is said");
+        assert!(matches!(&said, Event::Notice(words) if words.contains("has ended")), "{said:?}");
+        drop(stall);
+        assert!(feed.events.blocking_recv().is_none());
     }
 }

@@ -40,6 +40,8 @@ enum Line<'e> {
         forward: Option<ForwardLine<'e>>,
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
         warnings: &'e [String],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        settings: Option<&'e str>,
     },
     Unread {
         authority: &'e str,
@@ -69,6 +71,8 @@ enum Line<'e> {
         #[serde(skip_serializing_if = "Option::is_none")]
         muted: Option<u64>,
         not_shown: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        missed: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         unread: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,6 +161,7 @@ impl<W: Write> JsonLines<W> {
                     ca,
                 }),
                 warnings: &context.warnings,
+                settings: context.settings.as_deref(),
             },
         )
     }
@@ -165,9 +170,13 @@ impl<W: Write> JsonLines<W> {
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
         let line = match event {
             Event::Exchange(judged) => Line::Exchange(exchange_line(judged, self.file.as_deref())),
-            Event::Recording(Recording::On { file }) => {
+            Event::Recording(Recording::On { file, missed }) => {
                 self.file = Some(file.clone());
-                Line::Recording { on: true, file: Some(file), reason: None, missed: 0 }
+                Line::Recording { on: true, file: Some(file), reason: None, missed: *missed }
+            }
+            Event::Recording(Recording::Removed { .. }) => {
+                self.file = None;
+                Line::Recording { on: false, file: None, reason: Some(Recording::REMOVED), missed: 0 }
             }
             Event::Recording(Recording::Off { reason, missed }) => {
                 Line::Recording { on: false, file: None, reason: Some(reason), missed: *missed }
@@ -199,6 +208,7 @@ impl<W: Write> JsonLines<W> {
                 not_judged: summary.not_judged(),
                 muted: (summary.muted() > 0).then_some(summary.muted()),
                 not_shown: summary.not_shown,
+                missed: (summary.missed() > 0).then_some(summary.missed()),
                 unread: (summary.unread() > 0).then_some(summary.unread()),
                 coverage: summary.coverage().map(CoverageJson::new),
             },

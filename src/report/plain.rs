@@ -28,8 +28,8 @@ pub struct Plain<W> {
     paint: Paint,
     /// A recording is shown, not made.
     viewing: bool,
-    /// The file that is recorded to, as far as it was told.
-    recording_to: Option<String>,
+    /// The file that is recorded to, and how many exchanges are missing from it, as far as it was told.
+    recording_to: Option<(String, u64)>,
     /// Hosts that passed unread and were told.
     unread: HashSet<Box<str>>,
 }
@@ -48,7 +48,7 @@ impl<W: Write> Plain<W> {
     /// What the broker needs to know, where the recording goes, and the columns that follow.
     pub fn header(&mut self, context: &Context) -> io::Result<()> {
         self.viewing = context.mode == Mode::View;
-        self.recording_to.clone_from(&context.capture);
+        self.recording_to = context.capture.clone().map(|file| (file, 0));
         let Self { out, paint, .. } = self;
         let mut line = |label: &str, value: &str| labelled(out, *paint, 0, label, value);
         if let Some(base_uri) = &context.base_uri {
@@ -65,6 +65,9 @@ impl<W: Write> Plain<W> {
             line("proxy", &format!("give your client HTTP_PROXY={proxy} and HTTPS_PROXY={proxy}"))?;
             line("intercept", &format!("{hosts}; all else passes unread"))?;
             line("trust", &format!("{ca} (`umpire ca trust` says how)"))?;
+        }
+        if let Some(settings) = &context.settings {
+            line("settings", settings)?;
         }
         for warning in &context.warnings {
             line("WARNING", warning)?;
@@ -104,19 +107,24 @@ impl<W: Write> Plain<W> {
 
     fn recording(&mut self, state: &Recording) -> io::Result<()> {
         let told = match state {
-            Recording::On { file } => self.recording_to.replace(file.clone()),
-            Recording::Off { .. } => self.recording_to.take(),
+            Recording::On { file, missed } => self.recording_to.replace((file.clone(), *missed)),
+            Recording::Off { .. } | Recording::Removed { .. } => self.recording_to.take(),
         };
         match state {
-            Recording::On { file } if told.as_ref() == Some(file) => Ok(()),
-            Recording::On { file } if self.viewing => {
+            Recording::On { file, missed } if told.is_some_and(|told| told == (file.clone(), *missed)) => Ok(()),
+            Recording::On { file, .. } if self.viewing => {
                 labelled(&mut self.out, self.paint, 0, "recording", &format!("goes on in {file}"))
             }
-            Recording::On { file } => labelled(&mut self.out, self.paint, 0, "recording", &format!("to {file}")),
+            Recording::On { file, missed } => {
+                labelled(&mut self.out, self.paint, 0, "recording", &format!("to {file}{}", missing(*missed)))
+            }
             Recording::Off { reason, missed } => {
                 let missed = text::count(*missed, "exchange");
                 let line = format!("NOT RECORDING: {} ({missed} missed; traffic goes on)", text::visible(reason));
                 writeln!(self.out, "{}", self.paint.ink(Ink::Of(Severity::Failure), &line))
+            }
+            Recording::Removed { file } => {
+                labelled(&mut self.out, self.paint, 0, "recording", &format!("{} ({file})", Recording::REMOVED))
             }
         }
     }
@@ -206,8 +214,17 @@ impl<W: Write> Plain<W> {
             )?;
         }
         match summary.recording() {
-            Some(state @ Recording::Off { .. }) => self.recording(state)?,
-            Some(Recording::On { file }) => labelled(out, paint, 2, "recording", file)?,
+            Some(Recording::Off { reason, missed }) => {
+                let missed = text::count(*missed, "exchange");
+                let line = format!("  NOT RECORDED: {} ({missed} missed)", text::visible(reason));
+                writeln!(out, "{}", paint.ink(Ink::Of(Severity::Failure), &line))?;
+            }
+            Some(Recording::On { file, missed }) => {
+                labelled(out, paint, 2, "recording", &format!("{file}{}", missing(*missed)))?;
+            }
+            Some(Recording::Removed { file }) => {
+                labelled(out, paint, 2, "recording", &format!("none: {} ({file})", Recording::REMOVED))?;
+            }
             None => {
                 if let Some(file) = &context.capture {
                     labelled(out, paint, 2, "recording", file)?;
@@ -216,6 +233,11 @@ impl<W: Write> Plain<W> {
         }
         self.out.flush()
     }
+}
+
+/// What is missing from a recording, behind its name; nothing if it is whole.
+fn missing(missed: u64) -> String {
+    if missed == 0 { String::new() } else { format!("; {} missing from it", text::count(missed, "exchange")) }
 }
 
 /// Counts by side in words: `broker: 1 failure · booking system: 2 failures, 1 warning`. Without findings `ok`, or

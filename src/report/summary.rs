@@ -130,6 +130,11 @@ impl Summary {
         self.coverage.as_deref()
     }
 
+    /// How many exchanges are missing from the recording.
+    pub fn missed(&self) -> u64 {
+        self.recording.as_ref().map_or(0, Recording::missed)
+    }
+
     /// The last known state of recording.
     pub fn recording(&self) -> Option<&Recording> {
         self.recording.as_ref()

@@ -56,6 +56,8 @@ pub struct Judge {
     mute_refused: bool,
     profile: Option<Profile>,
     slow: SlowRules,
+    /// The memory is being changed.
+    remembering: bool,
 }
 
 impl Judge {
@@ -74,6 +76,7 @@ impl Judge {
             mute_refused: false,
             profile: None,
             slow: SlowRules::default(),
+            remembering: false,
         }
     }
 
@@ -165,11 +168,24 @@ impl Judge {
         }
         self.arena.clear();
         let remembering_start = clock.is_some().then(ThreadTime::now);
+        self.remembering = true;
+        #[cfg(test)]
+        crate::panics::inject("memory", &reading.exchange.request.target);
         self.memory.remember(reading);
+        self.remembering = false;
         if let (Some(profile), Some(clock), Some(start)) = (&mut self.profile, clock, remembering_start) {
             profile.take(&book, read, clock, start.elapsed());
         }
         judged
+    }
+
+    /// Makes the judge usable again after a panic in [`Judge::judge`]. What was seen of the recording is kept, unless it was
+    /// being changed: then later exchanges are judged as those of a recording that begins here. Tallies are kept.
+    pub fn recover(&mut self) {
+        self.arena = Arena::default();
+        if std::mem::take(&mut self.remembering) {
+            self.memory.forget();
+        }
     }
 
     /// Number of distinct Order UUIDs seen so far.

@@ -250,6 +250,12 @@ impl Memory {
         Self { known, bases, ..Self::default() }
     }
 
+    /// Forgets everything but what the operator said, which bookings there were, and what was reported already.
+    pub fn forget(&mut self) {
+        let Self { known, bookings, once, onces, .. } = std::mem::take(self);
+        *self = Self { bookings, once, onces, ..Self::new(known) };
+    }
+
     /// Path of the Base URI that an exchange goes by, without a trailing slash, if it is known.
     pub fn base_path(&self, exchange: &Exchange) -> Option<&str> {
         self.bases.path(exchange)

@@ -133,10 +133,12 @@ const SIDEWAYS: usize = 8;
 
 impl Model {
     pub(super) fn new(context: Context) -> Self {
+        // Until there is something else to say.
+        let notice = context.settings.as_ref().map(|settings| format!("settings of {settings}"));
         Self {
             context,
             recording: None,
-            notice: None,
+            notice,
             unread: None,
             log: Log::new(),
             tally: Tally::default(),

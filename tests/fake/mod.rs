@@ -248,6 +248,7 @@ pub fn context() -> Context {
         also: vec![],
         forward: None,
         warnings: vec![],
+        settings: None,
     }
 }
 

@@ -169,6 +169,7 @@ async fn screen(events: Vec<Event>) -> String {
             also: Vec::new(),
             forward: None,
             warnings: Vec::new(),
+            settings: None,
         };
         tui::run(&mut terminal, Box::pin(pressed.chain(stream::once(end))), feed, context, shutdown)
             .await

@@ -8,6 +8,9 @@
 //!                    └──► and it is longer than it may be ─► waited for ► on
 //! ```
 //!
+//! A pass that fails, or panics, is tried again with the next commit; the first panic is reported by the owner of the writer.
+//! Should the thread be gone, SQLite makes the checkpoints itself, in the thread that records.
+//!
 //! The log begins anew only when all of it has been moved and nothing was added meanwhile, hence the moment: while traffic
 //! never pauses, passes that overtake each other would never come to its end.
 
@@ -20,6 +23,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::writer::{PAGE, connect};
+use crate::panics::{self, Panicked};
 
 /// Length of a log from which it is moved, in bytes: 16 MiB.
 pub(super) const LONG: u64 = 16 << 20;
@@ -71,6 +75,11 @@ struct State {
     /// Bytes of the log that the last pass had moved.
     moved: u64,
     ended: bool,
+    /// The thread has ended.
+    gone: bool,
+    /// A pass panicked, which was not reported yet; `true` if one was before.
+    panicked: Option<Panicked>,
+    reported: bool,
 }
 
 impl Shared {
@@ -81,7 +90,7 @@ impl Shared {
     /// Until there is no pass under way, but no longer than `patience` if that is given.
     fn rested(&self, patience: Option<Duration>) {
         let state = self.state();
-        let passing = |state: &mut State| state.passing;
+        let passing = |state: &mut State| state.passing && !state.gone;
         match patience {
             Some(patience) => drop(self.changed.wait_timeout_while(state, patience, passing)),
             None => drop(self.changed.wait_while(state, passing)),
@@ -109,6 +118,21 @@ impl Checkpoints {
             move || run(&shared, &db, pass, &file)
         })?;
         Ok(Self { log: log.into(), lengths, shared, thread: Some(thread) })
+    }
+
+    /// What went wrong since the last call, in words, if that is worth a report: the first panic is.
+    pub(super) fn take_trouble(&self) -> Option<String> {
+        let mut state = self.shared.state();
+        let panicked = state.panicked.take()?;
+        let first = !std::mem::replace(&mut state.reported, true);
+        first.then(|| {
+            format!("Moving the recording's log into its file failed ({panicked}). It is tried again; nothing is lost.")
+        })
+    }
+
+    /// True if there is nobody any more to make checkpoints.
+    pub(super) fn are_gone(&self) -> bool {
+        self.shared.state().gone
     }
 
     /// To be called after each commit, outside of a transaction. Returns at once, but for the two cases above.
@@ -144,7 +168,18 @@ impl Drop for Checkpoints {
     }
 }
 
+/// Tells that the thread has ended, however it does.
+struct Gone<'s>(&'s Shared);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.state().gone = true;
+        self.0.changed.notify_all();
+    }
+}
+
 fn run(shared: &Shared, db: &Connection, mut pass: impl FnMut(&Connection) -> rusqlite::Result<u64>, file: &Path) {
+    let _gone = Gone(shared);
     loop {
         let state = shared.state();
         let idle = |state: &mut State| !state.passing && !state.ended;
@@ -154,9 +189,13 @@ fn run(shared: &Shared, db: &Connection, mut pass: impl FnMut(&Connection) -> ru
         }
         drop(state);
         // What can't be moved stays in the log, where it is just as safe; a disk without room is told of by the writer.
-        let moved = pass(db).inspect_err(|error| tracing::warn!(file = %file.display(), %error, "no checkpoint"));
+        let passed = panics::catch(|| pass(db));
         let mut state = shared.state();
-        state.moved = moved.unwrap_or(state.moved);
+        match passed {
+            Ok(Ok(moved)) => state.moved = moved,
+            Ok(Err(error)) => tracing::warn!(file = %file.display(), %error, "no checkpoint"),
+            Err(panicked) => state.panicked = Some(panicked),
+        }
         state.passing = false;
         shared.changed.notify_all();
     }
@@ -245,6 +284,44 @@ mod tests {
         assert!(longest < Some(SMALL.longest + 200_000), "{longest:?}");
         let rows: i64 = db.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
         assert_eq!(rows, appended, "nothing is lost");
+    }
+
+    #[test]
+    fn a_pass_that_panics_is_reported_once_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, db) = writer(folder.path());
+        let mut passes = 0;
+        let failing = move |db: &Connection| {
+            passes += 1;
+            assert!(passes > 2, "on purpose");
+            pass(db)
+        };
+        let checkpoints = Checkpoints::made_by(failing, &file, SMALL).unwrap();
+        let (mut last, mut reports) = (0, Vec::new());
+        let begun = Instant::now();
+        loop {
+            let length = append(&db, &checkpoints);
+            reports.extend(checkpoints.take_trouble());
+            if length < last {
+                break;
+            }
+            last = length;
+            assert!(begun.elapsed() < Duration::from_mins(1), "the log never begins anew: {last} bytes");
+        }
+        assert!(reports.len() == 1 && reports[0].contains("panicked"), "{reports:?}");
+        assert!(!checkpoints.are_gone());
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, db) = writer(folder.path());
+        let mut checkpoints = Checkpoints::made_by(pass, &file, SMALL).unwrap();
+        checkpoints.shared.state().ended = true;
+        checkpoints.shared.changed.notify_all();
+        checkpoints.thread.take().unwrap().join().unwrap();
+        assert!(checkpoints.are_gone());
+        while append(&db, &checkpoints) < SMALL.longest {}
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct Writer {
     committed: u64,
     /// Exchanges appended since then.
     pending: u64,
+    /// Rows of an exchange are being inserted.
+    inserting: bool,
 }
 
 impl Writer {
@@ -123,7 +125,7 @@ impl Writer {
         let insert = format!("INSERT INTO exchange ({COLUMNS}) VALUES ({marks})");
         let identity = identity(path).ok_or_else(|| create_failed(path, &"it is gone already"))?;
         let file = path.to_owned();
-        Ok(Self { db, file, identity, insert, checkpoints: None, zstd, committed: 0, pending: 0 })
+        Ok(Self { db, file, identity, insert, checkpoints: None, zstd, committed: 0, pending: 0, inserting: false })
     }
 
     /// The file that is written.
@@ -134,6 +136,11 @@ impl Writer {
     /// Exchanges that would be there if everything were committed now: the index of the next one.
     pub fn len(&self) -> u64 {
         self.committed + self.pending
+    }
+
+    /// Exchanges that were appended and are not on disk yet.
+    pub fn uncommitted(&self) -> u64 {
+        self.pending
     }
 
     /// True if nothing has been appended yet.
@@ -174,7 +181,10 @@ impl Writer {
     /// exchanges are given again.
     pub fn append(&mut self, exchange: &Exchange) -> Result<u64, CaptureError> {
         let index = self.len();
-        match self.insert(index, exchange) {
+        self.inserting = true;
+        let inserted = self.insert(index, exchange);
+        self.inserting = false;
+        match inserted {
             Ok(()) => {
                 self.pending += 1;
                 Ok(index)
@@ -200,6 +210,44 @@ impl Writer {
         Ok(())
     }
 
+    /// Makes the writer usable again after a panic in one of its methods. What was appended whole is committed; of an
+    /// exchange that was half appended nothing stays, and what was not committed before it goes with it. Returns how many
+    /// exchanges that were appended are lost.
+    pub fn recover(&mut self) -> Result<u64, CaptureError> {
+        let before = self.len();
+        let failed = |file: &Path, cause: &dyn std::fmt::Display| CaptureError::Write {
+            file: file.to_owned(),
+            cause: cause.to_string(),
+            lost: 0,
+        };
+        let half = std::mem::take(&mut self.inserting);
+        if !self.db.is_autocommit() {
+            let end = if half { "ROLLBACK" } else { "COMMIT" };
+            self.db.execute_batch(end).map_err(|cause| failed(&self.file, &cause))?;
+        }
+        self.zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|cause| failed(&self.file, &cause))?;
+        // The panic may have come between a commit and its counting.
+        let count = self.db.query_row("SELECT count(*) FROM exchange", [], |row| row.get::<_, i64>(0));
+        self.committed = count.map_err(|cause| failed(&self.file, &cause))? as u64;
+        self.pending = 0;
+        Ok(before.saturating_sub(self.committed))
+    }
+
+    /// What went wrong beside the recording since the last call, in words. Nothing is lost by it.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        let checkpoints = self.checkpoints.as_ref()?;
+        if !checkpoints.are_gone() {
+            return checkpoints.take_trouble();
+        }
+        self.checkpoints = None;
+        let by_itself = self.db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT);
+        by_itself.inspect_err(|error| tracing::warn!(file = %self.file.display(), %error, "no checkpoints")).ok()?;
+        Some(
+            "The thread that moves the recording's log into its file has ended. Recording does it itself now."
+                .to_owned(),
+        )
+    }
+
     /// Commits, and folds the write-ahead log into the file, so that this one file is the whole capture (unless a
     /// reader is attached: then the last of them to leave does it). Returns the number of exchanges.
     pub fn finish(mut self) -> Result<u64, CaptureError> {
@@ -220,6 +268,17 @@ impl Writer {
         let Self { db, file, committed, .. } = self;
         db.close().map_err(|(_, cause)| CaptureError::Write { file, cause: cause.to_string(), lost: 0 })?;
         Ok(committed)
+    }
+
+    /// As [`Self::finish`], but a capture that holds no exchange is removed, unless its name belongs to another file by now.
+    /// Nobody misses it: it was made by this writer. Returns the number of exchanges.
+    pub fn finish_or_remove(self) -> Result<u64, CaptureError> {
+        let (file, identity) = (self.file.clone(), self.identity);
+        let count = self.finish()?;
+        if count == 0 && self::identity(&file) == Some(identity) {
+            discard(&file);
+        }
+        Ok(count)
     }
 
     /// Gives the capture up and removes its files: for an import that failed half-way.
@@ -274,6 +333,8 @@ impl Writer {
             response_body.map(|body| body.packed.is_some()),
             response_body.map(Stored::bytes),
         ])?;
+        #[cfg(test)]
+        crate::panics::inject("writer", &request.target);
         if !rewritten.is_empty() {
             self.db.execute_batch(REWRITTEN)?;
             let mut insert = self.db.prepare_cached("INSERT INTO rewritten VALUES (?1, ?2, ?3, ?4)")?;
@@ -455,6 +516,44 @@ mod tests {
         assert_eq!(kept, appended - lost + 1);
         let read = capture::open(&path).unwrap().exchanges.map(Result::unwrap).count();
         assert_eq!(read as u64, kept);
+    }
+
+    #[test]
+    fn after_a_panic_no_half_exchange_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let mut writer = Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        writer.append(&exchange(10)).unwrap();
+        writer.commit().unwrap();
+        assert_eq!(writer.recover().unwrap(), 0, "there is nothing to do");
+        writer.append(&exchange(10)).unwrap();
+        let mut half = exchange(10);
+        half.request.target = "/panic-in-writer".into();
+        crate::panics::catch(|| writer.append(&half)).unwrap_err();
+        assert_eq!((writer.recover().unwrap(), writer.len()), (1, 1), "the one before it goes with it");
+        writer.append(&exchange(10)).unwrap();
+        assert_eq!((writer.recover().unwrap(), writer.len()), (0, 2), "a whole one is kept");
+        assert_eq!(writer.finish().unwrap(), 2);
+        assert_eq!(capture::open(&path).unwrap().exchanges.map(Result::unwrap).count(), 2);
+    }
+
+    #[test]
+    fn only_an_empty_capture_of_its_own_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let make = || Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        assert_eq!(make().finish_or_remove().unwrap(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let writer = make();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "mine").unwrap();
+        let _of_a_file_that_is_gone = writer.finish_or_remove();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        fs::remove_file(&path).unwrap();
+        let mut writer = make();
+        writer.append(&exchange(10)).unwrap();
+        assert_eq!(writer.finish_or_remove().unwrap(), 1);
+        assert!(path.exists());
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn what(model: &Model) -> Line<'_> {
             spans.push(span(Ink::Dim, "recording "));
             let file = match &model.recording {
                 // The next part of it.
-                Some(Recording::On { file }) => Some(file),
+                Some(Recording::On { file, .. }) => Some(file),
                 _ => context.capture.as_ref(),
             };
             spans.push(span(Ink::Bold, text::visible(file.map_or("-", String::as_str))));
@@ -77,9 +77,13 @@ fn state(model: &Model) -> Line<'_> {
             return Line::styled(words, Style::new());
         }
         (_, _, Mode::View) => spans.push(span(Ink::Dim, " reading")),
-        (Some(Recording::On { file }), ..) | (None, Some(file), _) => {
+        (Some(Recording::Removed { .. }), ..) => spans.push(span(Ink::Dim, " ○ nothing was recorded")),
+        (Some(Recording::On { file, .. }), ..) | (None, Some(file), _) => {
             spans.push(span(Ink::Bad, " ●"));
             spans.push(span(Ink::Plain, " rec"));
+            if let Some(Recording::On { missed: missed @ 1.., .. }) = &model.recording {
+                spans.push(span(Ink::Bad, format!(" ‼ {} missing", text::count(*missed, "exchange"))));
+            }
             // The demo tells its story here, a live run what needs attention; where it is kept matters less.
             if let Some(notice) = &model.notice {
                 let ink = if model.context.mode == Mode::Demo { Ink::Bold } else { Ink::Of(Severity::Warning) };
