@@ -425,7 +425,9 @@ fn what_is_searched_is_found_with_and_without_an_index() {
     assert!(places(&["--body", "orderedItem"]).iter().all(|place| place.ends_with("/body")));
     // Both words, though in different places.
     assert!(!hits(&[&db, &booking, "customer"]).is_empty());
-    run(1, &["capture", "search", &db, "no-such-word-anywhere"]);
+    let nothing = umpire(&["capture", "search", &db, "no-such-word-anywhere"]);
+    assert_eq!((nothing.status.code(), text(&nothing.stdout)), (Some(1), String::new()));
+    assert!(text(&nothing.stderr).contains("nothing found in") && text(&nothing.stderr).contains("x.db"));
     run(1, &["capture", "search", &db, "ncompleteCustomer"]);
     refused(&["capture", "search", &db, "--uuid", "abc"], &["\"abc\" is no UUID"]);
     refused(&["capture", "search", &db, "--", "--"], &["no letter"]);

@@ -85,6 +85,9 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
     if found == search.limit {
         eprintln!("umpire: stopped at {found} hits; --limit shows more");
     }
+    if found == 0 {
+        eprintln!("umpire: nothing found in {}", search.file.display());
+    }
     Ok(if found == 0 { Exit::Findings } else { Exit::Clean })
 }
 
