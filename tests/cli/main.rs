@@ -8,3 +8,4 @@ mod rules;
 mod settings;
 mod support;
 mod usage;
+mod versions;
