@@ -7,6 +7,7 @@
 #[cfg(unix)]
 mod commands;
 mod markdown;
+mod numbers;
 mod picture;
 #[cfg(unix)]
 mod shell;
