@@ -30,7 +30,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::Body as _;
 use hyper::http::Extensions;
 use hyper::{Method, Response};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -276,7 +276,7 @@ impl<W: Wire> Connection<W> {
                 biased;
                 answer = &mut answer => {
                     while let Ok(head) = interims.try_recv() {
-                        write_interim(writer, &head).await?;
+                        self.write_interim(writer, &head).await?;
                     }
                     return Ok(answer);
                 }
@@ -284,7 +284,7 @@ impl<W: Wire> Connection<W> {
                     if head.status == 100 {
                         self.source.told_to_go_on();
                     }
-                    write_interim(writer, &head).await?;
+                    self.write_interim(writer, &head).await?;
                     continue;
                 }
                 event = poll_fn(|cx| self.source.poll_event(cx)) => event,
@@ -292,11 +292,25 @@ impl<W: Wire> Connection<W> {
             match event {
                 Event::Continue => {
                     let reason = Bytes::from_static(b"Continue");
-                    write_interim(writer, &InterimHead { status: 100, reason, fields: Headers::default() }).await?;
+                    let head = InterimHead { status: 100, reason, fields: Headers::default() };
+                    self.write_interim(writer, &head).await?;
                 }
                 Event::Failed(error) => return Err(Ended::Read(error)),
             }
         }
+    }
+
+    /// A broker that takes nothing is given as long for an interim answer as for any other.
+    async fn write_interim(&self, writer: &mut W::Output, head: &InterimHead) -> Result<(), Ended> {
+        let mut out = BytesMut::new();
+        interim_head(&mut out, head.status, &head.reason, &head.fields);
+        let writing = async {
+            writer.write_all(&out).await?;
+            writer.flush().await
+        };
+        let patience = self.common.limits.stall_timeout;
+        let written = tokio::time::timeout(patience, writing).await;
+        written.map_err(|_| Ended::Stalled(patience))?.map_err(Ended::Write)
     }
 
     /// The answer was 101: what follows is not HTTP, and passes as it is.
@@ -451,11 +465,4 @@ struct Client {
     method: Method,
     version: Version,
     keeps_alive: bool,
-}
-
-async fn write_interim<O: AsyncWrite + Unpin>(writer: &mut O, head: &InterimHead) -> Result<(), Ended> {
-    let mut out = BytesMut::new();
-    interim_head(&mut out, head.status, &head.reason, &head.fields);
-    writer.write_all(&out).await.map_err(Ended::Write)?;
-    writer.flush().await.map_err(Ended::Write)
 }

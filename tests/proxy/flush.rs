@@ -361,3 +361,32 @@ async fn a_connection_that_is_to_end_flushes_its_answers() {
     assert_eq!((served.cut, exchanges.len()), (0, STREAMS + 1));
     assert!(exchanges.iter().all(|exchange| exchange.failure.is_none()));
 }
+
+/// Answers that nobody takes don't stay for ever, even if the connection has them all.
+#[tokio::test]
+async fn a_connection_that_takes_nothing_is_given_up() {
+    const LENGTH: usize = 120_000;
+    const STREAMS: usize = 100;
+    let system = System::start(None, |(_, respond): Stream| async move {
+        crate::h2_support::answer(respond, Response::new(()), &vec![b'x'; LENGTH], None);
+    })
+    .await;
+    let upstream = live(&format!("http://{}", system.address), None, UpstreamHttp::Http2);
+    let limits = Limits { stall_timeout: Duration::from_millis(700), ..Limits::default() };
+    let mut proxy = Proxy::with(upstream, limits, 256).await;
+    let (stream, shut) = Gated::connect(&proxy).await;
+    let (broker, _connection) = stream.speak().await;
+    assert_eq!(broker.ask(request("GET", "/x", &[]), b"").await.unwrap().body.len(), LENGTH);
+    assert_eq!(proxy.recorded().await.failure, None);
+    shut.store(true, Ordering::Relaxed);
+    let mut asked = Vec::new();
+    for _ in 0..STREAMS {
+        asked.push(broker.begin(request("GET", "/x", &[]), true).await.0);
+    }
+    for _ in 0..STREAMS {
+        let exchange = proxy.recorded().await;
+        let failure = exchange.failure.expect("it was never delivered");
+        assert!(failure.detail.contains("took nothing more of its answer"), "{}", failure.detail);
+        assert_eq!(failure.kind, FailureKind::ClientGone);
+    }
+}

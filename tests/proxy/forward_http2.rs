@@ -27,7 +27,7 @@ fn connect(authority: &str) -> Request<()> {
 }
 
 /// A tunnel in a stream of the broker's connection; the bytes of it.
-async fn tunnel(broker: &Broker, authority: &str) -> DuplexStream {
+pub async fn tunnel(broker: &Broker, authority: &str) -> DuplexStream {
     let (response, mut sending) = broker.begin(connect(authority), false).await;
     let response = soon("a tunnel", response).await.unwrap();
     assert_eq!(response.status(), 200);

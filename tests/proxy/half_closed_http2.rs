@@ -10,7 +10,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -18,14 +19,18 @@ use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::live::UpstreamHttp;
 use umpire::proxy::{Door, Limits};
 
+use crate::forward::{NAME, Wishes, rig};
+use crate::forward_http2::tunnel;
 use crate::h2_support::{Broker, Certified, Got, Stream, System, Wire, echo, live, request};
-use crate::support::{Proxy, soon};
+use crate::support::{OK, Proxy, Server, soon, text};
 
 /// A stream whose sending side is closed when `close` is cancelled: what is written from then on is thrown away.
 struct HalfClosing {
     io: Box<dyn Wire>,
     close: Pin<Box<WaitForCancellationFutureOwned>>,
     state: State,
+    /// TCP below TLS, if TLS is not to be told of its end.
+    tcp: Option<socket2::Socket>,
 }
 
 #[derive(PartialEq)]
@@ -37,7 +42,7 @@ enum State {
 
 impl HalfClosing {
     fn new(io: Box<dyn Wire>, close: &CancellationToken) -> Self {
-        Self { io, close: Box::pin(close.clone().cancelled_owned()), state: State::Open }
+        Self { io, close: Box::pin(close.clone().cancelled_owned()), state: State::Open, tcp: None }
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -45,7 +50,10 @@ impl HalfClosing {
             self.state = State::Closing;
         }
         if self.state == State::Closing {
-            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            match &self.tcp {
+                Some(tcp) => tcp.shutdown(std::net::Shutdown::Write)?,
+                None => ready!(Pin::new(&mut self.io).poll_shutdown(cx))?,
+            }
             self.state = State::Closed;
         }
         Poll::Ready(Ok(()))
@@ -97,22 +105,26 @@ async fn proxy_to(system: &System, certified: Option<&Certified>) -> Proxy {
     Proxy::behind(Door { tls, ..Door::new(listener, upstream) }, Limits::default(), 64)
 }
 
-async fn broker(proxy: &Proxy, certified: Option<&Certified>, close: &CancellationToken) -> Broker {
-    let io: Box<dyn Wire> = match certified {
-        Some(certified) => Box::new(certified.connect(proxy.address, "h2").await),
-        None => Box::new(proxy.connect().await.stream),
+async fn broker(proxy: &Proxy, certified: Option<&Certified>, notifies: bool, close: &CancellationToken) -> Broker {
+    let io = match certified {
+        None => HalfClosing::new(Box::new(proxy.connect().await.stream), close),
+        Some(certified) => {
+            let stream = certified.connect(proxy.address, "h2").await;
+            let tcp = (!notifies).then(|| SockRef::from(stream.get_ref().0).try_clone().unwrap());
+            HalfClosing { tcp, ..HalfClosing::new(Box::new(stream), close) }
+        }
     };
-    Broker::over(HalfClosing::new(io, close)).await
+    Broker::over(io).await
 }
 
 #[tokio::test]
 async fn whole_requests_are_answered() {
     let certified = Certified::new();
-    for certified in [None, Some(&certified)] {
+    for (certified, notifies) in [(None, true), (Some(&certified), true), (Some(&certified), false)] {
         let (system, mut seen, gate) = waiting().await;
         let mut proxy = proxy_to(&system, certified).await;
         let close = CancellationToken::new();
-        let broker = broker(&proxy, certified, &close).await;
+        let broker = broker(&proxy, certified, notifies, &close).await;
         let mut asked = Vec::new();
         for number in 0..5 {
             let (response, mut sending) = broker.begin(request("PUT", &format!("/{number}"), &[]), false).await;
@@ -149,7 +161,7 @@ async fn an_end_right_behind_the_requests_cuts_none_of_them_off() {
     let (system, mut seen, gate) = waiting().await;
     let mut proxy = proxy_to(&system, None).await;
     let close = CancellationToken::new();
-    let broker = broker(&proxy, None, &close).await;
+    let broker = broker(&proxy, None, true, &close).await;
     let asked =
         [broker.begin(request("GET", "/a", &[]), true).await, broker.begin(request("GET", "/b", &[]), true).await];
     // The client's task has written them when it has run; the proxy's, in the same thread, need not have.
@@ -171,7 +183,7 @@ async fn a_request_that_is_not_whole_is_given_up_alone() {
     let (system, mut seen, gate) = waiting().await;
     let mut proxy = proxy_to(&system, None).await;
     let close = CancellationToken::new();
-    let broker = broker(&proxy, None, &close).await;
+    let broker = broker(&proxy, None, true, &close).await;
     let (whole, _) = broker.begin(request("GET", "/whole", &[]), true).await;
     soon("the request", seen.recv()).await.unwrap();
     let (half, mut sending) = broker.begin(request("PUT", "/half", &[("content-length", "9")]), false).await;
@@ -217,5 +229,32 @@ async fn a_reset_is_noticed() {
             gate.notify_one();
         }
         assert_eq!(proxy.recorded().await.failure.unwrap().kind, FailureKind::ClientGone, "closed before: {closes}");
+    }
+}
+
+/// Within a stream that became a tunnel, and through one that is not read, which ends with its connection.
+#[tokio::test]
+async fn in_tunnels_too() {
+    let server = Server::start().await;
+    let port = server.address.port();
+    let mut rig = rig(&[port], Wishes::default()).await;
+    for host in [NAME, "other.example"] {
+        let close = CancellationToken::new();
+        let broker = broker(&rig.proxy, None, true, &close).await;
+        let mut stream = tunnel(&broker, &format!("{host}:{port}")).await;
+        stream.write_all(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let mut system = server.accept().await;
+        system.head().await;
+        close.cancel();
+        let mut got = Vec::new();
+        if host == NAME {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            system.send(OK).await;
+            soon("the end", stream.read_to_end(&mut got)).await.unwrap();
+            assert_eq!(text(&got), OK);
+            assert_eq!(rig.proxy.recorded().await.failure, None);
+        } else {
+            system.rest().await;
+        }
     }
 }

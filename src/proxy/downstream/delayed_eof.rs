@@ -31,6 +31,7 @@ pub struct EofState {
     /// A write was tried and no flush has completed since.
     unflushed: AtomicBool,
     flushes: AtomicU64,
+    written: AtomicU64,
 }
 
 impl EofState {
@@ -48,6 +49,16 @@ impl EofState {
     /// How many flushes have completed.
     pub fn flushes(&self) -> u64 {
         self.flushes.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes were written.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    fn wrote(&self, count: usize) -> Poll<io::Result<usize>> {
+        self.written.fetch_add(count as u64, Ordering::Relaxed);
+        Poll::Ready(Ok(count))
     }
 
     /// Lets the end be read, if there is one. False if it was let before.
@@ -85,7 +96,8 @@ impl<W: AsyncRead + Unpin> AsyncRead for DelayedEof<W> {
 impl<W: AsyncWrite + Unpin> AsyncWrite for DelayedEof<W> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.state.unflushed.store(true, Ordering::Relaxed);
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let count = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
+        self.state.wrote(count)
     }
 
     fn poll_write_vectored(
@@ -94,7 +106,8 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for DelayedEof<W> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.state.unflushed.store(true, Ordering::Relaxed);
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+        let count = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
+        self.state.wrote(count)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -81,6 +81,15 @@ impl Unflushed {
         }
         polled
     }
+
+    /// The broker takes nothing more.
+    fn give_up(&self, patience: Duration) {
+        self.0.iter().for_each(|draft| draft.failed(FailureKind::ClientGone, takes_nothing(patience), None));
+    }
+}
+
+fn takes_nothing(patience: Duration) -> String {
+    format!("the broker took nothing more of its answer for {} s", patience.as_secs())
 }
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
@@ -108,6 +117,7 @@ where
     let mut exchanges = FuturesUnordered::new();
     let mut unflushed = Unflushed::default();
     let mut idle = pin!(tokio::time::sleep(idle_timeout));
+    let (mut stalled, mut written) = (pin!(tokio::time::sleep(limits.stall_timeout)), 0);
     let mut crowded = pin!(common.crowded.notified());
     let (mut closing, mut overdue, mut resets) = (false, false, 0_u32);
     loop {
@@ -154,6 +164,15 @@ where
             }
             () = &mut crowded, if exchanges.is_empty() && io.is_flushed() => {
                 return tracing::debug!("closed to make room");
+            }
+            // Looked at time and again: an answer may take up to twice as long as the limit says.
+            () = &mut stalled => {
+                if !unflushed.0.is_empty() && written == io.written() {
+                    unflushed.give_up(limits.stall_timeout);
+                    return tracing::debug!("the broker takes none of its answers");
+                }
+                written = io.written();
+                stalled.as_mut().reset(Instant::now() + limits.stall_timeout);
             }
             () = &mut idle, if exchanges.is_empty() => {
                 if closing && (overdue || io.is_flushed()) {
@@ -371,7 +390,7 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
         Some(Ok(())) => Ended::Answered(draft),
         Some(Err(SendError::Stream(error))) => gone(&error),
         None => {
-            let detail = format!("the broker took nothing more of its answer for {} s", patience.as_secs());
+            let detail = takes_nothing(patience);
             tracing::debug!("{detail}");
             if let Some(draft) = &draft {
                 draft.failed(FailureKind::ClientGone, detail, None);

@@ -185,8 +185,8 @@ impl<I: Input> Source<I> {
     }
 }
 
-/// True if all that is wrong is that TLS was closed without `close_notify`. Where a request ends its head and its framing
-/// tell, so nothing can be cut off unseen.
+/// True if all that is wrong is that TLS was closed without `close_notify`, or a tunnel's connection without an end of the
+/// tunnel. Where a request ends its head and its framing tell, so nothing can be cut off unseen.
 pub fn is_end(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
 }

@@ -132,6 +132,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 last.begins();
             }
             let drained = self.poll_drain(cx);
+            self.waits_for_body &= drained.is_ready();
             if let Some(last) = last {
                 let all = matches!(drained, Poll::Ready(Ok(())));
                 last.ended(all);
@@ -336,6 +337,17 @@ mod tests {
             let last = if fails { "not all" } else { "all" };
             assert_eq!(*told.0.lock().unwrap(), ["begins", "not all", "begins", "not all", "begins", last]);
         }
+    }
+
+    #[test]
+    fn a_socket_without_room_is_waited_for_and_not_the_body() {
+        let mut context = Context::from_waker(Waker::noop());
+        let body = http_body_util::StreamBody::new(futures_util::stream::pending()).boxed();
+        let io = Grudging { room: 100, refuses: false, flushes: false };
+        let mut outgoing = Outgoing::new(io, BytesMut::from("head"), Some(body), Coding::Chunked);
+        assert!(outgoing.poll_send(&mut context).is_pending() && !outgoing.waits_for_body());
+        outgoing.io.flushes = true;
+        assert!(outgoing.poll_send(&mut context).is_pending() && outgoing.waits_for_body());
     }
 
     #[test]

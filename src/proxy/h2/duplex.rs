@@ -31,7 +31,8 @@ pub struct Writing {
 }
 
 impl Reading {
-    /// The receiving side of a stream. `ended` is cancelled when its connection has no more to read: that is no orderly end.
+    /// The receiving side of a stream. `ended` is cancelled when its connection has no more to read: that is an end, but no
+    /// orderly one ([`io::ErrorKind::UnexpectedEof`]).
     pub fn new(stream: RecvStream, ended: CancellationToken) -> Self {
         Self { stream, data: Bytes::new(), ended: Box::pin(ended.cancelled_owned()) }
     }
@@ -62,7 +63,7 @@ impl AsyncRead for Reading {
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
                 Poll::Pending => {
                     ready!(this.ended.as_mut().poll(cx));
-                    return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
                 }
             }
         }
