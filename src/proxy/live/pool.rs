@@ -53,10 +53,12 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+    use std::mem::MaybeUninit;
     use std::sync::Arc;
 
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use socket2::{SockRef, Socket};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
     use tokio_rustls::server::TlsStream;
@@ -64,13 +66,30 @@ mod tests {
 
     use super::*;
 
-    async fn tcp() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (near, listener.accept().await.unwrap().0)
+    /// The kernel's own view of the near end.
+    struct Kernel(Socket);
+
+    impl Kernel {
+        /// Waits until something has arrived, while the runtime hears of nothing: the only thread is this one.
+        fn has_it(&self) {
+            for _ in 0..2_000 {
+                if self.0.peek(&mut [MaybeUninit::uninit()]).is_ok() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            panic!("nothing arrived");
+        }
     }
 
-    async fn tls() -> (Line, TlsStream<TcpStream>) {
+    async fn tcp() -> (TcpStream, TcpStream, Kernel) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let kernel = Kernel(SockRef::from(&near).try_clone().unwrap());
+        (near, listener.accept().await.unwrap().0, kernel)
+    }
+
+    async fn tls() -> (Line, TlsStream<TcpStream>, Kernel) {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
         let certificate: CertificateDer<'static> = made.cert.der().clone();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -81,13 +100,13 @@ mod tests {
         roots.add(certificate).unwrap();
         let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
         let client = client.with_root_certificates(roots).with_no_client_auth();
-        let (near, far) = tcp().await;
+        let (near, far, kernel) = tcp().await;
         let name = ServerName::try_from("localhost").unwrap();
         let (near, far) = tokio::join!(
             TlsConnector::from(Arc::new(client)).connect(name, Line::Tcp(near)),
             TlsAcceptor::from(Arc::new(server)).accept(far),
         );
-        (Line::Tls(Box::new(near.unwrap())), far.unwrap())
+        (Line::Tls(Box::new(near.unwrap())), far.unwrap(), kernel)
     }
 
     /// Writes without giving the runtime a chance to hear of it.
@@ -107,45 +126,66 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_on_which_something_came_just_now_is_not_used_again() {
-        let (near, far) = tcp().await;
+        let (near, far, kernel) = tcp().await;
         far.writable().await.unwrap();
         let pool = holding(Line::Tcp(near));
         pool.put(pool.take().expect("nothing came"));
         far.try_write(b"HTTP/1.1 200 OK\r\n").unwrap();
+        kernel.has_it();
         assert!(pool.take().is_none());
 
-        let (near, far) = tcp().await;
+        let (near, far, kernel) = tcp().await;
         let pool = holding(Line::Tcp(near));
-        // Closing sends the end at once.
         drop(far);
-        assert!(pool.take().is_none());
+        kernel.has_it();
+        assert!(pool.take().is_none(), "the end");
+    }
+
+    /// A connection on which one answer came, and so all session tickets before it.
+    async fn used() -> (Pool, TlsStream<TcpStream>, Kernel) {
+        let (near, mut far, kernel) = tls().await;
+        let mut link = Link::new(near);
+        far.write_all(b"ok").await.unwrap();
+        let mut ok = [0; 2];
+        link.reader.io().read_exact(&mut ok).await.unwrap();
+        let pool = Pool::default();
+        pool.put(link);
+        (pool, far, kernel)
     }
 
     #[tokio::test]
     async fn nor_is_one_over_tls() {
-        let (near, mut far) = tls().await;
-        let pool = holding(near);
-        pool.put(pool.take().expect("session tickets are no answer"));
+        let (pool, mut far, kernel) = used().await;
+        pool.put(pool.take().expect("nothing came"));
         say_at_once(&mut far, b"HTTP/1.1 200 OK\r\n");
+        kernel.has_it();
         assert!(pool.take().is_none());
 
-        let (near, far) = tls().await;
-        let pool = holding(near);
+        let (pool, far, kernel) = used().await;
         drop(far);
+        kernel.has_it();
         assert!(pool.take().is_none(), "the end without a word");
 
-        let (near, mut far) = tls().await;
-        let pool = holding(near);
+        let (pool, mut far, kernel) = used().await;
         far.get_mut().1.send_close_notify();
         say_at_once(&mut far, b"");
+        kernel.has_it();
         assert!(pool.take().is_none(), "the end of TLS");
     }
 
     #[tokio::test]
+    async fn session_tickets_are_no_answer() {
+        let (near, _far, kernel) = tls().await;
+        kernel.has_it();
+        assert!(holding(near).take().is_some());
+    }
+
+    #[tokio::test]
     async fn what_tls_has_already_is_seen() {
-        let (near, mut far) = tls().await;
-        far.write_all(b"ok").await.unwrap();
-        far.write_all(b"surplus").await.unwrap();
+        let (near, mut far, _) = tls().await;
+        // Two records, which arrive together.
+        far.get_mut().1.writer().write_all(b"ok").unwrap();
+        say_at_once(&mut far, b"surplus");
         let mut link = Link::new(near);
         let mut ok = [0; 2];
         link.reader.io().read_exact(&mut ok).await.unwrap();
@@ -156,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_was_asked_for_its_silence_still_works() {
-        let (near, mut far) = tls().await;
+        let (near, mut far, _) = tls().await;
         let pool = holding(near);
         for _ in 0..3 {
             let mut link = pool.take().expect("nothing came");
