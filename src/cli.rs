@@ -21,22 +21,28 @@ mod redaction;
 mod rules;
 mod sandbox;
 mod signals;
+mod stdio;
 mod units;
 mod upstreams;
 mod view;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::text::SafeText;
+
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+enum Exit {
     /// Nothing at or above the threshold; or, of other commands: done. Status 0.
     Clean,
     /// Findings at or above the threshold, examples that fail, or something that `doctor` found not to work. Status 1.
     Findings,
+    /// The arguments are wrong; that was said. Status 2.
+    Usage,
 }
 
 /// Umpire stands between a broker and a booking system, records their traffic and calls each violation of the
@@ -81,8 +87,37 @@ enum Format {
     Json,
 }
 
+/// Runs the program: reads its arguments, does what they say, says what went wrong. Status 2 if something did.
+pub fn main() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => explain(&error),
+    };
+    match done {
+        Ok(Exit::Clean) => ExitCode::SUCCESS,
+        Ok(Exit::Findings) => ExitCode::from(1),
+        Ok(Exit::Usage) => ExitCode::from(2),
+        Err(error) => {
+            stdio::note(SafeText::lines_of(format_args!("{error:#}")));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Help and version go to standard output, wrong usage to standard error.
+fn explain(error: &clap::Error) -> anyhow::Result<Exit> {
+    let page = error.render();
+    if error.use_stderr() {
+        // It repeats arguments, which may have been pasted from anywhere.
+        stdio::note_with(|out| out.lines(&page.to_string()));
+        return Ok(Exit::Usage);
+    }
+    stdio::print_help(&page)?;
+    Ok(Exit::Clean)
+}
+
 /// Runs the command that the arguments name.
-pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+fn run(cli: Cli) -> anyhow::Result<Exit> {
     logging::start(cli.log.as_deref())?;
     match cli.command {
         Command::Demo(demo) => demo::run(demo),

@@ -30,7 +30,7 @@ pub use check_text::check_text;
 pub use compare::{Comparison, Earlier, EarlierError, EarlierFinding, RuleChange, Verdicts};
 pub use compare_json::compare_json;
 pub use compare_text::compare_text;
-pub use curl::{Secrets, curl, quoted};
+pub use curl::{Secrets, curl};
 pub use json_lines::JsonLines;
 pub use markdown::{Booking, markdown};
 pub use paint::Paint;

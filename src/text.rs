@@ -1,36 +1,28 @@
 //! What of the wire may reach a terminal, and how long texts are fitted to one.
 //!
-//! `text from anywhere → visible (no control characters) → wrap or clip → terminal`
+//! ```text
+//! text from anywhere ─► visible, wrap, clip ─► SafeText ─┐
+//! our own words (&'static str, numbers) ─────► SafeText ─┴► Printer ─► terminal, file
+//! value ─► JSON without characters that a terminal obeys ──► Printer
+//! ```
 //!
-//! A header or a body may hold escape sequences that move the cursor, set the title or hide what follows.
-//! Everything that a front end prints goes through [`visible`], directly or by way of [`wrap`] and the clips.
+//! A header, a body or the name of a file may hold escape sequences that move the cursor, set the title or hide what
+//! follows. A [`Printer`] takes nothing but [`SafeText`], so text that was not made safe does not compile.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
+mod json;
+mod printer;
+mod safe;
+mod shell;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The text with every character that a terminal would obey, or that would hide or reorder its neighbours,
-/// written as an escape (`\n`, `\u001b`, `\u202e`).
-pub fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_harmless) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for character in text.chars() {
-        match character {
-            '\n' => shown.push_str("\\n"),
-            '\r' => shown.push_str("\\r"),
-            '\t' => shown.push_str("\\t"),
-            harmless if is_harmless(harmless) => shown.push(harmless),
-            // Writing to a String cannot fail.
-            other => drop(write!(shown, "\\u{:04x}", u32::from(other))),
-        }
-    }
-    Cow::Owned(shown)
-}
+pub use json::{to_json, to_json_pretty};
+pub use printer::Printer;
+pub use safe::{SafeText, visible};
+pub(crate) use safe::{safe, safe_format};
+pub use shell::{octal, quoted};
 
-/// Neither a control character (C0, DEL, C1) nor one that is invisible or changes the direction of what follows.
+/// False for control characters (C0, DEL, C1), and for those that are invisible or change the direction of what follows.
 fn is_harmless(character: char) -> bool {
     !character.is_control()
         && !matches!(character,
@@ -44,29 +36,29 @@ pub fn width(text: &str) -> usize {
 }
 
 /// Breaks a text into lines of at most `width` columns, at white space where it can. The result is [`visible`].
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<SafeText> {
     let width = width.max(2);
-    let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
+    let (mut lines, mut line, mut used) = (Vec::new(), SafeText::default(), 0);
     for word in text.split_whitespace() {
         let word = visible(word);
-        let mut word = &*word;
         let mut long = word.width();
         if used > 0 && used + 1 + long <= width {
-            line.push(' ');
-            line.push_str(word);
+            line.push(" ");
+            line.push(word);
             used += 1 + long;
             continue;
         }
         if used > 0 {
             lines.push(std::mem::take(&mut line));
         }
+        let mut start = 0;
         while long > width {
-            let head = fitting(word, width);
-            lines.push(word[..head].to_owned());
-            word = &word[head..];
-            long = word.width();
+            let end = start + fitting(&word[start..], width);
+            lines.push(word.slice(start..end));
+            start = end;
+            long = word[start..].width();
         }
-        line.push_str(word);
+        line.push(word.slice(start..word.len()));
         used = long;
     }
     if used > 0 || lines.is_empty() {
@@ -76,32 +68,32 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// The text, cut behind `width` columns with `…` as the last of them if it is longer. The result is [`visible`].
-pub fn clip(text: &str, width: usize) -> String {
+pub fn clip(text: &str, width: usize) -> SafeText {
     // Nothing behind the cut is looked at, however long the text is.
     let ahead = text.char_indices().nth(width.saturating_mul(4).saturating_add(8)).map_or(text.len(), |(at, _)| at);
     let shown = visible(&text[..ahead]);
     if ahead == text.len() && shown.width() <= width {
-        return shown.into_owned();
+        return shown;
     }
     if width == 0 {
-        return String::new();
+        return SafeText::default();
     }
     let mut used = 1;
     let end = shown.char_indices().find(|(_, character)| {
         used += character.width().unwrap_or(0);
         used > width
     });
-    format!("{}…", &shown[..end.map_or(shown.len(), |(at, _)| at)])
+    safe![shown.slice(0..end.map_or(shown.len(), |(at, _)| at)), "…"]
 }
 
 /// As [`clip`], but keeps the end of the text.
-pub fn clip_start(text: &str, width: usize) -> String {
+pub fn clip_start(text: &str, width: usize) -> SafeText {
     let shown = visible(text);
     if shown.width() <= width {
-        return shown.into_owned();
+        return shown;
     }
     if width == 0 {
-        return String::new();
+        return SafeText::default();
     }
     let (mut used, mut start) = (1, shown.len());
     for (at, character) in shown.char_indices().rev() {
@@ -111,7 +103,7 @@ pub fn clip_start(text: &str, width: usize) -> String {
         }
         start = at;
     }
-    format!("…{}", &shown[start..])
+    safe!["…", shown.slice(start..shown.len())]
 }
 
 /// Bytes of the longest prefix that takes at most `width` columns; at least one character.
@@ -126,17 +118,25 @@ fn fitting(text: &str, width: usize) -> usize {
     text.len()
 }
 
-/// A number and the noun it counts: `1 failure`, `3 failures`.
-pub fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+/// A number and the noun it counts, in singular or plural: `1 failure`, `3 failures`, `2 entries`, `0 addresses`.
+pub fn count(number: u64, noun: &'static str) -> SafeText {
+    let consonant = |letter: u8| !b"aeiou".contains(&letter);
+    match (number, noun.as_bytes()) {
+        (1, _) => safe![number, " ", noun],
+        (_, [.., before, b'y']) if consonant(*before) => {
+            safe![number, " ", SafeText::from(noun).slice(0..noun.len() - 1), "ies"]
+        }
+        (_, [.., b's' | b'x'] | [.., b'c' | b's', b'h']) => safe![number, " ", noun, "es"],
+        _ => safe![number, " ", noun, "s"],
+    }
 }
 
 /// A length in bytes for people: `512 bytes`, `4.9 kB`, `12.0 MB`.
-pub fn bytes(length: u64) -> String {
+pub fn bytes(length: u64) -> SafeText {
     match length {
         0..1_000 => count(length, "byte"),
-        1_000..1_000_000 => format!("{:.1} kB", length as f64 / 1e3),
-        _ => format!("{:.1} MB", length as f64 / 1e6),
+        1_000..1_000_000 => safe_format!("{:.1} kB", length as f64 / 1e3),
+        _ => safe_format!("{:.1} MB", length as f64 / 1e6),
     }
 }
 
@@ -146,9 +146,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn escape_sequences_become_text() {
-        assert_eq!(visible("a\u{1b}[2Jb\u{9b}1m\u{202e}c\n"), "a\\u001b[2Jb\\u009b1m\\u202ec\\n");
-        assert!(matches!(visible("plain é 日本"), Cow::Borrowed(_)));
+    fn nouns_are_counted() {
+        let counted =
+            [(1, "rule"), (2, "rule"), (0, "entry"), (1, "opportunity"), (3, "day"), (2, "address"), (2, "match")];
+        let counted: Vec<String> = counted.into_iter().map(|(number, noun)| count(number, noun).into()).collect();
+        assert_eq!(counted, ["1 rule", "2 rules", "0 entries", "1 opportunity", "3 days", "2 addresses", "2 matches"]);
+        assert_eq!((bytes(1), bytes(4_900)), (visible("1 byte"), visible("4.9 kB")));
     }
 
     #[test]
@@ -172,8 +175,8 @@ mod tests {
                 prop_assert!(line.width() <= width, "{line:?}");
                 prop_assert!(line.chars().all(is_harmless));
             }
-            let kept: String = lines.concat().split_whitespace().collect();
-            let all: String = text.split_whitespace().map(|word| visible(word).into_owned()).collect();
+            let kept: String = lines.iter().flat_map(|line| line.split_whitespace()).collect();
+            let all: String = text.split_whitespace().map(|word| String::from(visible(word))).collect();
             prop_assert_eq!(kept, all.split_whitespace().collect::<String>());
             prop_assert!(clip(&text, width).width() <= width);
             prop_assert!(clip_start(&text, width).width() <= width);

@@ -8,7 +8,7 @@
 //!
 //! A few kills with every `cargo test`; `UMPIRE_KILLS=300 cargo test --test crash -- --nocapture` for hundreds.
 //! `UMPIRE_BINARY` names another binary to be killed, such as one of a release.
-
+#![expect(clippy::disallowed_macros, reason = "what is printed is for whoever runs the test")]
 #![cfg(unix)]
 
 use std::collections::HashSet;

@@ -2,7 +2,7 @@
 //! descriptors, a folder that turns read-only, a disk that is slow, a capture that is deleted or locked.
 //!
 //! `client ─► umpire proxy (a process of its own) ─► system, played by the test`
-
+#![expect(clippy::disallowed_macros, reason = "what is printed is for whoever runs the test")]
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};

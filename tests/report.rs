@@ -14,6 +14,7 @@ use umpire::report::{
     CheckReport, Comparison, Earlier, FileReport, JsonLines, LeftOut, Paint, Plain, RuleTally, Summary,
 };
 use umpire::report::{check_json, check_text, compare_json, compare_text};
+use umpire::text::Printer;
 
 fn booking() -> Vec<Event> {
     vec![
@@ -92,13 +93,13 @@ fn missing_whole() -> umpire::finding::Finding {
 
 fn text(report: &CheckReport, paint: Paint) -> String {
     let mut out = Vec::new();
-    check_text(&mut out, report, paint).unwrap();
+    check_text(&mut Printer::new(&mut out), report, paint).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 fn json(report: &CheckReport) -> Value {
     let mut out = Vec::new();
-    check_json(&mut out, report).unwrap();
+    check_json(&mut Printer::new(&mut out), report).unwrap();
     serde_json::from_slice(&out).unwrap()
 }
 
@@ -310,7 +311,7 @@ fn the_same_has_not_changed() {
 
 fn changes(comparison: &Comparison) -> String {
     let mut out = Vec::new();
-    compare_text(&mut out, comparison, Paint::PLAIN).unwrap();
+    compare_text(&mut Printer::new(&mut out), comparison, Paint::PLAIN).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -334,7 +335,7 @@ fn what_changed_is_said_and_nothing_else() {
     insta::assert_snapshot!(changes(&comparison));
 
     let mut out = Vec::new();
-    compare_json(&mut out, &comparison, "other.json").unwrap();
+    compare_json(&mut Printer::new(&mut out), &comparison, "other.json").unwrap();
     let out: Value = serde_json::from_slice(&out).unwrap();
     let schema: Value = serde_json::from_str(include_str!("../docs/check-compare.schema.json")).unwrap();
     assert_eq!(fake::schema::faults(&schema, &schema, &out, ""), Vec::<String>::new());

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::source::Source;
 use super::{CaptureError, Meta};
 use crate::exchange::Exchange;
+use crate::text::to_json;
 use line::{Line, RecordingPart};
 
 /// Longest line that is read, in bytes: 512 MiB. A longer one is an error.
@@ -50,7 +51,7 @@ impl<W: Write> NdjsonWriter<W> {
     /// Writes an exchange.
     pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
         let line = Line::new(self.count, exchange, &self.recording);
-        let written = serde_json::to_writer(&mut self.out, &line).map_err(io::Error::from);
+        let written = to_json(&mut self.out, &line);
         let written = written.and_then(|()| self.out.write_all(b"\n"));
         written.map_err(|error| self.failed(&error))?;
         self.count += 1;

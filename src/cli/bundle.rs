@@ -20,13 +20,14 @@ use zip::write::SimpleFileOptions;
 use super::Exit;
 use super::judging::{Judging, JudgingArgs};
 use super::redaction::{self, SharedArgs};
+use super::stdio::print;
 use crate::capture::{self, Meta, Redactor, har};
 use crate::event::Judged;
 use crate::exchange::{Body, Exchange, Headers, Response, decode};
 use crate::finding::Finding;
 use crate::json::{Document, Value};
-use crate::report::{Booking, Secrets, curl, markdown, quoted};
-use crate::text;
+use crate::report::{Booking, Secrets, curl, markdown};
+use crate::text::{self, SafeText, quoted, safe, safe_format};
 
 /// Most exchanges of a booking that go into a bundle; of one with more the first so many do, and the page says so.
 const MOST_EXCHANGES: usize = 1_000;
@@ -107,18 +108,19 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
         beyond,
     };
     let files = [
-        ("README.md", readme(&booking, more, left_out).into_bytes()),
-        ("findings.md", markdown(&booking).into_bytes()),
+        ("README.md", String::from(readme(&booking, more, left_out)).into_bytes()),
+        ("findings.md", String::from(markdown(&booking)).into_bytes()),
         ("booking.har", har_of(&meta, &chosen)?),
-        ("requests.sh", requests(&booking).into_bytes()),
+        ("requests.sh", String::from(requests(&booking)).into_bytes()),
     ];
     write(&bundle.output, &files)?;
-    let size = format!("{}, {}", text::count(booking.exchanges.len() as u64, "exchange"), findings_in_words(&booking));
-    println!("{size} in {}, {}", bundle.output.display(), bundle.redaction.in_words());
+    let exchanges = text::count(booking.exchanges.len() as u64, "exchange");
+    let (findings, file) = (findings_in_words(&booking), bundle.output.display());
+    print(|out| out.line(safe_format!("{exchanges}, {findings} in {file}, {}", bundle.redaction.in_words())))?;
     Ok(Exit::Clean)
 }
 
-fn findings_in_words(booking: &Booking) -> String {
+fn findings_in_words(booking: &Booking) -> SafeText {
     text::count(booking.findings.len() as u64, "finding")
 }
 
@@ -289,52 +291,61 @@ fn har_of(meta: &Meta, chosen: &Chosen) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A script with a line for each request.
-fn requests(booking: &Booking) -> String {
+fn requests(booking: &Booking) -> SafeText {
     let mut secrets = Secrets::default();
-    let line = |(number, judged): (usize, &Arc<Judged>)| {
+    let mut lines = SafeText::default();
+    for (number, judged) in (1..).zip(&booking.exchanges) {
+        let number: usize = number;
         let status = judged.exchange.response.as_ref();
-        let status = status.map_or("no answer".to_owned(), |answer| answer.status.to_string());
+        let status = status.map_or("no answer".into(), |answer| SafeText::from(answer.status));
         let line = curl(&judged.exchange, &mut secrets);
-        format!("\n# {}. {}, answered {status}\n{line}\n", number + 1, judged.stage)
-    };
-    let lines: String = booking.exchanges.iter().enumerate().map(line).collect();
+        lines.push(safe!["\n# ", number, ". ", judged.stage.as_str(), ", answered ", status, "\n", line, "\n"]);
+    }
     let origin = booking.exchanges.first().map_or("", |judged| judged.exchange.origin.as_str());
-    format!(
-        "#!/bin/sh\n# The requests of booking {}, in order. Set the variables first; run it as a whole or copy a line.\n\
-         : \"${{ORIGIN:={}}}\"\n{}{lines}",
+    safe![
+        "#!/bin/sh\n# The requests of booking ",
         text::visible(&booking.uuid),
-        quoted(origin).replace('"', ""),
+        ", in order. Set the variables first; run it as a whole or copy a line.\n[ -n \"${ORIGIN-}\" ] || ORIGIN=",
+        quoted(origin),
+        "\n",
         secrets.checks(),
-    )
+        lines,
+    ]
 }
 
-fn readme(booking: &Booking, more: usize, left_out: usize) -> String {
+fn readme(booking: &Booking, more: usize, left_out: usize) -> SafeText {
     let more = match more {
-        0 => String::new(),
-        more => format!(" and {more} more that findings rest on (open data, pages of feeds, other bookings)"),
+        0 => SafeText::default(),
+        more => safe![" and ", more, " more that findings rest on (open data, pages of feeds, other bookings)"],
     };
     let left_out = match left_out {
-        0 => String::new(),
-        left_out => format!("\nIt had {} more, which were left out.\n", text::count(left_out as u64, "exchange")),
+        0 => SafeText::default(),
+        left_out => safe!["\nIt had ", text::count(left_out as u64, "further exchange"), ", left out here.\n"],
     };
-    format!(
-        "# Booking {}\n\n\
+    safe![
+        "# Booking ",
+        text::visible(&booking.uuid),
+        "\n\n\
          What a broker and a booking system said to each other over the Open Booking API, and where that departs from the \
          specification. Nothing but a browser and curl is needed to look at it.\n\n\
-         - `findings.md`: what was found, {}: who is at fault, what was seen, what was expected, how to mend it, with links \
+         - `findings.md`: what was found, ",
+        findings_in_words(booking),
+        ": who is at fault, what was seen, what was expected, how to mend it, with links \
          to the specification.\n\
-         - `booking.har`: {}{more}, as they were on the wire. Browsers open it (network panel, import HAR), and so do other \
+         - `booking.har`: ",
+        text::count(booking.exchanges.len() as u64, "exchange"),
+        more,
+        ", as they were on the wire. Browsers open it (network panel, import HAR), and so do other \
          proxies.\n\
          - `requests.sh`: each request as a line for curl. Secrets are variables: `TOKEN=… sh requests.sh`; `ORIGIN=…` \
-         sends them to another system.\n{left_out}\n\
-         Credentials, keys and tokens were replaced by fingerprints (`umpire:…`), {}. Equal things are still equal.\n\
-         Written by {}.\n",
-        booking.uuid,
-        findings_in_words(booking),
-        text::count(booking.exchanges.len() as u64, "exchange"),
-        booking.redaction,
-        booking.creator,
-    )
+         sends them to another system.\n",
+        left_out,
+        "\nCredentials, keys and tokens were replaced by fingerprints (`umpire:…`), ",
+        text::visible(&booking.redaction),
+        ". Equal things are still equal.\nWritten by ",
+        text::visible(&booking.creator),
+        ".\n",
+    ]
 }
 
 /// Writes the files into a new ZIP, always in the same way: no times, no owners.

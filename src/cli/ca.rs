@@ -5,7 +5,7 @@
 mod trust;
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
@@ -13,9 +13,10 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::stdio::print;
 use super::{Exit, Format};
 use crate::ca::{Authority, HOME, HostPattern, Store};
-use crate::text;
+use crate::text::{Printer, safe_format};
 
 /// `umpire ca …`
 #[derive(Debug, Args)]
@@ -65,21 +66,21 @@ pub fn store() -> anyhow::Result<Store> {
 /// Runs `umpire ca …`.
 pub fn run(ca: Ca) -> anyhow::Result<Exit> {
     let store = store()?;
-    let mut out = io::stdout().lock();
     match ca.command {
-        Command::Init { hosts } => init(&store, &hosts, &mut out)?,
-        Command::Show { format } => show(&store, format, &mut out)?,
+        Command::Init { hosts } => init(&store, &hosts)?,
+        Command::Show { format } => show(&store, format)?,
         Command::Export { output } => {
             let pem: String = for_clients(&store)?.iter().map(Authority::pem).collect();
             match output {
                 Some(file) => fs::write(&file, pem).with_context(|| format!("cannot write {}", file.display()))?,
-                None => out.write_all(pem.as_bytes())?,
+                None => drop(print(|out| out.lines(&pem))?),
             }
         }
         Command::Trust => {
-            trust::write(&store, &for_clients(&store)?, &mut out)?;
+            let authorities = for_clients(&store)?;
+            print(|out| trust::write(&store, &authorities, out))?;
         }
-        Command::Remove { ids, all } => remove(&store, ids, all, &mut out)?,
+        Command::Remove { ids, all } => remove(&store, ids, all)?,
     }
     Ok(Exit::Clean)
 }
@@ -105,17 +106,17 @@ fn for_clients(store: &Store) -> anyhow::Result<Vec<Authority>> {
     Ok(given)
 }
 
-fn init(store: &Store, hosts: &[HostPattern], out: &mut impl io::Write) -> anyhow::Result<()> {
+fn init(store: &Store, hosts: &[HostPattern]) -> anyhow::Result<()> {
     let ensured = store.ensure(hosts, Timestamp::now())?;
-    match ensured.made {
-        None => writeln!(out, "there is an authority for that already; `umpire ca show` lists it")?,
-        Some((id, subjects)) => {
-            writeln!(out, "made authority {id}, good for {}", hosts_in_words(&subjects))?;
-            writeln!(out, "key      {} (yours alone: never give it away)", store.file(&id).display())?;
-            writeln!(out, "for clients {} (certificates only)", store.bundle().display())?;
-            writeln!(out, "next     `umpire ca trust` says what each kind of client needs")?;
-        }
-    }
+    print(|out| {
+        let Some((id, subjects)) = ensured.made else {
+            return out.line("there is an authority for that already; `umpire ca show` lists it");
+        };
+        out.line(safe_format!("made authority {id}, good for {}", hosts_in_words(&subjects)))?;
+        out.line(safe_format!("key      {} (yours alone: never give it away)", store.file(&id).display()))?;
+        out.line(safe_format!("for clients {} (certificates only)", store.bundle().display()))?;
+        out.line("next     `umpire ca trust` says what each kind of client needs")
+    })?;
     Ok(())
 }
 
@@ -124,7 +125,7 @@ pub fn hosts_in_words(subjects: &[String]) -> String {
     if subjects.is_empty() { "this machine only (localhost)".to_owned() } else { subjects.join(", ") }
 }
 
-fn show(store: &Store, format: Format, out: &mut impl io::Write) -> anyhow::Result<()> {
+fn show(store: &Store, format: Format) -> anyhow::Result<()> {
     let now = Timestamp::now();
     if format == Format::Json {
         let authorities: Vec<_> = store
@@ -143,32 +144,36 @@ fn show(store: &Store, format: Format, out: &mut impl io::Write) -> anyhow::Resu
             })
             .collect();
         let bundle = store.bundle().display().to_string();
-        writeln!(out, "{}", json!({ "bundle": bundle, "authorities": authorities }))?;
+        print(|out| out.json_line(&json!({ "bundle": bundle, "authorities": authorities })))?;
         return Ok(());
     }
-    for authority in some(store)? {
-        let id = &authority.id;
-        let state = if let Some(name) = authority.too_wide().next() {
-            let name = text::visible(name);
-            format!(
-                " (not used: it could vouch for everything below {name}; `umpire ca remove {id}` and take it out of stores)"
-            )
-        } else if authority.is_current(now) {
-            String::new()
-        } else {
-            " (not used any more: a new one is made when needed)".to_owned()
-        };
-        writeln!(out, "{id}{state}")?;
-        writeln!(out, "  hosts    {}", text::visible(&hosts_in_words(&authority.subjects)))?;
-        writeln!(out, "  until    {}", authority.until.strftime("%Y-%m-%d"))?;
-        writeln!(out, "  sha256   {}", authority.fingerprint())?;
-        writeln!(out, "  key      {}", store.file(&authority.id).display())?;
-    }
-    writeln!(out, "for clients {} (all certificates, no key)", store.bundle().display())?;
+    let authorities = some(store)?;
+    print(|out| {
+        authorities.iter().try_for_each(|authority| show_one(out, store, authority, now))?;
+        out.line(safe_format!("for clients {} (all certificates, no key)", store.bundle().display()))
+    })?;
     Ok(())
 }
 
-fn remove(store: &Store, mut ids: Vec<String>, all: bool, out: &mut impl io::Write) -> anyhow::Result<()> {
+fn show_one(out: &mut Printer<'_>, store: &Store, authority: &Authority, now: Timestamp) -> io::Result<()> {
+    let id = &authority.id;
+    let state = if let Some(name) = authority.too_wide().next() {
+        format!(
+            " (not used: it could vouch for everything below {name}; `umpire ca remove {id}` and take it out of stores)"
+        )
+    } else if authority.is_current(now) {
+        String::new()
+    } else {
+        " (not used any more: a new one is made when needed)".to_owned()
+    };
+    out.line(safe_format!("{id}{state}"))?;
+    out.line(safe_format!("  hosts    {}", hosts_in_words(&authority.subjects)))?;
+    out.line(safe_format!("  until    {}", authority.until.strftime("%Y-%m-%d")))?;
+    out.line(safe_format!("  sha256   {}", authority.fingerprint()))?;
+    out.line(safe_format!("  key      {}", store.file(&authority.id).display()))
+}
+
+fn remove(store: &Store, mut ids: Vec<String>, all: bool) -> anyhow::Result<()> {
     if all {
         ids.clear();
     } else if ids.is_empty() {
@@ -182,11 +187,12 @@ fn remove(store: &Store, mut ids: Vec<String>, all: bool, out: &mut impl io::Wri
     if let Some(unknown) = ids.iter().find(|id| !removed.contains(id)) {
         bail!("there is no authority {unknown:?}; `umpire ca show` lists them");
     }
-    if removed.is_empty() {
-        writeln!(out, "there was no authority to remove")?;
-        return Ok(());
-    }
-    writeln!(out, "removed {} with its key", removed.join(", "))?;
-    writeln!(out, "next    take the certificate out of the system, browser and Java stores that you put it in")?;
+    print(|out| {
+        if removed.is_empty() {
+            return out.line("there was no authority to remove");
+        }
+        out.line(safe_format!("removed {} with its key", removed.join(", ")))?;
+        out.line("next    take the certificate out of the system, browser and Java stores that you put it in")
+    })?;
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::judging::{Judging, JudgingArgs};
+use super::stdio::{note, note_with, print};
 use super::{Exit, Format, profile};
 use crate::baseline::Baseline;
 use crate::capture::{CaptureError, Reader, Recording};
@@ -20,6 +20,7 @@ use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, Paint, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook};
+use crate::text::safe_format;
 
 /// `umpire check …`
 #[derive(Debug, Args)]
@@ -97,7 +98,7 @@ impl From<SideName> for Side {
 pub fn run(check: Check) -> anyhow::Result<Exit> {
     let judging = check.judging.load()?;
     if let Some(settings) = judging.settings().filter(|_| judging.found_settings()) {
-        eprintln!("umpire: settings of {settings}");
+        note(safe_format!("settings of {settings}"));
     }
     let side = check.side.map(Side::from);
     let mut gathered = Gathered::new(&judging.book, side);
@@ -107,7 +108,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
         gathered.judge(recording?, &judging, check.base_uri.as_deref())?;
     }
     if let Some(profile) = &gathered.profile {
-        profile::write(&mut io::stderr().lock(), profile)?;
+        note_with(|out| profile::write(out, profile));
     }
     let mut report = gathered.report();
     if let Some(file) = &check.write_baseline {
@@ -119,12 +120,10 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     if let Some(other) = &check.compare {
         return compare(other, &report, &check, &judging.book);
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match check.format {
-        Format::Text => check_text(&mut out, &report, Paint::for_stdout())?,
-        Format::Json => check_json(&mut out, &report)?,
-    }
-    out.flush()?;
+    print(|out| match check.format {
+        Format::Text => check_text(out, &report, Paint::for_stdout()),
+        Format::Json => check_json(out, &report),
+    })?;
     Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
 }
 
@@ -148,7 +147,7 @@ fn recordings(files: &[PathBuf], as_one: bool) -> impl Iterator<Item = anyhow::R
             match next {
                 Ok(next) => recording.push(next),
                 Err(error) => match is_empty_part(&error, of.as_deref()) {
-                    Some(file) => eprintln!("umpire: {}: holds no exchanges; the other parts do", file.display()),
+                    Some(file) => note(safe_format!("{}: holds no exchanges; the other parts do", file.display())),
                     None => return Some(Err(error)),
                 },
             }
@@ -174,7 +173,7 @@ fn in_order(parts: &mut [Opened]) {
     for pair in parts.windows(2) {
         if number(&pair[1]) > number(&pair[0]) + 1 {
             let (one, other) = (pair[0].0.display(), pair[1].0.display());
-            eprintln!("umpire: a part of the recording is missing between {one} and {other}; it is judged without it");
+            note(safe_format!("a part of the recording is missing between {one} and {other}; it is judged without it"));
         }
     }
 }
@@ -187,12 +186,10 @@ fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -
         earlier.only(side.into(), |rule| book.rule(rule).is_some() && is_asked(rule, &report.rules, book));
     }
     let comparison = Comparison::new(report, &earlier);
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match check.format {
-        Format::Text => compare_text(&mut out, &comparison, Paint::for_stdout())?,
-        Format::Json => compare_json(&mut out, &comparison, &named())?,
-    }
-    out.flush()?;
+    print(|out| match check.format {
+        Format::Text => compare_text(out, &comparison, Paint::for_stdout()),
+        Format::Json => compare_json(out, &comparison, &named()),
+    })?;
     Ok(if check.fail_on.is_reached(comparison.worst()) { Exit::Findings } else { Exit::Clean })
 }
 
@@ -290,7 +287,7 @@ impl Gathered {
             for exchange in recording.exchanges {
                 let judged = judge.judge(Arc::new(exchange?));
                 if let Some(slow) = judge.slow_rule() {
-                    eprintln!("umpire: {name}: {slow}");
+                    note(safe_format!("{name}: {slow}"));
                 }
                 self.report.muted += u64::from(judged.muted);
                 let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);

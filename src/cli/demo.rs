@@ -4,7 +4,6 @@
 
 mod captions;
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
 use super::signals::{self, Signals};
+use super::stdio::{Audience, print};
 use super::{Exit, runtime};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, Progress, Script};
@@ -26,7 +26,7 @@ use crate::proxy::live::Own;
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use crate::session::{Links, Options, Session};
-use crate::text;
+use crate::text::{self, SafeText, safe};
 use captions::{Caption, Relay};
 
 /// Seconds between two calls where somebody watches.
@@ -161,26 +161,29 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
 }
 
 /// What was seen, and what to do now.
-fn what_next(ended: demo::Ended, context: &Context) -> io::Result<()> {
+fn what_next(ended: demo::Ended, context: &Context) -> anyhow::Result<Audience> {
     let program = program();
-    let mut out = io::stdout().lock();
     let seen = match ended {
         demo::Ended::Finished => "That was the demo. Every fault above was made on purpose.",
         demo::Ended::Stopped => "The demo was stopped before its end.",
     };
-    writeln!(out, "\n{seen} What to do next:\n")?;
-    if let Some(capture) = &context.capture {
-        writeln!(out, "  look at it again, finding by finding   {program} view {capture}")?;
-    }
-    writeln!(out, "  read what one of the rules asks        {program} rules explain {RULE}")?;
-    writeln!(out, "  put it before your own booking system  {program} proxy --to https://YOUR-BOOKING-SYSTEM/BASE-PATH")
+    print(|out| {
+        out.line(safe!["\n", seen, " What to do next:\n"])?;
+        if let Some(capture) = &context.capture {
+            let capture = text::quoted(capture);
+            out.line(safe!["  look at it again, finding by finding   ", &program, " view ", capture])?;
+        }
+        out.line(safe!["  read what one of the rules asks        ", &program, " rules explain ", RULE])?;
+        let to = "https://YOUR-BOOKING-SYSTEM/BASE-PATH";
+        out.line(safe!["  put it before your own booking system  ", &program, " proxy --to ", to])
+    })
 }
 
 /// The rule that the demo shows first and last.
 const RULE: &str = "agent-broker/customer-required";
 
 /// How this program was called, so that commands can be copied from its output.
-fn program() -> String {
+fn program() -> SafeText {
     let called = std::env::args().next().filter(|called| called.contains(std::path::is_separator));
-    called.map_or_else(|| "umpire".to_owned(), |called| text::visible(&called).into_owned())
+    called.map_or_else(|| "umpire".into(), |called| text::quoted(&called))
 }

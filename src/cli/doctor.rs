@@ -2,20 +2,20 @@
 //!
 //! `arguments → Plan → Check… → a line each and what to do, or JSON`
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
+use super::stdio::print;
 use super::upstreams::UpstreamArgs;
 use super::{Exit, Format, runtime};
 use crate::ca::HostPattern;
 use crate::doctor::{Check, Plan, State, examine};
 use crate::proxy::BaseUri;
 use crate::proxy::live::Own;
-use crate::text;
+use crate::text::safe_format;
 
 /// Version of the JSON's format; it grows when a field changes its meaning or goes.
 const FORMAT_VERSION: u32 = 1;
@@ -54,8 +54,7 @@ pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
     };
     let checks = runtime()?.block_on(examine(&plan));
     let bad = checks.iter().any(|check| check.state == State::Bad);
-    let mut out = io::stdout().lock();
-    match doctor.format {
+    print(|out| match doctor.format {
         Format::Json => {
             let lines: Vec<_> = checks
                 .iter()
@@ -63,7 +62,7 @@ pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
                     json!({ "check": what, "state": state.as_str(), "found": found, "advice": advice })
                 })
                 .collect();
-            writeln!(out, "{}", json!({ "format_version": FORMAT_VERSION, "works": !bad, "checks": lines }))?;
+            out.json_line(&json!({ "format_version": FORMAT_VERSION, "works": !bad, "checks": lines }))
         }
         Format::Text => {
             for Check { what, state, found, advice } in &checks {
@@ -72,15 +71,16 @@ pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
                     State::Warning => "!",
                     State::Bad => "✗",
                 };
-                writeln!(out, "{sign} {what:13} {}", text::visible(found))?;
+                out.line(safe_format!("{sign} {what:13} {found}"))?;
                 if *state != State::Good {
-                    writeln!(out, "  {:13} → {}", "", text::visible(advice))?;
+                    out.line(safe_format!("  {:13} → {advice}", ""))?;
                 }
             }
             if plan.to.is_none() {
-                writeln!(out, "  {:13} --to BASE_URI looks at a booking system, too", "")?;
+                out.line(safe_format!("  {:13} --to BASE_URI looks at a booking system, too", ""))?;
             }
+            Ok(())
         }
-    }
+    })?;
     Ok(if bad { Exit::Findings } else { Exit::Clean })
 }

@@ -3,13 +3,16 @@
 //! `RUST_LOG` sets the level in either case (`umpire=debug`).
 
 use std::fs::OpenOptions;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+
 use tracing_subscriber::EnvFilter;
+
+use super::stdio;
 
 /// True while the terminal belongs to the terminal UI; the log on standard error is silent then.
 static SCREEN: AtomicBool = AtomicBool::new(false);
@@ -47,7 +50,7 @@ pub fn start(file: Option<&Path>) -> anyhow::Result<()> {
                 .with_context(|| format!("{}: the log can't be written", path.display()))?;
             log.with_ansi(false).with_writer(Mutex::new(file)).init();
         }
-        None => log.with_ansi(io::stderr().is_terminal()).with_writer(|| Stderr).init(),
+        None => log.with_ansi(stdio::stderr_is_terminal()).with_writer(|| Stderr).init(),
     }
     Ok(())
 }
@@ -57,13 +60,14 @@ struct Stderr;
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if SCREEN.load(Ordering::Relaxed) && io::stderr().is_terminal() {
+        if SCREEN.load(Ordering::Relaxed) && stdio::stderr_is_terminal() {
             return Ok(bytes.len());
         }
-        io::stderr().write(bytes)
+        stdio::write_log(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }

@@ -1,15 +1,16 @@
 //! `umpire capture redact IN -o OUT`: personal data taken out of a recording later.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::redaction::PersonalArgs;
+use super::stdio::print;
 use super::{Exit, redaction};
 use crate::capture::{self, FieldCount, Output, Recording, Redactor};
-use crate::text;
+use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// `umpire capture redact …`
 #[derive(Debug, Args)]
@@ -36,21 +37,23 @@ pub struct Redact {
 pub fn run(redact: Redact) -> anyhow::Result<Exit> {
     let config = redaction::config(redact.config.as_ref())?;
     let redactor = Arc::new(redact.personal.redactor(true, &config)?);
-    let mut out = io::BufWriter::new(io::stdout().lock());
     if let Some(output) = redact.output.filter(|_| !redact.dry_run) {
         let recording = redaction::open(&redact.file, Arc::clone(&redactor))?;
         let count = write(&output, redact.force, recording)?;
-        said(&mut out, &redactor.counts())?;
-        writeln!(out, "{} in {}", text::count(count, "exchange"), output.display())?;
+        print(|out| {
+            said(out, &redactor.counts())?;
+            out.line(safe_format!("{} in {}", text::count(count, "exchange"), output.display()))
+        })?;
     } else {
         let (exchanges, with_secrets) = count(&redact.file, &redactor)?;
-        said(&mut out, &redactor.counts())?;
-        if with_secrets > 0 {
-            writeln!(out, "secrets in {}", text::count(with_secrets, "exchange"))?;
-        }
-        writeln!(out, "{} looked at, nothing written", text::count(exchanges, "exchange"))?;
+        print(|out| {
+            said(out, &redactor.counts())?;
+            if with_secrets > 0 {
+                out.line(safe!["secrets in ", text::count(with_secrets, "exchange")])?;
+            }
+            out.line(safe![text::count(exchanges, "exchange"), " looked at, nothing written"])
+        })?;
     }
-    out.flush()?;
     Ok(Exit::Clean)
 }
 
@@ -79,20 +82,19 @@ fn write(output: &Path, force: bool, recording: Recording) -> anyhow::Result<u64
 }
 
 /// A line for each field: how much of it was replaced, and by what. No value is shown, only what became of one.
-fn said(out: &mut dyn io::Write, counts: &[FieldCount]) -> io::Result<()> {
-    let names: Vec<String> = counts.iter().map(|count| text::visible(&count.field).into_owned()).collect();
-    let width = names.iter().map(|name| text::width(name)).max().unwrap_or_default();
-    for (name, count) in names.iter().zip(counts) {
-        let values = text::count(count.values, "value");
-        let exchanges = text::count(count.exchanges, "exchange");
-        write!(out, "{name:width$}  {values:>10} in {exchanges}")?;
+fn said(out: &mut Printer<'_>, counts: &[FieldCount]) -> io::Result<()> {
+    let names: Vec<SafeText> = counts.iter().map(|count| visible(&count.field)).collect();
+    let width = names.iter().map(SafeText::width).max().unwrap_or_default();
+    for (name, count) in names.into_iter().zip(counts) {
+        let values = text::count(count.values, "value").pad_start(10);
+        let mut line = safe![name.pad(width), "  ", values, " in ", text::count(count.exchanges, "exchange")];
         if !count.sample.is_empty() {
-            write!(out, ", one becomes {}", text::visible(&count.sample))?;
+            line.push(safe![", one becomes ", visible(&count.sample)]);
         }
-        writeln!(out)?;
+        out.line(line)?;
     }
     if counts.is_empty() {
-        writeln!(out, "no personal data found")?;
+        out.line("no personal data found")?;
     }
     Ok(())
 }

@@ -4,7 +4,6 @@ mod index;
 mod page;
 mod skeleton;
 
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,9 +12,11 @@ use clap::{Args, Subcommand};
 
 use self::page::page;
 use super::judging::RuleArgs;
+use super::stdio::print;
 use super::{Exit, Format};
 use crate::finding::RuleInfo;
 use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, test_examples};
+use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// `umpire rules …`
 #[derive(Debug, Args)]
@@ -78,7 +79,7 @@ pub fn run(rules: Rules) -> anyhow::Result<Exit> {
         Command::New { id, dir } => new(&id, &dir),
         Command::Bases { name } => bases(name.as_deref()),
         Command::Guide => {
-            io::stdout().write_all(guide().as_bytes())?;
+            print(|out| out.lines(guide()))?;
             Ok(Exit::Clean)
         }
         Command::Index { into } => index(into.as_deref()),
@@ -86,25 +87,21 @@ pub fn run(rules: Rules) -> anyhow::Result<Exit> {
 }
 
 fn list(book: &RuleBook, format: Format) -> anyhow::Result<Exit> {
-    let mut out = io::stdout().lock();
     let rules: Vec<&RuleInfo> = book.rules().iter().map(|rule| rule.info.as_ref()).collect();
-    match format {
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut out, &rules)?;
-            writeln!(out)?;
-        }
+    print(|out| match format {
+        Format::Json => out.json(&rules),
         Format::Text => {
             let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
             for rule in &rules {
-                writeln!(out, "{:width$}  {:8} {:14} {}", rule.id, rule.severity, rule.side, rule.title)?;
+                out.line(safe_format!("{:width$}  {:8} {:14} {}", rule.id, rule.severity, rule.side, rule.title))?;
             }
             let off = match book.off().len() {
-                0 => String::new(),
-                number => format!(", {number} switched off"),
+                0 => SafeText::default(),
+                number => safe![", ", number, " switched off"],
             };
-            writeln!(out, "{} rules{off}", rules.len())?;
+            out.line(safe![text::count(rules.len() as u64, "rule"), off])
         }
-    }
+    })?;
     Ok(Exit::Clean)
 }
 
@@ -114,33 +111,35 @@ fn explain(book: &RuleBook, id: &str) -> anyhow::Result<Exit> {
         (None, Some(rule)) => (rule, true),
         (None, None) => bail!("there is no rule {id}: {}", book.hint(id)),
     };
-    io::stdout().write_all(page(rule, off, &features()?).as_bytes())?;
+    let page = page(rule, off, &features()?);
+    print(|out| out.lines(&page))?;
     Ok(Exit::Clean)
 }
 
 fn new(id: &str, folder: &Path) -> anyhow::Result<Exit> {
     let file = skeleton::write(id, folder)?;
-    let mut out = io::stdout().lock();
-    writeln!(out, "{} is a rule that works; make it yours. Try it with:", file.display())?;
-    writeln!(out, "  umpire rules test {}", folder.display())?;
-    if RuleBook::built_in()?.rule(id).is_some() {
-        writeln!(out, "With --rules {} it takes the place of the built-in rule {id}.", folder.display())?;
-    }
+    let is_built_in = RuleBook::built_in()?.rule(id).is_some();
+    print(|out| {
+        out.line(safe_format!("{} is a rule that works; make it yours. Try it with:", file.display()))?;
+        out.line(safe!["  umpire rules test ", text::quoted(&folder.to_string_lossy())])?;
+        if is_built_in {
+            let folder = folder.display();
+            out.line(safe_format!("With --rules {folder} it takes the place of the built-in rule {id}."))?;
+        }
+        Ok(())
+    })?;
     Ok(Exit::Clean)
 }
 
 fn bases(name: Option<&str>) -> anyhow::Result<Exit> {
-    let mut out = io::stdout().lock();
     let Some(name) = name else {
-        for (name, _) in built_in_bases() {
-            writeln!(out, "{name}")?;
-        }
+        print(|out| built_in_bases().try_for_each(|(name, _)| out.line(visible(&name))))?;
         return Ok(Exit::Clean);
     };
     let Some((_, text)) = built_in_bases().find(|(known, _)| known == name) else {
         bail!("there is no exchange {name}: `umpire rules bases` lists them");
     };
-    writeln!(out, "{}", text.trim_end())?;
+    print(|out| out.lines(text))?;
     Ok(Exit::Clean)
 }
 
@@ -148,7 +147,7 @@ fn index(into: Option<&Path>) -> anyhow::Result<Exit> {
     let text = index::markdown(&RuleBook::built_in()?, &not_judged_here()?);
     match into {
         Some(file) => index::put_into(file, &text)?,
-        None => io::stdout().write_all(text.as_bytes())?,
+        None => drop(print(|out| out.lines(&text))?),
     }
     Ok(Exit::Clean)
 }
@@ -160,10 +159,15 @@ fn test(folder: Option<PathBuf>) -> anyhow::Result<Exit> {
     };
     let book = Arc::new(book?);
     let report = test_examples(&book, folder.as_deref()).context("the examples could not be read")?;
-    let mut out = io::stdout().lock();
-    for failure in &report.failures {
-        writeln!(out, "{}: example {:?}\n{}\n", failure.rule, failure.example, failure.what)?;
-    }
-    writeln!(out, "{} examples of {} rules, {} not as expected", report.examples, report.rules, report.failures.len())?;
+    print(|out| {
+        for failure in &report.failures {
+            out.line(safe_format!("{}: example {:?}", failure.rule, failure.example))?;
+            out.lines(&failure.what)?;
+            out.line("")?;
+        }
+        let (examples, rules) =
+            (text::count(report.examples as u64, "example"), text::count(report.rules as u64, "rule"));
+        out.line(safe![examples, " of ", rules, ", ", report.failures.len(), " not as expected"])
+    })?;
     Ok(if report.failures.is_empty() { Exit::Clean } else { Exit::Findings })
 }

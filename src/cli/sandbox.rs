@@ -1,6 +1,5 @@
 //! `umpire sandbox`: the embedded booking system on a port of its own.
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,8 +9,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::signals::Signals;
+use super::stdio::{Audience, print};
 use super::{Exit, runtime};
 use crate::sandbox::{BASE_PATH, Misbehaviour, Misbehaviours, Sandbox, serve};
+use crate::text::safe_format;
 
 /// `umpire sandbox …`
 #[derive(Debug, Args)]
@@ -37,14 +38,18 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
             .with_context(|| format!("cannot listen on {address}; choose another address with --listen"))?;
         let base_uri = format!("http://{}{BASE_PATH}", listener.local_addr()?);
         let sandbox = Arc::new(Sandbox::new(&base_uri, misbehaviours)?);
-        let mut out = io::stdout().lock();
-        writeln!(out, "A booking system in memory. Base URI: {base_uri}")?;
-        writeln!(out, "Dataset site: {}", sandbox.dataset_site())?;
-        for misbehaviour in misbehaviours.iter() {
-            writeln!(out, "Misbehaves: {} ({})", misbehaviour.name(), misbehaviour.describe())?;
+        let told = print(|out| {
+            out.line(safe_format!("A booking system in memory. Base URI: {base_uri}"))?;
+            out.line(safe_format!("Dataset site: {}", sandbox.dataset_site()))?;
+            for misbehaviour in misbehaviours.iter() {
+                out.line(safe_format!("Misbehaves: {} ({})", misbehaviour.name(), misbehaviour.describe()))?;
+            }
+            out.line(safe_format!("Ctrl-C ends it. Judge its traffic with: umpire proxy --to {base_uri}"))
+        })?;
+        // Nobody knows where it is.
+        if told == Audience::Gone {
+            return Ok(Exit::Clean);
         }
-        writeln!(out, "Ctrl-C ends it. Judge its traffic with: umpire proxy --to {base_uri}")?;
-        drop(out);
         let shutdown = CancellationToken::new();
         let mut signals = Signals::listen()?;
         let mut serving = tokio::spawn(serve(listener, sandbox, shutdown.clone()));
@@ -59,16 +64,12 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
 }
 
 fn list() -> anyhow::Result<Exit> {
-    let mut out = io::stdout().lock();
     let width = Misbehaviour::ALL.iter().map(|misbehaviour| misbehaviour.name().len()).max().unwrap_or(0);
-    for misbehaviour in Misbehaviour::ALL {
-        writeln!(
-            out,
-            "{:width$}  {} (caught by {})",
-            misbehaviour.name(),
-            misbehaviour.describe(),
-            misbehaviour.caught_by()
-        )?;
-    }
+    print(|out| {
+        Misbehaviour::ALL.iter().try_for_each(|misbehaviour| {
+            let (name, what, caught_by) = (misbehaviour.name(), misbehaviour.describe(), misbehaviour.caught_by());
+            out.line(safe_format!("{name:width$}  {what} (caught by {caught_by})"))
+        })
+    })?;
     Ok(Exit::Clean)
 }

@@ -11,6 +11,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
+use super::stdio::note;
 use crate::recorder::Closing;
 use crate::session::Session;
 
@@ -64,7 +65,7 @@ pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> an
         closing = &mut stopping => return Ok(closing),
         () = tokio::time::sleep(UNNOTICED) => {
             if !on_screen {
-                eprintln!("umpire: waiting for exchanges under way and for the judge; Ctrl-C once more ends at once");
+                note("waiting for exchanges under way and for the judge; Ctrl-C once more ends at once");
             }
         }
         signal = signals.next() => {

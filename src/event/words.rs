@@ -5,7 +5,7 @@
 use super::Judged;
 use crate::finding::Tally;
 use crate::openbooking::is_uuid;
-use crate::text;
+use crate::text::{self, SafeText};
 
 impl Judged {
     /// When the request arrived: `12:04:05`, in UTC.
@@ -20,11 +20,11 @@ impl Judged {
 
     /// Method and the tail of the path: `PUT`, `…/orders/14a19ffd`. UUIDs are cut to eight characters, the query is
     /// left out, and what is longer than 60 columns loses its start.
-    pub fn request_words(&self) -> (String, String) {
+    pub fn request_words(&self) -> (SafeText, SafeText) {
         // A tunnel has no path: what matters is where it was to lead.
         if self.exchange.request.method == "CONNECT" {
             let (_, authority) = self.exchange.origin.split_once("://").unwrap_or_default();
-            return ("CONNECT".to_owned(), text::clip_start(authority, 60));
+            return ("CONNECT".into(), text::clip_start(authority, 60));
         }
         let path = self.exchange.path();
         let mut segments = path.rsplitn(3, '/');

@@ -2,24 +2,24 @@
 //!
 //! `Applied → how many were set aside → the entries that somebody should look at`
 
-use std::io::{self, Write};
+use std::io;
 
 use super::check::BaselineReport;
 use super::finding_text::labelled;
 use super::paint::{Ink, Paint};
 use crate::baseline::{Entry, Outcome, State};
-use crate::text;
+use crate::text::{self, Printer, safe, visible};
 
 /// Writes what was set aside, and every entry that is not as it was.
-pub(super) fn baseline_text(out: &mut dyn Write, baseline: &BaselineReport, paint: Paint) -> io::Result<()> {
+pub(super) fn baseline_text(out: &mut Printer<'_>, baseline: &BaselineReport, paint: Paint) -> io::Result<()> {
     let aside = text::count(baseline.applied.set_aside(), "known finding");
-    writeln!(out, "{}: {aside} set aside", paint.ink(Ink::Bold, &text::visible(&baseline.file)))?;
+    out.line(safe![paint.ink(Ink::Bold, visible(&baseline.file)), ": ", aside, " set aside"])?;
     for state in [State::Beyond, State::Expired, State::Stale, State::Fewer] {
         for (entry, outcome) in baseline.applied.entries.iter().filter(|(_, outcome)| outcome.state == state) {
             labelled(out, paint, 2, label(state), &words(entry, *outcome))?;
         }
     }
-    writeln!(out)
+    out.line("")
 }
 
 fn label(state: State) -> &'static str {

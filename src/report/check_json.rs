@@ -2,7 +2,7 @@
 //!
 //! `CheckReport → one object`
 
-use std::io::{self, Write};
+use std::io;
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
 use super::{CheckReport, FileReport, LeftOut, RuleTally};
 use crate::finding::Severity;
+use crate::text::Printer;
 
 /// Version of the contract; it grows when a field changes its meaning or goes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -45,7 +46,7 @@ struct Summary {
 }
 
 /// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
-pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
+pub fn check_json(out: &mut Printer<'_>, report: &CheckReport) -> io::Result<()> {
     let tally = report.tally();
     let sorted = report.sorted();
     let causes = CheckReport::causes(&sorted);
@@ -71,7 +72,6 @@ pub fn check_json(out: &mut dyn Write, report: &CheckReport) -> io::Result<()> {
         baseline: report.baseline.as_ref().map(BaselineJson::new),
         coverage: report.coverage.as_ref().map(CoverageJson::new),
     };
-    serde_json::to_writer_pretty(&mut *out, &json)?;
-    writeln!(out)?;
+    out.json(&json)?;
     out.flush()
 }

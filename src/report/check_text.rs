@@ -4,7 +4,7 @@
 //!
 //! What a developer acts on is a rule broken at a place; that it was broken in forty exchanges is one line more.
 
-use std::io::{self, Write};
+use std::io;
 
 use super::baseline_text::baseline_text;
 use super::coverage_text::coverage_text;
@@ -13,7 +13,7 @@ use super::paint::{Ink, Paint};
 use super::plain::{not_judged, table};
 use super::{CheckReport, LeftOut};
 use crate::finding::{Finding, Severity, folded, shape};
-use crate::text;
+use crate::text::{self, Printer, SafeText, safe, visible};
 
 /// Most repeats whose exchanges are named.
 const NAMED: usize = 8;
@@ -28,15 +28,15 @@ struct Cause<'r> {
 type Group<'c, 'r> = Vec<&'c Cause<'r>>;
 
 /// Writes the report in words.
-pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io::Result<()> {
+pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> io::Result<()> {
     let sorted = report.sorted();
     for file in &report.files {
         let findings: Vec<&Finding> =
             sorted.iter().filter(|(name, _)| *name == &*file.file).map(|&(_, finding)| finding).collect();
-        let name = paint.ink(Ink::Bold, &text::visible(&file.file));
-        let size = format!("{}, {}", text::count(file.exchanges, "exchange"), text::count(file.bookings, "booking"));
+        let name = paint.ink(Ink::Bold, visible(&file.file));
+        let size = safe![text::count(file.exchanges, "exchange"), ", ", text::count(file.bookings, "booking")];
         if findings.is_empty() {
-            writeln!(out, "{name}: {size}: {}", paint.ink(Ink::Good, nothing(report)))?;
+            out.line(safe![name, ": ", size, ": ", paint.ink(Ink::Good, nothing(report))])?;
             continue;
         }
         let causes: Vec<Cause<'_>> = folded(&findings)
@@ -47,17 +47,20 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
             })
             .collect();
         let number = text::count(findings.len() as u64, "finding");
+        let mut line = safe![name, ": ", size, ": ", number];
         match findings.len() - causes.len() {
-            0 => writeln!(out, "{name}: {size}: {number}")?,
-            follow => writeln!(out, "{name}: {size}: {number}, {follow} of which follow from others")?,
+            0 => {}
+            1 => line.push(", 1 of which follows from another"),
+            follow => line.push(safe![", ", follow, " of which follow from others"]),
         }
+        out.line(line)?;
         for group in groups(&causes) {
             match group[0].finding.severity {
                 Severity::Failure | Severity::Warning => full(out, paint, &group)?,
                 Severity::Notice | Severity::Suggestion => compact(out, paint, &group)?,
             }
         }
-        writeln!(out)?;
+        out.line("")?;
     }
     if let Some(baseline) = &report.baseline {
         baseline_text(out, baseline, paint)?;
@@ -73,9 +76,9 @@ pub fn check_text(out: &mut dyn Write, report: &CheckReport, paint: Paint) -> io
     reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
     not_judged(out, paint, reasons.iter().map(|(_, count)| count).sum(), &reasons)?;
     if let Some(line) = left_out(report.left_out) {
-        writeln!(out, "{}", paint.ink(Ink::Dim, &line))?;
+        out.line(paint.ink(Ink::Dim, line))?;
     }
-    writeln!(out, "{}", paint.ink(Ink::Bold, &last_line(report)))?;
+    out.line(paint.ink(Ink::Bold, last_line(report)))?;
     out.flush()
 }
 
@@ -85,47 +88,46 @@ fn nothing(report: &CheckReport) -> &'static str {
 }
 
 /// `left out for lack of room: earlier exchanges of 3 flows, 40 findings`
-fn left_out(left_out: LeftOut) -> Option<String> {
+fn left_out(left_out: LeftOut) -> Option<SafeText> {
     let LeftOut { flows, open_data, findings } = left_out;
     let parts = [
         (flows, "earlier exchanges of ", "booking flow"),
         (open_data, "open data of ", "opportunity"),
         (findings, "", "more finding"),
     ];
-    let parts: Vec<String> = parts
+    let parts: Vec<SafeText> = parts
         .into_iter()
         .filter(|(count, ..)| *count > 0)
-        .map(|(count, what, thing)| match (count, thing) {
-            (2.., "opportunity") => format!("{what}{count} opportunities"),
-            _ => format!("{what}{}", text::count(count, thing)),
-        })
+        .map(|(count, what, thing)| safe![what, text::count(count, thing)])
         .collect();
-    (!parts.is_empty()).then(|| format!("left out for lack of room: {}", parts.join(", ")))
+    (!parts.is_empty()).then(|| safe!["left out for lack of room: ", SafeText::join(parts, ", ")])
 }
 
-fn last_line(report: &CheckReport) -> String {
+fn last_line(report: &CheckReport) -> SafeText {
     let tally = report.tally();
-    let counts: Vec<String> = Severity::ALL
+    let counts: Vec<SafeText> = Severity::ALL
         .into_iter()
         .filter(|&severity| tally.of_severity(severity) > 0)
         .map(|severity| text::count(tally.of_severity(severity), severity.as_str()))
         .collect();
-    format!(
-        "{}, {} in {}: {}{}",
+    safe![
         text::count(report.exchanges(), "exchange"),
+        ", ",
         text::count(report.bookings(), "booking"),
+        " in ",
         text::count(report.files.len() as u64, "file"),
-        if counts.is_empty() { nothing(report).to_owned() } else { counts.join(", ") },
-        muted(report.muted)
-    )
+        ": ",
+        if counts.is_empty() { nothing(report).into() } else { SafeText::join(counts, ", ") },
+        muted(report.muted),
+    ]
 }
 
 /// `; 3 findings on refused requests muted`
-pub(super) fn muted(muted: u64) -> String {
+pub(super) fn muted(muted: u64) -> SafeText {
     if muted == 0 {
-        return String::new();
+        return SafeText::default();
     }
-    format!("; {} on properly refused requests muted", text::count(muted, "finding"))
+    safe!["; ", text::count(muted, "finding"), " on properly refused requests muted"]
 }
 
 /// Causes by rule and severity; the weightiest first, then as they came.
@@ -146,15 +148,15 @@ fn groups<'c, 'r>(causes: &'c [Cause<'r>]) -> Vec<Group<'c, 'r>> {
 }
 
 /// A rule, the first finding of each place, how many more are like it, and what follows from them.
-fn full(out: &mut dyn Write, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
+fn full(out: &mut Printer<'_>, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
     let first = group[0].finding;
-    writeln!(out, "\n  {}", headline(paint, first.severity, first.rule.side, &first.rule.id))?;
+    out.line(safe!["\n  ", headline(paint, first.severity, first.rule.side, &first.rule.id)])?;
     paragraph(out, paint, 4, &first.rule.title)?;
     for place in by_place(group) {
-        writeln!(out, "    {}", paint.ink(Ink::Bold, &whereabouts(place[0].finding)))?;
+        out.line(safe!["    ", paint.ink(Ink::Bold, visible(&whereabouts(place[0].finding)))])?;
         particulars(out, paint, 6, place[0].finding)?;
         if place.len() > 1 {
-            writeln!(out, "      {}", paint.ink(Ink::Dim, &repeats(&place[1..])))?;
+            out.line(safe!["      ", paint.ink(Ink::Dim, visible(&repeats(&place[1..])))])?;
         }
         also(out, paint, 6, follow(&place))?;
     }
@@ -165,14 +167,14 @@ fn full(out: &mut dyn Write, paint: Paint, group: &Group<'_, '_>) -> io::Result<
 }
 
 /// A rule in two lines, and what follows from it.
-fn compact(out: &mut dyn Write, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
+fn compact(out: &mut Printer<'_>, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
     let first = group[0].finding;
     let headline = headline(paint, first.severity, first.rule.side, &first.rule.id);
     let more = match group.len() {
         1 => String::new(),
         number => format!(" × {number}, the first"),
     };
-    writeln!(out, "\n  {headline}{more} in {}", whereabouts(first))?;
+    out.line(safe!["\n  ", headline, visible(&more), " in ", visible(&whereabouts(first))])?;
     paragraph(out, paint, 4, &format!("{} (at {})", first.message, first.pointer))?;
     also(out, paint, 4, follow(group))
 }

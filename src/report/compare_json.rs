@@ -2,7 +2,7 @@
 //!
 //! `Comparison → one object`
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::check_json::FORMAT_VERSION;
 use super::compare::{Comparison, EarlierFinding, RuleChange};
 use super::finding_json::FindingJson;
+use crate::text::Printer;
 
 #[derive(Serialize)]
 struct Changes<'c> {
@@ -22,7 +23,7 @@ struct Changes<'c> {
 }
 
 /// Writes what has changed since the report of the name given, as one JSON object and a line feed.
-pub fn compare_json(out: &mut dyn Write, comparison: &Comparison, compared_with: &str) -> io::Result<()> {
+pub fn compare_json(out: &mut Printer<'_>, comparison: &Comparison, compared_with: &str) -> io::Result<()> {
     let changes = Changes {
         format_version: FORMAT_VERSION,
         compared_with,
@@ -31,7 +32,6 @@ pub fn compare_json(out: &mut dyn Write, comparison: &Comparison, compared_with:
         rules: &comparison.rules,
         not_judged: &comparison.not_judged,
     };
-    serde_json::to_writer_pretty(&mut *out, &changes)?;
-    writeln!(out)?;
+    out.json(&changes)?;
     out.flush()
 }

@@ -2,31 +2,31 @@
 //!
 //! `Comparison → new findings in full → gone ones in a line each → rules that say otherwise → last line`
 
-use std::io::{self, Write};
+use std::io;
 
 use super::compare::{Comparison, Verdicts};
 use super::finding_text::{headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
 use crate::finding::Finding;
-use crate::text;
+use crate::text::{self, Printer, SafeText, safe, safe_format};
 
 /// Writes only what has changed.
-pub fn compare_text(out: &mut dyn Write, comparison: &Comparison, paint: Paint) -> io::Result<()> {
+pub fn compare_text(out: &mut Printer<'_>, comparison: &Comparison, paint: Paint) -> io::Result<()> {
     let Comparison { new, gone, rules, not_judged } = comparison;
-    let title = |out: &mut dyn Write, number: usize, what: &str| {
+    let title = |out: &mut Printer<'_>, number: usize, what| {
         let title = text::count(number as u64, what);
-        if number == 0 { Ok(()) } else { writeln!(out, "{}", paint.ink(Ink::Bold, &title)) }
+        if number == 0 { Ok(()) } else { out.line(paint.ink(Ink::Bold, title)) }
     };
     title(out, new.len(), "new finding")?;
     for (file, finding) in new {
-        writeln!(out, "  {}", headline(paint, finding.severity, finding.rule.side, &finding.rule.id))?;
-        writeln!(out, "    {}", paint.ink(Ink::Bold, &whereabouts(file, finding)))?;
+        out.line(safe!["  ", headline(paint, finding.severity, finding.rule.side, &finding.rule.id)])?;
+        out.line(safe!["    ", paint.ink(Ink::Bold, whereabouts(file, finding))])?;
         particulars(out, paint, 4, finding)?;
         link(out, paint, 4, &finding.rule.spec)?;
     }
     title(out, gone.len(), "gone finding")?;
     for finding in gone {
-        writeln!(out, "  {}", headline(paint, finding.severity, finding.side, &finding.rule))?;
+        out.line(safe!["  ", headline(paint, finding.severity, finding.side, &finding.rule)])?;
         let exchange = finding.exchange.map(|index| format!(" · exchange {index}")).unwrap_or_default();
         paragraph(out, paint, 4, &format!("{}{exchange} · {} · {}", finding.file, finding.stage, finding.pointer))?;
         paragraph(out, paint, 4, &finding.message)?;
@@ -34,27 +34,29 @@ pub fn compare_text(out: &mut dyn Write, comparison: &Comparison, paint: Paint) 
     title(out, rules.len(), "changed rule")?;
     for change in rules {
         let said = format!("{} → {}", words(change.before, change.after), words(change.after, change.before));
-        writeln!(out, "  {}: {said}", text::visible(&change.rule))?;
+        out.line(safe_format!("  {}: {said}", change.rule))?;
     }
     for file in not_judged {
         labelled(out, paint, 0, "left out", &format!("{file} was not judged now, so nothing is said of it"))?;
     }
     let last = match (new.len() as u64, gone.len() as u64) {
-        (0, 0) if rules.is_empty() => "nothing has changed".to_owned(),
-        (new, gone) => format!(
-            "{}, {}, {}",
-            text::count(new, "new finding"),
-            text::count(gone, "gone finding"),
-            text::count(rules.len() as u64, "changed rule")
+        (0, 0) if rules.is_empty() => "nothing has changed".into(),
+        (new, gone) => SafeText::join(
+            [
+                text::count(new, "new finding"),
+                text::count(gone, "gone finding"),
+                text::count(rules.len() as u64, "changed rule"),
+            ],
+            ", ",
         ),
     };
-    writeln!(out, "{}", paint.ink(Ink::Bold, &last))?;
+    out.line(paint.ink(Ink::Bold, last))?;
     out.flush()
 }
 
-fn whereabouts(file: &str, finding: &Finding) -> String {
+fn whereabouts(file: &str, finding: &Finding) -> SafeText {
     let exchange = finding.exchange.map(|index| format!(" · exchange {index}")).unwrap_or_default();
-    format!("{}{exchange} · {}", text::visible(file), finding.stage)
+    safe_format!("{file}{exchange} · {}", finding.stage)
 }
 
 /// The counts that differ: `7 passed, 1 failed`.

@@ -5,9 +5,8 @@
 //!                          umpire:3f9a… ─► "$TOKEN"      https://booking.example.com ─► "$ORIGIN"
 //! ```
 
-use std::fmt::Write as _;
-
 use crate::exchange::{BodyEnd, Exchange, decode};
+use crate::text::{SafeText, octal, quoted, safe, safe_format};
 
 /// Header fields that curl makes itself, or that were about the connection.
 const NOT_SENT: [&str; 14] = [
@@ -37,17 +36,13 @@ const PLACEHOLDER: &str = "REDACTED";
 #[derive(Debug, Default)]
 pub struct Secrets {
     /// Fingerprint or placeholder, and the variable's name.
-    variables: Vec<(String, String)>,
+    variables: Vec<(String, SafeText)>,
 }
 
 impl Secrets {
     /// Lines of shell that end the script with a message where a variable isn't set.
-    pub fn checks(&self) -> String {
-        self.variables.iter().fold(String::new(), |mut lines, (_, name)| {
-            // Writing to a String does not fail.
-            let _ = writeln!(lines, ": \"${{{name}:?}}\"");
-            lines
-        })
+    pub fn checks(&self) -> SafeText {
+        SafeText::join(self.variables.iter().map(|(_, name)| safe![": \"${", name, ":?}\"\n"]), "")
     }
 
     /// Names of the variables.
@@ -55,15 +50,15 @@ impl Secrets {
         self.variables.iter().map(|(_, name)| name.as_str())
     }
 
-    fn variable(&mut self, secret: &str, kind: &str) -> String {
+    fn variable(&mut self, secret: &str, kind: &'static str) -> SafeText {
         if let Some((_, name)) = self.variables.iter().find(|(known, _)| known == secret) {
             return name.clone();
         }
         let is_of_kind =
             |name: &str| name.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
         let name = match self.names().filter(|name| is_of_kind(name)).count() {
-            0 => kind.to_owned(),
-            others => format!("{kind}_{}", others + 1),
+            0 => kind.into(),
+            others => safe![kind, "_", others + 1],
         };
         self.variables.push((secret.to_owned(), name.clone()));
         name
@@ -72,18 +67,18 @@ impl Secrets {
 
 /// The line, without a line feed. What can't be sent again as it was (a body that was not kept whole) is said in a comment
 /// in its place.
-pub fn curl(exchange: &Exchange, secrets: &mut Secrets) -> String {
+pub fn curl(exchange: &Exchange, secrets: &mut Secrets) -> SafeText {
     let request = &exchange.request;
     if request.body.end != BodyEnd::Complete {
-        return format!("# {} {}: its body was not recorded whole", comment(&request.method), comment(&request.target));
+        return safe_format!("# {} {}: its body was not recorded whole", request.method, request.target);
     }
-    let mut words = vec![r"curl -sS -g --path-as-is -i -w '\n'".to_owned()];
+    let mut words: Vec<SafeText> = vec![r"curl -sS -g --path-as-is -i -w '\n'".into()];
     match request.method.as_str() {
         "GET" if request.body.is_empty() => {}
-        "HEAD" => words.push("--head".to_owned()),
-        method => words.extend(["-X".to_owned(), quoted(method)]),
+        "HEAD" => words.push("--head".into()),
+        method => words.extend(["-X".into(), quoted(method)]),
     }
-    words.push(format!("\"$ORIGIN\"{}", with_variables(&request.target, "SECRET", secrets)));
+    words.push(safe!["\"$ORIGIN\"", with_variables(&request.target, "SECRET", secrets)]);
     for field in &request.headers.0 {
         let name = field.name.to_ascii_lowercase();
         if NOT_SENT.contains(&name.as_str()) || name.starts_with(':') {
@@ -97,53 +92,39 @@ pub fn curl(exchange: &Exchange, secrets: &mut Secrets) -> String {
         };
         // curl sends a field without a value only if it is written like this.
         let text = if value.is_empty() { format!("{};", field.name) } else { format!("{}: {value}", field.name) };
-        words.extend(["-H".to_owned(), with_variables(&text, kind, secrets)]);
+        words.extend(["-H".into(), with_variables(&text, kind, secrets)]);
     }
     if request.body.is_empty() {
-        return words.join(" ");
+        return SafeText::join(words, " ");
     }
     let content = decode(&request.body.bytes, &request.headers);
     match content.as_deref().map(std::str::from_utf8) {
         Ok(Ok(text)) if !text.contains('\0') => {
-            words.extend(["--data-raw".to_owned(), with_variables(text, "SECRET", secrets)]);
-            words.join(" ")
+            words.extend(["--data-raw".into(), with_variables(text, "SECRET", secrets)]);
+            SafeText::join(words, " ")
         }
         Ok(_) => {
-            let bytes = octal(content.as_deref().unwrap_or_default());
-            format!("printf {bytes} | {} --data-binary @-", words.join(" "))
+            let bytes = quoted(&octal(content.as_deref().unwrap_or_default()));
+            safe!["printf ", bytes, " | ", SafeText::join(words, " "), " --data-binary @-"]
         }
-        Err(error) => format!("# {} {}: {error}", comment(&request.method), comment(&request.target)),
+        Err(error) => safe_format!("# {} {}: {error}", request.method, request.target),
     }
-}
-
-/// A text for a comment of one line.
-fn comment(text: &str) -> String {
-    crate::text::visible(text).into_owned()
-}
-
-/// A text in single quotes, in which a shell obeys nothing.
-pub fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// A text in quotes, with variables in the place of secrets.
-fn with_variables(text: &str, kind: &str, secrets: &mut Secrets) -> String {
-    let mut line = String::new();
+fn with_variables(text: &str, kind: &'static str, secrets: &mut Secrets) -> SafeText {
+    let mut line = SafeText::default();
     let mut rest = text;
     while let Some((start, length)) = secret(rest) {
         let (before, secret) = (&rest[..start], &rest[start..start + length]);
         if !before.is_empty() {
-            line += &quoted(before);
+            line.push(quoted(before));
         }
-        line.extend(["\"${", &secrets.variable(secret, kind), "}\""]);
+        line.push(safe!["\"${", secrets.variable(secret, kind), "}\""]);
         rest = &rest[start + length..];
     }
     if !rest.is_empty() || line.is_empty() {
-        line += &quoted(rest);
+        line.push(quoted(rest));
     }
     line
 }
@@ -158,16 +139,6 @@ fn secret(text: &str) -> Option<(usize, usize)> {
     let mark = marks.into_iter().find(is_mark).map(|at| (at, MARK.len() + 16));
     let placeholder = text.find(PLACEHOLDER).map(|at| (at, PLACEHOLDER.len()));
     mark.into_iter().chain(placeholder).min()
-}
-
-/// Bytes for `printf`.
-fn octal(bytes: &[u8]) -> String {
-    let escapes = bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "\\{byte:03o}");
-        text
-    });
-    quoted(&escapes)
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //!
 //! `Finding → ✗ failure · booking system · rule, and below it message, place, seen, expected, spec link`
 
-use std::io::{self, Write};
+use std::io;
 
 use super::paint::{Ink, Paint, sign};
 use crate::finding::{Finding, Severity, Side};
-use crate::text;
+use crate::text::{self, Printer, SafeText, safe, visible};
 
 /// Most columns of what was seen or expected that are printed; what is longer ends with `…`.
 pub(super) const MAX_SHOWN: usize = 400;
@@ -15,36 +15,46 @@ pub(super) const MAX_SHOWN: usize = 400;
 const LABEL: usize = 10;
 
 /// The line that says who is at fault, how much it weighs and which rule says so.
-pub(super) fn headline(paint: Paint, severity: Severity, side: Side, rule: &str) -> String {
-    format!(
-        "{} · {} · {}",
-        paint.ink(Ink::Of(severity), &format!("{} {severity}", sign(severity))),
+pub(super) fn headline(paint: Paint, severity: Severity, side: Side, rule: &str) -> SafeText {
+    safe![
+        paint.ink(Ink::Of(severity), safe![sign(severity), " ", severity.as_str()]),
+        " · ",
         paint.ink(Ink::By(side), side.in_words()),
-        paint.ink(Ink::Bold, &text::visible(rule)),
-    )
+        " · ",
+        paint.ink(Ink::Bold, visible(rule)),
+    ]
+}
+
+/// Blanks at the start of a line.
+pub(super) fn indented(columns: usize) -> SafeText {
+    SafeText::default().pad(columns)
 }
 
 /// A text behind a label, wrapped and indented.
-pub(super) fn labelled(out: &mut dyn Write, paint: Paint, indent: usize, label: &str, text: &str) -> io::Result<()> {
+pub(super) fn labelled(
+    out: &mut Printer<'_>,
+    paint: Paint,
+    indent: usize,
+    label: impl Into<SafeText>,
+    text: &str,
+) -> io::Result<()> {
     let room = paint.width.map_or(usize::MAX, |width| width.saturating_sub(indent + LABEL).max(20));
-    for (index, line) in text::wrap(text, room).iter().enumerate() {
-        let label = paint.ink(Ink::Dim, &format!("{:LABEL$}", if index == 0 { label } else { "" }));
-        writeln!(out, "{:indent$}{label}{line}", "")?;
+    let mut label = label.into();
+    for line in text::wrap(text, room) {
+        let label = paint.ink(Ink::Dim, std::mem::take(&mut label).pad(LABEL));
+        out.line(safe![indented(indent), label, line])?;
     }
     Ok(())
 }
 
 /// A text without a label, wrapped and indented.
-pub(super) fn paragraph(out: &mut dyn Write, paint: Paint, indent: usize, text: &str) -> io::Result<()> {
+pub(super) fn paragraph(out: &mut Printer<'_>, paint: Paint, indent: usize, text: &str) -> io::Result<()> {
     let room = paint.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(20));
-    for line in text::wrap(text, room) {
-        writeln!(out, "{:indent$}{line}", "")?;
-    }
-    Ok(())
+    text::wrap(text, room).into_iter().try_for_each(|line| out.line(safe![indented(indent), line]))
 }
 
 /// Message, place, seen and expected of one finding.
-pub(super) fn particulars(out: &mut dyn Write, paint: Paint, indent: usize, finding: &Finding) -> io::Result<()> {
+pub(super) fn particulars(out: &mut Printer<'_>, paint: Paint, indent: usize, finding: &Finding) -> io::Result<()> {
     paragraph(out, paint, indent, &finding.message)?;
     if !finding.pointer.is_empty() {
         labelled(out, paint, indent, "at", &finding.pointer)?;
@@ -55,7 +65,7 @@ pub(super) fn particulars(out: &mut dyn Write, paint: Paint, indent: usize, find
 
 /// What else is wrong for the same cause: a line for each rule, with how often.
 pub(super) fn also<'f>(
-    out: &mut dyn Write,
+    out: &mut Printer<'_>,
     paint: Paint,
     indent: usize,
     findings: impl IntoIterator<Item = &'f Finding>,
@@ -79,7 +89,7 @@ pub(super) fn also<'f>(
 }
 
 /// The link to the specification, never broken over lines so that a terminal can open it.
-pub(super) fn link(out: &mut dyn Write, paint: Paint, indent: usize, spec: &str) -> io::Result<()> {
-    let label = paint.ink(Ink::Dim, &format!("{:LABEL$}", "spec"));
-    writeln!(out, "{:indent$}{label}{}", "", text::visible(spec))
+pub(super) fn link(out: &mut Printer<'_>, paint: Paint, indent: usize, spec: &str) -> io::Result<()> {
+    let label = paint.ink(Ink::Dim, SafeText::from("spec").pad(LABEL));
+    out.line(safe![indented(indent), label, visible(spec)])
 }

@@ -13,6 +13,7 @@ use super::finding_json::FindingJson;
 use crate::event::{Context, Event, Forwarding, Judged, Recording};
 use crate::exchange::Body;
 use crate::finding::{Severity, Side, Tally, causes};
+use crate::text::Printer;
 
 /// Version of the lines' format; it grows when a field changes its meaning or goes.
 const FORMAT_VERSION: u32 = 1;
@@ -217,8 +218,8 @@ impl<W: Write> JsonLines<W> {
 }
 
 fn write_line(out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, line)?;
-    out.write_all(b"\n")?;
+    let mut out = Printer::new(out);
+    out.json_line(line)?;
     out.flush()
 }
 

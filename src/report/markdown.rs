@@ -2,13 +2,12 @@
 //!
 //! `Booking → what it was → its exchanges in a table → per cause: who, what, where, seen, expected, why, fix, link`
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::finding_text::MAX_SHOWN;
 use crate::event::Judged;
 use crate::finding::{Finding, Severity, Side, folded};
-use crate::text;
+use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// A booking as it is told to the other side.
 #[derive(Debug)]
@@ -28,33 +27,39 @@ pub struct Booking {
 }
 
 /// The page.
-pub fn markdown(booking: &Booking) -> String {
-    let mut page = String::new();
-    let _ = writeln!(page, "# Booking `{}`\n", booking.uuid);
+pub fn markdown(booking: &Booking) -> SafeText {
     let origins: std::collections::BTreeSet<&str> =
         booking.exchanges.iter().map(|judged| judged.exchange.origin.as_str()).collect();
-    let origins: Vec<String> = origins.into_iter().map(code).collect();
-    let _ = writeln!(
-        page,
-        "{} with {}, judged against the [Open Booking API]({SPEC}) by {}; {}.\n",
+    let mut page = safe![
+        "# Booking ",
+        code(&booking.uuid),
+        "\n\n",
         text::count(booking.exchanges.len() as u64, "exchange"),
-        origins.join(", "),
+        " with ",
+        SafeText::join(origins.into_iter().map(code), ", "),
+        ", judged against the [Open Booking API](",
+        SPEC,
+        ") by ",
         escaped(&booking.creator),
-        booking.redaction,
-    );
-    let _ = writeln!(page, "{}\n", counts(&booking.findings));
-    exchanges(&mut page, booking);
+        "; ",
+        escaped(&booking.redaction),
+        ".\n\n",
+        counts(&booking.findings),
+        "\n\n",
+        exchanges(booking),
+    ];
     let findings: Vec<&Finding> = booking.findings.iter().collect();
     for (number, (index, follow)) in folded(&findings).into_iter().enumerate() {
         let follow: Vec<&Finding> = follow.into_iter().map(|index| findings[index]).collect();
-        cause(&mut page, number + 1, findings[index], &follow, booking);
+        page.push(cause(number + 1, findings[index], &follow, booking));
     }
     if booking.beyond > 0 {
-        let _ = writeln!(
-            page,
-            "---\n\n{} of these rest on traffic beyond this booking that is not in `booking.har`.\n",
-            text::count(booking.beyond as u64, "finding"),
-        );
+        let beyond = text::count(booking.beyond as u64, "finding");
+        page.push(safe![
+            "---\n\nTraffic beyond this booking that is not in `booking.har` is needed for ",
+            beyond,
+            ".\n\n"
+        ]);
     }
     page
 }
@@ -62,12 +67,12 @@ pub fn markdown(booking: &Booking) -> String {
 /// The specification.
 const SPEC: &str = "https://openactive.io/open-booking-api/EditorsDraft/";
 
-fn counts(findings: &[Finding]) -> String {
+fn counts(findings: &[Finding]) -> SafeText {
     if findings.is_empty() {
-        return "Nothing was found.".to_owned();
+        return "Nothing was found.".into();
     }
     let of_side = |side: Side| {
-        let counts: Vec<String> = Severity::ALL
+        let counts: Vec<SafeText> = Severity::ALL
             .into_iter()
             .map(|severity| {
                 let is_it = |finding: &&Finding| finding.rule.side == side && finding.severity == severity;
@@ -76,86 +81,113 @@ fn counts(findings: &[Finding]) -> String {
             .filter(|(count, _)| *count > 0)
             .map(|(count, severity)| text::count(count, severity.as_str()))
             .collect();
-        (!counts.is_empty()).then(|| format!("the {}: {}", side.in_words(), counts.join(", ")))
+        (!counts.is_empty()).then(|| safe!["the ", side.in_words(), ": ", SafeText::join(counts, ", ")])
     };
-    let sides: Vec<String> = Side::ALL.into_iter().filter_map(of_side).collect();
-    format!("Found on {}. A failure goes against a MUST, a warning against a SHOULD.", sides.join("; on "))
+    let sides = SafeText::join(Side::ALL.into_iter().filter_map(of_side), "; on ");
+    safe!["Found on ", sides, ". A failure goes against a MUST, a warning against a SHOULD."]
 }
 
-fn exchanges(page: &mut String, booking: &Booking) {
-    page.push_str("| | UTC | stage | request | status | findings |\n|---|---|---|---|---|---|\n");
+fn exchanges(booking: &Booking) -> SafeText {
+    let mut table = SafeText::from("| | UTC | stage | request | status | findings |\n|---|---|---|---|---|---|\n");
     for (number, judged) in booking.exchanges.iter().enumerate() {
         let exchange = &judged.exchange;
-        let path = exchange.path();
-        let status = exchange.response.as_ref().map_or("none".to_owned(), |response| response.status.to_string());
+        let status = exchange.response.as_ref().map_or("none".into(), |response| SafeText::from(response.status));
         let found = booking.findings.iter().filter(|finding| finding.exchange == Some(judged.index)).count();
-        let _ = writeln!(
-            page,
-            "| {} | {} | {} | {} | {status} | {} |",
+        table.push(safe![
+            "| ",
             number + 1,
-            exchange.started.strftime("%Y-%m-%d %H:%M:%S"),
-            judged.stage,
-            code(&format!("{} {path}", exchange.request.method)),
-            if found == 0 { String::new() } else { found.to_string() },
-        );
+            " | ",
+            visible(&exchange.started.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+            " | ",
+            judged.stage.as_str(),
+            " | ",
+            code(&format!("{} {}", exchange.request.method, exchange.path())),
+            " | ",
+            status,
+            " | ",
+            if found == 0 { SafeText::default() } else { found.into() },
+            " |\n",
+        ]);
     }
-    page.push('\n');
+    table.push("\n");
+    table
 }
 
-fn cause(page: &mut String, number: usize, finding: &Finding, follow: &[&Finding], booking: &Booking) {
-    let Finding { rule, severity, .. } = finding;
-    let _ = writeln!(page, "## {number}. {}\n", sentence(&finding.message));
+fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Booking) -> SafeText {
+    let Finding { rule, severity, stage, .. } = finding;
     let place = booking.exchanges.iter().position(|judged| Some(judged.index) == finding.exchange);
-    let place = place.map_or_else(
-        || format!("another exchange, {}", finding.stage),
-        |at| format!("exchange {}, {}", at + 1, finding.stage),
-    );
-    let _ = writeln!(page, "**{severity}**, the **{}** is at fault. In {place}.\n", rule.side.in_words());
-    let mut line = |label: &str, text: String| {
-        let _ = writeln!(page, "- {label}: {text}");
-    };
+    let place = place.map_or("another exchange".into(), |at| safe!["exchange ", at + 1]);
+    let mut section = safe![
+        "## ",
+        number,
+        ". ",
+        sentence(&finding.message),
+        "\n\n**",
+        severity.as_str(),
+        "**, the **",
+        rule.side.in_words(),
+        "** is at fault. In ",
+        place,
+        ", ",
+        stage.as_str(),
+        ".\n\n",
+    ];
+    let mut line = |label: &'static str, text: SafeText| section.push(safe!["- ", label, ": ", text, "\n"]);
     if !finding.pointer.is_empty() {
         line("At", code(&finding.pointer));
     }
     line("Seen", code(&text::clip(&finding.seen, MAX_SHOWN)));
     line("Expected", escaped(&text::clip(&finding.expected, MAX_SHOWN)));
     line("Why it matters", escaped(&rule.why));
-    line(&format!("What the {} can do", rule.side.in_words()), escaped(&rule.fix));
-    line("Specification", format!("<{}>", rule.spec));
-    line("Rule", format!("{}, {}", code(&rule.id), escaped(&rule.title)));
+    let who = match rule.side {
+        Side::Broker => "What the broker can do",
+        Side::BookingSystem => "What the booking system can do",
+    };
+    line(who, escaped(&rule.fix));
+    line("Specification", link(&rule.spec));
+    line("Rule", safe![code(&rule.id), ", ", escaped(&rule.title)]);
     for finding in follow {
-        let told = format!("{} {}", finding.severity, code(&finding.rule.id));
-        line("So also", format!("{told}: {} (<{}>)", sentence(&finding.message), finding.rule.spec));
+        let rule = code(&finding.rule.id);
+        let told = safe![finding.severity.as_str(), " ", rule, ": ", sentence(&finding.message)];
+        line("So also", safe![told, " (", link(&finding.rule.spec), ")"]);
     }
-    page.push('\n');
+    section.push("\n");
+    section
+}
+
+/// An address as a link. What can't stand in one is left out of the brackets.
+fn link(address: &str) -> SafeText {
+    let is_one = !address.contains(|c: char| c.is_whitespace() || c.is_control() || "<>".contains(c));
+    if is_one { safe!["<", visible(address), ">"] } else { escaped(address) }
 }
 
 /// A text on one line, in which Markdown and HTML find nothing of theirs.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 8);
-    for character in text::visible(&text.split_whitespace().collect::<Vec<_>>().join(" ")).chars() {
+fn escaped(text: &str) -> SafeText {
+    let words = visible(&text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut out = String::with_capacity(words.len() + 8);
+    for character in words.chars() {
         if "\\`*_[]<>#|~&!".contains(character) {
             out.push('\\');
         }
         out.push(character);
     }
-    out
+    visible(&out)
 }
 
 /// A sentence, its first letter large.
-fn sentence(text: &str) -> String {
+fn sentence(text: &str) -> SafeText {
     let mut letters = text.chars();
     let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
     escaped(&(first + letters.as_str()))
 }
 
 /// A text of the wire as code, whatever is in it, also within a table.
-fn code(text: &str) -> String {
-    let text = text::visible(text).replace('|', "\\u007c");
+fn code(text: &str) -> SafeText {
+    let text = visible(text).replace('|', "\\u007c");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or_default();
     let fence = "`".repeat(longest + 1);
     let blank = if text.is_empty() || text.starts_with('`') || text.ends_with('`') { " " } else { "" };
-    format!("{fence}{blank}{text}{blank}{fence}")
+    safe_format!("{fence}{blank}{text}{blank}{fence}")
 }
 
 #[cfg(test)]

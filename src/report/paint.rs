@@ -5,6 +5,7 @@
 use std::io::IsTerminal;
 
 use crate::finding::{Severity, Side};
+use crate::text::{SafeText, safe};
 
 /// How text is printed: with colours or without, wrapped or in whole lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ impl Paint {
     pub const PLAIN: Self = Self { colour: false, width: None };
 
     /// What suits the standard output: colours on a terminal unless `NO_COLOR` is set to something, and its width.
+    #[expect(clippy::disallowed_methods, reason = "it is asked, not written to")]
     pub fn for_stdout() -> Self {
         if !std::io::stdout().is_terminal() {
             return Self::PLAIN;
@@ -43,9 +45,9 @@ impl Paint {
         Self { colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()), width }
     }
 
-    pub(super) fn ink(self, ink: Ink, text: &str) -> String {
+    pub(super) fn ink(self, ink: Ink, text: impl Into<SafeText>) -> SafeText {
         if !self.colour {
-            return text.to_owned();
+            return text.into();
         }
         let code = match ink {
             Ink::Bold => "1",
@@ -58,7 +60,7 @@ impl Paint {
             Ink::By(Side::Broker) => "36",
             Ink::By(Side::BookingSystem) => "35",
         };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        safe!["\u{1b}[", code, "m", text, "\u{1b}[0m"]
     }
 }
 

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 use super::Summary;
-use super::finding_text::{also, headline, labelled, link, particulars};
+use super::finding_text::{also, headline, indented, labelled, link, particulars};
 use super::paint::{Ink, Paint, sign};
 use crate::event::{Context, Event, Forwarding, Judged, Mode, Recording};
 use crate::finding::{Finding, Severity, Side, Tally, folded};
-use crate::text;
+use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// Most hosts that pass unread and are named; what passes is counted all the same.
 const MOST_UNREAD: usize = 200;
@@ -49,8 +49,8 @@ impl<W: Write> Plain<W> {
     pub fn header(&mut self, context: &Context) -> io::Result<()> {
         self.viewing = context.mode == Mode::View;
         self.recording_to = context.capture.clone().map(|file| (file, 0));
-        let Self { out, paint, .. } = self;
-        let mut line = |label: &str, value: &str| labelled(out, *paint, 0, label, value);
+        let (paint, out) = (self.paint, &mut Printer::new(&mut self.out));
+        let mut line = |label: &'static str, value: &str| labelled(out, paint, 0, label, value);
         if let Some(base_uri) = &context.base_uri {
             line("broker", &format!("give your broker this Base URI: {base_uri}"))?;
         }
@@ -81,9 +81,16 @@ impl<W: Write> Plain<W> {
         if context.mode != Mode::View {
             line("stop", "Ctrl-C")?;
         }
-        let columns =
-            format!("{:8}  {:16}  {:8}  {:42} {:>4}  {:>8}  findings", "UTC", "stage", "order", "request", "", "time");
-        writeln!(out, "\n{}", paint.ink(Ink::Dim, &columns))?;
+        let columns = safe_format!(
+            "{:8}  {:16}  {:8}  {:42} {:>4}  {:>8}  findings",
+            "UTC",
+            "stage",
+            "order",
+            "request",
+            "",
+            "time"
+        );
+        out.line(safe!["\n", paint.ink(Ink::Dim, columns)])?;
         out.flush()
     }
 
@@ -92,17 +99,21 @@ impl<W: Write> Plain<W> {
         match event {
             Event::Exchange(judged) => self.exchange(judged)?,
             Event::Recording(state) => self.recording(state)?,
-            Event::Notice(notice) => labelled(&mut self.out, self.paint, 0, "notice", notice)?,
+            Event::Notice(notice) => self.labelled("notice", notice)?,
             Event::Unread { authority, count } => {
                 let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
                 if self.unread.len() < MOST_UNREAD && self.unread.insert(host.into()) {
                     let words = format!("{authority} is not to be intercepted: it passes unread ({count} so far)");
-                    labelled(&mut self.out, self.paint, 0, "unread", &words)?;
+                    self.labelled("unread", &words)?;
                 }
             }
             Event::Coverage(_) => {}
         }
         self.out.flush()
+    }
+
+    fn labelled(&mut self, label: &'static str, text: &str) -> io::Result<()> {
+        labelled(&mut Printer::new(&mut self.out), self.paint, 0, label, text)
     }
 
     fn recording(&mut self, state: &Recording) -> io::Result<()> {
@@ -112,70 +123,59 @@ impl<W: Write> Plain<W> {
         };
         match state {
             Recording::On { file, missed } if told.is_some_and(|told| told == (file.clone(), *missed)) => Ok(()),
-            Recording::On { file, .. } if self.viewing => {
-                labelled(&mut self.out, self.paint, 0, "recording", &format!("goes on in {file}"))
-            }
-            Recording::On { file, missed } => {
-                labelled(&mut self.out, self.paint, 0, "recording", &format!("to {file}{}", missing(*missed)))
-            }
+            Recording::On { file, .. } if self.viewing => self.labelled("recording", &format!("goes on in {file}")),
+            Recording::On { file, missed } => self.labelled("recording", &format!("to {file}{}", missing(*missed))),
             Recording::Off { reason, missed } => {
                 let missed = text::count(*missed, "exchange");
-                let line = format!("NOT RECORDING: {} ({missed} missed; traffic goes on)", text::visible(reason));
-                writeln!(self.out, "{}", self.paint.ink(Ink::Of(Severity::Failure), &line))
+                let line = safe_format!("NOT RECORDING: {reason} ({missed} missed; traffic goes on)");
+                Printer::new(&mut self.out).line(self.paint.ink(Ink::Of(Severity::Failure), line))
             }
-            Recording::Removed { file } => {
-                labelled(&mut self.out, self.paint, 0, "recording", &format!("{} ({file})", Recording::REMOVED))
-            }
+            Recording::Removed { file } => self.labelled("recording", &format!("{} ({file})", Recording::REMOVED)),
         }
     }
 
     fn exchange(&mut self, judged: &Judged) -> io::Result<()> {
-        let Self { out, paint, .. } = self;
+        let (paint, out) = (self.paint, &mut Printer::new(&mut self.out));
         let (method, path) = judged.request_words();
-        let request = format!("{method} {}", text::clip_start(&path, 41_usize.saturating_sub(text::width(&method))));
-        let pad = 42_usize.saturating_sub(text::width(&request));
-        writeln!(
-            out,
-            "{}  {:16}  {:8}  {request}{:pad$} {:>4}  {:>8}  {}",
-            judged.clock(),
-            judged.stage.as_str(),
-            judged.short_uuid(),
-            "",
-            judged.status_words(),
-            judged.duration_words(),
-            counts(*paint, judged),
-        )?;
+        let request = safe![&method, " ", text::clip_start(&path, 41_usize.saturating_sub(method.width()))];
+        out.line(safe![
+            visible(&judged.clock()),
+            "  ",
+            SafeText::from(judged.stage.as_str()).pad(16),
+            "  ",
+            visible(judged.short_uuid()).pad(8),
+            "  ",
+            request.pad(42),
+            " ",
+            visible(&judged.status_words()).pad_start(4),
+            "  ",
+            visible(&judged.duration_words()).pad_start(8),
+            "  ",
+            counts(paint, judged),
+        ])?;
         if let Some(failure) = judged.failure_words() {
-            labelled(out, *paint, 4, "failed", &failure)?;
+            labelled(out, paint, 4, "failed", &failure)?;
         }
         let findings: Vec<&Finding> = judged.findings.iter().collect();
         for (index, follow) in folded(&findings) {
             let finding = findings[index];
-            writeln!(out, "    {}", headline(*paint, finding.severity, finding.rule.side, &finding.rule.id))?;
-            particulars(out, *paint, 6, finding)?;
-            also(out, *paint, 6, follow.into_iter().map(|index| findings[index]))?;
-            link(out, *paint, 6, &finding.rule.spec)?;
+            out.line(safe!["    ", headline(paint, finding.severity, finding.rule.side, &finding.rule.id)])?;
+            particulars(out, paint, 6, finding)?;
+            also(out, paint, 6, follow.into_iter().map(|index| findings[index]))?;
+            link(out, paint, 6, &finding.rule.spec)?;
         }
         Ok(())
     }
 
     /// What the run amounts to.
     pub fn summary(&mut self, summary: &Summary, context: &Context) -> io::Result<()> {
-        let Self { out, paint, .. } = self;
-        let paint = *paint;
-        writeln!(
-            out,
-            "\n{}",
-            paint.ink(
-                Ink::Bold,
-                &format!(
-                    "{}, {}, {}",
-                    text::count(summary.exchanges(), "exchange"),
-                    text::count(summary.bookings(), "booking"),
-                    text::count(summary.tally().total(), "finding")
-                )
-            )
-        )?;
+        let (paint, out) = (self.paint, &mut Printer::new(&mut self.out));
+        let amounts = [
+            text::count(summary.exchanges(), "exchange"),
+            text::count(summary.bookings(), "booking"),
+            text::count(summary.tally().total(), "finding"),
+        ];
+        out.line(safe!["\n", paint.ink(Ink::Bold, SafeText::join(amounts, ", "))])?;
         if summary.failed_exchanges() > 0 {
             let failed = text::count(summary.failed_exchanges(), "exchange");
             labelled(out, paint, 2, "broken", &format!("{failed} did not come to an end"))?;
@@ -187,13 +187,14 @@ impl<W: Write> Plain<W> {
         table(out, paint, summary.tally())?;
         let rules = summary.rules();
         if !rules.is_empty() {
-            writeln!(out, "  the rules that fired most")?;
+            out.line("  the rules that fired most")?;
         }
         for (rule, severity, side, count) in rules.iter().take(MOST) {
-            writeln!(out, "    {count:>5} × {}", headline(paint, *severity, *side, rule))?;
+            let count = SafeText::from(*count).pad_start(5);
+            out.line(safe!["    ", count, " × ", headline(paint, *severity, *side, rule)])?;
         }
         if rules.len() > MOST {
-            writeln!(out, "          and {}", text::count((rules.len() - MOST) as u64, "more rule"))?;
+            out.line(safe!["          and ", text::count((rules.len() - MOST) as u64, "more rule")])?;
         }
         not_judged(out, paint, summary.not_judged(), &summary.reasons())?;
         if let Some(coverage) = summary.coverage() {
@@ -216,8 +217,8 @@ impl<W: Write> Plain<W> {
         match summary.recording() {
             Some(Recording::Off { reason, missed }) => {
                 let missed = text::count(*missed, "exchange");
-                let line = format!("  NOT RECORDED: {} ({missed} missed)", text::visible(reason));
-                writeln!(out, "{}", paint.ink(Ink::Of(Severity::Failure), &line))?;
+                let line = safe_format!("  NOT RECORDED: {reason} ({missed} missed)");
+                out.line(paint.ink(Ink::Of(Severity::Failure), line))?;
             }
             Some(Recording::On { file, missed }) => {
                 labelled(out, paint, 2, "recording", &format!("{file}{}", missing(*missed)))?;
@@ -242,13 +243,13 @@ fn missing(missed: u64) -> String {
 
 /// Counts by side in words: `broker: 1 failure · booking system: 2 failures, 1 warning`. Without findings `ok`, or
 /// `not judged` if there was no verdict that passed either, or `failed` for an exchange that did not come to its end.
-fn counts(paint: Paint, judged: &Judged) -> String {
+fn counts(paint: Paint, judged: &Judged) -> SafeText {
     let tally = judged.tally();
     if tally.total() == 0 {
         return if judged.exchange.failure.is_some() {
             paint.ink(Ink::Of(Severity::Failure), "failed")
         } else if judged.muted > 0 {
-            paint.ink(Ink::Dim, &format!("refused as it should be, {} muted", judged.muted))
+            paint.ink(Ink::Dim, safe!["refused as it should be, ", judged.muted, " muted"])
         } else if judged.passed > 0 {
             paint.ink(Ink::Good, "ok")
         } else {
@@ -256,48 +257,46 @@ fn counts(paint: Paint, judged: &Judged) -> String {
         };
     }
     let side = |side: Side| {
-        let counts: Vec<String> = Severity::ALL
+        let counts = Severity::ALL
             .into_iter()
             .filter(|&severity| tally.get(side, severity) > 0)
-            .map(|severity| paint.ink(Ink::Of(severity), &text::count(tally.get(side, severity), severity.as_str())))
-            .collect();
-        format!("{}: {}", paint.ink(Ink::By(side), side.in_words()), counts.join(", "))
+            .map(|severity| paint.ink(Ink::Of(severity), text::count(tally.get(side, severity), severity.as_str())));
+        safe![paint.ink(Ink::By(side), side.in_words()), ": ", SafeText::join(counts, ", ")]
     };
-    let sides: Vec<String> = Side::ALL.into_iter().filter(|&of| tally.of_side(of) > 0).map(side).collect();
-    sides.join(" · ")
+    SafeText::join(Side::ALL.into_iter().filter(|&of| tally.of_side(of) > 0).map(side), " · ")
 }
 
 /// The table of findings by side and severity.
-pub(super) fn table(out: &mut dyn Write, paint: Paint, tally: &Tally) -> io::Result<()> {
-    write!(out, "  {:15}", "")?;
+pub(super) fn table(out: &mut Printer<'_>, paint: Paint, tally: &Tally) -> io::Result<()> {
+    let mut head = indented(17);
     for severity in Severity::ALL {
-        write!(out, " {:>12}", format!("{} {severity}", sign(severity)))?;
+        head.push(safe![" ", safe![sign(severity), " ", severity.as_str()].pad_start(12)]);
     }
-    writeln!(out)?;
+    out.line(head)?;
     for side in Side::ALL {
-        write!(out, "  {}", paint.ink(Ink::By(side), &format!("{:15}", side.in_words())))?;
+        let mut row = safe!["  ", paint.ink(Ink::By(side), SafeText::from(side.in_words()).pad(15))];
         for severity in Severity::ALL {
             let number = tally.get(side, severity);
             let ink = if number == 0 { Ink::Dim } else { Ink::Of(severity) };
-            write!(out, " {}", paint.ink(ink, &format!("{number:>12}")))?;
+            row.push(safe![" ", paint.ink(ink, SafeText::from(number).pad_start(12))]);
         }
-        writeln!(out)?;
+        out.line(row)?;
     }
     Ok(())
 }
 
 /// What could not be judged, and why.
-pub(super) fn not_judged(out: &mut dyn Write, paint: Paint, total: u64, reasons: &[(&str, u64)]) -> io::Result<()> {
+pub(super) fn not_judged(out: &mut Printer<'_>, paint: Paint, total: u64, reasons: &[(&str, u64)]) -> io::Result<()> {
     if total == 0 {
         return Ok(());
     }
-    writeln!(out, "  not judged: {}, because", text::count(total, "verdict"))?;
+    out.line(safe!["  not judged: ", text::count(total, "verdict"), ", because"])?;
     for (reason, count) in reasons.iter().take(MOST) {
-        labelled(out, paint, 4, &format!("{count:>7}"), reason)?;
+        labelled(out, paint, 4, SafeText::from(*count).pad_start(7), reason)?;
     }
     if reasons.len() > MOST {
         let rest: u64 = reasons[MOST..].iter().map(|(_, count)| count).sum();
-        labelled(out, paint, 4, &format!("{rest:>7}"), "other reasons")?;
+        labelled(out, paint, 4, SafeText::from(rest).pad_start(7), "other reasons")?;
     }
     Ok(())
 }

@@ -126,7 +126,7 @@ fn scalar(value: Value<'_>) -> (Ink, String) {
         return (Ink::Text, quoted(string));
     }
     match value.kind() {
-        Kind::Number => (Ink::Number, text::clip(&value.to_json(), MAX_VALUE)),
+        Kind::Number => (Ink::Number, text::clip(&value.to_json(), MAX_VALUE).into()),
         _ => (Ink::Word, value.to_json()),
     }
 }
@@ -136,5 +136,5 @@ fn quoted(string: &str) -> String {
     let ahead = string.char_indices().nth(MAX_VALUE).map_or(string.len(), |(at, _)| at);
     let json = serde_json::Value::from(&string[..ahead]).to_string();
     let shown = text::visible(&json);
-    if ahead < string.len() { format!("{}…\"", shown.trim_end_matches('"')) } else { shown.into_owned() }
+    if ahead < string.len() { format!("{}…\"", shown.trim_end_matches('"')) } else { shown.into() }
 }

@@ -38,7 +38,7 @@ pub(super) fn mark(row: &mut Row, target: &Target<'_>, missing: Option<&str>) {
     let rule = text::visible(&target.finding.rule.id);
     let words = match missing {
         Some(name) => format!("{rule}: no {}", text::clip(name, 40)),
-        None => rule.into_owned(),
+        None => rule.into(),
     };
     row.findings.push(target.index);
     row.lit = row.lit.max(Some(target.finding.severity));

@@ -17,6 +17,7 @@ use crate::event::Context;
 pub struct Screen(DefaultTerminal);
 
 /// Takes the terminal over. Fails, and writes nothing, where the standard output is no terminal.
+#[expect(clippy::disallowed_methods, reason = "it is asked, not written to")]
 pub fn terminal() -> Result<Screen, TuiError> {
     if !io::stdout().is_terminal() {
         return Err(TuiError::Setup(io::Error::other("the standard output is no terminal")));

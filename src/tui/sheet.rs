@@ -43,7 +43,7 @@ impl Row {
 
     /// The row with one more piece. The text becomes safe to print.
     pub(super) fn with(mut self, ink: Ink, text: &str) -> Self {
-        self.pieces.push((ink, text::visible(text).into_owned()));
+        self.pieces.push((ink, text::visible(text).into()));
         self
     }
 

@@ -3,6 +3,7 @@
 //! `arguments, files → umpire (a process of its own) → status, standard output, standard error`
 
 mod check;
+mod output;
 mod recordings;
 mod rules;
 mod settings;

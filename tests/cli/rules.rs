@@ -91,7 +91,7 @@ fn a_new_rule_works_as_it_is_and_is_never_written_over() {
     let made = new("mine/telephone-given");
     assert_eq!(status(&made), 0, "{}", stderr(&made));
     let tested = umpire_in(folder.path(), &["rules", "test", "my-rules"]);
-    assert_eq!((status(&tested), stdout(&tested).trim()), (0, "2 examples of 1 rules, 0 not as expected"));
+    assert_eq!((status(&tested), stdout(&tested).trim()), (0, "2 examples of 1 rule, 0 not as expected"));
 
     let path = folder.path().join("my-rules/mine/telephone-given.toml");
     fs::write(&path, fs::read_to_string(&path).expect("the rule").replace("finds = []", "finds = [\"/request/body\"]"))

@@ -1,6 +1,7 @@
 //! What drives the targets.
 //!
 //! `seed → a few random changes → target` · a panic or a hang → the input in `target/fuzz/`, the test fails
+#![expect(clippy::disallowed_macros, reason = "what is printed is for whoever runs the test")]
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash as _, Hasher as _};

@@ -13,6 +13,7 @@ use super::cookies::{self, Cookie};
 use super::{BodyExtra, EntryExtra, FailureExtra, LogExtra, url, value_to_text};
 use crate::capture::{CaptureError, Meta};
 use crate::exchange::{Body, Exchange, Headers, Request, Response, Timing};
+use crate::text::to_json;
 
 /// Writes a HAR 1.2 file, one exchange at a time.
 pub struct HarWriter<W> {
@@ -34,9 +35,9 @@ impl<W: Write> HarWriter<W> {
         };
         let mut head = || -> io::Result<()> {
             out.write_all(b"{\"log\":{\"version\":\"1.2\",\"creator\":")?;
-            serde_json::to_writer(&mut out, &Creator { name, version })?;
+            to_json(&mut out, &Creator { name, version })?;
             out.write_all(b",\"_umpire\":")?;
-            serde_json::to_writer(&mut out, &extra)?;
+            to_json(&mut out, &extra)?;
             out.write_all(b",\"pages\":[],\"entries\":[")
         };
         head().map_err(|error| failed(file, &error))?;
@@ -46,10 +47,7 @@ impl<W: Write> HarWriter<W> {
     /// Writes an exchange.
     pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
         let between: &[u8] = if self.count == 0 { b"\n" } else { b",\n" };
-        let written = self
-            .out
-            .write_all(between)
-            .and_then(|()| serde_json::to_writer(&mut self.out, &Entry::new(exchange)).map_err(io::Error::from));
+        let written = self.out.write_all(between).and_then(|()| to_json(&mut self.out, &Entry::new(exchange)));
         written.map_err(|error| failed(&self.file, &error))?;
         self.count += 1;
         Ok(())

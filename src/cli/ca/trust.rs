@@ -6,35 +6,35 @@ use std::io;
 use std::path::Path;
 
 use crate::ca::{Authority, Store};
+use crate::text::{self, Printer, SafeText, safe_format, visible};
 
 /// Writes all of it.
-pub fn write(store: &Store, authorities: &[Authority], out: &mut impl io::Write) -> io::Result<()> {
+pub fn write(store: &Store, authorities: &[Authority], out: &mut Printer<'_>) -> io::Result<()> {
     let bundle = store.bundle();
     let file = quoted(&bundle);
-    writeln!(out, "Certificates for clients (no key): {}", bundle.display())?;
-    writeln!(out, "Trust is needed by the client alone, and only for the hosts that `umpire ca show` lists.")?;
+    out.line(safe_format!("Certificates for clients (no key): {}", bundle.display()))?;
+    out.line("Trust is needed by the client alone, and only for the hosts that `umpire ca show` lists.")?;
     if authorities.len() > 1 {
-        writeln!(out, "The file holds {} certificates; stores that take one at a time need each.", authorities.len())?;
+        let certificates = text::count(authorities.len() as u64, "certificate");
+        out.line(safe_format!("The file holds {certificates}; stores that take one at a time need each."))?;
     }
     for (client, lines) in clients(&file) {
-        writeln!(out, "\n{client}")?;
+        out.line("")?;
+        out.line(client)?;
         for line in lines {
-            writeln!(out, "    {line}")?;
+            out.line(safe_format!("    {line}"))?;
         }
     }
-    writeln!(
-        out,
-        "\nWhat reads SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE trusts that file alone. If the client"
-    )?;
-    writeln!(out, "also talks to other hosts by TLS, give it both: `cat SYSTEM_BUNDLE {file} > both.pem`.")?;
-    writeln!(out, "Take it away again with `umpire ca remove` and, in the stores, by the name \"Umpire CA\".")
+    out.line("\nWhat reads SSL_CERT_FILE, REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE trusts that file alone. If the client")?;
+    out.line(safe_format!("also talks to other hosts by TLS, give it both: `cat SYSTEM_BUNDLE {file} > both.pem`."))?;
+    out.line("Take it away again with `umpire ca remove` and, in the stores, by the name \"Umpire CA\".")
 }
 
-/// As a shell takes it.
-fn quoted(path: &Path) -> String {
+/// As a shell takes it; shells of Windows want backslashes as they are.
+fn quoted(path: &Path) -> SafeText {
     let text = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:\\".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    if cfg!(windows) && text.chars().all(plain) { visible(&text) } else { text::quoted(&text) }
 }
 
 fn clients(file: &str) -> Vec<(&'static str, Vec<String>)> {

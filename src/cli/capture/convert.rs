@@ -12,8 +12,10 @@ use super::Target;
 use super::select::Selection;
 use crate::capture::{self, CaptureError, Meta, Output};
 use crate::cli::redaction::{self, SharedArgs};
+use crate::cli::stdio::print;
 use crate::cli::{Exit, recording};
 use crate::exchange::Exchange;
+use crate::text::{self, safe_format};
 
 /// `umpire capture export …`
 #[derive(Debug, Args)]
@@ -134,10 +136,12 @@ pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
         output.append(&*exchange?)?;
     }
     if output.is_empty() {
-        bail!("{}: nothing would be left of its {before} exchanges; nothing was written", prune.file.display());
+        let before = text::count(before, "exchange");
+        bail!("{}: nothing would be left of its {before}; nothing was written", prune.file.display());
     }
     let count = output.finish()?;
-    println!("{count} of {before} exchanges in {}", prune.target.output.display());
+    let (before, file) = (text::count(before, "exchange"), prune.target.output.display());
+    print(|out| out.line(safe_format!("{count} of {before} in {file}")))?;
     Ok(Exit::Clean)
 }
 
@@ -152,6 +156,7 @@ fn write(
         output.append(&exchange?)?;
     }
     let count = output.finish()?;
-    println!("{count} exchanges in {}{note}", target.output.display());
+    let (exchanges, file) = (text::count(count, "exchange"), target.output.display());
+    print(|out| out.line(safe_format!("{exchanges} in {file}{note}")))?;
     Ok(Exit::Clean)
 }

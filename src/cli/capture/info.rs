@@ -2,9 +2,9 @@
 //!
 //! `file → Info → text | JSON`
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 
 use super::select::booking_of;
 use crate::capture::{self, Format, Meta, Reader, is_capture};
+use crate::cli::stdio::print;
 use crate::cli::{Exit, Format as Shown};
 use crate::openbooking::Bookings;
+use crate::text::{self, Printer, safe_format, visible};
 
 /// `umpire capture info …`
 #[derive(Debug, Args)]
@@ -29,10 +31,10 @@ pub struct Info {
 /// Runs `umpire capture info …`.
 pub fn run(info: &Info) -> anyhow::Result<Exit> {
     let known = info.files.iter().map(|file| Known::of(file)).collect::<anyhow::Result<Vec<_>>>()?;
-    match info.format {
-        Shown::Text => known.iter().for_each(Known::print),
-        Shown::Json => println!("{:#}", known.iter().map(Known::json).collect::<Value>()),
-    }
+    print(|out| match info.format {
+        Shown::Text => known.iter().try_for_each(|known| known.print(out)),
+        Shown::Json => out.json(&known.iter().map(Known::json).collect::<Value>()),
+    })?;
     Ok(Exit::Clean)
 }
 
@@ -96,17 +98,18 @@ impl Known {
         }
     }
 
-    fn print(&self) {
+    fn print(&self, out: &mut Printer<'_>) -> io::Result<()> {
         let version = self.version.map_or_else(String::new, |version| format!(", version {version}"));
-        println!("{}", self.file);
-        println!("  format      {}{version}, made by {}", self.format.as_str(), or_dash(&self.meta.creator));
-        println!("  size        {} bytes", self.size);
-        println!("  exchanges   {}", self.exchanges);
-        println!("  bookings    {}", self.bookings.count());
+        let (format, creator) = (self.format.as_str(), or_dash(&self.meta.creator));
+        out.line(visible(&self.file))?;
+        out.line(safe_format!("  format      {format}{version}, made by {creator}"))?;
+        out.line(safe_format!("  size        {}", text::count(self.size, "byte")))?;
+        out.line(safe_format!("  exchanges   {}", self.exchanges))?;
+        out.line(safe_format!("  bookings    {}", self.bookings.count()))?;
         let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
-        println!("  first, last {}  {}", time(self.first), time(self.last));
-        println!("  Base URI    {}", or_dash(self.meta.base_uris().join("  ").as_str()));
-        println!("  redaction   {}", self.meta.redaction.in_words());
+        out.line(safe_format!("  first, last {}  {}", time(self.first), time(self.last)))?;
+        out.line(safe_format!("  Base URI    {}", or_dash(self.meta.base_uris().join("  ").as_str())))?;
+        out.line(safe_format!("  redaction   {}", self.meta.redaction.in_words()))
     }
 
     fn json(&self) -> Value {

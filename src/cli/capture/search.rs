@@ -2,7 +2,7 @@
 //!
 //! `capture → index (made or continued) → hits → text | JSON lines` · `HAR, NDJSON → each exchange → hits`
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,9 +11,10 @@ use serde_json::json;
 
 use crate::capture::index::{Hit, Index, Places, Progress, Query, path_of, scan};
 use crate::capture::is_capture;
+use crate::cli::stdio::{self, Audience, note, print};
 use crate::cli::{Exit, Format, recording};
 use crate::openbooking::is_uuid;
-use crate::text;
+use crate::text::{self, Printer, safe_format};
 
 /// `umpire capture search …`
 #[derive(Debug, Args)]
@@ -62,11 +63,11 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
     let none = Places { path: false, headers: false, bodies: false };
     let places = if chosen == none { Places::ALL } else { chosen };
     let query = Query::new(&search.words, places).context("there is no letter and no digit in what to look for")?;
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(stdio::stdout());
     let (mut found, mut failed) = (0, None);
     let each = |hit: Hit| {
         found += 1;
-        failed = show(&mut out, &hit, search.format).err();
+        failed = show(&mut Printer::new(&mut out), &hit, search.format).err();
         failed.is_none() && found != search.limit
     };
     if is_capture(&search.file)? {
@@ -76,17 +77,13 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
     } else {
         scan(&query, recording::open(&search.file)?.exchanges, each)?;
     }
-    match failed {
-        // Whoever reads has read enough.
-        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Clean),
-        Some(error) => return Err(error.into()),
-        None => out.flush()?,
-    }
-    if found == search.limit {
-        eprintln!("umpire: stopped at {found} hits; --limit shows more");
+    let audience = stdio::audience(failed.map_or_else(|| out.flush(), Err))?;
+    drop(out.into_parts());
+    if found == search.limit && audience == Audience::There {
+        note(safe_format!("stopped at {}; --limit shows more", text::count(found, "hit")));
     }
     if found == 0 {
-        eprintln!("umpire: nothing found in {}", search.file.display());
+        note(safe_format!("nothing found in {}", search.file.display()));
     }
     Ok(if found == 0 { Exit::Findings } else { Exit::Clean })
 }
@@ -99,7 +96,8 @@ pub fn index(args: &IndexArgs) -> anyhow::Result<Exit> {
         }
         let mut index = Index::open(file)?;
         update(&mut index, file)?;
-        println!("{} exchanges in {}", index.len()?, path_of(file).display());
+        let exchanges = text::count(index.len()?, "exchange");
+        print(|out| out.line(safe_format!("{exchanges} in {}", path_of(file).display())))?;
     }
     Ok(Exit::Clean)
 }
@@ -110,21 +108,21 @@ fn update(index: &mut Index, file: &Path) -> anyhow::Result<()> {
     const TOLD: u64 = 1 << 16;
     index.update(|Progress { done, of }| {
         if done % TOLD == 0 || (done == of && of > TOLD) {
-            eprintln!("umpire: {}: {done} of {of} exchanges are in the index", file.display());
+            note(safe_format!("{}: {done} of {} in the index", file.display(), text::count(of, "exchange")));
         }
     })?;
     Ok(())
 }
 
-fn show(out: &mut impl Write, hit: &Hit, format: Format) -> io::Result<()> {
+fn show(out: &mut Printer<'_>, hit: &Hit, format: Format) -> io::Result<()> {
     let Hit { index, exchange, place, around } = hit;
     let status = exchange.response.as_ref().map(|response| response.status);
     match format {
         Format::Text => {
             let status = status.map_or_else(|| "---".to_owned(), |status| status.to_string());
             let line = format!("{} {} {status}", exchange.request.method, exchange.request.target);
-            writeln!(out, "{index:>8}  {:.3}  {}", exchange.started, text::visible(&line))?;
-            writeln!(out, "          {}: {}", place.as_str(), text::visible(around))
+            out.line(safe_format!("{index:>8}  {:.3}  {line}", exchange.started))?;
+            out.line(safe_format!("          {}: {around}", place.as_str()))
         }
         Format::Json => {
             let hit = json!({
@@ -136,7 +134,7 @@ fn show(out: &mut impl Write, hit: &Hit, format: Format) -> io::Result<()> {
                 "place": place.as_str(),
                 "around": around,
             });
-            writeln!(out, "{hit}")
+            out.json_line(&hit)
         }
     }
 }

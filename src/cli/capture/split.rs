@@ -15,7 +15,9 @@ use clap::Args;
 use super::Target;
 use super::select::booking;
 use crate::capture::{CaptureError, Meta, Output, numbered};
+use crate::cli::stdio::print;
 use crate::cli::{Exit, recording, units};
+use crate::text::{self, safe_format};
 
 /// Files that are written at the same time; more bookings take further passes over the recording.
 const AT_ONCE: usize = 100;
@@ -49,9 +51,11 @@ struct By {
 /// Runs `umpire capture split …`.
 pub fn run(split: &Split) -> anyhow::Result<Exit> {
     let written = if split.by.booking { by_booking(split)? } else { in_order(split)? };
-    for (file, count) in written {
-        println!("{count} exchanges in {}", file.display());
-    }
+    print(|out| {
+        written.iter().try_for_each(|(file, count)| {
+            out.line(safe_format!("{} in {}", text::count(*count, "exchange"), file.display()))
+        })
+    })?;
     Ok(Exit::Clean)
 }
 

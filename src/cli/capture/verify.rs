@@ -2,13 +2,16 @@
 //!
 //! `file → examine → faults, exchanges that can and that can't be read → said; saved with --save`
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use crate::capture::{self, CaptureError, Format, Output, Redactor};
+use crate::cli::stdio::{note, print};
 use crate::cli::{Exit, Format as Shown};
+use crate::text::{self, Printer, safe_format};
 
 /// Most damaged exchanges that are told one by one.
 const MOST: usize = 20;
@@ -37,13 +40,14 @@ pub fn run(verify: &Verify) -> anyhow::Result<Exit> {
     }
     let save = verify.save.as_deref().map(|file| (file, verify.force));
     let verified = verify.files.iter().map(|file| Verified::of(file, save)).collect::<Result<Vec<_>, _>>()?;
-    match verify.format {
-        Shown::Text => verified.iter().for_each(Verified::print),
-        Shown::Json => println!("{:#}", verified.iter().map(Verified::json).collect::<Value>()),
-    }
     if let Some(file) = &verify.save {
-        eprintln!("saved {} exchanges in {}", verified.iter().map(|file| file.readable).sum::<u64>(), file.display());
+        let saved = text::count(verified.iter().map(|file| file.readable).sum(), "exchange");
+        note(safe_format!("saved {saved} in {}", file.display()));
     }
+    print(|out| match verify.format {
+        Shown::Text => verified.iter().try_for_each(|verified| verified.print(out)),
+        Shown::Json => out.json(&verified.iter().map(Verified::json).collect::<Value>()),
+    })?;
     Ok(if verified.iter().all(Verified::is_whole) { Exit::Clean } else { Exit::Findings })
 }
 
@@ -109,21 +113,23 @@ impl Verified {
         self.faults.is_empty() && self.unreadable == 0
     }
 
-    fn print(&self) {
+    fn print(&self, out: &mut Printer<'_>) -> io::Result<()> {
         let Self { file, faults, readable, damaged, unreadable } = self;
+        let exchanges = text::count(*readable, "exchange");
         if self.is_whole() {
-            println!("{file}: whole, {readable} exchanges");
-            return;
+            return out.line(safe_format!("{file}: whole, {exchanges}"));
         }
-        println!("{file}: damaged");
-        faults.iter().chain(damaged).for_each(|fault| println!("  {fault}"));
+        out.line(safe_format!("{file}: damaged"))?;
+        faults.iter().chain(damaged).try_for_each(|fault| out.line(safe_format!("  {fault}")))?;
         let untold = unreadable - damaged.len() as u64;
         if untold > 0 {
-            println!("  and {untold} more exchanges that can't be read");
+            out.line(safe_format!("  and {} that can't be read", text::count(untold, "more exchange")))?;
         }
         match readable {
-            0 => println!("  nothing can be saved"),
-            _ => println!("  {readable} exchanges can be read; --save FILE writes them to a new recording"),
+            0 => out.line("  nothing can be saved"),
+            _ => out.line(safe_format!(
+                "  {exchanges} can be read; --save FILE writes what can be read to a new recording"
+            )),
         }
     }
 

@@ -192,6 +192,7 @@ async fn no_name_of_this_machine_is_reached_from_another_one() {
     }
 }
 
+#[expect(clippy::disallowed_macros, reason = "what is printed is for whoever runs the test")]
 #[tokio::test]
 async fn nor_is_its_ipv6() {
     let Some(service) = Service::at("[::1]:0").await else {

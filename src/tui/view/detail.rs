@@ -107,7 +107,7 @@ fn message_row(model: &Model, row: &Row, area: Rect, at: u16, buffer: &mut Buffe
     let words = format!("◀ {mark}");
     let width = text::width(&words).min(usize::from(area.width) * 2 / 3);
     let x = (used + 1).min(usize::from(area.width).saturating_sub(width)) as u16;
-    buffer.set_stringn(place.x + x, place.y, text::clip(&words, width), width, style);
+    buffer.set_stringn(place.x + x, place.y, &*text::clip(&words, width), width, style);
 }
 
 /// What is left of a text without its first columns.

@@ -13,7 +13,7 @@ use crate::event::Mode;
 use crate::text;
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let base_uri = text::visible(model.context.base_uri.as_deref().unwrap_or("-")).into_owned();
+    let base_uri = text::visible(model.context.base_uri.as_deref().unwrap_or("-"));
     let lines = match model.context.mode {
         Mode::View => vec![
             Line::from(span(Ink::Bold, "  This recording holds no exchange so far.")),
