@@ -52,23 +52,33 @@ fn apply(coding: &str, bytes: &[u8]) -> Option<io::Result<Vec<u8>>> {
     })
 }
 
+/// Applies one coding, in lower case. `None` if it is unknown.
+pub(super) fn encode_one(coding: &str, content: &[u8]) -> Option<Vec<u8>> {
+    apply(coding, content)?.ok()
+}
+
 /// What can be decoded of a body whose coded form is cut off or damaged: a prefix of its content, at most
 /// [`MAX_DECODED`] bytes. Empty if nothing can.
 pub(super) fn salvage(bytes: &[u8], headers: &Headers) -> Vec<u8> {
     let mut content = bytes.to_vec();
     for coding in codings(headers).iter().rev() {
-        content = match coding.as_str() {
-            "gzip" | "x-gzip" => prefix(flate2::read::MultiGzDecoder::new(&*content)),
-            "deflate" => {
-                let zlib = prefix(flate2::read::ZlibDecoder::new(&*content));
-                if zlib.is_empty() { prefix(flate2::read::DeflateDecoder::new(&*content)) } else { zlib }
-            }
-            "br" => prefix(brotli::Decompressor::new(&*content, 4096)),
-            "zstd" => zstd::stream::read::Decoder::new(&*content).map(prefix).unwrap_or_default(),
-            _ => Vec::new(),
-        };
+        content = salvage_one(coding, &content);
     }
     content
+}
+
+/// As [`salvage`], of one coding, in lower case.
+pub(super) fn salvage_one(coding: &str, bytes: &[u8]) -> Vec<u8> {
+    match coding {
+        "gzip" | "x-gzip" => prefix(flate2::read::MultiGzDecoder::new(bytes)),
+        "deflate" => {
+            let zlib = prefix(flate2::read::ZlibDecoder::new(bytes));
+            if zlib.is_empty() { prefix(flate2::read::DeflateDecoder::new(bytes)) } else { zlib }
+        }
+        "br" => prefix(brotli::Decompressor::new(bytes, 4096)),
+        "zstd" => zstd::stream::read::Decoder::new(bytes).map(prefix).unwrap_or_default(),
+        _ => Vec::new(),
+    }
 }
 
 /// Reads up to the first error, which is expected here: it is where the content ends.

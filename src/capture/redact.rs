@@ -1,13 +1,15 @@
 //! Secrets replaced by keyed fingerprints before anything reaches the disk.
 //!
 //! ```text
-//! Exchange ─► names of header fields, parameters and JSON members ─┐
-//!          ─► JWTs, user-info, the exchange's own credentials ─────┴─► umpire:3f9a… in their place
+//! Exchange ─► bodies unpacked (content) ─► names of header fields, parameters, JSON members ─┐
+//!                                      ─► JWTs, user-info, the exchange's own credentials ─┴─► umpire:3f9a… in their place
 //! ```
 //!
 //! Only values change: names, structure and every other byte stay, and so do the lengths that were on the wire. So a
 //! redacted exchange gives the same verdicts as the original. Redacting twice changes nothing more.
 
+mod challenge;
+mod content;
 mod credentials;
 mod personal;
 mod scan;
@@ -37,7 +39,7 @@ const PLACEHOLDER: &str = "REDACTED";
 /// Replaces the secrets of exchanges. Its key is made when it is made and never leaves it: equal secrets give equal
 /// fingerprints within one run, and a fingerprint can't be tried out against guesses.
 pub struct Redactor {
-    masks: Masks,
+    fingerprinter: Fingerprinter,
     scanner: Scanner,
     personal: Option<Personal>,
 }
@@ -45,7 +47,7 @@ pub struct Redactor {
 impl Redactor {
     /// A redactor of secrets, with a key of its own.
     pub fn new() -> Result<Self, CaptureError> {
-        Ok(Self { masks: Masks::new(key()?), scanner: Scanner::new()?, personal: None })
+        Ok(Self { fingerprinter: Fingerprinter::new(key()?), scanner: Scanner::new()?, personal: None })
     }
 
     /// A redactor of secrets and of personal data: what the models say is personal, and what `fields` add.
@@ -64,7 +66,7 @@ impl Redactor {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref());
         let personal = fields.map(|fields| Personal::new(key("personal data"), fields));
-        Ok(Self { masks: Masks::new(key("secrets")), scanner: Scanner::new()?, personal })
+        Ok(Self { fingerprinter: Fingerprinter::new(key("secrets")), scanner: Scanner::new()?, personal })
     }
 
     /// What it replaces.
@@ -132,7 +134,7 @@ impl Redactor {
 
     /// The short parts of an exchange, searched once more for the secrets that are known by now.
     fn again(&self, exchange: &mut Exchange) {
-        let seen = self.masks.seen();
+        let seen = self.fingerprinter.seen();
         let request = &mut exchange.request;
         let mut all = vec![&mut request.headers, &mut request.body.trailers];
         if let Some(response) = &mut exchange.response {
@@ -150,9 +152,9 @@ impl Redactor {
 
     /// The text with what looks like a secret replaced, or `None` if nothing does.
     fn clean(&self, text: &[u8], own: &Own) -> Option<Vec<u8>> {
-        let first = own.replace(text, &self.masks);
-        let second = self.scanner.replace(first.as_deref().unwrap_or(text), &self.masks).or(first);
-        let third = self.masks.seen().replace(second.as_deref().unwrap_or(text));
+        let first = own.replace(text, &self.fingerprinter);
+        let second = self.scanner.replace(first.as_deref().unwrap_or(text), &self.fingerprinter).or(first);
+        let third = self.fingerprinter.seen().replace(second.as_deref().unwrap_or(text));
         third.or(second)
     }
 
@@ -165,7 +167,7 @@ impl Redactor {
 
     fn headers(&self, headers: &mut Headers, own: &Own) {
         for field in &mut headers.0 {
-            let clean = credentials::replace(&field.name, &field.value, &self.masks);
+            let clean = credentials::replace(&field.name, &field.value, &self.fingerprinter);
             let again = self.clean(clean.as_deref().unwrap_or(&field.value), own);
             if let Some(clean) = again.or(clean) {
                 field.value = Bytes::from(clean);
@@ -177,37 +179,55 @@ impl Redactor {
         if body.bytes.is_empty() {
             return;
         }
-        let coded = !codings(headers).is_empty();
-        if !coded {
-            if let Some(clean) = self.clean(&body.bytes, own) {
-                body.bytes = Bytes::from(clean);
-            }
-            return;
+        if codings(headers).is_empty() {
+            let bytes = body.bytes.clone();
+            return self.content(body, &bytes, own, |body, clean| body.bytes = Bytes::from(clean));
         }
-        match decode(&body.bytes, headers) {
-            Ok(content) => {
-                if let Some(clean) = self.clean(&content, own) {
-                    put_back(body, &clean, headers);
-                }
-            }
+        match decode(&body.bytes.clone(), headers) {
+            Ok(content) => self.content(body, &content, own, |body, clean| put_back(body, &clean, headers)),
             // What decodes to that much is not judged either.
             Err(DecodeError::TooLarge) => give_up(body),
             Err(_) => self.undecodable(body, headers, own),
         }
     }
 
+    /// The content of a body, which may be packed once more than its header fields say.
+    fn content(&self, body: &mut Body, content: &[u8], own: &Own, put: impl FnOnce(&mut Body, Vec<u8>)) {
+        match content::unpacked(content, |text| self.clean(text, own)) {
+            Ok(Some(clean)) => put(body, clean),
+            Ok(None) => {}
+            Err(_) => {
+                let packing = content::packing(content);
+                let beginning = packing.map(|packing| packing.salvage(content)).unwrap_or_default();
+                let clean = self.clean(&beginning, own).unwrap_or(beginning);
+                match packing.and_then(|packing| packing.pack(&clean)).filter(|_| !clean.is_empty()) {
+                    Some(packed) => {
+                        put(body, packed);
+                        cut(body);
+                    }
+                    None => give_up(body),
+                }
+            }
+        }
+    }
+
     /// A part that can be decoded is kept, since a secret in it is seen; the rest might hold one unseen.
     fn undecodable(&self, body: &mut Body, headers: &Headers, own: &Own) {
-        let content = salvage(&body.bytes, headers);
+        let bytes = body.bytes.clone();
+        if let Some(content::Packing::Coded(coding)) = content::packing(&bytes)
+            && !codings(headers).iter().any(|known| known.ends_with(coding))
+        {
+            // The header lies, the bytes don't.
+            return self.content(body, &bytes, own, |body, clean| body.bytes = Bytes::from(clean));
+        }
+        let content = salvage(&bytes, headers);
         if !content.is_empty() {
             let clean = self.clean(&content, own);
             put_back(body, clean.as_deref().unwrap_or(&content), headers);
-            if body.end == BodyEnd::Complete {
-                body.end = BodyEnd::Truncated;
-            }
-        } else if std::str::from_utf8(&body.bytes).is_ok() {
+            cut(body);
+        } else if std::str::from_utf8(&bytes).is_ok() {
             // Plain text under a header that lies: a secret in it is seen.
-            if let Some(clean) = self.clean(&body.bytes, own) {
+            if let Some(clean) = self.clean(&bytes, own) {
                 body.bytes = Bytes::from(clean);
             }
         } else {
@@ -231,26 +251,30 @@ fn key() -> Result<hmac::Key, CaptureError> {
 /// Better no body than a secret on the disk.
 fn give_up(body: &mut Body) {
     body.bytes = Bytes::new();
+    cut(body);
+}
+
+/// Not all of a body is there any more.
+fn cut(body: &mut Body) {
     if body.end == BodyEnd::Complete {
         body.end = BodyEnd::Truncated;
     }
 }
 
-/// The key, what it makes of secrets, and the secrets of this recording so far.
-struct Masks {
+/// Makes fingerprints under a key, and knows the secrets of this recording so far.
+struct Fingerprinter {
     key: hmac::Key,
     seen: Mutex<Seen>,
 }
 
-impl Masks {
+impl Fingerprinter {
     fn new(key: hmac::Key) -> Self {
         Self { key, seen: Mutex::default() }
     }
 
     /// The fingerprint of a secret, which is remembered; `None` if there is nothing to hide.
-    fn mask(&self, secret: &[u8]) -> Option<String> {
-        let is_blank = std::str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty());
-        if is_blank || is_mask(secret) {
+    fn fingerprint(&self, secret: &[u8]) -> Option<String> {
+        if is_blank_or_replaced(secret) {
             return None;
         }
         let tag = hmac::sign(&self.key, secret);
@@ -266,6 +290,11 @@ impl Masks {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// True where there is nothing to hide.
+fn is_blank_or_replaced(secret: &[u8]) -> bool {
+    std::str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty()) || is_mask(secret)
 }
 
 /// True for what already stands in a secret's place, also where it was percent-encoded since.
@@ -293,14 +322,14 @@ mod tests {
 
     #[test]
     fn equal_secrets_stay_equal_within_a_run_only() {
-        let (one, other) = (Redactor::new().unwrap().masks, Redactor::new().unwrap().masks);
-        let mask = one.mask(b"secret").unwrap();
+        let (one, other) = (Redactor::new().unwrap().fingerprinter, Redactor::new().unwrap().fingerprinter);
+        let mask = one.fingerprint(b"secret").unwrap();
         assert!(is_mask(mask.as_bytes()) && mask.len() == 23, "{mask}");
-        assert_eq!(one.mask(b"secret"), Some(mask.clone()));
-        assert_ne!(one.mask(b"secret2"), Some(mask.clone()));
-        assert_ne!(other.mask(b"secret"), Some(mask.clone()));
-        assert_eq!(one.mask(mask.as_bytes()), None);
-        assert_eq!(one.mask(b"REDACTED"), None);
+        assert_eq!(one.fingerprint(b"secret"), Some(mask.clone()));
+        assert_ne!(one.fingerprint(b"secret2"), Some(mask.clone()));
+        assert_ne!(other.fingerprint(b"secret"), Some(mask.clone()));
+        assert_eq!(one.fingerprint(mask.as_bytes()), None);
+        assert_eq!(one.fingerprint(b"REDACTED"), None);
     }
 
     #[test]

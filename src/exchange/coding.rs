@@ -35,19 +35,25 @@ pub fn decode<'b>(bytes: &'b [u8], headers: &Headers) -> Result<Cow<'b, [u8]>, D
         headers.all("content-encoding").flat_map(|value| value.split(',')).map(str::trim).collect();
     for coding in codings.into_iter().rev().filter(|coding| !coding.is_empty()) {
         let name = coding.to_ascii_lowercase();
-        content = match name.as_str() {
-            "identity" => content,
-            "gzip" | "x-gzip" => Cow::Owned(read(&name, flate2::read::MultiGzDecoder::new(&*content))?),
-            "deflate" => Cow::Owned(inflate(&content)?),
-            "br" => Cow::Owned(read(&name, brotli::Decompressor::new(&*content, 4096))?),
-            "zstd" => {
-                let decoder = zstd::stream::read::Decoder::new(&*content).map_err(|error| invalid(&name, &error))?;
-                Cow::Owned(read(&name, decoder)?)
-            }
-            _ => return Err(DecodeError::UnknownCoding(coding.to_owned())),
-        };
+        if name != "identity" {
+            content = Cow::Owned(decode_one(&name, &content)?);
+        }
     }
     Ok(content)
+}
+
+/// The content behind one coding, which is given in lower case.
+pub fn decode_one(coding: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    match coding {
+        "gzip" | "x-gzip" => read(coding, flate2::read::MultiGzDecoder::new(bytes)),
+        "deflate" => inflate(bytes),
+        "br" => read(coding, brotli::Decompressor::new(bytes, 4096)),
+        "zstd" => {
+            let decoder = zstd::stream::read::Decoder::new(bytes).map_err(|error| invalid(coding, &error))?;
+            read(coding, decoder)
+        }
+        _ => Err(DecodeError::UnknownCoding(coding.to_owned())),
+    }
 }
 
 /// RFC 9110 says zlib format; some servers send raw deflate, and clients accept both.

@@ -1,134 +1,253 @@
-//! Which names mean a secret.
+//! Which names mean a secret: one list for header fields, parameters of URLs and forms, JSON members, and elements and
+//! attributes of markup.
 //!
-//! `"X-Api-Key" | "access_token" | "clientSecret" | … → yes`
+//! ```text
+//! "X-Api-Key" | "accessToken" | "user[password]" ─► words ─► the last of them ─► Certain | IfLikely | none
+//! ```
 //!
-//! Recordings hold fingerprints in their place, and rules don't judge what is inside them, so that they find the same in
-//! a redacted exchange. No property of the OpenActive models is among them (`accessCode`, `accessPass` and
+//! Names are compared by word, whatever the case and whatever separates the words: `client-secret`, `CLIENT_SECRET`,
+//! `clientSecret` and `clientsecret` are one name. Where a word is an ordinary one too (`session`, `pin`), the value
+//! decides: see [`is_likely_secret`].
+//!
+//! Recordings hold fingerprints in place of secrets, and rules don't judge what is inside them, so that they find the
+//! same in a redacted exchange. No property of the OpenActive models is in the list (`accessCode`, `accessPass` and
 //! `hasCredential` stay).
 
-/// Longest name that is looked at, in bytes; what is longer is no name.
-const LONGEST: usize = 64;
+mod likely;
+mod names;
+mod words;
 
-/// What a name may end with, lower case and without separators.
-const ENDINGS: [&str; 17] = [
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "passphrase",
-    "apikey",
-    "secretkey",
-    "privatekey",
-    "accesskey",
-    "subscriptionkey",
-    "functionskey",
-    "authorization",
-    "clientassertion",
-    "samlassertion",
-    "signature",
-    "pwd",
-    "jwt",
-];
+pub use likely::is_likely_secret;
+use names::{AMBIGUOUS, ENDINGS, HARMLESS, HARMLESS_FIELDS, IN_FIELDS, LOGIN, OF_LOGINS, PARAMETERS, SUFFIXES, WORDS};
+use words::Words;
 
-/// Short names that mean a secret in a URL or form, and much else elsewhere.
-const PARAMETERS: [&str; 17] = [
-    "key",
-    "code",
-    "devicecode",
-    "usercode",
-    "authcode",
-    "otp",
-    "sig",
-    "pass",
-    "pwd",
-    "auth",
-    "jwt",
-    "assertion",
-    "credential",
-    "xamzcredential",
-    "xgoogcredential",
-    "sid",
-    "sessionid",
-];
-
-/// Header fields that only look like secrets.
-const HARMLESS_FIELDS: [&str; 4] = ["secwebsocketkey", "idempotencykey", "surrogatekey", "prefersignature"];
-
-/// True if a JSON member or a parameter of that name is a secret wherever it stands.
-pub fn is_secret(name: &[u8]) -> bool {
-    normal(name).is_some_and(|name| ENDINGS.iter().any(|ending| name.as_str().ends_with(ending)))
+/// Where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NameContext {
+    /// A header or trailer field.
+    HeaderField,
+    /// A parameter of a URL or a form.
+    Parameter,
+    /// A JSON member, an element or attribute of markup, a line of a text.
+    Member,
 }
 
-/// True if a parameter of a URL or form of that name is a secret.
-pub fn is_secret_parameter(name: &[u8]) -> bool {
-    is_secret(name) || normal(name).is_some_and(|name| PARAMETERS.contains(&name.as_str()))
+/// What a name says of its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// It is a secret.
+    Certain,
+    /// It is one if it looks like one: [`is_likely_secret`].
+    IfLikely,
 }
 
-/// True if the value of a header field is a secret (cookies aside).
-pub fn is_secret_field(name: &str) -> bool {
-    let Some(name) = normal(name.as_bytes()) else { return false };
-    let name = name.as_str();
-    let tells = || {
-        let begins = ["xauth", "xsession", "xamzsecurity"].iter().any(|start| name.starts_with(start));
-        let holds = ["token", "secret", "password", "apikey", "authorization", "assertion"];
-        begins || holds.iter().any(|part| name.contains(part)) || name.ends_with("key") || name.ends_with("signature")
-    };
-    tells() && !HARMLESS_FIELDS.contains(&name) && !name.starts_with("accesscontrol")
+/// How the value of a header field, or of a member of the same name, is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldSyntax {
+    /// Credentials, perhaps behind the name of their scheme.
+    Credentials,
+    /// `name=value; name=value`
+    Cookies,
+    /// `name=value; Path=/`
+    SetCookie,
+    /// Challenges and what servers say of an authentication: parameters of which some are secrets.
+    Challenge,
 }
 
-/// True if the value may begin with the name of an authentication scheme.
-pub fn is_authorization(name: &[u8]) -> bool {
-    normal(name).is_some_and(|name| name.as_str().ends_with("authorization"))
-}
-
-/// Lower case, without the separators that programs put between words.
-struct Normal {
-    letters: [u8; LONGEST],
-    length: usize,
-}
-
-impl Normal {
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.letters[..self.length]).unwrap_or_default()
-    }
-}
-
-fn normal(name: &[u8]) -> Option<Normal> {
-    if name.len() > LONGEST {
+/// What a name says of its value where it stands; `None` for a name that means no secret.
+pub fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
+    if !may_be_secret(name) && context != NameContext::HeaderField {
         return None;
     }
-    let mut normal = Normal { letters: [0; LONGEST], length: 0 };
-    for &byte in name {
-        if !matches!(byte, b'_' | b'-' | b'.') {
-            normal.letters[normal.length] = byte.to_ascii_lowercase();
-            normal.length += 1;
-        }
+    let words = Words::of(name);
+    if context == NameContext::HeaderField {
+        return is_secret_words_of_field(&words).then_some(Secrecy::Certain);
     }
-    Some(normal)
+    let words = words.without_suffixes(&SUFFIXES);
+    if words.either(is_certain) {
+        return Some(Secrecy::Certain);
+    }
+    if context == NameContext::Parameter && PARAMETERS.contains(&words.all()) {
+        return Some(Secrecy::Certain);
+    }
+    let is_ambiguous = words.either(|words| {
+        AMBIGUOUS.iter().any(|known| words.ends_in(known)) && !HARMLESS.iter().any(|known| words.all().ends_with(known))
+    });
+    is_ambiguous.then_some(Secrecy::IfLikely)
 }
+
+/// True if the value of that name is a secret.
+pub fn is_secret_value(name: &[u8], context: NameContext, value: &[u8]) -> bool {
+    /// Digits of a PIN.
+    const PIN: std::ops::RangeInclusive<usize> = 4..=12;
+    let is_pin = || {
+        let name = Words::of(name);
+        name.all() == "pin" && PIN.contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
+    };
+    match secrecy(name, context) {
+        Some(Secrecy::Certain) => true,
+        Some(Secrecy::IfLikely) => is_likely_secret(value) || is_pin(),
+        None => false,
+    }
+}
+
+/// True if a JSON member or a parameter of that name is a secret wherever it stands, and all that is within it.
+pub fn is_secret(name: &[u8]) -> bool {
+    secrecy(name, NameContext::Member) == Some(Secrecy::Certain)
+}
+
+/// True if the value of a header field is a secret as a whole, but for the name of a scheme. Of cookies and challenges
+/// parts are: [`field_syntax`].
+pub fn is_secret_field(name: &str) -> bool {
+    let in_parts = |syntax: FieldSyntax| syntax != FieldSyntax::Credentials;
+    secrecy(name.as_bytes(), NameContext::HeaderField).is_some() && !field_syntax(name.as_bytes()).is_some_and(in_parts)
+}
+
+/// How the value of a header field is written, or that of a member which logs one; `None` for any other name.
+pub fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
+    const CHALLENGES: [&str; 4] =
+        ["wwwauthenticate", "proxyauthenticate", "authenticationinfo", "proxyauthenticationinfo"];
+    let words = Words::of(name);
+    let name = words.all();
+    if name.ends_with("setcookie") {
+        Some(FieldSyntax::SetCookie)
+    } else if words.either(|words| words.ends_in("cookie")) {
+        Some(FieldSyntax::Cookies)
+    } else if CHALLENGES.iter().any(|known| name.ends_with(known)) {
+        Some(FieldSyntax::Challenge)
+    } else if name.ends_with("authorization") || words.ends_in("authentication") {
+        Some(FieldSyntax::Credentials)
+    } else {
+        None
+    }
+}
+
+/// True for `state` and `nonce`, which are secrets in the URL of a login.
+pub fn is_secret_of_login(name: &[u8]) -> bool {
+    OF_LOGINS.contains(&Words::of(name).all())
+}
+
+/// True for a parameter that only the URL of a login has.
+pub fn is_parameter_of_login(name: &[u8]) -> bool {
+    LOGIN.contains(&Words::of(name).all())
+}
+
+fn is_certain(words: Words) -> bool {
+    ENDINGS.iter().any(|ending| words.all().ends_with(ending)) || WORDS.iter().any(|known| words.ends_in(known))
+}
+
+fn is_secret_words_of_field(words: &Words) -> bool {
+    let name = words.all();
+    if name.starts_with("accesscontrol") || HARMLESS_FIELDS.iter().any(|known| name.ends_with(known)) {
+        return false;
+    }
+    let words = words.without_suffixes(&SUFFIXES);
+    let last = |words: Words| {
+        is_certain(words) || words.all().ends_with("key") || AMBIGUOUS.iter().any(|known| words.ends_in(known))
+    };
+    words.either(last) || IN_FIELDS.iter().any(|part| name.contains(part))
+}
+
+/// A table of the last two letters of all names in the lists, by the first of the two.
+const LAST_LETTERS: [u32; 27] = last_letters();
+
+const fn last_letters() -> [u32; 27] {
+    const fn add(mut table: [u32; 27], names: &[&str]) -> [u32; 27] {
+        let mut at = 0;
+        while at < names.len() {
+            let name = names[at].as_bytes();
+            let (first, second) = (name[name.len() - 2], name[name.len() - 1]);
+            table[(first - b'a') as usize] |= 1 << (second - b'a');
+            // The plural.
+            table[(second - b'a') as usize] |= 1 << (b's' - b'a');
+            at += 1;
+        }
+        table
+    }
+    let table = add([0; 27], &ENDINGS);
+    let table = add(table, &WORDS);
+    let table = add(table, &AMBIGUOUS);
+    let table = add(table, &PARAMETERS);
+    let table = add(table, &OF_LOGINS);
+    add(table, &SUFFIXES)
+}
+
+/// False for most names that mean no secret, by their last two letters: so they cost next to nothing.
+pub fn may_be_secret(name: &[u8]) -> bool {
+    let mut letters = name.iter().rev().take(MOST_SIGNS).filter(|byte| byte.is_ascii_alphabetic());
+    let (Some(last), Some(before)) = (letters.next(), letters.next()) else { return false };
+    let place = |letter: &u8| (letter.to_ascii_lowercase() - b'a') as usize;
+    LAST_LETTERS[place(before)] & (1 << place(last)) != 0
+}
+
+/// Most signs and digits behind the letters of a name, as in `tokens[12]`.
+const MOST_SIGNS: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of(name: &str, context: NameContext) -> Option<Secrecy> {
+        secrecy(name.as_bytes(), context)
+    }
+
     #[test]
-    fn members() {
+    fn names_are_compared_as_they_are_meant() {
         for name in [
             "access_token",
             "accessToken",
-            "refresh-token",
-            "id_token",
-            "token",
-            "registration_access_token",
-            "client_secret",
+            "ACCESS-TOKEN",
+            "access.token",
+            "access token",
+            "acme:accesstoken",
+            "token[]",
+            "token[0]",
+            "user[password]",
+            "customer[card][cvv]",
+            "oauth2Token",
+            "token2",
+            "password_confirmation",
+            "passwordHash",
+            "old_password",
+            "tokens",
+            "API_KEYS",
+            "HTTPAuthorization",
+        ] {
+            assert_eq!(of(name, NameContext::Member), Some(Secrecy::Certain), "{name}");
+        }
+    }
+
+    #[test]
+    fn members() {
+        use NameContext::Member;
+        for name in [
             "clientSecret",
             "Password",
+            "db_pwd",
+            "db_passwd",
+            "passphrase",
+            "passcode",
             "api_key",
-            "apiKey",
-            "API-KEY",
+            "signing_key",
+            "encryptionKey",
+            "hmac",
+            "signature",
+            "jwt",
+            "otp",
+            "otp_code",
+            "dpop",
+            "device_code",
+            "userCode",
+            "code_verifier",
+            "_csrf",
             "Authorization",
+            "HTTP_AUTHORIZATION",
+            "PHPSESSID",
         ] {
-            assert!(is_secret(name.as_bytes()), "{name}");
+            assert_eq!(of(name, Member), Some(Secrecy::Certain), "{name}");
+        }
+        for name in ["sig", "session", "session_id", "sessionId", "cookies", "credentials", "pin", "db_pass", "auth"] {
+            assert_eq!(of(name, Member), Some(Secrecy::IfLikely), "{name}");
         }
         for name in [
             "accessCode",
@@ -136,26 +255,48 @@ mod tests {
             "accessChannel",
             "hasCredential",
             "postalCode",
+            "statusCode",
+            "beta:codeType",
             "authenticationAuthority",
             "keywords",
             "token_type",
+            "tokenEndpoint",
+            "password_reset_url",
             "identifier",
-            "tokens",
             "code",
             "key",
+            "keys",
+            "state",
+            "nonce",
+            "superEvent",
+            "SessionSeries",
+            "sessionSeries",
+            "shopping",
+            "design",
+            "laptop",
+            "author",
+            "address",
+            "access",
+            "",
+            "s",
         ] {
-            assert!(!is_secret(name.as_bytes()), "{name}");
+            assert_eq!(of(name, Member), None, "{name}");
         }
     }
 
     #[test]
     fn parameters() {
-        for name in ["key", "code", "sig", "X-Amz-Signature", "X-Amz-Credential", "access_token", "client_secret"] {
-            assert!(is_secret_parameter(name.as_bytes()), "{name}");
+        use NameContext::Parameter;
+        for name in
+            ["key", "code", "sig", "pin", "X-Amz-Signature", "X-Amz-Credential", "access_token", "jsessionid", "sid"]
+        {
+            assert_eq!(of(name, Parameter), Some(Secrecy::Certain), "{name}");
         }
-        for name in ["afterTimestamp", "afterId", "postcode", "limit", "keys", "version", "q"] {
-            assert!(!is_secret_parameter(name.as_bytes()), "{name}");
+        for name in ["afterTimestamp", "afterId", "postcode", "limit", "keys", "version", "q", "state", "accessCode"] {
+            assert_eq!(of(name, Parameter), None, "{name}");
         }
+        assert_eq!(of("sessionId", Parameter), Some(Secrecy::IfLikely));
+        assert!(is_secret_of_login(b"state") && is_parameter_of_login(b"client_id") && !is_parameter_of_login(b"q"));
     }
 
     #[test]
@@ -171,6 +312,16 @@ mod tests {
             "Authorization",
             "Proxy-Authorization",
             "X-Forwarded-Authorization",
+            "Authentication",
+            "X-Jwt",
+            "X-Db-Pwd",
+            "X-Db-Passwd",
+            "X-Passphrase",
+            "X-Api-Credential",
+            "Session-Id",
+            "DPoP",
+            "X-Hub-Signature-256",
+            "X-OTP",
         ] {
             assert!(is_secret_field(name), "{name}");
         }
@@ -184,8 +335,39 @@ mod tests {
             "Access-Control-Allow-Headers",
             "Host",
             "ETag",
+            "Authentication-Info",
+            "Signature-Input",
+            "X-Request-Id",
+            "Cookie",
+            "Set-Cookie2",
         ] {
             assert!(!is_secret_field(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn syntaxes() {
+        for (name, expected) in [
+            ("cookie", Some(FieldSyntax::Cookies)),
+            ("HTTP_COOKIE", Some(FieldSyntax::Cookies)),
+            ("cookies", Some(FieldSyntax::Cookies)),
+            ("Set-Cookie2", Some(FieldSyntax::SetCookie)),
+            ("www-authenticate", Some(FieldSyntax::Challenge)),
+            ("Authentication-Info", Some(FieldSyntax::Challenge)),
+            ("Proxy-Authorization", Some(FieldSyntax::Credentials)),
+            ("X-Api-Key", None),
+        ] {
+            assert_eq!(field_syntax(name.as_bytes()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_property_of_the_models_is_certainly_a_secret() {
+        for file in std::fs::read_dir("rules/models").unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for name in text.split('"').filter(|name| name.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+                assert!(!is_secret(name.as_bytes()), "{name}");
+            }
         }
     }
 }

@@ -5,66 +5,79 @@
 //! Set-Cookie: id=abc; Path=/ → Set-Cookie: id=umpire:3f9a…; Path=/
 //! ```
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
 
-use super::Masks;
+use super::Fingerprinter;
+use super::challenge;
 use crate::exchange::Headers;
-use crate::exchange::secrets::{is_authorization, is_secret_field};
+use crate::exchange::secrets::{FieldSyntax, field_syntax, is_secret_field};
 
 /// Credentials below this length are not searched for elsewhere: they could be ordinary words.
 const SHORTEST: usize = 8;
 
 /// The value of a header field without its secrets; `None` if it holds none.
-pub(super) fn replace(name: &str, value: &[u8], masks: &Masks) -> Option<Vec<u8>> {
-    if name.eq_ignore_ascii_case("cookie") {
-        return cookies(value, usize::MAX, masks);
+pub(super) fn replace(name: &str, value: &[u8], fingerprinter: &Fingerprinter) -> Option<Vec<u8>> {
+    let mut clean = Vec::new();
+    let mut copied = 0;
+    for range in secrets_within(name.as_bytes(), value) {
+        if let Some(fingerprint) = fingerprinter.fingerprint(&value[range.clone()]) {
+            clean.extend_from_slice(&value[copied..range.start]);
+            clean.extend_from_slice(fingerprint.as_bytes());
+            copied = range.end;
+        }
     }
-    if name.eq_ignore_ascii_case("set-cookie") {
-        return cookies(value, 1, masks);
+    (copied > 0).then(|| {
+        clean.extend_from_slice(&value[copied..]);
+        clean
+    })
+}
+
+/// Where the secrets are in the value of a header field of that name, in its order.
+pub(super) fn secrets_within(name: &[u8], value: &[u8]) -> Vec<Range<usize>> {
+    match field_syntax(name) {
+        Some(FieldSyntax::Cookies) => cookies(value, usize::MAX),
+        Some(FieldSyntax::SetCookie) => cookies(value, 1),
+        Some(FieldSyntax::Challenge) => challenge::secrets_within(value),
+        _ if std::str::from_utf8(name).is_ok_and(is_secret_field) => {
+            let secret = value.len() - secret_of(name, value).len()..value.len();
+            vec![secret]
+        }
+        _ => Vec::new(),
     }
-    if !is_secret_field(name) {
-        return None;
-    }
-    let secret = secret_of(name, value);
-    let mask = masks.mask(secret)?;
-    let kept = &value[..value.len() - secret.len()];
-    Some([kept, mask.as_bytes()].concat())
 }
 
 /// The secret at the end of a value: all of it, but for an authentication scheme before it.
 pub(super) fn secret_of(name: impl AsRef<[u8]>, value: &[u8]) -> &[u8] {
     /// Schemes that stand in fields of other names too.
-    const SCHEMES: [&str; 6] = ["bearer", "basic", "digest", "token", "apikey", "key"];
+    const SCHEMES: [&str; 7] = ["bearer", "basic", "digest", "token", "apikey", "key", "dpop"];
     let Some(space) = memchr::memchr(b' ', value) else { return value };
     let scheme = &value[..space];
     let known = SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()));
     let possible = scheme.len() <= 24 && scheme.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    let is_authorization = || field_syntax(name.as_ref()) == Some(FieldSyntax::Credentials);
     let rest = value[space..].trim_ascii_start();
-    if rest.is_empty() || !(known || (possible && is_authorization(name.as_ref()))) { value } else { rest }
+    if rest.is_empty() || !(known || (possible && is_authorization())) { value } else { rest }
 }
 
-/// Masks the values of the first `count` pairs.
-fn cookies(value: &[u8], count: usize, masks: &Masks) -> Option<Vec<u8>> {
-    let mut clean = Vec::with_capacity(value.len() + 16);
-    let mut changed = false;
-    for (at, pair) in value.split(|&byte| byte == b';').enumerate() {
-        if at > 0 {
-            clean.push(b';');
+/// The values of the first `count` pairs.
+fn cookies(value: &[u8], count: usize) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    let mut start = 0;
+    for pair in value.split(|&byte| byte == b';').take(count) {
+        let equals = memchr::memchr(b'=', pair).map_or(0, |equals| equals + 1);
+        let secret = pair[equals..].trim_ascii();
+        let blanks = pair[equals..].len() - pair[equals..].trim_ascii_start().len();
+        if !secret.is_empty() {
+            let from = start + equals + blanks;
+            ranges.push(from..from + secret.len());
         }
-        let start = memchr::memchr(b'=', pair).map_or(pair.len() - pair.trim_ascii_start().len(), |equals| equals + 1);
-        let (name, secret) = pair.split_at(start);
-        match masks.mask(secret.trim_ascii()).filter(|_| at < count) {
-            Some(mask) => {
-                clean.extend_from_slice(name);
-                clean.extend_from_slice(mask.as_bytes());
-                changed = true;
-            }
-            None => clean.extend_from_slice(pair),
-        }
+        start += pair.len() + 1;
     }
-    changed.then_some(clean)
+    ranges
 }
 
 /// The password in credentials of the Basic scheme (RFC 7617).
@@ -112,7 +125,7 @@ impl Own {
     }
 
     /// The text without these secrets; `None` if it holds none of them.
-    pub(super) fn replace(&self, text: &[u8], masks: &Masks) -> Option<Vec<u8>> {
+    pub(super) fn replace(&self, text: &[u8], fingerprinter: &Fingerprinter) -> Option<Vec<u8>> {
         let mut clean: Option<Vec<u8>> = None;
         for secret in &self.0 {
             let current = clean.as_deref().unwrap_or(text);
@@ -120,7 +133,7 @@ impl Own {
             if found.peek().is_none() {
                 continue;
             }
-            let Some(mask) = masks.mask(&secret.plain) else { continue };
+            let Some(mask) = fingerprinter.fingerprint(&secret.plain) else { continue };
             let mut next = Vec::with_capacity(current.len());
             let mut copied = 0;
             for at in found {
@@ -141,8 +154,9 @@ mod tests {
     use crate::capture::Redactor;
 
     fn replaced(name: &str, value: &str) -> String {
-        let masks = Redactor::new().unwrap().masks;
-        let clean = replace(name, value.as_bytes(), &masks).map_or(value.to_owned(), |v| String::from_utf8(v).unwrap());
+        let fingerprinter = Redactor::new().unwrap().fingerprinter;
+        let clean =
+            replace(name, value.as_bytes(), &fingerprinter).map_or(value.to_owned(), |v| String::from_utf8(v).unwrap());
         let mut shown = String::new();
         let mut rest = clean.as_str();
         while let Some((before, after)) = rest.split_once("umpire:") {
@@ -179,12 +193,12 @@ mod tests {
 
     #[test]
     fn own_credentials_are_found_again() {
-        let masks = Redactor::new().unwrap().masks;
+        let fingerprinter = Redactor::new().unwrap().fingerprinter;
         let headers: Headers = [("Authorization", "Bearer abc/defgh")].into_iter().collect();
         let own = Own::of(&headers);
-        let mask = masks.mask(b"abc/defgh").unwrap();
-        let clean = own.replace(br#"["abc/defgh", "abc\/defgh", "x"]"#, &masks).unwrap();
+        let mask = fingerprinter.fingerprint(b"abc/defgh").unwrap();
+        let clean = own.replace(br#"["abc/defgh", "abc\/defgh", "x"]"#, &fingerprinter).unwrap();
         assert_eq!(String::from_utf8(clean).unwrap(), format!("[\"{mask}\", \"{mask}\", \"x\"]"));
-        assert_eq!(own.replace(b"abc", &masks), None);
+        assert_eq!(own.replace(b"abc", &fingerprinter), None);
     }
 }

@@ -1,0 +1,128 @@
+//! Texts in base64 within a text.
+//!
+//! `{"state": "eyJhY2Nlc3NfdG9rZW4iOiAiYWJjIn0="} → decoded → {"access_token": "abc"} → replaced → encoded again`
+
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::super::content;
+use super::edits::{Edit, Replacement};
+use super::{Context, MOST_LEVELS, Scan};
+
+/// Fewest letters of a text in base64 that is looked for: fewer hold no name with its secret.
+const SHORTEST: usize = 20;
+
+/// Letters at the beginning that tell whether it is a text.
+const FIRST: usize = 16;
+
+/// Shortest line of base64 that goes on in the next line.
+const LINE: usize = 60;
+
+fn engine(text: &[u8]) -> GeneralPurpose {
+    let is_url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true)
+        .with_encode_padding(text.ends_with(b"="));
+    GeneralPurpose::new(if is_url_safe { &URL_SAFE } else { &STANDARD }, config)
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+impl Scan<'_> {
+    /// Runs of base64, found by looking at every so many bytes only.
+    pub(super) fn encoded_runs(&mut self) {
+        if self.context.level >= MOST_LEVELS {
+            return;
+        }
+        let text = self.text;
+        let mut at = SHORTEST - 1;
+        let mut behind = 0;
+        while let Some(&byte) = text.get(at) {
+            if !is_base64(byte) {
+                at += SHORTEST;
+                continue;
+            }
+            let before = text[behind..at].iter().rev().take_while(|&&byte| is_base64(byte)).count();
+            let run = at - before..at + self.run(at, is_base64);
+            behind = run.end;
+            at = run.end + SHORTEST;
+            if run.len() >= SHORTEST {
+                behind = self.encoded_run(run);
+                at = at.max(behind + SHORTEST - 1);
+            }
+        }
+    }
+
+    /// A run of letters that may be base64, or the path of a URL whose last part is. Gives the place behind it.
+    fn encoded_run(&mut self, run: Range<usize>) -> usize {
+        let mut start = run.start;
+        loop {
+            if run.end - start < SHORTEST {
+                return run.end;
+            }
+            let first = &self.text[start..start + FIRST];
+            if engine(first).decode(first).is_ok_and(|first| content::may_be_text(&first)) {
+                return self.encoded_text(start..run.end);
+            }
+            match self.text[start..run.end].iter().position(|&byte| byte == b'/') {
+                Some(slash) => start += slash + 1,
+                None => return run.end,
+            }
+        }
+    }
+
+    /// A text in base64 whose first line is `run`. Gives the place behind it.
+    fn encoded_text(&mut self, run: Range<usize>) -> usize {
+        let text = self.text;
+        let (start, mut end) = (run.start, run.end);
+        let line = run.len();
+        let line_break: &[u8] = if text[end..].starts_with(b"\r\n") { b"\r\n" } else { b"\n" };
+        let is_folded = line >= LINE && line.is_multiple_of(4) && text[end..].starts_with(line_break);
+        while is_folded && text[end..].starts_with(line_break) {
+            let next = end + line_break.len();
+            let length = self.run(next, is_base64).min(line);
+            if length == 0 {
+                break;
+            }
+            end = next + length;
+            if length < line {
+                break;
+            }
+        }
+        end += self.run(end, |byte| byte == b'=').min(2);
+        if !self.context.spend(end - start) {
+            self.plain_secret(start..end);
+            return end;
+        }
+        let raw: Vec<u8> = text[start..end].iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        let engine = engine(&raw);
+        // What is cut off in the middle of four letters has one too many.
+        let whole = if raw.len() % 4 == 1 { &raw[..raw.len() - 1] } else { &raw[..] };
+        let Ok(decoded) = engine.decode(whole) else { return end };
+        let context = Context { level: self.context.level + 1, ..self.context };
+        let clean = match content::unpacked(&decoded, |text| Scan::new(text, context).clean()) {
+            Ok(None) => return end,
+            Ok(Some(clean)) => clean,
+            // What is packed in a text and can't be read might hold anything.
+            Err(_) => {
+                self.plain_secret(start..end);
+                return end;
+            }
+        };
+        let encoded = engine.encode(clean);
+        let folded = if is_folded {
+            let lines: Vec<&[u8]> = encoded.as_bytes().chunks(line).collect();
+            lines.join(line_break)
+        } else {
+            encoded.into_bytes()
+        };
+        self.edits.push(Edit { range: start..end, with: Replacement::Bytes(folded) });
+        end
+    }
+}

@@ -1,0 +1,183 @@
+//! What is a secret by its form: tokens, credentials behind the name of their scheme, private keys, user-info of URLs,
+//! what programs are given on their command line.
+
+use memchr::memmem;
+
+use super::super::credentials::is_basic;
+use super::Scan;
+use crate::exchange::secrets::is_secret;
+
+/// How what is looked for begins. It is spelled out, not matched in any case, since that lets it be found ten times as
+/// fast.
+pub(super) const FORMS: [&str; 12] =
+    ["eyJ", "earer ", "EARER ", "earer+", "DPoP ", "asic ", "ASIC ", "asic+", "PRIVATE KEY", "://", "curl ", "--"];
+
+/// Fewest bytes of a token behind the name of a scheme; shorter ones may be words.
+const SHORTEST_TOKEN: usize = 16;
+
+/// Longest command line that is looked at, in bytes.
+const LONGEST_COMMAND: usize = 8 << 10;
+
+impl Scan<'_> {
+    pub(super) fn forms(&mut self) {
+        let scanner = self.context.scanner;
+        // Up to here no JSON Web Token begins any more.
+        let mut no_token = 0;
+        for form in scanner.forms.find_iter(self.text) {
+            match form.pattern().as_usize() {
+                0 if form.start() >= no_token => no_token = self.web_token(form.start()),
+                1..=4 => self.scheme(form.end(), false),
+                5..=7 => self.scheme(form.end(), true),
+                8 => self.private_key(form.start()),
+                9 => self.user_info(form.end()),
+                10 => self.command(form.end()),
+                11 => self.option(form.start()),
+                _ => {}
+            }
+        }
+    }
+
+    /// JSON Web Tokens, signed or encrypted: base64url parts with dots between, the first one a JSON object. One whose
+    /// end is cut off is known by the length of its first part. Gives the place up to which no other one begins.
+    fn web_token(&mut self, start: usize) -> usize {
+        let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let head = start + self.run(start, base64);
+        let end = head + self.run(head, |byte| base64(byte) || byte == b'.');
+        let is_dotted = head - start >= 10 && self.byte(head) == Some(b'.') && self.byte(head + 1).is_some_and(base64);
+        let is_cut_off = end == self.text.len() && end - start >= 16 && self.context.level == 0;
+        if is_dotted || is_cut_off {
+            self.plain_secret(start..end);
+            return end;
+        }
+        // A later start in the same run of letters has the same end, which made this one none.
+        head
+    }
+
+    /// Credentials behind the name of their scheme, in any text.
+    fn scheme(&mut self, start: usize, basic: bool) {
+        let in_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        let end = start + self.run(start, in_token);
+        let token = &self.text[start..end];
+        if if basic { is_basic(token) } else { token.len() >= SHORTEST_TOKEN } {
+            self.plain_secret(start..end);
+        }
+    }
+
+    /// A private key in PEM: what is between its first line and its last one.
+    fn private_key(&mut self, at: usize) {
+        const REACH: usize = 64;
+        let before = &self.text[at.saturating_sub(REACH)..at];
+        let begins = memmem::rfind(before, b"BEGIN").is_some_and(|begin| {
+            before[begin..].iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b' ')
+        });
+        if !begins {
+            return;
+        }
+        let words = at + self.run(at, |byte| byte.is_ascii_uppercase() || byte == b' ');
+        let start = words + self.run(words, |byte| byte == b'-');
+        let in_key =
+            |byte: u8| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace() || b"+/=\\:,.".contains(&byte);
+        let mut end = start;
+        // A hyphen is the end, but for one in the head of an encrypted key.
+        loop {
+            end += self.run(end, in_key);
+            if self.byte(end) != Some(b'-') || self.byte(end + 1) == Some(b'-') || start == words {
+                break;
+            }
+            end += 1;
+        }
+        let text = &self.text[start..end];
+        let key = text.trim_ascii();
+        let first = start + (text.len() - text.trim_ascii_start().len());
+        self.plain_secret(first..first + key.len());
+    }
+
+    fn user_info(&mut self, start: usize) {
+        let end = start + self.run(start, |byte| byte.is_ascii_graphic() && !b"/?#\"'<>\\ ".contains(&byte));
+        if let Some(at) = memchr::memrchr(b'@', &self.text[start..end]) {
+            self.plain_secret(start..start + at);
+        }
+    }
+
+    /// `-u user:password` and `-b cookies` of curl, up to the end of the line.
+    fn command(&mut self, start: usize) {
+        if start < self.arguments {
+            return;
+        }
+        let is_json = self.is_json;
+        let within = |byte: &&u8| **byte != b'\n' && !(is_json && matches!(byte, b'"' | b'\\'));
+        let end = start + self.text[start..].iter().take(LONGEST_COMMAND).take_while(within).count();
+        self.arguments = end;
+        let mut at = start;
+        while let Some(next) = self.text.get(at..end).and_then(|rest| memchr::memchr(b'-', rest)) {
+            let option = at + next;
+            at = option + 2;
+            let begins = self.text[..option].last().is_some_and(u8::is_ascii_whitespace);
+            match self.byte(option + 1) {
+                Some(b'u' | b'U') if begins => self.argument(at, end, Argument::User),
+                Some(b'b') if begins => self.argument(at, end, Argument::Cookies),
+                _ => {}
+            }
+        }
+    }
+
+    /// `--user name:password`, `--oauth2-bearer abc`, `--password abc`.
+    fn option(&mut self, at: usize) {
+        let start = at + 2;
+        let end = start + self.run(start, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let begins = self.text[..at].last().is_none_or(|byte| byte.is_ascii_whitespace() || b"\"'".contains(byte));
+        let name = &self.text[start..end];
+        if !begins || name.is_empty() || !matches!(self.byte(end), Some(b' ' | b'=')) {
+            return;
+        }
+        let argument = match name {
+            b"user" | b"proxy-user" => Argument::User,
+            b"cookie" => Argument::Cookies,
+            b"oauth2-bearer" | b"pass" => Argument::Secret,
+            _ if is_secret(name) => Argument::Secret,
+            _ => return,
+        };
+        let most = end.saturating_add(LONGEST_COMMAND).min(self.text.len());
+        self.argument(end + 1, most, argument);
+    }
+
+    /// The argument of an option, which may stand in quotes.
+    fn argument(&mut self, at: usize, most: usize, argument: Argument) {
+        let start = at + self.run(at, |byte| byte == b' ');
+        let is_json = self.is_json;
+        let value = match self.byte(start) {
+            Some(quote @ (b'"' | b'\'')) if !(is_json && quote == b'"') => {
+                start + 1..start + 1 + self.run(start + 1, |byte| byte != quote && !(is_json && byte == b'"'))
+            }
+            _ => start..start + self.run(start, |byte| byte > b' ' && !b"\"'\\<>".contains(&byte)),
+        };
+        if value.end > most {
+            return;
+        }
+        let text = &self.text[value.clone()];
+        match argument {
+            Argument::Secret if text.first() != Some(&b'-') => self.plain_secret(value),
+            Argument::User => {
+                if let Some(colon) = memchr::memchr(b':', text) {
+                    self.plain_secret(value.start + colon + 1..value.end);
+                }
+            }
+            Argument::Cookies if memchr::memchr(b'=', text).is_some() => {
+                let view = super::views::View::plain(text);
+                self.field_value(b"cookie", value, &view);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the argument of an option holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Argument {
+    /// A secret.
+    Secret,
+    /// A name, a colon, a password.
+    User,
+    /// Cookies, or the name of a file with them.
+    Cookies,
+}

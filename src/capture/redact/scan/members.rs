@@ -1,0 +1,249 @@
+//! Names in quotes and their values: JSON, and what programs print of their objects.
+//!
+//! `"access_token": "abc" | 'token' => 'abc' | "cookies": [{"name": "sid", "value": "abc"}] | ["X-Api-Key", "abc"]`
+
+use std::ops::Range;
+
+use super::super::credentials::secret_of;
+use super::edits::{Edit, Replacement};
+use super::views::View;
+use super::{Scan, is_name, pairs, string_end};
+use crate::exchange::secrets::{
+    FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_secret_value, may_be_secret, secrecy,
+};
+
+/// Longest name, in bytes, with what stands in brackets behind it.
+const LONGEST_NAME: usize = 256;
+
+/// Which strings within a value are secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// All of them.
+    Everything,
+    /// Those that look like one, and each `value` of a cookie.
+    Cookies,
+    /// The elements of a list that look like one.
+    Elements,
+}
+
+/// False for most names that are none of a challenge, by their end.
+fn may_be_challenge(name: &[u8]) -> bool {
+    let ending = name.last_chunk::<6>().map(|ending| ending.map(|byte| byte.to_ascii_lowercase()));
+    ending.is_some_and(|ending| {
+        ending == *b"ticate" || ending == *b"n-info" || ending == *b"n_info" || ending == *b"oninfo"
+    })
+}
+
+impl Scan<'_> {
+    /// A colon: behind the name of a member, or in a line of a text.
+    pub(super) fn colon(&mut self, at: usize) {
+        let end = self.before_space(at);
+        match end.checked_sub(1).map(|last| self.text[last]) {
+            Some(quote @ (b'"' | b'\'')) => {
+                if let Some(name) = self.quoted_name(end - 1, quote) {
+                    self.named(name, at + 1);
+                }
+            }
+            Some(byte) if (is_name(byte) || byte == b']') && end == at => self.line(at),
+            _ => {}
+        }
+    }
+
+    /// The name in quotes whose closing one stands at `end`. One with escapes is not among them: it is looked at as a
+    /// string with escapes.
+    pub(super) fn quoted_name(&self, end: usize, quote: u8) -> Option<Range<usize>> {
+        let from = end.saturating_sub(LONGEST_NAME);
+        let before = &self.text[from..end];
+        let is_telling = may_be_secret(before) || pairs::may_be_label(before) || may_be_challenge(before);
+        if before.last() == Some(&b'\\') || !is_telling {
+            return None;
+        }
+        let start = from + memchr::memrchr(quote, before)? + 1;
+        let is_escaped = start >= 2 && self.text[start - 2] == b'\\';
+        (!is_escaped && start < end).then_some(start..end)
+    }
+
+    fn named(&mut self, name: Range<usize>, behind: usize) {
+        let text = self.text;
+        self.member(&text[name.clone()], name, behind);
+    }
+
+    /// The member of a name that stands in quotes at `place`; its value follows at `behind`, perhaps after blanks.
+    pub(super) fn member(&mut self, name: &[u8], place: Range<usize>, behind: usize) {
+        let at = self.behind_space(behind);
+        if pairs::is_label(name) {
+            return self.label(place, at);
+        }
+        if may_be_challenge(name) && field_syntax(name) == Some(FieldSyntax::Challenge) {
+            return self.value(name, Some(FieldSyntax::Challenge), at);
+        }
+        let Some(secrecy) = secrecy(name, NameContext::Member) else { return };
+        let syntax = field_syntax(name);
+        match self.byte(at) {
+            Some(b'"' | b'\'') => self.value(name, syntax, at),
+            Some(b'{' | b'[') if secrecy == Secrecy::Certain => self.container(name, at, Within::Everything),
+            Some(b'{' | b'[') if matches!(syntax, Some(FieldSyntax::Cookies | FieldSyntax::SetCookie)) => {
+                self.container(name, at, Within::Cookies);
+            }
+            Some(b'[') => self.container(name, at, Within::Elements),
+            Some(b'-' | b'0'..=b'9') => {
+                let end = at + self.run(at, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+                if is_secret_value(name, NameContext::Member, &self.text[at..end]) {
+                    self.number(at..end);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The value in quotes that begins at `quote`.
+    fn value(&mut self, name: &[u8], syntax: Option<FieldSyntax>, quote: usize) {
+        let Some(range) = self.quoted(quote) else { return };
+        let view = self.view(range.clone());
+        let plain = view.text.as_slice();
+        match syntax {
+            Some(FieldSyntax::Cookies | FieldSyntax::SetCookie | FieldSyntax::Challenge)
+                if memchr::memchr(b'=', plain).is_some() || syntax == Some(FieldSyntax::Challenge) =>
+            {
+                self.field_value(name, range.clone(), &view);
+            }
+            _ => {
+                let secret = secret_of(name, plain);
+                if !is_secret_value(name, NameContext::Member, secret) {
+                    return;
+                }
+                let within = view.range(plain.len() - secret.len()..plain.len());
+                self.secret(range.start + within.start..range.start + within.end, secret);
+            }
+        }
+        self.done = self.done.max(range.end);
+        self.unescaped = self.unescaped.max(range.end + 1);
+    }
+
+    /// What is between the quotes of a string that begins at `quote`; `None` if there is none.
+    pub(super) fn quoted(&self, quote: usize) -> Option<Range<usize>> {
+        let start = quote + 1;
+        match self.byte(quote)? {
+            b'"' => Some(start..string_end(self.text, start)),
+            b'\'' => Some(start..start + self.run(start, |byte| !b"'\n\"".contains(&byte))),
+            _ => None,
+        }
+    }
+
+    /// A part of the text, decoded if it has escapes of a string.
+    pub(super) fn view(&self, range: Range<usize>) -> View {
+        let raw = &self.text[range];
+        if memchr::memchr(b'\\', raw).is_some() { View::of_string(raw) } else { View::plain(raw) }
+    }
+
+    /// A number stays a number.
+    pub(super) fn number(&mut self, range: Range<usize>) {
+        self.done = self.done.max(range.end);
+        if &self.text[range.clone()] != b"0" {
+            self.edits.push(Edit { range, with: Replacement::Bytes(b"0".to_vec()) });
+        }
+    }
+
+    /// The strings and numbers within an array or object, but for the names of members.
+    fn container(&mut self, name: &[u8], start: usize, which: Within) {
+        if which == Within::Cookies && start < self.cookies {
+            return;
+        }
+        let (mut depth, mut at) = (0_usize, start);
+        let mut is_value = false;
+        while let Some(byte) = self.byte(at) {
+            match byte {
+                b'{' | b'[' => {
+                    depth += 1;
+                    if which == Within::Elements && depth > 1 {
+                        return;
+                    }
+                }
+                b'}' | b']' => {
+                    depth -= 1;
+                    if depth == 0 {
+                        break;
+                    }
+                }
+                b'"' => {
+                    let range = at + 1..string_end(self.text, at + 1);
+                    at = range.end;
+                    if self.byte(self.behind_space(range.end + 1)) == Some(b':') && self.byte(range.end) == Some(b'"') {
+                        is_value = &self.text[range] == b"value";
+                    } else {
+                        let view = self.view(range.clone());
+                        if which == Within::Cookies && !is_value && memchr::memchr(b'=', &view.text).is_some() {
+                            self.field_value(name, range, &view);
+                            continue;
+                        }
+                        let secret = secret_of(name, &view.text);
+                        let within = view.range(view.text.len() - secret.len()..view.text.len());
+                        if which == Within::Everything
+                            || (which == Within::Cookies && is_value)
+                            || is_likely_secret(secret)
+                        {
+                            self.secret(range.start + within.start..range.start + within.end, secret);
+                        }
+                        is_value = false;
+                    }
+                }
+                b'-' | b'0'..=b'9' => {
+                    let end = at + self.run(at, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+                    if which == Within::Everything {
+                        self.number(at..end);
+                    }
+                    at = end - 1;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+        let end = at.min(self.text.len());
+        if which == Within::Cookies {
+            self.cookies = end;
+        }
+        if which == Within::Everything {
+            self.done = self.done.max(end);
+            self.unescaped = self.unescaped.max(end);
+        }
+    }
+
+    /// A comma between two strings of a list, of which the first may name the second: `["X-Api-Key", "abc"]`.
+    pub(super) fn comma(&mut self, at: usize) {
+        let end = self.before_space(at);
+        let Some(close) = end.checked_sub(1).filter(|&last| self.text[last] == b'"') else { return };
+        let Some(name) = self.quoted_name(close, b'"') else { return };
+        let before = self.before_space(name.start - 1);
+        let is_element = before.checked_sub(1).is_some_and(|last| matches!(self.text[last], b'[' | b','));
+        let quote = self.behind_space(at + 1);
+        if !is_element || self.byte(quote) != Some(b'"') {
+            return;
+        }
+        let value = quote + 1..string_end(self.text, quote + 1);
+        if !matches!(self.byte(self.behind_space(value.end + 1)), Some(b',' | b']')) {
+            return;
+        }
+        let (name, view) = (&self.text[name], self.view(value.clone()));
+        // Words of a list may be anything.
+        if field_syntax(name).is_some() || is_likely_secret(secret_of(name, &view.text)) {
+            self.named_elsewhere(name, value);
+        }
+    }
+
+    /// A value whose name stands in another place, as that of a header field or a parameter. Where only a header field
+    /// or a parameter of that name is a secret, the value decides.
+    pub(super) fn named_elsewhere(&mut self, name: &[u8], value: Range<usize>) {
+        let view = self.view(value.clone());
+        if let Some(FieldSyntax::Cookies | FieldSyntax::SetCookie | FieldSyntax::Challenge) = field_syntax(name)
+            && memchr::memchr(b'=', &view.text).is_some()
+        {
+            self.field_value(name, value, &view);
+            return;
+        }
+        let secret = secret_of(name, &view.text);
+        if pairs::is_secret_pair(name, secret) {
+            let within = view.range(view.text.len() - secret.len()..view.text.len());
+            self.secret(value.start + within.start..value.start + within.end, secret);
+        }
+    }
+}
