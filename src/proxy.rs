@@ -23,7 +23,7 @@ mod draft;
 pub mod fields;
 pub mod forward;
 pub mod h1;
-mod h2;
+pub mod h2;
 pub mod head;
 pub mod incident;
 mod limits;

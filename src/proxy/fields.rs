@@ -87,9 +87,13 @@ const NEVER_BEHIND: [&str; 13] = [
     "location",
 ];
 
-/// True if a trailer field of this name may go on.
+/// True if a trailer field of this name may go on. To some programs `Content_Length` is the same as `Content-Length`.
 pub fn may_trail(name: &str) -> bool {
-    !HOP_BY_HOP.iter().chain(&NEVER_BEHIND).any(|never| never.eq_ignore_ascii_case(name))
+    let is = |never: &str| {
+        never.len() == name.len()
+            && never.bytes().zip(name.bytes()).all(|(a, b)| a == b.to_ascii_lowercase() || (a == b'-' && b == b'_'))
+    };
+    !HOP_BY_HOP.iter().chain(&NEVER_BEHIND).any(|never| is(never))
 }
 
 /// The protocols that a client offers to switch to, if the offer goes on: of protocols over HTTP such as WebSocket it
@@ -185,7 +189,7 @@ mod tests {
     #[test]
     fn trailers_can_forge_nothing() {
         assert!(may_trail("X-Sum") && may_trail("ETag"));
-        for name in ["Content-Length", "transfer-encoding", "HOST", "Authorization", "Connection"] {
+        for name in ["Content-Length", "transfer-encoding", "HOST", "Authorization", "Connection", "Content_Length"] {
             assert!(!may_trail(name), "{name}");
         }
     }

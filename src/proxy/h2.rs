@@ -2,19 +2,28 @@
 //!
 //! ```text
 //! frames ─► Incoming ─► WireBody ─► Outgoing ─► frames          headers ◄─ fields ─► HTTP/1's fields
+//! RawHeads (around the socket) ─► packed fields ─► h2 ─► head ─► RequestHead, ResponseHead
 //! ```
 //!
 //! The frames are those of the `h2` library, without hyper in between: a proxy that records has to see why a stream
-//! was reset, to pass interim answers on, and to add no field of its own.
+//! was reset, to pass interim answers on, and to add no field of its own. Heads are packed on their way through the
+//! library, which else would alter some, and end the connection for others.
 
 mod duplex;
 pub mod fields;
+pub mod head;
+pub mod hpack;
+mod huffman;
 mod incoming;
 mod outgoing;
+mod packed;
+mod raw_heads;
 
 pub use duplex::{Reading, Writing};
 pub use incoming::Incoming;
 pub use outgoing::{Outgoing, SendError};
+pub use packed::pack_target;
+pub use raw_heads::{RawHeads, packed_size};
 
 /// What a client of HTTP/2 sends first (RFC 9113 section 3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";

@@ -37,6 +37,9 @@ impl Default for HeadLimits {
     }
 }
 
+/// How large a trailer section may be.
+pub const TRAILERS: HeadLimits = HeadLimits { bytes: 16 * 1024, fields: 64 };
+
 /// A request's start line and fields.
 #[derive(Debug, Clone)]
 pub struct RequestHead {
@@ -124,12 +127,20 @@ pub fn check_fields(fields: &Headers) -> Result<(), HeadError> {
         if value.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
             return Err(malformed(httparse::Error::HeaderValue));
         }
-        if looks_like_framing(name) {
-            let what = format!("the field {name} would be taken for one that frames the message by some");
-            return Err(HeadError::Malformed(what));
-        }
     }
     Ok(())
+}
+
+/// The same, for a head.
+fn check_head_fields(fields: &Headers) -> Result<(), HeadError> {
+    check_fields(fields)?;
+    match fields.0.iter().find(|field| looks_like_framing(&field.name)) {
+        Some(Header { name, .. }) => {
+            let what = format!("the field {name} would be taken for one that frames the message by some");
+            Err(HeadError::Malformed(what))
+        }
+        None => Ok(()),
+    }
 }
 
 impl RequestHead {
@@ -145,7 +156,7 @@ impl RequestHead {
         }
         let parsed = self::target::target(method.as_str(), target)?;
         let (absolute, target) = (parsed.origin.map(str::to_owned), parsed.rest.into_owned());
-        check_fields(&fields)?;
+        check_head_fields(&fields)?;
         check_host(version, &fields)?;
         let head = Self { method, absolute, target, version, fields };
         head.length()?;
@@ -194,7 +205,7 @@ impl ResponseHead {
             // RFC 9113 section 8.6
             return Err(HeadError::Malformed("101 in HTTP/2, over which no protocol is switched".to_owned()));
         }
-        check_fields(&fields)?;
+        check_head_fields(&fields)?;
         Ok(Self { status, reason, version, fields })
     }
 

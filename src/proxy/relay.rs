@@ -205,7 +205,8 @@ impl Relay {
 
     fn answered(mut response: Response<WireBody>, draft: Option<Arc<Draft>>, cap: usize) -> Answer {
         let wire = response.extensions_mut().remove::<WireFields>();
-        let from_wire = wire.is_some();
+        // Over HTTP/2 it is the frames that say where a body ends.
+        let from_wire = wire.is_some() && response.version() != hyper::Version::HTTP_2;
         let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
         let reason = reason_of(&response);
         let trailers: WireTrailers = response.extensions_mut().remove().unwrap_or_default();

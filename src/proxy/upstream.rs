@@ -12,6 +12,7 @@ use http_body_util::combinators::BoxBody;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+use super::head::HeadError;
 use crate::exchange::{FailureKind, Headers};
 
 /// An error of a body in transit, described for people.
@@ -118,6 +119,8 @@ pub enum RequestFault {
 pub fn fault_of_request(error: &BodyError) -> FailureKind {
     match error.downcast_ref() {
         Some(RequestFault::Malformed(_)) => FailureKind::BadRequest,
+        // Of trailers.
+        _ if error.is::<HeadError>() => FailureKind::BadRequest,
         _ => FailureKind::ClientGone,
     }
 }

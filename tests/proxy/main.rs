@@ -10,6 +10,7 @@ mod failures;
 mod flush;
 mod forward;
 mod forward_http2;
+mod h2_frames;
 mod h2_support;
 mod half_closed;
 mod half_closed_http2;

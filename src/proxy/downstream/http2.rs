@@ -26,8 +26,7 @@ use h2::{Reason, RecvStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::http::Extensions;
-use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -35,16 +34,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::delayed_eof::{DelayedEof, EofState};
 use super::{Guest, Way};
-use crate::exchange::{FailureKind, Headers, Version};
+use crate::exchange::{FailureKind, Headers};
 use crate::proxy::draft::Draft;
 use crate::proxy::fields::has_token;
 use crate::proxy::forward::{Course, Desk, Opened, Tunnel};
 use crate::proxy::h1::LastWrite as _;
-use crate::proxy::h2::fields::{has_two_hosts, of_request, outgoing_response};
+use crate::proxy::h2::fields::outgoing_response;
+use crate::proxy::h2::head::request as read_request;
 use crate::proxy::h2::{
-    CONNECTION_WINDOW, Incoming, Outgoing, Reading, SEND_BUFFER, STREAMS, SendError, WINDOW, Writing,
+    CONNECTION_WINDOW, Incoming, Outgoing, RawHeads, Reading, SEND_BUFFER, STREAMS, SendError, WINDOW, Writing,
+    packed_size,
 };
-use crate::proxy::head::{HeadError, HeadLimits, RequestHead, bodiless, content_length};
+use crate::proxy::head::{RequestHead, bodiless, content_length};
 use crate::proxy::incident::{Incident, Tell};
 use crate::proxy::problem;
 use crate::proxy::relay::{Answer, Relay};
@@ -104,10 +105,11 @@ where
     builder
         .initial_window_size(WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(limits.head.bytes as u32)
+        .max_header_list_size(packed_size(limits.head))
         .max_concurrent_streams(STREAMS as u32)
         .max_send_buffer_size(SEND_BUFFER);
     let (wire, io) = DelayedEof::new(wire);
+    let wire = RawHeads::server(wire, limits.head);
     let mut connection = match tokio::time::timeout(head_timeout, builder.handshake::<_, Bytes>(wire)).await {
         Ok(Ok(connection)) => connection,
         Ok(Err(error)) => return tracing::debug!(%error, "no HTTP/2 connection"),
@@ -207,16 +209,16 @@ async fn exchange(
     shutdown: CancellationToken,
 ) -> Ended {
     let (parts, stream) = request.into_parts();
-    let method = parts.method.clone();
     let limits = &way.common().limits;
-    let mut head = match head(&parts, !stream.is_end_stream(), limits.head) {
+    let mut head = match read_request(&parts.headers, !stream.is_end_stream(), limits.head) {
         Ok(head) => head,
         Err(error) => {
             tell(Incident::NotUnderstood { client: guest.address, detail: error.to_string() });
             let answer = Answer::own(problem::bad_request(&error));
-            return send(answer, &method, limits.stall_timeout, respond).await;
+            return send(answer, &Method::GET, limits.stall_timeout, respond).await;
         }
     };
+    let method = head.method.clone();
     let course = match &way {
         _ if head.max_forwards() == Some(0) => Course::Refuse(problem::last_hop(&method)),
         Way::To(_) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
@@ -243,35 +245,6 @@ async fn exchange(
         },
     };
     send(answer, &method, limits.stall_timeout, respond).await
-}
-
-/// What was received, checked as over HTTP/1.
-fn head(parts: &Parts, has_body: bool, limits: HeadLimits) -> Result<RequestHead, HeadError> {
-    if parts.headers.len() > limits.fields {
-        return Err(HeadError::TooLarge(limits));
-    }
-    if has_two_hosts(&parts.uri, &parts.headers) {
-        return Err(HeadError::Host("it and :authority name different hosts"));
-    }
-    let (method, target) = (parts.method.as_str().as_bytes(), target(&parts.uri));
-    let mut head = RequestHead::new(method, &target, Version::Http2, of_request(&parts.uri, &parts.headers))?;
-    head.check_body(has_body)?;
-    head.absolute = origin(&parts.uri);
-    Ok(head)
-}
-
-/// As HTTP/1 writes it: path and query; of CONNECT, host and port.
-fn target(uri: &Uri) -> String {
-    match (uri.path_and_query(), uri.authority()) {
-        (Some(path), _) => path.as_str().to_owned(),
-        (None, Some(authority)) => authority.as_str().to_owned(),
-        (None, None) => "/".to_owned(),
-    }
-}
-
-/// Where a request to a forward proxy is to go: over HTTP/2 every target is in absolute form.
-fn origin(uri: &Uri) -> Option<String> {
-    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
 /// The stream as a tunnel, from the answer to its CONNECT on. In a box, because what runs within it may speak HTTP/2 again.

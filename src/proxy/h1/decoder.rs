@@ -8,16 +8,10 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::exchange::Headers;
-use crate::proxy::head::Length;
+use crate::proxy::head::{Length, TRAILERS};
 
 /// Longest line with a chunk's size and extensions.
 const MAX_CHUNK_LINE: usize = 4096;
-
-/// Longest trailer section.
-const MAX_TRAILERS: usize = 16 * 1024;
-
-/// Most trailer fields.
-const MAX_FIELDS: usize = 64;
 
 /// A body on its way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,9 +127,9 @@ impl Decoder {
             *self = Self::Done;
             return Ok(Step::End);
         }
-        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut fields = [httparse::EMPTY_HEADER; TRAILERS.fields];
         match httparse::parse_headers(buf, &mut fields) {
-            Ok(httparse::Status::Complete((length, fields))) if length <= MAX_TRAILERS => {
+            Ok(httparse::Status::Complete((length, fields))) if length <= TRAILERS.bytes => {
                 if memchr::memchr_iter(b'\n', &buf[..length]).any(|at| at == 0 || buf[at - 1] != b'\r') {
                     return Err(ChunkError("a line of the trailer section ends without a carriage return"));
                 }
@@ -145,7 +139,7 @@ impl Decoder {
                 *self = Self::Done;
                 Ok(Step::Trailers(fields))
             }
-            Ok(httparse::Status::Partial) if buf.len() <= MAX_TRAILERS => Ok(Step::More),
+            Ok(httparse::Status::Partial) if buf.len() <= TRAILERS.bytes => Ok(Step::More),
             Ok(_) => Err(ChunkError("the trailer section is longer than 16 KiB")),
             Err(_) => Err(ChunkError("the trailer section can't be read")),
         }

@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! HTTP/1 ─► lower case, less what is hop-by-hop, Host → :authority ─► HTTP/2
-//! HTTP/2 ─► :authority → host, cookie crumbs joined ────────────────► HTTP/1
+//! HTTP/2 ─► cookie crumbs joined ───────────────────────────────────► HTTP/1
 //! ```
 
 use bytes::Bytes;
-use hyper::header::{HOST, HeaderName, HeaderValue, MAX_FORWARDS, TE};
-use hyper::{HeaderMap, Method, Uri};
+use hyper::header::{HeaderName, HeaderValue, MAX_FORWARDS, TE};
+use hyper::{HeaderMap, Method};
 
 use crate::exchange::{Header, Headers};
-use crate::proxy::fields::{HopByHop, from_map, has_token};
+use crate::proxy::fields::{HopByHop, has_token};
 use crate::proxy::head::{content_length, lengthless};
 
 /// The fields of a request that goes out over HTTP/2. Host is left out: it is `:authority` there.
@@ -60,29 +60,6 @@ fn outgoing(fields: &Headers, left_out: impl Fn(&Header) -> bool) -> HeaderMap {
     map
 }
 
-/// The fields of a request that came over HTTP/2, in the order in which the library tells them: fields of one name
-/// stand together. `:authority` is there as Host, first, if no Host was sent beside it.
-pub fn of_request(uri: &Uri, map: &HeaderMap) -> Headers {
-    let mut fields = Headers::default();
-    if let Some(authority) = uri.authority()
-        && !map.contains_key(HOST)
-    {
-        fields.push("host", Bytes::copy_from_slice(authority.as_str().as_bytes()));
-    }
-    fields.0.extend(from_map(map).0);
-    fields
-}
-
-/// True if the request names two hosts (RFC 9113 section 8.3.1).
-pub fn has_two_hosts(uri: &Uri, map: &HeaderMap) -> bool {
-    let mut hosts = map.get_all(HOST).iter();
-    let first = hosts.next();
-    let other = |host: &HeaderValue| {
-        uri.authority().is_some_and(|authority| !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
-    };
-    first.is_some_and(other) || hosts.next().is_some()
-}
-
 /// The fields with their cookies in one field, as HTTP/1 wants them (RFC 9113 section 8.2.3).
 pub fn with_one_cookie(fields: &Headers) -> Headers {
     let is_cookie = |field: &&Header| field.name.eq_ignore_ascii_case("cookie");
@@ -105,6 +82,7 @@ pub fn with_one_cookie(fields: &Headers) -> Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proxy::fields::from_map;
 
     fn headers(fields: &[(&'static str, &'static str)]) -> Headers {
         fields.iter().map(|(name, value)| (*name, *value)).collect()
@@ -141,23 +119,6 @@ mod tests {
         assert_eq!(lines(&from_map(&map)), ["content-length: 7", "a: 1"]);
         let map = outgoing_response(204, &headers(&[("Content-Length", "7"), ("A", "1")]));
         assert_eq!(lines(&from_map(&map)), ["a: 1"], "RFC 9110 section 8.6");
-    }
-
-    #[test]
-    fn the_authority_is_the_host() {
-        let uri: Uri = "http://a.example:81/x".parse().unwrap();
-        let mut map = HeaderMap::new();
-        map.insert("accept", HeaderValue::from_static("*/*"));
-        assert_eq!(lines(&of_request(&uri, &map)), ["host: a.example:81", "accept: */*"]);
-        assert!(!has_two_hosts(&uri, &map));
-        map.insert(HOST, HeaderValue::from_static("A.example:81"));
-        assert_eq!(lines(&of_request(&uri, &map)), ["accept: */*", "host: A.example:81"]);
-        assert!(!has_two_hosts(&uri, &map));
-        map.append(HOST, HeaderValue::from_static("A.example:81"));
-        assert!(has_two_hosts(&uri, &map));
-        map.insert(HOST, HeaderValue::from_static("b.example"));
-        assert!(has_two_hosts(&uri, &map));
-        assert!(!has_two_hosts(&"/x".parse().unwrap(), &map));
     }
 
     #[test]

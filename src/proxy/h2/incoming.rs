@@ -12,6 +12,7 @@ use h2::RecvStream;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
+use super::head;
 use crate::proxy::upstream::{BodyError, RequestFault};
 
 type Waiting = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
@@ -97,7 +98,7 @@ impl Body for Incoming {
         };
         this.done = true;
         Poll::Ready(match trailers {
-            Ok(Some(fields)) => Some(Ok(Frame::trailers(fields))),
+            Ok(Some(packed)) => Some(head::trailers(&packed).map(Frame::trailers).map_err(Into::into)),
             Ok(None) => None,
             Err(error) => Some(Err(error.into())),
         })

@@ -20,6 +20,8 @@ use super::{GATHER, Live};
 use crate::exchange::{FailureKind, Headers};
 use crate::proxy::fields::{WireFields, from_map, has_token};
 use crate::proxy::h2::fields::outgoing_request;
+use crate::proxy::h2::pack_target;
+use crate::proxy::relay::WireTarget;
 use crate::proxy::upstream::{Interim, UpstreamError, WireBody};
 
 /// How often a request is sent at most, the booking system having refused it or closed the connection under it.
@@ -143,7 +145,9 @@ impl Live {
             kind: FailureKind::BrokenOff,
             detail: format!("the request can't be sent to {} over HTTP/2: {error}", self.connector.name()),
         };
-        let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let path = parts.extensions.get::<WireTarget>().map(|WireTarget(target)| target.as_str());
+        let path = path.or_else(|| parts.uri.path_and_query().map(PathAndQuery::as_str)).unwrap_or("/");
+        let path = PathAndQuery::from_maybe_shared(pack_target(path)).map_err(|error| impossible(&error))?;
         let mut target = hyper::http::uri::Parts::default();
         target.scheme = Some(if self.connector.is_tls() { Scheme::HTTPS } else { Scheme::HTTP });
         target.authority = Some(Authority::try_from(self.authority.as_str()).map_err(|error| impossible(&error))?);

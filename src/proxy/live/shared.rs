@@ -22,7 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::connect::{Alpn, Connector, Dialled};
 use super::pool::Pool;
 use crate::exchange::FailureKind;
-use crate::proxy::h2::{CONNECTION_WINDOW, SEND_BUFFER, STREAMS, WINDOW};
+use crate::proxy::h2::{CONNECTION_WINDOW, RawHeads, SEND_BUFFER, STREAMS, WINDOW, packed_size};
 use crate::proxy::upstream::UpstreamError;
 
 /// Most connections; past it exchanges wait on the connection with the fewest until the booking system has room.
@@ -177,10 +177,10 @@ async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Re
     let (sender, connection) = h2::client::Builder::new()
         .initial_window_size(WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(connector.answer_head().bytes as u32)
+        .max_header_list_size(packed_size(connector.answer_head()))
         .max_send_buffer_size(SEND_BUFFER)
         .enable_push(false)
-        .handshake::<_, Bytes>(stream)
+        .handshake::<_, Bytes>(RawHeads::client(stream, connector.answer_head()))
         .await
         .map_err(|error| UpstreamError {
             kind: FailureKind::BrokenOff,

@@ -10,6 +10,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -24,10 +25,11 @@ use tokio::time::Instant;
 use super::call::{CONTINUE, INTERIM};
 use super::connect::Connector;
 use super::shared::{Lease, Shared};
-use crate::exchange::{FailureKind, Version};
-use crate::proxy::fields::from_map;
+use crate::exchange::FailureKind;
+use crate::proxy::fields::{WireFields, to_map};
+use crate::proxy::h2::head::response as read_answer;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
-use crate::proxy::head::{HeadError, Length, ResponseHead};
+use crate::proxy::head::{HeadError, HeadLimits, Length, ResponseHead};
 use crate::proxy::upstream::{BodyError, Interim, InterimHead, UpstreamError, WireBody, fault_of_request};
 
 /// Why there is no answer.
@@ -58,13 +60,12 @@ pub struct Opened {
     response: ResponseFuture,
     sending: SendStream<Bytes>,
     host: String,
-    /// Of the answer.
-    most_fields: usize,
+    answer_head: HeadLimits,
 }
 
 /// Opens a stream and sends the head of a request. `bodiless`: that is all of it.
 pub async fn open(
-    shared: std::sync::Arc<Shared>,
+    shared: Arc<Shared>,
     head: Request<()>,
     bodiless: bool,
     connector: &Connector,
@@ -81,8 +82,8 @@ pub async fn open(
     };
     match sender.send_request(head, bodiless) {
         Ok((response, sending)) => {
-            let most_fields = connector.answer_head().fields;
-            Ok(Opened { lease, response, sending, host: host.to_owned(), most_fields })
+            let answer_head = connector.answer_head();
+            Ok(Opened { lease, response, sending, host: host.to_owned(), answer_head })
         }
         Err(error) => Err(unsent(&error, &lease)),
     }
@@ -98,7 +99,7 @@ pub async fn carry(
     patience: Duration,
     interim: Option<&Interim>,
 ) -> Result<Response<WireBody>, CallError> {
-    let Opened { lease, mut response, sending, host, most_fields } = opened;
+    let Opened { lease, mut response, sending, host, answer_head } = opened;
     let mut sending = Outgoing::new(sending, body);
     sending.hold(expects);
     let answer = {
@@ -130,9 +131,8 @@ pub async fn carry(
                         let what = format!("sent more than {INTERIM} interim answers and no other");
                         return Poll::Ready(Err(CallError::Failed(broken(&host, &what))));
                     }
-                    let status = head.status().as_u16();
-                    let fields = match checked(&head) {
-                        Ok(head) => head.fields,
+                    let ResponseHead { status, fields, .. } = match read_answer(head.headers(), answer_head) {
+                        Ok(head) => head,
                         Err(error) => return Poll::Ready(Err(unreadable(&host, &error))),
                     };
                     if status == 100 {
@@ -164,21 +164,19 @@ pub async fn carry(
         })
         .await?
     };
-    if answer.headers().len() > most_fields {
-        let what = format!("sent an answer with more than {most_fields} fields");
-        return Err(CallError::Failed(broken(&host, &what)));
-    }
-    let head = checked(&answer).map_err(|error| unreadable(&host, &error))?;
+    let (mut parts, stream) = answer.into_parts();
+    let head = read_answer(&parts.headers, answer_head).map_err(|error| unreadable(&host, &error))?;
     let length = match head.length(method).map_err(|error| unreadable(&host, &error))? {
         Length::Known(length) => Some(length),
         Length::Chunked | Length::UntilClose => None,
     };
-    Ok(answer.map(|stream| AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed()))
-}
-
-/// What was received, checked as over HTTP/1.
-fn checked<B>(answer: &Response<B>) -> Result<ResponseHead, HeadError> {
-    ResponseHead::new(answer.status().as_u16(), Bytes::new(), Version::Http2, from_map(answer.headers()))
+    if stream.is_end_stream() && length.is_some_and(|length| length > 0) {
+        return Err(CallError::Failed(broken(&host, "announced a body in its answer, and sent none")));
+    }
+    parts.headers = to_map(&head.fields);
+    parts.extensions.insert(WireFields(Arc::new(head.fields)));
+    let body = AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed();
+    Ok(Response::from_parts(parts, body))
 }
 
 fn unreadable(host: &str, error: &HeadError) -> CallError {
