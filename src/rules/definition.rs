@@ -26,6 +26,9 @@ pub struct Definition {
     pub expected: Option<Spanned<String>>,
     pub message: Option<Spanned<String>>,
     pub once: Option<Spanned<String>>,
+    /// Its findings give way to those of other rules on the same side and place.
+    #[serde(default)]
+    pub general: bool,
     /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
     #[serde(default)]
     pub unusable_answer: bool,

@@ -23,6 +23,7 @@ use super::share::{Items, Memo};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
+use crate::finding::Finding;
 use crate::openbooking::Reading;
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
@@ -148,7 +149,7 @@ impl Judge {
         let read = reading_start.map(|start| start.elapsed()).unwrap_or_default();
         let (outcomes, untold) = self.outcomes(&reading, &refusals, clock.as_ref());
         self.untold += untold;
-        for (place, outcome) in outcomes {
+        for (place, outcome) in give_way(outcomes, &book) {
             let rule = &book.rules()[place];
             if rule.refutes_refusal && matches!(outcome, Outcome::Failed(_)) {
                 self.memory.note_wrong_refusal(index);
@@ -301,4 +302,49 @@ impl Judge {
         }
         (outcomes, walks.untold())
     }
+}
+
+/// Takes out the findings of general rules where another rule speaks of the same.
+fn give_way(mut outcomes: Vec<(usize, Outcome)>, book: &RuleBook) -> Vec<(usize, Outcome)> {
+    let is_general = |place: usize| book.rules()[place].general;
+    let failed = |(place, outcome): &(usize, Outcome)| matches!(outcome, Outcome::Failed(_)) && is_general(*place);
+    if !outcomes.iter().any(failed) {
+        return outcomes;
+    }
+    let particular = outcomes.iter().filter(|(place, _)| !is_general(*place)).flat_map(|(_, outcome)| match outcome {
+        Outcome::Failed(findings) => findings.told.as_slice(),
+        _ => &[],
+    });
+    let particular: Vec<Finding> = particular.map(|(finding, _)| finding.clone()).collect();
+    for (_, outcome) in outcomes.iter_mut().filter(|(place, _)| is_general(*place)) {
+        if let Outcome::Failed(findings) = outcome {
+            findings.retain(|finding| !particular.iter().any(|other| covers(other, finding)));
+            if findings.are_none() {
+                *outcome = Outcome::Silent;
+            }
+        }
+    }
+    outcomes
+}
+
+/// Most steps from the object that a rule points to down to the member that it is about.
+const MAX_STEPS_BELOW: usize = 3;
+
+/// True if a finding speaks of what a general one says: at the same place, or at an object above it that it names the member
+/// of, or that holds it without a list in between. One that weighs less covers its own place alone.
+fn covers(particular: &Finding, general: &Finding) -> bool {
+    if particular.rule.side != general.rule.side {
+        return false;
+    }
+    let Some(below) = general.pointer.strip_prefix(particular.pointer.as_str()) else { return false };
+    if below.is_empty() {
+        return true;
+    }
+    if !below.starts_with('/') || particular.severity < general.severity {
+        return false;
+    }
+    let is_index = |step: &str| step.bytes().all(|byte| byte.is_ascii_digit());
+    let steps = below[1..].split('/');
+    let named = |member: &str| particular.seen.split(", ").any(|seen| seen == member);
+    steps.clone().last().is_some_and(named) || steps.clone().count() <= MAX_STEPS_BELOW && !steps.clone().any(is_index)
 }

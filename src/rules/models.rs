@@ -85,15 +85,19 @@ pub enum What {
     Reference,
     /// An `@id` alone where the object must stand.
     Object,
+    /// An object without `@type`, more than an `@id`, where the property takes objects of certain types.
+    Untyped,
+    /// An `@type` that neither the models have nor another vocabulary.
+    UnknownType,
 }
 
 impl What {
     /// True where a value is there that is wrong in itself, so that nobody can be held to repeat it.
     pub fn spoils_value(self) -> bool {
-        !matches!(self, Self::Missing | Self::NoneOf | Self::Recommended | Self::Forbidden)
+        !matches!(self, Self::Missing | Self::NoneOf | Self::Recommended | Self::Forbidden | Self::Untyped)
     }
 
-    const NAMES: [(&str, Self); 19] = [
+    const NAMES: [(&str, Self); 21] = [
         ("empty", Self::Empty),
         ("blank", Self::Blank),
         ("id", Self::Id),
@@ -113,6 +117,8 @@ impl What {
         ("forbidden", Self::Forbidden),
         ("reference", Self::Reference),
         ("object", Self::Object),
+        ("untyped", Self::Untyped),
+        ("unknown-type", Self::UnknownType),
     ];
 
     fn from_name(name: &str) -> Option<Self> {

@@ -57,6 +57,11 @@ impl Findings {
         Ok(())
     }
 
+    /// Lets go of the findings that a test does not keep.
+    pub fn retain(&mut self, keep: impl Fn(&Finding) -> bool) {
+        self.told.retain(|(finding, _)| keep(finding));
+    }
+
     pub fn are_none(&self) -> bool {
         self.told.is_empty() && !self.said_before
     }

@@ -24,6 +24,8 @@ pub struct Rule {
     pub(super) when: Option<NodeId>,
     pub(super) not_judged: Vec<(NodeId, Arc<str>)>,
     pub(super) milder: Vec<(NodeId, Severity)>,
+    /// Its findings give way to those of other rules on the same side and place.
+    pub(super) general: bool,
     /// A finding shows that the request was refused wrongly.
     pub(super) refutes_refusal: bool,
     pub(super) checks: Vec<Check>,
@@ -157,6 +159,7 @@ impl Rule {
             when: rule_when,
             not_judged,
             milder,
+            general: definition.general,
             refutes_refusal: definition.refutes_refusal,
             checks,
             examples: definition.examples,

@@ -139,6 +139,7 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
     let absent = matches!(deviation.what, What::Missing | What::Recommended | What::NoneOf);
     let seen = match deviation.what {
         _ if absent => "nothing".to_owned(),
+        What::Untyped => "nothing".to_owned(),
         What::Class => Val::node(node.and_then(|node| node.get("@type")).as_ref()).show(),
         What::Unknown => name.clone(),
         _ => there,
@@ -146,6 +147,7 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
     let expected = match deviation.what {
         What::Empty | What::Blank => format!("a value, or no {name} at all"),
         What::Id => "an absolute URI".to_owned(),
+        What::Untyped | What::UnknownType => format!("the type of {takes}"),
         What::Unknown => format!("a property of {thing}, or a name with a prefix"),
         What::Missing | What::Recommended | What::NoneOf if name.starts_with('@') || takes == "another value" => {
             name.clone()
@@ -162,11 +164,14 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
         What::Recommended => format!("{thing} is without {name}, which it should have"),
         What::Forbidden => format!("{thing} has {name}, which it must not have here"),
         What::Class => format!("{name} is of type {seen}; expected {expected}"),
+        What::Untyped => format!("{name} has no @type"),
+        What::UnknownType => format!("{name} is of type {seen}, which the models don't have"),
         What::Reference => format!("{name} is an object; expected {expected}"),
         _ => format!("{name} is {seen}; expected {expected}"),
     };
     let pointer = match deviation.what {
         What::Missing | What::Recommended => format!("{at}/{}", crate::json::escape(&name)),
+        What::Untyped => format!("{at}/@type"),
         _ => at,
     };
     Described { pointer, seen: shorten(seen), expected: shorten(expected), message: shorten(message) }

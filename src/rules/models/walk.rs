@@ -188,7 +188,38 @@ impl<'m> Walk<'m> {
         stated.items().find_map(name).or(fallback)
     }
 
+    /// Notes a type that isn't there, or that nobody knows; false then. An object with nothing but an `@id` is a reference.
+    fn stated_type(&mut self, object: Value<'_>, holder: Holder<'_>) -> bool {
+        let Some(stated) = object.get("@type") else {
+            let is_reference = object.entries().all(|(key, _)| key.starts_with('@'));
+            if !is_reference {
+                self.note(What::Untyped, object, holder.model, holder.property);
+            }
+            return is_reference;
+        };
+        let known = |name: &str| self.models.find(name).is_some() || is_prefixed(name);
+        let is_known = match stated.kind() {
+            Kind::String => stated.as_str().is_some_and(|name| name.is_empty() || known(name)),
+            Kind::Array => stated.is_empty() || stated.items().any(|name| name.as_str().is_some_and(known)),
+            // Nothing in place of a type is a finding of its own.
+            kind => kind == Kind::Null,
+        };
+        if !is_known {
+            self.note(What::UnknownType, stated, holder.model, holder.property);
+        }
+        is_known
+    }
+
+    /// True if a property takes objects of one type alone, of which no other is derived.
+    fn is_sole_type(&self, holder: Holder<'_>) -> bool {
+        matches!(holder.models, [only] if !self.models.all.iter().any(|model| model.ancestors.contains(only)))
+    }
+
     fn object(&mut self, object: Value<'_>, holder: Holder<'_>) {
+        let known_type = self.in_secret
+            || holder.models.is_empty()
+            || holder.property == NO_PROPERTY
+            || self.stated_type(object, holder);
         let model = if self.in_secret { None } else { self.type_of(object, holder) };
         let Some(id) = model else { return self.unknown_object(object) };
         let models = self.models;
@@ -224,7 +255,10 @@ impl<'m> Walk<'m> {
             }
         }
         match model.profile(self.stage, holder.name) {
-            Some((place, profile)) if self.deviates(profile, members) => self.profile(object, profile, id, place),
+            // Of an object that could be several things nobody knows what it lacks.
+            Some((place, profile)) if (known_type || self.is_sole_type(holder)) && self.deviates(profile, members) => {
+                self.profile(object, profile, id, place, holder);
+            }
             _ => {}
         }
     }
@@ -263,7 +297,7 @@ impl<'m> Walk<'m> {
     }
 
     fn absolute(&mut self, value: Value<'_>, model: ModelId, property: PropertyId) {
-        if self.wants(What::Id) && !self.in_secret && value.as_str().is_some_and(|text| !is_absolute_uri(text)) {
+        if self.wants(What::Id) && !self.in_secret && !value.as_str().is_some_and(is_absolute_uri) {
             self.note(What::Id, value, model, property);
         }
     }
@@ -392,12 +426,15 @@ impl<'m> Walk<'m> {
         })
     }
 
-    fn profile(&mut self, object: Value<'_>, profile: &Profile, model: ModelId, place: u16) {
+    fn profile(&mut self, object: Value<'_>, profile: &Profile, model: ModelId, place: u16, holder: Holder<'_>) {
+        // `Untyped` says so where the property takes objects of certain types.
+        let untyped = self.wants(What::Untyped) && !holder.models.is_empty() && holder.property != NO_PROPERTY;
         let in_error = object.get("error").is_some_and(|error| !error.is_empty());
         for (what, names) in [(What::Missing, &profile.required), (What::Recommended, &profile.recommended)] {
             if self.wants(what) {
                 for (entry, name) in names.iter().enumerate() {
-                    if !self.has(object, name, model, 0) && !self.excused(object, name, in_error) {
+                    let said = untyped && &**name == "@type";
+                    if !said && !self.has(object, name, model, 0) && !self.excused(object, name, in_error) {
                         self.note_entry(what, object, model, self.property(model, name), (entry as u16, place));
                     }
                 }
@@ -572,8 +609,11 @@ mod tests {
 
     #[test]
     fn an_object_of_another_type() {
-        let text = r#"{"@type":"Part","part":{"@type":"OtherError"}}"#;
-        assert_eq!(found(text), []);
+        let text = r#"{"@type":"Part","part":{"@type":"Other","count":1}}"#;
+        assert_eq!(found(text), [at(What::UnknownType, "/part/@type")]);
+        let text =
+            r#"{"@type":"Part","part":{"count":1},"parts":[{"@id":"https://a.example/1"},{"@type":["x:Y","Part"]}]}"#;
+        assert_eq!(found(text), [at(What::Untyped, "/part")]);
         let models = Models::parse(&[("x", "[A.properties]\na = \"B\"\n[B]\n[C]\nis = [\"B\"]\n[D]\n")]).unwrap();
         for (text, wanted) in [(r#"{"@type":"A","a":{"@type":"D"}}"#, 1), (r#"{"@type":"A","a":{"@type":"C"}}"#, 0)] {
             let document = Document::parse_str(text).unwrap();
