@@ -149,11 +149,14 @@ impl Judge {
         let read = reading_start.map(|start| start.elapsed()).unwrap_or_default();
         let (outcomes, untold) = self.outcomes(&reading, &refusals, clock.as_ref());
         self.untold += untold;
+        let refutes = |(place, outcome): &(usize, Outcome)| {
+            book.rules()[*place].refutes_refusal && matches!(outcome, Outcome::Failed(_))
+        };
+        if outcomes.iter().any(refutes) {
+            self.memory.note_wrong_refusal(index);
+        }
         for (place, outcome) in give_way(outcomes, &book) {
             let rule = &book.rules()[place];
-            if rule.refutes_refusal && matches!(outcome, Outcome::Failed(_)) {
-                self.memory.note_wrong_refusal(index);
-            }
             if self.only.is_none_or(|only| only == place) {
                 self.count(place, rule, outcome, &mut judged);
             }
@@ -346,5 +349,5 @@ fn covers(particular: &Finding, general: &Finding) -> bool {
     let is_index = |step: &str| step.bytes().all(|byte| byte.is_ascii_digit());
     let steps = below[1..].split('/');
     let named = |member: &str| particular.seen.split(", ").any(|seen| seen == member);
-    steps.clone().last().is_some_and(named) || steps.clone().count() <= MAX_STEPS_BELOW && !steps.clone().any(is_index)
+    steps.clone().next_back().is_some_and(named) || steps.clone().count() <= MAX_STEPS_BELOW && !steps.clone().any(is_index)
 }
