@@ -49,6 +49,16 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
+/// What an authority vouched for.
+pub(super) struct Vouched {
+    /// The certificate.
+    pub certificate: CertificateDer<'static>,
+    /// Good from, as it stands in it.
+    pub from: Timestamp,
+    /// Good until, as it stands in it.
+    pub until: Timestamp,
+}
+
 impl std::fmt::Debug for Authority {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Authority({}, {:?})", self.id, self.subjects)
@@ -149,14 +159,14 @@ impl Authority {
         }
     }
 
-    /// A certificate for these subjects and that key, and how long it is good for.
+    /// A certificate for these subjects and that key, within the authority's own time.
     pub(super) fn vouch(
         &self,
         subjects: &[Subject],
         key: &KeyPair,
         now: Timestamp,
         lifetime: SignedDuration,
-    ) -> Result<(CertificateDer<'static>, Timestamp), String> {
+    ) -> Result<Vouched, String> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         // The name itself is in the alternative names, which is where clients look.
@@ -167,10 +177,9 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         params.serial_number = Some(serial()?);
-        let until = (now + lifetime).min(self.until);
-        valid(&mut params, (now - SKEW).max(self.from), until);
+        let (from, until) = valid(&mut params, (now - SKEW).max(self.from), (now + lifetime).min(self.until));
         let made = params.signed_by(key, &self.issuer).map_err(|error| error.to_string())?;
-        Ok((made.der().clone(), until))
+        Ok(Vouched { certificate: made.der().clone(), from, until })
     }
 
     /// SHA-256 of the certificate, as tools show it: `AB:CD:…`.
@@ -223,13 +232,19 @@ fn subnet(address: IpAddr, prefix: u8) -> GeneralSubtree {
     GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(address, prefix))
 }
 
-/// Whole days in UTC, rounded down.
-fn valid(params: &mut CertificateParams, from: Timestamp, until: Timestamp) {
+/// From and until in whole days of UTC, rounded down; what that comes to.
+fn valid(params: &mut CertificateParams, from: Timestamp, until: Timestamp) -> (Timestamp, Timestamp) {
     let day = |at: Timestamp| {
+        let second = at.as_second();
+        Timestamp::from_second(second - second.rem_euclid(86_400)).unwrap_or(at)
+    };
+    let written = |at: Timestamp| {
         let date = jiff::tz::Offset::UTC.to_datetime(at).date();
         rcgen::date_time_ymd(i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
     };
-    (params.not_before, params.not_after) = (day(from), day(until));
+    let (from, until) = (day(from), day(until));
+    (params.not_before, params.not_after) = (written(from), written(until));
+    (from, until)
 }
 
 /// Address and mask, as name constraints have them (RFC 5280 section 4.2.1.10).

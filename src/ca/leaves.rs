@@ -15,7 +15,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::PrivateKeyDer;
 
-use super::authority::Authority;
+use super::authority::{Authority, Vouched};
 use super::hosts::HostPattern;
 
 /// Most certificates that are kept; past it those that were used least are made anew when they are needed.
@@ -36,6 +36,11 @@ pub enum LeafError {
     /// It could not be made.
     #[error("cannot make a certificate for {0}: {1}")]
     Make(String, String),
+    /// Every authority that could vouch for it is past its time, or before it.
+    #[error(
+        "the certificate authority for {0} is not good at this time; start Umpire anew, which makes another, or set the clock"
+    )]
+    Untimely(String),
 }
 
 /// What a certificate is about.
@@ -60,6 +65,8 @@ impl Subject {
 
 struct Leaf {
     certified: Arc<CertifiedKey>,
+    /// Good from: the clock may have been set back since.
+    from: Timestamp,
     renew: Timestamp,
 }
 
@@ -97,23 +104,27 @@ impl Leaves {
     pub fn certificate(&self, hosts: &[String], now: Timestamp) -> Result<Arc<CertifiedKey>, LeafError> {
         let key: Vec<String> = hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         if let Some(leaf) = self.kept.get(&key)
+            && leaf.from <= now
             && now < leaf.renew
         {
             return Ok(Arc::clone(&leaf.certified));
         }
         let all = hosts.join(", ");
-        let authority = self
-            .authorities
-            .iter()
-            .find(|authority| hosts.iter().all(|host| authority.permits(host)))
-            .ok_or_else(|| LeafError::Outside(all.clone()))?;
+        let may = |authority: &&Authority| hosts.iter().all(|host| authority.permits(host));
+        let mut permitting = self.authorities.iter().filter(may).peekable();
+        permitting.peek().ok_or_else(|| LeafError::Outside(all.clone()))?;
+        let authority = permitting
+            .find(|authority| authority.from <= now && now < authority.until)
+            .ok_or_else(|| LeafError::Untimely(all.clone()))?;
         let subjects: Vec<Subject> = key.iter().map(|host| Subject::new(host)).collect();
-        let (certificate, until) =
+        let Vouched { certificate, from, until } =
             authority.vouch(&subjects, &self.key, now, LIFETIME).map_err(|error| LeafError::Make(all, error))?;
         // The authority goes along, for clients that were given only a part of the way to it.
         let chain = vec![certificate, authority.certificate.clone()];
         let certified = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.signing)));
-        self.kept.insert(key, Arc::new(Leaf { certified: Arc::clone(&certified), renew: until - RENEWED }));
+        // In an authority's last days a certificate is good for less time than is left when others are renewed.
+        let renew = (until - RENEWED).max(now + (until - now) / 2);
+        self.kept.insert(key, Arc::new(Leaf { certified: Arc::clone(&certified), from, renew }));
         Ok(certified)
     }
 
@@ -179,6 +190,47 @@ mod tests {
         assert!(!Arc::ptr_eq(&first, &later));
     }
 
+    /// From and until, as they stand in it.
+    fn validity(certified: &CertifiedKey) -> (Timestamp, Timestamp) {
+        let (_, parsed) = x509_parser::parse_x509_certificate(&certified.cert[0]).unwrap();
+        let instant = |at: x509_parser::time::ASN1Time| Timestamp::from_second(at.timestamp()).unwrap();
+        (instant(parsed.validity().not_before), instant(parsed.validity().not_after))
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_gets_a_certificate_of_its_time() {
+        let (leaves, now) = (leaves(&["a.example"]), Timestamp::now() + SignedDuration::from_hours(24 * 100));
+        let first = certificate(&leaves, "a.example", now).unwrap();
+        for days in [3, 60, 99] {
+            let earlier = now - SignedDuration::from_hours(24 * days);
+            let made = certificate(&leaves, "a.example", earlier).unwrap();
+            assert!(!Arc::ptr_eq(&first, &made), "{days} days back");
+            let (from, until) = validity(&made);
+            assert!(from <= earlier && earlier < until, "{days} days back: {from} to {until}");
+        }
+    }
+
+    #[test]
+    fn no_certificate_outlives_its_authority_or_comes_before_it() {
+        let now = Timestamp::now();
+        let (authority, _) = Authority::make(&["a.example".parse().unwrap()], now).unwrap();
+        let (from, until) = (authority.from, authority.until);
+        let leaves = Leaves::new(vec![authority]).unwrap();
+        for at in [from, now, until - SignedDuration::from_hours(24 * 13), until - SignedDuration::from_hours(1)] {
+            let made = certificate(&leaves, "a.example", at).unwrap();
+            let (starts, ends) = validity(&made);
+            assert!(from <= starts && starts <= at && at < ends && ends <= until, "at {at}: {starts} to {ends}");
+            assert!(
+                Arc::ptr_eq(&made, &certificate(&leaves, "a.example", at).unwrap()),
+                "kept for a while, also at {at}"
+            );
+        }
+        for at in [from - SignedDuration::from_secs(1), until, until + SignedDuration::from_hours(24)] {
+            let error = certificate(&leaves, "a.example", at).unwrap_err();
+            assert_eq!(error, LeafError::Untimely("a.example".to_owned()), "at {at}");
+        }
+    }
+
     #[test]
     fn there_are_never_more_than_so_many() {
         let leaves = leaves(&["*.example.com"]);
@@ -214,7 +266,7 @@ mod tests {
             ("10.0.0.8", false),
         ] {
             // Straight from the key, past all of Umpire's own looking.
-            let (leaf, _) = authority.vouch(&[Subject::new(host)], &key, Timestamp::now(), LIFETIME).unwrap();
+            let leaf = authority.vouch(&[Subject::new(host)], &key, Timestamp::now(), LIFETIME).unwrap().certificate;
             let verdict = verified(&authority, &leaf, host);
             assert_eq!(verdict.is_ok(), good, "{host}: {verdict:?}");
         }
