@@ -12,6 +12,7 @@ mod doors;
 mod front;
 mod judging;
 mod limits;
+mod listen;
 mod logging;
 mod profile;
 mod proxy;

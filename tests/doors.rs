@@ -239,3 +239,58 @@ fn each_exchange_is_judged_with_the_base_uri_that_it_came_through() {
         );
     }
 }
+
+#[test]
+#[expect(clippy::disallowed_macros, reason = "what is printed is for whoever runs the test")]
+fn addresses_are_understood_or_said_how_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = format!("http://{}/api", system("first"));
+    for (index, listen) in ["0", "localhost:0", "0.0.0.0:0", "[::]:0"].into_iter().enumerate() {
+        if listen.starts_with('[') && TcpListener::bind("[::1]:0").is_err() {
+            eprintln!("NOT RUN: --listen {listen}, because this machine has no IPv6");
+            continue;
+        }
+        let at = format!("{listen}={to}");
+        for arguments in [&["--to", &to, "--listen", listen][..], &["--to", &at]] {
+            let file = format!("{index}-{}.db", arguments.len());
+            let umpire = Umpire::start(folder.path(), &[&["--capture", &file], arguments].concat());
+            let start = umpire.next("start");
+            let base = start["base_uri"].as_str().unwrap();
+            assert!(base.starts_with("http://127.0.0.1:") || base.starts_with("http://[::1]:"), "{base}");
+            let authority = base.split('/').nth(2).unwrap();
+            let answer = ask(authority, "GET /api/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+            assert!(answer.ends_with("first"), "{listen}: {answer}");
+        }
+    }
+    for (listen, way) in [(":8080", "0.0.0.0:8080"), ("::1:8080", "[::1]:8080"), ("127.0.0.1", "127.0.0.1:8080")] {
+        let wrong = refused(folder.path(), &["--to", &to, "--listen", listen]);
+        assert!(wrong.contains(way), "{listen}: {wrong}");
+        let wrong = refused(folder.path(), &["--to", &format!("{listen}={to}")]);
+        assert!(wrong.contains(way), "{listen}=: {wrong}");
+        let wrong = refused(folder.path(), &["--intercept", "a.example", "--proxy-listen", listen]);
+        assert!(wrong.contains(way), "--proxy-listen {listen}: {wrong}");
+        for other in ["sandbox", "demo", "doctor"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_umpire"));
+            let output = command.args([other, "--listen", listen]).current_dir(folder.path()).output().unwrap();
+            let wrong = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.code() == Some(2) && wrong.contains(way), "{other} {listen}: {wrong}");
+        }
+    }
+}
+
+#[test]
+fn a_sandbox_on_all_addresses_leads_back_to_itself() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_umpire"));
+    let mut sandbox = command.args(["sandbox", "--listen", "0.0.0.0:0"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(sandbox.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let base = line.trim().rsplit(' ').next().unwrap().to_owned();
+    let authority = base.split('/').nth(2).unwrap();
+    let get = format!("GET /feeds/scheduled-sessions HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n");
+    let answer = ask(authority, &get);
+    sandbox.kill().unwrap();
+    sandbox.wait().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("0.0.0.0"), "{answer}");
+    assert!(answer.contains(&format!("http://{authority}/feeds/")), "{answer}");
+}

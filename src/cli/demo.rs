@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::{Ui, say_goodbye, show};
 use super::judging::JudgingArgs;
+use super::listen;
 use super::signals::{self, Signals};
 use super::stdio::{Audience, print};
 use super::{Exit, runtime};
@@ -45,7 +46,13 @@ pub struct Demo {
     #[arg(long, value_enum)]
     ui: Option<Ui>,
     /// Address of the proxy [default: a free port of 127.0.0.1]
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:0",
+        hide_default_value = true,
+        value_parser = listen::address
+    )]
     listen: SocketAddr,
     /// Capture to write [default: captures/<UTC time>.db]
     #[arg(long, value_name = "FILE")]
@@ -106,7 +113,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
     runtime()?.block_on(async {
         let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
         let (session, feed) = Session::start(options, upstream).await?;
-        let base_uri = format!("http://{}{path}", session.address);
+        let base_uri = format!("http://{}{path}", listen::from_here(session.address));
         let context = Context {
             mode: Mode::Demo,
             base_uri: Some(base_uri.clone()),

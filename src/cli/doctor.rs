@@ -27,7 +27,7 @@ pub struct Doctor {
     #[arg(long, value_name = "BASE_URI")]
     to: Option<BaseUri>,
     /// Where the proxy is to listen
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = super::listen::address)]
     listen: SocketAddr,
     /// A host that is to be intercepted (may be repeated)
     #[arg(long, value_name = "HOST")]

@@ -14,6 +14,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use jiff::Timestamp;
 
+use super::listen;
 use super::upstreams::UpstreamArgs;
 use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
@@ -38,12 +39,12 @@ pub struct DoorArgs {
     /// *.DOMAIN or an address. May be repeated. All else passes unread
     #[arg(long, value_name = "HOST")]
     intercept: Vec<HostPattern>,
-    /// Address to listen on; other machines can reach it only if it is not a loopback address. Further listeners take
-    /// the ports after it
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    /// Address and port to listen on, or a port of 127.0.0.1; other machines can reach it only if it is not a loopback
+    /// address. Further listeners take the ports after it
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen::address)]
     pub listen: SocketAddr,
     /// Address of the forward proxy, if not the next one
-    #[arg(long, value_name = "ADDR", requires = "intercept")]
+    #[arg(long, value_name = "ADDR", requires = "intercept", value_parser = listen::address)]
     proxy_listen: Option<SocketAddr>,
     /// Listen with TLS, with a certificate of Umpire's own authority for this machine (`umpire ca trust`). A forward
     /// proxy beside --to listens without
@@ -75,12 +76,13 @@ struct To {
 }
 
 impl FromStr for To {
-    type Err = BaseUriError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, BaseUriError> {
-        match text.split_once('=').map(|(at, base)| (at.parse(), base)) {
-            Some((Ok(at), base)) => Ok(Self { at: Some(at), base: base.parse()? }),
-            _ => Ok(Self { at: None, base: text.parse()? }),
+    fn from_str(text: &str) -> Result<Self, String> {
+        let base = |text: &str| text.parse().map_err(|error: BaseUriError| error.to_string());
+        match text.split_once('=').filter(|(at, _)| !at.contains("://")) {
+            Some((at, rest)) => Ok(Self { at: Some(listen::address(at)?), base: base(rest)? }),
+            None => Ok(Self { at: None, base: base(text)? }),
         }
     }
 }
@@ -244,14 +246,36 @@ impl Doors {
         let at = addresses.get(self.bases.len())?;
         let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
         // Few clients can speak TLS to a proxy: beside others it has none.
-        let proxy = if self.bases.is_empty() { self.url(*at) } else { format!("http://{at}") };
+        let proxy = if self.bases.is_empty() { self.url(*at) } else { format!("http://{}", listen::from_here(*at)) };
         Some(Forwarding { proxy, hosts: hosts.join(", "), ca: self.bundle.clone() })
     }
 
+    /// Where other machines reach what listens on all addresses: what else than [`Self::base_uris`] there is to say.
+    pub fn for_other_machines(&self, addresses: &[SocketAddr]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (index, at) in addresses.iter().enumerate() {
+            let Some(elsewhere) = listen::from_elsewhere(*at) else { continue };
+            let (scheme, path) = match self.bases.get(index) {
+                Some(base) => (self.scheme, base.path()),
+                None if self.bases.is_empty() => (self.scheme, ""),
+                None => ("http", ""),
+            };
+            let lacks = match (scheme, &self.name) {
+                ("https", Some(_)) => continue,
+                ("https", None) => "; its certificate is not for that address: --tls-name NAME makes one for a name",
+                _ => "",
+            };
+            let here = listen::from_here(*at);
+            lines.push(format!("other machines reach {here} at {scheme}://{elsewhere}{path}{lacks}"));
+        }
+        lines
+    }
+
+    /// Reachable from this machine.
     fn url(&self, at: SocketAddr) -> String {
         match &self.name {
             Some(name) => format!("{}://{name}:{}", self.scheme, at.port()),
-            None => format!("{}://{at}", self.scheme),
+            None => format!("{}://{}", self.scheme, listen::from_here(at)),
         }
     }
 }

@@ -87,6 +87,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     runtime()?.block_on(async {
         let (session, feed) = Session::open(options, std::mem::take(&mut doors.entrances)).await?;
         let mut base_uris = doors.base_uris(&session.addresses).into_iter();
+        let from_elsewhere = doors.for_other_machines(&session.addresses);
         let (base_uri, upstream) = base_uris.next().unzip();
         let context = Context {
             mode: Mode::Live,
@@ -98,7 +99,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
             warnings: doors.warnings,
             settings,
         };
-        for notice in doors.notices {
+        for notice in doors.notices.into_iter().chain(from_elsewhere) {
             session.notices.send(Event::Notice(notice));
         }
         until_stopped(session, feed, ui, context).await

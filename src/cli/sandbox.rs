@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::listen;
 use super::signals::Signals;
 use super::stdio::{Audience, print};
 use super::{Exit, runtime};
@@ -17,8 +18,8 @@ use crate::text::safe_format;
 /// `umpire sandbox …`
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
-    /// Address to listen on
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+    /// Address and port to listen on, or a port of 127.0.0.1
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090", value_parser = listen::address)]
     listen: SocketAddr,
     /// What it does wrong, by name, separated by commas; `--misbehave list` lists the names
     #[arg(long, value_name = "NAME,...", default_value = "")]
@@ -36,7 +37,10 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("cannot listen on {address}; choose another address with --listen"))?;
-        let base_uri = format!("http://{}{BASE_PATH}", listener.local_addr()?);
+        let bound = listener.local_addr()?;
+        // Its links must lead back to it for everybody who is let in.
+        let reached = listen::from_elsewhere(bound).unwrap_or_else(|| listen::from_here(bound));
+        let base_uri = format!("http://{reached}{BASE_PATH}");
         let sandbox = Arc::new(Sandbox::new(&base_uri, misbehaviours)?);
         let told = print(|out| {
             out.line(safe_format!("A booking system in memory. Base URI: {base_uri}"))?;
