@@ -33,7 +33,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::text::SafeText;
+use crate::text::{self, SafeText};
 
 /// What the process ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,4 +136,10 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
 /// The runtime of the commands that move traffic.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+/// How this program was called, so that commands can be copied from its output.
+fn program() -> SafeText {
+    let called = std::env::args().next().filter(|called| called.contains(std::path::is_separator));
+    called.map_or_else(|| "umpire".into(), |called| text::quoted(&called))
 }

@@ -64,7 +64,7 @@ pub struct Progress {
 /// Runs `script` against the proxy at `base_uri` (such as `http://127.0.0.1:8080/api/openbooking`), with `sandbox` as
 /// the booking system behind it.
 ///
-/// `pace` is the time between two calls. `progress` is called before the first call of each step, and after the last call
+/// `pace` is the time between two calls. `progress` is called right before the first call of each step, and after the last call
 /// of the script unless it was stopped or failed. `shutdown` ends the demo between two calls. The sandbox conforms again
 /// afterwards.
 pub async fn run(
@@ -79,8 +79,7 @@ pub async fn run(
     let mut ended = Ok(Ended::Finished);
     for step in script.iter() {
         sandbox.set_misbehaviours(step.misbehaviours.iter().copied().collect());
-        progress(Progress { calls: run.calls, title: Some(step.title) });
-        match run.step(step).await {
+        match run.step(step, &mut progress).await {
             Ok(Ended::Finished) => {}
             stopped_or_failed => {
                 ended = stopped_or_failed;
@@ -89,7 +88,8 @@ pub async fn run(
         }
     }
     sandbox.set_misbehaviours(Misbehaviours::NONE);
-    if ended == Ok(Ended::Finished) {
+    // What is said last leaves time to look at the last exchange.
+    if ended == Ok(Ended::Finished) && run.pause().await == Ended::Finished {
         progress(Progress { calls: run.calls, title: None });
     }
     ended
@@ -121,15 +121,22 @@ impl<'r> Run<'r> {
         Ok(Self { authority, base_path, harvest: Harvest::default(), orders_next, calls: 0, pace, shutdown })
     }
 
-    async fn step(&mut self, step: &'static Step) -> Result<Ended, DemoError> {
+    async fn step(
+        &mut self,
+        step: &'static Step,
+        progress: &mut (impl FnMut(Progress) + Send),
+    ) -> Result<Ended, DemoError> {
         let fail =
             |call: Call, reason: String| DemoError { step: step.name.to_owned(), call: call.name().to_owned(), reason };
         let Some(first) = step.acts.first() else { return Ok(Ended::Finished) };
         let basket = self.harvest.basket(step.basket).map_err(|reason| fail(first.call, reason))?;
         let mut dealing = Dealing::new(step, basket);
-        for act in step.acts {
+        for (index, act) in step.acts.iter().enumerate() {
             if self.pause().await == Ended::Stopped {
                 return Ok(Ended::Stopped);
+            }
+            if index == 0 {
+                progress(Progress { calls: self.calls, title: Some(step.title) });
             }
             self.act(&mut dealing, act).await.map_err(|reason| fail(act.call, reason))?;
         }

@@ -27,7 +27,7 @@ use crate::proxy::live::Own;
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use crate::session::{Links, Options, Session};
-use crate::text::{self, SafeText, safe};
+use crate::text::{self, safe};
 use captions::{Caption, Relay};
 
 /// Seconds between two calls where somebody watches.
@@ -158,9 +158,11 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         relay.await?;
         front.await??;
         say_goodbye(ui, &closing, &context)?;
-        let ended = played?;
+        let (ended, removed) = (played?, closing.removed);
         if ui != Ui::Json {
-            what_next(ended, &context)?;
+            // The goodbye of the screen has named the recording.
+            let capture = context.capture.as_deref().filter(|_| ui == Ui::Plain && !removed);
+            what_next(ended, capture)?;
         }
         super::proxy::whole(closing)?;
         Ok(Exit::Clean)
@@ -168,15 +170,15 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
 }
 
 /// What was seen, and what to do now.
-fn what_next(ended: demo::Ended, context: &Context) -> anyhow::Result<Audience> {
-    let program = program();
+fn what_next(ended: demo::Ended, capture: Option<&str>) -> anyhow::Result<Audience> {
+    let program = super::program();
     let seen = match ended {
         demo::Ended::Finished => "That was the demo. Every fault above was made on purpose.",
         demo::Ended::Stopped => "The demo was stopped before its end.",
     };
     print(|out| {
         out.line(safe!["\n", seen, " What to do next:\n"])?;
-        if let Some(capture) = &context.capture {
+        if let Some(capture) = capture {
             let capture = text::quoted(capture);
             out.line(safe!["  look at it again, finding by finding   ", &program, " view ", capture])?;
         }
@@ -188,9 +190,3 @@ fn what_next(ended: demo::Ended, context: &Context) -> anyhow::Result<Audience> 
 
 /// The rule that the demo shows first and last.
 const RULE: &str = "agent-broker/customer-required";
-
-/// How this program was called, so that commands can be copied from its output.
-fn program() -> SafeText {
-    let called = std::env::args().next().filter(|called| called.contains(std::path::is_separator));
-    called.map_or_else(|| "umpire".into(), |called| text::quoted(&called))
-}

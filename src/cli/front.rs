@@ -123,7 +123,7 @@ pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) -> anyhow::Resu
         if closing.removed {
             out.line(Recording::REMOVED)?;
         } else if let Some(capture) = &context.capture {
-            let command = safe!["umpire view ", text::quoted(capture)];
+            let command = safe![super::program(), " view ", text::quoted(capture)];
             out.line(safe!["recorded in ", visible(capture), ": look again with `", command, "`"])?;
         }
         Ok(())

@@ -38,7 +38,8 @@ async fn the_whole_demo_over_a_real_socket() {
     assert!(error.contains("was answered 500, not 200") && error.contains("OrderAlreadyExistsError"), "{error}");
 
     shutdown.cancel();
-    let stopped = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, |_| {}, &shutdown).await;
+    let none = |progress| panic!("nothing is announced that is not made: {progress:?}");
+    let stopped = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, none, &shutdown).await;
     assert_eq!(stopped, Ok(demo::Ended::Stopped));
     server.await.expect("no panic").expect("no failure");
     let error = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, |_| {}, &CancellationToken::new()).await;
