@@ -13,6 +13,7 @@ pub mod har;
 pub mod index;
 mod merge;
 pub mod ndjson;
+mod odd;
 mod output;
 mod recording;
 mod redact;
@@ -31,6 +32,7 @@ use tempfile::TempPath;
 
 use crate::exchange::BodyEnd;
 pub use merge::merge;
+pub use odd::{Oddities, Oddity, Outcome};
 pub use output::{Format, Output};
 pub use recording::{Exchanges, Recording, is_capture, open};
 pub use redact::{FieldCount, Fields, Redactor};
@@ -205,6 +207,15 @@ pub enum CaptureError {
 }
 
 impl CaptureError {
+    /// A recording of which nothing can be given out: because there is nothing, or because of what is odd about it.
+    fn without_exchanges(file: &Path, oddities: &Oddities) -> Self {
+        let file = file.to_owned();
+        match oddities.list().first().filter(|first| first.outcome == Outcome::LeftOut) {
+            None => Self::Empty { file },
+            Some(first) => Self::Har { file, what: format!("holds no exchange that can be read: {first}") },
+        }
+    }
+
     /// The same of another file: of the one that a temporary file stands for.
     fn of(mut self, name: &Path) -> Self {
         if let Self::Create { file, .. } | Self::Open { file, .. } | Self::Write { file, .. } = &mut self {
@@ -296,11 +307,14 @@ fn end_name(end: BodyEnd) -> &'static str {
         BodyEnd::Complete => "complete",
         BodyEnd::Truncated => "truncated",
         BodyEnd::Cancelled => "cancelled",
+        BodyEnd::NotRecorded => "not-recorded",
     }
 }
 
 fn end_from_name(name: &str) -> Option<BodyEnd> {
-    [BodyEnd::Complete, BodyEnd::Truncated, BodyEnd::Cancelled].into_iter().find(|&end| end_name(end) == name)
+    [BodyEnd::Complete, BodyEnd::Truncated, BodyEnd::Cancelled, BodyEnd::NotRecorded]
+        .into_iter()
+        .find(|&end| end_name(end) == name)
 }
 
 #[cfg(test)]
@@ -331,7 +345,7 @@ mod tests {
 
     #[test]
     fn ends_read_back() {
-        for end in [BodyEnd::Complete, BodyEnd::Truncated, BodyEnd::Cancelled] {
+        for end in [BodyEnd::Complete, BodyEnd::Truncated, BodyEnd::Cancelled, BodyEnd::NotRecorded] {
             assert_eq!(end_from_name(end_name(end)), Some(end));
         }
     }

@@ -105,9 +105,41 @@ impl Version {
     }
 }
 
-/// Header fields in the order of the wire. Names keep their case where the wire gave it; look-ups ignore case.
+/// Header fields in the order of the wire, and which ones the recording leaves out. Names keep their case where the wire gave
+/// it; look-ups ignore case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<Header>);
+pub struct Headers(pub Vec<Header>, pub Omitted);
+
+/// Header fields that a foreign recording leaves out, so that nobody knows whether they were sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Omitted {
+    /// None: the fields that are there are all that were sent.
+    #[default]
+    Nothing,
+    /// Those that hold credentials or cookies, as in the "sanitised" exports of browsers.
+    Credentials,
+    /// Any field that isn't there.
+    Unlisted,
+}
+
+impl Omitted {
+    /// Every kind, for tables and tests.
+    pub const ALL: [Self; 3] = [Self::Nothing, Self::Credentials, Self::Unlisted];
+
+    /// Stable name, as stored in captures, HAR and NDJSON files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Credentials => "credentials",
+            Self::Unlisted => "unlisted",
+        }
+    }
+
+    /// Reads the stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|omitted| omitted.as_str() == name)
+    }
+}
 
 /// One header field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +151,27 @@ pub struct Header {
 }
 
 impl Headers {
+    /// These fields and no others.
+    pub fn of(fields: Vec<Header>) -> Self {
+        Self(fields, Omitted::Nothing)
+    }
+
+    /// True if a field is there, or is known not to have been sent; false if the recording may have left it out. Name in any
+    /// case.
+    pub fn is_recorded(&self, name: &str) -> bool {
+        let left_out = match self.1 {
+            Omitted::Nothing => false,
+            Omitted::Credentials => secrets::is_secret_field(name) || secrets::is_cookie_field(name),
+            Omitted::Unlisted => true,
+        };
+        !left_out || self.0.iter().any(|field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    /// True unless the recording may have left out the field in which credentials are sent.
+    pub fn tells_credentials(&self) -> bool {
+        self.1 == Omitted::Nothing
+    }
+
     /// The first value of a field, if it is UTF-8. Name in any case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
@@ -157,6 +210,8 @@ pub enum BodyEnd {
     Truncated,
     /// It stopped before its end: the sender broke off or the receiver went away.
     Cancelled,
+    /// The recording doesn't hold it, and may not even say whether there was one. Of foreign recordings only.
+    NotRecorded,
 }
 
 /// Content of a message, in the content coding of the wire (a compressed body is kept compressed).
@@ -165,7 +220,8 @@ pub struct Body {
     /// The bytes that were kept.
     pub bytes: Bytes,
     /// Bytes that passed on the wire (transfer coding removed); more than `bytes.len()` where truncated. Of a complete
-    /// body whose secrets were replaced, `bytes` may be shorter or longer; this stays what it was.
+    /// body whose secrets were replaced, `bytes` may be shorter or longer; this stays what it was. Of one that was not
+    /// recorded 0 means that its length isn't known.
     pub length: u64,
     /// How it ended.
     pub end: BodyEnd,
@@ -201,9 +257,19 @@ impl Body {
         Self::complete(Bytes::new())
     }
 
+    /// A body that the recording doesn't hold, of so many bytes as far as it says; 0 where it doesn't.
+    pub fn not_recorded(length: u64) -> Self {
+        Self { length, ..Self::ended(Bytes::new(), BodyEnd::NotRecorded) }
+    }
+
     /// True if nothing passed.
     pub fn is_empty(&self) -> bool {
-        self.length == 0
+        self.length == 0 && self.end != BodyEnd::NotRecorded
+    }
+
+    /// Bytes that passed on the wire; `None` where the recording doesn't say.
+    pub fn known_length(&self) -> Option<u64> {
+        (self.length > 0 || self.end != BodyEnd::NotRecorded).then_some(self.length)
     }
 }
 

@@ -24,7 +24,7 @@ mod paint;
 mod plain;
 mod summary;
 
-pub use check::{BaselineReport, CheckReport, FileReport, LeftOut, RuleTally};
+pub use check::{BaselineReport, CheckReport, FileReport, LeftOut, OddReport, RuleTally};
 pub use check_json::{FORMAT_VERSION, check_json};
 pub use check_text::check_text;
 pub use compare::{Comparison, Earlier, EarlierError, EarlierFinding, RuleChange, Verdicts};

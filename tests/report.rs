@@ -75,7 +75,12 @@ fn check_report() -> CheckReport {
     findings.push((Arc::from("a.har"), Fake::new(9).finding(accepted()).judged().findings.remove(0)));
     CheckReport {
         files: [("b.har", 6, 2), ("a.har", 10, 3), ("clean.db", 4, 1)]
-            .map(|(file, exchanges, bookings)| FileReport { file: file.into(), exchanges, bookings })
+            .map(|(file, exchanges, bookings)| FileReport {
+                file: file.into(),
+                exchanges,
+                bookings,
+                ..FileReport::default()
+            })
             .into(),
         findings,
         rules: [("price/item", 30, 5, 0), ("agent-broker/customer-required", 2, 5, 7)]
@@ -192,7 +197,7 @@ fn control_characters_are_not_printed() {
         Event::Recording(Recording::Off { reason: evil.into(), missed: 1 }),
     ];
     let report = CheckReport {
-        files: vec![FileReport { file: evil.into(), exchanges: 1, bookings: 1 }],
+        files: vec![FileReport { file: evil.into(), exchanges: 1, bookings: 1, ..FileReport::default() }],
         findings: vec![(evil.into(), finding.findings[0].clone())],
         rules: vec![],
         not_judged: vec![(evil.into(), 1)],
@@ -238,7 +243,7 @@ fn one_cause() -> CheckReport {
     });
     let findings = judged.into_iter().flat_map(|judged| judged.findings);
     CheckReport {
-        files: vec![FileReport { file: "a.har".into(), exchanges: 9, bookings: 1 }],
+        files: vec![FileReport { file: "a.har".into(), exchanges: 9, bookings: 1, ..FileReport::default() }],
         findings: findings.map(|finding| (Arc::from("a.har"), finding)).collect(),
         ..CheckReport::default()
     }
@@ -346,7 +351,7 @@ fn what_changed_is_said_and_nothing_else() {
 #[test]
 fn another_recording_numbers_its_exchanges_otherwise() {
     let one = |file: &str, indexes: &[u64]| CheckReport {
-        files: vec![FileReport { file: file.into(), exchanges: 9, bookings: 1 }],
+        files: vec![FileReport { file: file.into(), exchanges: 9, bookings: 1, ..FileReport::default() }],
         findings: indexes
             .iter()
             .map(|&index| {
@@ -364,7 +369,7 @@ fn another_recording_numbers_its_exchanges_otherwise() {
     assert_eq!(new, [Some(2)], "those of the same exchange belong together");
     // A pair that is new and gone in files of several.
     let mut two = one("tuesday.har", &[2]);
-    two.files.push(FileReport { file: "monday.har".into(), exchanges: 1, bookings: 1 });
+    two.files.push(FileReport { file: "monday.har".into(), exchanges: 1, bookings: 1, ..FileReport::default() });
     let apart = Comparison::new(&two, &earlier(&one("monday.har", &[2])));
     assert_eq!((apart.new.len(), apart.gone.len()), (1, 1), "files of several are matched by name");
 }

@@ -7,21 +7,38 @@
 //! What HAR has no place for (how a body ended, failures, nanoseconds, the Base URI) stands in `_umpire` members, which
 //! other programs ignore, so that a round trip through HAR loses nothing. `captures/README.md` lists the mapping.
 
+mod address;
 pub(super) mod body;
 mod cookies;
 mod entry;
+mod fields;
 mod loose;
+mod mend;
+mod part;
 mod read;
 mod skim;
+mod survey;
+mod text;
+mod time;
 mod url;
 mod write;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Header, Headers, Rewritten};
+use crate::exchange::{Header, Headers, Omitted, Rewritten};
+/// What reads members of whatever type, for other formats.
+pub(super) mod lenient {
+    pub(in crate::capture) use super::address::{Address, method};
+    pub(in crate::capture) use super::fields::{Fields, Message, headers_of};
+    pub(in crate::capture) use super::loose::Loose;
+    pub(in crate::capture) use super::mend::mend;
+    pub(in crate::capture) use super::part::{BodyText, Part};
+    pub(in crate::capture) use super::text::{Written, written};
+    pub(in crate::capture) use super::time::instant;
+}
+pub(super) use read::open;
 pub use read::{MAX_ENTRY, read};
-pub(super) use read::{open, open_damaged};
 pub use write::{HarWriter, write};
 
 /// `_umpire` of the log.
@@ -56,6 +73,11 @@ struct EntryExtra {
     failure: Option<FailureExtra>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rewritten: Vec<RewrittenExtra>,
+    /// Which header fields the recording leaves out, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request_headers_omitted: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    response_headers_omitted: Option<String>,
     #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
     request_body: BodyExtra,
     #[serde(default, skip_serializing_if = "BodyExtra::is_plain")]
@@ -127,6 +149,18 @@ pub(super) fn to_fields(headers: &Headers) -> Vec<Field> {
 /// The way back.
 pub(super) fn from_fields(fields: Vec<Field>) -> Headers {
     fields.into_iter().map(|Field { name, value }| (name, text_to_value(value))).collect()
+}
+
+/// The name of what is left out; `None` for nothing.
+pub(super) fn omitted_name(headers: &Headers) -> Option<String> {
+    (headers.1 != Omitted::Nothing).then(|| headers.1.as_str().to_owned())
+}
+
+/// The way back.
+pub(super) fn omitted_from_name(name: Option<&str>) -> Result<Omitted, String> {
+    name.map_or(Ok(Omitted::Nothing), |name| {
+        Omitted::from_name(name).ok_or_else(|| format!("what its header fields leave out is unknown: {name:?}"))
+    })
 }
 
 impl BodyExtra {

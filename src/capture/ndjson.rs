@@ -2,7 +2,10 @@
 //! contract, `docs/exchange.schema.json` its JSON Schema.
 //!
 //! `Exchange ─► NdjsonWriter ─► line ─► Lines ─► Exchange`, nothing lost on the way
+//!
+//! A line that can't be read is left out, and counted.
 
+mod foreign;
 mod line;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -10,21 +13,33 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::odd::{Note, Oddities};
 use super::source::Source;
 use super::{CaptureError, Meta};
 use crate::exchange::Exchange;
 use crate::text::to_json;
 use line::{Line, RecordingPart};
 
-/// Longest line that is read, in bytes: 512 MiB. A longer one is an error.
+/// Longest line that is read, in bytes: 512 MiB. A longer one is left out.
 pub const MAX_LINE: u64 = 512 << 20;
 
 /// Bytes from which the format can be told.
-pub(super) const HEAD: u64 = 1024;
+pub(super) const HEAD: u64 = 1 << 16;
 
-/// True if a text that begins like this is NDJSON of exchanges: its first object begins with a member of theirs.
+/// True if a text that begins like this is NDJSON of exchanges: its first object begins with a member of theirs, or, where the
+/// first line is neither that nor the beginning of a HAR file, that of a later line does.
 pub(super) fn is_ndjson(head: &[u8]) -> bool {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if is_line(text) {
+        return true;
+    }
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let rest = first.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let of_har = first.starts_with(b"[") || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"\"log\""));
+    !of_har && text.split(|byte| *byte == b'\n').skip(1).any(is_line)
+}
+
+fn is_line(text: &[u8]) -> bool {
     let Some(rest) = text.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else { return false };
     Line::MEMBERS.iter().any(|name| {
         rest.strip_prefix(b"\"")
@@ -70,13 +85,22 @@ impl<W: Write> NdjsonWriter<W> {
     }
 }
 
-/// Opens an NDJSON file; what is known of the recording stands in its first line.
+/// Opens an NDJSON file; what is known of the recording stands in the first line that can be read.
 pub(super) fn open(file: &Path, source: &Source) -> Result<(Meta, Lines), CaptureError> {
     let input =
         source.from(0).map_err(|error| CaptureError::Read { file: file.to_owned(), cause: error.to_string() })?;
-    let mut lines =
-        Lines { file: file.to_owned(), input: BufReader::new(input), number: 0, first: None, stop: true, ended: false };
-    let Some((meta, first)) = lines.line()? else { return Err(CaptureError::Empty { file: file.to_owned() }) };
+    let mut lines = Lines {
+        file: file.to_owned(),
+        input: BufReader::new(input),
+        number: 0,
+        first: None,
+        before: None,
+        oddities: Oddities::of("line"),
+        ended: false,
+    };
+    let Some((meta, first)) = lines.line()? else {
+        return Err(CaptureError::without_exchanges(file, &lines.oddities));
+    };
     let created = meta.created.as_deref().and_then(|created| created.parse::<Timestamp>().ok());
     let redaction = meta.redaction();
     let meta = Meta {
@@ -91,56 +115,80 @@ pub(super) fn open(file: &Path, source: &Source) -> Result<(Meta, Lines), Captur
     Ok((meta, lines))
 }
 
-/// The exchanges of an NDJSON file, one at a time. Ends behind an error.
+/// The exchanges of an NDJSON file, one at a time. Ends behind an error, such as that the last line is cut off.
 pub(super) struct Lines {
     file: PathBuf,
     input: BufReader<Box<dyn Read + Send>>,
     /// Lines read so far.
     number: u64,
-    /// The exchange of the first line, until it is asked for.
+    /// The exchange of the first line that can be read, until it is asked for.
     first: Option<Exchange>,
-    /// Stop at the first error.
-    stop: bool,
+    /// Start of the exchange before.
+    before: Option<Timestamp>,
+    oddities: Oddities,
     ended: bool,
 }
 
 impl Lines {
-    /// The same, but going on behind a line that can't be used.
-    pub(super) fn going_on(self) -> Self {
-        Self { stop: false, ..self }
+    /// What is odd about the lines, as far as they have been read.
+    pub(super) fn oddities(&self) -> Oddities {
+        self.oddities.clone()
     }
 
-    /// The next line that isn't blank.
+    /// The next line that holds an exchange.
     fn line(&mut self) -> Result<Option<(RecordingPart, Exchange)>, CaptureError> {
         let mut text = Vec::new();
         loop {
             text.clear();
             self.number += 1;
-            let read = (&mut self.input).take(MAX_LINE).read_until(b'\n', &mut text);
-            read.map_err(|error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() })?;
+            self.read(MAX_LINE, &mut text)?;
             if text.is_empty() {
                 return Ok(None);
             }
-            if text.len() as u64 == MAX_LINE && !text.ends_with(b"\n") {
-                return Err(self.fault("is longer than 512 MiB".to_owned()));
+            let whole = text.ends_with(b"\n");
+            if text.len() as u64 == MAX_LINE && !whole {
+                self.oddities.add(self.number, Note::left_out("it is longer than 512 MiB"));
+                while !text.is_empty() && !text.ends_with(b"\n") {
+                    text.clear();
+                    self.read(1 << 16, &mut text)?;
+                }
+                continue;
             }
             let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
             if text.trim_ascii().is_empty() {
                 continue;
             }
-            let line: Line = serde_json::from_slice(text).map_err(|error| {
-                self.fault(if error.is_eof() {
-                    "is cut off; save or copy the file again".to_owned()
-                } else {
-                    format!("can't be used: {error}")
-                })
-            })?;
-            return line.into_exchange().map(Some).map_err(|what| self.fault(format!("can't be used: {what}")));
+            let strict = serde_json::from_slice::<Line>(text);
+            let is_cut = strict.as_ref().is_err_and(serde_json::Error::is_eof);
+            if is_cut && !whole {
+                let what = "is cut off; save or copy the file again".to_owned();
+                return Err(CaptureError::Line { file: self.file.clone(), line: self.number, what });
+            }
+            let mut notes = Vec::new();
+            let strict = strict.ok().and_then(|line| line.into_exchange().ok());
+            let strict = strict.filter(|(recording, exchange)| recording.is_own() || foreign::is_plain(exchange));
+            let read = match strict {
+                Some(read) => Ok(read),
+                None if is_cut => Err(Note::left_out("it is cut off")),
+                None => foreign::read(text, self.before, &mut notes),
+            };
+            match read {
+                Ok((recording, exchange)) => {
+                    for note in notes {
+                        self.oddities.add(self.number, note);
+                    }
+                    self.before = Some(exchange.started);
+                    return Ok(Some((recording, exchange)));
+                }
+                Err(note) => self.oddities.add(self.number, note),
+            }
         }
     }
 
-    fn fault(&self, what: String) -> CaptureError {
-        CaptureError::Line { file: self.file.clone(), line: self.number, what }
+    /// Reads up to the end of the line, or so many bytes.
+    fn read(&mut self, most: u64, text: &mut Vec<u8>) -> Result<(), CaptureError> {
+        let read = (&mut self.input).take(most).read_until(b'\n', text);
+        read.map(drop).map_err(|error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() })
     }
 }
 
@@ -155,10 +203,7 @@ impl Iterator for Lines {
             return None;
         }
         let line = self.line();
-        self.ended = match &line {
-            Ok(exchange) => exchange.is_none(),
-            Err(error) => self.stop || !matches!(error, CaptureError::Line { .. }),
-        };
+        self.ended = !matches!(line, Ok(Some(_)));
         line.map(|line| line.map(|(_, exchange)| exchange)).transpose()
     }
 }
@@ -177,6 +222,12 @@ mod tests {
             ("{}", false),
             ("", false),
             ("[{\"n\":0}]", false),
+            // The first line is damaged, and no HAR.
+            ("x\n{\"n\":1", true),
+            ("\"started\":1}\n{\"n\":1", true),
+            ("{\"log\":{\"entries\":[\n{\"request\":{", false),
+            ("{\n{\"request\":{", false),
+            ("[\n{\"request\":{", false),
         ] {
             assert_eq!(is_ndjson(head.as_bytes()), expected, "{head}");
         }

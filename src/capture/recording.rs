@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::source::Source;
-use super::{CaptureError, Format, Meta, Reader, Redactor, har, ndjson, store};
+use super::{CaptureError, Format, Meta, Oddities, Reader, Redactor, har, ndjson, store};
 use crate::exchange::Exchange;
 
 /// Exchanges one at a time, each read when it is asked for.
@@ -26,6 +26,8 @@ pub struct Recording {
     pub format: Format,
     /// Its exchanges in recorded order; the position in this sequence is an exchange's 0-based index.
     pub exchanges: Exchanges,
+    /// What is odd about its entries or lines, as far as the exchanges have been read. Empty for a capture.
+    pub oddities: Oddities,
 }
 
 impl Recording {
@@ -48,8 +50,10 @@ pub fn is_capture(path: &Path) -> Result<bool, CaptureError> {
 
 /// Opens a recording: a capture, or HAR or NDJSON, which may be compressed with gzip. One without exchanges is an error.
 ///
-/// Every format streams: only one exchange is in memory at a time. A HAR file that is cut off is refused here, before the
-/// first exchange is given out, and so is a file whose first exchange can't be used; whatever else is wrong with a file is an error in its place, behind which nothing follows.
+/// Every format streams: only one exchange is in memory at a time. An entry or line of another program that can't be read is left
+/// out and counted in [`Recording::oddities`]; a file without a single one that can be read is refused here. What is wrong with a
+/// file as a whole, such as that it is cut off, is an error behind the last exchange before that place, behind which nothing
+/// follows.
 pub fn open(path: &Path) -> Result<Recording, CaptureError> {
     if is_capture(path)? {
         let reader = Reader::open(path)?;
@@ -57,26 +61,29 @@ pub fn open(path: &Path) -> Result<Recording, CaptureError> {
             return Err(CaptureError::Empty { file: path.to_owned() });
         }
         let meta = reader.meta().clone();
-        return Ok(Recording { meta, format: Format::Capture, exchanges: Box::new(reader.into_exchanges(0)) });
+        let (exchanges, oddities) = (Box::new(reader.into_exchanges(0)), Oddities::of("exchange"));
+        return Ok(Recording { meta, format: Format::Capture, exchanges, oddities });
     }
     let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = Source::open(path).map_err(failed)?;
     if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
         let (meta, lines) = ndjson::open(path, &source)?;
-        return Ok(Recording { meta, format: Format::Ndjson, exchanges: begun(path, lines)? });
+        let oddities = lines.oddities();
+        return Ok(Recording { meta, format: Format::Ndjson, exchanges: begun(path, lines, &oddities)?, oddities });
     }
     let (meta, entries) = har::open(path, source)?;
-    Ok(Recording { meta, format: Format::Har, exchanges: begun(path, entries)? })
+    let oddities = entries.oddities();
+    Ok(Recording { meta, format: Format::Har, exchanges: begun(path, entries, &oddities)?, oddities })
 }
 
 /// The same exchanges, if there is a first one that can be used.
-fn begun<I>(file: &Path, mut exchanges: I) -> Result<Exchanges, CaptureError>
+fn begun<I>(file: &Path, mut exchanges: I, oddities: &Oddities) -> Result<Exchanges, CaptureError>
 where
     I: Iterator<Item = Result<Exchange, CaptureError>> + Send + 'static,
 {
     match exchanges.next() {
         Some(Ok(first)) => Ok(Box::new(std::iter::once(Ok(first)).chain(exchanges))),
         Some(Err(error)) => Err(error),
-        None => Err(CaptureError::Empty { file: file.to_owned() }),
+        None => Err(CaptureError::without_exchanges(file, oddities)),
     }
 }

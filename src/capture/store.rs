@@ -20,8 +20,12 @@ pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
 /// `PRAGMA application_id` of a capture: `UMPR`.
 const APPLICATION_ID: i64 = 0x554d_5052;
 
-/// `PRAGMA user_version` of a capture: version of the schema.
-const FORMAT: i64 = 1;
+/// `PRAGMA user_version` of a capture: the newest version of the schema.
+const FORMAT: i64 = 2;
+
+/// The version of a capture whose exchanges are all recorded whole, as every proxied one is. The first exchange that needs
+/// [`FORMAT`] raises it, so that older programs read what they understand.
+const FORMAT_WHOLE: i64 = 1;
 
 /// The oldest version of the schema that is still read. Versions are never given up without need.
 const OLDEST: i64 = 1;
@@ -84,6 +88,16 @@ CREATE TABLE IF NOT EXISTS trailers (
   fields NOT NULL,
   PRIMARY KEY (n, of)
 ) WITHOUT ROWID;
+";
+
+/// Where it stands which header fields a foreign recording left out (`credentials` or `unlisted`), of the exchanges of which it
+/// left out any. Made when there is the first one.
+const OMITTED: &str = "
+CREATE TABLE IF NOT EXISTS omitted (
+  n INTEGER PRIMARY KEY,
+  request TEXT NOT NULL,
+  response TEXT NOT NULL
+);
 ";
 
 /// The columns of `exchange` in the order in which they are bound and read.

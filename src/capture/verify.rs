@@ -8,7 +8,7 @@
 use std::path::Path;
 
 use super::source::Source;
-use super::{CaptureError, Exchanges, Format, Meta, Reader, har, is_capture, ndjson};
+use super::{CaptureError, Exchanges, Format, Meta, Oddities, Reader, har, is_capture, ndjson};
 
 /// A recording under examination.
 pub struct Examination {
@@ -20,6 +20,8 @@ pub struct Examination {
     pub faults: Vec<String>,
     /// Its exchanges. Other than those of a [`Recording`](super::Recording), they go on behind an error.
     pub exchanges: Exchanges,
+    /// What is odd about its entries or lines, as far as the exchanges have been read.
+    pub oddities: Oddities,
 }
 
 /// Opens a recording that may be damaged. An error: nothing at all can be read of it.
@@ -33,16 +35,24 @@ pub fn examine(path: &Path) -> Result<Examination, CaptureError> {
             0
         });
         let exchanges = Box::new((0..count).map(move |index| reader.exchange(index)));
-        return Ok(Examination { meta, format: Format::Capture, faults, exchanges });
+        let oddities = Oddities::of("exchange");
+        return Ok(Examination { meta, format: Format::Capture, faults, exchanges, oddities });
     }
     let failed = |error: std::io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = Source::open(path).map_err(failed)?;
     if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
         let (meta, lines) = ndjson::open(path, &source)?;
-        let exchanges = Box::new(lines.going_on());
-        return Ok(Examination { meta, format: Format::Ndjson, faults: Vec::new(), exchanges });
+        let oddities = lines.oddities();
+        return Ok(Examination {
+            meta,
+            format: Format::Ndjson,
+            faults: Vec::new(),
+            exchanges: Box::new(lines),
+            oddities,
+        });
     }
-    let (meta, entries, fault) = har::open_damaged(path, source)?;
-    let faults = fault.iter().map(ToString::to_string).collect();
-    Ok(Examination { meta, format: Format::Har, faults, exchanges: Box::new(entries) })
+    let (meta, mut entries) = har::open(path, source)?;
+    let faults = entries.take_fault().iter().map(ToString::to_string).collect();
+    let oddities = entries.oddities();
+    Ok(Examination { meta, format: Format::Har, faults, exchanges: Box::new(entries), oddities })
 }

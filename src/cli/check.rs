@@ -14,10 +14,10 @@ use super::judging::{Judging, JudgingArgs};
 use super::stdio::{note, note_with, print};
 use super::{Exit, Format, profile};
 use crate::baseline::Baseline;
-use crate::capture::{CaptureError, Reader, Recording};
+use crate::capture::{CaptureError, Oddity, Reader, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
-use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, Paint, RuleTally};
+use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook};
 use crate::text::safe_format;
@@ -107,23 +107,32 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     for recording in recordings(&check.files, check.as_one) {
         gathered.judge(recording?, &judging, check.base_uri.as_deref())?;
     }
+    let unread = gathered.unread.take();
     if let Some(profile) = &gathered.profile {
         note_with(|out| profile::write(out, profile));
     }
     let mut report = gathered.report();
     if let Some(file) = &check.write_baseline {
+        if let Some(error) = unread {
+            // What was not read would no longer be known.
+            return Err(error).context("no baseline was written");
+        }
         write_baseline(file, &mut report, &judging.book)?;
     } else if let Some(file) = &check.baseline {
         set_aside(&Baseline::read(file)?, file, &mut report, &judging.book);
     }
     report.coverage = check.coverage.then(|| coverage(&judging.book, &report.rules));
     if let Some(other) = &check.compare {
-        return compare(other, &report, &check, &judging.book);
+        let exit = compare(other, &report, &check, &judging.book)?;
+        return unread.map_or(Ok(exit), |error| Err(error.into()));
     }
     print(|out| match check.format {
         Format::Text => check_text(out, &report, Paint::for_stdout()),
         Format::Json => check_json(out, &report),
     })?;
+    if let Some(error) = unread {
+        return Err(error.into());
+    }
     Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
 }
 
@@ -132,7 +141,7 @@ type Opened = (PathBuf, Recording);
 
 /// The recordings that the files are, each of one file or of several in their order. A file is opened when its turn comes.
 fn recordings(files: &[PathBuf], as_one: bool) -> impl Iterator<Item = anyhow::Result<Vec<Opened>>> {
-    let mut files = files.iter().map(|path| Ok((path.clone(), super::recording::open(path)?))).peekable();
+    let mut files = files.iter().map(|path| Ok((path.clone(), super::recording::open_quietly(path)?))).peekable();
     std::iter::from_fn(move || {
         let mut recording: Vec<Opened> = vec![match files.next()? {
             Ok(first) => first,
@@ -230,6 +239,8 @@ struct Gathered {
     /// What it costs, if that is asked for.
     profile: Option<Profile>,
     kept: Kept,
+    /// Why a file could not be read to its end, of the last one of which that is true.
+    unread: Option<CaptureError>,
 }
 
 /// Most findings of one rule that are kept one by one, and most of all rules; those past it are counted. So a recording may
@@ -261,6 +272,13 @@ impl Kept {
     }
 }
 
+/// What is odd about a file, for the report.
+fn odd_report(oddity: Oddity) -> OddReport {
+    let words = oddity.to_string();
+    let Oddity { what, outcome, count, first, .. } = oddity;
+    OddReport { what: what.into_owned(), outcome: outcome.as_str(), count, first, words }
+}
+
 impl Gathered {
     fn new(book: &RuleBook, side: Option<Side>) -> Self {
         let rules = book
@@ -270,7 +288,7 @@ impl Gathered {
             .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
             .collect();
         let report = CheckReport { rules, ..CheckReport::default() };
-        Self { side, report, reasons: BTreeMap::new(), profile: None, kept: Kept::default() }
+        Self { side, report, reasons: BTreeMap::new(), profile: None, kept: Kept::default(), unread: None }
     }
 
     /// Judges files that are one recording, in this order.
@@ -284,8 +302,15 @@ impl Gathered {
         for ((_, recording), name) in files.into_iter().zip(&names) {
             let (before, bookings) = (judge.exchanges(), judge.bookings());
             starts.push(before);
+            let (oddities, mut fault) = (recording.oddities, None);
             for exchange in recording.exchanges {
-                let judged = judge.judge(Arc::new(exchange?));
+                let judged = match exchange {
+                    Ok(exchange) => judge.judge(Arc::new(exchange)),
+                    Err(error) => {
+                        fault = Some(error);
+                        continue;
+                    }
+                };
                 if let Some(slow) = judge.slow_rule() {
                     note(safe_format!("{name}: {slow}"));
                 }
@@ -307,7 +332,9 @@ impl Gathered {
                 bail!("{name} holds no exchanges, so there is nothing to judge");
             }
             let bookings = judge.bookings() - bookings;
-            self.report.files.push(FileReport { file: Arc::clone(name), exchanges, bookings });
+            let odd = oddities.list().into_iter().map(odd_report).collect();
+            let fault = fault.map(|fault| self.unread.insert(fault).to_string());
+            self.report.files.push(FileReport { file: Arc::clone(name), exchanges, bookings, odd, fault });
         }
         if let (Some(profile), Some(of_file)) = (&mut self.profile, judge.profile()) {
             profile.add(of_file);

@@ -3,14 +3,43 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::capture::{self, CaptureError, Format, Recording, Redactor};
+use super::stdio::note;
+use crate::capture::{self, CaptureError, Format, Oddities, Recording, Redactor};
+use crate::text::safe_format;
 
 /// Opens a capture, a HAR or an NDJSON file. Captures hold no secrets; those of the others are replaced by fingerprints before anything
-/// is judged or shown, as they would have been live.
+/// is judged or shown, as they would have been live. What is odd about it is said on standard error when all of it has been read.
 pub fn open(file: &Path) -> Result<Recording, CaptureError> {
+    Ok(telling(file, open_quietly(file)?))
+}
+
+/// The same for who says it otherwise.
+pub fn open_quietly(file: &Path) -> Result<Recording, CaptureError> {
     let recording = capture::open(file)?;
     if recording.format == Format::Capture {
         return Ok(recording);
     }
     Ok(recording.redacted(Arc::new(Redactor::new()?)))
+}
+
+/// The same recording, of which is said on standard error what is odd about it when all of it has been read.
+pub fn telling(file: &Path, recording: Recording) -> Recording {
+    let Recording { mut exchanges, oddities, .. } = recording;
+    let (name, told) = (file.display().to_string(), oddities.clone());
+    let mut ended = false;
+    let telling = std::iter::from_fn(move || {
+        let next = exchanges.next();
+        if next.is_none() && !std::mem::replace(&mut ended, true) {
+            tell(&name, &told);
+        }
+        next
+    });
+    Recording { exchanges: Box::new(telling), oddities, ..recording }
+}
+
+/// Says on standard error what is odd about a recording.
+fn tell(name: &str, oddities: &Oddities) {
+    for oddity in oddities.list() {
+        note(safe_format!("{name}: {oddity}"));
+    }
 }

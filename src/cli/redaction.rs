@@ -124,7 +124,7 @@ fn fields(told: &[String], config: &Config) -> Fields {
 /// A recording as it comes out of a redactor. Any recording will do: what was redacted already stays as it is.
 pub fn open(file: &Path, redactor: Arc<Redactor>) -> anyhow::Result<Recording> {
     learn(file, &redactor)?;
-    Ok(capture::open(file)?.redacted(redactor))
+    Ok(super::recording::telling(file, capture::open(file)?.redacted(redactor)))
 }
 
 /// Reads a recording from beginning to end, so that what only comes to light late is known from the start: that a word in

@@ -100,7 +100,7 @@ impl Source {
         if capture::is_capture(file)? {
             Reader::open(file).map(Self::Capture)
         } else {
-            super::recording::open(file).map(Self::Har)
+            super::recording::open_quietly(file).map(Self::Har)
         }
     }
 
@@ -131,10 +131,29 @@ impl Source {
         };
         match self {
             Self::Har(recording) => {
+                let oddities = recording.oddities;
+                let mut fault = None;
                 for exchange in recording.exchanges {
-                    if stop.is_cancelled() || !show(Some(exchange?)) {
+                    if stop.is_cancelled() {
                         break;
                     }
+                    match exchange {
+                        Ok(exchange) => {
+                            if !show(Some(exchange)) {
+                                break;
+                            }
+                        }
+                        Err(error) => fault = Some(error),
+                    }
+                }
+                let told = oddities.list().into_iter().map(|oddity| oddity.to_string());
+                for notice in told.chain(fault.iter().map(ToString::to_string)) {
+                    if !outlet.send_blocking(Event::Notice(notice)) {
+                        break;
+                    }
+                }
+                if let Some(fault) = fault {
+                    return Err(fault);
                 }
             }
             Self::Capture(mut reader) => {

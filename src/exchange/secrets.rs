@@ -122,6 +122,11 @@ pub fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
     }
 }
 
+/// True for the fields that hold cookies.
+pub fn is_cookie_field(name: &str) -> bool {
+    ["cookie", "set-cookie"].iter().any(|field| name.eq_ignore_ascii_case(field))
+}
+
 /// True for `state` and `nonce`, which are secrets in the URL of a login.
 pub fn is_secret_of_login(name: &[u8]) -> bool {
     OF_LOGINS.contains(&Words::of(name).all())

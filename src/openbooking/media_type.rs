@@ -29,6 +29,11 @@ pub fn parse(value: &str) -> MediaType {
     MediaType { essence, version }
 }
 
+/// True for the media types that have a version: those of OpenActive.
+pub fn has_version(value: &str) -> bool {
+    is_booking(value) || parse(value).essence == RPDE
+}
+
 /// True for the booking media type, whatever its version.
 pub fn is_booking(value: &str) -> bool {
     value.get(..BOOKING.len()).is_some_and(|head| head.eq_ignore_ascii_case(BOOKING))

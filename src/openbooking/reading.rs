@@ -61,10 +61,13 @@ impl Content {
             BodyEnd::Truncated => {
                 return Self::Unreadable(format!("body of {} bytes was recorded only in part", body.length));
             }
+            BodyEnd::NotRecorded => return Self::Unreadable("body was not recorded".to_owned()),
             BodyEnd::Cancelled => return Self::Unreadable("body broke off before its end".to_owned()),
             BodyEnd::Complete => {}
         }
-        if !always && !headers.get("content-type").is_some_and(media_type::is_json) {
+        // Whether it should be JSON can be told by what it is, where its header fields are not known.
+        let says_json = headers.get("content-type").map_or(!headers.is_recorded("content-type"), media_type::is_json);
+        if !always && !says_json {
             return Self::Opaque;
         }
         match decode(&body.bytes, headers) {
@@ -73,6 +76,10 @@ impl Content {
                 Err(error) if error.is_limit() => {
                     Self::Unreadable(format!("body is more than can be judged: {}", error.what))
                 }
+                Err(_) if !headers.is_recorded("content-encoding") && std::str::from_utf8(&bytes).is_err() => {
+                    Self::Unreadable("body can't be read, as its content coding was not recorded".to_owned())
+                }
+                Err(_) if !always && headers.get("content-type").is_none() => Self::Opaque,
                 Err(error) => Self::NotJson(error),
             },
             Err(error) => Self::Unreadable(error.to_string()),
@@ -126,6 +133,14 @@ impl Reading {
             + kept
             + response.map_or(0, |response| response.body.bytes.len() + headers(&response.headers))
             + json(&self.response)
+    }
+
+    /// True if the recording doesn't hold what was answered: neither answer nor failure, or a success without its body.
+    pub fn answer_is_unknown(&self) -> bool {
+        match self.status() {
+            None => self.exchange.failure.is_none(),
+            Some(status) => (200..300).contains(&status) && matches!(self.response, Content::Unreadable(_)),
+        }
     }
 
     /// True for a call of the booking API, mistaken calls included; false for open data and anything else.

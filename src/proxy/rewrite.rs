@@ -136,7 +136,7 @@ fn full(content: Bytes) -> WireBody {
 fn fields_of_rewritten(fields: &Headers, length: usize) -> Headers {
     let is = |field: &Header, name: &str| field.name.eq_ignore_ascii_case(name);
     let mut length = Some(Bytes::from(length.to_string()));
-    let mut given = Headers(Vec::with_capacity(fields.0.len() + 1));
+    let mut given = Headers::of(Vec::with_capacity(fields.0.len() + 1));
     for field in &fields.0 {
         if is(field, "content-length") {
             if let Some(value) = length.take() {

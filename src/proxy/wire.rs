@@ -13,8 +13,6 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
-use super::tls::in_plain_words;
-
 /// The reading side.
 pub trait Input: AsyncRead + Unpin + Send + Sync + 'static {}
 
@@ -141,9 +139,6 @@ pub struct Secured<S> {
     pub doom: Doom,
 }
 
-/// The reading side of [`Secured`].
-pub struct SecuredInput<S>(ReadHalf<TlsStream<S>>);
-
 /// The writing side of [`Secured`].
 pub struct SecuredOutput<S> {
     half: WriteHalf<TlsStream<S>>,
@@ -151,12 +146,12 @@ pub struct SecuredOutput<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Wire for Secured<S> {
-    type Input = SecuredInput<S>;
+    type Input = ReadHalf<TlsStream<S>>;
     type Output = SecuredOutput<S>;
 
     fn halves(self) -> (Self::Input, Self::Output) {
         let (input, half) = tokio::io::split(self.stream);
-        (SecuredInput(input), SecuredOutput { half, doom: self.doom })
+        (input, SecuredOutput { half, doom: self.doom })
     }
 }
 
@@ -169,13 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Output for Secur
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf).map_err(in_plain_words)
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SecuredInput<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf).map_err(in_plain_words)
+        Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 

@@ -3,7 +3,7 @@
 //! `files → judge → CheckReport → text | JSON`, and `worst → exit status`
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -71,7 +71,7 @@ pub struct BaselineReport {
 }
 
 /// One file that was judged.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct FileReport {
     /// Its name as given on the command line.
     pub file: Arc<str>,
@@ -79,6 +79,28 @@ pub struct FileReport {
     pub exchanges: u64,
     /// Distinct Order UUIDs in it.
     pub bookings: u64,
+    /// What is odd about its entries or lines, and what was made of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub odd: Vec<OddReport>,
+    /// Why it could not be read to its end, if that is so: what stands before was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// Something odd about entries or lines of a file.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OddReport {
+    /// What is odd, in words.
+    pub what: String,
+    /// What was made of it: `left-out`, `not-recorded` or `mended`.
+    pub outcome: &'static str,
+    /// Of how many entries or lines it is true.
+    pub count: u64,
+    /// 1-based number of the first of them.
+    pub first: u64,
+    /// All of that in a sentence.
+    #[serde(skip)]
+    pub words: String,
 }
 
 /// How often a rule was asked, and what it said.
@@ -115,6 +137,15 @@ impl CheckReport {
     /// Bookings in all files.
     pub fn bookings(&self) -> u64 {
         self.files.iter().map(|file| file.bookings).sum()
+    }
+
+    /// How much is odd about entries and lines of all files, by what was made of it.
+    pub(super) fn odd(&self) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        for odd in self.files.iter().flat_map(|file| &file.odd) {
+            *counts.entry(odd.outcome).or_default() += odd.count;
+        }
+        counts
     }
 
     /// A baseline of all findings.

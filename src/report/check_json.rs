@@ -2,6 +2,7 @@
 //!
 //! `CheckReport → one object`
 
+use std::collections::BTreeMap;
 use std::io;
 
 use serde::Serialize;
@@ -43,6 +44,9 @@ struct Summary {
     /// There only where something was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<LeftOut>,
+    /// There only where something is odd about entries or lines: how many, by what was made of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    odd: BTreeMap<&'static str, u64>,
 }
 
 /// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
@@ -68,6 +72,7 @@ pub fn check_json(out: &mut Printer<'_>, report: &CheckReport) -> io::Result<()>
             suggestion: tally.of_severity(Severity::Suggestion),
             muted: (report.muted > 0).then_some(report.muted),
             left_out: (!report.left_out.is_nothing()).then_some(report.left_out),
+            odd: report.odd(),
         },
         baseline: report.baseline.as_ref().map(BaselineJson::new),
         coverage: report.coverage.as_ref().map(CoverageJson::new),

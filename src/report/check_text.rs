@@ -11,7 +11,7 @@ use super::coverage_text::coverage_text;
 use super::finding_text::{also, headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
 use super::plain::{not_judged, table};
-use super::{CheckReport, LeftOut};
+use super::{CheckReport, FileReport, LeftOut};
 use crate::finding::{Finding, Severity, folded, shape};
 use crate::text::{self, Printer, SafeText, safe, visible};
 
@@ -37,6 +37,7 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
         let size = safe![text::count(file.exchanges, "exchange"), ", ", text::count(file.bookings, "booking")];
         if findings.is_empty() {
             out.line(safe![name, ": ", size, ": ", paint.ink(Ink::Good, nothing(report))])?;
+            odd(out, paint, file)?;
             continue;
         }
         let causes: Vec<Cause<'_>> = folded(&findings)
@@ -54,6 +55,7 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
             follow => line.push(safe![", ", follow, " of which follow from others"]),
         }
         out.line(line)?;
+        odd(out, paint, file)?;
         for group in groups(&causes) {
             match group[0].finding.severity {
                 Severity::Failure | Severity::Warning => full(out, paint, &group)?,
@@ -80,6 +82,18 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
     }
     out.line(paint.ink(Ink::Bold, last_line(report)))?;
     out.flush()
+}
+
+/// What of a file could not be read as it stands, or not at all.
+fn odd(out: &mut Printer<'_>, paint: Paint, file: &FileReport) -> io::Result<()> {
+    for odd in &file.odd {
+        out.line(safe!["  ", paint.ink(Ink::Dim, visible(&odd.words))])?;
+    }
+    if let Some(fault) = &file.fault {
+        out.line(safe!["  ", paint.ink(Ink::Of(Severity::Failure), visible(fault))])?;
+        out.line("  what stands before that place is judged")?;
+    }
+    Ok(())
 }
 
 /// What is said where nothing is left to say.

@@ -11,7 +11,6 @@ use super::Summary;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
 use crate::event::{Context, Event, Forwarding, Judged, Recording};
-use crate::exchange::Body;
 use crate::finding::{Severity, Side, Tally, causes};
 use crate::text::Printer;
 
@@ -105,7 +104,7 @@ struct ExchangeLine<'e> {
     url: String,
     status: Option<u16>,
     failure: Option<FailureLine<'e>>,
-    request_bytes: u64,
+    request_bytes: Option<u64>,
     response_bytes: Option<u64>,
     passed: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,7 +229,6 @@ fn sides(tally: &Tally) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
 
 fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<'e> {
     let exchange = &*judged.exchange;
-    let length = |body: &Body| body.length;
     ExchangeLine {
         index: judged.index,
         started: exchange.started.to_string(),
@@ -245,8 +243,8 @@ fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<
             detail: &failure.detail,
             answered: failure.answered,
         }),
-        request_bytes: length(&exchange.request.body),
-        response_bytes: exchange.response.as_ref().map(|response| length(&response.body)),
+        request_bytes: exchange.request.body.known_length(),
+        response_bytes: exchange.response.as_ref().and_then(|response| response.body.known_length()),
         passed: judged.passed,
         muted: (judged.muted > 0).then_some(judged.muted),
         not_judged: judged

@@ -71,6 +71,29 @@ pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {
         .map(Cow::Owned)
 }
 
+/// The same, as far as the recording tells: unseen where it may have left them out.
+pub fn known_credential(reading: &Reading) -> Result<Option<Cow<'_, str>>, Stop> {
+    match credential(reading) {
+        None if !reading.exchange.request.headers.tells_credentials() => {
+            Err(Stop::unseen("the credentials of the request were not recorded"))
+        }
+        found => Ok(found),
+    }
+}
+
+/// Unseen if the recording doesn't tell who makes a call.
+pub fn known_caller(reading: &Reading) -> Result<(), Stop> {
+    known_credential(reading).map(drop)
+}
+
+/// Unseen if what a page of a feed holds depends on credentials, and the recording doesn't tell them.
+pub fn known_reader(reading: &Reading) -> Result<(), Stop> {
+    match reading.stage {
+        Stage::OrdersFeed | Stage::OrderProposalsFeed => known_caller(reading),
+        _ => Ok(()),
+    }
+}
+
 fn names_a_key(name: &str) -> bool {
     let name: String = name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
     ["apikey", "subscriptionkey", "authtoken", "accesstoken", "apitoken", "clientsecret"]
@@ -82,7 +105,7 @@ fn names_a_key(name: &str) -> bool {
 /// one for the feed is another than the one for bookings, so that different ones tell nothing.
 pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Stop> {
     let unseen = |why: &str| Err(Stop::unseen(why));
-    match (credential(a), credential(b)) {
+    match (known_credential(a)?, known_credential(b)?) {
         (Some(a), Some(b)) if a == b => {
             if a.contains(PLACEHOLDER) {
                 return unseen("the credentials were taken out of the recording");

@@ -39,6 +39,8 @@ impl Due {
         let accepted = (200..300).contains(&status);
         let feed = match call.stage {
             // The repetition of a cancellation changes nothing, so that the feed need not show it.
+            // Nobody knows what the feed has to show.
+            Stage::OrderCancel | Stage::BAfterP if call.request.json().is_none() => None,
             Stage::OrderCancel if accepted && flow.last_success(&[Stage::OrderCancel]).is_none() => {
                 self.orders_followed.then_some(Stage::OrdersFeed)
             }
@@ -60,6 +62,10 @@ impl Due {
             return;
         }
         self.orders_followed |= page.stage == Stage::OrdersFeed;
+        if page.answer_is_unknown() {
+            // It may have shown any of them.
+            self.calls.retain(|(feed, _)| *feed != page.stage);
+        }
         let Some(document) = page.response.json() else { return };
         for (uuid, item) in order_items(document) {
             let of_proposal = type_of(item) == Some("OrderProposal");

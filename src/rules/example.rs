@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::book::{LoadError, RuleBook, built_in_bases, files_on_disk, read_text};
 use super::definition::{Example, ExampleExchange};
 use super::judge::Judge;
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing, Version};
 use crate::finding::Severity;
 
 /// An example that did not come out as its file says.
@@ -193,7 +193,7 @@ fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Resul
             headers: headers(request),
             body: message_body(request),
         },
-        failure: response.is_none().then(|| Failure {
+        failure: (response.is_none() && value.get("answer_recorded") != Some(&Value::Bool(false))).then(|| Failure {
             kind: FailureKind::Unreachable,
             detail: "connection refused".to_owned(),
             answered: Some(502),
@@ -212,10 +212,17 @@ fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Resul
 
 fn headers(message: &Value) -> Headers {
     let fields = message.get("headers").and_then(Value::as_object).into_iter().flatten();
-    fields.filter_map(|(name, value)| Some((name.clone(), Bytes::from(value.as_str()?.to_owned())))).collect()
+    let fields = fields.filter_map(|(name, value)| Some((name.clone(), Bytes::from(value.as_str()?.to_owned()))));
+    let mut headers: Headers = fields.collect();
+    let omitted = message.get("omitted").and_then(Value::as_str).and_then(Omitted::from_name);
+    headers.1 = omitted.unwrap_or_default();
+    headers
 }
 
 fn message_body(message: &Value) -> Body {
+    if message.get("body_recorded").and_then(Value::as_bool) == Some(false) {
+        return Body::not_recorded(0);
+    }
     match (message.get("text").and_then(Value::as_str), message.get("body")) {
         (Some(text), _) => Body::complete(text.to_owned()),
         (None, Some(body)) => Body::complete(body.to_string()),

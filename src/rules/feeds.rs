@@ -45,8 +45,12 @@ impl Pages {
 
     /// Takes a page up.
     pub fn remember(&mut self, reading: &Arc<Reading>) {
-        let Some(page) = reading.response.json() else { return };
         let feed = feed_of(reading);
+        if reading.answer_is_unknown() {
+            // Whatever comes next may follow on this page, which nobody knows.
+            self.bytes -= self.pages.remove(feed.as_str()).map_or(0, |(_, bytes)| bytes);
+        }
+        let Some(page) = reading.response.json() else { return };
         if !page.root().get("items").is_some_and(Value::is_array) {
             return;
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use super::context::Context;
-use super::eval::answered;
+use super::eval::{answered, body};
 use super::facts::Facts;
 use super::nodes::{
     anywhere, are_strings, distinct, id, is_integer, is_prefixed, is_type, keys, newer, object_member, prefixed,
@@ -55,6 +55,7 @@ functions! {
     Anywhere "anywhere" 2..=2,
     Same "same" 2..=2,
     SameUrl "same_url" 2..=2,
+    NormalUrl "normal_url" 1..=1,
     SameId "same_id" 2..=2,
     Distinct "distinct" 1..=1,
     Success "success" 0..=1,
@@ -202,10 +203,10 @@ impl Function {
             }
             Self::Anywhere => anywhere(arena, first, second.as_str().unwrap_or_default()),
             Self::Same => Val::bool(first.equals(second)),
-            Self::SameUrl => Val::bool(match (text, second.as_str()) {
-                (Some(a), Some(b)) => a.trim_end_matches('/') == b.trim_end_matches('/'),
-                _ => false,
-            }),
+            Self::SameUrl => Val::bool(both(text, second, |a, b| {
+                urls::normal_url(a).trim_end_matches('/') == urls::normal_url(b).trim_end_matches('/')
+            })),
+            Self::NormalUrl => owned(text.map(|url| urls::normal_url(url).into_owned())),
             Self::SameId => {
                 let (a, b) = (id(arena, first), id(arena, second));
                 Val::bool(a.as_str().is_some() && a.as_str() == b.as_str())
@@ -273,13 +274,11 @@ impl Function {
                 let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
                 Val::Flow(context.memory.flow(uuid.as_deref()))
             }
-            Self::Credential => {
-                message(first, context).and_then(callers::credential).map_or(Val::Absent, |credential| match credential
-                {
-                    Cow::Borrowed(text) => arena.str(text),
-                    Cow::Owned(text) => arena.text(&text),
-                })
-            }
+            Self::Credential => match message(first, context).map(callers::known_credential).transpose()?.flatten() {
+                None => Val::Absent,
+                Some(Cow::Borrowed(text)) => arena.str(text),
+                Some(Cow::Owned(text)) => arena.text(&text),
+            },
             Self::SameCaller => match (message(first, context), message(second, context)) {
                 (Some(a), Some(b)) => Val::bool(callers::same_caller(a, b)?),
                 _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
@@ -298,11 +297,21 @@ impl Function {
             }
             Self::Repeated => arena.list(repeated(first.elements(arena).unwrap_or_default())),
             Self::Newer => Val::bool(newer(first, second)?),
-            Self::EarlierModified => first
-                .as_json()
-                .map_or(Val::Absent, |item| context.memory.history.earlier_modified(context.reading, item, arena)),
+            Self::EarlierModified => {
+                let history = &context.memory.history;
+                let earlier = first.as_json().map(|item| history.earlier_modified(context.reading, item, arena));
+                if earlier.is_some_and(|earlier| !earlier.is_nothing()) {
+                    callers::known_reader(context.reading)?;
+                }
+                earlier.unwrap_or(Val::Absent)
+            }
             Self::Unchanged => {
-                Val::bool(first.as_json().is_some_and(|item| context.memory.history.unchanged(context.reading, item)))
+                let history = &context.memory.history;
+                let unchanged = first.as_json().is_some_and(|item| history.unchanged(context.reading, item));
+                if unchanged {
+                    callers::known_reader(context.reading)?;
+                }
+                Val::bool(unchanged)
             }
             Self::BookedSinceRead => id(arena, first)
                 .as_str()
@@ -415,9 +424,13 @@ fn is_spoilt(sent: Value<'_>, context: &Context<'_>) -> bool {
     deviations.iter().any(|deviation| deviation.what.spoils_value() && within.contains(&deviation.node))
 }
 
-/// The exchange, if an answer to it came.
-fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
-    answered(reading).map(|_| reading)
+/// The exchange, if an answer to it came whose body can be read.
+pub(super) fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
+    answered(reading)?;
+    match reading.response {
+        Content::Unreadable(_) => body(&reading.response, false).map(|_| reading),
+        _ => Ok(reading),
+    }
 }
 
 pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {
@@ -443,6 +456,8 @@ fn holds_order(reading: &Reading) -> bool {
 }
 
 pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
-    Ok(answered(reading)?.status == 409
-        && matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order")))
+    if answered(reading)?.status != 409 {
+        return Ok(false);
+    }
+    Ok(matches!(refusal::root_type(known_answer(reading)?), Some("OrderQuote" | "OrderProposal" | "Order")))
 }

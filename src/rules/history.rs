@@ -41,10 +41,12 @@ enum Modified {
 }
 
 impl History {
-    /// True unless the address of a page is none that this reader of the feed was given or asked for before.
+    /// True unless the address of a page is none that this reader of the feed was given or asked for before. Where the
+    /// recording doesn't hold a page of the feed, that page may have given it.
     pub fn knows(&self, reading: &Reading) -> bool {
         self.addresses.len() >= MAX_ADDRESSES
             || self.addresses.contains(&hash(&(reader(reading), page(&reading.exchange.request.target))))
+            || self.addresses.contains(&gap(reading))
     }
 
     /// The `modified` that an item of a page had when it was last seen in this feed; absent if it wasn't.
@@ -65,6 +67,12 @@ impl History {
 
     /// Takes a page up.
     pub fn remember(&mut self, reading: &Reading) {
+        if reading.exchange.request.method == "GET" && reading.answer_is_unknown() {
+            if self.addresses.len() < MAX_ADDRESSES {
+                self.addresses.insert(gap(reading));
+            }
+            return;
+        }
         if !matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
             return;
         }
@@ -98,6 +106,11 @@ fn modified(value: Value<'_>) -> Option<Modified> {
 fn reader(reading: &Reading) -> (Option<String>, Option<String>) {
     let agent = reading.exchange.request.headers.get("user-agent").map(str::to_owned);
     (credential(reading).map(std::borrow::Cow::into_owned), agent)
+}
+
+/// Stands for a page that the recording doesn't hold, of a feed and its reader.
+fn gap(reading: &Reading) -> u64 {
+    hash(&(reader(reading), "gap", reading.exchange.path()))
 }
 
 fn key(reading: &Reading, item: Value<'_>) -> Option<u64> {

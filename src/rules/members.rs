@@ -1,12 +1,17 @@
 //! The members of what an expression looks at: `request.method`, `call.host`, `flow.earlier` and their like.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::arena::Arena;
+use super::callers;
 use super::context::Context;
 use super::eval::{answered, body};
 use super::memory::Flow;
+use super::urls::{normal_origin, normal_url};
 use super::value::{Stop, Val};
+use crate::exchange::{Body, Headers, Omitted};
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
 
 /// A member of a value.
@@ -16,8 +21,8 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
         Val::Json(..) => arena.node(operand.as_json().and_then(|value| value.get(name))),
         Val::Request(reading) => request_member(reading, name, arena)?,
         Val::Response(reading) => response_member(reading, name, arena)?,
-        Val::RequestHeaders(reading) => arena.maybe(reading.exchange.request.headers.get(name)),
-        Val::ResponseHeaders(reading) => arena.maybe(answered(reading)?.headers.get(name)),
+        Val::RequestHeaders(reading) => arena.maybe(field(&reading.exchange.request.headers, name, "request")?),
+        Val::ResponseHeaders(reading) => arena.maybe(field(&answered(reading)?.headers, name, "response")?),
         Val::Call(reading) => call_member(reading, name, arena)?,
         Val::Exchange(reading) => match name {
             "request" => Val::Request(reading),
@@ -25,7 +30,10 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
             "call" => Val::Call(reading),
             "stage" => arena.str(reading.stage.as_str()),
             "started" => Val::Instant(&reading.exchange.started),
-            "answered" => Val::bool(reading.exchange.response.is_some()),
+            "answered" => match (&reading.exchange.response, &reading.exchange.failure) {
+                (None, None) => return Err(Stop::unseen("the answer to an earlier call was not recorded")),
+                (response, _) => Val::bool(response.is_some()),
+            },
             "wrongly_refused" => Val::bool(memory.was_wrongly_refused(reading)),
             // Since the answer was there, or since there was none to be waited for any longer.
             "seconds_since_answer" => arena.seconds_between(reading.exchange.ended(), judged.exchange.started),
@@ -33,19 +41,35 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
             _ => return Err(unknown("an exchange", name)),
         },
         Val::Flow(flow) => match flow {
+            Some(flow) if flow.is_unknown(name) => {
+                return Err(Stop::unseen("the answer to an earlier call of this booking was not recorded"));
+            }
             Some(flow) => flow.member(name, arena).ok_or_else(|| unknown("flow", name))?,
             None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,
         },
         Val::Feed(reading) => match name {
-            "previous" => memory.pages.previous(reading).map_or(Val::Absent, Val::Exchange),
-            "known_address" => Val::bool(memory.history.knows(reading)),
+            "previous" => known_reader(memory.pages.previous(reading), reading)?,
+            "known_address" => {
+                let known = memory.history.knows(reading);
+                if !known {
+                    callers::known_reader(reading)?;
+                }
+                Val::bool(known)
+            }
             "due" => memory.due.of(reading.stage, arena),
-            "last" => memory.pages.last(reading).map_or(Val::Absent, Val::Exchange),
+            "last" => known_reader(memory.pages.last(reading), reading)?,
             _ => return Err(unknown("feed", name)),
         },
-        Val::Recording if name == "base_uri" => arena.maybe(memory.advertised(&judged.exchange)),
+        Val::Recording if name == "base_uri" => {
+            let advertised = memory.advertised(&judged.exchange);
+            advertised.map_or(Val::Absent, |uri| arena.text(&normal_url(uri)))
+        }
         Val::Recording if name == "pushed_back" => {
-            memory.retries.pushed_back(judged).map_or(Val::Absent, Val::Exchange)
+            let pushed_back = memory.retries.pushed_back(judged);
+            if pushed_back.is_some() {
+                callers::known_caller(judged)?;
+            }
+            pushed_back.map_or(Val::Absent, Val::Exchange)
         }
         Val::Recording if name == "failed_alike" => arena.list(memory.retries.failed_alike(judged).map(Val::Exchange)),
         Val::Recording => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
@@ -66,7 +90,7 @@ fn request_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Res
         "query" => arena.maybe(reading.exchange.query()),
         "url" => arena.text(&reading.exchange.url()),
         "headers" => Val::RequestHeaders(reading),
-        "size" => Val::Int(request.body.length as i64),
+        "size" => size(&request.body, "request")?,
         "content" => content(&reading.request, true, arena)?,
         "body" => arena.node(body(&reading.request, true)?),
         _ => return Err(unknown("request", name)),
@@ -78,11 +102,39 @@ fn response_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Re
     Ok(match name {
         "status" => Val::Int(i64::from(response.status)),
         "headers" => Val::ResponseHeaders(reading),
-        "size" => Val::Int(response.body.length as i64),
+        "size" => size(&response.body, "response")?,
         "content" => content(&reading.response, false, arena)?,
         "body" => arena.node(body(&reading.response, false)?),
         _ => return Err(unknown("response", name)),
     })
+}
+
+/// A page that the reader of this one has seen, if it can be told who that is.
+fn known_reader<'a>(page: Option<&'a Reading>, reading: &Reading) -> Result<Val<'a>, Stop> {
+    let Some(page) = page else { return Ok(Val::Absent) };
+    callers::known_reader(reading)?;
+    Ok(Val::Exchange(page))
+}
+
+/// A header field; unseen if the recording may have left it out.
+fn field<'h>(headers: &'h Headers, name: &str, whose: &str) -> Result<Option<&'h str>, Stop> {
+    let found = headers.get(name);
+    let in_part = || {
+        // Browsers note the media type without its parameters where they don't note the field itself.
+        let stripped = |value: &str| media_type::has_version(value) && !value.contains(';');
+        name.eq_ignore_ascii_case("content-type") && headers.1 == Omitted::Unlisted && found.is_some_and(stripped)
+    };
+    if !headers.is_recorded(name) || in_part() {
+        let what = if headers.1 == Omitted::Credentials { "credentials" } else { "header fields" };
+        return Err(Stop::unseen(format!("the {what} of the {whose} were not recorded")));
+    }
+    Ok(found)
+}
+
+/// Bytes of a body on the wire.
+fn size<'a>(body: &Body, whose: &str) -> Result<Val<'a>, Stop> {
+    let length = body.known_length().ok_or_else(|| Stop::unseen(format!("the {whose} body was not recorded")))?;
+    Ok(Val::Int(length as i64))
 }
 
 /// What kind of content a message has, where that can be told.
@@ -97,7 +149,12 @@ fn content<'a>(content: &Content, of_request: bool, arena: &'a Arena) -> Result<
 }
 
 fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
-    let origin = reading.exchange.origin.as_str();
+    // Only asked of these: the case of scheme and host makes no difference (RFC 3986 section 6.2.2.1).
+    let origin = match name {
+        "origin" | "scheme" | "host" | "loopback" => normal_origin(&reading.exchange.origin),
+        _ => Cow::Borrowed(""),
+    };
+    let origin = &*origin;
     let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
     Ok(match name {
         "stage" => arena.maybe(Some(reading.stage.as_str())),
@@ -113,16 +170,17 @@ fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result
             Endpoint::Known(path) | Endpoint::WrongVerb(path) => arena.texts(path.verbs()),
             _ => Val::NO_LIST,
         },
-        "origin" => arena.maybe(Some(origin)),
-        "scheme" => arena.maybe(Some(scheme)),
-        "host" => arena.maybe(Some(host(authority))),
+        "origin" => arena.text(origin),
+        "scheme" => arena.text(scheme),
+        "host" => arena.text(host(authority)),
         // A doubled slash is the caller's; what the booking system builds of its Base URI has none.
         "base_path" => arena.text(&without_empty_segments(&reading.base_path)),
         "loopback" => Val::bool(is_loopback(host(authority))),
         "started" => arena.instant(booking_system_clock(reading)),
         "request_type" => arena.maybe(reading.stage.request_type()),
         "speaks_booking" => {
-            Val::bool(reading.exchange.request.headers.get("content-type").is_some_and(media_type::is_booking))
+            let content_type = field(&reading.exchange.request.headers, "content-type", "request")?;
+            Val::bool(content_type.is_some_and(media_type::is_booking))
         }
         _ => return Err(unknown("call", name)),
     })

@@ -138,6 +138,19 @@ impl Flow {
         Some(self.last_success(stages).map_or(Val::Absent, Val::Exchange))
     }
 
+    /// True if the recording doesn't hold the answer to a call that may be what that member of `flow` stands for.
+    pub fn is_unknown(&self, name: &str) -> bool {
+        let stages = match name {
+            "quote" => Some(&[Stage::C1, Stage::C2][..]),
+            _ => stages_of(name),
+        };
+        stages.is_some_and(|stages| {
+            let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
+            let mut since = of_stages.take_while(|reading| success(reading) != Ok(true));
+            since.any(|reading| reading.exchange.response.is_none() && reading.exchange.failure.is_none())
+        })
+    }
+
     /// As [`Flow::member`], for an Order UUID that was not seen before.
     pub fn member_of_none(name: &str) -> Option<Val<'static>> {
         match name {

@@ -30,6 +30,13 @@ impl Places {
 
     /// Takes an exchange up. `flow` is the flow of its Order UUID as it was before.
     pub fn remember(&mut self, reading: &Reading, flow: Option<&Flow>) {
+        if reading.answer_is_unknown() && reading.order_uuid.is_some() {
+            match reading.request.json().map(Document::root) {
+                Some(order) if items(order).find_map(opportunity).is_some() => self.doubt(order),
+                _ => self.doubt_all(),
+            }
+            return;
+        }
         if !reading.status().is_some_and(|status| (200..300).contains(&status)) {
             return;
         }
@@ -64,7 +71,7 @@ impl Places {
                 if again {
                     return self.doubt(order);
                 }
-                let Some(request) = reading.request.json() else { return };
+                let Some(request) = reading.request.json() else { return self.doubt(order) };
                 for cancelled in items(request.root()).filter_map(|item| item.get("@id")) {
                     let item = items(order).find(|item| item.get("@id").is_some_and(|id| id.same(cancelled)));
                     if let Some(id) = item.and_then(opportunity) {
@@ -78,9 +85,7 @@ impl Places {
                 }
             }
             (Stage::Other, _) if reading.exchange.path().contains("/test-interface/") => {
-                for count in self.0.values_mut() {
-                    count.doubtful = true;
-                }
+                self.doubt_all();
             }
             _ => {}
         }
@@ -89,6 +94,12 @@ impl Places {
     fn add(&mut self, opportunity: &str, places: i64) {
         if let Some(count) = self.0.get_mut(opportunity) {
             count.booked += places;
+        }
+    }
+
+    fn doubt_all(&mut self) {
+        for count in self.0.values_mut() {
+            count.doubtful = true;
         }
     }
 

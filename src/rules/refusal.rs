@@ -10,6 +10,7 @@ use super::arena::Arena;
 use super::context::Context;
 use super::eval::{answered, evaluate};
 use super::facts::Facts;
+use super::functions::known_answer;
 use super::value::{Stop, Val};
 use crate::finding::Severity;
 use crate::json::Value;
@@ -138,6 +139,7 @@ pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Re
             answered: error_types,
         });
     }
+    known_answer(reading)?;
     if right.iter().any(|answer| answer.status == status && root_type == Some(answer.error_type.as_str())) {
         return Ok(Refusal::Passed);
     }

@@ -2,6 +2,8 @@
 //!
 //! `…/feed?afterTimestamp=5&afterId=a%20b → path, {afterId: "a b", afterTimestamp: "5"}`
 
+use std::borrow::Cow;
+
 /// The first value of a parameter in the query of a URL or request target, decoded.
 pub fn parameter(url: &str, name: &str) -> Option<String> {
     form_parameter(url.split_once('?')?.1.split('#').next()?, name)
@@ -29,6 +31,36 @@ pub fn path(url: &str) -> &str {
         None => url,
     };
     rest.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Scheme and authority in the form in which they can be compared: in lower case, without the port that the scheme has anyway
+/// (RFC 3986 sections 6.2.2.1 and 6.2.3). User-info stays as it is.
+pub fn normal_origin(origin: &str) -> Cow<'_, str> {
+    let in_capitals = origin.bytes().any(|byte| byte.is_ascii_uppercase());
+    let port = match origin.split_once("://") {
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => ":443",
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") => ":80",
+        _ => "",
+    };
+    let origin = origin.strip_suffix(port).unwrap_or(origin);
+    if !in_capitals {
+        return Cow::Borrowed(origin);
+    }
+    let scheme = origin.find("://").map_or(0, |at| at + 3);
+    let host = origin.rfind('@').map_or(scheme, |at| at + 1).max(scheme);
+    let user = &origin[scheme..host];
+    Cow::Owned(format!("{}{user}{}", origin[..scheme].to_ascii_lowercase(), origin[host..].to_ascii_lowercase()))
+}
+
+/// The same of an absolute URL, whose other parts stay; of any other text nothing changes.
+pub fn normal_url(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Cow::Borrowed(url) };
+    let end = scheme.len() + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (origin, rest) = url.split_at(end);
+    match normal_origin(origin) {
+        Cow::Borrowed(same) if same.len() == origin.len() => Cow::Borrowed(url),
+        origin => Cow::Owned(format!("{origin}{rest}")),
+    }
 }
 
 /// Host of an absolute URL, without its port; `None` for a relative one.
@@ -160,6 +192,24 @@ mod tests {
         assert_eq!(parameter(url, "limit"), None);
         assert_eq!(parameter("/f", "limit"), None);
         assert_eq!(form_parameter("grant_type=client_credentials&scope=a%20b", "scope").as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn scheme_and_host_are_compared_in_one_form() {
+        for (url, expected) in [
+            ("HTTPS://A.Example/Path?Q", "https://a.example/Path?Q"),
+            ("https://a.example:443/x", "https://a.example/x"),
+            ("HTTP://A.example:80", "http://a.example"),
+            ("http://a.example:443/", "http://a.example:443/"),
+            ("https://User:Pw@A.example?Q", "https://User:Pw@a.example?Q"),
+            ("https://a.example/b", "https://a.example/b"),
+            ("/Path", "/Path"),
+            ("urn:X", "urn:X"),
+            ("", ""),
+        ] {
+            assert_eq!(normal_url(url), expected, "{url}");
+        }
+        assert_eq!(normal_origin("HTTPS://[::1]:443"), "https://[::1]");
     }
 
     #[test]

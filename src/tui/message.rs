@@ -9,7 +9,7 @@ use super::json_view;
 use super::sheet::{MAX_ROWS, Row};
 use super::theme::Ink;
 use crate::event::Judged;
-use crate::exchange::{Body, BodyEnd, Header, Headers, decode};
+use crate::exchange::{Body, BodyEnd, Header, Headers, Omitted, decode};
 use crate::finding::{Finding, Severity};
 use crate::json::{Document, unescape};
 use crate::text;
@@ -126,6 +126,13 @@ fn targets<'f>(findings: &'f [Finding], rest: impl Fn(&'f str) -> Option<&'f str
 fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>]) -> Vec<Row> {
     let mut rows = vec![first];
     rows.extend(headers.0.iter().map(field_row));
+    let omitted = match headers.1 {
+        Omitted::Nothing => None,
+        Omitted::Credentials => Some("(the recording leaves out credentials and cookies)"),
+        Omitted::Unlisted if headers.0.is_empty() => Some("(the recording has no header fields)"),
+        Omitted::Unlisted => Some("(the recording leaves out other header fields)"),
+    };
+    rows.extend(omitted.map(|omitted| Row::new(Ink::Dim, omitted)));
     let mut on_body = Vec::new();
     for target in targets {
         if let Some(pointer) = target.rest.strip_prefix("/body") {
@@ -166,11 +173,16 @@ fn body_rows(headers: &Headers, body: &Body, targets: &[(&str, Target<'_>)], row
             text::bytes(body.bytes.len() as u64)
         )),
         BodyEnd::Cancelled => Some(format!("the body broke off after {}", text::bytes(body.length))),
+        BodyEnd::NotRecorded => Some(match body.known_length() {
+            Some(length) => format!("the body of {} was not recorded", text::bytes(length)),
+            None => "the body was not recorded".to_owned(),
+        }),
     };
     if let Some(how) = how {
         rows.push(Row::new(Ink::Bad, &how));
     }
     match decode(&body.bytes, headers) {
+        _ if body.end == BodyEnd::NotRecorded => {}
         _ if body.bytes.is_empty() => rows.push(Row::new(Ink::Dim, "(no body)")),
         Ok(content) => match Document::parse(&content) {
             Ok(document) => {

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 use umpire::capture::{self, Meta, Reader, Redactor, Writer, har};
 use umpire::exchange::{
-    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Request, Response, Rewritten, Timing, Version,
+    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Omitted, Request, Response, Rewritten, Timing,
+    Version,
 };
 
 pub(crate) fn meta() -> Meta {
@@ -100,20 +101,23 @@ fn content() -> impl Strategy<Value = (Vec<u8>, Option<&'static str>)> {
 
 fn message() -> impl Strategy<Value = (Headers, Body)> {
     let trailers = prop_oneof![2 => Just(Vec::new()), 1 => vec(header(), 1..3)];
-    let parts = (vec(header(), 0..6), content(), trailers, 0..4_u8, 0..5000_u64);
-    parts.prop_map(|(mut fields, (bytes, coding), trailers, end, more)| {
+    let omitted =
+        prop_oneof![2 => Just(Omitted::Nothing), 1 => Just(Omitted::Credentials), 1 => Just(Omitted::Unlisted)];
+    let parts = (vec(header(), 0..6), omitted, content(), trailers, 0..5_u8, 0..5000_u64);
+    parts.prop_map(|(mut fields, omitted, (bytes, coding), trailers, end, more)| {
         if let Some(coding) = coding {
             fields.push(Header { name: "content-encoding".to_owned(), value: coding.into() });
         }
-        let mut body = Body { trailers: Headers(trailers), ..Body::complete(bytes) };
+        let mut body = Body { trailers: Headers::of(trailers), ..Body::complete(bytes) };
         match end {
             0 => (body.end, body.length) = (BodyEnd::Truncated, body.length + more),
             1 => body.end = BodyEnd::Cancelled,
             // Redacted: other bytes than on the wire, all of them.
             2 => body.length += more,
+            3 => body = Body { trailers: body.trailers, ..Body::not_recorded(more.saturating_sub(2500)) },
             _ => {}
         }
-        (Headers(fields), body)
+        (Headers(fields, omitted), body)
     })
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use umpire::capture::{self, CaptureError, Reader, Redaction};
-use umpire::exchange::{BodyEnd, FailureKind, Version};
+use umpire::capture::{self, CaptureError, Reader, Redaction, Writer};
+use umpire::exchange::{Body, BodyEnd, FailureKind, Omitted, Version};
+
+use crate::arbitrary::{meta, ordinary};
 
 /// Version 1: what Umpire 0.1.0 writes.
 const VERSION_1: &str = r"
@@ -91,14 +93,53 @@ fn version_1_with_what_it_may_have_beside() {
     assert!(error.to_string().contains("exchange 1 can't be read: it has trailers of \"response\""), "{error}");
 }
 
+/// What version 2 adds: bodies and header fields that a foreign recording doesn't hold.
+const VERSION_2: &str = r"
+PRAGMA user_version = 2;
+UPDATE exchange SET request_length = 0, request_end = 'not-recorded', request_kept = 0, request_digest = NULL,
+  request_body = NULL WHERE n = 0;
+CREATE TABLE omitted (n INTEGER PRIMARY KEY, request TEXT NOT NULL, response TEXT NOT NULL);
+INSERT INTO omitted VALUES (0, 'unlisted', 'credentials');
+";
+
+#[test]
+fn version_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = made(folder.path(), &format!("{VERSION_1}{VERSION_2}"));
+    let exchanges: Vec<_> = capture::open(&file).unwrap().exchanges.map(Result::unwrap).collect();
+    let response = exchanges[0].response.as_ref().unwrap();
+    assert_eq!(exchanges[0].request.body, Body::not_recorded(0));
+    assert_eq!((exchanges[0].request.headers.1, response.headers.1), (Omitted::Unlisted, Omitted::Credentials));
+    assert_eq!(exchanges[1].request.headers.1, Omitted::Nothing);
+    assert_eq!(Reader::open(&file).unwrap().format(), 2);
+}
+
+/// Whoever has an older Umpire can read what is recorded whole.
+#[test]
+fn only_a_capture_with_gaps_is_of_version_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gap = ordinary();
+    gap.request.body = Body::not_recorded(7);
+    let mut unlisted = ordinary();
+    unlisted.request.headers.1 = Omitted::Unlisted;
+    for (name, exchange, version) in [("whole.db", ordinary(), 1), ("body.db", gap, 2), ("fields.db", unlisted, 2)] {
+        let file = folder.path().join(name);
+        let mut writer = Writer::create(&file, &meta()).unwrap();
+        writer.append(&exchange).unwrap();
+        writer.finish().unwrap();
+        let reader = Reader::open(&file).unwrap();
+        assert_eq!((reader.format(), reader.exchange(0).unwrap()), (version, exchange));
+    }
+}
+
 #[test]
 fn newer_ones_are_refused_and_say_why() {
     let folder = tempfile::tempdir().unwrap();
-    let file = made(folder.path(), &VERSION_1.replace("user_version = 1", "user_version = 2"));
+    let file = made(folder.path(), &VERSION_1.replace("user_version = 1", "user_version = 3"));
     let error = capture::open(&file).err().unwrap();
-    assert_eq!(error, CaptureError::Format { file: file.clone(), found: 2, known: 1 });
+    assert_eq!(error, CaptureError::Format { file: file.clone(), found: 3, known: 2 });
     let said = error.to_string();
-    assert!(said.contains("old.db: has capture format 2, and this Umpire knows up to 1; use a newer one"), "{said}");
+    assert!(said.contains("old.db: has capture format 3, and this Umpire knows up to 2; use a newer one"), "{said}");
     let older = folder.path().join("none");
     std::fs::create_dir(&older).unwrap();
     let file = made(&older, &VERSION_1.replace("user_version = 1", "user_version = 0"));

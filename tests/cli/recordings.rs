@@ -62,3 +62,78 @@ fn secrets_of_a_foreign_recording_are_not_shown() {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{written}");
     }
 }
+
+/// One odd entry is left out or read in part, wherever a recording is read, and it is said.
+#[test]
+fn odd_entries_are_said_and_the_rest_is_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let entry = |path: &str, text: &str| {
+        serde_json::json!({ "startedDateTime": "2026-11-24T08:00:00Z", "time": 5,
+            "request": { "method": "GET", "url": format!("https://a.example{path}"), "headers": [{ "name": "Host", "value": "a.example" }] },
+            "response": { "status": 200, "headers": [{ "name": "Content-Type", "value": "application/json" }],
+                "content": { "size": 2, "mimeType": "application/json", "text": text, "encoding": "base64" } } })
+    };
+    let entries = [
+        entry("/first", "e30="),
+        serde_json::Value::Null,
+        entry("/odd", "{}"),
+        serde_json::json!({ "request": { "method": "CONNECT", "url": "a.example:443" } }),
+        serde_json::Value::Null,
+        entry("/cut", "*"),
+        entry("/last", "e30="),
+    ];
+    let har = serde_json::json!({ "log": { "entries": entries } }).to_string();
+    let path = file(folder.path(), "odd.har", har);
+    let expected = [
+        "2 entries, the first is entry 2: it is null; left out",
+        "entry 4: CONNECT opens a tunnel and is no exchange of its own; left out",
+        "entry 6: its response body is marked as base64 and is none; taken as not recorded",
+        "entry 3: its response body is marked as base64 and is none; read as text",
+    ];
+    let checked = umpire(&["check", &path]);
+    assert_eq!(status(&checked), 0, "{}", stderr(&checked));
+    let text = stdout(&checked);
+    let first: Vec<&str> = text.lines().take(5).map(str::trim).collect();
+    assert!(first[0].ends_with("odd.har: 4 exchanges, 0 bookings: no findings"), "{text}");
+    assert_eq!(first[1..], expected, "{text}");
+    let report = umpire(&["check", &path, "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
+    assert_eq!(report["summary"]["odd"], serde_json::json!({ "left-out": 3, "mended": 1, "not-recorded": 1 }));
+    let first = &report["files"][0]["odd"][0];
+    assert_eq!(*first, serde_json::json!({ "what": "it is null", "outcome": "left-out", "count": 2, "first": 2 }));
+
+    let name = |name: &str| folder.path().join(name).display().to_string();
+    let (db, ndjson, merged, saved) = (name("x.db"), name("x.ndjson"), name("merged.har"), name("saved.har"));
+    for arguments in [
+        vec!["capture", "import", &path, "-o", &db],
+        vec!["capture", "export", &path, "-o", &ndjson],
+        vec!["capture", "merge", &path, &db, "-o", &merged],
+        vec!["capture", "search", &path, "first"],
+    ] {
+        let output = umpire(&arguments);
+        assert_eq!(status(&output), 0, "{arguments:?}: {}", stderr(&output));
+        for line in expected {
+            assert!(stderr(&output).contains(&format!("odd.har: {line}")), "{arguments:?}: {}", stderr(&output));
+        }
+    }
+    for arguments in
+        [vec!["view", "--ui", "plain", &path], vec!["view", "--ui", "json", &path], vec!["capture", "info", &path]]
+    {
+        let output = umpire(&arguments);
+        assert_eq!(status(&output), 0, "{arguments:?}: {}", stderr(&output));
+        assert!(expected.iter().all(|line| stdout(&output).contains(line)), "{arguments:?}: {}", stdout(&output));
+    }
+    let verified = umpire(&["capture", "verify", &path, "--save", &saved]);
+    assert_eq!(status(&verified), 1);
+    assert!(expected.iter().all(|line| stdout(&verified).contains(line)), "{}", stdout(&verified));
+    // What was taken as not recorded stays that in every format, and nothing is odd about it any more.
+    for (file, exchanges) in [(&db, 4), (&ndjson, 4), (&merged, 8), (&saved, 4)] {
+        let info = umpire(&["capture", "info", file, "--format", "json"]);
+        let info: serde_json::Value = serde_json::from_slice(&info.stdout).expect("JSON");
+        assert_eq!((&info[0]["exchanges"], &info[0]["odd"]), (&exchanges.into(), &serde_json::json!([])), "{file}");
+        let viewed = stdout(&umpire(&["view", "--ui", "json", file]));
+        let unknown =
+            viewed.lines().filter(|line| line.contains("/cut") && line.contains("\"response_bytes\":2")).count();
+        assert_eq!(unknown, exchanges / 4, "{file}: {viewed}");
+    }
+}

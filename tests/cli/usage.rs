@@ -18,13 +18,12 @@ fn exit_statuses_of_check() {
 fn bad_recordings_are_named_and_never_green() {
     let folder = tempfile::tempdir().expect("a folder");
     let whole = fs::read(GOLDEN).expect("the golden recording");
-    let cases: [(&str, Vec<u8>); 6] = [
+    let cases: [(&str, Vec<u8>); 5] = [
         ("empty.har", Vec::new()),
         ("text.har", b"hello".to_vec()),
         ("other.har", b"{\"log\": 1}".to_vec()),
         ("none.har", br#"{"log":{"version":"1.2","entries":[]}}"#.to_vec()),
         ("entry.har", br#"{"log":{"version":"1.2","entries":[{"request":{"method":"PUT"}}]}}"#.to_vec()),
-        ("cut.har", whole[..whole.len() / 2].to_vec()),
     ];
     for (name, content) in cases {
         let path = file(folder.path(), name, content);
@@ -34,6 +33,24 @@ fn bad_recordings_are_named_and_never_green() {
         refused(&["capture", "import", &path, "-o", &output], &[name]);
         assert!(!Path::new(&output).exists(), "{name} left a half-written file");
     }
+    // What stands before the place where a file is cut off is judged, and never passes for the whole.
+    let path = file(folder.path(), "cut.har", &whole[..whole.len() / 2]);
+    for arguments in [vec!["check", &path], vec!["check", GOLDEN, &path], vec!["view", "--ui", "plain", &path]] {
+        let output = umpire(&arguments);
+        assert_eq!(status(&output), 2, "{arguments:?}");
+        assert!(stderr(&output).contains("cut.har: is cut off in entry 17"), "{arguments:?}: {}", stderr(&output));
+        assert!(stdout(&output).contains("is cut off in entry 17"), "{arguments:?}: {}", stdout(&output));
+    }
+    let report = umpire(&["check", &path, "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
+    assert_eq!(report["files"][0]["exchanges"], 16);
+    assert!(report["files"][0]["fault"].as_str().is_some_and(|fault| fault.contains("is cut off")), "{report}");
+    let known = folder.path().join("known.toml").display().to_string();
+    let refused_baseline = umpire(&["check", &path, "--write-baseline", &known]);
+    assert!(status(&refused_baseline) == 2 && !Path::new(&known).exists(), "what was not read would be forgotten");
+    let output = folder.path().join("out.db").display().to_string();
+    refused(&["capture", "import", &path, "-o", &output], &["cut.har: is cut off"]);
+    assert!(!Path::new(&output).exists());
     refused(&["check", "no-such-file.har"], &["no-such-file.har"]);
     refused(&["check", GOLDEN, "no-such-file.har"], &["no-such-file.har"]);
 }

@@ -6,15 +6,15 @@
 //! ```
 
 use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use base64::{alphabet, engine::DecodePaddingMode};
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+
+use super::text::{from_base64, looks_cut_off};
 
 use super::{BodyExtra, from_fields, to_fields};
 use crate::capture::coding::{codings, encode};
 use crate::capture::{end_from_name, end_name};
 use crate::exchange::{Body, BodyEnd, Headers, decode};
-use crate::json::Document;
 
 /// A body as HAR says it.
 pub(in crate::capture) struct Described {
@@ -22,8 +22,8 @@ pub(in crate::capture) struct Described {
     pub(in crate::capture) text: String,
     /// The text is base64.
     pub(in crate::capture) base64: bool,
-    /// Bytes of the decoded content, as far as known.
-    pub(in crate::capture) size: u64,
+    /// Bytes of the decoded content; `None` where not known.
+    pub(in crate::capture) size: Option<u64>,
     /// What the text does not say.
     pub(in crate::capture) extra: BodyExtra,
 }
@@ -35,7 +35,7 @@ pub(in crate::capture) fn describe(body: &Body, headers: &Headers) -> Described 
         trailers: to_fields(&body.trailers),
         ..BodyExtra::default()
     };
-    let whole_size = body.length;
+    let whole_size = body.known_length();
     if body.bytes.is_empty() || codings(headers).is_empty() {
         let (text, base64) = to_text(&body.bytes);
         return Described { text, base64, size: whole_size, extra };
@@ -43,7 +43,7 @@ pub(in crate::capture) fn describe(body: &Body, headers: &Headers) -> Described 
     if let Ok(content) = decode(&body.bytes, headers) {
         extra.wire = Some(STANDARD.encode(&body.bytes));
         let (text, base64) = to_text(&content);
-        return Described { text, base64, size: content.len() as u64, extra };
+        return Described { text, base64, size: Some(content.len() as u64), extra };
     }
     extra.coded = true;
     Described { text: STANDARD.encode(&body.bytes), base64: true, size: whole_size, extra }
@@ -55,100 +55,129 @@ fn to_text(bytes: &[u8]) -> (String, bool) {
 
 /// What an entry says of a body.
 pub(in crate::capture) struct Found<'e> {
-    /// The text, if there is one.
-    pub(in crate::capture) text: Option<String>,
-    /// The text is base64.
-    pub(in crate::capture) base64: bool,
+    /// What its text stands for, if there is one.
+    pub(in crate::capture) content: Option<Bytes>,
+    /// The text was in an encoding of bytes, such as base64.
+    pub(in crate::capture) binary: bool,
     /// Bytes of the decoded content, where the entry says.
     pub(in crate::capture) size: Option<u64>,
     /// Bytes on the wire, where the entry says.
     pub(in crate::capture) wire_size: Option<u64>,
-    /// The message has no body by definition, whatever sizes are given (answers to HEAD, 204, 304).
-    pub(in crate::capture) bodyless: bool,
+    /// What the absence of a text means.
+    pub(in crate::capture) without_text: WithoutText,
     /// Header fields of the message.
     pub(in crate::capture) headers: &'e Headers,
 }
 
+/// What it means that there is no text of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::capture) enum WithoutText {
+    /// The message has no body by definition, whatever sizes are given (answers to HEAD, 204, 304).
+    Bodyless,
+    /// It has no body unless something says otherwise (GET, DELETE).
+    Unusual,
+    /// It may have one that isn't in the file.
+    Unknown,
+}
+
+impl WithoutText {
+    /// Of a request (RFC 9110 section 9.3).
+    pub(in crate::capture) fn of_request(method: &str) -> Self {
+        match method.to_ascii_uppercase().as_str() {
+            "GET" | "HEAD" | "DELETE" | "OPTIONS" | "TRACE" | "CONNECT" => Self::Unusual,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Of the answer to a request (RFC 9112 section 6.3).
+    pub(in crate::capture) fn of_response(method: &str, status: u16) -> Self {
+        match status {
+            100..=199 | 204 | 304 => Self::Bodyless,
+            _ if method.eq_ignore_ascii_case("HEAD") => Self::Bodyless,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// The content that a text of this program's own stands for.
+pub(in crate::capture) fn content(text: Option<String>, base64: bool) -> Result<Option<Bytes>, String> {
+    text.map(|text| if base64 { bytes_of(&text) } else { Ok(Bytes::from(text)) }).transpose()
+}
+
+fn bytes_of(text: &str) -> Result<Bytes, String> {
+    from_base64(text).map(Bytes::from).ok_or_else(|| "a body that should be base64 is none".to_owned())
+}
+
 /// The body of an entry that this program wrote.
 pub(in crate::capture) fn restore_own(found: Found<'_>, extra: BodyExtra) -> Result<Body, String> {
+    let content = found.content.unwrap_or_default();
     let bytes = match &extra.wire {
-        Some(wire) => Bytes::from(from_base64(wire)?),
-        None if extra.coded => content(found.text, found.base64)?,
-        None => coded(content(found.text, found.base64)?, false, found.headers),
+        Some(wire) => bytes_of(wire)?,
+        None if extra.coded => content,
+        None => coded(content, false, found.headers),
     };
     let end = match &extra.end {
         None => BodyEnd::Complete,
-        Some(name) => end_from_name(name).ok_or_else(|| format!("the end of a body is unknown: {name:?}"))?,
+        Some(name) => end_from_name(name).ok_or("the end of a body is unknown")?,
     };
     let length = extra.length.unwrap_or(bytes.len() as u64);
     Ok(Body { bytes, length, end, trailers: from_fields(extra.trailers) })
 }
 
-/// The body of an entry that another program wrote. One that passed but was not kept, or not whole, counts as
-/// truncated, so that nobody judges it.
-pub(in crate::capture) fn restore_foreign(found: Found<'_>) -> Result<Body, String> {
-    let Found { text, base64, size, wire_size, bodyless, headers } = found;
-    let text = text.filter(|text| !text.is_empty());
-    let declared = size.unwrap_or_default().max(wire_size.unwrap_or_default());
-    if text.is_none() {
-        let missing = declared > 0 && !bodyless;
-        let end = if missing { BodyEnd::Truncated } else { BodyEnd::Complete };
-        return Ok(Body { length: if missing { declared } else { 0 }, ..Body::ended("", end) });
-    }
-    let content = content(text, base64)?;
+/// The body of an entry that another program wrote. One that isn't in the file, or not whole, is marked as such, so that
+/// nobody judges it.
+pub(in crate::capture) fn restore_foreign(found: Found<'_>) -> Body {
+    let Found { content, binary, size, wire_size, headers, .. } = &found;
+    let Some(content) = content.clone().filter(|content| !content.is_empty()) else { return without_text(&found) };
     // Sizes are often counted otherwise (characters, another charset): only a text that is no JSON either is cut off.
     if size.is_some_and(|size| size > content.len() as u64) && looks_cut_off(&content) {
-        return Ok(Body { length: declared, ..Body::ended(content, BodyEnd::Truncated) });
+        let length = (*size).max(*wire_size).unwrap_or_default();
+        return Body { length, ..Body::ended(content, BodyEnd::Truncated) };
     }
-    Ok(Body::complete(coded(content, base64, headers)))
+    Body::complete(coded(content, *binary, headers))
 }
 
-fn looks_cut_off(content: &[u8]) -> bool {
-    let json = matches!(content.trim_ascii_start().first(), Some(b'{' | b'['));
-    json && Document::parse(content).is_err()
+/// The body of a message of which there is no text: there was none, or it isn't in the file. Sizes of -1 mean unknown, and so
+/// does 0 with many programs: what the message says of its own length counts more.
+fn without_text(found: &Found<'_>) -> Body {
+    let Found { size, wire_size, without_text, headers, .. } = found;
+    if *without_text == WithoutText::Bodyless {
+        return Body::empty();
+    }
+    let said = headers.get("content-length").and_then(|length| length.trim().parse::<u64>().ok());
+    let length = [*size, *wire_size, said].into_iter().flatten().max();
+    let is_empty = match length {
+        Some(1..) => false,
+        _ if headers.get("transfer-encoding").is_some() => false,
+        _ => said == Some(0) || size.or(*wire_size) == Some(0) || *without_text == WithoutText::Unusual,
+    };
+    if is_empty { Body::empty() } else { Body::not_recorded(length.unwrap_or_default()) }
 }
 
 /// HAR's text is the decoded content. Some programs put the coded bytes there: they can be told by not being text.
-fn coded(content: Bytes, base64: bool, headers: &Headers) -> Bytes {
+fn coded(content: Bytes, binary: bool, headers: &Headers) -> Bytes {
     if content.is_empty() || codings(headers).is_empty() {
         return content;
     }
-    if base64 && std::str::from_utf8(&content).is_err() && decode(&content, headers).is_ok() {
+    if binary && std::str::from_utf8(&content).is_err() && decode(&content, headers).is_ok() {
         return content;
     }
     encode(&content, headers).map_or(content, Bytes::from)
-}
-
-fn content(text: Option<String>, base64: bool) -> Result<Bytes, String> {
-    let text = text.unwrap_or_default();
-    if base64 { from_base64(&text).map(Bytes::from) } else { Ok(Bytes::from(text)) }
-}
-
-fn from_base64(text: &str) -> Result<Vec<u8>, String> {
-    /// Padding is left out by some programs.
-    const LENIENT: GeneralPurpose = GeneralPurpose::new(
-        &alphabet::STANDARD,
-        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-    );
-    let broken = text.bytes().any(|byte| byte.is_ascii_whitespace());
-    let decoded =
-        if broken { LENIENT.decode(text.split_ascii_whitespace().collect::<String>()) } else { LENIENT.decode(text) };
-    decoded.map_err(|error| format!("a body that should be base64 is not: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found<'e>(text: &str, headers: &'e Headers) -> Found<'e> {
-        let text = Some(text.to_owned());
-        Found { text, base64: false, size: None, wire_size: None, bodyless: false, headers }
+    fn found(content: impl Into<Bytes>, headers: &Headers) -> Found<'_> {
+        let content = Some(content.into());
+        Found { content, binary: false, size: None, wire_size: None, without_text: WithoutText::Unknown, headers }
     }
 
     #[test]
     fn a_decoded_text_is_put_back_into_its_coding() {
         let headers: Headers = [("Content-Encoding", "br")].into_iter().collect();
-        let body = restore_foreign(found("{\"a\": 1}", &headers)).unwrap();
+        let body = restore_foreign(found("{\"a\": 1}", &headers));
         assert_eq!(decode(&body.bytes, &headers).unwrap(), &b"{\"a\": 1}"[..]);
     }
 
@@ -156,26 +185,47 @@ mod tests {
     fn coded_bytes_are_told_from_decoded_ones() {
         let headers: Headers = [("Content-Encoding", "gzip")].into_iter().collect();
         let wire = encode(b"{\"a\": 1}", &headers).unwrap();
-        let body = restore_foreign(Found { base64: true, ..found(&STANDARD.encode(&wire), &headers) }).unwrap();
+        let body = restore_foreign(Found { binary: true, ..found(wire.clone(), &headers) });
         assert_eq!(body, Body::complete(wire));
     }
 
     #[test]
-    fn what_was_not_kept_is_truncated() {
+    fn what_is_not_in_the_file_is_not_recorded_and_what_is_cut_is_truncated() {
         let headers = Headers::default();
-        let none = || Found { text: None, size: Some(120), ..found("", &headers) };
-        let body = restore_foreign(none()).unwrap();
-        assert_eq!((body.end, body.length), (BodyEnd::Truncated, 120));
-        assert_eq!(restore_foreign(Found { bodyless: true, ..none() }).unwrap(), Body::empty());
-        let cut = restore_foreign(Found { size: Some(50), ..found("{\"a\": [1, ", &headers) }).unwrap();
+        let cut = restore_foreign(Found { size: Some(50), ..found("{\"a\": [1, ", &headers) });
         assert_eq!((cut.end, cut.length), (BodyEnd::Truncated, 50));
-        let whole = restore_foreign(Found { size: Some(50), ..found("{\"a\": [1]}", &headers) }).unwrap();
+        let whole = restore_foreign(Found { size: Some(50), ..found("{\"a\": [1]}", &headers) });
         assert_eq!(whole.end, BodyEnd::Complete);
     }
 
     #[test]
-    fn base64_in_lines_and_without_padding() {
-        assert_eq!(from_base64("AAEC\n Aw").unwrap(), [0, 1, 2, 3]);
-        assert!(from_base64("{}").is_err());
+    fn no_text_is_no_body_only_where_something_says_so() {
+        use WithoutText::{Bodyless, Unknown, Unusual};
+        let empty = Body::empty;
+        let gap = Body::not_recorded;
+        // Size of the content, size on the wire, a header field, what the absence of a text means, what becomes of it.
+        for (size, wire_size, field, without_text, expected) in [
+            (None, None, None, Unknown, gap(0)),
+            (None, None, None, Unusual, empty()),
+            (None, None, None, Bodyless, empty()),
+            (Some(120), None, None, Unknown, gap(120)),
+            (Some(120), None, None, Unusual, gap(120)),
+            (Some(120), None, None, Bodyless, empty()),
+            (Some(0), None, None, Unknown, empty()),
+            (None, Some(0), None, Unknown, empty()),
+            (Some(0), Some(80), None, Unknown, gap(80)),
+            (None, None, Some(("Content-Length", "5874")), Unknown, gap(5874)),
+            (Some(0), Some(0), Some(("content-length", " 5874")), Unknown, gap(5874)),
+            (None, None, Some(("Content-Length", "9")), Unusual, gap(9)),
+            (None, None, Some(("Content-Length", "9")), Bodyless, empty()),
+            (None, None, Some(("Content-Length", "0")), Unknown, empty()),
+            (None, None, Some(("Content-Length", "many")), Unknown, gap(0)),
+            (Some(0), None, Some(("Transfer-Encoding", "chunked")), Unknown, gap(0)),
+        ] {
+            let headers: Headers = field.into_iter().collect();
+            let found = Found { content: None, size, wire_size, without_text, ..found("", &headers) };
+            let case = format!("{size:?} {wire_size:?} {field:?} {without_text:?}");
+            assert_eq!(restore_foreign(found), expected, "{case}");
+        }
     }
 }

@@ -1,20 +1,28 @@
 //! One entry of a HAR file read into an exchange.
 //!
-//! `{"startedDateTime", "request", "response", "timings", …} → Entry → Exchange`
+//! ```text
+//! text ─► Entry ─► Exchange, and notes on what is odd
+//!   └─ no JSON, or JSON that no Entry can be read from ─► mended ─► Entry
+//! ```
 //!
-//! Strict about what an exchange can't do without (a request with method and URL), lenient about everything else.
-
-use std::time::Duration;
+//! What an exchange can't do without (a method, an address) must be there, else the entry is left out; everything else may be
+//! of any type, or missing.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::body::{Found, restore_foreign, restore_own};
-use super::loose::{Fields, Loose};
-use super::{BodyExtra, EntryExtra, text_to_value, url};
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use super::address::{self, Address};
+use super::body::{Found, WithoutText, content, restore_foreign, restore_own};
+use super::fields::{Fields, Message, headers_of};
+use super::loose::Loose;
+use super::mend::mend;
+use super::part::{BodyText, EMPTY, Part};
+use super::text::{Written, written};
+use super::time::{self, Timings, instant};
+use super::{BodyExtra, EntryExtra, omitted_from_name, text_to_value, url};
+use crate::capture::odd::Note;
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Version};
 
 /// An entry as it stands in the file. Members that don't matter are passed over.
 #[derive(Deserialize)]
@@ -23,13 +31,16 @@ pub(super) struct Entry {
     started: Loose,
     #[serde(default)]
     time: Loose,
-    request: Option<RequestPart>,
-    response: Option<ResponsePart>,
-    timings: Option<Timings>,
+    #[serde(default)]
+    request: Part<RequestPart>,
+    #[serde(default)]
+    response: Part<ResponsePart>,
+    #[serde(default)]
+    timings: Part<Timings>,
     #[serde(default)]
     connection: Loose,
-    #[serde(rename = "_umpire")]
-    extra: Option<EntryExtra>,
+    #[serde(default, rename = "_umpire")]
+    extra: Part<EntryExtra>,
 }
 
 /// What an entry turned out to be.
@@ -40,36 +51,41 @@ pub(super) enum Read {
     NotHttp(String),
 }
 
+/// What is known of the file that an entry stands in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct FileFacts {
+    /// A browser wrote it.
+    pub(super) of_browser: bool,
+    /// A browser wrote it, and left out all credentials and cookies.
+    pub(super) sanitised: bool,
+}
+
 #[derive(Deserialize)]
 struct RequestPart {
-    method: Option<String>,
-    url: Option<String>,
+    #[serde(default)]
+    method: Loose,
+    #[serde(default)]
+    url: Loose,
     #[serde(default, rename = "httpVersion")]
     version: Loose,
     #[serde(default)]
     headers: Fields,
-    #[serde(rename = "postData")]
-    post_data: Option<PostData>,
+    #[serde(default, rename = "postData")]
+    post_data: Part<PostData>,
     #[serde(default, rename = "bodySize")]
     body_size: Loose,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct PostData {
     #[serde(default, rename = "mimeType")]
     mime_type: Loose,
-    text: Option<String>,
+    #[serde(default)]
+    text: BodyText,
     #[serde(default, alias = "_encoding")]
     encoding: Loose,
-    params: Option<Vec<Param>>,
-}
-
-#[derive(Deserialize)]
-struct Param {
     #[serde(default)]
-    name: Loose,
-    #[serde(default)]
-    value: Loose,
+    params: Fields,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +98,8 @@ struct ResponsePart {
     version: Loose,
     #[serde(default)]
     headers: Fields,
-    content: Option<Content>,
+    #[serde(default)]
+    content: Part<Content>,
     #[serde(default, rename = "bodySize")]
     body_size: Loose,
     /// What Chromium and mitmproxy say went wrong.
@@ -97,175 +114,280 @@ struct ResponsePart {
 struct Content {
     #[serde(default)]
     size: Loose,
-    text: Option<String>,
+    #[serde(default, rename = "mimeType")]
+    mime_type: Loose,
+    #[serde(default)]
+    text: BodyText,
     #[serde(default)]
     encoding: Loose,
 }
 
-#[derive(Deserialize)]
-struct Timings {
-    #[serde(default)]
-    blocked: Loose,
-    #[serde(default)]
-    dns: Loose,
-    #[serde(default)]
-    connect: Loose,
-    #[serde(default)]
-    send: Loose,
-    #[serde(default)]
-    wait: Loose,
-}
-
 impl Entry {
+    /// Reads the text of an entry. The error says why it is left out.
+    pub(super) fn parse(text: &[u8], notes: &mut Vec<Note>) -> Result<Self, Note> {
+        match serde_json::from_slice::<Part<Self>>(text) {
+            Ok(entry) => entry.or_left_out(),
+            Err(_) => Self::parse_odd(text, notes),
+        }
+    }
+
+    /// The same of one that is no JSON, that has a member twice, or whose notes of this program are none.
+    fn parse_odd(text: &[u8], notes: &mut Vec<Note>) -> Result<Self, Note> {
+        let (mended, legal) = mend(text);
+        let mut value: Value = serde_json::from_slice(&mended)
+            .map_err(|_| Note::left_out("it is not JSON, or nested deeper than 128 levels"))?;
+        if !legal {
+            notes.push(Note::mended("it is not quite JSON; mended"));
+        }
+        if let Ok(entry) = Part::<Self>::deserialize(&value) {
+            return entry.or_left_out();
+        }
+        let extra = value.as_object_mut().and_then(|members| members.remove("_umpire"));
+        if extra.is_some() {
+            notes.push(Note::not_recorded("what Umpire noted in its _umpire can't be read"));
+        }
+        Part::<Self>::deserialize(&value).map_err(|_| Note::left_out("it can't be read"))?.or_left_out()
+    }
+
     /// The exchange. `index` serves as its number, and `before` (the start of the one before it) as its start, where
-    /// the entry gives none. Errors say what is wrong with the entry, in words.
-    pub(super) fn into_exchange(self, index: u64, before: Option<Timestamp>) -> Result<Read, String> {
+    /// the entry gives none. The error says why it is left out.
+    pub(super) fn into_exchange(
+        self,
+        index: u64,
+        before: Option<Timestamp>,
+        facts: FileFacts,
+        notes: &mut Vec<Note>,
+    ) -> Result<Read, Note> {
         let Self { started, time, request, response, timings, connection, extra } = self;
-        let part = request.ok_or("it has no request")?;
-        if let Some(scheme) = part.url.as_deref().and_then(url::outside_http)
+        let mut extra = extra.object();
+        let part = match request {
+            Part::There(part) => part,
+            Part::Absent => return Err(Note::left_out("it has no request")),
+            Part::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
+        };
+        let url = part.url.clone().text().unwrap_or_default();
+        if let Some(scheme) = url::outside_http(&url)
             && extra.is_none()
         {
             return Ok(Read::NotHttp(scheme.to_owned()));
         }
-        let started = match started.text() {
-            Some(text) => instant(&text)?,
-            None => before.unwrap_or(Timestamp::UNIX_EPOCH),
+        let started = if started.is_nothing() { None } else { Some(instant(&started)) };
+        if started == Some(None) {
+            notes.push(Note::not_recorded("its startedDateTime is no time"));
+        }
+        let (origin, request) = request_of(part, &url, extra.as_mut(), facts, notes)?;
+        let answer = response_of(response, &request.method, extra.as_mut(), facts, notes);
+        let (response, failure) = match (&extra, answer) {
+            (_, Answer::Given(response)) => (Some(response), None),
+            (None, Answer::Failed(detail)) => (None, Some(foreign_failure(detail))),
+            (_, Answer::Failed(_) | Answer::Unknown) => (None, None),
         };
-        let mut extra = extra;
-        let (origin, request) = request_of(part, extra.as_mut())?;
-        let (response, unanswered) = match response {
-            Some(part) => response_of(part, &request.method, extra.as_mut())?,
-            None => (None, "the recording holds no answer".to_owned()),
-        };
-        let failure = match &extra {
-            Some(extra) => extra.failure.as_ref().map(failure_of).transpose()?,
-            None if response.is_none() => Some(foreign_failure(unanswered)),
-            None => None,
-        };
+        let own_failure = extra.as_ref().and_then(|extra| extra.failure.as_ref());
         let exchange = Exchange {
             id: extra.as_ref().map_or(index, |extra| extra.id),
             connection: connection.text().and_then(|number| number.parse().ok()).unwrap_or_default(),
-            started,
+            started: started.flatten().or(before).unwrap_or(Timestamp::UNIX_EPOCH),
             origin,
             request,
             response,
-            failure,
+            failure: own_failure.and_then(|failure| failure_of(failure, notes)).or(failure),
             rewritten: extra.as_ref().map_or_else(Vec::new, |extra| extra.rewritten.iter().map(Into::into).collect()),
-            timing: extra.as_ref().map_or_else(|| timing_of(&time, timings.as_ref()), exact_timing),
+            timing: extra.as_ref().map_or_else(|| time::timing(&time, timings.object().as_ref()), time::exact),
         };
         Ok(Read::Exchange(Box::new(exchange)))
     }
 }
 
-/// RFC 3339, the same without an offset, which is taken for UTC, or milliseconds since 1970.
-pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    text.parse::<Timestamp>()
-        .or_else(|_| text.parse::<DateTime>().and_then(|time| TimeZone::UTC.to_timestamp(time)))
-        .or_else(|error| text.parse::<i64>().map_err(|_| error).and_then(Timestamp::from_millisecond))
-        .map_err(|_| format!("its startedDateTime is no time: {text:?}"))
+impl<T> Part<T> {
+    fn or_left_out(self) -> Result<T, Note> {
+        match self {
+            Self::There(entry) => Ok(entry),
+            Self::Absent => Err(Note::left_out("it is null")),
+            Self::Odd(what) => Err(Note::left_out(format!("it is {what} and no object"))),
+        }
+    }
 }
 
-fn request_of(part: RequestPart, extra: Option<&mut EntryExtra>) -> Result<(String, Request), String> {
-    let method = part.method.filter(|method| !method.is_empty()).ok_or("its request has no method")?;
-    let url = part.url.ok_or("its request has no url")?;
+fn request_of(
+    part: RequestPart,
+    url: &str,
+    mut extra: Option<&mut EntryExtra>,
+    facts: FileFacts,
+    notes: &mut Vec<Note>,
+) -> Result<(String, Request), Note> {
+    let method = part.method.text().unwrap_or_default();
     let noted = extra.as_ref().and_then(|extra| extra.origin.clone().zip(extra.target.clone()));
-    let (origin, target) = noted
-        .or_else(|| url::split(&url))
-        .ok_or_else(|| format!("the url of its request is not an absolute one: {url:?}"))?;
-    let headers = headers_of(part.headers, extra.is_some());
-    let mut found = Found {
-        text: None,
-        base64: false,
+    let own = extra.is_some();
+    let method = if own { method } else { address::method(&method) };
+    if method.is_empty() {
+        return Err(Note::left_out("its request has no method"));
+    }
+    if method == "CONNECT" && !own {
+        return Err(Note::left_out("CONNECT opens a tunnel and is no exchange of its own"));
+    }
+    // An empty text is a way to write that there is none.
+    if part.post_data.odd() != Some(EMPTY) {
+        odd_part(&part.post_data, "the postData of its request", notes);
+    }
+    let PostData { mime_type, text, encoding, params } = part.post_data.object().unwrap_or_default();
+    let mime_type = mime_type.text().unwrap_or_default();
+    let headers = if let Some(extra) = &extra {
+        own_headers(part.headers, extra.request_headers_omitted.as_deref(), notes)
+    } else {
+        let whose = "request";
+        let message = Message { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: facts.of_browser };
+        headers_of(part.headers, message, notes)
+    };
+    let Address { origin, target } = match noted {
+        Some((origin, target)) => Address { origin, target },
+        None => Address::of(url, &headers, own, notes)?,
+    };
+    let form = mime_type.starts_with("application/x-www-form-urlencoded");
+    let text = match text {
+        BodyText::Nothing if form && !params.0.is_empty() => BodyText::Text(form_text(&params)),
+        text => text,
+    };
+    let body = Stated {
+        text,
+        encoding: encoding.text().unwrap_or_default(),
         size: None,
         wire_size: part.body_size.size(),
-        bodyless: false,
-        headers: &headers,
+        without_text: WithoutText::of_request(&method),
+        extra: extra.as_mut().map(|extra| std::mem::take(&mut extra.request_body)),
+        whose: "request",
     };
-    if let Some(PostData { mime_type, text, encoding, params }) = part.post_data {
-        let params = params.unwrap_or_default();
-        let form = mime_type.text().is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-        found.base64 = is_base64(encoding);
-        found.text = text.filter(|text| !text.is_empty()).or_else(|| form.then(|| form_text(params)));
-    }
-    let body = match extra {
-        Some(extra) => restore_own(found, std::mem::take(&mut extra.request_body)),
-        None => restore_foreign(found),
-    };
-    let body = body.map_err(|what| format!("its request: {what}"))?;
+    let body = body.restore(&headers, notes);
     let version = Version::from_name(&part.version.text().unwrap_or_default());
     Ok((origin, Request { method, target, version, headers, body }))
 }
 
-fn form_text(params: Vec<Param>) -> String {
-    let pairs: Vec<_> = params
-        .into_iter()
-        .map(|Param { name, value }| (name.text().unwrap_or_default(), value.text().unwrap_or_default()))
-        .collect();
-    url::form(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+fn form_text(params: &Fields) -> String {
+    let pairs = params.0.iter().map(|field| (field.name.as_str(), field.values.first().map_or("", String::as_str)));
+    url::form(pairs)
 }
 
-/// The response, or `None` and what is known of the reason.
+/// What an entry says of the answer.
+enum Answer {
+    Given(Response),
+    /// None came; the cause in words.
+    Failed(String),
+    /// Whether there was one, and what it was, isn't in the file.
+    Unknown,
+}
+
 fn response_of(
-    part: ResponsePart,
+    part: Part<ResponsePart>,
     method: &str,
-    extra: Option<&mut EntryExtra>,
-) -> Result<(Option<Response>, String), String> {
-    let error = part.error.text().or_else(|| part.failure_text.text()).unwrap_or_default();
-    let status = match part.status.number() {
-        // Browsers write 0 for a request that was never answered; -1 and nothing mean the same.
-        None => 0,
-        Some(status) if status <= 0.0 => 0,
-        Some(status) if (100.0..=999.0).contains(&status) => status as u16,
-        Some(status) => return Err(format!("its response has no possible status: {status}")),
+    mut extra: Option<&mut EntryExtra>,
+    facts: FileFacts,
+    notes: &mut Vec<Note>,
+) -> Answer {
+    odd_part(&part, "its response", notes);
+    let Some(part) = part.object() else { return Answer::Unknown };
+    let error = part.error.text().or_else(|| part.failure_text.text()).filter(|error| !error.is_empty());
+    let status = match (part.status.number(), error) {
+        (Some(status), _) if (100.0..=999.0).contains(&status) => status as u16,
+        // Browsers write 0 where there was no answer, or none that they show; -1 and nothing mean the same.
+        (_, Some(error)) => return Answer::Failed(error),
+        (Some(status), None) if status <= 0.0 => return Answer::Unknown,
+        (None, None) if part.status.is_nothing() => return Answer::Unknown,
+        _ => {
+            notes.push(Note::not_recorded("its response has no possible status"));
+            return Answer::Unknown;
+        }
     };
-    if status == 0 {
-        let reason = if error.is_empty() { "the recording holds no answer".to_owned() } else { error };
-        return Ok((None, reason));
-    }
-    let headers = headers_of(part.headers, extra.is_some());
-    let content = part.content.unwrap_or_default();
-    let found = Found {
-        text: content.text,
-        base64: is_base64(content.encoding),
-        size: content.size.size(),
+    odd_part(&part.content, "the content of its response", notes);
+    let Content { size, mime_type, text, encoding } = part.content.object().unwrap_or_default();
+    let mime_type = mime_type.text().unwrap_or_default();
+    let headers = if let Some(extra) = &extra {
+        own_headers(part.headers, extra.response_headers_omitted.as_deref(), notes)
+    } else {
+        let whose = "response";
+        let message = Message { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: false };
+        headers_of(part.headers, message, notes)
+    };
+    let body = Stated {
+        text,
+        encoding: encoding.text().unwrap_or_default(),
+        size: size.size(),
         wire_size: part.body_size.size(),
-        bodyless: method.eq_ignore_ascii_case("HEAD") || matches!(status, 204 | 304),
-        headers: &headers,
+        without_text: WithoutText::of_response(method, status),
+        extra: extra.as_mut().map(|extra| std::mem::take(&mut extra.response_body)),
+        whose: "response",
     };
-    let body: Result<Body, String> = match extra {
-        Some(EntryExtra { response_body, .. }) => restore_own(found, std::mem::take(response_body)),
-        None => restore_foreign(found),
-    };
-    let body = body.map_err(|what| format!("its response: {what}"))?;
+    let body = body.restore(&headers, notes);
     let version = Version::from_name(&part.version.text().unwrap_or_default());
     let reason = part.reason.text().unwrap_or_default();
-    Ok((Some(Response { status, reason, version, headers, body }), String::new()))
+    Answer::Given(Response { status, reason, version, headers, body })
 }
 
-fn is_base64(encoding: Loose) -> bool {
-    encoding.text().is_some_and(|encoding| encoding.eq_ignore_ascii_case("base64"))
+/// Notes that something stands in the place of an object.
+fn odd_part<T>(part: &Part<T>, whose: &str, notes: &mut Vec<Note>) {
+    if let Some(what) = part.odd() {
+        notes.push(Note::not_recorded(format!("{whose} is {what} and no object")));
+    }
 }
 
-/// Pseudo header fields of HTTP/2 are no header fields. Chromium joins fields that must not be joined by line feeds.
-fn headers_of(fields: Fields, own: bool) -> Headers {
+/// What an entry states of a body.
+struct Stated {
+    text: BodyText,
+    encoding: String,
+    size: Option<u64>,
+    wire_size: Option<u64>,
+    without_text: WithoutText,
+    /// Of an entry of this program's own.
+    extra: Option<BodyExtra>,
+    whose: &'static str,
+}
+
+impl Stated {
+    fn restore(self, headers: &Headers, notes: &mut Vec<Note>) -> Body {
+        let Self { text, encoding, size, wire_size, without_text, extra, whose } = self;
+        let found = |content, binary| Found { content, binary, size, wire_size, without_text, headers };
+        if let (Some(extra), BodyText::Nothing | BodyText::Text(_)) = (extra, &text) {
+            let text = if let BodyText::Text(text) = text { Some(text) } else { None };
+            let content = content(text, encoding.eq_ignore_ascii_case("base64"));
+            return content.and_then(|content| restore_own(found(content, false), extra)).unwrap_or_else(|what| {
+                notes.push(Note::not_recorded(format!("its {whose}: {what}")));
+                Body::not_recorded(0)
+            });
+        }
+        let Written { bytes, binary, unreadable } = written(text, &encoding, whose, notes);
+        if unreadable {
+            return Body::not_recorded(size.or(wire_size).unwrap_or_default());
+        }
+        restore_foreign(found(bytes, binary))
+    }
+}
+
+/// The header fields of an entry that this program wrote.
+fn own_headers(fields: Fields, omitted: Option<&str>, notes: &mut Vec<Note>) -> Headers {
     let mut headers = Headers::default();
-    for (name, value) in fields.0 {
-        let (name, value) = (name.text().unwrap_or_default(), value.text().unwrap_or_default());
-        if own {
-            headers.push(name, text_to_value(value));
-        } else if !name.starts_with(':') && !name.is_empty() {
-            for line in value.split(['\r', '\n']).enumerate().filter(|(at, line)| *at == 0 || !line.is_empty()) {
-                headers.push(name.clone(), text_to_value(line.1.to_owned()));
-            }
+    for field in fields.0 {
+        for value in field.values {
+            headers.push(field.name.clone(), text_to_value(value));
         }
     }
+    headers.1 = omitted_from_name(omitted).unwrap_or_else(|what| {
+        notes.push(Note::not_recorded(what));
+        Omitted::Unlisted
+    });
     headers
 }
 
-fn failure_of(extra: &super::FailureExtra) -> Result<Failure, String> {
+impl FileFacts {
+    fn omitted(self) -> Omitted {
+        if self.sanitised { Omitted::Credentials } else { Omitted::Nothing }
+    }
+}
+
+/// The failure that this program noted; `None` for one of an unknown kind.
+fn failure_of(extra: &super::FailureExtra, notes: &mut Vec<Note>) -> Option<Failure> {
     let kind = FailureKind::from_name(&extra.kind);
-    let kind = kind.ok_or_else(|| format!("its kind of failure is unknown: {:?}", extra.kind))?;
-    Ok(Failure { kind, detail: extra.detail.clone(), answered: extra.answered })
+    if kind.is_none() {
+        notes.push(Note::not_recorded("its kind of failure is unknown"));
+    }
+    kind.map(|kind| Failure { kind, detail: extra.detail.clone(), answered: extra.answered })
 }
 
 /// The kind is read from Chromium's names of network errors, such as `net::ERR_CONNECTION_REFUSED`.
@@ -281,30 +403,6 @@ fn foreign_failure(detail: String) -> Failure {
         FailureKind::BrokenOff
     };
     Failure { kind, detail, answered: None }
-}
-
-fn exact_timing(extra: &EntryExtra) -> Timing {
-    Timing {
-        sent: extra.sent_ns.map(Duration::from_nanos),
-        first_byte: extra.first_byte_ns.map(Duration::from_nanos),
-        total: Duration::from_nanos(extra.total_ns),
-    }
-}
-
-/// HAR counts in milliseconds, each phase for itself; -1 means that a phase does not apply.
-fn timing_of(time: &Loose, timings: Option<&Timings>) -> Timing {
-    let duration = |milliseconds: f64| Duration::try_from_secs_f64(milliseconds.max(0.0) / 1000.0).unwrap_or_default();
-    let phase = |loose: &Loose| loose.number().filter(|&time| time >= 0.0);
-    let sent = timings.and_then(|timings| {
-        let before = [&timings.blocked, &timings.dns, &timings.connect].into_iter().filter_map(phase).sum::<f64>();
-        phase(&timings.send).map(|send| before + send)
-    });
-    let first_byte = sent.zip(timings.and_then(|timings| phase(&timings.wait))).map(|(sent, wait)| sent + wait);
-    Timing {
-        sent: sent.map(duration),
-        first_byte: first_byte.map(duration),
-        total: duration(time.number().unwrap_or_default()),
-    }
 }
 
 impl EntryExtra {

@@ -12,9 +12,6 @@ use std::io::{self, Read};
 /// Bytes that are read at a time.
 const CHUNK: usize = 1 << 16;
 
-/// Deepest nesting that is followed; past it the text is refused.
-const DEEPEST: u32 = 512;
-
 /// Why the text could not be followed.
 #[derive(Debug)]
 pub(super) enum SkimError {
@@ -87,8 +84,8 @@ impl<R: Read> Skim<R> {
         }
     }
 
-    /// Passes over the comma before an element or member after the first, or over the bracket that closes the list.
-    /// False if it was closed.
+    /// Passes over the comma before an element or member after the first, or over the bracket that closes the list, also
+    /// where a comma stands before it. False if it was closed. Between objects of a list the comma may be missing.
     pub(super) fn another(&mut self, first: bool, close: u8) -> Result<bool, SkimError> {
         match self.peek()? {
             Some(byte) if byte == close => {
@@ -97,8 +94,11 @@ impl<R: Read> Skim<R> {
             }
             Some(b',') if !first => {
                 self.at += 1;
-                Ok(true)
+                let closed = self.peek()? == Some(close);
+                self.at += usize::from(closed);
+                Ok(!closed)
             }
+            Some(b'{') if close == b']' => Ok(true),
             Some(_) if first => Ok(true),
             Some(_) => Err(SkimError::NotJson("a comma or the end of the list")),
             None => Err(SkimError::Cut),
@@ -131,15 +131,22 @@ impl<R: Read> Skim<R> {
         self.value(&mut |_| Ok(()))
     }
 
-    /// Appends the text of a value to `text`, of at most `most` bytes.
+    /// Appends the text of a value to `text`, of at most `most` bytes. One that is too large is passed over all the same.
     pub(super) fn copy(&mut self, text: &mut Vec<u8>, most: usize) -> Result<(), SkimError> {
+        let mut too_large = false;
         self.value(&mut |part| {
-            if text.len() + part.len() > most {
-                return Err(SkimError::TooLarge);
+            too_large |= text.len() + part.len() > most;
+            if !too_large {
+                text.extend_from_slice(part);
             }
-            text.extend_from_slice(part);
             Ok(())
-        })
+        })?;
+        if too_large { Err(SkimError::TooLarge) } else { Ok(()) }
+    }
+
+    /// Passes over the rest of the object or list that was entered last, to behind its closing bracket.
+    pub(super) fn leave(&mut self) -> Result<(), SkimError> {
+        self.brackets(1, &mut |_| Ok(()))
     }
 
     fn value(&mut self, found: &mut dyn FnMut(&[u8]) -> Result<(), SkimError>) -> Result<(), SkimError> {
@@ -150,7 +157,15 @@ impl<R: Read> Skim<R> {
             Some(b',' | b':' | b'}' | b']') => return Err(SkimError::NotJson("a value")),
             Some(_) => return self.word(found),
         }
-        let mut depth = 0_u32;
+        self.brackets(0, found)
+    }
+
+    /// Goes on to behind the bracket that closes the `depth` ones that are open, or those that open here.
+    fn brackets(
+        &mut self,
+        mut depth: u32,
+        found: &mut dyn FnMut(&[u8]) -> Result<(), SkimError>,
+    ) -> Result<(), SkimError> {
         while self.byte()?.is_some() {
             let rest = &self.chunk[self.at..self.end];
             let telling = rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'[' | b'}' | b']'));
@@ -170,9 +185,6 @@ impl<R: Read> Skim<R> {
             self.at += place + 1;
             if depth == 0 {
                 return Ok(());
-            }
-            if depth > DEEPEST {
-                return Err(SkimError::NotJson("nesting that is less deep"));
             }
         }
         Err(SkimError::Cut)
@@ -202,7 +214,8 @@ impl<R: Read> Skim<R> {
         Err(SkimError::Cut)
     }
 
-    /// A number, `true`, `false` or `null`: up to what ends it. At the end of the text it may be cut.
+    /// A number, `true`, `false` or `null`, or another word in their place: up to what ends it. At the end of the text it may
+    /// be cut.
     fn word(&mut self, found: &mut dyn FnMut(&[u8]) -> Result<(), SkimError>) -> Result<(), SkimError> {
         while let Some(byte) = self.byte()? {
             match byte {
@@ -263,7 +276,40 @@ mod tests {
             assert!(matches!(Skim::new(wrong.as_bytes(), 0).skip(), Err(SkimError::NotJson(_))), "{wrong:?}");
         }
         let deep = "[".repeat(10_000);
-        assert!(matches!(Skim::new(deep.as_bytes(), 0).skip(), Err(SkimError::NotJson(_))));
-        assert!(matches!(Skim::new(&b"\"abcdef\""[..], 0).copy(&mut Vec::new(), 4), Err(SkimError::TooLarge)));
+        assert!(matches!(Skim::new(deep.as_bytes(), 0).skip(), Err(SkimError::Cut)));
+        let mut skim = Skim::new(&b"\"abcdef\" 1"[..], 0);
+        assert!(matches!(skim.copy(&mut Vec::new(), 4), Err(SkimError::TooLarge)));
+        assert_eq!(skim.peek().unwrap(), Some(b'1'));
+    }
+
+    /// Reads the elements of a list; the text behind it.
+    fn elements(text: &str) -> (Vec<String>, Option<u8>) {
+        let mut skim = Skim::new(text.as_bytes(), 0);
+        skim.take(b'[', "a list").unwrap();
+        let mut elements = Vec::new();
+        while skim.another(elements.is_empty(), b']').unwrap() {
+            let mut element = Vec::new();
+            skim.copy(&mut element, 100).unwrap();
+            elements.push(String::from_utf8(element).unwrap());
+        }
+        (elements, skim.peek().unwrap())
+    }
+
+    #[test]
+    fn commas_too_many_or_too_few_are_passed_over() {
+        for text in ["[{}, {}]x", "[{}, {}, ]x", "[{} {}]x"] {
+            assert_eq!(elements(text), (vec!["{}".to_owned(); 2], Some(b'x')), "{text}");
+        }
+        assert_eq!(elements("[]x"), (vec![], Some(b'x')));
+        assert_eq!(elements("[NaN,]x"), (vec!["NaN".to_owned()], Some(b'x')));
+    }
+
+    #[test]
+    fn an_object_can_be_left_from_within() {
+        let mut skim = Skim::new(&b"{\"a\": [1, \"}\", {}] \"b\" }, 2"[..], 0);
+        skim.take(b'{', "an object").unwrap();
+        assert_eq!(skim.key().unwrap(), "a");
+        skim.leave().unwrap();
+        assert_eq!(skim.peek().unwrap(), Some(b','));
     }
 }

@@ -10,9 +10,9 @@ use serde::{Serialize, Serializer};
 
 use super::body::describe;
 use super::cookies::{self, Cookie};
-use super::{BodyExtra, EntryExtra, FailureExtra, LogExtra, url, value_to_text};
+use super::{BodyExtra, EntryExtra, FailureExtra, LogExtra, omitted_name, url, value_to_text};
 use crate::capture::{CaptureError, Meta};
-use crate::exchange::{Body, Exchange, Headers, Request, Response, Timing};
+use crate::exchange::{Body, Exchange, Headers, Omitted, Request, Response, Timing};
 use crate::text::to_json;
 
 /// Writes a HAR 1.2 file, one exchange at a time.
@@ -114,7 +114,7 @@ struct RequestPart<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     post_data: Option<PostData>,
     headers_size: i8,
-    body_size: u64,
+    body_size: i64,
 }
 
 #[derive(Serialize)]
@@ -139,13 +139,13 @@ struct ResponsePart<'e> {
     #[serde(rename = "redirectURL")]
     redirect_url: String,
     headers_size: i8,
-    body_size: u64,
+    body_size: i64,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Content {
-    size: u64,
+    size: i64,
     mime_type: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     text: String,
@@ -206,6 +206,8 @@ impl<'e> Entry<'e> {
                 answered: failure.answered,
             }),
             rewritten: rewritten.iter().map(Into::into).collect(),
+            request_headers_omitted: omitted_name(&exchange.request.headers),
+            response_headers_omitted: exchange.response.as_ref().and_then(|response| omitted_name(&response.headers)),
             ..EntryExtra::default()
         };
         Self {
@@ -244,6 +246,11 @@ fn timings(timing: &Timing) -> Timings {
     }
 }
 
+/// HAR's sizes: -1 where they aren't known.
+fn size(length: Option<u64>) -> i64 {
+    length.map_or(-1, |length| i64::try_from(length).unwrap_or(i64::MAX))
+}
+
 fn media_type(headers: &Headers) -> String {
     headers.get("content-type").unwrap_or_default().to_owned()
 }
@@ -264,14 +271,14 @@ fn request_part<'e>(exchange: &Exchange, request: &'e Request) -> (RequestPart<'
         query_string: url::query_pairs(&request.target).map(|(name, value)| Pair { name, value }).collect(),
         post_data,
         headers_size: -1,
-        body_size: request.body.length,
+        body_size: size(request.body.known_length()),
     };
     (part, body.extra)
 }
 
 /// Where there was no answer, the entry has the response that browsers write then: status 0.
 fn response_part(response: Option<&Response>) -> (ResponsePart<'_>, BodyExtra) {
-    static NO_HEADERS: Headers = Headers(Vec::new());
+    static NO_HEADERS: Headers = Headers(Vec::new(), Omitted::Nothing);
     let headers = response.map_or(&NO_HEADERS, |response| &response.headers);
     let nothing = Body::empty();
     let body = describe(response.map_or(&nothing, |response| &response.body), headers);
@@ -282,14 +289,14 @@ fn response_part(response: Option<&Response>) -> (ResponsePart<'_>, BodyExtra) {
         cookies: cookies::set(headers),
         headers: Fields(headers),
         content: Content {
-            size: body.size,
+            size: size(body.size),
             mime_type: media_type(headers),
             text: body.text,
             encoding: body.base64.then_some("base64"),
         },
         redirect_url: headers.get("location").unwrap_or_default().to_owned(),
         headers_size: -1,
-        body_size: response.map_or(0, |response| response.body.length),
+        body_size: response.map_or(0, |response| size(response.body.known_length())),
     };
     (part, body.extra)
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::capture::har::body::{Found, describe, restore_own};
-use crate::capture::har::{BodyExtra, Field, RewrittenExtra, from_fields, to_fields};
+use crate::capture::har::body::{Found, WithoutText, content, describe, restore_foreign, restore_own};
+use crate::capture::har::{BodyExtra, Field, RewrittenExtra, from_fields, omitted_from_name, omitted_name, to_fields};
 use crate::capture::{Meta, Redaction};
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing, Version};
 
 /// A line.
 #[derive(Serialize, Deserialize)]
@@ -51,6 +51,9 @@ struct RequestPart {
     version: Option<String>,
     #[serde(default)]
     headers: Vec<Field>,
+    /// Which header fields the recording leaves out; null for none.
+    #[serde(default)]
+    headers_omitted: Option<String>,
     #[serde(flatten)]
     body: BodyPart,
 }
@@ -64,6 +67,9 @@ struct ResponsePart {
     version: Option<String>,
     #[serde(default)]
     headers: Vec<Field>,
+    /// Which header fields the recording leaves out; null for none.
+    #[serde(default)]
+    headers_omitted: Option<String>,
     #[serde(flatten)]
     body: BodyPart,
 }
@@ -130,12 +136,16 @@ impl RecordingPart {
         }
     }
 
+    /// True if Umpire wrote the line.
+    pub(super) fn is_own(&self) -> bool {
+        self.creator.as_deref().is_some_and(|creator| creator.starts_with("umpire "))
+    }
+
     /// What was replaced: lines that Umpire wrote before it said so don't tell, those of other programs were never redacted.
     pub(super) fn redaction(&self) -> Redaction {
-        let own = self.creator.as_deref().is_some_and(|creator| creator.starts_with("umpire "));
         match &self.redaction {
             Some(name) => Redaction::from_name(name),
-            None if own => Redaction::Unknown,
+            None if self.is_own() => Redaction::Unknown,
             None => Redaction::Nothing,
         }
     }
@@ -176,6 +186,7 @@ impl Line {
                 path: exchange.path().to_owned(),
                 version: Some(request.version.as_str().to_owned()),
                 headers: to_fields(&request.headers),
+                headers_omitted: omitted_name(&request.headers),
                 body: BodyPart::of(&request.body, &request.headers),
             },
             response: response.as_ref().map(|response| ResponsePart {
@@ -183,6 +194,7 @@ impl Line {
                 reason: response.reason.clone(),
                 version: Some(response.version.as_str().to_owned()),
                 headers: to_fields(&response.headers),
+                headers_omitted: omitted_name(&response.headers),
                 body: BodyPart::of(&response.body, &response.headers),
             }),
             failure: failure.as_ref().map(|failure| FailurePart {
@@ -198,15 +210,18 @@ impl Line {
     /// The exchange, and what the line says of its recording. Errors say what is wrong, in words.
     pub(super) fn into_exchange(self) -> Result<(RecordingPart, Exchange), String> {
         let started: Timestamp = self.started.parse().map_err(|_| format!("started is no time: {:?}", self.started))?;
-        let headers = from_fields(self.request.headers);
+        let own = self.recording.is_own();
+        let RequestPart { method, target, headers, headers_omitted, body, .. } = self.request;
+        let headers = header_fields(headers, headers_omitted.as_deref(), own)?;
+        let body = body.restore(&headers, WithoutText::of_request(&method));
         let request = Request {
-            method: self.request.method,
-            target: self.request.target,
+            method,
+            target,
             version: version(self.request.version),
-            body: self.request.body.restore(&headers).map_err(|what| format!("its request: {what}"))?,
             headers,
+            body: body.map_err(|what| format!("its request: {what}"))?,
         };
-        let response = self.response.map(response).transpose()?;
+        let response = self.response.map(|part| response(part, &request.method, own)).transpose()?;
         let failure = self.failure.map(|FailurePart { kind, detail, answered }| {
             let kind = FailureKind::from_name(&kind).ok_or_else(|| format!("its kind of failure is unknown: {kind:?}"));
             kind.map(|kind| Failure { kind, detail, answered })
@@ -231,8 +246,19 @@ impl Line {
     }
 }
 
-fn response(part: ResponsePart) -> Result<Response, String> {
-    let headers = from_fields(part.headers);
+/// The header fields. A line that another program wrote and that has none doesn't hold them: without any there is no HTTP/1.1.
+fn header_fields(fields: Vec<Field>, omitted: Option<&str>, own: bool) -> Result<Headers, String> {
+    let mut headers = from_fields(fields);
+    headers.1 = omitted_from_name(omitted)?;
+    if !own && omitted.is_none() && headers.0.is_empty() {
+        headers.1 = Omitted::Unlisted;
+    }
+    Ok(headers)
+}
+
+fn response(part: ResponsePart, method: &str, own: bool) -> Result<Response, String> {
+    let headers = header_fields(part.headers, part.headers_omitted.as_deref(), own)?;
+    let without_text = WithoutText::of_response(method, part.status);
     if !(100..=999).contains(&part.status) {
         return Err(format!("its response has no possible status: {}", part.status));
     }
@@ -240,12 +266,12 @@ fn response(part: ResponsePart) -> Result<Response, String> {
         status: part.status,
         reason: part.reason,
         version: version(part.version),
-        body: part.body.restore(&headers).map_err(|what| format!("its response: {what}"))?,
+        body: part.body.restore(&headers, without_text).map_err(|what| format!("its response: {what}"))?,
         headers,
     })
 }
 
-fn version(name: Option<String>) -> Version {
+pub(super) fn version(name: Option<String>) -> Version {
     Version::from_name(&name.unwrap_or_default())
 }
 
@@ -268,7 +294,7 @@ impl BodyPart {
         Self {
             encoding: (!body.bytes.is_empty()).then(|| if described.base64 { "base64" } else { "text" }.to_owned()),
             body: (!body.bytes.is_empty()).then_some(described.text),
-            size: Some(body.length),
+            size: body.known_length(),
             end: Some(crate::capture::end_name(body.end).to_owned()),
             wire: described.extra.wire,
             coded: described.extra.coded,
@@ -276,14 +302,19 @@ impl BodyPart {
         }
     }
 
-    fn restore(self, headers: &Headers) -> Result<Body, String> {
+    fn restore(self, headers: &Headers, without_text: WithoutText) -> Result<Body, String> {
         let base64 = match self.encoding.as_deref() {
             None | Some("text") => false,
             Some("base64") => true,
             Some(other) => return Err(format!("the encoding of its body is neither text nor base64: {other:?}")),
         };
-        let found = Found { text: self.body, base64, size: None, wire_size: None, bodyless: false, headers };
         let Self { size: length, end, wire, coded, trailers, .. } = self;
+        let content = content(self.body, base64)?;
+        let found = Found { content, binary: base64, size: None, wire_size: length, without_text, headers };
+        // Umpire's own lines always say how a body ended.
+        if end.is_none() && wire.is_none() && !coded {
+            return Ok(Body { trailers: from_fields(trailers), ..restore_foreign(found) });
+        }
         restore_own(found, BodyExtra { length, end, wire, coded, trailers })
     }
 }

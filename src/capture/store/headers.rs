@@ -54,7 +54,7 @@ pub(super) fn unpack(packed: &[u8]) -> Option<Headers> {
         let name = String::from_utf8(unescape(&line[..colon]).into_owned()).ok()?;
         headers.push(Header { name, value: Bytes::from(unescape(value).into_owned()) });
     }
-    Some(Headers(headers))
+    Some(Headers::of(headers))
 }
 
 /// True if the backslash before the colon at `at` is itself the second of a pair.

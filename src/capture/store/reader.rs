@@ -16,7 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
 use crate::capture::{CaptureError, Meta, Part, Redaction, end_from_name};
 use crate::exchange::{
-    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Request, Response, Rewritten, Timing, Version,
+    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Omitted, Request, Response, Rewritten, Timing, Version,
 };
 
 /// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
@@ -61,7 +61,7 @@ impl Reader {
             return Err(CaptureError::NotACapture { file: path.to_owned() });
         }
         let found = pragma("user_version").map_err(|error| failed(&error))?;
-        // Older ones are read as they are: so far there are none.
+        // Older ones are read as they are: newer ones only added to them.
         if !(OLDEST..=FORMAT).contains(&found) {
             return Err(CaptureError::Format { file: path.to_owned(), found, known: FORMAT });
         }
@@ -176,12 +176,15 @@ impl Reader {
         if beside.iter().any(|table| table == "trailers") {
             self.trailers(index, &mut exchange).map_err(|what| self.damaged(index, &what))?;
         }
+        if beside.iter().any(|table| table == "omitted") {
+            self.omitted(index, &mut exchange).map_err(|what| self.damaged(index, &what))?;
+        }
         Ok(Some(exchange))
     }
 
     /// The tables that are there only if there is something in them.
     fn beside(&self) -> rusqlite::Result<Vec<String>> {
-        let sql = "SELECT name FROM sqlite_schema WHERE name IN ('rewritten', 'trailers')";
+        let sql = "SELECT name FROM sqlite_schema WHERE name IN ('rewritten', 'trailers', 'omitted')";
         self.db.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
     }
 
@@ -198,6 +201,26 @@ impl Reader {
                 (other, _) => return Err(format!("it has trailers of {other:?}, which it has not")),
             };
             body.trailers = cells.headers()?;
+        }
+        Ok(())
+    }
+
+    /// Which header fields the recording leaves out.
+    fn omitted(&self, index: u64, exchange: &mut Exchange) -> Result<(), String> {
+        let failed = |error: rusqlite::Error| error.to_string();
+        let sql = "SELECT request, response FROM omitted WHERE n = ?1";
+        let mut select = self.db.prepare_cached(sql).map_err(failed)?;
+        let mut rows = select.query([index as i64]).map_err(failed)?;
+        let Some(row) = rows.next().map_err(failed)? else { return Ok(()) };
+        let mut cells = Cells { row, at: 0 };
+        let mut next = || -> Result<Omitted, String> {
+            let name = cells.text()?;
+            Omitted::from_name(name).ok_or_else(|| format!("what its header fields leave out is unknown: {name:?}"))
+        };
+        exchange.request.headers.1 = next()?;
+        let of_response = next()?;
+        if let Some(response) = &mut exchange.response {
+            response.headers.1 = of_response;
         }
         Ok(())
     }

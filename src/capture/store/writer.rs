@@ -14,9 +14,9 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::checkpoint::{Checkpoints, LONG};
-use super::{APPLICATION_ID, COLUMNS, FORMAT, REWRITTEN, SCHEMA, TRAILERS, digest, headers};
+use super::{APPLICATION_ID, COLUMNS, FORMAT, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, TRAILERS, digest, headers};
 use crate::capture::{CaptureError, Meta, create_failed, end_name, temporary};
-use crate::exchange::{Body, Exchange};
+use crate::exchange::{Body, BodyEnd, Exchange, Omitted};
 
 /// Bodies below this size are stored as they are: compressing them gains nothing.
 const SMALL: usize = 200;
@@ -85,7 +85,7 @@ impl Writer {
         // Nobody knows the file yet: a half one is thrown away, so nothing has to be waited for.
         db.pragma_update(None, "synchronous", "OFF")?;
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
-        db.pragma_update(None, "user_version", FORMAT)?;
+        db.pragma_update(None, "user_version", FORMAT_WHOLE)?;
         db.execute_batch("BEGIN IMMEDIATE")?;
         db.execute_batch(SCHEMA)?;
         let created = meta.created.to_string();
@@ -117,7 +117,7 @@ impl Writer {
         // file under load must not be held up by one that is busy.
         db.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
         db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        db.pragma_update(None, "user_version", FORMAT).map_err(failed)?;
+        db.pragma_update(None, "user_version", FORMAT_WHOLE).map_err(failed)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(failed)?;
         let zstd = zstd::bulk::Compressor::new(LEVEL).map_err(|error| create_failed(path, &error))?;
@@ -342,8 +342,28 @@ impl Writer {
                 insert.execute(params![index as i64, link.at, link.sent, link.given])?;
             }
         }
+        self.insert_gaps(index, exchange)?;
         self.insert_trailers(index, "request", &request.body)?;
         response.as_ref().map_or(Ok(()), |response| self.insert_trailers(index, "response", &response.body))
+    }
+
+    /// What the recording that the exchange comes from doesn't hold.
+    fn insert_gaps(&self, index: u64, exchange: &Exchange) -> rusqlite::Result<()> {
+        let Exchange { request, response, .. } = exchange;
+        let of_response = response.as_ref().map_or(Omitted::Nothing, |response| response.headers.1);
+        let omitted = [request.headers.1, of_response];
+        let bodies = [Some(&request.body), response.as_ref().map(|response| &response.body)];
+        let whole = bodies.into_iter().flatten().all(|body| body.end != BodyEnd::NotRecorded);
+        if whole && omitted == [Omitted::Nothing; 2] {
+            return Ok(());
+        }
+        self.db.pragma_update(None, "user_version", FORMAT)?;
+        if omitted != [Omitted::Nothing; 2] {
+            self.db.execute_batch(OMITTED)?;
+            let mut insert = self.db.prepare_cached("INSERT INTO omitted VALUES (?1, ?2, ?3)")?;
+            insert.execute(params![index as i64, omitted[0].as_str(), omitted[1].as_str()])?;
+        }
+        Ok(())
     }
 
     fn insert_trailers(&self, index: u64, of: &str, body: &Body) -> rusqlite::Result<()> {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::select::booking_of;
-use crate::capture::{self, Format, Meta, Reader, is_capture};
+use crate::capture::{self, Format, Meta, Oddity, Reader, is_capture};
 use crate::cli::stdio::print;
 use crate::cli::{Exit, Format as Shown};
 use crate::openbooking::Bookings;
@@ -52,6 +52,8 @@ struct Known {
     first: Option<Timestamp>,
     /// When the last one had ended.
     last: Option<Timestamp>,
+    /// What is odd about its entries or lines.
+    odd: Vec<Oddity>,
 }
 
 impl Known {
@@ -66,6 +68,7 @@ impl Known {
             bookings: Bookings::default(),
             first: None,
             last: None,
+            odd: Vec::new(),
         };
         if is_capture(file)? {
             let reader = Reader::open(file)?;
@@ -83,6 +86,7 @@ impl Known {
                 let exchange = exchange?;
                 known.add(exchange.started, exchange.timing.total, &exchange.request.method, &exchange.request.target);
             }
+            known.odd = recording.oddities.list();
         }
         known.size = size(file)?;
         Ok(known)
@@ -109,7 +113,8 @@ impl Known {
         let time = |time: Option<Timestamp>| time.map_or_else(|| "-".to_owned(), |time| format!("{time:.3}"));
         out.line(safe_format!("  first, last {}  {}", time(self.first), time(self.last)))?;
         out.line(safe_format!("  Base URI    {}", or_dash(self.meta.base_uris().join("  ").as_str())))?;
-        out.line(safe_format!("  redaction   {}", self.meta.redaction.in_words()))
+        out.line(safe_format!("  redaction   {}", self.meta.redaction.in_words()))?;
+        self.odd.iter().try_for_each(|oddity| out.line(safe_format!("  odd         {oddity}")))
     }
 
     fn json(&self) -> Value {
@@ -127,6 +132,7 @@ impl Known {
             "first": self.first.map(|time| time.to_string()),
             "last": self.last.map(|time| time.to_string()),
             "redaction": self.meta.redaction.as_str(),
+            "odd": self.odd.iter().map(super::verify::odd_json).collect::<Vec<_>>(),
         })
     }
 }

@@ -99,7 +99,7 @@ fn by_booking(split: &Split) -> Result<Written, CaptureError> {
     let names: Vec<Option<Arc<str>>> = names.into_iter().collect();
     let mut written = Written::new();
     for names in names.chunks(AT_ONCE) {
-        let recording = recording::open(&split.file)?;
+        let recording = recording::open_quietly(&split.file)?;
         let mut outputs = HashMap::new();
         for name in names {
             outputs.insert(name.clone(), create(split, name.as_deref(), &recording.meta)?);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::capture::{self, CaptureError, Format, Output, Redactor};
+use crate::capture::{self, CaptureError, Format, Oddity, Outcome, Output, Redactor};
 use crate::cli::stdio::{note, print};
 use crate::cli::{Exit, Format as Shown};
 use crate::text::{self, Printer, safe_format};
@@ -60,6 +60,8 @@ struct Verified {
     /// What is wrong with exchanges, at most [`MOST`].
     damaged: Vec<String>,
     unreadable: u64,
+    /// What is odd about entries or lines.
+    odd: Vec<Oddity>,
 }
 
 impl Verified {
@@ -72,11 +74,12 @@ impl Verified {
                 if save.is_none() =>
             {
                 let faults = vec![error.to_string()];
-                return Ok(Self { file, faults, readable: 0, damaged: Vec::new(), unreadable: 0 });
+                return Ok(Self { file, faults, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() });
             }
             Err(error) => return Err(error),
         };
-        let mut verified = Self { file, faults: examination.faults, readable: 0, damaged: Vec::new(), unreadable: 0 };
+        let mut verified =
+            Self { file, faults: examination.faults, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() };
         let redactor = if examination.format == Format::Capture { None } else { Some(Redactor::new()?) };
         let meta = match &redactor {
             Some(redactor) => examination.meta.redacted(redactor.redaction()),
@@ -106,22 +109,30 @@ impl Verified {
         if let Some(output) = output {
             output.finish()?;
         }
+        verified.unreadable += examination.oddities.left_out();
+        verified.odd = examination.oddities.list();
         Ok(verified)
     }
 
+    /// Nothing is missing: what could be read all the same is no damage.
     fn is_whole(&self) -> bool {
-        self.faults.is_empty() && self.unreadable == 0
+        let lost = self.odd.iter().any(|oddity| oddity.outcome != Outcome::Mended);
+        self.faults.is_empty() && self.unreadable == 0 && !lost
     }
 
     fn print(&self, out: &mut Printer<'_>) -> io::Result<()> {
-        let Self { file, faults, readable, damaged, unreadable } = self;
+        let Self { file, faults, readable, damaged, unreadable, odd } = self;
         let exchanges = text::count(*readable, "exchange");
         if self.is_whole() {
-            return out.line(safe_format!("{file}: whole, {exchanges}"));
+            out.line(safe_format!("{file}: whole, {exchanges}"))?;
+            return odd.iter().try_for_each(|oddity| out.line(safe_format!("  {oddity}")));
         }
         out.line(safe_format!("{file}: damaged"))?;
         faults.iter().chain(damaged).try_for_each(|fault| out.line(safe_format!("  {fault}")))?;
-        let untold = unreadable - damaged.len() as u64;
+        odd.iter().try_for_each(|oddity| out.line(safe_format!("  {oddity}")))?;
+        let left_out: u64 =
+            odd.iter().filter(|oddity| oddity.outcome == Outcome::LeftOut).map(|oddity| oddity.count).sum();
+        let untold = unreadable - left_out - damaged.len() as u64;
         if untold > 0 {
             out.line(safe_format!("  and {} that can't be read", text::count(untold, "more exchange")))?;
         }
@@ -141,6 +152,13 @@ impl Verified {
             "readable": self.readable,
             "unreadable": self.unreadable,
             "damaged": self.damaged,
+            "odd": self.odd.iter().map(odd_json).collect::<Vec<_>>(),
         })
     }
+}
+
+/// Something odd as JSON, as in the report of `check`.
+pub(super) fn odd_json(oddity: &Oddity) -> Value {
+    let Oddity { what, outcome, count, first, .. } = oddity;
+    json!({ "what": what, "outcome": outcome.as_str(), "count": count, "first": first })
 }

@@ -68,7 +68,7 @@ pub fn with_one_cookie(fields: &Headers) -> Headers {
         return fields.clone();
     }
     let mut joined = Some(Bytes::from(crumbs.join(&b"; "[..])));
-    let mut result = Headers(Vec::with_capacity(fields.0.len()));
+    let mut result = Headers::of(Vec::with_capacity(fields.0.len()));
     for field in &fields.0 {
         if !is_cookie(&field) {
             result.0.push(field.clone());

@@ -1,0 +1,314 @@
+//! Header fields of HAR, and what a file doesn't tell of them.
+//!
+//! ```text
+//! [{"name", "value"}, …] | {"name": value} | "Name: value" … ─► Fields ─► Headers, and which fields are left out
+//! ```
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::loose::Loose;
+use super::text_to_value;
+use crate::capture::odd::Note;
+use crate::exchange::{Headers, Omitted, secrets};
+
+/// Names and values, as a list of objects, of pairs or of lines, or as one object; whatever else stands there counts as none.
+#[derive(Debug, Default, PartialEq)]
+pub(in crate::capture) struct Fields(pub(in crate::capture) Vec<Field>);
+
+/// A name and its values: mostly one. None where what stands there is no value.
+#[derive(Debug, Default, PartialEq)]
+pub(in crate::capture) struct Field {
+    pub(in crate::capture) name: String,
+    pub(in crate::capture) values: Vec<String>,
+}
+
+impl Fields {
+    /// True if one of them holds credentials or cookies.
+    pub(in crate::capture) fn hold_credentials(&self) -> bool {
+        let secret = |name: &str| secrets::is_secret_field(name) || secrets::is_cookie_field(name);
+        self.0.iter().any(|field| secret(&field.name) && field.values.iter().any(|value| !value.trim().is_empty()))
+    }
+}
+
+/// What is known of a message beside its header fields.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::capture) struct Message<'m> {
+    /// In words: `request` or `response`.
+    pub(in crate::capture) whose: &'static str,
+    /// `mimeType` of its content: the value of Content-Type.
+    pub(in crate::capture) mime_type: &'m str,
+    /// What the whole file leaves out.
+    pub(in crate::capture) omitted: Omitted,
+    /// Its browser writes the field Host, or pseudo fields, wherever it lists what was sent.
+    pub(in crate::capture) lists_host: bool,
+}
+
+/// The header fields of a message of another program's file. Pseudo header fields of HTTP/2 are no header fields. Chromium
+/// joins fields that must not be joined by line feeds.
+///
+/// A message without any field can't have been sent like that (HTTP/1.1 demands Host): its fields are not in the file, and
+/// `mimeType` tells the one that it tells. Nor can one with a field whose value is missing.
+pub(in crate::capture) fn headers_of(fields: Fields, message: Message<'_>, notes: &mut Vec<Note>) -> Headers {
+    let mut headers = Headers::default();
+    let (mut without_value, mut pseudo) = (false, false);
+    for Field { name, values } in fields.0 {
+        if name.is_empty() {
+            continue;
+        }
+        if name.starts_with(':') {
+            pseudo = true;
+            continue;
+        }
+        without_value |= values.is_empty();
+        for value in values {
+            for line in value.split(['\r', '\n']).enumerate().filter(|(at, line)| *at == 0 || !line.is_empty()) {
+                headers.push(name.clone(), text_to_value(line.1.to_owned()));
+            }
+        }
+    }
+    if without_value {
+        notes.push(Note::not_recorded(format!("a header field of its {} has no value", message.whose)));
+    }
+    let provisional = message.lists_host && !pseudo && headers.get("host").is_none();
+    headers.1 = if without_value || headers.0.is_empty() || provisional { Omitted::Unlisted } else { message.omitted };
+    let mime_type = message.mime_type.trim();
+    if headers.1 == Omitted::Unlisted && headers.get("content-type").is_none() && is_media_type(mime_type) {
+        headers.push("Content-Type", text_to_value(mime_type.to_owned()));
+    }
+    headers
+}
+
+/// False for what programs write where they know of no media type.
+fn is_media_type(text: &str) -> bool {
+    text.contains('/') && !text.contains(['\r', '\n']) && !text.eq_ignore_ascii_case("x-unknown")
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("names and values")
+    }
+
+    fn visit_unit<E>(self) -> Result<Fields, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Fields, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Fields, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Fields, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Fields, E> {
+        Ok(Fields::default())
+    }
+
+    fn visit_str<E>(self, lines: &str) -> Result<Fields, E> {
+        Ok(Fields(lines.lines().map(line).filter(|field| !field.name.is_empty()).collect()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = items.next_element()? {
+            fields.push(field);
+        }
+        Ok(Fields(fields))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, Values(values))) = members.next_entry()? {
+            fields.push(Field { name, values });
+        }
+        Ok(Fields(fields))
+    }
+}
+
+/// A line as on the wire; one without a colon has no name.
+fn line(line: &str) -> Field {
+    let at = line.bytes().skip(1).position(|byte| byte == b':').map(|at| at + 1);
+    at.map_or_else(Field::default, |at| Field {
+        name: line[..at].trim().to_owned(),
+        values: vec![line[at + 1..].trim().to_owned()],
+    })
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name and a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
+        let name = items.next_element::<Loose>()?.unwrap_or_default();
+        let Values(values) = items.next_element()?.unwrap_or_default();
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field { name: name.text().unwrap_or_default(), values })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
+        let (mut name, mut values) = (Loose::Nothing, Values::default());
+        while let Some(key) = members.next_key::<String>()? {
+            match key.as_str() {
+                "name" => name = members.next_value()?,
+                "value" => values = members.next_value()?,
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Field { name: name.text().unwrap_or_default(), values: values.0 })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Field, E> {
+        Ok(line(text))
+    }
+
+    fn visit_unit<E>(self) -> Result<Field, E> {
+        Ok(Field::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
+        Ok(Field::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Field, E> {
+        Ok(Field::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Field, E> {
+        Ok(Field::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Field, E> {
+        Ok(Field::default())
+    }
+}
+
+/// A value, or a list of them.
+#[derive(Debug, Default)]
+struct Values(Vec<String>);
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Array(items) => items.into_iter().filter_map(value).collect(),
+            other => value(other).into_iter().collect(),
+        }))
+    }
+}
+
+fn value(value: serde_json::Value) -> Option<String> {
+    match value {
+        serde_json::Value::String(text) => Some(text),
+        other @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => Some(other.to_string()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Fields {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn names_and_values_in_every_form() {
+        let expected = |values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            Fields(vec![Field { name: "a".to_owned(), values }])
+        };
+        for (text, values) in [
+            (r#"[{"name": "a", "value": "1", "comment": {}}]"#, &["1"][..]),
+            (r#"[{"name": "a", "value": 1}]"#, &["1"]),
+            (r#"[["a", 1, 2]]"#, &["1"]),
+            (r#"{"a": 1}"#, &["1"]),
+            (r#"{"a": ["1", 2, null]}"#, &["1", "2"]),
+            (r#"[{"name": "a", "value": ["1", "2"]}]"#, &["1", "2"]),
+            (r#"["a: 1"]"#, &["1"]),
+            ("\"a: 1\\r\\n\\r\\n\"", &["1"]),
+            (r#"[{"name": "a", "value": null}]"#, &[]),
+            (r#"[{"name": "a"}]"#, &[]),
+            (r#"{"a": {"b": 1}}"#, &[]),
+        ] {
+            assert_eq!(fields(text), expected(values), "{text}");
+        }
+        for none in ["null", "true", "7", "-1", "0.5", "\"\"", "\"x\"", "[]", "{}"] {
+            assert_eq!(fields(none), Fields::default(), "{none}");
+        }
+        for nameless in ["[null]", "[7]", "[-7]", "[0.5]", "[true]", "[[]]", "[{}]", "[\"x\"]", r#"[{"name": null}]"#] {
+            assert_eq!(fields(nameless), Fields(vec![Field::default()]), "{nameless}");
+        }
+        assert_eq!(fields(r#"[":path: /x"]"#).0[0].name, ":path");
+    }
+
+    fn read(text: &str, message: Message<'_>) -> (Vec<(String, String)>, Omitted, usize) {
+        let mut notes = Vec::new();
+        let headers = headers_of(fields(text), message, &mut notes);
+        let pairs = headers.0.iter().map(|field| (field.name.clone(), super::super::value_to_text(&field.value)));
+        (pairs.collect(), headers.1, notes.len())
+    }
+
+    #[test]
+    fn what_is_left_out_is_known() {
+        let plain = Message { whose: "request", mime_type: "", omitted: Omitted::Nothing, lists_host: false };
+        let typed = Message { mime_type: "application/json; charset=utf-8", ..plain };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let content_type = || pair("Content-Type", "application/json; charset=utf-8");
+        assert_eq!(read("[]", plain), (vec![], Omitted::Unlisted, 0));
+        assert_eq!(read("[]", typed), (vec![content_type()], Omitted::Unlisted, 0));
+        assert_eq!(read("[]", Message { mime_type: "x-unknown", ..plain }), (vec![], Omitted::Unlisted, 0));
+        assert_eq!(read(r#"[":method: PUT"]"#, typed), (vec![content_type()], Omitted::Unlisted, 0));
+        // Where fields are listed, one that isn't there was not sent.
+        assert_eq!(read(r#"["a: 1"]"#, typed), (vec![pair("a", "1")], Omitted::Nothing, 0));
+        let sanitised = Message { omitted: Omitted::Credentials, ..typed };
+        assert_eq!(read(r#"["a: 1"]"#, sanitised), (vec![pair("a", "1")], Omitted::Credentials, 0));
+        // Provisional ones of a browser lack what every request has.
+        let browser = Message { lists_host: true, ..plain };
+        assert_eq!(read(r#"["a: 1"]"#, browser).1, Omitted::Unlisted);
+        assert_eq!(read(r#"["a: 1", "Host: x"]"#, browser).1, Omitted::Nothing);
+        assert_eq!(read(r#"["a: 1", ":authority: x"]"#, browser).1, Omitted::Nothing);
+        // A field whose value is gone was sent.
+        assert_eq!(read(r#"{"a": 1, "Authorization": null}"#, plain), (vec![pair("a", "1")], Omitted::Unlisted, 1));
+    }
+
+    #[test]
+    fn credentials_are_told_by_their_names() {
+        for (text, expected) in [
+            (r#"{"Authorization": "Bearer x"}"#, true),
+            (r#"{"cookie": "a=1"}"#, true),
+            (r#"{"Set-Cookie": "a=1"}"#, true),
+            (r#"{"X-Api-Key": "1"}"#, true),
+            (r#"{"Authorization": " "}"#, false),
+            (r#"{"Accept": "*/*"}"#, false),
+        ] {
+            assert_eq!(fields(text).hold_credentials(), expected, "{text}");
+        }
+    }
+}
