@@ -39,7 +39,7 @@ fn section<const N: usize>(map: &HeaderMap, known: [&str; N], limits: HeadLimits
             },
         )?;
     let mut pseudo = [const { None }; N];
-    let mut fields = Headers(Vec::with_capacity(raw.len() + 1));
+    let mut fields = Headers::of(Vec::with_capacity(raw.len() + 1));
     for (name, value) in raw {
         if name.starts_with(b":") {
             let Some(at) = known.iter().position(|known| known.as_bytes() == name) else {
