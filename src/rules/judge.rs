@@ -349,5 +349,6 @@ fn covers(particular: &Finding, general: &Finding) -> bool {
     let is_index = |step: &str| step.bytes().all(|byte| byte.is_ascii_digit());
     let steps = below[1..].split('/');
     let named = |member: &str| particular.seen.split(", ").any(|seen| seen == member);
-    steps.clone().next_back().is_some_and(named) || steps.clone().count() <= MAX_STEPS_BELOW && !steps.clone().any(is_index)
+    steps.clone().next_back().is_some_and(named)
+        || steps.clone().count() <= MAX_STEPS_BELOW && !steps.clone().any(is_index)
 }
