@@ -186,7 +186,7 @@ impl Draft {
         } else {
             let how = match version {
                 Version::Http2 => "the broker took the request back before the answer had ended",
-                _ => "the broker closed the connection before the answer had ended",
+                _ => "the connection with the broker was lost before the answer had ended",
             };
             (FailureKind::ClientGone, how)
         };
