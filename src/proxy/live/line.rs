@@ -28,12 +28,36 @@ impl Line {
         }
     }
 
-    /// True if the peer has neither sent anything that was not read nor closed the connection. Asks the kernel, not the
-    /// runtime; below TLS, what belongs to TLS alone (session tickets) is taken out.
-    pub fn is_quiet(&mut self) -> bool {
-        let mut byte = [0];
-        matches!(Direct(self).read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    /// What the peer has done since the last read. Asks the kernel, not the runtime; below TLS, what belongs to TLS alone
+    /// (session tickets) is taken out.
+    pub fn look(&mut self) -> IdleState {
+        let mut seen = 0;
+        let mut bytes = [0; 1024];
+        loop {
+            match Direct(self).read(&mut bytes) {
+                Ok(0) => return IdleState::Closed,
+                Ok(count) if seen < FAREWELL => seen += count,
+                Ok(_) => return IdleState::Surplus,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && seen == 0 => return IdleState::Quiet,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return IdleState::Surplus,
+                Err(_) => return IdleState::Closed,
+            }
+        }
     }
+}
+
+/// Most bytes that are taken for a last word before a connection is closed, such as 408 (Request Timeout).
+const FAREWELL: usize = 16 * 1024;
+
+/// What has happened to an idle connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdleState {
+    /// Nothing.
+    Quiet,
+    /// The peer has closed it, perhaps with a last word.
+    Closed,
+    /// The peer has sent bytes that nobody asked for.
+    Surplus,
 }
 
 /// Reads without the runtime: what is there, or [`io::ErrorKind::WouldBlock`].

@@ -1,12 +1,16 @@
 //! Connections that wait for the next request.
 //!
-//! `put ─► idle (the newest on top) ─► take, if it is open and nothing came meanwhile`
+//! ```text
+//! put ─► idle ─► take, under load after a rest ─┬─ quiet ───► used again
+//!                                               ├─ closed ──► the next one
+//!                                               └─ surplus ─► none is used again for a while
+//! ```
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::connect::Link;
-use super::line::Line;
+use super::line::{IdleState, Line};
 
 /// Most idle connections; past it a connection that becomes idle is closed.
 const MOST: usize = 128;
@@ -14,10 +18,42 @@ const MOST: usize = 128;
 /// Longest time that a connection is kept idle. Older ones are closed when the pool is next used.
 const IDLE: Duration = Duration::from_mins(1);
 
+/// How long a connection rests before it is used again, under load: bytes that come behind an answer can be seen by then.
+/// That costs as many more connections as there are answers in this time.
+const REST: Duration = Duration::from_millis(5);
+
+/// So many idle connections mean no load: whoever asks for one thing after the other has the same connection again.
+const FEW: usize = 2;
+
+/// How long no connection is used again after the peer has sent bytes that nobody asked for.
+const DISTRUST: Duration = Duration::from_mins(10);
+
 /// See the module.
 #[derive(Default)]
 pub struct Pool {
-    idle: Mutex<Vec<(Instant, Line)>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<(Instant, Line)>,
+    /// When the peer last sent more than it was asked for.
+    surplus: Option<Instant>,
+}
+
+impl State {
+    fn is_distrusted(&self) -> bool {
+        self.surplus.is_some_and(|at| at.elapsed() <= DISTRUST)
+    }
+
+    /// The connection that was used last; where there are more than [`FEW`], among those that have rested.
+    fn pop(&mut self, now: Instant) -> Option<(Instant, Line)> {
+        if self.idle.len() <= FEW {
+            return self.idle.pop();
+        }
+        let rested = self.idle.partition_point(|(since, _)| now.duration_since(*since) >= REST);
+        rested.checked_sub(1).map(|last| self.idle.remove(last))
+    }
 }
 
 impl Pool {
@@ -25,28 +61,50 @@ impl Pool {
     pub fn put(&self, link: Link) {
         let (reader, ahead) = link.reader.into_parts();
         if !ahead.is_empty() {
-            return;
+            return self.distrust();
         }
         let line = reader.unsplit(link.writer);
+        let mut state = self.state();
         let now = Instant::now();
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let expired = idle.partition_point(|(since, _)| now.duration_since(*since) > IDLE);
-        idle.drain(..expired);
-        if idle.len() < MOST {
-            idle.push((now, line));
+        let expired = state.idle.partition_point(|(since, _)| now.duration_since(*since) > IDLE);
+        state.idle.drain(..expired);
+        if state.idle.len() < MOST && !state.is_distrusted() {
+            state.idle.push((now, line));
         }
     }
 
-    /// The connection that was used last, if it is open and its peer has sent nothing since: an idle connection has
+    /// A connection that is open and whose peer has sent nothing since it was put here: an idle connection has
     /// nothing to say, and what it says all the same must not become the next answer. The kernel is asked, because the
     /// runtime may not have heard of what came just now.
+    ///
+    /// Bytes may also come too late to be seen: when the next request is on its way, they are taken for its answer, and
+    /// each answer for the one to the request behind its own. So whoever was seen to send more than it was asked for is
+    /// asked over a new connection each time, for [`DISTRUST`].
     pub fn take(&self) -> Option<Link> {
         loop {
-            let (since, mut line) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if since.elapsed() <= IDLE && line.is_quiet() {
-                return Some(Link::new(line));
+            let (since, mut line) = self.state().pop(Instant::now())?;
+            if since.elapsed() > IDLE {
+                continue;
+            }
+            match line.look() {
+                IdleState::Quiet => return Some(Link::new(line)),
+                IdleState::Closed => {}
+                IdleState::Surplus => self.distrust(),
             }
         }
+    }
+
+    fn distrust(&self) {
+        tracing::warn!(
+            "the booking system sent bytes behind an answer that nobody asked for; for {DISTRUST:?} no connection to it is used again"
+        );
+        let mut state = self.state();
+        state.idle.clear();
+        state.surplus = Some(Instant::now());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,11 +192,47 @@ mod tests {
         kernel.has_it();
         assert!(pool.take().is_none());
 
-        let (near, far, kernel) = tcp().await;
-        let pool = holding(Line::Tcp(near));
-        drop(far);
-        kernel.has_it();
-        assert!(pool.take().is_none(), "the end");
+        for farewell in [&b""[..], b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"] {
+            let (near, mut far, kernel) = tcp().await;
+            let pool = holding(Line::Tcp(near));
+            far.write_all(farewell).await.unwrap();
+            drop(far);
+            kernel.has_it();
+            // The end is behind the last word.
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(pool.take().is_none(), "the end");
+            let (near, _far, _) = tcp().await;
+            pool.put(Link::new(Line::Tcp(near)));
+            assert!(pool.take().is_some(), "that is no reason for distrust");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_sends_more_than_was_asked_for_is_not_trusted_with_another_request() {
+        for read_ahead in [false, true] {
+            let pool = Pool::default();
+            let mut far = Vec::new();
+            for _ in 0..2 {
+                let (near, peer, kernel) = tcp().await;
+                pool.put(Link::new(Line::Tcp(near)));
+                far.push((peer, kernel));
+            }
+            let mut link = pool.take().expect("both are quiet");
+            if read_ahead {
+                link.reader.buf.extend_from_slice(b"surplus");
+                pool.put(link);
+            } else {
+                for (peer, kernel) in &far {
+                    peer.writable().await.unwrap();
+                    peer.try_write(b"surplus").unwrap();
+                    kernel.has_it();
+                }
+            }
+            assert!(pool.take().is_none(), "read ahead: {read_ahead}");
+            let (near, _far, _) = tcp().await;
+            pool.put(Link::new(Line::Tcp(near)));
+            assert!(pool.take().is_none(), "read ahead: {read_ahead}");
+        }
     }
 
     /// A connection on which one answer came, and so all session tickets before it.
@@ -151,6 +245,22 @@ mod tests {
         let pool = Pool::default();
         pool.put(link);
         (pool, far, kernel)
+    }
+
+    #[tokio::test]
+    async fn under_load_a_connection_rests() {
+        let (mut state, start, mut far) = (State::default(), Instant::now(), Vec::new());
+        for after in [Duration::ZERO, REST / 2, REST, REST] {
+            let (near, peer, _) = tcp().await;
+            state.idle.push((start + after, Line::Tcp(near)));
+            far.push(peer);
+        }
+        let pop = |state: &mut State, after: Duration| state.pop(start + after).map(|(since, _)| since - start);
+        assert_eq!(pop(&mut state, REST / 2), None, "a new one is made");
+        assert_eq!(pop(&mut state, REST + REST / 2), Some(REST / 2), "the last that has rested");
+        assert_eq!(pop(&mut state, REST + REST / 2), Some(Duration::ZERO));
+        assert_eq!([pop(&mut state, REST), pop(&mut state, REST)], [Some(REST); 2], "there are few");
+        assert_eq!(pop(&mut state, REST), None);
     }
 
     #[tokio::test]
