@@ -221,3 +221,50 @@ async fn credentials_are_asked_for_and_kept() {
     assert!(rig.proxy.recorded().await.request.headers.get("proxy-authorization").is_none());
     rig.proxy.stop().await;
 }
+
+#[tokio::test]
+async fn user_names_and_passwords_before_hosts_go_nowhere() {
+    let server = Server::start().await;
+    let (port, ca) = serve_tls(&[NAME]).await;
+    let reach = Reach { ca_files: vec![ca.path().to_owned()], ..Reach::default() };
+    let rig = rig(&[port, server.address.port()], Wishes { reach, ..Wishes::default() }).await;
+    let plain = server.address.port();
+    let mut answers = Vec::new();
+    for request in [
+        format!("CONNECT me:secret@{NAME}:{port} HTTP/1.1\r\nHost: {NAME}:{port}\r\n\r\n"),
+        format!("CONNECT {NAME}:{port} HTTP/1.1\r\nHost: me:secret@{NAME}:{port}\r\n\r\n"),
+        format!("GET http://me:secret@{NAME}:{plain}/ HTTP/1.1\r\nHost: {NAME}:{plain}\r\n\r\n"),
+        format!("GET http://{NAME}:{plain}/ HTTP/1.1\r\nHost: me:secret@{NAME}:{plain}\r\n\r\n"),
+        format!("GET / HTTP/1.1\r\nHost: me:secret@{NAME}:{plain}\r\n\r\n"),
+    ] {
+        let mut client = rig.proxy.connect().await;
+        client.send(request).await;
+        answers.push(text(&client.rest().await.0));
+    }
+    // Within a tunnel that is intercepted.
+    let mut client = rig.tunnel(NAME, port).await;
+    client.write_all(format!("GET / HTTP/1.1\r\nHost: me:secret@{NAME}\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    soon("an answer", client.read_to_end(&mut answer)).await.unwrap();
+    answers.push(text(&answer));
+    let refused = answers.iter().all(|answer| answer.starts_with("HTTP/1.1 400 "));
+    assert!(refused && !answers.concat().contains("secret"), "{answers:?}");
+    // The same over HTTP/2.
+    let broker = Broker::connect(rig.proxy.address).await;
+    let mut got = vec![
+        Got::of(broker.begin(connect(&format!("me:secret@{NAME}:{port}")), false).await.0).await.unwrap(),
+        broker.ask(get(&format!("http://me:secret@{NAME}:{plain}/")), b"").await.unwrap(),
+        broker.ask(get(&format!("https://me:secret@{NAME}:{port}/")), b"").await.unwrap(),
+    ];
+    let within = Broker::over(secured(&rig, tunnel(&broker, &format!("{NAME}:{port}")).await, &["h2"]).await).await;
+    got.push(within.ask(get(&format!("https://me:secret@{NAME}:{port}/")), b"").await.unwrap());
+    for got in got {
+        assert!(got.status == 400 && !got.text().contains("secret"), "{} {}", got.status, got.text());
+    }
+    drop((client, broker, within));
+    let told = rig.told();
+    assert_eq!(told.len(), 10, "each is said: {told:?}");
+    assert!(!format!("{told:?}").contains("secret"), "{told:?}");
+    assert!(server.is_silent().await, "none of it went on");
+    rig.proxy.stop().await;
+}

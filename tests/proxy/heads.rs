@@ -578,3 +578,50 @@ fn canonical_of_answers(whole: &[u8]) -> String {
     }
     canonical_of_http1(whole)
 }
+
+/// Of two requests on one connection to the booking system, only that one fails whose answer is malformed.
+#[tokio::test]
+async fn a_malformed_head_ends_its_stream_alone_on_either_side() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxy = Proxy::with(live(&format!("http://{address}"), None, UpstreamHttp::Http2), Limits::default(), 64).await;
+    let system = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 24]).await.unwrap();
+        let mut frames = Frames::of(stream, vec![]).await;
+        let mut streams = Vec::new();
+        while streams.len() < 2 {
+            if let Event::Fields { stream, .. } = soon("a request", frames.next()).await {
+                streams.push(stream);
+            }
+        }
+        // Both are waited for: the answer of the first is malformed.
+        let malformed = of_row(b":status: 200\r\na: b\0c\r\n\r\nabc");
+        send(&mut frames, streams[0], &malformed).await;
+        send(&mut frames, streams[1], &answer_of(OK.as_bytes(), false).unwrap()).await;
+        frames
+    };
+    let client = async {
+        let mut frames = Frames::client(TcpStream::connect(proxy.address).await.unwrap()).await;
+        let get = request_of(NEXT).unwrap();
+        send(&mut frames, 1, &get).await;
+        // And a third, which is malformed itself.
+        send(&mut frames, 3, &of_row(b":method: GET\r\n:scheme: http\r\n:authority: h\r\n:path: /\r\na: \x01\r\n\r\n"))
+            .await;
+        send(&mut frames, 5, &get).await;
+        let mut statuses = Vec::new();
+        while statuses.len() < 3 {
+            if let Event::Fields { stream, fields, .. } = soon("an answer", frames.next()).await {
+                statuses.push((stream, value(&fields, ":status")));
+            }
+        }
+        statuses.sort();
+        statuses
+    };
+    let (_frames, statuses) = tokio::join!(system, client);
+    let statuses: Vec<_> = statuses.iter().map(|(stream, status)| (*stream, status.as_str())).collect();
+    assert!(
+        statuses == [(1, "502"), (3, "400"), (5, "200")] || statuses == [(1, "200"), (3, "400"), (5, "502")],
+        "{statuses:?}"
+    );
+}
