@@ -124,6 +124,13 @@ impl Redactor {
         self.headers(&mut exchange.request.body.trailers, &own);
         self.replace_text(&mut exchange.origin, &own);
         self.replace_text(&mut exchange.request.target, &own);
+        if exchange.request.method == "CONNECT" {
+            // Its target is a host.
+            let target = credentials::replace("host", exchange.request.target.as_bytes(), &self.fingerprinter);
+            if let Some(clean) = target.and_then(|clean| String::from_utf8(clean).ok()) {
+                exchange.request.target = clean;
+            }
+        }
         if let Some(failure) = &mut exchange.failure {
             self.replace_text(&mut failure.detail, &own);
         }

@@ -46,8 +46,33 @@ pub(super) fn secrets_within(name: &[u8], value: &[u8]) -> Vec<Range<usize>> {
             let secret = value.len() - secret_of(name, value).len()..value.len();
             vec![secret]
         }
+        _ if names_host(name) => user_info(value),
         _ => Vec::new(),
     }
+}
+
+/// True for fields whose values are hosts, or hold some: Host, :authority, X-Forwarded-Host, Forwarded, ...
+fn names_host(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 3] = [b":authority", b"forwarded", b"x-forwarded-server"];
+    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
+    let ends =
+        |suffix: &[u8]| name.len() > suffix.len() && name[name.len() - suffix.len()..].eq_ignore_ascii_case(suffix);
+    is(b"host") || ends(b"-host") || NAMES.iter().any(|known| is(known))
+}
+
+/// User names and passwords before hosts. No host may have them; where somebody sends them all the same, they are secrets.
+pub(super) fn user_info(value: &[u8]) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for at in memchr::memchr_iter(b'@', value) {
+        let start = value[..at].iter().rposition(|byte| b" \t,;=\"/".contains(byte)).map_or(0, |before| before + 1);
+        // A password may have an @ itself.
+        match ranges.last_mut() {
+            Some(last) if last.start == start => last.end = at,
+            _ if start < at => ranges.push(start..at),
+            _ => {}
+        }
+    }
+    ranges
 }
 
 /// The secret at the end of a value: all of it, but for an authentication scheme before it.
@@ -186,6 +211,12 @@ mod tests {
                 "id=#; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
             ),
             ("Content-Type", "application/json; version=1", "application/json; version=1"),
+            ("Host", "me:secret@h.example:8080", "#@h.example:8080"),
+            (":authority", "me:p@ss@h.example", "#@h.example"),
+            ("X-Forwarded-Host", "a.example, me:secret@h.example", "a.example, #@h.example"),
+            ("Forwarded", "for=1.2.3.4;host=\"me:secret@h\";proto=https", "for=1.2.3.4;host=\"#@h\";proto=https"),
+            ("Host", "h.example:8080", "h.example:8080"),
+            ("From", "me@h.example", "me@h.example"),
         ] {
             assert_eq!(replaced(name, value), expected, "{name}: {value}");
         }
