@@ -99,7 +99,7 @@ pub fn main() -> ExitCode {
         Ok(Exit::Findings) => ExitCode::from(1),
         Ok(Exit::Usage) => ExitCode::from(2),
         Err(error) => {
-            stdio::note(SafeText::lines_of(format_args!("{error:#}")));
+            stdio::note(SafeText::lines_of(without_passwords(&format!("{error:#}"))));
             ExitCode::from(2)
         }
     }
@@ -110,11 +110,30 @@ fn explain(error: &clap::Error) -> anyhow::Result<Exit> {
     let page = error.render();
     if error.use_stderr() {
         // It repeats arguments, which may have been pasted from anywhere.
-        stdio::note_with(|out| out.lines(&page.to_string()));
+        stdio::note_with(|out| out.lines(&without_passwords(&page.to_string())));
         return Ok(Exit::Usage);
     }
     stdio::print_help(&page)?;
     Ok(Exit::Clean)
+}
+
+/// The text without user names and passwords that stand before a host: `https://…@host`, `…@host:443`.
+fn without_passwords(text: &str) -> String {
+    let is_border = |c: char| c.is_whitespace() || "'\"`".contains(c);
+    let clean = |word: &str| {
+        let Some(at) = word.rfind('@') else { return word.to_owned() };
+        let start = word[..at].find("://").map(|slashes| slashes + 3);
+        match start.or_else(|| word[..at].contains(':').then_some(0)) {
+            Some(start) => format!("{}…{}", &word[..start], &word[at..]),
+            None => word.to_owned(),
+        }
+    };
+    text.split_inclusive(is_border)
+        .map(|part| {
+            let word = part.trim_end_matches(is_border);
+            clean(word) + &part[word.len()..]
+        })
+        .collect()
 }
 
 /// Runs the command that the arguments name.
@@ -142,4 +161,21 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn program() -> SafeText {
     let called = std::env::args().next().filter(|called| called.contains(std::path::is_separator));
     called.map_or_else(|| "umpire".into(), |called| text::quoted(&called))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_repeated() {
+        for (text, clean) in [
+            ("'https://me:secret@h/?x' for", "'https://…@h/?x' for"),
+            ("'127.0.0.1:1=https://me:s@cret@h': \"me:secret@h:443\"", "'127.0.0.1:1=https://…@h': \"…@h:443\""),
+            ("me@h.example is  as it was\n", "me@h.example is  as it was\n"),
+            ("https://secret@h", "https://…@h"),
+        ] {
+            assert_eq!(without_passwords(text), clean);
+        }
+    }
 }

@@ -99,6 +99,10 @@ impl FromStr for BaseUri {
 
     fn from_str(text: &str) -> Result<Self, BaseUriError> {
         let given = text.trim();
+        // What it holds before an @ may be a secret: no message repeats it.
+        if let Some(host) = behind_user_info(given) {
+            return Err(BaseUriError::Credentials(format!("…@{host}")));
+        }
         let owned = || given.to_owned();
         let (scheme, rest) = given.split_once("://").ok_or_else(|| BaseUriError::NoScheme(owned()))?;
         let tls = match scheme.to_ascii_lowercase().as_str() {
@@ -114,11 +118,6 @@ impl FromStr for BaseUri {
             return Err(BaseUriError::Query(owned()));
         }
         let authority = rest.split('/').next().unwrap_or_default();
-        if authority.contains('@') {
-            // The text itself may be a secret: it is not repeated.
-            let (_, after) = authority.rsplit_once('@').unwrap_or_default();
-            return Err(BaseUriError::Credentials(format!("{scheme}://…@{after}")));
-        }
         if authority.is_empty() || authority.starts_with(':') {
             return Err(BaseUriError::NoHost(owned()));
         }
@@ -146,6 +145,20 @@ impl FromStr for BaseUri {
             path: uri.path().trim_end_matches('/').to_owned(),
         })
     }
+}
+
+/// The host, if a user name or a password stands before it. Passwords may hold slashes where nobody escaped them.
+fn behind_user_info(given: &str) -> Option<&str> {
+    let rest = given.split_once("://").map_or(given, |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let at = rest[..end].rfind('@').or_else(|| {
+        // A colon that no port follows.
+        let colon = rest[..end].rfind(':')?;
+        let port = &rest[colon + 1..end];
+        (port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit())).then(|| rest.rfind('@'))?
+    })?;
+    let host = &rest[at + 1..];
+    Some(&host[..host.find(['/', '?', '#']).unwrap_or(host.len())])
 }
 
 #[cfg(test)]
@@ -202,8 +215,23 @@ mod tests {
 
     #[test]
     fn a_password_is_not_repeated() {
-        let error = "https://me:secret@host/".parse::<BaseUri>().unwrap_err().to_string();
-        assert!(error.contains("password") && error.contains("host"), "{error}");
-        assert!(!error.contains("secret"), "{error}");
+        for given in [
+            "https://me:secret@host/",
+            "https://me:secret@host/?a",
+            "https://me:secret@host/#a",
+            "https://secret@host:99999",
+            "me:secret@host/api",
+            "ftp://me:secret@host",
+            "https://me:secret/secret@host/",
+            "https://me:secret#secret@host/",
+            "https://me:se:cret/secret@host/",
+            "https://me:secret@ho st/",
+        ] {
+            let error = given.parse::<BaseUri>().unwrap_err().to_string();
+            assert!(error.contains("password") && error.contains("ho"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        assert!("https://host/a@b".parse::<BaseUri>().is_ok());
+        assert!("https://host:8080/a@b".parse::<BaseUri>().is_ok());
     }
 }
