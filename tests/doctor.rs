@@ -89,7 +89,7 @@ fn what_does_not_work_is_said_with_what_to_do() {
     let plain = system("HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n");
     let (status, checks) = doctor(home.path(), &["--to", &format!("https://{plain}"), "--listen", "127.0.0.1:0"], &[]);
     assert_eq!(status, 1);
-    assert!(of(&checks, "certificate").1.contains("check that the port speaks https"), "{checks:?}");
+    assert!(of(&checks, "certificate").1.contains("write http:// in --to"), "{checks:?}");
 
     let web = system("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n");
     let (status, checks) = doctor(home.path(), &["--to", &format!("http://{web}"), "--listen", "127.0.0.1:0"], &[]);

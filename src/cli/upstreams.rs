@@ -13,7 +13,8 @@ use crate::proxy::live::{Own, Reach, Resolve, UpstreamHttp};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "The way upstream")]
 pub struct UpstreamArgs {
-    /// PEM file of certificate authorities to trust upstream, beside the platform's (may be repeated)
+    /// PEM file of certificates to trust upstream, beside the platform's: of authorities, or a server's own, such as a
+    /// self-signed one (may be repeated)
     #[arg(long, value_name = "FILE")]
     upstream_ca: Vec<PathBuf>,
     /// PEM file with Umpire's own certificate, for a booking system that asks for one (mutual TLS)

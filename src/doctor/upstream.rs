@@ -2,6 +2,7 @@
 //!
 //! `BaseUri ─► TCP (directly or through a proxy) ─► TLS, certificate ─► GET …/orders-rpde ─► status, body, Date`
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use super::{Check, State};
 use crate::openbooking::media_type::BOOKING_V1;
 use crate::proxy::BaseUri;
-use crate::proxy::live::{Dialer, Live, Reach, Timeouts};
+use crate::proxy::live::{Dialer, Live, LiveError, Peer, Reach, Timeouts, Trouble, no_connection, no_tls};
 use crate::proxy::upstream::{Upstream, WireBody};
 
 /// Each step may take so long.
@@ -60,22 +61,16 @@ pub async fn examine(to: &BaseUri, reach: &Reach) -> Vec<Check> {
 async fn connection(to: &BaseUri, dialer: &Dialer) -> Check {
     let scheme = if to.is_tls() { "https" } else { "http" };
     let dialing = async {
-        let via = dialer.via(scheme, to.host(), to.port()).map_err(|error| error.to_string())?;
+        let proxy = |error: LiveError| Trouble { what: error.to_string(), remedy: "correct it".to_owned() };
+        let via = dialer.via(scheme, to.host(), to.port()).map_err(proxy)?;
         let dialed = dialer.dial(to.host(), to.port(), via.as_ref(), to.is_tls()).await;
-        dialed.map(|_| via.is_some()).map_err(|error| error.to_string())
+        dialed.map(|_| via.is_some()).map_err(|error| no_connection(&error, Peer::BookingSystem))
     };
     match tokio::time::timeout(PATIENCE, dialing).await {
         Ok(Ok(false)) => Check::good("upstream", format!("{} accepts connections", to.authority())),
         Ok(Ok(true)) => Check::good("upstream", format!("{} is reached through a proxy", to.authority())),
-        Ok(Err(error)) => {
-            let advice = if error.contains("proxy") {
-                "check --upstream-proxy, or HTTPS_PROXY and NO_PROXY of this environment (--upstream-proxy none leaves them out)"
-            } else if error.contains("lookup") {
-                "check the spelling of the host; --resolve HOST:PORT:ADDR names an address for it"
-            } else {
-                "check that the booking system runs, that host and port of --to are right, and firewalls between"
-            };
-            Check::new("upstream", State::Bad, format!("{} can't be reached: {error}", to.authority()), advice)
+        Ok(Err(Trouble { what, remedy })) => {
+            Check::new("upstream", State::Bad, format!("{} can't be reached: {what}", to.authority()), remedy)
         }
         Err(_) => Check::new(
             "upstream",
@@ -92,7 +87,7 @@ async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
             "certificate",
             State::Warning,
             format!("not checked, because of --insecure-upstream; {}", words(&certificate)),
-            "name the authority with --upstream-ca instead",
+            "give the file of its authority, or the certificate itself, with --upstream-ca instead",
         ),
         Ok(certificate) => match left(&certificate) {
             Some(days) if days < SOON => {
@@ -101,7 +96,7 @@ async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
             }
             _ => Check::good("certificate", format!("trusted; {}", words(&certificate))),
         },
-        Err(error) => {
+        Err(Trouble { what, remedy }) => {
             // Once more without checking: what it says of itself tells what to do.
             let unchecked = Dialer::new(&Reach { insecure: true, ..reach.clone() }, PATIENCE);
             let seen = match &unchecked {
@@ -109,36 +104,35 @@ async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
                 Err(_) => None,
             };
             let found = match seen {
-                Some(words) => format!("not trusted: {error}; {words}"),
-                None => format!("no TLS: {error}"),
+                Some(words) => format!("not trusted: {what}; it is {words}"),
+                None => format!("no TLS: {what}"),
             };
-            let advice = if error.contains("UnknownIssuer") {
-                "name the file of its authority with --upstream-ca"
-            } else if error.contains("xpired") {
-                "the booking system needs a new certificate; if this machine's clock is wrong, set it"
-            } else if error.contains("NotValidForName") || error.contains("not valid for name") {
-                "use a host in --to that the certificate is for, or have it made for this one"
-            } else {
-                "check that the port speaks https; if it wants a certificate of Umpire's, give --upstream-cert and --upstream-key"
-            };
-            Check::new("certificate", State::Bad, found, advice)
+            Check::new("certificate", State::Bad, found, remedy)
         }
     }
 }
 
 /// The certificate that the booking system shows.
-async fn handshake(to: &BaseUri, dialer: &Dialer) -> Result<CertificateDer<'static>, String> {
+async fn handshake(to: &BaseUri, dialer: &Dialer) -> Result<CertificateDer<'static>, Trouble> {
+    let other = |what: String| Trouble { what, remedy: "check --to and the options that it names".to_owned() };
     let shaking = async {
-        let name = ServerName::try_from(to.host().to_owned()).map_err(|error| error.to_string())?;
-        let via = dialer.via("https", to.host(), to.port()).map_err(|error| error.to_string())?;
-        let stream = dialer.dial(to.host(), to.port(), via.as_ref(), true).await.map_err(|error| error.to_string())?;
-        let connector = TlsConnector::from(dialer.tls().map_err(|error| error.to_string())?);
-        let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+        let name = ServerName::try_from(to.host().to_owned()).map_err(|error| other(error.to_string()))?;
+        let via = dialer.via("https", to.host(), to.port()).map_err(|error| other(error.to_string()))?;
+        let stream = dialer.dial(to.host(), to.port(), via.as_ref(), true).await;
+        let stream = stream.map_err(|error| no_connection(&error, Peer::BookingSystem))?;
+        let connector = TlsConnector::from(dialer.tls().map_err(|error| other(error.to_string()))?);
+        let stream = connector.connect(name, stream).await.map_err(|error| no_tls(&error, Peer::BookingSystem))?;
         let (_, session) = stream.get_ref();
         let first = session.peer_certificates().and_then(|chain| chain.first());
-        first.map(|certificate| certificate.clone().into_owned()).ok_or_else(|| "it showed no certificate".to_owned())
+        first
+            .map(|certificate| certificate.clone().into_owned())
+            .ok_or_else(|| other("it showed no certificate".to_owned()))
     };
-    tokio::time::timeout(PATIENCE, shaking).await.unwrap_or_else(|_| Err(format!("no handshake within {PATIENCE:?}")))
+    let late = || Trouble {
+        what: format!("no handshake within {PATIENCE:?}"),
+        remedy: "check that the port speaks https, and look into the booking system's log".to_owned(),
+    };
+    tokio::time::timeout(PATIENCE, shaking).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Days until a certificate ends.
@@ -156,15 +150,23 @@ fn words(certificate: &CertificateDer<'_>) -> String {
         for name in &all.value.general_names {
             match name {
                 GeneralName::DNSName(name) => names.push((*name).to_owned()),
-                GeneralName::IPAddress([a, b, c, d]) => names.push(format!("{a}.{b}.{c}.{d}")),
+                GeneralName::IPAddress(bytes) => names.extend(address(bytes)),
                 _ => {}
             }
         }
+    } else {
+        let common = parsed.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+        names.extend(common.map(|name| format!("{name} (its common name)")));
     }
     let more = names.len().saturating_sub(4);
     names.truncate(4);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("for {}{more}, until {until}, by {}", names.join(", "), parsed.issuer())
+}
+
+fn address(bytes: &[u8]) -> Option<String> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(|bytes| IpAddr::from(bytes).to_string());
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|bytes| IpAddr::from(bytes).to_string())).ok()
 }
 
 /// Asks for the Orders feed, and looks at the answer and its clock.

@@ -30,7 +30,7 @@ pub use self::tunnel::Tunnel;
 use super::base_uri::BaseUri;
 use super::head::{Length, RequestHead};
 use super::incident::{Incident, Tell};
-use super::live::{Dialer, Line, Live, Timeouts};
+use super::live::{Dialer, Line, Live, Peer, Timeouts, no_connection};
 use super::problem;
 use super::relay::{Common, Relay};
 use super::tls::{TlsError, server_config};
@@ -182,7 +182,7 @@ impl Desk {
                 io::Error::new(io::ErrorKind::TimedOut, words)
             }
         };
-        let why = format!("cannot connect to {authority}: {error}");
+        let why = format!("cannot connect to {authority}: {}", no_connection(&error, Peer::HostOfClient));
         if client.is_loopback() {
             return Course::Refuse(problem::no_way(&why));
         }
@@ -197,7 +197,7 @@ impl Desk {
         let deny_local = self.forward.denies_local(client, base.host(), base.port());
         let make = || {
             let dialer = Arc::clone(self.forward.dialer(deny_local));
-            let live = Live::dialing(base, dialer, self.forward.timeouts).map_err(|error| error.to_string())?;
+            let live = Live::for_client(base, dialer, self.forward.timeouts).map_err(|error| error.to_string())?;
             let relay = Relay::new(Arc::new(live), Arc::clone(&self.common));
             let relay = if far { relay.keeping_reasons(Arc::clone(&self.tell)) } else { relay };
             Ok(Arc::new(if recorded { relay } else { relay.unrecorded() }))

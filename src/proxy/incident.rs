@@ -74,7 +74,7 @@ pub fn handshake_trouble(error: &std::io::Error, of_own_ca: bool) -> String {
                     )
                 }
                 Alert::ProtocolVersion => "the client speaks no TLS 1.2 or later: update it".to_owned(),
-                _ => format!("the client broke off with {alert:?}"),
+                _ => format!("the client broke off with {alert:?}: its own log says why; perhaps {trust}"),
             }
         }
         Some(rustls::Error::PeerIncompatible(why)) => {
@@ -86,10 +86,14 @@ pub fn handshake_trouble(error: &std::io::Error, of_own_ca: bool) -> String {
             "what the client sent is no TLS: if it speaks plain HTTP, give it an http:// address".to_owned()
         }
         Some(rustls::Error::General(why)) if why.contains("no server certificate chain resolved") => {
-            "Umpire has no certificate for the name that the client asked for; its log says why".to_owned()
+            "Umpire could make no certificate for the name that the client asked for; start it anew, and if that does not help \
+             look at `umpire ca show`"
+                .to_owned()
         }
-        Some(error) => format!("TLS failed: {error}"),
-        None if error.kind() == std::io::ErrorKind::TimedOut => error.to_string(),
+        Some(error) => format!("TLS failed: {error}; look into the client's log, or update it"),
+        None if error.kind() == std::io::ErrorKind::TimedOut => {
+            format!("{error}; if it waits for an answer in clear text, give it an http:// address")
+        }
         None => format!("the client closed the connection within the handshake; most likely {trust}"),
     }
 }
@@ -118,5 +122,14 @@ mod tests {
         assert!(trouble(expired, true).contains("clocks"));
         let closed = handshake_trouble(&io::ErrorKind::UnexpectedEof.into(), true);
         assert!(closed.contains("closed") && closed.contains("umpire ca trust"), "{closed}");
+        for error in [
+            rustls::Error::AlertReceived(AlertDescription::InternalError),
+            rustls::Error::AlertReceived(AlertDescription::DecryptError),
+            rustls::Error::General("x".into()),
+            rustls::Error::DecryptError,
+        ] {
+            let words = trouble(error, true);
+            assert!(words.contains("log") && !words.contains("://"), "{words}");
+        }
     }
 }

@@ -27,6 +27,8 @@ mod replay;
 mod shared;
 mod stream;
 mod tls;
+mod trouble;
+mod verify;
 
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
@@ -49,6 +51,7 @@ use self::peeked::known_if_empty;
 use self::pool::Pool;
 use self::replay::Replay;
 use self::shared::Multiplexed;
+pub use self::trouble::{Peer, Trouble, no_connection, no_tls};
 use super::base_uri::BaseUri;
 use super::fields::{WireFields, WireTrailers, from_map, has_token, upgrade};
 use super::h1::{Coding, RequestShape, request_head};
@@ -173,8 +176,17 @@ impl Live {
 
     /// As [`Self::new`], with a way to hosts that clients share.
     pub fn dialing(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
+        Self::reaching(Peer::BookingSystem, base, dialer, timeouts)
+    }
+
+    /// As [`Self::dialing`], to a host that a client of the forward proxy named: what fails is for it to mend.
+    pub fn for_client(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
+        Self::reaching(Peer::HostOfClient, base, dialer, timeouts)
+    }
+
+    fn reaching(peer: Peer, base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
         let http = dialer.http();
-        let connector = Arc::new(Connector::new(base, dialer)?);
+        let connector = Arc::new(Connector::new(base, dialer, peer)?);
         let pool = Arc::<Pool>::default();
         Ok(Self {
             origin: base.origin().to_owned(),

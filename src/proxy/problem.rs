@@ -19,7 +19,8 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
             StatusCode::BAD_GATEWAY,
             "upstream-unreachable",
             "Umpire could not reach the booking system",
-            "Check that the booking system runs and that the base URI given to umpire with --to is right.",
+            // The cause says what to do: that depends on it, and on who named the host.
+            "",
         ),
         FailureKind::TimedOut => (
             StatusCode::GATEWAY_TIMEOUT,
@@ -46,7 +47,8 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
             "Look into the booking system's log for this request; it may have been carried out.",
         ),
     };
-    problem(status, kind, title, &format!("{}. {advice}", error.detail))
+    let detail = if advice.is_empty() { format!("{}.", error.detail) } else { format!("{}. {advice}", error.detail) };
+    problem(status, kind, title, &detail)
 }
 
 /// The answer to a request that can't be read.
@@ -162,7 +164,13 @@ mod tests {
             let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert!(problem["title"].as_str().unwrap().starts_with("Umpire"));
             assert_eq!(problem["status"], status);
-            assert!(problem["detail"].as_str().unwrap().starts_with("cannot connect to example.com:1. "));
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.starts_with("cannot connect to example.com:1."), "{detail}");
+            assert_eq!(
+                detail.len() > 40,
+                kind != FailureKind::Unreachable,
+                "the cause itself says what to do: {detail}"
+            );
         }
     }
 }

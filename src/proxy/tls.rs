@@ -2,6 +2,7 @@
 //!
 //! `PEM files, or a Resolver of ca ─► ServerConfig ─► Door, or tunnels that are intercepted`
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +40,16 @@ pub fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<Server
         .with_cert_resolver(certificates);
     config.alpn_protocols = PROTOCOLS.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
+}
+
+/// In plain words what a TLS connection that ends without `close_notify` is; other errors stay. The kind stays, too.
+pub fn in_plain_words(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        let words = "the TLS connection was closed without a word (close_notify), so that something may be missing; look into \
+                     the log of the side that closed it";
+        return io::Error::new(io::ErrorKind::UnexpectedEof, words);
+    }
+    error
 }
 
 /// A chain of certificates, its own first, and the key of the first, from PEM files. `wrong` makes the error of a file.

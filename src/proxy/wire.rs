@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
+use super::tls::in_plain_words;
+
 /// The reading side.
 pub trait Input: AsyncRead + Unpin + Send + Sync + 'static {}
 
@@ -139,6 +141,9 @@ pub struct Secured<S> {
     pub doom: Doom,
 }
 
+/// The reading side of [`Secured`].
+pub struct SecuredInput<S>(ReadHalf<TlsStream<S>>);
+
 /// The writing side of [`Secured`].
 pub struct SecuredOutput<S> {
     half: WriteHalf<TlsStream<S>>,
@@ -146,12 +151,12 @@ pub struct SecuredOutput<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Wire for Secured<S> {
-    type Input = ReadHalf<TlsStream<S>>;
+    type Input = SecuredInput<S>;
     type Output = SecuredOutput<S>;
 
     fn halves(self) -> (Self::Input, Self::Output) {
         let (input, half) = tokio::io::split(self.stream);
-        (input, SecuredOutput { half, doom: self.doom })
+        (SecuredInput(input), SecuredOutput { half, doom: self.doom })
     }
 }
 
@@ -164,7 +169,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Output for Secur
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        Pin::new(&mut self.stream).poll_read(cx, buf).map_err(in_plain_words)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SecuredInput<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf).map_err(in_plain_words)
     }
 }
 

@@ -11,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::trouble::Trouble;
+
 /// `HOST:PORT:ADDR[,ADDR…]`, as curl's option of that name has it: that host at that port is at these addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolve {
@@ -76,9 +78,10 @@ impl Own {
 
 /// Why a connection is not made that would lead to an address which this machine keeps for itself.
 pub(super) fn local_target() -> io::Error {
-    let why = "it is an address of this machine itself (loopback or link-local), which clients of other machines are not let \
-               through to; --intercept with that very address lets them, and so does --to";
-    io::Error::new(io::ErrorKind::PermissionDenied, why)
+    let what = "it is an address of this machine itself (loopback or link-local), which clients of other machines are not let \
+                through to";
+    let remedy = "if they are to reach it, name that very address with --intercept, or open it with --to";
+    Trouble { what: what.to_owned(), remedy: remedy.to_owned() }.into_error(io::ErrorKind::PermissionDenied)
 }
 
 /// The addresses that may be connected to for clients of other machines; an error if there are none left.

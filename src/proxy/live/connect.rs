@@ -10,9 +10,10 @@ use rustls_pki_types::ServerName;
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio_rustls::TlsConnector;
 
+use super::LiveError;
 use super::dial::{Dialer, Via};
 use super::line::Line;
-use super::{LiveError, tls};
+use super::trouble::{Peer, no_connection, no_tls};
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
 use crate::proxy::h1::{self, Reader};
@@ -28,6 +29,7 @@ pub struct Connector {
     dialer: Arc<Dialer>,
     via: Option<Via>,
     tls: Option<Tls>,
+    peer: Peer,
 }
 
 /// How to talk TLS.
@@ -66,8 +68,8 @@ pub struct Link {
 }
 
 impl Connector {
-    /// Connects to nobody yet.
-    pub fn new(base: &BaseUri, dialer: Arc<Dialer>) -> Result<Self, LiveError> {
+    /// Connects to nobody yet. `peer`: who named the base URI.
+    pub fn new(base: &BaseUri, dialer: Arc<Dialer>, peer: Peer) -> Result<Self, LiveError> {
         let tls = if base.is_tls() {
             let name = ServerName::try_from(base.host().to_owned())
                 .map_err(|_| LiveError::ServerName(base.host().to_owned()))?;
@@ -89,7 +91,7 @@ impl Connector {
         let (host, port) = (base.host().to_owned(), base.port());
         let name = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let via = dialer.via(if base.is_tls() { "https" } else { "http" }, &host, port)?;
-        Ok(Self { host, port, name, dialer, via, tls })
+        Ok(Self { host, port, name, dialer, via, tls, peer })
     }
 
     /// The proxy that requests are sent to in place of the booking system, with whole URLs: the one on the way to an
@@ -136,16 +138,14 @@ impl Connector {
     }
 
     async fn line(&self, alpn: Alpn) -> Result<Line, UpstreamError> {
-        let failed = |what: &str, error: &io::Error| UpstreamError {
-            kind: FailureKind::Unreachable,
-            detail: format!("{what} {}: {error}", self.name),
-        };
+        let unreachable = |detail: String| UpstreamError { kind: FailureKind::Unreachable, detail };
         let connecting = async {
-            let stream = self
-                .dialer
-                .dial(&self.host, self.port, self.via.as_ref(), self.tls.is_some())
-                .await
-                .map_err(|error| failed("cannot connect to", &error))?;
+            let stream = self.dialer.dial(&self.host, self.port, self.via.as_ref(), self.tls.is_some()).await.map_err(
+                |error| {
+                    let trouble = no_connection(&error, self.peer);
+                    unreachable(format!("cannot connect to {}: {trouble}", self.name))
+                },
+            )?;
             match &self.tls {
                 None => Ok(stream),
                 Some(tls) => tls
@@ -153,20 +153,17 @@ impl Connector {
                     .connect(tls.name.clone(), stream)
                     .await
                     .map(|stream| Line::Tls(Box::new(stream)))
-                    .map_err(|error| UpstreamError {
-                        kind: FailureKind::Unreachable,
-                        detail: format!(
-                            "no TLS connection with {}: {}",
-                            self.name,
-                            tls::trouble(&error, "the booking system")
-                        ),
+                    .map_err(|error| {
+                        let trouble = no_tls(&error, self.peer);
+                        unreachable(format!("no TLS connection with {}: {trouble}", self.name))
                     }),
             }
         };
         let patience = self.dialer.timeout();
         let stream = tokio::time::timeout(patience, connecting).await.unwrap_or_else(|_| {
-            let detail = format!("{} did not accept a connection within {patience:?}", self.name);
-            Err(UpstreamError { kind: FailureKind::Unreachable, detail })
+            let why =
+                io::Error::new(io::ErrorKind::TimedOut, format!("it did not accept a connection within {patience:?}"));
+            Err(unreachable(format!("cannot connect to {}: {}", self.name, no_connection(&why, self.peer))))
         })?;
         tracing::debug!(to = %self.name, "connected");
         Ok(stream)

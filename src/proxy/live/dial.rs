@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -28,6 +28,8 @@ use tokio_rustls::TlsConnector;
 use super::addresses::{Own, Resolve, is_local, local_target, without_local};
 use super::line::Line;
 use super::tls::{self, Identity};
+use super::trouble::{Peer, Trouble, no_connection, no_tls};
+use super::verify::Trusted;
 use super::{LiveError, Reach, UpstreamHttp};
 use crate::proxy::descriptors;
 use crate::proxy::h1;
@@ -49,7 +51,7 @@ pub struct Via {
 
 /// See the module.
 pub struct Dialer {
-    roots: RootCertStore,
+    trusted: Trusted,
     identity: Option<Identity>,
     insecure: bool,
     tls: OnceLock<Arc<ClientConfig>>,
@@ -74,7 +76,7 @@ impl Dialer {
             None => reach.environment.then(Matcher::from_env),
         };
         let dialer = Self {
-            roots: tls::certificates(&reach.ca_files)?,
+            trusted: tls::certificates(&reach.ca_files)?,
             identity: reach.identity.as_ref().map(|(cert, key)| Identity::read(cert, key)).transpose()?,
             insecure: reach.insecure,
             tls: OnceLock::new(),
@@ -103,7 +105,7 @@ impl Dialer {
         if let Some(config) = self.tls.get() {
             return Ok(Arc::clone(config));
         }
-        let config = tls::config(self.roots.clone(), self.identity.as_ref(), self.insecure)?;
+        let config = tls::config(self.trusted.clone(), self.identity.as_ref(), self.insecure)?;
         Ok(Arc::clone(self.tls.get_or_init(|| config)))
     }
 
@@ -112,7 +114,7 @@ impl Dialer {
         if let Some(config) = self.proxy_tls.get() {
             return Ok(Arc::clone(config));
         }
-        let mut config = ClientConfig::clone(&*tls::config(self.roots.clone(), None, false)?);
+        let mut config = ClientConfig::clone(&*tls::config(self.trusted.clone(), None, false)?);
         config.alpn_protocols = vec![h1::ALPN.to_vec()];
         Ok(Arc::clone(self.proxy_tls.get_or_init(|| Arc::new(config))))
     }
@@ -167,7 +169,9 @@ impl Dialer {
         }
         let connecting = async { self.tcp(&self.addresses(&via.host, via.port).await?).await };
         let stream = connecting.await.map_err(|error| {
-            io::Error::new(error.kind(), format!("the proxy {}:{} can't be reached: {error}", via.host, via.port))
+            let Trouble { what, remedy } = no_connection(&error, Peer::Proxy);
+            let what = format!("the proxy {}:{} can't be reached: {what}", via.host, via.port);
+            Trouble { what, remedy }.into_error(error.kind())
         })?;
         if self.deny_local_targets && stream.local_addr()?.ip() == stream.peer_addr()?.ip() {
             self.deny_local_names(host, port).await?;
@@ -176,8 +180,9 @@ impl Dialer {
         if let Some((name, tls)) = &via.tls {
             let shaken = TlsConnector::from(Arc::clone(tls)).connect(name.clone(), line).await;
             let shaken = shaken.map_err(|error| {
-                let trouble = tls::trouble(&error, "the proxy");
-                io::Error::other(format!("no TLS connection with the proxy {}:{}: {trouble}", via.host, via.port))
+                let Trouble { what, remedy } = no_tls(&error, Peer::Proxy);
+                let what = format!("no TLS connection with the proxy {}:{}: {what}", via.host, via.port);
+                Trouble { what, remedy }.into_error(io::ErrorKind::Other)
             });
             line = Line::Tls(Box::new(shaken?));
         }
@@ -206,7 +211,9 @@ impl Dialer {
     async fn tcp(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
         let stream = descriptors::connect(addresses).await?;
         if self.own.holds(stream.local_addr()?, stream.peer_addr()?) {
-            return Err(io::Error::other("that is Umpire itself: the request would come back for ever"));
+            let what = "that is Umpire itself: the request would come back for ever".to_owned();
+            let remedy = "name the address of the booking system, not the one that Umpire listens on".to_owned();
+            return Err(Trouble { what, remedy }.into_error(io::ErrorKind::Other));
         }
         stream.set_nodelay(true)?;
         Ok(stream)
@@ -236,11 +243,17 @@ async fn through(stream: &mut Line, host: &str, port: u16, via: &Via) -> io::Res
     let line = String::from_utf8_lossy(answer.split(|byte| *byte == b'\r').next().unwrap_or_default()).into_owned();
     match line.split(' ').nth(1) {
         Some(status) if status.len() == 3 && status.starts_with('2') => Ok(()),
-        Some("407") => Err(io::Error::other(format!(
-            "the proxy {}:{} wants credentials ({line}): give them in its URL",
-            via.host, via.port
-        ))),
-        _ => Err(io::Error::other(format!("the proxy {}:{} refused the tunnel: {line}", via.host, via.port))),
+        status => {
+            let (what, remedy) = match status {
+                Some("407") => ("wants credentials", "give them in its URL: http://USER:PASSWORD@HOST:PORT"),
+                _ => (
+                    "refused the tunnel",
+                    "ask who runs it to let this host through, or leave it out with NO_PROXY or --upstream-proxy none",
+                ),
+            };
+            let what = format!("the proxy {}:{} {what} ({line})", via.host, via.port);
+            Err(Trouble { what, remedy: remedy.to_owned() }.into_error(io::ErrorKind::Other))
+        }
     }
 }
 

@@ -1,34 +1,34 @@
 //! Whom the live client trusts, and who it is.
 //!
-//! `platform roots + PEM files ─► RootCertStore, Identity ─► ClientConfig (ring)`
+//! `platform roots + PEM files ─► Trusted, Identity ─► Verifier ─► ClientConfig (ring)`
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::LiveError;
+use super::verify::{NoVerification, Trusted, Verifier};
 use crate::proxy::tls::certificate_and_key;
 
 /// The certificates of PEM files, at least one in each.
-pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<RootCertStore, LiveError> {
-    let mut store = RootCertStore::empty();
+pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<Trusted, LiveError> {
+    let mut trusted = Trusted { anchors: RootCertStore::empty(), pinned: Vec::new() };
     for path in files.iter().map(AsRef::as_ref) {
         let unreadable = |cause: String| LiveError::CaFile { path: path.to_owned(), cause };
-        let before = store.len();
+        let before = trusted.pinned.len();
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))? {
             let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
-            store.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+            trusted.anchors.add(certificate.clone()).map_err(|error| unreadable(error.to_string()))?;
+            trusted.pinned.push(certificate);
         }
-        if store.len() == before {
+        if trusted.pinned.len() == before {
             return Err(LiveError::NoCertificate { path: path.to_owned() });
         }
     }
-    Ok(store)
+    Ok(trusted)
 }
 
 /// Who Umpire is to a booking system that asks (mutual TLS).
@@ -47,28 +47,28 @@ impl Identity {
     }
 }
 
-/// TLS that trusts `store` and the platform's roots, or everybody if `insecure`. Platform certificates that can't be
+/// TLS that trusts `trusted` and the platform's roots, or everybody if `insecure`. Platform certificates that can't be
 /// used are logged and left out.
 pub fn config(
-    mut store: RootCertStore,
+    mut trusted: Trusted,
     identity: Option<&Identity>,
     insecure: bool,
 ) -> Result<Arc<ClientConfig>, LiveError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = if insecure {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerification(provider)))
     } else {
         let native = rustls_native_certs::load_native_certs();
-        let (_, unusable) = store.add_parsable_certificates(native.certs);
+        let (_, unusable) = trusted.anchors.add_parsable_certificates(native.certs);
         if unusable > 0 || !native.errors.is_empty() {
             tracing::warn!(unusable, errors = ?native.errors, "some certificates of this computer can't be used");
         }
-        if store.is_empty() {
+        if trusted.anchors.is_empty() {
             let cause = native.errors.first().map_or_else(|| "none installed".to_owned(), ToString::to_string);
             return Err(LiveError::NoRoots { cause });
         }
-        builder.with_root_certificates(store)
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::new(trusted, provider)?))
     };
     let config = match identity {
         None => builder.with_no_client_auth(),
@@ -80,74 +80,6 @@ pub fn config(
         }
     };
     Ok(Arc::new(config))
-}
-
-/// Why there is no TLS with `whom`, with what may help where it is known.
-pub fn trouble(error: &std::io::Error, whom: &str) -> String {
-    use rustls::CertificateError as Wrong;
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let remedy = match inner {
-        Some(rustls::Error::InvalidCertificate(wrong)) => match wrong {
-            Wrong::UnknownIssuer | Wrong::BadSignature => "name the file of its authority with --upstream-ca",
-            Wrong::Expired | Wrong::ExpiredContext { .. } => return format!("{error}; {whom} needs a new certificate"),
-            Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => "compare this machine's clock with the real time",
-            Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => "use a name that the certificate is for",
-            Wrong::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                "a certificate authority's own certificate can't stand for a server: have it make one for the server"
-            }
-            _ => return error.to_string(),
-        },
-        Some(rustls::Error::AlertReceived(alert)) => {
-            use rustls::AlertDescription as Alert;
-            match alert {
-                Alert::CertificateRequired | Alert::BadCertificate | Alert::UnknownCA | Alert::HandshakeFailure => {
-                    "it may ask for a certificate of Umpire's that it knows: --upstream-cert and --upstream-key"
-                }
-                _ => return error.to_string(),
-            }
-        }
-        _ => return error.to_string(),
-    };
-    format!("{error}; {remedy}")
-}
-
-/// Takes any certificate (`--insecure-upstream`); that the other side holds its key is still checked.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 #[cfg(test)]
@@ -174,7 +106,7 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(made.cert.pem().as_bytes()).unwrap();
         let store = certificates(&[file.path()]).unwrap();
-        assert_eq!(store.len(), 1);
+        assert_eq!((store.anchors.len(), store.pinned.len()), (1, 1));
         assert!(config(store, None, false).is_ok());
     }
 }
