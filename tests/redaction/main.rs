@@ -8,5 +8,7 @@
 
 mod bundles;
 mod persons;
+mod places;
+mod secret_places;
 mod secrets;
 mod support;

@@ -287,6 +287,11 @@ impl<'t> Scan<'t> {
         at + self.run(at, |byte| byte.is_ascii_whitespace())
     }
 
+    /// The first place from `at` on that holds no white space, and no plus as forms have it for a blank.
+    fn behind_blanks(&self, at: usize) -> usize {
+        at + self.run(at, |byte| byte.is_ascii_whitespace() || byte == b'+')
+    }
+
     /// The place behind the last byte before `at` that is no blank. So many blanks, and no more, part a name from its sign.
     fn before_space(&self, at: usize) -> usize {
         const MOST: usize = 8;

@@ -70,7 +70,10 @@ impl Seen {
             return;
         }
         self.add(secret.into(), mask);
-        for form in [encoded(secret, false), encoded(secret, true), slashed(secret)] {
+        let percent = [encoded(secret, false), encoded(secret, true)];
+        let twice = percent.each_ref().map(|form| String::from_utf8_lossy(form).replace('%', "%25").into_bytes());
+        let others = [slashed(secret), escaped(secret, "\\u00"), escaped(secret, "&#x")];
+        for form in percent.into_iter().chain(twice).chain(others) {
             if form != secret {
                 self.add(form, mask);
             }
@@ -165,6 +168,16 @@ fn slashed(secret: &[u8]) -> Vec<u8> {
     secret.iter().flat_map(escaped).collect()
 }
 
+/// As cautious writers of JSON and HTML have it: the signs by their numbers.
+fn escaped(secret: &[u8], sign: &str) -> Vec<u8> {
+    let escaped = |&byte: &u8| match byte {
+        b'+' | b'/' | b'=' if sign.starts_with('&') => format!("{sign}{byte:X};"),
+        b'+' => format!("{sign}{byte:02X}"),
+        _ => char::from(byte).to_string(),
+    };
+    secret.iter().map(escaped).collect::<String>().into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +192,9 @@ mod tests {
             ("/keys/aBc%2Fdef%2B123%3D/x", "/keys/#/x"),
             ("q%3DaBc%2fdef%2b123%3d%26", "q%3D#%26"),
             (r#""aBc\/def+123=""#, r##""#""##),
+            ("/x?u=%2Fkeys%2FaBc%252Fdef%252B123%253D", "/x?u=%2Fkeys%2F#"),
+            (r#""aBc/def\u002B123=""#, r##""#""##),
+            ("<p>aBc&#x2F;def&#x2B;123&#x3D;</p>", "<p>#</p>"),
             (&STANDARD_NO_PAD.encode("aBc/def+123="), "#"),
         ] {
             assert_eq!(shown(text).as_deref(), Some(clean), "{text}");

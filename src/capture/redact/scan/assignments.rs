@@ -23,6 +23,17 @@ const REACH: usize = 4096;
 /// From so many small letters on a value in a text is hardly a word.
 const LONG_WORD: usize = 16;
 
+/// What stands before a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// The text begins with it.
+    Nothing,
+    /// A sign or a blank.
+    Byte(u8),
+    /// It is in quotes.
+    Quoted,
+}
+
 /// Fewest bytes of what keeps a login and its answer together; a shorter one could be guessed.
 const SHORTEST_OF_LOGIN: usize = 8;
 
@@ -39,8 +50,9 @@ impl Scan<'_> {
             _ => {}
         }
         if let Some(&quote @ (b'"' | b'\'')) = text[..end].last() {
+            // JSON has no such sign behind a string.
             if is_spaced && let Some(name) = self.quoted_name(end - 1, quote) {
-                self.assigned(&text[name], Some(quote), self.behind_space(start), at);
+                self.assigned(&text[name], Left::Quoted, self.behind_space(start), at);
             }
             return;
         }
@@ -58,16 +70,16 @@ impl Scan<'_> {
         if name.is_empty() || !(may_be_secret(name) || pairs::may_be_label(name)) {
             return;
         }
-        let left = if is_spaced { Some(b' ') } else { left };
+        let left = if is_spaced { Left::Byte(b' ') } else { left.map_or(Left::Nothing, Left::Byte) };
         let start = if is_spaced { start + self.run(start, |byte| byte == b' ') } else { start };
         self.assigned(name, left, start, at);
     }
 
     /// A name whose value begins at `start`; `left` stands before it, the equals sign at `sign`.
-    fn assigned(&mut self, name: &[u8], left: Option<u8>, start: usize, sign: usize) {
-        let among_parameters = matches!(left, None | Some(b'?' | b'&' | b'#' | b';'));
+    fn assigned(&mut self, name: &[u8], left: Left, start: usize, sign: usize) {
+        let among_parameters = matches!(left, Left::Nothing | Left::Byte(b'?' | b'&' | b'#' | b';'));
         let quote = self.byte(start).filter(|byte| matches!(byte, b'"' | b'\''));
-        if quote == Some(b'"') && self.is_json {
+        if quote == Some(b'"') && self.is_json && left != Left::Quoted {
             // The end of a string.
             return;
         }
@@ -104,7 +116,7 @@ impl Scan<'_> {
     }
 
     /// The value that begins at `start`, or behind its quote; of a longer one the first `most` bytes.
-    fn assigned_value(&self, quote: Option<u8>, start: usize, left: Option<u8>, most: usize) -> Range<usize> {
+    fn assigned_value(&self, quote: Option<u8>, start: usize, left: Left, most: usize) -> Range<usize> {
         let run = |start: usize, within: &dyn Fn(u8) -> bool| {
             self.text.get(start..).unwrap_or_default().iter().take(most).take_while(|byte| within(**byte)).count()
         };
@@ -114,7 +126,7 @@ impl Scan<'_> {
         }
         let end = start + run(start, &|byte| byte > b' ' && !b"&#;\"'<>\\`".contains(&byte));
         // `/path;jsessionid=abc?query`
-        let in_path = memchr::memchr(b'?', &self.text[start..end]).filter(|_| left == Some(b';'));
+        let in_path = memchr::memchr(b'?', &self.text[start..end]).filter(|_| left == Left::Byte(b';'));
         start..in_path.map_or(end, |at| start + at)
     }
 

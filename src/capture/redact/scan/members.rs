@@ -70,7 +70,7 @@ impl Scan<'_> {
 
     /// The member of a name that stands in quotes at `place`; its value follows at `behind`, perhaps after blanks.
     pub(super) fn member(&mut self, name: &[u8], place: Range<usize>, behind: usize) {
-        let at = self.behind_space(behind);
+        let at = self.behind_blanks(behind);
         if pairs::is_label(name) {
             return self.label(place, at);
         }
