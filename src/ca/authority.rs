@@ -1,6 +1,13 @@
 //! One certificate authority.
 //!
-//! `hosts → make → certificate with name constraints, key → pem (one file) → read`
+//! ```text
+//! hosts → make → root certificate (trusted by clients; its key is dropped at once)
+//!                  └─► issuing certificate and its key → pem (one file, root behind) → read
+//! ```
+//!
+//! Both certificates carry the same name constraints. Most clients apply those of the certificate that they trust; Java
+//! does not (RFC 5280 section 6.2 leaves it open), but it applies those of what is below. The key that is kept is the issuing
+//! certificate's. Authorities of earlier versions have one certificate, which is root and issuer.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,8 +15,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints, PublicKeyData as _, SerialNumber,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
+    PublicKeyData as _, SerialNumber,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls_pki_types::CertificateDer;
@@ -36,12 +44,15 @@ const LOOPBACK: [(&str, u8); 2] = [("127.0.0.0", 8), ("::1", 128)];
 pub struct Authority {
     /// Eight hexadecimal digits: its file's name, and part of its own.
     pub id: String,
-    /// Its certificate.
+    /// The certificate that clients trust.
     pub certificate: CertificateDer<'static>,
     /// Good from.
     pub from: Timestamp,
     /// Good until.
     pub until: Timestamp,
+    /// What clients are shown between the certificates that it signs and the one that they trust; `None` if that one is
+    /// the issuer itself, as in earlier versions.
+    pub issuing: Option<CertificateDer<'static>>,
     /// The domains that it may vouch for, with all below them, and the addresses; loopback left out.
     pub subjects: Vec<String>,
     names: Vec<String>,
@@ -83,30 +94,51 @@ impl Authority {
                 Err(_) => GeneralSubtree::DnsName(subject.clone()),
             });
         }
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, common_name(&id, &subjects));
-        params.distinguished_name.push(DnType::OrganizationName, "Umpire, on this machine");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: vec![] });
-        params.serial_number = Some(serial()?);
-        valid(&mut params, now - SKEW, now + LIFETIME);
+        let params = |name: String, below: u8| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.distinguished_name.push(DnType::OrganizationName, "Umpire, on this machine");
+            params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            let permitted_subtrees = permitted.clone();
+            params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: vec![] });
+            params.serial_number = Some(serial()?);
+            params.use_authority_key_identifier_extension = true;
+            valid(&mut params, now - SKEW, now + LIFETIME);
+            Ok::<_, String>(params)
+        };
         let key = KeyPair::generate().map_err(said)?;
-        let certificate = params.self_signed(&key).map_err(said)?;
-        let content = format!("{}{}", key.serialize_pem(), certificate.pem());
+        let issuing = params(format!("Umpire CA {id}, issuer"), 0)?;
+        let content = {
+            // Whoever had the key of the root could make another issuer, without constraints that Java heeds.
+            let root = params(common_name(&id, &subjects), 1)?;
+            let root = CertifiedIssuer::self_signed(root, KeyPair::generate().map_err(said)?).map_err(said)?;
+            let issuing = issuing.signed_by(&key, &root).map_err(said)?;
+            format!("{}{}{}", key.serialize_pem(), issuing.pem(), root.pem())
+        };
         Self::read(&id, &content).map(|authority| (authority, content))
     }
 
     /// Reads the content of a file.
     pub fn read(id: &str, content: &str) -> Result<Self, String> {
-        let certificate =
-            CertificateDer::from_pem_slice(content.as_bytes()).map_err(|error| format!("no certificate: {error}"))?;
+        let certificates: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(content.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("no certificate: {error}"))?;
+        let (issuer, issuing, certificate) = match &certificates[..] {
+            [own] => (own, None, own),
+            [issuing, root] => (issuing, Some(issuing.clone()), root),
+            other => return Err(format!("it holds {} certificates in place of 2", other.len())),
+        };
         let key = KeyPair::from_pem(content).map_err(|error| format!("no key: {error}"))?;
-        let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|error| error.to_string())?;
+        let (_, parsed) = X509Certificate::from_der(issuer).map_err(|error| error.to_string())?;
         if parsed.public_key().raw != key.subject_public_key_info() {
             return Err("key and certificate don't belong together".to_owned());
+        }
+        let (_, root) = X509Certificate::from_der(certificate).map_err(|error| error.to_string())?;
+        if parsed.issuer().as_raw() != root.subject().as_raw() {
+            return Err("its two certificates don't belong together".to_owned());
         }
         let constraints = parsed
             .name_constraints()
@@ -125,9 +157,9 @@ impl Authority {
             (instant(parsed.validity().not_before.timestamp())?, instant(parsed.validity().not_after.timestamp())?);
         let mut subjects: Vec<String> = names.iter().filter(|name| *name != "localhost").cloned().collect();
         subjects.extend(networks.iter().map(IpNet::addr).filter(|one| !one.is_loopback()).map(|one| one.to_string()));
-        let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(|error| error.to_string())?;
-        let certificate = certificate.clone().into_owned();
-        Ok(Self { id: id.to_owned(), certificate, from, until, subjects, names, networks, issuer })
+        let issuer = Issuer::from_ca_cert_der(issuer, key).map_err(|error| error.to_string())?;
+        let certificate = certificate.clone();
+        Ok(Self { id: id.to_owned(), certificate, issuing, from, until, subjects, names, networks, issuer })
     }
 
     /// True while it may be used: it is neither too young nor in its last days.
@@ -180,6 +212,18 @@ impl Authority {
         let (from, until) = valid(&mut params, (now - SKEW).max(self.from), (now + lifetime).min(self.until));
         let made = params.signed_by(key, &self.issuer).map_err(|error| error.to_string())?;
         Ok(Vouched { certificate: made.der().clone(), from, until })
+    }
+
+    /// True if every client that applies name constraints at all applies these: also one that does not apply those of the
+    /// certificate that it trusts, as Java.
+    pub fn binds_java(&self) -> bool {
+        self.issuing.is_some()
+    }
+
+    /// What clients are shown behind a certificate that it signed: the way to the one that they trust, and that one, for
+    /// those that were given only a part of the way.
+    pub fn chain(&self) -> impl Iterator<Item = CertificateDer<'static>> {
+        self.issuing.iter().chain([&self.certificate]).cloned()
     }
 
     /// SHA-256 of the certificate, as tools show it: `AB:CD:…`.

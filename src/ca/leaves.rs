@@ -119,8 +119,7 @@ impl Leaves {
         let subjects: Vec<Subject> = key.iter().map(|host| Subject::new(host)).collect();
         let Vouched { certificate, from, until } =
             authority.vouch(&subjects, &self.key, now, LIFETIME).map_err(|error| LeafError::Make(all, error))?;
-        // The authority goes along, for clients that were given only a part of the way to it.
-        let chain = vec![certificate, authority.certificate.clone()];
+        let chain = std::iter::once(certificate).chain(authority.chain()).collect();
         let certified = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.signing)));
         // In an authority's last days a certificate is good for less time than is left when others are renewed.
         let renew = (until - RENEWED).max(now + (until - now) / 2);
@@ -248,7 +247,8 @@ mod tests {
         let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
         let name = rustls_pki_types::ServerName::try_from(host.to_owned()).unwrap();
         let now = rustls_pki_types::UnixTime::now();
-        let verdict = verifier.build().unwrap().verify_server_cert(leaf, &[], &name, &[], now);
+        let verdict =
+            verifier.build().unwrap().verify_server_cert(leaf, &authority.chain().collect::<Vec<_>>(), &name, &[], now);
         verdict.map(|_| ()).map_err(|error| error.to_string())
     }
 

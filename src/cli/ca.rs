@@ -138,6 +138,7 @@ fn show(store: &Store, format: Format) -> anyhow::Result<()> {
                     "fingerprint": authority.fingerprint(),
                     "from": authority.from.to_string(),
                     "until": authority.until.to_string(),
+                    "binds_java": authority.binds_java(),
                     "in_use": authority.is_usable(now),
                     "key_file": store.file(&authority.id).display().to_string(),
                 })
