@@ -12,7 +12,7 @@ use crate::markdown::{DOCUMENTS, MEASUREMENTS, blocks, root, spans};
 use crate::words::simple_commands;
 
 /// Options in code spans that are other programs'.
-const OF_OTHERS: [&str; 3] = ["--locked", "--all-targets", "--release"];
+const OF_OTHERS: [&str; 4] = ["--password", "--locked", "--all-targets", "--release"];
 
 /// The arguments of an `umpire` command, also where cargo runs it; `None` for other commands.
 fn arguments(words: &[String]) -> Option<&[String]> {
