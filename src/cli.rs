@@ -29,6 +29,7 @@ mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -150,6 +151,15 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }
+}
+
+/// Runs a command that moves traffic to its end. What it has left under way then (a name that is being looked up) is not
+/// waited for longer than a second.
+fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
 }
 
 /// The runtime of the commands that move traffic.

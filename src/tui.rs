@@ -9,6 +9,7 @@
 mod areas;
 mod coverage;
 mod explain;
+mod job;
 mod json_view;
 mod keys;
 mod log;
@@ -26,11 +27,11 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
-pub use screen::{Screen, run_on_screen, terminal};
+pub use screen::run_on_screen;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Context, Feed};
+use crate::event::{Context, Feed, Mode};
 use model::{Command, Message, Model};
 
 /// Least time between two frames.
@@ -38,6 +39,9 @@ const FRAME: Duration = Duration::from_millis(50);
 
 /// Most events that are taken in before keys and frames get their turn.
 const BATCH: usize = 256;
+
+/// How often it is looked whether a terminal that was given back is ours again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Why the screen has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +64,67 @@ pub enum TuiError {
     /// The keyboard could not be read.
     #[error("can't read the keyboard: {0}")]
     Input(#[source] io::Error),
-    /// The thread of the screen has ended by itself.
-    #[error("the screen broke off: {0}")]
-    Broken(String),
+}
+
+/// What comes from a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Input {
+    /// A key, or another size.
+    Terminal(crossterm::event::Event),
+    /// The process is asked to stop until it is continued.
+    Stop,
+    /// The process was stopped, and runs again.
+    Continued,
+}
+
+/// Where the screen is shown, and how it is left for a while.
+trait Console {
+    /// Draws a frame.
+    fn draw(&mut self, model: &mut Model) -> Result<(), TuiError>;
+
+    /// What comes next; `None` if nothing can come any more.
+    async fn input(&mut self) -> Option<io::Result<Input>>;
+
+    /// True if somebody is there who could continue the process.
+    fn can_suspend(&self) -> bool;
+
+    /// Gives the terminal back and stops the process, with all of its job if `group`. It may run a moment longer.
+    fn suspend(&mut self, group: bool) -> io::Result<()>;
+
+    /// Sets the terminal up again, empty. False if it belongs to somebody else for now.
+    fn resume(&mut self) -> io::Result<bool>;
+}
+
+/// A terminal that is always there, and its input.
+struct Fixed<'t, B: Backend, S> {
+    terminal: &'t mut Terminal<B>,
+    input: std::pin::Pin<&'t mut S>,
+}
+
+impl<B, S> Console for Fixed<'_, B, S>
+where
+    B: Backend<Error: Send + Sync + 'static>,
+    S: Stream<Item = io::Result<crossterm::event::Event>>,
+{
+    fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
+        draw(self.terminal, model)
+    }
+
+    async fn input(&mut self) -> Option<io::Result<Input>> {
+        self.input.next().await.map(|event| event.map(Input::Terminal))
+    }
+
+    fn can_suspend(&self) -> bool {
+        false
+    }
+
+    fn suspend(&mut self, _group: bool) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn resume(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
 }
 
 /// Shows the screen until the user quits or `shutdown` is cancelled. The last state is drawn before it returns.
@@ -72,36 +134,69 @@ pub enum TuiError {
 pub async fn run<B>(
     terminal: &mut Terminal<B>,
     input: impl Stream<Item = io::Result<crossterm::event::Event>>,
-    feed: Feed,
+    mut feed: Feed,
     context: Context,
     shutdown: CancellationToken,
 ) -> Result<Outcome, TuiError>
 where
-    B: Backend,
-    B::Error: Send + Sync + 'static,
+    B: Backend<Error: Send + Sync + 'static>,
 {
-    let Feed { mut events, dropped } = feed;
-    let mut input = std::pin::pin!(input);
+    let input = std::pin::pin!(input);
+    run_in(&mut Fixed { terminal, input }, &mut feed, context, shutdown).await
+}
+
+async fn run_in<C: Console>(
+    console: &mut C,
+    feed: &mut Feed,
+    context: Context,
+    shutdown: CancellationToken,
+) -> Result<Outcome, TuiError> {
+    let (events, dropped) = (&mut feed.events, &feed.dropped);
+    // To stop it would stop traffic.
+    let carries_traffic = context.mode == Mode::Live;
     let mut model = Model::new(context);
     let (mut open, mut changed, mut next_frame) = (true, true, Instant::now());
+    // While the terminal is somebody else's: when to look again.
+    let mut away: Option<Instant> = None;
     let outcome = loop {
         // Frames come before events and keys, or a flood of either would keep the screen from being drawn.
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break Outcome::Shutdown,
-            () = sleep_until(next_frame), if changed => {
-                draw(terminal, &mut model)?;
+            () = sleep_until(away.unwrap_or(next_frame)), if away.is_some() => away = resume(console)?,
+            () = sleep_until(next_frame), if changed && away.is_none() => {
+                console.draw(&mut model)?;
                 changed = false;
                 next_frame = Instant::now() + FRAME;
             }
-            key = input.next() => match key {
-                Some(Ok(key)) => {
-                    if let Some(message) = keys::message(&key) {
-                        changed = true;
-                        if let Some(Command::Quit) = model.update(message) {
-                            break Outcome::Quit;
+            input = console.input() => match input {
+                Some(Ok(Input::Terminal(event))) => {
+                    let Some(message) = keys::message(&event) else { continue };
+                    changed = true;
+                    match model.update(message) {
+                        None => {}
+                        Some(Command::Quit) => break Outcome::Quit,
+                        Some(Command::Suspend) if carries_traffic => {
+                            model.update(Message::Word("Ctrl-Z would stop the traffic; q ends the proxy"));
+                        }
+                        Some(Command::Suspend) if !console.can_suspend() => {
+                            model.update(Message::Word("no shell is there to come back from; q quits"));
+                        }
+                        Some(Command::Suspend) => {
+                            console.suspend(true).map_err(TuiError::Input)?;
+                            away = Some(Instant::now() + LOOK_AGAIN);
                         }
                     }
+                }
+                Some(Ok(Input::Stop)) if away.is_none() => {
+                    console.suspend(false).map_err(TuiError::Input)?;
+                    away = Some(Instant::now() + LOOK_AGAIN);
+                }
+                // It was asked to stop twice.
+                Some(Ok(Input::Stop)) => {}
+                Some(Ok(Input::Continued)) => {
+                    away = resume(console)?;
+                    (changed, next_frame) = (true, Instant::now());
                 }
                 Some(Err(error)) => return Err(TuiError::Input(error)),
                 None => break Outcome::Quit,
@@ -122,18 +217,137 @@ where
             }
         }
     };
-    draw(terminal, &mut model)?;
+    if away.is_none() {
+        console.draw(&mut model)?;
+    }
     Ok(outcome)
+}
+
+/// Takes the terminal again; when to look again if it is somebody else's.
+fn resume(console: &mut impl Console) -> Result<Option<Instant>, TuiError> {
+    let ours = console.resume().map_err(|error| TuiError::Draw(error.into()))?;
+    Ok((!ours).then(|| Instant::now() + LOOK_AGAIN))
 }
 
 fn draw<B>(terminal: &mut Terminal<B>, model: &mut Model) -> Result<(), TuiError>
 where
-    B: Backend,
-    B::Error: Send + Sync + 'static,
+    B: Backend<Error: Send + Sync + 'static>,
 {
     let drawn = terminal.draw(|frame| {
         model.update(Message::Frame(frame.area().as_size()));
         view::draw(model, frame);
     });
     drawn.map(drop).map_err(|error| TuiError::Draw(Box::new(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+    use crate::event::feed;
+
+    /// A terminal of which is written down what is done with it.
+    struct Told {
+        terminal: Terminal<TestBackend>,
+        /// What comes from it, one after the other, each once nothing is left to draw.
+        input: VecDeque<Input>,
+        /// Whether it is ours, each time it is asked for; then it is.
+        foreground: VecDeque<bool>,
+        shell: bool,
+        told: Vec<String>,
+    }
+
+    impl Console for Told {
+        fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
+            draw(&mut self.terminal, model)?;
+            let last: String = self.terminal.backend().buffer().content().iter().map(|cell| cell.symbol()).collect();
+            let word = ["stop the traffic", "no shell"].into_iter().find(|word| last.contains(word));
+            self.told.push(format!("draw {}", word.unwrap_or_default()));
+            Ok(())
+        }
+
+        async fn input(&mut self) -> Option<io::Result<Input>> {
+            tokio::time::sleep(3 * FRAME).await;
+            self.input.pop_front().map(Ok)
+        }
+
+        fn can_suspend(&self) -> bool {
+            self.shell
+        }
+
+        fn suspend(&mut self, group: bool) -> io::Result<()> {
+            self.told.push(format!("suspend {group}"));
+            Ok(())
+        }
+
+        fn resume(&mut self) -> io::Result<bool> {
+            let ours = self.foreground.pop_front().unwrap_or(true);
+            self.told.push(format!("resume {ours}"));
+            Ok(ours)
+        }
+    }
+
+    fn ctrl_z() -> Input {
+        Input::Terminal(crossterm::event::Event::Key(KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL)))
+    }
+
+    async fn told(mode: Mode, shell: bool, input: Vec<Input>, foreground: &[bool]) -> Vec<String> {
+        let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let foreground = foreground.iter().copied().collect();
+        let mut console = Told { terminal, input: input.into(), foreground, shell, told: Vec::new() };
+        let context = Context {
+            mode,
+            base_uri: None,
+            upstream: None,
+            capture: None,
+            also: vec![],
+            forward: None,
+            warnings: vec![],
+            settings: None,
+        };
+        let (_outlet, mut feed) = feed(4);
+        let ended = run_in(&mut console, &mut feed, context, CancellationToken::new()).await.unwrap();
+        assert_eq!(ended, Outcome::Quit, "the input has ended");
+        console.told
+    }
+
+    #[tokio::test]
+    async fn a_view_is_suspended_with_its_job_and_drawn_anew() {
+        let told = told(Mode::View, true, vec![ctrl_z(), Input::Continued], &[]).await;
+        assert_eq!(told, ["draw ", "suspend true", "resume true", "draw ", "draw "]);
+    }
+
+    #[tokio::test]
+    async fn asked_by_a_signal_the_process_alone_is_suspended() {
+        for mode in [Mode::View, Mode::Live, Mode::Demo] {
+            let told = told(mode, true, vec![Input::Stop, Input::Stop, Input::Continued], &[]).await;
+            assert_eq!(told, ["draw ", "suspend false", "resume true", "draw ", "draw "], "{mode:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_would_stop_traffic_or_never_come_back_is_refused() {
+        let live = told(Mode::Live, true, vec![ctrl_z()], &[]).await;
+        assert_eq!(live, ["draw ", "draw stop the traffic", "draw stop the traffic"]);
+        let alone = told(Mode::View, false, vec![ctrl_z()], &[]).await;
+        assert_eq!(alone, ["draw ", "draw no shell", "draw no shell"]);
+    }
+
+    #[tokio::test]
+    async fn continued_after_a_stop_that_nobody_announced_it_is_set_up_again() {
+        let told = told(Mode::Live, true, vec![Input::Continued], &[]).await;
+        assert_eq!(told, ["draw ", "resume true", "draw ", "draw "]);
+    }
+
+    #[tokio::test]
+    async fn in_the_background_nothing_is_drawn_until_the_terminal_is_ours() {
+        let never = vec![Input::Continued; 8];
+        let told = told(Mode::Live, true, never, &[false; 1_000]).await;
+        assert_eq!(told[..2], ["draw ", "resume false"]);
+        assert!(told[1..].iter().all(|told| told == "resume false"), "{told:?}");
+    }
 }

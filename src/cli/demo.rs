@@ -14,12 +14,12 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::front::{Ui, say_goodbye, show};
+use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::listen;
 use super::signals::{self, Signals};
 use super::stdio::{Audience, print};
-use super::{Exit, runtime};
+use super::{Exit, block_on};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, Progress, Script};
 use crate::event::{Context, Mode};
@@ -110,7 +110,8 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
     };
     let path = sandbox.base_uri().strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
     let script = demo.script.script();
-    runtime()?.block_on(async {
+    block_on(async {
+        let mut signals = Signals::listen()?;
         let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
         let (session, feed) = Session::start(options, upstream).await?;
         let base_uri = format!("http://{}{path}", listen::from_here(session.address));
@@ -124,13 +125,12 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             warnings: vec![],
             settings,
         };
-        let mut signals = Signals::listen()?;
         let stop = CancellationToken::new();
         // One for each step, and one for the end.
         let most = script.iter().count() + 1;
         let (relay, captions, feed) = Relay::new(feed, most);
         let relay = tokio::spawn(relay.run());
-        let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
+        let front = Front::start(ui, feed, context.clone(), stop.clone(), false)?;
         let tell = |Progress { calls, title }: Progress| {
             let text = match title {
                 Some(title) => title,
@@ -151,13 +151,18 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             }
         };
         if ui == Ui::Tui && played.is_ok() {
-            stop.cancelled().await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                signal = signals.next() => signal?,
+            }
         }
-        let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
+        let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await;
         stop.cancel();
-        relay.await?;
-        front.await??;
-        say_goodbye(ui, &closing, &context)?;
+        let relayed = relay.await;
+        let shown = front.end(&mut signals).await;
+        let closing = closing?;
+        say_goodbye(ui, &closing, &context);
+        (relayed?, shown?);
         let (ended, removed) = (played?, closing.removed);
         if ui != Ui::Json {
             // The goodbye of the screen has named the recording.

@@ -1,18 +1,36 @@
-//! The front ends of a run: the terminal UI, plain lines, JSON lines. One is chosen; all eat the same events.
+//! The front ends of a run: the terminal UI, plain lines, JSON lines. One is chosen; all eat the same events, on a thread of
+//! their own, so that an output that takes nothing holds up nothing else.
+//!
+//! ```text
+//! Front::start ─► thread "front": events ─► screen | lines ─► end of the events ─► Front::end
+//!                      ├─ the output has gone ─► live: said once, the run goes on without; else: the run ends
+//!                      ├─ the terminal of a screen has gone ─► the run ends as by SIGTERM; or goes on, where SIGHUP is ignored
+//!                      └─ a panic ─► the screen: plain lines take over; lines: as if the output had gone
+//! ```
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use clap::ValueEnum;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::logging::ScreenGuard;
+use super::signals::Signals;
 use super::stdio::{self, note, print};
 use crate::event::{Context, Event, Feed, Mode, Recording};
 use crate::finding::{Severity, Side};
+use crate::panics;
 use crate::recorder::{Closing, failed_in_words, unjudged_in_words};
 use crate::report::{JsonLines, Paint, Plain, Summary};
 use crate::text::{self, safe, safe_format, visible};
-use crate::tui;
+use crate::tui::{self, TuiError};
+
+/// How long an output that takes nothing is waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,62 +51,156 @@ impl Ui {
     }
 }
 
-/// Shows events until there are no more, or until the user quits the terminal UI, which cancels `stop`.
-///
-/// When the output of plain or JSON lines can't be written any more (its reader has gone, the disk is full), a proxy says so
-/// on standard error and goes on: traffic doesn't depend on its audience. What only shows something has no more to do: it
-/// cancels `stop`, and ends as other programs do.
-pub async fn show(ui: Ui, mut feed: Feed, context: Context, stop: CancellationToken) -> anyhow::Result<()> {
-    let shown = match ui {
-        Ui::Tui => {
-            let _quiet = ScreenGuard::take();
-            let _stop_at_the_end = stop.clone().drop_guard();
-            tui::run_on_screen(feed, context, stop).await?;
+/// A front end on its thread.
+pub struct Front {
+    ended: oneshot::Receiver<anyhow::Result<()>>,
+    /// Events that it has taken so far.
+    taken: Arc<AtomicU64>,
+}
+
+impl Front {
+    /// Shows events until there are no more, or until the user quits the terminal UI, which cancels `stop`. Where
+    /// `outlives_terminal`, a proxy goes on when its terminal goes away. Needs a tokio runtime.
+    pub fn start(
+        ui: Ui,
+        feed: Feed,
+        context: Context,
+        stop: CancellationToken,
+        outlives_terminal: bool,
+    ) -> io::Result<Self> {
+        let (sender, ended) = oneshot::channel();
+        let taken = Arc::<AtomicU64>::default();
+        let mut show =
+            Show { feed, context, stop, outlives_terminal, runtime: Handle::current(), taken: Arc::clone(&taken) };
+        std::thread::Builder::new().name("front".to_owned()).spawn(move || {
+            if sender.send(show.run(ui)).is_err() {
+                tracing::debug!("nobody waited for the front end");
+            }
+        })?;
+        Ok(Self { ended, taken })
+    }
+
+    /// Waits until all was shown, or can't be.
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
+        (&mut self.ended).await.unwrap_or_else(|_| Err(anyhow::anyhow!("the front end has failed; the log says where")))
+    }
+
+    /// As [`Self::ended`], at the end of a run: an output that takes nothing any more is not waited for, nor is any
+    /// once there is another signal.
+    pub async fn end(mut self, signals: &mut Signals) -> anyhow::Result<()> {
+        let mut before = self.taken.load(Ordering::Relaxed);
+        loop {
+            tokio::select! {
+                ended = self.ended() => return ended,
+                signal = signals.once_more() => return Ok(signal?),
+                () = tokio::time::sleep(PATIENCE) => {
+                    let now = self.taken.load(Ordering::Relaxed);
+                    if now == before {
+                        note("not everything was shown: nobody takes what is written");
+                        return Ok(());
+                    }
+                    before = now;
+                }
+            }
+        }
+    }
+}
+
+/// What the thread of a front end works with.
+struct Show {
+    feed: Feed,
+    context: Context,
+    stop: CancellationToken,
+    outlives_terminal: bool,
+    runtime: Handle,
+    taken: Arc<AtomicU64>,
+}
+
+impl Show {
+    fn run(&mut self, ui: Ui) -> anyhow::Result<()> {
+        let ui = match ui {
+            Ui::Tui => match self.screen() {
+                Some(ended) => return ended,
+                None => Ui::Plain,
+            },
+            lines => lines,
+        };
+        let shown = panics::catch(|| match ui {
+            Ui::Json => self.json(),
+            Ui::Plain | Ui::Tui => self.plain(),
+        });
+        let error = match shown {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(panicked) => io::Error::other(format!("writing {panicked}")),
+        };
+        if self.context.mode == Mode::Live {
+            // Standard error has it in any case, and a log that is a file as well.
+            tracing::info!("the traffic can't be shown any more: {error}");
+            note(safe_format!("the traffic can't be shown any more: {error}; it goes on all the same"));
             return Ok(());
         }
-        Ui::Plain => plain(&mut feed, &context).await,
-        Ui::Json => json(&mut feed, &context).await,
-    };
-    match (shown, context.mode) {
-        (Ok(()), _) => Ok(()),
-        (Err(error), Mode::Live) => {
-            note(safe_format!("the traffic can't be shown any more: {error}; it goes on, and is recorded"));
-            while feed.events.recv().await.is_some() {}
-            Ok(())
-        }
-        (failed, Mode::View | Mode::Demo) => {
-            stop.cancel();
-            // A demo's events have to go somewhere until it has ended.
-            while feed.events.recv().await.is_some() {}
-            stdio::audience(failed).map(drop)
-        }
+        // What only shows something has no more to do.
+        self.stop.cancel();
+        stdio::audience(Err(error)).map(drop)
     }
-}
 
-async fn plain(feed: &mut Feed, context: &Context) -> io::Result<()> {
-    let mut plain = Plain::new(stdio::stdout(), Paint::for_stdout());
-    let mut summary = Summary::new();
-    plain.header(context)?;
-    while let Some(event) = feed.events.recv().await {
-        summary.add(&event);
-        plain.event(&event)?;
+    /// The terminal UI. `None`: it has failed, and plain lines are to take over.
+    fn screen(&mut self) -> Option<anyhow::Result<()>> {
+        let quiet = ScreenGuard::take();
+        let (context, stop) = (self.context.clone(), self.stop.clone());
+        let ended = panics::catch(|| tui::run_on_screen(&self.runtime, &mut self.feed, context, stop));
+        drop(quiet);
+        match ended {
+            Ok(Ok(_)) => {
+                self.stop.cancel();
+                Some(Ok(()))
+            }
+            Ok(Err(error @ TuiError::Setup(_))) => {
+                self.stop.cancel();
+                Some(Err(error.into()))
+            }
+            Ok(Err(gone)) => {
+                tracing::warn!("the traffic can't be shown any more: {gone}");
+                if self.context.mode != Mode::Live || !self.outlives_terminal {
+                    self.stop.cancel();
+                }
+                Some(Ok(()))
+            }
+            Err(panicked) => {
+                note(safe_format!("the screen {panicked}; what comes is shown as plain lines"));
+                None
+            }
+        }
     }
-    said_dropped(feed, |event| plain.event(event))?;
-    plain.summary(&summary, context)?;
-    Ok(())
-}
 
-async fn json(feed: &mut Feed, context: &Context) -> io::Result<()> {
-    let mut lines = JsonLines::new(stdio::stdout());
-    let mut summary = Summary::new();
-    lines.header(context)?;
-    while let Some(event) = feed.events.recv().await {
-        summary.add(&event);
-        lines.event(&event)?;
+    fn plain(&mut self) -> io::Result<()> {
+        let Self { feed, context, taken, .. } = self;
+        let mut plain = Plain::new(stdio::stdout(), Paint::for_stdout());
+        let mut summary = Summary::new();
+        plain.header(context)?;
+        while let Some(event) = feed.events.blocking_recv() {
+            summary.add(&event);
+            plain.event(&event)?;
+            taken.fetch_add(1, Ordering::Relaxed);
+        }
+        said_dropped(feed, |event| plain.event(event))?;
+        plain.summary(&summary, context)
     }
-    said_dropped(feed, |event| lines.event(event))?;
-    lines.summary(&summary)?;
-    Ok(())
+
+    fn json(&mut self) -> io::Result<()> {
+        let Self { feed, context, taken, .. } = self;
+        let mut lines = JsonLines::new(stdio::stdout());
+        let mut summary = Summary::new();
+        lines.header(context)?;
+        while let Some(event) = feed.events.blocking_recv() {
+            summary.add(&event);
+            lines.event(&event)?;
+            taken.fetch_add(1, Ordering::Relaxed);
+        }
+        said_dropped(feed, |event| lines.event(event))?;
+        lines.summary(&summary)
+    }
 }
 
 fn said_dropped(feed: &Feed, mut say: impl FnMut(&Event) -> io::Result<()>) -> io::Result<()> {
@@ -97,14 +209,23 @@ fn said_dropped(feed: &Feed, mut say: impl FnMut(&Event) -> io::Result<()>) -> i
         return Ok(());
     }
     let dropped = text::count(dropped, "event");
-    say(&Event::Notice(format!("{dropped} came faster than could be shown; the capture has them all")))
+    say(&Event::Notice(format!("{dropped} came faster than could be shown, and are in none of the counts")))
 }
 
-/// What is left on the terminal once the terminal UI has gone.
-pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) -> anyhow::Result<()> {
+/// What is left on the terminal once the terminal UI has gone, and in the log in any case.
+pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) {
+    let Closing { exchanges, bookings, missed, unjudged, failed, .. } = closing;
+    tracing::info!(exchanges, bookings, missed, unjudged, failed, "ended");
     if ui != Ui::Tui {
-        return Ok(());
+        return;
     }
+    // Where the terminal has gone, the log has it.
+    if let Err(error) = goodbye(closing, context) {
+        tracing::warn!("{error}");
+    }
+}
+
+fn goodbye(closing: &Closing, context: &Context) -> anyhow::Result<()> {
     print(|out| {
         let exchanges = text::count(closing.exchanges, "exchange");
         out.line(safe![exchanges, " of ", text::count(closing.bookings, "booking")])?;

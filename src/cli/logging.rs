@@ -2,10 +2,10 @@
 //!
 //! `RUST_LOG` sets the level in either case (`umpire=debug`).
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
@@ -13,6 +13,8 @@ use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
 use super::stdio;
+use crate::panics;
+use crate::text::safe_format;
 
 /// True while the terminal belongs to the terminal UI; the log on standard error is silent then.
 static SCREEN: AtomicBool = AtomicBool::new(false);
@@ -34,7 +36,7 @@ impl Drop for ScreenGuard {
     }
 }
 
-/// Starts logging. A level that can't be read is an error that names it.
+/// Starts logging, of panics too. A level that can't be read is an error that names it.
 pub fn start(file: Option<&Path>) -> anyhow::Result<()> {
     let default = if file.is_some() { "umpire=info" } else { "warn" };
     let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned());
@@ -48,11 +50,37 @@ pub fn start(file: Option<&Path>) -> anyhow::Result<()> {
                 .append(true)
                 .open(path)
                 .with_context(|| format!("{}: the log can't be written", path.display()))?;
-            log.with_ansi(false).with_writer(Mutex::new(file)).init();
+            let file = LogFile { file: Arc::new(file), failed: Arc::default() };
+            log.with_ansi(false).with_writer(move || file.clone()).init();
         }
         None => log.with_ansi(stdio::stderr_is_terminal()).with_writer(|| Stderr).init(),
     }
+    panics::log_all();
     Ok(())
+}
+
+/// The file of `--log`. That it can't be written is said once; nothing else depends on it.
+#[derive(Clone)]
+struct LogFile {
+    file: Arc<File>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // Each line is one write to the end of the file.
+        if let Err(error) = (&*self.file).write_all(bytes)
+            && !self.failed.swap(true, Ordering::Relaxed)
+            && !SCREEN.load(Ordering::Relaxed)
+        {
+            stdio::note(safe_format!("the log can't be written: {error}"));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Standard error, except while the terminal UI has the terminal and standard error goes there too.

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::DoorArgs;
-use super::front::{Ui, say_goodbye, show};
+use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
 use super::redaction::LiveArgs;
 use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
-use super::{Exit, runtime, units};
+use super::{Exit, block_on, units};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
 use crate::proxy::descriptors;
@@ -84,7 +84,9 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         links: if proxy.rewrite_links { Links::Rewritten } else { Links::Said },
     };
     let ui = Ui::choose(proxy.ui);
-    runtime()?.block_on(async {
+    block_on(async {
+        // Before there is a capture: whatever ends the run, it is ended in order.
+        let signals = Signals::listen()?;
         let (session, feed) = Session::open(options, std::mem::take(&mut doors.entrances)).await?;
         let mut base_uris = doors.base_uris(&session.addresses).into_iter();
         let from_elsewhere = doors.for_other_machines(&session.addresses);
@@ -102,25 +104,32 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         for notice in doors.notices.into_iter().chain(from_elsewhere) {
             session.notices.send(Event::Notice(notice));
         }
-        until_stopped(session, feed, ui, context).await
+        until_stopped(session, feed, ui, context, signals).await
     })
 }
 
 /// Runs a session until the user, a signal or the end of the front end stops it.
-pub async fn until_stopped(session: Session, feed: Feed, ui: Ui, context: Context) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen()?;
+async fn until_stopped(
+    session: Session,
+    feed: Feed,
+    ui: Ui,
+    context: Context,
+    mut signals: Signals,
+) -> anyhow::Result<Exit> {
     let stop = CancellationToken::new();
-    let front = tokio::spawn(show(ui, feed, context.clone(), stop.clone()));
+    let front = Front::start(ui, feed, context.clone(), stop.clone(), signals.outlive_the_terminal())?;
     let mut broken = None;
     tokio::select! {
         () = stop.cancelled() => {}
         signal = signals.next() => signal?,
         why = session.broken() => broken = Some(why),
     }
-    let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await?;
+    let closing = signals::end(session, &mut signals, ui == Ui::Tui && !stop.is_cancelled()).await;
     stop.cancel();
-    front.await??;
-    say_goodbye(ui, &closing, &context)?;
+    let shown = front.end(&mut signals).await;
+    let closing = closing?;
+    say_goodbye(ui, &closing, &context);
+    shown?;
     whole(closing)?;
     broken.map_or(Ok(Exit::Clean), |why| Err(anyhow::anyhow!(why)))
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::listen;
 use super::signals::Signals;
 use super::stdio::{Audience, print};
-use super::{Exit, runtime};
+use super::{Exit, block_on};
 use crate::sandbox::{BASE_PATH, Misbehaviour, Misbehaviours, Sandbox, serve};
 use crate::text::safe_format;
 
@@ -32,7 +32,7 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
         return list();
     }
     let misbehaviours: Misbehaviours = arguments.misbehave.parse()?;
-    runtime()?.block_on(async {
+    block_on(async {
         let address = arguments.listen;
         let listener = TcpListener::bind(address)
             .await

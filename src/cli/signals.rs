@@ -1,11 +1,14 @@
 //! What asks a running command to stop, and how it is obeyed.
 //!
 //! ```text
-//! Ctrl-C or SIGTERM ─► drain: no new connections, exchanges under way may end ─► capture closed ─► done
-//!                        │                       what waits is judged, within the same time ─┘
-//!                        └─ a second one ─► they are cut off and recorded so, nothing more is judged ─┘
+//! Ctrl-C, SIGTERM, SIGHUP ─► drain: no new connections, exchanges under way may end ─► capture closed ─► done
+//!          │                            what waits is judged, within the same time ─┘
+//!          └─ Ctrl-C or SIGTERM once more ─► they are cut off and recorded so, nothing more is judged ─┘
 //!                                             └─ a recorder that can't end (a disk that hangs) is not waited for
 //! ```
+//!
+//! SIGHUP comes several times when a terminal goes away, so it never counts as "once more". Where it was ignored from the start
+//! (`nohup`), it stays so.
 
 use std::io;
 use std::pin::pin;
@@ -21,12 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// After this time it is said what is being waited for.
 const UNNOTICED: Duration = Duration::from_millis(300);
 
-/// Ctrl-C, and SIGTERM where there is such a thing. None is missed between two waits.
+/// Ctrl-C, and SIGTERM and SIGHUP where there are such things. None is missed between two waits.
 pub struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// `None` if it is ignored.
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
 }
 
 impl Signals {
@@ -35,14 +41,45 @@ impl Signals {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
-            Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+            let hangup = if hangup::is_ignored() { None } else { Some(signal(SignalKind::hangup())?) };
+            let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+            Ok(Self { interrupt, terminate, hangup })
         }
         #[cfg(not(unix))]
         Ok(Self {})
     }
 
+    /// True if the run is to outlive its terminal.
+    pub fn outlive_the_terminal(&self) -> bool {
+        #[cfg(unix)]
+        return self.hangup.is_none();
+        #[cfg(not(unix))]
+        false
+    }
+
     /// The next one.
     pub async fn next(&mut self) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            let hangup = async {
+                match &mut self.hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+                _ = hangup => {}
+            }
+            Ok(())
+        }
+        #[cfg(not(unix))]
+        tokio::signal::ctrl_c().await
+    }
+
+    /// The next one that asks not to wait any longer.
+    pub async fn once_more(&mut self) -> io::Result<()> {
         #[cfg(unix)]
         {
             tokio::select! {
@@ -52,7 +89,44 @@ impl Signals {
             Ok(())
         }
         #[cfg(not(unix))]
-        tokio::signal::ctrl_c().await
+        self.next().await
+    }
+}
+
+/// Whether SIGHUP was ignored when the program was started. To be asked before it is listened for.
+#[cfg(unix)]
+mod hangup {
+    use std::process::{Command, Stdio};
+
+    pub(super) fn is_ignored() -> bool {
+        by_the_kernel().or_else(by_a_shell).unwrap_or(false)
+    }
+
+    /// Where the kernel tells (Linux): the lowest bit of the mask of ignored signals.
+    fn by_the_kernel() -> Option<bool> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok().map(|mask| mask & 1 == 1)
+    }
+
+    /// What is ignored is so in child processes too, and no shell can trap it.
+    fn by_a_shell() -> Option<bool> {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "trap 'exit 1' HUP; kill -HUP $$; exit 0"]);
+        let status = shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().ok()?;
+        status.code().map(|code| code == 0)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn both_ways_to_know_agree() {
+            let known = by_a_shell().unwrap();
+            assert!(by_the_kernel().is_none_or(|ignored| ignored == known), "{known}");
+            assert_eq!(is_ignored(), known);
+        }
     }
 }
 
@@ -68,7 +142,7 @@ pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> an
                 note("waiting for exchanges under way and for the judge; Ctrl-C once more ends at once");
             }
         }
-        signal = signals.next() => {
+        signal = signals.once_more() => {
             signal?;
             at_once.cancel();
         }
@@ -76,7 +150,7 @@ pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> an
     if !at_once.is_cancelled() {
         tokio::select! {
             closing = &mut stopping => return Ok(closing),
-            signal = signals.next() => signal?,
+            signal = signals.once_more() => signal?,
         }
         at_once.cancel();
     }

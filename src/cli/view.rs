@@ -13,13 +13,14 @@ use std::time::Duration;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::front::{Ui, show};
+use super::front::{Front, Ui};
 use super::judging::JudgingArgs;
 use super::signals::Signals;
-use super::{Exit, runtime};
+use super::{Exit, block_on};
 use crate::capture::{self, CaptureError, Meta, Reader, next_part};
 use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, Recording, feed};
 use crate::exchange::Exchange;
+use crate::panics;
 use crate::rules::Judge;
 
 /// How often a capture is asked for what is new.
@@ -61,28 +62,37 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         settings,
     };
     let follow = view.follow || ui == Ui::Tui;
-    runtime()?.block_on(async {
+    block_on(async {
         let mut signals = Signals::listen()?;
         let (outlet, feed) = feed(EVENTS);
         let stop = CancellationToken::new();
         let judge = judging.judge(source.meta().base_uris());
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
-            move || source.judge_all(judge, &outlet, follow, &stop)
+            move || {
+                let read = panics::catch(|| source.judge_all(judge, &outlet, follow, &stop));
+                let read = read.unwrap_or_else(|panicked| Err(anyhow::anyhow!("reading the recording {panicked}")));
+                if let (Err(error), Ui::Tui) = (&read, ui) {
+                    // The screen stays until the user has seen it; if it has gone, the error says it at the end.
+                    outlet.send_blocking(Event::Notice(format!("The rest can't be shown: {error}")));
+                }
+                read
+            }
         });
-        let front = tokio::spawn(show(ui, feed, context, stop.clone()));
-        tokio::pin!(front);
+        let mut front = Front::start(ui, feed, context, stop.clone(), false)?;
         tokio::select! {
-            shown = &mut front => {
+            shown = front.ended() => {
                 stop.cancel();
-                shown??;
-                reading.await??;
+                let read = reading.await?;
+                shown?;
+                read?;
             }
             signal = signals.next() => {
                 signal?;
                 stop.cancel();
-                reading.await??;
-                front.await??;
+                let read = reading.await?;
+                front.end(&mut signals).await?;
+                read?;
             }
         }
         Ok(Exit::Clean)
@@ -117,7 +127,7 @@ impl Source {
         outlet: &Outlet,
         follow: bool,
         stop: &CancellationToken,
-    ) -> Result<(), CaptureError> {
+    ) -> anyhow::Result<()> {
         let mut pace = Pace::new(COVERAGE_EVERY);
         // An exchange, or none where there is no more for now.
         let mut show = |exchange: Option<Exchange>| {

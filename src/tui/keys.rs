@@ -19,7 +19,7 @@ pub(super) const HELP: [(&str, &str); 13] = [
     ("← →  h l", "scroll long lines sideways"),
     ("F", "filter: all, with findings, broker's, booking system's"),
     ("c", "coverage: what has been tried, and what nobody has tried"),
-    ("?", "this help"),
+    ("?  Ctrl-Z", "this help; to the shell until fg, where no traffic passes"),
     ("q  Ctrl-C", "quit; the recording stays"),
 ];
 
@@ -37,6 +37,7 @@ fn action(key: &KeyEvent) -> Option<Action> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
             KeyCode::Char('c') => Some(Action::Interrupt),
+            KeyCode::Char('z') => Some(Action::Suspend),
             KeyCode::Char('u' | 'b') => Some(Action::PageUp),
             KeyCode::Char('d' | 'f') => Some(Action::PageDown),
             _ => None,

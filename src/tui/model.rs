@@ -26,6 +26,8 @@ pub(super) enum Message {
     Action(Action),
     /// A frame of this size is about to be drawn.
     Frame(Size),
+    /// Something to say about the last key, until the next one.
+    Word(&'static str),
 }
 
 /// What keys ask for.
@@ -33,6 +35,7 @@ pub(super) enum Message {
 pub(super) enum Action {
     Quit,
     Interrupt,
+    Suspend,
     Redraw,
     Help,
     Up,
@@ -62,6 +65,8 @@ pub(super) enum Action {
 pub(super) enum Command {
     /// The user wants to leave.
     Quit,
+    /// The user wants to go back to the shell for a while.
+    Suspend,
 }
 
 /// Which part the arrow keys move in.
@@ -90,6 +95,8 @@ pub(super) struct Model {
     pub(super) recording: Option<Recording>,
     /// The latest notice.
     pub(super) notice: Option<String>,
+    /// What there is to say about the last key.
+    pub(super) word: Option<&'static str>,
     /// The latest host that passed unread, and how many have.
     pub(super) unread: Option<(String, u64)>,
     pub(super) log: Log,
@@ -139,6 +146,7 @@ impl Model {
             context,
             recording: None,
             notice,
+            word: None,
             unread: None,
             log: Log::new(),
             tally: Tally::default(),
@@ -162,7 +170,12 @@ impl Model {
 
     /// Takes one message in.
     pub(super) fn update(&mut self, message: Message) -> Option<Command> {
+        if matches!(message, Message::Action(_)) {
+            self.word = None;
+        }
         match message {
+            Message::Word(word) => self.word = Some(word),
+            Message::Action(Action::Suspend) => return Some(Command::Suspend),
             Message::Event(event) => self.event(event),
             Message::NotShown(count) => self.not_shown = count,
             Message::Frame(size) => self.frame(size),
@@ -258,7 +271,7 @@ impl Model {
             Action::Back => self.focus = Focus::List,
             Action::NextFinding => self.step_finding(true),
             Action::PreviousFinding => self.step_finding(false),
-            Action::Enter | Action::Quit | Action::Interrupt | Action::Redraw => {}
+            Action::Enter | Action::Quit | Action::Interrupt | Action::Suspend | Action::Redraw => {}
         }
     }
 

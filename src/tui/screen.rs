@@ -1,60 +1,175 @@
-//! The real terminal: set up, and given back whatever happens.
+//! The real terminal: set up, given back whatever happens, and given back and taken again as a shell's job.
 //!
-//! `terminal() → Screen (raw mode, alternate screen) → Drop or panic → as it was before`
+//! ```text
+//! Screen::take ─► raw mode, alternate screen ─► Drop, or a panic of this thread ─► as it was before
+//!                    │   ▲
+//!   Ctrl-Z, SIGTSTP ─┘   └─ SIGCONT, once the terminal is this process's again
+//! ```
+//!
+//! Nothing here writes to standard error, and nothing panics where the terminal has gone.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossterm::cursor::Show;
 use crossterm::event::EventStream;
-use ratatui::DefaultTerminal;
+use crossterm::execute;
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use futures_util::StreamExt;
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Feed, Outcome, TuiError, run};
+use super::job::{self, JobSignals};
+use super::model::Model;
+use super::{Console, Feed, Input, Outcome, TuiError, draw, run_in};
 use crate::event::Context;
 
-/// The terminal in raw mode on its alternate screen. Dropping it, or a panic anywhere, restores it.
+/// The terminal in raw mode on its alternate screen. Dropping it restores it.
 #[derive(Debug)]
-pub struct Screen(DefaultTerminal);
+struct Screen {
+    terminal: Terminal<CrosstermBackend<Output>>,
+    /// The terminal is set up for the screen, and to be given back.
+    taken: bool,
+    /// From here on writing to it is tried, and never fails.
+    leaving: Arc<AtomicBool>,
+}
 
-/// Takes the terminal over. Fails, and writes nothing, where the standard output is no terminal.
-#[expect(clippy::disallowed_methods, reason = "it is asked, not written to")]
-pub fn terminal() -> Result<Screen, TuiError> {
-    if !io::stdout().is_terminal() {
-        return Err(TuiError::Setup(io::Error::other("the standard output is no terminal")));
+/// Standard output, which may go away.
+#[derive(Debug)]
+struct Output {
+    out: io::Stdout,
+    leaving: Arc<AtomicBool>,
+}
+
+impl Output {
+    fn unless_leaving<T>(&self, written: io::Result<T>, instead: T) -> io::Result<T> {
+        if self.leaving.load(Ordering::Relaxed) { Ok(written.unwrap_or(instead)) } else { written }
     }
-    match ratatui::try_init() {
-        Ok(terminal) => Ok(Screen(terminal)),
-        Err(error) => {
-            // Raw mode may be on already.
-            ratatui::restore();
-            Err(TuiError::Setup(error))
-        }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.unless_leaving(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.unless_leaving(flushed, ())
     }
 }
 
 impl Screen {
-    /// The terminal to draw on.
-    pub fn terminal(&mut self) -> &mut DefaultTerminal {
-        &mut self.0
+    /// Takes the terminal over. Fails, and writes nothing, where the standard output is no terminal.
+    fn take() -> Result<Self, TuiError> {
+        let out = io::stdout();
+        if !out.is_terminal() {
+            return Err(TuiError::Setup(io::Error::other("the standard output is no terminal")));
+        }
+        let leaving = Arc::<AtomicBool>::default();
+        let output = Output { out, leaving: Arc::clone(&leaving) };
+        let terminal = Terminal::new(CrosstermBackend::new(output)).map_err(TuiError::Setup)?;
+        let mut screen = Self { terminal, taken: false, leaving };
+        screen.enter().map_err(TuiError::Setup)?;
+        Ok(screen)
+    }
+
+    /// Sets the terminal up; also after somebody else has changed it.
+    fn enter(&mut self) -> io::Result<()> {
+        self.taken = true;
+        // What is known of raw mode may be out of date.
+        disable_raw_mode()?;
+        enable_raw_mode()?;
+        execute!(self.terminal.backend_mut(), EnterAlternateScreen, Clear(ClearType::All))?;
+        // What was drawn before is not there any more: both buffers are empty, as the screen is.
+        self.terminal.swap_buffers();
+        self.terminal.swap_buffers();
+        Ok(())
+    }
+
+    /// Gives the terminal back. What can't be done is left undone: there is nobody to tell.
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.taken) {
+            let _raw = disable_raw_mode();
+            let _left = execute!(self.terminal.backend_mut(), LeaveAlternateScreen, Show);
+        }
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        ratatui::restore();
+        self.leaving.store(true, Ordering::Relaxed);
+        self.leave();
     }
 }
 
-/// Runs the screen on the real terminal and keyboard, on a thread of its own: a terminal that stops taking output
-/// holds up nothing else. The terminal is as before when this returns. Needs a tokio runtime.
-pub async fn run_on_screen(feed: Feed, context: Context, shutdown: CancellationToken) -> Result<Outcome, TuiError> {
-    let runtime = Handle::current();
-    let thread = tokio::task::spawn_blocking(move || {
-        let mut screen = terminal()?;
-        runtime.block_on(run(screen.terminal(), EventStream::new(), feed, context, shutdown))
-    });
-    match thread.await {
-        Ok(outcome) => outcome,
-        Err(error) => Err(TuiError::Broken(error.to_string())),
+/// The terminal, its keyboard, and what a shell asks of a job.
+struct OwnTerminal {
+    screen: Screen,
+    /// `None` while the terminal is somebody else's: who reads from it then is stopped.
+    keys: Option<EventStream>,
+    signals: JobSignals,
+}
+
+impl Console for OwnTerminal {
+    fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
+        draw(&mut self.screen.terminal, model)
     }
+
+    async fn input(&mut self) -> Option<io::Result<Input>> {
+        let key = async {
+            match &mut self.keys {
+                Some(keys) => keys.next().await.map(|key| key.map(Input::Terminal)),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            signal = self.signals.next() => Some(Ok(signal)),
+            key = key => key,
+        }
+    }
+
+    fn can_suspend(&self) -> bool {
+        job::has_shell()
+    }
+
+    fn suspend(&mut self, group: bool) -> io::Result<()> {
+        self.keys = None;
+        self.screen.leave();
+        job::stop(group)
+    }
+
+    fn resume(&mut self) -> io::Result<bool> {
+        if !job::is_in_foreground() {
+            self.keys = None;
+            // Nothing is to be written to it, nor set back.
+            self.screen.taken = false;
+            return Ok(false);
+        }
+        self.screen.enter()?;
+        self.keys = Some(EventStream::new());
+        Ok(true)
+    }
+}
+
+/// Runs the screen on the real terminal and keyboard, on the thread that calls: a terminal that stops taking output holds
+/// it up, and nothing else. The terminal is as before when this returns. `feed` is left as it is then.
+pub fn run_on_screen(
+    runtime: &Handle,
+    feed: &mut Feed,
+    context: Context,
+    shutdown: CancellationToken,
+) -> Result<Outcome, TuiError> {
+    let screen = Screen::take()?;
+    runtime.block_on(async {
+        let signals = JobSignals::listen().map_err(TuiError::Setup)?;
+        let mut console = OwnTerminal { screen, keys: Some(EventStream::new()), signals };
+        run_in(&mut console, feed, context, shutdown).await
+    })
 }

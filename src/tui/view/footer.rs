@@ -1,6 +1,6 @@
 //! Counts by side and severity with the legend of the marks, and the keys.
 //!
-//! `Tally → counts` · `Focus → the keys that matter now`
+//! `Tally → counts` · `Focus → the keys that matter now`, or a word about the last one
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -41,6 +41,9 @@ fn counts(model: &Model, width: u16) -> Line<'static> {
 }
 
 fn keys(model: &Model) -> Line<'static> {
+    if let Some(word) = model.word {
+        return Line::from(span(Ink::Of(Severity::Warning), format!(" {word}")));
+    }
     let keys: &[(&str, &str)] = match model.focus {
         _ if model.coverage_page.is_some() => &[("?", "help"), ("q", "quit"), ("↑↓", "scroll"), ("c Esc", "back")],
         Focus::List => &[
