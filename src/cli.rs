@@ -45,6 +45,8 @@ enum Exit {
     Findings,
     /// The arguments are wrong; that was said. Status 2.
     Usage,
+    /// Something could not be read, which was said; the rest was. Status 2.
+    Unread,
 }
 
 /// Umpire stands between a broker and a booking system, records their traffic and calls each violation of the
@@ -98,7 +100,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(Exit::Clean) => ExitCode::SUCCESS,
         Ok(Exit::Findings) => ExitCode::from(1),
-        Ok(Exit::Usage) => ExitCode::from(2),
+        Ok(Exit::Usage | Exit::Unread) => ExitCode::from(2),
         Err(error) => {
             stdio::note(SafeText::lines_of(without_passwords(&format!("{error:#}"))));
             ExitCode::from(2)

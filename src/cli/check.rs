@@ -20,7 +20,7 @@ use crate::finding::{Finding, Severity, Side};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook};
-use crate::text::safe_format;
+use crate::text::{SafeText, safe_format};
 
 /// `umpire check …`
 #[derive(Debug, Args)]
@@ -105,7 +105,19 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     gathered.profile = check.profile_rules.then(Profile::default);
     gathered.kept.every_one = check.baseline.is_some() || check.write_baseline.is_some() || check.compare.is_some();
     for recording in recordings(&check.files, check.as_one) {
-        gathered.judge(recording?, &judging, check.base_uri.as_deref())?;
+        match recording {
+            Ok(recording) => gathered.judge(recording, &judging, check.base_uri.as_deref())?,
+            // One that holds nothing keeps nobody from looking at the others, but is no success either.
+            Err(error) if check.files.len() > 1 && is_empty(&error).is_some() => {
+                gathered.empty += 1;
+                note(SafeText::lines_of(format_args!("{error:#}")));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let empty = gathered.empty;
+    if gathered.report.files.is_empty() {
+        bail!("none of the files holds an exchange, so there is nothing to judge");
     }
     let unread = gathered.unread.take();
     if let Some(profile) = &gathered.profile {
@@ -122,18 +134,23 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
         set_aside(&Baseline::read(file)?, file, &mut report, &judging.book);
     }
     report.coverage = check.coverage.then(|| coverage(&judging.book, &report.rules));
-    if let Some(other) = &check.compare {
-        let exit = compare(other, &report, &check, &judging.book)?;
-        return unread.map_or(Ok(exit), |error| Err(error.into()));
-    }
-    print(|out| match check.format {
-        Format::Text => check_text(out, &report, Paint::for_stdout()),
-        Format::Json => check_json(out, &report),
-    })?;
+    let worst = if let Some(other) = &check.compare {
+        compare(other, &report, &check, &judging.book)?
+    } else {
+        print(|out| match check.format {
+            Format::Text => check_text(out, &report, Paint::for_stdout()),
+            Format::Json => check_json(out, &report),
+        })?;
+        report.worst()
+    };
     if let Some(error) = unread {
         return Err(error.into());
     }
-    Ok(if check.fail_on.is_reached(report.worst()) { Exit::Findings } else { Exit::Clean })
+    Ok(match check.fail_on.is_reached(worst) {
+        _ if empty > 0 => Exit::Unread,
+        true => Exit::Findings,
+        false => Exit::Clean,
+    })
 }
 
 /// A file of a recording, opened.
@@ -150,15 +167,16 @@ fn recordings(files: &[PathBuf], as_one: bool) -> impl Iterator<Item = anyhow::R
         let of = recording[0].1.meta.part.as_ref().map(|part| part.of.clone());
         let belongs = |next: &anyhow::Result<Opened>| match next {
             Ok((_, next)) => as_one || (of.is_some() && next.meta.part.as_ref().map(|part| &part.of) == of.as_ref()),
-            Err(_) => true,
+            Err(error) => is_empty_part(error, of.as_deref()),
         };
         while let Some(next) = files.next_if(belongs) {
             match next {
                 Ok(next) => recording.push(next),
-                Err(error) => match is_empty_part(&error, of.as_deref()) {
-                    Some(file) => note(safe_format!("{}: holds no exchanges; the other parts do", file.display())),
-                    None => return Some(Err(error)),
-                },
+                // It is one that may be left out.
+                Err(error) => {
+                    let file = is_empty(&error).unwrap_or(Path::new("")).display();
+                    note(safe_format!("{file}: holds no exchanges; the other parts do"));
+                }
             }
         }
         if of.is_some() && !as_one {
@@ -168,11 +186,18 @@ fn recordings(files: &[PathBuf], as_one: bool) -> impl Iterator<Item = anyhow::R
     })
 }
 
-/// The file that an error is about, if it is a part without exchanges: one that was begun when its writer was killed.
-fn is_empty_part<'e>(error: &'e anyhow::Error, of: Option<&str>) -> Option<&'e Path> {
-    let Some(CaptureError::Empty { file }) = error.downcast_ref() else { return None };
-    let meta = Reader::open(file).ok()?.meta().clone();
-    (of.is_some() && meta.part.map(|part| part.of).as_deref() == of).then_some(file)
+/// The file that an error is about, if all that is wrong with it is that it holds no exchanges.
+fn is_empty(error: &anyhow::Error) -> Option<&Path> {
+    match error.downcast_ref() {
+        Some(CaptureError::Empty { file }) => Some(file),
+        _ => None,
+    }
+}
+
+/// True if an error is about a part without exchanges: one that was begun when its writer was killed.
+fn is_empty_part(error: &anyhow::Error, of: Option<&str>) -> bool {
+    let part = is_empty(error).and_then(|file| Reader::open(file).ok()?.meta().part.clone());
+    of.is_some() && part.is_some_and(|part| Some(part.of.as_str()) == of)
 }
 
 /// Puts the parts of a recording in order, and says which one is missing between them.
@@ -187,8 +212,8 @@ fn in_order(parts: &mut [Opened]) {
     }
 }
 
-/// Prints what is otherwise than in an earlier report.
-fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -> anyhow::Result<Exit> {
+/// Prints what is otherwise than in an earlier report; the weightiest of what is new.
+fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -> anyhow::Result<Option<Severity>> {
     let named = || other.display().to_string();
     let mut earlier = Earlier::parse(&fs::read(other).with_context(named)?).with_context(named)?;
     if let Some(side) = check.side {
@@ -199,7 +224,7 @@ fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -
         Format::Text => compare_text(out, &comparison, Paint::for_stdout()),
         Format::Json => compare_json(out, &comparison, &named()),
     })?;
-    Ok(if check.fail_on.is_reached(comparison.worst()) { Exit::Findings } else { Exit::Clean })
+    Ok(comparison.worst())
 }
 
 /// Writes all findings as known ones, which they are from then on.
@@ -241,6 +266,8 @@ struct Gathered {
     kept: Kept,
     /// Why a file could not be read to its end, of the last one of which that is true.
     unread: Option<CaptureError>,
+    /// Files without exchanges.
+    empty: usize,
 }
 
 /// Most findings of one rule that are kept one by one, and most of all rules; those past it are counted. So a recording may
@@ -288,7 +315,8 @@ impl Gathered {
             .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
             .collect();
         let report = CheckReport { rules, ..CheckReport::default() };
-        Self { side, report, reasons: BTreeMap::new(), profile: None, kept: Kept::default(), unread: None }
+        let (reasons, kept) = (BTreeMap::new(), Kept::default());
+        Self { side, report, reasons, profile: None, kept, unread: None, empty: 0 }
     }
 
     /// Judges files that are one recording, in this order.
@@ -329,7 +357,12 @@ impl Gathered {
             }
             let exchanges = judge.exchanges() - before;
             if exchanges == 0 {
-                bail!("{name} holds no exchanges, so there is nothing to judge");
+                match fault {
+                    Some(fault) => note(safe_format!("{fault}")),
+                    None => note(safe_format!("{name}: holds no exchanges that could be judged")),
+                }
+                self.empty += 1;
+                continue;
             }
             let bookings = judge.bookings() - bookings;
             let odd = oddities.list().into_iter().map(odd_report).collect();

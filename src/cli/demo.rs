@@ -19,7 +19,7 @@ use super::judging::JudgingArgs;
 use super::listen;
 use super::signals::{self, Signals};
 use super::stdio::{Audience, print};
-use super::{Exit, block_on};
+use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, Progress, Script};
 use crate::event::{Context, Mode};
@@ -55,7 +55,7 @@ pub struct Demo {
     )]
     listen: SocketAddr,
     /// Capture to write [default: captures/<UTC time>.db]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = recording::new_capture)]
     capture: Option<PathBuf>,
     /// Seconds between two calls [default: 1.2 in the terminal UI, else 0.05]
     #[arg(long, value_name = "SECONDS")]

@@ -15,7 +15,7 @@ use super::limits::LimitArgs;
 use super::redaction::LiveArgs;
 use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
-use super::{Exit, block_on, units};
+use super::{Exit, block_on, recording, units};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
 use crate::proxy::descriptors;
@@ -29,7 +29,7 @@ pub struct Proxy {
     #[command(flatten)]
     doors: DoorArgs,
     /// Capture to write [default: captures/<UTC time>.db]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = recording::new_capture)]
     capture: Option<PathBuf>,
     /// Go on in a new file when one has this size, such as 100MB: FILE becomes FILE.0001.db, FILE.0002.db, …
     #[arg(long, value_name = "SIZE", value_parser = units::size)]

@@ -1,6 +1,6 @@
 //! Recordings as every command reads them: without the secrets that a foreign one may hold.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::stdio::note;
@@ -41,5 +41,24 @@ pub fn telling(file: &Path, recording: Recording) -> Recording {
 fn tell(name: &str, oddities: &Oddities) {
     for oddity in oddities.list() {
         note(safe_format!("{name}: {oddity}"));
+    }
+}
+
+/// The name of a capture to be recorded to, as an argument. One that asks for another format is refused: what is recorded
+/// while it flows has to be whole at any moment, which SQLite keeps and those formats don't.
+pub fn new_capture(name: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(name);
+    match Format::of_name(&path) {
+        None | Some((Format::Capture, _)) => Ok(path),
+        Some((format, packed)) => {
+            let unpacked = if packed { path.with_extension("") } else { path.clone() };
+            let capture = unpacked.with_extension("db");
+            Err(format!(
+                "traffic is recorded in a capture, not as {}; record to {capture} and convert it afterwards: umpire capture \
+                 export {capture} -o {name}",
+                format.as_str(),
+                capture = capture.display(),
+            ))
+        }
     }
 }

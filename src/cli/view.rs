@@ -163,7 +163,7 @@ impl Source {
                     }
                 }
                 if let Some(fault) = fault {
-                    return Err(fault);
+                    return Err(fault.into());
                 }
             }
             Self::Capture(mut reader) => {

@@ -47,6 +47,15 @@ fn settings_are_found_above_and_change_what_counts() {
     assert!(stdout(&umpire_in(&below, &["rules", "explain", refusal])).contains("Switched off"));
     assert!(stdout(&umpire_in(&below, &["rules", "explain", required])).contains("notice"));
 
+    let found = folder.path().join("umpire.toml").display().to_string();
+    let checked = umpire_in(&below, &check);
+    assert!(stderr(&checked).contains(&format!("settings of {found}")), "{}", stderr(&checked));
+    report(&checked);
+    assert!(viewed.lines().any(|line| line.starts_with("settings") && line.ends_with(&found)), "{viewed}");
+    let viewed = stdout(&umpire_in(&below, &["view", "x.har", "--ui", "json"]));
+    let start: serde_json::Value = serde_json::from_str(viewed.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(start["settings"], *found);
+
     let other = file(folder.path(), "other.toml", "");
     assert_eq!(report(&umpire_in(&below, &["check", "x.har", "--format", "json", "--config", &other])), plain);
 }

@@ -56,6 +56,31 @@ fn bad_recordings_are_named_and_never_green() {
 }
 
 #[test]
+fn empty_recordings_are_named_and_the_others_judged() {
+    use umpire::capture::{Meta, Writer};
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = folder.path().join("empty.db");
+    let writer = Writer::create(&db, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH)).expect("a capture");
+    writer.finish().expect("it is closed");
+    let db = db.display().to_string();
+    let har = file(folder.path(), "none.har", br#"{"log":{"version":"1.2","entries":[]}}"#);
+    let alone = umpire(&["check", FAULTY, "--format", "json"]);
+    for files in [[&db, FAULTY], [FAULTY, &db], [FAULTY, &har]] {
+        for options in [&[][..], &["--fail-on", "never"], &["--as-one"]] {
+            let output = umpire(&[&["check", "--format", "json"], &files[..], options].concat());
+            assert_eq!(status(&output), 2, "{files:?} {options:?}");
+            let empty = files.iter().find(|&&name| name != FAULTY).expect("one is empty");
+            assert!(stderr(&output).contains(&format!("{empty}: holds no exchanges")), "{}", stderr(&output));
+            assert_eq!(stdout(&output), stdout(&alone), "{files:?} {options:?}: the other one is judged");
+        }
+    }
+    assert_eq!(status(&umpire(&["check", GOLDEN, &db, GOLDEN])), 2, "whatever stands around it");
+    refused(&["check", &db], &["holds no exchanges"]);
+    refused(&["check", &db, &har], &["empty.db", "none.har", "nothing to judge"]);
+}
+
+#[test]
 fn wrong_usage() {
     refused(&["check"], &["FILE"]);
     refused(&["check", "--frmat", "json", GOLDEN], &["--frmat"]);
@@ -64,6 +89,12 @@ fn wrong_usage() {
         refused(&["proxy", "--to", uri], &[uri]);
     }
     refused(&["proxy", "--to", "http://127.0.0.1:9/api", "--listen", "nowhere"], &["nowhere"]);
+    for name in ["x.har", "x.har.gz", "x.ndjson"] {
+        let words = [name, "x.db", "umpire capture export"];
+        refused(&["proxy", "--to", "http://127.0.0.1:9/api", "--capture", name], &words);
+        refused(&["demo", "--ui", "plain", "--capture", name], &words);
+        assert!(!Path::new(name).exists());
+    }
     refused(&["sandbox", "--misbehave", "nonsense"], &["nonsense", "accepts-missing-customer"]);
     refused(&["rules", "explain", "agent-broker/customer"], &["agent-broker/customer-required"]);
 }
