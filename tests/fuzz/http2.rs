@@ -61,10 +61,10 @@ mod frame {
     pub(super) const CONTINUATION: u8 = 9;
 }
 
-/// `GET http://h/`, `POST http://h/`, and `CONNECT h:1`, compressed (RFC 7541).
-const GET: &[u8] = b"\x82\x86\x84\x41\x01h";
-const POST: &[u8] = b"\x83\x86\x84\x41\x01h";
-const CONNECT: &[u8] = b"\x42\x07CONNECT\x41\x03h:1";
+/// `GET http://localhost/`, `POST http://localhost/`, and `CONNECT localhost:1`, compressed (RFC 7541).
+const GET: &[u8] = b"\x82\x86\x84\x41\x09localhost";
+const POST: &[u8] = b"\x83\x86\x84\x41\x09localhost";
+const CONNECT: &[u8] = b"\x42\x07CONNECT\x41\x0blocalhost:1";
 
 /// A frame as inputs have it: its length in one byte, so that changes leave frames behind them frames.
 fn record(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
@@ -148,7 +148,7 @@ impl Proxies {
             let reverse = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let forward = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let addresses = (reverse.local_addr().expect("bound"), forward.local_addr().expect("bound"));
-            let hosts: Vec<HostPattern> = vec!["h".parse().expect("a host")];
+            let hosts: Vec<HostPattern> = vec!["localhost".parse().expect("a host")];
             let (authority, _) = Authority::make(&hosts, Timestamp::now()).expect("an authority");
             let leaves = Arc::new(Leaves::new(vec![authority]).expect("leaves"));
             // Nobody is there: no name is looked up, and every host is refused at once.
@@ -163,7 +163,9 @@ impl Proxies {
             ];
             let (sink, mut intake) = sink::channel(64);
             tokio::spawn(async move { while intake.next().await.is_some() {} });
-            let limits = Limits { head_timeout: Duration::from_millis(200), ..Limits::default() };
+            // Who closes the sending side and leaves no room for an answer is waited for no longer than that.
+            let short = Duration::from_millis(200);
+            let limits = Limits { head_timeout: short, stall_timeout: short, ..Limits::default() };
             tokio::spawn(serve(doors, sink, limits, tokio_util::sync::CancellationToken::new()));
             addresses
         });
