@@ -1,12 +1,12 @@
-//! Holds back the end of what an HTTP/2 client sends, until the exchanges on its connection have ended.
+//! Delays the end of an HTTP/2 client's input until the exchanges on its connection have ended.
 //!
 //! ```text
-//! client closes its sending side ─► ended: requests that are not whole fail
-//!                                └► h2 is told nothing … exchanges ended, answers flushed ─► release ─► h2 closes
+//! client closes its sending side ─► ended: incomplete requests fail
+//!                                └► h2 reads Pending … exchanges ended, responses flushed ─► release ─► h2 reads EOF
 //! ```
 //!
-//! The `h2` library gives up all streams of a connection when it reads the end, although a client may close its sending
-//! side and still wait for answers (RFC 9112 section 9.6 says so of HTTP/1.1, and TCP and TLS 1.3 allow it to all).
+//! The `h2` library fails all streams of a connection when it reads EOF. But a client may close its sending side and still
+//! wait for responses: RFC 9112 section 9.6 says so of HTTP/1.1, and TCP and TLS 1.3 allow it for any protocol.
 
 use std::io;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
-/// A connection whose end of input is held back.
+/// A connection whose EOF is delayed.
 pub struct DelayedEof<W> {
     io: W,
     state: Arc<EofState>,
@@ -61,14 +61,14 @@ impl EofState {
         Poll::Ready(Ok(count))
     }
 
-    /// Lets the end be read, if there is one. False if it was let before.
+    /// Lets EOF be read. False if it was released before.
     pub fn release(&self) -> bool {
         !self.released.swap(true, Ordering::Relaxed)
     }
 }
 
 impl<W> DelayedEof<W> {
-    /// Holds back the end of `io`.
+    /// Delays the EOF of `io`.
     pub fn new(io: W) -> (Self, Arc<EofState>) {
         let state = Arc::<EofState>::default();
         (Self { io, state: Arc::clone(&state) }, state)
@@ -76,7 +76,7 @@ impl<W> DelayedEof<W> {
 }
 
 impl<W: AsyncRead + Unpin> AsyncRead for DelayedEof<W> {
-    /// Pending at the end until it is released. Nobody is woken then: whoever releases it polls again.
+    /// Pending at EOF until it is released. Releasing wakes nobody: the caller polls again.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if !this.state.ended.is_cancelled() {

@@ -30,15 +30,15 @@ impl Line {
         }
     }
 
-    /// What the peer has done since the last read. Asks the kernel, not the runtime; below TLS, what belongs to TLS alone
-    /// (session tickets) is taken out.
-    pub fn look(&mut self) -> IdleState {
+    /// What the peer has done since the last read. Reads from the kernel without asking the runtime first. TLS messages that
+    /// carry no data, such as session tickets, are processed and don't count.
+    pub fn idle_state(&mut self) -> IdleState {
         let mut seen = 0;
         let mut bytes = [0; 1024];
         loop {
-            match Direct(self).read(&mut bytes) {
+            match NonblockingRead(self).read(&mut bytes) {
                 Ok(0) => return IdleState::Closed,
-                Ok(count) if seen < FAREWELL => seen += count,
+                Ok(count) if seen < MAX_LAST_BYTES => seen += count,
                 Ok(_) => return IdleState::Surplus,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && seen == 0 => return IdleState::Quiet,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return IdleState::Surplus,
@@ -48,24 +48,24 @@ impl Line {
     }
 }
 
-/// Most bytes that are taken for a last word before a connection is closed, such as 408 (Request Timeout).
-const FAREWELL: usize = 16 * 1024;
+/// Most bytes that may precede the end of an idle connection, such as an unasked-for 408 (Request Timeout).
+const MAX_LAST_BYTES: usize = 16 * 1024;
 
 /// What has happened to an idle connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdleState {
     /// Nothing.
     Quiet,
-    /// The peer has closed it, perhaps with a last word.
+    /// The peer has closed it, perhaps after a last response.
     Closed,
-    /// The peer has sent bytes that nobody asked for.
+    /// The peer has sent bytes without being asked, and has not closed it.
     Surplus,
 }
 
-/// Reads without the runtime: what is there, or [`io::ErrorKind::WouldBlock`].
-struct Direct<'l>(&'l mut Line);
+/// Reads what the kernel has, or fails with [`io::ErrorKind::WouldBlock`], whatever the runtime believes.
+struct NonblockingRead<'l>(&'l mut Line);
 
-impl Read for Direct<'_> {
+impl Read for NonblockingRead<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self.0 {
             // The runtime's sockets never block.
@@ -78,7 +78,7 @@ impl Read for Direct<'_> {
                         read => return read,
                     }
                     // At the end of the stream below, the next turn says so.
-                    session.read_tls(&mut Direct(below))?;
+                    session.read_tls(&mut NonblockingRead(below))?;
                     session.process_new_packets().map_err(io::Error::other)?;
                 }
             }

@@ -1,9 +1,9 @@
 //! Connections that wait for the next request.
 //!
 //! ```text
-//! put ─► idle ─► take, under load after a rest ─┬─ quiet ───► used again
-//!                                               ├─ closed ──► the next one
-//!                                               └─ surplus ─► none is used again for a while
+//! put ─► idle ─► take ─┬─ quiet ───► reused
+//!                      ├─ closed ──► the next one
+//!                      └─ surplus ─► no reuse for a while
 //! ```
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,15 +18,15 @@ const MOST: usize = 128;
 /// Longest time that a connection is kept idle. Older ones are closed when the pool is next used.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// How long a connection rests before it is used again, under load: bytes that come behind an answer can be seen by then.
-/// That costs as many more connections as there are answers in this time.
-const REST: Duration = Duration::from_millis(5);
+/// Shortest time between two uses of a connection under load. Surplus bytes behind a response have arrived by then. It
+/// costs as many further connections as there are responses in this time.
+const MIN_IDLE: Duration = Duration::from_millis(5);
 
-/// So many idle connections mean no load: whoever asks for one thing after the other has the same connection again.
-const FEW: usize = 2;
+/// Up to this many idle connections, the most recently used one is reused at once: there is no load.
+const LIFO_UP_TO: usize = 2;
 
-/// How long no connection is used again after the peer has sent bytes that nobody asked for.
-const DISTRUST: Duration = Duration::from_mins(10);
+/// How long no connection is reused after the peer has sent surplus bytes.
+const NO_REUSE: Duration = Duration::from_mins(10);
 
 /// See the module.
 #[derive(Default)]
@@ -37,68 +37,68 @@ pub struct Pool {
 #[derive(Default)]
 struct State {
     idle: Vec<(Instant, Line)>,
-    /// When the peer last sent more than it was asked for.
+    /// When the peer last sent surplus bytes.
     surplus: Option<Instant>,
 }
 
 impl State {
-    fn is_distrusted(&self) -> bool {
-        self.surplus.is_some_and(|at| at.elapsed() <= DISTRUST)
+    fn is_reuse_stopped(&self) -> bool {
+        self.surplus.is_some_and(|at| at.elapsed() <= NO_REUSE)
     }
 
-    /// The connection that was used last; where there are more than [`FEW`], among those that have rested.
+    /// Removes the most recently used connection; of more than [`LIFO_UP_TO`], the most recent that is idle for [`MIN_IDLE`].
     fn pop(&mut self, now: Instant) -> Option<(Instant, Line)> {
-        if self.idle.len() <= FEW {
+        if self.idle.len() <= LIFO_UP_TO {
             return self.idle.pop();
         }
-        let rested = self.idle.partition_point(|(since, _)| now.duration_since(*since) >= REST);
+        let rested = self.idle.partition_point(|(since, _)| now.duration_since(*since) >= MIN_IDLE);
         rested.checked_sub(1).map(|last| self.idle.remove(last))
     }
 }
 
 impl Pool {
-    /// Keeps a connection on which everything was sent and read. One with unasked-for bytes is closed.
+    /// Keeps a connection on which the request was sent and the response read. One with surplus bytes is closed.
     pub fn put(&self, link: Link) {
         let (reader, ahead) = link.reader.into_parts();
         if !ahead.is_empty() {
-            return self.distrust();
+            return self.stop_reuse();
         }
         let line = reader.unsplit(link.writer);
         let mut state = self.state();
         let now = Instant::now();
         let expired = state.idle.partition_point(|(since, _)| now.duration_since(*since) > IDLE);
         state.idle.drain(..expired);
-        if state.idle.len() < MOST && !state.is_distrusted() {
+        if state.idle.len() < MOST && !state.is_reuse_stopped() {
             state.idle.push((now, line));
         }
     }
 
-    /// A connection that is open and whose peer has sent nothing since it was put here: an idle connection has
-    /// nothing to say, and what it says all the same must not become the next answer. The kernel is asked, because the
-    /// runtime may not have heard of what came just now.
+    /// An idle connection that is open and on which nothing has arrived. Surplus bytes must not become the next response,
+    /// so the kernel is asked: the runtime may not have heard of what has just arrived.
     ///
-    /// Bytes may also come too late to be seen: when the next request is on its way, they are taken for its answer, and
-    /// each answer for the one to the request behind its own. So whoever was seen to send more than it was asked for is
-    /// asked over a new connection each time, for [`DISTRUST`].
+    /// Bytes that arrive later still, when the next request is on its way, can't be told from its response. From then on
+    /// each response belongs to the request before. So reuse stops for [`NO_REUSE`] once surplus bytes were seen.
     pub fn take(&self) -> Option<Link> {
         loop {
             let (since, mut line) = self.state().pop(Instant::now())?;
             if since.elapsed() > IDLE {
                 continue;
             }
-            match line.look() {
+            match line.idle_state() {
                 IdleState::Quiet => return Some(Link::new(line)),
                 IdleState::Closed => {}
-                IdleState::Surplus => self.distrust(),
+                IdleState::Surplus => self.stop_reuse(),
             }
         }
     }
 
-    fn distrust(&self) {
-        tracing::warn!(
-            "the booking system sent bytes behind an answer that nobody asked for; for {DISTRUST:?} no connection to it is used again"
-        );
+    fn stop_reuse(&self) {
         let mut state = self.state();
+        if !state.is_reuse_stopped() {
+            tracing::warn!(
+                "the booking system sent more than the response; its connections are not reused for {NO_REUSE:?}"
+            );
+        }
         state.idle.clear();
         state.surplus = Some(Instant::now());
     }
@@ -124,12 +124,12 @@ mod tests {
 
     use super::*;
 
-    /// The kernel's own view of the near end.
+    /// A second handle of the near socket.
     struct Kernel(Socket);
 
     impl Kernel {
-        /// Waits until something has arrived, while the runtime hears of nothing: the only thread is this one.
-        fn has_it(&self) {
+        /// Blocks the only thread until bytes or the end have arrived, so that the runtime can't notice.
+        fn wait_for_bytes(&self) {
             for _ in 0..2_000 {
                 if self.0.peek(&mut [MaybeUninit::uninit()]).is_ok() {
                     return;
@@ -167,8 +167,8 @@ mod tests {
         (Line::Tls(Box::new(near.unwrap())), far.unwrap(), kernel)
     }
 
-    /// Writes without giving the runtime a chance to hear of it.
-    fn say_at_once(far: &mut TlsStream<TcpStream>, text: &[u8]) {
+    /// Writes a TLS record without giving the runtime a turn.
+    fn write_without_await(far: &mut TlsStream<TcpStream>, text: &[u8]) {
         let (io, session) = far.get_mut();
         session.writer().write_all(text).unwrap();
         let mut record = Vec::new();
@@ -189,7 +189,7 @@ mod tests {
         let pool = holding(Line::Tcp(near));
         pool.put(pool.take().expect("nothing came"));
         far.try_write(b"HTTP/1.1 200 OK\r\n").unwrap();
-        kernel.has_it();
+        kernel.wait_for_bytes();
         assert!(pool.take().is_none());
 
         for farewell in [&b""[..], b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"] {
@@ -197,7 +197,7 @@ mod tests {
             let pool = holding(Line::Tcp(near));
             far.write_all(farewell).await.unwrap();
             drop(far);
-            kernel.has_it();
+            kernel.wait_for_bytes();
             // The end is behind the last word.
             std::thread::sleep(Duration::from_millis(20));
             assert!(pool.take().is_none(), "the end");
@@ -225,7 +225,7 @@ mod tests {
                 for (peer, kernel) in &far {
                     peer.writable().await.unwrap();
                     peer.try_write(b"surplus").unwrap();
-                    kernel.has_it();
+                    kernel.wait_for_bytes();
                 }
             }
             assert!(pool.take().is_none(), "read ahead: {read_ahead}");
@@ -250,43 +250,43 @@ mod tests {
     #[tokio::test]
     async fn under_load_a_connection_rests() {
         let (mut state, start, mut far) = (State::default(), Instant::now(), Vec::new());
-        for after in [Duration::ZERO, REST / 2, REST, REST] {
+        for after in [Duration::ZERO, MIN_IDLE / 2, MIN_IDLE, MIN_IDLE] {
             let (near, peer, _) = tcp().await;
             state.idle.push((start + after, Line::Tcp(near)));
             far.push(peer);
         }
         let pop = |state: &mut State, after: Duration| state.pop(start + after).map(|(since, _)| since - start);
-        assert_eq!(pop(&mut state, REST / 2), None, "a new one is made");
-        assert_eq!(pop(&mut state, REST + REST / 2), Some(REST / 2), "the last that has rested");
-        assert_eq!(pop(&mut state, REST + REST / 2), Some(Duration::ZERO));
-        assert_eq!([pop(&mut state, REST), pop(&mut state, REST)], [Some(REST); 2], "there are few");
-        assert_eq!(pop(&mut state, REST), None);
+        assert_eq!(pop(&mut state, MIN_IDLE / 2), None, "a new one is made");
+        assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(MIN_IDLE / 2), "the last that has rested");
+        assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(Duration::ZERO));
+        assert_eq!([pop(&mut state, MIN_IDLE), pop(&mut state, MIN_IDLE)], [Some(MIN_IDLE); 2], "there are few");
+        assert_eq!(pop(&mut state, MIN_IDLE), None);
     }
 
     #[tokio::test]
     async fn nor_is_one_over_tls() {
         let (pool, mut far, kernel) = used().await;
         pool.put(pool.take().expect("nothing came"));
-        say_at_once(&mut far, b"HTTP/1.1 200 OK\r\n");
-        kernel.has_it();
+        write_without_await(&mut far, b"HTTP/1.1 200 OK\r\n");
+        kernel.wait_for_bytes();
         assert!(pool.take().is_none());
 
         let (pool, far, kernel) = used().await;
         drop(far);
-        kernel.has_it();
+        kernel.wait_for_bytes();
         assert!(pool.take().is_none(), "the end without a word");
 
         let (pool, mut far, kernel) = used().await;
         far.get_mut().1.send_close_notify();
-        say_at_once(&mut far, b"");
-        kernel.has_it();
+        write_without_await(&mut far, b"");
+        kernel.wait_for_bytes();
         assert!(pool.take().is_none(), "the end of TLS");
     }
 
     #[tokio::test]
     async fn session_tickets_are_no_answer() {
         let (near, _far, kernel) = tls().await;
-        kernel.has_it();
+        kernel.wait_for_bytes();
         assert!(holding(near).take().is_some());
     }
 
@@ -295,7 +295,7 @@ mod tests {
         let (near, mut far, _) = tls().await;
         // Two records, which arrive together.
         far.get_mut().1.writer().write_all(b"ok").unwrap();
-        say_at_once(&mut far, b"surplus");
+        write_without_await(&mut far, b"surplus");
         let mut link = Link::new(near);
         let mut ok = [0; 2];
         link.reader.io().read_exact(&mut ok).await.unwrap();
