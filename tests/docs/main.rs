@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod commands;
+mod links;
 mod markdown;
 mod numbers;
 mod picture;
