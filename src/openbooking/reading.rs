@@ -67,7 +67,9 @@ impl Content {
         }
         // Whether it should be JSON can be told by what it is, where its header fields are not known.
         let says_json = headers.get("content-type").map_or(!headers.is_recorded("content-type"), media_type::is_json);
-        if !always && !says_json {
+        let looks_like_json =
+            || decode(&body.bytes, headers).is_ok_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"));
+        if !always && !says_json && !looks_like_json() {
             return Self::Opaque;
         }
         match decode(&body.bytes, headers) {
@@ -79,7 +81,9 @@ impl Content {
                 Err(_) if !headers.is_recorded("content-encoding") && std::str::from_utf8(&bytes).is_err() => {
                     Self::Unreadable("body can't be read, as its content coding was not recorded".to_owned())
                 }
-                Err(_) if !always && headers.get("content-type").is_none() => Self::Opaque,
+                Err(_) if !always && headers.get("content-type").is_none_or(|kind| !media_type::is_json(kind)) => {
+                    Self::Opaque
+                }
                 Err(error) => Self::NotJson(error),
             },
             Err(error) => Self::Unreadable(error.to_string()),
@@ -94,7 +98,7 @@ impl Reading {
         let speaks_booking = booking(&exchange.request.headers)
             || exchange.request.headers.get("accept").is_some_and(|accept| accept.contains(media_type::BOOKING))
             || exchange.response.as_ref().is_some_and(|response| booking(&response.headers));
-        let Call { endpoint, mut stage, base_path, uuid_segment } =
+        let Call { mut endpoint, mut stage, base_path, uuid_segment } =
             classify(&exchange.request.method, exchange.path(), base_path, speaks_booking);
         let (base_path, uuid_segment) = (base_path.to_owned(), uuid_segment.map(str::to_owned));
         let order_uuid =
@@ -109,9 +113,12 @@ impl Reading {
             stage = Stage::BAfterP;
         }
         let mut response = response;
-        if endpoint == Endpoint::Outside && exchange.request.method == "GET" {
+        if matches!(endpoint, Endpoint::Outside | Endpoint::UnknownPath) && exchange.request.method == "GET" {
             if is_feed_page(&response) || says_feed_page(&exchange) {
-                stage = Stage::OpportunityFeed;
+                // Whatever was accepted, and whatever the page says that it is.
+                (endpoint, stage) = (Endpoint::Outside, Stage::OpportunityFeed);
+            } else if endpoint == Endpoint::UnknownPath {
+                // A call of the booking API, as its media type says.
             } else if let Some(dataset) = dataset(&exchange) {
                 stage = Stage::DatasetSite;
                 response = Content::Json(dataset);
@@ -173,6 +180,15 @@ fn says_feed_page(exchange: &Exchange) -> bool {
     headers.and_then(|headers| headers.get("content-type")).is_some_and(|kind| kind.contains("openactive.rpde+json"))
 }
 
+/// True for a Dataset, and for what has the members of one that leads to a booking API, whatever type it says.
+fn describes_dataset(root: crate::json::Value<'_>) -> bool {
+    let is = |name: crate::json::Value<'_>| name.as_str() == Some("Dataset");
+    let types = root.get("@type");
+    types.is_some_and(|types| is(types) || types.items().any(is))
+        || root.get("distribution").is_some()
+            && (root.find("/accessService/endpointUrl").is_some() || root.get("bookingService").is_some())
+}
+
 /// The Dataset that a dataset site carries as JSON-LD in its HTML; `None` for any other page.
 fn dataset(exchange: &Exchange) -> Option<Document> {
     let response = exchange.response.as_ref()?;
@@ -185,7 +201,6 @@ fn dataset(exchange: &Exchange) -> Option<Document> {
     page.split("application/ld+json").skip(1).find_map(|rest| {
         let script = rest.split_once('>')?.1.split("</script").next()?;
         let document = Document::parse_str(script.trim()).ok()?;
-        let is_dataset = document.root().get("@type").and_then(crate::json::Value::as_str) == Some("Dataset");
-        is_dataset.then_some(document)
+        describes_dataset(document.root()).then_some(document)
     })
 }

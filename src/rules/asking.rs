@@ -125,7 +125,11 @@ impl<'a> Asking<'a> {
                 self.refused(ask, check(), context, refusal, findings)?;
             }
             value => match value.as_bool() {
-                Some(true) => {}
+                Some(true) => {
+                    if self.rule(ask).asks_refusal {
+                        context.refusals.pass();
+                    }
+                }
                 Some(false) => findings.add(self.rule(ask), check(), context, || {
                     let pointer = pointer(check(), context)?;
                     let seen = match check().seen {

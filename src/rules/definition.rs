@@ -32,6 +32,9 @@ pub struct Definition {
     /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
     #[serde(default)]
     pub unusable_answer: bool,
+    /// It asks for a refusal without naming its error: `--mute-refused` goes by it as by `refused(...)`.
+    #[serde(default)]
+    pub asks_refusal: bool,
     /// A finding shows that the request was refused wrongly: later rules don't hold the refusal against the broker.
     #[serde(default)]
     pub refutes_refusal: bool,

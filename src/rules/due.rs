@@ -41,11 +41,12 @@ impl Due {
             // The repetition of a cancellation changes nothing, so that the feed need not show it.
             // Nobody knows what the feed has to show.
             Stage::OrderCancel | Stage::BAfterP if call.request.json().is_none() => None,
-            Stage::OrderCancel if accepted && flow.last_success(&[Stage::OrderCancel]).is_none() => {
+            Stage::OrderCancel if accepted && flow.cancels_anew(call) => {
                 self.orders_followed.then_some(Stage::OrdersFeed)
             }
             Stage::OrderDelete if accepted && flow.order_is_listed() => Some(Stage::OrdersFeed),
-            Stage::ProposalUpdate if accepted && rejects(call) && flow.proposal_is_listed() => self.proposals_come_in,
+            // A rejection is an update, so that the proposal shows up also if it was not listed before.
+            Stage::ProposalUpdate if accepted && rejects(call) && flow.is_first_rejection() => self.proposals_come_in,
             Stage::BAfterP if (accepted || lacks_places(call)) && flow.proposal_is_listed() => self.proposals_come_in,
             _ => None,
         };

@@ -334,17 +334,17 @@ fn give_way(mut outcomes: Vec<(usize, Outcome)>, book: &RuleBook) -> Vec<(usize,
 const MAX_STEPS_BELOW: usize = 3;
 
 /// True if a finding speaks of what a general one says: at the same place, or at an object above it that it names the member
-/// of, or that holds it without a list in between. One that weighs less covers its own place alone.
+/// of, or that holds it without a list in between. One that weighs less covers nothing.
 fn covers(particular: &Finding, general: &Finding) -> bool {
     if particular.rule.side != general.rule.side {
         return false;
     }
     let Some(below) = general.pointer.strip_prefix(particular.pointer.as_str()) else { return false };
+    if particular.severity < general.severity || !(below.is_empty() || below.starts_with('/')) {
+        return false;
+    }
     if below.is_empty() {
         return true;
-    }
-    if !below.starts_with('/') || particular.severity < general.severity {
-        return false;
     }
     let is_index = |step: &str| step.bytes().all(|byte| byte.is_ascii_digit());
     let steps = below[1..].split('/');

@@ -11,7 +11,7 @@ use super::eval::{answered, body};
 use super::memory::Flow;
 use super::urls::{normal_origin, normal_url};
 use super::value::{Stop, Val};
-use crate::exchange::{Body, Headers, Omitted};
+use crate::exchange::{Body, Headers, Omitted, decode};
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
 
 /// A member of a value.
@@ -91,6 +91,7 @@ fn request_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Res
         "url" => arena.text(&reading.exchange.url()),
         "headers" => Val::RequestHeaders(reading),
         "size" => size(&request.body, "request")?,
+        "byte_order_mark" => Val::bool(begins_with_mark(&request.body, &request.headers)),
         "content" => content(&reading.request, true, arena)?,
         "body" => arena.node(body(&reading.request, true)?),
         _ => return Err(unknown("request", name)),
@@ -103,6 +104,7 @@ fn response_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Re
         "status" => Val::Int(i64::from(response.status)),
         "headers" => Val::ResponseHeaders(reading),
         "size" => size(&response.body, "response")?,
+        "byte_order_mark" => Val::bool(begins_with_mark(&response.body, &response.headers)),
         "content" => content(&reading.response, false, arena)?,
         "body" => arena.node(body(&reading.response, false)?),
         _ => return Err(unknown("response", name)),
@@ -135,6 +137,11 @@ fn field<'h>(headers: &'h Headers, name: &str, whose: &str) -> Result<Option<&'h
 fn size<'a>(body: &Body, whose: &str) -> Result<Val<'a>, Stop> {
     let length = body.known_length().ok_or_else(|| Stop::unseen(format!("the {whose} body was not recorded")))?;
     Ok(Val::Int(length as i64))
+}
+
+/// True if the body, decoded, begins with U+FEFF in UTF-8 (RFC 8259 section 8.1).
+fn begins_with_mark(body: &Body, headers: &Headers) -> bool {
+    decode(&body.bytes, headers).is_ok_and(|bytes| bytes.starts_with("\u{feff}".as_bytes()))
 }
 
 /// What kind of content a message has, where that can be told.

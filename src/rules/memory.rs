@@ -105,6 +105,29 @@ impl Flow {
         self.earlier.iter().rev().find(quote).map(Arc::as_ref)
     }
 
+    /// True if a cancellation names an item that no earlier one that succeeded has named. The repetition of a cancellation
+    /// changes nothing.
+    pub fn cancels_anew(&self, call: &Reading) -> bool {
+        let done: Vec<&Reading> = self
+            .earlier
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|earlier| earlier.stage == Stage::OrderCancel && success(earlier) == Ok(true))
+            .collect();
+        let named = |call: &Reading, id: Value<'_>| cancelled_items(call).any(|known| known.same(id));
+        let mut items = cancelled_items(call).peekable();
+        match items.peek() {
+            Some(_) => items.any(|id| !done.iter().any(|earlier| named(earlier, id))),
+            None => done.is_empty(),
+        }
+    }
+
+    /// True if a proposal was made in this flow and nobody has rejected it before.
+    pub fn is_first_rejection(&self) -> bool {
+        (self.proposal_is_listed() || self.last_success(&[Stage::P]).is_some())
+            && self.last_success(&[Stage::ProposalUpdate]).is_none()
+    }
+
     /// True if a feed showed the Order last as one that exists.
     pub fn order_is_listed(&self) -> bool {
         self.feed.is_listed()
@@ -160,6 +183,12 @@ impl Flow {
             _ => stages_of(name).map(|_| Val::Absent),
         }
     }
+}
+
+/// The `@id`s of the items that a cancellation names.
+fn cancelled_items(call: &Reading) -> impl Iterator<Item = Value<'_>> {
+    let items = call.request.json().and_then(|document| document.root().get("orderedItem"));
+    items.into_iter().flat_map(Value::items).filter_map(|item| item.get("@id"))
 }
 
 fn feed_item<'a>(item: Option<&'a Document>, arena: &'a Arena) -> Val<'a> {

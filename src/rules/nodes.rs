@@ -124,11 +124,17 @@ pub fn is_type(value: &Val<'_>, name: Option<&str>) -> bool {
 }
 
 pub fn type_name<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
-    let types = value.as_json().and_then(|node| node.get("@type"));
-    arena.node(types.and_then(|types| match types.as_str() {
-        Some(_) => Some(types),
-        None => types.items().find(|name| name.as_str().is_some()),
-    }))
+    arena.node(value.as_json().and_then(main_type))
+}
+
+/// The `@type` of an object. Of several, which JSON-LD takes as a set, one without a prefix, and `OpenBookingError` last.
+pub fn main_type(node: Value<'_>) -> Option<Value<'_>> {
+    let types = node.get("@type")?;
+    if types.as_str().is_some() {
+        return Some(types);
+    }
+    let rank = |name: &str| (is_prefixed(name), name == "OpenBookingError", name.to_owned());
+    types.items().filter(|name| name.as_str().is_some()).min_by_key(|name| name.as_str().map(rank))
 }
 
 pub fn is_integer(literal: &str) -> bool {

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::eval::{answered, evaluate};
 use super::facts::Facts;
 use super::functions::known_answer;
+use super::nodes::main_type;
 use super::value::{Stop, Val};
 use crate::finding::Severity;
 use crate::json::Value;
@@ -193,10 +194,9 @@ fn exemption(status: u16, root_type: Option<&str>, facts: &Facts) -> Option<Arc<
 }
 
 /// `@type` of the response body.
+/// Of several the one that [`main_type`] takes.
 pub fn root_type(reading: &Reading) -> Option<&str> {
-    let root = reading.response.json()?.root();
-    let name = root.get("@type")?;
-    name.as_str().or_else(|| name.at(0).and_then(Value::as_str))
+    main_type(reading.response.json()?.root())?.as_str()
 }
 
 /// The error types that the answer names: of the whole order, or else on its items.

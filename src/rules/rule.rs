@@ -26,6 +26,8 @@ pub struct Rule {
     pub(super) milder: Vec<(NodeId, Severity)>,
     /// Its findings give way to those of other rules on the same side and place.
     pub(super) general: bool,
+    /// It asks for a refusal without naming its error.
+    pub(super) asks_refusal: bool,
     /// A finding shows that the request was refused wrongly.
     pub(super) refutes_refusal: bool,
     pub(super) checks: Vec<Check>,
@@ -160,6 +162,7 @@ impl Rule {
             not_judged,
             milder,
             general: definition.general,
+            asks_refusal: definition.asks_refusal,
             refutes_refusal: definition.refutes_refusal,
             checks,
             examples: definition.examples,
