@@ -142,6 +142,11 @@ impl Reading {
             + json(&self.response)
     }
 
+    /// True for a B whose body can't be read, so that only the calls before it tell whether it completes a proposal.
+    pub fn may_complete_proposal(&self) -> bool {
+        self.stage == Stage::B && matches!(self.request, Content::Unreadable(_))
+    }
+
     /// True if the recording doesn't hold what was answered: neither answer nor failure, or a success without its body.
     pub fn answer_is_unknown(&self) -> bool {
         match self.status() {

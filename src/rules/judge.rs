@@ -12,7 +12,7 @@ use super::arena::Arena;
 use super::asking::Asking;
 use super::book::RuleBook;
 use super::context::{Budget, Context};
-use super::memory::{Known, Memory};
+use super::memory::{Flow, Known, Memory};
 use super::models::Walks;
 use super::outcome::Outcome;
 use super::plan::Guards;
@@ -24,7 +24,7 @@ use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
 use crate::finding::Finding;
-use crate::openbooking::Reading;
+use crate::openbooking::{Reading, Stage};
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
 const MAX_REASONS: usize = 20;
@@ -131,7 +131,12 @@ impl Judge {
         let start = Instant::now();
         let reading_start = self.profile.is_some().then(ThreadTime::now);
         let base_path = self.memory.base_path(&exchange);
-        let reading = Arc::new(Reading::new(index, exchange, base_path));
+        let mut reading = Reading::new(index, exchange, base_path);
+        let flow = self.memory.flow(reading.order_uuid.as_deref());
+        if flow.is_some_and(Flow::has_proposal) && reading.may_complete_proposal() {
+            reading.stage = Stage::BAfterP;
+        }
+        let reading = Arc::new(reading);
         self.next += 1;
         let mut judged = Judged {
             index: reading.index,

@@ -128,6 +128,11 @@ impl Flow {
             && self.last_success(&[Stage::ProposalUpdate]).is_none()
     }
 
+    /// True if a proposal was asked for.
+    pub fn has_proposal(&self) -> bool {
+        self.earlier.iter().any(|reading| reading.stage == Stage::P)
+    }
+
     /// True if a feed showed the Order last as one that exists.
     pub fn order_is_listed(&self) -> bool {
         self.feed.is_listed()
