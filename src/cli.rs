@@ -57,7 +57,7 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    /// Write the log to this file (level by RUST_LOG, such as `umpire=debug`)
+    /// Write the log of Umpire itself to this file, behind what it holds (level by RUST_LOG, such as `umpire=debug`)
     #[arg(long, global = true, value_name = "FILE")]
     log: Option<PathBuf>,
 }

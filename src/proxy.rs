@@ -28,6 +28,7 @@ pub mod head;
 pub mod incident;
 mod limits;
 pub mod live;
+mod logged;
 mod problem;
 mod relay;
 mod rewrite;

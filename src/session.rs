@@ -277,12 +277,12 @@ impl Session {
         drop(self.notices);
         self.shutdown.drain.cancel();
         if let Some(reload) = self.reload
-            && let Err(error) = reload.await
+            && reload.await.is_err()
         {
-            tracing::error!("watching the rules ended badly: {error}");
+            tracing::error!("watching the rules ended badly");
         }
-        if let Err(error) = self.proxy.await {
-            tracing::error!("the proxy ended badly: {error}");
+        if self.proxy.await.is_err() {
+            tracing::error!("the proxy ended badly");
         }
         self.drained.cancel();
         let (mut recorder, left) = (self.recorder, self.grace.saturating_sub(start.elapsed()).max(LEAST));

@@ -422,6 +422,77 @@ fn no_file_outgrows_its_reader() {
     report(&faults);
 }
 
+/// Fields that the log may have: numbers, names of Umpire's own, files of the user's.
+const LOGGED: [&str; 20] = [
+    "down", "error", "errors", "exchange", "failure", "file", "findings", "id", "index", "kind", "log", "missed",
+    "name", "second", "seconds", "stage", "status", "thread", "unusable", "up",
+];
+
+/// The arguments of each `tracing::…!(…)` of a source.
+fn log_calls(source: &str) -> Vec<Vec<String>> {
+    let text: Vec<char> = source.chars().collect();
+    let starts = text
+        .windows(9)
+        .enumerate()
+        .filter(|(_, window)| window.iter().eq("tracing::".chars().collect::<Vec<_>>().iter()));
+    let mut calls = Vec::new();
+    for (start, _) in starts {
+        let Some(open) = (start..text.len().min(start + 30)).find(|&at| text[at] == '(') else { continue };
+        if text[open - 1] != '!' {
+            continue;
+        }
+        let (mut at, mut depth, mut arguments) = (open + 1, 1, vec![String::new()]);
+        while at < text.len() && depth > 0 {
+            let end = if text[at] == '"' { end_of_string(&text, at) } else { at + 1 };
+            match text[at] {
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth -= 1,
+                _ => {}
+            }
+            if text[at] == ',' && depth == 1 {
+                arguments.push(String::new());
+            } else if depth > 0 {
+                arguments.last_mut().expect("one").extend(&text[at..end]);
+            }
+            at = end;
+        }
+        calls.push(arguments.iter().map(|argument| argument.trim().to_owned()).filter(|it| !it.is_empty()).collect());
+    }
+    calls
+}
+
+/// What is wrong with an argument of a call; `wire` for those that speak of what passes.
+fn logs_contents(argument: &str, wire: bool) -> bool {
+    if argument.starts_with('"') {
+        return wire && argument.contains('{');
+    }
+    let (name, value) =
+        argument.split_once('=').map_or((argument, argument), |(name, value)| (name.trim(), value.trim()));
+    let name = name.trim_start_matches(['%', '?']).rsplit('.').next().unwrap_or_default();
+    !LOGGED.contains(&name) || (wire && name == "error" && !value.starts_with("%Kind("))
+}
+
+#[test]
+fn the_log_names_exchanges_and_says_nothing_of_their_contents() {
+    let mut faults = Vec::new();
+    let mut calls = 0;
+    for path in rust_files("src") {
+        let wire = path.starts_with(root().join("src/proxy"));
+        for call in log_calls(&read(&path)) {
+            calls += 1;
+            for argument in call.iter().filter(|argument| logs_contents(argument, wire)) {
+                faults.push(format!("{}: the log must not hold {argument} (see proxy::logged)", shown(&path)));
+            }
+        }
+    }
+    assert!(calls > 50, "only {calls} calls were found");
+    report(&faults);
+    let calls = log_calls("tracing::debug!(id, url = %head.target, \"a, {b}\"); tracing::Span::none()");
+    assert_eq!(calls, [["id", "url = %head.target", "\"a, {b}\""]]);
+    let faulty: Vec<bool> = calls[0].iter().map(|argument| logs_contents(argument, true)).collect();
+    assert_eq!(faulty, [false, true, true]);
+}
+
 #[test]
 fn the_reading_of_code_is_right() {
     let code = plain_code(

@@ -138,7 +138,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
                 None => return,
             };
             if captions.try_send(Caption { calls, text: text.to_owned() }).is_err() {
-                tracing::debug!(text, "nobody shows this caption");
+                tracing::debug!("nobody shows a caption");
             }
         };
         let play = demo::run(script, &base_uri, &sandbox, pace, tell, &stop);

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use crate::proxy::logged::Kind;
+
 /// Descriptors kept for other things than connections: files of the capture, of settings and rules, name look-ups.
 const KEPT: u64 = 12;
 
@@ -72,7 +74,7 @@ async fn patiently<T, F: Future<Output = io::Result<T>>>(attempt: impl Fn() -> F
     loop {
         match attempt().await {
             Err(error) if is_lack(&error) => {
-                tracing::debug!(%error, "waiting for a descriptor");
+                tracing::debug!(error = %Kind(&error), "waiting for a descriptor");
                 tokio::time::sleep(PAUSE).await;
             }
             done => return done,

@@ -48,6 +48,7 @@ use super::relay::{Answer, Common, Relay};
 use super::upstream::{Interim, InterimHead, WireBody};
 use super::wire::{Output as _, Wire};
 use crate::exchange::{Headers, Version};
+use crate::proxy::logged::Kind;
 
 /// What is read of a request that was answered before its end, so that the connection can go on, or else the answer isn't
 /// lost in a reset.
@@ -100,7 +101,7 @@ pub async fn run<W: Wire>(
             return None;
         }
         Err(error) => {
-            tracing::debug!(%error, "ended unused");
+            tracing::debug!(error = %Kind(&error), "ended unused");
             return None;
         }
     };
@@ -114,7 +115,7 @@ pub async fn run<W: Wire>(
     let ended = connection.serve(writer).await;
     match &ended {
         Ok(_) => tracing::debug!("closed"),
-        Err(error) => tracing::debug!(%error, "ended"),
+        Err(error) => tracing::debug!(error = %Kind(error), "ended"),
     }
     ended.ok().flatten()
 }
@@ -132,15 +133,15 @@ struct Connection<W: Wire> {
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error("writing to the broker failed: {0}")]
-    Write(io::Error),
+    Write(#[source] io::Error),
     #[error("reading from the broker failed: {0}")]
-    Read(io::Error),
+    Read(#[source] io::Error),
     #[error("the connection broke off after the protocol was switched: {0}")]
-    Tunnel(io::Error),
+    Tunnel(#[source] io::Error),
     #[error("the broker took nothing more of its answer for {0:?}")]
     Stalled(Duration),
     #[error("the answer's body broke off: {0}")]
-    Body(super::upstream::BodyError),
+    Body(#[source] super::upstream::BodyError),
 }
 
 /// How reading a head ended.
@@ -169,8 +170,8 @@ impl<W: Wire> Connection<W> {
             let relay = match &self.way {
                 Way::To(_) if head.method == Method::CONNECT => return self.refuse(writer, problem::no_tunnel()).await,
                 Way::To(relay) => {
-                    if let Some(origin) = &head.absolute {
-                        tracing::debug!(%origin, "the target is in absolute form; the host that it names means nothing here");
+                    if head.absolute.is_some() {
+                        tracing::debug!("the target is in absolute form; the host that it names means nothing here");
                     }
                     Arc::clone(relay)
                 }

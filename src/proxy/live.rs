@@ -212,7 +212,10 @@ impl Live {
             match call(link, again, self.timeouts.head, &self.pool).await {
                 Ok(response) => return Ok(response),
                 Err(CallError::Closed(error)) => {
-                    tracing::debug!(%error, "a pooled connection was closed; sending again on a new one");
+                    tracing::debug!(
+                        kind = error.kind.as_str(),
+                        "a pooled connection was closed; sending again on a new one"
+                    );
                 }
                 Err(CallError::Failed(error)) => return Err(error),
             }

@@ -33,6 +33,7 @@ use super::relay::{Common, Relay};
 use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::wire::Wire;
+use crate::proxy::logged::Kind;
 
 /// What a proxy did until it was stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -127,7 +128,7 @@ impl Hall {
                 Ok(accepted) => accepted,
                 Err(error) if concerns_one_connection(&error) => continue,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection; trying again in 100 ms");
+                    tracing::warn!(error = %Kind(&error), "cannot accept a connection; trying again in 100 ms");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -192,7 +193,7 @@ struct Inside {
 impl Inside {
     async fn connection(self: Arc<Self>, stream: TcpStream, guest: Guest, shutdown: CancellationToken) {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
+            tracing::debug!(error = %Kind(&error), "no TCP_NODELAY");
         }
         let Some(tls) = &self.tls else { return self.attend(stream, guest, shutdown).await };
         match secure(stream, Arc::clone(tls), self.patience).await {

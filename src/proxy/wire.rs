@@ -14,6 +14,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
 use super::tls::in_plain_words;
+use crate::proxy::logged::Kind;
 
 /// The reading side.
 pub trait Input: AsyncRead + Unpin + Send + Sync + 'static {}
@@ -50,7 +51,7 @@ impl Wire for TcpStream {
 impl Output for OwnedWriteHalf {
     fn reset(self) {
         if let Err(error) = self.as_ref().set_zero_linger() {
-            tracing::debug!(%error, "no reset");
+            tracing::debug!(error = %Kind(&error), "no reset");
         }
         self.forget();
     }
@@ -96,7 +97,7 @@ impl Drop for Socket {
         if self.doomed.is_sealed()
             && let Err(error) = self.stream.set_zero_linger()
         {
-            tracing::debug!(%error, "no reset");
+            tracing::debug!(error = %Kind(&error), "no reset");
         }
     }
 }

@@ -7,6 +7,7 @@
 //! ```
 
 mod bundles;
+mod log;
 mod persons;
 mod places;
 mod secret_places;

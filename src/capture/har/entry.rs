@@ -47,8 +47,8 @@ pub(super) struct Entry {
 pub(super) enum Read {
     /// An exchange.
     Exchange(Box<Exchange>),
-    /// Something that a browser lists and that never was on the wire: the beginning of its URL (`data:`, `blob:`, …).
-    NotHttp(String),
+    /// Something that a browser lists and that never was on the wire (`data:`, `blob:`, …).
+    NotHttp,
 }
 
 /// What is known of the file that an entry stands in.
@@ -166,10 +166,8 @@ impl Entry {
             Part::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
         };
         let url = part.url.clone().text().unwrap_or_default();
-        if let Some(scheme) = url::outside_http(&url)
-            && extra.is_none()
-        {
-            return Ok(Read::NotHttp(scheme.to_owned()));
+        if extra.is_none() && url::outside_http(&url).is_some() {
+            return Ok(Read::NotHttp);
         }
         let started = if started.is_nothing() { None } else { Some(instant(&started)) };
         if started == Some(None) {

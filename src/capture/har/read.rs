@@ -153,8 +153,8 @@ impl Entries {
                 self.before = Some(exchange.started);
                 Ok(Some(*exchange))
             }
-            Ok(Found::NotHttp(scheme)) => {
-                tracing::info!(file = %self.file.display(), index, scheme, "an entry that was no HTTP is left out");
+            Ok(Found::NotHttp) => {
+                tracing::info!(file = %self.file.display(), index, "an entry that was no HTTP is left out");
                 Ok(None)
             }
             Err(note) => {

@@ -47,6 +47,7 @@ use crate::proxy::h2::{
 };
 use crate::proxy::head::{RequestHead, bodiless, content_length};
 use crate::proxy::incident::{Incident, Tell};
+use crate::proxy::logged::Kind;
 use crate::proxy::problem;
 use crate::proxy::relay::{Answer, Relay};
 use crate::proxy::upstream::{BodyError, Interim, InterimHead, WireBody};
@@ -112,7 +113,7 @@ where
     let wire = RawHeads::server(wire, limits.head);
     let mut connection = match tokio::time::timeout(head_timeout, builder.handshake::<_, Bytes>(wire)).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return tracing::debug!(%error, "no HTTP/2 connection"),
+        Ok(Err(error)) => return tracing::debug!(error = %Kind(&error), "no HTTP/2 connection"),
         Err(_) => return tracing::debug!("no HTTP/2 connection in time"),
     };
     tracing::debug!("speaks HTTP/2");
@@ -154,7 +155,7 @@ where
                     let exchange = exchange(way.clone(), guest, tell, request, respond, ended, shutdown.clone());
                     exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
                 }
-                Some(Err(error)) => return tracing::debug!(%error, "ended"),
+                Some(Err(error)) => return tracing::debug!(error = %Kind(&error), "ended"),
                 None => return tracing::debug!("closed"),
             },
             // From here on the connection has just been polled: what it could flush is flushed.
@@ -263,7 +264,7 @@ fn tunnel(
                 Ended::Answered(None)
             }
             Err(error) => {
-                tracing::debug!(%error, "given up before its tunnel was there");
+                tracing::debug!(error = %Kind(&error), "given up before its tunnel was there");
                 Ended::Reset
             }
         }
@@ -314,7 +315,7 @@ fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InterimHead) {
     *head.status_mut() = status;
     *head.headers_mut() = outgoing_response(interim.status, &interim.fields);
     if let Err(error) = respond.send_informational(head) {
-        tracing::debug!(%error, %status, "an interim answer could not be sent");
+        tracing::debug!(error = %Kind(&error), %status, "an interim answer could not be sent");
     }
 }
 
@@ -339,7 +340,7 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
             let detail = format!("the broker gave up the stream before the answer had ended: {error}");
             draft.failed(FailureKind::ClientGone, detail, None);
         }
-        tracing::debug!(%error, "given up");
+        tracing::debug!(error = %Kind(error), "given up");
         Ended::Reset
     };
     let stream = match respond.send_response(head, bodiless) {
@@ -364,14 +365,14 @@ async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: 
         Some(Err(SendError::Stream(error))) => gone(&error),
         None => {
             let detail = takes_nothing(patience);
-            tracing::debug!("{detail}");
+            tracing::debug!("the broker takes nothing more of its answer");
             if let Some(draft) = &draft {
                 draft.failed(FailureKind::ClientGone, detail, None);
             }
             Ended::Reset
         }
         Some(Err(SendError::Body(error))) => {
-            tracing::debug!(%error, "the answer's body broke off");
+            tracing::debug!(error = %Kind(&*error), "the answer's body broke off");
             Ended::Answered(None)
         }
     }

@@ -24,6 +24,7 @@ use super::{Desk, Opened};
 use crate::proxy::downstream::{Guest, Way, run};
 use crate::proxy::incident::handshake_trouble;
 use crate::proxy::live::Line;
+use crate::proxy::logged::Kind;
 use crate::proxy::wire::{Doom, Input, Output, Secured, Wire};
 
 /// The type of a TLS record that a handshake begins with (RFC 8446 section 5.1).
@@ -100,13 +101,12 @@ impl Desk {
             Ok(Ok(Some(HANDSHAKE))) => "https",
             Ok(Ok(Some(_))) => "http",
             Ok(Ok(None)) => return tracing::debug!("the tunnel was closed unused"),
-            Ok(Err(error)) => return tracing::debug!(%error, "the tunnel broke off unused"),
+            Ok(Err(error)) => return tracing::debug!(error = %Kind(&error), "the tunnel broke off unused"),
             Err(_) => return tracing::debug!("the tunnel was not used in time"),
         };
-        let relay = match self.intercepted(scheme, &host, port, guest.address) {
-            Ok(relay) => relay,
-            // Hosts and certificates were looked at when Umpire started: this is a host that no URL can hold.
-            Err(error) => return tracing::warn!(host, error, "cannot intercept"),
+        // Hosts and certificates were looked at when Umpire started.
+        let Ok(relay) = self.intercepted(scheme, &host, port, guest.address) else {
+            return tracing::warn!("cannot intercept: no URL can hold this host");
         };
         if scheme == "http" {
             let way = Way::To(relay);
@@ -150,7 +150,7 @@ async fn pass<I: Input, O: Output>(mut tunnel: Tunnel<I, O>, line: Line, idle: D
     tokio::select! {
         copied = copying => match copied {
             Ok((up, down)) => tracing::debug!(up, down, "the tunnel ended"),
-            Err(error) => tracing::debug!(%error, "the tunnel broke off"),
+            Err(error) => tracing::debug!(error = %Kind(&error), "the tunnel broke off"),
         },
         () = silence => tracing::debug!("the tunnel was silent for too long"),
         () = stopped => tracing::debug!("the tunnel ended with Umpire"),

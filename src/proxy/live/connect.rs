@@ -165,7 +165,7 @@ impl Connector {
                 io::Error::new(io::ErrorKind::TimedOut, format!("it did not accept a connection within {patience:?}"));
             Err(unreachable(format!("cannot connect to {}: {}", self.name, no_connection(&why, self.peer))))
         })?;
-        tracing::debug!(to = %self.name, "connected");
+        tracing::debug!("connected");
         Ok(stream)
     }
 }

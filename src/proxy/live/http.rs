@@ -98,10 +98,13 @@ impl Live {
             let again = body.is_there() && attempt < ATTEMPTS;
             match error {
                 CallError::Refused(error) if again => {
-                    tracing::debug!(%error, "refused; sending again");
+                    tracing::debug!(kind = error.kind.as_str(), "refused; sending again");
                 }
                 CallError::Closed(error) if again && !lost && parts.method.is_idempotent() => {
-                    tracing::debug!(%error, "a connection was closed; sending again on another one");
+                    tracing::debug!(
+                        kind = error.kind.as_str(),
+                        "a connection was closed; sending again on another one"
+                    );
                     lost = true;
                 }
                 CallError::WantsHttp1(_) if again && alpn == Alpn::Either => {

@@ -96,7 +96,8 @@ impl Pool {
         let mut state = self.state();
         if !state.is_reuse_stopped() {
             tracing::warn!(
-                "the booking system sent more than the response; its connections are not reused for {NO_REUSE:?}"
+                seconds = NO_REUSE.as_secs(),
+                "the booking system sent more than the response; its connections are not reused for a while"
             );
         }
         state.idle.clear();

@@ -23,6 +23,7 @@ use super::connect::{Alpn, Connector, Dialled};
 use super::pool::Pool;
 use crate::exchange::FailureKind;
 use crate::proxy::h2::{CONNECTION_WINDOW, RawHeads, SEND_BUFFER, STREAMS, WINDOW, packed_size};
+use crate::proxy::logged::Kind;
 use crate::proxy::upstream::UpstreamError;
 
 /// Most connections; past it exchanges wait on the connection with the fewest until the booking system has room.
@@ -189,7 +190,9 @@ async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Re
     let driver = tokio::spawn(async move {
         match connection.await {
             Ok(()) => tracing::debug!("an HTTP/2 connection to the booking system ended"),
-            Err(error) => tracing::debug!(%error, "an HTTP/2 connection to the booking system broke off"),
+            Err(error) => {
+                tracing::debug!(error = %Kind(&error), "an HTTP/2 connection to the booking system broke off");
+            }
         }
     });
     Ok(Found::Http2(Arc::new(Shared {
