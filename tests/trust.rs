@@ -35,7 +35,7 @@ macro_rules! loudly {
 }
 
 /// A client may take so long: Java and Go compile first.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 const HOST: &str = "booking.example.com";
 

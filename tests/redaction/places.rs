@@ -66,7 +66,7 @@ pub fn unpacked(content: &[u8], levels: usize, all: &mut Vec<u8>) {
     for run in runs.filter(|run| run.len() >= 20) {
         for alphabet in [base64::alphabet::STANDARD, base64::alphabet::URL_SAFE] {
             let engine = GeneralPurpose::new(&alphabet, config);
-            for parts in 0..=run.iter().filter(|&&byte| byte == b'/').count() {
+            for parts in 0..run.split(|&byte| byte == b'/').count() {
                 let part: Vec<&[u8]> = run.splitn(parts + 1, |&byte| byte == b'/').collect();
                 inner.extend(part.last().and_then(|part| engine.decode(part).ok()));
             }
@@ -274,7 +274,7 @@ fn send(proxy: &str, row: &Place) {
     let request = &row.exchange.request;
     let target = request.target.split('#').next().unwrap_or_default();
     let mut stream = TcpStream::connect(proxy).expect("the proxy listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
     let head = format!(
         "{} {target} HTTP/1.1\r\nHost: a.example\r\nContent-Length: {}\r\nConnection: close\r\n",
         request.method,

@@ -284,7 +284,8 @@ fn names_with_escapes(table: &mut Table) {
         table.json(format!("member {name}"), |secret| format!(r#"{{"x": "a\nb", "{name}": "{secret}"}}"#));
     }
     table.json("a secret with escapes".to_owned(), |secret| {
-        let escaped: String = secret.chars().map(|c| format!("\\u{:04x}", c as u32)).collect();
+        let escaped: Vec<String> = secret.chars().map(|c| format!("\\u{:04x}", c as u32)).collect();
+        let escaped = escaped.concat();
         format!(r#"{{"api_key": "{escaped}"}}"#)
     });
 }
@@ -531,9 +532,12 @@ fn utf16(text: &str, big_endian: bool) -> Vec<u8> {
     text.encode_utf16().flat_map(|unit| if big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
 }
 
+/// What becomes of a secret on its way into a body.
+type Packing<'p> = &'p dyn Fn(&str) -> Vec<u8>;
+
 fn packed(table: &mut Table) {
     let json = |secret: &str| format!(r#"{{"a": "é", "access_token": "{secret}", "z": 1}}"#);
-    let packings: [(&str, &dyn Fn(&str) -> Vec<u8>); 22] = [
+    let packings: [(&str, Packing<'_>); 22] = [
         ("gzip", &|secret| gzip(json(secret).as_bytes())),
         ("zstd", &|secret| zstd(json(secret).as_bytes())),
         ("zlib", &|secret| zlib(json(secret).as_bytes())),
