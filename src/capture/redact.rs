@@ -15,6 +15,8 @@ mod personal;
 mod scan;
 mod seen;
 
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -42,12 +44,16 @@ pub struct Redactor {
     fingerprinter: Fingerprinter,
     scanner: Scanner,
     personal: Option<Personal>,
+    /// A body that is no text is left out, since nobody knows what is in it.
+    texts_only: bool,
+    /// Bodies of which nothing was kept.
+    left_out: AtomicU64,
 }
 
 impl Redactor {
     /// A redactor of secrets, with a key of its own.
     pub fn new() -> Result<Self, CaptureError> {
-        Ok(Self { fingerprinter: Fingerprinter::new(key()?), scanner: Scanner::new()?, personal: None })
+        Self::with(Fingerprinter::new(key()?), None)
     }
 
     /// A redactor of secrets and of personal data: what the models say is personal, and what `fields` add.
@@ -57,7 +63,7 @@ impl Redactor {
     /// among its options stay from then on. Of a recording that is there already all can be known beforehand:
     /// [`Redactor::learn`].
     pub fn of_persons(fields: Fields) -> Result<Self, CaptureError> {
-        Ok(Self { personal: Some(Personal::new(key()?, fields)), ..Self::new()? })
+        Self::with(Fingerprinter::new(key()?), Some(Personal::new(key()?, fields)))
     }
 
     /// A redactor whose fingerprints and pseudonyms follow from a secret, so that those of several recordings, or of the
@@ -66,7 +72,24 @@ impl Redactor {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref());
         let personal = fields.map(|fields| Personal::new(key("personal data"), fields));
-        Ok(Self { fingerprinter: Fingerprinter::new(key("secrets")), scanner: Scanner::new()?, personal })
+        Self::with(Fingerprinter::new(key("secrets")), personal)
+    }
+
+    fn with(fingerprinter: Fingerprinter, personal: Option<Personal>) -> Result<Self, CaptureError> {
+        let (scanner, left_out) = (Scanner::new()?, AtomicU64::new(0));
+        Ok(Self { fingerprinter, scanner, personal, texts_only: false, left_out })
+    }
+
+    /// The same, for recordings that others are to have: of a body that is no text nothing is kept, since secrets and
+    /// personal data can't be found in it.
+    #[must_use]
+    pub fn for_others(self) -> Self {
+        Self { texts_only: true, ..self }
+    }
+
+    /// Bodies of which nothing was kept so far, because they can't be read.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
     }
 
     /// What it replaces.
@@ -89,10 +112,12 @@ impl Redactor {
     ///
     /// `length` of a body stays what it was on the wire, so it may differ from `bytes.len()` even of a complete one.
     pub fn redact(&self, exchange: Exchange) -> Exchange {
+        let bodies = bodies(&exchange);
         let mut exchange = self.without_secrets(exchange);
         if let Some(personal) = &self.personal {
             personal.redact(&mut exchange);
         }
+        self.left_out.fetch_add(bodies.saturating_sub(self::bodies(&exchange)), Ordering::Relaxed);
         exchange
     }
 
@@ -200,7 +225,13 @@ impl Redactor {
 
     /// The content of a body, which may be packed once more than its header fields say.
     fn content(&self, body: &mut Body, content: &[u8], own: &Own, put: impl FnOnce(&mut Body, Vec<u8>)) {
-        match content::unpacked(content, |text| self.clean(text, own)) {
+        let is_unreadable = Cell::new(false);
+        let clean = |text: &[u8]| {
+            is_unreadable.set(self.texts_only && !content::is_text(text));
+            self.clean(text, own)
+        };
+        match content::unpacked(content, clean) {
+            Ok(_) if is_unreadable.get() => give_up(body),
             Ok(Some(clean)) => put(body, clean),
             Ok(None) => {}
             Err(_) => {
@@ -241,6 +272,12 @@ impl Redactor {
             give_up(body);
         }
     }
+}
+
+/// How many bodies of an exchange hold anything.
+fn bodies(exchange: &Exchange) -> u64 {
+    let response = exchange.response.as_ref().is_some_and(|response| !response.body.bytes.is_empty());
+    u64::from(!exchange.request.body.bytes.is_empty()) + u64::from(response)
 }
 
 /// Puts new content into a body, in the codings that the header names.

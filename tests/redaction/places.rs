@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use umpire::capture::{Meta, Output, Redactor, Writer};
 use umpire::event::Event;
-use umpire::exchange::{Exchange, Headers};
+use umpire::exchange::{Body, Exchange, Headers};
 use umpire::report::{JsonLines, Paint, Plain};
 use umpire::rules::{Judge, Known};
 
 use crate::secret_places::{self, Place};
-use crate::support::{book, done, everything};
+use crate::support::{book, done, everything, exchange, named, response};
 
 /// How deep a packed content is unpacked to be searched.
 const LEVELS: usize = 6;
@@ -246,6 +246,17 @@ fn lines(headers: &Headers) -> Vec<u8> {
     headers.0.iter().flat_map(line).collect()
 }
 
+/// A proxy that runs no longer than its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended can't be killed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Reads a request; the number of the row that its path names.
 fn received(stream: &TcpStream) -> Option<usize> {
     let mut reader = BufReader::new(stream);
@@ -294,7 +305,7 @@ fn secrets_of_every_place_are_gone_from_what_a_run_leaves() {
     let folder = tempfile::tempdir().expect("a folder");
     let of = |name: &str| folder.path().join(name);
     let address = booking_system(&rows);
-    let mut proxy = Command::new(env!("CARGO_BIN_EXE_umpire"))
+    let proxy = Command::new(env!("CARGO_BIN_EXE_umpire"))
         .args(["proxy", "--to", &format!("http://{address}"), "--listen", "127.0.0.1:0", "--ui", "json", "--isolated"])
         .arg("--capture")
         .arg(of("run.db"))
@@ -306,7 +317,8 @@ fn secrets_of_every_place_are_gone_from_what_a_run_leaves() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("umpire starts");
-    let mut output = BufReader::new(proxy.stdout.take().expect("its output"));
+    let mut proxy = Running(proxy);
+    let mut output = BufReader::new(proxy.0.stdout.take().expect("its output"));
     let mut first = String::new();
     output.read_line(&mut first).expect("a line");
     let start: serde_json::Value = serde_json::from_str(&first).expect("JSON");
@@ -326,11 +338,14 @@ fn secrets_of_every_place_are_gone_from_what_a_run_leaves() {
     for name in ["run.db", "run.db-wal"] {
         none_left(&rows, &searcher, &fs::read(of(name)).unwrap_or_default(), name);
     }
-    assert!(Command::new("kill").arg(proxy.id().to_string()).status().expect("kill runs").success());
-    let ended = proxy.wait_with_output().expect("it ends");
+    let mut messages = proxy.0.stderr.take().expect("its messages");
+    assert!(Command::new("kill").arg(proxy.0.id().to_string()).status().expect("kill runs").success());
+    let mut said = Vec::new();
+    messages.read_to_end(&mut said).expect("its messages");
+    assert!(proxy.0.wait().expect("it ends").success());
     let shown = reader.join().expect("read").expect("its output");
     none_left(&rows, &searcher, &shown, "its output");
-    none_left(&rows, &searcher, &ended.stderr, "its messages");
+    none_left(&rows, &searcher, &said, "its messages");
     let log = fs::read(of("run.log")).expect("the log");
     assert!(!log.is_empty());
     // The log names paths as they were sent.
@@ -351,5 +366,40 @@ fn secrets_of_every_place_are_gone_from_what_a_run_leaves() {
         for exchange in umpire::capture::open(&of(name)).expect("it opens").exchanges {
             none_left(&rows, &searcher, &searchable(&exchange.expect("an exchange")), name);
         }
+    }
+}
+
+#[test]
+fn what_cant_be_read_is_not_exported_and_that_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, name) = named(&folder, "a.db");
+    let mut output = Output::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
+    let bodies: [&[u8]; 6] = [
+        b"{\"a\": 1}",
+        b"caf\xe9 au lait",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR a secret",
+        b"PK\x03\x04\x14\0\0\0 a secret",
+        b"\x82\xa5token\xa8a secret\0\0",
+        b"",
+    ];
+    for (number, body) in bodies.into_iter().enumerate() {
+        let answer =
+            response(&[("Content-Type", if number == 1 { "text/plain" } else { "image/png" }.to_owned())], body);
+        let target = format!("/{number}");
+        let exchange = exchange(number as i64, "GET", target, Headers::default(), Body::empty(), answer);
+        output.append(&exchange).expect("written");
+    }
+    output.finish().expect("finished");
+    for options in [&["--keep-personal-data"][..], &[]] {
+        let (out, out_name) = named(&folder, &format!("{}.har", options.len()));
+        let said = done(&[&["capture", "export", &name, "-o", &out_name], options].concat());
+        assert!(said.contains("3 bodies that can't be read left out"), "{said}");
+        let kept: Vec<bool> = umpire::capture::open(&out)
+            .expect("it opens")
+            .exchanges
+            .filter_map(|exchange| exchange.expect("an exchange").response)
+            .map(|response| response.body.bytes.is_empty())
+            .collect();
+        assert_eq!(kept, [false, false, true, true, true, true]);
     }
 }

@@ -54,6 +54,17 @@ pub(super) fn may_be_text(first: &[u8]) -> bool {
         }
 }
 
+/// True for a content in which secrets and personal data can be found: a text, in UTF-8 or another coding of one byte a
+/// letter.
+pub(super) fn is_text(content: &[u8]) -> bool {
+    /// Bytes that are looked at.
+    const SAMPLE: usize = 64 << 10;
+    let sample = &content[..content.len().min(SAMPLE)];
+    !sample.iter().any(|&byte| byte < b' ' && !byte.is_ascii_whitespace() && byte != 0x1b)
+        && (std::str::from_utf8(content).is_ok()
+            || sample.iter().filter(|byte| !byte.is_ascii()).count() * 4 < sample.len())
+}
+
 /// The content after `clean` had its text, packed as it was; `None` if nothing changed.
 pub(super) fn unpacked(
     content: &[u8],
@@ -175,6 +186,8 @@ mod tests {
         let gzip = coding::encode_one("gzip", b"abc").unwrap();
         assert_eq!(unpacked(&gzip[..gzip.len() - 3], |_| None), Err(Unreadable));
         assert_eq!(changed(b"x^abc"), Some(b"x^#".to_vec()), "no zlib after all");
+        assert!(is_text(b"abc\r\n") && is_text(b"caf\xe9 abc"));
+        assert!(!is_text(b"\x89PNG\r\n\x1a\n\0\0") && !is_text(&[0xf3; 9]));
         assert!(
             may_be_text(b"{\"a\": \xc3") && !may_be_text(b"a\xff") && !may_be_text(b"a\x01b") && may_be_text(&gzip)
         );

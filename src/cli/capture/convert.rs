@@ -67,16 +67,16 @@ pub struct Prune {
 
 /// Runs `umpire capture export …`.
 pub fn export(export: &Export) -> anyhow::Result<Exit> {
-    let redactor = export.redaction.redactor(&redaction::config(export.config.as_ref())?)?;
-    let recording = redaction::open(&export.convert.file, Arc::new(redactor))?;
-    let note = format!(", {}", export.redaction.in_words());
-    write(&export.convert.target, &recording.meta, recording.exchanges, &note)
+    let redactor = Arc::new(export.redaction.redactor(&redaction::config(export.config.as_ref())?)?);
+    let recording = redaction::open(&export.convert.file, Arc::clone(&redactor))?;
+    let note = || format!(", {}", export.redaction.said(&redactor));
+    write(&export.convert.target, &recording.meta, recording.exchanges, note)
 }
 
 /// Runs `umpire capture import …`.
 pub fn convert(convert: &Convert) -> anyhow::Result<Exit> {
     let recording = recording::open(&convert.file)?;
-    write(&convert.target, &recording.meta, recording.exchanges, "")
+    write(&convert.target, &recording.meta, recording.exchanges, String::new)
 }
 
 /// Runs `umpire capture merge …`.
@@ -84,7 +84,7 @@ pub fn merge(merge: &Merge) -> anyhow::Result<Exit> {
     let recordings = merge.files.iter().map(|file| recording::open(file)).collect::<Result<Vec<_>, _>>()?;
     let meta = merged(&merge.files, recordings.iter().map(|recording| &recording.meta))?;
     let exchanges = capture::merge(recordings.into_iter().map(|recording| recording.exchanges).collect());
-    write(&merge.target, &meta, exchanges, "")
+    write(&merge.target, &meta, exchanges, String::new)
 }
 
 /// What is known of all recordings together. Two that went to different booking systems can't be one.
@@ -149,7 +149,7 @@ fn write(
     target: &Target,
     meta: &Meta,
     exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
-    note: &str,
+    note: impl FnOnce() -> String,
 ) -> anyhow::Result<Exit> {
     let mut output = Output::create(&target.output, meta, target.force)?;
     for exchange in exchanges {
@@ -157,6 +157,7 @@ fn write(
     }
     let count = output.finish()?;
     let (exchanges, file) = (text::count(count, "exchange"), target.output.display());
+    let note = note();
     print(|out| out.line(safe_format!("{exchanges} in {file}{note}")))?;
     Ok(Exit::Clean)
 }
