@@ -423,9 +423,31 @@ fn no_file_outgrows_its_reader() {
 }
 
 /// Fields that the log may have: numbers, names of Umpire's own, files of the user's.
-const LOGGED: [&str; 20] = [
-    "down", "error", "errors", "exchange", "failure", "file", "findings", "id", "index", "kind", "log", "missed",
-    "name", "second", "seconds", "stage", "status", "thread", "unusable", "up",
+const LOGGED: [&str; 24] = [
+    "bookings",
+    "down",
+    "error",
+    "errors",
+    "exchange",
+    "exchanges",
+    "failed",
+    "failure",
+    "file",
+    "findings",
+    "id",
+    "index",
+    "kind",
+    "log",
+    "missed",
+    "name",
+    "second",
+    "seconds",
+    "stage",
+    "status",
+    "thread",
+    "unjudged",
+    "unusable",
+    "up",
 ];
 
 /// The arguments of each `tracing::…!(…)` of a source.

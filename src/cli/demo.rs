@@ -162,7 +162,8 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         let shown = front.end(&mut signals).await;
         let closing = closing?;
         say_goodbye(ui, &closing, &context);
-        (relayed?, shown?);
+        relayed?;
+        shown?;
         let (ended, removed) = (played?, closing.removed);
         if ui != Ui::Json {
             // The goodbye of the screen has named the recording.

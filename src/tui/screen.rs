@@ -66,6 +66,7 @@ impl Write for Output {
 
 impl Screen {
     /// Takes the terminal over. Fails, and writes nothing, where the standard output is no terminal.
+    #[expect(clippy::disallowed_methods, reason = "the screen draws what `text` has made safe")]
     fn take() -> Result<Self, TuiError> {
         let out = io::stdout();
         if !out.is_terminal() {
