@@ -3,7 +3,7 @@
 //! ```text
 //! Plan ─► listen · disk ─┐
 //!         upstream: connection ─► certificate ─► API ─► clock ├─► Check, each with what to do
-//!         authority · hosts · variables · system store ───────┘
+//!         where TLS is made: authority · hosts · trust ───────┘
 //! ```
 
 mod place;
@@ -28,6 +28,8 @@ pub struct Plan {
     pub listen: SocketAddr,
     /// What it is to intercept.
     pub intercept: Vec<HostPattern>,
+    /// It is to listen with a certificate of Umpire's authority.
+    pub tls: bool,
     /// How booking systems are reached.
     pub reach: Reach,
     /// The authorities.
@@ -87,6 +89,6 @@ pub async fn examine(plan: &Plan) -> Vec<Check> {
     if let Some(to) = &plan.to {
         checks.extend(upstream::examine(to, &plan.reach).await);
     }
-    checks.extend(trust::examine(&plan.store, &plan.intercept));
+    checks.extend(trust::examine(&plan.store, trust::Needs { intercept: &plan.intercept, tls: plan.tls }));
     checks
 }

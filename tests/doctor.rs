@@ -98,12 +98,24 @@ fn what_does_not_work_is_said_with_what_to_do() {
     assert!(of(&checks, "clock").1.contains("no usable Date"), "{checks:?}");
 }
 
+/// All of one kind: state and words.
+fn all_of(checks: &[Value], what: &str) -> Vec<(String, String)> {
+    let text = |check: &Value, member: &str| check[member].as_str().unwrap().to_owned();
+    let of = checks.iter().filter(|check| check["check"] == what);
+    of.map(|check| (text(check, "state"), format!("{} {}", text(check, "found"), text(check, "advice")))).collect()
+}
+
 #[test]
 fn trust_is_looked_up_where_clients_look() {
     let home = tempfile::tempdir().unwrap();
     let at = ["--listen", "127.0.0.1:0", "--intercept", "booking.example.com"];
-    let (_, checks) = doctor(home.path(), &at, &[]);
+    let other = home.path().join("other.pem");
+    let certificate = rcgen::generate_simple_self_signed(vec!["a.example".into()]).unwrap().cert;
+    std::fs::write(&other, certificate.pem()).unwrap();
+    let other = other.to_str().unwrap();
+    let (_, checks) = doctor(home.path(), &at, &[("SSL_CERT_FILE", other), ("CURL_CA_BUNDLE", other)]);
     assert!(of(&checks, "authority").1.contains("umpire ca init booking.example.com"), "{checks:?}");
+    assert_eq!(all_of(&checks, "trust"), [], "nobody trusts what there is not");
 
     umpire(home.path(), &["ca", "init", "booking.example.com"], &[]);
     let (status, checks) = doctor(home.path(), &at, &[]);
@@ -111,21 +123,38 @@ fn trust_is_looked_up_where_clients_look() {
     assert!(of(&checks, "trust").1.contains("umpire ca trust"), "{checks:?}");
 
     let bundle = home.path().join("home/ca.pem").display().to_string();
-    let (_, checks) = doctor(home.path(), &at, &[("NODE_EXTRA_CA_CERTS", &bundle)]);
-    assert_eq!(of(&checks, "variable").0, "good", "{checks:?}");
-
-    let other = home.path().join("other.pem");
-    let certificate = rcgen::generate_simple_self_signed(vec!["a.example".into()]).unwrap().cert;
-    std::fs::write(&other, certificate.pem()).unwrap();
-    let (_, checks) = doctor(home.path(), &at, &[("REQUESTS_CA_BUNDLE", other.to_str().unwrap())]);
-    let (state, words) = of(&checks, "variable");
-    assert!(state == "warning" && words.contains("does not hold authority") && words.contains("both.pem"), "{words}");
+    let set = [
+        ("NODE_EXTRA_CA_CERTS", bundle.as_str()),
+        ("DENO_CERT", &bundle),
+        ("SSL_CERT_FILE", other),
+        ("CURL_CA_BUNDLE", other),
+    ];
+    let (status, checks) = doctor(home.path(), &at, &set);
+    let [(good, trusted), (warning, lacking)] = &all_of(&checks, "trust")[..] else { panic!("{checks:?}") };
+    assert_eq!((status, good.as_str(), warning.as_str()), (0, "good", "warning"));
+    assert!(trusted.contains("NODE_EXTRA_CA_CERTS") && trusted.contains("DENO_CERT"), "{trusted}");
+    assert!(lacking.contains("SSL_CERT_FILE") && lacking.contains("CURL_CA_BUNDLE"), "{lacking}");
+    assert!(lacking.contains("does not hold authority") && lacking.contains("both.pem"), "{lacking}");
 
     let (status, checks) = doctor(home.path(), &at, &[("CURL_CA_BUNDLE", "/nowhere/ca.pem")]);
-    assert_eq!((status, of(&checks, "variable").0.as_str()), (1, "bad"), "{checks:?}");
+    assert_eq!((status, of(&checks, "trust").0.as_str()), (1, "bad"), "{checks:?}");
 
-    let (_, checks) = doctor(home.path(), &["--listen", "127.0.0.1:0", "--intercept", "other.example"], &[]);
+    let elsewhere = ["--listen", "127.0.0.1:0", "--intercept", "other.example"];
+    let (_, checks) = doctor(home.path(), &elsewhere, &[("SSL_CERT_FILE", other)]);
     assert!(of(&checks, "hosts").1.contains("umpire ca init other.example"), "{checks:?}");
+    assert_eq!(all_of(&checks, "trust"), [], "no authority is for that host");
+}
+
+#[test]
+fn of_tls_only_what_the_run_needs_is_said() {
+    let home = tempfile::tempdir().unwrap();
+    umpire(home.path(), &["ca", "init", "booking.example.com"], &[]);
+    let (_, checks) = doctor(home.path(), &["--listen", "127.0.0.1:0"], &[("SSL_CERT_FILE", "/nowhere/ca.pem")]);
+    let said: Vec<&str> = checks.iter().map(|check| check["check"].as_str().unwrap()).collect();
+    assert_eq!(said, ["listen", "disk"]);
+    let (_, checks) = doctor(home.path(), &["--listen", "127.0.0.1:0", "--tls"], &[]);
+    let said: Vec<&str> = checks.iter().map(|check| check["check"].as_str().unwrap()).collect();
+    assert_eq!(said, ["listen", "disk", "authority", "trust"]);
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub struct Doctor {
     /// A host that is to be intercepted (may be repeated)
     #[arg(long, value_name = "HOST")]
     intercept: Vec<HostPattern>,
+    /// The proxy is to listen with TLS, with a certificate of Umpire's own authority
+    #[arg(long)]
+    tls: bool,
     /// Folder that captures are to be written to
     #[arg(long, value_name = "DIR", default_value = "captures")]
     captures: PathBuf,
@@ -49,6 +52,7 @@ pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
         to: doctor.to,
         listen: doctor.listen,
         intercept: doctor.intercept,
+        tls: doctor.tls,
         store: super::ca::store()?,
         captures: doctor.captures,
     };
@@ -75,6 +79,11 @@ pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
                 if *state != State::Good {
                     out.line(safe_format!("  {:13} → {advice}", ""))?;
                 }
+            }
+            if !plan.intercept.is_empty() {
+                let clients = "clients need HTTPS_PROXY where they are started, Node.js NODE_USE_ENV_PROXY=1 beside it; if nothing \
+                               arrives, docs/proxy.md has the reasons";
+                out.line(safe_format!("  {:13} {clients}", ""))?;
             }
             if plan.to.is_none() {
                 out.line(safe_format!("  {:13} --to BASE_URI looks at a booking system, too", ""))?;

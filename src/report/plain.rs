@@ -63,6 +63,7 @@ impl<W: Write> Plain<W> {
         }
         if let Some(Forwarding { proxy, hosts, ca }) = &context.forward {
             line("proxy", &format!("give your client HTTP_PROXY={proxy} and HTTPS_PROXY={proxy}"))?;
+            line("", "(Node.js 22.21, 24 and later: and NODE_USE_ENV_PROXY=1; Node.js 20 can't: --to)")?;
             line("intercept", &format!("{hosts}; all else passes unread"))?;
             line("trust", &format!("{ca} (`umpire ca trust` says how)"))?;
         }

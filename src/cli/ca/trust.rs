@@ -44,7 +44,8 @@ fn clients(file: &str) -> Vec<(&'static str, Vec<String>)> {
             "Node.js",
             vec![
                 format!("export NODE_EXTRA_CA_CERTS={file}"),
-                "export NODE_USE_ENV_PROXY=1    # Node 24 and later: fetch and http heed HTTPS_PROXY".to_owned(),
+                "export NODE_USE_ENV_PROXY=1    # 22.21 and later of 22, and 24: they heed HTTPS_PROXY then".to_owned(),
+                "Node.js 20 heeds no HTTPS_PROXY: use umpire proxy --to, or give its HTTP library a proxy".to_owned(),
             ],
         ),
         (

@@ -39,6 +39,11 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
                 Line::from("  2. Let it trust this file (`umpire ca trust` says how):"),
                 Line::from(span(Ink::Good, format!("       {}", text::visible(&forward.ca)))),
                 Line::from(format!("  3. What it asks of {} shows up here.", text::visible(&forward.hosts))),
+                Line::default(),
+                Line::from(
+                    "  Does nothing arrive? Node.js wants NODE_USE_ENV_PROXY=1, too (22.21, 24 and later; 20 can't),",
+                ),
+                Line::from("  Java -Dhttps.proxyHost and -Dhttps.proxyPort. docs/proxy.md has other reasons."),
             ]
         }
         Mode::Live => vec![
