@@ -110,7 +110,7 @@ impl Recorder {
         events: Outlet,
         new_rules: NewRules,
     ) -> Self {
-        let keeper = Keeper::new(series, events.clone(), intake.missed_counter());
+        let keeper = Keeper::new(series, events.clone(), &intake);
         Self { intake, redactor, keeper, judging: Judging::new(judge, events, new_rules) }
     }
 

@@ -76,10 +76,12 @@ fn read_message(reader: &mut BufReader<TcpStream>) -> Option<String> {
     Some(first)
 }
 
-/// A proxy in a process of its own, which listens already.
-fn proxy(capture: &Path, upstream: SocketAddr, rotation: &[&str]) -> (Child, SocketAddr) {
+/// A proxy in a process of its own, which listens already. `limit` are shell commands before it.
+fn proxy(capture: &Path, upstream: SocketAddr, rotation: &[&str], limit: &str) -> (Child, SocketAddr) {
     let binary = std::env::var_os("UMPIRE_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_umpire").into());
-    let mut child = Command::new(binary)
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("{limit} exec \"$0\" \"$@\"")])
+        .arg(binary)
         .args(["proxy", "--listen", "127.0.0.1:0", "--ui", "json", "--to", &format!("http://{upstream}/api")])
         .arg("--capture")
         .arg(capture)
@@ -136,7 +138,7 @@ fn parts(folder: &Path) -> Vec<PathBuf> {
 fn kill_once(upstream: SocketAddr, run: u64) -> (usize, usize) {
     let folder = tempfile::tempdir().unwrap();
     let rotation: &[&str] = if run.is_multiple_of(2) { &[] } else { &["--rotate-size", "200KB"] };
-    let (mut child, address) = proxy(&folder.path().join("killed.db"), upstream, rotation);
+    let (mut child, address) = proxy(&folder.path().join("killed.db"), upstream, rotation, "");
     let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let answered = Arc::new(Mutex::new(Vec::new()));
     let clients: Vec<_> = (0..CLIENTS)
@@ -177,6 +179,7 @@ fn kill_once(upstream: SocketAddr, run: u64) -> (usize, usize) {
 
 #[test]
 fn killed_under_load_it_keeps_what_was_answered() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let kills: u64 = std::env::var("UMPIRE_KILLS").map_or(4, |kills| kills.parse().expect("a number"));
     let upstream = upstream();
     let (mut due, mut kept) = (0, 0);
@@ -188,4 +191,61 @@ fn killed_under_load_it_keeps_what_was_answered() {
     }
     println!("{kills} kills: {due} exchanges had to be there and were, {kept} in all, every file sound");
     assert!(due > 0, "nothing had to be there, so nothing was shown");
+}
+
+/// One test at a time: what is promised of the time until something is on disk is promised of a machine that does no more.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// With little memory it may abort, or record less; what it leaves is whole, and what it says is true.
+#[cfg(target_os = "linux")]
+#[test]
+fn without_memory_the_capture_is_whole() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let upstream = upstream();
+    let mut exhausted = 0;
+    for kilobytes in [250_000, 350_000, 500_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let capture = folder.path().join("limited.db");
+        let limit = format!("ulimit -v {kilobytes};");
+        let (mut child, address) = proxy(&capture, upstream, &[], &limit);
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                // Its connection breaks when there is no memory any more.
+                std::thread::spawn(move || large_requests(address))
+            })
+            .collect();
+        let answered: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        let ended = child.wait().unwrap();
+        exhausted += u32::from(!ended.success());
+        let reader = Reader::open(&capture).unwrap_or_else(|error| panic!("{kilobytes}: {kill:?} {error}"));
+        assert_eq!(reader.faults().unwrap(), Vec::<String>::new(), "{kilobytes}");
+        let kept = reader.len().unwrap();
+        for index in 0..kept {
+            reader.exchange(index).unwrap_or_else(|error| panic!("{kilobytes}: {error}"));
+        }
+        println!("{kilobytes} kB: {ended}, {answered} answered, {kept} kept");
+        if ended.success() {
+            assert!(kept >= answered, "{kilobytes}: it said that nothing is missing, but {kept} of {answered}");
+        }
+    }
+    assert!(exhausted > 0, "there was memory enough, so nothing was shown");
+}
+
+/// Requests of 4 MB, one after the other, until the proxy is gone. How many were answered.
+fn large_requests(proxy: SocketAddr) -> u64 {
+    let body = vec![b'x'; 4 << 20];
+    let mut answered = 0;
+    for _ in 0..12 {
+        let request = || -> Option<()> {
+            let mut stream = TcpStream::connect(proxy).ok()?;
+            stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+            let head = "PUT /api/x HTTP/1.1\r\nhost: h\r\nconnection: close\r\n";
+            stream.write_all(format!("{head}content-length: {}\r\n\r\n", body.len()).as_bytes()).ok()?;
+            stream.write_all(&body).ok()?;
+            read_message(&mut BufReader::new(stream))?.contains(" 200 ").then_some(())
+        };
+        answered += u64::from(request().is_some());
+    }
+    answered
 }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::h1::LastWrite;
-use super::sink::{Place, Turn};
+use super::sink::{MemoryShare, Place, Turn};
 use crate::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version,
 };
@@ -119,6 +119,11 @@ impl Draft {
         let clock = opening.clock;
         let state = State { opening: Some((opening, place)), ..State::default() };
         Arc::new(Self { clock, cut, state: Mutex::new(state) })
+    }
+
+    /// The memory for its bodies; `None` once the exchange was handed over.
+    pub fn memory(&self) -> Option<Arc<MemoryShare>> {
+        self.state().opening.as_ref().map(|(_, place)| place.memory())
     }
 
     /// The answer's head has arrived.

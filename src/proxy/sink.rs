@@ -25,22 +25,81 @@ use crate::exchange::Exchange;
 /// within it; one that hangs delays the requests under way once, and later ones not at all.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Bytes of bodies that are kept at once, of exchanges on the wire and of those that wait for the recorder; 256 MiB. Past them
+/// bodies pass whole and are recorded as a prefix, marked truncated, and counted ([`BodyMemory::cut`]).
+pub const BODY_MEMORY: u64 = 256 << 20;
+
 /// A queue of at most `capacity` exchanges, those still on the wire and those being worked on included.
 ///
-/// Memory is bounded by `capacity × 2 ×` [`kept_body`](super::Limits::kept_body), and in practice by the bodies that
-/// are there. When no place becomes free within [`PATIENCE`], the exchange is not recorded: it is counted in
+/// Memory for their bodies is bounded by [`BODY_MEMORY`]. When no place becomes free within [`PATIENCE`], the exchange is not recorded: it is counted in
 /// [`Sink::missed`]; those after it don't wait until there is room again.
 ///
 /// # Panics
 /// If `capacity` is 0.
 pub fn channel(capacity: usize) -> (Sink, Intake) {
+    channel_with(capacity, BODY_MEMORY)
+}
+
+/// As [`channel`], with other room for bodies, in bytes.
+pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (Sink, Intake) {
+    let memory = Arc::new(BodyMemory { free: AtomicU64::new(body_memory), cut: AtomicU64::new(0) });
     let (sender, receiver) = mpsc::channel(capacity);
     let missed = Arc::new(AtomicU64::new(0));
     let places = Arc::new(Semaphore::new(capacity));
     let (stuck, turns) = (Arc::new(AtomicBool::new(false)), Arc::<Turns>::default());
-    let sink =
-        Sink { sender, places: Arc::clone(&places), missed: Arc::clone(&missed), stuck, turns: Arc::clone(&turns) };
-    (sink, Intake { receiver, places, missed, turns, early: BinaryHeap::new() })
+    let sink = Sink {
+        sender,
+        places: Arc::clone(&places),
+        missed: Arc::clone(&missed),
+        stuck,
+        turns: Arc::clone(&turns),
+        memory: Arc::clone(&memory),
+    };
+    (sink, Intake { receiver, places, missed, turns, memory, early: BinaryHeap::new() })
+}
+
+/// Memory for the bodies of all exchanges.
+#[derive(Debug)]
+pub struct BodyMemory {
+    free: AtomicU64,
+    cut: AtomicU64,
+}
+
+impl BodyMemory {
+    /// Bodies that were cut because there was no room for the rest.
+    pub fn cut(&self) -> u64 {
+        self.cut.load(Ordering::Relaxed)
+    }
+}
+
+/// What the bodies of one exchange take up of the memory for all, until this is dropped.
+#[derive(Debug)]
+pub struct MemoryShare {
+    memory: Arc<BodyMemory>,
+    taken: AtomicU64,
+}
+
+impl MemoryShare {
+    /// Takes up to so many bytes more. Where there is less room, the body is cut there: ask no more for it.
+    pub fn take(&self, wanted: usize) -> usize {
+        let mut granted = 0;
+        let taken = self.memory.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| {
+            granted = free.min(wanted as u64);
+            Some(free - granted)
+        });
+        debug_assert!(taken.is_ok());
+        self.taken.fetch_add(granted, Ordering::Relaxed);
+        if granted < wanted as u64 {
+            self.memory.cut.fetch_add(1, Ordering::Relaxed);
+        }
+        granted as usize
+    }
+}
+
+impl Drop for MemoryShare {
+    fn drop(&mut self) {
+        self.memory.free.fetch_add(*self.taken.get_mut(), Ordering::Relaxed);
+    }
 }
 
 /// Which last writes are under way. They don't wait for anything, so a turn is over in a moment.
@@ -83,6 +142,7 @@ pub struct Sink {
     missed: Arc<AtomicU64>,
     stuck: Arc<AtomicBool>,
     turns: Arc<Turns>,
+    memory: Arc<BodyMemory>,
 }
 
 /// The recorder's end.
@@ -92,6 +152,7 @@ pub struct Intake {
     places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
     turns: Arc<Turns>,
+    memory: Arc<BodyMemory>,
     /// What was taken from the receiver and waits for its turn; no more than there are places.
     early: BinaryHeap<Handed>,
 }
@@ -108,6 +169,7 @@ impl Drop for Intake {
 pub struct Handed {
     exchange: Exchange,
     _place: OwnedSemaphorePermit,
+    _memory: Arc<MemoryShare>,
     /// Of its turn; 0 if it had none.
     number: u64,
 }
@@ -147,6 +209,7 @@ pub struct Place {
     permit: OwnedSemaphorePermit,
     missed: Arc<AtomicU64>,
     turns: Arc<Turns>,
+    memory: Arc<MemoryShare>,
 }
 
 impl Sink {
@@ -169,6 +232,7 @@ impl Sink {
                 permit,
                 missed: Arc::clone(&self.missed),
                 turns: Arc::clone(&self.turns),
+                memory: Arc::new(MemoryShare { memory: Arc::clone(&self.memory), taken: AtomicU64::new(0) }),
             }),
             None => {
                 self.missed.fetch_add(1, Ordering::Relaxed);
@@ -184,6 +248,11 @@ impl Sink {
 }
 
 impl Place {
+    /// For the bodies of the exchange.
+    pub fn memory(&self) -> Arc<MemoryShare> {
+        Arc::clone(&self.memory)
+    }
+
     /// A turn: exchanges that are handed over in their turns come out in the order of the turns.
     pub fn turn(&self) -> Turn {
         let mut state = self.turns.state();
@@ -197,7 +266,8 @@ impl Place {
     pub fn send(self, exchange: Exchange, turn: Option<&Turn>) {
         let number = turn.map_or(0, |turn| turn.number);
         // The queue has room for as many as there are places.
-        if self.sender.try_send(Handed { exchange, _place: self.permit, number }).is_err() {
+        let handed = Handed { exchange, _place: self.permit, _memory: self.memory, number };
+        if self.sender.try_send(handed).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -261,6 +331,11 @@ impl Intake {
         self.missed.load(Ordering::Relaxed)
     }
 
+    /// The memory for bodies, which knows how many had to be cut.
+    pub fn body_memory(&self) -> Arc<BodyMemory> {
+        Arc::clone(&self.memory)
+    }
+
     /// The counter behind [`Self::missed`], to be read elsewhere.
     pub fn missed_counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.missed)
@@ -288,6 +363,23 @@ mod tests {
         assert_eq!(intake.next().await.unwrap().id, 1);
         assert!(intake.next().await.is_none());
         assert_eq!(intake.missed(), 0);
+    }
+
+    #[tokio::test]
+    async fn memory_for_bodies_is_given_back_when_the_exchange_is_released() {
+        let (sink, mut intake) = channel_with(4, 100);
+        let memory = intake.body_memory();
+        let (first, second) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
+        assert_eq!((first.memory().take(70), second.memory().take(70), second.memory().take(1)), (70, 30, 0));
+        assert_eq!(memory.cut(), 2);
+        drop(second);
+        let third = sink.reserve().await.unwrap();
+        assert_eq!(third.memory().take(30), 30);
+        first.send(exchange(1), None);
+        assert_eq!(third.memory().take(1), 0, "it waits");
+        assert_eq!(intake.next().await.unwrap().id, 1);
+        assert_eq!(third.memory().take(70), 70);
+        assert_eq!(memory.cut(), 3);
     }
 
     #[tokio::test]

@@ -17,13 +17,14 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::draft::{Draft, Part};
 use super::fields::{WireTrailers, from_map};
+use super::sink::MemoryShare;
 use super::upstream::{BodyError, WireBody, fault_of_request};
 use crate::exchange::{Body, BodyEnd, FailureKind, Headers};
 
 /// Most bytes that are set aside for a body before any of it has come.
 const RESERVE: u64 = 64 * 1024;
 
-/// See the module. Keeps at most `cap` bytes; what comes past it passes and is counted.
+/// See the module. Keeps at most `cap` bytes, and no more than there is memory for; what comes past it passes and is counted.
 struct Tee {
     inner: WireBody,
     part: Part,
@@ -33,6 +34,7 @@ struct Tee {
     /// Taken when the end is reported.
     draft: Option<Arc<Draft>>,
     kept: Vec<u8>,
+    memory: Option<Arc<MemoryShare>>,
     length: u64,
     cap: usize,
 }
@@ -45,15 +47,20 @@ pub fn tee(inner: WireBody, wire: WireTrailers, part: Part, draft: Arc<Draft>, c
         return inner;
     }
     let expected = inner.size_hint().exact().unwrap_or(0).min(RESERVE).min(cap as u64);
-    let kept = Vec::with_capacity(expected as usize);
-    Tee { inner, part, wire, trailers: Headers::default(), draft: Some(draft), kept, length: 0, cap }.boxed()
+    let (kept, memory) = (Vec::with_capacity(expected as usize), draft.memory());
+    Tee { inner, part, wire, trailers: Headers::default(), draft: Some(draft), kept, memory, length: 0, cap }.boxed()
 }
 
 impl Tee {
     fn keep(&mut self, data: &Bytes) {
         self.length += data.len() as u64;
-        let room = self.cap - self.kept.len();
-        self.kept.extend_from_slice(&data[..data.len().min(room)]);
+        let wanted = data.len().min(self.cap - self.kept.len());
+        let granted = self.memory.as_ref().map_or(wanted, |memory| memory.take(wanted));
+        self.kept.extend_from_slice(&data[..granted]);
+        if granted < wanted {
+            // What is kept is a prefix, whatever comes free later.
+            self.cap = self.kept.len();
+        }
     }
 
     fn ended(&mut self, whole: bool, error: Option<&BodyError>) {
@@ -135,7 +142,11 @@ mod tests {
     use crate::proxy::sink::{self, Intake};
 
     async fn draft() -> (Arc<Draft>, Intake) {
-        let (sink, intake) = sink::channel(1);
+        draft_with(sink::BODY_MEMORY).await
+    }
+
+    async fn draft_with(memory: u64) -> (Arc<Draft>, Intake) {
+        let (sink, intake) = sink::channel_with(1, memory);
         let opening = Opening {
             id: 7,
             connection: 3,
@@ -214,6 +225,24 @@ mod tests {
         assert_eq!(body(&exchange), (&b"hello wo"[..], 11, BodyEnd::Truncated));
         let exchange = record(full("12345678"), 8, all).await;
         assert_eq!(body(&exchange).2, BodyEnd::Complete, "the cap itself fits");
+    }
+
+    #[tokio::test]
+    async fn past_the_memory_for_all_it_is_truncated_and_all_of_it_passes() {
+        let (draft, mut intake) = draft_with(8).await;
+        answer(&draft);
+        draft.delivered();
+        let memory = draft.memory().unwrap();
+        let mut body =
+            tee(frames(vec![Ok("hello "), Ok("world"), Ok("!")]), WireTrailers::default(), Part::Response, draft, 100);
+        body.frame().await.unwrap().unwrap();
+        body.frame().await.unwrap().unwrap();
+        // Room that comes free later makes no hole.
+        drop(memory);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "!");
+        let exchange = intake.next().await.unwrap();
+        assert_eq!(self::body(&exchange), (&b"hello wo"[..], 12, BodyEnd::Truncated));
+        assert_eq!(intake.body_memory().cut(), 1);
     }
 
     #[tokio::test]

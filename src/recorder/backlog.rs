@@ -18,6 +18,9 @@ use crate::exchange::Exchange;
 /// Most exchanges that wait in memory.
 const QUEUED: usize = 256;
 
+/// Bytes of their bodies from which on no more wait in memory that can be read back: 64 MiB.
+const QUEUED_BYTES: usize = 64 << 20;
+
 /// Most exchanges of a stretch that are taken at once.
 const BATCH: u64 = 256;
 
@@ -59,6 +62,8 @@ impl Next {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<ToJudge>,
+    /// Bytes of the bodies in it.
+    bytes: usize,
     stretches: VecDeque<Stretch>,
     /// The recorder has ended: nothing more will come.
     ended: bool,
@@ -96,6 +101,11 @@ pub(super) struct Waiting(Arc<Shared>);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct JudgeIsGone;
 
+/// What an exchange takes up in memory, its bodies.
+fn bytes((exchange, _): &ToJudge) -> usize {
+    exchange.request.body.bytes.len() + exchange.response.as_ref().map_or(0, |response| response.body.bytes.len())
+}
+
 /// Both ends, with nothing between them.
 pub(super) fn backlog() -> (Backlog, Waiting) {
     let shared = Arc::<Shared>::default();
@@ -113,7 +123,8 @@ impl Backlog {
             return Err(JudgeIsGone);
         }
         let others_on_disk = !self.appended.is_empty() || !state.stretches.is_empty();
-        if !others_on_disk && (state.queue.len() < QUEUED || appended.is_none()) {
+        let room = state.queue.len() < QUEUED && state.bytes < QUEUED_BYTES;
+        if !others_on_disk && (room || appended.is_none()) {
             while state.queue.len() >= QUEUED && !state.gone {
                 state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
@@ -121,6 +132,7 @@ impl Backlog {
                 state.not_taken += 1;
                 return Err(JudgeIsGone);
             }
+            state.bytes += bytes(&next);
             state.queue.push_back(next);
             self.shared.changed.notify_all();
             return Ok(());
@@ -169,6 +181,7 @@ impl Waiting {
         let mut state = self.0.state();
         loop {
             if let Some(next) = state.queue.pop_front() {
+                state.bytes -= bytes(&next);
                 self.0.changed.notify_all();
                 return Some(Next::Exchange(next));
             }
@@ -255,6 +268,24 @@ mod tests {
         assert_eq!(indexes(&waiting), [many + 1], "in memory again");
         drop(backlog);
         assert!(waiting.next(None).is_none());
+    }
+
+    #[test]
+    fn large_ones_wait_on_disk_where_they_can() {
+        let (mut backlog, waiting) = backlog();
+        let large = |index| {
+            let mut exchange = Exchange::get("http://x", "/");
+            exchange.request.body = crate::exchange::Body::complete(vec![0; QUEUED_BYTES / 4]);
+            (Arc::new(exchange), Some(index))
+        };
+        for index in 0..8 {
+            assert_eq!(backlog.put(large(index), Some((Path::new("run.db"), index))), Ok(()));
+        }
+        backlog.committed();
+        assert_eq!(waiting.on_disk(), 4);
+        assert_eq!(indexes(&waiting), (0..8).collect::<Vec<_>>());
+        assert_eq!(backlog.put(large(8), Some((Path::new("run.db"), 8))), Ok(()));
+        assert_eq!((waiting.on_disk(), indexes(&waiting)), (0, vec![8]), "there is room again");
     }
 
     #[test]

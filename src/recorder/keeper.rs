@@ -18,6 +18,7 @@ use crate::capture::{CaptureError, Series};
 use crate::event::{Event, Outlet, Recording};
 use crate::exchange::Exchange;
 use crate::panics::{self, Panicked};
+use crate::proxy::sink::{BODY_MEMORY, BodyMemory, Intake};
 use crate::text;
 
 /// How often a capture that failed is tried again.
@@ -55,6 +56,10 @@ pub(super) struct Keeper {
     events: Outlet,
     /// Exchanges that the proxy could not hand over.
     not_handed_over: Arc<AtomicU64>,
+    /// Says how many bodies had to be cut.
+    memory: Arc<BodyMemory>,
+    /// That some were was reported.
+    cut_reported: bool,
     /// Exchanges that could not be written.
     lost: u64,
     trouble: Option<String>,
@@ -69,13 +74,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(series: Option<Series>, events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(series: Option<Series>, events: Outlet, intake: &Intake) -> Self {
+        let (not_handed_over, memory) = (intake.missed_counter(), intake.body_memory());
         let stall = series.as_ref().map(|_| Stall::new(events.clone(), Arc::clone(&not_handed_over)));
         Self {
             series,
             given_up: None,
             events,
             not_handed_over,
+            memory,
+            cut_reported: false,
             lost: 0,
             trouble: None,
             failed_at: None,
@@ -283,6 +291,7 @@ impl Keeper {
 
     /// Says how much is missing whenever that has grown.
     pub(super) fn report_missed(&mut self) {
+        self.report_cut();
         let missed = self.missed();
         if missed > self.reported_missed && (self.series.is_some() || self.given_up.is_some()) {
             self.reported_missed = missed;
@@ -291,9 +300,25 @@ impl Keeper {
         }
     }
 
+    /// Says once that bodies are recorded in part.
+    fn report_cut(&mut self) {
+        if self.memory.cut() > 0 && !std::mem::replace(&mut self.cut_reported, true) {
+            let room = text::bytes(BODY_MEMORY);
+            tracing::warn!("bodies are recorded in part: {room} of them wait to be recorded");
+            self.events.send(Event::Notice(format!(
+                "{room} of bodies wait to be recorded, and there is no memory for more: what comes passes whole and is \
+                 recorded in part, marked truncated."
+            )));
+        }
+    }
+
     /// Closes the capture; one without exchanges is removed.
     pub(super) fn close(mut self) -> Closed {
-        let mut removed = false;
+        let (mut removed, cut) = (false, self.memory.cut());
+        if cut > 0 {
+            let bodies = if cut == 1 { "1 body was".to_owned() } else { format!("{cut} bodies were") };
+            self.events.send(Event::Notice(format!("{bodies} recorded in part, for lack of memory.")));
+        }
         if let Some(series) = self.series.take() {
             let file = series.file().to_owned();
             match panics::catch(|| series.finish_or_remove()) {
