@@ -258,15 +258,16 @@ mod tests {
         /// Whether it is ours, each time it is asked for; then it is.
         foreground: VecDeque<bool>,
         shell: bool,
-        told: Vec<String>,
+        calls: Vec<String>,
     }
 
     impl Console for Told {
         fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
             draw(&mut self.terminal, model)?;
-            let last: String = self.terminal.backend().buffer().content().iter().map(|cell| cell.symbol()).collect();
+            let last: String =
+                self.terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
             let word = ["stop the traffic", "no shell"].into_iter().find(|word| last.contains(word));
-            self.told.push(format!("draw {}", word.unwrap_or_default()));
+            self.calls.push(format!("draw {}", word.unwrap_or_default()));
             Ok(())
         }
 
@@ -280,13 +281,13 @@ mod tests {
         }
 
         fn suspend(&mut self, group: bool) -> io::Result<()> {
-            self.told.push(format!("suspend {group}"));
+            self.calls.push(format!("suspend {group}"));
             Ok(())
         }
 
         fn resume(&mut self) -> io::Result<bool> {
             let ours = self.foreground.pop_front().unwrap_or(true);
-            self.told.push(format!("resume {ours}"));
+            self.calls.push(format!("resume {ours}"));
             Ok(ours)
         }
     }
@@ -298,7 +299,7 @@ mod tests {
     async fn told(mode: Mode, shell: bool, input: Vec<Input>, foreground: &[bool]) -> Vec<String> {
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let foreground = foreground.iter().copied().collect();
-        let mut console = Told { terminal, input: input.into(), foreground, shell, told: Vec::new() };
+        let mut console = Told { terminal, input: input.into(), foreground, shell, calls: Vec::new() };
         let context = Context {
             mode,
             base_uri: None,
@@ -312,7 +313,7 @@ mod tests {
         let (_outlet, mut feed) = feed(4);
         let ended = run_in(&mut console, &mut feed, context, CancellationToken::new()).await.unwrap();
         assert_eq!(ended, Outcome::Quit, "the input has ended");
-        console.told
+        console.calls
     }
 
     #[tokio::test]

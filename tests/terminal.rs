@@ -70,7 +70,7 @@ impl Terminal {
             let (mut master, written, closed) =
                 (master.try_clone().unwrap(), Arc::clone(&written), Arc::clone(&closed));
             move || {
-                let mut bytes = [0; 65_536];
+                let mut bytes = vec![0; 65_536];
                 while !closed.load(Ordering::Relaxed) {
                     match master.read(&mut bytes) {
                         Ok(0) => return,

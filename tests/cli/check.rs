@@ -114,7 +114,16 @@ fn properly_refused_requests_can_be_muted() {
     let hidden = muted["summary"]["muted"].as_u64().expect("a number") as usize;
     assert!(hidden > 0);
     assert_eq!(findings(&plain).len(), findings(&muted).len() + hidden);
-    let gone: Vec<_> = findings(&plain).iter().filter(|finding| !findings(&muted).contains(finding)).collect();
+    // `caused_by` is an index, which shifts where findings are gone.
+    let told = |report: &serde_json::Value| -> Vec<serde_json::Value> {
+        let mut findings = findings(report).to_vec();
+        for finding in &mut findings {
+            finding.as_object_mut().expect("an object").remove("caused_by");
+        }
+        findings
+    };
+    let left = told(&muted);
+    let gone: Vec<_> = told(&plain).into_iter().filter(|finding| !left.contains(finding)).collect();
     assert_eq!(gone.len(), hidden);
     assert!(gone.iter().all(|finding| finding["side"] == "broker"));
     assert!(gone.iter().any(|finding| finding["rule"] == "agent-broker/customer-required"));

@@ -107,6 +107,46 @@ struct Scan<'t> {
     arguments: usize,
     /// The parameters that were looked at last for signs of a login, and whether there were any.
     login: (Range<usize>, bool),
+    harmless: HarmlessNames,
+}
+
+/// Names of members that mean no secret and were looked at before: most texts repeat a few of them, over and over. A name has
+/// one place by its length and some of its bytes; another name of the same place takes it over.
+struct HarmlessNames {
+    names: [([u8; Self::LONGEST], usize); Self::PLACES],
+}
+
+impl Default for HarmlessNames {
+    fn default() -> Self {
+        Self { names: [([0; Self::LONGEST], 0); Self::PLACES] }
+    }
+}
+
+impl HarmlessNames {
+    /// Longest name that is remembered, in bytes.
+    const LONGEST: usize = 24;
+
+    /// Most names that are remembered at a time.
+    const PLACES: usize = 128;
+
+    fn place(name: &[u8]) -> usize {
+        let at = |index: usize| name.get(index).copied().map_or(0, usize::from);
+        let middle = at(name.len() / 2);
+        (name.len() * 31 + at(0) * 7 + middle * 13 + at(name.len().wrapping_sub(1)) * 3) % Self::PLACES
+    }
+
+    fn has(&self, name: &[u8]) -> bool {
+        let (known, length) = &self.names[Self::place(name)];
+        *length > 0 && known[..*length] == *name
+    }
+
+    fn put(&mut self, name: &[u8]) {
+        let (known, length) = &mut self.names[Self::place(name)];
+        if let Some(room) = known.get_mut(..name.len()) {
+            room.copy_from_slice(name);
+            *length = name.len();
+        }
+    }
 }
 
 /// Bytes that a name or a code may stand before or behind.
@@ -136,6 +176,7 @@ impl<'t> Scan<'t> {
             cookies: 0,
             arguments: 0,
             login: (0..0, false),
+            harmless: HarmlessNames::default(),
         }
     }
 

@@ -70,6 +70,9 @@ impl Scan<'_> {
 
     /// The member of a name that stands in quotes at `place`; its value follows at `behind`, perhaps after blanks.
     pub(super) fn member(&mut self, name: &[u8], place: Range<usize>, behind: usize) {
+        if self.harmless.has(name) {
+            return;
+        }
         let at = self.behind_blanks(behind);
         if pairs::is_label(name) {
             return self.label(place, at);
@@ -77,7 +80,7 @@ impl Scan<'_> {
         if may_be_challenge(name) && field_syntax(name) == Some(FieldSyntax::Challenge) {
             return self.value(name, Some(FieldSyntax::Challenge), at);
         }
-        let Some(secrecy) = secrecy(name, NameContext::Member) else { return };
+        let Some(secrecy) = secrecy(name, NameContext::Member) else { return self.harmless.put(name) };
         let syntax = field_syntax(name);
         match self.byte(at) {
             Some(b'"' | b'\'') => self.value(name, syntax, at),
