@@ -163,7 +163,11 @@ async fn run_in<C: Console>(
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break Outcome::Shutdown,
-            () = sleep_until(away.unwrap_or(next_frame)), if away.is_some() => away = resume(console)?,
+            () = sleep_until(away.unwrap_or(next_frame)), if away.is_some() => {
+                away = resume(console)?;
+                // What comes back is an empty screen.
+                changed = true;
+            }
             () = sleep_until(next_frame), if changed && away.is_none() => {
                 console.draw(&mut model)?;
                 changed = false;
