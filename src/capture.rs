@@ -89,6 +89,11 @@ impl Meta {
         Self { also_base_uris: base_uris.map(redact::without_user_info).collect(), ..self }
     }
 
+    /// True if another program recorded: its exchanges were numbered when they were read, not when they passed.
+    pub fn is_foreign(&self) -> bool {
+        !self.creator.starts_with("umpire ")
+    }
+
     /// The Base URIs of all booking systems in the recording that are known.
     pub fn base_uris(&self) -> Vec<String> {
         self.base_uri.iter().chain(&self.also_base_uris).cloned().collect()

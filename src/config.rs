@@ -176,6 +176,7 @@ impl Config {
                 settings: settings(file, text, &written.off, &written.severity),
             },
             known: Known {
+                foreign: false,
                 base_uri: checked(system.base_uri, "base-uri", absolute)?,
                 also_base_uris: vec![],
                 extensions: all(system.extensions, "extensions", path)?,

@@ -30,6 +30,7 @@ mod memory;
 mod models;
 mod money;
 mod nodes;
+mod numbering;
 mod outcome;
 mod path;
 mod profile;

@@ -87,7 +87,7 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
     let recording = redaction::open(&bundle.file, Arc::clone(&redactor))?;
     let meta = recording.meta.clone();
     let mut gathered = Gathered::default();
-    let mut judge = judging.judge(meta.base_uris());
+    let mut judge = judging.judge(meta.base_uris(), meta.is_foreign());
     for exchange in recording.exchanges {
         gathered.take(judge.judge(Arc::new(exchange?)), &uuid);
     }
@@ -268,7 +268,7 @@ fn is_wanted(exchange: &Exchange, ids: &[memmem::Finder<'_>], uuid: &str) -> boo
 
 /// How many of the findings are not said of the chosen exchanges alone.
 fn beyond(judging: &Judging, meta: &Meta, chosen: &Chosen, findings: &[Finding]) -> usize {
-    let mut judge = judging.judge(meta.base_uris());
+    let mut judge = judging.judge(meta.base_uris(), meta.is_foreign());
     let again: Vec<(u64, Finding)> = chosen
         .iter()
         .flat_map(|(&index, exchange)| {

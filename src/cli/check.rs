@@ -323,7 +323,8 @@ impl Gathered {
     fn judge(&mut self, files: Vec<Opened>, judging: &Judging, base_uri: Option<&str>) -> anyhow::Result<()> {
         let known = files.iter().map(|(_, recording)| recording.meta.base_uris()).find(|uris| !uris.is_empty());
         let base_uris = base_uri.map_or_else(|| known.unwrap_or_default(), |base_uri| vec![base_uri.to_owned()]);
-        let mut judge = judging.judge(base_uris).profiling(self.profile.is_some());
+        let foreign = files.iter().any(|(_, recording)| recording.meta.is_foreign());
+        let mut judge = judging.judge(base_uris, foreign).profiling(self.profile.is_some());
         let names: Vec<Arc<str>> = files.iter().map(|(path, _)| path.display().to_string().into()).collect();
         // Exchanges before each file.
         let mut starts = Vec::with_capacity(files.len());

@@ -89,12 +89,16 @@ impl Judging {
         self.args.config.is_none() && self.config.file.is_some()
     }
 
-    /// A judge of a recording. The Base URIs are those given, else the one of the settings.
-    pub fn judge(&self, base_uris: Vec<String>) -> Judge {
+    /// A judge of a recording, made by another program or not. The Base URIs are those given, else the one of the settings.
+    pub fn judge(&self, base_uris: Vec<String>, foreign: bool) -> Judge {
         let mut base_uris = base_uris.into_iter();
         let known = self.config.known.clone();
-        let known =
-            Known { base_uri: base_uris.next().or(known.base_uri), also_base_uris: base_uris.collect(), ..known };
+        let known = Known {
+            base_uri: base_uris.next().or(known.base_uri),
+            also_base_uris: base_uris.collect(),
+            foreign,
+            ..known
+        };
         Judge::new(Arc::clone(&self.book), known).muting_refused(self.mute_refused)
     }
 

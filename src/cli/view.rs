@@ -66,7 +66,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         let mut signals = Signals::listen()?;
         let (outlet, feed) = feed(EVENTS);
         let stop = CancellationToken::new();
-        let judge = judging.judge(source.meta().base_uris());
+        let judge = judging.judge(source.meta().base_uris(), source.meta().is_foreign());
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
             move || {

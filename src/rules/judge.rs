@@ -137,6 +137,7 @@ impl Judge {
             reading.stage = Stage::BAfterP;
         }
         let reading = Arc::new(reading);
+        self.memory.number(reading.exchange.id);
         self.next += 1;
         let mut judged = Judged {
             index: reading.index,

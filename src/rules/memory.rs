@@ -15,6 +15,7 @@ use super::feeds::{OpenData, Pages, order_items};
 use super::functions::{order_shaped, success};
 use super::history::History;
 use super::learnt::Learnt;
+use super::numbering::Numbering;
 use super::places::Places;
 use super::retries::Retries;
 use super::value::Val;
@@ -222,6 +223,8 @@ pub struct Known {
     pub base_uri: Option<String>,
     /// Those of further booking systems in the same recording. Each exchange goes by the one that it came through.
     pub also_base_uris: Vec<String>,
+    /// Another program recorded: exchanges that it left out can't be told from those that never were.
+    pub foreign: bool,
     /// Paths (prefixes) of the booking system's extension endpoints.
     pub extensions: Vec<String>,
     /// Absolute URL of the Orders feed, where it is advertised apart from the Base URI.
@@ -268,6 +271,7 @@ pub struct Memory {
     onces: usize,
     /// When the first exchange began.
     started: Option<Timestamp>,
+    numbering: Numbering,
     recent: VecDeque<(Arc<Reading>, usize)>,
     recent_bytes: usize,
     /// Calls that a feed has yet to show.
@@ -373,6 +377,8 @@ impl Memory {
             "tax_modes" => Val::Names(self.learnt.tax_modes()),
             "prepayment_stated" => Val::bool(self.learnt.prepayment_stated),
             "prepayment_omitted" => Val::bool(self.learnt.prepayment_omitted),
+            "foreign" => Val::bool(self.known.foreign),
+            "gaps" => Val::bool(self.numbering.has_gaps()),
             "isolated" => Val::bool(self.known.isolated),
             "payment_agreed" => Val::bool(self.known.payment.is_some()),
             "payment_name" => arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.name.as_deref())),
@@ -400,6 +406,11 @@ impl Memory {
     pub fn others(&self, opportunity: &str, own: Option<&str>) -> Vec<&Flow> {
         let uuids = self.learnt.asked_for(opportunity).iter();
         uuids.filter(|uuid| Some(uuid.as_ref()) != own).filter_map(|uuid| self.flows.get(uuid)).collect()
+    }
+
+    /// Takes up the number of the exchange that is judged next.
+    pub fn number(&mut self, id: u64) {
+        self.numbering.add(id);
     }
 
     /// Takes up an exchange after it was judged.

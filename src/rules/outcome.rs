@@ -6,10 +6,11 @@ use super::context::Context;
 use super::eval::{answered, body, evaluate};
 use super::facts::Facts;
 use super::found::finding;
-use super::models::{ModelCheck, describe};
+use super::models::{Deviation, ModelCheck, What, describe};
 use super::rule::{Check, Rule};
 use super::value::Stop;
 use crate::finding::Finding;
+use crate::json::{Document, Value};
 
 /// Most findings of one rule on one exchange that are told one by one; further ones are counted.
 pub const MAX_FINDINGS: usize = 200;
@@ -67,6 +68,36 @@ impl Findings {
     }
 }
 
+/// What of an Order the broker says, and the booking system only repeats; the steps of a pointer, `*` for any.
+const REPEATED: [&[&str]; 6] = [
+    &["brokerRole"],
+    &["broker"],
+    &["customer"],
+    &["payment"],
+    &["orderedItem", "*", "attendee"],
+    &["orderedItem", "*", "orderItemIntakeFormResponse"],
+];
+
+/// True if `node` of an answer deviates because the booking system repeated what the broker sent: the deviation is the
+/// broker's. `sent` is the body of the request.
+fn echoes(sent: Value<'_>, node: Value<'_>, what: What) -> bool {
+    let pointer = node.pointer();
+    let steps: Vec<&str> = pointer.split('/').skip(1).collect();
+    let is_repeated = |path: &&[&str]| {
+        path.len() <= steps.len() && path.iter().zip(&steps).all(|(wanted, step)| *wanted == "*" || wanted == step)
+    };
+    REPEATED.iter().any(is_repeated)
+        && sent.find(&pointer).is_some_and(|twin| {
+            node.same(twin)
+                || matches!(what, What::Untyped | What::UnknownType)
+                    && match (node.get("@type"), twin.get("@type")) {
+                        (Some(own), Some(other)) => own.same(other),
+                        (None, None) => twin.is_object(),
+                        _ => false,
+                    }
+        })
+}
+
 /// Asks the data models; true if there was a body to look at.
 pub(super) fn deviations<'a>(
     rule: &'a Rule,
@@ -88,7 +119,15 @@ pub(super) fn deviations<'a>(
     } else {
         walks.response(root, reading, models, of_models.1)
     };
+    let sent = if asked.request { None } else { reading.request.json().map(Document::root) };
+    let is_echo = |deviation: &Deviation| {
+        sent.zip(root.document().value_at(deviation.node))
+            .is_some_and(|(sent, node)| echoes(sent, node, deviation.what))
+    };
     for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
+        if is_echo(deviation) {
+            continue;
+        }
         let context = context.of_item(root.document().value_at(deviation.node), None);
         findings.add(rule, check, &context, || {
             let described = describe(deviation, root.document(), models);
