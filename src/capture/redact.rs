@@ -14,6 +14,7 @@ mod credentials;
 mod personal;
 mod scan;
 mod seen;
+mod views;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -5,9 +5,11 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use umpire::capture::{Meta, Output};
+use umpire::exchange::{Body, Headers};
 use umpire::finding::Finding;
 
-use crate::support::{FAULTY, UUID, done, holds_none, judge, named, nobody, said, umpire};
+use crate::support::{FAULTY, UUID, done, exchange, holds_none, judge, named, nobody, response, said, umpire};
 
 /// The files of a ZIP.
 fn unzipped(path: &Path) -> std::collections::BTreeMap<String, String> {
@@ -65,6 +67,28 @@ fn a_bundle_tells_one_booking_to_those_without_umpire() {
     let script = &files["requests.sh"];
     assert_eq!(script.matches("\ncurl ").count(), 3, "{script}");
     assert!(script.contains(": \"${TOKEN:?}\"") && script.contains("\"${TOKEN}\""), "{script}");
+}
+
+#[test]
+fn a_bundle_says_which_bodies_were_left_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, name) = named(&folder, "a.db");
+    let mut output = Output::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
+    let image = "\u{89}PNG\r\n\u{1a}\n\0\0\0\rIHDR";
+    // One of the booking, one of another one.
+    for (second, uuid) in [(0, UUID), (1, "0f1f3a52-41f1-4b02-8a7d-6b0f8e0c2a11")] {
+        let answer = response(&[("Content-Type", "image/png".to_owned())], image);
+        let target = format!("/api/openbooking/order-quotes/{uuid}");
+        let sent = Body::complete("{\"@type\": \"OrderQuote\"}");
+        output.append(&exchange(second, "PUT", target, Headers::default(), sent, answer)).expect("written");
+    }
+    output.finish().expect("finished");
+    let (zip, zip_name) = named(&folder, "a.zip");
+    let told = done(&["capture", "bundle", &name, "--booking", UUID, "-o", &zip_name]);
+    let words = "personal data replaced by pseudonyms, 1 body that can't be read left out";
+    assert!(told.contains(words), "{told}");
+    let files = unzipped(&zip);
+    assert!(files["README.md"].contains(words) && files["findings.md"].contains(words), "{}", files["README.md"]);
 }
 
 #[test]

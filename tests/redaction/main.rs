@@ -8,6 +8,7 @@
 
 mod bundles;
 mod log;
+mod person_places;
 mod persons;
 mod places;
 mod secret_places;

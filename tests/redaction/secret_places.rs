@@ -26,10 +26,10 @@ pub fn secret(name: &str) -> String {
     format!("Zq7{hash:016x}{:04x}Kp9", (hash >> 7) as u16)
 }
 
-const FORM: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
-const TEXT: &str = "text/plain";
-const XML: &str = "application/xml";
+pub const FORM: &str = "application/x-www-form-urlencoded";
+pub const JSON: &str = "application/json";
+pub const TEXT: &str = "text/plain";
+pub const XML: &str = "application/xml";
 
 /// The table under construction.
 #[derive(Default)]
@@ -512,28 +512,28 @@ fn texts(table: &mut Table) {
     }
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub fn gzip(content: &[u8]) -> Vec<u8> {
     let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     coder.write_all(content).expect("gzip");
     coder.finish().expect("gzip")
 }
 
-fn zlib(content: &[u8]) -> Vec<u8> {
+pub fn zlib(content: &[u8]) -> Vec<u8> {
     let mut coder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     coder.write_all(content).expect("zlib");
     coder.finish().expect("zlib")
 }
 
-fn zstd(content: &[u8]) -> Vec<u8> {
+pub fn zstd(content: &[u8]) -> Vec<u8> {
     zstd::encode_all(content, 1).expect("zstd")
 }
 
-fn utf16(text: &str, big_endian: bool) -> Vec<u8> {
+pub fn utf16(text: &str, big_endian: bool) -> Vec<u8> {
     text.encode_utf16().flat_map(|unit| if big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
 }
 
 /// What becomes of a secret on its way into a body.
-type Packing<'p> = &'p dyn Fn(&str) -> Vec<u8>;
+pub type Packing<'p> = &'p dyn Fn(&str) -> Vec<u8>;
 
 fn packed(table: &mut Table) {
     let json = |secret: &str| format!(r#"{{"a": "é", "access_token": "{secret}", "z": 1}}"#);
@@ -591,7 +591,7 @@ fn packed(table: &mut Table) {
 }
 
 /// JSON as the text of a member of JSON, so many times.
-fn nested(json: &str, times: usize) -> Vec<u8> {
+pub fn nested(json: &str, times: usize) -> Vec<u8> {
     let once = |json: String, _| serde_json::json!({ "a": json }).to_string();
     (0..times).fold(json.to_owned(), once).into_bytes()
 }

@@ -65,33 +65,54 @@ pub(super) fn is_text(content: &[u8]) -> bool {
             || sample.iter().filter(|byte| !byte.is_ascii()).count() * 4 < sample.len())
 }
 
+/// A content, and what it was packed in.
+pub(super) struct Unpacked {
+    layers: Vec<Packing>,
+    /// What was packed; `None` where nothing was.
+    inner: Option<Vec<u8>>,
+}
+
+impl Unpacked {
+    /// Unpacks a content as often as it is packed.
+    pub(super) fn of(content: &[u8]) -> Result<Self, Unreadable> {
+        let mut layers: Vec<Packing> = Vec::new();
+        let mut inner: Option<Vec<u8>> = None;
+        loop {
+            let current = inner.as_deref().unwrap_or(content);
+            let Some(packing) = packing(current) else { return Ok(Self { layers, inner }) };
+            let next = match packing.unpack(current) {
+                Ok(next) => next,
+                // An x and a sign: a text, for all anybody knows.
+                Err(_) if packing == Packing::Coded("deflate") => return Ok(Self { layers, inner }),
+                Err(unreadable) => return Err(unreadable),
+            };
+            layers.push(packing);
+            inner = Some(next);
+            if layers.len() > MOST_LAYERS {
+                return Err(Unreadable);
+            }
+        }
+    }
+
+    /// The unpacked content; `content` is the packed one.
+    pub(super) fn text<'c>(&'c self, content: &'c [u8]) -> &'c [u8] {
+        self.inner.as_deref().unwrap_or(content)
+    }
+
+    /// Another content, packed in the same way.
+    pub(super) fn pack(&self, content: Vec<u8>) -> Option<Vec<u8>> {
+        self.layers.iter().rev().try_fold(content, |content, packing| packing.pack(&content))
+    }
+}
+
 /// The content after `clean` had its text, packed as it was; `None` if nothing changed.
 pub(super) fn unpacked(
     content: &[u8],
     clean: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
 ) -> Result<Option<Vec<u8>>, Unreadable> {
-    let mut layers: Vec<Packing> = Vec::new();
-    let mut inner: Option<Vec<u8>> = None;
-    loop {
-        let current = inner.as_deref().unwrap_or(content);
-        let Some(packing) = packing(current) else { break };
-        let next = match packing.unpack(current) {
-            Ok(next) => next,
-            // An x and a sign: a text, for all anybody knows.
-            Err(_) if packing == Packing::Coded("deflate") => break,
-            Err(unreadable) => return Err(unreadable),
-        };
-        layers.push(packing);
-        inner = Some(next);
-        if layers.len() > MOST_LAYERS {
-            return Err(Unreadable);
-        }
-    }
-    let Some(mut clean) = clean(inner.as_deref().unwrap_or(content)) else { return Ok(None) };
-    for packing in layers.iter().rev() {
-        clean = packing.pack(&clean).ok_or(Unreadable)?;
-    }
-    Ok(Some(clean))
+    let unpacked = Unpacked::of(content)?;
+    let Some(clean) = clean(unpacked.text(content)) else { return Ok(None) };
+    unpacked.pack(clean).map(Some).ok_or(Unreadable)
 }
 
 impl Packing {

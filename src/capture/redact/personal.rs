@@ -11,11 +11,15 @@
 //! the recording was learnt before.
 
 mod again;
+mod edits;
 mod form;
+mod named;
+mod names;
 mod places;
 mod read;
 mod shuffle;
 mod tally;
+mod within;
 mod work;
 
 use std::borrow::Cow;
@@ -24,10 +28,11 @@ use std::sync::{Mutex, PoisonError};
 
 use ring::hmac;
 
-use crate::exchange::Exchange;
-use again::Again;
+use crate::exchange::{Body, Exchange, Headers};
+use crate::json::Document;
+use again::{Again, decoded};
 use form::Pseudonyms;
-use read::Content;
+use read::{Content, Found, Read};
 pub use tally::FieldCount;
 use tally::Tally;
 use work::Work;
@@ -97,19 +102,19 @@ impl Personal {
     /// Takes up what an exchange says of people and of forms, so that it counts for exchanges before it too.
     pub(super) fn learn(&self, exchange: &Exchange) {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        for content in self.contents(exchange) {
-            self.note(&content, &mut memory, &mut Vec::new());
+        for read in self.bodies(exchange) {
+            self.note(&read.content, &mut memory, &mut Vec::new());
         }
     }
 
     /// Both bodies, read.
-    fn contents(&self, exchange: &Exchange) -> [Content; 2] {
-        let request = Content::read(&exchange.request.body, &exchange.request.headers, false, &self.fields);
+    fn bodies(&self, exchange: &Exchange) -> [Read; 2] {
+        let request = Read::of(&exchange.request.body, &exchange.request.headers, false, &self.fields);
         let from_get = exchange.request.method == "GET";
-        let response = exchange.response.as_ref().map_or(Content::Nothing, |response| {
-            Content::read(&response.body, &response.headers, from_get, &self.fields)
-        });
-        [request, response]
+        let (none, no_fields) = (Body::empty(), Headers::default());
+        let response = exchange.response.as_ref();
+        let (body, headers) = response.map_or((&none, &no_fields), |response| (&response.body, &response.headers));
+        [request, Read::of(body, headers, from_get, &self.fields)]
     }
 
     /// The exchange without personal data.
@@ -117,13 +122,14 @@ impl Personal {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         memory.tally.next_exchange();
         let host = exchange.origin.split_once("://").map_or("", |(_, authority)| host(authority)).to_owned();
-        let [request, response] = self.contents(exchange);
+        let [request, response] = self.bodies(exchange);
         let mut words = Vec::new();
-        for content in [&request, &response] {
-            self.note(content, &mut memory, &mut words);
+        for read in [&request, &response] {
+            self.note(&read.content, &mut memory, &mut words);
         }
         let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-        let mut work = Work { personal: self, memory: &mut memory, words: &words, host: &host };
+        let length = exchange.request.body.bytes.len() + exchange.response.as_ref().map_or(0, |it| it.body.bytes.len());
+        let mut work = Work::new(self, &mut memory, &words, &host, length);
         work.target(&mut exchange.request.target);
         work.headers(&mut exchange.request.headers);
         work.headers(&mut exchange.request.body.trailers);
@@ -135,7 +141,7 @@ impl Personal {
             work.body(&mut sent.body, &sent.headers, &response);
         }
         for link in &mut exchange.rewritten {
-            for text in [&mut link.sent, &mut link.given] {
+            for text in [&mut link.at, &mut link.sent, &mut link.given] {
                 work.text(text, "rewritten link");
             }
         }
@@ -146,7 +152,29 @@ impl Personal {
 
     /// Takes up the values of a body, to be found again, and the options of the forms in it.
     fn note(&self, content: &Content, memory: &mut Memory, words: &mut Vec<Box<str>>) {
-        let Content::Json(document, found) = content else { return };
+        match content {
+            Content::Json(document, found) => self.note_document(document, found, memory, words),
+            Content::Form(text) => {
+                let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+                for (_, value) in pairs.filter(|(name, _)| names::is_personal_parameter(&decoded(name, true))) {
+                    self.note_value(&decoded(value, true), memory, words);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes up a value of a person.
+    fn note_value(&self, text: &str, memory: &mut Memory, words: &mut Vec<Box<str>>) {
+        if let Some(word) = memory.again.remember(text)
+            && !words.iter().any(|known| **known == *word)
+        {
+            words.push(word.into());
+        }
+    }
+
+    /// The same of JSON.
+    fn note_document(&self, document: &Document, found: &[Found], memory: &mut Memory, words: &mut Vec<Box<str>>) {
         for form in document.root().named_below("orderItemIntakeForm") {
             for field in form.items() {
                 let Some(id) = field.get("@id").and_then(crate::json::Value::as_str) else { continue };
@@ -161,13 +189,15 @@ impl Personal {
         for personal in found.iter().filter(|found| found.is_personal()) {
             let Some(value) = document.value_at(personal.place) else { continue };
             let Some(text) = value.as_str().or_else(|| value.as_number()) else { continue };
-            if self.stays(personal, text, memory) {
-                continue;
+            if !self.stays(personal, text, memory) {
+                self.note_value(text, memory, words);
             }
-            if let Some(word) = memory.again.remember(text)
-                && !words.iter().any(|known| **known == *word)
-            {
-                words.push(word.into());
+        }
+        // JSON in a string of JSON.
+        for text in found.iter().filter(|found| !found.is_personal() && !found.is_name) {
+            let text = document.value_at(text.place).and_then(crate::json::Value::as_str);
+            if let Some(inner) = text.and_then(work::whole) {
+                self.note_document(&inner, &read::find(&inner, &self.fields), memory, words);
             }
         }
         for person in found.iter().filter_map(|found| found.person.and_then(|place| document.value_at(place))) {

@@ -20,17 +20,17 @@ mod members;
 mod pairs;
 #[cfg(test)]
 mod tests;
-mod views;
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use super::views::{self, View};
 use super::{Fingerprinter, credentials};
 use crate::capture::CaptureError;
 use edits::{Edit, Replacement};
-use views::View;
+pub(super) use encoded::{engine, is_base64};
 
 /// How often a text within a text is decoded: JSON in base64 in a parameter of a URL in a JSON string has four. What is
 /// encoded more often stays as it is.

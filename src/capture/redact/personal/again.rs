@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+use super::edits::Edit;
 use super::form::{Pseudonyms, is_email, is_uuid};
 
 /// Bytes of the end of a value that find it.
@@ -127,23 +128,22 @@ impl Again {
         self.young.entry(key).or_default().push(Needle { text: text.into(), coding });
     }
 
-    /// The text with everything that is known replaced, and with `words` where they stand as words; `None` if there is
-    /// nothing of it.
-    pub(super) fn replace(&self, text: &str, words: &[&str], host: &str, pseudonyms: &Pseudonyms) -> Option<String> {
-        let first = emails(text, pseudonyms);
-        let current = first.as_deref().unwrap_or(text);
-        let second = self.values(current, host, pseudonyms);
-        let current = second.as_deref().or(first.as_deref()).unwrap_or(text);
-        let third = each_word(current, words, host, pseudonyms);
-        third.or(second).or(first)
+    /// Where everything that is known stands in the text, and `words` where they stand as words.
+    pub(super) fn edits(&self, text: &str, words: &[&str], host: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
+        let mut edits = emails(text, pseudonyms);
+        edits.extend(self.values(text, host, pseudonyms));
+        for word in words {
+            edits.extend(each_word(text, word, host, pseudonyms));
+        }
+        edits
     }
 
-    fn values(&self, text: &str, host: &str, pseudonyms: &Pseudonyms) -> Option<String> {
+    fn values(&self, text: &str, host: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
         if self.young.is_empty() && self.old.is_empty() {
-            return None;
+            return Vec::new();
         }
         let bytes = text.as_bytes();
-        let mut edits = Edits::new(text);
+        let mut edits = Vec::new();
         let mut found: Vec<(Range<usize>, Coding)> = Vec::new();
         for end in KEY..=bytes.len() {
             if !is_edge(bytes, end) {
@@ -161,9 +161,6 @@ impl Again {
         // Of values that overlap the one that begins first counts, and of those the longest.
         found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         for (range, coding) in found {
-            if range.start < edits.copied {
-                continue;
-            }
             let Some(text) = text.get(range.clone()) else { continue };
             let clean = match coding {
                 Coding::Plain => pseudonyms.of(text, host),
@@ -178,9 +175,9 @@ impl Again {
                 Coding::Percent => encoded(&pseudonyms.of(&decoded(text, false), host), "%20"),
                 Coding::Form => encoded(&pseudonyms.of(&decoded(text, true), host), "+"),
             };
-            edits.put(range, &clean);
+            edits.push(Edit { range, with: clean });
         }
-        edits.finish()
+        edits
     }
 }
 
@@ -198,60 +195,28 @@ fn is_edge(text: &[u8], at: usize) -> bool {
     !goes_on || behind_escape
 }
 
-/// A text that is rewritten from left to right.
-struct Edits<'t> {
-    text: &'t str,
-    clean: String,
-    copied: usize,
-}
-
-impl<'t> Edits<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, clean: String::new(), copied: 0 }
-    }
-
-    fn put(&mut self, range: Range<usize>, replacement: &str) {
-        self.clean.push_str(&self.text[self.copied..range.start]);
-        self.clean.push_str(replacement);
-        self.copied = range.end;
-    }
-
-    fn finish(mut self) -> Option<String> {
-        (self.copied > 0).then(|| {
-            self.clean.push_str(&self.text[self.copied..]);
-            self.clean
-        })
-    }
-}
-
-/// Each word, where it stands as one, in the same case.
-fn each_word(text: &str, words: &[&str], host: &str, pseudonyms: &Pseudonyms) -> Option<String> {
-    let mut clean: Option<String> = None;
-    for word in words {
-        let current = clean.as_deref().unwrap_or(text);
-        let mut edits = Edits::new(current);
-        for start in memmem::find_iter(current.as_bytes(), word.as_bytes()) {
-            let range = start..start + word.len();
-            if is_edge(current.as_bytes(), range.start) && is_edge(current.as_bytes(), range.end) {
-                edits.put(range, &pseudonyms.of(word, host));
-            }
-        }
-        clean = edits.finish().or(clean);
-    }
-    clean
+/// A word, where it stands as one, in the same case.
+fn each_word(text: &str, word: &str, host: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
+    let bytes = text.as_bytes();
+    let places = memmem::find_iter(bytes, word.as_bytes()).map(|start| start..start + word.len());
+    places
+        .filter(|range| is_edge(bytes, range.start) && is_edge(bytes, range.end))
+        .map(|range| Edit { range, with: pseudonyms.of(word, host) })
+        .collect()
 }
 
 /// E-mail addresses, with the `@` as it is or percent-encoded.
-pub(super) fn emails(text: &str, pseudonyms: &Pseudonyms) -> Option<String> {
+pub(super) fn emails(text: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
     let bytes = text.as_bytes();
-    let mut edits = Edits::new(text);
+    let mut edits = Vec::new();
+    let mut behind_last = 0;
     for at in memchr::memchr2_iter(b'@', b'%', bytes) {
         let sign = match bytes[at] {
             b'@' => 1,
             _ if bytes[at..].starts_with(b"%40") => 3,
             _ => continue,
         };
-        let start = local_part(bytes, at).max(edits.copied);
+        let start = local_part(bytes, at).max(behind_last);
         let behind = at + sign;
         let in_domain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-') || byte >= 0x80;
         let length = bytes[behind..].iter().position(|&byte| !in_domain(byte)).unwrap_or(bytes.len() - behind);
@@ -265,10 +230,11 @@ pub(super) fn emails(text: &str, pseudonyms: &Pseudonyms) -> Option<String> {
             continue;
         }
         let clean = pseudonyms.of(&address, "");
-        let clean = if sign == 3 { clean.replace('@', "%40").replace('+', "%2B") } else { clean };
-        edits.put(start..behind + domain.len(), &clean);
+        let with = if sign == 3 { clean.replace('@', "%40").replace('+', "%2B") } else { clean };
+        behind_last = behind + domain.len();
+        edits.push(Edit { range: start..behind_last, with });
     }
-    edits.finish()
+    edits
 }
 
 /// Where the part before the `@` at `at` begins.
@@ -336,7 +302,12 @@ pub(super) fn decoded(text: &str, plus: bool) -> Cow<'_, str> {
 mod tests {
     use ring::hmac;
 
+    use super::super::edits::{apply, merged};
     use super::*;
+
+    fn clean(again: &Again, text: &str, words: &[&str], pseudonyms: &Pseudonyms) -> Option<String> {
+        apply(text, &merged(again.edits(text, words, "", pseudonyms)))
+    }
 
     fn pseudonyms() -> Pseudonyms {
         Pseudonyms::new(hmac::Key::new(hmac::HMAC_SHA256, b"a key"))
@@ -350,7 +321,7 @@ mod tests {
         assert_eq!(again.remember(phone), None);
         assert_eq!(again.remember("12 Hill Road"), None);
         assert_eq!(again.remember("openactive-openbooking openid offline_access"), None);
-        let clean = |text: &str| again.replace(text, &[], "", &pseudonyms);
+        let clean = |text: &str| clean(&again, text, &[], &pseudonyms);
         let other = pseudonyms.of(phone, "");
         assert_eq!(clean("call +44 7700 900123."), Some(format!("call {other}.")));
         assert_eq!(clean("p=%2B44%207700%20900123&x"), Some(format!("p={}&x", encoded(&other, "%20"))));
@@ -366,7 +337,7 @@ mod tests {
     fn any_address_is_found() {
         let pseudonyms = pseudonyms();
         let again = Again::default();
-        let clean = |text: &str| again.replace(text, &[], "", &pseudonyms).unwrap_or_default();
+        let clean = |text: &str| clean(&again, text, &[], &pseudonyms).unwrap_or_default();
         let other = pseudonyms.of("robin.hale@post.example.org", "");
         assert_eq!(clean("no robin.hale@post.example.org."), format!("no {other}."));
         assert_eq!(clean("<robin.hale@post.example.org>, x"), format!("<{other}>, x"));
@@ -389,7 +360,7 @@ mod tests {
         assert_eq!(again.remember("Jo"), None);
         again.remember_pair("Robin", "Hale");
         let (first, last) = (pseudonyms.of("Robin", ""), pseudonyms.of("Hale", ""));
-        let clean = |text: &str, words: &[&str]| again.replace(text, words, "", &pseudonyms);
+        let clean = |text: &str, words: &[&str]| clean(&again, text, words, &pseudonyms);
         assert_eq!(clean("no Robin, Robins", &["Robin"]), Some(format!("no {first}, Robins")));
         assert_eq!(clean("no Robin Hale", &[]), Some(format!("no {first} {last}")));
         assert_eq!(clean("no Robin", &[]), None);
@@ -402,7 +373,7 @@ mod tests {
             again.remember(&format!("member {number:07}"));
         }
         assert!(again.bytes <= MOST_BYTES);
-        assert!(again.replace("member 0499999", &[], "", &pseudonyms()).is_some());
-        assert!(again.replace("member 0000000", &[], "", &pseudonyms()).is_none());
+        assert!(clean(&again, "member 0499999", &[], &pseudonyms()).is_some());
+        assert!(clean(&again, "member 0000000", &[], &pseudonyms()).is_none());
     }
 }

@@ -147,9 +147,12 @@ pub(super) fn is_structure(name: &str) -> bool {
 }
 
 /// A name in lower case and without separators, a prefix and the sign of JSON-LD's keywords taken off:
-/// `beta:given_name` and `givenName` are the same, so are `@type` and `type`.
+/// `beta:given_name`, `https://schema.org/givenName` and `givenName` are the same, so are `@type` and `type`.
 pub(super) fn normal(name: &str) -> String {
-    let name = name.rsplit_once(':').map_or(name, |(_, name)| name);
+    let name = match name.split_once("://") {
+        Some((_, rest)) => rest.rsplit(['/', '#']).next().unwrap_or_default(),
+        None => name.rsplit_once(':').map_or(name, |(_, name)| name),
+    };
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
@@ -181,6 +184,16 @@ pub(super) fn is_personal(place: Place, name: &str) -> bool {
         Place::Plain => is_personal_name(name),
         Place::Published => PERSONS.contains(&name) || ACCESS.contains(&name),
     }
+}
+
+/// True for a normal name of an object that is a person.
+pub(super) fn is_person(name: &str) -> bool {
+    PERSONS.contains(&name)
+}
+
+/// True for a member that says what a thing is within a personal object.
+pub(super) fn is_kind(name: &str) -> bool {
+    KINDS.contains(&name)
 }
 
 /// True for a normal name that is personal wherever it stands, also as a parameter of a URL or form.

@@ -1,10 +1,12 @@
 //! What of a body is personal, and what is to be searched.
 //!
-//! `Body → Content { JSON with its findings, form, open data, text, unreadable }`
+//! `Body → unpacked → Content { JSON with its findings, form, open data, text, unreadable } → packed as it was`
 
 use std::borrow::Cow;
 
+use super::super::content::Unpacked;
 use super::Fields;
+use super::names;
 use super::places::{self, Place};
 use crate::exchange::{Body, BodyEnd, Headers, decode};
 use crate::json::{Document, Kind, Value};
@@ -27,10 +29,12 @@ pub(super) enum Content {
     Unreadable,
 }
 
-/// A string or number of a body that is not simply left alone.
+/// A string or number of a body, or the name of a member, that is not simply left alone.
 pub(super) struct Found {
     /// Its node in the document.
     pub(super) place: u32,
+    /// It is the name of a member.
+    pub(super) is_name: bool,
     /// Its normal name.
     pub(super) name: Box<str>,
     /// Where it stands, in words for people; empty where it is not personal, and to be searched only.
@@ -48,37 +52,67 @@ impl Found {
     }
 }
 
-impl Content {
+/// A body that was read.
+pub(super) struct Read {
+    pub(super) content: Content,
+    /// What the content was packed in beyond what the header fields say.
+    packed: Option<Unpacked>,
+    /// JSON behind a byte order mark, which is not a part of the document.
+    has_mark: bool,
+}
+
+/// The byte order mark in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+impl Read {
     /// Reads a body. `from_get` says that it answers a GET, as open data does.
-    pub(super) fn read(body: &Body, headers: &Headers, from_get: bool, fields: &Fields) -> Self {
+    pub(super) fn of(body: &Body, headers: &Headers, from_get: bool, fields: &Fields) -> Self {
+        let unpacked = |content| Self { content, packed: None, has_mark: false };
         if body.bytes.is_empty() {
-            return Self::Nothing;
+            return unpacked(Content::Nothing);
         }
-        let media_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
-        let Ok(content) = decode(&body.bytes, headers) else {
+        let Ok(decoded) = decode(&body.bytes, headers) else {
             let text = std::str::from_utf8(&body.bytes).is_ok();
-            return if text { Self::Undecoded(body.bytes.to_vec()) } else { Self::Unreadable };
+            return unpacked(if text { Content::Undecoded(body.bytes.to_vec()) } else { Content::Unreadable });
         };
-        if let Ok(document) = Document::parse(&content) {
+        let Ok(packed) = Unpacked::of(&decoded) else { return unpacked(Content::Unreadable) };
+        let media_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
+        let is_page = from_get && body.end == BodyEnd::Complete && media_type.starts_with("text/html");
+        let text = packed.text(&decoded);
+        let content = Content::read(text, &media_type, is_page, fields);
+        let has_mark = matches!(content, Content::Json(..)) && text.starts_with(MARK);
+        Self { content, packed: Some(packed), has_mark }
+    }
+
+    /// Another content, packed as this one was; `None` if that fails.
+    pub(super) fn pack(&self, clean: Vec<u8>) -> Option<Vec<u8>> {
+        let clean = if self.has_mark { [MARK, &clean].concat() } else { clean };
+        match &self.packed {
+            Some(packed) => packed.pack(clean),
+            None => Some(clean),
+        }
+    }
+}
+
+impl Content {
+    /// Reads a content that is packed no more. `is_page` says that it may be a page of open data.
+    fn read(content: &[u8], media_type: &str, is_page: bool, fields: &Fields) -> Self {
+        if let Ok(document) = Document::parse(content) {
             let found = find(&document, fields);
             return Self::Json(document, found);
         }
-        let text = std::str::from_utf8(&content);
+        let text = std::str::from_utf8(content);
         if media_type.contains("x-www-form-urlencoded")
             && let Ok(text) = text
         {
             return Self::Form(text.to_owned());
         }
-        if from_get
-            && body.end == BodyEnd::Complete
-            && media_type.starts_with("text/html")
-            && text.is_ok_and(is_dataset)
-        {
+        if is_page && text.is_ok_and(is_dataset) {
             return Self::Page;
         }
         let says_text = ["text/", "json", "xml"].iter().any(|kind| media_type.contains(kind));
         if text.is_ok() || says_text || (media_type.is_empty() && !content.contains(&0)) {
-            return Self::Unread(content.into_owned());
+            return Self::Unread(content.to_vec());
         }
         Self::Unreadable
     }
@@ -110,12 +144,38 @@ fn is_open_data(root: Value<'_>) -> bool {
     matches!(type_of(root), Some("Dataset" | "DataCatalog"))
 }
 
-fn find(document: &Document, fields: &Fields) -> Vec<Found> {
+/// What of a document is personal or to be searched, in the order of the text.
+pub(super) fn find(document: &Document, fields: &Fields) -> Vec<Found> {
     let root = document.root();
     let place = if is_open_data(root) { Place::Published } else { Place::Plain };
     let mut walk = Walk { fields, found: Vec::new(), path: Vec::new(), label: Vec::new() };
     walk.value(root, place, Told::No, "", None);
     walk.found
+}
+
+/// True for the name of a member that may hold an e-mail address or be somebody's name: those of the models are neither.
+fn may_be_value(key: &str) -> bool {
+    let is_name_like = |c: char| c.is_uppercase() || c.is_whitespace() || !c.is_ascii();
+    key.get(1..).is_some_and(|rest| rest.contains(['@', '%', '&'])) || key.contains(is_name_like)
+}
+
+/// Members that say which value another member of the same object holds, and those that hold it.
+const PAIRS: ([&str; 7], [&str; 5]) = (
+    ["name", "key", "field", "fieldName", "header", "property", "parameter"],
+    ["value", "val", "content", "text", "data"],
+);
+
+/// True if another member of the object says that the value of this one is personal.
+fn is_named_personal(name: &str, around: Option<Value<'_>>) -> bool {
+    let Some(around) = around.filter(|_| PAIRS.1.contains(&name)) else { return false };
+    let names = PAIRS.0.iter().filter_map(|label| around.get(label)?.as_str());
+    names.into_iter().any(|name| names::is_personal_field(name))
+}
+
+/// True for an element of a list behind the name of a header field that is personal: `["X-Customer-Name", "Robin"]`.
+fn is_behind_personal(list: Value<'_>, index: usize) -> bool {
+    let before = index.checked_sub(1).filter(|before| before % 2 == 0).and_then(|before| list.at(before));
+    before.and_then(Value::as_str).is_some_and(|name| name.contains(['-', '_']) && names::is_personal_field(name))
 }
 
 /// Whether somebody said that a field is personal, which nothing below it takes back.
@@ -141,6 +201,9 @@ impl<'d> Walk<'d, '_> {
             Kind::Array => {
                 for (index, item) in value.items().enumerate() {
                     self.path.push(index.to_string().into());
+                    let is_personal =
+                        place == Place::Plain && item.as_str().is_some() && is_behind_personal(value, index);
+                    let place = if is_personal { Place::Personal } else { place };
                     self.value(item, place, told, name, around);
                     self.path.pop();
                 }
@@ -152,11 +215,27 @@ impl<'d> Walk<'d, '_> {
 
     fn members(&mut self, object: Value<'d>, place: Place, told: Told) {
         for (key, child) in object.entries() {
-            let name = places::normal(key);
+            if place != Place::Published && may_be_value(key) {
+                self.found.push(Found {
+                    // The name stands right before its value.
+                    place: child.place() - 1,
+                    is_name: true,
+                    name: Box::default(),
+                    label: Box::default(),
+                    answers: None,
+                    person: None,
+                });
+            }
+            let (place, last) = names::resolved(place, key);
+            let name = places::normal(last);
             self.path.push(Cow::Borrowed(key));
             let told = if told == Told::Yes || self.fields.says(&name, &self.path) { Told::Yes } else { Told::No };
             let below = match child.kind() {
-                Kind::Object | Kind::Array => places::below(place, &name, child.is_object()),
+                Kind::Object | Kind::Array => match places::below(place, &name, child.is_object()) {
+                    Place::Plain if names::says_person(last) || names::says_personal(last) => Place::Personal,
+                    below => below,
+                },
+                _ if place == Place::Plain && names::says_personal(last) => Place::Personal,
                 _ => place,
             };
             let begins = below != place && !matches!(below, Place::Plain | Place::Published);
@@ -172,13 +251,16 @@ impl<'d> Walk<'d, '_> {
     }
 
     fn scalar(&mut self, value: Value<'d>, place: Place, told: Told, name: &str, around: Option<Value<'d>>) {
-        let personal = told == Told::Yes || places::is_personal(place, name);
+        let personal = told == Told::Yes
+            || places::is_personal(place, name)
+            || (place == Place::Plain && is_named_personal(name, around));
         if !personal && (place == Place::Published || value.kind() == Kind::Number || places::is_structure(name)) {
             return;
         }
         let property = || around?.get("propertyID")?.as_str();
         self.found.push(Found {
             place: value.place(),
+            is_name: false,
             name: name.into(),
             label: if personal { self.label(place).into() } else { Box::default() },
             answers: (place == Place::Answers).then(property).flatten().map(Box::from),

@@ -1,13 +1,15 @@
 //! One exchange rewritten: target, header fields, bodies.
 //!
-//! `Content + what was noted → the same bytes with pseudonyms in their places`
+//! `Read + what was noted → the same bytes with pseudonyms in their places`
 
 use bytes::Bytes;
 
 use super::super::{give_up, put_back};
-use super::again::{decoded, emails, encoded};
-use super::places::{is_personal_name, is_text, normal};
-use super::read::{Content, Found, literals};
+use super::again::{decoded, encoded};
+use super::edits::apply;
+use super::names::{is_personal_field, is_personal_parameter};
+use super::places::{is_text, normal};
+use super::read::{Content, Found, Read, literals};
 use super::{Memory, Personal};
 use crate::exchange::secrets::is_secret_field;
 use crate::exchange::{Body, Headers};
@@ -41,9 +43,41 @@ pub(super) struct Work<'w> {
     pub(super) words: &'w [&'w str],
     /// The booking system's host.
     pub(super) host: &'w str,
+    /// Bytes that may still be decoded to be looked into.
+    pub(super) budget: usize,
 }
 
-impl Work<'_> {
+/// How much is looked for in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// E-mail addresses and what the text itself names, and nothing else: what rules compare stays comparable with what was
+    /// recorded before a value was known.
+    Addresses,
+    /// The values of people, too.
+    Values,
+    /// And words of this exchange's people.
+    Words,
+}
+
+/// Decoded bytes that an exchange may take, as a multiple of its bodies.
+const MOST_DECODED: usize = 8;
+
+/// The same for short bodies.
+const LEAST_DECODED: usize = 1 << 20;
+
+impl<'w> Work<'w> {
+    /// The work on an exchange whose bodies have so many bytes.
+    pub(super) fn new(
+        personal: &'w Personal,
+        memory: &'w mut Memory,
+        words: &'w [&'w str],
+        host: &'w str,
+        length: usize,
+    ) -> Self {
+        let budget = length.saturating_mul(MOST_DECODED).max(LEAST_DECODED);
+        Self { personal, memory, words, host, budget }
+    }
+
     /// The pseudonym of a whole value, counted under a label.
     fn pseudonym(&mut self, value: &str, label: &str) -> String {
         let clean = self.personal.pseudonyms.of(value, self.host);
@@ -51,25 +85,17 @@ impl Work<'_> {
         clean
     }
 
-    /// The text with what turned up again replaced.
-    fn searched(&mut self, text: &str, words: bool, label: &str) -> Option<String> {
-        let words = if words { self.words } else { &[] };
-        let clean = self.memory.again.replace(text, words, self.host, &self.personal.pseudonyms)?;
-        self.memory.tally.add(label, &clean);
-        Some(clean)
-    }
-
-    /// The text with e-mail addresses replaced, and nothing else: what rules compare stays comparable with what was
-    /// recorded before a value was known.
-    fn addresses(&mut self, text: &str, label: &str) -> Option<String> {
-        let clean = emails(text, &self.personal.pseudonyms)?;
+    /// The text with what turned up again replaced; `None` if there is nothing of it.
+    fn searched(&mut self, text: &str, known: Known, label: &str) -> Option<String> {
+        let edits = self.edits(text, known, 0);
+        let clean = apply(text, &edits)?;
         self.memory.tally.add(label, &clean);
         Some(clean)
     }
 
     /// A text that is no part of a body.
     pub(super) fn text(&mut self, text: &mut String, label: &str) {
-        if let Some(clean) = self.searched(text, true, &format!("(again) {label}")) {
+        if let Some(clean) = self.searched(text, Known::Words, &format!("(again) {label}")) {
             *text = clean;
         }
     }
@@ -80,7 +106,7 @@ impl Work<'_> {
             Some((path, query)) => (path, Some(query)),
             None => (target.as_str(), None),
         };
-        let mut clean = self.searched(path, false, "(again) URL").unwrap_or_else(|| path.to_owned());
+        let mut clean = self.searched(path, Known::Values, "(again) URL").unwrap_or_else(|| path.to_owned());
         if let Some(query) = query {
             clean.push('?');
             clean += &self.pairs(query, "URL");
@@ -93,21 +119,34 @@ impl Work<'_> {
         let pairs: Vec<String> = text
             .split('&')
             .map(|pair| match pair.split_once('=') {
-                Some((name, value)) => format!("{name}={}", self.parameter(name, value, label)),
-                None => self.searched(pair, false, &format!("(again) {label}")).unwrap_or_else(|| pair.to_owned()),
+                Some((name, value)) => {
+                    let value = self.parameter(name, value, label);
+                    // A name may hold an address, too.
+                    let clean = self.searched(name, Known::Addresses, &format!("(again) {label}"));
+                    format!("{}={value}", clean.as_deref().unwrap_or(name))
+                }
+                None => {
+                    self.searched(pair, Known::Values, &format!("(again) {label}")).unwrap_or_else(|| pair.to_owned())
+                }
             })
             .collect();
         pairs.join("&")
     }
 
     fn parameter(&mut self, name: &str, value: &str, label: &str) -> String {
-        let normal = normal(&decoded(name, true));
-        let told = self.personal.fields.names.contains(&normal);
-        if !(told || is_personal_name(&normal)) || super::super::is_mask(value.as_bytes()) {
-            let again = format!("(again) {label}");
-            return self.searched(value, false, &again).unwrap_or_else(|| value.to_owned());
-        }
+        let plain_name = decoded(name, true);
+        let told = self.personal.fields.names.contains(&normal(&plain_name));
         let plain = decoded(value, true);
+        if !(told || is_personal_parameter(&plain_name)) || super::super::is_mask(value.as_bytes()) {
+            let again = format!("(again) {label}");
+            let blank = if value.contains("%20") { "%20" } else { "+" };
+            // JSON, of which a plus is a blank.
+            if let Some(clean) = whole(&plain).and_then(|document| self.document(&document, 1)) {
+                self.memory.tally.add(&again, &clean);
+                return encoded(&clean, blank);
+            }
+            return self.searched(value, Known::Values, &again).unwrap_or_else(|| value.to_owned());
+        }
         let clean = self.pseudonym(&plain, &format!("{label} {name}"));
         encoded(&clean, if value.contains("%20") { "%20" } else { "+" })
     }
@@ -121,18 +160,19 @@ impl Work<'_> {
                 field.value = Bytes::from(self.personal.pseudonyms.unread(&field.value));
                 continue;
             };
-            let told = self.personal.fields.names.contains(&normal) || normal == "from" || is_personal_name(&normal);
+            let told = self.personal.fields.names.contains(&normal) || is_personal_field(&field.name);
             let label = format!("header {}", field.name.to_ascii_lowercase());
             let clean = if ADDRESSES.contains(&normal.as_str()) {
                 let clean = self.personal.pseudonyms.addresses(value);
                 self.memory.tally.add(&label, &clean);
                 Some(clean)
             } else if told && !super::super::is_mask(value.as_bytes()) {
-                self.searched(value, false, &label).or_else(|| Some(self.pseudonym(value, &label)))
+                let searched = self.searched(value, Known::Values, &label);
+                searched.or_else(|| Some(self.pseudonym(value, &label)))
             } else if is_secret_field(&field.name) || PROTOCOL.contains(&normal.as_str()) {
                 None
             } else {
-                self.searched(value, false, &format!("(again) {label}"))
+                self.searched(value, Known::Values, &format!("(again) {label}"))
             };
             if let Some(clean) = clean {
                 field.value = Bytes::from(clean);
@@ -141,10 +181,10 @@ impl Work<'_> {
     }
 
     /// A body, from what was read of it.
-    pub(super) fn body(&mut self, body: &mut Body, headers: &Headers, content: &Content) {
-        let clean = match content {
+    pub(super) fn body(&mut self, body: &mut Body, headers: &Headers, read: &Read) {
+        let clean = match &read.content {
             Content::Nothing | Content::Page => return,
-            Content::Json(document, found) => self.json(document, found).map(String::into_bytes),
+            Content::Json(document, found) => self.json(document, found, 0).map(String::into_bytes),
             Content::Form(text) => Some(self.pairs(text, "form")).filter(|clean| clean != text).map(String::into_bytes),
             Content::Unread(text) => {
                 self.memory.tally.add("(body that is no JSON, as a whole)", "");
@@ -160,20 +200,29 @@ impl Work<'_> {
                 return give_up(body);
             }
         };
-        if let Some(clean) = clean {
-            put_back(body, &clean, headers);
+        match clean.map(|clean| read.pack(clean)) {
+            Some(Some(packed)) => put_back(body, &packed, headers),
+            Some(None) => give_up(body),
+            None => {}
         }
     }
 
+    /// A document that stands in a text, with its personal values replaced; `None` if there are none.
+    pub(super) fn document(&mut self, document: &Document, level: u8) -> Option<String> {
+        let found = super::read::find(document, &self.personal.fields);
+        self.personal.note_document(document, &found, self.memory, &mut Vec::new());
+        self.json(document, &found, level)
+    }
+
     /// The text of a document with its personal values replaced; `None` if there are none.
-    fn json(&mut self, document: &Document, found: &[Found]) -> Option<String> {
+    fn json(&mut self, document: &Document, found: &[Found], level: u8) -> Option<String> {
         let text = document.text();
         let mut places = None;
         let mut clean = String::new();
         let mut copied = 0;
         for found in found {
             let Some(value) = document.value_at(found.place) else { continue };
-            let Some(new) = self.value(value, found) else { continue };
+            let Some(new) = self.value(value, found, level) else { continue };
             let places = places.get_or_insert_with(|| literals(text));
             let (start, end) = *places.get(found.place as usize)?;
             clean.push_str(text.get(copied..start as usize)?);
@@ -184,7 +233,7 @@ impl Work<'_> {
     }
 
     /// The literal that takes the place of a value; `None` if it stays.
-    fn value(&mut self, value: Value<'_>, found: &Found) -> Option<String> {
+    fn value(&mut self, value: Value<'_>, found: &Found, level: u8) -> Option<String> {
         if let Some(number) = value.as_number() {
             if self.personal.stays(found, number, self.memory) {
                 return None;
@@ -194,9 +243,14 @@ impl Work<'_> {
             return Some(clean).filter(|clean| clean != number);
         }
         let text = value.as_str()?;
-        let clean = if !found.is_personal() {
-            let label = format!("(again) {}", found.name);
-            if is_text(&found.name) { self.searched(text, true, &label)? } else { self.addresses(text, &label)? }
+        let clean = if found.is_name {
+            self.member_name(text, level)?
+        } else if !found.is_personal() {
+            let known = if is_text(&found.name) { Known::Words } else { Known::Addresses };
+            let edits = self.edits(text, known, level);
+            let clean = apply(text, &edits)?;
+            self.memory.tally.add(&format!("(again) {}", found.name), &clean);
+            clean
         } else if self.personal.stays(found, text, self.memory) || text.trim().is_empty() {
             return None;
         } else {
@@ -215,4 +269,26 @@ impl Work<'_> {
         let quoted = serde_json::to_string(&clean).unwrap_or_default();
         (clean != text).then(|| quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned())
     }
+
+    /// The name of a member that holds an e-mail address, or is the name of somebody of this exchange.
+    fn member_name(&mut self, name: &str, level: u8) -> Option<String> {
+        let is_word = self.words.iter().any(|word| **word == *name) && name.starts_with(char::is_uppercase);
+        let clean = if is_word {
+            self.personal.pseudonyms.of(name, self.host)
+        } else {
+            let edits = self.edits(name, Known::Values, level);
+            apply(name, &edits)?
+        };
+        self.memory.tally.add("(again) names of members", &clean);
+        Some(clean)
+    }
+}
+
+/// A text that is JSON as a whole, an object or a list.
+pub(super) fn whole(text: &str) -> Option<Document> {
+    let text = text.trim_start();
+    if !text.starts_with(['{', '[']) {
+        return None;
+    }
+    Document::parse_str(text).ok()
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::views::View;
+use super::super::views::View;
 use super::{Scan, is_name, pairs};
 use crate::exchange::secrets::{
     FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_parameter_of_login, is_secret_of_login,

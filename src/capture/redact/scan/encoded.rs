@@ -21,7 +21,8 @@ const FIRST: usize = 16;
 /// Shortest line of base64 that goes on in the next line.
 const LINE: usize = 60;
 
-fn engine(text: &[u8]) -> GeneralPurpose {
+/// The kind of base64 that a text is written in.
+pub(in crate::capture::redact) fn engine(text: &[u8]) -> GeneralPurpose {
     let is_url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
     let config = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -30,7 +31,8 @@ fn engine(text: &[u8]) -> GeneralPurpose {
     GeneralPurpose::new(if is_url_safe { &URL_SAFE } else { &STANDARD }, config)
 }
 
-fn is_base64(byte: u8) -> bool {
+/// True for a letter of base64 of either kind.
+pub(in crate::capture::redact) fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 

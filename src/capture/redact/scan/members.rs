@@ -5,8 +5,8 @@
 use std::ops::Range;
 
 use super::super::credentials::secret_of;
+use super::super::views::View;
 use super::edits::{Edit, Replacement};
-use super::views::View;
 use super::{Scan, is_name, pairs, string_end};
 use crate::exchange::secrets::{
     FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_secret_value, may_be_secret, secrecy,

@@ -120,6 +120,27 @@ impl View {
         self.pieces.partition_point(|piece| piece.here as usize <= at).saturating_sub(1)
     }
 
+    /// A text that is put into the decoded one, as it is written in the other one.
+    pub(super) fn written(&self, text: &str) -> String {
+        match self.coding {
+            Coding::Plain => text.to_owned(),
+            Coding::String => {
+                // A string always serialises; were it not to, nothing of it would be written.
+                let quoted = serde_json::to_string(text).unwrap_or_default();
+                quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+            }
+            Coding::Percent => {
+                let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+                let written =
+                    |byte: u8| if is_kept(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+                text.bytes().map(written).collect()
+            }
+            Coding::References => {
+                text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+            }
+        }
+    }
+
     /// Bytes that are put into the decoded text, as they are written in the other one.
     pub(super) fn encoded(&self, bytes: Vec<u8>) -> Vec<u8> {
         if self.coding != Coding::Percent {
