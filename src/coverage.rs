@@ -131,12 +131,9 @@ impl Coverage {
         let groups = self.groups();
         let features = groups.iter().filter(|group| group.is_feature);
         let seen = features.clone().filter(|group| group.reach().is_exercised()).count();
-        format!(
-            "{seen} of {} features of the test suite seen, {} of {} rules exercised",
-            features.count(),
-            self.exercised(),
-            self.rules.len()
-        )
+        let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        let (features, rules) = (count(features.count(), "feature"), count(self.rules.len(), "rule"));
+        format!("{seen} of {features} of the test suite seen, {} of {rules} exercised", self.exercised())
     }
 
     /// The features that nobody has tried, in words, as one line; at most `most` of them. `None` if all were tried.

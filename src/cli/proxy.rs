@@ -63,9 +63,9 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     let mut doors = proxy.doors.doors(&proxy.upstream, &judging.config.limits, judging.config.timeouts)?;
     if judging.config.limits.connections < wanted {
         doors.notices.push(format!(
-            "at most {} connections of brokers at a time, not {wanted}: the system lets this process open no more files \
-             (ulimit -n raises that)",
-            judging.config.limits.connections
+            "at most {} of brokers at a time, not {wanted}: the system lets this process open no more files (ulimit -n \
+             raises that)",
+            text::count(judging.config.limits.connections as u64, "connection")
         ));
     }
     let options = Options {

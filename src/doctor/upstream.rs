@@ -81,6 +81,16 @@ async fn connection(to: &BaseUri, dialer: &Dialer) -> Check {
     }
 }
 
+/// How long a certificate still lasts, in words.
+fn ends_in(days: i64) -> String {
+    match days {
+        ..0 => "it has ended".to_owned(),
+        0 => "it ends today".to_owned(),
+        1 => "it ends in 1 day".to_owned(),
+        _ => format!("it ends in {days} days"),
+    }
+}
+
 async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
     match handshake(to, dialer).await {
         Ok(certificate) if reach.insecure => Check::new(
@@ -91,7 +101,7 @@ async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
         ),
         Ok(certificate) => match left(&certificate) {
             Some(days) if days < SOON => {
-                let found = format!("it ends in {days} days; {}", words(&certificate));
+                let found = format!("{}; {}", ends_in(days), words(&certificate));
                 Check::new("certificate", State::Warning, found, "the booking system should have it renewed now")
             }
             _ => Check::good("certificate", format!("trusted; {}", words(&certificate))),
@@ -279,6 +289,12 @@ mod tests {
 
     fn response(status: u16, body: &str) -> Response<Vec<u8>> {
         Response::builder().status(status).header(CONTENT_TYPE, "application/json").body(body.into()).unwrap()
+    }
+
+    #[test]
+    fn days_are_counted_in_words() {
+        let words = [-1, 0, 1, 2].map(ends_in);
+        assert_eq!(words, ["it has ended", "it ends today", "it ends in 1 day", "it ends in 2 days"]);
     }
 
     #[test]

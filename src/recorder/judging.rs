@@ -193,16 +193,17 @@ impl Judging {
         let behind = self.behind.get_or_insert_with(|| Behind { since: Instant::now(), told: false });
         if !behind.told && behind.since.elapsed() >= TELL_AFTER {
             behind.told = true;
+            let exchanges = text::count(waiting, "exchange");
             self.events.send(Event::Notice(format!(
-                "Judging is behind by {waiting} exchanges. They are recorded, and are judged as soon as there is time."
+                "Judging is behind by {exchanges}. What waits is recorded, and is judged as soon as there is time."
             )));
         }
     }
 
     fn keeps_up(&mut self) {
         if let Some(behind) = self.behind.take().filter(|behind| behind.told) {
-            let seconds = behind.since.elapsed().as_secs();
-            self.events.send(Event::Notice(format!("Judging has caught up, after {seconds} seconds.")));
+            let seconds = text::count(behind.since.elapsed().as_secs(), "second");
+            self.events.send(Event::Notice(format!("Judging has caught up, after {seconds}.")));
         }
     }
 
@@ -276,9 +277,9 @@ impl Judging {
 
 /// What is said of exchanges that there was no more time to judge.
 pub fn unjudged_in_words(unjudged: u64) -> String {
-    format!(
-        "The end came before {unjudged} more exchanges were judged. Of a recording `umpire check` judges all of them."
-    )
+    let were = if unjudged == 1 { "was" } else { "were" };
+    let exchanges = text::count(unjudged, "more exchange");
+    format!("The end came before {exchanges} {were} judged. Of a recording `umpire check` judges all of them.")
 }
 
 /// What is said of exchanges that were not judged because judging failed.

@@ -240,9 +240,10 @@ impl Keeper {
         if let Some(Hung { lasted, off }) = self.stall.as_ref().and_then(Stall::ends) {
             let seconds = lasted.as_secs();
             tracing::warn!(seconds, "the disk answers again");
-            self.events.send(Event::Notice(format!("The disk answers again, after {seconds} seconds.")));
+            let in_words = text::count(seconds, "second");
+            self.events.send(Event::Notice(format!("The disk answers again, after {in_words}.")));
             if off && self.failed_at.is_none() {
-                self.trouble = Some(format!("the disk did not answer for {seconds} seconds"));
+                self.trouble = Some(format!("the disk did not answer for {in_words}"));
                 self.reported_missed = self.missed();
                 self.say_on();
             }

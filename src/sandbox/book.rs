@@ -185,7 +185,11 @@ impl Book {
         let (kind, what) = match taken {
             taken if taken < left => return Ok(()),
             _ if left == 0 && held == 0 => (&problem::FULL, "no place is left".to_owned()),
-            taken if taken < left + held => (&problem::RESERVED, format!("{held} of the places are held for others")),
+            taken if taken < left + held => {
+                let are = if held == 1 { "is" } else { "are" };
+                (&problem::RESERVED, format!("{held} of the places {are} held for others"))
+            }
+            _ if left == 1 => (&problem::INSUFFICIENT_CAPACITY, "1 place is left".to_owned()),
             _ => (&problem::INSUFFICIENT_CAPACITY, format!("{left} places are left")),
         };
         Err(Problem::new(kind, what))
