@@ -23,14 +23,12 @@ mod source;
 mod store;
 mod verify;
 
-use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use tempfile::TempPath;
 
 use crate::exchange::BodyEnd;
+use crate::new_file::{NewFile, NewFileError};
 pub use merge::merge;
 pub use odd::{Oddities, Oddity, Outcome};
 pub use output::{Format, Output};
@@ -104,12 +102,15 @@ impl Meta {
 /// whoever counts them all ([`CaptureError::lost`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaptureError {
-    /// There is a file of that name already; a recording is never written over.
+    /// There is a file of that name already; what is being recorded is never written over one.
     #[error("{}: exists already; choose another name or move it away", file.display())]
     Exists {
         /// The file.
         file: PathBuf,
     },
+    /// The file of an output could not be made.
+    #[error(transparent)]
+    Output(#[from] NewFileError),
     /// The file could not be made.
     #[error("{}: can't be created: {cause}", file.display())]
     Create {
@@ -221,10 +222,11 @@ impl CaptureError {
         }
     }
 
-    /// The same of another file: of the one that a temporary file stands for.
-    fn of(mut self, name: &Path) -> Self {
-        if let Self::Create { file, .. } | Self::Open { file, .. } | Self::Write { file, .. } = &mut self {
-            name.clone_into(file);
+    /// The same of the file that a temporary one stands for.
+    fn of(mut self, new: &NewFile) -> Self {
+        if let Self::Create { file, cause } | Self::Open { file, cause } | Self::Write { file, cause, .. } = &mut self {
+            new.name().clone_into(file);
+            *cause = new.renamed_in(cause);
         }
         self
     }
@@ -268,40 +270,6 @@ fn unused_path(folder: &Path, now: Timestamp) -> PathBuf {
         .unwrap_or(first)
 }
 
-/// Makes a new file that only its owner can read. Never touches an existing one.
-pub fn create_private(path: &Path) -> Result<File, CaptureError> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => CaptureError::Exists { file: path.to_owned() },
-        _ => create_failed(path, &error),
-    })
-}
-
-/// A new empty file beside `path`, which is to have its name once it is whole. Only its owner can read it; dropped, it is
-/// removed. With `force`, `path` may exist. The default folder is made.
-fn temporary(path: &Path, force: bool) -> Result<TempPath, CaptureError> {
-    let failed = |error: io::Error| create_failed(path, &error);
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    if folder == Path::new(DEFAULT_FOLDER) {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    if !force && path.exists() {
-        return Err(CaptureError::Exists { file: path.to_owned() });
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let file = tempfile::Builder::new().prefix(&format!(".{name}.")).suffix(".part").tempfile_in(folder);
-    Ok(file.map_err(failed)?.into_temp_path())
-}
-
 fn create_failed(path: &Path, error: &dyn std::fmt::Display) -> CaptureError {
     CaptureError::Create { file: path.to_owned(), cause: error.to_string() }
 }
@@ -333,7 +301,7 @@ mod tests {
         for name in ["2026-11-24T070000Z.db", "2026-11-24T070000Z-2.db", "2026-11-24T070000Z-3.db"] {
             let path = unused_path(folder.path(), now);
             assert_eq!(path, folder.path().join(name));
-            File::create(path).unwrap();
+            std::fs::write(path, "").unwrap();
         }
     }
 

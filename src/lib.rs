@@ -4,6 +4,7 @@
 //! `tests/architecture.rs` enforces, says exactly which).
 
 pub mod panics;
+pub mod new_file;
 pub mod json;
 pub mod exchange;
 pub mod links;

@@ -515,6 +515,30 @@ fn the_log_names_exchanges_and_says_nothing_of_their_contents() {
     assert_eq!(faulty, [false, true, true]);
 }
 
+/// Sources that write files by themselves, and why.
+const WRITERS: [(&str, &str); 5] = [
+    ("src/new_file.rs", "everything else goes through it"),
+    ("src/ca/files.rs", "keys of the store, which no user names"),
+    ("src/cli/logging.rs", "a log is written on"),
+    ("src/cli/rules/index.rs", "the text between two marks of a file is replaced"),
+    ("src/doctor/place.rs", "an empty file for a moment"),
+];
+
+#[test]
+fn files_are_written_in_one_place() {
+    let writes = ["fs::write(", "fs::rename(", "fs::copy(", "File::create", "File::options", "OpenOptions"];
+    let writing = |source: &Source| {
+        let code = source.code.replace("NewFile::create", "");
+        writes.iter().any(|call| code.contains(call))
+    };
+    let found: BTreeSet<String> = sources().iter().filter(|s| writing(s)).map(|source| shown(&source.path)).collect();
+    let listed: BTreeSet<String> = WRITERS.iter().map(|(file, _)| (*file).to_owned()).collect();
+    let new =
+        found.difference(&listed).map(|file| format!("{file} writes a file: use new_file, which asks for --force"));
+    let gone = listed.difference(&found).map(|file| format!("{file} writes no file: take it off the list"));
+    report(&new.chain(gone).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_reading_of_code_is_right() {
     let code = plain_code(

@@ -110,15 +110,16 @@ fn what_was_replaced_is_said_and_goes_along() {
     for ending in ["db", "har", "ndjson.gz"] {
         let name = |name: &str| folder.name(&format!("{name}.{ending}"));
         // Secrets of a foreign file are always replaced on the way in.
-        run(0, &["capture", "import", &foreign, "-o", &name("imported")]);
+        let keep = "--keep-personal-data";
+        run(0, &["capture", "convert", &foreign, "-o", &name("imported"), keep]);
         assert_eq!(said(&name("imported")), "secrets", "{ending}");
-        run(0, &["capture", "verify", &foreign, "--save", &name("saved")]);
+        run(0, &["capture", "verify", &foreign, "--save", &name("saved"), keep]);
         assert_eq!(said(&name("saved")), "secrets", "{ending}");
         run(0, &["capture", "export", &name("imported"), "-o", &name("exported")]);
         run(0, &["capture", "redact", &name("imported"), "-o", &name("redacted")]);
         run(0, &["capture", "split", &name("redacted"), "--size", "1MB", "-o", &name("part")]);
         run(0, &["capture", "merge", &name("redacted"), &name("exported"), "-o", &name("strong")]);
-        run(0, &["capture", "merge", &name("redacted"), &name("imported"), "-o", &name("weak")]);
+        run(0, &["capture", "merge", &name("redacted"), &name("imported"), "-o", &name("weak"), keep]);
         for (file, expected) in [
             ("exported", "personal"),
             ("redacted", "personal"),
@@ -156,7 +157,7 @@ fn verdicts_do_not_depend_on_the_format() {
     };
     let original = findings(FAULTY);
     for name in ["x.umpire", "x.ndjson.gz"] {
-        run(0, &["capture", "import", FAULTY, "-o", &folder.name(name)]);
+        run(0, &["capture", "convert", FAULTY, "-o", &folder.name(name)]);
         assert_eq!(findings(&folder.name(name)), original, "{name}");
     }
 }
@@ -197,7 +198,7 @@ fn a_run_that_fails_leaves_nothing() {
     fs::write(folder.path("there.har"), "precious").unwrap();
     for output in ["y.db", "y.har", "y.ndjson.gz", "there.har"] {
         let (input, output) = (folder.name("x.ndjson"), folder.name(output));
-        refused(&["capture", "import", &input, "-o", &output, "--force"], &["x.ndjson: line ", "cut off"]);
+        refused(&["capture", "convert", &input, "-o", &output, "--force"], &["x.ndjson: line ", "cut off"]);
     }
     assert_eq!(names(folder.0.path()), ["there.har".to_owned(), "x.ndjson".to_owned()].into());
     assert_eq!(fs::read(folder.path("there.har")).unwrap(), b"precious");
@@ -210,15 +211,15 @@ fn split_and_merged_again_it_is_the_same() {
     for by in [&["--by-booking"][..], &["--size", "100k"]] {
         let parts = Folder::new();
         let (pattern, merged) = (parts.name("x.ndjson"), folder.name("merged.har"));
-        let said = run(0, &[&["capture", "split", FAULTY, "-o", &pattern], by].concat());
+        let said = run(0, &[&["capture", "split", FAULTY, "--keep-personal-data", "-o", &pattern], by].concat());
         let files: Vec<String> = names(parts.0.path()).into_iter().map(|name| parts.name(&name)).collect();
-        assert!(files.len() > 1 && said.lines().count() == files.len(), "{by:?}: {said}");
+        assert!(files.len() > 1 && said.lines().count() == files.len() + 1, "{by:?}: {said}");
         if by[0] == "--by-booking" {
             assert!(files.iter().any(|file| file.ends_with("x.other.ndjson")), "{files:?}");
         } else {
             assert!(files[0].ends_with("x.0001.ndjson"), "{files:?}");
         }
-        let mut arguments = vec!["capture", "merge", "-o", &merged, "--force"];
+        let mut arguments = vec!["capture", "merge", "-o", &merged, "--force", "--keep-personal-data"];
         arguments.extend(files.iter().map(String::as_str));
         run(0, &arguments);
         let mut again: Vec<_> = capture::open(Path::new(&merged)).unwrap().exchanges.map(Result::unwrap).collect();
@@ -309,7 +310,7 @@ fn pruned_by_booking_stage_path_and_time() {
 #[test]
 fn damage_is_told_and_the_rest_is_saved() {
     let folder = Folder::new();
-    run(0, &["capture", "import", GOLDEN, "-o", &folder.name("x.db")]);
+    run(0, &["capture", "convert", GOLDEN, "-o", &folder.name("x.db")]);
     let all = count(&folder.path("x.db"));
     let db = rusqlite::Connection::open(folder.path("x.db")).unwrap();
     db.execute("UPDATE exchange SET response_digest = x'00' WHERE n = 3", []).unwrap();
@@ -341,7 +342,7 @@ fn damage_is_told_and_the_rest_is_saved() {
     assert_eq!(count(Path::new(&saved)) as u64, readable);
 
     // A database with a page overwritten.
-    run(0, &["capture", "import", FAULTY, "-o", &folder.name("page.db")]);
+    run(0, &["capture", "convert", FAULTY, "-o", &folder.name("page.db")]);
     let mut bytes = fs::read(folder.path("page.db")).unwrap();
     let middle = bytes.len() / 2 / 8192 * 8192;
     bytes[middle..middle + 8192].fill(0x5a);
@@ -390,7 +391,7 @@ fn hits(arguments: &[&str]) -> Vec<(u64, String)> {
 fn what_is_searched_is_found_with_and_without_an_index() {
     let folder = Folder::new();
     let db = folder.name("x.db");
-    run(0, &["capture", "import", FAULTY, "-o", &db]);
+    run(0, &["capture", "convert", FAULTY, "-o", &db]);
     let all: Vec<_> = capture::open(Path::new(FAULTY)).unwrap().exchanges.map(Result::unwrap).collect();
     let booking = all.iter().find_map(|exchange| exchange.path().split_once("/order-quotes/")).unwrap().1.to_owned();
     let upper = booking.to_uppercase();
@@ -442,11 +443,11 @@ fn what_is_searched_is_found_with_and_without_an_index() {
 fn an_index_is_continued_and_never_taken_for_anothers() {
     let folder = Folder::new();
     let db = folder.name("x.db");
-    run(0, &["capture", "import", FAULTY, "-o", &db]);
+    run(0, &["capture", "convert", FAULTY, "-o", &db]);
     assert_eq!(run(0, &["capture", "index", &db]), format!("128 exchanges in {db}.index\n"));
     let before = hits(&[&db, "orders"]);
     // Another capture under the same name: nothing of the old one may be found, or hidden.
-    run(0, &["capture", "import", GOLDEN, "-o", &db, "--force"]);
+    run(0, &["capture", "convert", GOLDEN, "-o", &db, "--force"]);
     assert_eq!(hits(&[&db, "orders"]), hits(&[GOLDEN, "orders"]));
     assert_ne!(hits(&[&db, "orders"]), before);
     // A damaged one is made anew.

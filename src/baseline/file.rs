@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use super::{Baseline, Entry};
+use crate::new_file::{self, Existing, NewFileError, Readers};
 use crate::openbooking::Stage;
 
 /// Version of the format.
@@ -29,14 +30,6 @@ pub enum BaselineError {
     /// It can't be read.
     #[error("{path}: {cause}; write one with --write-baseline")]
     Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: std::io::Error,
-    },
-    /// It can't be written.
-    #[error("{path} can't be written: {cause}")]
-    Unwritable {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -88,9 +81,9 @@ impl Baseline {
         })
     }
 
-    /// Writes the baseline, in place of what is there.
-    pub fn write(&self, path: &Path) -> Result<(), BaselineError> {
-        fs::write(path, self.to_toml()).map_err(|cause| BaselineError::Unwritable { path: path.to_owned(), cause })
+    /// Writes the baseline to a file.
+    pub fn write(&self, path: &Path, existing: Existing) -> Result<(), NewFileError> {
+        new_file::write(path, self.to_toml().as_bytes(), existing, Readers::All)
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {

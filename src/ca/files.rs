@@ -2,18 +2,12 @@
 //!
 //! `content → new file beside it (mode 600 for keys) → flushed → renamed`
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Who may read a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readers {
-    /// Its owner alone.
-    Owner,
-    /// All that the user's settings allow.
-    All,
-}
+pub use crate::new_file::Readers;
+use crate::new_file::create_new;
 
 /// Makes a folder that only its owner can enter, if there is none.
 pub fn private_folder(path: &Path) -> io::Result<()> {
@@ -29,7 +23,7 @@ pub fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let new = path.with_file_name(name);
-    let written = create(&new, readers).and_then(|mut file| {
+    let written = create_new(&new, readers).and_then(|mut file| {
         file.write_all(content.as_bytes())?;
         file.sync_all()
     });
@@ -39,18 +33,6 @@ pub fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
         let _rest = fs::remove_file(&new);
     }
     done
-}
-
-fn create(path: &Path, readers: Readers) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    if readers == Readers::Owner {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    #[cfg(not(unix))]
-    let _ = readers;
-    options.open(path)
 }
 
 /// The mode of a file that others than its owner can read or write; `None` if nobody else can.

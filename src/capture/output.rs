@@ -1,22 +1,23 @@
 //! A recording on its way to disk, in the format that its name tells: there whole, or not at all.
 //!
 //! ```text
-//! create ─► append* ─► finish: the temporary file beside takes the name
+//! create ─► append* ─► finish: the temporary file beside takes the name (NewFile)
 //!    └────────────────► dropped: the temporary file goes, what had the name before stays
+//! stream ─► append* ─► finish: flushed to whatever it is written to, such as standard output
 //! ```
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tempfile::TempPath;
 
 use super::har::HarWriter;
 use super::ndjson::NdjsonWriter;
-use super::{CaptureError, Meta, Writer, create_failed, temporary};
+use super::{CaptureError, Meta, Writer};
 use crate::exchange::Exchange;
+use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
 /// Exchanges per transaction of a capture that is written as a whole.
 const BATCH: u64 = 500;
@@ -59,12 +60,13 @@ impl Format {
     }
 }
 
-/// Writes a recording under a temporary name beside the one that it is to have, readable by its owner only.
+/// Writes a recording under a temporary name beside the one that it is to have, readable by its owner only; or as a
+/// stream.
 pub struct Output {
     file: PathBuf,
-    force: bool,
     sink: Sink,
-    temporary: TempPath,
+    /// `None` for a stream.
+    new: Option<NewFile>,
     count: u64,
 }
 
@@ -75,18 +77,42 @@ enum Sink {
 }
 
 impl Output {
-    /// Gets ready to write `file`, in the format that its name asks for. With `force` it may exist, and is replaced at the
-    /// end.
+    /// Gets ready to write `file`, in the format that its name asks for. Missing folders are made. With `force` it may
+    /// exist, and is replaced at the end.
     pub fn create(file: &Path, meta: &Meta, force: bool) -> Result<Self, CaptureError> {
         let (format, packed) = Format::of_name(file).ok_or_else(|| CaptureError::Ending { file: file.to_owned() })?;
-        let temporary = temporary(file, force)?;
-        let out = || fs::OpenOptions::new().write(true).open(&temporary).map_err(|error| create_failed(file, &error));
+        let new = NewFile::create(file, Existing::with_force(force), Readers::Owner)?;
+        let text = || Ok::<_, CaptureError>(Text::new(Box::new(new.open()?), packed));
         let sink = match format {
-            Format::Capture => Sink::Capture(Box::new(Writer::fill(&temporary, meta).map_err(|error| error.of(file))?)),
-            Format::Har => Sink::Har(HarWriter::new(file, meta, Text::new(out()?, packed))?),
-            Format::Ndjson => Sink::Ndjson(NdjsonWriter::new(file, meta, Text::new(out()?, packed))),
+            Format::Capture if new.is_stream() => {
+                let cause = "a capture can't be written to a pipe or device".to_owned();
+                return Err(NewFileError::Create { file: file.to_owned(), cause }.into());
+            }
+            Format::Capture => Sink::Capture(Box::new(Writer::fill(new.path(), meta).map_err(|error| error.of(&new))?)),
+            Format::Har => Sink::Har(HarWriter::new(file, meta, text()?)?),
+            Format::Ndjson => Sink::Ndjson(NdjsonWriter::new(file, meta, text()?)),
         };
-        Ok(Self { file: file.to_owned(), force, sink, temporary, count: 0 })
+        Ok(Self { file: file.to_owned(), sink, new: Some(new), count: 0 })
+    }
+
+    /// Gets ready to write to `out`, as HAR or NDJSON; `name` is what messages call it. A capture can't be streamed.
+    pub fn stream(
+        name: &str,
+        format: Format,
+        meta: &Meta,
+        out: impl Write + Send + 'static,
+    ) -> Result<Self, CaptureError> {
+        let file = PathBuf::from(name);
+        let text = Text::new(Box::new(Unsynced(out)), false);
+        let sink = match format {
+            Format::Har => Sink::Har(HarWriter::new(&file, meta, text)?),
+            Format::Ndjson => Sink::Ndjson(NdjsonWriter::new(&file, meta, text)),
+            Format::Capture => {
+                let cause = "a capture can't be streamed; write HAR or NDJSON".to_owned();
+                return Err(NewFileError::Create { file, cause }.into());
+            }
+        };
+        Ok(Self { file, sink, new: None, count: 0 })
     }
 
     /// The name that it will have.
@@ -109,19 +135,19 @@ impl Output {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
         match &self.sink {
             Sink::Capture(writer) => writer.size(),
-            Sink::Har(_) | Sink::Ndjson(_) => size(&self.temporary),
+            Sink::Har(_) | Sink::Ndjson(_) => self.new.as_ref().map_or(0, |new| size(new.path())),
         }
     }
 
     /// Appends an exchange, secrets and all: redact it first.
     pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
-        let file = &self.file;
         match &mut self.sink {
             Sink::Capture(writer) => {
-                let index = writer.append(exchange).map_err(|error| error.of(file))?;
-                if index % BATCH == BATCH - 1 {
-                    writer.commit().map_err(|error| error.of(file))?;
-                }
+                let written = writer.append(exchange).and_then(|index| match index % BATCH {
+                    last if last == BATCH - 1 => writer.commit(),
+                    _ => Ok(()),
+                });
+                written.map_err(|error| of(self.new.as_ref(), error))?;
             }
             Sink::Har(writer) => writer.append(exchange)?,
             Sink::Ndjson(writer) => writer.append(exchange)?,
@@ -132,41 +158,76 @@ impl Output {
 
     /// Completes the file, gives it its name, and returns the number of exchanges.
     pub fn finish(self) -> Result<u64, CaptureError> {
-        let Self { file, force, sink, temporary, count } = self;
+        let Self { file, sink, new, count } = self;
         let written = |error: io::Error| CaptureError::Write { file: file.clone(), cause: error.to_string(), lost: 0 };
         match sink {
-            Sink::Capture(writer) => drop(writer.finish().map_err(|error| error.of(&file))?),
+            Sink::Capture(writer) => drop(writer.finish().map_err(|error| of(new.as_ref(), error))?),
             Sink::Har(writer) => writer.finish()?.finish().map_err(written)?,
             Sink::Ndjson(writer) => writer.finish()?.finish().map_err(written)?,
         }
-        let named = if force { temporary.persist(&file) } else { temporary.persist_noclobber(&file) };
-        match named {
-            Ok(()) => Ok(count),
-            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(CaptureError::Exists { file }),
-            Err(failed) => Err(create_failed(&file, &failed.error)),
-        }
+        new.map_or(Ok(()), NewFile::finish)?;
+        Ok(count)
     }
 }
 
-/// A text file, compressed or not.
+/// The error with the name of the file in place of the temporary one.
+fn of(new: Option<&NewFile>, error: CaptureError) -> CaptureError {
+    match new {
+        Some(new) => error.of(new),
+        None => error,
+    }
+}
+
+/// What a text is written to.
+trait SyncWrite: Write + Send {
+    /// Brings all of it to disk, so that a power cut after the file has its name can't leave it half.
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl SyncWrite for File {
+    fn sync(&self) -> io::Result<()> {
+        // A pipe or a device has no disk.
+        if self.metadata()?.is_file() { self.sync_all() } else { Ok(()) }
+    }
+}
+
+/// A stream: it has no disk.
+struct Unsynced<W>(W);
+
+impl<W: Write> Write for Unsynced<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write + Send> SyncWrite for Unsynced<W> {
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A text, compressed or not.
 enum Text {
-    Plain(BufWriter<File>),
-    Packed(GzEncoder<BufWriter<File>>),
+    Plain(BufWriter<Box<dyn SyncWrite>>),
+    Packed(GzEncoder<BufWriter<Box<dyn SyncWrite>>>),
 }
 
 impl Text {
-    fn new(file: File, packed: bool) -> Self {
-        let out = BufWriter::with_capacity(1 << 16, file);
+    fn new(out: Box<dyn SyncWrite>, packed: bool) -> Self {
+        let out = BufWriter::with_capacity(1 << 16, out);
         if packed { Self::Packed(GzEncoder::new(out, Compression::fast())) } else { Self::Plain(out) }
     }
 
-    /// All on the disk, so that a power cut after the file has its name can't leave it half.
     fn finish(self) -> io::Result<()> {
         let out = match self {
             Self::Plain(out) => out,
             Self::Packed(out) => out.finish()?,
         };
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync()
     }
 }
 

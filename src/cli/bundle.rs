@@ -8,11 +8,10 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::Write as _;
+use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use clap::Args;
 use memchr::memmem;
 use zip::write::SimpleFileOptions;
@@ -26,6 +25,7 @@ use crate::event::Judged;
 use crate::exchange::{Body, Exchange, Headers, Response, decode};
 use crate::finding::Finding;
 use crate::json::{Document, Value};
+use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::report::{Booking, Secrets, curl, markdown};
 use crate::text::{self, SafeText, quoted, safe, safe_format};
 
@@ -55,9 +55,12 @@ pub struct Bundle {
     /// Order UUID of the booking
     #[arg(long, value_name = "UUID")]
     booking: String,
-    /// ZIP file to write; must not exist
+    /// ZIP file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     redaction: SharedArgs,
     #[command(flatten)]
@@ -81,6 +84,9 @@ struct Gathered {
 
 /// Runs `umpire capture bundle …`.
 pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
+    let existing = Existing::with_force(bundle.force);
+    // Before the work and not behind it.
+    ensure_free(&bundle.output, existing)?;
     let judging = bundle.judging.load()?;
     let redactor = Arc::new(bundle.redaction.redactor(&judging.config)?);
     let uuid = bundle.booking.to_ascii_lowercase();
@@ -88,8 +94,17 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
     let meta = recording.meta.clone();
     let mut gathered = Gathered::default();
     let mut judge = judging.judge(meta.base_uris(), meta.is_foreign());
-    for exchange in recording.exchanges {
-        gathered.take(judge.judge(Arc::new(exchange?)), &uuid);
+    // Of each exchange that had any, the bodies that were left out.
+    let mut unreadable: BTreeMap<u64, u64> = BTreeMap::new();
+    let mut before = 0;
+    for (index, exchange) in (0..).zip(recording.exchanges) {
+        let exchange = exchange?;
+        let after = redactor.left_out();
+        if after > before {
+            unreadable.insert(index, after - before);
+            before = after;
+        }
+        gathered.take(judge.judge(Arc::new(exchange)), &uuid);
     }
     if gathered.exchanges.is_empty() {
         return Err(gathered.unknown(&bundle));
@@ -99,10 +114,12 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
     let (chosen, beyond) = context.chosen(&gathered.exchanges, count);
     let Gathered { exchanges, findings, left_out, .. } = gathered;
     let more = chosen.len() - exchanges.len();
+    let unreadable: u64 = chosen.keys().filter_map(|index| unreadable.get(index)).sum();
+    let redaction_in_words = bundle.redaction.said(unreadable);
     let booking = Booking {
         uuid,
         creator: Meta::new(None, meta.created).creator,
-        redaction: bundle.redaction.in_words().to_owned(),
+        redaction: redaction_in_words.clone(),
         exchanges,
         findings,
         beyond,
@@ -113,10 +130,10 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
         ("booking.har", har_of(&meta, &chosen)?),
         ("requests.sh", String::from(requests(&booking)).into_bytes()),
     ];
-    write(&bundle.output, &files)?;
+    new_file::write(&bundle.output, &zipped(&files)?, existing, Readers::Owner)?;
     let exchanges = text::count(booking.exchanges.len() as u64, "exchange");
     let (findings, file) = (findings_in_words(&booking), bundle.output.display());
-    print(|out| out.line(safe_format!("{exchanges}, {findings} in {file}, {}", bundle.redaction.in_words())))?;
+    print(|out| out.line(safe_format!("{exchanges}, {findings} in {file}, {redaction_in_words}")))?;
     Ok(Exit::Clean)
 }
 
@@ -348,26 +365,17 @@ fn readme(booking: &Booking, more: usize, left_out: usize) -> SafeText {
     ]
 }
 
-/// Writes the files into a new ZIP, always in the same way: no times, no owners.
-fn write(output: &Path, files: &[(&str, Vec<u8>)]) -> anyhow::Result<()> {
-    let file = capture::create_private(output)?;
-    let written = (|| -> anyhow::Result<()> {
-        let mut zip = zip::ZipWriter::new(std::io::BufWriter::new(file));
-        for (name, content) in files {
-            let mode = if Path::new(name).extension().is_some_and(|ending| ending == "sh") { 0o755 } else { 0o644 };
-            let options = SimpleFileOptions::default()
-                .compression_method(zip::CompressionMethod::Deflated)
-                .last_modified_time(zip::DateTime::default())
-                .unix_permissions(mode);
-            zip.start_file(*name, options)?;
-            zip.write_all(content)?;
-        }
-        zip.finish()?.flush()?;
-        Ok(())
-    })();
-    written.with_context(|| format!("{}: can't be written", output.display())).inspect_err(|_| {
-        if let Err(error) = std::fs::remove_file(output) {
-            tracing::warn!(file = %output.display(), %error, "a half-written file can't be removed");
-        }
-    })
+/// The files as a ZIP, always in the same way: no times, no owners.
+fn zipped(files: &[(&str, Vec<u8>)]) -> anyhow::Result<Vec<u8>> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        let mode = if Path::new(name).extension().is_some_and(|ending| ending == "sh") { 0o755 } else { 0o644 };
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated)
+            .last_modified_time(zip::DateTime::default())
+            .unix_permissions(mode);
+        zip.start_file(*name, options)?;
+        zip.write_all(content)?;
+    }
+    Ok(zip.finish()?.into_inner())
 }

@@ -4,11 +4,10 @@
 
 mod trust;
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
@@ -16,6 +15,7 @@ use serde_json::json;
 use super::stdio::print;
 use super::{Exit, Format};
 use crate::ca::{Authority, HOME, HostPattern, Store};
+use crate::new_file::{self, Existing, Readers};
 use crate::text::{Printer, safe_format};
 
 /// `umpire ca …`
@@ -44,6 +44,9 @@ enum Command {
         /// Where to write [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Replace the file if it exists
+        #[arg(long, requires = "output")]
+        force: bool,
     },
     /// Say what each kind of client needs to trust the authorities
     Trust,
@@ -69,10 +72,12 @@ pub fn run(ca: Ca) -> anyhow::Result<Exit> {
     match ca.command {
         Command::Init { hosts } => init(&store, &hosts)?,
         Command::Show { format } => show(&store, format)?,
-        Command::Export { output } => {
+        Command::Export { output, force } => {
             let pem: String = for_clients(&store)?.iter().map(Authority::pem).collect();
             match output {
-                Some(file) => fs::write(&file, pem).with_context(|| format!("cannot write {}", file.display()))?,
+                Some(file) => {
+                    new_file::write(&file, pem.as_bytes(), Existing::with_force(force), Readers::All)?;
+                }
                 None => drop(print(|out| out.lines(&pem))?),
             }
         }

@@ -1,15 +1,14 @@
 //! `umpire capture …`: recordings looked at, checked, turned into another format, joined, parted and searched.
 //!
-//! `file(s) → open → select → Output (whole or not at all)`
+//! `file(s) → open → select → Outlet → Output (whole or not at all)`
 
 mod convert;
 mod info;
 mod search;
 pub mod select;
 mod split;
+mod target;
 mod verify;
-
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
@@ -29,13 +28,14 @@ enum Command {
     /// Check that a recording is whole, say what is wrong, and save what can be read
     Verify(verify::Verify),
     /// Write a recording in the format that the output's name asks for, personal data replaced by pseudonyms
-    Export(convert::Export),
+    Export(convert::Convert),
     /// Replace personal data by pseudonyms of the same form
     Redact(super::redact::Redact),
     /// Put one booking, its findings and its requests into a file for the other side's developers
     Bundle(super::bundle::Bundle),
-    /// The same with everything in it; for HAR and NDJSON files of other programs
-    Import(convert::Convert),
+    /// Write a recording in another format; personal data stay in a capture only
+    #[command(alias = "import")]
+    Convert(convert::Convert),
     /// Join recordings into one, by time
     Merge(convert::Merge),
     /// Part a recording by booking, time or size
@@ -48,17 +48,6 @@ enum Command {
     Index(search::IndexArgs),
 }
 
-/// Where a recording is written to.
-#[derive(Debug, Args)]
-pub struct Target {
-    /// File to write: *.db or *.umpire (capture), *.har (HAR 1.2), *.ndjson; the last two also with .gz
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-    /// Replace the file if it exists
-    #[arg(long)]
-    pub force: bool,
-}
-
 /// Runs `umpire capture …`.
 pub fn run(capture: Capture) -> anyhow::Result<Exit> {
     match capture.command {
@@ -67,7 +56,7 @@ pub fn run(capture: Capture) -> anyhow::Result<Exit> {
         Command::Export(export) => convert::export(&export),
         Command::Redact(redact) => super::redact::run(redact),
         Command::Bundle(bundle) => super::bundle::run(bundle),
-        Command::Import(convert) => convert::convert(&convert),
+        Command::Convert(convert) => convert::convert(&convert),
         Command::Merge(merge) => convert::merge(&merge),
         Command::Split(split) => split::run(&split),
         Command::Prune(prune) => convert::prune(&prune),

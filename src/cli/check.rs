@@ -17,6 +17,7 @@ use crate::baseline::Baseline;
 use crate::capture::{CaptureError, Oddity, Reader, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
+use crate::new_file::{Existing, ensure_free};
 use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook};
@@ -42,9 +43,12 @@ pub struct Check {
     /// Set known findings aside: those that FILE lists are not counted
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Write the findings to FILE as known; reasons and expiry dates that it has stay
+    /// Write the findings to FILE as known ones
     #[arg(long, value_name = "FILE", conflicts_with = "baseline")]
     write_baseline: Option<PathBuf>,
+    /// Replace FILE of --write-baseline if it exists; the reasons and expiry dates in it are kept
+    #[arg(long, requires = "write_baseline")]
+    force: bool,
     /// Print only what is otherwise than in OTHER.json, a report of `check --format json`; new findings alone count
     #[arg(long, value_name = "OTHER.json", conflicts_with_all = ["coverage", "write_baseline"])]
     compare: Option<PathBuf>,
@@ -97,6 +101,11 @@ impl From<SideName> for Side {
 /// Runs `umpire check …`.
 pub fn run(check: Check) -> anyhow::Result<Exit> {
     let judging = check.judging.load()?;
+    let existing = Existing::with_force(check.force);
+    if let Some(file) = &check.write_baseline {
+        // Before the work and not behind it.
+        ensure_free(file, existing)?;
+    }
     if let Some(settings) = judging.settings().filter(|_| judging.found_settings()) {
         note(safe_format!("settings of {settings}"));
     }
@@ -129,7 +138,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
             // What was not read would no longer be known.
             return Err(error).context("no baseline was written");
         }
-        write_baseline(file, &mut report, &judging.book)?;
+        write_baseline(file, existing, &mut report, &judging.book)?;
     } else if let Some(file) = &check.baseline {
         set_aside(&Baseline::read(file)?, file, &mut report, &judging.book);
     }
@@ -228,10 +237,10 @@ fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -
 }
 
 /// Writes all findings as known ones, which they are from then on.
-fn write_baseline(file: &Path, report: &mut CheckReport, book: &RuleBook) -> anyhow::Result<()> {
-    let older = if file.exists() { Baseline::read(file)? } else { Baseline::default() };
+fn write_baseline(file: &Path, existing: Existing, report: &mut CheckReport, book: &RuleBook) -> anyhow::Result<()> {
+    let older = if file.is_file() { Baseline::read(file)? } else { Baseline::default() };
     let baseline = report.baseline().in_place_of(&older, |rule| is_asked(rule, &report.rules, book));
-    baseline.write(file)?;
+    baseline.write(file, existing)?;
     set_aside(&baseline, file, report, book);
     Ok(())
 }

@@ -91,20 +91,23 @@ pub struct SharedArgs {
 }
 
 impl SharedArgs {
+    /// What is said where personal data stay.
+    pub const KEPT: &str = "personal data as they were";
+
     /// The redactor of one recording.
     pub fn redactor(&self, config: &Config) -> anyhow::Result<Redactor> {
         Ok(self.personal.redactor(!self.keep_personal_data, config)?.for_others())
     }
 
     /// What a reader of the file ought to know, in words.
-    pub fn in_words(&self) -> &'static str {
-        if self.keep_personal_data { "personal data as they were" } else { "personal data replaced by pseudonyms" }
+    fn in_words(&self) -> &'static str {
+        if self.keep_personal_data { Self::KEPT } else { "personal data replaced by pseudonyms" }
     }
 
-    /// The same, with what the redactor has left out.
-    pub fn said(&self, redactor: &Redactor) -> String {
+    /// The same, with how many bodies were left out because they can't be read.
+    pub fn said(&self, left_out: u64) -> String {
         let in_words = self.in_words();
-        match redactor.left_out() {
+        match left_out {
             0 => in_words.to_owned(),
             1 => format!("{in_words}, 1 body that can't be read left out"),
             bodies => format!("{in_words}, {bodies} bodies that can't be read left out"),

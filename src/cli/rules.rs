@@ -15,6 +15,7 @@ use super::judging::RuleArgs;
 use super::stdio::print;
 use super::{Exit, Format};
 use crate::finding::RuleInfo;
+use crate::new_file::Existing;
 use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, test_examples};
 use crate::text::{self, SafeText, safe, safe_format, visible};
 
@@ -54,6 +55,9 @@ enum Command {
         /// Folder of rules to write it to
         #[arg(long, value_name = "DIR", default_value = "rules")]
         dir: PathBuf,
+        /// Replace the file if it exists
+        #[arg(long)]
+        force: bool,
     },
     /// List the exchanges that examples of rules start from, or show one
     Bases {
@@ -76,7 +80,7 @@ pub fn run(rules: Rules) -> anyhow::Result<Exit> {
         Command::List { rules, format } => list(&rules.load()?.1, format),
         Command::Explain { id, rules } => explain(&rules.load()?.1, &id),
         Command::Test { folder } => test(folder),
-        Command::New { id, dir } => new(&id, &dir),
+        Command::New { id, dir, force } => new(&id, &dir, Existing::with_force(force)),
         Command::Bases { name } => bases(name.as_deref()),
         Command::Guide => {
             print(|out| out.lines(guide()))?;
@@ -116,8 +120,8 @@ fn explain(book: &RuleBook, id: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Clean)
 }
 
-fn new(id: &str, folder: &Path) -> anyhow::Result<Exit> {
-    let file = skeleton::write(id, folder)?;
+fn new(id: &str, folder: &Path, existing: Existing) -> anyhow::Result<Exit> {
+    let file = skeleton::write(id, folder, existing)?;
     let is_built_in = RuleBook::built_in()?.rule(id).is_some();
     print(|out| {
         out.line(safe_format!("{} is a rule that works; make it yours. Try it with:", file.display()))?;

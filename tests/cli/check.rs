@@ -56,15 +56,16 @@ fn known_findings_are_set_aside() {
     // Entries of rules that were not asked are neither stale nor lost.
     let broker = umpire(&["check", FAULTY, "--baseline", &known, "--side", "broker"]);
     assert!(!stdout(&broker).contains("stale"), "{}", stdout(&broker));
-    umpire(&["check", FAULTY, "--write-baseline", &known, "--side", "broker"]);
-    umpire(&["check", FAULTY, "--write-baseline", &known, "--side", "booking-system"]);
+    umpire(&["check", FAULTY, "--write-baseline", &known, "--force", "--side", "broker"]);
+    umpire(&["check", FAULTY, "--write-baseline", &known, "--force", "--side", "booking-system"]);
     let again = fs::read_to_string(&known).expect("the baseline");
     let reasoned = text.replacen("reason = \"\"", "reason = \"the old app\"\nexpires = 2020-02-29", 1);
     assert_eq!(again, reasoned, "counts as found, and what people wrote");
 
     let broken = file(folder.path(), "broken.toml", "format_version = 1\n[[known]]\nrule = 3\n");
     refused(&["check", FAULTY, "--baseline", &broken], &["broken.toml:3"]);
-    refused(&["check", FAULTY, "--write-baseline", &broken], &["broken.toml:3"]);
+    refused(&["check", FAULTY, "--write-baseline", &broken], &["broken.toml", "--force"]);
+    refused(&["check", FAULTY, "--write-baseline", &broken, "--force"], &["broken.toml:3"]);
     refused(&["check", FAULTY, "--baseline", "no-such.toml"], &["no-such.toml", "--write-baseline"]);
 }
 

@@ -4,9 +4,11 @@
 
 mod check;
 mod output;
+mod plurals;
 mod recordings;
 mod rules;
 mod settings;
 mod support;
 mod usage;
 mod versions;
+mod writing;

@@ -82,7 +82,7 @@ fn nothing_that_others_wrote_is_obeyed_by_a_terminal() {
         &["capture", "verify", &har],
         &["capture", "verify", &har, "--format", "json"],
         &["capture", "verify", &missing],
-        &["capture", "import", &har, "-o", &db],
+        &["capture", "convert", &har, "-o", &db],
         &["capture", "info", &db],
         &["capture", "index", &db],
         &["capture", "search", &db, "owned"],
@@ -126,7 +126,7 @@ fn nothing_that_others_wrote_is_obeyed_by_a_terminal() {
 }
 
 /// Every command that prints, with files of its own where it writes some.
-const PRINTING: [&[&str]; 27] = [
+const PRINTING: [&[&str]; 31] = [
     &["check", FAULTY],
     &["check", FAULTY, "--format", "json"],
     &["check", GOLDEN, "--coverage"],
@@ -139,8 +139,12 @@ const PRINTING: [&[&str]; 27] = [
     &["rules", "new", "customer/own", "--dir", "{}/rules"],
     &["capture", "info", FAULTY],
     &["capture", "verify", FAULTY, "--format", "json"],
-    &["capture", "import", FAULTY, "-o", "{}/i.db"],
+    &["capture", "convert", FAULTY, "-o", "{}/i.db"],
     &["capture", "export", FAULTY, "-o", "{}/e.har"],
+    &["capture", "export", FAULTY, "-o", "-"],
+    &["capture", "convert", FAULTY, "-o", "-", "--as", "ndjson"],
+    &["capture", "prune", FAULTY, "--drop", "--path", "orders", "-o", "-"],
+    &["capture", "redact", FAULTY, "-o", "{}/r.har"],
     &["capture", "merge", FAULTY, GOLDEN, "-o", "{}/m.db"],
     &["capture", "split", FAULTY, "--by-booking", "-o", "{}/s.har"],
     &["capture", "prune", FAULTY, "--drop", "--path", "orders", "-o", "{}/p.har"],

@@ -9,7 +9,7 @@ fn a_recording_goes_to_a_capture_and_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let (db, har) =
         (folder.path().join("x.db").display().to_string(), folder.path().join("x.har").display().to_string());
-    assert_eq!(status(&umpire(&["capture", "import", FAULTY, "-o", &db])), 0);
+    assert_eq!(status(&umpire(&["capture", "convert", FAULTY, "-o", &db])), 0);
     assert_eq!(status(&umpire(&["capture", "export", &db, "-o", &har, "--keep-personal-data"])), 0);
     let findings = |file: &str| {
         let report: serde_json::Value =
@@ -50,7 +50,7 @@ fn secrets_of_a_foreign_recording_are_not_shown() {
         vec!["check", &path, "--fail-on", "never"],
         vec!["view", &path, "--ui", "plain"],
         vec!["view", &path, "--ui", "json"],
-        vec!["capture", "import", &path, "-o", &db],
+        vec!["capture", "convert", &path, "-o", &db],
         vec!["capture", "export", &path, "-o", &exported],
     ] {
         let output = umpire(&arguments);
@@ -105,7 +105,7 @@ fn odd_entries_are_said_and_the_rest_is_used() {
     let name = |name: &str| folder.path().join(name).display().to_string();
     let (db, ndjson, merged, saved) = (name("x.db"), name("x.ndjson"), name("merged.har"), name("saved.har"));
     for arguments in [
-        vec!["capture", "import", &path, "-o", &db],
+        vec!["capture", "convert", &path, "-o", &db],
         vec!["capture", "export", &path, "-o", &ndjson],
         vec!["capture", "merge", &path, &db, "-o", &merged],
         vec!["capture", "search", &path, "first"],

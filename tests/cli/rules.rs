@@ -106,7 +106,7 @@ fn a_new_rule_works_as_it_is_and_is_never_written_over() {
     let changed = fs::read(&path).expect("the rule");
     let again = new("mine/telephone-given");
     assert_eq!(status(&again), 2);
-    assert!(stderr(&again).contains("telephone-given.toml is there already"), "{}", stderr(&again));
+    assert!(stderr(&again).contains("telephone-given.toml: exists already"), "{}", stderr(&again));
     assert_eq!(fs::read(&path).expect("the rule"), changed);
     for id in ["telephone", "Mine/x", "mine/", "/x", "a/b/c", "models/x", "../x", "mine/x.toml"] {
         let output = new(id);

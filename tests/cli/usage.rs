@@ -30,7 +30,7 @@ fn bad_recordings_are_named_and_never_green() {
         refused(&["check", &path], &[name]);
         refused(&["view", "--ui", "plain", &path], &[name]);
         let output = folder.path().join("out.db").display().to_string();
-        refused(&["capture", "import", &path, "-o", &output], &[name]);
+        refused(&["capture", "convert", &path, "-o", &output], &[name]);
         assert!(!Path::new(&output).exists(), "{name} left a half-written file");
     }
     // What stands before the place where a file is cut off is judged, and never passes for the whole.
@@ -49,7 +49,7 @@ fn bad_recordings_are_named_and_never_green() {
     let refused_baseline = umpire(&["check", &path, "--write-baseline", &known]);
     assert!(status(&refused_baseline) == 2 && !Path::new(&known).exists(), "what was not read would be forgotten");
     let output = folder.path().join("out.db").display().to_string();
-    refused(&["capture", "import", &path, "-o", &output], &["cut.har: is cut off"]);
+    refused(&["capture", "convert", &path, "-o", &output], &["cut.har: is cut off"]);
     assert!(!Path::new(&output).exists());
     refused(&["check", "no-such-file.har"], &["no-such-file.har"]);
     refused(&["check", GOLDEN, "no-such-file.har"], &["no-such-file.har"]);
@@ -122,7 +122,7 @@ fn a_capture_is_never_written_over() {
         &["proxy", "--to", "http://127.0.0.1:9/api", "--listen", "127.0.0.1:0", "--capture", &there],
         &["there.db"],
     );
-    refused(&["capture", "import", GOLDEN, "-o", &there], &["there.db"]);
+    refused(&["capture", "convert", GOLDEN, "-o", &there], &["there.db"]);
     assert_eq!(fs::read(&there).expect("still there"), b"mine");
 }
 

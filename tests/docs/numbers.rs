@@ -172,7 +172,7 @@ fn the_version_of_the_capture_format_is_that_of_a_new_capture() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("x.db");
     let capture = file.display().to_string();
-    let arguments = ["capture", "import", "captures/golden.har", "-o", &capture];
+    let arguments = ["capture", "convert", "captures/golden.har", "-o", &capture];
     assert!(Command::new(env!("CARGO_BIN_EXE_umpire")).args(arguments).status().expect("umpire runs").success());
     let database = rusqlite::Connection::open(&file).expect("a database");
     let pragma = |name: &str| database.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));

@@ -7,24 +7,33 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::query::{Hit, Query};
 use super::words::{content, fields, words};
 use super::{BLOCK, path_of};
-use crate::capture::{CaptureError, Reader, create_private};
+use crate::capture::store::MAGIC;
+use crate::capture::{CaptureError, Reader};
 use crate::exchange::Exchange;
+use crate::new_file::{Readers, create_new};
 
 /// Version of the index's own form; another one is made anew.
 const FORM: i64 = 1;
 
+/// SQLite's `application_id` of an index: `UmpX`. Indexes of earlier builds have none.
+const APPLICATION_ID: i64 = 0x556d_7058;
+
 /// Most different words of a block that are told apart. A block with more (bodies of noise) counts as holding any.
 const MOST_WORDS: usize = 200_000;
+
+/// Bytes of the head of a SQLite file.
+const HEAD: usize = 100;
 
 /// Blocks per transaction.
 const BATCH: u64 = 64;
@@ -54,39 +63,49 @@ pub struct Index {
     capture: PathBuf,
     db: Connection,
     file: PathBuf,
+    /// Something else has the name.
+    foreign: bool,
 }
 
 impl Index {
-    /// Opens the index of a capture, or makes an empty one. Where the folder can't be written to it is kept in memory, and
-    /// gone afterwards.
+    /// Opens the index of a capture, or makes an empty one. Where the folder can't be written to, or something else has the
+    /// name, it is kept in memory, and gone afterwards.
     pub fn open(capture: &Path) -> Result<Self, CaptureError> {
         let reader = Reader::open(capture)?;
         let file = path_of(capture);
         let of = identity(&reader)?;
         let failed = |cause: &dyn Display| CaptureError::Open { file: file.clone(), cause: cause.to_string() };
-        if file.exists() {
-            // One that is damaged, or of an earlier form, or of another capture, is of no use to anybody.
-            if let Ok(db) = Connection::open(&file)
-                && ready(&db).and_then(|()| is_of(&db, &of)).unwrap_or(false)
-            {
-                return Ok(Self { reader, capture: capture.to_owned(), db, file });
+        let name_is_free = match found(&file, &of) {
+            Found::Current(db) => return Ok(Self { reader, capture: capture.to_owned(), db, file, foreign: false }),
+            Found::Outdated => {
+                remove(&file).map_err(|error| failed(&error))?;
+                true
             }
-            fs::remove_file(&file).map_err(|error| failed(&error))?;
-        }
-        let db = match create_private(&file) {
-            Ok(_) => Connection::open(&file),
+            Found::Nothing => true,
+            Found::Foreign => false,
+        };
+        let made = if name_is_free { create_new(&file, Readers::Owner).map(drop) } else { Ok(()) };
+        let db = match made {
+            Ok(()) if name_is_free => Connection::open(&file),
+            Ok(()) => Connection::open_in_memory(),
             Err(error) => {
                 tracing::warn!("the index is kept in memory: {error}");
                 Connection::open_in_memory()
             }
         };
         let db = db.map_err(|error| failed(&error))?;
+        let head = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORM}");
         let made = db
-            .execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA user_version = {FORM}; {TABLES}"))
+            .execute_batch(&format!("{head}; PRAGMA journal_mode = WAL; {TABLES}"))
             .and_then(|()| ready(&db))
             .and_then(|()| db.execute("INSERT INTO state VALUES (?1, 0)", [&of]));
         made.map_err(|error| failed(&error))?;
-        Ok(Self { reader, capture: capture.to_owned(), db, file })
+        Ok(Self { reader, capture: capture.to_owned(), db, file, foreign: !name_is_free })
+    }
+
+    /// The file that has the name of the index and is none, if there is one: it was left alone.
+    pub fn foreign_file(&self) -> Option<&Path> {
+        self.foreign.then_some(&*self.file)
     }
 
     /// The capture that it is of.
@@ -215,6 +234,59 @@ fn identity(reader: &Reader) -> Result<String, CaptureError> {
 fn ready(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(Duration::from_secs(5))?;
     db.pragma_update(None, "synchronous", "NORMAL")
+}
+
+/// What has the name of an index.
+enum Found {
+    /// The index of this capture, as this version writes it.
+    Current(Connection),
+    /// An index of Umpire's that is damaged, of an earlier form or of another capture.
+    Outdated,
+    /// Somebody's file.
+    Foreign,
+    /// No file, or an empty one.
+    Nothing,
+}
+
+fn found(file: &Path, of: &str) -> Found {
+    let mut head = Vec::with_capacity(HEAD);
+    match File::open(file).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
+        Err(_) => return Found::Foreign,
+        Ok(0) => return Found::Outdated,
+        Ok(_) => {}
+    }
+    if !head.starts_with(MAGIC) {
+        return Found::Foreign;
+    }
+    // Only read, so that nothing of somebody's file changes.
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let has_tables = |db: &Connection| {
+        let tables = "SELECT count(*) FROM sqlite_master WHERE name IN ('state', 'any', 'word')";
+        db.query_row(tables, [], |row| row.get::<_, i64>(0)).is_ok_and(|count| count == 3)
+    };
+    let is_own = head.get(68..72).is_some_and(|id| id == (APPLICATION_ID as u32).to_be_bytes())
+        || Connection::open_with_flags(file, flags).is_ok_and(|db| has_tables(&db));
+    if !is_own {
+        return Found::Foreign;
+    }
+    match Connection::open(file) {
+        Ok(db) if ready(&db).and_then(|()| is_of(&db, of)).unwrap_or(false) => Found::Current(db),
+        _ => Found::Outdated,
+    }
+}
+
+/// Removes an index, with the log beside it, which would be taken for that of the next one.
+fn remove(file: &Path) -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        match fs::remove_file(&name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn is_of(db: &Connection, of: &str) -> rusqlite::Result<bool> {

@@ -6,7 +6,6 @@
 //! power cut may cost the last commits, never the file (WAL, `synchronous = NORMAL`).
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,8 +14,9 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::checkpoint::{Checkpoints, LONG};
 use super::{APPLICATION_ID, COLUMNS, FORMAT, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, TRAILERS, digest, headers};
-use crate::capture::{CaptureError, Meta, create_failed, end_name, temporary};
+use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, create_failed, end_name};
 use crate::exchange::{Body, BodyEnd, Exchange, Omitted};
+use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
 /// Bodies below this size are stored as they are: compressing them gains nothing.
 const SMALL: usize = 200;
@@ -54,12 +54,17 @@ impl Writer {
     ///
     /// It is made under another name first: whatever happens, a file of that name is a capture.
     pub fn create(path: &Path, meta: &Meta) -> Result<Self, CaptureError> {
-        let temporary = temporary(path, false)?;
-        Self::make(&temporary, meta).map_err(|error| create_failed(path, &error))?;
-        temporary.persist_noclobber(path).map_err(|failed| match failed.error.kind() {
-            ErrorKind::AlreadyExists => CaptureError::Exists { file: path.to_owned() },
-            _ => create_failed(path, &failed.error),
-        })?;
+        let folder = path.parent().filter(|folder| ![Path::new(""), Path::new(DEFAULT_FOLDER)].contains(folder));
+        if folder.is_some_and(|folder| !folder.is_dir()) {
+            return Err(create_failed(path, &"its folder does not exist; make it first"));
+        }
+        let refused = |error: NewFileError| match error {
+            NewFileError::Exists { file } => CaptureError::Exists { file },
+            error => CaptureError::Output(error),
+        };
+        let new = NewFile::create(path, Existing::Keep, Readers::Owner).map_err(refused)?;
+        Self::make(new.path(), meta).map_err(|error| create_failed(path, &new.renamed_in(&error.to_string())))?;
+        new.finish().map_err(refused)?;
         let recording = || {
             let mut writer = Self::open(path)?;
             let failed = |error: rusqlite::Error| create_failed(path, &error);

@@ -1,6 +1,6 @@
-//! `umpire capture export | import | merge | prune`: recordings into another one.
+//! `umpire capture export | convert | merge | prune`: recordings into another one.
 //!
-//! `recording(s) → redact (foreign ones) → merge, select → Output → renamed when whole`
+//! `recording(s) → merge, select → Outlet (redacted) → renamed when whole`
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,28 +8,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::Target;
 use super::select::Selection;
-use crate::capture::{self, CaptureError, Meta, Output};
-use crate::cli::redaction::{self, SharedArgs};
-use crate::cli::stdio::print;
-use crate::cli::{Exit, recording};
+use super::target::{Outlet, Target};
+use crate::capture::{self, CaptureError, Meta};
+use crate::cli::Exit;
 use crate::exchange::Exchange;
-use crate::text::{self, safe_format};
+use crate::text::{self, SafeText, safe_format};
 
-/// `umpire capture export …`
-#[derive(Debug, Args)]
-pub struct Export {
-    #[command(flatten)]
-    convert: Convert,
-    #[command(flatten)]
-    redaction: SharedArgs,
-    /// Settings (docs/configuration.md) [default: the nearest umpire.toml, here or in a folder above]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-/// `umpire capture import …`
+/// `umpire capture export …`, `umpire capture convert …`
 #[derive(Debug, Args)]
 pub struct Convert {
     /// Capture, HAR or NDJSON file
@@ -65,26 +51,43 @@ pub struct Prune {
     target: Target,
 }
 
-/// Runs `umpire capture export …`.
-pub fn export(export: &Export) -> anyhow::Result<Exit> {
-    let redactor = Arc::new(export.redaction.redactor(&redaction::config(export.config.as_ref())?)?);
-    let recording = redaction::open(&export.convert.file, Arc::clone(&redactor))?;
-    let note = || format!(", {}", export.redaction.said(&redactor));
-    write(&export.convert.target, &recording.meta, recording.exchanges, note)
+/// Runs `umpire capture export …`: a recording that is to be given away.
+pub fn export(export: &Convert) -> anyhow::Result<Exit> {
+    write(export, true)
 }
 
-/// Runs `umpire capture import …`.
+/// Runs `umpire capture convert …`.
 pub fn convert(convert: &Convert) -> anyhow::Result<Exit> {
-    let recording = recording::open(&convert.file)?;
-    write(&convert.target, &recording.meta, recording.exchanges, String::new)
+    write(convert, false)
+}
+
+fn write(convert: &Convert, always_redacted: bool) -> anyhow::Result<Exit> {
+    let outlet = convert.target.outlet(always_redacted)?;
+    let recording = outlet.open(&convert.file)?;
+    outlet.end(written(&outlet, &recording.meta, recording.exchanges))
 }
 
 /// Runs `umpire capture merge …`.
 pub fn merge(merge: &Merge) -> anyhow::Result<Exit> {
-    let recordings = merge.files.iter().map(|file| recording::open(file)).collect::<Result<Vec<_>, _>>()?;
+    let outlet = merge.target.outlet(false)?;
+    let recordings = merge.files.iter().map(|file| outlet.open(file)).collect::<Result<Vec<_>, _>>()?;
     let meta = merged(&merge.files, recordings.iter().map(|recording| &recording.meta))?;
     let exchanges = capture::merge(recordings.into_iter().map(|recording| recording.exchanges).collect());
-    write(&merge.target, &meta, exchanges, String::new)
+    outlet.end(written(&outlet, &meta, exchanges))
+}
+
+/// Writes a recording; what there is to say of it.
+fn written(
+    outlet: &Outlet,
+    meta: &Meta,
+    exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
+) -> anyhow::Result<SafeText> {
+    let mut writer = outlet.create(meta)?;
+    for exchange in exchanges {
+        writer.append(exchange?)?;
+    }
+    let count = text::count(writer.finish()?, "exchange");
+    Ok(safe_format!("{count} in {}, {}", outlet.name(), outlet.said()))
 }
 
 /// What is known of all recordings together. Two that went to different booking systems can't be one.
@@ -121,43 +124,30 @@ pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
     if prune.selection.is_everything() {
         bail!("say which exchanges: with --since, --until, --path, --booking or --stage");
     }
-    let recording = recording::open(&prune.file)?;
-    let (meta, mut before) = (recording.meta, 0_u64);
-    let kept = recording.exchanges.filter_map(|exchange| match exchange {
-        Ok(exchange) => {
-            before += 1;
-            let exchange = Arc::new(exchange);
-            (prune.selection.holds(&exchange) != prune.drop).then_some(Ok(exchange))
-        }
-        Err(error) => Some(Err(error)),
-    });
-    let mut output = Output::create(&prune.target.output, &meta, prune.target.force)?;
-    for exchange in kept {
-        output.append(&*exchange?)?;
-    }
-    if output.is_empty() {
-        let before = text::count(before, "exchange");
-        bail!("{}: nothing would be left of its {before}; nothing was written", prune.file.display());
-    }
-    let count = output.finish()?;
-    let (before, file) = (text::count(before, "exchange"), prune.target.output.display());
-    print(|out| out.line(safe_format!("{count} of {before} in {file}")))?;
-    Ok(Exit::Clean)
+    let outlet = prune.target.outlet(false)?;
+    outlet.end(pruned(prune, &outlet))
 }
 
-fn write(
-    target: &Target,
-    meta: &Meta,
-    exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
-    note: impl FnOnce() -> String,
-) -> anyhow::Result<Exit> {
-    let mut output = Output::create(&target.output, meta, target.force)?;
-    for exchange in exchanges {
-        output.append(&exchange?)?;
+fn pruned(prune: &Prune, outlet: &Outlet) -> anyhow::Result<SafeText> {
+    let recording = outlet.open(&prune.file)?;
+    let mut before = 0_u64;
+    let mut writer = None;
+    for exchange in recording.exchanges {
+        let exchange = Arc::new(exchange?);
+        before += 1;
+        if prune.selection.holds(&exchange) != prune.drop {
+            // Begun with the first exchange, so that a stream of none is none.
+            let writer = match &mut writer {
+                Some(writer) => writer,
+                None => writer.insert(outlet.create(&recording.meta)?),
+            };
+            writer.append(Arc::unwrap_or_clone(exchange))?;
+        }
     }
-    let count = output.finish()?;
-    let (exchanges, file) = (text::count(count, "exchange"), target.output.display());
-    let note = note();
-    print(|out| out.line(safe_format!("{exchanges} in {file}{note}")))?;
-    Ok(Exit::Clean)
+    let before = text::count(before, "exchange");
+    let Some(writer) = writer else {
+        bail!("{}: nothing would be left of its {before}; nothing was written", prune.file.display());
+    };
+    let count = writer.finish()?;
+    Ok(safe_format!("{count} of {before} in {}, {}", outlet.name(), outlet.said()))
 }

@@ -72,6 +72,9 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
     };
     if is_capture(&search.file)? {
         let mut index = Index::open(&search.file)?;
+        if let Some(file) = index.foreign_file() {
+            note(safe_format!("{} is no index of Umpire's and stays; the index is kept in memory", file.display()));
+        }
         update(&mut index, &search.file)?;
         index.search(&query, each)?;
     } else {
@@ -92,9 +95,12 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
 pub fn index(args: &IndexArgs) -> anyhow::Result<Exit> {
     for file in &args.files {
         if !is_capture(file)? {
-            anyhow::bail!("{}: only captures have an index; import it into one first", file.display());
+            anyhow::bail!("{}: only captures have an index; convert it into one first", file.display());
         }
         let mut index = Index::open(file)?;
+        if let Some(file) = index.foreign_file() {
+            anyhow::bail!("{}: is no index of Umpire's, and nothing was written over it; move it away", file.display());
+        }
         update(&mut index, file)?;
         let exchanges = text::count(index.len()?, "exchange");
         print(|out| out.line(safe_format!("{exchanges} in {}", path_of(file).display())))?;

@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Target;
 use super::select::booking;
-use crate::capture::{CaptureError, Meta, Output, numbered};
-use crate::cli::stdio::print;
-use crate::cli::{Exit, recording, units};
-use crate::text::{self, safe_format};
+use super::target::{Outlet, Target, Writer};
+use crate::capture::{CaptureError, Meta, numbered};
+use crate::cli::{Exit, units};
+use crate::text::{self, SafeText, safe_format};
 
 /// Files that are written at the same time; more bookings take further passes over the recording.
 const AT_ONCE: usize = 100;
@@ -50,27 +49,29 @@ struct By {
 
 /// Runs `umpire capture split …`.
 pub fn run(split: &Split) -> anyhow::Result<Exit> {
-    let written = if split.by.booking { by_booking(split)? } else { in_order(split)? };
-    print(|out| {
-        written.iter().try_for_each(|(file, count)| {
-            out.line(safe_format!("{} in {}", text::count(*count, "exchange"), file.display()))
-        })
-    })?;
-    Ok(Exit::Clean)
+    let outlet = split.target.outlet(false)?;
+    if outlet.is_stdout() {
+        anyhow::bail!("several files are written, so standard output can't be one of them: give a name to -o");
+    }
+    let written = if split.by.booking { by_booking(split, &outlet)? } else { in_order(split, &outlet)? };
+    let line =
+        |(file, count): &(PathBuf, u64)| safe_format!("{} in {}", text::count(*count, "exchange"), file.display());
+    let in_all = safe_format!("{}, {}", text::count(written.len() as u64, "file"), outlet.said());
+    outlet.end(Ok(SafeText::join(written.iter().map(line).chain([in_all]), "\n")))
 }
 
 type Written = Vec<(PathBuf, u64)>;
 
-fn in_order(split: &Split) -> Result<Written, CaptureError> {
-    let recording = recording::open(&split.file)?;
+fn in_order(split: &Split, outlet: &Outlet) -> anyhow::Result<Written> {
+    let recording = outlet.open(&split.file)?;
     let mut written = Written::new();
-    let mut current: Option<(Output, jiff::Timestamp)> = None;
+    let mut current: Option<(Writer, jiff::Timestamp)> = None;
     for exchange in recording.exchanges {
         let exchange = exchange?;
         let full = current.as_ref().is_some_and(|(output, since)| {
             let late =
                 split.by.every.is_some_and(|every| exchange.started.duration_since(*since).unsigned_abs() >= every);
-            late || split.by.size.is_some_and(|size| output.size() >= size)
+            late || split.by.size.is_some_and(|size| output.output().size() >= size)
         });
         if full && let Some((output, _)) = current.take() {
             finish(output, &mut written)?;
@@ -79,11 +80,11 @@ fn in_order(split: &Split) -> Result<Written, CaptureError> {
             Some(current) => current,
             None => {
                 let file = numbered(&split.target.output, written.len() as u32 + 1);
-                let output = Output::create(&file, &recording.meta, split.target.force)?;
+                let output = outlet.create_part(&file, &recording.meta)?;
                 current.insert((output, exchange.started))
             }
         };
-        output.append(&exchange)?;
+        output.append(exchange)?;
     }
     if let Some((output, _)) = current {
         finish(output, &mut written)?;
@@ -91,23 +92,23 @@ fn in_order(split: &Split) -> Result<Written, CaptureError> {
     Ok(written)
 }
 
-fn by_booking(split: &Split) -> Result<Written, CaptureError> {
+fn by_booking(split: &Split, outlet: &Outlet) -> anyhow::Result<Written> {
     let mut names = BTreeSet::new();
-    for exchange in recording::open(&split.file)?.exchanges {
+    for exchange in outlet.open(&split.file)?.exchanges {
         names.insert(booking(&exchange?));
     }
     let names: Vec<Option<Arc<str>>> = names.into_iter().collect();
     let mut written = Written::new();
     for names in names.chunks(AT_ONCE) {
-        let recording = recording::open_quietly(&split.file)?;
+        let recording = outlet.open_again(&split.file)?;
         let mut outputs = HashMap::new();
         for name in names {
-            outputs.insert(name.clone(), create(split, name.as_deref(), &recording.meta)?);
+            outputs.insert(name.clone(), create(split, outlet, name.as_deref(), &recording.meta)?);
         }
         for exchange in recording.exchanges {
             let exchange = exchange?;
             if let Some(output) = outputs.get_mut(&booking(&exchange)) {
-                output.append(&exchange)?;
+                output.append(exchange)?;
             }
         }
         for name in names {
@@ -119,14 +120,14 @@ fn by_booking(split: &Split) -> Result<Written, CaptureError> {
     Ok(written)
 }
 
-fn create(split: &Split, name: Option<&str>, meta: &Meta) -> Result<Output, CaptureError> {
+fn create(split: &Split, outlet: &Outlet, name: Option<&str>, meta: &Meta) -> Result<Writer, CaptureError> {
     let file = crate::capture::named(&split.target.output, name.unwrap_or("other"));
-    Output::create(&file, meta, split.target.force)
+    outlet.create_part(&file, meta)
 }
 
-fn finish(output: Output, written: &mut Written) -> Result<(), CaptureError> {
-    let file: PathBuf = Path::to_owned(output.file());
-    let count = output.finish()?;
+fn finish(writer: Writer, written: &mut Written) -> Result<(), CaptureError> {
+    let file: PathBuf = Path::to_owned(writer.output().file());
+    let count = writer.finish()?;
     written.push((file, count));
     Ok(())
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::capture::{self, CaptureError, Format, Oddity, Outcome, Output, Redactor};
+use super::target::Outlet;
+use crate::capture::{self, CaptureError, Format, Oddity, Outcome, Redactor};
+use crate::cli::redaction::SharedArgs;
 use crate::cli::stdio::{note, print};
 use crate::cli::{Exit, Format as Shown};
 use crate::text::{self, Printer, safe_format};
@@ -28,6 +30,11 @@ pub struct Verify {
     /// Replace the file of --save if it exists
     #[arg(long, requires = "save")]
     force: bool,
+    #[command(flatten)]
+    redaction: SharedArgs,
+    /// Settings (docs/configuration.md) [default: the nearest umpire.toml, here or in a folder above]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Text for people, or a JSON array with an object per file
     #[arg(long, value_enum, default_value_t = Shown::Text)]
     format: Shown,
@@ -38,11 +45,16 @@ pub fn run(verify: &Verify) -> anyhow::Result<Exit> {
     if verify.save.is_some() && verify.files.len() > 1 {
         anyhow::bail!("--save takes one FILE at a time");
     }
-    let save = verify.save.as_deref().map(|file| (file, verify.force));
-    let verified = verify.files.iter().map(|file| Verified::of(file, save)).collect::<Result<Vec<_>, _>>()?;
-    if let Some(file) = &verify.save {
+    let save = verify.save.as_deref();
+    let save = save.map(|file| Outlet::new(file, verify.force, &verify.redaction, verify.config.as_ref(), false));
+    let save = save.transpose()?;
+    if save.as_ref().is_some_and(Outlet::is_stdout) {
+        anyhow::bail!("--save names a file: what was found goes to standard output");
+    }
+    let verified = verify.files.iter().map(|file| Verified::of(file, save.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    if let Some(save) = &save {
         let saved = text::count(verified.iter().map(|file| file.readable).sum(), "exchange");
-        note(safe_format!("saved {saved} in {}", file.display()));
+        note(safe_format!("saved {saved} in {}, {}", save.name(), save.said()));
     }
     print(|out| match verify.format {
         Shown::Text => verified.iter().try_for_each(|verified| verified.print(out)),
@@ -65,7 +77,7 @@ struct Verified {
 }
 
 impl Verified {
-    fn of(path: &Path, save: Option<(&Path, bool)>) -> Result<Self, CaptureError> {
+    fn of(path: &Path, save: Option<&Outlet>) -> Result<Self, CaptureError> {
         let file = path.display().to_string();
         let examination = match capture::examine(path) {
             Ok(examination) => examination,
@@ -80,22 +92,28 @@ impl Verified {
         };
         let mut verified =
             Self { file, faults: examination.faults, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() };
-        let redactor = if examination.format == Format::Capture { None } else { Some(Redactor::new()?) };
-        let meta = match &redactor {
+        // Personal data and with them secrets go as it is written; where personal data stay, secrets of other programs'
+        // recordings go here.
+        let persons = save.and_then(Outlet::redactor);
+        if let Some(persons) = persons {
+            capture::examine(path)?.exchanges.flatten().for_each(|exchange| persons.learn(exchange));
+        }
+        let is_own = examination.format == Format::Capture;
+        let secrets = if is_own || persons.is_some() { None } else { Some(Redactor::new()?) };
+        let meta = match &secrets {
             Some(redactor) => examination.meta.redacted(redactor.redaction()),
             None => examination.meta,
         };
-        let mut output = save.map(|(file, force)| Output::create(file, &meta, force)).transpose()?;
+        let mut writer = save.map(|save| save.create(&meta)).transpose()?;
         for exchange in examination.exchanges {
             match exchange {
                 Ok(exchange) => {
                     verified.readable += 1;
-                    if let Some(output) = &mut output {
-                        let exchange = match &redactor {
+                    if let Some(writer) = &mut writer {
+                        writer.append(match &secrets {
                             Some(redactor) => redactor.redact(exchange),
                             None => exchange,
-                        };
-                        output.append(&exchange)?;
+                        })?;
                     }
                 }
                 Err(error) => {
@@ -106,8 +124,8 @@ impl Verified {
                 }
             }
         }
-        if let Some(output) = output {
-            output.finish()?;
+        if let Some(writer) = writer {
+            writer.finish()?;
         }
         verified.unreadable += examination.oddities.left_out();
         verified.odd = examination.oddities.list();

@@ -1,12 +1,12 @@
 //! `umpire rules new AREA/NAME`: a rule that works, to be changed into the one that is wanted.
 //!
-//! `id → checked → DIR/AREA/NAME.toml, never over a file that is there`
+//! `id → checked → DIR/AREA/NAME.toml, over a file that is there only with --force`
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+
+use crate::new_file::{self, Existing, Readers};
 
 /// What is written; `{TITLE}`, `{ID}` and `{DIR}` are filled in.
 const SKELETON: &str = include_str!("skeleton.toml");
@@ -15,23 +15,14 @@ const SKELETON: &str = include_str!("skeleton.toml");
 const NOT_AREAS: [&str; 2] = ["models", "examples"];
 
 /// Writes the skeleton of a rule; the file.
-pub fn write(id: &str, folder: &Path) -> anyhow::Result<PathBuf> {
+pub fn write(id: &str, folder: &Path, existing: Existing) -> anyhow::Result<PathBuf> {
     let (area, name) = parts(id)?;
-    let area_folder = folder.join(area);
-    fs::create_dir_all(&area_folder).with_context(|| format!("{}: can't be made", area_folder.display()))?;
-    let file = area_folder.join(format!("{name}.toml"));
+    let file = folder.join(area).join(format!("{name}.toml"));
     let text = SKELETON
         .replace("{TITLE}", &sentence(name))
         .replace("{ID}", id)
         .replace("{DIR}", &folder.display().to_string().replace('\\', "/"));
-    let mut out = match OpenOptions::new().write(true).create_new(true).open(&file) {
-        Ok(out) => out,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            bail!("{} is there already; nothing was written: choose another name, or edit it", file.display())
-        }
-        Err(error) => return Err(error).with_context(|| format!("{}: can't be written", file.display())),
-    };
-    out.write_all(text.as_bytes()).with_context(|| format!("{}: can't be written", file.display()))?;
+    new_file::write(&file, text.as_bytes(), existing, Readers::All)?;
     Ok(file)
 }
 
