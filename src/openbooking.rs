@@ -9,4 +9,4 @@ mod stage;
 
 pub use bookings::Bookings;
 pub use reading::{Content, Reading};
-pub use stage::{Call, Endpoint, Path, Stage, classify, is_uuid};
+pub use stage::{Call, Endpoint, Path, Stage, classify, is_below, is_test_interface, is_uuid};

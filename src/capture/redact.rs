@@ -26,15 +26,13 @@ use ring::rand::SystemRandom;
 
 use super::coding::{codings, encode, salvage};
 use super::{CaptureError, Redaction};
+use crate::exchange::secrets::{fingerprint, fingerprint_at};
 use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, decode};
 use credentials::Own;
 use personal::Personal;
 pub use personal::{FieldCount, Fields};
 use scan::Scanner;
 use seen::Seen;
-
-/// How a fingerprint begins; 16 hexadecimal digits follow.
-const MARK: &str = "umpire:";
 
 /// What other programs and people put in a secret's place.
 const PLACEHOLDER: &str = "REDACTED";
@@ -323,11 +321,7 @@ impl Fingerprinter {
             return None;
         }
         let tag = hmac::sign(&self.key, secret);
-        let mut mask = String::with_capacity(MARK.len() + 16);
-        mask.push_str(MARK);
-        for byte in &tag.as_ref()[..8] {
-            mask.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])));
-        }
+        let mask = fingerprint(secret, *tag.as_ref().first_chunk()?);
         self.seen().remember(secret, &mask);
         Some(mask)
     }
@@ -344,11 +338,7 @@ fn is_blank_or_replaced(secret: &[u8]) -> bool {
 
 /// True for what already stands in a secret's place, also where it was percent-encoded since.
 fn is_mask(text: &[u8]) -> bool {
-    text == PLACEHOLDER.as_bytes()
-        || [MARK, "umpire%3A", "umpire%3a"]
-            .iter()
-            .find_map(|mark| text.strip_prefix(mark.as_bytes()))
-            .is_some_and(|digits| digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit))
+    text == PLACEHOLDER.as_bytes() || fingerprint_at(text) == Some(text.len())
 }
 
 /// A URL without its user-info.

@@ -14,6 +14,8 @@ use self::page::page;
 use super::judging::RuleArgs;
 use super::stdio::print;
 use super::{Exit, Format};
+use crate::capture::Redactor;
+use crate::exchange::Exchange;
 use crate::finding::RuleInfo;
 use crate::new_file::Existing;
 use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, test_examples};
@@ -162,7 +164,12 @@ fn test(folder: Option<PathBuf>) -> anyhow::Result<Exit> {
         None => RuleBook::built_in(),
     };
     let book = Arc::new(book?);
-    let report = test_examples(&book, folder.as_deref()).context("the examples could not be read")?;
+    // Secrets are fingerprints by the time they are judged.
+    let recorded = |exchanges: Vec<Exchange>| {
+        let redactor = Redactor::new().map_err(|error| error.to_string())?;
+        Ok(exchanges.into_iter().map(|exchange| redactor.redact(exchange)).collect())
+    };
+    let report = test_examples(&book, folder.as_deref(), recorded).context("the examples could not be read")?;
     print(|out| {
         for failure in &report.failures {
             out.line(safe_format!("{}: example {:?}", failure.rule, failure.example))?;

@@ -9,14 +9,18 @@
 //! `clientSecret` and `clientsecret` are one name. Where a word is an ordinary one too (`session`, `pin`), the value
 //! decides: see [`is_likely_secret`].
 //!
-//! Recordings hold fingerprints in place of secrets, and rules don't judge what is inside them, so that they find the
-//! same in a redacted exchange. No property of the OpenActive models is in the list (`accessCode`, `accessPass` and
+//! Recordings hold fingerprints in place of secrets ([`fingerprint`]). Rules see of a secret what its fingerprint says, so
+//! that they find the same in a redacted exchange. No property of the OpenActive models is in the list (`accessCode`, `accessPass` and
 //! `hasCredential` stay).
 
+mod fingerprint;
 mod likely;
 mod names;
 mod words;
 
+pub use fingerprint::{
+    FINGERPRINT_MARK, SecretKind, SecretTraits, find_fingerprint, fingerprint, fingerprint_at, is_fingerprint,
+};
 pub use likely::is_likely_secret;
 use names::{AMBIGUOUS, ENDINGS, HARMLESS, HARMLESS_FIELDS, IN_FIELDS, LOGIN, OF_LOGINS, PARAMETERS, SUFFIXES, WORDS};
 use words::Words;

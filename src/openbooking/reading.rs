@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Call, Endpoint, Stage, classify, is_uuid, media_type};
+use super::{Call, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type};
 use crate::exchange::{Body, BodyEnd, Exchange, Headers, decode};
 use crate::json::{Document, JsonError};
 
@@ -98,6 +98,7 @@ impl Reading {
         let speaks_booking = booking(&exchange.request.headers)
             || exchange.request.headers.get("accept").is_some_and(|accept| accept.contains(media_type::BOOKING))
             || exchange.response.as_ref().is_some_and(|response| booking(&response.headers));
+        let known_base = base_path.unwrap_or_default();
         let Call { mut endpoint, mut stage, base_path, uuid_segment } =
             classify(&exchange.request.method, exchange.path(), base_path, speaks_booking);
         let (base_path, uuid_segment) = (base_path.to_owned(), uuid_segment.map(str::to_owned));
@@ -119,6 +120,8 @@ impl Reading {
                 (endpoint, stage) = (Endpoint::Outside, Stage::OpportunityFeed);
             } else if endpoint == Endpoint::UnknownPath {
                 // A call of the booking API, as its media type says.
+            } else if is_empty_success(&exchange, known_base) {
+                endpoint = Endpoint::UnknownPath;
             } else if let Some(dataset) = dataset(&exchange) {
                 stage = Stage::DatasetSite;
                 response = Content::Json(dataset);
@@ -169,6 +172,13 @@ impl Reading {
 /// B-after-P is told from B by the orderProposalVersion in its body.
 fn completes_proposal(request: &Content) -> bool {
     request.json().is_some_and(|document| document.root().get("orderProposalVersion").is_some())
+}
+
+/// True for a GET below the Base URI that was answered as done and with nothing: neither open data nor a page of the web.
+fn is_empty_success(exchange: &Exchange, base_path: &str) -> bool {
+    let path = exchange.path();
+    let is_empty = exchange.response.as_ref().is_some_and(|response| response.status == 204);
+    is_empty && is_below(path, base_path) && !is_test_interface(path)
 }
 
 /// Open data is known by what it is, since its URLs are the publisher's own.

@@ -201,10 +201,8 @@ pub fn classify<'p>(method: &str, path: &'p str, base_path: Option<&str>, speaks
     if let Some(call) = known_path(method, trimmed) {
         return call;
     }
-    let base_path = base_path.unwrap_or_default();
-    let under_base = !base_path.is_empty()
-        && path.strip_prefix(base_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let test_interface = path.contains("/test-interface/");
+    let under_base = is_below(path, base_path.unwrap_or_default());
+    let test_interface = is_test_interface(path);
     let infrastructure = matches!(method, "OPTIONS" | "HEAD" | "CONNECT" | "TRACE");
     let mistaken = !test_interface && !infrastructure && (speaks_booking || (under_base && method != "GET"));
     Call {
@@ -213,6 +211,16 @@ pub fn classify<'p>(method: &str, path: &'p str, base_path: Option<&str>, speaks
         base_path: "",
         uuid_segment: None,
     }
+}
+
+/// True for a path at or below that of a Base URI; false if the Base URI has none.
+pub fn is_below(path: &str, base_path: &str) -> bool {
+    !base_path.is_empty() && path.strip_prefix(base_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// True for a path of the test interface of OpenActive's test suite.
+pub fn is_test_interface(path: &str) -> bool {
+    path.contains("/test-interface/")
 }
 
 fn known_path<'p>(method: &str, path: &'p str) -> Option<Call<'p>> {

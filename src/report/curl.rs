@@ -5,6 +5,7 @@
 //!                          umpire:3f9a… ─► "$TOKEN"      https://booking.example.com ─► "$ORIGIN"
 //! ```
 
+use crate::exchange::secrets::find_fingerprint;
 use crate::exchange::{BodyEnd, Exchange, decode};
 use crate::text::{SafeText, octal, quoted, safe, safe_format};
 
@@ -25,9 +26,6 @@ const NOT_SENT: [&str; 14] = [
     "http2-settings",
     "via",
 ];
-
-/// How a secret's fingerprint begins in a recording; 16 hexadecimal digits follow.
-const MARK: &str = "umpire:";
 
 /// What others put in a secret's place.
 const PLACEHOLDER: &str = "REDACTED";
@@ -131,12 +129,7 @@ fn with_variables(text: &str, kind: &'static str, secrets: &mut Secrets) -> Safe
 
 /// Where the first secret of a text stood.
 fn secret(text: &str) -> Option<(usize, usize)> {
-    let marks = text.match_indices(MARK).map(|(at, _)| at);
-    let is_mark = |at: &usize| {
-        let digits = text.as_bytes().get(at + MARK.len()..at + MARK.len() + 16);
-        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-    };
-    let mark = marks.into_iter().find(is_mark).map(|at| (at, MARK.len() + 16));
+    let mark = find_fingerprint(text).map(|range| (range.start, range.len()));
     let placeholder = text.find(PLACEHOLDER).map(|at| (at, PLACEHOLDER.len()));
     mark.into_iter().chain(placeholder).min()
 }
@@ -173,7 +166,7 @@ mod tests {
         let mut secrets = Secrets::default();
         let headers = [
             ("Host", "x"),
-            ("Authorization", "Bearer umpire:0123456789abcdef"),
+            ("Authorization", "Bearer umpire:0123456789abcdef~jwt~1767225600~login.example.com~"),
             ("X-Key", "umpire:fedcba9876543210"),
             ("X-None", ""),
         ];

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::urls::{form_parameter, parameter};
 use super::value::Stop;
+use crate::exchange::secrets::{SecretKind, SecretTraits, is_fingerprint};
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 
@@ -121,5 +122,43 @@ pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Stop> {
 }
 
 fn is_bearer(credential: &str) -> bool {
-    credential.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
+    without_scheme(credential, "bearer").is_some()
+}
+
+/// What is known of the secret that a text is, perhaps behind the word `Bearer`. Secrets and their fingerprints say the same.
+pub fn secret_traits(text: &str) -> Option<SecretTraits> {
+    let text = text.trim();
+    SecretTraits::of_text(without_scheme(text, "bearer").unwrap_or(text))
+}
+
+/// What kind of secret a text is: `jwt`, `basic`, `private-key`, or `bearer` for another token behind that word; `None` if
+/// it isn't known to be one.
+pub fn secret_kind(text: &str) -> Option<&'static str> {
+    /// Fewest letters of a token; shorter ones may be words, as in the name of a firm.
+    const SHORTEST_TOKEN: usize = 16;
+    let text = text.trim();
+    if let Some(traits) = secret_traits(text) {
+        return Some(traits.kind.as_str());
+    }
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let is_token = |token: &str| is_fingerprint(token) || token.len() >= SHORTEST_TOKEN && token.bytes().all(of_token);
+    let is_basic = |token: &str| {
+        let traits = SecretTraits::of_secret(token.as_bytes());
+        is_fingerprint(token) || traits.is_some_and(|traits| traits.kind == SecretKind::Basic)
+    };
+    if without_scheme(text, "bearer").is_some_and(is_token) {
+        Some("bearer")
+    } else if without_scheme(text, "basic").is_some_and(is_basic) {
+        Some(SecretKind::Basic.as_str())
+    } else if text.contains("PRIVATE KEY-----") {
+        Some(SecretKind::PrivateKey.as_str())
+    } else {
+        None
+    }
+}
+
+/// The token behind the name of a scheme.
+fn without_scheme<'t>(credential: &'t str, scheme: &str) -> Option<&'t str> {
+    let (name, token) = credential.split_once(' ')?;
+    name.eq_ignore_ascii_case(scheme).then(|| token.trim_start())
 }

@@ -2,7 +2,7 @@
 //!
 //! `call of a flow → Due → page that shows it: done` · `end of the feed, and still due → a rule says so`
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::arena::Arena;
@@ -16,56 +16,84 @@ use crate::openbooking::{Reading, Stage};
 /// are not waited for.
 const MAX_DUE: usize = 500;
 
-/// The calls, oldest first, each with the feed that must show it. Bounded to 500.
+/// A call, and the feed that must show its effect.
+#[derive(Debug)]
+struct PendingUpdate {
+    feed: Stage,
+    call: Arc<Reading>,
+    /// False if the recording may lack an earlier call with the same effect, or the page that showed it: then the feed may
+    /// have nothing to show.
+    is_certain: bool,
+}
+
+/// The calls, oldest first. Bounded to 500.
 #[derive(Debug, Default)]
 pub struct Due {
-    calls: VecDeque<(Stage, Arc<Reading>)>,
-    /// A page of the Orders feed was seen, so that it is followed.
-    orders_followed: bool,
+    calls: VecDeque<PendingUpdate>,
+    /// Index of the last page of each feed that does not follow on the pages before it, so that one may be missing.
+    gaps: HashMap<Stage, u64>,
+    /// Feeds of which a page was seen, so that they are followed.
+    followed: HashSet<Stage>,
     /// The feed that proposals came in: one of its own, or the Orders feed.
     proposals_come_in: Option<Stage>,
 }
 
 impl Due {
-    /// The calls that a feed has yet to show.
-    pub fn of<'a>(&'a self, feed: Stage, arena: &'a Arena) -> Val<'a> {
-        let calls = self.calls.iter().filter(|(stage, _)| *stage == feed);
-        arena.list(calls.map(|(_, call)| Val::Exchange(call)))
+    /// The calls that a page of a feed, or one behind it, has yet to show: those that must be shown, or those that may have
+    /// been shown before. `follows` as for [`Due::read`].
+    pub fn of<'a>(&'a self, feed: Stage, is_certain: bool, follows: bool, arena: &'a Arena) -> Val<'a> {
+        let is_wanted = |update: &&PendingUpdate| update.feed == feed && (update.is_certain && follows) == is_certain;
+        let calls = self.calls.iter().filter(is_wanted);
+        arena.list(calls.map(|update| Val::Exchange(&update.call)))
     }
 
     /// Takes up a call, if its effect must show in a feed that was followed before it. `flow` is as it was before the call.
     pub fn expect(&mut self, call: &Arc<Reading>, flow: &Flow) {
         let Some(status) = call.status() else { return };
         let accepted = (200..300).contains(&status);
-        let feed = match call.stage {
-            // The repetition of a cancellation changes nothing, so that the feed need not show it.
+        // What is known of the Order or the proposal before the call: the index of the exchange that says so.
+        let (feed, known_at) = match call.stage {
             // Nobody knows what the feed has to show.
-            Stage::OrderCancel | Stage::BAfterP if call.request.json().is_none() => None,
+            Stage::OrderCancel | Stage::BAfterP if call.request.json().is_none() => return,
+            // The repetition of a cancellation changes nothing, so that the feed need not show it.
             Stage::OrderCancel if accepted && flow.cancels_anew(call) => {
-                self.orders_followed.then_some(Stage::OrdersFeed)
+                (Some(Stage::OrdersFeed).filter(|feed| self.followed.contains(feed)), flow.items_stand_at(call))
             }
-            Stage::OrderDelete if accepted && flow.order_is_listed() => Some(Stage::OrdersFeed),
+            Stage::OrderDelete if accepted && flow.order_is_listed() => {
+                (Some(Stage::OrdersFeed), flow.order_listed_at())
+            }
             // A rejection is an update, so that the proposal shows up also if it was not listed before.
-            Stage::ProposalUpdate if accepted && rejects(call) && flow.is_first_rejection() => self.proposals_come_in,
-            Stage::BAfterP if (accepted || lacks_places(call)) && flow.proposal_is_listed() => self.proposals_come_in,
-            _ => None,
+            Stage::ProposalUpdate if accepted && rejects(call) && flow.is_first_rejection() => {
+                (self.proposals_come_in, flow.proposal_stands_at())
+            }
+            Stage::BAfterP if (accepted || lacks_places(call)) && flow.proposal_is_listed() => {
+                (self.proposals_come_in, flow.proposal_stands_at())
+            }
+            _ => return,
         };
         let Some(feed) = feed.filter(|_| call.memory() <= MAX_KEPT_BYTES) else { return };
         if self.calls.len() == MAX_DUE {
             self.calls.pop_front();
         }
-        self.calls.push_back((feed, Arc::clone(call)));
+        let is_certain = known_at.is_some_and(|known_at| self.gaps.get(&feed).is_none_or(|gap| *gap <= known_at));
+        self.calls.push_back(PendingUpdate { feed, call: Arc::clone(call), is_certain });
     }
 
-    /// Reads a page: what it shows is no longer due.
-    pub fn read(&mut self, page: &Reading) {
+    /// Reads a page: what it shows is no longer due. `follows` is false if no page of the recording led to it, although there
+    /// were some: one that is missing may have shown any of the calls.
+    pub fn read(&mut self, page: &Reading, follows: bool) {
         if !matches!(page.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed) {
             return;
         }
-        self.orders_followed |= page.stage == Stage::OrdersFeed;
+        let is_first = self.followed.insert(page.stage);
         if page.answer_is_unknown() {
             // It may have shown any of them.
-            self.calls.retain(|(feed, _)| *feed != page.stage);
+            self.calls.retain(|update| update.feed != page.stage);
+        }
+        if page.answer_is_unknown() || !follows && !is_first {
+            self.gaps.insert(page.stage, page.index);
+            let of_feed = self.calls.iter_mut().filter(|update| update.feed == page.stage);
+            of_feed.for_each(|update| update.is_certain = false);
         }
         let Some(document) = page.response.json() else { return };
         for (uuid, item) in order_items(document) {
@@ -73,7 +101,7 @@ impl Due {
             if of_proposal || page.stage == Stage::OrderProposalsFeed {
                 self.proposals_come_in = Some(page.stage);
             }
-            self.calls.retain(|(feed, call)| {
+            self.calls.retain(|PendingUpdate { feed, call, .. }| {
                 *feed != page.stage || call.order_uuid.as_ref() != Some(&uuid) || !shows(item, call)
             });
         }
@@ -184,32 +212,65 @@ mod tests {
         reading("GET", "/api/orders-rpde", "", 200, &items)
     }
 
-    fn waiting(due: &Due) -> usize {
-        due.of(Stage::OrdersFeed, &Arena::default()).len() as usize
+    fn booking() -> Arc<Reading> {
+        let items = [1, 2].map(|item| {
+            format!(r#"{{"@id": "i/{item}", "orderItemStatus": "https://openactive.io/OrderItemConfirmed"}}"#)
+        });
+        let order = format!(r#"{{"@type": "Order", "orderedItem": [{}]}}"#, items.join(","));
+        reading("PUT", &format!("/api/orders/{UUID}"), "{}", 201, &order)
+    }
+
+    /// How many cancellations the Orders feed must show, and how many it may have to, after these exchanges.
+    fn waiting(exchanges: &[(Arc<Reading>, bool)]) -> (u32, u32) {
+        let (mut due, mut flow) = (Due::default(), Flow::default());
+        for (index, (reading, follows)) in exchanges.iter().enumerate() {
+            let mut numbered = Reading::new(index as u64, Arc::clone(&reading.exchange), None);
+            numbered.stage = reading.stage;
+            let reading = Arc::new(numbered);
+            due.read(&reading, *follows);
+            due.expect(&reading, &flow);
+            flow.push_for_test(reading);
+        }
+        let arena = Arena::default();
+        let of = |is_certain| due.of(Stage::OrdersFeed, is_certain, true, &arena).len() as u32;
+        (of(true), of(false))
     }
 
     #[test]
     fn a_cancellation_is_due_until_the_feed_shows_all_of_it() {
-        let mut due = Due::default();
-        due.expect(&cancellation(204), &Flow::default());
-        assert_eq!(waiting(&due), 0, "nobody follows the feed");
-        due.read(&page(["OrderItemConfirmed", "OrderItemConfirmed"]));
-        due.expect(&cancellation(400), &Flow::default());
-        assert_eq!(waiting(&due), 0, "it was refused");
-        due.expect(&cancellation(204), &Flow::default());
-        due.read(&page(["CustomerCancelled", "OrderItemConfirmed"]));
-        assert_eq!(waiting(&due), 1);
-        due.read(&page(["CustomerCancelled", "CustomerCancelled"]));
-        assert_eq!(waiting(&due), 0);
+        let confirmed = || (page(["OrderItemConfirmed", "OrderItemConfirmed"]), true);
+        let in_part = || (page(["CustomerCancelled", "OrderItemConfirmed"]), true);
+        let whole = || (page(["CustomerCancelled", "CustomerCancelled"]), true);
+        let (booking, cancelled) = (|| (booking(), true), || (cancellation(204), true));
+        assert_eq!(waiting(&[booking(), cancelled()]), (0, 0), "nobody follows the feed");
+        assert_eq!(waiting(&[booking(), confirmed(), (cancellation(400), true)]), (0, 0), "it was refused");
+        assert_eq!(waiting(&[booking(), confirmed(), cancelled()]), (1, 0));
+        assert_eq!(waiting(&[booking(), confirmed(), cancelled(), in_part()]), (1, 0));
+        assert_eq!(waiting(&[booking(), confirmed(), cancelled(), whole()]), (0, 0));
+        assert_eq!(waiting(&[booking(), confirmed(), cancelled(), whole(), cancelled()]), (0, 0), "again");
+    }
+
+    #[test]
+    fn what_may_have_been_cancelled_before_is_not_certain_to_be_shown() {
+        let empty = || (reading("GET", "/api/orders-rpde", "", 200, r#"{"next": "/n", "items": []}"#), true);
+        let astray = || (reading("GET", "/api/orders-rpde", "", 200, r#"{"next": "/m", "items": []}"#), false);
+        let whole = || (page(["CustomerCancelled", "CustomerCancelled"]), true);
+        let (booking, cancelled) = (|| (booking(), true), || (cancellation(204), true));
+        assert_eq!(waiting(&[empty(), cancelled()]), (0, 1), "the recording doesn't hold the booking");
+        assert_eq!(waiting(&[empty(), booking(), whole(), cancelled()]), (0, 0), "the feed has shown it");
+        assert_eq!(waiting(&[booking(), empty(), astray(), cancelled()]), (0, 1), "a page is missing");
+        assert_eq!(waiting(&[empty(), astray(), booking(), cancelled()]), (1, 0), "it was missing before");
+        assert_eq!(waiting(&[booking(), empty(), cancelled(), astray()]), (0, 1), "it may have shown it");
     }
 
     #[test]
     fn the_oldest_goes_when_too_many_are_due() {
         let mut due = Due::default();
-        due.read(&page(["", ""]));
+        due.read(&page(["", ""]), true);
         for _ in 0..=MAX_DUE {
             due.expect(&cancellation(204), &Flow::default());
         }
-        assert_eq!(waiting(&due), MAX_DUE);
+        let arena = Arena::default();
+        assert_eq!(due.of(Stage::OrdersFeed, false, true, &arena).len() as usize, MAX_DUE);
     }
 }

@@ -39,8 +39,13 @@ pub struct ExampleReport {
     pub failures: Vec<ExampleFailure>,
 }
 
-/// Runs the examples of every rule of a book. `folder` may hold further bases in `examples/`.
-pub fn test_examples(book: &Arc<RuleBook>, folder: Option<&Path>) -> Result<ExampleReport, LoadError> {
+/// Runs the examples of every rule of a book. `folder` may hold further bases in `examples/`. `recorded` gives the exchanges
+/// of an example as a recording would hold them, so that rules are tried on what they will see.
+pub fn test_examples(
+    book: &Arc<RuleBook>,
+    folder: Option<&Path>,
+    recorded: impl Fn(Vec<Exchange>) -> Result<Vec<Exchange>, String>,
+) -> Result<ExampleReport, LoadError> {
     let bases = bases(folder)?;
     let mut report = ExampleReport::default();
     for (place, rule) in book.rules().iter().enumerate() {
@@ -52,7 +57,7 @@ pub fn test_examples(book: &Arc<RuleBook>, folder: Option<&Path>) -> Result<Exam
         for example in &rule.examples {
             report.examples += 1;
             finds |= !example.finds.is_empty();
-            match run(book, place, example, &bases) {
+            match exchanges(example, &bases).and_then(&recorded).map(|exchanges| run(book, place, example, exchanges)) {
                 Ok(outcome) => {
                     passes |= example.finds.is_empty() && outcome.passed > 0;
                     if let Some(what) = outcome.differs_from(example) {
@@ -133,7 +138,8 @@ impl Ran {
     }
 }
 
-fn run(book: &Arc<RuleBook>, place: usize, example: &Example, bases: &Bases) -> Result<Ran, String> {
+/// The exchanges of an example, in their order.
+fn exchanges(example: &Example, bases: &Bases) -> Result<Vec<Exchange>, String> {
     let single = example.base.as_ref().map(|base| ExampleExchange {
         base: base.clone(),
         patch: example.patch.clone(),
@@ -141,19 +147,25 @@ fn run(book: &Arc<RuleBook>, place: usize, example: &Example, bases: &Bases) -> 
         set: example.set.clone(),
         after: None,
     });
-    let exchanges: Vec<&ExampleExchange> = single.iter().chain(&example.exchanges).collect();
-    if exchanges.is_empty() {
+    let entries: Vec<&ExampleExchange> = single.iter().chain(&example.exchanges).collect();
+    if entries.is_empty() {
         return Err("neither base nor exchanges".to_owned());
     }
+    let mut now =
+        Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_hours(24 * 365 * 55)).unwrap_or(Timestamp::MAX);
+    let entries = entries.into_iter().map(|entry| {
+        let after = entry.after.unwrap_or(1.0).clamp(0.0, 1e9);
+        now = now.saturating_add(Duration::from_secs_f64(after)).unwrap_or(now);
+        exchange(entry, bases, now)
+    });
+    entries.collect()
+}
+
+fn run(book: &Arc<RuleBook>, place: usize, example: &Example, exchanges: Vec<Exchange>) -> Ran {
     let many = !example.exchanges.is_empty();
     let mut judge = Judge::of_one_rule(Arc::clone(book), place, example.recording.clone());
     let mut ran = Ran { found: Vec::new(), passed: 0, not_judged: Vec::new(), details: Vec::new() };
-    let mut now =
-        Timestamp::UNIX_EPOCH.saturating_add(SignedDuration::from_hours(24 * 365 * 55)).unwrap_or(Timestamp::MAX);
-    for (index, entry) in exchanges.into_iter().enumerate() {
-        let after = entry.after.unwrap_or(1.0).clamp(0.0, 1e9);
-        now = now.saturating_add(Duration::from_secs_f64(after)).unwrap_or(now);
-        let exchange = exchange(entry, bases, now)?;
+    for (index, exchange) in exchanges.into_iter().enumerate() {
         let judged = judge.judge(Arc::new(exchange));
         ran.passed += judged.passed;
         ran.not_judged.extend(judged.not_judged.into_iter().map(|not| not.because));
@@ -163,7 +175,7 @@ fn run(book: &Arc<RuleBook>, place: usize, example: &Example, bases: &Bases) -> 
             ran.found.push((place, Severity::as_str(finding.severity).to_owned()));
         }
     }
-    Ok(ran)
+    ran
 }
 
 fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Result<Exchange, String> {

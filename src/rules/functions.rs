@@ -119,6 +119,9 @@ functions! {
     SecondsSinceRead "seconds_since_read" 1..=1,
     SellerOf "seller_of" 1..=1,
     Others "others" 1..=1,
+    SecretKind "secret_kind" 1..=1,
+    TokenExpiry "token_expiry" 1..=1,
+    TokenIssuer "token_issuer" 1..=1,
 }
 
 impl Function {
@@ -346,6 +349,14 @@ impl Function {
                 let read = id(arena, first).as_str().and_then(|id| context.memory.open_data.read(id));
                 read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
             }
+            Self::SecretKind => arena.maybe(text.and_then(callers::secret_kind)),
+            Self::TokenExpiry => {
+                let expires = text.and_then(callers::secret_traits).and_then(|traits| traits.expires);
+                expires
+                    .and_then(|seconds| Timestamp::from_second(seconds).ok())
+                    .map_or(Val::Absent, |at| arena.instant(at))
+            }
+            Self::TokenIssuer => owned(text.and_then(callers::secret_traits).and_then(|traits| traits.issuer)),
             Self::Others => {
                 let own = context.reading.order_uuid.as_deref();
                 let flows = id(arena, first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();

@@ -56,7 +56,8 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
                 }
                 Val::bool(known)
             }
-            "due" => memory.due.of(reading.stage, arena),
+            "due" => memory.due.of(reading.stage, true, memory.history.knows(reading), arena),
+            "perhaps_due" => memory.due.of(reading.stage, false, memory.history.knows(reading), arena),
             "last" => known_reader(memory.pages.last(reading), reading)?,
             _ => return Err(unknown("feed", name)),
         },

@@ -64,6 +64,8 @@ pub struct Flow {
 struct FeedItems {
     newest: Option<Document>,
     before: Option<Document>,
+    /// Index of the page with the newest.
+    seen_at: u64,
 }
 
 impl FeedItems {
@@ -71,8 +73,19 @@ impl FeedItems {
         self.newest.as_ref().is_some_and(|item| item.root().get("state").and_then(Value::as_str) != Some("deleted"))
     }
 
-    /// Takes up an item; bytes of the one that is let go of.
-    fn push(&mut self, item: Document) -> usize {
+    /// The index of the page that showed the Order last, as one that exists.
+    fn listed_at(&self) -> Option<u64> {
+        self.is_listed().then_some(self.seen_at)
+    }
+
+    /// A member of the data that was shown last.
+    fn data(&self, name: &str) -> Option<Value<'_>> {
+        self.newest.as_ref()?.root().get("data")?.get(name)
+    }
+
+    /// Takes up an item of a page; bytes of the one that is let go of.
+    fn push(&mut self, item: Document, page: u64) -> usize {
+        self.seen_at = page;
         let gone = self.before.take().map_or(0, |item| item.memory());
         self.before = self.newest.replace(item);
         gone
@@ -106,27 +119,66 @@ impl Flow {
         self.earlier.iter().rev().find(quote).map(Arc::as_ref)
     }
 
-    /// True if a cancellation names an item that no earlier one that succeeded has named. The repetition of a cancellation
-    /// changes nothing.
+    /// True if a cancellation names an item that no earlier one that succeeded has named, and that the feed has not shown as
+    /// cancelled. The repetition of a cancellation changes nothing.
     pub fn cancels_anew(&self, call: &Reading) -> bool {
-        let done: Vec<&Reading> = self
-            .earlier
-            .iter()
-            .map(Arc::as_ref)
-            .filter(|earlier| earlier.stage == Stage::OrderCancel && success(earlier) == Ok(true))
-            .collect();
-        let named = |call: &Reading, id: Value<'_>| cancelled_items(call).any(|known| known.same(id));
         let mut items = cancelled_items(call).peekable();
         match items.peek() {
-            Some(_) => items.any(|id| !done.iter().any(|earlier| named(earlier, id))),
-            None => done.is_empty(),
+            Some(_) => items.any(|id| self.is_new_cancellation(id)),
+            None => self.cancellations().next().is_none(),
         }
+    }
+
+    /// The index of the exchange that shows the items which a cancellation names anew as booked; of several the first.
+    /// `None` if the recording doesn't say of one of them.
+    pub fn items_stand_at(&self, call: &Reading) -> Option<u64> {
+        let booking = self.last_success(&[Stage::B, Stage::BAfterP]);
+        let booked = booking.and_then(|booking| booking.response.json()?.root().get("orderedItem"));
+        let has = |items: Option<Value<'_>>, id: Value<'_>| {
+            items
+                .into_iter()
+                .flat_map(Value::items)
+                .any(|item| item.get("@id").is_some_and(|other| other.same(id)) && !is_cancelled(item))
+        };
+        let stands_at = |id: Value<'_>| {
+            let in_feed = has(self.feed.data("orderedItem"), id).then_some(self.feed.seen_at);
+            in_feed.or_else(|| booking.filter(|_| has(booked, id)).map(|booking| booking.index))
+        };
+        let mut first = booking.map(|booking| booking.index);
+        for id in cancelled_items(call).filter(|id| self.is_new_cancellation(*id)) {
+            let here = stands_at(id)?;
+            first = Some(first.map_or(here, |first| first.min(here)));
+        }
+        first
+    }
+
+    fn is_new_cancellation(&self, id: Value<'_>) -> bool {
+        let is_named = self.cancellations().any(|earlier| cancelled_items(earlier).any(|known| known.same(id)));
+        let in_feed = self.feed.data("orderedItem").into_iter().flat_map(Value::items);
+        let is_shown = || {
+            in_feed.filter(|item| is_cancelled(*item)).any(|item| item.get("@id").is_some_and(|other| other.same(id)))
+        };
+        !is_named && !is_shown()
+    }
+
+    fn cancellations(&self) -> impl Iterator<Item = &Reading> {
+        let done = |earlier: &&Reading| earlier.stage == Stage::OrderCancel && success(earlier) == Ok(true);
+        self.earlier.iter().map(Arc::as_ref).filter(done)
     }
 
     /// True if a proposal was made in this flow and nobody has rejected it before.
     pub fn is_first_rejection(&self) -> bool {
-        (self.proposal_is_listed() || self.last_success(&[Stage::P]).is_some())
-            && self.last_success(&[Stage::ProposalUpdate]).is_none()
+        self.proposal_stands_at().is_some() && self.last_success(&[Stage::ProposalUpdate]).is_none()
+    }
+
+    /// The index of the exchange that shows the proposal last, as one that exists and is not rejected.
+    pub fn proposal_stands_at(&self) -> Option<u64> {
+        let status = self.proposals_feed.data("orderProposalStatus").and_then(Value::as_str).unwrap_or_default();
+        if status.ends_with("Rejected") {
+            return None;
+        }
+        let made = || self.last_success(&[Stage::P]).filter(|_| self.proposals_feed.newest.is_none());
+        self.proposals_feed.listed_at().or_else(|| made().map(|proposal| proposal.index))
     }
 
     /// True if a proposal was asked for.
@@ -137,6 +189,22 @@ impl Flow {
     /// True if a feed showed the Order last as one that exists.
     pub fn order_is_listed(&self) -> bool {
         self.feed.is_listed()
+    }
+
+    /// The index of the page that showed the Order last, as one that exists.
+    pub fn order_listed_at(&self) -> Option<u64> {
+        self.feed.listed_at()
+    }
+
+    /// Takes up an exchange, or the item of a page, as the memory does.
+    #[cfg(test)]
+    pub(super) fn push_for_test(&mut self, reading: Arc<Reading>) {
+        let items = reading.response.json().map(order_items).into_iter().flatten();
+        let item = items.filter(|_| reading.stage == Stage::OrdersFeed).map(|(_, item)| item.to_json()).next();
+        if let Some(item) = item.and_then(|item| Document::parse_str(&item).ok()) {
+            self.feed.push(item, reading.index);
+        }
+        self.earlier.push(reading);
     }
 
     /// True if a feed showed the proposal last as one that exists.
@@ -189,6 +257,11 @@ impl Flow {
             _ => stages_of(name).map(|_| Val::Absent),
         }
     }
+}
+
+/// True for an item of an Order that was cancelled, by whomever.
+fn is_cancelled(item: Value<'_>) -> bool {
+    item.get("orderItemStatus").and_then(Value::as_str).is_some_and(|status| status.ends_with("Cancelled"))
 }
 
 /// The `@id`s of the items that a cancellation names.
@@ -423,6 +496,7 @@ impl Memory {
         self.started.get_or_insert(reading.exchange.started);
         self.pages.remember(&reading);
         self.access.remember(&reading);
+        let follows = self.history.knows(&reading);
         self.history.remember(&reading);
         self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
         self.remember_action(&reading);
@@ -436,7 +510,7 @@ impl Memory {
         }
         self.remember_names(&reading);
         self.remember_order_items(&reading);
-        self.due.read(&reading);
+        self.due.read(&reading, follows);
         self.retries.remember(&reading);
         let books = matches!(reading.stage, Stage::P | Stage::B | Stage::BAfterP);
         if books && self.first_booking.is_none() && reading.status().is_some_and(|status| status < 300) {
@@ -511,7 +585,7 @@ impl Memory {
                 item.get("data").and_then(|data| data.get("@type")).and_then(Value::as_str) == Some("OrderProposal");
             let size = document.memory();
             let feed = if is_proposals || of_proposal { &mut flow.proposals_feed } else { &mut flow.feed };
-            let gone = feed.push(document);
+            let gone = feed.push(document, reading.index);
             flow.bytes = flow.bytes + size - gone;
             self.bytes = self.bytes + size - gone;
         }

@@ -226,7 +226,7 @@ pub(super) fn emails(text: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
         };
         let Some(local) = text.get(start..at) else { continue };
         let address = format!("{}@{domain}", decoded(local, false));
-        if !is_email(&address) || text[..start].ends_with(super::super::MARK) {
+        if !is_email(&address) || text[..start].ends_with(crate::exchange::secrets::FINGERPRINT_MARK) {
             continue;
         }
         let clean = pseudonyms.of(&address, "");

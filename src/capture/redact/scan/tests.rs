@@ -7,6 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
 use crate::capture::Redactor;
+use crate::exchange::secrets::find_fingerprint;
 
 /// A value that looks like a secret.
 const LIKELY: &str = "Zq7c4ca4238a0b923820dccKp9";
@@ -28,10 +29,10 @@ fn shown(text: &str) -> String {
 fn without_fingerprints(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("umpire:") {
-        shown += before;
+    while let Some(fingerprint) = find_fingerprint(rest) {
+        shown += &rest[..fingerprint.start];
         shown.push('#');
-        rest = &after[16..];
+        rest = &rest[fingerprint.end..];
     }
     shown + rest
 }
