@@ -172,6 +172,8 @@ mod tests {
             spec: String::new(),
             feature: feature.map(str::to_owned),
             unusable_answer: false,
+            superfluous: false,
+            comparison: false,
             why: String::new(),
             fix: String::new(),
         };

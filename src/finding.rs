@@ -147,6 +147,12 @@ pub struct RuleInfo {
     /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
     #[serde(skip)]
     pub unusable_answer: bool,
+    /// A finding says that what it points to must not be there: what is wrong below follows from that.
+    #[serde(skip)]
+    pub superfluous: bool,
+    /// A finding says that two messages differ: it follows from a finding on what is wrong with the value itself.
+    #[serde(skip)]
+    pub comparison: bool,
     /// Why the rule exists.
     #[serde(skip)]
     pub why: String,

@@ -20,6 +20,8 @@ fn finding(rule: &str, pointer: &str) -> Finding {
         spec: String::new(),
         feature: None,
         unusable_answer: false,
+        superfluous: false,
+        comparison: false,
         why: String::new(),
         fix: String::new(),
     };

@@ -8,7 +8,10 @@
 //! A finding follows from another one on the same exchange and the same side if
 //!
 //! - both point to the same node and saw the same there,
-//! - it points below a node where the other one saw nothing, or
+//! - it points below a node where the other one saw nothing, or that the other one says must not be there
+//!   ([`RuleInfo::superfluous`](super::RuleInfo)),
+//! - it says that two messages differ ([`RuleInfo::comparison`](super::RuleInfo)), and the other one says what is wrong with
+//!   the value, or with what is in it, or
 //! - the other one says that the answer as a whole is no answer ([`RuleInfo::unusable_answer`](super::RuleInfo)).
 //!
 //! The cause weighs at least as much as what follows from it, and follows from nothing itself. The status of an answer
@@ -32,12 +35,17 @@ type Place<'f> = (u64, Side, &'f str, &'f str);
 pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
     let mut first: HashMap<Place<'_>, usize> = HashMap::with_capacity(findings.len());
     let mut unusable: HashMap<(u64, Side), usize> = HashMap::new();
+    let mut superfluous: HashMap<(u64, Side, &str), usize> = HashMap::new();
+    let compared = Compared::of(findings);
     for (index, finding) in findings.iter().enumerate() {
         if let Some(exchange) = finding.exchange.filter(|_| finding.rule.unusable_answer) {
             let weightiest = unusable.entry((exchange, finding.rule.side)).or_insert(index);
             if finding.severity > findings[*weightiest].severity {
                 *weightiest = index;
             }
+        }
+        if let Some((exchange, side, pointer, _)) = place(finding).filter(|_| finding.rule.superfluous) {
+            superfluous.entry((exchange, side, pointer)).or_insert(index);
         }
         if let Some(place) = place(finding) {
             let weightiest = first.entry(place).or_insert(index);
@@ -55,13 +63,65 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
             return Some(cause);
         }
         let own @ (exchange, side, pointer, _) = place(finding)?;
-        let above = pointer.match_indices('/').map(|(end, _)| &pointer[..end]).skip(1);
-        let missing = above
-            .filter_map(|above| first.get(&(exchange, side, above, NOTHING)))
-            .find(|&&cause| findings[cause].severity >= finding.severity);
-        missing.or_else(|| first.get(&own)).copied().filter(|&cause| cause != index)
+        let mut above = pointer.match_indices('/').map(|(end, _)| &pointer[..end]).skip(1);
+        let whole = above.find_map(|above| {
+            let missing = first.get(&(exchange, side, above, NOTHING));
+            let causes = missing.into_iter().chain(superfluous.get(&(exchange, side, above)));
+            causes.copied().find(|&cause| findings[cause].severity >= finding.severity)
+        });
+        let same = || first.get(&own).copied().filter(|&cause| cause != index);
+        let cause = whole.or_else(|| compared.cause(finding, findings)).or_else(same);
+        cause.filter(|&cause| cause != index)
     };
-    findings.iter().enumerate().map(|(index, finding)| cause(index, finding)).collect()
+    let causes: Vec<Option<usize>> =
+        findings.iter().enumerate().map(|(index, finding)| cause(index, finding)).collect();
+    // What a cause follows from is the cause of both.
+    let first_of = |mut index: usize| {
+        for _ in 0..findings.len() {
+            match causes[index] {
+                Some(next) => index = next,
+                None => break,
+            }
+        }
+        index
+    };
+    causes.iter().enumerate().map(|(index, cause)| cause.map(first_of).filter(|&cause| cause != index)).collect()
+}
+
+/// The findings of exchanges on which a rule says that messages differ, by exchange and side: those that say what is wrong
+/// with a value.
+struct Compared(HashMap<(u64, Side), Vec<usize>>);
+
+impl Compared {
+    fn of(findings: &[&Finding]) -> Self {
+        let mut all: HashMap<(u64, Side), Vec<usize>> = HashMap::new();
+        for finding in findings.iter().filter(|finding| finding.rule.comparison) {
+            if let Some((exchange, side, ..)) = place(finding) {
+                all.entry((exchange, side)).or_default();
+            }
+        }
+        for (index, finding) in findings.iter().enumerate().filter(|(_, finding)| !finding.rule.comparison) {
+            if let Some((exchange, side, ..)) = place(finding)
+                && let Some(of_exchange) = all.get_mut(&(exchange, side))
+            {
+                of_exchange.push(index);
+            }
+        }
+        Self(all)
+    }
+
+    /// What a finding of a rule that compares messages follows from: the first finding at its place or below.
+    fn cause(&self, finding: &Finding, findings: &[&Finding]) -> Option<usize> {
+        let (exchange, side, pointer, _) = place(finding).filter(|_| finding.rule.comparison)?;
+        let is_within = |other: &Finding| {
+            let below = other.pointer.strip_prefix(pointer);
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        };
+        let of_exchange = self.0.get(&(exchange, side))?.iter().copied();
+        of_exchange
+            .into_iter()
+            .find(|&other| is_within(findings[other]) && findings[other].severity >= finding.severity)
+    }
 }
 
 /// Findings that stand for themselves, in their order, each with those that follow from it: indices into `findings`.
@@ -113,6 +173,8 @@ mod tests {
             spec: String::new(),
             feature: None,
             unusable_answer: false,
+            superfluous: false,
+            comparison: false,
             why: String::new(),
             fix: String::new(),
         };
@@ -135,6 +197,28 @@ mod tests {
 
     use Severity::{Failure, Notice, Warning};
     use Side::{BookingSystem, Broker};
+
+    #[test]
+    fn what_lies_below_a_superfluous_node_follows_from_it() {
+        let mut children = finding(BookingSystem, Failure, "/response/body/event", "event");
+        Arc::make_mut(&mut children.rule).superfluous = true;
+        let below = finding(BookingSystem, Failure, "/response/body/event/0/startDate", "nothing");
+        let further = finding(BookingSystem, Failure, "/response/body/event/0/startDate/x", "y");
+        let beside = finding(BookingSystem, Failure, "/response/body/eventStatus", "z");
+        assert_eq!(of(&[below, children, further, beside]), [Some(1), None, Some(1), None]);
+    }
+
+    #[test]
+    fn a_difference_follows_from_what_is_wrong_with_the_value() {
+        let mut difference = finding(BookingSystem, Warning, "/response/body/seller", "name");
+        Arc::make_mut(&mut difference.rule).comparison = true;
+        let wrong = finding(BookingSystem, Failure, "/response/body/seller/name", "7");
+        let elsewhere = finding(BookingSystem, Failure, "/response/body/sellers", "7");
+        let milder = finding(BookingSystem, Notice, "/response/body/seller/name", "7");
+        assert_eq!(of(&[difference.clone(), wrong]), [Some(1), None]);
+        assert_eq!(of(&[difference.clone(), elsewhere]), [None, None]);
+        assert_eq!(of(&[difference, milder]), [None, None]);
+    }
 
     #[test]
     fn what_lies_below_a_missing_node_follows_from_it() {

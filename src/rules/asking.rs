@@ -126,7 +126,7 @@ impl<'a> Asking<'a> {
             }
             value => match value.as_bool() {
                 Some(true) => {
-                    if self.rule(ask).asks_refusal {
+                    if check().asks_refusal {
                         context.refusals.pass();
                     }
                 }

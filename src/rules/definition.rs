@@ -32,6 +32,12 @@ pub struct Definition {
     /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
     #[serde(default)]
     pub unusable_answer: bool,
+    /// A finding says that what it points to must not be there: what is wrong below follows from that.
+    #[serde(default)]
+    pub superfluous: bool,
+    /// A finding says that two messages differ: it follows from a finding on what is wrong with the value itself.
+    #[serde(default)]
+    pub comparison: bool,
     /// It asks for a refusal without naming its error: `--mute-refused` goes by it as by `refused(...)`.
     #[serde(default)]
     pub asks_refusal: bool,
@@ -70,6 +76,9 @@ pub struct Check {
     pub message: Option<Spanned<String>>,
     pub once: Option<Spanned<String>>,
     pub severity: Option<Severity>,
+    /// As the rule's own, for this check alone.
+    #[serde(default)]
+    pub asks_refusal: bool,
 }
 
 /// `[[not_judged]]`

@@ -9,7 +9,7 @@ use super::eval::{answered, body};
 use super::facts::Facts;
 use super::nodes::{
     anywhere, are_strings, distinct, id, is_integer, is_prefixed, is_type, keys, newer, object_member, prefixed,
-    repeated, same_basket, same_but_for_slashes, same_elements, seconds, size, type_name,
+    repeated, same_basket, same_elements, same_member, seconds, size, type_name,
 };
 use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
@@ -122,6 +122,7 @@ functions! {
     SecretKind "secret_kind" 1..=1,
     TokenExpiry "token_expiry" 1..=1,
     TokenIssuer "token_issuer" 1..=1,
+    Reported "reported" 1..=1,
 }
 
 impl Function {
@@ -198,7 +199,7 @@ impl Function {
                 })
             }
             Self::ChangedKeys => keys(arena, first, |key, sent| {
-                object_member(second, key).is_some_and(|echoed| !same_but_for_slashes(sent, echoed))
+                object_member(second, key).is_some_and(|echoed| !same_member(key, sent, echoed))
                     && !is_spoilt(sent, context)
             }),
             Self::MissingKeys => {
@@ -348,6 +349,10 @@ impl Function {
             Self::SecondsSinceRead => {
                 let read = id(arena, first).as_str().and_then(|id| context.memory.open_data.read(id));
                 read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
+            }
+            Self::Reported => {
+                let flow = context.flow.filter(|_| !first.is_nothing());
+                Val::bool(flow.zip(first.as_json()).is_some_and(|(flow, value)| flow.was_reported(value)))
             }
             Self::SecretKind => arena.maybe(text.and_then(callers::secret_kind)),
             Self::TokenExpiry => {

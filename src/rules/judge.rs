@@ -17,13 +17,13 @@ use super::models::Walks;
 use super::outcome::Outcome;
 use super::plan::Guards;
 use super::profile::{Clock, Profile, Slow, SlowRules};
-use super::refusal::Refusals;
+use super::refusal::{self, Refusals};
 use super::rule::Rule;
 use super::share::{Items, Memo};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::Exchange;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::openbooking::{Reading, Stage};
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
@@ -161,14 +161,20 @@ impl Judge {
         if outcomes.iter().any(refutes) {
             self.memory.note_wrong_refusal(index);
         }
+        let mut reported = Vec::new();
         for (place, outcome) in give_way(outcomes, &book) {
             let rule = &book.rules()[place];
+            if let Outcome::Failed(findings) = &outcome {
+                let told = findings.told.iter().filter(|(finding, _)| finding.severity >= Severity::Warning);
+                reported.extend(told.map(|(finding, _)| finding.pointer.clone()));
+            }
             if self.only.is_none_or(|only| only == place) {
                 self.count(place, rule, outcome, &mut judged);
             }
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        if self.mute_refused && refusals.as_it_should_be() {
+        let flow = self.memory.flow(reading.order_uuid.as_deref());
+        if self.mute_refused && (refusals.as_it_should_be() || refusal::repeats_quote(&reading, flow)) {
             judged.mute_refused();
         }
         if clock.is_none() && self.slow.wonders(start.elapsed()) {
@@ -181,7 +187,7 @@ impl Judge {
         self.remembering = true;
         #[cfg(test)]
         crate::panics::inject("memory", &reading.exchange.request.target);
-        self.memory.remember(reading);
+        self.memory.remember(reading, reported);
         self.remembering = false;
         if let (Some(profile), Some(clock), Some(start)) = (&mut self.profile, clock, remembering_start) {
             profile.take(&book, read, clock, start.elapsed());

@@ -21,7 +21,7 @@ use super::retries::Retries;
 use super::value::Val;
 use crate::exchange::Exchange;
 use crate::json::{Document, Value};
-use crate::openbooking::{Bookings, Reading, Stage};
+use crate::openbooking::{Bookings, Content, Reading, Stage};
 
 /// Most bytes kept for all booking flows together. Past it the flows that were quiet longest are forgotten, and of the last
 /// one its oldest exchanges: later exchanges are judged without them.
@@ -32,6 +32,9 @@ pub const MAX_FLOW_EXCHANGES: usize = 200;
 
 /// Most actions of the test suite's interface kept of one booking flow. Past it no new ones are taken up.
 const MAX_ACTIONS: usize = 50;
+
+/// Most findings of one exchange whose places are remembered.
+const MAX_REPORTED: usize = 20;
 
 /// Longest name, identifier or e-mail address that is remembered, in bytes. Longer ones are left alone.
 pub(super) const MAX_TEXT: usize = 1_024;
@@ -57,6 +60,8 @@ pub struct Flow {
     bytes: usize,
     touched: u64,
     forgotten: bool,
+    /// By index of the exchange, where findings of warning or more were: see [`Flow::was_reported`].
+    reported: HashMap<u64, Box<[Box<str>]>>,
 }
 
 /// The newest item of an Order in a feed, and the one before it.
@@ -95,7 +100,9 @@ impl FeedItems {
 impl Flow {
     /// Lets go of the oldest exchange; its bytes. A flow is counted as forgotten once.
     fn forget_oldest(&mut self, forgotten_flows: &mut u64) -> usize {
-        let bytes = self.earlier.remove(0).memory();
+        let oldest = self.earlier.remove(0);
+        let bytes = oldest.memory();
+        self.reported.remove(&oldest.index);
         self.bytes -= bytes;
         *forgotten_flows += u64::from(!std::mem::replace(&mut self.forgotten, true));
         bytes
@@ -110,6 +117,12 @@ impl Flow {
                 stages.contains(&reading.stage) && reading.status().is_some_and(|s| (200..300).contains(&s))
             })
             .map(Arc::as_ref)
+    }
+
+    /// The last call of C1 or C2, however it was answered.
+    pub fn last_quote_call(&self) -> Option<&Reading> {
+        let quotes = self.earlier.iter().rev().map(Arc::as_ref);
+        quotes.into_iter().find(|reading| matches!(reading.stage, Stage::C1 | Stage::C2))
     }
 
     /// The last quote, with errors on its items or without.
@@ -179,6 +192,27 @@ impl Flow {
         }
         let made = || self.last_success(&[Stage::P]).filter(|_| self.proposals_feed.newest.is_none());
         self.proposals_feed.listed_at().or_else(|| made().map(|proposal| proposal.index))
+    }
+
+    /// True if an earlier exchange of the flow had a finding on a value of one of its messages, or on what is in it.
+    pub fn was_reported(&self, value: Value<'_>) -> bool {
+        let of = |content: &Content| content.json().is_some_and(|document| value.is_of(document));
+        let message = self.earlier.iter().find_map(|reading| {
+            let message = if of(&reading.request) {
+                "/request/body"
+            } else if of(&reading.response) {
+                "/response/body"
+            } else {
+                return None;
+            };
+            Some((self.reported.get(&reading.index)?, message))
+        });
+        let Some((pointers, message)) = message else { return false };
+        let place = format!("{message}{}", value.pointer());
+        let is_within = |pointer: &str| {
+            pointer.strip_prefix(&place).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        };
+        pointers.iter().any(|pointer| is_within(pointer))
     }
 
     /// True if a proposal was asked for.
@@ -486,8 +520,8 @@ impl Memory {
         self.numbering.add(id);
     }
 
-    /// Takes up an exchange after it was judged.
-    pub fn remember(&mut self, reading: Arc<Reading>) {
+    /// Takes up an exchange after it was judged, with the pointers of its findings.
+    pub fn remember(&mut self, reading: Arc<Reading>, reported: Vec<String>) {
         if reading.stage == Stage::DatasetSite
             && let Some(uri) = advertised_base_uri(&reading)
         {
@@ -531,6 +565,10 @@ impl Memory {
         flow.touched = self.clock;
         self.by_age.insert(self.clock, uuid);
         self.due.expect(&reading, flow);
+        if !reported.is_empty() {
+            let short = reported.into_iter().filter(|pointer| pointer.len() <= MAX_TEXT).take(MAX_REPORTED);
+            flow.reported.insert(reading.index, short.map(String::into_boxed_str).collect());
+        }
         flow.earlier.push(reading);
         flow.bytes += size;
         self.bytes += size;

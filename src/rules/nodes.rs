@@ -8,7 +8,7 @@ use rust_decimal::prelude::FromPrimitive;
 
 use super::arena::Arena;
 use super::value::{Stop, Val};
-use crate::json::Value;
+use crate::json::{Kind, Value};
 
 /// Places of the elements that equal an earlier one.
 pub fn repeated<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
@@ -155,10 +155,44 @@ pub fn same_but_for_slashes(sent: Value<'_>, echoed: Value<'_>) -> bool {
     match (sent.as_str(), echoed.as_str()) {
         (Some(a), Some(b)) => a == b || (a.contains("://") && a.trim_end_matches('/') == b.trim_end_matches('/')),
         _ if sent.is_object() && echoed.is_object() => {
-            sent.entries().all(|(key, value)| echoed.get(key).is_none_or(|echoed| same_but_for_slashes(value, echoed)))
+            sent.entries().all(|(key, value)| echoed.get(key).is_none_or(|echoed| same_member(key, value, echoed)))
         }
-        _ => sent.same(echoed),
+        _ => same_values(sent, echoed),
     }
+}
+
+/// As [`same_but_for_slashes`], for a member of two objects: types are a set.
+pub fn same_member(key: &str, sent: Value<'_>, echoed: Value<'_>) -> bool {
+    if key == "@type" { same_types(sent, echoed) } else { same_but_for_slashes(sent, echoed) }
+}
+
+/// Equality of JSON values, but for the types of objects, which are a set: `"X"`, `["X"]` and `["acme:X", "X"]` are equal.
+pub fn same_values(a: Value<'_>, b: Value<'_>) -> bool {
+    match (a.kind(), b.kind()) {
+        (Kind::Object, Kind::Object) => {
+            let same = |key: &str, value: Value<'_>, twin: Value<'_>| {
+                if key == "@type" { same_types(value, twin) } else { same_values(value, twin) }
+            };
+            a.len() == b.len() && a.entries().all(|(key, value)| b.get(key).is_some_and(|twin| same(key, value, twin)))
+        }
+        (Kind::Array, Kind::Array) => a.len() == b.len() && a.items().zip(b.items()).all(|(a, b)| same_values(a, b)),
+        _ => a.same(b),
+    }
+}
+
+/// True if two values of `@type` name the same types, those of other vocabularies aside.
+fn same_types(a: Value<'_>, b: Value<'_>) -> bool {
+    fn names<'v>(types: Value<'v>) -> Option<Vec<&'v str>> {
+        match types.as_str() {
+            Some(name) => Some(vec![name]),
+            None if types.is_array() => types.items().map(Value::as_str).collect(),
+            None => None,
+        }
+    }
+    let (Some(mine), Some(others)) = (names(a), names(b)) else { return a.same(b) };
+    let has_all = |of: &[&str], in_: &[&str]| of.iter().all(|name| in_.contains(name) || is_prefixed(name));
+    let named = |names: &[&str]| names.iter().any(|name| !is_prefixed(name));
+    a.same(b) || named(&mine) && has_all(&mine, &others) && has_all(&others, &mine)
 }
 
 pub fn anywhere<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
@@ -198,6 +232,23 @@ pub fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_of_objects_are_a_set() {
+        use crate::json::Document;
+        let same = |a: &str, b: &str| {
+            let (a, b) = (Document::parse_str(a).unwrap(), Document::parse_str(b).unwrap());
+            assert_eq!(same_values(a.root(), b.root()), same_but_for_slashes(a.root(), b.root()));
+            same_values(a.root(), b.root())
+        };
+        assert!(same(r#"{"@type":"X"}"#, r#"{"@type":["X"]}"#));
+        assert!(same(r#"{"@type":["acme:X","X"]}"#, r#"{"@type":"X"}"#));
+        assert!(same(r#"{"@type":["X","Y"]}"#, r#"{"@type":["Y","X"]}"#));
+        assert!(!same(r#"{"@type":["X","Y"]}"#, r#"{"@type":"X"}"#));
+        assert!(!same(r#"{"@type":"acme:X"}"#, r#"{"@type":"acme:Y"}"#));
+        assert!(!same(r#"{"@type":7}"#, r#"{"@type":"X"}"#));
+        assert!(!same(r#"{"name":["X"]}"#, r#"{"name":"X"}"#));
+    }
 
     #[test]
     fn a_prefix_is_a_name() {

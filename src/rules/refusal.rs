@@ -11,11 +11,12 @@ use super::context::Context;
 use super::eval::{answered, evaluate};
 use super::facts::Facts;
 use super::functions::known_answer;
+use super::memory::Flow;
 use super::nodes::main_type;
 use super::value::{Stop, Val};
 use crate::finding::Severity;
 use crate::json::Value;
-use crate::openbooking::Reading;
+use crate::openbooking::{Reading, Stage};
 
 /// One right answer: status and error type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +60,21 @@ impl Refusals {
     pub fn as_it_should_be(&self) -> bool {
         self.passed.get() && !self.failed.get()
     }
+}
+
+/// True for a refusal of P or B with errors that the last quote of its flow named, too: the broker went on all the same, and
+/// was told so once more.
+pub fn repeats_quote(reading: &Reading, flow: Option<&Flow>) -> bool {
+    let refused = |reading: &Reading| reading.status().is_some_and(|status| status >= 400);
+    let errors = |reading: &Reading| -> Vec<String> {
+        let of_items = item_errors(reading).into_iter().filter_map(|error| error.get("@type").and_then(Value::as_str));
+        let own = root_type(reading).filter(|name| name.ends_with("Error"));
+        own.into_iter().chain(of_items).map(str::to_owned).collect()
+    };
+    let books = matches!(reading.stage, Stage::P | Stage::B);
+    let Some(quote) = flow.filter(|_| books && refused(reading)).and_then(Flow::last_quote_call) else { return false };
+    let (named, now) = (errors(quote), errors(reading));
+    refused(quote) && !now.is_empty() && now.iter().all(|error| named.contains(error))
 }
 
 /// What `refused(...)` evaluates to.

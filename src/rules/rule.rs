@@ -26,8 +26,6 @@ pub struct Rule {
     pub(super) milder: Vec<(NodeId, Severity)>,
     /// Its findings give way to those of other rules on the same side and place.
     pub(super) general: bool,
-    /// It asks for a refusal without naming its error.
-    pub(super) asks_refusal: bool,
     /// A finding shows that the request was refused wrongly.
     pub(super) refutes_refusal: bool,
     pub(super) checks: Vec<Check>,
@@ -57,6 +55,8 @@ pub struct Check {
     /// Of findings with an equal value only the first in a recording is reported.
     pub once: Option<NodeId>,
     pub severity: Severity,
+    /// It asks for a refusal, so that passing says that the request was refused as it should be.
+    pub asks_refusal: bool,
 }
 
 /// How an expectation is judged.
@@ -152,6 +152,8 @@ impl Rule {
             spec: definition.spec,
             feature: definition.feature,
             unusable_answer: definition.unusable_answer,
+            superfluous: definition.superfluous,
+            comparison: definition.comparison,
             why: definition.why,
             fix: definition.fix,
         };
@@ -162,7 +164,6 @@ impl Rule {
             not_judged,
             milder,
             general: definition.general,
-            asks_refusal: definition.asks_refusal,
             refutes_refusal: definition.refutes_refusal,
             checks,
             examples: definition.examples,
@@ -267,6 +268,7 @@ fn single_check(definition: &Definition, code: &mut Code) -> Result<Check, Fault
         message: template(code, "message", definition.message.as_ref())?,
         once: expression(code, "once", definition.once.as_ref())?,
         severity: definition.severity,
+        asks_refusal: definition.asks_refusal,
         expect,
         each,
     })
@@ -306,6 +308,7 @@ fn compile_check(definition: &Definition, check: &CheckDefinition, code: &mut Co
         message: template(code, "check.message", check.message.as_ref().or(definition.message.as_ref()))?,
         once: expression(code, "check.once", check.once.as_ref().or(definition.once.as_ref()))?,
         severity: check.severity.unwrap_or(definition.severity),
+        asks_refusal: check.asks_refusal || definition.asks_refusal,
         expect,
         each,
     })

@@ -264,7 +264,7 @@ impl<'a> Val<'a> {
     /// Equality as `==` has it. Values of different kinds are unequal; absent and null are equal.
     pub fn equals(&self, other: &Val<'_>) -> bool {
         if let (Some(a), Some(b)) = (self.as_json(), other.as_json()) {
-            return a.same(b);
+            return super::nodes::same_values(a, b);
         }
         match (self.plain(), other.plain()) {
             (Plain::Str(a), Plain::Str(b)) | (Plain::Beyond(a), Plain::Beyond(b)) => a == b,

@@ -178,6 +178,8 @@ pub fn finding(side: Side, severity: Severity, rule: &str, pointer: &str) -> Fin
             spec: "https://openactive.io/open-booking-api/EditorsDraft/#order-creation".into(),
             feature: None,
             unusable_answer: false,
+            superfluous: false,
+            comparison: false,
             why: "The Seller can't reach a Customer that it was never told of.".into(),
             fix: "Send the customer with at least an email address.".into(),
         }),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use umpire::capture::{Fields, Redactor};
 use umpire::exchange::Exchange;
-use umpire::finding::{Finding, Severity, Side};
+use umpire::finding::{Finding, Severity, Side, folded};
 use umpire::rules::RuleBook;
 
 use change::changed;
@@ -87,7 +87,8 @@ fn judge(book: &Arc<RuleBook>, recording: &Recording, row: &Row, unchanged: &mut
     let known = known.or_insert_with(|| recording.judge(book, &before).iter().map(key).collect());
     let new: Vec<_> =
         recording.judge(book, &after).into_iter().filter(|finding| !known.contains(&key(finding))).collect();
-    let (side, both) = row.side.strip_prefix("both: ").map_or((row.side.as_str(), false), |side| (side, true));
+    let (side, alone) = row.side.strip_prefix("alone: ").map_or((row.side.as_str(), false), |side| (side, true));
+    let (side, both) = side.strip_prefix("both: ").map_or((side, false), |side| (side, true));
     let all = || new.iter().map(told).collect::<Vec<_>>().join("\n      ");
     let is_meant =
         |(_, finding): &&(u64, Finding)| finding.rule.id == row.rule && finding.severity.as_str() == row.severity;
@@ -96,6 +97,16 @@ fn judge(book: &Arc<RuleBook>, recording: &Recording, row: &Row, unchanged: &mut
     };
     if found.rule.side.as_str() != side {
         return Err(format!("{} is called on the {}, not on the {side}", row.rule, found.rule.side));
+    }
+    if alone {
+        let findings: Vec<Finding> =
+            new.iter().map(|(exchange, finding)| Finding { exchange: Some(*exchange), ..finding.clone() }).collect();
+        let findings: Vec<&Finding> = findings.iter().collect();
+        let stand = folded(&findings).into_iter().filter(|(index, _)| findings[*index].severity >= Severity::Warning);
+        let others = stand.filter(|(index, _)| findings[*index].rule.id != row.rule).count();
+        if others > 0 {
+            return Err(format!("it does not stand alone; new is\n      {}", all()));
+        }
     }
     let wrong =
         |(_, finding): &&(u64, Finding)| finding.severity == Severity::Failure && finding.rule.side.as_str() != side;
