@@ -98,6 +98,7 @@ fn fields(table: &mut Table) {
     }
     for (kind, value) in [
         ("address", "sent by <«»@post.example.org>."),
+        ("address encoded twice beside a byte that is no UTF-8, with escapes", "%E9 «»%2540post.example.org"),
         ("address, percent-encoded", "by=«»%40post.example.org"),
         ("address, encoded twice, with escapes", "by=«»%2540post.example.org"),
         ("address in references, with escapes", "sent by «»&#64;post.example.org"),
@@ -107,6 +108,11 @@ fn fields(table: &mut Table) {
     ] {
         table.add(format!("field with {kind}"), |person, exchange| {
             exchange.request.headers.push("X-Seen", value.replace("«»", person));
+        });
+    }
+    for value in ["«» Hale <hale@post.example.org>", "hale@post.example.org (Robin «»)", "Hale%20«»"] {
+        table.add(format!("field X-User with {value}"), |person, exchange| {
+            exchange.request.headers.push("X-User", value.replace("«»", person));
         });
     }
     table.add("field of an answer".to_owned(), |person, exchange| {
@@ -166,10 +172,11 @@ fn targets(table: &mut Table) {
     }
     table.add("URL, JSON in base64".to_owned(), |person, exchange| {
         let json = format!(r#"{{"customer": {{"name": "{person}"}}}}"#);
-        exchange.request.target += &format!("?q={}&z=1", URL_SAFE_NO_PAD.encode(json));
+        exchange.request.target = format!("{}?q={}&z=1", exchange.request.target, URL_SAFE_NO_PAD.encode(json));
     });
     table.add("URL, address in base64".to_owned(), |person, exchange| {
-        exchange.request.target += &format!("?q={}", URL_SAFE_NO_PAD.encode(format!("{person}@post.example.org")));
+        let address = URL_SAFE_NO_PAD.encode(format!("{person}@post.example.org"));
+        exchange.request.target = format!("{}?q={address}", exchange.request.target);
     });
 }
 
@@ -344,7 +351,7 @@ fn elsewhere(table: &mut Table) {
         exchange.rewritten = vec![Rewritten { at, sent: "a".to_owned(), given: "b".to_owned() }];
     });
     table.add("the person again, in a URL".to_owned(), |person, exchange| {
-        exchange.request.target += &format!("/{person}%20Hale/{person}+Hale");
+        exchange.request.target = format!("{}/{person}%20Hale/{person}+Hale", exchange.request.target);
         let json = format!(r#"{{"customer": {{"givenName": "{person}", "familyName": "Hale"}}}}"#);
         exchange.request.headers.push("Content-Type", JSON.to_owned());
         exchange.request.body = Body::complete(json);

@@ -89,6 +89,17 @@ struct Memory {
     tally: Tally,
 }
 
+impl Memory {
+    /// Takes up a value of a person.
+    fn note(&mut self, text: &str, words: &mut Vec<Box<str>>) {
+        if let Some(word) = self.again.remember(text)
+            && !words.iter().any(|known| **known == *word)
+        {
+            words.push(word.into());
+        }
+    }
+}
+
 impl Personal {
     pub(super) fn new(key: hmac::Key, fields: Fields) -> Self {
         Self { fields, pseudonyms: Pseudonyms::new(key), memory: Mutex::default() }
@@ -157,23 +168,14 @@ impl Personal {
             Content::Form(text) => {
                 let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
                 for (_, value) in pairs.filter(|(name, _)| names::is_personal_parameter(&decoded(name, true))) {
-                    self.note_value(&decoded(value, true), memory, words);
+                    memory.note(&decoded(value, true), words);
                 }
             }
             _ => {}
         }
     }
 
-    /// Takes up a value of a person.
-    fn note_value(&self, text: &str, memory: &mut Memory, words: &mut Vec<Box<str>>) {
-        if let Some(word) = memory.again.remember(text)
-            && !words.iter().any(|known| **known == *word)
-        {
-            words.push(word.into());
-        }
-    }
-
-    /// The same of JSON.
+    /// Takes up the values of a JSON document, and the options of the forms in it.
     fn note_document(&self, document: &Document, found: &[Found], memory: &mut Memory, words: &mut Vec<Box<str>>) {
         for form in document.root().named_below("orderItemIntakeForm") {
             for field in form.items() {
@@ -190,7 +192,7 @@ impl Personal {
             let Some(value) = document.value_at(personal.place) else { continue };
             let Some(text) = value.as_str().or_else(|| value.as_number()) else { continue };
             if !self.stays(personal, text, memory) {
-                self.note_value(text, memory, words);
+                memory.note(text, words);
             }
         }
         // JSON in a string of JSON.

@@ -169,7 +169,7 @@ const PAIRS: ([&str; 7], [&str; 5]) = (
 fn is_named_personal(name: &str, around: Option<Value<'_>>) -> bool {
     let Some(around) = around.filter(|_| PAIRS.1.contains(&name)) else { return false };
     let names = PAIRS.0.iter().filter_map(|label| around.get(label)?.as_str());
-    names.into_iter().any(|name| names::is_personal_field(name))
+    names.into_iter().any(names::is_personal_field)
 }
 
 /// True for an element of a list behind the name of a header field that is personal: `["X-Customer-Name", "Robin"]`.

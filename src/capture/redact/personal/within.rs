@@ -7,6 +7,7 @@
 //!      ─► base64 of a text ─► decoded, unpacked ─► the same ───┘
 //! ```
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
@@ -79,11 +80,10 @@ impl Work<'_> {
 
     /// The edits of a text as it is meant, where they stand in it.
     fn within(&mut self, text: &str, view: &View, known: Known, level: u8) -> Vec<Edit> {
-        let Ok(meant) = std::str::from_utf8(&view.text) else { return Vec::new() };
         if !self.spend(text.len()) {
             return self.all(text, 0..text.len());
         }
-        let edits = self.edits(meant, known, level + 1).into_iter();
+        let edits = self.edits(&readable(&view.text), known, level + 1).into_iter();
         edits.map(|Edit { range, with }| Edit { range: view.range(range), with: view.written(&with) }).collect()
     }
 
@@ -138,6 +138,19 @@ impl Work<'_> {
         let clean = apply(inner, &inner_edits).and_then(|clean| unpacked.pack(clean.into_bytes()));
         clean.map(|clean| Edit { range: start..end, with: engine.encode(clean) }).into_iter().collect()
     }
+}
+
+/// A text with a question mark for each byte that is no UTF-8, so that every other byte stays in its place.
+fn readable(text: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut readable = String::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        readable.push_str(chunk.valid());
+        readable.extend(chunk.invalid().iter().map(|_| '?'));
+    }
+    Cow::Owned(readable)
 }
 
 /// The ways to decode a text that change anything.

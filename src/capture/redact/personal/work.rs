@@ -5,8 +5,8 @@
 use bytes::Bytes;
 
 use super::super::{give_up, put_back};
-use super::again::{decoded, encoded};
-use super::edits::apply;
+use super::again::{decoded, emails, encoded};
+use super::edits::{Edit, apply, merged};
 use super::names::{is_personal_field, is_personal_parameter};
 use super::places::{is_text, normal};
 use super::read::{Content, Found, Read, literals};
@@ -151,6 +151,23 @@ impl<'w> Work<'w> {
         encoded(&clean, if value.contains("%20") { "%20" } else { "+" })
     }
 
+    /// The value of a header field that is personal: JSON, or a text of which everything is replaced, addresses as elsewhere.
+    fn field(&mut self, value: &str, label: &str) -> String {
+        if whole(value).is_some() {
+            return self.searched(value, Known::Values, label).unwrap_or_else(|| value.to_owned());
+        }
+        let mut clean = String::with_capacity(value.len());
+        let mut copied = 0;
+        for Edit { range, with } in merged(emails(value, &self.personal.pseudonyms)) {
+            clean += &self.personal.pseudonyms.of(&value[copied..range.start], self.host);
+            clean += &with;
+            copied = range.end;
+        }
+        clean += &self.personal.pseudonyms.of(&value[copied..], self.host);
+        self.memory.tally.add(label, &clean);
+        clean
+    }
+
     /// Values of header fields.
     pub(super) fn headers(&mut self, headers: &mut Headers) {
         for field in &mut headers.0 {
@@ -167,8 +184,7 @@ impl<'w> Work<'w> {
                 self.memory.tally.add(&label, &clean);
                 Some(clean)
             } else if told && !super::super::is_mask(value.as_bytes()) {
-                let searched = self.searched(value, Known::Values, &label);
-                searched.or_else(|| Some(self.pseudonym(value, &label)))
+                Some(self.field(value, &label))
             } else if is_secret_field(&field.name) || PROTOCOL.contains(&normal.as_str()) {
                 None
             } else {
