@@ -19,6 +19,7 @@ mod proxy;
 mod recording;
 mod redact;
 mod redaction;
+mod replay;
 mod rules;
 mod sandbox;
 mod signals;
@@ -47,6 +48,8 @@ enum Exit {
     Usage,
     /// Something could not be read, which was said; the rest was. Status 2.
     Unread,
+    /// A command that was run ended with this status, which becomes that of Umpire.
+    OfCommand(u8),
 }
 
 /// Umpire stands between a broker and a booking system, records their traffic and calls each violation of the
@@ -78,6 +81,8 @@ enum Command {
     Ca(ca::Ca),
     /// Look at what the proxy needs: port, booking system, certificates, clocks, trust, disk; say what to do
     Doctor(doctor::Doctor),
+    /// Stand in for the booking system with a recording, also under a command: replay FILE -- COMMAND
+    Replay(Box<replay::ReplayArgs>),
     /// Run the embedded booking system, conforming or misbehaving
     Sandbox(sandbox::SandboxArgs),
     /// List, explain and test the rules
@@ -101,6 +106,7 @@ pub fn main() -> ExitCode {
         Ok(Exit::Clean) => ExitCode::SUCCESS,
         Ok(Exit::Findings) => ExitCode::from(1),
         Ok(Exit::Usage | Exit::Unread) => ExitCode::from(2),
+        Ok(Exit::OfCommand(status)) => ExitCode::from(status),
         Err(error) => {
             stdio::note(SafeText::lines_of(without_passwords(&format!("{error:#}"))));
             ExitCode::from(2)
@@ -150,6 +156,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Capture(capture) => capture::run(capture),
         Command::Ca(ca) => ca::run(ca),
         Command::Doctor(doctor) => doctor::run(doctor),
+        Command::Replay(replay) => replay::run(*replay),
         Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }

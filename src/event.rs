@@ -166,15 +166,23 @@ pub enum Mode {
     View,
     /// The embedded booking system and a scripted broker show what Umpire does.
     Demo,
+    /// A recording stands in for the booking system.
+    Replay,
 }
 
 impl Mode {
+    /// True if a broker's traffic depends on the run.
+    pub fn carries_traffic(self) -> bool {
+        matches!(self, Self::Live | Self::Replay)
+    }
+
     /// Stable name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
             Self::View => "view",
             Self::Demo => "demo",
+            Self::Replay => "replay",
         }
     }
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-pub use coding::{DecodeError, MAX_DECODED, decode, decode_one};
+pub use coding::{DecodeError, MAX_DECODED, decode, decode_one, encode};
 use jiff::Timestamp;
 
 /// One request and its response, or the failure to get one.
@@ -36,6 +36,8 @@ pub struct Exchange {
     /// Links of the response that the broker was given in another form than the booking system sent them, which is the
     /// one that `response` has. Empty unless the proxy was told to rewrite links.
     pub rewritten: Vec<Rewritten>,
+    /// Who made the answer in the booking system's place; `None` for traffic of a booking system.
+    pub simulated: Option<Simulated>,
     /// How long it took.
     pub timing: Timing,
 }
@@ -301,11 +303,13 @@ pub enum FailureKind {
     Stopped,
     /// The broker opened a tunnel to be intercepted, but it and Umpire found no common TLS: it sent no request.
     NoHandshake,
+    /// A recording stood in for the booking system, and has no answer to this request. No rule judges such an exchange.
+    NoReplay,
 }
 
 impl FailureKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Unreachable,
         Self::TimedOut,
         Self::BrokenOff,
@@ -313,6 +317,7 @@ impl FailureKind {
         Self::BadRequest,
         Self::Stopped,
         Self::NoHandshake,
+        Self::NoReplay,
     ];
 
     /// Stable name, as stored in captures and HAR files.
@@ -325,6 +330,7 @@ impl FailureKind {
             Self::BadRequest => "bad-request",
             Self::Stopped => "stopped",
             Self::NoHandshake => "no-handshake",
+            Self::NoReplay => "no-replay",
         }
     }
 
@@ -343,7 +349,44 @@ impl FailureKind {
             Self::BadRequest => "the broker's request could not be read",
             Self::Stopped => "Umpire was stopped in mid-exchange",
             Self::NoHandshake => "no TLS connection between the broker and Umpire",
+            Self::NoReplay => "the recording that stands in for the booking system has no answer to this request",
         }
+    }
+}
+
+/// Who made an answer in the booking system's place, so that nobody takes it for traffic of a booking system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulated {
+    /// Who.
+    pub by: Simulator,
+    /// What it was made of: for a replay the recording and the number of the exchange, `golden.har, exchange 12`.
+    pub detail: String,
+}
+
+/// Who can make an answer in the booking system's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Simulator {
+    /// `umpire replay`: a recording was played again.
+    Replay,
+    /// A fault that was asked for.
+    Fault,
+}
+
+impl Simulator {
+    /// Every one, for tables and tests.
+    pub const ALL: [Self; 2] = [Self::Replay, Self::Fault];
+
+    /// Stable name, as stored in captures, HAR and NDJSON files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Replay => "replay",
+            Self::Fault => "fault",
+        }
+    }
+
+    /// Reads the stable name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|simulator| simulator.as_str() == name)
     }
 }
 
@@ -390,6 +433,7 @@ impl Exchange {
             response: None,
             failure: None,
             rewritten: Vec::new(),
+            simulated: None,
             timing: Timing::default(),
         }
     }

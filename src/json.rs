@@ -514,6 +514,13 @@ fn write_string(text: &str, out: &mut String, most: usize) {
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
+/// A text as it stands within the quotes of a JSON string.
+pub fn write_escaped(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    write_string(text, &mut quoted, usize::MAX);
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
 /// One step of a JSON pointer, with `~` and `/` escaped.
 pub fn escape(step: &str) -> Cow<'_, str> {
     if step.contains(['~', '/']) { Cow::Owned(step.replace('~', "~0").replace('/', "~1")) } else { Cow::Borrowed(step) }

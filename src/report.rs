@@ -22,9 +22,10 @@ mod json_lines;
 mod markdown;
 mod paint;
 mod plain;
+mod replay;
 mod summary;
 
-pub use check::{BaselineReport, CheckReport, FileReport, LeftOut, OddReport, RuleTally};
+pub use check::{BaselineReport, CheckReport, FileReport, LeftOut, OddReport, RuleTally, SimulatedReport};
 pub use check_json::{FORMAT_VERSION, check_json};
 pub use check_text::check_text;
 pub use compare::{Comparison, Earlier, EarlierError, EarlierFinding, RuleChange, Verdicts};
@@ -35,4 +36,5 @@ pub use json_lines::JsonLines;
 pub use markdown::{Booking, markdown};
 pub use paint::Paint;
 pub use plain::Plain;
+pub use replay::{replay_json, replay_text};
 pub use summary::Summary;

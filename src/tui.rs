@@ -31,7 +31,7 @@ pub use screen::run_on_screen;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Context, Feed, Mode};
+use crate::event::{Context, Feed};
 use model::{Command, Message, Model};
 
 /// Least time between two frames.
@@ -153,7 +153,7 @@ async fn run_in<C: Console>(
 ) -> Result<Outcome, TuiError> {
     let (events, dropped) = (&mut feed.events, &feed.dropped);
     // To stop it would stop traffic.
-    let carries_traffic = context.mode == Mode::Live;
+    let carries_traffic = context.mode.carries_traffic();
     let mut model = Model::new(context);
     let (mut open, mut changed, mut next_frame) = (true, true, Instant::now());
     // While the terminal is somebody else's: when to look again.
@@ -252,7 +252,7 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::event::feed;
+    use crate::event::{Mode, feed};
 
     /// A terminal of which is written down what is done with it.
     struct Told {

@@ -173,6 +173,7 @@ fn exchange(example: &Value) -> Exchange {
         }),
         failure: None,
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing::default(),
     }
 }

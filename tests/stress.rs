@@ -69,6 +69,7 @@ fn exchange(
         }),
         failure: None,
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing::default(),
     }
 }

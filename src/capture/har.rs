@@ -26,7 +26,7 @@ mod write;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Header, Headers, Omitted, Rewritten};
+use crate::exchange::{Header, Headers, Omitted, Rewritten, Simulated, Simulator};
 /// What reads members of whatever type, for other formats.
 pub(super) mod lenient {
     pub(in crate::capture) use super::address::{Address, method};
@@ -73,6 +73,9 @@ struct EntryExtra {
     failure: Option<FailureExtra>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rewritten: Vec<RewrittenExtra>,
+    /// Who made the answer in the booking system's place, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    simulated: Option<SimulatedExtra>,
     /// Which header fields the recording leaves out, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request_headers_omitted: Option<String>,
@@ -91,6 +94,28 @@ struct FailureExtra {
     detail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answered: Option<u16>,
+}
+
+/// Who made an answer in the booking system's place, by stable name.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub(super) struct SimulatedExtra {
+    by: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl From<&Simulated> for SimulatedExtra {
+    fn from(simulated: &Simulated) -> Self {
+        Self { by: simulated.by.as_str().to_owned(), detail: simulated.detail.clone() }
+    }
+}
+
+impl SimulatedExtra {
+    /// The error is the name that is unknown.
+    pub(super) fn read(&self) -> Result<Simulated, String> {
+        let by = Simulator::from_name(&self.by).ok_or_else(|| self.by.clone())?;
+        Ok(Simulated { by, detail: self.detail.clone() })
+    }
 }
 
 /// A link that was rewritten on its way to the broker.

@@ -21,11 +21,17 @@ pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
 const APPLICATION_ID: i64 = 0x554d_5052;
 
 /// `PRAGMA user_version` of a capture: the newest version of the schema.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 
-/// The version of a capture whose exchanges are all recorded whole, as every proxied one is. The first exchange that needs
-/// [`FORMAT`] raises it, so that older programs read what they understand.
+/// The version of a capture whose exchanges are all recorded whole and come from a booking system, as those of a live proxy
+/// do. The first exchange that needs a newer version raises it, so that older programs read what they understand.
 const FORMAT_WHOLE: i64 = 1;
+
+/// The version from which on exchanges may have gaps.
+const FORMAT_GAPS: i64 = 2;
+
+/// The version from which on answers may be simulated. An older program would judge them as those of a booking system.
+const FORMAT_SIMULATED: i64 = 3;
 
 /// The oldest version of the schema that is still read. Versions are never given up without need.
 const OLDEST: i64 = 1;
@@ -97,6 +103,16 @@ CREATE TABLE IF NOT EXISTS omitted (
   n INTEGER PRIMARY KEY,
   request TEXT NOT NULL,
   response TEXT NOT NULL
+);
+";
+
+/// Where it stands who made the answer in the booking system's place, of the exchanges of which somebody did. Made when there
+/// is the first one.
+const SIMULATED: &str = "
+CREATE TABLE IF NOT EXISTS simulated (
+  n INTEGER PRIMARY KEY,
+  by TEXT NOT NULL,
+  detail TEXT NOT NULL
 );
 ";
 

@@ -18,7 +18,9 @@ use crate::capture::{CaptureError, Oddity, Reader, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::finding::{Finding, Severity, Side};
 use crate::new_file::{Existing, ensure_free};
-use crate::report::{CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, RuleTally};
+use crate::report::{
+    CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, RuleTally, SimulatedReport,
+};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook};
 use crate::text::{SafeText, safe_format};
@@ -340,10 +342,13 @@ impl Gathered {
         for ((_, recording), name) in files.into_iter().zip(&names) {
             let (before, bookings) = (judge.exchanges(), judge.bookings());
             starts.push(before);
-            let (oddities, mut fault) = (recording.oddities, None);
+            let (oddities, mut fault, mut simulated) = (recording.oddities, None, Vec::new());
             for exchange in recording.exchanges {
                 let judged = match exchange {
-                    Ok(exchange) => judge.judge(Arc::new(exchange)),
+                    Ok(exchange) => {
+                        SimulatedReport::count(&mut simulated, &exchange);
+                        judge.judge(Arc::new(exchange))
+                    }
                     Err(error) => {
                         fault = Some(error);
                         continue;
@@ -377,7 +382,7 @@ impl Gathered {
             let bookings = judge.bookings() - bookings;
             let odd = oddities.list().into_iter().map(odd_report).collect();
             let fault = fault.map(|fault| self.unread.insert(fault).to_string());
-            self.report.files.push(FileReport { file: Arc::clone(name), exchanges, bookings, odd, fault });
+            self.report.files.push(FileReport { file: Arc::clone(name), exchanges, bookings, odd, simulated, fault });
         }
         if let (Some(profile), Some(of_file)) = (&mut self.profile, judge.profile()) {
             profile.add(of_file);

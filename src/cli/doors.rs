@@ -5,7 +5,7 @@
 //! --intercept HOST … ─────► one for all ──┘ where they don't say otherwise
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use jiff::Timestamp;
+use rustls::ServerConfig;
 
 use super::listen;
 use super::upstreams::UpstreamArgs;
@@ -21,13 +22,17 @@ use crate::event::Forwarding;
 use crate::proxy::forward::{Credentials, Forward, Guests};
 use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
 use crate::proxy::tls::{from_files, server_config};
+use crate::proxy::upstream::Upstream;
 use crate::proxy::{BaseUri, BaseUriError, Behind, Limits};
 use crate::session::Entrance;
+
+/// Where it listens unless it is told.
+pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// What stands for this machine in a certificate for it.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Where to listen, and for whom.
+/// Where `umpire proxy` leads, and where it listens.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where and for whom")]
 pub struct DoorArgs {
@@ -35,14 +40,22 @@ pub struct DoorArgs {
     /// its own address to listen on: --to 127.0.0.1:8081=https://other.example.com/api
     #[arg(long, value_name = "[ADDR=]BASE_URI", required_unless_present = "intercept")]
     to: Vec<To>,
+    #[command(flatten)]
+    listening: ListenArgs,
+}
+
+/// Where to listen, and for whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where and for whom")]
+pub struct ListenArgs {
     /// Be a forward proxy (HTTPS_PROXY of clients) that decrypts and records what goes to this host: HOST[:PORT],
     /// *.DOMAIN or an address. May be repeated. All else passes unread
     #[arg(long, value_name = "HOST")]
     intercept: Vec<HostPattern>,
     /// Address and port to listen on, or a port of 127.0.0.1; other machines can reach it only if it is not a loopback
-    /// address. Further listeners take the ports after it
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen::address)]
-    pub listen: SocketAddr,
+    /// address. Further listeners take the ports after it [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = listen::address)]
+    pub listen: Option<SocketAddr>,
     /// Address of the forward proxy, if not the next one
     #[arg(long, value_name = "ADDR", requires = "intercept", value_parser = listen::address)]
     proxy_listen: Option<SocketAddr>,
@@ -105,18 +118,71 @@ pub struct Doors {
     bundle: String,
 }
 
+/// What listening takes, whatever is behind it.
+struct Prepared {
+    /// One address for each reverse proxy, then perhaps that of the forward proxy.
+    addresses: Vec<SocketAddr>,
+    guests: Guests,
+    credentials: Option<Credentials>,
+    tls: Option<Arc<ServerConfig>>,
+    leaves: Option<Arc<Leaves>>,
+    warnings: Vec<String>,
+    notices: Vec<String>,
+    bundle: String,
+}
+
 impl DoorArgs {
     /// Reads and makes what the doors need; listens nowhere yet.
     pub fn doors(&self, upstream: &UpstreamArgs, limits: &Limits, timeouts: Timeouts) -> anyhow::Result<Doors> {
         let own = Own::default();
         let reach = Reach { answer_head: limits.answer_head, ..upstream.reach(&own) };
         let near = Arc::new(Dialer::new(&reach, timeouts.connect)?);
+        let given: Vec<Option<SocketAddr>> = self.to.iter().map(|to| to.at).collect();
+        let mut prepared = self.listening.prepare(&given, DEFAULT)?;
+        prepared.warnings.splice(0..0, upstream.warning());
+        let mut behind = Vec::new();
+        for to in &self.to {
+            behind.push(Behind::Upstream(Arc::new(Live::dialing(&to.base, Arc::clone(&near), timeouts)?)));
+        }
+        if let (Some(leaves), false) = (&prepared.leaves, self.listening.intercept.is_empty()) {
+            near.tls()?;
+            let far = Arc::new(Dialer::new(&Reach { deny_local_targets: true, ..reach }, timeouts.connect)?);
+            let (hosts, leaves) = (self.listening.intercept.clone().into(), Arc::clone(leaves));
+            let forward = Forward::new(hosts, leaves, (near, far), timeouts, prepared.credentials.take())?;
+            behind.push(Behind::Forward(Arc::new(forward)));
+        }
+        let bases = self.to.iter().map(|to| to.base.clone()).collect();
+        Ok(self.listening.doors(prepared, behind, bases, own))
+    }
+}
+
+impl ListenArgs {
+    /// The doors to a recording that stands in for the booking system: one at the Base URI, and one for the hosts that are
+    /// intercepted. It listens at `default` unless it is told where. Nothing is connected to.
+    pub fn stand_in(&self, default: SocketAddr, upstream: &Arc<dyn Upstream>, base: BaseUri) -> anyhow::Result<Doors> {
+        let mut prepared = self.prepare(&[None], default)?;
+        let mut behind = vec![Behind::Upstream(Arc::clone(upstream))];
+        if let (Some(leaves), false) = (&prepared.leaves, self.intercept.is_empty()) {
+            let (hosts, leaves) = (self.intercept.clone().into(), Arc::clone(leaves));
+            let forward = Forward::standing_in(hosts, leaves, Arc::clone(upstream), prepared.credentials.take())?;
+            behind.push(Behind::Forward(Arc::new(forward)));
+        }
+        Ok(self.doors(prepared, behind, vec![base], Own::default()))
+    }
+
+    /// True if it listens with TLS.
+    pub fn with_tls(&self) -> bool {
+        self.tls || self.tls_cert.is_some()
+    }
+
+    /// Reads and makes what listening takes: one listener for each of `given`, and one for what is intercepted.
+    fn prepare(&self, given: &[Option<SocketAddr>], default: SocketAddr) -> anyhow::Result<Prepared> {
         let guests = Guests::new(&self.allow_client).context("--allow-client")?;
         let credentials: Option<Credentials> =
             self.proxy_auth.as_deref().map(str::parse).transpose().context("--proxy-auth or UMPIRE_PROXY_AUTH")?;
-        let addresses = self.addresses();
-        let forward_at = (!self.intercept.is_empty()).then(|| addresses[self.to.len()]);
-        let mut warnings: Vec<String> = upstream.warning().into_iter().collect();
+        let addresses = self.addresses(given, default);
+        let forward_at = (!self.intercept.is_empty()).then(|| addresses[given.len()]);
+        let mut warnings = Vec::new();
         if let Some(at) = forward_at.filter(|at| !at.ip().is_loopback())
             && guests.is_empty()
             && credentials.is_none()
@@ -126,7 +192,7 @@ impl DoorArgs {
                  or ask for credentials with UMPIRE_PROXY_AUTH=USER:PASSWORD"
             );
         }
-        if addresses[..self.to.len()].iter().any(|at| !at.ip().is_loopback()) && guests.is_empty() {
+        if addresses[..given.len()].iter().any(|at| !at.ip().is_loopback()) && guests.is_empty() {
             warnings.push("open to everybody who reaches this machine (--allow-client limits it)".to_owned());
         }
         if forward_at.is_some_and(|at| !at.ip().is_loopback()) {
@@ -151,45 +217,41 @@ impl DoorArgs {
             }
             _ => None,
         };
-        let mut behind = Vec::new();
-        for to in &self.to {
-            behind.push(Behind::Upstream(Arc::new(Live::dialing(&to.base, Arc::clone(&near), timeouts)?)));
-        }
-        if let (Some(leaves), false) = (&leaves, self.intercept.is_empty()) {
-            near.tls()?;
-            let far = Arc::new(Dialer::new(&Reach { deny_local_targets: true, ..reach }, timeouts.connect)?);
-            let hosts: Arc<[HostPattern]> = self.intercept.clone().into();
-            let forward = Forward::new(hosts, Arc::clone(leaves), (near, far), timeouts, credentials)?;
-            behind.push(Behind::Forward(Arc::new(forward)));
-        }
+        let bundle = store.bundle().display().to_string();
+        Ok(Prepared { addresses, guests, credentials, tls, leaves, warnings, notices, bundle })
+    }
+
+    /// What leads to these, in this order; the first of them to the Base URIs.
+    fn doors(&self, prepared: Prepared, behind: Vec<Behind>, bases: Vec<BaseUri>, own: Own) -> Doors {
+        let Prepared { addresses, guests, tls, warnings, notices, bundle, .. } = prepared;
         let entrances = addresses.into_iter().zip(behind).map(|(listen, behind)| Entrance {
             listen,
             tls: match &behind {
                 Behind::Upstream(_) => tls.clone(),
-                Behind::Forward(_) => tls.clone().filter(|_| self.to.is_empty()),
+                Behind::Forward(_) => tls.clone().filter(|_| bases.is_empty()),
             },
             own_ca: self.tls,
             guests: guests.clone(),
             behind,
         });
-        Ok(Doors {
+        Doors {
             entrances: entrances.collect(),
-            bases: self.to.iter().map(|to| to.base.clone()).collect(),
+            bases,
             own,
             warnings,
             notices,
             scheme: if tls.is_some() { "https" } else { "http" },
             name: self.tls_name.first().map(HostPattern::subject),
             hosts: self.intercept.clone(),
-            bundle: store.bundle().display().to_string(),
-        })
+            bundle,
+        }
     }
 
     /// Where each door listens.
-    fn addresses(&self) -> Vec<SocketAddr> {
+    fn addresses(&self, given: &[Option<SocketAddr>], default: SocketAddr) -> Vec<SocketAddr> {
         let forward = (!self.intercept.is_empty()).then_some(self.proxy_listen);
-        let mut next = self.listen;
-        let given = self.to.iter().map(|to| to.at).chain(forward);
+        let mut next = self.listen.unwrap_or(default);
+        let given = given.iter().copied().chain(forward);
         given
             .map(|at| {
                 at.unwrap_or_else(|| {

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::logging::ScreenGuard;
 use super::signals::Signals;
 use super::stdio::{self, note, print};
-use crate::event::{Context, Event, Feed, Mode, Recording};
+use crate::event::{Context, Event, Feed, Recording};
 use crate::finding::{Severity, Side};
 use crate::panics;
 use crate::recorder::{Closing, failed_in_words, unjudged_in_words};
@@ -134,7 +134,7 @@ impl Show {
             Ok(Err(error)) => error,
             Err(panicked) => io::Error::other(format!("writing {panicked}")),
         };
-        if self.context.mode == Mode::Live {
+        if self.context.mode.carries_traffic() {
             // Standard error has it in any case, and a log that is a file as well.
             tracing::info!("the traffic can't be shown any more: {error}");
             note(safe_format!("the traffic can't be shown any more: {error}; it goes on all the same"));
@@ -162,7 +162,7 @@ impl Show {
             }
             Ok(Err(gone)) => {
                 tracing::warn!("the traffic can't be shown any more: {gone}");
-                if self.context.mode != Mode::Live || !self.outlives_terminal {
+                if !self.context.mode.carries_traffic() || !self.outlives_terminal {
                     self.stop.cancel();
                 }
                 Some(Ok(()))

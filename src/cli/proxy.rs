@@ -8,7 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::doors::DoorArgs;
+use super::doors::{DEFAULT, DoorArgs};
 use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
@@ -71,7 +71,8 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     let options = Options {
         base_uri: doors.bases.first().map(ToString::to_string),
         also_base_uris: doors.bases.iter().skip(1).map(ToString::to_string).collect(),
-        listen: proxy.doors.listen,
+        // Each door has its own.
+        listen: DEFAULT,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
         rotation: Rotation { size: proxy.rotate_size, every: proxy.rotate_every },
         redactor: Some(proxy.redaction.redactor(&judging.config)?),

@@ -1,7 +1,7 @@
 //! Content codings (RFC 9110 section 8.4.1): decoding the judged copy of a body.
 
 use std::borrow::Cow;
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 
 use super::Headers;
 
@@ -53,6 +53,41 @@ pub fn decode_one(coding: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
             read(coding, decoder)
         }
         _ => Err(DecodeError::UnknownCoding(coding.to_owned())),
+    }
+}
+
+/// The content in the codings that `Content-Encoding` names, the first one first; `None` where one of them is unknown.
+///
+/// What comes out decodes to the same content; it need not be the bytes that another program would make.
+pub fn encode(content: &[u8], headers: &Headers) -> Option<Vec<u8>> {
+    let mut coded = content.to_vec();
+    for coding in headers.all("content-encoding").flat_map(|value| value.split(',')).map(str::trim) {
+        if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
+            coded = encode_one(&coding.to_ascii_lowercase(), &coded)?;
+        }
+    }
+    Some(coded)
+}
+
+/// The content in one coding, which is given in lower case.
+fn encode_one(coding: &str, content: &[u8]) -> Option<Vec<u8>> {
+    let level = flate2::Compression::default();
+    match coding {
+        "gzip" | "x-gzip" => {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
+            gzip.write_all(content).and_then(|()| gzip.finish()).ok()
+        }
+        "deflate" => {
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), level);
+            zlib.write_all(content).and_then(|()| zlib.finish()).ok()
+        }
+        "br" => {
+            let mut brotli = Vec::new();
+            let written = brotli::CompressorWriter::new(&mut brotli, 4096, 5, 20).write_all(content);
+            written.ok().map(|()| brotli)
+        }
+        "zstd" => zstd::stream::encode_all(content, 1).ok(),
+        _ => None,
     }
 }
 
@@ -110,6 +145,16 @@ mod tests {
         ] {
             assert_eq!(decode(bytes, &coded(coding)).unwrap(), text, "{coding}");
         }
+    }
+
+    #[test]
+    fn what_is_coded_decodes_to_the_same() {
+        let text = b"{\"a\": 1} ".repeat(50);
+        for coding in ["gzip", "deflate", "br", "zstd", "gzip, br", "identity", ""] {
+            let bytes = encode(&text, &coded(coding)).unwrap();
+            assert_eq!(decode(&bytes, &coded(coding)).unwrap(), text, "{coding}");
+        }
+        assert_eq!(encode(&text, &coded("lzma")), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::h1::LastWrite;
 use super::sink::{MemoryShare, Place, Turn};
 use crate::exchange::{
-    Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version,
+    Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Timing, Version,
 };
 
 /// What is known when the request's head has arrived.
@@ -85,6 +85,7 @@ struct State {
     answer_body: Option<Body>,
     failure: Option<Failure>,
     rewritten: Vec<Rewritten>,
+    simulated: Option<Simulated>,
     delivered: bool,
     /// While the last write of the answer is under way.
     turn: Option<Turn>,
@@ -170,6 +171,11 @@ impl Draft {
         self.state().rewritten = links;
     }
 
+    /// The answer is none of a booking system.
+    pub fn simulated(&self, by: Simulated) {
+        self.state().simulated = Some(by);
+    }
+
     /// The answer is with the broker's socket.
     #[cfg(test)]
     pub fn delivered(&self) {
@@ -237,6 +243,7 @@ impl Draft {
             response,
             failure,
             rewritten: state.rewritten,
+            simulated: state.simulated,
             timing: Timing { sent: state.sent, first_byte, total: self.clock.elapsed() },
         };
         tracing::debug!(

@@ -34,7 +34,7 @@ use super::live::{Dialer, Line, Live, Peer, Timeouts, no_connection};
 use super::problem;
 use super::relay::{Common, Relay};
 use super::tls::{TlsError, server_config};
-use super::upstream::WireBody;
+use super::upstream::{Upstream, WireBody};
 use crate::ca::{HostPattern, Leaves, Resolver};
 
 /// Most ways to hosts that are kept open; past it those used least are closed.
@@ -44,11 +44,17 @@ const WAYS: usize = 256;
 pub struct Forward {
     hosts: Arc<[HostPattern]>,
     leaves: Arc<Leaves>,
-    near: Arc<Dialer>,
-    far: Arc<Dialer>,
-    timeouts: Timeouts,
+    beyond: Beyond,
     credentials: Option<Credentials>,
     tls: ServerConfig,
+}
+
+/// Who answers what is intercepted.
+enum Beyond {
+    /// The hosts themselves. All else is carried to where it is meant for.
+    Network { near: Arc<Dialer>, far: Arc<Dialer>, timeouts: Timeouts },
+    /// Somebody in their place. All else is refused: nothing is connected to.
+    StandIn(Arc<dyn Upstream>),
 }
 
 impl Forward {
@@ -61,8 +67,27 @@ impl Forward {
         timeouts: Timeouts,
         credentials: Option<Credentials>,
     ) -> Result<Self, TlsError> {
+        Self::with(hosts, leaves, Beyond::Network { near, far, timeouts }, credentials)
+    }
+
+    /// Intercepts `hosts` with certificates of `leaves`, and has `upstream` answer in their place. No connection is made.
+    pub fn standing_in(
+        hosts: Arc<[HostPattern]>,
+        leaves: Arc<Leaves>,
+        upstream: Arc<dyn Upstream>,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, TlsError> {
+        Self::with(hosts, leaves, Beyond::StandIn(upstream), credentials)
+    }
+
+    fn with(
+        hosts: Arc<[HostPattern]>,
+        leaves: Arc<Leaves>,
+        beyond: Beyond,
+        credentials: Option<Credentials>,
+    ) -> Result<Self, TlsError> {
         let tls = server_config(Arc::new(Resolver::new(Arc::clone(&leaves), vec![], Arc::clone(&hosts))))?;
-        Ok(Self { hosts, leaves, near, far, timeouts, credentials, tls })
+        Ok(Self { hosts, leaves, beyond, credentials, tls })
     }
 
     /// TLS for a tunnel to this host.
@@ -85,8 +110,13 @@ impl Forward {
         !client.is_loopback() && !self.hosts.iter().any(named)
     }
 
-    fn dialer(&self, deny_local: bool) -> &Arc<Dialer> {
-        if deny_local { &self.far } else { &self.near }
+    /// What hosts are reached with; `None` if none are.
+    fn dialer(&self, deny_local: bool) -> Option<(&Arc<Dialer>, Timeouts)> {
+        match &self.beyond {
+            Beyond::Network { far, timeouts, .. } if deny_local => Some((far, *timeouts)),
+            Beyond::Network { near, timeouts, .. } => Some((near, *timeouts)),
+            Beyond::StandIn(_) => None,
+        }
     }
 }
 
@@ -149,6 +179,9 @@ impl Desk {
         };
         let recorded = self.forward.intercepts(base.host(), base.port());
         if !recorded {
+            if self.forward.dialer(false).is_none() {
+                return Course::Refuse(problem::nothing_beyond(&authority(base.host(), base.port())));
+            }
             (self.tell)(Incident::Unread { authority: authority(base.host(), base.port()) });
         }
         self.relay(&base, recorded, client).map_or_else(|error| Course::Refuse(problem::no_way(&error)), Course::Carry)
@@ -165,7 +198,9 @@ impl Desk {
             return Course::Open(Opened::Intercepted { host, port });
         }
         let authority = authority(&host, port);
-        let dialer = self.forward.dialer(self.forward.denies_local(client, &host, port));
+        let Some((dialer, _)) = self.forward.dialer(self.forward.denies_local(client, &host, port)) else {
+            return Course::Refuse(problem::nothing_beyond(&authority));
+        };
         let dialing = async {
             let via = dialer.via("https", &host, port).map_err(io::Error::other)?;
             dialer.dial(&host, port, via.as_ref(), true).await
@@ -196,9 +231,15 @@ impl Desk {
         let far = !client.is_loopback();
         let deny_local = self.forward.denies_local(client, base.host(), base.port());
         let make = || {
-            let dialer = Arc::clone(self.forward.dialer(deny_local));
-            let live = Live::for_client(base, dialer, self.forward.timeouts).map_err(|error| error.to_string())?;
-            let relay = Relay::new(Arc::new(live), Arc::clone(&self.common));
+            let upstream: Arc<dyn Upstream> = match (&self.forward.beyond, self.forward.dialer(deny_local)) {
+                (Beyond::Network { .. }, Some((dialer, timeouts))) => {
+                    let live = Live::for_client(base, Arc::clone(dialer), timeouts);
+                    Arc::new(live.map_err(|error| error.to_string())?)
+                }
+                (Beyond::StandIn(upstream), _) => Arc::clone(upstream),
+                (Beyond::Network { .. }, None) => return Err("nothing is connected to".to_owned()),
+            };
+            let relay = Relay::new(upstream, Arc::clone(&self.common));
             let relay = if far { relay.keeping_reasons(Arc::clone(&self.tell)) } else { relay };
             Ok(Arc::new(if recorded { relay } else { relay.unrecorded() }))
         };

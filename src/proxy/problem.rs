@@ -40,6 +40,12 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
             "Umpire stopped waiting for the request",
             "What came of it has gone to the booking system as a request that breaks off.",
         ),
+        FailureKind::NoReplay => (
+            StatusCode::BAD_GATEWAY,
+            "no-replay",
+            "Umpire stands in for the booking system, and has no recorded answer to this request",
+            "Record this request as well, or start umpire replay with --lenient to be given the nearest answer.",
+        ),
         FailureKind::BrokenOff | FailureKind::Stopped | FailureKind::NoHandshake => (
             StatusCode::BAD_GATEWAY,
             "upstream-broken-off",
@@ -129,6 +135,15 @@ pub fn not_reached(authority: &str) -> Response<WireBody> {
         "No connection could be made to {authority}. Umpire's screen says why to whoever runs it: clients of \
          other machines are not told it, nor let through to the loopback and link-local addresses of Umpire's machine."
     ))
+}
+
+/// The answer to a request for a host that nobody stands in for, where no connection is made.
+pub fn nothing_beyond(authority: &str) -> Response<WireBody> {
+    let detail = format!(
+        "A recording stands in for the hosts that are intercepted, and no connection is made to any other. Name {authority} \
+         with --intercept if the recording is to answer for it, or have the client not use this proxy for it (NO_PROXY)."
+    );
+    problem(StatusCode::BAD_GATEWAY, "nothing-beyond", "Umpire connects to nothing", &detail)
 }
 
 fn problem(status: StatusCode, kind: &str, title: &str, detail: &str) -> Response<WireBody> {

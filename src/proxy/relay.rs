@@ -31,7 +31,7 @@ use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
 use super::upstream::{Switched, Upstream, UpstreamError, WireBody};
-use crate::exchange::{FailureKind, Headers, Version};
+use crate::exchange::{FailureKind, Headers, Simulated, Version};
 
 /// What a whole proxy shares.
 pub struct Common {
@@ -211,7 +211,11 @@ impl Relay {
         let reason = reason_of(&response);
         let trailers: WireTrailers = response.extensions_mut().remove().unwrap_or_default();
         let switched = response.extensions_mut().remove();
+        let simulated: Option<Arc<Simulated>> = response.extensions_mut().remove();
         tracing::debug!(status = response.status().as_u16(), "answered");
+        if let (Some(draft), Some(by)) = (&draft, simulated) {
+            draft.simulated(Arc::unwrap_or_clone(by));
+        }
         if let Some(draft) = &draft {
             draft.answered(AnswerHead {
                 status: response.status().as_u16(),

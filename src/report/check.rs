@@ -10,6 +10,7 @@ use jiff::civil::Date;
 
 use crate::baseline::{Applied, Baseline};
 use crate::coverage::Coverage;
+use crate::exchange::{Exchange, FailureKind, Simulated, Simulator};
 use crate::finding::{Finding, Severity, Tally, causes};
 
 /// The verdict on one or more recordings.
@@ -82,9 +83,54 @@ pub struct FileReport {
     /// What is odd about its entries or lines, and what was made of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub odd: Vec<OddReport>,
+    /// Who made answers of it in the booking system's place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub simulated: Vec<SimulatedReport>,
     /// Why it could not be read to its end, if that is so: what stands before was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+}
+
+/// Answers of a file that are none of a booking system.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SimulatedReport {
+    /// Who made them: `replay` or `fault`.
+    pub by: &'static str,
+    /// How many there are.
+    pub exchanges: u64,
+    /// What they were made of: of a replay the recordings, the first ten of them.
+    pub of: Vec<String>,
+}
+
+/// Most recordings that are named of which answers were made.
+const MOST_NAMED: usize = 10;
+
+impl SimulatedReport {
+    /// Counts an exchange, if somebody made its answer in the booking system's place.
+    pub fn count(all: &mut Vec<Self>, exchange: &Exchange) {
+        let missed = exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NoReplay);
+        let (by, of) = match &exchange.simulated {
+            Some(Simulated { by, detail }) => (by.as_str(), detail.rsplit_once(", exchange ").map(|(of, _)| of)),
+            None if missed => (Simulator::Replay.as_str(), None),
+            None => return,
+        };
+        let at = all.iter().position(|report| report.by == by).unwrap_or_else(|| {
+            all.push(Self { by, exchanges: 0, of: Vec::new() });
+            all.len() - 1
+        });
+        let report = &mut all[at];
+        report.exchanges += 1;
+        if let Some(of) = of.filter(|of| report.of.len() < MOST_NAMED && !report.of.iter().any(|other| other == of)) {
+            report.of.push(of.to_owned());
+        }
+    }
+
+    /// The same in a sentence, of a file with so many exchanges.
+    pub fn in_words(&self, exchanges: u64) -> String {
+        let Self { by, exchanges: count, of } = self;
+        let of = if of.is_empty() { String::new() } else { format!(" of {}", of.join(", ")) };
+        format!("{count} of {exchanges} exchanges were answered by a {by}{of}, not by a booking system")
+    }
 }
 
 /// Something odd about entries or lines of a file.

@@ -31,6 +31,12 @@ type Group<'c, 'r> = Vec<&'c Cause<'r>>;
 pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> io::Result<()> {
     let sorted = report.sorted();
     for file in &report.files {
+        for simulated in &file.simulated {
+            let words = visible(&simulated.in_words(file.exchanges));
+            out.line(safe![visible(&file.file), ": ", paint.ink(Ink::Of(Severity::Warning), words)])?;
+        }
+    }
+    for file in &report.files {
         let findings: Vec<&Finding> =
             sorted.iter().filter(|(name, _)| *name == &*file.file).map(|&(_, finding)| finding).collect();
         let name = paint.ink(Ink::Bold, visible(&file.file));

@@ -157,6 +157,7 @@ mod tests {
             response: None,
             failure: None,
             rewritten: Vec::new(),
+            simulated: None,
             timing: Timing::default(),
         }
     }

@@ -104,6 +104,8 @@ struct ExchangeLine<'e> {
     url: String,
     status: Option<u16>,
     failure: Option<FailureLine<'e>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    simulated: Option<SimulatedLine<'e>>,
     request_bytes: Option<u64>,
     response_bytes: Option<u64>,
     passed: u32,
@@ -118,6 +120,12 @@ struct FailureLine<'e> {
     kind: &'static str,
     detail: &'e str,
     answered: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct SimulatedLine<'e> {
+    by: &'static str,
+    detail: &'e str,
 }
 
 #[derive(Serialize)]
@@ -243,6 +251,10 @@ fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<
             detail: &failure.detail,
             answered: failure.answered,
         }),
+        simulated: exchange
+            .simulated
+            .as_ref()
+            .map(|simulated| SimulatedLine { by: simulated.by.as_str(), detail: &simulated.detail }),
         request_bytes: exchange.request.body.known_length(),
         response_bytes: exchange.response.as_ref().and_then(|response| response.body.known_length()),
         passed: judged.passed,

@@ -192,6 +192,7 @@ mod tests {
                 }),
                 failure: None,
                 rewritten: Vec::new(),
+                simulated: None,
                 timing: Timing::default(),
             }),
             None,

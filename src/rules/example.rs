@@ -218,6 +218,7 @@ fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Resul
             body: message_body(response),
         }),
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing::default(),
     })
 }

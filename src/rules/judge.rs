@@ -22,7 +22,7 @@ use super::rule::Rule;
 use super::share::{Items, Memo};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, FailureKind};
 use crate::finding::{Finding, Severity};
 use crate::openbooking::{Reading, Stage};
 
@@ -128,6 +128,12 @@ impl Judge {
     /// As [`Judge::judge`], where the exchange's index is another than that of the next one, because some before it could
     /// not be kept.
     pub fn judge_at(&mut self, exchange: Arc<Exchange>, index: u64) -> Judged {
+        if exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NoReplay) {
+            // Nobody on either side has a part in what a replay can't answer.
+            self.next += 1;
+            let Reading { exchange, stage, order_uuid, .. } = Reading::new(index, exchange, None);
+            return Judged::without_verdicts(index, exchange, stage, order_uuid);
+        }
         let start = Instant::now();
         let reading_start = self.profile.is_some().then(ThreadTime::now);
         let base_path = self.memory.base_path(&exchange);

@@ -167,6 +167,7 @@ mod tests {
             }),
             failure: None,
             rewritten: Vec::new(),
+            simulated: None,
             timing: Timing::default(),
         };
         Reading::new(0, Arc::new(exchange), None)

@@ -106,9 +106,15 @@ fn rewritten(judged: &Judged) -> Vec<Row> {
     rows
 }
 
-/// What kept the exchange from being whole, in a few short rows; none if nothing did.
+/// Who answered in the booking system's place, and what kept the exchange from being whole, in a few short rows.
 fn failure(judged: &Judged) -> Vec<Row> {
-    let Some(failure) = &judged.exchange.failure else { return Vec::new() };
+    let simulated = judged.exchange.simulated.as_ref().map(|simulated| {
+        let words = format!("answered by a {}, not by a booking system: {}", simulated.by.as_str(), simulated.detail);
+        Row::new(Ink::Of(Severity::Warning), &text::clip(&words, MAX_LINE))
+    });
+    let Some(failure) = &judged.exchange.failure else {
+        return simulated.map(|row| vec![row, Row::default()]).unwrap_or_default();
+    };
     let mut rows =
         vec![Row::new(Ink::Bad, failure.kind.describe()), Row::new(Ink::Plain, &text::clip(&failure.detail, MAX_LINE))];
     if let Some(status) = failure.answered {

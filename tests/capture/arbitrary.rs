@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 use umpire::capture::{self, Meta, Reader, Redactor, Writer, har};
 use umpire::exchange::{
-    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Omitted, Request, Response, Rewritten, Timing,
-    Version,
+    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Omitted, Request, Response, Rewritten, Simulated,
+    Simulator, Timing, Version,
 };
 
 pub(crate) fn meta() -> Meta {
@@ -46,6 +46,7 @@ pub(crate) fn ordinary() -> Exchange {
         }),
         failure: None,
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing {
             sent: Some(Duration::from_micros(150)),
             first_byte: Some(Duration::from_nanos(20_000_001)),
@@ -169,6 +170,10 @@ prop_compose! {
     }
 }
 
+fn simulated() -> impl Strategy<Value = Simulated> {
+    (prop::sample::select(&Simulator::ALL[..]), "[ -~]{0,30}").prop_map(|(by, detail)| Simulated { by, detail })
+}
+
 prop_compose! {
     pub(crate) fn exchange()(
         id in any::<u64>(),
@@ -179,10 +184,11 @@ prop_compose! {
         response in option::weighted(0.8, response()),
         failure in option::weighted(0.3, failure()),
         rewritten in vec(rewritten(), 0..3),
+        simulated in option::weighted(0.3, simulated()),
         timing in timing(),
     ) -> Exchange {
         let started = Timestamp::from_nanosecond(started).unwrap();
-        Exchange { id, connection, started, origin, request, response, failure, rewritten, timing }
+        Exchange { id, connection, started, origin, request, response, failure, rewritten, simulated, timing }
     }
 }
 

@@ -24,7 +24,7 @@ const NOT_RUN: [(&str, &str); 7] = [
 const WHERE_THERE: [&str; 2] = ["jq", "sqlite3"];
 
 /// Commands that stay until they are stopped.
-const SERVERS: [&str; 2] = ["umpire sandbox --listen", "umpire proxy"];
+const SERVERS: [&str; 3] = ["umpire sandbox --listen", "umpire proxy", "umpire replay captures/golden.har --listen"];
 
 /// Commands that end with another status than 0, since there is something to find.
 const STATUS_1: [&str; 5] = [

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The documents that tell people what to type.
-pub const DOCUMENTS: [&str; 12] = [
+pub const DOCUMENTS: [&str; 13] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -16,6 +16,7 @@ pub const DOCUMENTS: [&str; 12] = [
     "docs/events.md",
     "docs/exchange.md",
     "docs/proxy.md",
+    "docs/replay.md",
 ];
 
 /// The documents of measurements: their commands take minutes and are only looked at.

@@ -49,6 +49,7 @@ impl Fake {
             }),
             failure: None,
             rewritten: Vec::new(),
+            simulated: None,
             timing: Timing { total: Duration::from_millis(35), ..Timing::default() },
         };
         Self(Judged {

@@ -47,6 +47,7 @@ pub fn exchange(method: &str, target: &str, kind: &str, request: &[u8], response
         }),
         failure: None,
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing::default(),
     }
 }

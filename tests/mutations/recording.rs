@@ -79,6 +79,7 @@ pub(crate) fn from_json(value: &Value, started: Timestamp, id: u64) -> Exchange 
             answered: Some(502),
         }),
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing::default(),
     }
 }

@@ -48,6 +48,7 @@ pub fn exchange(
         response: Some(response),
         failure: None,
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing::default(),
     }
 }

@@ -22,7 +22,7 @@ use super::text::{Written, written};
 use super::time::{self, Timings, instant};
 use super::{BodyExtra, EntryExtra, omitted_from_name, text_to_value, url};
 use crate::capture::odd::Note;
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Version};
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Simulated, Version};
 
 /// An entry as it stands in the file. Members that don't matter are passed over.
 #[derive(Deserialize)]
@@ -181,6 +181,7 @@ impl Entry {
             (_, Answer::Failed(_) | Answer::Unknown) => (None, None),
         };
         let own_failure = extra.as_ref().and_then(|extra| extra.failure.as_ref());
+        let simulated = extra.as_ref().and_then(|extra| simulated_of(extra.simulated.as_ref()?, notes));
         let exchange = Exchange {
             id: extra.as_ref().map_or(index, |extra| extra.id),
             connection: connection.text().and_then(|number| number.parse().ok()).unwrap_or_default(),
@@ -190,6 +191,7 @@ impl Entry {
             response,
             failure: own_failure.and_then(|failure| failure_of(failure, notes)).or(failure),
             rewritten: extra.as_ref().map_or_else(Vec::new, |extra| extra.rewritten.iter().map(Into::into).collect()),
+            simulated,
             timing: extra.as_ref().map_or_else(|| time::timing(&time, timings.object().as_ref()), time::exact),
         };
         Ok(Read::Exchange(Box::new(exchange)))
@@ -386,6 +388,14 @@ fn failure_of(extra: &super::FailureExtra, notes: &mut Vec<Note>) -> Option<Fail
         notes.push(Note::not_recorded("its kind of failure is unknown"));
     }
     kind.map(|kind| Failure { kind, detail: extra.detail.clone(), answered: extra.answered })
+}
+
+fn simulated_of(extra: &super::SimulatedExtra, notes: &mut Vec<Note>) -> Option<Simulated> {
+    let read = extra.read();
+    if read.is_err() {
+        notes.push(Note::not_recorded("who made its answer in the booking system's place is unknown"));
+    }
+    read.ok()
 }
 
 /// The kind is read from Chromium's names of network errors, such as `net::ERR_CONNECTION_REFUSED`.

@@ -188,7 +188,8 @@ impl Serialize for Fields<'_> {
 
 impl<'e> Entry<'e> {
     fn new(exchange: &'e Exchange) -> Self {
-        let Exchange { id, connection, started, request, response, failure, rewritten, timing, .. } = exchange;
+        let Exchange { id, connection, started, request, response, failure, rewritten, simulated, timing, .. } =
+            exchange;
         let (request, request_body) = request_part(exchange, request);
         let (response, response_body) = response_part(response.as_ref());
         let unsplit = url::split(&request.url)
@@ -206,6 +207,7 @@ impl<'e> Entry<'e> {
                 answered: failure.answered,
             }),
             rewritten: rewritten.iter().map(Into::into).collect(),
+            simulated: simulated.as_ref().map(Into::into),
             request_headers_omitted: omitted_name(&exchange.request.headers),
             response_headers_omitted: exchange.response.as_ref().and_then(|response| omitted_name(&response.headers)),
             ..EntryExtra::default()

@@ -140,6 +140,7 @@ pub(super) fn read(
         response,
         failure,
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing {
             sent: duration(&line.sent_ms),
             first_byte: duration(&line.first_byte_ms),

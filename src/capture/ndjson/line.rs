@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::capture::har::body::{Found, WithoutText, content, describe, restore_foreign, restore_own};
-use crate::capture::har::{BodyExtra, Field, RewrittenExtra, from_fields, omitted_from_name, omitted_name, to_fields};
+use crate::capture::har::{
+    BodyExtra, Field, RewrittenExtra, SimulatedExtra, from_fields, omitted_from_name, omitted_name, to_fields,
+};
 use crate::capture::{Meta, Redaction};
 use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing, Version};
 
@@ -36,6 +38,9 @@ pub(super) struct Line {
     failure: Option<FailurePart>,
     #[serde(default)]
     rewritten: Vec<RewrittenExtra>,
+    /// Who made the answer in the booking system's place; null for a booking system's own.
+    #[serde(default)]
+    simulated: Option<SimulatedExtra>,
     #[serde(default)]
     recording: RecordingPart,
 }
@@ -153,7 +158,7 @@ impl RecordingPart {
 
 impl Line {
     /// The names of its members.
-    pub(super) const MEMBERS: [&'static str; 13] = [
+    pub(super) const MEMBERS: [&'static str; 14] = [
         "n",
         "id",
         "connection",
@@ -166,11 +171,13 @@ impl Line {
         "response",
         "failure",
         "rewritten",
+        "simulated",
         "recording",
     ];
 
     pub(super) fn new(n: u64, exchange: &Exchange, recording: &RecordingPart) -> Self {
-        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing } = exchange;
+        let Exchange { id, connection, started, origin, request, response, failure, rewritten, simulated, timing } =
+            exchange;
         Self {
             n,
             id: *id,
@@ -203,6 +210,7 @@ impl Line {
                 answered: failure.answered,
             }),
             rewritten: rewritten.iter().map(Into::into).collect(),
+            simulated: simulated.as_ref().map(Into::into),
             recording: recording.clone(),
         }
     }
@@ -231,6 +239,8 @@ impl Line {
             first_byte: self.first_byte_ms.map(|time| duration("first_byte_ms", time)).transpose()?,
             total: duration("total_ms", self.total_ms)?,
         };
+        let simulated = self.simulated.as_ref().map(SimulatedExtra::read).transpose();
+        let simulated = simulated.map_err(|name| format!("who made its answer is unknown: {name:?}"))?;
         let exchange = Exchange {
             id: self.id,
             connection: self.connection,
@@ -240,6 +250,7 @@ impl Line {
             response,
             failure: failure.transpose()?,
             rewritten: self.rewritten.iter().map(Into::into).collect(),
+            simulated,
             timing,
         };
         Ok((self.recording, exchange))

@@ -16,7 +16,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
 use crate::capture::{CaptureError, Meta, Part, Redaction, end_from_name};
 use crate::exchange::{
-    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Omitted, Request, Response, Rewritten, Timing, Version,
+    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Omitted, Request, Response, Rewritten, Simulated,
+    Simulator, Timing, Version,
 };
 
 /// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
@@ -179,12 +180,15 @@ impl Reader {
         if beside.iter().any(|table| table == "omitted") {
             self.omitted(index, &mut exchange).map_err(|what| self.damaged(index, &what))?;
         }
+        if beside.iter().any(|table| table == "simulated") {
+            exchange.simulated = self.simulated(index).map_err(|what| self.damaged(index, &what))?;
+        }
         Ok(Some(exchange))
     }
 
     /// The tables that are there only if there is something in them.
     fn beside(&self) -> rusqlite::Result<Vec<String>> {
-        let sql = "SELECT name FROM sqlite_schema WHERE name IN ('rewritten', 'trailers', 'omitted')";
+        let sql = "SELECT name FROM sqlite_schema WHERE name IN ('rewritten', 'trailers', 'omitted', 'simulated')";
         self.db.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
     }
 
@@ -223,6 +227,19 @@ impl Reader {
             response.headers.1 = of_response;
         }
         Ok(())
+    }
+
+    /// Who made the answer in the booking system's place.
+    fn simulated(&self, index: u64) -> Result<Option<Simulated>, String> {
+        let failed = |error: rusqlite::Error| error.to_string();
+        let sql = "SELECT by, detail FROM simulated WHERE n = ?1";
+        let mut select = self.db.prepare_cached(sql).map_err(failed)?;
+        let mut rows = select.query([index as i64]).map_err(failed)?;
+        let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
+        let mut cells = Cells { row, at: 0 };
+        let name = cells.text()?;
+        let by = Simulator::from_name(name).ok_or_else(|| format!("who made its answer is unknown: {name:?}"))?;
+        Ok(Some(Simulated { by, detail: cells.text()?.to_owned() }))
     }
 
     /// The links of an exchange that were rewritten.
@@ -267,7 +284,8 @@ impl Reader {
         };
         let (id, connection) = (id.unwrap_or_default() as u64, connection.unwrap_or_default() as u64);
         let rewritten = Vec::new();
-        Ok(Exchange { id, connection, started, origin, request, response, failure, rewritten, timing })
+        let simulated = None;
+        Ok(Exchange { id, connection, started, origin, request, response, failure, rewritten, simulated, timing })
     }
 
     fn body(&self, cells: &mut Cells<'_>) -> Result<Body, String> {

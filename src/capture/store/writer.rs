@@ -13,9 +13,12 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::checkpoint::{Checkpoints, LONG};
-use super::{APPLICATION_ID, COLUMNS, FORMAT, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, TRAILERS, digest, headers};
+use super::{
+    APPLICATION_ID, COLUMNS, FORMAT_GAPS, FORMAT_SIMULATED, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, SIMULATED,
+    TRAILERS, digest, headers,
+};
 use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, create_failed, end_name};
-use crate::exchange::{Body, BodyEnd, Exchange, Omitted};
+use crate::exchange::{Body, BodyEnd, Exchange, FailureKind, Omitted};
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
 /// Bodies below this size are stored as they are: compressing them gains nothing.
@@ -297,7 +300,7 @@ impl Writer {
         if self.db.is_autocommit() {
             self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
-        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing } = exchange;
+        let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing, .. } = exchange;
         let request_body = Stored::new(&request.body, &mut self.zstd)?;
         let response_body =
             response.as_ref().map(|response| Stored::new(&response.body, &mut self.zstd)).transpose()?;
@@ -348,6 +351,7 @@ impl Writer {
             }
         }
         self.insert_gaps(index, exchange)?;
+        self.insert_simulated(index, exchange)?;
         self.insert_trailers(index, "request", &request.body)?;
         response.as_ref().map_or(Ok(()), |response| self.insert_trailers(index, "response", &response.body))
     }
@@ -362,13 +366,31 @@ impl Writer {
         if whole && omitted == [Omitted::Nothing; 2] {
             return Ok(());
         }
-        self.db.pragma_update(None, "user_version", FORMAT)?;
+        self.raise(FORMAT_GAPS)?;
         if omitted != [Omitted::Nothing; 2] {
             self.db.execute_batch(OMITTED)?;
             let mut insert = self.db.prepare_cached("INSERT INTO omitted VALUES (?1, ?2, ?3)")?;
             insert.execute(params![index as i64, omitted[0].as_str(), omitted[1].as_str()])?;
         }
         Ok(())
+    }
+
+    /// Who made the answer in the booking system's place.
+    fn insert_simulated(&self, index: u64, exchange: &Exchange) -> rusqlite::Result<()> {
+        if exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NoReplay) {
+            self.raise(FORMAT_SIMULATED)?;
+        }
+        let Some(simulated) = &exchange.simulated else { return Ok(()) };
+        self.raise(FORMAT_SIMULATED)?;
+        self.db.execute_batch(SIMULATED)?;
+        let mut insert = self.db.prepare_cached("INSERT INTO simulated VALUES (?1, ?2, ?3)")?;
+        insert.execute(params![index as i64, simulated.by.as_str(), simulated.detail]).map(drop)
+    }
+
+    /// Makes the capture one of at least this version of the format.
+    fn raise(&self, format: i64) -> rusqlite::Result<()> {
+        let now = self.db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
+        if now < format { self.db.pragma_update(None, "user_version", format) } else { Ok(()) }
     }
 
     fn insert_trailers(&self, index: u64, of: &str, body: &Body) -> rusqlite::Result<()> {
@@ -503,6 +525,7 @@ mod tests {
             response: None,
             failure: None,
             rewritten: Vec::new(),
+            simulated: None,
             timing: Timing::default(),
         }
     }

@@ -26,7 +26,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             Line::from("  Its requests go through Umpire to a small booking system built into it."),
             Line::from("  Some are wrong on purpose, and so are some answers: watch who is blamed."),
         ],
-        Mode::Live
+        Mode::Live | Mode::Replay
             if let Some(forward) = &model.context.forward
                 && model.context.base_uri.is_none() =>
         {
@@ -46,7 +46,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
                 Line::from("  Java -Dhttps.proxyHost and -Dhttps.proxyPort. docs/proxy.md has other reasons."),
             ]
         }
-        Mode::Live => vec![
+        Mode::Live | Mode::Replay => vec![
             Line::from(span(Ink::Bold, "  Nothing has passed yet.")),
             Line::default(),
             Line::from("  1. Give your broker this Base URI in place of the booking system's:"),

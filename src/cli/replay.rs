@@ -1,0 +1,303 @@
+//! `umpire replay FILE…`: a recording stands in for the booking system, for a broker or for a command under test.
+//!
+//! ```text
+//! FILE… ─► Replay ─► listeners, recorder, rules, front end as of `umpire proxy` ─► what was served, missed, never asked for
+//! FILE… -- COMMAND ─► the same on a free port, with UMPIRE_BASE_URI, for as long as the command runs
+//! ```
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::doors::{DEFAULT, Doors, ListenArgs};
+use super::front::{Front, Ui, say_goodbye};
+use super::judging::JudgingArgs;
+use super::limits::LimitArgs;
+use super::redaction::LiveArgs;
+use super::signals::{self, Signals};
+use super::stdio::{Audience, note_with, print};
+use super::{Exit, block_on, recording};
+use crate::capture::{self, Rotation};
+use crate::event::{Context, Event, Mode};
+use crate::new_file::{self, Existing, Readers, ensure_free};
+use crate::proxy::BaseUri;
+use crate::proxy::descriptors;
+use crate::proxy::upstream::Upstream;
+use crate::replay::{Options as ReplayOptions, Replay, ReplayReport, Speed, TimeMode};
+use crate::report::{replay_json, replay_text};
+use crate::session::{Links, Options, Session};
+use crate::text::safe_format;
+
+/// `umpire replay …`
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Captures, HAR and NDJSON files, played as one recording in this order
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// A command to run against the replay, which ends with it. Its environment has the Base URI in UMPIRE_BASE_URI
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+    /// Base URI of the recorded booking system, if the recording doesn't say it and its paths don't tell
+    #[arg(long, value_name = "URI")]
+    base_uri: Option<BaseUri>,
+    /// Dates in answers: as much later as the replay is later than the recording, or as they were recorded
+    #[arg(long, value_enum, default_value_t = TimeName::Shift)]
+    time: TimeName,
+    /// How fast answers come: at once, or as they did when they were recorded
+    #[arg(long, value_enum, default_value_t = SpeedName::Fast)]
+    speed: SpeedName,
+    /// Give the nearest answer to a request that none fits, and say so
+    #[arg(long)]
+    lenient: bool,
+    /// Leave the field Umpire-Replay, which names the exchange, out of answers
+    #[arg(long)]
+    no_replay_field: bool,
+    /// Write what was served, missed and never asked for to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Replace the file of --report if it is there
+    #[arg(long, requires = "report")]
+    force: bool,
+    /// Capture to write [default: captures/<UTC time>.db]
+    #[arg(long, value_name = "FILE", value_parser = recording::new_capture, conflicts_with = "no_capture")]
+    capture: Option<PathBuf>,
+    /// Record nothing; the traffic is judged all the same
+    #[arg(long)]
+    no_capture: bool,
+    /// How to show the traffic [default: tui on a terminal, else plain; with COMMAND not at all]
+    #[arg(long, value_enum)]
+    ui: Option<Ui>,
+    #[command(flatten)]
+    listening: ListenArgs,
+    #[command(flatten)]
+    redaction: LiveArgs,
+    #[command(flatten)]
+    judging: JudgingArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TimeName {
+    /// As much later as the replay is later than the recording
+    Shift,
+    /// As they were recorded
+    Recorded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SpeedName {
+    /// At once
+    Fast,
+    /// As when they were recorded
+    Recorded,
+}
+
+impl ReplayArgs {
+    fn options(&self) -> ReplayOptions {
+        ReplayOptions {
+            time: match self.time {
+                TimeName::Shift => TimeMode::Shift,
+                TimeName::Recorded => TimeMode::Recorded,
+            },
+            speed: match self.speed {
+                SpeedName::Fast => Speed::Fast,
+                SpeedName::Recorded => Speed::Recorded,
+            },
+            lenient: self.lenient,
+            field: !self.no_replay_field,
+            scheme: if self.listening.with_tls() { "https" } else { "http" },
+            base_uri: self.base_uri.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// Runs `umpire replay …`.
+pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
+    if let Some(report) = &arguments.report {
+        ensure_free(report, Existing::with_force(arguments.force))?;
+    }
+    let mut judging = arguments.judging.load()?;
+    let settings = judging.settings();
+    arguments.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
+    judging.config.limits.connections = descriptors::room_for(judging.config.limits.connections);
+    let (replay, reading) = Replay::open(&arguments.files, arguments.options())?;
+    let upstream: Arc<dyn Upstream> = Arc::<Replay>::clone(&replay);
+    let base = format!("{}{}", upstream.origin(), replay.base_path().unwrap_or_default());
+    let base: BaseUri = base
+        .parse()
+        .with_context(|| format!("the recording says no usable Base URI ({base}); name it with --base-uri"))?;
+    let default = SocketAddr::new(DEFAULT.ip(), if arguments.command.is_empty() { DEFAULT.port() } else { 0 });
+    let mut doors = arguments.listening.stand_in(default, &upstream, base)?;
+    let mut base_uris = replay.recorded_base_uris().to_vec().into_iter();
+    let capture = arguments.capture.clone().unwrap_or_else(|| capture::default_path(Timestamp::now()));
+    let options = Options {
+        base_uri: base_uris.next(),
+        also_base_uris: base_uris.collect(),
+        listen: default,
+        capture: (!arguments.no_capture).then_some(capture),
+        rotation: Rotation::default(),
+        redactor: Some(arguments.redaction.redactor(&judging.config)?),
+        rules_on_disk: judging.rules_on_disk(),
+        book: judging.book,
+        known: judging.config.known,
+        mute_refused: judging.mute_refused,
+        limits: judging.config.limits,
+        own: doors.own.clone(),
+        links: Links::Rewritten,
+    };
+    replay.start_reading(reading)?;
+    let exit = block_on(play(options, &mut doors, &arguments, &replay, settings));
+    replay.stop_reading();
+    exit
+}
+
+async fn play(
+    options: Options,
+    doors: &mut Doors,
+    arguments: &ReplayArgs,
+    replay: &Arc<Replay>,
+    settings: Option<String>,
+) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen()?;
+    let (session, feed) = Session::open(options, std::mem::take(&mut doors.entrances)).await?;
+    let mut base_uris = doors.base_uris(&session.addresses).into_iter();
+    let from_elsewhere = doors.for_other_machines(&session.addresses);
+    let (base_uri, upstream) = base_uris.next().unzip();
+    let names = replay.recordings().join(", ");
+    let context = Context {
+        mode: Mode::Replay,
+        base_uri: base_uri.clone(),
+        upstream: Some(format!("a replay of {names}, in place of {}", upstream.unwrap_or_default())),
+        capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
+        also: base_uris.collect(),
+        forward: doors.forwarding(&session.addresses),
+        warnings: std::mem::take(&mut doors.warnings),
+        settings,
+    };
+    for notice in std::mem::take(&mut doors.notices).into_iter().chain(from_elsewhere) {
+        session.notices.send(Event::Notice(notice));
+    }
+    let base_uri = base_uri.unwrap_or_default();
+    let ui = match (arguments.ui, arguments.command.is_empty()) {
+        (None, false) => None,
+        (asked, _) => Some(Ui::choose(asked)),
+    };
+    let stop = CancellationToken::new();
+    // For programs: the first line, once the listener takes connections.
+    if ui == Some(Ui::Plain) && print(|out| out.line(safe_format!("ready {base_uri}")))? == Audience::Gone {
+        stop.cancel();
+    }
+    let mut feed = Some(feed);
+    let front = match (ui, feed.take()) {
+        (Some(ui), Some(feed)) => {
+            Some(Front::start(ui, feed, context.clone(), stop.clone(), signals.outlive_the_terminal())?)
+        }
+        // Nobody looks: events are dropped.
+        _ => None,
+    };
+    let command = run_command(&arguments.command, &base_uri);
+    let (mut broken, mut ended) = (None, None);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        signal = signals.next() => signal?,
+        why = session.broken() => broken = Some(why),
+        status = command => ended = Some(status?),
+    }
+    let shown_ui = ui.unwrap_or(Ui::Plain);
+    let closing = signals::end(session, &mut signals, shown_ui == Ui::Tui && !stop.is_cancelled()).await;
+    stop.cancel();
+    let shown = match front {
+        Some(front) => front.end(&mut signals).await,
+        None => Ok(()),
+    };
+    let closing = closing?;
+    say_goodbye(shown_ui, &closing, &context);
+    shown?;
+    let report = replay.report();
+    tell(&report, ui, replay.fault())?;
+    if let Some(file) = &arguments.report {
+        write_report(file, &report, Existing::with_force(arguments.force))?;
+    }
+    super::proxy::whole(closing)?;
+    if let Some(why) = broken {
+        bail!(why);
+    }
+    Ok(match ended {
+        Some(status) if !status.success() => Exit::OfCommand(status_of(status)),
+        _ if report.misses > 0 => Exit::Findings,
+        _ => Exit::Clean,
+    })
+}
+
+/// Runs the command to its end; without one, waits for ever. If it is given up, the command is killed.
+async fn run_command(command: &[OsString], base_uri: &str) -> anyhow::Result<ExitStatus> {
+    let Some((program, arguments)) = command.split_first() else { return std::future::pending().await };
+    let name = program.to_string_lossy();
+    let spawned = Command::new(program).args(arguments).env("UMPIRE_BASE_URI", base_uri).spawn();
+    let mut child = Running(spawned.with_context(|| format!("cannot run {name}; name a program behind --"))?);
+    loop {
+        if let Some(status) = child.0.try_wait().with_context(|| format!("cannot wait for {name}"))? {
+            return Ok(status);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// How often it is looked whether the command has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// A command that is killed if nobody waits for it any more.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let killed = self.0.kill().and_then(|()| self.0.wait());
+            if let Err(error) = killed {
+                tracing::warn!(%error, "the command can't be ended");
+            }
+        }
+    }
+}
+
+/// The status of a command as a shell has it: 128 and the number of the signal that ended it.
+fn status_of(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt as _;
+        if let Some(signal) = status.signal() {
+            return u8::try_from(128 + signal).unwrap_or(u8::MAX);
+        }
+    }
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+}
+
+/// Says what the replay amounts to: on standard output below what was shown, or on standard error below the output of a
+/// command.
+fn tell(report: &ReplayReport, ui: Option<Ui>, fault: Option<String>) -> anyhow::Result<()> {
+    match ui {
+        None => note_with(|out| replay_text(out, report)),
+        Some(Ui::Json) => drop(print(|out| replay_json(out, report))?),
+        Some(Ui::Plain | Ui::Tui) => drop(print(|out| replay_text(out, report))?),
+    }
+    if let Some(fault) = fault {
+        super::stdio::note(safe_format!("the recording could not be read to its end: {fault}"));
+    }
+    Ok(())
+}
+
+fn write_report(file: &Path, report: &ReplayReport, existing: Existing) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    replay_json(&mut crate::text::Printer::new(&mut text), report)?;
+    // It has paths and parts of requests in it.
+    Ok(new_file::write(file, &text, existing, Readers::Owner)?)
+}

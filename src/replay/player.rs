@@ -1,0 +1,615 @@
+//! Plays recordings: a request in, the recorded answer out as the present client is to get it.
+//!
+//! ```text
+//! request ─► Asked ─► matching ─► exchange ─► what the client chose is learnt ─► answer with it in place, at its time
+//!                         └─ none ─► Miss: the nearest exchange, and where it differs
+//! ```
+//!
+//! It reads no clock and opens nothing but its recordings. What is not indexed yet is waited for by the caller.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::answer::{Changes, Edit, Shift, coded, edited};
+use super::bind::Bindings;
+use super::index::{Index, Number};
+use super::library::Source;
+use super::matching::{self, Found, NotFound, Question};
+use super::miss::{self, Miss};
+use super::pages;
+use super::report::{Counts, MissReport, RecordedReport, ReplayReport};
+use super::request::{Asked, Caller, credentials, looks_like_json};
+use super::state::{Position, Run, State, Step};
+use super::time::{TimeMode, seconds_between};
+use crate::capture::CaptureError;
+use crate::exchange::{BodyEnd, Exchange, Headers, Request, decode};
+use crate::json::Document;
+use crate::shape::{Difference, Normalizer, bindings, differences, find_uuids};
+
+/// Most memory of recorded exchanges that are kept ready, in bytes: 64 MiB.
+const MOST_READY: usize = 64 << 20;
+
+/// Most recorded exchanges that are told of as never asked for.
+const MOST_TOLD: usize = 1_000;
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// An answer.
+    Served(Box<Served>),
+    /// The recording has none.
+    Miss(Miss),
+    /// Nothing fits among what has been read of the recordings so far.
+    NotYet,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Served {
+    /// Name of the recording.
+    pub recording: Arc<str>,
+    /// Its number there, from 1 on.
+    pub exchange: u64,
+    /// Values of the client stand in it in place of recorded ones.
+    pub is_bound: bool,
+    /// It doesn't fit, but nothing is nearer.
+    pub is_nearest: bool,
+    /// Status.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: String,
+    /// Header fields.
+    pub headers: Headers,
+    /// Content, in its content coding.
+    pub body: Bytes,
+    /// Trailer fields.
+    pub trailers: Headers,
+    /// How long it took until its head came, and until it had ended, when it was recorded.
+    pub took: (Duration, Duration),
+}
+
+/// How recordings are played.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How time passes.
+    pub time: TimeMode,
+    /// The nearest exchange is served where none fits.
+    pub lenient: bool,
+}
+
+/// A recorded exchange, read and parsed.
+struct Ready {
+    exchange: Exchange,
+    request: Option<Document>,
+    answer: Option<Document>,
+}
+
+impl Ready {
+    fn memory(&self) -> usize {
+        let document = |document: &Option<Document>| document.as_ref().map_or(0, Document::memory);
+        let body = self.exchange.response.as_ref().map_or(0, |response| response.body.bytes.len());
+        2_048 + self.exchange.request.body.bytes.len() + body + document(&self.request) + document(&self.answer)
+    }
+}
+
+/// Plays recordings. See the module.
+pub struct Player {
+    /// What is known of the recorded exchanges so far.
+    pub index: Index,
+    sources: Arc<[Source]>,
+    rules: Rules,
+    /// Scheme and authority of the recorded booking system.
+    origin: String,
+    /// When the recording begins.
+    began: Timestamp,
+    /// When the client's first request came.
+    epoch: Option<Timestamp>,
+    state: State,
+    counts: Counts,
+    ready: HashMap<Number, Arc<Ready>>,
+    memory: usize,
+}
+
+impl Player {
+    /// A player of recordings that have yet to be indexed. `began` is when their first exchange was.
+    pub fn new(sources: Arc<[Source]>, rules: Rules, origin: String, began: Timestamp) -> Self {
+        Self {
+            index: Index::default(),
+            sources,
+            rules,
+            origin,
+            began,
+            epoch: None,
+            state: State::default(),
+            counts: Counts::default(),
+            ready: HashMap::new(),
+            memory: 0,
+        }
+    }
+
+    /// Answers a request that came at `now`. `own` is the origin by which the client knows this machine.
+    pub fn answer(&mut self, request: &Request, own: Option<&str>, now: Timestamp) -> Result<Outcome, CaptureError> {
+        let is_order = |uuid: u128| self.state.runs.contains_key(&uuid) || self.index.booking_of(uuid).is_some();
+        let origin = own.map(|own| (own, self.origin.as_str()));
+        let asked = Asked::read(request, Normalizer { is_order: &is_order, origin });
+        let found = self.find(&asked, credentials(&request.headers));
+        let why = match found {
+            Ok((found, caller)) => {
+                let _epoch = self.epoch.get_or_insert(now);
+                return self.serve(found, caller, asked, now).map(|served| Outcome::Served(Box::new(served)));
+            }
+            Err(why) => why,
+        };
+        if !self.index.complete {
+            return Ok(Outcome::NotYet);
+        }
+        let nearest = self.nearest(&asked, own, &why)?;
+        if let (true, Some((number, _))) = (self.rules.lenient, &nearest)
+            && self.index.entry(*number).has_answer
+        {
+            let _epoch = self.epoch.get_or_insert(now);
+            return self.serve_nearest(*number, asked, now).map(|served| Outcome::Served(Box::new(served)));
+        }
+        let answer = match why {
+            NotFound::NoAnswer(number) => Some(self.why_no_answer(number)?),
+            _ => None,
+        };
+        let name = |number| self.name(number);
+        let told = nearest.as_ref().map(|(number, differences)| (*number, differences.as_slice()));
+        let detail = miss::describe(&self.index, &asked, &why, told, answer.as_deref(), &name);
+        let nearest = nearest.map(|(number, _)| number);
+        let miss = Miss { method: asked.method, target: asked.target, detail, nearest };
+        self.counts.has_missed(miss.clone());
+        Ok(Outcome::Miss(miss))
+    }
+
+    fn find(&mut self, asked: &Asked, credentials: Option<&[u8]>) -> Result<(Found, Caller), NotFound> {
+        let operation = self.index.operation(&asked.operation.key).or_else(|| {
+            let get = asked.operation.key.strip_prefix("HEAD ").map(|rest| format!("GET {rest}"));
+            get.and_then(|key| self.index.operation(&key))
+        });
+        let operation = operation.ok_or(NotFound::Operation)?;
+        let shape = asked.shape.ok_or(NotFound::Request)?;
+        let caller = match (self.state.caller(credentials), credentials) {
+            (Some(caller), _) => caller,
+            (None, credentials) => {
+                let group = self.index.group(operation, shape).ok_or(NotFound::Request)?;
+                let numbers = group.first.iter().chain(&group.later).take(miss::COMPARED);
+                let classes = numbers.filter_map(|&number| match self.index.entry(number).caller {
+                    Caller::Known(class) => Some(class),
+                    _ => None,
+                });
+                let classes: Vec<u16> = classes.collect();
+                self.state.meet(credentials.unwrap_or_default(), classes.into_iter(), &self.index)
+            }
+        };
+        let question = Question { asked, operation, shape, caller };
+        matching::find(&self.index, &self.state, question).map(|found| (found, caller))
+    }
+
+    fn serve(&mut self, found: Found, _caller: Caller, asked: Asked, now: Timestamp) -> Result<Served, CaptureError> {
+        self.state.requests += 1;
+        if !asked.is_safe() {
+            self.state.moves += 1;
+        }
+        let number = match found {
+            Found::Loose(number, at) => {
+                let entry = *self.index.entry(number);
+                if let Some(shape) = entry.shape {
+                    let position = Position { at, moves: self.state.moves, rewinds: self.state.rewinds.0 };
+                    self.state.positions.insert((entry.operation, shape), position);
+                }
+                if asked.is_safe() {
+                    self.state.has_read(number);
+                    if let Some(shape) = entry.shape
+                        && let Some(position) = self.state.positions.get_mut(&(entry.operation, shape))
+                    {
+                        position.rewinds = self.state.rewinds.0;
+                    }
+                }
+                number
+            }
+            Found::OfRun(number) => number,
+            Found::OfBooking(number, booking) => {
+                self.place(&asked, booking)?;
+                number
+            }
+        };
+        let recorded = self.ready(number)?;
+        let mut passing = Bindings::default();
+        if let (Some(ours), Some(theirs)) = (&recorded.request, &asked.document) {
+            let found = bindings(ours.root(), theirs.root());
+            match asked.order.filter(|uuid| self.state.runs.contains_key(uuid)) {
+                Some(uuid) => self.learn(uuid, number, found)?,
+                None => passing.learn(found, |_| true),
+            }
+        }
+        let entry = *self.index.entry(number);
+        if let (Some(uuid), Some(shape)) = (asked.order, entry.shape) {
+            let document = asked.document.map(Arc::new);
+            let (operation, at) = (entry.operation, self.state.requests);
+            self.state.has_served(uuid, Step { operation, shape, document, number, at });
+        }
+        let served = self.present(number, &recorded, asked.order, &passing, &asked.target, now)?;
+        self.counts.has_served(number, false);
+        Ok(served)
+    }
+
+    /// Serves an exchange that doesn't fit.
+    fn serve_nearest(&mut self, number: Number, asked: Asked, now: Timestamp) -> Result<Served, CaptureError> {
+        self.state.requests += 1;
+        self.state.moves += u64::from(!asked.is_safe());
+        let entry = *self.index.entry(number);
+        if let (Some(uuid), Some(booking)) = (asked.order, entry.booking)
+            && !self.state.runs.contains_key(&uuid)
+        {
+            self.state.place(uuid, Run::new(booking, written(&asked, uuid)));
+        }
+        let recorded = self.ready(number)?;
+        let mut passing = Bindings::default();
+        if let (Some(ours), Some(theirs)) = (&recorded.request, &asked.document) {
+            passing.learn(bindings(ours.root(), theirs.root()), |_| true);
+        }
+        let runs = asked.order;
+        let mut served = self.present(number, &recorded, runs, &passing, &asked.target, now)?;
+        served.is_nearest = true;
+        if let (Some(uuid), Some(shape)) = (runs, entry.shape) {
+            let (operation, at) = (entry.operation, self.state.requests);
+            self.state.has_served(uuid, Step { operation, shape, document: asked.document.map(Arc::new), number, at });
+        }
+        self.counts.has_served(number, true);
+        Ok(served)
+    }
+
+    /// Begins a run of a booking, or has the one that there is go over to it, with all that was learnt.
+    fn place(&mut self, asked: &Asked, booking: u32) -> Result<(), CaptureError> {
+        let Some(uuid) = asked.order else { return Ok(()) };
+        let run = match self.state.runs.get(&uuid) {
+            None => Run::new(booking, written(asked, uuid)),
+            Some(run) => matching::moved(&self.index, run, booking),
+        };
+        let steps = run.steps.clone();
+        self.state.place(uuid, run);
+        for step in steps {
+            let recorded = self.ready(step.number)?;
+            if let (Some(ours), Some(theirs)) = (&recorded.request, &step.document) {
+                self.learn(uuid, step.number, bindings(ours.root(), theirs.root()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Learns what the client chose in a request.
+    fn learn(&mut self, uuid: u128, number: Number, found: Vec<crate::shape::Binding>) -> Result<(), CaptureError> {
+        let Some(booking) = self.index.entry(number).booking else { return Ok(()) };
+        let entries = &self.index.bookings[booking as usize].entries;
+        let until: Vec<Number> = entries.iter().copied().take_while(|&other| other <= number).collect();
+        let mut messages = Vec::new();
+        for other in until {
+            messages.push(self.ready(other)?);
+        }
+        // In the order in which they were sent: the answer to the request itself comes after it.
+        let is_own = |text: &str| {
+            for message in &messages {
+                if message.request.as_ref().is_some_and(|request| request.text().contains(text)) {
+                    return true;
+                }
+                if message.answer.as_ref().is_some_and(|answer| answer.text().contains(text)) {
+                    return false;
+                }
+            }
+            true
+        };
+        if let Some(run) = self.state.runs.get_mut(&uuid) {
+            run.bindings.learn(found, is_own);
+        }
+        Ok(())
+    }
+
+    /// The answer of a recorded exchange as the client is to get it.
+    fn present(
+        &mut self,
+        number: Number,
+        recorded: &Ready,
+        run: Option<u128>,
+        passing: &Bindings,
+        target: &str,
+        now: Timestamp,
+    ) -> Result<Served, CaptureError> {
+        let exchange = &recorded.exchange;
+        let Some(response) = &exchange.response else {
+            let what = "it has no answer".to_owned();
+            return Err(CaptureError::Exchange { file: self.source(number).file.clone(), index: number.into(), what });
+        };
+        let shift = (self.rules.time == TimeMode::Shift).then(|| Shift {
+            seconds: seconds_between(self.began, self.epoch.unwrap_or(now)),
+            recorded: exchange
+                .started
+                .saturating_add(exchange.timing.first_byte.unwrap_or(exchange.timing.total))
+                .unwrap_or(exchange.started),
+            now,
+        });
+        let page = recorded.answer.as_ref().and_then(|document| Some((document, pages::items_of(document)?)));
+        let (content, is_bound) = match (&recorded.answer, page) {
+            (_, Some((document, items))) => self.page(number, exchange, document, &items, target, shift)?,
+            (Some(document), None) => {
+                let own = run.and_then(|uuid| self.state.runs.get(&uuid));
+                let order = |uuid: u128| self.order(own, uuid);
+                let bindings = own.map_or(passing, |run| &run.bindings);
+                let changes = Changes { bindings: Some(bindings), order: &order, shift };
+                let mut edits: Vec<Edit> = Vec::new();
+                changes.edits(document.root(), "", &mut edits);
+                ((!edits.is_empty()).then(|| edited(document, &edits)), !edits.is_empty())
+            }
+            (None, None) => (self.text(response, run), false),
+        };
+        let content = content.and_then(|content| coded(content, &response.headers));
+        let is_changed = content.is_some();
+        let body = content.unwrap_or_else(|| response.body.bytes.clone());
+        let own = run.and_then(|uuid| self.state.runs.get(&uuid));
+        let order = |uuid: u128| self.order(own, uuid);
+        let changes = Changes { bindings: own.map(|run| &run.bindings), order: &order, shift };
+        // Of an answer to HEAD the length is that of a body that it doesn't have.
+        let length = (!body.is_empty()).then_some(body.len());
+        let headers = changes.fields(&response.headers, length, is_changed);
+        let entry = self.index.entry(number);
+        Ok(Served {
+            recording: self.source(number).name().into(),
+            exchange: u64::from(entry.index) + 1,
+            is_bound,
+            is_nearest: false,
+            status: response.status,
+            reason: response.reason.clone(),
+            headers,
+            body,
+            trailers: response.body.trailers.clone(),
+            took: (exchange.timing.first_byte.unwrap_or(exchange.timing.total), exchange.timing.total),
+        })
+    }
+
+    /// The present Order UUID in place of a recorded one: of the run at hand, or else of the last run of that booking.
+    fn order(&self, own: Option<&Run>, recorded: u128) -> Option<String> {
+        if let Some(run) = own
+            && self.index.bookings[run.booking as usize].uuid == recorded
+        {
+            return Some(run.uuid.clone());
+        }
+        self.state.present(&self.index, recorded)
+    }
+
+    /// A page of a feed, with what the client has made.
+    fn page(
+        &mut self,
+        number: Number,
+        exchange: &Exchange,
+        document: &Document,
+        items: &[crate::json::Value<'_>],
+        target: &str,
+        shift: Option<Shift>,
+    ) -> Result<(Option<Vec<u8>>, bool), CaptureError> {
+        let path = target.split_once('?').map_or(target, |(path, _)| path).to_owned();
+        let held = self.state.held.get(&path).cloned().unwrap_or_default();
+        let held: Vec<_> = held.into_iter().filter(|(page, ..)| *page < number).collect();
+        let plan = pages::plan(&self.index, &self.state, number, items, &held);
+        let is_recorded = plan.is_recorded(number, items.len());
+        let rebuilt = if is_recorded {
+            None
+        } else {
+            let mut texts = Vec::new();
+            for item in &plan.items {
+                if item.page == number {
+                    texts.extend(items.get(item.at).map(|item| item.to_json()));
+                } else {
+                    let other = self.ready(item.page)?;
+                    let others = other.answer.as_ref().and_then(pages::items_of);
+                    texts.extend(others.and_then(|others| others.get(item.at).map(|item| item.to_json())));
+                }
+            }
+            let own = exchange.url();
+            Document::parse_str(&pages::text_with(document, &texts, plan.waits().then_some(own.as_str()))).ok()
+        };
+        let shown = rebuilt.as_ref().unwrap_or(document);
+        let mut edits: Vec<Edit> = Vec::new();
+        for (name, value) in shown.root().entries() {
+            if name != "items" {
+                let order = |uuid: u128| self.order(None, uuid);
+                let changes = Changes { bindings: None, order: &order, shift };
+                changes.edits(value, &format!("/{name}"), &mut edits);
+                continue;
+            }
+            for (item, told) in value.items().zip(&plan.items) {
+                let own = told.run.and_then(|uuid| self.state.runs.get(&uuid));
+                let order = |uuid: u128| self.order(own, uuid);
+                let changes = Changes { bindings: own.map(|run| &run.bindings), order: &order, shift };
+                for (name, member) in item.entries().filter(|(name, _)| *name != "modified") {
+                    changes.edits(member, &format!("/{name}"), &mut edits);
+                }
+            }
+        }
+        edits.sort_by_key(|(place, _)| place.start);
+        pages::has_told(&self.index, &mut self.state, &path, number, &plan, items);
+        if edits.is_empty() && is_recorded {
+            return Ok((None, false));
+        }
+        Ok((Some(edited(shown, &edits)), true))
+    }
+
+    /// Content that is no JSON, with the client's Order UUIDs in it; `None` if there are none.
+    fn text(&self, response: &crate::exchange::Response, run: Option<u128>) -> Option<Vec<u8>> {
+        let content = decode(&response.body.bytes, &response.headers).ok()?;
+        let text = std::str::from_utf8(&content).ok()?;
+        let own = run.and_then(|uuid| self.state.runs.get(&uuid));
+        crate::shape::replace_uuids(text, |uuid| self.order(own, uuid)).map(String::into_bytes)
+    }
+
+    /// The recorded exchange that has most in common with a request, and where it differs.
+    fn nearest(
+        &mut self,
+        asked: &Asked,
+        own: Option<&str>,
+        why: &NotFound,
+    ) -> Result<Option<(Number, Vec<Difference>)>, CaptureError> {
+        if let NotFound::NoAnswer(number) | NotFound::TooEarly(number) | NotFound::TooLate(number) = why {
+            return Ok(self
+                .rules
+                .lenient
+                .then(|| self.same_request(asked))
+                .flatten()
+                .or(Some(*number))
+                .map(|n| (n, vec![])));
+        }
+        let Some(operation) = self.index.operation(&asked.operation.key) else { return Ok(None) };
+        let all = self.index.of_operation(operation);
+        let booking = asked.order.and_then(|uuid| self.state.runs.get(&uuid)).map(|run| run.booking);
+        let mine =
+            all.iter().copied().filter(|&number| booking.is_some() && self.index.entry(number).booking == booking);
+        let mut numbers: Vec<Number> = mine.take(miss::COMPARED).collect();
+        numbers.extend(all.iter().copied().take(miss::COMPARED));
+        let mut best: Option<(Number, Vec<Difference>)> = None;
+        for number in numbers {
+            let recorded = self.ready(number)?;
+            let (Some(ours), Some(theirs)) = (&recorded.request, &asked.document) else {
+                if recorded.request.is_none() && asked.document.is_none() {
+                    best.get_or_insert((number, vec![]));
+                }
+                continue;
+            };
+            let of_index = |uuid: u128| self.index.booking_of(uuid).is_some();
+            let of_client =
+                |uuid: u128| Some(uuid) == asked.order || self.state.runs.contains_key(&uuid) || of_index(uuid);
+            let recorded_side = Normalizer { is_order: &of_index, origin: None };
+            let present_side = Normalizer { is_order: &of_client, origin: own.map(|own| (own, self.origin.as_str())) };
+            let found = differences(ours.root(), theirs.root(), (recorded_side, present_side), miss::DIFFERENCES);
+            if best.as_ref().is_none_or(|(_, least)| found.len() < least.len()) {
+                best = Some((number, found));
+            }
+        }
+        Ok(best)
+    }
+
+    /// An exchange that asks for the same, whatever has happened before it.
+    fn same_request(&self, asked: &Asked) -> Option<Number> {
+        let operation = self.index.operation(&asked.operation.key)?;
+        let group = self.index.group(operation, asked.shape?)?;
+        let booking = asked.order.and_then(|uuid| self.state.runs.get(&uuid)).map(|run| run.booking);
+        let mut numbers = group.first.iter().chain(&group.later).copied();
+        let all = || group.first.iter().chain(&group.later).copied();
+        let answered = |number: &Number| self.index.entry(*number).has_answer;
+        numbers
+            .find(|number| booking.is_some() && self.index.entry(*number).booking == booking && answered(number))
+            .or_else(|| all().find(answered))
+    }
+
+    fn why_no_answer(&mut self, number: Number) -> Result<String, CaptureError> {
+        let recorded = self.ready(number)?;
+        let exchange = &recorded.exchange;
+        Ok(match (&exchange.response, &exchange.failure) {
+            (Some(response), _) => match response.body.end {
+                BodyEnd::Truncated => {
+                    format!(
+                        "of its {} bytes the first {} were recorded",
+                        response.body.length,
+                        response.body.bytes.len()
+                    )
+                }
+                BodyEnd::Cancelled => "it broke off when it was recorded".to_owned(),
+                BodyEnd::NotRecorded => "its body was not recorded".to_owned(),
+                BodyEnd::Complete => "it can't be read".to_owned(),
+            },
+            (None, Some(failure)) => format!("none came when it was recorded: {}", failure.kind.describe()),
+            (None, None) => "it was not recorded".to_owned(),
+        })
+    }
+
+    /// A recorded exchange, read and parsed.
+    fn ready(&mut self, number: Number) -> Result<Arc<Ready>, CaptureError> {
+        if let Some(ready) = self.ready.get(&number) {
+            return Ok(Arc::clone(ready));
+        }
+        let exchange = self.source(number).exchange(self.index.entry(number).index)?;
+        let parse = |bytes: &[u8], headers: &Headers| {
+            let content = decode(bytes, headers).ok()?;
+            looks_like_json(&content).then(|| Document::parse(&content).ok()).flatten()
+        };
+        let request = parse(&exchange.request.body.bytes, &exchange.request.headers);
+        let answer = exchange.response.as_ref();
+        let answer = answer.and_then(|response| parse(&response.body.bytes, &response.headers));
+        let ready = Arc::new(Ready { exchange, request, answer });
+        self.memory += ready.memory();
+        if self.memory > MOST_READY {
+            self.ready.clear();
+            self.memory = ready.memory();
+        }
+        self.ready.insert(number, Arc::clone(&ready));
+        Ok(ready)
+    }
+
+    fn source(&self, number: Number) -> &Source {
+        &self.sources[usize::from(self.index.entry(number).file)]
+    }
+
+    /// An exchange in words.
+    fn name(&self, number: Number) -> String {
+        let exchange = self.index.entry(number).index + 1;
+        if self.sources.len() == 1 {
+            format!("exchange {exchange}")
+        } else {
+            format!("exchange {exchange} of {}", self.source(number).name())
+        }
+    }
+
+    fn recorded(&self, number: Number) -> RecordedReport {
+        let entry = self.index.entry(number);
+        RecordedReport {
+            recording: self.source(number).name(),
+            exchange: u64::from(entry.index) + 1,
+            operation: self.index.operation_key(entry.operation).to_owned(),
+        }
+    }
+
+    /// What it amounts to so far: served, nearest taken, misses.
+    pub fn tally(&self) -> (u64, u64, u64) {
+        (self.counts.served, self.counts.nearest, self.counts.misses)
+    }
+
+    /// What it amounts to so far.
+    pub fn report(&self) -> ReplayReport {
+        let numbers = 0..self.index.entries.len() as Number;
+        let never = numbers.filter(|&number| !self.counts.was_asked(number));
+        let never_asked = never.clone().count() as u64;
+        let missed = self.counts.missed.iter().map(|miss| MissReport {
+            method: miss.method.clone(),
+            target: miss.target.clone(),
+            detail: miss.detail.clone(),
+            nearest: miss.nearest.map(|number| self.recorded(number)),
+        });
+        ReplayReport {
+            format_version: 1,
+            recordings: self.sources.iter().map(|source| source.file.display().to_string()).collect(),
+            exchanges: self.index.entries.len() as u64,
+            served: self.counts.served,
+            nearest: self.counts.nearest,
+            misses: self.counts.misses,
+            missed: missed.collect(),
+            never_asked,
+            never_asked_for: never.take(MOST_TOLD).map(|number| self.recorded(number)).collect(),
+            forgotten: self.state.forgotten,
+        }
+    }
+}
+
+/// An Order UUID as the client writes it.
+fn written(asked: &Asked, uuid: u128) -> String {
+    let found = find_uuids(&asked.target).find(|found| found.uuid == uuid);
+    found.map_or_else(|| hyphenated(uuid), |found| asked.target[found.at].to_owned())
+}
+
+/// The usual text of a UUID.
+fn hyphenated(uuid: u128) -> String {
+    let hex = format!("{uuid:032x}");
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
