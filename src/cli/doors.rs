@@ -13,7 +13,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use jiff::Timestamp;
-use rustls::ServerConfig;
 
 use super::listen;
 use super::upstreams::UpstreamArgs;
@@ -21,7 +20,7 @@ use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
 use crate::proxy::forward::{Credentials, Forward, Guests};
 use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
-use crate::proxy::tls::{from_files, server_config};
+use crate::proxy::tls::{ListenerTls, from_files, server_config};
 use crate::proxy::upstream::Upstream;
 use crate::proxy::{BaseUri, BaseUriError, Behind, Limits};
 use crate::session::Entrance;
@@ -124,7 +123,7 @@ struct Prepared {
     addresses: Vec<SocketAddr>,
     guests: Guests,
     credentials: Option<Credentials>,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<ListenerTls>,
     leaves: Option<Arc<Leaves>>,
     warnings: Vec<String>,
     notices: Vec<String>,

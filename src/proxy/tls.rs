@@ -31,6 +31,9 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
+/// How a listener speaks TLS.
+pub type ListenerTls = Arc<ServerConfig>;
+
 /// TLS with certificates that are chosen for each connection.
 pub fn server_config(certificates: Arc<dyn ResolvesServerCert>) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -213,7 +213,15 @@ impl Player {
                 }
                 number
             }
-            Found::OfRun(number) => number,
+            Found::OfRun(number) => {
+                // The same Order UUID from the beginning again.
+                if let Some(booking) = self.index.entry(number).booking
+                    && self.index.bookings[booking as usize].entries.first() == Some(&number)
+                {
+                    self.state.has_begun(booking);
+                }
+                number
+            }
             Found::OfBooking(number, booking) => {
                 self.place(&asked, booking)?;
                 number

@@ -91,7 +91,8 @@ pub struct State {
     pub runs: HashMap<u128, Run>,
     /// The last runs of each recorded booking, in the order in which they began.
     pub runs_of: HashMap<u32, Vec<u128>>,
-    /// How many runs each recorded booking has had.
+    /// How often each recorded booking was begun. A run that goes over to another doesn't count there: who plays a whole
+    /// recording again and again gets its bookings in the same order each time.
     pub uses: HashMap<u32, u32>,
     /// What belongs to no booking.
     pub positions: HashMap<(u32, Shape), Position>,
@@ -144,15 +145,22 @@ impl State {
         self.runs.get(self.runs_of.get(&booking)?.last()?)
     }
 
+    /// Counts one more use of a recorded booking.
+    pub fn has_begun(&mut self, booking: u32) {
+        *self.uses.entry(booking).or_default() += 1;
+    }
+
     /// Begins a run, or has one go over to another booking.
     pub fn place(&mut self, uuid: u128, run: Run) {
         let booking = run.booking;
-        if let Some(before) = self.runs.insert(uuid, run)
-            && let Some(runs) = self.runs_of.get_mut(&before.booking)
-        {
-            runs.retain(|other| *other != uuid);
+        match self.runs.insert(uuid, run) {
+            Some(before) => {
+                if let Some(runs) = self.runs_of.get_mut(&before.booking) {
+                    runs.retain(|other| *other != uuid);
+                }
+            }
+            None => self.has_begun(booking),
         }
-        *self.uses.entry(booking).or_default() += 1;
         let runs = self.runs_of.entry(booking).or_default();
         runs.push(uuid);
         if runs.len() > MOST_TOLD {

@@ -1,3 +1,5 @@
+//! What counts as the same request, and what as another.
+
 use super::*;
 use crate::json::Document;
 use crate::openbooking::is_uuid;

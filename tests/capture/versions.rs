@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use umpire::capture::{self, CaptureError, Reader, Redaction, Writer};
-use umpire::exchange::{Body, BodyEnd, FailureKind, Omitted, Version};
+use umpire::exchange::{Body, BodyEnd, Failure, FailureKind, Omitted, Simulated, Simulator, Version};
 
 use crate::arbitrary::{meta, ordinary};
 
@@ -132,14 +132,61 @@ fn only_a_capture_with_gaps_is_of_version_2() {
     }
 }
 
+/// What version 3 adds: answers that are none of a booking system.
+const VERSION_3: &str = r"
+PRAGMA user_version = 3;
+CREATE TABLE simulated (n INTEGER PRIMARY KEY, by TEXT NOT NULL, detail TEXT NOT NULL);
+INSERT INTO simulated VALUES (0, 'replay', 'golden.har, exchange 12');
+UPDATE exchange SET failure = 'no-replay' WHERE n = 1;
+";
+
+#[test]
+fn version_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = made(folder.path(), &format!("{VERSION_1}{VERSION_3}"));
+    let exchanges: Vec<_> = capture::open(&file).unwrap().exchanges.map(Result::unwrap).collect();
+    let simulated = Simulated { by: Simulator::Replay, detail: "golden.har, exchange 12".to_owned() };
+    assert_eq!((&exchanges[0].simulated, &exchanges[1].simulated), (&Some(simulated), &None));
+    assert_eq!(exchanges[1].failure.as_ref().map(|failure| failure.kind), Some(FailureKind::NoReplay));
+    let wrong = folder.path().join("wrong");
+    std::fs::create_dir(&wrong).unwrap();
+    let damage = "UPDATE simulated SET by = 'magic';";
+    let file = made(&wrong, &format!("{VERSION_1}{VERSION_3}{damage}"));
+    let error = capture::open(&file).unwrap().exchanges.next().unwrap().unwrap_err();
+    assert!(error.to_string().contains("who made its answer is unknown: \"magic\""), "{error}");
+}
+
+/// An older Umpire would blame the booking system for what it never said.
+#[test]
+fn only_a_capture_with_simulated_answers_is_of_version_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut simulated = ordinary();
+    simulated.simulated = Some(Simulated { by: Simulator::Fault, detail: "delay".to_owned() });
+    let mut missed = ordinary();
+    let failure = Failure { kind: FailureKind::NoReplay, detail: "nothing like it".to_owned(), answered: Some(502) };
+    (missed.response, missed.failure) = (None, Some(failure));
+    for (name, exchange) in [("simulated.db", simulated), ("missed.db", missed)] {
+        let mut gap = ordinary();
+        gap.request.body = Body::not_recorded(7);
+        let file = folder.path().join(name);
+        let mut writer = Writer::create(&file, &meta()).unwrap();
+        for exchange in [&exchange, &gap] {
+            writer.append(exchange).unwrap();
+        }
+        writer.finish().unwrap();
+        let reader = Reader::open(&file).unwrap();
+        assert_eq!((reader.format(), reader.exchange(0).unwrap()), (3, exchange), "a gap behind it lowers nothing");
+    }
+}
+
 #[test]
 fn newer_ones_are_refused_and_say_why() {
     let folder = tempfile::tempdir().unwrap();
-    let file = made(folder.path(), &VERSION_1.replace("user_version = 1", "user_version = 3"));
+    let file = made(folder.path(), &VERSION_1.replace("user_version = 1", "user_version = 4"));
     let error = capture::open(&file).err().unwrap();
-    assert_eq!(error, CaptureError::Format { file: file.clone(), found: 3, known: 2 });
+    assert_eq!(error, CaptureError::Format { file: file.clone(), found: 4, known: 3 });
     let said = error.to_string();
-    assert!(said.contains("old.db: has capture format 3, and this Umpire knows up to 2; use a newer one"), "{said}");
+    assert!(said.contains("old.db: has capture format 4, and this Umpire knows up to 3; use a newer one"), "{said}");
     let older = folder.path().join("none");
     std::fs::create_dir(&older).unwrap();
     let file = made(&older, &VERSION_1.replace("user_version = 1", "user_version = 0"));
