@@ -140,6 +140,26 @@ impl Baseline {
         let mut found: BTreeMap<Key<'_>, u64> = self.entries.iter().map(|entry| (entry.key(), 0)).collect();
         let room: BTreeMap<Key<'_>, u64> = self
             .entries
+    /// Gives entries of rules that were renamed their new ids, which `current` knows; every former id and its new one, once.
+    /// Entries that come to be the same become one: their counts add up, the earlier of their days holds.
+    pub fn follow_renames<'n>(&mut self, current: impl Fn(&str) -> Option<&'n str>) -> BTreeMap<String, String> {
+        let mut renamed = BTreeMap::new();
+        let mut entries: Vec<Entry> = Vec::with_capacity(self.entries.len());
+        for mut entry in std::mem::take(&mut self.entries) {
+            if let Some(new) = current(&entry.rule) {
+                let old = std::mem::replace(&mut entry.rule, new.to_owned());
+                renamed.insert(old, new.to_owned());
+            }
+            match entries.iter_mut().find(|known| known.key() == entry.key()) {
+                Some(known) => known.join(entry),
+                None => entries.push(entry),
+            }
+        }
+        entries.sort_by(|a, b| a.key().cmp(&b.key()));
+        self.entries = entries;
+        renamed
+    }
+
             .iter()
             .map(|entry| (entry.key(), if entry.has_expired(today) { 0 } else { entry.count }))
             .collect();

@@ -164,6 +164,7 @@ mod tests {
     ) -> RuleCoverage {
         let rule = RuleInfo {
             id: id.to_owned(),
+            aliases: Vec::new(),
             severity,
             side: Side::Broker,
             scope: Scope::Request,

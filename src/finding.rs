@@ -132,6 +132,9 @@ pub struct RuleInfo {
     pub id: String,
     /// Severity of a finding, unless the rule says that it is milder.
     pub severity: Severity,
+    /// Former ids: what was said of them holds for this rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// Who is at fault when it fails.
     pub side: Side,
     /// How much it needs to see.

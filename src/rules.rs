@@ -4,6 +4,7 @@
 //!
 //! The format of a rule file is described in `rules/README.md`.
 
+mod aliases;
 mod arena;
 mod asking;
 mod bases;
@@ -47,6 +48,7 @@ mod urls;
 mod value;
 
 pub use book::{LoadError, NotJudgedHere, RuleBook, built_in_bases, features, guide, not_judged_here};
+pub use aliases::{Aliases, renamed};
 pub use example::{ExampleFailure, ExampleReport, test_examples};
 pub use features::{Feature, Features, PACKAGE};
 pub use feeds::{MAX_FEEDS, MAX_OPEN_DATA_BYTES};

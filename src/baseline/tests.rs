@@ -12,6 +12,7 @@ use crate::finding::{RuleInfo, Scope, Severity, Side};
 fn finding(rule: &str, pointer: &str) -> Finding {
     let rule = RuleInfo {
         id: rule.to_owned(),
+        aliases: Vec::new(),
         severity: Severity::Failure,
         side: Side::Broker,
         scope: Scope::Request,
@@ -160,4 +161,47 @@ fn what_is_no_baseline_is_said_with_its_place() {
         assert!(what.contains(words), "{what}");
         assert!(text[byte..].starts_with(at), "{what} at {:?}", &text[byte..]);
     }
+}
+
+#[test]
+fn entries_of_renamed_rules_follow() {
+    let text = r#"
+format_version = 1
+
+[[known]]
+rule = "a/old"
+stage = "C2"
+pointer = "/request/body/x"
+count = 2
+reason = "old"
+expires = 2027-01-31
+
+[[known]]
+rule = "a/older"
+stage = "C2"
+pointer = "/request/body/y"
+count = 1
+
+[[known]]
+rule = "b/new"
+stage = "C2"
+pointer = "/request/body/x"
+count = 3
+reason = "new"
+expires = 2026-12-31
+"#;
+    let mut baseline = Baseline::parse(text).unwrap();
+    let renamed = baseline.follow_renames(|id| ["a/old", "a/older"].contains(&id).then_some("b/new"));
+    let renamed: Vec<_> = renamed.iter().map(|(old, new)| format!("{old} {new}")).collect();
+    assert_eq!(renamed, ["a/old b/new", "a/older b/new"]);
+    let entries: Vec<_> = baseline
+        .entries()
+        .iter()
+        .map(|entry| {
+            let expires = entry.expires.map(|day| day.to_string()).unwrap_or_default();
+            format!("{} {} {} {} {expires}", entry.rule, entry.pointer, entry.count, entry.reason)
+        })
+        .collect();
+    assert_eq!(entries, ["b/new /request/body/x 5 old; new 2026-12-31", "b/new /request/body/y 1  "]);
+    assert!(baseline.follow_renames(|_| None).is_empty());
 }

@@ -22,8 +22,8 @@ use crate::report::{
     CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, RuleTally, SimulatedReport,
 };
 use crate::report::{check_json, check_text, compare_json, compare_text};
-use crate::rules::{Judge, Profile, RuleBook};
-use crate::text::{SafeText, safe_format};
+use crate::rules::{Judge, Profile, RuleBook, renamed};
+use crate::text::{SafeText, safe_format, visible};
 
 /// `umpire check …`
 #[derive(Debug, Args)]
@@ -237,6 +237,7 @@ fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -
     })?;
     Ok(comparison.worst())
 }
+    note_renames(other, &earlier.follow_renames(|id| book.aliases().current(id)));
 
 /// Writes all findings as known ones, which they are from then on.
 fn write_baseline(file: &Path, existing: Existing, report: &mut CheckReport, book: &RuleBook) -> anyhow::Result<()> {
@@ -264,6 +265,20 @@ fn coverage(book: &RuleBook, tallies: &[RuleTally]) -> Coverage {
         let rule = Arc::clone(&book.rule(&tally.rule)?.info);
         Some(RuleCoverage { rule, passed: tally.passed, failed: tally.failed, not_judged: tally.not_judged })
     };
+/// Reads a baseline; entries of rules that were renamed follow, with a notice.
+fn read_baseline(file: &Path, book: &RuleBook) -> anyhow::Result<Baseline> {
+    let mut baseline = Baseline::read(file)?;
+    note_renames(file, &baseline.follow_renames(|id| book.aliases().current(id)));
+    Ok(baseline)
+}
+
+/// Says which former ids a file has.
+fn note_renames(file: &Path, renames: &BTreeMap<String, String>) {
+    for (old, new) in renames {
+        note(safe_format!("{}: {}", file.display(), renamed(old, new)));
+    }
+}
+
     Coverage { rules: tallies.iter().filter_map(of).collect() }
 }
 

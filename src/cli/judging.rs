@@ -57,6 +57,7 @@ impl RuleArgs {
         let book = RuleBook::load(&self.rule_set(&config))?;
         Ok((config, book))
     }
+        book.notices().iter().for_each(|notice| note(visible(notice)));
 
     fn rule_set(&self, config: &Config) -> RuleSet {
         let folders = config.rules.folders.iter().chain(&self.folders).cloned().collect();

@@ -18,7 +18,7 @@ use crate::capture::Redactor;
 use crate::exchange::Exchange;
 use crate::finding::RuleInfo;
 use crate::new_file::Existing;
-use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, test_examples};
+use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, renamed, test_examples};
 use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// `umpire rules …`
@@ -38,7 +38,7 @@ enum Command {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
-    /// Show one rule: what it asks, why, how to put it right, where the specification says so
+    /// Show one rule, also by a former id: what it asks, why, how to put it right, where the specification says so
     Explain {
         /// The rule's id, such as agent-broker/customer-required
         id: String,
@@ -112,6 +112,11 @@ fn list(book: &RuleBook, format: Format) -> anyhow::Result<Exit> {
 }
 
 fn explain(book: &RuleBook, id: &str) -> anyhow::Result<Exit> {
+    let new = book.aliases().current(id);
+    if let Some(new) = new {
+        note(visible(&renamed(id, new)));
+    }
+    let id = new.unwrap_or(id);
     let (rule, off) = match (book.rule(id), book.off().iter().find(|rule| rule.info.id == id)) {
         (Some(rule), _) => (rule, false),
         (None, Some(rule)) => (rule, true),
@@ -123,6 +128,12 @@ fn explain(book: &RuleBook, id: &str) -> anyhow::Result<Exit> {
 }
 
 fn new(id: &str, folder: &Path, existing: Existing) -> anyhow::Result<Exit> {
+    let built_in = RuleBook::built_in()?;
+    if let Some(new) = built_in.aliases().current(id) {
+        bail!(
+            "{id} is a former id of the built-in rule {new}; give your rule another one, or {new} to replace that rule"
+        );
+    }
     let file = skeleton::write(id, folder, existing)?;
     let is_built_in = RuleBook::built_in()?.rule(id).is_some();
     print(|out| {

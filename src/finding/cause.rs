@@ -165,6 +165,7 @@ mod tests {
     fn finding(side: Side, severity: Severity, pointer: &str, seen: &str) -> Finding {
         let rule = RuleInfo {
             id: "area/name".to_owned(),
+            aliases: Vec::new(),
             severity,
             side,
             scope: Scope::Request,

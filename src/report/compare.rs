@@ -113,7 +113,40 @@ impl Earlier {
         if format_version != FORMAT_VERSION {
             return Err(EarlierError::Version(format_version));
         }
-        Ok(serde_json::from_slice(text)?)
+        let mut earlier: Self = serde_json::from_slice(text)?;
+        for finding in &mut earlier.findings {
+            // Reports of older versions have the index alone.
+            finding.number = finding.exchange.map(number);
+        }
+        Ok(earlier)
+    }
+
+    /// Gives findings and counts of rules that were renamed their new ids, which `current` knows; every former id and its new
+    /// one, once. Counts of rules that have become one add up.
+    pub fn follow_renames<'n>(&mut self, current: impl Fn(&str) -> Option<&'n str>) -> BTreeMap<String, String> {
+        let mut renamed = BTreeMap::new();
+        for finding in &mut self.findings {
+            if let Some(new) = current(&finding.rule) {
+                let old = std::mem::replace(&mut finding.rule, new.to_owned());
+                renamed.insert(old, new.to_owned());
+            }
+        }
+        let mut tallies: BTreeMap<Arc<str>, Verdicts> = BTreeMap::new();
+        for EarlierTally { rule, verdicts } in std::mem::take(&mut self.rules) {
+            let id = match current(&rule) {
+                Some(new) => {
+                    renamed.insert(rule.as_ref().to_owned(), new.to_owned());
+                    new.into()
+                }
+                None => rule,
+            };
+            let sum = tallies.entry(id).or_default();
+            sum.passed += verdicts.passed;
+            sum.failed += verdicts.failed;
+            sum.not_judged += verdicts.not_judged;
+        }
+        self.rules = tallies.into_iter().map(|(rule, verdicts)| EarlierTally { rule, verdicts }).collect();
+        renamed
     }
 
     /// Leaves out what is on the other side, and rules that `is_asked` says no to.

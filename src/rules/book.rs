@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use include_dir::{Dir, include_dir};
 
+use super::aliases::Aliases;
 use super::code::{Code, NodeId};
 use super::facts::Facts;
 use super::features::Features;
@@ -14,7 +15,7 @@ use super::models::{ModelError, Models};
 use super::path;
 use super::plan::{self, Plan};
 use super::rule::{Fault, Rule};
-use super::settings::{self, RuleSet};
+use super::settings::{self, RuleSet, Settled};
 use super::sharing::{Occasions, Sharing};
 use crate::openbooking::{Reading, Stage};
 
@@ -73,6 +74,8 @@ pub struct NotJudgedHere {
 pub struct RuleBook {
     rules: Vec<Rule>,
     off: Vec<Rule>,
+    aliases: Aliases,
+    notices: Vec<String>,
     /// In the order of [`kinds_of_exchange`].
     plans: Vec<Plan>,
     facts: Facts,
@@ -96,14 +99,15 @@ impl RuleBook {
         for folder in &set.folders {
             for rule in read_folder(folder, &mut code)? {
                 match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
-                    Some(place) => rules[place] = rule,
+                    Some(place) => rules[place] = rule.in_place_of(&rules[place]),
                     None => rules.push(rule),
                 }
             }
         }
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
-        let (rules, off) = settings::apply(rules, &set.settings)?;
-        Ok(Self { off, ..Self::index(rules, code)? })
+        let aliases = Aliases::of(&rules)?;
+        let Settled { on, off, notices } = settings::apply(rules, &set.settings)?;
+        Ok(Self { off, aliases, notices, ..Self::index(on, code)? })
     }
 
     /// Only the rules of one folder.
@@ -154,7 +158,8 @@ impl RuleBook {
             Plan::new(rules.iter().enumerate().filter(applies), &code)
         };
         let plans = kinds_of_exchange().map(plan).collect();
-        Ok(Self { rules, off: Vec::new(), plans, facts, code, paths })
+        let (aliases, off, notices) = (Aliases::of(&rules)?, Vec::new(), Vec::new());
+        Ok(Self { rules, off, aliases, notices, plans, facts, code, paths })
     }
 
     /// All rules, by id.
@@ -171,6 +176,16 @@ impl RuleBook {
     /// counts when other rules judge a refusal.
     pub fn off(&self) -> &[Rule] {
         &self.off
+    }
+
+    /// The former ids of all rules, those that are off included.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// What there is to say of the settings: those that name a rule by a former id.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
     }
 
     /// What to do about a name that is no rule of the book: names that are near it.

@@ -12,6 +12,9 @@ use crate::finding::{Scope, Severity, Side};
 #[serde(deny_unknown_fields)]
 pub struct Definition {
     pub title: String,
+    /// Former ids.
+    #[serde(default)]
+    pub aliases: Vec<Spanned<String>>,
     pub severity: Severity,
     pub side: Side,
     pub scope: Scope,
@@ -62,6 +65,38 @@ pub struct Definition {
 
 /// One of several expectations.
 #[derive(Debug, Deserialize)]
+/// What is wrong with the things that `seen` lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeenAs {
+    /// They are not there.
+    Missing,
+    /// They are there and should not be.
+    Superfluous,
+    /// They have other values than they should have.
+    Changed,
+}
+
+impl SeenAs {
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Superfluous, Self::Changed];
+
+    /// The word before the list, as in `missing: email, logo`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Superfluous => "superfluous",
+            Self::Changed => "changed",
+        }
+    }
+
+    /// The list behind such a word; a text without one as it is.
+    pub fn list(seen: &str) -> &str {
+        let behind = |kind: Self| seen.strip_prefix(kind.as_str())?.strip_prefix(": ");
+        Self::ALL.into_iter().find_map(behind).unwrap_or(seen)
+    }
+}
+
 #[serde(deny_unknown_fields)]
 pub struct Check {
     #[allow(dead_code, reason = "names a check for the reader of the file")]

@@ -43,6 +43,19 @@ pub struct RuleTally {
 }
 
 /// Judges one recording. Nothing is shared between two judges but the rule book.
+impl RuleTally {
+    /// The sum of two tallies.
+    fn and(mut self, other: Self) -> Self {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.not_judged += other.not_judged;
+        for (reason, count) in other.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+        self
+    }
+}
+
 #[derive(Debug)]
 pub struct Judge {
     book: Arc<RuleBook>,
@@ -111,7 +124,11 @@ impl Judge {
                 self.gone.insert(rule.info.id.clone(), tally);
             }
         }
-        self.tallies = book.rules().iter().map(|rule| self.gone.remove(&rule.info.id).unwrap_or_default()).collect();
+        let of_rule = |rule: &Rule| {
+            let ids = std::iter::once(&rule.info.id).chain(&rule.info.aliases);
+            ids.filter_map(|id| self.gone.remove(id)).fold(RuleTally::default(), RuleTally::and)
+        };
+        self.tallies = book.rules().iter().map(of_rule).collect();
         self.book = book;
     }
 

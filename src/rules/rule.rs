@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
+use super::aliases::{Alias, is_id};
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
 use super::compile::compile;
@@ -20,6 +21,9 @@ use crate::openbooking::Stage;
 pub struct Rule {
     /// What is shown of it.
     pub info: Arc<RuleInfo>,
+    /// The file that it was read from.
+    pub(super) file: String,
+    pub(super) aliases: Vec<Alias>,
     pub(super) stages: Stages,
     pub(super) when: Option<NodeId>,
     pub(super) not_judged: Vec<(NodeId, Arc<str>)>,
@@ -106,7 +110,9 @@ impl Rule {
     pub(super) fn parse(id: &str, text: &str, code: &mut Code) -> Result<Self, Fault> {
         let definition: Definition = toml::from_str(text)
             .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
-        Self::compile(id, definition, code)
+        let aliases = aliases(&definition, file, text)?;
+        let rule = Self::compile(id, definition, code)?;
+        Ok(rule.with_aliases(file, aliases))
     }
 
     fn compile(id: &str, definition: Definition, code: &mut Code) -> Result<Self, Fault> {
@@ -148,6 +154,7 @@ impl Rule {
             side: definition.side,
             scope: definition.scope,
             stages: definition.stages.into_inner(),
+            aliases: Vec::new(),
             title: definition.title,
             spec: definition.spec,
             feature: definition.feature,
@@ -163,6 +170,8 @@ impl Rule {
             when: rule_when,
             not_judged,
             milder,
+            file: String::new(),
+            aliases: Vec::new(),
             general: definition.general,
             refutes_refusal: definition.refutes_refusal,
             checks,
@@ -174,6 +183,24 @@ impl Rule {
     pub fn applies_at(&self, stage: Stage, is_booking_call: bool) -> bool {
         match &self.stages {
             Stages::Any => is_booking_call,
+    /// Adds former ids. What is known already stays.
+    pub(super) fn with_aliases(mut self, file: &str, aliases: Vec<Alias>) -> Self {
+        file.clone_into(&mut self.file);
+        for alias in aliases {
+            Arc::make_mut(&mut self.info).aliases.push(alias.id.clone());
+            self.aliases.push(alias);
+        }
+        self
+    }
+
+    /// Takes over the former ids of a rule that this one replaces.
+    pub(super) fn in_place_of(self, replaced: &Self) -> Self {
+        let file = self.file.clone();
+        let is_new = |alias: &&Alias| !self.aliases.iter().any(|own| own.id == alias.id);
+        let inherited = replaced.aliases.iter().filter(is_new).cloned().collect();
+        self.with_aliases(&file, inherited)
+    }
+
             Stages::Some(stages) => stages.contains(&stage),
         }
     }
@@ -238,6 +265,19 @@ fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
     let at = Some(names.span().start);
     if names.get_ref().iter().any(|name| name == "any") {
         return Ok(Stages::Any);
+/// The former ids that a rule file lists.
+fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>, Fault> {
+    let alias = |listed: &Spanned<String>| {
+        let (id, at) = (listed.get_ref(), listed.span().start);
+        if !is_id(id) {
+            return Err(fault("aliases", listed, &format!("{id:?} is no id of a rule; write area/name")));
+        }
+        let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
+        Ok(Alias { id: id.clone(), file: file.to_owned(), line })
+    };
+    definition.aliases.iter().map(alias).collect()
+}
+
     }
     let stages = names
         .get_ref()

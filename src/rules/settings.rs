@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::aliases::renamed;
 use super::book::LoadError;
 use super::rule::Rule;
 use crate::finding::Severity;
@@ -39,6 +40,20 @@ impl Setting {
     fn is_about(&self, rule: &Rule) -> bool {
         rule.info.id == self.of || (self.is_of_area() && area(&rule.info.id) == self.of)
     }
+
+    /// True if it names the rule by a former id, or by the area that it was in.
+    fn is_about_former(&self, rule: &Rule) -> bool {
+        let is_it = |alias: &String| *alias == self.of || (self.is_of_area() && area(alias) == self.of);
+        rule.info.aliases.iter().any(is_it)
+    }
+}
+
+/// The rules as they are with the settings.
+pub(super) struct Settled {
+    pub on: Vec<Rule>,
+    pub off: Vec<Rule>,
+    /// What there is to say of settings that name a rule by a former id.
+    pub notices: Vec<String>,
 }
 
 /// The area of a rule's id.
@@ -46,24 +61,49 @@ pub fn area(id: &str) -> &str {
     id.split_once('/').map_or(id, |(area, _)| area)
 }
 
-/// Applies the settings; the rules that are on, and those that are off.
-pub(super) fn apply(mut rules: Vec<Rule>, settings: &[Setting]) -> Result<(Vec<Rule>, Vec<Rule>), LoadError> {
+/// Applies the settings. One that names a rule by a former id holds for the rule, unless another one names it as it is called
+/// now.
+pub(super) fn apply(mut rules: Vec<Rule>, settings: &[Setting]) -> Result<Settled, LoadError> {
+    let mut notices = Vec::new();
+    // From the weakest to the strongest: areas, former ids, ids.
+    let (mut of_areas, mut of_former, mut of_ids) = (Vec::new(), Vec::new(), Vec::new());
     for setting in settings {
-        if !rules.iter().any(|rule| setting.is_about(rule)) {
+        let places = |is_it: fn(&Setting, &Rule) -> bool| -> Vec<usize> {
+            rules.iter().enumerate().filter(|(_, rule)| is_it(setting, rule)).map(|(place, _)| place).collect()
+        };
+        let now = places(Setting::is_about);
+        if !now.is_empty() {
+            if setting.is_of_area() { &mut of_areas } else { &mut of_ids }.push((setting, now));
+            continue;
+        }
+        let former = places(Setting::is_about_former);
+        if former.is_empty() {
             let ids: Vec<&str> = rules.iter().map(|rule| rule.info.id.as_str()).collect();
             let hint = hint(&setting.of, &ids);
             return Err(LoadError::NoSuchRule { origin: setting.origin.clone(), name: setting.of.clone(), hint });
         }
+        for &place in &former {
+            let info = &rules[place].info;
+            let of_setting = |alias: &&String| **alias == setting.of || area(alias) == setting.of;
+            let old = info.aliases.iter().find(of_setting).unwrap_or(&setting.of);
+            notices.push(format!("{}: {}", setting.origin, renamed(old, &info.id)));
+        }
+        if setting.is_of_area() { &mut of_areas } else { &mut of_former }.push((setting, former));
     }
-    let (areas, ids): (Vec<&Setting>, Vec<&Setting>) = settings.iter().partition(|setting| setting.is_of_area());
-    for setting in areas.into_iter().chain(ids) {
-        let Some(severity) = setting.severity else { continue };
-        for rule in rules.iter_mut().filter(|rule| setting.is_about(rule)) {
-            rule.set_severity(severity);
+    let mut is_off = vec![false; rules.len()];
+    for (setting, places) in of_areas.into_iter().chain(of_former).chain(of_ids) {
+        for place in places {
+            match setting.severity {
+                Some(severity) => rules[place].set_severity(severity),
+                None => is_off[place] = true,
+            }
         }
     }
-    let is_off = |rule: &Rule| settings.iter().any(|setting| setting.severity.is_none() && setting.is_about(rule));
-    Ok(rules.into_iter().partition(|rule| !is_off(rule)))
+    let (mut on, mut off) = (Vec::with_capacity(rules.len()), Vec::new());
+    for (rule, is_off) in rules.into_iter().zip(is_off) {
+        if is_off { &mut off } else { &mut on }.push(rule);
+    }
+    Ok(Settled { on, off, notices })
 }
 
 /// What to do about a name that is neither a rule nor an area.

@@ -89,7 +89,11 @@ impl Watch {
                     self.last.clone_from(&self.loaded);
                 }
                 let again = if std::mem::take(&mut self.broken) { "The rules are in order again" } else { "New rules" };
-                let words = format!("{again}: {} rules in force from the next exchange on", book.rules().len());
+                let mut words = format!("{again}: {} rules in force from the next exchange on", book.rules().len());
+                for notice in book.notices() {
+                    words.push_str("; ");
+                    words.push_str(notice);
+                }
                 Some(Change::Good(book, words))
             }
             Err(reason) => {

@@ -2,6 +2,7 @@
 //!
 //! `arguments, files → umpire (a process of its own) → status, standard output, standard error`
 
+mod aliases;
 mod check;
 mod output;
 mod plurals;

@@ -171,6 +171,7 @@ pub fn finding(side: Side, severity: Severity, rule: &str, pointer: &str) -> Fin
     Finding {
         rule: Arc::new(RuleInfo {
             id: rule.into(),
+            aliases: Vec::new(),
             severity,
             side,
             scope: Scope::Exchange,

@@ -33,7 +33,11 @@ pub fn markdown(book: &RuleBook, not_judged: &[NotJudgedHere]) -> String {
             line("| rule | side | severity | what ought to be |");
             line("|---|---|---|---|");
         }
-        let title = info.title.replace('|', "\\|");
+        let mut title = info.title.replace('|', "\\|");
+        if !info.aliases.is_empty() {
+            let former: Vec<String> = info.aliases.iter().map(|id| format!("`{id}`")).collect();
+            let _ = write!(title, " (formerly {})", former.join(", "));
+        }
         line(&format!("| [{0}]({0}.toml) | {1} | {2} | {title} |", info.id, info.side.in_words(), info.severity));
     }
     line("");

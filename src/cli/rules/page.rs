@@ -20,6 +20,9 @@ pub fn page(rule: &Rule, off: bool, features: &Features) -> String {
     if off {
         line("  Switched off   by the settings; it says nothing");
     }
+    if !info.aliases.is_empty() {
+        line(&format!("  Former ids     {}", info.aliases.join(", ")));
+    }
     line(&format!("  Side at fault  {}", info.side.in_words()));
     line(&format!("  Severity       {}", info.severity));
     line(&format!("  Looks at       {} at {}", info.scope.as_str(), info.stages.join(", ")));
