@@ -51,6 +51,17 @@ impl Entry {
         (&self.rule, self.stage, &self.pointer)
     }
 
+    /// Takes up what another entry says of the same.
+    fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.expires = self.expires.into_iter().chain(other.expires).min();
+        if self.reason.is_empty() || self.reason == other.reason {
+            self.reason = other.reason;
+        } else if !other.reason.is_empty() {
+            self.reason = format!("{}; {}", self.reason, other.reason);
+        }
+    }
+
     fn has_expired(&self, today: Date) -> bool {
         self.expires.is_some_and(|last| last < today)
     }
@@ -129,17 +140,6 @@ impl Baseline {
         self
     }
 
-    /// The entries, by rule, stage and pointer.
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
-    }
-
-    /// Sets findings aside, the first of each entry first. Entries whose rules were not asked are left out.
-    pub fn apply(&self, findings: &[&Finding], today: Date, is_asked: impl Fn(&str) -> bool) -> Applied {
-        let shapes: Vec<String> = findings.iter().map(|finding| shape(&finding.pointer)).collect();
-        let mut found: BTreeMap<Key<'_>, u64> = self.entries.iter().map(|entry| (entry.key(), 0)).collect();
-        let room: BTreeMap<Key<'_>, u64> = self
-            .entries
     /// Gives entries of rules that were renamed their new ids, which `current` knows; every former id and its new one, once.
     /// Entries that come to be the same become one: their counts add up, the earlier of their days holds.
     pub fn follow_renames<'n>(&mut self, current: impl Fn(&str) -> Option<&'n str>) -> BTreeMap<String, String> {
@@ -160,6 +160,17 @@ impl Baseline {
         renamed
     }
 
+    /// The entries, by rule, stage and pointer.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Sets findings aside, the first of each entry first. Entries whose rules were not asked are left out.
+    pub fn apply(&self, findings: &[&Finding], today: Date, is_asked: impl Fn(&str) -> bool) -> Applied {
+        let shapes: Vec<String> = findings.iter().map(|finding| shape(&finding.pointer)).collect();
+        let mut found: BTreeMap<Key<'_>, u64> = self.entries.iter().map(|entry| (entry.key(), 0)).collect();
+        let room: BTreeMap<Key<'_>, u64> = self
+            .entries
             .iter()
             .map(|entry| (entry.key(), if entry.has_expired(today) { 0 } else { entry.count }))
             .collect();

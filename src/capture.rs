@@ -146,7 +146,7 @@ pub enum CaptureError {
         cause: String,
     },
     /// An exchange of a capture is damaged or not there.
-    #[error("{}: exchange {index} can't be read: {what}", file.display())]
+    #[error("{}: exchange {} can't be read: {what}", file.display(), index + 1)]
     Exchange {
         /// The file.
         file: PathBuf,

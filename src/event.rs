@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::coverage::Coverage;
 use crate::exchange::Exchange;
-use crate::finding::{Finding, Side};
+use crate::finding::{Finding, Side, number};
 use crate::openbooking::Stage;
 
 /// Least time between two [`Event::Coverage`].
@@ -45,7 +45,7 @@ pub enum Event {
 /// An exchange and what the rules say of it.
 #[derive(Debug, Clone)]
 pub struct Judged {
-    /// 0-based index within the recording.
+    /// 0-based index within the recording; people are told [`Judged::number`].
     pub index: u64,
     /// What was on the wire.
     pub exchange: Arc<Exchange>,

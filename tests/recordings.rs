@@ -319,7 +319,7 @@ fn damage_is_told_and_the_rest_is_saved() {
     let saved = folder.name("saved.ndjson");
     let said = run(1, &["capture", "verify", &folder.name("x.db"), GOLDEN]);
     for words in
-        ["x.db: damaged", "exchange 3 can't be read: a body has another digest", "exchange 5", "golden.har: whole"]
+        ["x.db: damaged", "exchange 4 can't be read: a body has another digest", "exchange 6", "golden.har: whole"]
     {
         assert!(said.contains(words), "{said}");
     }

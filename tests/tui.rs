@@ -496,5 +496,5 @@ async fn the_oldest_exchanges_are_let_go() {
     assert!(shown.find("20100 exchanges").is_some(), "all are counted");
     // One that was stopped at goes as well: the oldest that is left takes its place.
     let shown = show(events, "g").await;
-    assert!(shown.find("exchange 100 ").is_some(), "{}", shown.text());
+    assert!(shown.find("exchange 101 ").is_some(), "{}", shown.text());
 }

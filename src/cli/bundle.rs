@@ -121,6 +121,7 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
         creator: Meta::new(None, meta.created).creator,
         redaction: redaction_in_words.clone(),
         exchanges,
+        numbers: chosen.keys().copied().zip(1..).collect(),
         findings,
         beyond,
     };
@@ -311,8 +312,8 @@ fn har_of(meta: &Meta, chosen: &Chosen) -> anyhow::Result<Vec<u8>> {
 fn requests(booking: &Booking) -> SafeText {
     let mut secrets = Secrets::default();
     let mut lines = SafeText::default();
-    for (number, judged) in (1..).zip(&booking.exchanges) {
-        let number: usize = number;
+    for judged in &booking.exchanges {
+        let number = booking.words(judged.index);
         let status = judged.exchange.response.as_ref();
         let status = status.map_or("no answer".into(), |answer| SafeText::from(answer.status));
         let line = curl(&judged.exchange, &mut secrets);

@@ -376,6 +376,7 @@ impl Gathered {
                 let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
                 for mut finding in judged.findings.into_iter().filter(wanted) {
                     if !self.kept.takes(&finding.rule.id) {
+        let base = base_uris.first().cloned().or_else(|| judging.config.known.base_uri.clone());
                         self.report.untold.add(&finding);
                         continue;
                     }

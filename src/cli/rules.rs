@@ -135,7 +135,7 @@ fn new(id: &str, folder: &Path, existing: Existing) -> anyhow::Result<Exit> {
         );
     }
     let file = skeleton::write(id, folder, existing)?;
-    let is_built_in = RuleBook::built_in()?.rule(id).is_some();
+    let is_built_in = built_in.rule(id).is_some();
     print(|out| {
         out.line(safe_format!("{} is a rule that works; make it yours. Try it with:", file.display()))?;
         out.line(safe!["  umpire rules test ", text::quoted(&folder.to_string_lossy())])?;

@@ -11,7 +11,7 @@ use super::{Closing, Hurry, LinkWatch, NewRules};
 use crate::capture::{CaptureError, Reader};
 use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, Pace};
 use crate::exchange::Exchange;
-use crate::finding::Tally;
+use crate::finding::{Tally, number};
 use crate::openbooking::Stage;
 use crate::panics::{self, Panicked};
 use crate::rules::Judge;
@@ -213,7 +213,8 @@ impl Judging {
             Err(panicked) => {
                 let rest = self.at_hand.saturating_sub(1);
                 self.at_hand = 1;
-                let what = format!("Judging exchange {} ({})", index.unwrap_or_default(), exchange.request.method);
+                let number = number(index.unwrap_or_default());
+                let what = format!("Judging exchange {number} ({})", exchange.request.method);
                 self.failed(&panicked, &what);
                 self.at_hand = rest;
                 // It has passed, and is shown, without verdicts.

@@ -206,7 +206,7 @@ fn follow<'r>(causes: &[&Cause<'r>]) -> impl Iterator<Item = &'r Finding> {
 
 /// Exchange, stage and booking of a finding.
 fn whereabouts(finding: &Finding) -> String {
-    let exchange = finding.exchange.map_or("the whole recording".to_owned(), |index| format!("exchange {index}"));
+    let exchange = finding.number().map_or("the whole recording".to_owned(), |number| format!("exchange {number}"));
     let booking = finding.order_uuid.as_deref().map(|uuid| format!(" · order {}", uuid.get(..8).unwrap_or(uuid)));
     format!("{exchange} · {}{}", finding.stage, booking.unwrap_or_default())
 }
@@ -226,7 +226,7 @@ fn by_place<'c, 'r>(causes: &Group<'c, 'r>) -> Vec<Group<'c, 'r>> {
 
 /// `14 more like this: exchanges 4, 7, 9, ...`
 fn repeats(repeats: &[&Cause<'_>]) -> String {
-    let mut exchanges: Vec<u64> = repeats.iter().filter_map(|cause| cause.finding.exchange).collect();
+    let mut exchanges: Vec<u64> = repeats.iter().filter_map(|cause| cause.finding.number()).collect();
     exchanges.dedup();
     let named: Vec<String> = exchanges.iter().take(NAMED).map(u64::to_string).collect();
     let list = match (exchanges.len(), named.len()) {

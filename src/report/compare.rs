@@ -16,8 +16,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::check_json::FORMAT_VERSION;
+use super::finding_json::BecauseOf;
 use super::{CheckReport, RuleTally};
-use crate::finding::{Finding, Severity, Side, shape};
+use crate::finding::{Finding, Severity, Side, number, shape};
 
 /// Why a report can't be compared with.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +66,8 @@ pub struct EarlierFinding {
     pub stage: String,
     pub file: Arc<str>,
     pub exchange: Option<u64>,
+    #[serde(default)]
+    pub number: Option<u64>,
     pub order_uuid: Option<String>,
     pub pointer: String,
     pub message: String,

@@ -27,7 +27,7 @@ pub fn compare_text(out: &mut Printer<'_>, comparison: &Comparison, paint: Paint
     title(out, gone.len(), "gone finding")?;
     for finding in gone {
         out.line(safe!["  ", headline(paint, finding.severity, finding.side, &finding.rule)])?;
-        let exchange = finding.exchange.map(|index| format!(" · exchange {index}")).unwrap_or_default();
+        let exchange = finding.number.map(|number| format!(" · exchange {number}")).unwrap_or_default();
         paragraph(out, paint, 4, &format!("{}{exchange} · {} · {}", finding.file, finding.stage, finding.pointer))?;
         paragraph(out, paint, 4, &finding.message)?;
     }
@@ -55,7 +55,7 @@ pub fn compare_text(out: &mut Printer<'_>, comparison: &Comparison, paint: Paint
 }
 
 fn whereabouts(file: &str, finding: &Finding) -> SafeText {
-    let exchange = finding.exchange.map(|index| format!(" · exchange {index}")).unwrap_or_default();
+    let exchange = finding.number().map(|number| format!(" · exchange {number}")).unwrap_or_default();
     safe_format!("{file}{exchange} · {}", finding.stage)
 }
 

@@ -17,6 +17,7 @@ pub(super) struct FindingJson<'f> {
     exchange: Option<u64>,
     order_uuid: Option<&'f str>,
     pointer: &'f str,
+    number: Option<u64>,
     message: &'f str,
     seen: &'f str,
     expected: &'f str,
@@ -45,3 +46,4 @@ impl<'f> FindingJson<'f> {
         }
     }
 }
+            number: finding.number(),

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::Summary;
+use super::check_json::ReasonJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
 use crate::event::{Context, Event, Forwarding, Judged, Recording};
@@ -99,6 +100,7 @@ struct ExchangeLine<'e> {
     started: String,
     duration_ms: f64,
     stage: &'static str,
+    number: u64,
     order_uuid: Option<&'e str>,
     method: &'e str,
     url: String,
@@ -244,6 +246,7 @@ fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<
         stage: judged.stage.as_str(),
         order_uuid: judged.order_uuid.as_deref(),
         method: &exchange.request.method,
+        number: judged.number(),
         url: exchange.url(),
         status: exchange.response.as_ref().map(|response| response.status),
         failure: exchange.failure.as_ref().map(|failure| FailureLine {

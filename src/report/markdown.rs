@@ -22,12 +22,29 @@ pub struct Booking {
     pub exchanges: Vec<Arc<Judged>>,
     /// What is said of it, in order; the exchange of each is one of the above, or one of the whole recording.
     pub findings: Vec<Finding>,
+    /// The number in `booking.har`, from 1, of each exchange that is in there, by its index in the recording.
+    pub numbers: BTreeMap<u64, u64>,
     /// Findings that can't be repeated from the exchanges of this booking alone.
     pub beyond: usize,
 }
 
 /// The page.
 pub fn markdown(booking: &Booking) -> SafeText {
+impl Booking {
+    /// The number of an exchange in `booking.har`; nothing if it is not in there.
+    pub fn words(&self, index: u64) -> SafeText {
+        self.numbers.get(&index).map_or_else(SafeText::default, |&number| number.into())
+    }
+
+    /// `exchange 3`; an exchange that is not in `booking.har` goes by its number in the recording.
+    fn words_of(&self, index: u64) -> SafeText {
+        match self.numbers.get(&index) {
+            Some(&number) => safe!["exchange ", number],
+            None => safe!["exchange ", number(index), " of the recording (not in `booking.har`)"],
+        }
+    }
+}
+
     let origins: std::collections::BTreeSet<&str> =
         booking.exchanges.iter().map(|judged| judged.exchange.origin.as_str()).collect();
     let mut page = safe![
@@ -88,14 +105,15 @@ fn counts(findings: &[Finding]) -> SafeText {
 }
 
 fn exchanges(booking: &Booking) -> SafeText {
-    let mut table = SafeText::from("| | UTC | stage | request | status | findings |\n|---|---|---|---|---|---|\n");
-    for (number, judged) in booking.exchanges.iter().enumerate() {
+    let mut table =
+        SafeText::from("| exchange | UTC | stage | request | status | findings |\n|---|---|---|---|---|---|\n");
+    for judged in &booking.exchanges {
         let exchange = &judged.exchange;
         let status = exchange.response.as_ref().map_or("none".into(), |response| SafeText::from(response.status));
         let found = booking.findings.iter().filter(|finding| finding.exchange == Some(judged.index)).count();
         table.push(safe![
             "| ",
-            number + 1,
+            booking.words(judged.index),
             " | ",
             visible(&exchange.started.strftime("%Y-%m-%d %H:%M:%S").to_string()),
             " | ",

@@ -141,6 +141,8 @@ impl<W: Write> Plain<W> {
         let request = safe![&method, " ", text::clip_start(&path, 41_usize.saturating_sub(method.width()))];
         out.line(safe![
             visible(&judged.clock()),
+            SafeText::from(judged.number()).pad_start(5),
+            "  ",
             "  ",
             SafeText::from(judged.stage.as_str()).pad(16),
             "  ",

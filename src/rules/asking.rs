@@ -164,8 +164,7 @@ impl<'a> Asking<'a> {
         };
         let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
         if !accepted && let Some(other) = self.fits_another_fault(ask, &answered, context) {
-            let named = answered.join(", ");
-            return Err(Stop::unseen(format!("{named} fits another fault of the same request ({other})")));
+            return Err(Stop::unseen(format!("the answer fits another fault of the same request ({other})")));
         }
         context.refusals.fail();
         findings.add(self.rule(ask), check, context, || {

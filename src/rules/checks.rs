@@ -52,7 +52,10 @@ fn json_object(
 ) -> Result<(Vec<Found>, u64), Stop> {
     let one = |seen: String| Ok((vec![Found { pointer: pointer.to_owned(), seen }], 0));
     match content {
-        Content::Unreadable(why) => Err(Stop::unseen(format!("the {why}"))),
+        Content::Unreadable(why) => {
+            let whose = if must_be_there { "request" } else { "response" };
+            Err(Stop::unseen(format!("the {whose} {why}")))
+        }
         Content::Empty if must_be_there && matches!(exchange.request.method.as_str(), "PUT" | "PATCH") => {
             one("no body".to_owned())
         }

@@ -100,6 +100,12 @@ impl<'a> Context<'a> {
         let Self { reading, code, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
         Context {
+    /// The context in which every part is evaluated anew, within a budget of its own.
+    pub fn anew<'w>(&'w self, budget: &'w Budget) -> Context<'w> {
+        let words = self.with_words("", None);
+        Context { budget, seen: self.seen, expected: self.expected, ..words }
+    }
+
             reading,
             code,
             flow,

@@ -102,7 +102,8 @@ fn bases(folder: Option<&Path>) -> Result<Bases, LoadError> {
 }
 
 struct Ran {
-    found: Vec<(String, String)>,
+    /// Pointer, severity, and the index of the exchange that it rests on.
+    found: Vec<(String, Severity, Option<u64>)>,
     passed: u32,
     not_judged: Vec<Arc<str>>,
     details: Vec<String>,

@@ -21,7 +21,7 @@ const MAX_VERSIONS: usize = 400_000;
 /// Longest `modified` that is remembered, in bytes. Changes of an item with a longer one are not judged.
 const MAX_MODIFIED: usize = 64;
 
-/// The feeds so far. About 20 bytes for an address and 60 for an item.
+/// The feeds so far. About 20 bytes for an address and 80 for an item.
 #[derive(Debug, Default)]
 pub struct History {
     addresses: HashSet<u64>,

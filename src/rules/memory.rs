@@ -75,7 +75,9 @@ struct FeedItems {
 
 impl FeedItems {
     fn is_listed(&self) -> bool {
-        self.newest.as_ref().is_some_and(|item| item.root().get("state").and_then(Value::as_str) != Some("deleted"))
+        self.newest
+            .as_ref()
+            .is_some_and(|newest| newest.item.root().get("state").and_then(Value::as_str) != Some("deleted"))
     }
 
     /// The index of the page that showed the Order last, as one that exists.
@@ -88,10 +90,9 @@ impl FeedItems {
         self.newest.as_ref()?.root().get("data")?.get(name)
     }
 
-    /// Takes up an item of a page; bytes of the one that is let go of.
-    fn push(&mut self, item: Document, page: u64) -> usize {
-        self.seen_at = page;
-        let gone = self.before.take().map_or(0, |item| item.memory());
+    /// Takes up an item; bytes of the one that is let go of.
+    fn push(&mut self, item: FeedItem) -> usize {
+        let gone = self.before.take().map_or(0, |before| before.item.memory());
         self.before = self.newest.replace(item);
         gone
     }
@@ -260,10 +261,9 @@ impl Flow {
                 let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
                 return Some(Val::bool(begins && !self.forgotten));
             }
-            "feed" => return Some(feed_item(self.feed.newest.as_ref(), arena)),
-            "feed_before" => return Some(feed_item(self.feed.before.as_ref(), arena)),
-            "proposals_feed" => return Some(feed_item(self.proposals_feed.newest.as_ref(), arena)),
-            "proposals_feed_before" => return Some(feed_item(self.proposals_feed.before.as_ref(), arena)),
+            "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => {
+                return Some(feed_item(self.feed_item(name), arena));
+            }
             _ => stages_of(name)?,
         };
         Some(self.last_success(stages).map_or(Val::Absent, Val::Exchange))
@@ -304,8 +304,8 @@ fn cancelled_items(call: &Reading) -> impl Iterator<Item = Value<'_>> {
     items.into_iter().flat_map(Value::items).filter_map(|item| item.get("@id"))
 }
 
-fn feed_item<'a>(item: Option<&'a Document>, arena: &'a Arena) -> Val<'a> {
-    arena.node(item.map(Document::root))
+fn feed_item<'a>(item: Option<&'a FeedItem>, arena: &'a Arena) -> Val<'a> {
+    arena.node(item.map(|item| item.item.root()))
 }
 
 fn stages_of(name: &str) -> Option<&'static [Stage]> {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use cpu_time::ThreadTime;
 
 use super::book::RuleBook;
-use crate::finding::{RuleInfo, Scope};
+use crate::finding::{RuleInfo, Scope, number};
 
 /// An exchange that takes longer than this to judge is asked once more, to name the rule that takes longest.
 pub const SLOW_EXCHANGE: Duration = Duration::from_millis(250);
@@ -56,7 +56,7 @@ pub struct Profile {
 pub struct Slow {
     /// Its id.
     pub rule: String,
-    /// Index of the exchange within the recording.
+    /// 0-based index of the exchange within the recording.
     pub exchange: u64,
     /// How long it took there.
     pub took: Duration,
@@ -65,7 +65,7 @@ pub struct Slow {
 impl std::fmt::Display for Slow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { rule, exchange, took } = self;
-        let (took, bound) = (took.as_millis(), SLOW_RULE.as_millis());
+        let (took, bound, exchange) = (took.as_millis(), SLOW_RULE.as_millis(), number(*exchange));
         write!(f, "rule {rule} is too slow: it took {took} ms on exchange {exchange}, more than {bound} ms")
     }
 }
@@ -193,7 +193,7 @@ mod tests {
         }
         let told = slow.tell().unwrap();
         assert_eq!((told.rule.as_str(), told.exchange), (book.rules()[1].info.id.as_str(), 7));
-        assert!(told.to_string().ends_with("took 300 ms on exchange 7, more than 50 ms"), "{told}");
+        assert!(told.to_string().ends_with("took 300 ms on exchange 8, more than 50 ms"), "{told}");
         assert_eq!(slow.tell(), None);
         assert!(slow.wonders(Duration::from_secs(1)) && !slow.wonders(Duration::from_millis(1)));
         for place in 0..MAX_SLOW {

@@ -107,7 +107,7 @@ fn template(code: &mut Code, key: &str, text: Option<&Spanned<String>>) -> Resul
 
 impl Rule {
     /// Compiles the text of a rule file. `id` is its path without `.toml`.
-    pub(super) fn parse(id: &str, text: &str, code: &mut Code) -> Result<Self, Fault> {
+    pub(super) fn parse(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Self, Fault> {
         let definition: Definition = toml::from_str(text)
             .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
         let aliases = aliases(&definition, file, text)?;
@@ -179,10 +179,6 @@ impl Rule {
         })
     }
 
-    /// True if the rule is judged at a stage.
-    pub fn applies_at(&self, stage: Stage, is_booking_call: bool) -> bool {
-        match &self.stages {
-            Stages::Any => is_booking_call,
     /// Adds former ids. What is known already stays.
     pub(super) fn with_aliases(mut self, file: &str, aliases: Vec<Alias>) -> Self {
         file.clone_into(&mut self.file);
@@ -205,6 +201,10 @@ impl Rule {
         }
     }
 
+    /// True if the rule is judged at a stage.
+    pub fn applies_at(&self, stage: Stage, is_booking_call: bool) -> bool {
+        match &self.stages {
+            Stages::Any => is_booking_call,
     /// Gives the rule another severity. What weighed as much as the rule weighs as much again; what was milder stays
     /// milder, and never above it.
     pub(super) fn set_severity(&mut self, severity: Severity) {
@@ -261,10 +261,6 @@ impl Rule {
     }
 }
 
-fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
-    let at = Some(names.span().start);
-    if names.get_ref().iter().any(|name| name == "any") {
-        return Ok(Stages::Any);
 /// The former ids that a rule file lists.
 fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>, Fault> {
     let alias = |listed: &Spanned<String>| {
@@ -282,6 +278,10 @@ fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>
     let stages = names
         .get_ref()
         .iter()
+fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
+    let at = Some(names.span().start);
+    if names.get_ref().iter().any(|name| name == "any") {
+        return Ok(Stages::Any);
         .map(|name| Stage::from_name(name).ok_or_else(|| Fault { what: format!("stages: unknown stage {name:?}"), at }))
         .collect::<Result<Vec<_>, _>>()?;
     if stages.is_empty() {

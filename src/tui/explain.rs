@@ -23,7 +23,7 @@ pub(super) fn rows(judged: &Judged, width: usize) -> Vec<Row> {
         Ink::Dim,
         &format!(
             "exchange {} · {}{} · {} UTC · {}",
-            judged.index,
+            judged.number(),
             judged.stage,
             judged.order_uuid.as_deref().map(|uuid| format!(" · order {uuid}")).unwrap_or_default(),
             judged.clock(),

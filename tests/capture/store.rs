@@ -81,7 +81,7 @@ fn an_exchange_that_is_not_there() {
     let writer = Writer::create(&path, &meta()).unwrap();
     let reader = Reader::open(&path).unwrap();
     let error = reader.exchange(4).unwrap_err();
-    assert!(error.to_string().contains("a.db: exchange 4 can't be read"), "{error}");
+    assert!(error.to_string().contains("a.db: exchange 5 can't be read"), "{error}");
     writer.finish().unwrap();
     assert_eq!(capture::open(&path).err(), Some(CaptureError::Empty { file: path }));
 }
@@ -144,11 +144,11 @@ fn damage_is_said_with_its_place() {
     let mut read = capture::open(&path).unwrap().exchanges;
     assert!(read.next().unwrap().is_ok());
     let error = read.next().unwrap().unwrap_err();
-    assert!(error.to_string().contains("a.db: exchange 1 can't be read: a body has another digest"), "{error}");
+    assert!(error.to_string().contains("a.db: exchange 2 can't be read: a body has another digest"), "{error}");
     assert!(read.next().is_none());
     db.execute("DELETE FROM exchange WHERE n = 1", []).unwrap();
     let error = capture::open(&path).unwrap().exchanges.nth(1).unwrap().unwrap_err();
-    assert!(error.to_string().contains("exchange 1 can't be read: it is missing"), "{error}");
+    assert!(error.to_string().contains("exchange 2 can't be read: it is missing"), "{error}");
 }
 
 #[test]

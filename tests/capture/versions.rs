@@ -90,7 +90,7 @@ fn version_1_with_what_it_may_have_beside() {
     let damage = "INSERT INTO trailers VALUES (1, 'response', 'X: y' || char(10));";
     let file = made(&wrong, &format!("{VERSION_1}{BESIDE}{damage}"));
     let error = capture::open(&file).unwrap().exchanges.last().unwrap().unwrap_err();
-    assert!(error.to_string().contains("exchange 1 can't be read: it has trailers of \"response\""), "{error}");
+    assert!(error.to_string().contains("exchange 2 can't be read: it has trailers of \"response\""), "{error}");
 }
 
 /// What version 2 adds: bodies and header fields that a foreign recording doesn't hold.

@@ -86,7 +86,8 @@ fn exchanges(log: &str) -> Vec<String> {
     let told = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         // Time, stage, order, method, path, status, duration and its unit, findings.
-        format!("{} {} {}", words[1], words[5], words[8..].join(" "))
+        // Behind the number and the time.
+        format!("{} {} {}", words[2], words[6], words[9..].join(" "))
     };
     of_exchanges.map(told).collect()
 }

@@ -19,6 +19,9 @@ use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Re
 pub(super) struct Line {
     #[serde(default)]
     n: u64,
+    /// `n` as people count, from 1. Not read.
+    #[serde(default, skip_deserializing)]
+    number: u64,
     #[serde(default)]
     id: u64,
     #[serde(default)]
@@ -160,6 +163,7 @@ impl Line {
     /// The names of its members.
     pub(super) const MEMBERS: [&'static str; 14] = [
         "n",
+        "number",
         "id",
         "connection",
         "started",
@@ -180,6 +184,7 @@ impl Line {
             exchange;
         Self {
             n,
+            number: n.saturating_add(1),
             id: *id,
             connection: *connection,
             started: started.to_string(),

@@ -13,6 +13,7 @@ use crate::capture::index::{Hit, Index, Places, Progress, Query, path_of, scan};
 use crate::capture::is_capture;
 use crate::cli::stdio::{self, Audience, note, print};
 use crate::cli::{Exit, Format, recording};
+use crate::finding::number;
 use crate::openbooking::is_uuid;
 use crate::text::{self, Printer, safe_format};
 
@@ -127,12 +128,13 @@ fn show(out: &mut Printer<'_>, hit: &Hit, format: Format) -> io::Result<()> {
         Format::Text => {
             let status = status.map_or_else(|| "---".to_owned(), |status| status.to_string());
             let line = format!("{} {} {status}", exchange.request.method, exchange.request.target);
-            out.line(safe_format!("{index:>8}  {:.3}  {line}", exchange.started))?;
+            out.line(safe_format!("{:>8}  {:.3}  {line}", number(*index), exchange.started))?;
             out.line(safe_format!("          {}: {around}", place.as_str()))
         }
         Format::Json => {
             let hit = json!({
                 "exchange": index,
+                "number": number(*index),
                 "started": exchange.started.to_string(),
                 "method": exchange.request.method,
                 "target": exchange.request.target,
