@@ -187,6 +187,46 @@ pub struct Finding {
     pub expected: String,
 }
 
+    /// The exchange that it rests on beside its own; `None` where its own is all there is to it.
+    pub because_of: Option<EarlierExchange>,
+}
+
+impl Finding {
+    /// Number of the exchange as people count, from 1.
+    pub fn number(&self) -> Option<u64> {
+        self.exchange.map(number)
+    }
+}
+
+/// An exchange that a finding rests on beside its own: the quote that a booking is compared with, the cancellation that a
+/// feed has yet to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierExchange {
+    /// The file that holds it; `None` where it is the finding's own.
+    pub file: Option<Arc<str>>,
+    /// 0-based index within its recording.
+    pub exchange: u64,
+    /// Its stage.
+    pub stage: Stage,
+}
+
+impl EarlierExchange {
+    /// Its number as people count, from 1.
+    pub fn number(&self) -> u64 {
+        number(self.exchange)
+    }
+}
+
+impl fmt::Display for EarlierExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exchange {}, {}", self.number(), self.stage)?;
+        self.file.as_ref().map_or(Ok(()), |file| write!(f, ", of {file}"))
+    }
+}
+
+/// The number of an exchange as people count, from 1, of its 0-based index.
+pub fn number(index: u64) -> u64 {
+    index.saturating_add(1)
 /// What a rule says of one thing it looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {

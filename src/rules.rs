@@ -18,6 +18,7 @@ mod definition;
 mod due;
 mod eval;
 mod example;
+mod exchange_ref;
 mod facts;
 mod features;
 mod feeds;

@@ -8,7 +8,7 @@ use fake::{Fake, accepted, context, coverage, finding, missing_customer, missing
 use serde_json::Value;
 use umpire::baseline::Baseline;
 use umpire::event::{Event, Recording};
-use umpire::finding::{Finding, Severity, Side};
+use umpire::finding::{EarlierExchange, Finding, Severity, Side, VerdictCounts};
 use umpire::openbooking::Stage;
 use umpire::report::{
     CheckReport, Comparison, Earlier, FileReport, JsonLines, LeftOut, Paint, Plain, RuleTally, Summary,

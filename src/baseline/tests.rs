@@ -36,6 +36,7 @@ fn finding(rule: &str, pointer: &str) -> Finding {
         message: String::new(),
         seen: String::new(),
         expected: String::new(),
+        because_of: None,
     }
 }
 

@@ -182,6 +182,11 @@ impl Gathered {
         self.exchanges.push(Arc::new(judged));
     }
 
+    /// Exchanges that findings name, by their indices.
+    fn rests_on(&self) -> impl Iterator<Item = u64> {
+        self.findings.iter().filter_map(|finding| finding.because_of.as_ref()).map(|earlier| earlier.exchange)
+    }
+
     fn unknown(&self, bundle: &Bundle) -> anyhow::Error {
         let (file, booking) = (bundle.file.display(), &bundle.booking);
         let named: Vec<&str> = self.bookings.keys().take(NAMED).map(AsRef::as_ref).collect();
@@ -231,13 +236,16 @@ struct Context {
 impl Context {
     fn read(file: &Path, redactor: Arc<Redactor>, gathered: &Gathered, uuid: &str) -> anyhow::Result<Self> {
         let mut context = Self::default();
+        let rests_on: BTreeSet<u64> = gathered.rests_on().collect();
         let wanted: Vec<memmem::Finder<'_>> =
             gathered.ids.iter().map(|id| memmem::Finder::new(id.as_bytes())).collect();
         for (index, exchange) in capture::open(file)?.redacted(redactor).exchanges.enumerate() {
             let (index, exchange) = (index as u64, exchange?);
             if let Some(order) = gathered.near.get(&index) {
                 context.neighbours.entry(Arc::clone(order)).or_default().insert(index, Arc::new(exchange));
-            } else if context.pages.len() < MOST_PAGES && is_wanted(&exchange, &wanted, uuid) {
+            } else if rests_on.contains(&index)
+                || context.pages.len() < MOST_PAGES && is_wanted(&exchange, &wanted, uuid)
+            {
                 context.pages.insert(index, Arc::new(exchange));
             }
         }

@@ -414,6 +414,11 @@ impl Gathered {
     fn add_tallies(&mut self, judge: &Judge) -> anyhow::Result<()> {
         let tallies: BTreeMap<&str, _> = judge.tallies().collect();
         for rule in &mut self.report.rules {
+                    if let Some(earlier) = &mut finding.because_of {
+                        let of = starts.partition_point(|&start| start <= earlier.exchange) - 1;
+                        earlier.exchange -= starts[of];
+                        earlier.file = (of != at).then(|| Arc::clone(&names[of]));
+                    }
             let tally = tallies.get(&*rule.rule).with_context(|| format!("no tally of {}", rule.rule))?;
             rule.passed += tally.passed;
             rule.failed += tally.failed;

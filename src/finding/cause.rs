@@ -189,6 +189,7 @@ mod tests {
             message: String::new(),
             seen: seen.to_owned(),
             expected: String::new(),
+            because_of: None,
         }
     }
 

@@ -53,6 +53,23 @@ struct Summary {
 pub fn check_json(out: &mut Printer<'_>, report: &CheckReport) -> io::Result<()> {
     let tally = report.tally();
     let sorted = report.sorted();
+/// Why verdicts could not be given, and how many.
+#[derive(Serialize)]
+pub(super) struct ReasonJson<'r> {
+    because: &'r str,
+    count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<&'static str>,
+}
+
+impl<'r> ReasonJson<'r> {
+    /// All reasons, the most frequent first.
+    pub(super) fn all(verdicts: &'r VerdictCounts) -> Vec<Self> {
+        let reason = |(because, count)| Self { because, count, remedy: Gap::of(because).map(Gap::remedy) };
+        verdicts.reasons().into_iter().map(reason).collect()
+    }
+}
+
     let causes = CheckReport::causes(&sorted);
     let json = Report {
         format_version: FORMAT_VERSION,

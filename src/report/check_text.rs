@@ -8,7 +8,7 @@ use std::io;
 
 use super::baseline_text::baseline_text;
 use super::coverage_text::coverage_text;
-use super::finding_text::{also, headline, labelled, link, paragraph, particulars};
+use super::finding_text::{also, because_of, headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
 use super::plain::{not_judged, table};
 use super::{CheckReport, FileReport, LeftOut};
@@ -195,7 +195,8 @@ fn compact(out: &mut Printer<'_>, paint: Paint, group: &Group<'_, '_>) -> io::Re
         number => format!(" × {number}, the first"),
     };
     out.line(safe!["\n  ", headline, visible(&more), " in ", visible(&whereabouts(first))])?;
-    paragraph(out, paint, 4, &format!("{} (at {})", first.message, first.pointer))?;
+    let earlier = first.because_of.as_ref().map(|earlier| format!(", {}", because_of(earlier))).unwrap_or_default();
+    paragraph(out, paint, 4, &format!("{} (at {}){earlier}", first.message, first.pointer))?;
     also(out, paint, 4, follow(group))
 }
 

@@ -74,6 +74,8 @@ pub struct EarlierFinding {
     pub seen: String,
     pub expected: String,
     pub spec: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because_of: Option<BecauseOf>,
 }
 
 /// How often a rule said what.

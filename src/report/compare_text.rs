@@ -30,6 +30,9 @@ pub fn compare_text(out: &mut Printer<'_>, comparison: &Comparison, paint: Paint
         let exchange = finding.number.map(|number| format!(" · exchange {number}")).unwrap_or_default();
         paragraph(out, paint, 4, &format!("{}{exchange} · {} · {}", finding.file, finding.stage, finding.pointer))?;
         paragraph(out, paint, 4, &finding.message)?;
+        if let Some(earlier) = &finding.because_of {
+            paragraph(out, paint, 4, &format!("because of {earlier}"))?;
+        }
     }
     title(out, rules.len(), "changed rule")?;
     for change in rules {

@@ -4,7 +4,9 @@
 
 use serde::Serialize;
 
-use crate::finding::{Finding, Severity, Side};
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{EarlierExchange, Finding, Severity, Side};
 
 /// The fields of a finding, in their order.
 #[derive(Serialize)]
@@ -23,7 +25,37 @@ pub(super) struct FindingJson<'f> {
     expected: &'f str,
     spec: &'f str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    because_of: Option<BecauseOf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     caused_by: Option<usize>,
+}
+
+/// The exchange that a finding rests on beside its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BecauseOf {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    exchange: u64,
+    number: u64,
+    stage: String,
+}
+
+impl fmt::Display for BecauseOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "exchange {}, {}", self.number, self.stage)?;
+        self.file.as_ref().map_or(Ok(()), |file| write!(f, ", of {file}"))
+    }
+}
+
+impl BecauseOf {
+    fn new(earlier: &EarlierExchange) -> Self {
+        Self {
+            file: earlier.file.as_deref().map(str::to_owned),
+            exchange: earlier.exchange,
+            number: earlier.number(),
+            stage: earlier.stage.as_str().to_owned(),
+        }
+    }
 }
 
 impl<'f> FindingJson<'f> {
@@ -43,6 +75,7 @@ impl<'f> FindingJson<'f> {
             expected: &finding.expected,
             spec: &finding.rule.spec,
             caused_by,
+            because_of: finding.because_of.as_ref().map(BecauseOf::new),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::paint::{Ink, Paint, sign};
-use crate::finding::{Finding, Severity, Side};
+use crate::finding::{EarlierExchange, Finding, Severity, Side};
 use crate::text::{self, Printer, SafeText, safe, visible};
 
 /// Most columns of what was seen or expected that are printed; what is longer ends with `…`.
@@ -56,11 +56,19 @@ pub(super) fn paragraph(out: &mut Printer<'_>, paint: Paint, indent: usize, text
 /// Message, place, seen and expected of one finding.
 pub(super) fn particulars(out: &mut Printer<'_>, paint: Paint, indent: usize, finding: &Finding) -> io::Result<()> {
     paragraph(out, paint, indent, &finding.message)?;
+    if let Some(earlier) = &finding.because_of {
+        paragraph(out, paint, indent, &because_of(earlier))?;
+    }
     if !finding.pointer.is_empty() {
         labelled(out, paint, indent, "at", &finding.pointer)?;
     }
     labelled(out, paint, indent, "seen", &text::clip(&finding.seen, MAX_SHOWN))?;
     labelled(out, paint, indent, "expected", &text::clip(&finding.expected, MAX_SHOWN))
+}
+
+/// `because of exchange 12, C2`
+pub(super) fn because_of(earlier: &EarlierExchange) -> String {
+    format!("because of {earlier}")
 }
 
 /// What else is wrong for the same cause: a line for each rule, with how often.
@@ -83,7 +91,9 @@ pub(super) fn also<'f>(
         let times = if *count > 1 { format!(" × {count}") } else { String::new() };
         let Finding { severity, rule, .. } = finding;
         let label = if index == 0 { "so also" } else { "" };
-        labelled(out, paint, indent, label, &format!("{severity} {}{times}: {}", rule.id, rule.title))?;
+        let earlier = finding.because_of.as_ref().filter(|_| *count == 1);
+        let earlier = earlier.map(|earlier| format!(", {}", because_of(earlier))).unwrap_or_default();
+        labelled(out, paint, indent, label, &format!("{severity} {}{times}: {}{earlier}", rule.id, rule.title))?;
     }
     Ok(())
 }

@@ -87,6 +87,21 @@ const SPEC: &str = "https://openactive.io/open-booking-api/EditorsDraft/";
 fn counts(findings: &[Finding]) -> SafeText {
     if findings.is_empty() {
         return "Nothing was found.".into();
+/// How much of the booking could be judged. Where that is little, it stands out.
+fn judged(booking: &Booking) -> SafeText {
+    let (mut verdicts, mut recognized) = (VerdictCounts::default(), Recognized::default());
+    for judged in &booking.exchanges {
+        verdicts.passed += u64::from(judged.passed);
+        verdicts.failed += judged.findings.len() as u64 + u64::from(judged.muted);
+        judged.not_judged.iter().for_each(|missing| verdicts.add_not_judged(&missing.because, 1));
+        recognized.add(judged);
+    }
+    match unjudged(&recognized, &verdicts, false) {
+        Some(headline) => safe!["**Most of it could not be judged: ", escaped(&headline), ".**\n\n"],
+        None => safe_format!("{} passed, {} not judged. ", grouped(verdicts.passed), grouped(verdicts.not_judged)),
+    }
+}
+
     }
     let of_side = |side: Side| {
         let counts: Vec<SafeText> = Severity::ALL
@@ -133,8 +148,10 @@ fn exchanges(booking: &Booking) -> SafeText {
 
 fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Booking) -> SafeText {
     let Finding { rule, severity, stage, .. } = finding;
-    let place = booking.exchanges.iter().position(|judged| Some(judged.index) == finding.exchange);
-    let place = place.map_or("another exchange".into(), |at| safe!["exchange ", at + 1]);
+    let place = finding.exchange.map_or("the whole recording".into(), |index| booking.words_of(index));
+    let earlier = finding.because_of.as_ref().map_or_else(SafeText::default, |earlier| {
+        safe![", because of ", booking.words_of(earlier.exchange), ", ", earlier.stage.as_str()]
+    });
     let mut section = safe![
         "## ",
         number,
@@ -151,6 +168,7 @@ fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Bookin
         ".\n\n",
     ];
     let mut line = |label: &'static str, text: SafeText| section.push(safe!["- ", label, ": ", text, "\n"]);
+        earlier,
     if !finding.pointer.is_empty() {
         line("At", code(&finding.pointer));
     }

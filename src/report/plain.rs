@@ -293,7 +293,8 @@ pub(super) fn not_judged(out: &mut Printer<'_>, paint: Paint, total: u64, reason
     if total == 0 {
         return Ok(());
     }
-    out.line(safe!["  not judged: ", text::count(total, "verdict"), ", because"])?;
+    let reasons = verdicts.reasons();
+    out.line(safe!["  not judged: ", text::count(verdicts.not_judged, "verdict"), ", because"])?;
     for (reason, count) in reasons.iter().take(MOST) {
         labelled(out, paint, 4, SafeText::from(*count).pad_start(7), reason)?;
     }

@@ -72,11 +72,7 @@ impl Summary {
         self.muted += u64::from(judged.muted);
         self.not_judged += judged.not_judged.len() as u64;
         for missing in &judged.not_judged {
-            if let Some(count) = self.reasons.get_mut(&missing.because) {
-                *count += 1;
-            } else if self.reasons.len() < MAX_NAMES {
-                self.reasons.insert(Arc::clone(&missing.because), 1);
-            }
+            self.verdicts.add_not_judged(&missing.because, 1);
         }
     }
 

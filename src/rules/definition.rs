@@ -30,6 +30,7 @@ pub struct Definition {
     pub message: Option<Spanned<String>>,
     pub once: Option<Spanned<String>>,
     /// Its findings give way to those of other rules on the same side and place.
+    pub because: Option<Spanned<String>>,
     #[serde(default)]
     pub general: bool,
     /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
@@ -112,6 +113,7 @@ pub struct Check {
     pub once: Option<Spanned<String>>,
     pub severity: Option<Severity>,
     /// As the rule's own, for this check alone.
+    pub because: Option<Spanned<String>>,
     #[serde(default)]
     pub asks_refusal: bool,
 }

@@ -1,9 +1,12 @@
 //! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
 
+mod evidence;
 mod folds;
 mod look_ups;
 
 use std::cmp::Ordering;
+
+pub use evidence::{evidence, exchanges_of};
 
 use super::code::{Comparison, Keeper, Node, NodeId, Number, Root, Span, TextId};
 use super::context::Context;

@@ -113,16 +113,18 @@ impl Ran {
     fn differs_from(&self, example: &Example) -> Option<String> {
         let asked = |wanted: &str| wanted.contains(' ');
         let same = self.found.len() == example.finds.len()
-            && self.found.iter().zip(&example.finds).all(|((pointer, severity), wanted)| {
-                if asked(wanted) { *wanted == format!("{pointer} {severity}") } else { wanted == pointer }
-            });
+            && self.found.iter().zip(&example.finds).all(|(found, wanted)| is_wanted(found, wanted));
         let judged = example.not_judged != self.not_judged.is_empty() || !example.finds.is_empty();
         if same && judged {
             return None;
         }
         let list =
             |items: Vec<String>| if items.is_empty() { "nothing".to_owned() } else { items.join("\n             ") };
-        let found = self.found.iter().map(|(pointer, severity)| format!("{pointer} {severity}")).collect();
+        let found = self.found.iter().map(|(pointer, severity, because_of)| {
+            let because_of = because_of.map(|index| format!(" because {index}")).unwrap_or_default();
+            format!("{pointer} {severity}{because_of}")
+        });
+        let found = found.collect();
         let mut text = format!("    expected {}\n    found    {}", list(example.finds.clone()), list(found));
         for detail in &self.details {
             text.push_str("\n             ");
@@ -138,6 +140,19 @@ impl Ran {
         Some(text)
     }
 }
+/// True if a finding is the one that an entry of `finds` asks for: `POINTER [SEVERITY] [because INDEX]`.
+fn is_wanted((pointer, severity, because_of): &(String, Severity, Option<u64>), wanted: &str) -> bool {
+    let (wanted, because) = match wanted.split_once(" because ") {
+        Some((wanted, index)) => (wanted, Some(index)),
+        None => (wanted, None),
+    };
+    because.is_none_or(|index| because_of.is_some_and(|earlier| index == earlier.to_string()))
+        && match wanted.split_once(' ') {
+            Some((wanted, milder)) => wanted == pointer && milder == severity.as_str(),
+            None => wanted == pointer,
+        }
+}
+
 
 /// The exchanges of an example, in their order.
 fn exchanges(example: &Example, bases: &Bases) -> Result<Vec<Exchange>, String> {
@@ -173,7 +188,8 @@ fn run(book: &Arc<RuleBook>, place: usize, example: &Example, exchanges: Vec<Exc
         for finding in judged.findings {
             let place = if many { format!("{index}:{}", finding.pointer) } else { finding.pointer.clone() };
             ran.details.push(format!("  {} (seen {}, expected {})", finding.message, finding.seen, finding.expected));
-            ran.found.push((place, Severity::as_str(finding.severity).to_owned()));
+            let because_of = finding.because_of.map(|earlier| earlier.exchange);
+            ran.found.push((place, finding.severity, because_of));
         }
     }
     ran
@@ -294,4 +310,120 @@ fn put(value: &mut Value, pointer: &str, new: Value) -> Option<()> {
         _ => return None,
     }
     Some(())
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What each example's findings rest on, a line each: rule, example, pointer, index.
+    fn evidence() -> Vec<(String, String, String, Option<u64>)> {
+        let book = Arc::new(RuleBook::built_in().unwrap());
+        let bases = bases(None).unwrap();
+        let mut all = Vec::new();
+        for (place, rule) in book.rules().iter().enumerate() {
+            for example in &rule.examples {
+                let exchanges = exchanges(example, &bases).unwrap();
+                for (pointer, _, because_of) in run(&book, place, example, exchanges).found {
+                    all.push((rule.info.id.clone(), example.name.clone(), pointer, because_of));
+                }
+            }
+        }
+        all
+    }
+
+    /// Kinds of evidence: a rule, an example of it, and the exchange that its finding rests on.
+    const KINDS: &[(&str, &str, u64)] = &[
+        ("flow/booked-total-matches-c2", "dearer", 0),
+        ("flow/c2-clean-before-booking", "errors on the items", 1),
+        ("flow/quote-refreshed-on-change", "C1 anew only", 2),
+        ("flow/approval-enforced", "booked", 0),
+        ("flow/bookable-items-only", "cancelled", 0),
+        ("flow/no-booking-after-rejection", "rejected by the Seller", 1),
+        ("b-after-p/reflects-proposal", "another customer", 0),
+        ("b-after-p/total-matches-proposal", "dearer than proposed", 0),
+        ("b-after-p/total-matches-proposal", "the price of P, when the feed had an amended one", 1),
+        ("b-after-p/version-latest", "the version of P, when the Seller has amended it", 1),
+        ("cancellation/feed-update-follows", "the feed has come to its end without it", 2),
+        ("cancellation/feed-update-follows", "one of two", 2),
+        ("cancellation/items-of-this-order", "an item of another Order", 0),
+        ("order-deletion/feed-tombstone", "the feed has come to its end without it", 2),
+        ("proposal-update/feed-update-follows", "the feed goes on to show another status", 2),
+        ("order-proposals-feed/rejected-if-unfulfillable", "nothing in the feed for two days", 2),
+        ("idempotency/b-repeat-same-order", "booked again", 0),
+        ("idempotency/b-after-p-repeat", "another total", 0),
+        ("idempotency/cancel-repeat", "refused the second time", 0),
+        ("endpoint/all-idempotent", "cancelled again and refused", 0),
+        ("retry/same-uuid-after-4xx", "another UUID", 0),
+        ("retry/new-uuid-after-persistent-503", "six times", 5),
+        ("rate-limit/broker-backs-off", "too soon", 0),
+        ("broker/role-constant-in-flow", "another Broker at B", 0),
+        ("seller/same-in-flow", "another at B", 0),
+        ("payment/reconciliation-details-at-quote", "not at C2, though it was agreed", 1),
+        ("price/total-mismatch-error", "accepted all the same", 0),
+        ("uuid/deleted-uuid-error", "booked anew", 1),
+        ("uuid/constant-through-flow", "another UUID for B", 1),
+        ("auth/uuid-namespace-per-credentials", "refused", 0),
+        ("lease/released-on-deletion", "deleted, and still held", 1),
+        ("order/all-or-nothing", "refused, and confirmed in the feed", 0),
+        ("orders-feed/total-never-increases", "up since the last update", 1),
+        ("orders-feed/deleted-only-after-deletion", "nobody deleted it", 0),
+        ("opportunity/matches-feed", "half an hour later", 0),
+        ("opportunity-feed/capacity-follows-bookings", "two less", 0),
+        ("intake-form/required-fields-supplied", "one of two, at B", 1),
+        ("rpde/ordering-across-pages", "further back", 0),
+        ("rpde/change-raises-modified", "changed, not raised", 0),
+        ("errors/name-stable", "the case in the name", 0),
+        ("errors/true-of-the-request", "a payment that the quote asks for is called unnecessary", 0),
+        ("tax/mode-constant-per-seller", "another at C2", 0),
+        ("customer/unknown-to-broker-feed", "an address that the Broker sent", 0),
+    ];
+
+    #[test]
+    fn findings_name_the_exchange_that_they_rest_on() {
+        let all = evidence();
+        for (rule, example, index) in KINDS {
+            let of: Vec<_> = all.iter().filter(|found| found.0 == *rule && found.1 == *example).collect();
+            assert!(!of.is_empty(), "there is no example {example:?} of {rule} that finds something");
+            assert!(of.iter().any(|found| found.3 == Some(*index)), "{of:?}: expected {index}");
+        }
+    }
+
+    /// What compares with an earlier exchange says with which: all examples of several exchanges but for those on what did
+    /// not happen, or on one exchange alone.
+    #[test]
+    fn rules_on_flows_name_an_exchange() {
+        let areas = ["b-after-p/", "idempotency/", "retry/", "orders-feed/", "order-proposals-feed/", "flow/"];
+        let by_themselves = [
+            "b-after-p/unknown-proposal-refused",
+            "b-after-p/version-known",
+            "flow/c1-before-c2",
+            "flow/c2-before-booking",
+            "flow/operations-after-completion",
+            "idempotency/order-quote-delete-repeat",
+            "orders-feed/known-to-broker",
+        ];
+        for (rule, example, pointer, because_of) in evidence() {
+            let later = !pointer.starts_with("0:") && pointer.contains(":/");
+            let compares = areas.iter().any(|area| rule.starts_with(area)) && !by_themselves.contains(&rule.as_str());
+            assert!(!(compares && later) || because_of.is_some(), "{rule}, {example:?}: names no exchange");
+        }
+    }
+
+    #[test]
+    fn a_wanted_finding_may_say_what_it_rests_on() {
+        let found = ("1:/response/status".to_owned(), Severity::Warning, Some(0));
+        for wanted in [
+            "1:/response/status",
+            "1:/response/status warning",
+            "1:/response/status because 0",
+            "1:/response/status warning because 0",
+        ] {
+            assert!(is_wanted(&found, wanted), "{wanted}");
+        }
+        for other in ["1:/response/status because 1", "1:/response/status failure because 0", "/response/status"] {
+            assert!(!is_wanted(&found, other), "{other}");
+        }
+        assert!(!is_wanted(&("/a".to_owned(), Severity::Failure, None), "/a because 0"));
+    }
+}
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::exchange_ref::ExchangeRef;
 use super::memory::MAX_TEXT;
 use super::{callers, urls};
 use crate::json::{Document, Value};
@@ -79,6 +80,7 @@ const ABOVE: [&str; 3] = ["superEvent", "facilityUse", "aggregateFacilityUse"];
 struct Item {
     version: u64,
     read: Timestamp,
+    seen_in: ExchangeRef,
     data: Document,
 }
 
@@ -141,6 +143,11 @@ impl OpenData {
         self.items.get(id).map(|item| item.read)
     }
 
+    /// The page that the data of the item was read from.
+    pub fn seen_in(&self, id: &str) -> Option<ExchangeRef> {
+        self.items.get(id).map(|item| item.seen_in)
+    }
+
     /// What an opportunity belongs to: embedded, or an item of its own.
     pub fn above<'a>(&'a self, opportunity: Value<'a>) -> Option<Value<'a>> {
         let parent = ABOVE.iter().find_map(|key| opportunity.get(key))?;
@@ -161,7 +168,7 @@ impl OpenData {
         }
     }
 
-    fn add(&mut self, id: &str, data: Value<'_>, read: Timestamp) {
+    fn add(&mut self, id: &str, data: Value<'_>, read: Timestamp, seen_in: ExchangeRef) {
         if id.len() > MAX_TEXT {
             return;
         }
@@ -171,7 +178,7 @@ impl OpenData {
         let size = 256 + 2 * id.len() + data.memory();
         self.bytes += size;
         self.versions += 1;
-        self.items.insert(id.into(), Item { version: self.versions, read, data });
+        self.items.insert(id.into(), Item { version: self.versions, read, seen_in, data });
         self.order.push_back((id.into(), self.versions, size));
         while self.bytes > MAX_OPEN_DATA_BYTES {
             let Some((id, version, size)) = self.order.pop_front() else { break };
@@ -203,7 +210,8 @@ mod tests {
         for text in items {
             let document = Document::parse_str(text).unwrap();
             let id = document.root().get("@id").and_then(Value::as_str).unwrap().to_owned();
-            data.add(&id, document.root(), Timestamp::UNIX_EPOCH);
+            let page = ExchangeRef { index: 0, stage: Stage::OpportunityFeed };
+            data.add(&id, document.root(), Timestamp::UNIX_EPOCH, page);
         }
         data
     }

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
-use super::eval::{body, evaluate, holds};
-use super::rule::{At, Check, Rule};
+use super::context::{Budget, Context};
+use super::eval::{body, evaluate, evidence, exchanges_of, holds};
+use super::exchange_ref::ExchangeRef;
+use super::rule::{At, Check, Expectation, Rule};
 use super::value::{Stop, Val, shorten};
-use crate::finding::{Finding, NOTHING};
+use crate::finding::{EarlierExchange, Finding, NOTHING};
 use crate::json::Value;
 use crate::openbooking::Reading;
 
@@ -54,9 +55,27 @@ pub(super) fn finding<'a>(
 
 fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
     let context = &context.with_words(seen, None);
+        because_of: because_of(rule, check, context).map(EarlierExchange::from),
     let expected = expected.unwrap_or_else(|| check.expected.fill(context));
     let message = check.message.fill(&context.with_words(seen, Some(&expected)));
     (expected, message)
+/// The exchange that a finding rests on beside the judged one: the latest of those that made the expectation false, or,
+/// where that looks at the judged one alone, of those that made the conditions true.
+fn because_of(rule: &Rule, check: &Check, context: &Context<'_>) -> Option<ExchangeRef> {
+    let budget = Budget::small();
+    let context = &context.anew(&budget);
+    let latest = |exchanges: Vec<ExchangeRef>| exchanges.into_iter().max_by_key(|exchange| exchange.index);
+    if let Some(because) = check.because {
+        return latest(exchanges_of(because, context));
+    }
+    let expect = match check.expect {
+        Expectation::Expression(expect) => Some(expect),
+        Expectation::InRust(_) | Expectation::Model(_) => None,
+    };
+    let decided = [(expect, false), (check.when, true), (rule.when, true)];
+    decided.into_iter().find_map(|(node, outcome)| latest(evidence(node?, outcome, context)))
+}
+
 }
 
 /// Where a finding of a check points.

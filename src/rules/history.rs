@@ -7,6 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::arena::Arena;
 use super::callers::credential;
+use super::exchange_ref::ExchangeRef;
 use super::urls::page;
 use super::value::Val;
 use crate::json::{Kind, Value, decimal};
@@ -32,6 +33,7 @@ pub struct History {
 struct Version {
     modified: Modified,
     content: u64,
+    seen_in: ExchangeRef,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,11 @@ impl History {
             Some(Modified::Text(text)) => arena.str(text),
             None => Val::Absent,
         }
+    }
+
+    /// The page on which an item of a page was last seen in this feed; `None` if it wasn't.
+    pub fn seen_in(&self, reading: &Reading, item: Value<'_>) -> Option<ExchangeRef> {
+        key(reading, item).and_then(|key| self.versions.get(&key)).map(|version| version.seen_in)
     }
 
     /// True if state and data of an item are what they were when it was last seen in this feed.
@@ -90,7 +97,8 @@ impl History {
             let Some(key) = key(reading, item) else { continue };
             let Some(modified) = item.get("modified").and_then(modified) else { continue };
             if self.versions.len() < MAX_VERSIONS || self.versions.contains_key(&key) {
-                self.versions.insert(key, Version { modified, content: content(item) });
+                let version = Version { modified, content: content(item), seen_in: reading.into() };
+                self.versions.insert(key, version);
             }
         }
     }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::exchange_ref::{ExchangeRef, Names};
 use super::functions::success;
 use super::memory::MAX_TEXT;
 use super::money::amount;
@@ -25,18 +26,18 @@ const MAX_UUIDS: usize = 50;
 /// Facts on the booking system and its bookings.
 #[derive(Debug, Default)]
 pub struct Learnt {
-    tax_modes: HashMap<Box<str>, Box<str>>,
+    tax_modes: Names,
     asked_for: HashMap<Box<str>, Vec<Arc<str>>>,
     made_for: HashMap<Box<str>, Box<str>>,
-    /// A 2xx answer said whether prepayment is needed.
-    pub prepayment_stated: bool,
-    /// A 2xx answer with something to pay did not say it.
-    pub prepayment_omitted: bool,
+    /// The first 2xx answer that said whether prepayment is needed.
+    pub prepayment_stated: Option<ExchangeRef>,
+    /// The first 2xx answer with something to pay that did not say it.
+    pub prepayment_omitted: Option<ExchangeRef>,
 }
 
 impl Learnt {
     /// The first tax mode seen of each Seller, by its `@id`.
-    pub fn tax_modes(&self) -> &HashMap<Box<str>, Box<str>> {
+    pub fn tax_modes(&self) -> &Names {
         &self.tax_modes
     }
 
@@ -90,12 +91,12 @@ impl Learnt {
         }
     }
 
-    fn remember_tax_mode(&mut self, seller: Value<'_>) {
+    fn remember_tax_mode(&mut self, seller: Value<'_>, seen_in: ExchangeRef) {
         let Some(mode) = seller.get("taxMode").and_then(Value::as_str) else { return };
         let Some(id) = seller.get("@id").and_then(Value::as_str) else { return };
         let short = id.len().max(mode.len()) <= MAX_TEXT;
         if short && self.tax_modes.len() < MAX_SELLERS && !self.tax_modes.contains_key(id) {
-            self.tax_modes.insert(id.into(), mode.into());
+            self.tax_modes.insert(id.into(), (mode.into(), seen_in));
         }
     }
 
@@ -106,9 +107,9 @@ impl Learnt {
         let due = reading.response.json().and_then(|response| response.root().get("totalPaymentDue"));
         let Some(due) = due.filter(|due| due.is_object()) else { return };
         if due.get("openBookingPrepayment").or_else(|| due.get("prepayment")).is_some() {
-            self.prepayment_stated = true;
+            self.prepayment_stated.get_or_insert(reading.into());
         } else if amount(&Val::node(due.get("price").as_ref())).is_some_and(|price| !price.is_zero()) {
-            self.prepayment_omitted = true;
+            self.prepayment_omitted.get_or_insert(reading.into());
         }
     }
 
@@ -190,11 +191,11 @@ mod tests {
     fn prepayment_is_missed_only_where_there_is_something_to_pay() {
         let mut learnt = Learnt::default();
         learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 0}}"#));
-        assert!(!learnt.prepayment_stated && !learnt.prepayment_omitted);
+        assert!(learnt.prepayment_stated.is_none() && learnt.prepayment_omitted.is_none());
         learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5}}"#));
-        assert!(!learnt.prepayment_stated && learnt.prepayment_omitted);
+        assert!(learnt.prepayment_stated.is_none() && learnt.prepayment_omitted.is_some());
         learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5, "prepayment": "Required"}}"#));
-        assert!(learnt.prepayment_stated);
+        assert!(learnt.prepayment_stated.is_some());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
         }
         Val::Recording if name == "failed_alike" => arena.list(memory.retries.failed_alike(judged).map(Val::Exchange)),
         Val::Recording => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
-        Val::Names(names) => arena.maybe(names.get(name).map(AsRef::as_ref)),
+        Val::Names(names) => arena.maybe(names.get(name).map(|(text, _)| &**text)),
         _ => Val::Absent,
     })
 }

@@ -11,6 +11,7 @@ use super::arena::Arena;
 use super::bases::Bases;
 use super::callers::Access;
 use super::due::Due;
+use super::exchange_ref::{ExchangeRef, Names};
 use super::feeds::{OpenData, Pages, order_items};
 use super::functions::{order_shaped, success};
 use super::history::History;
@@ -67,10 +68,15 @@ pub struct Flow {
 /// The newest item of an Order in a feed, and the one before it.
 #[derive(Debug, Default)]
 struct FeedItems {
-    newest: Option<Document>,
-    before: Option<Document>,
-    /// Index of the page with the newest.
-    seen_at: u64,
+    newest: Option<FeedItem>,
+    before: Option<FeedItem>,
+}
+
+/// An item of a feed, and the page that it was read from.
+#[derive(Debug)]
+struct FeedItem {
+    item: Document,
+    seen_in: ExchangeRef,
 }
 
 impl FeedItems {
@@ -82,7 +88,7 @@ impl FeedItems {
 
     /// The index of the page that showed the Order last, as one that exists.
     fn listed_at(&self) -> Option<u64> {
-        self.is_listed().then_some(self.seen_at)
+        self.newest.as_ref().filter(|_| self.is_listed()).map(|newest| newest.seen_in.index)
     }
 
     /// A member of the data that was shown last.
@@ -155,7 +161,8 @@ impl Flow {
                 .any(|item| item.get("@id").is_some_and(|other| other.same(id)) && !is_cancelled(item))
         };
         let stands_at = |id: Value<'_>| {
-            let in_feed = has(self.feed.data("orderedItem"), id).then_some(self.feed.seen_at);
+            let page = self.feed.newest.as_ref().map(|newest| newest.seen_in.index);
+            let in_feed = page.filter(|_| has(self.feed.data("orderedItem"), id));
             in_feed.or_else(|| booking.filter(|_| has(booked, id)).map(|booking| booking.index))
         };
         let mut first = booking.map(|booking| booking.index);
@@ -237,7 +244,7 @@ impl Flow {
         let items = reading.response.json().map(order_items).into_iter().flatten();
         let item = items.filter(|_| reading.stage == Stage::OrdersFeed).map(|(_, item)| item.to_json()).next();
         if let Some(item) = item.and_then(|item| Document::parse_str(&item).ok()) {
-            self.feed.push(item, reading.index);
+            self.feed.push(FeedItem { item, seen_in: ExchangeRef::from(&*reading) });
         }
         self.earlier.push(reading);
     }
@@ -267,6 +274,21 @@ impl Flow {
             _ => stages_of(name)?,
         };
         Some(self.last_success(stages).map_or(Val::Absent, Val::Exchange))
+    }
+
+    fn feed_item(&self, name: &str) -> Option<&FeedItem> {
+        match name {
+            "feed" => self.feed.newest.as_ref(),
+            "feed_before" => self.feed.before.as_ref(),
+            "proposals_feed" => self.proposals_feed.newest.as_ref(),
+            "proposals_feed_before" => self.proposals_feed.before.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The page that a member of `flow` was read from, if it is an item of a feed.
+    pub fn seen_in(&self, name: &str) -> Option<ExchangeRef> {
+        self.feed_item(name).map(|item| item.seen_in)
     }
 
     /// True if the recording doesn't hold the answer to a call that may be what that member of `flow` stands for.
@@ -372,8 +394,8 @@ pub struct Memory {
     /// Flows of which exchanges had to be forgotten.
     pub forgotten_flows: u64,
     bookings: Bookings,
-    emails: BTreeSet<Box<str>>,
-    error_names: HashMap<Box<str>, Box<str>>,
+    emails: BTreeMap<Box<str>, ExchangeRef>,
+    error_names: Names,
     once: HashMap<Box<str>, HashSet<String>>,
     onces: usize,
     /// When the first exchange began.
@@ -482,8 +504,8 @@ impl Memory {
             "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| arena.texts(prefixes)),
             "error_names" => Val::Names(&self.error_names),
             "tax_modes" => Val::Names(self.learnt.tax_modes()),
-            "prepayment_stated" => Val::bool(self.learnt.prepayment_stated),
-            "prepayment_omitted" => Val::bool(self.learnt.prepayment_omitted),
+            "prepayment_stated" => Val::bool(self.learnt.prepayment_stated.is_some()),
+            "prepayment_omitted" => Val::bool(self.learnt.prepayment_omitted.is_some()),
             "foreign" => Val::bool(self.known.foreign),
             "gaps" => Val::bool(self.numbering.has_gaps()),
             "isolated" => Val::bool(self.known.isolated),
@@ -499,6 +521,20 @@ impl Memory {
             "token_sellers" => arena.texts(&self.known.token_sellers),
             _ => return None,
         })
+    }
+
+    /// The exchange that a member of `recording` was first seen in, where that is kept.
+    pub fn seen_in(&self, name: &str) -> Option<ExchangeRef> {
+        match name {
+            "prepayment_stated" => self.learnt.prepayment_stated,
+            "prepayment_omitted" => self.learnt.prepayment_omitted,
+            _ => None,
+        }
+    }
+
+    /// The call in which an e-mail address was first sent.
+    pub fn sent_in(&self, email: &str) -> Option<ExchangeRef> {
+        self.emails.get(email).copied()
     }
 
     /// `@id` of the Seller of an opportunity, as open data says it, or the call by which the test suite had it made.
@@ -623,7 +659,7 @@ impl Memory {
                 item.get("data").and_then(|data| data.get("@type")).and_then(Value::as_str) == Some("OrderProposal");
             let size = document.memory();
             let feed = if is_proposals || of_proposal { &mut flow.proposals_feed } else { &mut flow.feed };
-            let gone = feed.push(document, reading.index);
+            let gone = feed.push(FeedItem { item: document, seen_in: reading.into() });
             flow.bytes = flow.bytes + size - gone;
             self.bytes = self.bytes + size - gone;
         }

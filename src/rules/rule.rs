@@ -60,6 +60,8 @@ pub struct Check {
     pub once: Option<NodeId>,
     pub severity: Severity,
     /// It asks for a refusal, so that passing says that the request was refused as it should be.
+    /// Gives the exchange that a finding rests on; where it is left out, that is found in the conditions of the rule.
+    pub because: Option<NodeId>,
     pub asks_refusal: bool,
 }
 
@@ -310,6 +312,7 @@ fn single_check(definition: &Definition, code: &mut Code) -> Result<Check, Fault
         severity: definition.severity,
         asks_refusal: definition.asks_refusal,
         expect,
+        because: expression(code, "because", definition.because.as_ref())?,
         each,
     })
 }
@@ -351,6 +354,7 @@ fn compile_check(definition: &Definition, check: &CheckDefinition, code: &mut Co
         asks_refusal: check.asks_refusal || definition.asks_refusal,
         expect,
         each,
+        because: expression(code, "check.because", check.because.as_ref().or(definition.because.as_ref()))?,
     })
 }
 

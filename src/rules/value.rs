@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::exchange_ref::Names;
 use super::arena::Arena;
 use super::memory::Flow;
 use crate::json::{self, Kind, Value};
@@ -80,7 +81,7 @@ pub enum Val<'a> {
     Feed(&'a Reading),
     Recording,
     /// Names by key: the first name seen of each error type, the tax mode of each Seller.
-    Names(&'a HashMap<Box<str>, Box<str>>),
+    Names(&'a Names),
     /// What becomes of a refusal, by its place in [`Refusals`](super::refusal::Refusals).
     Refusal(usize),
     /// The marker for `refused`.

@@ -86,7 +86,15 @@ impl Page {
         self.push(head);
         self.labelled("rule", Ink::Plain, &format!("{}: {}", rule.id, rule.title));
         self.labelled("at", Ink::Name, &finding.pointer);
+        self.because_of(finding);
         self.labelled("expected", Ink::Plain, &text::clip(&finding.expected, MAX_SHOWN));
+    }
+
+    /// Names the exchange that a finding rests on.
+    fn because_of(&mut self, finding: &Finding) {
+        if let Some(earlier) = &finding.because_of {
+            self.text(Ink::Plain, &format!("because of {earlier}"));
+        }
     }
 
     fn finding(&mut self, finding: &Finding, number: usize, count: usize) {
@@ -97,6 +105,7 @@ impl Page {
             .with(Ink::Dim, &format!(" · {number} of {count}"));
         self.push(head);
         self.text(Ink::Bold, &finding.message);
+        self.because_of(finding);
         self.labelled("rule", Ink::Plain, &format!("{}: {}", rule.id, rule.title));
         if !finding.pointer.is_empty() {
             self.labelled("at", Ink::Name, &finding.pointer);

@@ -193,6 +193,7 @@ pub fn finding(side: Side, severity: Severity, rule: &str, pointer: &str) -> Fin
         message: "The request has no customer, although the broker is an AgentBroker.".into(),
         seen: "nothing".into(),
         expected: "a Person or an Organization".into(),
+        because_of: None,
     }
 }
 

@@ -1,0 +1,30 @@
+//! Names an exchange of the recording: which one a value was read from.
+
+use std::collections::HashMap;
+
+use crate::finding::EarlierExchange;
+use crate::openbooking::{Reading, Stage};
+
+/// An exchange by its index, with its stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExchangeRef {
+    /// 0-based index within the recording.
+    pub index: u64,
+    /// Stage of the exchange.
+    pub stage: Stage,
+}
+
+/// Names by key, each with the exchange in which it was first seen.
+pub type Names = HashMap<Box<str>, (Box<str>, ExchangeRef)>;
+
+impl From<&Reading> for ExchangeRef {
+    fn from(reading: &Reading) -> Self {
+        Self { index: reading.index, stage: reading.stage }
+    }
+}
+
+impl From<ExchangeRef> for EarlierExchange {
+    fn from(ExchangeRef { index, stage }: ExchangeRef) -> Self {
+        Self { file: None, exchange: index, stage }
+    }
+}
