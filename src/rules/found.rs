@@ -35,6 +35,11 @@ pub(super) fn finding<'a>(
         }
     }
     let (expected, message) = words(check, context, &seen, expected);
+    // The message has its own words for what is wrong with the things that are listed.
+    let seen = match check.seen_as {
+        Some(seen_as) => format!("{}: {seen}", seen_as.as_str()),
+        None => seen,
+    };
     let reading = context.reading;
     Ok(Finding {
         rule: Arc::clone(&rule.info),

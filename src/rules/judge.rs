@@ -12,6 +12,7 @@ use super::arena::Arena;
 use super::asking::Asking;
 use super::book::RuleBook;
 use super::context::{Budget, Context};
+use super::definition::SeenAs;
 use super::memory::{Flow, Known, Memory};
 use super::models::Walks;
 use super::outcome::Outcome;
@@ -383,7 +384,7 @@ fn covers(particular: &Finding, general: &Finding) -> bool {
     }
     let is_index = |step: &str| step.bytes().all(|byte| byte.is_ascii_digit());
     let steps = below[1..].split('/');
-    let named = |member: &str| particular.seen.split(", ").any(|seen| seen == member);
+    let named = |member: &str| SeenAs::list(&particular.seen).split(", ").any(|seen| seen == member);
     steps.clone().next_back().is_some_and(named)
         || steps.clone().count() <= MAX_STEPS_BELOW && !steps.clone().any(is_index)
 }

@@ -8,7 +8,7 @@ use super::aliases::{Alias, is_id};
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
 use super::compile::compile;
-use super::definition::{Check as CheckDefinition, Definition, Example};
+use super::definition::{Check as CheckDefinition, Definition, Example, SeenAs};
 use super::functions::Function;
 use super::models::{ModelCheck, ModelDefinition};
 use super::path::{Each, Path};
@@ -54,6 +54,8 @@ pub struct Check {
     pub expect: Expectation,
     pub at: At,
     pub seen: Option<NodeId>,
+    /// What is wrong with the things that `seen` lists.
+    pub seen_as: Option<SeenAs>,
     pub expected: Template,
     pub message: Template,
     /// Of findings with an equal value only the first in a recording is reported.
@@ -306,6 +308,7 @@ fn single_check(definition: &Definition, code: &mut Code) -> Result<Check, Fault
         at: at(code, definition.at.as_ref(), each.is_some(), &expect)?,
         when: None,
         seen: expression(code, "seen", definition.seen.as_ref())?,
+        seen_as: definition.seen_as,
         expected: template(code, "expected", definition.expected.as_ref())?,
         message: template(code, "message", definition.message.as_ref())?,
         once: expression(code, "once", definition.once.as_ref())?,
@@ -347,6 +350,7 @@ fn compile_check(definition: &Definition, check: &CheckDefinition, code: &mut Co
         at: at(code, check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
         when: expression(code, "check.when", check.when.as_ref())?,
         seen: expression(code, "check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
+        seen_as: if check.seen.is_some() { check.seen_as } else { check.seen_as.or(definition.seen_as) },
         expected: template(code, "check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
         message: template(code, "check.message", check.message.as_ref().or(definition.message.as_ref()))?,
         once: expression(code, "check.once", check.once.as_ref().or(definition.once.as_ref()))?,
