@@ -64,6 +64,16 @@ pub struct Judged {
 }
 
 impl Judged {
+    /// Its number as people count, from 1.
+    pub fn number(&self) -> u64 {
+        number(self.index)
+    }
+
+    /// True if more verdicts could not be given than were.
+    pub fn is_mostly_unjudged(&self) -> bool {
+        self.not_judged.len() > self.passed as usize + self.findings.len() + self.muted as usize
+    }
+
     /// An exchange that could not be judged.
     pub fn without_verdicts(index: u64, exchange: Arc<Exchange>, stage: Stage, order_uuid: Option<Arc<str>>) -> Self {
         let (findings, not_judged) = (Vec::new(), Vec::new());

@@ -4,12 +4,14 @@
 
 mod cause;
 mod tally;
+mod unjudged;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use cause::{NOTHING, causes, folded, shape};
 pub use tally::Tally;
+pub use unjudged::{Gap, OTHER_REASONS, VerdictCounts, grouped};
 
 use crate::openbooking::Stage;
 
@@ -130,11 +132,11 @@ impl Scope {
 pub struct RuleInfo {
     /// `area/name`, the path of its file.
     pub id: String,
-    /// Severity of a finding, unless the rule says that it is milder.
-    pub severity: Severity,
     /// Former ids: what was said of them holds for this rule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// Severity of a finding, unless the rule says that it is milder.
+    pub severity: Severity,
     /// Who is at fault when it fails.
     pub side: Side,
     /// How much it needs to see.
@@ -185,8 +187,6 @@ pub struct Finding {
     pub seen: String,
     /// What should have been there.
     pub expected: String,
-}
-
     /// The exchange that it rests on beside its own; `None` where its own is all there is to it.
     pub because_of: Option<EarlierExchange>,
 }
@@ -227,6 +227,8 @@ impl fmt::Display for EarlierExchange {
 /// The number of an exchange as people count, from 1, of its 0-based index.
 pub fn number(index: u64) -> u64 {
     index.saturating_add(1)
+}
+
 /// What a rule says of one thing it looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {

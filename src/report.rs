@@ -22,6 +22,7 @@ mod json_lines;
 mod markdown;
 mod paint;
 mod plain;
+mod recognized;
 mod replay;
 mod summary;
 
@@ -36,5 +37,6 @@ pub use json_lines::JsonLines;
 pub use markdown::{Booking, markdown};
 pub use paint::Paint;
 pub use plain::Plain;
+pub use recognized::{Recognized, unjudged};
 pub use replay::{replay_json, replay_text};
 pub use summary::Summary;

@@ -48,8 +48,8 @@ mod template;
 mod urls;
 mod value;
 
-pub use book::{LoadError, NotJudgedHere, RuleBook, built_in_bases, features, guide, not_judged_here};
 pub use aliases::{Aliases, renamed};
+pub use book::{LoadError, NotJudgedHere, RuleBook, built_in_bases, features, guide, not_judged_here};
 pub use example::{ExampleFailure, ExampleReport, test_examples};
 pub use features::{Feature, Features, PACKAGE};
 pub use feeds::{MAX_FEEDS, MAX_OPEN_DATA_BYTES};

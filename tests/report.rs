@@ -11,7 +11,7 @@ use umpire::event::{Event, Recording};
 use umpire::finding::{EarlierExchange, Finding, Severity, Side, VerdictCounts};
 use umpire::openbooking::Stage;
 use umpire::report::{
-    CheckReport, Comparison, Earlier, FileReport, JsonLines, LeftOut, Paint, Plain, RuleTally, Summary,
+    CheckReport, Comparison, Earlier, FileReport, JsonLines, LeftOut, Paint, Plain, Recognized, RuleTally, Summary,
 };
 use umpire::report::{check_json, check_text, compare_json, compare_text};
 use umpire::text::Printer;
@@ -75,20 +75,28 @@ fn check_report() -> CheckReport {
     findings.push((Arc::from("a.har"), Fake::new(9).finding(accepted()).judged().findings.remove(0)));
     CheckReport {
         files: [("b.har", 6, 2), ("a.har", 10, 3), ("clean.db", 4, 1)]
-            .map(|(file, exchanges, bookings)| FileReport {
-                file: file.into(),
-                exchanges,
-                bookings,
-                ..FileReport::default()
-            })
+            .map(|(file, exchanges, bookings)| FileReport { file: file.into(), exchanges, bookings, ..judged_file() })
             .into(),
         findings,
         rules: [("price/item", 30, 5, 0), ("agent-broker/customer-required", 2, 5, 7)]
             .map(|(rule, passed, failed, not_judged)| RuleTally { rule: rule.into(), passed, failed, not_judged })
             .into(),
-        not_judged: vec![("C2 was not seen".into(), 3), ("no answer came".into(), 4)],
+        verdicts: verdicts(32, 10, &[("C2 was not seen", 3), ("no answer came", 4)]),
         ..CheckReport::default()
     }
+}
+
+fn verdicts(passed: u64, failed: u64, reasons: &[(&str, u64)]) -> VerdictCounts {
+    let mut verdicts = VerdictCounts::default();
+    (verdicts.passed, verdicts.failed) = (passed, failed);
+    reasons.iter().for_each(|(reason, count)| verdicts.add_not_judged(&Arc::from(*reason), *count));
+    verdicts
+}
+
+/// A file that could be judged.
+fn judged_file() -> FileReport {
+    let recognized = Recognized { calls: 1, ..Recognized::default() };
+    FileReport { verdicts: verdicts(1, 0, &[]), recognized, ..FileReport::default() }
 }
 
 /// A finding of no single exchange and no order.
@@ -161,7 +169,7 @@ fn plain_report_fits_a_terminal() {
         .lines()
         .filter(|line| line.chars().count() > 70)
         // Columns and links are not broken.
-        .filter(|line| !line.starts_with("12:") && !line.starts_with("UTC") && !line.contains("https://"))
+        .filter(|line| !line.contains("  12:04:") && !line.contains("  UTC ") && !line.contains("https://"))
         .filter(|line| !line.contains(" ✗ ") && !line.starts_with("NOT RECORDING"))
         .collect();
     assert!(wide.is_empty(), "{wide:#?}");
@@ -197,10 +205,10 @@ fn control_characters_are_not_printed() {
         Event::Recording(Recording::Off { reason: evil.into(), missed: 1 }),
     ];
     let report = CheckReport {
-        files: vec![FileReport { file: evil.into(), exchanges: 1, bookings: 1, ..FileReport::default() }],
+        files: vec![FileReport { file: evil.into(), exchanges: 1, bookings: 1, ..judged_file() }],
         findings: vec![(evil.into(), finding.findings[0].clone())],
         rules: vec![],
-        not_judged: vec![(evil.into(), 1)],
+        verdicts: verdicts(5, 1, &[(evil, 1)]),
         ..CheckReport::default()
     };
     for text in [plain(&events, Paint::PLAIN), text(&report, Paint::PLAIN)] {
@@ -212,7 +220,7 @@ fn control_characters_are_not_printed() {
 #[test]
 fn check_as_text() {
     insta::assert_snapshot!(text(&check_report(), Paint::PLAIN));
-    let clean = CheckReport { findings: vec![], not_judged: vec![], ..check_report() };
+    let clean = CheckReport { findings: vec![], verdicts: verdicts(32, 0, &[]), ..check_report() };
     insta::assert_snapshot!(text(&clean, Paint::PLAIN), @r"
     b.har: 6 exchanges, 2 bookings: no findings
     a.har: 10 exchanges, 3 bookings: no findings
@@ -224,7 +232,7 @@ fn check_as_text() {
 #[test]
 fn what_there_was_no_room_for_is_said() {
     let left_out = LeftOut { flows: 3, open_data: 1, findings: 40 };
-    let report = CheckReport { findings: vec![], not_judged: vec![], left_out, ..check_report() };
+    let report = CheckReport { findings: vec![], verdicts: verdicts(32, 0, &[]), left_out, ..check_report() };
     let said =
         "left out for lack of room: earlier exchanges of 3 booking flows, open data of 1 opportunity, 40 more findings";
     assert!(text(&report, Paint::PLAIN).contains(said), "{}", text(&report, Paint::PLAIN));
@@ -243,8 +251,9 @@ fn one_cause() -> CheckReport {
     });
     let findings = judged.into_iter().flat_map(|judged| judged.findings);
     CheckReport {
-        files: vec![FileReport { file: "a.har".into(), exchanges: 9, bookings: 1, ..FileReport::default() }],
+        files: vec![FileReport { file: "a.har".into(), exchanges: 9, bookings: 1, ..judged_file() }],
         findings: findings.map(|finding| (Arc::from("a.har"), finding)).collect(),
+        verdicts: verdicts(1, 0, &[]),
         ..CheckReport::default()
     }
 }
@@ -351,7 +360,7 @@ fn what_changed_is_said_and_nothing_else() {
 #[test]
 fn another_recording_numbers_its_exchanges_otherwise() {
     let one = |file: &str, indexes: &[u64]| CheckReport {
-        files: vec![FileReport { file: file.into(), exchanges: 9, bookings: 1, ..FileReport::default() }],
+        files: vec![FileReport { file: file.into(), exchanges: 9, bookings: 1, ..judged_file() }],
         findings: indexes
             .iter()
             .map(|&index| {
@@ -360,6 +369,7 @@ fn another_recording_numbers_its_exchanges_otherwise() {
                 (Arc::from(file), Fake::new(index).finding(finding).judged().findings.remove(0))
             })
             .collect(),
+        verdicts: verdicts(1, 0, &[]),
         ..CheckReport::default()
     };
     let same = Comparison::new(&one("tuesday.har", &[2, 5]), &earlier(&one("monday.har", &[7, 5])));
@@ -369,7 +379,7 @@ fn another_recording_numbers_its_exchanges_otherwise() {
     assert_eq!(new, [Some(2)], "those of the same exchange belong together");
     // A pair that is new and gone in files of several.
     let mut two = one("tuesday.har", &[2]);
-    two.files.push(FileReport { file: "monday.har".into(), exchanges: 1, bookings: 1, ..FileReport::default() });
+    two.files.push(FileReport { file: "monday.har".into(), exchanges: 1, bookings: 1, ..judged_file() });
     let apart = Comparison::new(&two, &earlier(&one("monday.har", &[2])));
     assert_eq!((apart.new.len(), apart.gone.len()), (1, 1), "files of several are matched by name");
 }

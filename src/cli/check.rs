@@ -12,14 +12,15 @@ use jiff::tz::Offset;
 
 use super::judging::{Judging, JudgingArgs};
 use super::stdio::{note, note_with, print};
-use super::{Exit, Format, profile};
+use super::{Exit, Format, profile, units};
 use crate::baseline::Baseline;
 use crate::capture::{CaptureError, Oddity, Reader, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
-use crate::finding::{Finding, Severity, Side};
+use crate::exchange::Exchange;
+use crate::finding::{Finding, Severity, Side, VerdictCounts};
 use crate::new_file::{Existing, ensure_free};
 use crate::report::{
-    CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, RuleTally, SimulatedReport,
+    CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, Recognized, RuleTally, SimulatedReport,
 };
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook, renamed};
@@ -39,6 +40,9 @@ pub struct Check {
     /// Exit status 1 if there is a finding of at least this severity
     #[arg(long, value_enum, default_value_t = Threshold::Failure)]
     fail_on: Threshold,
+    /// Exit status 1 if more than this share of the verdicts could not be given, such as 0.5 or 50%
+    #[arg(long, value_name = "SHARE", value_parser = units::share)]
+    fail_on_unjudged: Option<f64>,
     /// Only findings on this side
     #[arg(long, value_enum)]
     side: Option<SideName>,
@@ -142,7 +146,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
         }
         write_baseline(file, existing, &mut report, &judging.book)?;
     } else if let Some(file) = &check.baseline {
-        set_aside(&Baseline::read(file)?, file, &mut report, &judging.book);
+        set_aside(&read_baseline(file, &judging.book)?, file, &mut report, &judging.book);
     }
     report.coverage = check.coverage.then(|| coverage(&judging.book, &report.rules));
     let worst = if let Some(other) = &check.compare {
@@ -157,7 +161,13 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     if let Some(error) = unread {
         return Err(error.into());
     }
-    Ok(match check.fail_on.is_reached(worst) {
+    let unjudged = report.verdicts.unjudged_share();
+    let too_little = check.fail_on_unjudged.filter(|&most| unjudged > most);
+    if let Some(most) = too_little {
+        let (unjudged, most) = (units::percent(unjudged), units::percent(most));
+        note(safe_format!("{unjudged} of the verdicts could not be given, more than the {most} of --fail-on-unjudged"));
+    }
+    Ok(match check.fail_on.is_reached(worst) || too_little.is_some() {
         _ if empty > 0 => Exit::Unread,
         true => Exit::Findings,
         false => Exit::Clean,
@@ -227,25 +237,46 @@ fn in_order(parts: &mut [Opened]) {
 fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -> anyhow::Result<Option<Severity>> {
     let named = || other.display().to_string();
     let mut earlier = Earlier::parse(&fs::read(other).with_context(named)?).with_context(named)?;
+    note_renames(other, &earlier.follow_renames(|id| book.aliases().current(id)));
     if let Some(side) = check.side {
         earlier.only(side.into(), |rule| book.rule(rule).is_some() && is_asked(rule, &report.rules, book));
     }
     let comparison = Comparison::new(report, &earlier);
+    let headline = report.headline();
     print(|out| match check.format {
-        Format::Text => compare_text(out, &comparison, Paint::for_stdout()),
+        Format::Text => {
+            headline.iter().try_for_each(|headline| out.line(visible(headline)))?;
+            compare_text(out, &comparison, Paint::for_stdout())
+        }
         Format::Json => compare_json(out, &comparison, &named()),
     })?;
+    if let Some(headline) = headline.filter(|_| check.format == Format::Json) {
+        note(visible(&headline));
+    }
     Ok(comparison.worst())
 }
-    note_renames(other, &earlier.follow_renames(|id| book.aliases().current(id)));
 
 /// Writes all findings as known ones, which they are from then on.
 fn write_baseline(file: &Path, existing: Existing, report: &mut CheckReport, book: &RuleBook) -> anyhow::Result<()> {
-    let older = if file.is_file() { Baseline::read(file)? } else { Baseline::default() };
+    let older = if file.is_file() { read_baseline(file, book)? } else { Baseline::default() };
     let baseline = report.baseline().in_place_of(&older, |rule| is_asked(rule, &report.rules, book));
     baseline.write(file, existing)?;
     set_aside(&baseline, file, report, book);
     Ok(())
+}
+
+/// Reads a baseline; entries of rules that were renamed follow, with a notice.
+fn read_baseline(file: &Path, book: &RuleBook) -> anyhow::Result<Baseline> {
+    let mut baseline = Baseline::read(file)?;
+    note_renames(file, &baseline.follow_renames(|id| book.aliases().current(id)));
+    Ok(baseline)
+}
+
+/// Says which former ids a file has.
+fn note_renames(file: &Path, renames: &BTreeMap<String, String>) {
+    for (old, new) in renames {
+        note(safe_format!("{}: {}", file.display(), renamed(old, new)));
+    }
 }
 
 fn set_aside(baseline: &Baseline, file: &Path, report: &mut CheckReport, book: &RuleBook) {
@@ -265,20 +296,6 @@ fn coverage(book: &RuleBook, tallies: &[RuleTally]) -> Coverage {
         let rule = Arc::clone(&book.rule(&tally.rule)?.info);
         Some(RuleCoverage { rule, passed: tally.passed, failed: tally.failed, not_judged: tally.not_judged })
     };
-/// Reads a baseline; entries of rules that were renamed follow, with a notice.
-fn read_baseline(file: &Path, book: &RuleBook) -> anyhow::Result<Baseline> {
-    let mut baseline = Baseline::read(file)?;
-    note_renames(file, &baseline.follow_renames(|id| book.aliases().current(id)));
-    Ok(baseline)
-}
-
-/// Says which former ids a file has.
-fn note_renames(file: &Path, renames: &BTreeMap<String, String>) {
-    for (old, new) in renames {
-        note(safe_format!("{}: {}", file.display(), renamed(old, new)));
-    }
-}
-
     Coverage { rules: tallies.iter().filter_map(of).collect() }
 }
 
@@ -286,7 +303,6 @@ fn note_renames(file: &Path, renames: &BTreeMap<String, String>) {
 struct Gathered {
     side: Option<Side>,
     report: CheckReport,
-    reasons: BTreeMap<Arc<str>, u64>,
     /// What it costs, if that is asked for.
     profile: Option<Profile>,
     kept: Kept,
@@ -332,6 +348,15 @@ fn odd_report(oddity: Oddity) -> OddReport {
     OddReport { what: what.into_owned(), outcome: outcome.as_str(), count, first, words }
 }
 
+/// True if an exchange lies under a Base URI, by its path: recordings may have been made at other addresses. True where none
+/// is known.
+fn lies_under(exchange: &Exchange, base: &Option<String>) -> bool {
+    let Some(base) = base else { return true };
+    let path = base.split_once("://").map_or("", |(_, rest)| rest.find('/').map_or("", |slash| &rest[slash..]));
+    let path = path.trim_end_matches('/');
+    exchange.path().strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 impl Gathered {
     fn new(book: &RuleBook, side: Option<Side>) -> Self {
         let rules = book
@@ -341,14 +366,14 @@ impl Gathered {
             .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
             .collect();
         let report = CheckReport { rules, ..CheckReport::default() };
-        let (reasons, kept) = (BTreeMap::new(), Kept::default());
-        Self { side, report, reasons, profile: None, kept, unread: None, empty: 0 }
+        Self { side, report, profile: None, kept: Kept::default(), unread: None, empty: 0 }
     }
 
     /// Judges files that are one recording, in this order.
     fn judge(&mut self, files: Vec<Opened>, judging: &Judging, base_uri: Option<&str>) -> anyhow::Result<()> {
         let known = files.iter().map(|(_, recording)| recording.meta.base_uris()).find(|uris| !uris.is_empty());
         let base_uris = base_uri.map_or_else(|| known.unwrap_or_default(), |base_uri| vec![base_uri.to_owned()]);
+        let base = base_uris.first().cloned().or_else(|| judging.config.known.base_uri.clone());
         let foreign = files.iter().any(|(_, recording)| recording.meta.is_foreign());
         let mut judge = judging.judge(base_uris, foreign).profiling(self.profile.is_some());
         let names: Vec<Arc<str>> = files.iter().map(|(path, _)| path.display().to_string().into()).collect();
@@ -356,12 +381,16 @@ impl Gathered {
         let mut starts = Vec::with_capacity(files.len());
         for ((_, recording), name) in files.into_iter().zip(&names) {
             let (before, bookings) = (judge.exchanges(), judge.bookings());
+            let verdicts = self.verdicts(&judge);
+            let mut recognized = Recognized::default();
+            let mut is_under_base = false;
             starts.push(before);
             let (oddities, mut fault, mut simulated) = (recording.oddities, None, Vec::new());
             for exchange in recording.exchanges {
                 let judged = match exchange {
                     Ok(exchange) => {
                         SimulatedReport::count(&mut simulated, &exchange);
+                        is_under_base |= lies_under(&exchange, &base);
                         judge.judge(Arc::new(exchange))
                     }
                     Err(error) => {
@@ -372,17 +401,22 @@ impl Gathered {
                 if let Some(slow) = judge.slow_rule() {
                     note(safe_format!("{name}: {slow}"));
                 }
+                recognized.add(&judged);
                 self.report.muted += u64::from(judged.muted);
                 let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
                 for mut finding in judged.findings.into_iter().filter(wanted) {
                     if !self.kept.takes(&finding.rule.id) {
-        let base = base_uris.first().cloned().or_else(|| judging.config.known.base_uri.clone());
                         self.report.untold.add(&finding);
                         continue;
                     }
                     // A finding may be on an exchange of a file before.
                     let at = finding.exchange.map_or(starts.len(), |n| starts.partition_point(|&start| start <= n)) - 1;
                     finding.exchange = finding.exchange.map(|exchange| exchange - starts[at]);
+                    if let Some(earlier) = &mut finding.because_of {
+                        let of = starts.partition_point(|&start| start <= earlier.exchange) - 1;
+                        earlier.exchange -= starts[of];
+                        earlier.file = (of != at).then(|| Arc::clone(&names[of]));
+                    }
                     self.report.findings.push((Arc::clone(&names[at]), finding));
                 }
             }
@@ -398,7 +432,19 @@ impl Gathered {
             let bookings = judge.bookings() - bookings;
             let odd = oddities.list().into_iter().map(odd_report).collect();
             let fault = fault.map(|fault| self.unread.insert(fault).to_string());
-            self.report.files.push(FileReport { file: Arc::clone(name), exchanges, bookings, odd, simulated, fault });
+            let verdicts = self.verdicts(&judge).since(&verdicts);
+            recognized.unmatched_base = base.clone().filter(|_| !is_under_base);
+            let file = Arc::clone(name);
+            self.report.files.push(FileReport {
+                file,
+                exchanges,
+                bookings,
+                odd,
+                simulated,
+                fault,
+                verdicts,
+                recognized,
+            });
         }
         if let (Some(profile), Some(of_file)) = (&mut self.profile, judge.profile()) {
             profile.add(of_file);
@@ -414,25 +460,33 @@ impl Gathered {
     fn add_tallies(&mut self, judge: &Judge) -> anyhow::Result<()> {
         let tallies: BTreeMap<&str, _> = judge.tallies().collect();
         for rule in &mut self.report.rules {
-                    if let Some(earlier) = &mut finding.because_of {
-                        let of = starts.partition_point(|&start| start <= earlier.exchange) - 1;
-                        earlier.exchange -= starts[of];
-                        earlier.file = (of != at).then(|| Arc::clone(&names[of]));
-                    }
             let tally = tallies.get(&*rule.rule).with_context(|| format!("no tally of {}", rule.rule))?;
             rule.passed += tally.passed;
             rule.failed += tally.failed;
             rule.not_judged += tally.not_judged;
-            for (reason, count) in &tally.reasons {
-                *self.reasons.entry(Arc::clone(reason)).or_default() += count;
-            }
         }
+        let verdicts = self.verdicts(judge);
+        self.report.verdicts.add(&verdicts);
         Ok(())
+    }
+
+    /// What the rules that are asked have said of a recording so far.
+    fn verdicts(&self, judge: &Judge) -> VerdictCounts {
+        let mut counts = VerdictCounts::default();
+        for (rule, tally) in judge.tallies() {
+            if self.side.is_some() && !self.report.rules.iter().any(|asked| &*asked.rule == rule) {
+                continue;
+            }
+            counts.passed += tally.passed;
+            counts.failed += tally.failed;
+            tally.reasons.iter().for_each(|(reason, count)| counts.add_not_judged(reason, *count));
+        }
+        counts
     }
 
     fn report(self) -> CheckReport {
         let mut left_out = self.report.left_out;
         left_out.findings += self.report.untold.total();
-        CheckReport { not_judged: self.reasons.into_iter().collect(), left_out, ..self.report }
+        CheckReport { left_out, ..self.report }
     }
 }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
+use super::stdio::note;
 use crate::config::Config;
 use crate::rules::{Judge, Known, RuleBook, RuleSet};
 use crate::session::{Loaded, RuleSource};
+use crate::text::visible;
 
 /// Which rules are in force.
 #[derive(Debug, Clone, Args)]
@@ -55,9 +57,9 @@ impl RuleArgs {
             None => Config::find(&std::env::current_dir().context("there is no working directory")?)?,
         };
         let book = RuleBook::load(&self.rule_set(&config))?;
+        book.notices().iter().for_each(|notice| note(visible(notice)));
         Ok((config, book))
     }
-        book.notices().iter().for_each(|notice| note(visible(notice)));
 
     fn rule_set(&self, config: &Config) -> RuleSet {
         let folders = config.rules.folders.iter().chain(&self.folders).cloned().collect();

@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 
 use self::page::page;
 use super::judging::RuleArgs;
-use super::stdio::print;
+use super::stdio::{note, print};
 use super::{Exit, Format};
 use crate::capture::Redactor;
 use crate::exchange::Exchange;

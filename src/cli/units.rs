@@ -1,6 +1,6 @@
 //! Sizes, durations and times as people write them on a command line.
 //!
-//! `100MB → bytes` · `1h30m → Duration` · `2026-11-24T07:00 → Timestamp`
+//! `100MB → bytes` · `50% → share` · `1h30m → Duration` · `2026-11-24T07:00 → Timestamp`
 
 use std::time::Duration;
 
@@ -43,6 +43,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         rest = &unit[1..];
     }
     if seconds == 0 { Err(wrong()) } else { Ok(Duration::from_secs(seconds)) }
+}
+
+/// A share of a whole, from 0 to 1: `0.5` or `50%`.
+pub fn share(text: &str) -> Result<f64, String> {
+    let wrong =
+        || format!("{text:?} is no share; give a number from 0 to 1, such as 0.5, or a percentage, such as 50%");
+    let trimmed = text.trim();
+    let (number, whole) = trimmed.strip_suffix('%').map_or((trimmed, 1.0), |number| (number.trim_end(), 100.0));
+    // Of what Rust reads as a number, only digits and a point.
+    let plain = !number.is_empty() && number.chars().all(|character| character.is_ascii_digit() || character == '.');
+    let share = number.parse::<f64>().ok().filter(|_| plain).map(|number| number / whole);
+    share.filter(|share| (0.0..=1.0).contains(share)).ok_or_else(wrong)
+}
+
+/// A share as people write it: `93%`, `0.4%`.
+pub fn percent(share: f64) -> String {
+    let tenths = (share * 1_000.0).round() / 10.0;
+    format!("{tenths}%")
 }
 
 /// A number at the start, and what follows it.
@@ -96,5 +114,17 @@ mod tests {
         for text in ["", "yesterday", "07:00"] {
             assert!(time(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn shares() {
+        for (text, wanted) in [("0.5", 0.5), ("50%", 0.5), (" 12.5 % ", 0.125), ("0", 0.0), ("1", 1.0), ("100%", 1.0)] {
+            assert_eq!(share(text), Ok(wanted), "{text}");
+        }
+        for text in ["", "%", "1.5", "101%", "-0.1", "half", "inf", "nan", "1e-1", "0,5", "50%%"] {
+            let error = share(text).unwrap_err();
+            assert!(error.contains(&format!("{text:?}")) && error.contains("50%"), "{error}");
+        }
+        assert_eq!((percent(0.5).as_str(), percent(0.934).as_str(), percent(1.0).as_str()), ("50%", "93.4%", "100%"));
     }
 }

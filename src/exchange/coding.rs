@@ -27,6 +27,17 @@ pub enum DecodeError {
     TooLarge,
 }
 
+impl DecodeError {
+    /// What is said of the body in a sentence, the same for all bodies of which it is true.
+    pub fn of_body(&self) -> &'static str {
+        match self {
+            Self::UnknownCoding(_) => "body has a content coding that is not known",
+            Self::Invalid { .. } => "body is not what its content coding says",
+            Self::TooLarge => "body is larger than 64 MiB when decoded",
+        }
+    }
+}
+
 /// The content behind the codings that `Content-Encoding` names, last applied first.
 /// Borrows where there is no coding. Knows gzip, x-gzip, deflate (zlib or raw), br, zstd and identity.
 pub fn decode<'b>(bytes: &'b [u8], headers: &Headers) -> Result<Cow<'b, [u8]>, DecodeError> {

@@ -59,7 +59,7 @@ impl Content {
         }
         match body.end {
             BodyEnd::Truncated => {
-                return Self::Unreadable(format!("body of {} bytes was recorded only in part", body.length));
+                return Self::Unreadable("body was recorded only in part".to_owned());
             }
             BodyEnd::NotRecorded => return Self::Unreadable("body was not recorded".to_owned()),
             BodyEnd::Cancelled => return Self::Unreadable("body broke off before its end".to_owned()),
@@ -86,7 +86,7 @@ impl Content {
                 }
                 Err(error) => Self::NotJson(error),
             },
-            Err(error) => Self::Unreadable(error.to_string()),
+            Err(error) => Self::Unreadable(error.of_body().to_owned()),
         }
     }
 }

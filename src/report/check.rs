@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::recognized::{Recognized, unjudged};
 use crate::baseline::{Applied, Baseline};
 use crate::coverage::Coverage;
 use crate::exchange::{Exchange, FailureKind, Simulated, Simulator};
-use crate::finding::{Finding, Severity, Tally, causes};
+use crate::finding::{Finding, Severity, Tally, VerdictCounts, causes};
 
 /// The verdict on one or more recordings.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +23,8 @@ pub struct CheckReport {
     pub findings: Vec<(Arc<str>, Finding)>,
     /// The rules that were asked, in any order.
     pub rules: Vec<RuleTally>,
-    /// Why verdicts could not be given, and how many.
-    pub not_judged: Vec<(Arc<str>, u64)>,
+    /// How many verdicts were given by these rules, and why others could not be.
+    pub verdicts: VerdictCounts,
     /// Findings on the broker that are not among `findings`, since their requests were refused as they should be.
     pub muted: u64,
     /// What there was no room for.
@@ -89,6 +90,19 @@ pub struct FileReport {
     /// Why it could not be read to its end, if that is so: what stands before was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    /// How many verdicts were given on it, and why others could not be.
+    #[serde(skip)]
+    pub verdicts: VerdictCounts,
+    /// What its exchanges were taken for.
+    #[serde(skip)]
+    pub recognized: Recognized,
+}
+
+impl FileReport {
+    /// Says that most of it could not be judged, why, and what to do about it; `None` where it could.
+    pub fn unjudged(&self) -> Option<String> {
+        unjudged(&self.recognized, &self.verdicts, true)
+    }
 }
 
 /// Answers of a file that are none of a booking system.
@@ -173,6 +187,31 @@ impl CheckReport {
         let mut tally = self.untold;
         self.findings.iter().for_each(|(_, finding)| tally.add(finding));
         tally
+    }
+
+    /// Says that most could not be judged, of all files or of one of them, why, and what to do about it. Whoever reads only one
+    /// line of a report has to read this one. `None` where all files could be judged.
+    pub fn headline(&self) -> Option<String> {
+        if self.exchanges() == 0 {
+            return None;
+        }
+        if let Some(whole) = unjudged(&self.recognized(), &self.verdicts, true) {
+            return Some(whole);
+        }
+        let mut files = self.files.iter().filter_map(|file| Some((file, file.unjudged()?)));
+        let (first, words) = files.next()?;
+        let more = match files.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more files like that)"),
+        };
+        Some(format!("{}: {words}{more}", first.file))
+    }
+
+    /// What the exchanges of all files were taken for.
+    pub fn recognized(&self) -> Recognized {
+        let mut all = Recognized::default();
+        self.files.iter().for_each(|file| all.merge(&file.recognized));
+        all
     }
 
     /// Exchanges in all files.

@@ -11,7 +11,7 @@ use super::baseline_json::BaselineJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
 use super::{CheckReport, FileReport, LeftOut, RuleTally};
-use crate::finding::Severity;
+use crate::finding::{Gap, Severity, VerdictCounts};
 use crate::text::Printer;
 
 /// Version of the contract; it grows when a field changes its meaning or goes.
@@ -24,6 +24,8 @@ struct Report<'r> {
     findings: Vec<FindingJson<'r>>,
     rules: Vec<&'r RuleTally>,
     summary: Summary,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<ReasonJson<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     baseline: Option<BaselineJson<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +40,8 @@ struct Summary {
     warning: u64,
     notice: u64,
     suggestion: u64,
+    passed: u64,
+    not_judged: u64,
     /// There only where something was muted.
     #[serde(skip_serializing_if = "Option::is_none")]
     muted: Option<u64>,
@@ -49,10 +53,6 @@ struct Summary {
     odd: BTreeMap<&'static str, u64>,
 }
 
-/// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
-pub fn check_json(out: &mut Printer<'_>, report: &CheckReport) -> io::Result<()> {
-    let tally = report.tally();
-    let sorted = report.sorted();
 /// Why verdicts could not be given, and how many.
 #[derive(Serialize)]
 pub(super) struct ReasonJson<'r> {
@@ -70,6 +70,10 @@ impl<'r> ReasonJson<'r> {
     }
 }
 
+/// Writes the report as one JSON object and a line feed. The same report gives the same bytes.
+pub fn check_json(out: &mut Printer<'_>, report: &CheckReport) -> io::Result<()> {
+    let tally = report.tally();
+    let sorted = report.sorted();
     let causes = CheckReport::causes(&sorted);
     let json = Report {
         format_version: FORMAT_VERSION,
@@ -87,10 +91,13 @@ impl<'r> ReasonJson<'r> {
             warning: tally.of_severity(Severity::Warning),
             notice: tally.of_severity(Severity::Notice),
             suggestion: tally.of_severity(Severity::Suggestion),
+            passed: report.verdicts.passed,
+            not_judged: report.verdicts.not_judged,
             muted: (report.muted > 0).then_some(report.muted),
             left_out: (!report.left_out.is_nothing()).then_some(report.left_out),
             odd: report.odd(),
         },
+        reasons: ReasonJson::all(&report.verdicts),
         baseline: report.baseline.as_ref().map(BaselineJson::new),
         coverage: report.coverage.as_ref().map(CoverageJson::new),
     };

@@ -12,8 +12,8 @@ use super::finding_text::{also, because_of, headline, labelled, link, paragraph,
 use super::paint::{Ink, Paint};
 use super::plain::{not_judged, table};
 use super::{CheckReport, FileReport, LeftOut};
-use crate::finding::{Finding, Severity, folded, shape};
-use crate::text::{self, Printer, SafeText, safe, visible};
+use crate::finding::{Finding, Severity, VerdictCounts, folded, grouped, shape};
+use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// Most repeats whose exchanges are named.
 const NAMED: usize = 8;
@@ -30,6 +30,10 @@ type Group<'c, 'r> = Vec<&'c Cause<'r>>;
 /// Writes the report in words.
 pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> io::Result<()> {
     let sorted = report.sorted();
+    let headline = report.headline();
+    if let Some(headline) = &headline {
+        out.line(paint.ink(Ink::Of(Severity::Warning), visible(headline)))?;
+    }
     for file in &report.files {
         for simulated in &file.simulated {
             let words = visible(&simulated.in_words(file.exchanges));
@@ -42,7 +46,12 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
         let name = paint.ink(Ink::Bold, visible(&file.file));
         let size = safe![text::count(file.exchanges, "exchange"), ", ", text::count(file.bookings, "booking")];
         if findings.is_empty() {
-            out.line(safe![name, ": ", size, ": ", paint.ink(Ink::Good, nothing(report))])?;
+            let words = match file.unjudged() {
+                None if file.verdicts.is_empty() => paint.ink(Ink::Dim, "nothing to judge"),
+                None => paint.ink(Ink::Good, nothing(report)),
+                Some(_) => paint.ink(Ink::Of(Severity::Warning), nothing_in_what_was_judged(&file.verdicts)),
+            };
+            out.line(safe![name, ": ", size, ": ", words])?;
             odd(out, paint, file)?;
             continue;
         }
@@ -80,13 +89,14 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
     if tally.total() > 0 {
         table(out, paint, &tally)?;
     }
-    let mut reasons: Vec<(&str, u64)> = report.not_judged.iter().map(|(reason, count)| (&**reason, *count)).collect();
-    reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    not_judged(out, paint, reasons.iter().map(|(_, count)| count).sum(), &reasons)?;
+    not_judged(out, paint, &report.verdicts)?;
+    if let Some(paths) = report.recognized().paths_seen(true).filter(|_| headline.is_none()) {
+        labelled(out, paint, 2, "calls", &paths)?;
+    }
     if let Some(line) = left_out(report.left_out) {
         out.line(paint.ink(Ink::Dim, line))?;
     }
-    out.line(paint.ink(Ink::Bold, last_line(report)))?;
+    out.line(paint.ink(Ink::Bold, last_line(report, headline.is_some())))?;
     out.flush()
 }
 
@@ -123,7 +133,16 @@ fn left_out(left_out: LeftOut) -> Option<SafeText> {
     (!parts.is_empty()).then(|| safe!["left out for lack of room: ", SafeText::join(parts, ", ")])
 }
 
-fn last_line(report: &CheckReport) -> SafeText {
+/// What is said where nothing was found, and most was not judged.
+fn nothing_in_what_was_judged(verdicts: &VerdictCounts) -> SafeText {
+    if verdicts.passed + verdicts.failed == 0 {
+        return "nothing could be judged".into();
+    }
+    let (passed, not_judged) = (grouped(verdicts.passed), grouped(verdicts.not_judged));
+    safe_format!("no findings in what could be judged ({passed} passed, {not_judged} not judged)")
+}
+
+fn last_line(report: &CheckReport, is_unjudged: bool) -> SafeText {
     let tally = report.tally();
     let counts: Vec<SafeText> = Severity::ALL
         .into_iter()
@@ -137,7 +156,16 @@ fn last_line(report: &CheckReport) -> SafeText {
         " in ",
         text::count(report.files.len() as u64, "file"),
         ": ",
-        if counts.is_empty() { nothing(report).into() } else { SafeText::join(counts, ", ") },
+        match (counts.is_empty(), is_unjudged) {
+            (true, true) => "no findings in what could be judged".into(),
+            (true, false) => nothing(report).into(),
+            (false, _) => SafeText::join(counts, ", "),
+        },
+        safe_format!(
+            "; {} passed, {} not judged",
+            grouped(report.verdicts.passed),
+            grouped(report.verdicts.not_judged)
+        ),
         muted(report.muted),
     ]
 }

@@ -2,7 +2,7 @@
 //!
 //! `Finding → {"rule", "severity", "side", ..., "spec"}`
 
-use serde::Serialize;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +17,9 @@ pub(super) struct FindingJson<'f> {
     stage: &'static str,
     file: Option<&'f str>,
     exchange: Option<u64>,
+    number: Option<u64>,
     order_uuid: Option<&'f str>,
     pointer: &'f str,
-    number: Option<u64>,
     message: &'f str,
     seen: &'f str,
     expected: &'f str,
@@ -68,15 +68,15 @@ impl<'f> FindingJson<'f> {
             stage: finding.stage.as_str(),
             file,
             exchange: finding.exchange,
+            number: finding.number(),
             order_uuid: finding.order_uuid.as_deref(),
             pointer: &finding.pointer,
             message: &finding.message,
             seen: &finding.seen,
             expected: &finding.expected,
             spec: &finding.rule.spec,
-            caused_by,
             because_of: finding.because_of.as_ref().map(BecauseOf::new),
+            caused_by,
         }
     }
 }
-            number: finding.number(),

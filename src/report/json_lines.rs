@@ -68,7 +68,10 @@ enum Line<'e> {
         suggestion: u64,
         sides: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
         rules: Vec<RuleCount<'e>>,
+        passed: u64,
         not_judged: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        reasons: Vec<ReasonJson<'e>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         muted: Option<u64>,
         not_shown: u64,
@@ -97,10 +100,10 @@ struct ForwardLine<'e> {
 #[derive(Serialize)]
 struct ExchangeLine<'e> {
     index: u64,
+    number: u64,
     started: String,
     duration_ms: f64,
     stage: &'static str,
-    number: u64,
     order_uuid: Option<&'e str>,
     method: &'e str,
     url: String,
@@ -215,7 +218,9 @@ impl<W: Write> JsonLines<W> {
                 suggestion: tally.of_severity(Severity::Suggestion),
                 sides: sides(tally),
                 rules,
-                not_judged: summary.not_judged(),
+                passed: summary.verdicts().passed,
+                not_judged: summary.verdicts().not_judged,
+                reasons: ReasonJson::all(summary.verdicts()),
                 muted: (summary.muted() > 0).then_some(summary.muted()),
                 not_shown: summary.not_shown,
                 missed: (summary.missed() > 0).then_some(summary.missed()),
@@ -241,12 +246,12 @@ fn exchange_line<'e>(judged: &'e Judged, file: Option<&'e str>) -> ExchangeLine<
     let exchange = &*judged.exchange;
     ExchangeLine {
         index: judged.index,
+        number: judged.number(),
         started: exchange.started.to_string(),
         duration_ms: (exchange.timing.total.as_secs_f64() * 1e6).round() / 1e3,
         stage: judged.stage.as_str(),
         order_uuid: judged.order_uuid.as_deref(),
         method: &exchange.request.method,
-        number: judged.number(),
         url: exchange.url(),
         status: exchange.response.as_ref().map(|response| response.status),
         failure: exchange.failure.as_ref().map(|failure| FailureLine {

@@ -2,11 +2,13 @@
 //!
 //! `Booking → what it was → its exchanges in a table → per cause: who, what, where, seen, expected, why, fix, link`
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::finding_text::MAX_SHOWN;
+use super::recognized::{Recognized, unjudged};
 use crate::event::Judged;
-use crate::finding::{Finding, Severity, Side, folded};
+use crate::finding::{Finding, Severity, Side, VerdictCounts, folded, grouped, number};
 use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// A booking as it is told to the other side.
@@ -20,16 +22,14 @@ pub struct Booking {
     pub redaction: String,
     /// Its exchanges, in order.
     pub exchanges: Vec<Arc<Judged>>,
-    /// What is said of it, in order; the exchange of each is one of the above, or one of the whole recording.
-    pub findings: Vec<Finding>,
     /// The number in `booking.har`, from 1, of each exchange that is in there, by its index in the recording.
     pub numbers: BTreeMap<u64, u64>,
+    /// What is said of it, in order; the exchange of each is one of the above, or one of the whole recording.
+    pub findings: Vec<Finding>,
     /// Findings that can't be repeated from the exchanges of this booking alone.
     pub beyond: usize,
 }
 
-/// The page.
-pub fn markdown(booking: &Booking) -> SafeText {
 impl Booking {
     /// The number of an exchange in `booking.har`; nothing if it is not in there.
     pub fn words(&self, index: u64) -> SafeText {
@@ -45,6 +45,8 @@ impl Booking {
     }
 }
 
+/// The page.
+pub fn markdown(booking: &Booking) -> SafeText {
     let origins: std::collections::BTreeSet<&str> =
         booking.exchanges.iter().map(|judged| judged.exchange.origin.as_str()).collect();
     let mut page = safe![
@@ -61,6 +63,7 @@ impl Booking {
         "; ",
         escaped(&booking.redaction),
         ".\n\n",
+        judged(booking),
         counts(&booking.findings),
         "\n\n",
         exchanges(booking),
@@ -84,9 +87,6 @@ impl Booking {
 /// The specification.
 const SPEC: &str = "https://openactive.io/open-booking-api/EditorsDraft/";
 
-fn counts(findings: &[Finding]) -> SafeText {
-    if findings.is_empty() {
-        return "Nothing was found.".into();
 /// How much of the booking could be judged. Where that is little, it stands out.
 fn judged(booking: &Booking) -> SafeText {
     let (mut verdicts, mut recognized) = (VerdictCounts::default(), Recognized::default());
@@ -102,6 +102,9 @@ fn judged(booking: &Booking) -> SafeText {
     }
 }
 
+fn counts(findings: &[Finding]) -> SafeText {
+    if findings.is_empty() {
+        return "Nothing was found.".into();
     }
     let of_side = |side: Side| {
         let counts: Vec<SafeText> = Severity::ALL
@@ -165,10 +168,10 @@ fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Bookin
         place,
         ", ",
         stage.as_str(),
+        earlier,
         ".\n\n",
     ];
     let mut line = |label: &'static str, text: SafeText| section.push(safe!["- ", label, ": ", text, "\n"]);
-        earlier,
     if !finding.pointer.is_empty() {
         line("At", code(&finding.pointer));
     }

@@ -9,7 +9,7 @@ use super::Summary;
 use super::finding_text::{also, headline, indented, labelled, link, particulars};
 use super::paint::{Ink, Paint, sign};
 use crate::event::{Context, Event, Forwarding, Judged, Mode, Recording};
-use crate::finding::{Finding, Severity, Side, Tally, folded};
+use crate::finding::{Finding, Gap, OTHER_REASONS, Severity, Side, Tally, VerdictCounts, folded, grouped};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// Most hosts that pass unread and are named; what passes is counted all the same.
@@ -83,7 +83,8 @@ impl<W: Write> Plain<W> {
             line("stop", "Ctrl-C")?;
         }
         let columns = safe_format!(
-            "{:8}  {:16}  {:8}  {:42} {:>4}  {:>8}  findings",
+            "{:>5}  {:8}  {:16}  {:8}  {:42} {:>4}  {:>8}  findings",
+            "no.",
             "UTC",
             "stage",
             "order",
@@ -140,9 +141,9 @@ impl<W: Write> Plain<W> {
         let (method, path) = judged.request_words();
         let request = safe![&method, " ", text::clip_start(&path, 41_usize.saturating_sub(method.width()))];
         out.line(safe![
-            visible(&judged.clock()),
             SafeText::from(judged.number()).pad_start(5),
             "  ",
+            visible(&judged.clock()),
             "  ",
             SafeText::from(judged.stage.as_str()).pad(16),
             "  ",
@@ -178,7 +179,15 @@ impl<W: Write> Plain<W> {
             text::count(summary.bookings(), "booking"),
             text::count(summary.tally().total(), "finding"),
         ];
-        out.line(safe!["\n", paint.ink(Ink::Bold, SafeText::join(amounts, ", "))])?;
+        out.line("")?;
+        if let Some(headline) = summary.unjudged(context.mode == Mode::View) {
+            out.line(paint.ink(Ink::Of(Severity::Warning), visible(&headline)))?;
+        }
+        let verdicts = summary.verdicts();
+        let (passed, not_judged_count) = (grouped(verdicts.passed), grouped(verdicts.not_judged));
+        let amounts =
+            safe![SafeText::join(amounts, ", "), safe_format!("; {passed} passed, {not_judged_count} not judged"),];
+        out.line(paint.ink(Ink::Bold, amounts))?;
         if summary.failed_exchanges() > 0 {
             let failed = text::count(summary.failed_exchanges(), "exchange");
             labelled(out, paint, 2, "broken", &format!("{failed} did not come to an end"))?;
@@ -199,7 +208,7 @@ impl<W: Write> Plain<W> {
         if rules.len() > MOST {
             out.line(safe!["          and ", text::count((rules.len() - MOST) as u64, "more rule")])?;
         }
-        not_judged(out, paint, summary.not_judged(), &summary.reasons())?;
+        not_judged(out, paint, summary.verdicts())?;
         if let Some(coverage) = summary.coverage() {
             let untried = coverage.untried(UNTRIED).map(|words| format!("; {words}")).unwrap_or_default();
             labelled(out, paint, 2, "coverage", &format!("{}{untried}", coverage.headline()))?;
@@ -245,7 +254,7 @@ fn missing(missed: u64) -> String {
 }
 
 /// Counts by side in words: `broker: 1 failure · booking system: 2 failures, 1 warning`. Without findings `ok`, or
-/// `not judged` if there was no verdict that passed either, or `failed` for an exchange that did not come to its end.
+/// `not judged` if fewer verdicts passed than could not be given, or `failed` for an exchange that did not come to its end.
 fn counts(paint: Paint, judged: &Judged) -> SafeText {
     let tally = judged.tally();
     if tally.total() == 0 {
@@ -253,7 +262,7 @@ fn counts(paint: Paint, judged: &Judged) -> SafeText {
             paint.ink(Ink::Of(Severity::Failure), "failed")
         } else if judged.muted > 0 {
             paint.ink(Ink::Dim, safe!["refused as it should be, ", judged.muted, " muted"])
-        } else if judged.passed > 0 {
+        } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
             paint.ink(Ink::Good, "ok")
         } else {
             paint.ink(Ink::Dim, "not judged")
@@ -289,18 +298,19 @@ pub(super) fn table(out: &mut Printer<'_>, paint: Paint, tally: &Tally) -> io::R
 }
 
 /// What could not be judged, and why.
-pub(super) fn not_judged(out: &mut Printer<'_>, paint: Paint, total: u64, reasons: &[(&str, u64)]) -> io::Result<()> {
-    if total == 0 {
+pub(super) fn not_judged(out: &mut Printer<'_>, paint: Paint, verdicts: &VerdictCounts) -> io::Result<()> {
+    if verdicts.not_judged == 0 {
         return Ok(());
     }
     let reasons = verdicts.reasons();
     out.line(safe!["  not judged: ", text::count(verdicts.not_judged, "verdict"), ", because"])?;
     for (reason, count) in reasons.iter().take(MOST) {
-        labelled(out, paint, 4, SafeText::from(*count).pad_start(7), reason)?;
+        let remedy = Gap::of(reason).map(|gap| format!("; {}", gap.remedy())).unwrap_or_default();
+        labelled(out, paint, 4, SafeText::from(*count).pad_start(7), &format!("{reason}{remedy}"))?;
     }
     if reasons.len() > MOST {
         let rest: u64 = reasons[MOST..].iter().map(|(_, count)| count).sum();
-        labelled(out, paint, 4, SafeText::from(rest).pad_start(7), "other reasons")?;
+        labelled(out, paint, 4, SafeText::from(rest).pad_start(7), OTHER_REASONS)?;
     }
     Ok(())
 }

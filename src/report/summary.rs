@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::recognized::{Recognized, unjudged};
 use crate::coverage::Coverage;
 use crate::event::{Event, Judged, Recording};
-use crate::finding::{Severity, Side, Tally};
+use crate::finding::{Severity, Side, Tally, VerdictCounts};
 use crate::openbooking::Bookings;
 
-/// Most rules and reasons that are counted by name; real rule sets have a few hundred.
+/// Most rules that are counted by name; real rule sets have a few hundred.
 const MAX_NAMES: usize = 10_000;
 
 /// Counts of a run.
@@ -21,9 +22,9 @@ pub struct Summary {
     bookings: Bookings,
     tally: Tally,
     rules: HashMap<Arc<str>, (Severity, Side, u64)>,
-    not_judged: u64,
+    verdicts: VerdictCounts,
+    recognized: Recognized,
     muted: u64,
-    reasons: HashMap<Arc<str>, u64>,
     recording: Option<Recording>,
     unread: u64,
     coverage: Option<Arc<Coverage>>,
@@ -70,10 +71,12 @@ impl Summary {
             }
         }
         self.muted += u64::from(judged.muted);
-        self.not_judged += judged.not_judged.len() as u64;
+        self.verdicts.passed += u64::from(judged.passed);
+        self.verdicts.failed += judged.findings.len() as u64 + u64::from(judged.muted);
         for missing in &judged.not_judged {
             self.verdicts.add_not_judged(&missing.because, 1);
         }
+        self.recognized.add(judged);
     }
 
     /// Exchanges.
@@ -96,21 +99,20 @@ impl Summary {
         &self.tally
     }
 
-    /// Verdicts that could not be given.
-    pub fn not_judged(&self) -> u64 {
-        self.not_judged
+    /// How many verdicts were given, and why others could not be.
+    pub fn verdicts(&self) -> &VerdictCounts {
+        &self.verdicts
+    }
+
+    /// Says that most could not be judged, why, and what to do about it; `None` where it could, and before the first exchange.
+    /// `remedy` says which option of `check` and `view` names the Base URI.
+    pub fn unjudged(&self, remedy: bool) -> Option<String> {
+        unjudged(&self.recognized, &self.verdicts, remedy).filter(|_| self.exchanges > self.failed_exchanges)
     }
 
     /// Findings that were not told, since their requests were refused as they should be.
     pub fn muted(&self) -> u64 {
         self.muted
-    }
-
-    /// Why verdicts could not be given, the most frequent first.
-    pub fn reasons(&self) -> Vec<(&str, u64)> {
-        let mut reasons: Vec<_> = self.reasons.iter().map(|(reason, &count)| (&**reason, count)).collect();
-        reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        reasons
     }
 
     /// The rules that fired: id, weightiest severity, side and number of findings; the most frequent first.

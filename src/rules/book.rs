@@ -348,7 +348,7 @@ fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String,
 }
 
 fn parse(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Rule, LoadError> {
-    Rule::parse(id, text, code).map_err(|Fault { what, at }| LoadError::Rule {
+    Rule::parse(id, file, text, code).map_err(|Fault { what, at }| LoadError::Rule {
         file: file.to_owned(),
         line: line_at(text, at),
         what,

@@ -33,6 +33,11 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// A few steps, for what is worked out beside the verdict.
+    pub fn small() -> Self {
+        Self { rule: Cell::new(MAX_RULE_STEPS / 10), exchange: Cell::new(MAX_EXCHANGE_STEPS) }
+    }
+
     /// The next rule begins.
     pub fn next_rule(&self) {
         self.rule.set(MAX_RULE_STEPS);
@@ -95,17 +100,17 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The context of a template, which lives no longer than the words that it is told.
-    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, code, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
-        let (seen, memo, item_memo) = (Some(seen), None, None);
-        Context {
     /// The context in which every part is evaluated anew, within a budget of its own.
     pub fn anew<'w>(&'w self, budget: &'w Budget) -> Context<'w> {
         let words = self.with_words("", None);
         Context { budget, seen: self.seen, expected: self.expected, ..words }
     }
 
+    /// The context of a template, which lives no longer than the words that it is told.
+    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
+        let Self { reading, code, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
+        let (seen, memo, item_memo) = (Some(seen), None, None);
+        Context {
             reading,
             code,
             flow,

@@ -30,8 +30,8 @@ pub struct Definition {
     pub expected: Option<Spanned<String>>,
     pub message: Option<Spanned<String>>,
     pub once: Option<Spanned<String>>,
-    /// Its findings give way to those of other rules on the same side and place.
     pub because: Option<Spanned<String>>,
+    /// Its findings give way to those of other rules on the same side and place.
     #[serde(default)]
     pub general: bool,
     /// A finding says that the answer as a whole is no answer: what else is wrong with it follows from that.
@@ -65,8 +65,6 @@ pub struct Definition {
     pub examples: Vec<Example>,
 }
 
-/// One of several expectations.
-#[derive(Debug, Deserialize)]
 /// What is wrong with the things that `seen` lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -99,6 +97,8 @@ impl SeenAs {
     }
 }
 
+/// One of several expectations.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
     #[allow(dead_code, reason = "names a check for the reader of the file")]
@@ -113,9 +113,9 @@ pub struct Check {
     pub expected: Option<Spanned<String>>,
     pub message: Option<Spanned<String>>,
     pub once: Option<Spanned<String>>,
+    pub because: Option<Spanned<String>>,
     pub severity: Option<Severity>,
     /// As the rule's own, for this check alone.
-    pub because: Option<Spanned<String>>,
     #[serde(default)]
     pub asks_refusal: bool,
 }

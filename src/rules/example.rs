@@ -111,7 +111,6 @@ struct Ran {
 
 impl Ran {
     fn differs_from(&self, example: &Example) -> Option<String> {
-        let asked = |wanted: &str| wanted.contains(' ');
         let same = self.found.len() == example.finds.len()
             && self.found.iter().zip(&example.finds).all(|(found, wanted)| is_wanted(found, wanted));
         let judged = example.not_judged != self.not_judged.is_empty() || !example.finds.is_empty();
@@ -140,6 +139,7 @@ impl Ran {
         Some(text)
     }
 }
+
 /// True if a finding is the one that an entry of `finds` asks for: `POINTER [SEVERITY] [because INDEX]`.
 fn is_wanted((pointer, severity, because_of): &(String, Severity, Option<u64>), wanted: &str) -> bool {
     let (wanted, because) = match wanted.split_once(" because ") {
@@ -152,7 +152,6 @@ fn is_wanted((pointer, severity, because_of): &(String, Severity, Option<u64>), 
             None => wanted == pointer,
         }
 }
-
 
 /// The exchanges of an example, in their order.
 fn exchanges(example: &Example, bases: &Bases) -> Result<Vec<Exchange>, String> {
@@ -310,6 +309,7 @@ fn put(value: &mut Value, pointer: &str, new: Value) -> Option<()> {
         _ => return None,
     }
     Some(())
+}
 
 #[cfg(test)]
 mod tests {
@@ -425,5 +425,4 @@ mod tests {
         }
         assert!(!is_wanted(&("/a".to_owned(), Severity::Failure, None), "/a because 0"));
     }
-}
 }

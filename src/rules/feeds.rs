@@ -164,7 +164,7 @@ impl OpenData {
         for item in items.items() {
             let Some(data) = item.get("data").filter(|data| data.is_object()) else { continue };
             let Some(id) = data.get("@id").and_then(Value::as_str) else { continue };
-            self.add(id, data, reading.exchange.started);
+            self.add(id, data, reading.exchange.started, reading.into());
         }
     }
 
@@ -204,6 +204,7 @@ pub fn order_items(page: &Document) -> impl Iterator<Item = (Arc<str>, Value<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openbooking::Stage;
 
     fn with(items: &[&str]) -> OpenData {
         let mut data = OpenData::default();

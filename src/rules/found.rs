@@ -55,15 +55,10 @@ pub(super) fn finding<'a>(
         },
         seen,
         expected,
+        because_of: because_of(rule, check, context).map(EarlierExchange::from),
     })
 }
 
-fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
-    let context = &context.with_words(seen, None);
-        because_of: because_of(rule, check, context).map(EarlierExchange::from),
-    let expected = expected.unwrap_or_else(|| check.expected.fill(context));
-    let message = check.message.fill(&context.with_words(seen, Some(&expected)));
-    (expected, message)
 /// The exchange that a finding rests on beside the judged one: the latest of those that made the expectation false, or,
 /// where that looks at the judged one alone, of those that made the conditions true.
 fn because_of(rule: &Rule, check: &Check, context: &Context<'_>) -> Option<ExchangeRef> {
@@ -81,6 +76,11 @@ fn because_of(rule: &Rule, check: &Check, context: &Context<'_>) -> Option<Excha
     decided.into_iter().find_map(|(node, outcome)| latest(evidence(node?, outcome, context)))
 }
 
+fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
+    let context = &context.with_words(seen, None);
+    let expected = expected.unwrap_or_else(|| check.expected.fill(context));
+    let message = check.message.fill(&context.with_words(seen, Some(&expected)));
+    (expected, message)
 }
 
 /// Where a finding of a check points.

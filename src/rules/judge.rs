@@ -24,10 +24,10 @@ use super::share::{Items, Memo};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::{Exchange, FailureKind};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Finding, OTHER_REASONS, Severity};
 use crate::openbooking::{Reading, Stage};
 
-/// Most different reasons for "not judged" that are told apart per rule; further ones are counted without their reason.
+/// Most different reasons for "not judged" that are told apart per rule; further ones count as [`OTHER_REASONS`].
 const MAX_REASONS: usize = 20;
 
 /// How often a rule passed, failed and could not be judged.
@@ -43,7 +43,6 @@ pub struct RuleTally {
     pub reasons: BTreeMap<Arc<str>, u64>,
 }
 
-/// Judges one recording. Nothing is shared between two judges but the rule book.
 impl RuleTally {
     /// The sum of two tallies.
     fn and(mut self, other: Self) -> Self {
@@ -57,6 +56,7 @@ impl RuleTally {
     }
 }
 
+/// Judges one recording. Nothing is shared between two judges but the rule book.
 #[derive(Debug)]
 pub struct Judge {
     book: Arc<RuleBook>,
@@ -290,15 +290,15 @@ impl Judge {
                     }
                 }
                 tally.failed += (judged.findings.len() - before) as u64 + findings.untold;
-                if judged.findings.len() > before {
-                    return;
-                }
-                Arc::from("it is said once in a recording, and has been")
+                // A finding that was reported before is no verdict that could not be given.
+                return;
             }
         };
         tally.not_judged += 1;
         if tally.reasons.len() < MAX_REASONS || tally.reasons.contains_key(&reason) {
             *tally.reasons.entry(Arc::clone(&reason)).or_default() += 1;
+        } else {
+            *tally.reasons.entry(Arc::from(OTHER_REASONS)).or_default() += 1;
         }
         judged.not_judged.push(NotJudged { rule: Arc::from(rule.info.id.as_str()), because: reason });
     }

@@ -82,10 +82,12 @@ impl Learnt {
         let Some(answer) = reading.response.json() else { return };
         match reading.stage {
             Stage::Other | Stage::DatasetSite => {}
-            Stage::OpportunityFeed => answer.root().descend().for_each(|node| self.remember_tax_mode(node)),
+            Stage::OpportunityFeed => {
+                answer.root().descend().for_each(|node| self.remember_tax_mode(node, reading.into()))
+            }
             _ => {
                 if let Some(seller) = answer.root().get("seller") {
-                    self.remember_tax_mode(seller);
+                    self.remember_tax_mode(seller, reading.into());
                 }
             }
         }
@@ -184,7 +186,7 @@ mod tests {
         let mut learnt = Learnt::default();
         learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "gross"}}"#));
         learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "net"}}"#));
-        assert_eq!(learnt.tax_modes().get("s").map(AsRef::as_ref), Some("gross"));
+        assert_eq!(learnt.tax_modes().get("s").map(|(mode, _)| &**mode), Some("gross"));
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl FeedItems {
 
     /// A member of the data that was shown last.
     fn data(&self, name: &str) -> Option<Value<'_>> {
-        self.newest.as_ref()?.root().get("data")?.get(name)
+        self.newest.as_ref()?.item.root().get("data")?.get(name)
     }
 
     /// Takes up an item; bytes of the one that is let go of.
@@ -489,7 +489,7 @@ impl Memory {
     /// A member of `recording` in an expression.
     pub fn member<'a>(&'a self, name: &str, arena: &'a Arena) -> Option<Val<'a>> {
         Some(match name {
-            "sent_emails" => arena.texts(&self.emails),
+            "sent_emails" => arena.texts(self.emails.keys()),
             "extensions" => arena.texts(&self.known.extensions),
             "issuer" => arena.maybe(self.access.issuer.as_deref()),
             "asked_scope" => arena.maybe(self.access.asked_scope.as_deref()),
@@ -671,9 +671,9 @@ impl Memory {
             if let Some(email) = email
                 && self.emails.len() < MAX_NAMES
                 && email.len() <= MAX_TEXT
-                && !self.emails.contains(email)
+                && !self.emails.contains_key(email)
             {
-                self.emails.insert(email.into());
+                self.emails.insert(email.into(), reading.into());
             }
         }
         if let Some(response) = reading.response.json() {
@@ -684,7 +684,7 @@ impl Memory {
                 && self.error_names.len() < MAX_NAMES
                 && error_type.len().max(name.len()) <= MAX_TEXT
             {
-                self.error_names.entry(error_type.into()).or_insert_with(|| name.into());
+                self.error_names.entry(error_type.into()).or_insert_with(|| (name.into(), reading.into()));
             }
         }
     }

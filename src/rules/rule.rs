@@ -60,10 +60,10 @@ pub struct Check {
     pub message: Template,
     /// Of findings with an equal value only the first in a recording is reported.
     pub once: Option<NodeId>,
-    pub severity: Severity,
-    /// It asks for a refusal, so that passing says that the request was refused as it should be.
     /// Gives the exchange that a finding rests on; where it is left out, that is found in the conditions of the rule.
     pub because: Option<NodeId>,
+    pub severity: Severity,
+    /// It asks for a refusal, so that passing says that the request was refused as it should be.
     pub asks_refusal: bool,
 }
 
@@ -154,11 +154,11 @@ impl Rule {
             .collect::<Result<_, Fault>>()?;
         let info = RuleInfo {
             id: id.to_owned(),
+            aliases: Vec::new(),
             severity: definition.severity,
             side: definition.side,
             scope: definition.scope,
             stages: definition.stages.into_inner(),
-            aliases: Vec::new(),
             title: definition.title,
             spec: definition.spec,
             feature: definition.feature,
@@ -170,12 +170,12 @@ impl Rule {
         };
         Ok(Self {
             info: Arc::new(info),
+            file: String::new(),
+            aliases: Vec::new(),
             stages,
             when: rule_when,
             not_judged,
             milder,
-            file: String::new(),
-            aliases: Vec::new(),
             general: definition.general,
             refutes_refusal: definition.refutes_refusal,
             checks,
@@ -201,14 +201,14 @@ impl Rule {
         self.with_aliases(&file, inherited)
     }
 
-            Stages::Some(stages) => stages.contains(&stage),
-        }
-    }
-
     /// True if the rule is judged at a stage.
     pub fn applies_at(&self, stage: Stage, is_booking_call: bool) -> bool {
         match &self.stages {
             Stages::Any => is_booking_call,
+            Stages::Some(stages) => stages.contains(&stage),
+        }
+    }
+
     /// Gives the rule another severity. What weighed as much as the rule weighs as much again; what was milder stays
     /// milder, and never above it.
     pub(super) fn set_severity(&mut self, severity: Severity) {
@@ -278,14 +278,14 @@ fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>
     definition.aliases.iter().map(alias).collect()
 }
 
-    }
-    let stages = names
-        .get_ref()
-        .iter()
 fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
     let at = Some(names.span().start);
     if names.get_ref().iter().any(|name| name == "any") {
         return Ok(Stages::Any);
+    }
+    let stages = names
+        .get_ref()
+        .iter()
         .map(|name| Stage::from_name(name).ok_or_else(|| Fault { what: format!("stages: unknown stage {name:?}"), at }))
         .collect::<Result<Vec<_>, _>>()?;
     if stages.is_empty() {
@@ -312,10 +312,10 @@ fn single_check(definition: &Definition, code: &mut Code) -> Result<Check, Fault
         expected: template(code, "expected", definition.expected.as_ref())?,
         message: template(code, "message", definition.message.as_ref())?,
         once: expression(code, "once", definition.once.as_ref())?,
+        because: expression(code, "because", definition.because.as_ref())?,
         severity: definition.severity,
         asks_refusal: definition.asks_refusal,
         expect,
-        because: expression(code, "because", definition.because.as_ref())?,
         each,
     })
 }
@@ -354,11 +354,11 @@ fn compile_check(definition: &Definition, check: &CheckDefinition, code: &mut Co
         expected: template(code, "check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
         message: template(code, "check.message", check.message.as_ref().or(definition.message.as_ref()))?,
         once: expression(code, "check.once", check.once.as_ref().or(definition.once.as_ref()))?,
+        because: expression(code, "check.because", check.because.as_ref().or(definition.because.as_ref()))?,
         severity: check.severity.unwrap_or(definition.severity),
         asks_refusal: check.asks_refusal || definition.asks_refusal,
         expect,
         each,
-        because: expression(code, "check.because", check.because.as_ref().or(definition.because.as_ref()))?,
     })
 }
 

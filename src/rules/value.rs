@@ -1,14 +1,13 @@
 //! What an expression works with: values that borrow the exchange.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::exchange_ref::Names;
 use super::arena::Arena;
+use super::exchange_ref::Names;
 use super::memory::Flow;
 use crate::json::{self, Kind, Value};
 use crate::openbooking::Reading;

@@ -5,7 +5,7 @@
 use super::sheet::Row;
 use super::theme::{Ink, sign};
 use crate::event::Judged;
-use crate::finding::{Finding, folded};
+use crate::finding::{Finding, Severity, folded};
 use crate::text;
 
 /// Columns before a finding's text: a bar where it is selected, and a space.
@@ -130,6 +130,9 @@ impl Page {
         }
         match judged.findings.len() {
             0 if judged.muted > 0 => self.text(Ink::Good, &format!("No other findings. {passed} passed.")),
+            0 if judged.passed == 0 && !judged.not_judged.is_empty() => {
+                self.text(Ink::Of(Severity::Warning), "No verdict could be given.");
+            }
             0 => self.text(Ink::Good, &format!("No findings. {passed} passed.")),
             _ => self.text(Ink::Dim, &format!("{passed} passed.")),
         }

@@ -10,6 +10,7 @@ mod recordings;
 mod rules;
 mod settings;
 mod support;
+mod unjudged;
 mod usage;
 mod versions;
 mod writing;

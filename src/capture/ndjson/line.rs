@@ -161,7 +161,7 @@ impl RecordingPart {
 
 impl Line {
     /// The names of its members.
-    pub(super) const MEMBERS: [&'static str; 14] = [
+    pub(super) const MEMBERS: [&'static str; 15] = [
         "n",
         "number",
         "id",

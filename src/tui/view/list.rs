@@ -151,7 +151,7 @@ fn findings(judged: &Judged) -> Vec<Span<'static>> {
     if tally.total() == 0 {
         return vec![if judged.exchange.failure.is_some() {
             span(Ink::Bad, "failed ")
-        } else if judged.passed > 0 {
+        } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
             span(Ink::Good, "ok ")
         } else {
             span(Ink::Dim, "not judged ")
