@@ -10,6 +10,7 @@
 //! - both point to the same node and saw the same there,
 //! - it points below a node where the other one saw nothing, or that the other one says must not be there
 //!   ([`RuleInfo::superfluous`](super::RuleInfo)),
+//! - it names members of the object that it points to, and the other one says what is wrong with one of them,
 //! - it says that two messages differ ([`RuleInfo::comparison`](super::RuleInfo)), and the other one says what is wrong with
 //!   the value, or with what is in it, or
 //! - the other one says that the answer as a whole is no answer ([`RuleInfo::unusable_answer`](super::RuleInfo)).
@@ -24,6 +25,12 @@ use super::{Finding, Side};
 /// What a finding says it saw where there was nothing at its pointer, and only there.
 pub const NOTHING: &str = "nothing";
 
+/// Most members that a finding names and that are looked for.
+const MOST_NAMES: usize = 8;
+
+/// Most findings of which each follows from the next.
+const MOST_STEPS: usize = 8;
+
 /// Stands for the answer as a whole.
 const STATUS: &str = "/response/status";
 
@@ -37,6 +44,7 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
     let mut unusable: HashMap<(u64, Side), usize> = HashMap::new();
     let mut superfluous: HashMap<(u64, Side, &str), usize> = HashMap::new();
     let compared = Compared::of(findings);
+    let mut members: HashMap<(u64, Side, &str), usize> = HashMap::new();
     for (index, finding) in findings.iter().enumerate() {
         if let Some(exchange) = finding.exchange.filter(|_| finding.rule.unusable_answer) {
             let weightiest = unusable.entry((exchange, finding.rule.side)).or_insert(index);
@@ -46,6 +54,12 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
         }
         if let Some((exchange, side, pointer, _)) = place(finding).filter(|_| finding.rule.superfluous) {
             superfluous.entry((exchange, side, pointer)).or_insert(index);
+        }
+        if let Some((exchange, side, pointer, _)) = place(finding) {
+            let weightiest = members.entry((exchange, side, pointer)).or_insert(index);
+            if finding.severity > findings[*weightiest].severity {
+                *weightiest = index;
+            }
         }
         if let Some(place) = place(finding) {
             let weightiest = first.entry(place).or_insert(index);
@@ -69,15 +83,23 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
             let causes = missing.into_iter().chain(superfluous.get(&(exchange, side, above)));
             causes.copied().find(|&cause| findings[cause].severity >= finding.severity)
         });
+        let member = || {
+            let names = finding.seen.rsplit(": ").next().unwrap_or_default();
+            let names =
+                names.split(", ").take(MOST_NAMES).filter(|name| !name.is_empty() && !name.contains(['/', '~']));
+            let below = names.filter(|_| !finding.rule.superfluous).map(|name| format!("{pointer}/{name}"));
+            let causes = below.filter_map(|below| members.get(&(exchange, side, below.as_str())).copied());
+            causes.into_iter().find(|&cause| findings[cause].severity >= finding.severity)
+        };
         let same = || first.get(&own).copied().filter(|&cause| cause != index);
-        let cause = whole.or_else(|| compared.cause(finding, findings)).or_else(same);
+        let cause = whole.or_else(|| compared.cause(finding, findings)).or_else(member).or_else(same);
         cause.filter(|&cause| cause != index)
     };
     let causes: Vec<Option<usize>> =
         findings.iter().enumerate().map(|(index, finding)| cause(index, finding)).collect();
     // What a cause follows from is the cause of both.
     let first_of = |mut index: usize| {
-        for _ in 0..findings.len() {
+        for _ in 0..MOST_STEPS {
             match causes[index] {
                 Some(next) => index = next,
                 None => break,
@@ -85,11 +107,11 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
         }
         index
     };
-    causes.iter().enumerate().map(|(index, cause)| cause.map(first_of).filter(|&cause| cause != index)).collect()
+    let is_first = |cause: usize| causes[cause].is_none();
+    causes.iter().map(|cause| cause.map(first_of).filter(|&cause| is_first(cause))).collect()
 }
 
-/// The findings of exchanges on which a rule says that messages differ, by exchange and side: those that say what is wrong
-/// with a value.
+/// The findings of exchanges on which a rule says that messages differ, by exchange and side.
 struct Compared(HashMap<(u64, Side), Vec<usize>>);
 
 impl Compared {
@@ -100,7 +122,7 @@ impl Compared {
                 all.entry((exchange, side)).or_default();
             }
         }
-        for (index, finding) in findings.iter().enumerate().filter(|(_, finding)| !finding.rule.comparison) {
+        for (index, finding) in findings.iter().enumerate() {
             if let Some((exchange, side, ..)) = place(finding)
                 && let Some(of_exchange) = all.get_mut(&(exchange, side))
             {
@@ -110,12 +132,14 @@ impl Compared {
         Self(all)
     }
 
-    /// What a finding of a rule that compares messages follows from: the first finding at its place or below.
+    /// What a finding of a rule that compares messages follows from: the first finding that says what is wrong with a
+    /// value at its place or below, or that differs below.
     fn cause(&self, finding: &Finding, findings: &[&Finding]) -> Option<usize> {
         let (exchange, side, pointer, _) = place(finding).filter(|_| finding.rule.comparison)?;
         let is_within = |other: &Finding| {
             let below = other.pointer.strip_prefix(pointer);
-            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            // Of two differences the one further down says more.
+            below.is_some_and(|below| below.is_empty() && !other.rule.comparison || below.starts_with('/'))
         };
         let of_exchange = self.0.get(&(exchange, side))?.iter().copied();
         of_exchange
@@ -208,6 +232,15 @@ mod tests {
         let further = finding(BookingSystem, Failure, "/response/body/event/0/startDate/x", "y");
         let beside = finding(BookingSystem, Failure, "/response/body/eventStatus", "z");
         assert_eq!(of(&[below, children, further, beside]), [Some(1), None, Some(1), None]);
+    }
+
+    #[test]
+    fn who_names_a_member_follows_from_what_is_wrong_with_it() {
+        let names = finding(BookingSystem, Failure, "/response/body/seller", "missing: email, name");
+        let member = finding(BookingSystem, Failure, "/response/body/seller/name", "null");
+        let milder = finding(BookingSystem, Warning, "/response/body/seller/email", "7");
+        assert_eq!(of(&[names.clone(), member]), [Some(1), None]);
+        assert_eq!(of(&[names, milder]), [None, None]);
     }
 
     #[test]

@@ -351,8 +351,8 @@ impl Function {
                 read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
             }
             Self::Reported => {
-                let flow = context.flow.filter(|_| !first.is_nothing());
-                Val::bool(flow.zip(first.as_json()).is_some_and(|(flow, value)| flow.was_reported(value)))
+                let value = first.as_json();
+                Val::bool(context.flow.zip(value).is_some_and(|(flow, value)| flow.was_reported(value)))
             }
             Self::SecretKind => arena.maybe(text.and_then(callers::secret_kind)),
             Self::TokenExpiry => {
