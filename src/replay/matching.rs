@@ -3,7 +3,7 @@
 //! ```text
 //! Order UUID ─┬─ known ─► its run ─► the exchange of its recorded booking whose turn it is
 //!             │                └─ has none ─► a sibling with the same beginning, the run goes on there
-//!             └─ new ───► the recorded booking that begins so, the least used, the earliest
+//!             └─ new ───► the recorded booking that begins so, each in turn
 //! none ───────► the next of those that ask for the same, once the client has done what lay between
 //! ```
 //!
@@ -16,7 +16,7 @@ use super::request::{Asked, Caller};
 use super::state::{Run, State};
 use crate::shape::Shape;
 
-/// Most exchanges of a list that are compared one by one; of a longer one the next after the last that was taken is.
+/// Most exchanges of a list that are looked at for one request.
 const FEW: usize = 1_024;
 
 /// Most exchanges between two that are looked at.
@@ -107,7 +107,7 @@ pub fn find(index: &Index, state: &State, question: Question<'_>) -> Result<Foun
     match own {
         Ok(number) => Ok(Found::OfRun(number)),
         Err(why @ (NotFound::Request | NotFound::TooEarly(_) | NotFound::NoAnswer(_))) => {
-            let Some(booking) = sibling(index, state, run, question) else { return Err(why) };
+            let Some(booking) = sibling(index, run, question) else { return Err(why) };
             // What was served so far is served in the sibling as well.
             let moved = moved(index, run, booking);
             let number = within(index, booking, Some(&moved), question).map_err(|_| why)?;
@@ -121,26 +121,18 @@ fn has(index: &Index, booking: u32, question: Question<'_>) -> bool {
     !index.within(booking, question.operation, question.shape).is_empty()
 }
 
-/// The recorded booking for a new Order UUID.
+/// The recorded booking for a new Order UUID: one that begins so before others, and of those the next after the one that was
+/// taken last, so that each is used as often as the others, the earliest first.
 fn begin(index: &Index, state: &State, question: Question<'_>) -> Result<u32, NotFound> {
     let group = index.group(question.operation, question.shape).ok_or(NotFound::Request)?;
+    let last = state.last_of_group.get(&(question.operation, question.shape)).copied();
     let mut why = NotFound::Request;
     for list in [&group.first, &group.later] {
-        let list: Vec<Number> = if list.len() <= FEW { list.clone() } else { beside_the_last(index, state, list) };
-        match answerable(index, &list, question.caller) {
+        let behind = last.map_or(0, |last| list.partition_point(|&number| number <= last));
+        let in_turn: Vec<Number> = list[behind..].iter().chain(&list[..behind]).copied().take(FEW).collect();
+        match answerable(index, &in_turn, question.caller) {
             Ok(numbers) => {
-                let uses = |&number: &Number| {
-                    let booking = index.entry(number).booking.unwrap_or_default();
-                    // A client that uses the recorded UUID means that booking; others have another one, if there is one.
-                    let taken = state.runs.contains_key(&index.bookings[booking as usize].uuid);
-                    (taken, state.uses.get(&booking).copied().unwrap_or_default(), number)
-                };
-                if let Some(booking) = numbers
-                    .into_iter()
-                    .filter(|&it| index.entry(it).booking.is_some())
-                    .min_by_key(uses)
-                    .and_then(|it| index.entry(it).booking)
-                {
+                if let Some(booking) = numbers.into_iter().find_map(|number| index.entry(number).booking) {
                     return Ok(booking);
                 }
             }
@@ -151,26 +143,15 @@ fn begin(index: &Index, state: &State, question: Question<'_>) -> Result<u32, No
     Err(why)
 }
 
-/// Of a long list those around the first one that has not been used as often as the one before it.
-fn beside_the_last(index: &Index, state: &State, list: &[Number]) -> Vec<Number> {
-    let uses = |&number: &Number| {
-        index.entry(number).booking.and_then(|booking| state.uses.get(&booking)).copied().unwrap_or_default()
-    };
-    let most = list.first().map(uses).unwrap_or_default();
-    let next = list.partition_point(|number| most > 0 && uses(number) >= most);
-    let from = if next == list.len() { 0 } else { next };
-    list[from..].iter().copied().take(FEW).collect()
-}
-
 /// The booking that a run goes on in: one whose exchanges ask for all that was asked so far, and for this.
-fn sibling(index: &Index, state: &State, run: &Run, question: Question<'_>) -> Option<u32> {
+fn sibling(index: &Index, run: &Run, question: Question<'_>) -> Option<u32> {
     let group = index.group(question.operation, question.shape)?;
     let says_what = question.asked.document.is_some();
     let candidates = group.first.iter().take(FEW).chain(group.later.iter().take(FEW));
     let matching = |booking: u32| {
         run.steps.iter().filter(|step| !index.within(booking, step.operation, step.shape).is_empty()).count()
     };
-    let mut best: Option<(usize, Reverse<u32>, Reverse<Number>, u32)> = None;
+    let mut best: Option<(usize, Reverse<Number>, u32)> = None;
     for &number in candidates {
         let entry = index.entry(number);
         let Some(booking) = entry.booking.filter(|&booking| booking != run.booking) else { continue };
@@ -182,8 +163,7 @@ fn sibling(index: &Index, state: &State, run: &Run, question: Question<'_>) -> O
         if common < run.steps.len() && !says_what {
             continue;
         }
-        let uses = state.uses.get(&booking).copied().unwrap_or_default();
-        let rank = (common, Reverse(uses), Reverse(number), booking);
+        let rank = (common, Reverse(number), booking);
         if best.is_none_or(|best| rank > best) {
             best = Some(rank);
         }

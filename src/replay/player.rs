@@ -196,6 +196,7 @@ impl Player {
         if !asked.is_safe() {
             self.state.moves += 1;
         }
+        let mut begins = false;
         let number = match found {
             Found::Loose(number, at) => {
                 let entry = *self.index.entry(number);
@@ -213,16 +214,9 @@ impl Player {
                 }
                 number
             }
-            Found::OfRun(number) => {
-                // The same Order UUID from the beginning again.
-                if let Some(booking) = self.index.entry(number).booking
-                    && self.index.bookings[booking as usize].entries.first() == Some(&number)
-                {
-                    self.state.has_begun(booking);
-                }
-                number
-            }
+            Found::OfRun(number) => number,
             Found::OfBooking(number, booking) => {
+                begins = asked.order.is_some_and(|uuid| !self.state.runs.contains_key(&uuid));
                 self.place(&asked, booking)?;
                 number
             }
@@ -240,7 +234,7 @@ impl Player {
         if let (Some(uuid), Some(shape)) = (asked.order, entry.shape) {
             let document = asked.document.map(Arc::new);
             let (operation, at) = (entry.operation, self.state.requests);
-            self.state.has_served(uuid, Step { operation, shape, document, number, at });
+            self.state.has_served(uuid, Step { operation, shape, document, number, at }, begins);
         }
         let served = self.present(number, &recorded, asked.order, &passing, &asked.target, now)?;
         self.counts.has_served(number, false);
@@ -267,7 +261,8 @@ impl Player {
         served.is_nearest = true;
         if let (Some(uuid), Some(shape)) = (runs, entry.shape) {
             let (operation, at) = (entry.operation, self.state.requests);
-            self.state.has_served(uuid, Step { operation, shape, document: asked.document.map(Arc::new), number, at });
+            let step = Step { operation, shape, document: asked.document.map(Arc::new), number, at };
+            self.state.has_served(uuid, step, false);
         }
         self.counts.has_served(number, true);
         Ok(served)

@@ -91,9 +91,9 @@ pub struct State {
     pub runs: HashMap<u128, Run>,
     /// The last runs of each recorded booking, in the order in which they began.
     pub runs_of: HashMap<u32, Vec<u128>>,
-    /// How often each recorded booking was begun. A run that goes over to another doesn't count there: who plays a whole
-    /// recording again and again gets its bookings in the same order each time.
-    pub uses: HashMap<u32, u32>,
+    /// Of the exchanges that ask for the same the one that was served last, or a later one that was served before: new
+    /// bookings begin with the next. Who plays a whole recording again and again gets its bookings in the same order each time.
+    pub last_of_group: HashMap<(u32, Shape), Number>,
     /// What belongs to no booking.
     pub positions: HashMap<(u32, Shape), Position>,
     /// Items of feeds that the client has read past and was not told: by path, the page, the index of the item, and its booking.
@@ -145,21 +145,13 @@ impl State {
         self.runs.get(self.runs_of.get(&booking)?.last()?)
     }
 
-    /// Counts one more use of a recorded booking.
-    pub fn has_begun(&mut self, booking: u32) {
-        *self.uses.entry(booking).or_default() += 1;
-    }
-
     /// Begins a run, or has one go over to another booking.
     pub fn place(&mut self, uuid: u128, run: Run) {
         let booking = run.booking;
-        match self.runs.insert(uuid, run) {
-            Some(before) => {
-                if let Some(runs) = self.runs_of.get_mut(&before.booking) {
-                    runs.retain(|other| *other != uuid);
-                }
-            }
-            None => self.has_begun(booking),
+        if let Some(before) = self.runs.insert(uuid, run)
+            && let Some(runs) = self.runs_of.get_mut(&before.booking)
+        {
+            runs.retain(|other| *other != uuid);
         }
         let runs = self.runs_of.entry(booking).or_default();
         runs.push(uuid);
@@ -176,9 +168,12 @@ impl State {
         self.last_read = Some(number);
     }
 
-    /// Notes what was served to a run.
-    pub fn has_served(&mut self, uuid: u128, step: Step) {
+    /// Notes what was served to a run, which begins with it or not.
+    pub fn has_served(&mut self, uuid: u128, step: Step, begins: bool) {
         let requests = self.requests;
+        let last = self.last_of_group.entry((step.operation, step.shape)).or_insert(step.number);
+        // A request that comes again moves nothing back.
+        *last = if begins { step.number } else { step.number.max(*last) };
         if let Some(run) = self.runs.get_mut(&uuid) {
             let before = run.memory();
             run.used = requests;
