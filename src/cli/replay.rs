@@ -5,6 +5,7 @@
 //! FILE… -- COMMAND ─► the same on a free port, with UMPIRE_BASE_URI, for as long as the command runs
 //! ```
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use super::signals::{self, Signals};
 use super::stdio::{Audience, note_with, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
-use crate::event::{Context, Event, Mode};
+use crate::event::{Context, Event, Mode, Outlet};
 use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::proxy::BaseUri;
 use crate::proxy::descriptors;
@@ -205,12 +206,14 @@ async fn play(
         _ => None,
     };
     let command = run_command(&arguments.command, &base_uri);
+    let tally = show_tally(replay, session.notices.clone(), ui == Some(Ui::Tui));
     let (mut broken, mut ended) = (None, None);
     tokio::select! {
         () = stop.cancelled() => {}
         signal = signals.next() => signal?,
         why = session.broken() => broken = Some(why),
         status = command => ended = Some(status?),
+        never = tally => match never {},
     }
     let shown_ui = ui.unwrap_or(Ui::Plain);
     let closing = signals::end(session, &mut signals, shown_ui == Ui::Tui && !stop.is_cancelled()).await;
@@ -236,6 +239,25 @@ async fn play(
         _ if report.misses > 0 => Exit::Findings,
         _ => Exit::Clean,
     })
+}
+
+/// How often the screen is told what was served.
+const TALLY_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells the screen what was served and missed so far, whenever that has changed.
+async fn show_tally(replay: &Replay, notices: Outlet, on_screen: bool) -> Infallible {
+    let mut told = (0, 0, 0);
+    loop {
+        tokio::time::sleep(TALLY_EVERY).await;
+        let now = replay.tally();
+        if on_screen && now != told {
+            let (served, nearest, misses) = now;
+            let nearest = if nearest > 0 { format!(", {nearest} nearest taken") } else { String::new() };
+            let misses = if misses == 1 { "1 miss".to_owned() } else { format!("{misses} misses") };
+            notices.send(Event::Notice(format!("replay: {served} served{nearest}, {misses}")));
+            told = now;
+        }
+    }
 }
 
 /// Runs the command to its end; without one, waits for ever. If it is given up, the command is killed.

@@ -39,6 +39,40 @@ async fn the_same_basket_twice_and_again() {
 }
 
 #[tokio::test]
+async fn after_interleaved_bookings_the_recorded_order_holds_again() {
+    let delete = |uuid: &str| format!("/api/orders/{uuid}");
+    let mut tape = Tape::new();
+    for (uuid, text) in [(A, "first"), (B, "second")] {
+        tape.c1(uuid, "swim", text);
+        tape.b(uuid, "swim", "Ann", 201, text);
+    }
+    tape.add("DELETE", &delete(B), &Value::Null, 204, &Value::Null);
+    let client = tape.play();
+    let number = |run: u8| format!("99999999-4b2e-4d27-9a55-1f2f3a9b7c{run:02}");
+    // Two clients play the recording side by side: each of its bookings is made twice.
+    for round in [0, 2] {
+        for uuid in [number(round), number(round + 1)] {
+            client.c1(&uuid, "swim").await;
+        }
+        for uuid in [number(round), number(round + 1)] {
+            client.b(&uuid, "swim", "Xi").await;
+        }
+    }
+    for uuid in [number(2), number(3)] {
+        assert_eq!(client.get("DELETE", &delete(&uuid), &Value::Null).await.status, 204);
+    }
+    // One after the other, each call twice, and then again.
+    for (run, text) in [(10, "first"), (11, "second"), (12, "first"), (13, "second")] {
+        for _ in 0..2 {
+            assert_eq!(client.c1(&number(run), "swim").await.text(), text, "{run}");
+        }
+        for _ in 0..2 {
+            assert_eq!(client.b(&number(run), "swim", "Xi").await.text(), text, "{run}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_run_goes_over_to_a_sibling_where_its_next_step_is() {
     let mut tape = Tape::new();
     tape.c1(A, "swim", "quote");
