@@ -166,7 +166,13 @@ pub fn folded(findings: &[&Finding]) -> Vec<(usize, Vec<usize>)> {
 fn place(finding: &Finding) -> Option<Place<'_>> {
     let pointer = finding.pointer.as_str();
     let somewhere = !pointer.is_empty() && pointer != STATUS;
-    somewhere.then_some((finding.exchange?, finding.rule.side, pointer, finding.seen.as_str()))
+    somewhere.then_some((finding.exchange?, finding.rule.side, pointer, without_label(&finding.seen)))
+}
+
+/// What was seen without the word before it: members that are missing are the same as those that changed.
+fn without_label(seen: &str) -> &str {
+    const LABELS: [&str; 3] = ["missing: ", "superfluous: ", "changed: "];
+    LABELS.iter().find_map(|label| seen.strip_prefix(label)).unwrap_or(seen)
 }
 
 /// A pointer with `*` in place of each array index, so that the same fault in other items looks the same.
@@ -232,6 +238,13 @@ mod tests {
         let further = finding(BookingSystem, Failure, "/response/body/event/0/startDate/x", "y");
         let beside = finding(BookingSystem, Failure, "/response/body/eventStatus", "z");
         assert_eq!(of(&[below, children, further, beside]), [Some(1), None, Some(1), None]);
+    }
+
+    #[test]
+    fn the_same_members_are_the_same_whatever_is_said_of_them() {
+        let changed = finding(BookingSystem, Failure, "/response/body/offer", "changed: price");
+        let missing = finding(BookingSystem, Warning, "/response/body/offer", "missing: price");
+        assert_eq!(of(&[changed, missing]), [None, Some(0)]);
     }
 
     #[test]
