@@ -67,6 +67,7 @@ fn exchange(number: usize) -> Exchange {
         }),
         failure: None,
         rewritten: Vec::new(),
+        simulated: None,
         timing: Timing {
             sent: Some(Duration::from_micros(80)),
             first_byte: Some(Duration::from_millis(3)),

@@ -94,10 +94,9 @@ impl Zone {
     pub fn class(self, name: &str, text: &str) -> LeafClass {
         let or_time = |other| if is_date_time(text) { LeafClass::Time } else { other };
         match (self, name) {
-            (_, "@type" | "type" | "@context") => LeafClass::Fixed,
+            (_, "@type" | "type" | "@context") | (Self::Order, "@id" | "id") => LeafClass::Fixed,
             (Self::Party, _) if VOCABULARIES.iter().any(|start| text.starts_with(start)) => LeafClass::Fixed,
             (Self::Party, _) | (Self::Form, "value") => LeafClass::Free,
-            (Self::Order, "@id" | "id") => LeafClass::Fixed,
             (Self::Order, _) if !text.contains("://") && !names_fixed(name) => or_time(LeafClass::Free),
             _ => or_time(LeafClass::Fixed),
         }
@@ -117,7 +116,7 @@ fn holds_order_items(value: Value<'_>) -> bool {
             || value.get("orderedItem").is_some()
             || value.get("acceptedOffer").is_some()
     };
-    is_one(value) || value.is_array() && value.items().all(|item| item.is_object())
+    is_one(value) || value.is_array() && value.items().all(super::json::Value::is_object)
 }
 
 /// True for a date with a time, as in `2026-11-29T22:00:00Z`.

@@ -89,7 +89,9 @@ fn check_report() -> CheckReport {
 fn verdicts(passed: u64, failed: u64, reasons: &[(&str, u64)]) -> VerdictCounts {
     let mut verdicts = VerdictCounts::default();
     (verdicts.passed, verdicts.failed) = (passed, failed);
-    reasons.iter().for_each(|(reason, count)| verdicts.add_not_judged(&Arc::from(*reason), *count));
+    for (reason, count) in reasons {
+        verdicts.add_not_judged(&Arc::from(*reason), *count);
+    }
     verdicts
 }
 

@@ -350,7 +350,7 @@ fn odd_report(oddity: Oddity) -> OddReport {
 
 /// True if an exchange lies under a Base URI, by its path: recordings may have been made at other addresses. True where none
 /// is known.
-fn lies_under(exchange: &Exchange, base: &Option<String>) -> bool {
+fn lies_under(exchange: &Exchange, base: Option<&str>) -> bool {
     let Some(base) = base else { return true };
     let path = base.split_once("://").map_or("", |(_, rest)| rest.find('/').map_or("", |slash| &rest[slash..]));
     let path = path.trim_end_matches('/');
@@ -390,7 +390,7 @@ impl Gathered {
                 let judged = match exchange {
                     Ok(exchange) => {
                         SimulatedReport::count(&mut simulated, &exchange);
-                        is_under_base |= lies_under(&exchange, &base);
+                        is_under_base |= lies_under(&exchange, base.as_deref());
                         judge.judge(Arc::new(exchange))
                     }
                     Err(error) => {

@@ -198,7 +198,9 @@ mod tests {
 
     fn counts(passed: u64, failed: u64, reasons: &[(&str, u64)]) -> VerdictCounts {
         let mut counts = VerdictCounts { passed, failed, ..VerdictCounts::default() };
-        reasons.iter().for_each(|(reason, count)| counts.add_not_judged(&Arc::from(*reason), *count));
+        for (reason, count) in reasons {
+            counts.add_not_judged(&Arc::from(*reason), *count);
+        }
         counts
     }
 

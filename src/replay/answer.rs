@@ -28,7 +28,7 @@ pub struct Shift {
 
 impl Shift {
     /// A date that counts from now on: as long after now as it was after the recorded answer.
-    fn from_now(&self) -> i64 {
+    fn seconds_since_recorded(&self) -> i64 {
         time::seconds_between(self.recorded, self.now)
     }
 }
@@ -90,7 +90,7 @@ impl Changes<'_> {
         if let Some(shift) = &self.shift
             && !matches!(name, "@id" | "id")
         {
-            let seconds = if name == "leaseExpires" { shift.from_now() } else { shift.seconds };
+            let seconds = if name == "leaseExpires" { shift.seconds_since_recorded() } else { shift.seconds };
             if let Some(shifted) = later(text, seconds) {
                 return Some(shifted);
             }
@@ -114,12 +114,9 @@ impl Changes<'_> {
             }
             let text = std::str::from_utf8(&field.value).ok();
             let changed = match (name.as_str(), text, &self.shift) {
-                ("content-length", _, _) => match length {
-                    Some(length) => Some(length.to_string()),
-                    None => None,
-                },
+                ("content-length", _, _) => length.map(|length| length.to_string()),
                 ("date", Some(_), Some(shift)) => Some(time::http_date(shift.now)),
-                ("expires" | "retry-after", Some(text), Some(shift)) => shifted(text, shift.from_now()),
+                ("expires" | "retry-after", Some(text), Some(shift)) => shifted(text, shift.seconds_since_recorded()),
                 ("last-modified", Some(text), Some(shift)) => shifted(text, shift.seconds),
                 ("location" | "content-location" | "link", Some(text), _) => self.text(text),
                 _ => None,

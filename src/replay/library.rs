@@ -31,9 +31,9 @@ pub struct Source {
 
 enum Kept {
     /// A capture.
-    OnDisk(Mutex<Reader>),
+    OnDisk(Box<Mutex<Reader>>),
     /// Anything else, as far as it was read.
-    Copied(RwLock<Copied>),
+    Copied(Box<RwLock<Copied>>),
 }
 
 #[derive(Default)]
@@ -62,7 +62,8 @@ impl Source {
     pub fn open(file: &Path) -> Result<(Self, Unread), LoadError> {
         let recording = capture::open(file)?;
         let (meta, copy) = (recording.meta, recording.format != capture::Format::Capture);
-        let kept = if copy { Kept::Copied(RwLock::default()) } else { Kept::OnDisk(Mutex::new(Reader::open(file)?)) };
+        let kept =
+            if copy { Kept::Copied(Box::default()) } else { Kept::OnDisk(Box::new(Mutex::new(Reader::open(file)?))) };
         Ok((Self { file: file.to_owned(), meta, kept }, Unread { exchanges: recording.exchanges, copy }))
     }
 

@@ -98,10 +98,10 @@ pub fn plan(index: &Index, state: &State, page: Number, items: &[Value<'_>], hel
 /// Notes what was told, and what is still to be.
 pub fn has_told(index: &Index, state: &mut State, path: &str, page: Number, plan: &Plan, items: &[Value<'_>]) {
     for item in &plan.items {
-        if let Some(run) = item.run.and_then(|uuid| state.runs.get_mut(&uuid)) {
-            if !run.told.contains(&item.page) {
-                run.told.push(item.page);
-            }
+        if let Some(run) = item.run.and_then(|uuid| state.runs.get_mut(&uuid))
+            && !run.told.contains(&item.page)
+        {
+            run.told.push(item.page);
         }
     }
     let held = state.held.entry(path.to_owned()).or_default();

@@ -26,9 +26,9 @@ impl Counts {
     /// Counts an exchange that was served.
     pub fn has_served(&mut self, number: Number, nearest: bool) {
         if nearest {
-            self.nearest += 1
+            self.nearest += 1;
         } else {
-            self.served += 1
+            self.served += 1;
         }
         let (word, bit) = (number as usize / 64, number % 64);
         if self.asked.len() <= word {

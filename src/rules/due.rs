@@ -233,7 +233,7 @@ mod tests {
             flow.push_for_test(reading);
         }
         let arena = Arena::default();
-        let of = |is_certain| due.of(Stage::OrdersFeed, is_certain, true, &arena).len() as u32;
+        let of = |is_certain| due.of(Stage::OrdersFeed, is_certain, true, &arena).len();
         (of(true), of(false))
     }
 

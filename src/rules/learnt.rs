@@ -83,7 +83,7 @@ impl Learnt {
         match reading.stage {
             Stage::Other | Stage::DatasetSite => {}
             Stage::OpportunityFeed => {
-                answer.root().descend().for_each(|node| self.remember_tax_mode(node, reading.into()))
+                answer.root().descend().for_each(|node| self.remember_tax_mode(node, reading.into()));
             }
             _ => {
                 if let Some(seller) = answer.root().get("seller") {

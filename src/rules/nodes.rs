@@ -182,7 +182,7 @@ pub fn same_values(a: Value<'_>, b: Value<'_>) -> bool {
 
 /// True if two values of `@type` name the same types, those of other vocabularies aside.
 fn same_types(a: Value<'_>, b: Value<'_>) -> bool {
-    fn names<'v>(types: Value<'v>) -> Option<Vec<&'v str>> {
+    fn names(types: Value<'_>) -> Option<Vec<&str>> {
         match types.as_str() {
             Some(name) => Some(vec![name]),
             None if types.is_array() => types.items().map(Value::as_str).collect(),

@@ -47,7 +47,9 @@ mod tests {
 
     fn gaps(ids: &[u64]) -> bool {
         let mut numbering = Numbering::default();
-        ids.iter().for_each(|id| numbering.add(*id));
+        for id in ids {
+            numbering.add(*id);
+        }
         numbering.has_gaps()
     }
 

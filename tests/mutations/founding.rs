@@ -55,7 +55,7 @@ fn each_variant_has_its_verdict_on_both_sides() {
                 "{exchange} | {changes}\n  expected {broker} | {booking_system}\n  found    {is_broker} | {is_system}"
             ));
         }
-        actual.push_str(&format!("{exchange} | {changes} | {is_broker} | {is_system}\n"));
+        actual.extend([exchange, " | ", changes, " | ", &is_broker, " | ", &is_system, "\n"]);
     }
     if let Ok(file) = std::env::var("UMPIRE_FOUNDING_AS_FOUND") {
         std::fs::write(file, actual).expect("written");

@@ -40,7 +40,7 @@ impl Tape {
         let started: Timestamp = BEGAN.parse().unwrap();
         let started = started + jiff::SignedDuration::from_secs(self.exchanges.len() as i64);
         let mut exchange = Exchange::get(ORIGIN, path);
-        exchange.request.method = method.to_owned();
+        method.clone_into(&mut exchange.request.method);
         exchange.started = started;
         exchange.timing = Timing { total: std::time::Duration::from_millis(20), ..Timing::default() };
         let json = |value: &Value| if value.is_null() { String::new() } else { value.to_string() };

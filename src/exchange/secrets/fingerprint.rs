@@ -101,9 +101,9 @@ impl SecretTraits {
         // The payload of an encrypted token is none that can be read.
         if let Some(claims) = payload.and_then(|payload| Document::parse(&payload).ok()) {
             let claim = |name: &str| claims.root().get(name);
-            let seconds = claim("exp").and_then(|expires| expires.as_number());
+            let seconds = claim("exp").and_then(crate::json::Value::as_number);
             traits.expires = seconds.and_then(|seconds| seconds.split('.').next()).and_then(expiry);
-            traits.issuer = claim("iss").and_then(|issuer| issuer.as_str()).and_then(host);
+            traits.issuer = claim("iss").and_then(crate::json::Value::as_str).and_then(host);
         }
         traits
     }

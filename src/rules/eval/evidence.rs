@@ -7,7 +7,7 @@
 //!
 //! Only a rule that has failed is asked, so every part is evaluated again and nothing of it is kept.
 
-use super::{Evaluation, Halt};
+use super::Evaluation;
 use crate::openbooking::Reading;
 use crate::rules::code::{MacroKind, Node, NodeId, Root, Span};
 use crate::rules::context::Context;
@@ -68,10 +68,7 @@ impl<'c, 'a> Search<'c, 'a> {
     }
 
     fn truth(&mut self, at: NodeId) -> Option<bool> {
-        match self.evaluation.truth(at) {
-            Ok(truth) => Some(truth),
-            Err(Halt) => None,
-        }
+        self.evaluation.truth(at).ok()
     }
 
     /// Adds what made a part true or false.
