@@ -116,7 +116,7 @@ fn holds_order_items(value: Value<'_>) -> bool {
             || value.get("orderedItem").is_some()
             || value.get("acceptedOffer").is_some()
     };
-    is_one(value) || value.is_array() && value.items().all(super::json::Value::is_object)
+    is_one(value) || value.is_array() && value.items().all(Value::is_object)
 }
 
 /// True for a date with a time, as in `2026-11-29T22:00:00Z`.
