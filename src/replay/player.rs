@@ -7,6 +7,9 @@
 //!
 //! It reads no clock and opens nothing but its recordings. What is not indexed yet is waited for by the caller.
 
+mod nearest;
+mod present;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,21 +17,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::answer::{Changes, Edit, Shift, coded, edited};
 use super::bind::Bindings;
 use super::index::{Index, Number};
 use super::library::Source;
 use super::matching::{self, Found, NotFound, Question};
 use super::miss::{self, Miss};
-use super::pages;
 use super::report::{Counts, MissReport, RecordedReport, ReplayReport};
 use super::request::{Asked, Caller, credentials, looks_like_json};
 use super::state::{Position, Run, State, Step};
-use super::time::{TimeMode, seconds_between};
+use super::time::TimeMode;
 use crate::capture::CaptureError;
-use crate::exchange::{BodyEnd, Exchange, Headers, Request, decode};
+use crate::exchange::{Exchange, Headers, Request, decode};
 use crate::json::Document;
-use crate::shape::{Difference, Normalizer, bindings, differences, find_uuids};
+use crate::shape::{Normalizer, bindings, find_uuids};
 
 /// Most memory of recorded exchanges that are kept ready, in bytes: 64 MiB.
 const MOST_READY: usize = 64 << 20;
@@ -138,9 +139,9 @@ impl Player {
         let asked = Asked::read(request, Normalizer { is_order: &is_order, origin });
         let found = self.find(&asked, credentials(&request.headers));
         let why = match found {
-            Ok((found, caller)) => {
-                let _epoch = self.epoch.get_or_insert(now);
-                return self.serve(found, caller, asked, now).map(|served| Outcome::Served(Box::new(served)));
+            Ok(found) => {
+                self.epoch.get_or_insert(now);
+                return self.serve(found, asked, now).map(|served| Outcome::Served(Box::new(served)));
             }
             Err(why) => why,
         };
@@ -151,7 +152,7 @@ impl Player {
         if let (true, Some((number, _))) = (self.rules.lenient, &nearest)
             && self.index.entry(*number).has_answer
         {
-            let _epoch = self.epoch.get_or_insert(now);
+            self.epoch.get_or_insert(now);
             return self.serve_nearest(*number, asked, now).map(|served| Outcome::Served(Box::new(served)));
         }
         let answer = match why {
@@ -167,7 +168,7 @@ impl Player {
         Ok(Outcome::Miss(miss))
     }
 
-    fn find(&mut self, asked: &Asked, credentials: Option<&[u8]>) -> Result<(Found, Caller), NotFound> {
+    fn find(&mut self, asked: &Asked, credentials: Option<&[u8]>) -> Result<Found, NotFound> {
         let operation = self.index.operation(&asked.operation.key).or_else(|| {
             let get = asked.operation.key.strip_prefix("HEAD ").map(|rest| format!("GET {rest}"));
             get.and_then(|key| self.index.operation(&key))
@@ -188,10 +189,10 @@ impl Player {
             }
         };
         let question = Question { asked, operation, shape, caller };
-        matching::find(&self.index, &self.state, question).map(|found| (found, caller))
+        matching::find(&self.index, &self.state, question)
     }
 
-    fn serve(&mut self, found: Found, _caller: Caller, asked: Asked, now: Timestamp) -> Result<Served, CaptureError> {
+    fn serve(&mut self, found: Found, asked: Asked, now: Timestamp) -> Result<Served, CaptureError> {
         self.state.requests += 1;
         if !asked.is_safe() {
             self.state.moves += 1;
@@ -241,33 +242,6 @@ impl Player {
         Ok(served)
     }
 
-    /// Serves an exchange that doesn't fit.
-    fn serve_nearest(&mut self, number: Number, asked: Asked, now: Timestamp) -> Result<Served, CaptureError> {
-        self.state.requests += 1;
-        self.state.moves += u64::from(!asked.is_safe());
-        let entry = *self.index.entry(number);
-        if let (Some(uuid), Some(booking)) = (asked.order, entry.booking)
-            && !self.state.runs.contains_key(&uuid)
-        {
-            self.state.place(uuid, Run::new(booking, written(&asked, uuid)));
-        }
-        let recorded = self.ready(number)?;
-        let mut passing = Bindings::default();
-        if let (Some(ours), Some(theirs)) = (&recorded.request, &asked.document) {
-            passing.learn(bindings(ours.root(), theirs.root()), |_| true);
-        }
-        let runs = asked.order;
-        let mut served = self.present(number, &recorded, runs, &passing, &asked.target, now)?;
-        served.is_nearest = true;
-        if let (Some(uuid), Some(shape)) = (runs, entry.shape) {
-            let (operation, at) = (entry.operation, self.state.requests);
-            let step = Step { operation, shape, document: asked.document.map(Arc::new), number, at };
-            self.state.has_served(uuid, step, false);
-        }
-        self.counts.has_served(number, true);
-        Ok(served)
-    }
-
     /// Begins a run of a booking, or has the one that there is go over to it, with all that was learnt.
     fn place(&mut self, asked: &Asked, booking: u32) -> Result<(), CaptureError> {
         let Some(uuid) = asked.order else { return Ok(()) };
@@ -311,221 +285,6 @@ impl Player {
             run.bindings.learn(found, is_own);
         }
         Ok(())
-    }
-
-    /// The answer of a recorded exchange as the client is to get it.
-    fn present(
-        &mut self,
-        number: Number,
-        recorded: &Ready,
-        run: Option<u128>,
-        passing: &Bindings,
-        target: &str,
-        now: Timestamp,
-    ) -> Result<Served, CaptureError> {
-        let exchange = &recorded.exchange;
-        let Some(response) = &exchange.response else {
-            let what = "it has no answer".to_owned();
-            return Err(CaptureError::Exchange { file: self.source(number).file.clone(), index: number.into(), what });
-        };
-        let shift = (self.rules.time == TimeMode::Shift).then(|| Shift {
-            seconds: seconds_between(self.began, self.epoch.unwrap_or(now)),
-            recorded: exchange
-                .started
-                .saturating_add(exchange.timing.first_byte.unwrap_or(exchange.timing.total))
-                .unwrap_or(exchange.started),
-            now,
-        });
-        let page = recorded.answer.as_ref().and_then(|document| Some((document, pages::items_of(document)?)));
-        let (content, is_bound) = match (&recorded.answer, page) {
-            (_, Some((document, items))) => self.page(number, exchange, document, &items, target, shift)?,
-            (Some(document), None) => {
-                let own = run.and_then(|uuid| self.state.runs.get(&uuid));
-                let order = |uuid: u128| self.order(own, uuid);
-                let bindings = own.map_or(passing, |run| &run.bindings);
-                let changes = Changes { bindings: Some(bindings), order: &order, shift };
-                let mut edits: Vec<Edit> = Vec::new();
-                changes.edits(document.root(), "", &mut edits);
-                ((!edits.is_empty()).then(|| edited(document, &edits)), !edits.is_empty())
-            }
-            (None, None) => (self.text(response, run), false),
-        };
-        let content = content.and_then(|content| coded(content, &response.headers));
-        let is_changed = content.is_some();
-        let body = content.unwrap_or_else(|| response.body.bytes.clone());
-        let own = run.and_then(|uuid| self.state.runs.get(&uuid));
-        let order = |uuid: u128| self.order(own, uuid);
-        let changes = Changes { bindings: own.map(|run| &run.bindings), order: &order, shift };
-        // Of an answer to HEAD the length is that of a body that it doesn't have.
-        let length = (!body.is_empty()).then_some(body.len());
-        let headers = changes.fields(&response.headers, length, is_changed);
-        let entry = self.index.entry(number);
-        Ok(Served {
-            recording: self.source(number).name().into(),
-            exchange: u64::from(entry.index) + 1,
-            is_bound,
-            is_nearest: false,
-            status: response.status,
-            reason: response.reason.clone(),
-            headers,
-            body,
-            trailers: response.body.trailers.clone(),
-            took: (exchange.timing.first_byte.unwrap_or(exchange.timing.total), exchange.timing.total),
-        })
-    }
-
-    /// The present Order UUID in place of a recorded one: of the run at hand, or else of the last run of that booking.
-    fn order(&self, own: Option<&Run>, recorded: u128) -> Option<String> {
-        if let Some(run) = own
-            && self.index.bookings[run.booking as usize].uuid == recorded
-        {
-            return Some(run.uuid.clone());
-        }
-        self.state.present(&self.index, recorded)
-    }
-
-    /// A page of a feed, with what the client has made.
-    fn page(
-        &mut self,
-        number: Number,
-        exchange: &Exchange,
-        document: &Document,
-        items: &[crate::json::Value<'_>],
-        target: &str,
-        shift: Option<Shift>,
-    ) -> Result<(Option<Vec<u8>>, bool), CaptureError> {
-        let path = target.split_once('?').map_or(target, |(path, _)| path).to_owned();
-        let held = self.state.held.get(&path).cloned().unwrap_or_default();
-        let held: Vec<_> = held.into_iter().filter(|(page, ..)| *page < number).collect();
-        let plan = pages::plan(&self.index, &self.state, number, items, &held);
-        let is_recorded = plan.is_recorded(number, items.len());
-        let rebuilt = if is_recorded {
-            None
-        } else {
-            let mut texts = Vec::new();
-            for item in &plan.items {
-                if item.page == number {
-                    texts.extend(items.get(item.at).map(|item| item.to_json()));
-                } else {
-                    let other = self.ready(item.page)?;
-                    let others = other.answer.as_ref().and_then(pages::items_of);
-                    texts.extend(others.and_then(|others| others.get(item.at).map(|item| item.to_json())));
-                }
-            }
-            let own = exchange.url();
-            Document::parse_str(&pages::text_with(document, &texts, plan.waits().then_some(own.as_str()))).ok()
-        };
-        let shown = rebuilt.as_ref().unwrap_or(document);
-        let mut edits: Vec<Edit> = Vec::new();
-        for (name, value) in shown.root().entries() {
-            if name != "items" {
-                let order = |uuid: u128| self.order(None, uuid);
-                let changes = Changes { bindings: None, order: &order, shift };
-                changes.edits(value, &format!("/{name}"), &mut edits);
-                continue;
-            }
-            for (item, told) in value.items().zip(&plan.items) {
-                let own = told.run.and_then(|uuid| self.state.runs.get(&uuid));
-                let order = |uuid: u128| self.order(own, uuid);
-                let changes = Changes { bindings: own.map(|run| &run.bindings), order: &order, shift };
-                for (name, member) in item.entries().filter(|(name, _)| *name != "modified") {
-                    changes.edits(member, &format!("/{name}"), &mut edits);
-                }
-            }
-        }
-        edits.sort_by_key(|(place, _)| place.start);
-        pages::has_told(&self.index, &mut self.state, &path, number, &plan, items);
-        if edits.is_empty() && is_recorded {
-            return Ok((None, false));
-        }
-        Ok((Some(edited(shown, &edits)), true))
-    }
-
-    /// Content that is no JSON, with the client's Order UUIDs in it; `None` if there are none.
-    fn text(&self, response: &crate::exchange::Response, run: Option<u128>) -> Option<Vec<u8>> {
-        let content = decode(&response.body.bytes, &response.headers).ok()?;
-        let text = std::str::from_utf8(&content).ok()?;
-        let own = run.and_then(|uuid| self.state.runs.get(&uuid));
-        crate::shape::replace_uuids(text, |uuid| self.order(own, uuid)).map(String::into_bytes)
-    }
-
-    /// The recorded exchange that has most in common with a request, and where it differs.
-    fn nearest(
-        &mut self,
-        asked: &Asked,
-        own: Option<&str>,
-        why: &NotFound,
-    ) -> Result<Option<(Number, Vec<Difference>)>, CaptureError> {
-        if let NotFound::NoAnswer(number) | NotFound::TooEarly(number) | NotFound::TooLate(number) = why {
-            return Ok(self
-                .rules
-                .lenient
-                .then(|| self.same_request(asked))
-                .flatten()
-                .or(Some(*number))
-                .map(|n| (n, vec![])));
-        }
-        let Some(operation) = self.index.operation(&asked.operation.key) else { return Ok(None) };
-        let all = self.index.of_operation(operation);
-        let booking = asked.order.and_then(|uuid| self.state.runs.get(&uuid)).map(|run| run.booking);
-        let mine =
-            all.iter().copied().filter(|&number| booking.is_some() && self.index.entry(number).booking == booking);
-        let mut numbers: Vec<Number> = mine.take(miss::COMPARED).collect();
-        numbers.extend(all.iter().copied().take(miss::COMPARED));
-        let mut best: Option<(Number, Vec<Difference>)> = None;
-        for number in numbers {
-            let recorded = self.ready(number)?;
-            let (Some(ours), Some(theirs)) = (&recorded.request, &asked.document) else {
-                if recorded.request.is_none() && asked.document.is_none() {
-                    best.get_or_insert((number, vec![]));
-                }
-                continue;
-            };
-            let of_index = |uuid: u128| self.index.booking_of(uuid).is_some();
-            let of_client =
-                |uuid: u128| Some(uuid) == asked.order || self.state.runs.contains_key(&uuid) || of_index(uuid);
-            let recorded_side = Normalizer { is_order: &of_index, origin: None };
-            let present_side = Normalizer { is_order: &of_client, origin: own.map(|own| (own, self.origin.as_str())) };
-            let found = differences(ours.root(), theirs.root(), (recorded_side, present_side), miss::DIFFERENCES);
-            if best.as_ref().is_none_or(|(_, least)| found.len() < least.len()) {
-                best = Some((number, found));
-            }
-        }
-        Ok(best)
-    }
-
-    /// An exchange that asks for the same, whatever has happened before it.
-    fn same_request(&self, asked: &Asked) -> Option<Number> {
-        let operation = self.index.operation(&asked.operation.key)?;
-        let group = self.index.group(operation, asked.shape?)?;
-        let booking = asked.order.and_then(|uuid| self.state.runs.get(&uuid)).map(|run| run.booking);
-        let mut numbers = group.first.iter().chain(&group.later).copied();
-        let all = || group.first.iter().chain(&group.later).copied();
-        let answered = |number: &Number| self.index.entry(*number).has_answer;
-        numbers
-            .find(|number| booking.is_some() && self.index.entry(*number).booking == booking && answered(number))
-            .or_else(|| all().find(answered))
-    }
-
-    fn why_no_answer(&mut self, number: Number) -> Result<String, CaptureError> {
-        let recorded = self.ready(number)?;
-        let exchange = &recorded.exchange;
-        Ok(match (&exchange.response, &exchange.failure) {
-            (Some(response), _) => match response.body.end {
-                BodyEnd::Truncated => {
-                    format!(
-                        "of its {} bytes the first {} were recorded",
-                        response.body.length,
-                        response.body.bytes.len()
-                    )
-                }
-                BodyEnd::Cancelled => "it broke off when it was recorded".to_owned(),
-                BodyEnd::NotRecorded => "its body was not recorded".to_owned(),
-                BodyEnd::Complete => "it can't be read".to_owned(),
-            },
-            (None, Some(failure)) => format!("none came when it was recorded: {}", failure.kind.describe()),
-            (None, None) => "it was not recorded".to_owned(),
-        })
     }
 
     /// A recorded exchange, read and parsed.

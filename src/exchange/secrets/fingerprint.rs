@@ -227,10 +227,11 @@ fn expiry(digits: &str) -> Option<i64> {
     digits.parse().ok().filter(|_| is_one)
 }
 
-/// The host of an issuer that is a URL.
+/// The host of an issuer that is a URL; of one with user-info nothing is kept.
 fn host(issuer: &str) -> Option<String> {
     let rest = issuer.strip_prefix("https://").or_else(|| issuer.strip_prefix("http://"))?;
-    let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().filter(|authority| !authority.contains('@'))?;
+    let host = authority.split(':').next().unwrap_or_default();
     let is_host = (1..=LONGEST_HOST).contains(&host.len()) && host.bytes().all(is_host_byte);
     is_host.then(|| host.to_ascii_lowercase())
 }
@@ -259,6 +260,7 @@ mod tests {
             (token(r#"{"iss":"https://login.example.com:8443","sub":"me"}"#), "~jwt~~login.example.com~"),
             (token(r#"{"exp":1767225600.5}"#), "~jwt~1767225600~~"),
             (token(r#"{"exp":-1,"iss":"joe"}"#), "~jwt~"),
+            (token(r#"{"iss":"https://joe:pass@login.example.com/"}"#), "~jwt~"),
             (token("no claims"), "~jwt~"),
             ("eyJhbGciOiJub25lIn0.e30.".to_owned(), "~jwt~"),
             (STANDARD.encode("user:p\u{61}ss"), "~basic~"),

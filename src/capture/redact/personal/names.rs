@@ -13,43 +13,12 @@ const LONGEST: usize = 128;
 /// Most words that are looked at, from the end.
 const MOST_WORDS: usize = 4;
 
-/// What names of several words end in that are personal; in words without what stands between them.
-const ENDINGS: [&str; 34] = [
-    "email",
-    "emailaddress",
-    "telephone",
-    "telephonenumber",
-    "phone",
-    "phonenumber",
-    "phoneno",
-    "mobile",
-    "mobilenumber",
-    "mobilephone",
-    "faxnumber",
-    "givenname",
-    "familyname",
-    "additionalname",
-    "firstname",
-    "middlename",
-    "lastname",
-    "surname",
-    "forename",
-    "fullname",
-    "nickname",
-    "birthdate",
-    "birthday",
-    "dateofbirth",
-    "dob",
-    "username",
-    "preferredusername",
-    "streetaddress",
-    "addressline",
-    "homeaddress",
-    "postcode",
-    "postalcode",
-    "membershipnumber",
-    "ipaddress",
-];
+/// What names of several words end in that are personal, besides [`places::is_attribute_of_people`]; in words without what
+/// stands between them.
+const MORE_ENDINGS: [&str; 6] = ["phoneno", "mobilephone", "forename", "addressline", "homeaddress", "postalcode"];
+
+/// Names that are personal alone and say something else behind other words: `voice mail`, `last login`.
+const ALONE: [&str; 2] = ["mail", "login"];
 
 /// Whose name, address or number something may be.
 const PEOPLE: [&str; 18] = [
@@ -132,7 +101,11 @@ pub(super) fn says_personal(name: &str) -> bool {
     if words.len() < 2 || is_of_others || is_question {
         return false;
     }
-    let ends = |count: usize| words.len() >= count && ENDINGS.contains(&words[words.len() - count..].concat().as_str());
+    let ends = |count: usize| {
+        let ending = words.len().checked_sub(count).map(|start| words[start..].concat()).unwrap_or_default();
+        let ending = ending.as_str();
+        MORE_ENDINGS.contains(&ending) || places::is_attribute_of_people(ending) && !ALONE.contains(&ending)
+    };
     let (last, before) = (&words[words.len() - 1], &words[words.len() - 2]);
     let singular = before.strip_suffix('s').unwrap_or(before);
     (1..=MOST_WORDS).any(ends) || (ATTRIBUTES.contains(&last.as_str()) && PEOPLE.contains(&singular))

@@ -198,7 +198,12 @@ pub(super) fn is_kind(name: &str) -> bool {
 
 /// True for a normal name that is personal wherever it stands, also as a parameter of a URL or form.
 pub(super) fn is_personal_name(name: &str) -> bool {
-    NAMES.contains(&name) || PERSONS.contains(&name) || ACCESS.contains(&name)
+    is_attribute_of_people(name) || PERSONS.contains(&name) || ACCESS.contains(&name)
+}
+
+/// True for the normal name of what people alone have.
+pub(super) fn is_attribute_of_people(name: &str) -> bool {
+    NAMES.contains(&name)
 }
 
 /// True if words of this exchange's persons are looked for in a member of this normal name.
