@@ -185,7 +185,7 @@ fn full_disk() -> Stdio {
 fn a_closed_pipe_ends_every_command_quietly() {
     for arguments in PRINTING {
         let output = run(arguments, closed_pipe(), None);
-        assert_eq!(stderr(&output), "", "{arguments:?}");
+        assert_eq!(complaints(&output), [""; 0], "{arguments:?}");
         let right =
             if arguments[0] == "doctor" { 0..=1 } else { 0..=i32::from(arguments.starts_with(&["check", FAULTY])) };
         assert!(right.contains(&status(&output)), "{arguments:?}: {}", status(&output));
@@ -195,17 +195,22 @@ fn a_closed_pipe_ends_every_command_quietly() {
     assert_eq!(status(&run(&["capture", "search", FAULTY, "nosuchword"], closed_pipe(), None)), 1);
 }
 
+/// The lines on standard error, but for the notice that the end of a run takes a while, as it may on a busy machine.
+fn complaints(output: &Output) -> Vec<String> {
+    let is_notice = |line: &&str| line.contains("waiting for exchanges under way");
+    stderr(output).lines().filter(|line| !is_notice(line)).map(str::to_owned).collect()
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_said_once_and_is_a_failure() {
     for arguments in PRINTING {
         let output = run(arguments, full_disk(), None);
-        let said = stderr(&output);
-        assert_eq!(status(&output), 2, "{arguments:?}: {said}");
-        let lines: Vec<&str> = said.lines().collect();
+        let said = complaints(&output);
+        assert_eq!(status(&output), 2, "{arguments:?}: {said:?}");
         assert!(
-            matches!(lines[..], [line] if line.contains("standard output") && line.contains("No space left")),
-            "{arguments:?}: {said}"
+            matches!(&said[..], [line] if line.contains("standard output") && line.contains("No space left")),
+            "{arguments:?}: {said:?}"
         );
     }
 }
