@@ -7,6 +7,7 @@ mod ca;
 mod capture;
 mod check;
 mod demo;
+mod diff;
 mod doctor;
 mod doors;
 mod front;
@@ -75,6 +76,8 @@ enum Command {
     View(view::View),
     /// Judge recordings: captures and HAR files
     Check(check::Check),
+    /// Compare two recordings: verdicts that changed first, then values that differ
+    Diff(diff::Diff),
     /// Look at recordings, check, convert, redact, join, part, search and bundle them
     Capture(capture::Capture),
     /// Certificate authorities of `proxy --tls` and `proxy --intercept`: make, list, export, trust, remove
@@ -153,6 +156,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Proxy(proxy) => proxy::run(*proxy),
         Command::View(view) => view::run(view),
         Command::Check(check) => check::run(check),
+        Command::Diff(diff) => diff::run(diff),
         Command::Capture(capture) => capture::run(capture),
         Command::Ca(ca) => ca::run(ca),
         Command::Doctor(doctor) => doctor::run(doctor),

@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod config;
 pub mod doctor;
 pub mod recorder;
+pub mod diff;
 pub mod replay;
 pub mod sandbox;
 pub mod demo;

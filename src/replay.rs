@@ -11,7 +11,6 @@
 //! [`crate::shape`].
 
 mod answer;
-mod bind;
 mod index;
 mod library;
 mod matching;

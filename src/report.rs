@@ -16,6 +16,8 @@ mod compare_text;
 mod coverage_json;
 mod coverage_text;
 mod curl;
+mod diff_markdown;
+mod diff_text;
 mod finding_json;
 mod finding_text;
 mod json_lines;
@@ -33,6 +35,8 @@ pub use compare::{Comparison, Earlier, EarlierError, EarlierFinding, RuleChange,
 pub use compare_json::compare_json;
 pub use compare_text::compare_text;
 pub use curl::{Secrets, curl};
+pub use diff_markdown::diff_markdown;
+pub use diff_text::diff_text;
 pub use json_lines::JsonLines;
 pub use markdown::{Booking, markdown};
 pub use paint::Paint;

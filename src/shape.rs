@@ -10,15 +10,19 @@
 //!
 //! Pure, and without any state: what plays a recording again, on either side, and what compares two of them build on it.
 
+mod bind;
 mod compare;
 mod operation;
+mod request;
 mod uuids;
 
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+pub use bind::Bindings;
 pub use compare::{Binding, Difference, DifferenceKind, bindings, differences};
 pub use operation::{Operation, operation};
+pub use request::{Asked, is_safe, looks_like_json};
 pub use uuids::{Found, find_uuids, parse_uuid, replace_uuids};
 
 use crate::json::{Kind, Value, decimal};

@@ -9,11 +9,10 @@ use std::ops::Range;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::bind::Bindings;
 use super::time::{self, later};
 use crate::exchange::{Headers, Omitted, encode};
 use crate::json::{Document, Value, escape};
-use crate::shape::replace_uuids;
+use crate::shape::{Bindings, replace_uuids};
 
 /// How much later everything is.
 #[derive(Debug, Clone, Copy)]

@@ -9,10 +9,10 @@
 
 use std::collections::HashMap;
 
-use super::request::{Asked, Caller, credentials, is_safe};
+use super::request::{Caller, credentials};
 use crate::exchange::{BodyEnd, Exchange};
 use crate::openbooking::{Stage, classify};
-use crate::shape::{Normalizer, Shape};
+use crate::shape::{Asked, Normalizer, Shape, is_safe};
 
 /// Number of an entry: the position of its exchange in all recordings of the replay, from 0 on.
 pub type Number = u32;

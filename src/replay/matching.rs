@@ -12,9 +12,9 @@
 use std::cmp::Reverse;
 
 use super::index::{Index, Number};
-use super::request::{Asked, Caller};
+use super::request::Caller;
 use super::state::{Run, State};
-use crate::shape::Shape;
+use crate::shape::{Asked, Shape};
 
 /// Most exchanges of a list that are looked at for one request.
 const FEW: usize = 1_024;

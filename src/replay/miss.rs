@@ -2,8 +2,7 @@
 
 use super::index::{Index, Number};
 use super::matching::NotFound;
-use super::request::Asked;
-use crate::shape::{Difference, DifferenceKind};
+use crate::shape::{Asked, Difference, DifferenceKind};
 
 /// Most exchanges that are compared with a request in order to find the nearest.
 pub const COMPARED: usize = 200;

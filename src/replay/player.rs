@@ -17,19 +17,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::bind::Bindings;
 use super::index::{Index, Number};
 use super::library::Source;
 use super::matching::{self, Found, NotFound, Question};
 use super::miss::{self, Miss};
 use super::report::{Counts, MissReport, RecordedReport, ReplayReport};
-use super::request::{Asked, Caller, credentials, looks_like_json};
+use super::request::{Caller, credentials};
 use super::state::{Position, Run, State, Step};
 use super::time::TimeMode;
 use crate::capture::CaptureError;
 use crate::exchange::{Exchange, Headers, Request, decode};
 use crate::json::Document;
-use crate::shape::{Normalizer, bindings, find_uuids};
+use crate::shape::{Asked, Bindings, Normalizer, bindings, find_uuids, looks_like_json};
 
 /// Most memory of recorded exchanges that are kept ready, in bytes: 64 MiB.
 const MOST_READY: usize = 64 << 20;

@@ -1,67 +1,8 @@
-//! A request as the matching reads it, recorded and present ones alike.
+//! Who makes a request, as far as recordings tell.
 //!
-//! `request line, fields, body ─► operation, Order UUID, shape, caller`
+//! `Authorization ─► Caller: the first, the second, … in order of first use`
 
-use crate::exchange::{BodyEnd, Headers, Request, decode};
-use crate::json::Document;
-use crate::shape::{Normalizer, Operation, Shape, find_uuids, operation, shape_of, shape_of_text};
-
-/// What a request asks for.
-#[derive(Debug)]
-pub struct Asked {
-    /// Method.
-    pub method: String,
-    /// Path and query.
-    pub target: String,
-    /// Method, path without the Order UUID, query.
-    pub operation: Operation,
-    /// The Order UUID that it is about: that of its path, or the first one of its body that is known.
-    pub order: Option<u128>,
-    /// What it asks for, apart from what its sender was free to choose.
-    pub shape: Option<Shape>,
-    /// Its body, if that is JSON.
-    pub document: Option<Document>,
-}
-
-impl Asked {
-    /// Reads a request. `shape` is `None` where its body can't be read.
-    pub fn read(request: &Request, normalizer: Normalizer<'_>) -> Self {
-        let operation = operation(&request.method, &request.target, normalizer.is_order);
-        let own = operation.uuid;
-        let knows = |uuid: u128| Some(uuid) == own || (normalizer.is_order)(uuid);
-        let normalizer = Normalizer { is_order: &knows, ..normalizer };
-        let whole = request.body.end == BodyEnd::Complete;
-        let content = whole.then(|| decode(&request.body.bytes, &request.headers).ok()).flatten();
-        let document = content.as_deref().filter(|content| looks_like_json(content));
-        let document = document.and_then(|content| Document::parse(content).ok());
-        let shape = match (&document, &content) {
-            (Some(document), _) => Some(shape_of(document.root(), normalizer)),
-            (None, Some(content)) => Some(shape_of_text(content, normalizer)),
-            (None, None) => None,
-        };
-        let order = own.or_else(|| {
-            let text = std::str::from_utf8(content.as_deref()?).ok()?;
-            find_uuids(text).map(|found| found.uuid).find(|&uuid| (normalizer.is_order)(uuid))
-        });
-        Self { method: request.method.clone(), target: request.target.clone(), operation, order, shape, document }
-    }
-
-    /// True for a request that changes nothing.
-    pub fn is_safe(&self) -> bool {
-        is_safe(&self.method)
-    }
-}
-
-/// True for the methods that change nothing (RFC 9110 section 9.2.1).
-pub fn is_safe(method: &str) -> bool {
-    matches!(method, "GET" | "HEAD" | "OPTIONS")
-}
-
-/// True for what begins as an object or a list does.
-pub fn looks_like_json(content: &[u8]) -> bool {
-    let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-    content.trim_ascii_start().first().is_some_and(|first| matches!(first, b'{' | b'['))
-}
+use crate::exchange::Headers;
 
 /// Who calls, as far as recordings tell: never by value, only one from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

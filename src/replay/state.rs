@@ -8,11 +8,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::bind::Bindings;
 use super::index::{Index, Number};
 use super::request::Caller;
 use crate::json::Document;
-use crate::shape::Shape;
+use crate::shape::{Bindings, Shape};
 
 /// Most memory of what is known of runs, in bytes: 64 MiB. Past it the half that was quiet for longest is forgotten.
 const MOST_RUNS: usize = 64 << 20;

@@ -27,7 +27,8 @@ const WHERE_THERE: [&str; 2] = ["jq", "sqlite3"];
 const SERVERS: [&str; 3] = ["umpire sandbox --listen", "umpire proxy", "umpire replay captures/golden.har --listen"];
 
 /// Commands that end with another status than 0, since there is something to find.
-const STATUS_1: [&str; 5] = [
+const STATUS_1: [&str; 6] = [
+    "umpire diff captures/golden.har captures/faulty.har ",
     "umpire check captures/faulty.har ",
     "umpire check captures/*.har --side",
     "umpire check captures/*.har --format json",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The documents that tell people what to type.
-pub const DOCUMENTS: [&str; 13] = [
+pub const DOCUMENTS: [&str; 14] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -13,6 +13,7 @@ pub const DOCUMENTS: [&str; 13] = [
     "rules/README.md",
     "docs/check-report.md",
     "docs/configuration.md",
+    "docs/diff.md",
     "docs/events.md",
     "docs/exchange.md",
     "docs/proxy.md",

@@ -7,13 +7,11 @@ use jiff::Timestamp;
 use super::{Player, Served, written};
 use crate::capture::CaptureError;
 use crate::exchange::BodyEnd;
-use crate::replay::bind::Bindings;
 use crate::replay::index::Number;
 use crate::replay::matching::NotFound;
 use crate::replay::miss;
-use crate::replay::request::Asked;
 use crate::replay::state::{Run, Step};
-use crate::shape::{Difference, Normalizer, bindings, differences};
+use crate::shape::{Asked, Bindings, Difference, Normalizer, bindings, differences};
 
 impl Player {
     /// Serves an exchange that doesn't fit.

@@ -9,12 +9,11 @@ use crate::capture::CaptureError;
 use crate::exchange::{Exchange, Response, decode};
 use crate::json::{Document, Value};
 use crate::replay::answer::{Changes, Edit, Shift, coded, edited};
-use crate::replay::bind::Bindings;
 use crate::replay::index::Number;
 use crate::replay::pages;
 use crate::replay::state::Run;
 use crate::replay::time::{TimeMode, seconds_between};
-use crate::shape::replace_uuids;
+use crate::shape::{Bindings, replace_uuids};
 
 impl Player {
     /// The answer of a recorded exchange as the client is to get it.

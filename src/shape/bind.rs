@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::shape::Binding;
+use super::Binding;
 
 /// Least length of a value that is also replaced within longer texts, in bytes.
 const LEAST_WORD: usize = 3;

@@ -1,0 +1,75 @@
+//! `umpire diff A B`: compares two recordings.
+//!
+//! `A, B ─► judged ─► paired ─► RecordingDiff ─► text | JSON | Markdown`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::Exit;
+use super::judging::{Judging, JudgingArgs};
+use super::stdio::{note, print};
+use crate::diff::{JudgedRecording, compare, pair};
+use crate::report::{Paint, diff_markdown, diff_text};
+use crate::text::safe_format;
+
+/// `umpire diff …`
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The first recording: a capture, a HAR or an NDJSON file
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// The second recording
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// Text for people, JSON for programs, Markdown for issues
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+    format: DiffFormat,
+    /// List also what differs in any two runs: UUIDs, dates, leases, places left, order numbers, positions in feeds
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    judging: JudgingArgs,
+}
+
+/// The formats of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For issues and merge requests
+    Markdown,
+}
+
+/// Runs `umpire diff …`.
+pub fn run(diff: Diff) -> anyhow::Result<Exit> {
+    let judging = diff.judging.load()?;
+    if let Some(settings) = judging.settings().filter(|_| judging.found_settings()) {
+        note(safe_format!("settings of {settings}"));
+    }
+    let (a, b) = (judged(&diff.a, &judging)?, judged(&diff.b, &judging)?);
+    let pairing = pair(&a, &b);
+    let compared = compare(&a, &b, &pairing);
+    print(|out| match diff.format {
+        DiffFormat::Text => diff_text(out, &compared, diff.all, Paint::for_stdout()),
+        DiffFormat::Json => out.json(&compared).and_then(|()| out.flush()),
+        DiffFormat::Markdown => diff_markdown(out, &compared, diff.all),
+    })?;
+    Ok(if compared.is_same() { Exit::Clean } else { Exit::Findings })
+}
+
+/// A recording with the verdicts on it, all of it in memory. One that can't be read to its end is an error: what is missing
+/// would count as different.
+pub fn judged(file: &Path, judging: &Judging) -> anyhow::Result<JudgedRecording> {
+    let recording = super::recording::open(file)?;
+    let base_uris = recording.meta.base_uris();
+    let mut judge = judging.judge(base_uris.clone(), recording.meta.is_foreign());
+    let mut exchanges = Vec::new();
+    for exchange in recording.exchanges {
+        exchanges.push(Arc::new(judge.judge(Arc::new(exchange?))));
+    }
+    Ok(JudgedRecording { name: file.display().to_string(), base_uris, exchanges })
+}
