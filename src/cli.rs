@@ -10,6 +10,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod doors;
+mod faults;
 mod front;
 mod judging;
 mod limits;

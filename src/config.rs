@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::fault;
 use crate::finding::Severity;
 use crate::proxy::live::Timeouts;
 use crate::proxy::{BaseUri, HeadLimits, Limits};
@@ -48,6 +49,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What is taken out of recordings.
     pub redaction: Redaction,
+    /// Scenarios of faults, by name.
+    pub faults: BTreeMap<String, Vec<fault::Fault>>,
 }
 
 /// What is taken out of recordings beyond secrets.
@@ -94,6 +97,7 @@ struct Written {
     booking_system: BookingSystem,
     limits: WrittenLimits,
     redaction: Redaction,
+    faults: BTreeMap<String, Vec<Spanned<String>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -194,8 +198,22 @@ impl Config {
             limits: limits(&written.limits)?,
             timeouts: timeouts(&written.limits)?,
             redaction: written.redaction,
+            faults: scenarios(written.faults)?,
         })
     }
+}
+
+/// Scenarios of faults, each read; what is wrong with one is said of its line.
+fn scenarios(written: BTreeMap<String, Vec<Spanned<String>>>) -> Result<BTreeMap<String, Vec<fault::Fault>>, Fault> {
+    let read = |name: &str, text: &Spanned<String>| {
+        let wrong = |error: fault::FaultError| Fault { what: format!("faults.{name}: {error}"), at: text.span().start };
+        text.get_ref().parse::<fault::Fault>().map_err(wrong)
+    };
+    let scenario = |(name, texts): (String, Vec<Spanned<String>>)| {
+        let faults: Result<Vec<_>, Fault> = texts.iter().map(|text| read(&name, text)).collect();
+        Ok((name, faults?))
+    };
+    written.into_iter().map(scenario).collect()
 }
 
 fn settings(

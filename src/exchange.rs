@@ -305,11 +305,13 @@ pub enum FailureKind {
     NoHandshake,
     /// A recording stood in for the booking system, and has no answer to this request. No rule judges such an exchange.
     NoReplay,
+    /// Umpire broke the exchange off itself, because a fault was asked for (`--fault`).
+    Fault,
 }
 
 impl FailureKind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unreachable,
         Self::TimedOut,
         Self::BrokenOff,
@@ -318,6 +320,7 @@ impl FailureKind {
         Self::Stopped,
         Self::NoHandshake,
         Self::NoReplay,
+        Self::Fault,
     ];
 
     /// Stable name, as stored in captures and HAR files.
@@ -331,6 +334,7 @@ impl FailureKind {
             Self::Stopped => "stopped",
             Self::NoHandshake => "no-handshake",
             Self::NoReplay => "no-replay",
+            Self::Fault => "fault",
         }
     }
 
@@ -350,6 +354,7 @@ impl FailureKind {
             Self::Stopped => "Umpire was stopped in mid-exchange",
             Self::NoHandshake => "no TLS connection between the broker and Umpire",
             Self::NoReplay => "the recording that stands in for the booking system has no answer to this request",
+            Self::Fault => "Umpire broke the exchange off itself, as it was told to (--fault)",
         }
     }
 }
@@ -359,8 +364,30 @@ impl FailureKind {
 pub struct Simulated {
     /// Who.
     pub by: Simulator,
-    /// What it was made of: for a replay the recording and the number of the exchange, `golden.har, exchange 12`.
+    /// What it was made of: for a replay the recording and the number of the exchange, `golden.har, exchange 12`; for a
+    /// fault the fault as it was written, `B error=OpportunityIsFullError`.
     pub detail: String,
+}
+
+/// Stands between a fault and the recorded exchange that it spoilt, where a recording was played again.
+pub const OF_REPLAY: &str = "; of a replay of ";
+
+impl Simulated {
+    /// The recording that was played again, or the fault.
+    pub fn source(&self) -> &str {
+        match self.by {
+            Simulator::Replay => self.detail.rsplit_once(", exchange ").map_or("", |(recording, _)| recording),
+            Simulator::Fault => self.detail.split(OF_REPLAY).next().unwrap_or_default(),
+        }
+    }
+
+    /// Who made the answer and of what, in words.
+    pub fn describe(&self) -> String {
+        match self.by {
+            Simulator::Replay => format!("answered by a replay, not by a booking system: {}", self.detail),
+            Simulator::Fault => format!("a fault that Umpire made on purpose: {}", self.detail),
+        }
+    }
 }
 
 /// Who can make an answer in the booking system's place.
@@ -368,7 +395,7 @@ pub struct Simulated {
 pub enum Simulator {
     /// `umpire replay`: a recording was played again.
     Replay,
-    /// A fault that was asked for.
+    /// `--fault`: Umpire made the answer, changed it, delayed it or kept it back.
     Fault,
 }
 
@@ -436,6 +463,11 @@ impl Exchange {
             simulated: None,
             timing: Timing::default(),
         }
+    }
+
+    /// True if the broker met a fault that Umpire made: the answer says nothing of the booking system.
+    pub fn is_faulted(&self) -> bool {
+        self.simulated.as_ref().is_some_and(|simulated| simulated.by == Simulator::Fault)
     }
 
     /// Path without the query.

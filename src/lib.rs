@@ -18,6 +18,7 @@ pub mod rules;
 pub mod ca;
 pub mod capture;
 pub mod proxy;
+pub mod fault;
 pub mod config;
 pub mod doctor;
 pub mod recorder;

@@ -38,6 +38,7 @@ mod tee;
 pub mod tls;
 pub mod upstream;
 mod wire;
+pub mod wire_fault;
 
 pub use base_uri::{BaseUri, BaseUriError};
 pub use door::{Behind, Door};

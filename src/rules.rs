@@ -49,8 +49,11 @@ mod urls;
 mod value;
 
 pub use aliases::{Aliases, renamed};
-pub use book::{LoadError, NotJudgedHere, RuleBook, built_in_bases, features, guide, not_judged_here};
+pub use book::{
+    LoadError, NotJudgedHere, RuleBook, built_in_bases, features, guide, not_judged_here, specified_errors,
+};
 pub use example::{ExampleFailure, ExampleReport, test_examples};
+pub use facts::SpecifiedError;
 pub use features::{Feature, Features, PACKAGE};
 pub use feeds::{MAX_FEEDS, MAX_OPEN_DATA_BYTES};
 pub use judge::{Judge, RuleTally};

@@ -25,6 +25,7 @@ use crate::proxy::forward::Guests;
 use crate::proxy::live::Own;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
+use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{Behind, Door, Limits, Shutdown, serve};
 use crate::recorder::{Closing, Hurry, LinkWatch, NewRules, Recorder};
 use crate::rules::{Judge, Known, RuleBook};
@@ -81,13 +82,15 @@ pub struct Entrance {
     pub guests: Guests,
     /// Where requests go.
     pub behind: Behind,
+    /// Says which handshakes are broken off, if any are.
+    pub tls_fault: Option<TlsFault>,
 }
 
 impl Entrance {
     /// A reverse proxy without TLS, open to whoever reaches it.
     pub fn new(listen: SocketAddr, upstream: Arc<dyn Upstream>) -> Self {
         let behind = Behind::Upstream(upstream);
-        Self { listen, tls: None, own_ca: false, guests: Guests::default(), behind }
+        Self { listen, tls: None, own_ca: false, guests: Guests::default(), behind, tls_fault: None }
     }
 }
 
@@ -229,8 +232,8 @@ impl Session {
         let shutdown = Shutdown::default();
         let (tell, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
         let doors = entrances.into_iter().zip(listeners).map(|(entrance, listener)| {
-            let Entrance { tls, own_ca, guests, behind, .. } = entrance;
-            Door { listener, tls, own_ca, guests, behind, rewrite_links, tell: Arc::clone(&tell) }
+            let Entrance { tls, own_ca, guests, behind, tls_fault, .. } = entrance;
+            Door { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell: Arc::clone(&tell) }
         });
         let serving = tokio::spawn(serve(doors.collect(), sink, options.limits, shutdown.clone()));
         let proxy = parts::watch_listeners(serving, events.clone(), shutdown.drain.clone(), broken.clone());

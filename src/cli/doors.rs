@@ -18,10 +18,12 @@ use super::listen;
 use super::upstreams::UpstreamArgs;
 use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
-use crate::proxy::forward::{Credentials, Forward, Guests};
+use crate::fault::{Faults, FaultyUpstream};
+use crate::proxy::forward::{Credentials, Forward, ForwardFaults, Guests};
 use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
 use crate::proxy::tls::{ListenerTls, from_files, server_config};
 use crate::proxy::upstream::Upstream;
+use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{BaseUri, BaseUriError, Behind, Limits};
 use crate::session::Entrance;
 
@@ -37,7 +39,7 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 pub struct DoorArgs {
     /// Base URI of the booking system, such as https://booking.example.com/api/openbooking. May be repeated, each with
     /// its own address to listen on: --to 127.0.0.1:8081=https://other.example.com/api
-    #[arg(long, value_name = "[ADDR=]BASE_URI", required_unless_present = "intercept")]
+    #[arg(long, value_name = "[ADDR=]BASE_URI", required_unless_present_any = ["intercept", "fault"])]
     to: Vec<To>,
     #[command(flatten)]
     listening: ListenArgs,
@@ -132,7 +134,18 @@ struct Prepared {
 
 impl DoorArgs {
     /// Reads and makes what the doors need; listens nowhere yet.
-    pub fn doors(&self, upstream: &UpstreamArgs, limits: &Limits, timeouts: Timeouts) -> anyhow::Result<Doors> {
+    pub fn doors(
+        &self,
+        upstream: &UpstreamArgs,
+        limits: &Limits,
+        timeouts: Timeouts,
+        faults: &Faults,
+    ) -> anyhow::Result<Doors> {
+        if self.to.is_empty() && self.listening.intercept.is_empty() {
+            bail!(
+                "say where the booking system is, with --to BASE_URI, or whose traffic to intercept, with --intercept HOST"
+            );
+        }
         let own = Own::default();
         let reach = Reach { answer_head: limits.answer_head, ..upstream.reach(&own) };
         let near = Arc::new(Dialer::new(&reach, timeouts.connect)?);
@@ -141,32 +154,54 @@ impl DoorArgs {
         prepared.warnings.splice(0..0, upstream.warning());
         let mut behind = Vec::new();
         for to in &self.to {
-            behind.push(Behind::Upstream(Arc::new(Live::dialing(&to.base, Arc::clone(&near), timeouts)?)));
+            let live = Arc::new(Live::dialing(&to.base, Arc::clone(&near), timeouts)?);
+            behind.push(Behind::Upstream(FaultyUpstream::wrap(live, faults)));
         }
         if let (Some(leaves), false) = (&prepared.leaves, self.listening.intercept.is_empty()) {
             near.tls()?;
             let far = Arc::new(Dialer::new(&Reach { deny_local_targets: true, ..reach }, timeouts.connect)?);
             let (hosts, leaves) = (self.listening.intercept.clone().into(), Arc::clone(leaves));
-            let forward = Forward::new(hosts, leaves, (near, far), timeouts, prepared.credentials.take())?;
+            let forward = Forward::new(hosts, leaves, (near, far), timeouts, prepared.credentials.take())?
+                .with_faults(on_hosts(faults));
             behind.push(Behind::Forward(Arc::new(forward)));
         }
         let bases = self.to.iter().map(|to| to.base.clone()).collect();
-        Ok(self.listening.doors(prepared, behind, bases, own))
+        Ok(self.listening.doors(prepared, behind, bases, own).with_tls_fault(tls_fault(faults)))
+    }
+
+    /// True if brokers can come in over TLS.
+    pub fn with_tls(&self) -> bool {
+        self.listening.with_tls() || self.listening.intercepts()
     }
 }
 
 impl ListenArgs {
     /// The doors to a recording that stands in for the booking system: one at the Base URI, and one for the hosts that are
     /// intercepted. It listens at `default` unless it is told where. Nothing is connected to.
-    pub fn stand_in(&self, default: SocketAddr, upstream: &Arc<dyn Upstream>, base: BaseUri) -> anyhow::Result<Doors> {
+    pub fn stand_in(
+        &self,
+        default: SocketAddr,
+        upstream: &Arc<dyn Upstream>,
+        base: BaseUri,
+        faults: &Faults,
+    ) -> anyhow::Result<Doors> {
+        let upstream = &FaultyUpstream::wrap(Arc::clone(upstream), faults);
         let mut prepared = self.prepare(&[None], default)?;
         let mut behind = vec![Behind::Upstream(Arc::clone(upstream))];
         if let (Some(leaves), false) = (&prepared.leaves, self.intercept.is_empty()) {
             let (hosts, leaves) = (self.intercept.clone().into(), Arc::clone(leaves));
             let forward = Forward::standing_in(hosts, leaves, Arc::clone(upstream), prepared.credentials.take())?;
+            let on_tunnels =
+                on_hosts(faults).map(|faults| ForwardFaults { wrap: Box::new(|upstream| upstream), ..faults });
+            let forward = forward.with_faults(on_tunnels);
             behind.push(Behind::Forward(Arc::new(forward)));
         }
-        Ok(self.doors(prepared, behind, vec![base], Own::default()))
+        Ok(self.doors(prepared, behind, vec![base], Own::default()).with_tls_fault(tls_fault(faults)))
+    }
+
+    /// True if it is a forward proxy that reads what goes to some hosts.
+    pub fn intercepts(&self) -> bool {
+        !self.intercept.is_empty()
     }
 
     /// True if it listens with TLS.
@@ -232,6 +267,7 @@ impl ListenArgs {
             own_ca: self.tls,
             guests: guests.clone(),
             behind,
+            tls_fault: None,
         });
         Doors {
             entrances: entrances.collect(),
@@ -295,7 +331,27 @@ impl ListenArgs {
     }
 }
 
+/// What goes wrong on purpose with the hosts that a forward proxy intercepts.
+fn on_hosts(faults: &Faults) -> Option<ForwardFaults> {
+    let tls = tls_fault(faults)?;
+    let faults = faults.clone();
+    Some(ForwardFaults { wrap: Box::new(move |upstream| FaultyUpstream::wrap(upstream, &faults)), tls })
+}
+
+/// Says which handshakes are broken off; `None` where there are no faults.
+fn tls_fault(faults: &Faults) -> Option<TlsFault> {
+    let faults = Some(faults).filter(|faults| !faults.is_empty())?.clone();
+    Some(Arc::new(move || faults.breaks_handshake()))
+}
+
 impl Doors {
+    fn with_tls_fault(mut self, fault: Option<TlsFault>) -> Self {
+        for entrance in &mut self.entrances {
+            entrance.tls_fault.clone_from(&fault);
+        }
+        self
+    }
+
     /// The Base URIs to give to brokers, and where each leads.
     pub fn base_uris(&self, addresses: &[SocketAddr]) -> Vec<(String, String)> {
         let uri = |(base, at): (&BaseUri, &SocketAddr)| (format!("{}{}", self.url(*at), base.path()), base.to_string());

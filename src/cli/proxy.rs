@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::{DEFAULT, DoorArgs};
+use super::faults::{self, FaultArgs};
 use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
@@ -44,6 +45,8 @@ pub struct Proxy {
     #[arg(long)]
     rewrite_links: bool,
     #[command(flatten)]
+    faults: FaultArgs,
+    #[command(flatten)]
     redaction: LiveArgs,
     #[command(flatten)]
     judging: JudgingArgs,
@@ -55,12 +58,17 @@ pub struct Proxy {
 
 /// Runs `umpire proxy …`.
 pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
+    if proxy.faults.is_list() {
+        return faults::list();
+    }
     let mut judging = proxy.judging.load()?;
+    let made = proxy.faults.faults(&judging.config.faults, proxy.doors.with_tls())?;
     let settings = judging.settings();
     proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     let wanted = judging.config.limits.connections;
     judging.config.limits.connections = descriptors::room_for(wanted);
-    let mut doors = proxy.doors.doors(&proxy.upstream, &judging.config.limits, judging.config.timeouts)?;
+    let mut doors = proxy.doors.doors(&proxy.upstream, &judging.config.limits, judging.config.timeouts, &made)?;
+    doors.warnings.extend(faults::armed(&made));
     if judging.config.limits.connections < wanted {
         doors.notices.push(format!(
             "at most {} of brokers at a time, not {wanted}: the system lets this process open no more files (ulimit -n \
@@ -85,7 +93,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         links: if proxy.rewrite_links { Links::Rewritten } else { Links::Said },
     };
     let ui = Ui::choose(proxy.ui);
-    block_on(async {
+    let exit = block_on(async {
         // Before there is a capture: whatever ends the run, it is ended in order.
         let signals = Signals::listen()?;
         let (session, feed) = Session::open(options, std::mem::take(&mut doors.entrances)).await?;
@@ -106,7 +114,9 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
             session.notices.send(Event::Notice(notice));
         }
         until_stopped(session, feed, ui, context, signals).await
-    })
+    });
+    faults::note_made(&made);
+    exit
 }
 
 /// Runs a session until the user, a signal or the end of the front end stops it.

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::doors::{DEFAULT, Doors, ListenArgs};
+use super::faults::{self, FaultArgs};
 use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
@@ -41,7 +42,7 @@ use crate::text::safe_format;
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// Captures, HAR and NDJSON files, played as one recording in this order
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "fault", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// A command to run against the replay, which ends with it. Its environment has the Base URI in UMPIRE_BASE_URI
     #[arg(last = true, value_name = "COMMAND")]
@@ -78,6 +79,8 @@ pub struct ReplayArgs {
     ui: Option<Ui>,
     #[command(flatten)]
     listening: ListenArgs,
+    #[command(flatten)]
+    faults: FaultArgs,
     #[command(flatten)]
     redaction: LiveArgs,
     #[command(flatten)]
@@ -123,11 +126,19 @@ impl ReplayArgs {
 
 /// Runs `umpire replay …`.
 pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
+    if arguments.faults.is_list() {
+        return faults::list();
+    }
+    if arguments.files.is_empty() {
+        bail!("name the recordings to play");
+    }
     if let Some(report) = &arguments.report {
         ensure_free(report, Existing::with_force(arguments.force))?;
     }
     let mut judging = arguments.judging.load()?;
     let settings = judging.settings();
+    let with_tls = arguments.listening.with_tls() || arguments.listening.intercepts();
+    let made = arguments.faults.faults(&judging.config.faults, with_tls)?;
     arguments.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     judging.config.limits.connections = descriptors::room_for(judging.config.limits.connections);
     let (replay, reading) = Replay::open(&arguments.files, arguments.options())?;
@@ -137,7 +148,8 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
         .parse()
         .with_context(|| format!("the recording says no usable Base URI ({base}); name it with --base-uri"))?;
     let default = SocketAddr::new(DEFAULT.ip(), if arguments.command.is_empty() { DEFAULT.port() } else { 0 });
-    let mut doors = arguments.listening.stand_in(default, &upstream, base)?;
+    let mut doors = arguments.listening.stand_in(default, &upstream, base, &made)?;
+    doors.warnings.extend(faults::armed(&made));
     let mut base_uris = replay.recorded_base_uris().to_vec().into_iter();
     let capture = arguments.capture.clone().unwrap_or_else(|| capture::default_path(Timestamp::now()));
     let options = Options {
@@ -158,6 +170,7 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
     replay.start_reading(reading)?;
     let exit = block_on(play(options, &mut doors, &arguments, &replay, settings));
     replay.stop_reading();
+    faults::note_made(&made);
     exit
 }
 

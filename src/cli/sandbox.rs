@@ -1,5 +1,6 @@
 //! `umpire sandbox`: the embedded booking system on a port of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,12 +9,19 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::faults::{self, FaultArgs};
 use super::listen;
 use super::signals::Signals;
 use super::stdio::{Audience, print};
 use super::{Exit, block_on};
+use crate::config::Config;
+use crate::fault::{Faults, FaultyUpstream};
+use crate::proxy::{self, Door, Limits, sink};
 use crate::sandbox::{BASE_PATH, Misbehaviour, Misbehaviours, Sandbox, serve};
 use crate::text::safe_format;
+
+/// Exchanges that may be on the wire at once where there are faults; none is kept.
+const UNRECORDED: usize = 1_024;
 
 /// `umpire sandbox …`
 #[derive(Debug, Args)]
@@ -24,6 +32,8 @@ pub struct SandboxArgs {
     /// What it does wrong, by name, separated by commas; `--misbehave list` lists the names
     #[arg(long, value_name = "NAME,...", default_value = "")]
     misbehave: String,
+    #[command(flatten)]
+    faults: FaultArgs,
 }
 
 /// Runs `umpire sandbox …`.
@@ -31,7 +41,15 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
     if arguments.misbehave == "list" {
         return list();
     }
+    if arguments.faults.is_list() {
+        return faults::list();
+    }
     let misbehaviours: Misbehaviours = arguments.misbehave.parse()?;
+    let scenarios = match arguments.faults.names_scenario() {
+        true => Config::find(&std::env::current_dir().context("there is no working directory")?)?.faults,
+        false => faults::Scenarios::new(),
+    };
+    let made = arguments.faults.faults(&scenarios, false)?;
     block_on(async {
         let address = arguments.listen;
         let listener = TcpListener::bind(address)
@@ -48,6 +66,9 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
             for misbehaviour in misbehaviours.iter() {
                 out.line(safe_format!("Misbehaves: {} ({})", misbehaviour.name(), misbehaviour.describe()))?;
             }
+            for fault in faults::armed(&made) {
+                out.line(safe_format!("{fault}"))?;
+            }
             out.line(safe_format!("Ctrl-C ends it. Judge its traffic with: umpire proxy --to {base_uri}"))
         })?;
         // Nobody knows where it is.
@@ -56,15 +77,35 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
         }
         let shutdown = CancellationToken::new();
         let mut signals = Signals::listen()?;
-        let mut serving = tokio::spawn(serve(listener, sandbox, shutdown.clone()));
+        let mut serving = tokio::spawn(serve_with(listener, sandbox, made.clone(), shutdown.clone()));
         signals.next().await?;
         shutdown.cancel();
         tokio::select! {
             served = &mut serving => served?.context("the booking system ended badly")?,
             signal = signals.next() => signal?,
         }
+        faults::note_made(&made);
         Ok(Exit::Clean)
     })
+}
+
+/// Serves the sandbox: by itself, or where there are faults through the proxy's listener, which can make those of the wire.
+async fn serve_with(
+    listener: TcpListener,
+    sandbox: Arc<Sandbox>,
+    faults: Faults,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    if faults.is_empty() {
+        return serve(listener, sandbox, shutdown).await;
+    }
+    let (sink, mut intake) = sink::channel(UNRECORDED);
+    let door = Door::new(listener, FaultyUpstream::wrap(sandbox, &faults));
+    let serving = proxy::serve(vec![door], sink, Limits::default(), shutdown);
+    // Nothing is recorded here.
+    let dropping = async { while intake.next().await.is_some() {} };
+    tokio::join!(serving, dropping);
+    Ok(())
 }
 
 fn list() -> anyhow::Result<Exit> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -14,6 +15,7 @@ use super::forward::{Forward, Guests};
 use super::incident::{Incident, Tell};
 use super::upstream::Upstream;
 use super::wire::{Secured, Socket};
+use super::wire_fault::TlsFault;
 
 /// A listener, and what is behind it.
 pub struct Door {
@@ -30,6 +32,8 @@ pub struct Door {
     /// Links in answers that lead past this door are rewritten to lead through it; not those of a forward proxy, which
     /// none leads past.
     pub rewrite_links: bool,
+    /// Says which handshakes are broken off, if any are.
+    pub tls_fault: Option<TlsFault>,
     /// Takes what happens at this door.
     pub tell: Tell,
 }
@@ -48,8 +52,31 @@ impl Door {
     pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
         let tell = Arc::new(|_: Incident| tracing::info!("an incident that nobody wants to hear of"));
         let behind = Behind::Upstream(upstream);
-        Self { listener, tls: None, own_ca: false, guests: Guests::default(), behind, rewrite_links: false, tell }
+        Self {
+            listener,
+            tls: None,
+            own_ca: false,
+            guests: Guests::default(),
+            behind,
+            rewrite_links: false,
+            tls_fault: None,
+            tell,
+        }
     }
+}
+
+/// A fatal alert of TLS 1.2, as which every version reads it: handshake_failure (RFC 8446 section 6).
+pub const HANDSHAKE_FAILURE: [u8; 7] = [21, 3, 3, 0, 2, 2, 40];
+
+/// Breaks a handshake off: answers what the broker opens with by an alert, and closes the connection.
+pub async fn refuse_handshake(mut stream: TcpStream, patience: Duration) -> io::Result<()> {
+    let refusing = async {
+        let mut hello = [0; 4096];
+        let _read = stream.read(&mut hello).await?;
+        stream.write_all(&HANDSHAKE_FAILURE).await?;
+        stream.shutdown().await
+    };
+    tokio::time::timeout(patience, refusing).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// The handshake, the broker being given that long.

@@ -189,6 +189,11 @@ impl<W: Wire> Connection<W> {
             let patience = self.common.limits.stall_timeout;
             let (body, trailers) = self.source.lend(length, head.expects_continue(), patience);
             let answer = self.ask(&relay, head, body, trailers, &mut writer).await?;
+            if answer.reset {
+                drop(answer);
+                writer.reset();
+                return Ok(None);
+            }
             if answer.switched.is_some() {
                 return self.switch(answer, writer).await.map(|()| None);
             }

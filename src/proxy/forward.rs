@@ -35,6 +35,7 @@ use super::problem;
 use super::relay::{Common, Relay};
 use super::tls::{TlsError, server_config};
 use super::upstream::{Upstream, WireBody};
+use super::wire_fault::TlsFault;
 use crate::ca::{HostPattern, Leaves, Resolver};
 
 /// Most ways to hosts that are kept open; past it those used least are closed.
@@ -47,6 +48,15 @@ pub struct Forward {
     beyond: Beyond,
     credentials: Option<Credentials>,
     tls: ServerConfig,
+    faults: Option<ForwardFaults>,
+}
+
+/// What goes wrong on purpose with the hosts that are intercepted.
+pub struct ForwardFaults {
+    /// Puts the faults of answers in front of a host.
+    pub wrap: Box<dyn Fn(Arc<dyn Upstream>) -> Arc<dyn Upstream> + Send + Sync>,
+    /// Says which handshakes are broken off.
+    pub tls: TlsFault,
 }
 
 /// Who answers what is intercepted.
@@ -87,7 +97,17 @@ impl Forward {
         credentials: Option<Credentials>,
     ) -> Result<Self, TlsError> {
         let tls = server_config(Arc::new(Resolver::new(Arc::clone(&leaves), vec![], Arc::clone(&hosts))))?;
-        Ok(Self { hosts, leaves, beyond, credentials, tls })
+        Ok(Self { hosts, leaves, beyond, credentials, tls, faults: None })
+    }
+
+    /// With faults on what it intercepts.
+    pub fn with_faults(self, faults: Option<ForwardFaults>) -> Self {
+        Self { faults, ..self }
+    }
+
+    /// True if the handshake that begins now is to be broken off.
+    fn breaks_handshake(&self) -> bool {
+        self.faults.as_ref().is_some_and(|faults| (faults.tls)())
     }
 
     /// TLS for a tunnel to this host.
@@ -238,6 +258,10 @@ impl Desk {
                 }
                 (Beyond::StandIn(upstream), _) => Arc::clone(upstream),
                 (Beyond::Network { .. }, None) => return Err("nothing is connected to".to_owned()),
+            };
+            let upstream = match &self.forward.faults {
+                Some(faults) if recorded => (faults.wrap)(upstream),
+                _ => upstream,
             };
             let relay = Relay::new(upstream, Arc::clone(&self.common));
             let relay = if far { relay.keeping_reasons(Arc::clone(&self.tell)) } else { relay };

@@ -46,7 +46,7 @@ pub fn no_answer(error: &UpstreamError) -> Response<WireBody> {
             "Umpire stands in for the booking system, and has no recorded answer to this request",
             "Record this request as well, or start umpire replay with --lenient to be given the nearest answer.",
         ),
-        FailureKind::BrokenOff | FailureKind::Stopped | FailureKind::NoHandshake => (
+        FailureKind::BrokenOff | FailureKind::Stopped | FailureKind::NoHandshake | FailureKind::Fault => (
             StatusCode::BAD_GATEWAY,
             "upstream-broken-off",
             "Umpire got no usable answer from the booking system",

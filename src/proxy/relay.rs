@@ -31,7 +31,8 @@ use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
 use super::upstream::{Switched, Upstream, UpstreamError, WireBody};
-use crate::exchange::{FailureKind, Headers, Simulated, Version};
+use super::wire_fault::{self, Damage, HANDSHAKE_BROKEN_OFF, WireFault};
+use crate::exchange::{FailureKind, Headers, Simulated, Simulator, Version};
 
 /// What a whole proxy shares.
 pub struct Common {
@@ -79,6 +80,8 @@ pub struct Answer {
     pub switched: Option<Switched>,
     /// The exchange, where it is recorded. To be told when the answer is delivered.
     pub draft: Option<Arc<Draft>>,
+    /// Nothing is written, and the connection is reset (over HTTP/2 the stream).
+    pub reset: bool,
 }
 
 impl Relay {
@@ -100,6 +103,16 @@ impl Relay {
 
     /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
     pub async fn no_handshake(&self, connection: u64, detail: String) {
+        self.without_request(connection, FailureKind::NoHandshake, detail, None).await;
+    }
+
+    /// Records that no request ever came, because Umpire broke the handshake off itself.
+    pub async fn broken_handshake(&self, connection: u64) {
+        let simulated = Simulated { by: Simulator::Fault, detail: "tls-failure".to_owned() };
+        self.without_request(connection, FailureKind::Fault, HANDSHAKE_BROKEN_OFF.to_owned(), Some(simulated)).await;
+    }
+
+    async fn without_request(&self, connection: u64, kind: FailureKind, detail: String, simulated: Option<Simulated>) {
         tracing::info!("no TLS handshake");
         let Some(place) = self.common.sink.reserve().await else { return };
         let opening = Opening {
@@ -113,7 +126,11 @@ impl Relay {
             version: Version::Http11,
             headers: Arc::default(),
         };
-        Draft::new(opening, place, self.common.cut.clone()).failed(FailureKind::NoHandshake, detail, None);
+        let draft = Draft::new(opening, place, self.common.cut.clone());
+        if let Some(by) = simulated {
+            draft.simulated(by);
+        }
+        draft.failed(kind, detail, None);
     }
 
     /// Links that lead past the proxy are rewritten on their way to the broker.
@@ -168,18 +185,34 @@ impl Relay {
         request.extensions_mut().insert(WireTarget(head.target));
         let method = request.method().clone();
         match self.upstream.send(request).await {
-            Ok(response) => {
+            Ok(mut response) => {
+                let fault: WireFault = response.extensions_mut().remove().unwrap_or_default();
+                let simulated: Option<Arc<Simulated>> = response.extensions_mut().remove();
+                if let (Some(draft), Some(by)) = (&draft, simulated) {
+                    draft.simulated(Arc::unwrap_or_clone(by));
+                }
+                // Whoever goes away meanwhile was not kept waiting by the upstream: that is recorded by now.
+                tokio::time::sleep(fault.delay).await;
                 let bodiless = bodiless(response.status().as_u16(), &method);
                 let response = if bodiless {
                     response.map(|_| Empty::new().map_err(|never| match never {}).boxed())
                 } else {
                     response
                 };
-                let answer = Self::answered(response, draft, cap);
-                match &self.links {
-                    Some(rewriter) => answer.rewritten(rewriter, &fields, bodiless).await,
-                    None => answer,
+                if let (Some(draft), Some(damage)) = (&draft, fault.damage) {
+                    draft.failed(FailureKind::Fault, damage.describe(), None);
                 }
+                if fault.damage == Some(Damage::Reset) {
+                    return Answer { reset: true, draft, ..Answer::own(Response::default()) };
+                }
+                let answer = Self::answered(response, fault.damage, draft, cap);
+                // Links of an answer that doesn't arrive lead nowhere.
+                let mut answer = match &self.links {
+                    Some(rewriter) if fault.damage.is_none() => answer.rewritten(rewriter, &fields, bodiless).await,
+                    _ => answer,
+                };
+                answer.response = answer.response.map(|body| wire_fault::slow(body, fault.bytes_per_second));
+                answer
             }
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), "no answer");
@@ -203,19 +236,24 @@ impl Relay {
         problem::not_reached(authority)
     }
 
-    fn answered(mut response: Response<WireBody>, draft: Option<Arc<Draft>>, cap: usize) -> Answer {
+    fn answered(
+        mut response: Response<WireBody>,
+        damage: Option<Damage>,
+        draft: Option<Arc<Draft>>,
+        cap: usize,
+    ) -> Answer {
         let wire = response.extensions_mut().remove::<WireFields>();
         // Over HTTP/2 it is the frames that say where a body ends.
         let from_wire = wire.is_some() && response.version() != hyper::Version::HTTP_2;
-        let fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
+        let mut fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
+        if let Some(damage) = damage {
+            fields = damage.fields(fields, response.body());
+            response = response.map(|body| damage.body(body));
+        }
         let reason = reason_of(&response);
         let trailers: WireTrailers = response.extensions_mut().remove().unwrap_or_default();
         let switched = response.extensions_mut().remove();
-        let simulated: Option<Arc<Simulated>> = response.extensions_mut().remove();
         tracing::debug!(status = response.status().as_u16(), "answered");
-        if let (Some(draft), Some(by)) = (&draft, simulated) {
-            draft.simulated(Arc::unwrap_or_clone(by));
-        }
         if let Some(draft) = &draft {
             draft.answered(AnswerHead {
                 status: response.status().as_u16(),
@@ -230,7 +268,7 @@ impl Relay {
             let (keeper, behind) = (Arc::clone(draft), trailers.clone());
             response = response.map(|body| tee(body, behind, Part::Response, keeper, cap));
         }
-        Answer { response, fields, reason, from_wire, trailers, switched, draft }
+        Answer { response, fields, reason, from_wire, trailers, switched, draft, reset: false }
     }
 }
 
@@ -251,7 +289,7 @@ impl Answer {
     pub fn own(response: Response<WireBody>) -> Self {
         let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));
         let trailers = WireTrailers::default();
-        Self { response, fields, reason, from_wire: false, trailers, switched: None, draft: None }
+        Self { response, fields, reason, from_wire: false, trailers, switched: None, draft: None, reset: false }
     }
 }
 

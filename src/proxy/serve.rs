@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::door::{Behind, Door, secure};
+use super::door::{Behind, Door, refuse_handshake, secure};
 use super::downstream::{self, Guest, Way};
 use super::forward::{Desk, Guests};
 use super::incident::{Incident, Tell, handshake_trouble};
@@ -33,6 +33,7 @@ use super::relay::{Common, Relay};
 use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::wire::Wire;
+use super::wire_fault::{HANDSHAKE_BROKEN_OFF, TlsFault};
 use crate::proxy::logged::Kind;
 
 /// What a proxy did until it was stopped.
@@ -107,7 +108,7 @@ struct Hall {
 impl Hall {
     /// Lets connections in until the shutdown.
     async fn keep(&self, door: Door, common: &Arc<Common>) {
-        let Door { listener, tls, own_ca, guests, behind, rewrite_links, tell } = door;
+        let Door { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell } = door;
         let way = match behind {
             Behind::Upstream(upstream) => {
                 let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
@@ -117,7 +118,7 @@ impl Hall {
                 Way::Forward(Arc::new(Desk::new(forward, Arc::clone(common), Arc::clone(&tell))))
             }
         };
-        let inside = Arc::new(Inside { tls, own_ca, way, tell, patience: common.limits.head_timeout });
+        let inside = Arc::new(Inside { tls, own_ca, way, tls_fault, tell, patience: common.limits.head_timeout });
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -186,6 +187,7 @@ struct Inside {
     tls: Option<Arc<ServerConfig>>,
     own_ca: bool,
     way: Way,
+    tls_fault: Option<TlsFault>,
     tell: Tell,
     patience: Duration,
 }
@@ -196,6 +198,13 @@ impl Inside {
             tracing::debug!(error = %Kind(&error), "no TCP_NODELAY");
         }
         let Some(tls) = &self.tls else { return self.attend(stream, guest, shutdown).await };
+        if self.tls_fault.as_ref().is_some_and(|fault| fault()) {
+            if let Err(error) = refuse_handshake(stream, self.patience).await {
+                tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
+            }
+            let detail = HANDSHAKE_BROKEN_OFF.to_owned();
+            return (self.tell)(Incident::NoHandshake { client: guest.address, detail });
+        }
         match secure(stream, Arc::clone(tls), self.patience).await {
             Ok(wire) => self.attend(wire, guest, shutdown).await,
             Err(error) => {

@@ -1,6 +1,6 @@
 //! The one abstraction of the wire: whoever answers in the booking system's place.
 //!
-//! The live client, the embedded booking system and (later) replay and fault injection implement [`Upstream`], so that
+//! The live client, the embedded booking system, the replay and what makes faults of any of them implement [`Upstream`], so that
 //! a faked run goes through the same listener, tee, recorder and rules as a live one.
 
 use std::future::Future;

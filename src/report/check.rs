@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::recognized::{Recognized, unjudged};
 use crate::baseline::{Applied, Baseline};
 use crate::coverage::Coverage;
-use crate::exchange::{Exchange, FailureKind, Simulated, Simulator};
+use crate::exchange::{Exchange, FailureKind, Simulator};
 use crate::finding::{Finding, Severity, Tally, VerdictCounts, causes};
 
 /// The verdict on one or more recordings.
@@ -112,11 +112,11 @@ pub struct SimulatedReport {
     pub by: &'static str,
     /// How many there are.
     pub exchanges: u64,
-    /// What they were made of: of a replay the recordings, the first ten of them.
+    /// What they were made of, the first ten of it: of a replay the recordings, of faults the faults.
     pub of: Vec<String>,
 }
 
-/// Most recordings that are named of which answers were made.
+/// Most recordings, or faults, that are named of which answers were made.
 const MOST_NAMED: usize = 10;
 
 impl SimulatedReport {
@@ -124,7 +124,7 @@ impl SimulatedReport {
     pub fn count(all: &mut Vec<Self>, exchange: &Exchange) {
         let missed = exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NoReplay);
         let (by, of) = match &exchange.simulated {
-            Some(Simulated { by, detail }) => (by.as_str(), detail.rsplit_once(", exchange ").map(|(of, _)| of)),
+            Some(simulated) => (simulated.by.as_str(), Some(simulated.source()).filter(|of| !of.is_empty())),
             None if missed => (Simulator::Replay.as_str(), None),
             None => return,
         };
@@ -142,6 +142,13 @@ impl SimulatedReport {
     /// The same in a sentence, of a file with so many exchanges.
     pub fn in_words(&self, exchanges: u64) -> String {
         let Self { by, exchanges: count, of } = self;
+        if *by == Simulator::Fault.as_str() {
+            return format!(
+                "{count} of {exchanges} exchanges have a fault that Umpire made on purpose, and say nothing of the booking \
+                 system: {}",
+                of.join(", ")
+            );
+        }
         let of = if of.is_empty() { String::new() } else { format!(" of {}", of.join(", ")) };
         format!("{count} of {exchanges} exchanges were answered by a {by}{of}, not by a booking system")
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::book::RuleBook;
 use super::code::NodeId;
-use super::context::Context;
+use super::context::{Context, FAULTED};
 use super::eval::{evaluate, holds};
 use super::found::{finding, pointer, seen_at, told_apart};
 use super::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
@@ -15,6 +15,7 @@ use super::refusal::{self, Answer, Refusal};
 use super::rule::{Check, Expectation, Rule};
 use super::share::Items;
 use super::value::{Stop, Val, Why};
+use crate::finding::Side;
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -39,8 +40,13 @@ impl<'a> Asking<'a> {
     }
 
     fn try_apply(&self, ask: &'a Ask, context: &Context<'a>) -> Result<Outcome, Stop> {
-        if !self.guards.hold(ask, context)? {
-            return Ok(Outcome::Silent);
+        // A rule on the booking system that would look is not judged; what its conditions lack is no reason of its own.
+        let is_faulted = context.side == Side::BookingSystem && context.reading.exchange.is_faulted();
+        match self.guards.hold(ask, context) {
+            Ok(false) => return Ok(Outcome::Silent),
+            Ok(true) | Err(_) if is_faulted => return Err(Stop::unseen(FAULTED)),
+            Ok(true) => {}
+            Err(stop) => return Err(stop),
         }
         if !ask.excused_by_item {
             self.no_excuse(ask, context)?;

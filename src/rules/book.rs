@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 
 use super::aliases::Aliases;
 use super::code::{Code, NodeId};
-use super::facts::Facts;
+use super::facts::{Facts, SpecifiedError};
 use super::features::Features;
 use super::models::{ModelError, Models};
 use super::path;
@@ -276,6 +276,12 @@ fn models() -> Result<Models, LoadError> {
         let text = files.iter().find(|(name, _)| *name == file).map_or("", |(_, text)| text);
         LoadError::Rule { file: format!("rules/models/{file}.toml"), line: line_at(text, at), what }
     })
+}
+
+/// The error types of the specification, by name; none if the built-in table can't be read, which loading the rules reports.
+pub fn specified_errors() -> &'static [SpecifiedError] {
+    static ERRORS: OnceLock<Vec<SpecifiedError>> = OnceLock::new();
+    ERRORS.get_or_init(|| facts().map(|facts| facts.specified_errors()).unwrap_or_default())
 }
 
 /// The features of OpenActive's test suite.

@@ -10,8 +10,15 @@ use super::models::Walks;
 use super::refusal::Refusals;
 use super::share::Memo;
 use super::value::Stop;
+use crate::finding::Side;
 use crate::json::Value;
 use crate::openbooking::Reading;
+
+/// Why a rule on the booking system does not judge an answer that Umpire made.
+pub const FAULTED: &str = "Umpire made this answer, as it was told to (--fault)";
+
+/// Why it does not judge what follows on such an answer.
+pub const FAULTED_BEFORE: &str = "it rests on an earlier answer that Umpire made (--fault)";
 
 /// Steps that one rule may take on one exchange; past it the verdict is "not judged" and names the rule.
 pub const MAX_RULE_STEPS: u32 = 2_000_000;
@@ -81,6 +88,9 @@ pub struct Context<'a> {
     pub item_memo: Option<&'a Memo<'a>>,
     /// What becomes of the refusals that rules ask for.
     pub refusals: &'a Refusals,
+    /// The side whose rules look. Answers that Umpire made stand for what the broker met; to rules on the booking system
+    /// they are unknown.
+    pub side: Side,
     /// For templates: what was seen and what was expected.
     pub seen: Option<&'a str>,
     pub expected: Option<&'a str>,
@@ -90,6 +100,14 @@ impl<'a> Context<'a> {
     /// The same context for one item.
     pub fn of_item(&self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
         Self { item, item_memo, ..*self }
+    }
+
+    /// Fails for an answer that says nothing of the side whose rules look.
+    pub fn check_answer(&self, earlier: &Reading) -> Result<(), Stop> {
+        match self.side {
+            Side::BookingSystem if earlier.exchange.is_faulted() => Err(Stop::unseen(FAULTED_BEFORE)),
+            _ => Ok(()),
+        }
     }
 
     /// Where the values of shared parts are kept.
@@ -108,7 +126,7 @@ impl<'a> Context<'a> {
 
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, code, flow, memory, facts, walks, budget, arena, item, refusals, .. } = *self;
+        let Self { reading, code, flow, memory, facts, walks, budget, arena, item, refusals, side, .. } = *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
         Context {
             reading,
@@ -123,6 +141,7 @@ impl<'a> Context<'a> {
             memo,
             item_memo,
             refusals,
+            side,
             seen,
             expected,
         }

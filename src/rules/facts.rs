@@ -40,6 +40,19 @@ pub struct ErrorFacts {
     pub claim: Option<Spanned<String>>,
 }
 
+/// An error type of the specification, as far as others than rules need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpecifiedError {
+    /// Its name, such as `OpportunityIsFullError`.
+    pub name: String,
+    /// The status that belongs to it.
+    pub status: u16,
+    /// Where it may stand: `order`, `order-item`, `patch`, `delete`, `feed`, `any`.
+    pub levels: Vec<String>,
+    /// The stages at which it makes sense; `any` for all.
+    pub stages: Vec<String>,
+}
+
 /// All tables that rules may ask.
 #[derive(Debug, Default, Clone)]
 pub struct Facts {
@@ -68,6 +81,19 @@ impl Facts {
             })
             .collect::<Result<_, _>>()?;
         Ok(())
+    }
+
+    /// Every error type, by name.
+    pub fn specified_errors(&self) -> Vec<SpecifiedError> {
+        let specified = |(name, facts): (&String, &ErrorFacts)| SpecifiedError {
+            name: name.clone(),
+            status: facts.status,
+            levels: facts.levels.clone(),
+            stages: facts.stages.clone(),
+        };
+        let mut errors: Vec<_> = self.errors.iter().map(specified).collect();
+        errors.sort_by(|a, b| a.name.cmp(&b.name));
+        errors
     }
 
     /// The compiled claim of an error type; `None` where the specification's text gives nothing to hold against a request.

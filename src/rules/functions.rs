@@ -336,7 +336,7 @@ impl Function {
             Self::HttpDate => text
                 .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
                 .map_or(Val::Absent, |date| arena.instant(date.timestamp())),
-            Self::Quoted => arena.node(quoted(first, context)),
+            Self::Quoted => arena.node(quoted(first, context)?),
             Self::Inherited => {
                 let id = id(arena, first);
                 let key = second.as_str().unwrap_or_default();
@@ -373,8 +373,13 @@ impl Function {
 
 /// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
 /// offer and opportunity, at the same position if several have them.
-fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Option<Value<'a>> {
-    let item = item.as_json()?;
+fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Result<Option<Value<'a>>, Stop> {
+    let Some(quote) = context.flow.and_then(super::memory::Flow::last_quote) else { return Ok(None) };
+    context.check_answer(quote)?;
+    Ok(item.as_json().and_then(|item| quoted_in(quote, item)))
+}
+
+fn quoted_in<'a>(quote: &'a Reading, item: Value<'a>) -> Option<Value<'a>> {
     let reference = |item: Value<'a>, key: &str| {
         let node = item.get(key)?;
         node.as_str().or_else(|| node.get("@id")?.as_str())
@@ -383,7 +388,6 @@ fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Option<Value<'a>> {
     let opportunity = reference(item, "orderedItem")?;
     let offer = reference(item, "acceptedOffer");
     let wanted = position(item);
-    let quote = context.flow?.last_quote()?;
     let mut alike = quote.response.json()?.root().get("orderedItem")?.items().filter(|other| {
         reference(*other, "orderedItem") == Some(opportunity) && reference(*other, "acceptedOffer") == offer
     });
@@ -425,7 +429,8 @@ fn parameter(of: &Val<'_>, name: &str) -> Option<String> {
 fn answering<'a>(arguments: &[Val<'a>], context: &Context<'a>) -> Result<Option<&'a Reading>, Stop> {
     match arguments.first() {
         None => Ok(Some(context.reading)),
-        Some(Val::Exchange(reading) | Val::Response(reading)) => Ok(Some(reading)),
+        Some(Val::Exchange(reading)) => context.check_answer(reading).map(|()| Some(*reading)),
+        Some(Val::Response(reading)) => Ok(Some(reading)),
         Some(nothing) if nothing.is_nothing() => Ok(None),
         Some(other) => Err(Stop::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
     }

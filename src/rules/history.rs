@@ -93,6 +93,10 @@ impl History {
         {
             self.addresses.insert(hash(&(&reader, page(next))));
         }
+        if reading.exchange.is_faulted() {
+            // The address leads on; the items may be none of the booking system.
+            return;
+        }
         for item in root.get("items").into_iter().flat_map(Value::items) {
             let Some(key) = key(reading, item) else { continue };
             let Some(modified) = item.get("modified").and_then(modified) else { continue };

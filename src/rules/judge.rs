@@ -24,7 +24,7 @@ use super::share::{Items, Memo};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::{Exchange, FailureKind};
-use crate::finding::{Finding, OTHER_REASONS, Severity};
+use crate::finding::{Finding, OTHER_REASONS, Severity, Side};
 use crate::openbooking::{Reading, Stage};
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones count as [`OTHER_REASONS`].
@@ -306,40 +306,56 @@ impl Judge {
     /// What every rule of the stage says of an exchange, those that don't apply aside, and how many deviations from the
     /// data models were past what is noted.
     fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> (Vec<(usize, Outcome)>, u64) {
-        let (walks, budget) = (Walks::default(), Budget::default());
-        let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
-        let context = Context {
-            reading,
-            code: self.book.code(),
-            flow: self.memory.flow(reading.order_uuid.as_deref()),
-            memory: &self.memory,
-            facts: self.book.facts(),
-            walks: &walks,
-            budget: &budget,
-            arena: &self.arena,
-            item: None,
-            memo: Some(&memo),
-            item_memo: None,
-            refusals,
-            seen: None,
-            expected: None,
-        };
-        let plan = self.book.plan(reading);
-        let (items, guards) = (Items::new(self.book.paths(), &self.arena), Guards::new(plan, &self.arena));
-        let asking = Asking { book: &self.book, plan, items: &items, guards: &guards };
+        let (walks, budget, plan) = (Walks::default(), Budget::default(), self.book.plan(reading));
+        let flow = self.memory.flow(reading.order_uuid.as_deref());
         let mut outcomes = Vec::with_capacity(plan.asks().len());
-        for ask in plan.asks() {
-            if self.only.is_some_and(|only| only != ask.rule && !self.book.rules()[ask.rule].refutes_refusal) {
-                continue;
-            }
-            budget.next_rule();
-            let apply = || asking.apply(ask, &context);
-            match clock.map_or_else(apply, |clock| clock.time(ask.rule, apply)) {
-                Outcome::Silent => {}
-                outcome => outcomes.push((ask.rule, outcome)),
+        for sides in self.passes(reading) {
+            let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
+            let (items, guards) = (Items::new(self.book.paths(), &self.arena), Guards::new(plan, &self.arena));
+            let asking = Asking { book: &self.book, plan, items: &items, guards: &guards };
+            for ask in plan.asks() {
+                let rule = &self.book.rules()[ask.rule];
+                let is_other = self.only.is_some_and(|only| only != ask.rule && !rule.refutes_refusal);
+                if is_other || !sides.contains(&rule.info.side) {
+                    continue;
+                }
+                let context = Context {
+                    reading,
+                    code: self.book.code(),
+                    flow,
+                    memory: &self.memory,
+                    facts: self.book.facts(),
+                    walks: &walks,
+                    budget: &budget,
+                    arena: &self.arena,
+                    item: None,
+                    memo: Some(&memo),
+                    item_memo: None,
+                    refusals,
+                    side: rule.info.side,
+                    seen: None,
+                    expected: None,
+                };
+                budget.next_rule();
+                let apply = || asking.apply(ask, &context);
+                match clock.map_or_else(apply, |clock| clock.time(ask.rule, apply)) {
+                    Outcome::Silent => {}
+                    outcome => outcomes.push((ask.rule, outcome)),
+                }
             }
         }
+        outcomes.sort_by_key(|(place, _)| *place);
         (outcomes, walks.untold())
+    }
+
+    /// The sides whose rules are asked together. What Umpire made is one thing to the broker, who met it, and another to the
+    /// booking system, which knows nothing of it: there no value that was worked out for one side is used for the other.
+    fn passes(&self, reading: &Reading) -> &'static [&'static [Side]] {
+        if reading.exchange.is_faulted() || self.memory.has_faults {
+            &[&[Side::Broker], &[Side::BookingSystem]]
+        } else {
+            &[&Side::ALL]
+        }
     }
 }
 

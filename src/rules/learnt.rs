@@ -53,10 +53,14 @@ impl Learnt {
 
     /// Takes an exchange up.
     pub fn remember(&mut self, reading: &Reading) {
-        self.remember_tax_modes(reading);
-        self.remember_made(reading);
+        if !reading.exchange.is_faulted() {
+            self.remember_tax_modes(reading);
+            self.remember_made(reading);
+            if reading.is_booking_call() {
+                self.remember_prepayment(reading);
+            }
+        }
         if reading.is_booking_call() {
-            self.remember_prepayment(reading);
             self.remember_asked_for(reading);
         }
     }

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 
 use super::arena::Arena;
 use super::callers;
-use super::context::Context;
+use super::context::{Context, FAULTED_BEFORE};
 use super::eval::{answered, body};
 use super::memory::Flow;
 use super::urls::{normal_origin, normal_url};
 use super::value::{Stop, Val};
 use crate::exchange::{Body, Headers, Omitted, decode};
+use crate::finding::Side;
 use crate::openbooking::{Content, Endpoint, Reading, media_type};
 
 /// A member of a value.
@@ -26,10 +27,16 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
         Val::Call(reading) => call_member(reading, name, arena)?,
         Val::Exchange(reading) => match name {
             "request" => Val::Request(reading),
-            "response" => Val::Response(reading),
+            "response" => {
+                context.check_answer(reading)?;
+                Val::Response(reading)
+            }
             "call" => Val::Call(reading),
             "stage" => arena.str(reading.stage.as_str()),
             "started" => Val::Instant(&reading.exchange.started),
+            "answered" | "wrongly_refused" | "seconds_since_answer" if context.check_answer(reading).is_err() => {
+                return context.check_answer(reading).map(|()| Val::Absent);
+            }
             "answered" => match (&reading.exchange.response, &reading.exchange.failure) {
                 (None, None) => return Err(Stop::unseen("the answer to an earlier call was not recorded")),
                 (response, _) => Val::bool(response.is_some()),
@@ -43,6 +50,9 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
         Val::Flow(flow) => match flow {
             Some(flow) if flow.is_unknown(name) => {
                 return Err(Stop::unseen("the answer to an earlier call of this booking was not recorded"));
+            }
+            Some(flow) if context.side == Side::BookingSystem && flow.is_faulted(name) => {
+                return Err(Stop::unseen(FAULTED_BEFORE));
             }
             Some(flow) => flow.member(name, arena).ok_or_else(|| unknown("flow", name))?,
             None => Flow::member_of_none(name).ok_or_else(|| unknown("flow", name))?,

@@ -304,6 +304,21 @@ impl Flow {
         })
     }
 
+    /// True if Umpire made the answer to a call that may be what that member of `flow` stands for, or hid what the booking
+    /// system made of it.
+    pub fn is_faulted(&self, name: &str) -> bool {
+        let stages = match name {
+            "quote" => Some(&[Stage::C1, Stage::C2][..]),
+            _ => stages_of(name),
+        };
+        stages.is_some_and(|stages| {
+            let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
+            let mut since =
+                of_stages.take_while(|reading| reading.exchange.is_faulted() || success(reading) != Ok(true));
+            since.any(|reading| reading.exchange.is_faulted())
+        })
+    }
+
     /// As [`Flow::member`], for an Order UUID that was not seen before.
     pub fn member_of_none(name: &str) -> Option<Val<'static>> {
         match name {
@@ -403,6 +418,8 @@ pub struct Memory {
     numbering: Numbering,
     recent: VecDeque<(Arc<Reading>, usize)>,
     recent_bytes: usize,
+    /// Umpire made an answer of this recording: see [`Exchange::is_faulted`].
+    pub has_faults: bool,
     /// Calls that a feed has yet to show.
     pub due: Due,
     /// Addresses of pages and versions of items, of every feed.
@@ -564,6 +581,7 @@ impl Memory {
             self.bases.learn(&reading.exchange, &uri);
         }
         self.started.get_or_insert(reading.exchange.started);
+        self.has_faults |= reading.exchange.is_faulted();
         self.pages.remember(&reading);
         self.access.remember(&reading);
         let follows = self.history.knows(&reading);
@@ -572,7 +590,9 @@ impl Memory {
         self.remember_action(&reading);
         self.learnt.remember(&reading);
         if reading.stage == Stage::OpportunityFeed {
-            self.open_data.remember(&reading);
+            if !reading.exchange.is_faulted() {
+                self.open_data.remember(&reading);
+            }
             self.last_harvest = Some(Arc::clone(&reading));
         }
         if !reading.is_booking_call() {
@@ -658,7 +678,12 @@ impl Memory {
             let of_proposal =
                 item.get("data").and_then(|data| data.get("@type")).and_then(Value::as_str) == Some("OrderProposal");
             let size = document.memory();
+            let is_known = |feed: &FeedItems| feed.newest.as_ref().is_some_and(|newest| newest.item.root().same(item));
             let feed = if is_proposals || of_proposal { &mut flow.proposals_feed } else { &mut flow.feed };
+            if reading.exchange.is_faulted() && is_known(feed) {
+                // A repetition that Umpire made.
+                continue;
+            }
             let gone = feed.push(FeedItem { item: document, seen_in: reading.into() });
             flow.bytes = flow.bytes + size - gone;
             self.bytes = self.bytes + size - gone;
@@ -676,7 +701,7 @@ impl Memory {
                 self.emails.insert(email.into(), reading.into());
             }
         }
-        if let Some(response) = reading.response.json() {
+        if let Some(response) = reading.response.json().filter(|_| !reading.exchange.is_faulted()) {
             let root = response.root();
             if let (Some(error_type), Some(name)) =
                 (root.get("@type").and_then(Value::as_str), root.get("name").and_then(Value::as_str))

@@ -30,14 +30,16 @@ impl Places {
 
     /// Takes an exchange up. `flow` is the flow of its Order UUID as it was before.
     pub fn remember(&mut self, reading: &Reading, flow: Option<&Flow>) {
-        if reading.answer_is_unknown() && reading.order_uuid.is_some() {
+        // Of a call whose answer Umpire made or kept back nobody knows what the booking system did about it.
+        let is_unknown = reading.answer_is_unknown() || reading.exchange.is_faulted();
+        if is_unknown && reading.order_uuid.is_some() {
             match reading.request.json().map(Document::root) {
                 Some(order) if items(order).find_map(opportunity).is_some() => self.doubt(order),
                 _ => self.doubt_all(),
             }
             return;
         }
-        if !reading.status().is_some_and(|status| (200..300).contains(&status)) {
+        if is_unknown || !reading.status().is_some_and(|status| (200..300).contains(&status)) {
             return;
         }
         let answer = reading.response.json().map(Document::root);

@@ -108,10 +108,11 @@ fn rewritten(judged: &Judged) -> Vec<Row> {
 
 /// Who answered in the booking system's place, and what kept the exchange from being whole, in a few short rows.
 fn failure(judged: &Judged) -> Vec<Row> {
-    let simulated = judged.exchange.simulated.as_ref().map(|simulated| {
-        let words = format!("answered by a {}, not by a booking system: {}", simulated.by.as_str(), simulated.detail);
-        Row::new(Ink::Of(Severity::Warning), &text::clip(&words, MAX_LINE))
-    });
+    let simulated = judged
+        .exchange
+        .simulated
+        .as_ref()
+        .map(|simulated| Row::new(Ink::Of(Severity::Warning), &text::clip(&simulated.describe(), MAX_LINE)));
     let Some(failure) = &judged.exchange.failure else {
         return simulated.map(|row| vec![row, Row::default()]).unwrap_or_default();
     };

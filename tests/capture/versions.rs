@@ -165,7 +165,11 @@ fn only_a_capture_with_simulated_answers_is_of_version_3() {
     let mut missed = ordinary();
     let failure = Failure { kind: FailureKind::NoReplay, detail: "nothing like it".to_owned(), answered: Some(502) };
     (missed.response, missed.failure) = (None, Some(failure));
-    for (name, exchange) in [("simulated.db", simulated), ("missed.db", missed)] {
+    let mut broken_off = ordinary();
+    broken_off.simulated = Some(Simulated { by: Simulator::Fault, detail: "B answer-lost".to_owned() });
+    let failure = Failure { kind: FailureKind::Fault, detail: "kept back".to_owned(), answered: None };
+    (broken_off.response, broken_off.failure) = (None, Some(failure));
+    for (name, exchange) in [("simulated.db", simulated), ("missed.db", missed), ("broken.db", broken_off)] {
         let mut gap = ordinary();
         gap.request.body = Body::not_recorded(7);
         let file = folder.path().join(name);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The documents that tell people what to type.
-pub const DOCUMENTS: [&str; 14] = [
+pub const DOCUMENTS: [&str; 15] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -16,6 +16,7 @@ pub const DOCUMENTS: [&str; 14] = [
     "docs/diff.md",
     "docs/events.md",
     "docs/exchange.md",
+    "docs/fault.md",
     "docs/proxy.md",
     "docs/replay.md",
 ];

@@ -321,7 +321,11 @@ fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InterimHead) {
 
 /// Sends an answer as far as the broker takes it.
 async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: SendResponse<Bytes>) -> Ended {
-    let Answer { response, fields, draft, .. } = answer;
+    let Answer { response, fields, draft, reset, .. } = answer;
+    if reset {
+        respond.send_reset(Reason::INTERNAL_ERROR);
+        return Ended::Answered(None);
+    }
     let mut head = Response::new(());
     *head.status_mut() = response.status();
     *head.headers_mut() = outgoing_response(response.status().as_u16(), &fields);

@@ -16,11 +16,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, Opened};
+use crate::proxy::door::HANDSHAKE_FAILURE;
 use crate::proxy::downstream::{Guest, Way, run};
 use crate::proxy::incident::handshake_trouble;
 use crate::proxy::live::Line;
@@ -111,6 +112,12 @@ impl Desk {
         if scheme == "http" {
             let way = Way::To(relay);
             return drop(run(tunnel, way, guest, &self.tell, shutdown).await);
+        }
+        if self.forward.breaks_handshake() {
+            if let Err(error) = tunnel.output.write_all(&HANDSHAKE_FAILURE).await {
+                tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
+            }
+            return relay.broken_handshake(guest.connection).await;
         }
         let doom = tunnel.output.doom.clone();
         let handshake = TlsAcceptor::from(self.forward.tls_for(&host)).accept(tunnel);

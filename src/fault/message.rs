@@ -1,0 +1,142 @@
+//! Messages in passing: bodies gathered and put back, fields and bodies of answers replaced.
+//!
+//! ```text
+//! body ─┬─ whole, within the limit ─► Gathered::Whole(bytes, trailers) ─► put_back
+//!       └─ longer, or broken off ───► Gathered::Longer(body): what came of it, and the rest as it comes
+//! ```
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Body, Frame};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{HeaderMap, Response};
+
+use crate::exchange::{Headers, decode};
+use crate::proxy::fields::{WireFields, from_map};
+use crate::proxy::upstream::{BodyError, WireBody};
+
+/// Longest body that is gathered, in bytes. A longer one passes as it is.
+pub const MOST: usize = 16 << 20;
+
+/// Fields that would no longer be true of a body that was changed.
+const UNTRUE: [&str; 8] = [
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "etag",
+    "content-md5",
+    "digest",
+    "content-digest",
+    "repr-digest",
+];
+
+/// What gathering a body came to.
+pub enum Gathered {
+    /// All of it, and its trailers.
+    Whole(Bytes, Option<HeaderMap>),
+    /// It is longer than [`MOST`], or broke off: the body as it came.
+    Longer(WireBody),
+}
+
+/// Gathers a body up to [`MOST`] bytes.
+pub async fn gather(mut body: WireBody) -> Gathered {
+    let (mut content, mut trailers) = (BytesMut::new(), None);
+    while let Some(frame) = body.frame().await {
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(error) => {
+                let rest: WireBody = StreamBody::new(futures_util::stream::iter([Err(error)])).boxed();
+                return Gathered::Longer(Prefixed { first: Some(content.freeze()), rest }.boxed());
+            }
+        };
+        match frame.into_data() {
+            Ok(data) => content.extend_from_slice(&data),
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+        if content.len() > MOST {
+            return Gathered::Longer(Prefixed { first: Some(content.freeze()), rest: body }.boxed());
+        }
+    }
+    Gathered::Whole(content.freeze(), trailers)
+}
+
+/// A body that was gathered, as one.
+pub fn put_back(content: Bytes, trailers: Option<HeaderMap>) -> WireBody {
+    match trailers {
+        None => Full::new(content).map_err(|never| match never {}).boxed(),
+        Some(trailers) => {
+            let frames = [Ok(Frame::data(content)), Ok(Frame::trailers(trailers))];
+            StreamBody::new(futures_util::stream::iter(frames)).boxed()
+        }
+    }
+}
+
+/// The fields of an answer as they are recorded.
+pub fn fields_of(response: &Response<WireBody>) -> Headers {
+    let wire = response.extensions().get::<WireFields>();
+    wire.map_or_else(|| from_map(response.headers()), |WireFields(fields)| Headers::clone(fields))
+}
+
+/// The content of a body without its content coding; `None` if it can't be read.
+pub fn decoded(content: &Bytes, response: &Response<WireBody>) -> Option<Bytes> {
+    decode(content, &fields_of(response)).ok().map(|content| Bytes::copy_from_slice(&content))
+}
+
+/// Adds a field to an answer, in both forms.
+pub fn add_field(response: &mut Response<WireBody>, name: &'static str, value: &str) {
+    let Ok(field) = HeaderValue::from_str(value) else { return };
+    if let Some(WireFields(fields)) = response.extensions().get() {
+        let mut fields = Headers::clone(fields);
+        fields.push(name, value.to_owned());
+        response.extensions_mut().insert(WireFields(Arc::new(fields)));
+    }
+    if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+        response.headers_mut().insert(name, field);
+    }
+}
+
+/// The answer with another body, and with its length.
+pub fn with_body(mut response: Response<WireBody>, content: String) -> Response<WireBody> {
+    let is_untrue = |name: &str| UNTRUE.iter().any(|untrue| untrue.eq_ignore_ascii_case(name));
+    let length = content.len().to_string();
+    if let Some(WireFields(fields)) = response.extensions().get() {
+        let mut fields = Headers::clone(fields);
+        fields.0.retain(|field| !is_untrue(&field.name));
+        fields.push("Content-Length", length.clone());
+        response.extensions_mut().insert(WireFields(Arc::new(fields)));
+    }
+    for name in UNTRUE {
+        response.headers_mut().remove(name);
+    }
+    if let Ok(length) = HeaderValue::from_str(&length) {
+        response.headers_mut().insert(hyper::header::CONTENT_LENGTH, length);
+    }
+    response.map(|_| put_back(Bytes::from(content), None))
+}
+
+/// What came of a body, and the rest of it.
+struct Prefixed {
+    first: Option<Bytes>,
+    rest: WireBody,
+}
+
+impl Body for Prefixed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        match this.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None => Pin::new(&mut this.rest).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+}

@@ -1,0 +1,272 @@
+//! The upstream that makes faults: it wraps another one.
+//!
+//! ```text
+//! request ─► stage by method and path ─┬─ no fault meets it ─► upstream
+//!                                      ├─ known ─► pick ─► made in its place, or upstream and spoilt
+//!                                      └─ a GET elsewhere: only the answer tells a feed from a page ─► upstream ─► pick ─► spoilt
+//! ```
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::{Method, Request, Response, StatusCode};
+
+use super::kind::{FaultKind, Means};
+use super::message::{Gathered, add_field, decoded, fields_of, gather, put_back, with_body};
+use super::selection::{FaultCall, Faults, Pick};
+use super::{content, made};
+use crate::exchange::{self, Body, Exchange, OF_REPLAY, Simulated, Simulator, Version};
+use crate::json::Document;
+use crate::openbooking::media_type::{BOOKING_V1, is_booking};
+use crate::openbooking::{Reading, Stage, classify, is_uuid};
+use crate::proxy::upstream::{Answer, Upstream, UpstreamError, WireBody};
+use crate::proxy::wire_fault::{Damage, WireFault};
+
+/// Names the faults that an answer was made of.
+pub const FIELD: &str = "Umpire-Fault";
+
+/// An upstream whose answers have the faults that were asked for.
+pub struct FaultyUpstream {
+    inner: Arc<dyn Upstream>,
+    faults: Faults,
+}
+
+/// A request, as far as faults need it.
+struct Asked {
+    stage: Stage,
+    target: String,
+    body: Bytes,
+}
+
+/// The stages that only the answer to a GET tells apart.
+const BY_ANSWER: [Stage; 3] = [Stage::OpportunityFeed, Stage::DatasetSite, Stage::Other];
+
+impl FaultyUpstream {
+    /// Wraps an upstream.
+    pub fn new(inner: Arc<dyn Upstream>, faults: Faults) -> Self {
+        Self { inner, faults }
+    }
+
+    /// Wraps an upstream, if there are any faults.
+    pub fn wrap(inner: Arc<dyn Upstream>, faults: &Faults) -> Arc<dyn Upstream> {
+        if faults.is_empty() { inner } else { Arc::new(Self::new(inner, faults.clone())) }
+    }
+}
+
+impl Upstream for FaultyUpstream {
+    fn origin(&self) -> &str {
+        self.inner.origin()
+    }
+
+    fn send(&self, request: Request<WireBody>) -> Answer<'_> {
+        Box::pin(async move {
+            let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
+            let speaks_booking = content_type.is_some_and(is_booking);
+            let call = classify(request.method().as_str(), request.uri().path(), None, speaks_booking);
+            let uuid = call.uuid_segment.filter(|segment| is_uuid(segment)).map(str::to_ascii_lowercase);
+            let stage = call.stage;
+            let is_by_answer = stage == Stage::Other && request.method() == Method::GET;
+            let target =
+                request.uri().path_and_query().map_or_else(|| request.uri().path().to_owned(), ToString::to_string);
+            if is_by_answer {
+                return self.send_and_look(request, target).await;
+            }
+            // Only its body tells B from the completion of a proposal.
+            let stages = if stage == Stage::B { &[Stage::B, Stage::BAfterP][..] } else { &[stage] };
+            if !stages.iter().any(|stage| self.faults.may_meet(*stage)) {
+                return self.inner.send(request).await;
+            }
+            let (head, body) = request.into_parts();
+            let (body, trailers) = match gather(body).await {
+                Gathered::Whole(body, trailers) => (body, trailers),
+                Gathered::Longer(body) => return self.inner.send(Request::from_parts(head, body)).await,
+            };
+            let stage = if stage == Stage::B && completes_proposal(&body) { Stage::BAfterP } else { stage };
+            let picks = self.faults.pick(FaultCall { stage, uuid: uuid.as_deref() });
+            let asked = Asked { stage, target, body: body.clone() };
+            if let Some(response) = in_its_place(&picks, &asked) {
+                return Ok(response);
+            }
+            let request = Request::from_parts(head, put_back(body, trailers));
+            let response = self.inner.send(request).await;
+            self.spoil(response, picks, &asked).await
+        })
+    }
+}
+
+impl FaultyUpstream {
+    /// Sends a request of which only the answer tells whether it asks for a feed.
+    async fn send_and_look(
+        &self,
+        request: Request<WireBody>,
+        target: String,
+    ) -> Result<Response<WireBody>, UpstreamError> {
+        let response = self.inner.send(request).await?;
+        if !BY_ANSWER.iter().any(|stage| self.faults.may_meet(*stage)) {
+            return Ok(response);
+        }
+        let (head, body) = response.into_parts();
+        let (content, trailers) = match gather(body).await {
+            Gathered::Whole(content, trailers) => (content, trailers),
+            Gathered::Longer(body) => return Ok(Response::from_parts(head, body)),
+        };
+        let response = Response::from_parts(head, put_back(content.clone(), trailers));
+        let stage = stage_of_answer(self.origin(), &target, &response, content);
+        let picks = self.faults.pick(FaultCall { stage, uuid: None });
+        let asked = Asked { stage, target, body: Bytes::new() };
+        match in_its_place(&picks, &asked) {
+            Some(response) => Ok(response),
+            None => self.spoil(Ok(response), picks, &asked).await,
+        }
+    }
+
+    /// Makes the faults of an answer. Those that find nothing to spoil are taken back.
+    async fn spoil(
+        &self,
+        response: Result<Response<WireBody>, UpstreamError>,
+        picks: Vec<Pick>,
+        asked: &Asked,
+    ) -> Result<Response<WireBody>, UpstreamError> {
+        let mut response = match response {
+            Ok(response) if !picks.is_empty() => response,
+            response => {
+                picks.iter().for_each(|pick| self.faults.take_back(pick));
+                return response;
+            }
+        };
+        let mut made = Vec::new();
+        for pick in picks {
+            let spoilt;
+            (response, spoilt) = self.spoil_by(response, &pick.fault.kind, asked).await;
+            if spoilt {
+                made.push(pick);
+            } else {
+                tracing::debug!(stage = %asked.stage, "nothing to spoil in this answer");
+                self.faults.take_back(&pick);
+            }
+        }
+        Ok(marked(response, &made))
+    }
+
+    /// Makes one fault; true if there was something to spoil.
+    async fn spoil_by(
+        &self,
+        response: Response<WireBody>,
+        kind: &FaultKind,
+        asked: &Asked,
+    ) -> (Response<WireBody>, bool) {
+        if kind.means() == Means::Wire {
+            return spoil_on_wire(response, kind).await;
+        }
+        let (head, body) = response.into_parts();
+        let (bytes, trailers) = match gather(body).await {
+            Gathered::Whole(bytes, trailers) => (bytes, trailers),
+            Gathered::Longer(body) => return (Response::from_parts(head, body), false),
+        };
+        let response = Response::from_parts(head, put_back(bytes.clone(), trailers));
+        if !response.status().is_success() {
+            return (response, false);
+        }
+        let text = decoded(&bytes, &response);
+        match text.and_then(|text| content::changed(kind, &text, self.origin(), &asked.target)) {
+            Some(text) => (with_body(response, text), true),
+            None => (response, false),
+        }
+    }
+}
+
+/// Notes on an answer what the proxy is to do to it; true if there is something to do it to.
+async fn spoil_on_wire(response: Response<WireBody>, kind: &FaultKind) -> (Response<WireBody>, bool) {
+    let mut fault = response.extensions().get::<WireFault>().copied().unwrap_or_default();
+    let mut response = response;
+    match kind {
+        FaultKind::Delay(delay) => fault.delay += *delay,
+        FaultKind::AnswerLost => fault.damage = Some(Damage::Reset),
+        FaultKind::Slow(bytes_per_second) => fault.bytes_per_second = *bytes_per_second,
+        FaultKind::Cut(_) | FaultKind::WrongLength(_) => {
+            let (head, body) = response.into_parts();
+            let (body, has_content) = match gather(body).await {
+                Gathered::Whole(bytes, trailers) => {
+                    let has_content = !bytes.is_empty();
+                    (put_back(bytes, trailers), has_content)
+                }
+                Gathered::Longer(body) => (body, true),
+            };
+            response = Response::from_parts(head, body);
+            if !has_content {
+                return (response, false);
+            }
+            fault.damage = Some(match kind {
+                FaultKind::Cut(after) => Damage::Cut { after: *after },
+                FaultKind::WrongLength(by) => Damage::TooShort { by: *by },
+                _ => return (response, false),
+            });
+        }
+        _ => return (response, false),
+    }
+    response.extensions_mut().insert(fault);
+    (response, true)
+}
+
+/// The answer that a fault gives in the booking system's place, if one does.
+fn in_its_place(picks: &[Pick], asked: &Asked) -> Option<Response<WireBody>> {
+    let fault = &picks.iter().find(|pick| pick.fault.kind.means() == Means::InItsPlace)?.fault;
+    let mut wire = WireFault::default();
+    for pick in picks {
+        match &pick.fault.kind {
+            FaultKind::Delay(delay) => wire.delay += *delay,
+            FaultKind::Slow(bytes_per_second) => wire.bytes_per_second = *bytes_per_second,
+            _ => {}
+        }
+    }
+    let mut response = match made::answer(&fault.kind, asked.stage, &asked.body, &fault.text) {
+        Some(made) => {
+            let mut response = Response::new(put_back(Bytes::from(made.body), None));
+            *response.status_mut() = StatusCode::from_u16(made.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            add_field(&mut response, "content-type", BOOKING_V1);
+            if let Some(seconds) = made.retry_after {
+                add_field(&mut response, "retry-after", &seconds.to_string());
+            }
+            response
+        }
+        None => {
+            wire.damage = Some(Damage::Reset);
+            Response::new(put_back(Bytes::new(), None))
+        }
+    };
+    if wire != WireFault::default() {
+        response.extensions_mut().insert(wire);
+    }
+    Some(marked(response, picks))
+}
+
+/// The answer with the mark that Umpire had a hand in it.
+fn marked(mut response: Response<WireBody>, made: &[Pick]) -> Response<WireBody> {
+    if made.is_empty() {
+        return response;
+    }
+    let mut detail = made.iter().map(|pick| pick.fault.text.as_str()).collect::<Vec<_>>().join("; ");
+    add_field(&mut response, FIELD, &detail);
+    if let Some(replayed) = response.extensions().get::<Arc<Simulated>>() {
+        detail = format!("{detail}{OF_REPLAY}{}", replayed.detail);
+    }
+    response.extensions_mut().insert(Arc::new(Simulated { by: Simulator::Fault, detail }));
+    response
+}
+
+fn completes_proposal(body: &[u8]) -> bool {
+    Document::parse(body).is_ok_and(|order| order.root().get("orderProposalVersion").is_some())
+}
+
+/// The stage of a GET that is no call of the booking API, as its answer shows it.
+fn stage_of_answer(origin: &str, target: &str, response: &Response<WireBody>, content: Bytes) -> Stage {
+    let mut exchange = Exchange::get(origin, target);
+    exchange.response = Some(exchange::Response {
+        status: response.status().as_u16(),
+        reason: String::new(),
+        version: Version::Http11,
+        headers: fields_of(response),
+        body: Body::complete(content),
+    });
+    Reading::new(0, Arc::new(exchange), None).stage
+}

@@ -1,0 +1,9 @@
+//! Faults made on purpose: what the broker meets, what is recorded of it, and who is blamed.
+//!
+//! `scripted broker → proxy → FaultyUpstream → sandbox` · `recorder → rules → findings`
+
+mod broker;
+mod content;
+mod program;
+mod support;
+mod wire;
