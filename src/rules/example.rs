@@ -14,7 +14,9 @@ use serde_json::{Map, Value};
 use super::book::{LoadError, RuleBook, built_in_bases, files_on_disk, read_text};
 use super::definition::{Example, ExampleExchange};
 use super::judge::Judge;
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing, Version};
+use crate::exchange::{
+    Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Simulated, Simulator, Timing, Version,
+};
 use crate::finding::Severity;
 
 /// An example that did not come out as its file says.
@@ -222,7 +224,9 @@ fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Resul
             body: message_body(request),
         },
         failure: (response.is_none() && value.get("answer_recorded") != Some(&Value::Bool(false))).then(|| Failure {
-            kind: FailureKind::Unreachable,
+            kind: text(&value, "failure")
+                .and_then(|kind| FailureKind::from_name(&kind))
+                .unwrap_or(FailureKind::Unreachable),
             detail: "connection refused".to_owned(),
             answered: Some(502),
         }),
@@ -234,7 +238,9 @@ fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Resul
             body: message_body(response),
         }),
         rewritten: Vec::new(),
-        simulated: None,
+        simulated: text(&value, "simulated")
+            .and_then(|by| Simulator::from_name(&by))
+            .map(|by| Simulated { by, detail: String::new() }),
         timing: Timing::default(),
     })
 }

@@ -83,6 +83,9 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
             pushed_back.map_or(Val::Absent, Val::Exchange)
         }
         Val::Recording if name == "failed_alike" => arena.list(memory.retries.failed_alike(judged).map(Val::Exchange)),
+        Val::Recording if name == "unanswered_same_opportunity" => {
+            arena.list(memory.retries.unanswered_alike(judged).map(Val::Exchange))
+        }
         Val::Recording => memory.member(name, arena).ok_or_else(|| unknown("recording", name))?,
         Val::Names(names) => arena.maybe(names.get(name).map(|(text, _)| &**text)),
         _ => Val::Absent,

@@ -63,3 +63,29 @@ async fn after_500_the_same_uuid_is_called_out_and_a_new_one_is_not() {
     .await;
     assert_eq!(broken_by_broker(&anew), [""; 0]);
 }
+
+#[tokio::test]
+async fn who_books_again_under_another_uuid_after_a_lost_answer_is_called_out() {
+    let judged = judged(&["B answer-lost times=1"], |broker| {
+        quoted(broker, &uuid(1));
+        broker.b(&uuid(1)).expect_err("the answer is lost");
+        wait(1.1);
+        broker.book(&uuid(2));
+    })
+    .await;
+    assert_eq!(broken_by_broker(&judged), ["retry/same-uuid-after-no-response"]);
+    assert_eq!(findings(&judged, umpire::finding::Side::BookingSystem), [""; 0]);
+}
+
+#[tokio::test]
+async fn who_books_again_after_asking_for_the_order_is_not_called_out() {
+    let judged = judged(&["B reset times=1"], |broker| {
+        quoted(broker, &uuid(1));
+        broker.b(&uuid(1)).expect_err("nothing came of it");
+        let order = broker.get(&format!("/api/openbooking/orders/{}", uuid(1))).unwrap();
+        assert_eq!(order.status, 404, "{}", order.text);
+        broker.book(&uuid(2));
+    })
+    .await;
+    assert_eq!(broken_by_broker(&judged), [""; 0]);
+}
