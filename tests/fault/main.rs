@@ -2,6 +2,7 @@
 //!
 //! `scripted broker → proxy → FaultyUpstream → sandbox` · `recorder → rules → findings`
 
+mod blame;
 mod broker;
 mod content;
 mod program;

@@ -110,11 +110,14 @@ impl Broker {
         body: &str,
     ) -> io::Result<Answered> {
         let length = body.len();
-        write!(
-            stream,
-            "{method} {target} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\nAuthorization: Bearer a\r\n\
-             Content-Type: {BOOKING_V1}\r\nAccept: {BOOKING_V1}\r\nContent-Length: {length}\r\n\r\n{body}"
-        )?;
+        let fields = match (method, target.starts_with("/api/")) {
+            (_, false) => "Accept: */*".to_owned(),
+            ("GET" | "DELETE", true) => format!("Authorization: Bearer a\r\nAccept: {BOOKING_V1}"),
+            (_, true) => format!(
+                "Authorization: Bearer a\r\nAccept: {BOOKING_V1}\r\nContent-Type: {BOOKING_V1}\r\nContent-Length: {length}"
+            ),
+        };
+        write!(stream, "{method} {target} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n{fields}\r\n\r\n{body}")?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes)?;
         parse(&bytes)

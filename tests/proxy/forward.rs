@@ -63,6 +63,7 @@ pub async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
         guests: wishes.guests,
         behind: Behind::Forward(Arc::new(forward)),
         rewrite_links: false,
+        tls_fault: None,
         tell: Arc::new({
             let told = Arc::clone(&told);
             move |incident| told.lock().unwrap().push(incident)
