@@ -2,6 +2,7 @@
 //!
 //! `arguments → Cli → run → Exit`
 
+mod broker_run;
 mod bundle;
 mod ca;
 mod capture;
@@ -22,6 +23,7 @@ mod recording;
 mod redact;
 mod redaction;
 mod replay;
+mod resend;
 mod rules;
 mod sandbox;
 mod signals;
@@ -87,6 +89,8 @@ enum Command {
     Doctor(doctor::Doctor),
     /// Stand in for the booking system with a recording, also under a command: replay FILE -- COMMAND
     Replay(Box<replay::ReplayArgs>),
+    /// Stand in for the broker with a recording: send its requests again, compare what comes of them
+    Resend(Box<resend::ResendArgs>),
     /// Run the embedded booking system, conforming or misbehaving
     Sandbox(sandbox::SandboxArgs),
     /// List, explain and test the rules
@@ -162,6 +166,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Ca(ca) => ca::run(ca),
         Command::Doctor(doctor) => doctor::run(doctor),
         Command::Replay(replay) => replay::run(*replay),
+        Command::Resend(resend) => resend::run(*resend),
         Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }

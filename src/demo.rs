@@ -3,7 +3,6 @@
 //! `Script → for each step: set misbehaviours, tell its title, make its calls over HTTP → check their statuses`
 
 mod broker;
-mod client;
 mod faulty_steps;
 mod golden_steps;
 mod script;
@@ -17,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use script::{Act, Call, Role, Script, Step, Tweak, faulty, golden};
 
+use crate::http_client::{self, ClientRequest};
 use crate::openbooking::media_type;
 use crate::sandbox::{Misbehaviours, Sandbox};
 use broker::{Dealing, Harvest};
-use client::Outgoing;
 
 /// Most pages of one feed that the broker follows. A feed that goes on is an error.
 const MAX_PAGES: usize = 100;
@@ -224,20 +223,22 @@ impl<'r> Run<'r> {
 
     async fn call(&mut self, method: &str, target: &str, body: String, act: &Act) -> Result<Bytes, String> {
         self.calls += 1;
-        let mut headers = vec![("user-agent", USER_AGENT.to_owned())];
+        let mut headers = vec![("user-agent", USER_AGENT)];
         if target.starts_with(&self.base_path) {
             if !act.tweaks.contains(&Tweak::NoAuthorization) {
-                headers.push(("authorization", TOKEN.to_owned()));
+                headers.push(("authorization", TOKEN));
             }
-            headers.push(("accept", media_type::BOOKING_V1.to_owned()));
+            headers.push(("accept", media_type::BOOKING_V1));
         }
         if !body.is_empty() {
             let plain = act.tweaks.contains(&Tweak::PlainJson);
             let media_type = if plain { "application/json" } else { media_type::BOOKING_V1 };
-            headers.push(("content-type", media_type.to_owned()));
+            headers.push(("content-type", media_type));
         }
-        let received =
-            client::call(self.authority, Outgoing { method, target, headers, body: Bytes::from(body) }).await?;
+        let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), Bytes::from(value))).collect();
+        let request =
+            ClientRequest { method: method.to_owned(), target: target.to_owned(), headers, body: Bytes::from(body) };
+        let received = http_client::send(self.authority, request).await.map_err(|error| error.to_string())?;
         if received.status == act.status {
             return Ok(received.body);
         }

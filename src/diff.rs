@@ -72,8 +72,10 @@ pub struct RecordingDiff {
     pub paired: u64,
     /// Of these, how many are the same: no verdict changed, and nothing differs but what differs in any two runs.
     pub same: u64,
-    /// Verdicts that changed, in recorded order.
+    /// Findings that only one of the two has, in recorded order.
     pub verdicts: Vec<VerdictChange>,
+    /// Rules that could judge an exchange in one of the two only. That depends on what else a recording holds.
+    pub judged_otherwise: Vec<VerdictChange>,
     /// How many values differ, by class.
     pub classes: BTreeMap<DifferenceClass, u64>,
     /// Pairs of exchanges in which a value differs.
@@ -146,7 +148,7 @@ impl RecordingDiff {
 /// Compares two recordings whose exchanges were paired.
 pub fn compare(a: &JudgedRecording, b: &JudgedRecording, pairing: &Pairing) -> RecordingDiff {
     let mut counterparts = Counterparts::new(a.origin(), b.origin());
-    let verdicts = verdicts::changes(a, b, pairing);
+    let (verdicts, judged_otherwise) = verdicts::changes(a, b, pairing);
     let mut classes = BTreeMap::new();
     let (mut exchanges, mut same) = (Vec::new(), 0);
     for pair in &pairing.pairs {
@@ -189,6 +191,7 @@ pub fn compare(a: &JudgedRecording, b: &JudgedRecording, pairing: &Pairing) -> R
         paired: pairing.pairs.len() as u64,
         same,
         verdicts,
+        judged_otherwise,
         classes,
         exchanges,
         only_a: unpaired(a, &pairing.only_a),

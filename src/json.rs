@@ -269,6 +269,12 @@ impl<'d> Value<'d> {
         Some(start as usize..(start + length) as usize)
     }
 
+    /// Where the literal of a number stands in [`Document::text`]; `None` for anything else.
+    pub fn number_place(self) -> Option<std::ops::Range<usize>> {
+        let node = self.raw();
+        (node.kind == Kind::Number).then(|| node.start as usize..(node.start + node.len) as usize)
+    }
+
     /// Number of nodes of the tree that begins here: this one, the names of members, and all below.
     pub fn weight(self) -> u32 {
         self.raw().next - self.node

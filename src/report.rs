@@ -26,6 +26,7 @@ mod paint;
 mod plain;
 mod recognized;
 mod replay;
+mod resend;
 mod summary;
 
 pub use check::{BaselineReport, CheckReport, FileReport, LeftOut, OddReport, RuleTally, SimulatedReport};
@@ -43,4 +44,5 @@ pub use paint::Paint;
 pub use plain::Plain;
 pub use recognized::{Recognized, unjudged};
 pub use replay::{replay_json, replay_text};
+pub use resend::{LeftBookedReport, LeftOutReport, ResendReport, resend_markdown, resend_text};
 pub use summary::Summary;

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::Exit;
 use super::judging::{Judging, JudgingArgs};
 use super::stdio::{note, print};
+use crate::capture::{Meta, Recording};
 use crate::diff::{JudgedRecording, compare, pair};
 use crate::report::{Paint, diff_markdown, diff_text};
 use crate::text::safe_format;
@@ -50,7 +51,7 @@ pub fn run(diff: Diff) -> anyhow::Result<Exit> {
     if let Some(settings) = judging.settings().filter(|_| judging.found_settings()) {
         note(safe_format!("settings of {settings}"));
     }
-    let (a, b) = (judged(&diff.a, &judging)?, judged(&diff.b, &judging)?);
+    let (a, b) = (judged(&diff.a, &judging)?.0, judged(&diff.b, &judging)?.0);
     let pairing = pair(&a, &b);
     let compared = compare(&a, &b, &pairing);
     print(|out| match diff.format {
@@ -61,12 +62,33 @@ pub fn run(diff: Diff) -> anyhow::Result<Exit> {
     Ok(if compared.is_same() { Exit::Clean } else { Exit::Findings })
 }
 
-/// A recording with the verdicts on it, all of it in memory. One that can't be read to its end is an error: what is missing
-/// would count as different.
-pub fn judged(file: &Path, judging: &Judging) -> anyhow::Result<JudgedRecording> {
+/// A recording with the verdicts on it, and what is known of it as a whole. All of it is in memory. One that can't be read to
+/// its end is an error: what is missing would count as different.
+pub fn judged(file: &Path, judging: &Judging) -> anyhow::Result<(JudgedRecording, Meta)> {
     let recording = super::recording::open(file)?;
-    let base_uris = recording.meta.base_uris();
-    let mut judge = judging.judge(base_uris.clone(), recording.meta.is_foreign());
+    let (base_uris, foreign) = (recording.meta.base_uris(), recording.meta.is_foreign());
+    let meta = recording.meta.clone();
+    Ok((judge_all(file, recording, judging, base_uris, foreign)?, meta))
+}
+
+/// The same of a recording of which the Base URIs are known, and whether it counts as made by another program.
+pub fn judged_as(
+    file: &Path,
+    judging: &Judging,
+    base_uris: Vec<String>,
+    foreign: bool,
+) -> anyhow::Result<JudgedRecording> {
+    judge_all(file, super::recording::open(file)?, judging, base_uris, foreign)
+}
+
+fn judge_all(
+    file: &Path,
+    recording: Recording,
+    judging: &Judging,
+    base_uris: Vec<String>,
+    foreign: bool,
+) -> anyhow::Result<JudgedRecording> {
+    let mut judge = judging.judge(base_uris.clone(), foreign);
     let mut exchanges = Vec::new();
     for exchange in recording.exchanges {
         exchanges.push(Arc::new(judge.judge(Arc::new(exchange?))));

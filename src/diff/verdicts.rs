@@ -2,14 +2,14 @@
 //!
 //! `findings of a pair, of the rest of its booking ─► the same on both sides? ─► new | gone`, and rules that can judge now, or no longer
 
-use std::collections::BTreeMap;
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
 use super::{JudgedRecording, Pairing};
 use crate::event::Judged;
-use crate::finding::{Finding, Severity, Side, shape};
+use crate::finding::{Finding, Scope, Severity, Side, shape};
 
 /// How a verdict changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -66,32 +66,40 @@ type Key<'j> = (&'j str, Severity, String);
 /// A finding, and the numbers of the exchange that it is on and of its counterpart.
 type Placed<'j> = (&'j Finding, Option<u64>, Option<u64>);
 
-/// The verdicts that changed, in recorded order; of one exchange, the weightiest first.
-pub(super) fn changes(a: &JudgedRecording, b: &JudgedRecording, pairing: &Pairing) -> Vec<VerdictChange> {
-    let (mut gone, mut new): (BTreeMap<_, Vec<Placed<'_>>>, BTreeMap<_, Vec<Placed<'_>>>) = Default::default();
-    let mut changes = Vec::new();
+/// Findings by the pair of bookings that they belong to.
+type PlacedByBooking<'j> = BTreeMap<Option<usize>, Vec<Placed<'j>>>;
+
+/// Findings that only one of the two has, in recorded order, and rules that could judge in one of the two only.
+pub(super) fn changes(
+    a: &JudgedRecording,
+    b: &JudgedRecording,
+    pairing: &Pairing,
+) -> (Vec<VerdictChange>, Vec<VerdictChange>) {
+    let (mut gone, mut new): (PlacedByBooking<'_>, PlacedByBooking<'_>) = Default::default();
+    let mut judged_otherwise = Vec::new();
+    // Whether there is TLS is said of the address, which the user chose.
+    let scheme = |recording: &'_ JudgedRecording| recording.origin().is_some_and(|origin| origin.starts_with("https:"));
+    let same_scheme = scheme(a) == scheme(b);
+    let is_of_address = |finding: &Finding| finding.rule.scope == Scope::Request && finding.pointer == "/request/url";
+    let is_compared = |finding: &&Finding| same_scheme || !is_of_address(finding);
     for pair in &pairing.pairs {
         let (one, other) = (&*a.exchanges[pair.a], &*b.exchanges[pair.b]);
         let numbers = (Some(one.number()), Some(other.number()));
         let (only_one, only_other) = unmatched(&one.findings, &other.findings);
         let place = |finding| (finding, numbers.0, numbers.1);
-        gone.entry(pair.booking).or_default().extend(only_one.into_iter().map(place));
-        new.entry(pair.booking).or_default().extend(only_other.into_iter().map(place));
-        changes.extend(judged_otherwise(one, other));
+        gone.entry(pair.booking).or_default().extend(only_one.into_iter().filter(is_compared).map(place));
+        new.entry(pair.booking).or_default().extend(only_other.into_iter().filter(is_compared).map(place));
+        judged_otherwise.extend(compare_unjudged(one, other));
     }
-    let findings =
-        |recording: &'_ JudgedRecording, places: &[usize], is_a: bool| -> Vec<(usize, Option<u64>, Option<u64>)> {
-            let number = |place: usize| Some(recording.exchanges[place].number());
-            places
-                .iter()
-                .map(|&place| if is_a { (place, number(place), None) } else { (place, None, number(place)) })
-                .collect()
-        };
-    for (place, one, other) in findings(a, &pairing.only_a, true) {
-        gone.entry(None).or_default().extend(a.exchanges[place].findings.iter().map(|finding| (finding, one, other)));
+    for &place in &pairing.only_a {
+        let judged = &a.exchanges[place];
+        let findings = judged.findings.iter().filter(is_compared).map(|finding| (finding, Some(judged.number()), None));
+        gone.entry(None).or_default().extend(findings);
     }
-    for (place, one, other) in findings(b, &pairing.only_b, false) {
-        new.entry(None).or_default().extend(b.exchanges[place].findings.iter().map(|finding| (finding, one, other)));
+    for &place in &pairing.only_b {
+        let judged = &b.exchanges[place];
+        let findings = judged.findings.iter().filter(is_compared).map(|finding| (finding, None, Some(judged.number())));
+        new.entry(None).or_default().extend(findings);
     }
     // A finding that only moved to another exchange of the same booking has not changed.
     for (booking, gone) in &mut gone {
@@ -102,23 +110,12 @@ pub(super) fn changes(a: &JudgedRecording, b: &JudgedRecording, pairing: &Pairin
             });
         }
     }
-    let of_kind = |change, placed: Vec<Placed<'_>>| {
-        placed.into_iter().map(move |placed| finding_change(change, placed)).collect::<Vec<_>>()
-    };
-    changes.extend(gone.into_values().flat_map(|placed| of_kind(VerdictChangeKind::Gone, placed)));
-    changes.extend(new.into_values().flat_map(|placed| of_kind(VerdictChangeKind::New, placed)));
-    // Findings first. What only B has comes behind what A has, too.
-    changes.sort_by_key(|change| {
-        (
-            change.severity.is_none(),
-            change.a.is_none(),
-            change.a,
-            change.b,
-            change.change,
-            std::cmp::Reverse(change.severity),
-        )
-    });
-    changes
+    let gone = gone.into_values().flatten().map(|placed| finding_change(VerdictChangeKind::Gone, placed));
+    let new = new.into_values().flatten().map(|placed| finding_change(VerdictChangeKind::New, placed));
+    let mut verdicts: Vec<VerdictChange> = gone.chain(new).collect();
+    // What only B has comes behind what A has, too.
+    verdicts.sort_by_key(|change| (change.a.is_none(), change.a, change.b, change.change, Reverse(change.severity)));
+    (verdicts, judged_otherwise)
 }
 
 fn key(finding: &Finding) -> Key<'_> {
@@ -153,7 +150,7 @@ fn finding_change(change: VerdictChangeKind, (finding, a, b): Placed<'_>) -> Ver
 }
 
 /// Rules that can judge one of two exchanges and not the other, those with a finding aside.
-fn judged_otherwise(one: &Judged, other: &Judged) -> Vec<VerdictChange> {
+fn compare_unjudged(one: &Judged, other: &Judged) -> Vec<VerdictChange> {
     let of_kind = |change, unjudged: &Judged, judged: &Judged| {
         let neither: HashSet<&str> = judged
             .not_judged

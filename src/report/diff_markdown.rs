@@ -5,7 +5,7 @@
 use std::io;
 
 use super::diff_text::{exchange_numbers, expected_counts, summary, values};
-use crate::diff::{DifferenceClass, RecordingDiff, UnpairedExchange};
+use crate::diff::{DifferenceClass, RecordingDiff, UnpairedExchange, VerdictChange};
 use crate::text::{Printer, SafeText, safe, visible};
 
 /// Most rows of a table.
@@ -15,7 +15,7 @@ const MOST_ROWS: usize = 200;
 pub fn diff_markdown(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool) -> io::Result<()> {
     out.line(safe!["# ", cell(&diff.a.recording), " and ", cell(&diff.b.recording), "\n"])?;
     out.line(safe![cell(summary(diff).as_str()), "."])?;
-    let verdicts = diff.verdicts.iter().map(|change| {
+    let row = |change: &VerdictChange| {
         let severity = change.severity.map_or("", |severity| severity.as_str());
         let side = change.side.map_or("", |side| side.as_str());
         let place = change.pointer.as_deref().map(code).unwrap_or_default();
@@ -28,9 +28,11 @@ pub fn diff_markdown(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool) -> 
             place,
             cell(&change.message),
         ]
-    });
+    };
     let head = ["change", "severity", "side", "rule", "exchange", "place", "message"];
-    table(out, "Verdicts that changed", &head, verdicts.collect())?;
+    table(out, "Verdicts that changed", &head, diff.verdicts.iter().map(row).collect())?;
+    let title = "Rules that could judge one of the two only";
+    table(out, title, &head, diff.judged_otherwise.iter().map(row).collect())?;
     let listed = diff.exchanges.iter().flat_map(|exchange| {
         let shown = exchange.differences.iter().filter(move |value| all || value.class == DifferenceClass::Other);
         shown.map(move |value| {

@@ -19,6 +19,15 @@ pub fn diff_text(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool, paint: 
         out.line(paint.ink(Ink::Bold, title))?;
         diff.verdicts.iter().try_for_each(|change| verdict(out, paint, change))?;
     }
+    if !diff.judged_otherwise.is_empty() {
+        out.line(paint.ink(Ink::Bold, "rules that could judge one of the two only"))?;
+        let shown = if all { usize::MAX } else { MOST_UNPAIRED };
+        diff.judged_otherwise.iter().take(shown).try_for_each(|change| verdict(out, paint, change))?;
+        match diff.judged_otherwise.len().saturating_sub(shown) {
+            0 => {}
+            more => out.line(safe!["  and ", more, " more"])?,
+        }
+    }
     let listed = |exchange: &&ExchangeDiff| all || exchange.unexpected().next().is_some();
     if diff.exchanges.iter().any(|exchange| listed(&exchange)) {
         let what = if all { "values that differ" } else { "values that differ and need not" };

@@ -19,6 +19,7 @@ pub const DOCUMENTS: [&str; 15] = [
     "docs/fault.md",
     "docs/proxy.md",
     "docs/replay.md",
+    "docs/resend.md",
 ];
 
 /// The documents of measurements: their commands take minutes and are only looked at.

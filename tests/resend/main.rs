@@ -3,4 +3,5 @@
 //! `captures/golden.har → changed here and there → diff` · `captures/golden.har → resend → sandbox → the same verdicts`
 
 mod diff;
+mod resend;
 mod support;

@@ -1,0 +1,26 @@
+//! Recordings sent again: stands in for the broker.
+//!
+//! ```text
+//! JudgedRecording ─► plan: which bookings, what is missing ─► Plan
+//! step of the plan ─► request: fresh UUIDs, carried values, credentials ─► listener of a session ─► booking system
+//!                          ▲                                                  │ answer
+//!                          └───────────── carried: what answers issue ◄───────┘
+//! what was sent ─► pairing with the recording ─► diff
+//! ```
+//!
+//! The requests go through a session as a broker's would: what comes of them is recorded and judged like any other traffic.
+
+mod booked;
+mod carried;
+mod pairing;
+mod plan;
+mod request;
+mod send;
+mod substitutes;
+
+pub use booked::{BookedKind, LeftBooking};
+pub use pairing::pairing;
+pub use plan::{LeftOut, Plan, PlanError, Selection, Step};
+pub use request::PreparedRequest;
+pub use send::{Outcome, Pace, Progress, ResendError, Resender, Target};
+pub use substitutes::{HeaderError, Missing, Substitutes};
