@@ -147,3 +147,44 @@ impl<'a> Context<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::FAULTED_BEFORE;
+    use crate::exchange::{Exchange, Failure, FailureKind, Simulated, Simulator};
+    use crate::rules::{Judge, Known, RuleBook};
+
+    const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
+
+    fn rule(side: &str) -> String {
+        format!(
+            "title = 't'\nseverity = 'failure'\nside = '{side}'\nscope = 'flow'\nstages = ['order-status']\n\
+             spec = 'https://example.org'\nwhy = 'w'\nfix = 'f'\nexpect = 'flow.b != null'\nat = '/request/path'\n"
+        )
+    }
+
+    /// The broker met a lost answer and knows of no Order; whether the booking system has one nobody knows.
+    #[test]
+    fn a_faulted_answer_is_one_thing_to_the_broker_and_another_to_the_booking_system() {
+        let rules = ["broker", "booking-system"].map(rule);
+        let book = Arc::new(RuleBook::of_texts(&[("a/broker", &rules[0]), ("a/system", &rules[1])]).unwrap());
+        for is_faulted in [true, false] {
+            let mut judge = Judge::new(Arc::clone(&book), Known::default());
+            let mut lost = Exchange::get("https://a.example", format!("/api/orders/{UUID}"));
+            lost.request.method = "PUT".to_owned();
+            lost.failure = Some(Failure { kind: FailureKind::Fault, detail: String::new(), answered: None });
+            lost.simulated = is_faulted.then(|| Simulated { by: Simulator::Fault, detail: "B answer-lost".to_owned() });
+            judge.judge(Arc::new(lost));
+            let judged = judge.judge(Arc::new(Exchange::get("https://a.example", format!("/api/orders/{UUID}"))));
+            let blamed: Vec<&str> = judged.findings.iter().map(|finding| finding.rule.id.as_str()).collect();
+            let not_judged: Vec<_> = judged.not_judged.iter().map(|not| (&*not.rule, &*not.because)).collect();
+            if is_faulted {
+                assert_eq!((blamed, not_judged), (vec!["a/broker"], vec![("a/system", FAULTED_BEFORE)]));
+            } else {
+                assert_eq!((blamed.len(), not_judged.len()), (2, 0));
+            }
+        }
+    }
+}

@@ -145,7 +145,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
+    use crate::exchange::{Body, Exchange, Headers, Request, Response, Simulated, Simulator, Timing, Version};
 
     const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
@@ -198,6 +198,10 @@ mod tests {
         let mut learnt = Learnt::default();
         learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 0}}"#));
         assert!(learnt.prepayment_stated.is_none() && learnt.prepayment_omitted.is_none());
+        let mut raised = (*quote(UUID, "o", r#"{"totalPaymentDue": {"price": 1}}"#).exchange).clone();
+        raised.simulated = Some(Simulated { by: Simulator::Fault, detail: "C2 price-changed".to_owned() });
+        learnt.remember(&Reading::new(0, Arc::new(raised), None));
+        assert!(learnt.prepayment_omitted.is_none(), "Umpire made that total");
         learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5}}"#));
         assert!(learnt.prepayment_stated.is_none() && learnt.prepayment_omitted.is_some());
         learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5, "prepayment": "Required"}}"#));

@@ -2,7 +2,6 @@
 //!
 //! `fault, share 50% → bookings, cancellations, feeds, by a broker that goes on whatever comes → no finding on the booking system`
 
-use serde_json::{Value, json};
 use umpire::fault::NAMES;
 use umpire::finding::Side;
 
@@ -12,7 +11,7 @@ use crate::support::*;
 fn everything(broker: Broker) {
     let orders = "/api/openbooking/orders-rpde".to_owned();
     let (mut sessions, mut own) = ("/feeds/scheduled-sessions".to_owned(), orders);
-    let mut follow = |feed: &mut String| {
+    let follow = |feed: &mut String| {
         let page = broker.get(feed).ok().filter(|page| page.status == 200);
         let next = page.as_ref().and_then(|page| page.body["next"].as_str()?.strip_prefix(ORIGIN).map(str::to_owned));
         *feed = next.unwrap_or_else(|| feed.clone());
@@ -44,13 +43,6 @@ fn everything(broker: Broker) {
         follow(&mut sessions);
         follow(&mut own);
     }
-}
-
-fn cancellation(id: &str) -> Value {
-    json!({ "@context": "https://openactive.io/", "@type": "Order", "orderedItem": [{
-        "@type": "OrderItem", "orderItemStatus": "https://openactive.io/CustomerCancelled",
-        "@id": format!("{ORIGIN}/api/openbooking/orders/{id}#/orderedItems/1"),
-    }] })
 }
 
 #[tokio::test]

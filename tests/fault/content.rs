@@ -130,12 +130,8 @@ async fn feeds_stall_and_repeat_themselves_and_go_on() {
         let orders = broker.get("/api/openbooking/orders-rpde").unwrap();
         assert_eq!((orders.status, items(&orders)), (200, 0));
         broker.book(&uuid(1));
-        let cancelled = json!({ "@context": "https://openactive.io/", "@type": "Order", "orderedItem": [{
-            "@type": "OrderItem", "orderItemStatus": "https://openactive.io/CustomerCancelled",
-            "@id": format!("{ORIGIN}/api/openbooking/orders/{}#/orderedItems/1", uuid(1)),
-        }] });
         let target = format!("/api/openbooking/orders/{}", uuid(1));
-        assert_eq!(broker.send("PATCH", &target, &cancelled.to_string()).unwrap().status, 204);
+        assert_eq!(broker.send("PATCH", &target, &cancellation(&uuid(1)).to_string()).unwrap().status, 204);
         let orders = broker.get(&next(&orders)).unwrap();
         assert_eq!(items(&orders), 1, "{}", orders.text);
     })

@@ -5,6 +5,7 @@
 mod blame;
 mod broker;
 mod content;
+mod memory;
 mod program;
 mod support;
 mod wire;

@@ -50,7 +50,10 @@ impl Run {
         let base = sandbox.base_uri();
         let upstream: Arc<dyn Upstream> = FaultyUpstream::wrap(sandbox, &faults);
         let book = Arc::new(RuleBook::built_in().expect("the rules load"));
-        let (session, feed) = Session::start(Options::new(base, book), upstream).await.expect("the session starts");
+        let mut options = Options::new(base, book);
+        // So that places left are reckoned.
+        options.known.isolated = true;
+        let (session, feed) = Session::start(options, upstream).await.expect("the session starts");
         let broker = Broker { address: session.address };
         Self { session, feed, faults, broker }
     }
@@ -212,6 +215,14 @@ pub fn order(total: f64) -> Value {
     order["totalPaymentDue"] = json!({ "@type": "PriceSpecification", "price": total, "priceCurrency": "GBP" });
     order["payment"]["identifier"] = json!("p-1");
     order
+}
+
+/// The cancellation of what an order booked.
+pub fn cancellation(id: &str) -> Value {
+    json!({ "@context": "https://openactive.io/", "@type": "Order", "orderedItem": [{
+        "@type": "OrderItem", "orderItemStatus": "https://openactive.io/CustomerCancelled",
+        "@id": format!("{ORIGIN}/api/openbooking/orders/{id}#/orderedItems/1"),
+    }] })
 }
 
 pub fn uuid(number: u32) -> String {
