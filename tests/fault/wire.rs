@@ -2,10 +2,16 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use umpire::event::{Event, Feed};
 use umpire::exchange::{BodyEnd, FailureKind};
+use umpire::fault::{Faults, FaultyUpstream};
 use umpire::finding::Side;
+use umpire::rules::RuleBook;
+use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
+use umpire::session::{Entrance, Options, Session};
 
 use crate::support::*;
 
@@ -105,4 +111,95 @@ async fn a_broker_that_does_not_wait_for_a_late_answer_is_not_the_booking_system
     let late = judged.iter().find(|judged| judged.exchange.is_faulted()).expect("it is marked all the same");
     assert_eq!(late.exchange.failure.as_ref().map(|failure| failure.kind), Some(FailureKind::ClientGone));
     assert_eq!(findings(&judged, Side::BookingSystem), [""; 0]);
+}
+
+/// A GET over HTTP/2 with prior knowledge: status and body, or the reason why the stream ended.
+async fn over_http2(broker: Broker, target: &str) -> Result<(u16, usize), String> {
+    let stream = tokio::net::TcpStream::connect(broker.address()).await.map_err(|error| error.to_string())?;
+    let (mut client, connection) = h2::client::handshake(stream).await.map_err(|error| error.to_string())?;
+    let connection = tokio::spawn(connection);
+    let request = hyper::Request::get(format!("http://proxy{target}")).header("authorization", "Bearer a");
+    let (response, _) = client.send_request(request.body(()).unwrap(), true).map_err(|error| error.to_string())?;
+    let answered = async {
+        let response = response.await.map_err(|error| error.to_string())?;
+        let (status, mut body, mut length) = (response.status().as_u16(), response.into_body(), 0);
+        while let Some(data) = body.data().await {
+            let data = data.map_err(|error| error.to_string())?;
+            length += data.len();
+            body.flow_control().release_capacity(data.len()).map_err(|error| error.to_string())?;
+        }
+        Ok((status, length))
+    };
+    let answered = answered.await;
+    connection.abort();
+    answered
+}
+
+#[tokio::test]
+async fn over_http2_it_is_the_stream_that_ends() {
+    let faults =
+        ["opportunity-feed reset times=1", "opportunity-feed cut=10 times=1", "opportunity-feed wrong-length times=1"];
+    let run = Run::start(&faults).await;
+    for _ in &faults {
+        let ended = over_http2(run.broker, FEED).await.expect_err("the stream is reset");
+        assert!(ended.contains("stream"), "{ended}");
+    }
+    let (status, length) = over_http2(run.broker, FEED).await.unwrap();
+    assert!(status == 200 && length > 100, "{status} {length}");
+    let judged = run.end().await;
+    let faulted = judged.iter().filter(|judged| judged.exchange.is_faulted());
+    let kinds: Vec<_> = faulted.map(|judged| judged.exchange.failure.as_ref().map(|failure| failure.kind)).collect();
+    assert_eq!(kinds, [Some(FailureKind::Fault); 3]);
+}
+
+/// A listener with a certificate of its own, before a sandbox; and a client that trusts it.
+async fn with_tls(faults: &Faults) -> (Session, Feed, tokio_rustls::TlsConnector) {
+    let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+    let tls = umpire::proxy::tls::from_files(&certificate, &key).unwrap();
+    let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).unwrap());
+    let base = sandbox.base_uri();
+    let broken = faults.clone();
+    let entrance = Entrance {
+        tls: Some(Arc::new(tls)),
+        tls_fault: Some(Arc::new(move || broken.breaks_handshake())),
+        ..Entrance::new(([127, 0, 0, 1], 0).into(), FaultyUpstream::wrap(sandbox, faults))
+    };
+    let options = Options::new(base, Arc::new(RuleBook::built_in().unwrap()));
+    let (session, feed) = Session::open(options, vec![entrance]).await.unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certified.cert.der().clone()).unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (session, feed, tokio_rustls::TlsConnector::from(Arc::new(config)))
+}
+
+#[tokio::test]
+async fn a_handshake_is_broken_off_as_often_as_it_is_asked_for() {
+    let faults = Faults::new(["tls-failure times=2".parse().unwrap()]);
+    let (session, mut feed, connector) = with_tls(&faults).await;
+    let connect = || async {
+        let stream = tokio::net::TcpStream::connect(session.address).await.unwrap();
+        connector.connect("localhost".try_into().unwrap(), stream).await
+    };
+    for _ in 0..2 {
+        let error = connect().await.expect_err("no handshake").to_string();
+        assert!(error.contains("HandshakeFailure"), "{error}");
+    }
+    assert!(connect().await.is_ok());
+    assert_eq!(faults.status()[0].made, 2);
+    session.stop().await;
+    let mut notices = Vec::new();
+    while let Some(event) = feed.events.recv().await {
+        if let Event::Notice(words) = event {
+            notices.push(words);
+        }
+    }
+    assert!(notices.iter().any(|words| words.contains("Umpire broke the handshake off itself")), "{notices:?}");
 }
