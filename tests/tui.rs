@@ -446,6 +446,15 @@ async fn what_was_rewritten_is_said_where_it_was_sent() {
 }
 
 #[tokio::test]
+async fn a_fault_of_umpires_own_is_marked_in_the_list_and_named_in_the_message() {
+    let events = vec![Fake::new(0).faulted("C2 price-changed=3.00").event()];
+    let shown = show_on(100, 40, context(), events, "↑3⏎").await;
+    let text = shown.text();
+    assert!(text.lines().any(|line| line.contains("order-quotes") && line.contains(" fault")), "{text}");
+    assert!(text.contains("a fault that Umpire made on purpose: C2 price-changed=3.00"), "{text}");
+}
+
+#[tokio::test]
 async fn what_is_muted_is_counted_and_explained() {
     let events = vec![
         Fake::new(0).status(400).muted(2).event(),

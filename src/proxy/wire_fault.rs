@@ -66,9 +66,9 @@ impl Damage {
     /// What happened, for the record.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::Reset => "Umpire kept the answer back and reset the connection (--fault)",
-            Self::Cut { .. } => "Umpire cut the answer's body off (--fault)",
-            Self::TooShort { .. } => "Umpire announced a longer body than it sent (--fault)",
+            Self::Reset => "nothing of the answer was sent, and the connection was reset",
+            Self::Cut { .. } => "the answer's body was cut off",
+            Self::TooShort { .. } => "the answer's body was shorter than announced",
         }
     }
 

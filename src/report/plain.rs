@@ -9,6 +9,7 @@ use super::Summary;
 use super::finding_text::{also, headline, indented, labelled, link, particulars};
 use super::paint::{Ink, Paint, sign};
 use crate::event::{Context, Event, Forwarding, Judged, Mode, Recording};
+use crate::exchange::Simulator;
 use crate::finding::{Finding, Gap, OTHER_REASONS, Severity, Side, Tally, VerdictCounts, folded, grouped};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
@@ -159,6 +160,9 @@ impl<W: Write> Plain<W> {
         ])?;
         if let Some(failure) = judged.failure_words() {
             labelled(out, paint, 4, "failed", &failure)?;
+        }
+        if let Some(fault) = judged.exchange.simulated.as_ref().filter(|simulated| simulated.by == Simulator::Fault) {
+            labelled(out, paint, 4, "fault", &fault.describe())?;
         }
         let findings: Vec<&Finding> = judged.findings.iter().collect();
         for (index, follow) in folded(&findings) {

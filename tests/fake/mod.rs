@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use umpire::coverage::{Coverage, RuleCoverage};
 use umpire::event::{Context, Event, Judged, Mode, NotJudged};
-use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Timing, Version};
+use umpire::exchange::{
+    Body, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Simulator, Timing, Version,
+};
 use umpire::finding::{Finding, RuleInfo, Scope, Severity, Side};
 use umpire::openbooking::Stage;
 use umpire::openbooking::media_type::BOOKING_V1;
@@ -122,6 +124,12 @@ impl Fake {
             exchange.response = None;
             exchange.failure = Some(Failure { kind: FailureKind::NoHandshake, detail: detail.into(), answered: None });
         })
+    }
+
+    /// Umpire made a fault of it.
+    pub fn faulted(self, fault: &str) -> Self {
+        let simulated = Simulated { by: Simulator::Fault, detail: fault.to_owned() };
+        self.exchange(|exchange| exchange.simulated = Some(simulated))
     }
 
     /// Links of the answer that were rewritten, each named by its place.

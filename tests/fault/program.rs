@@ -117,6 +117,10 @@ fn a_replay_has_faults_and_its_record_says_so_in_every_format() {
     let output = end(child);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(said(&output).contains("fault made once: opportunity-feed cut=50 times=1"), "{}", said(&output));
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let fault =
+        "fault     a fault that Umpire made on purpose: opportunity-feed cut=50 times=1; of a replay of golden.har";
+    assert!(shown.contains(fault), "{shown}");
 
     let har = folder.path().join("faulted.har");
     assert!(umpire().args(["capture", "export"]).arg(&capture).arg("-o").arg(&har).status().unwrap().success());

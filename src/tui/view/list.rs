@@ -136,7 +136,8 @@ fn marks(judged: &Judged) -> Vec<Span<'static>> {
     let mut spans = findings(judged);
     let muted = (judged.muted > 0).then(|| format!("{} muted ", judged.muted));
     let rewritten = (!judged.exchange.rewritten.is_empty()).then(|| "rewritten".to_owned());
-    for words in muted.into_iter().chain(rewritten) {
+    let fault = judged.exchange.is_faulted().then(|| "fault ".to_owned());
+    for words in fault.into_iter().chain(muted).chain(rewritten) {
         let used: usize = spans.iter().map(|span| text::width(&span.content)).sum();
         if used + text::width(words.trim_end()) <= MARKS {
             spans.push(span(Ink::Dim, words));
