@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The documents that tell people what to type.
-pub const DOCUMENTS: [&str; 15] = [
+pub const DOCUMENTS: [&str; 16] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
