@@ -22,7 +22,7 @@ mod upstream;
 
 pub use kind::{FaultKind, FaultName, NAMES, OPTIONS};
 pub use parse::FaultError;
-pub use selection::{FaultCall, FaultStatus, Faults, Pick};
+pub use selection::{FaultCall, FaultStatus, Faults, PickedFault};
 pub use upstream::{FIELD, FaultyUpstream};
 
 use crate::openbooking::Stage;

@@ -56,32 +56,34 @@ pub struct ErrorAnswer {
     pub on_items: bool,
 }
 
-/// When the booking system is asked, and what becomes of its answer.
+/// Where a fault comes in: whether the booking system is asked, and what becomes of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Means {
+pub enum FaultPoint {
     /// It isn't asked: the answer is Umpire's, or there is none.
-    InItsPlace,
+    BeforeUpstream,
     /// Its answer is changed.
-    Change,
+    InAnswer,
     /// Its answer suffers on the wire.
-    Wire,
+    OnWire,
     /// There is no request.
-    Connection,
+    InHandshake,
 }
 
 impl FaultKind {
-    /// When the booking system is asked, and what becomes of its answer.
-    pub fn means(&self) -> Means {
+    /// Where it comes in.
+    pub fn point(&self) -> FaultPoint {
         match self {
-            Self::Error(_) | Self::Status(_) | Self::RateLimit(_) | Self::Reset => Means::InItsPlace,
-            Self::Delay(_) | Self::AnswerLost | Self::Cut(_) | Self::Slow(_) | Self::WrongLength(_) => Means::Wire,
-            Self::TlsFailure => Means::Connection,
+            Self::Error(_) | Self::Status(_) | Self::RateLimit(_) | Self::Reset => FaultPoint::BeforeUpstream,
+            Self::Delay(_) | Self::AnswerLost | Self::Cut(_) | Self::Slow(_) | Self::WrongLength(_) => {
+                FaultPoint::OnWire
+            }
+            Self::TlsFailure => FaultPoint::InHandshake,
             Self::PriceChanged(_)
             | Self::LeaseExpired
             | Self::NoCapacity
             | Self::FeedStalled
             | Self::FeedDuplicated
-            | Self::FeedOutOfOrder => Means::Change,
+            | Self::FeedOutOfOrder => FaultPoint::InAnswer,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Messages in passing: bodies gathered and put back, fields and bodies of answers replaced.
 //!
 //! ```text
-//! body ─┬─ whole, within the limit ─► Gathered::Whole(bytes, trailers) ─► put_back
-//!       └─ longer, or broken off ───► Gathered::Longer(body): what came of it, and the rest as it comes
+//! body ─┬─ whole, within the limit ─► GatheredBody::Whole(bytes, trailers) ─► put_back
+//!       └─ longer, or broken off ───► GatheredBody::Longer(body): what came of it, and the rest as it comes
 //! ```
 
 use std::pin::Pin;
@@ -35,7 +35,7 @@ const UNTRUE: [&str; 8] = [
 ];
 
 /// What gathering a body came to.
-pub enum Gathered {
+pub enum GatheredBody {
     /// All of it, and its trailers.
     Whole(Bytes, Option<HeaderMap>),
     /// It is longer than [`MOST`], or broke off: the body as it came.
@@ -43,14 +43,14 @@ pub enum Gathered {
 }
 
 /// Gathers a body up to [`MOST`] bytes.
-pub async fn gather(mut body: WireBody) -> Gathered {
+pub async fn gather(mut body: WireBody) -> GatheredBody {
     let (mut content, mut trailers) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
         let frame = match frame {
             Ok(frame) => frame,
             Err(error) => {
                 let rest: WireBody = StreamBody::new(futures_util::stream::iter([Err(error)])).boxed();
-                return Gathered::Longer(Prefixed { first: Some(content.freeze()), rest }.boxed());
+                return GatheredBody::Longer(Prefixed { first: Some(content.freeze()), rest }.boxed());
             }
         };
         match frame.into_data() {
@@ -58,10 +58,10 @@ pub async fn gather(mut body: WireBody) -> Gathered {
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
         if content.len() > MOST {
-            return Gathered::Longer(Prefixed { first: Some(content.freeze()), rest: body }.boxed());
+            return GatheredBody::Longer(Prefixed { first: Some(content.freeze()), rest: body }.boxed());
         }
     }
-    Gathered::Whole(content.freeze(), trailers)
+    GatheredBody::Whole(content.freeze(), trailers)
 }
 
 /// A body that was gathered, as one.

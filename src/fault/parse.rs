@@ -95,7 +95,7 @@ fn errors() -> String {
 }
 
 /// A fault whose words are being read.
-struct Words {
+struct FaultParser {
     text: String,
     stages: Vec<Stage>,
     kind: Option<(FaultKind, &'static [Stage])>,
@@ -110,7 +110,7 @@ impl FromStr for Fault {
         if text.is_empty() {
             return Err(FaultError::Empty);
         }
-        let mut words = Words { text: text.clone(), stages: Vec::new(), kind: None, options: Vec::new() };
+        let mut words = FaultParser { text: text.clone(), stages: Vec::new(), kind: None, options: Vec::new() };
         for word in text.split(' ') {
             words.take(word)?;
         }
@@ -118,7 +118,7 @@ impl FromStr for Fault {
     }
 }
 
-impl Words {
+impl FaultParser {
     fn take(&mut self, word: &str) -> Result<(), FaultError> {
         let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
         if let Some(fault) = NAMES.iter().find(|fault| fault.word == name) {

@@ -1,12 +1,12 @@
 //! Which requests meet a fault: the faults of a run, armed and disarmed while it runs, and how often each was made.
 //!
-//! `FaultCall (stage, booking) ─► armed · stage · booking · share · times ─► Pick ─► (taken back, if there was nothing to spoil)`
+//! `FaultCall (stage, booking) ─► armed · stage · booking · share · times ─► PickedFault ─► (taken back, if there was nothing to spoil)`
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Fault;
-use super::kind::{FaultKind, Means};
+use super::kind::{FaultKind, FaultPoint};
 use crate::openbooking::Stage;
 
 /// Most Order UUIDs that are told apart. Past it new ones have no number, and count together for `per=booking`.
@@ -14,17 +14,17 @@ const MOST_BOOKINGS: usize = 100_000;
 
 /// The faults of a run. Clones share them: one clone is given to each upstream, another to whoever switches them.
 #[derive(Debug, Clone, Default)]
-pub struct Faults(Arc<Mutex<Inner>>);
+pub struct Faults(Arc<Mutex<FaultTable>>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    faults: Vec<Entry>,
+struct FaultTable {
+    faults: Vec<ArmedFault>,
     /// The number of each booking, from 1.
     bookings: HashMap<String, u64>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct ArmedFault {
     fault: Arc<Fault>,
     armed: bool,
     /// Requests that it could have met.
@@ -45,7 +45,7 @@ pub struct FaultCall<'c> {
 
 /// A fault that is to be made now.
 #[derive(Debug, Clone)]
-pub struct Pick {
+pub struct PickedFault {
     /// The fault.
     pub fault: Arc<Fault>,
     at: usize,
@@ -66,69 +66,70 @@ pub struct FaultStatus {
 impl Faults {
     /// All of them armed.
     pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
-        let entry = |fault| Entry { fault: Arc::new(fault), armed: true, seen: 0, made: 0, made_of: HashMap::new() };
-        let inner = Inner { faults: faults.into_iter().map(entry).collect(), bookings: HashMap::new() };
-        Self(Arc::new(Mutex::new(inner)))
+        let entry =
+            |fault| ArmedFault { fault: Arc::new(fault), armed: true, seen: 0, made: 0, made_of: HashMap::new() };
+        let table = FaultTable { faults: faults.into_iter().map(entry).collect(), bookings: HashMap::new() };
+        Self(Arc::new(Mutex::new(table)))
     }
 
     /// True if there are none.
     pub fn is_empty(&self) -> bool {
-        self.inner().faults.is_empty()
+        self.table().faults.is_empty()
     }
 
     /// Every fault, in order.
     pub fn status(&self) -> Vec<FaultStatus> {
         let status =
-            |entry: &Entry| FaultStatus { text: entry.fault.text.clone(), armed: entry.armed, made: entry.made };
-        self.inner().faults.iter().map(status).collect()
+            |entry: &ArmedFault| FaultStatus { text: entry.fault.text.clone(), armed: entry.armed, made: entry.made };
+        self.table().faults.iter().map(status).collect()
     }
 
     /// Arms or disarms the fault at a place of [`Self::status`], from the next request on; does nothing where there is none.
     pub fn arm(&self, at: usize, armed: bool) {
-        if let Some(entry) = self.inner().faults.get_mut(at) {
+        if let Some(entry) = self.table().faults.get_mut(at) {
             entry.armed = armed;
         }
     }
 
     /// True if a fault breaks handshakes off.
     pub fn has_tls_failure(&self) -> bool {
-        self.inner().faults.iter().any(|entry| entry.fault.kind == FaultKind::TlsFailure)
+        self.table().faults.iter().any(|entry| entry.fault.kind == FaultKind::TlsFailure)
     }
 
     /// True if the handshake that begins now is to be broken off.
     pub fn breaks_handshake(&self) -> bool {
-        let mut inner = self.inner();
-        inner.faults.iter_mut().any(|entry| entry.fault.kind == FaultKind::TlsFailure && entry.is_due(None))
+        let mut table = self.table();
+        table.faults.iter_mut().any(|entry| entry.fault.kind == FaultKind::TlsFailure && entry.is_due(None))
     }
 
     /// True if an armed fault meets requests at a stage: then they must be read whole.
     pub fn may_meet(&self, stage: Stage) -> bool {
-        self.inner().faults.iter().any(|entry| entry.armed && entry.fault.stages.contains(&stage))
+        self.table().faults.iter().any(|entry| entry.armed && entry.fault.stages.contains(&stage))
     }
 
     /// The faults that a request meets: all that delay or slow its answer, and the first one that does something else. Each
     /// counts as made from now on.
-    pub fn pick(&self, call: FaultCall<'_>) -> Vec<Pick> {
-        let mut inner = self.inner();
-        let booking = call.uuid.and_then(|uuid| inner.number_of(uuid));
-        let mut picks: Vec<Pick> = Vec::new();
-        for (at, entry) in inner.faults.iter_mut().enumerate() {
+    pub fn pick(&self, call: FaultCall<'_>) -> Vec<PickedFault> {
+        let mut table = self.table();
+        let booking = call.uuid.and_then(|uuid| table.number_of(uuid));
+        let mut picks: Vec<PickedFault> = Vec::new();
+        for (at, entry) in table.faults.iter_mut().enumerate() {
             let fault = &entry.fault;
             let is_met = fault.stages.contains(&call.stage)
                 && fault.booking.is_none_or(|wanted| booking == Some(wanted))
                 && fault.uuid.as_deref().is_none_or(|wanted| call.uuid == Some(wanted));
             let is_alone = |fault: &Fault| !matches!(fault.kind, FaultKind::Delay(_) | FaultKind::Slow(_));
             let is_taken = is_alone(fault) && picks.iter().any(|pick| is_alone(&pick.fault));
-            if is_met && fault.kind.means() != Means::Connection && !is_taken && entry.is_due(call.uuid) {
-                picks.push(Pick { fault: Arc::clone(&entry.fault), at, uuid: call.uuid.map(str::to_owned) });
+            if is_met && fault.kind.point() != FaultPoint::InHandshake && !is_taken && entry.is_due(call.uuid) {
+                picks.push(PickedFault { fault: Arc::clone(&entry.fault), at, uuid: call.uuid.map(str::to_owned) });
             }
         }
         picks
     }
 
     /// There was nothing to spoil: the fault was not made.
-    pub fn take_back(&self, pick: &Pick) {
-        if let Some(entry) = self.inner().faults.get_mut(pick.at) {
+    pub fn take_back(&self, pick: &PickedFault) {
+        if let Some(entry) = self.table().faults.get_mut(pick.at) {
             entry.seen = entry.seen.saturating_sub(1);
             entry.made = entry.made.saturating_sub(1);
             if let Some(made) = pick.uuid.as_deref().and_then(|uuid| entry.made_of.get_mut(uuid)) {
@@ -137,13 +138,13 @@ impl Faults {
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn table(&self) -> MutexGuard<'_, FaultTable> {
         // Nothing can panic while the lock is held; if it did, the counts would still be whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl FaultTable {
     fn number_of(&mut self, uuid: &str) -> Option<u64> {
         let next = self.bookings.len() as u64 + 1;
         match self.bookings.get(uuid) {
@@ -154,7 +155,7 @@ impl Inner {
     }
 }
 
-impl Entry {
+impl ArmedFault {
     /// True if it is to be made for a request that it could meet. It counts as made then.
     fn is_due(&mut self, uuid: Option<&str>) -> bool {
         if !self.armed {

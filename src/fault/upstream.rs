@@ -11,16 +11,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::{Method, Request, Response, StatusCode};
 
-use super::kind::{FaultKind, Means};
-use super::message::{Gathered, add_field, decoded, fields_of, gather, put_back, with_body};
-use super::selection::{FaultCall, Faults, Pick};
+use super::kind::{FaultKind, FaultPoint};
+use super::message::{GatheredBody, add_field, decoded, fields_of, gather, put_back, with_body};
+use super::selection::{FaultCall, Faults, PickedFault};
 use super::{content, made};
 use crate::exchange::{self, Body, Exchange, OF_REPLAY, Simulated, Simulator, Version};
 use crate::json::Document;
 use crate::openbooking::media_type::{BOOKING_V1, is_booking};
 use crate::openbooking::{Reading, Stage, classify, is_uuid};
 use crate::proxy::upstream::{Answer, Upstream, UpstreamError, WireBody};
-use crate::proxy::wire_fault::{Damage, WireFault};
+use crate::proxy::wire_fault::{WireDamage, WireFault};
 
 /// Names the faults that an answer was made of.
 pub const FIELD: &str = "Umpire-Fault";
@@ -32,7 +32,7 @@ pub struct FaultyUpstream {
 }
 
 /// A request, as far as faults need it.
-struct Asked {
+struct FaultyRequest {
     stage: Stage,
     target: String,
     body: Bytes,
@@ -78,12 +78,12 @@ impl Upstream for FaultyUpstream {
             }
             let (head, body) = request.into_parts();
             let (body, trailers) = match gather(body).await {
-                Gathered::Whole(body, trailers) => (body, trailers),
-                Gathered::Longer(body) => return self.inner.send(Request::from_parts(head, body)).await,
+                GatheredBody::Whole(body, trailers) => (body, trailers),
+                GatheredBody::Longer(body) => return self.inner.send(Request::from_parts(head, body)).await,
             };
             let stage = if stage == Stage::B && completes_proposal(&body) { Stage::BAfterP } else { stage };
             let picks = self.faults.pick(FaultCall { stage, uuid: uuid.as_deref() });
-            let asked = Asked { stage, target, body: body.clone() };
+            let asked = FaultyRequest { stage, target, body: body.clone() };
             if let Some(response) = in_its_place(&picks, &asked) {
                 return Ok(response);
             }
@@ -107,13 +107,13 @@ impl FaultyUpstream {
         }
         let (head, body) = response.into_parts();
         let (content, trailers) = match gather(body).await {
-            Gathered::Whole(content, trailers) => (content, trailers),
-            Gathered::Longer(body) => return Ok(Response::from_parts(head, body)),
+            GatheredBody::Whole(content, trailers) => (content, trailers),
+            GatheredBody::Longer(body) => return Ok(Response::from_parts(head, body)),
         };
         let response = Response::from_parts(head, put_back(content.clone(), trailers));
         let stage = stage_of_answer(self.origin(), &target, &response, content);
         let picks = self.faults.pick(FaultCall { stage, uuid: None });
-        let asked = Asked { stage, target, body: Bytes::new() };
+        let asked = FaultyRequest { stage, target, body: Bytes::new() };
         match in_its_place(&picks, &asked) {
             Some(response) => Ok(response),
             None => self.spoil(Ok(response), picks, &asked).await,
@@ -124,8 +124,8 @@ impl FaultyUpstream {
     async fn spoil(
         &self,
         response: Result<Response<WireBody>, UpstreamError>,
-        picks: Vec<Pick>,
-        asked: &Asked,
+        picks: Vec<PickedFault>,
+        asked: &FaultyRequest,
     ) -> Result<Response<WireBody>, UpstreamError> {
         let mut response = match response {
             Ok(response) if !picks.is_empty() => response,
@@ -153,15 +153,15 @@ impl FaultyUpstream {
         &self,
         response: Response<WireBody>,
         kind: &FaultKind,
-        asked: &Asked,
+        asked: &FaultyRequest,
     ) -> (Response<WireBody>, bool) {
-        if kind.means() == Means::Wire {
+        if kind.point() == FaultPoint::OnWire {
             return spoil_on_wire(response, kind).await;
         }
         let (head, body) = response.into_parts();
         let (bytes, trailers) = match gather(body).await {
-            Gathered::Whole(bytes, trailers) => (bytes, trailers),
-            Gathered::Longer(body) => return (Response::from_parts(head, body), false),
+            GatheredBody::Whole(bytes, trailers) => (bytes, trailers),
+            GatheredBody::Longer(body) => return (Response::from_parts(head, body), false),
         };
         let response = Response::from_parts(head, put_back(bytes.clone(), trailers));
         if !response.status().is_success() {
@@ -181,24 +181,24 @@ async fn spoil_on_wire(response: Response<WireBody>, kind: &FaultKind) -> (Respo
     let mut response = response;
     match kind {
         FaultKind::Delay(delay) => fault.delay += *delay,
-        FaultKind::AnswerLost => fault.damage = Some(Damage::Reset),
+        FaultKind::AnswerLost => fault.damage = Some(WireDamage::Reset),
         FaultKind::Slow(bytes_per_second) => fault.bytes_per_second = *bytes_per_second,
         FaultKind::Cut(_) | FaultKind::WrongLength(_) => {
             let (head, body) = response.into_parts();
             let (body, has_content) = match gather(body).await {
-                Gathered::Whole(bytes, trailers) => {
+                GatheredBody::Whole(bytes, trailers) => {
                     let has_content = !bytes.is_empty();
                     (put_back(bytes, trailers), has_content)
                 }
-                Gathered::Longer(body) => (body, true),
+                GatheredBody::Longer(body) => (body, true),
             };
             response = Response::from_parts(head, body);
             if !has_content {
                 return (response, false);
             }
             fault.damage = Some(match kind {
-                FaultKind::Cut(after) => Damage::Cut { after: *after },
-                FaultKind::WrongLength(by) => Damage::TooShort { by: *by },
+                FaultKind::Cut(after) => WireDamage::Cut { after: *after },
+                FaultKind::WrongLength(by) => WireDamage::TooShort { by: *by },
                 _ => return (response, false),
             });
         }
@@ -209,8 +209,8 @@ async fn spoil_on_wire(response: Response<WireBody>, kind: &FaultKind) -> (Respo
 }
 
 /// The answer that a fault gives in the booking system's place, if one does.
-fn in_its_place(picks: &[Pick], asked: &Asked) -> Option<Response<WireBody>> {
-    let fault = &picks.iter().find(|pick| pick.fault.kind.means() == Means::InItsPlace)?.fault;
+fn in_its_place(picks: &[PickedFault], asked: &FaultyRequest) -> Option<Response<WireBody>> {
+    let fault = &picks.iter().find(|pick| pick.fault.kind.point() == FaultPoint::BeforeUpstream)?.fault;
     let mut wire = WireFault::default();
     for pick in picks {
         match &pick.fault.kind {
@@ -230,7 +230,7 @@ fn in_its_place(picks: &[Pick], asked: &Asked) -> Option<Response<WireBody>> {
             response
         }
         None => {
-            wire.damage = Some(Damage::Reset);
+            wire.damage = Some(WireDamage::Reset);
             Response::new(put_back(Bytes::new(), None))
         }
     };
@@ -241,7 +241,7 @@ fn in_its_place(picks: &[Pick], asked: &Asked) -> Option<Response<WireBody>> {
 }
 
 /// The answer with the mark that Umpire had a hand in it.
-fn marked(mut response: Response<WireBody>, made: &[Pick]) -> Response<WireBody> {
+fn marked(mut response: Response<WireBody>, made: &[PickedFault]) -> Response<WireBody> {
     if made.is_empty() {
         return response;
     }

@@ -31,7 +31,7 @@ use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
 use super::upstream::{Switched, Upstream, UpstreamError, WireBody};
-use super::wire_fault::{self, Damage, HANDSHAKE_BROKEN_OFF, WireFault};
+use super::wire_fault::{self, WireDamage, WireFault};
 use crate::exchange::{FailureKind, Headers, Simulated, Simulator, Version};
 
 /// What a whole proxy shares.
@@ -109,7 +109,8 @@ impl Relay {
     /// Records that no request ever came, because Umpire broke the handshake off itself.
     pub async fn broken_handshake(&self, connection: u64) {
         let simulated = Simulated { by: Simulator::Fault, detail: "tls-failure".to_owned() };
-        self.without_request(connection, FailureKind::Fault, HANDSHAKE_BROKEN_OFF.to_owned(), Some(simulated)).await;
+        let detail = "the TLS handshake was broken off".to_owned();
+        self.without_request(connection, FailureKind::Fault, detail, Some(simulated)).await;
     }
 
     async fn without_request(&self, connection: u64, kind: FailureKind, detail: String, simulated: Option<Simulated>) {
@@ -202,7 +203,7 @@ impl Relay {
                 if let (Some(draft), Some(damage)) = (&draft, fault.damage) {
                     draft.failed(FailureKind::Fault, damage.describe(), None);
                 }
-                if fault.damage == Some(Damage::Reset) {
+                if fault.damage == Some(WireDamage::Reset) {
                     return Answer { reset: true, draft, ..Answer::own(Response::default()) };
                 }
                 let answer = Self::answered(response, fault.damage, draft, cap);
@@ -238,7 +239,7 @@ impl Relay {
 
     fn answered(
         mut response: Response<WireBody>,
-        damage: Option<Damage>,
+        damage: Option<WireDamage>,
         draft: Option<Arc<Draft>>,
         cap: usize,
     ) -> Answer {

@@ -42,12 +42,12 @@ pub struct WireFault {
     /// Bytes of the body that pass in a second; 0 for as many as there are.
     pub bytes_per_second: u64,
     /// What keeps the answer from arriving whole.
-    pub damage: Option<Damage>,
+    pub damage: Option<WireDamage>,
 }
 
 /// What keeps an answer from arriving whole. The connection ends with it; over HTTP/2 the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Damage {
+pub enum WireDamage {
     /// Nothing of it is written.
     Reset,
     /// The body ends after so many bytes; after half of them, if none are given.
@@ -62,7 +62,7 @@ pub enum Damage {
     },
 }
 
-impl Damage {
+impl WireDamage {
     /// What happened, for the record.
     pub fn describe(self) -> &'static str {
         match self {
@@ -120,7 +120,7 @@ impl Body for CutBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if this.left == 0 {
-            return Poll::Ready(Some(Err(Damage::Cut { after: None }.describe().into())));
+            return Poll::Ready(Some(Err(WireDamage::Cut { after: None }.describe().into())));
         }
         match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
             Some(Ok(frame)) => match frame.into_data() {
@@ -130,9 +130,9 @@ impl Body for CutBody {
                     Poll::Ready(Some(Ok(Frame::data(data))))
                 }
                 // It was shorter than where it was to be cut.
-                Err(_) => Poll::Ready(Some(Err(Damage::Cut { after: None }.describe().into()))),
+                Err(_) => Poll::Ready(Some(Err(WireDamage::Cut { after: None }.describe().into()))),
             },
-            None => Poll::Ready(Some(Err(Damage::Cut { after: None }.describe().into()))),
+            None => Poll::Ready(Some(Err(WireDamage::Cut { after: None }.describe().into()))),
             failed => Poll::Ready(failed),
         }
     }
@@ -216,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_cut_body_is_never_whole() {
         for (after, sent) in [(None, "hello"), (Some(3), "hel"), (Some(0), ""), (Some(100), "hellowor!")] {
-            let cut = Damage::Cut { after }.body(body("hellowor!?"));
+            let cut = WireDamage::Cut { after }.body(body("hellowor!?"));
             assert_eq!(cut.size_hint().exact(), Some(10), "what was announced stays");
             assert_eq!(read(cut).await, (sent.as_bytes().to_vec(), false), "{after:?}");
         }
@@ -224,13 +224,13 @@ mod tests {
             Bytes::from_static(b"short"),
         ))]))
         .boxed();
-        assert_eq!(read(Damage::Cut { after: None }.body(streamed)).await, (b"short".to_vec(), false));
+        assert_eq!(read(WireDamage::Cut { after: None }.body(streamed)).await, (b"short".to_vec(), false));
     }
 
     #[tokio::test]
     async fn a_length_that_is_wrong_stands_in_place_of_the_right_one() {
         let fields: Headers = [("content-length", "10"), ("Date", "now")].into_iter().collect();
-        let changed = Damage::TooShort { by: 7 }.fields(Arc::new(fields), &body("hellowor!?"));
+        let changed = WireDamage::TooShort { by: 7 }.fields(Arc::new(fields), &body("hellowor!?"));
         let all: Vec<_> = changed.0.iter().map(|field| (field.name.as_str(), &*field.value)).collect();
         assert_eq!(all, [("Date", &b"now"[..]), ("Content-Length", b"17")]);
     }
