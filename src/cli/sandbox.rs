@@ -45,9 +45,10 @@ pub fn run(arguments: SandboxArgs) -> anyhow::Result<Exit> {
         return faults::list();
     }
     let misbehaviours: Misbehaviours = arguments.misbehave.parse()?;
-    let scenarios = match arguments.faults.names_scenario() {
-        true => Config::find(&std::env::current_dir().context("there is no working directory")?)?.faults,
-        false => faults::Scenarios::new(),
+    let scenarios = if arguments.faults.names_scenario() {
+        Config::find(&std::env::current_dir().context("there is no working directory")?)?.faults
+    } else {
+        faults::Scenarios::new()
     };
     let made = arguments.faults.faults(&scenarios, false)?;
     block_on(async {

@@ -138,43 +138,43 @@ mod tests {
         "orderedItem":[{"acceptedOffer":{"price":"7.50"},"orderedItem":{"remainingAttendeeCapacity":3,"name":"a \"b\""}}]}"#;
     const PAGE: &str = r#"{"next":"https://b.example/feed?after=2","items":[{"id":1,"data":{"n":1.10}},{"id":2}]}"#;
 
-    fn apply(kind: FaultKind, text: &str) -> Option<String> {
-        changed(&kind, text.as_bytes(), "http://origin.example", "/feed?after=1")
+    fn apply(kind: &FaultKind, text: &str) -> Option<String> {
+        changed(kind, text.as_bytes(), "http://origin.example", "/feed?after=1")
     }
 
     #[test]
     fn prices_go_up_as_they_are_written() {
-        let raised = apply(FaultKind::PriceChanged(Decimal::new(125, 2)), QUOTE).unwrap();
+        let raised = apply(&FaultKind::PriceChanged(Decimal::new(125, 2)), QUOTE).unwrap();
         assert!(raised.contains(r#""price":8.75,"#) && raised.contains(r#""price":"8.75""#), "{raised}");
         assert!(raised.contains(r#""name":"a \"b\"""#), "{raised}");
-        assert_eq!(apply(FaultKind::PriceChanged(Decimal::ONE), r#"{"@type":"NotFoundError"}"#), None);
-        assert_eq!(apply(FaultKind::PriceChanged(Decimal::ONE), "no JSON"), None);
+        assert_eq!(apply(&FaultKind::PriceChanged(Decimal::ONE), r#"{"@type":"NotFoundError"}"#), None);
+        assert_eq!(apply(&FaultKind::PriceChanged(Decimal::ONE), "no JSON"), None);
     }
 
     #[test]
     fn places_are_gone_and_leases_over() {
-        let none = apply(FaultKind::NoCapacity, QUOTE).unwrap();
+        let none = apply(&FaultKind::NoCapacity, QUOTE).unwrap();
         assert!(none.contains(r#""remainingAttendeeCapacity":0"#), "{none}");
-        assert_eq!(apply(FaultKind::NoCapacity, &none), None, "there were none");
+        assert_eq!(apply(&FaultKind::NoCapacity, &none), None, "there were none");
         for quote in [QUOTE.to_owned(), QUOTE.replacen('{', r#"{"lease":{"leaseExpires":"2099-01-01T00:00:00Z"},"#, 1)]
         {
-            let expired = apply(FaultKind::LeaseExpired, &quote).unwrap();
+            let expired = apply(&FaultKind::LeaseExpired, &quote).unwrap();
             let document = Document::parse_str(&expired).unwrap();
             let expires = document.root().find("/lease/leaseExpires").and_then(Value::as_str).unwrap();
             assert!(expires.parse::<Timestamp>().unwrap() < Timestamp::now(), "{expired}");
         }
-        assert_eq!(apply(FaultKind::LeaseExpired, r#"{"@type":"OpenBookingError"}"#), None);
+        assert_eq!(apply(&FaultKind::LeaseExpired, r#"{"@type":"OpenBookingError"}"#), None);
     }
 
     #[test]
     fn feeds_stall_repeat_themselves_and_come_backwards() {
-        let stalled = apply(FaultKind::FeedStalled, PAGE).unwrap();
+        let stalled = apply(&FaultKind::FeedStalled, PAGE).unwrap();
         assert_eq!(stalled, r#"{"next":"https://b.example/feed?after=1","items":[]}"#);
-        let twice = apply(FaultKind::FeedDuplicated, PAGE).unwrap();
+        let twice = apply(&FaultKind::FeedDuplicated, PAGE).unwrap();
         assert_eq!(twice.matches(r#"{"n":1.10}"#).count(), 2, "{twice}");
-        let backwards = apply(FaultKind::FeedOutOfOrder, PAGE).unwrap();
+        let backwards = apply(&FaultKind::FeedOutOfOrder, PAGE).unwrap();
         assert!(backwards.find(r#""id":2"#) < backwards.find(r#""id":1"#), "{backwards}");
         let last = r#"{"next":"https://b.example/feed?after=2","items":[]}"#;
-        assert_eq!((apply(FaultKind::FeedDuplicated, last), apply(FaultKind::FeedOutOfOrder, last)), (None, None));
+        assert_eq!((apply(&FaultKind::FeedDuplicated, last), apply(&FaultKind::FeedOutOfOrder, last)), (None, None));
     }
 }

@@ -270,3 +270,112 @@ fn stage_of_answer(origin: &str, target: &str, response: &Response<WireBody>, co
     });
     Reading::new(0, Arc::new(exchange), None).stage
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+    use crate::exchange::{Headers, encode};
+    use crate::proxy::fields::WireFields;
+
+    /// Answers every request with these fields and this body, as a live client does, and counts them.
+    struct Fixed {
+        fields: Headers,
+        body: Bytes,
+        asked: std::sync::atomic::AtomicU32,
+    }
+
+    impl Fixed {
+        fn new(fields: Headers, body: impl Into<Bytes>) -> Arc<Self> {
+            Arc::new(Self { fields, body: body.into(), asked: std::sync::atomic::AtomicU32::new(0) })
+        }
+
+        fn asked(&self) -> u32 {
+            self.asked.load(std::sync::atomic::Ordering::Relaxed)
+        }
+    }
+
+    impl Upstream for Fixed {
+        fn origin(&self) -> &'static str {
+            "https://booking.example"
+        }
+
+        fn send(&self, request: Request<WireBody>) -> Answer<'_> {
+            Box::pin(async move {
+                let sent = request.into_body().collect().await;
+                assert!(sent.is_ok(), "the request comes whole");
+                self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let mut response = Response::new(put_back(self.body.clone(), None));
+                *response.headers_mut() = crate::proxy::fields::to_map(&self.fields);
+                response.extensions_mut().insert(WireFields(Arc::new(self.fields.clone())));
+                Ok(response)
+            })
+        }
+    }
+
+    const UUID: &str = "0d5a8a5c-4b2e-4d27-9a55-1f2f3a9b7c01";
+
+    fn put(resource: &str, body: impl Into<Bytes>) -> Request<WireBody> {
+        let body: WireBody = Full::new(body.into()).map_err(|never| match never {}).boxed();
+        Request::put(format!("/api/{resource}/{UUID}")).body(body).unwrap()
+    }
+
+    async fn send(inner: &Arc<Fixed>, faults: &str, request: Request<WireBody>) -> (Headers, Bytes, Option<WireFault>) {
+        let inner: Arc<dyn Upstream> = Arc::<Fixed>::clone(inner);
+        let faulty = FaultyUpstream::new(inner, Faults::new([faults.parse().unwrap()]));
+        let response = faulty.send(request).await.unwrap();
+        let (fields, wire) = (fields_of(&response), response.extensions().get().copied());
+        (fields, response.into_body().collect().await.unwrap().to_bytes(), wire)
+    }
+
+    #[tokio::test]
+    async fn a_coded_answer_is_changed_and_loses_what_would_be_untrue() {
+        let quote = br#"{"@type":"OrderQuote","totalPaymentDue":{"price":7.50}}"#;
+        let gzip: Headers = [("content-encoding", "gzip")].into_iter().collect();
+        let coded = Bytes::from(encode(quote, &gzip).unwrap());
+        let length = coded.len().to_string();
+        let mut fields: Headers =
+            [("Content-Encoding", "gzip"), ("ETag", "\"1\""), ("X-Own", "1")].into_iter().collect();
+        fields.push("content-length", length);
+        let inner = Fixed::new(fields, coded.clone());
+        let (fields, body, _) = send(&inner, "C2 price-changed=0.50", put("order-quotes", "{}")).await;
+        assert_eq!(&body[..], br#"{"@type":"OrderQuote","totalPaymentDue":{"price":8.00}}"#);
+        let names: Vec<&str> = fields.0.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(names, ["X-Own", "Content-Length", FIELD]);
+        assert_eq!(fields.get("content-length"), Some("55"));
+        let (fields, body, _) = send(&inner, "C1 price-changed", put("order-quotes", "{}")).await;
+        assert_eq!((body, fields.get("etag")), (coded, Some("\"1\"")), "another stage");
+    }
+
+    #[tokio::test]
+    async fn completing_a_proposal_is_a_stage_of_its_own() {
+        let inner = Fixed::new(Headers::default(), "{}");
+        let completing = r#"{"orderProposalVersion":"v/1"}"#;
+        for (faults, body, asked) in [
+            ("B reset", completing, 1),
+            ("B reset", "{}", 1),
+            ("B-after-P reset", completing, 1),
+            ("B-after-P reset", "{}", 2),
+        ] {
+            let (_, _, wire) = send(&inner, faults, put("orders", body)).await;
+            let is_reset = wire.is_some_and(|wire| wire.damage == Some(WireDamage::Reset));
+            assert_eq!(
+                (inner.asked(), is_reset),
+                (asked, faults.starts_with("B ") != (body == completing)),
+                "{faults} {body}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_too_long_to_be_gathered_passes() {
+        let inner = Fixed::new(Headers::default(), "{}");
+        let long = vec![b' '; super::super::message::MOST + 1];
+        let (_, _, wire) = send(&inner, "B reset", put("orders", long)).await;
+        assert_eq!((inner.asked(), wire), (1, None));
+        let inner = Fixed::new(Headers::default(), vec![b' '; super::super::message::MOST + 1]);
+        let (fields, body, _) = send(&inner, "C2 price-changed", put("order-quotes", "{}")).await;
+        assert_eq!((body.len(), fields.get(FIELD)), (super::super::message::MOST + 1, None));
+    }
+}
