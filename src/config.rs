@@ -370,6 +370,8 @@ mod tests {
         assert_eq!(config.limits.kept_body, 4_194_304);
         assert_eq!(config.timeouts.head, Duration::from_mins(2));
         assert_eq!(config.limits.grace, Limits::default().grace, "what isn't said stays");
+        let scenario: Vec<&str> = config.faults["bad-day"].iter().map(|fault| fault.text.as_str()).collect();
+        assert_eq!(scenario, ["C2 status=503 times=2", "B answer-lost times=1"]);
     }
 
     #[test]
@@ -392,6 +394,10 @@ mod tests {
             ("[booking-system]\nextensions = ['vouchers']", &["2: extensions: ", "such as"]),
             ("[booking-system]\nsellers = ['seller 1']", &["2: sellers: ", "@id"]),
             ("[booking-system]\npayment = { accountId = 'x' }", &["2: ", "`accountId`", "`account-id`"]),
+            (
+                "[faults]\nbad-day = [\n  'B reset',\n  'B eror=X',\n]",
+                &["4: faults.bad-day: ", "\"eror=X\"", "error=TYPE"],
+            ),
             ("off = [", &["1: "]),
         ] {
             let fault = parse(text).unwrap_err();

@@ -89,3 +89,14 @@ async fn who_books_again_after_asking_for_the_order_is_not_called_out() {
     .await;
     assert_eq!(broken_by_broker(&judged), [""; 0]);
 }
+
+#[tokio::test]
+async fn who_books_again_after_half_an_answer_is_called_out() {
+    let judged = judged(&["B cut times=1"], |broker| {
+        quoted(broker, &uuid(1));
+        broker.b(&uuid(1)).expect_err("half of the answer");
+        broker.book(&uuid(2));
+    })
+    .await;
+    assert_eq!(broken_by_broker(&judged), ["retry/same-uuid-after-no-response"]);
+}

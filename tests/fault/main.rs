@@ -5,6 +5,7 @@
 mod blame;
 mod broker;
 mod content;
+mod good_broker;
 mod memory;
 mod program;
 mod support;
