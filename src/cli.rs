@@ -17,6 +17,7 @@ mod judging;
 mod limits;
 mod listen;
 mod logging;
+mod probe;
 mod profile;
 mod proxy;
 mod recording;
@@ -91,6 +92,8 @@ enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Stand in for the broker with a recording: send its requests again, compare what comes of them
     Resend(Box<resend::ResendArgs>),
+    /// Send wrong requests made of good ones, and judge the answers
+    Probe(Box<probe::ProbeArgs>),
     /// Run the embedded booking system, conforming or misbehaving
     Sandbox(sandbox::SandboxArgs),
     /// List, explain and test the rules
@@ -167,6 +170,7 @@ fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Doctor(doctor) => doctor::run(doctor),
         Command::Replay(replay) => replay::run(*replay),
         Command::Resend(resend) => resend::run(*resend),
+        Command::Probe(probe) => probe::run(*probe),
         Command::Sandbox(sandbox) => sandbox::run(sandbox),
         Command::Rules(rules) => rules::run(rules),
     }

@@ -25,6 +25,7 @@ pub mod recorder;
 pub mod http_client;
 pub mod diff;
 pub mod resend;
+pub mod probe;
 pub mod replay;
 pub mod sandbox;
 pub mod demo;

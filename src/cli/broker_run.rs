@@ -19,6 +19,7 @@ use super::stdio::{raw_note, stderr_is_terminal};
 use super::upstreams::UpstreamArgs;
 use super::{listen, recording};
 use crate::capture::{self, Meta, Rotation};
+use crate::coverage::Coverage;
 use crate::diff::JudgedRecording;
 use crate::openbooking::{Endpoint, classify};
 use crate::proxy::BaseUri;
@@ -63,9 +64,6 @@ pub struct BrokerArgs {
     /// Don't ask before requests go to another machine
     #[arg(long)]
     yes: bool,
-    /// Cancel or delete at the end what was booked
-    #[arg(long)]
-    pub tidy: bool,
     /// Print what would be sent, and send nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -97,6 +95,8 @@ pub struct Recorded {
     pub meta: Meta,
     /// Origin and path of its Base URI.
     pub base: (String, String),
+    /// How far every rule has come in it.
+    pub coverage: Coverage,
 }
 
 impl BrokerArgs {
@@ -125,7 +125,7 @@ impl BrokerArgs {
 
     /// The recording with the verdicts on it.
     pub fn recorded(&self, file: &Path, judging: &Judging) -> anyhow::Result<Recorded> {
-        let (mut recording, meta) = super::diff::judged(file, judging)?;
+        let (mut recording, meta, coverage) = super::diff::judged(file, judging)?;
         let said = self.base_uri.clone().or_else(|| recording.base_uris.first().and_then(|uri| uri.parse().ok()));
         let inferred = || {
             recording.exchanges.iter().find_map(|judged| {
@@ -144,7 +144,7 @@ impl BrokerArgs {
         })?;
         recording.base_uris.insert(0, format!("{}{}", base.0, base.1));
         recording.base_uris.dedup();
-        Ok(Recorded { recording, meta, base })
+        Ok(Recorded { recording, meta, base, coverage })
     }
 
     /// The values that the user gives.

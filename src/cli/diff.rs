@@ -11,6 +11,7 @@ use super::Exit;
 use super::judging::{Judging, JudgingArgs};
 use super::stdio::{note, print};
 use crate::capture::{Meta, Recording};
+use crate::coverage::Coverage;
 use crate::diff::{JudgedRecording, compare, pair};
 use crate::report::{Paint, diff_markdown, diff_text};
 use crate::text::safe_format;
@@ -62,13 +63,14 @@ pub fn run(diff: Diff) -> anyhow::Result<Exit> {
     Ok(if compared.is_same() { Exit::Clean } else { Exit::Findings })
 }
 
-/// A recording with the verdicts on it, and what is known of it as a whole. All of it is in memory. One that can't be read to
+/// A recording with the verdicts on it, what is known of it as a whole, and how far every rule has come. All of it is in memory. One that can't be read to
 /// its end is an error: what is missing would count as different.
-pub fn judged(file: &Path, judging: &Judging) -> anyhow::Result<(JudgedRecording, Meta)> {
+pub fn judged(file: &Path, judging: &Judging) -> anyhow::Result<(JudgedRecording, Meta, Coverage)> {
     let recording = super::recording::open(file)?;
     let (base_uris, foreign) = (recording.meta.base_uris(), recording.meta.is_foreign());
     let meta = recording.meta.clone();
-    Ok((judge_all(file, recording, judging, base_uris, foreign)?, meta))
+    let (judged, coverage) = judge_all(file, recording, judging, base_uris, foreign)?;
+    Ok((judged, meta, coverage))
 }
 
 /// The same of a recording of which the Base URIs are known, and whether it counts as made by another program.
@@ -78,7 +80,7 @@ pub fn judged_as(
     base_uris: Vec<String>,
     foreign: bool,
 ) -> anyhow::Result<JudgedRecording> {
-    judge_all(file, super::recording::open(file)?, judging, base_uris, foreign)
+    Ok(judge_all(file, super::recording::open(file)?, judging, base_uris, foreign)?.0)
 }
 
 fn judge_all(
@@ -87,11 +89,11 @@ fn judge_all(
     judging: &Judging,
     base_uris: Vec<String>,
     foreign: bool,
-) -> anyhow::Result<JudgedRecording> {
+) -> anyhow::Result<(JudgedRecording, Coverage)> {
     let mut judge = judging.judge(base_uris.clone(), foreign);
     let mut exchanges = Vec::new();
     for exchange in recording.exchanges {
         exchanges.push(Arc::new(judge.judge(Arc::new(exchange?))));
     }
-    Ok(JudgedRecording { name: file.display().to_string(), base_uris, exchanges })
+    Ok((JudgedRecording { name: file.display().to_string(), base_uris, exchanges }, judge.coverage()))
 }

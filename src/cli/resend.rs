@@ -38,6 +38,9 @@ pub struct ResendArgs {
     /// Only bookings with a finding of this rule (may be repeated)
     #[arg(long, value_name = "RULE")]
     rule: Vec<String>,
+    /// Cancel or delete at the end what was booked
+    #[arg(long)]
+    tidy: bool,
     /// List also what differs in any two runs: UUIDs, dates, leases, places left, order numbers, positions in feeds
     #[arg(long)]
     all: bool,
@@ -139,7 +142,7 @@ async fn resend(
     let stop = CancellationToken::new();
     let mut resender = Resender::new(&recorded.recording, plan, given, target, pace, stop.clone());
     let ran = until_stopped(resender.run(plan, progress), &stop, &mut signals).await;
-    let tidied = match broker.tidy {
+    let tidied = match arguments.tidy {
         true => {
             let stop = CancellationToken::new();
             until_stopped(resender.tidy(stop.clone()), &stop, &mut signals).await

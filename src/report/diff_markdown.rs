@@ -57,7 +57,12 @@ pub fn diff_markdown(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool) -> 
     out.flush()
 }
 
-fn table(out: &mut Printer<'_>, title: &str, head: &[&'static str], rows: Vec<Vec<SafeText>>) -> io::Result<()> {
+pub(super) fn table(
+    out: &mut Printer<'_>,
+    title: &str,
+    head: &[&'static str],
+    rows: Vec<Vec<SafeText>>,
+) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -71,7 +76,7 @@ fn table(out: &mut Printer<'_>, title: &str, head: &[&'static str], rows: Vec<Ve
 }
 
 /// Text that Markdown takes for nothing else, on one line.
-fn cell(text: &str) -> SafeText {
+pub(super) fn cell(text: &str) -> SafeText {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

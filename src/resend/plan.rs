@@ -153,6 +153,12 @@ impl Plan {
         }
     }
 
+    /// A plan of these steps alone.
+    pub fn of_steps(steps: Vec<Step>) -> Self {
+        let (left_out, missing, personal) = (Vec::new(), BTreeSet::new(), HashMap::new());
+        Self { steps, bookings: 1, left_out, missing, personal }
+    }
+
     /// Why these steps can't be sent. Notes what is missing.
     fn obstacle(
         &mut self,

@@ -20,10 +20,10 @@ use super::request::{Credentials, PreparedRequest, prepare};
 use super::substitutes::Substitutes;
 use crate::diff::JudgedRecording;
 use crate::event::Judged;
-use crate::exchange::{Headers, decode};
+use crate::exchange::{Exchange, Headers, decode};
 use crate::http_client::{self, ClientResponse, HttpClientError};
 use crate::json::Document;
-use crate::openbooking::{Stage, media_type};
+use crate::openbooking::{Endpoint, Stage, classify, media_type};
 use crate::shape::{find_uuids, is_safe, looks_like_json};
 
 /// How often a request is sent again that was answered with Retry-After.
@@ -114,8 +114,8 @@ pub struct Resender<'r> {
     stop: CancellationToken,
     carried: CarriedValues,
     booked: BookedOrders,
-    /// Header fields of the last call about each order.
-    headers: HashMap<u128, Vec<(String, Bytes)>>,
+    /// Header fields of the last call about each order, by its present UUID.
+    headers_of: HashMap<String, Vec<(String, Bytes)>>,
     /// Orders that feeds have told of since they were changed last.
     told: HashSet<u128>,
     /// Names of the header fields that some recorded request has.
@@ -151,7 +151,7 @@ impl<'r> Resender<'r> {
             stop,
             carried,
             booked: BookedOrders::default(),
-            headers: HashMap::new(),
+            headers_of: HashMap::new(),
             told: HashSet::new(),
             field_names: fields.map(|field| field.name.to_ascii_lowercase()).collect(),
             requests: 0,
@@ -165,6 +165,50 @@ impl<'r> Resender<'r> {
         let is_recorded = |name: &str| self.field_names.contains(name);
         let credentials = Credentials { given: self.given, caller: step.caller, is_recorded: &is_recorded };
         prepare(&self.recorded.exchanges[step.place].exchange, step.order, &self.carried, credentials)
+    }
+
+    /// Requests that were sent so far.
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// Sends a changed request in place of that of a step; `None` if it was stopped before. Credentials that were changed stay
+    /// as they are.
+    pub async fn send_changed(
+        &mut self,
+        step: &Step,
+        changed: &Exchange,
+    ) -> Result<Option<ClientResponse>, ResendError> {
+        let judged = std::sync::Arc::clone(&self.recorded.exchanges[step.place]);
+        let request = self.changed(step, changed);
+        let Some(answer) = self.call_patiently(&request, None).await? else { return Ok(None) };
+        // It may be about another order than the good one, and for another caller: who made it takes it back.
+        let path = request.target.split('?').next().unwrap_or_default();
+        let call = classify(&request.method, path, None, true);
+        let is_taken = (200..300).contains(&answer.status);
+        if let Some(uuid) = call.uuid_segment.filter(|_| is_taken && matches!(call.endpoint, Endpoint::Known(_))) {
+            let (asked, answered) = contents(&judged, &request, &answer);
+            self.booked.note(call.stage, uuid, &asked, &answered);
+            let headers = if asked.is_null() { self.prepared(step).headers } else { request.headers.clone() };
+            self.headers_of.insert(uuid.to_owned(), headers);
+        }
+        Ok(Some(answer))
+    }
+
+    /// A changed request in place of that of a step, as it would be sent now.
+    pub fn changed(&self, step: &Step, changed: &Exchange) -> PreparedRequest {
+        let judged = &self.recorded.exchanges[step.place];
+        let field = |exchange: &Exchange| exchange.request.headers.get("authorization").map(str::to_owned);
+        let keeps = field(changed) != field(&judged.exchange);
+        let none = Substitutes::default();
+        let is_recorded = |name: &str| self.field_names.contains(name);
+        let given = if keeps { &none } else { self.given };
+        let credentials = Credentials { given, caller: step.caller, is_recorded: &is_recorded };
+        let mut request = prepare(changed, step.order, &self.carried, credentials);
+        if let Some(value) = field(changed).filter(|_| keeps) {
+            request.headers.push(("authorization".to_owned(), Bytes::from(value)));
+        }
+        request
     }
 
     /// Sends the steps of a plan.
@@ -204,7 +248,9 @@ impl<'r> Resender<'r> {
         let request = self.prepared(step);
         let shown = format!("{} {}", request.method, request.target);
         if let Some(order) = step.order {
-            self.headers.insert(order, request.headers.clone());
+            if let Some(present) = self.carried.present_order(order) {
+                self.headers_of.insert(hyphenated(present), request.headers.clone());
+            }
             if !is_safe(&request.method) {
                 self.told.remove(&order);
             }
@@ -329,12 +375,8 @@ impl<'r> Resender<'r> {
     fn note_booked(&mut self, step: &Step, judged: &Judged, request: &PreparedRequest, answer: &ClientResponse) {
         let uuid = step.order.and_then(|order| self.carried.present_order(order));
         if let Some(uuid) = uuid.filter(|_| (200..300).contains(&answer.status)) {
-            let json = |bytes: &[u8], headers: &Headers| -> Json {
-                let content = decode(bytes, headers);
-                content.ok().and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or_default()
-            };
-            let asked = json(&request.body, &judged.exchange.request.headers);
-            self.booked.note(judged.stage, &hyphenated(uuid), &asked, &json(&answer.body, &answer.headers));
+            let (asked, answered) = contents(judged, request, answer);
+            self.booked.note(judged.stage, &hyphenated(uuid), &asked, &answered);
         }
     }
 
@@ -347,13 +389,9 @@ impl<'r> Resender<'r> {
     pub async fn tidy(&mut self, stop: CancellationToken) -> Result<(), ResendError> {
         self.stop = stop;
         for left in self.booked.left() {
-            let order = self.headers.iter().find(|(order, _)| {
-                let present = self.carried.present_order(**order);
-                present.is_some_and(|present| hyphenated(present) == left.uuid)
-            });
-            let recorded_headers = order.map(|(_, headers)| headers.clone()).unwrap_or_default();
+            let own_headers = self.headers_of.get(&left.uuid).cloned().unwrap_or_default();
             for (method, path, body) in taking_back(&left) {
-                let mut headers = recorded_headers.clone();
+                let mut headers = own_headers.clone();
                 headers.retain(|(name, _)| !matches!(name.as_str(), "content-type" | "content-encoding"));
                 if body.is_some() {
                     headers.push(("content-type".to_owned(), Bytes::from_static(media_type::BOOKING_V1.as_bytes())));
@@ -373,6 +411,15 @@ impl<'r> Resender<'r> {
         }
         Ok(())
     }
+}
+
+/// The bodies of a request and its answer, as far as they are JSON.
+fn contents(judged: &Judged, request: &PreparedRequest, answer: &ClientResponse) -> (Json, Json) {
+    let json = |bytes: &[u8], headers: &Headers| -> Json {
+        let content = decode(bytes, headers);
+        content.ok().and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or_default()
+    };
+    (json(&request.body, &judged.exchange.request.headers), json(&answer.body, &answer.headers))
 }
 
 /// The recorded answer, if it is JSON.

@@ -79,9 +79,9 @@ pub fn test_examples(
     Ok(report)
 }
 
-type Bases = BTreeMap<String, Value>;
+pub(super) type Bases = BTreeMap<String, Value>;
 
-fn bases(folder: Option<&Path>) -> Result<Bases, LoadError> {
+pub(super) fn bases(folder: Option<&Path>) -> Result<Bases, LoadError> {
     let mut bases = Bases::new();
     let mut add = |name: String, file: &str, text: &str| {
         let value = serde_json::from_str(text).map_err(|error| LoadError::Rule {
@@ -245,7 +245,7 @@ fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Resul
     })
 }
 
-fn headers(message: &Value) -> Headers {
+pub(super) fn headers(message: &Value) -> Headers {
     let fields = message.get("headers").and_then(Value::as_object).into_iter().flatten();
     let fields = fields.filter_map(|(name, value)| Some((name.clone(), Bytes::from(value.as_str()?.to_owned()))));
     let mut headers: Headers = fields.collect();
@@ -254,7 +254,7 @@ fn headers(message: &Value) -> Headers {
     headers
 }
 
-fn message_body(message: &Value) -> Body {
+pub(super) fn message_body(message: &Value) -> Body {
     if message.get("body_recorded").and_then(Value::as_bool) == Some(false) {
         return Body::not_recorded(0);
     }
@@ -266,7 +266,7 @@ fn message_body(message: &Value) -> Body {
 }
 
 /// JSON merge patch (RFC 7396).
-fn merge(target: &mut Value, patch: &Value) {
+pub(super) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
@@ -290,7 +290,7 @@ fn parent<'v>(value: &'v mut Value, pointer: &str) -> Option<(&'v mut Value, Str
     Some((value.pointer_mut(parent)?, crate::json::unescape(key).into_owned()))
 }
 
-fn take(value: &mut Value, pointer: &str) -> Option<Value> {
+pub(super) fn take(value: &mut Value, pointer: &str) -> Option<Value> {
     let (parent, key) = parent(value, pointer)?;
     match parent {
         Value::Object(members) => members.shift_remove(&key),
@@ -302,7 +302,7 @@ fn take(value: &mut Value, pointer: &str) -> Option<Value> {
     }
 }
 
-fn put(value: &mut Value, pointer: &str, new: Value) -> Option<()> {
+pub(super) fn put(value: &mut Value, pointer: &str, new: Value) -> Option<()> {
     let (parent, key) = parent(value, pointer)?;
     match parent {
         Value::Object(members) => {

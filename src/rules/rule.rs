@@ -13,7 +13,7 @@ use super::functions::Function;
 use super::models::{ModelCheck, ModelDefinition};
 use super::path::{Each, Path};
 use super::template::Template;
-use crate::finding::{RuleInfo, Severity};
+use crate::finding::{RuleInfo, Severity, Side};
 use crate::openbooking::Stage;
 
 /// A compiled rule.
@@ -32,6 +32,8 @@ pub struct Rule {
     pub(super) general: bool,
     /// A finding shows that the request was refused wrongly.
     pub(super) refutes_refusal: bool,
+    /// It says how a wrong request is to be refused.
+    pub(super) judges_refusals: bool,
     pub(super) checks: Vec<Check>,
     pub(super) examples: Vec<Example>,
 }
@@ -152,6 +154,11 @@ impl Rule {
                 Ok((when, entry.severity))
             })
             .collect::<Result<_, Fault>>()?;
+        let expects = definition.checks.iter().filter_map(|check| check.expect.as_ref()).chain(&definition.expect);
+        let judges_refusals = definition.side == Side::BookingSystem
+            && (definition.asks_refusal
+                || definition.checks.iter().any(|check| check.asks_refusal)
+                || expects.into_iter().any(|expect| expect.get_ref().contains("refused(")));
         let info = RuleInfo {
             id: id.to_owned(),
             aliases: Vec::new(),
@@ -178,6 +185,7 @@ impl Rule {
             milder,
             general: definition.general,
             refutes_refusal: definition.refutes_refusal,
+            judges_refusals,
             checks,
             examples: definition.examples,
         })
@@ -207,6 +215,11 @@ impl Rule {
             Stages::Any => is_booking_call,
             Stages::Some(stages) => stages.contains(&stage),
         }
+    }
+
+    /// True for a rule of the booking system that says how a wrong request is to be refused.
+    pub fn judges_refusals(&self) -> bool {
+        self.judges_refusals
     }
 
     /// Gives the rule another severity. What weighed as much as the rule weighs as much again; what was milder stays

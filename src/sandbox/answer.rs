@@ -190,7 +190,7 @@ impl Builder<'_> {
                 item.insert("orderedItem".to_owned(), self.uris.session_json(pair.listing(), start, left));
                 item.insert("acceptedOffer".to_owned(), self.uris.offer_json(pair.listing(), pair.tariff()));
             }
-            None => insert_references(&mut item, line.item),
+            None => insert_references(&mut item, line.item, self.uris),
         }
         if let Some(attendee) = &line.item.attendee {
             item.insert("attendee".to_owned(), attendee.clone());
@@ -231,10 +231,12 @@ pub(super) fn item_id(uris: &Uris, uuid: &str, at: usize) -> String {
     format!("{}#/orderedItems/{}", uris.order(uuid), at + 1)
 }
 
-fn insert_references(item: &mut Map<String, Value>, asked: &AskedItem) {
+/// What an item that is refused asked for. A reference that is no whole URL is resolved.
+fn insert_references(item: &mut Map<String, Value>, asked: &AskedItem, uris: &Uris) {
     for (property, reference) in [("orderedItem", &asked.opportunity), ("acceptedOffer", &asked.offer)] {
         if let Some(reference) = reference {
-            item.insert(property.to_owned(), json!(reference));
+            let whole = if reference.contains("://") { reference.clone() } else { uris.resolved(reference) };
+            item.insert(property.to_owned(), json!(whole));
         }
     }
 }

@@ -232,7 +232,8 @@ fn patched_items(body: &Value) -> Result<Vec<&str>, Problem> {
     let mut ids = Vec::with_capacity(items.len());
     for item in items {
         only(item.as_object().unwrap_or(&empty), &["@type", "@id", "orderItemStatus"])?;
-        if item.get("orderItemStatus").and_then(Value::as_str) != Some(CANCELLED) {
+        let status = item.get("orderItemStatus").and_then(Value::as_str).unwrap_or_default();
+        if !request::is_term(status, CANCELLED) {
             return Err(Problem::new(&problem::PATCH_VALUE, format!("orderItemStatus can only become {CANCELLED}")));
         }
         ids.push(item.get("@id").and_then(Value::as_str).unwrap_or_default());

@@ -289,6 +289,9 @@ impl Book {
 fn find_pair(item: &AskedItem, uris: &Uris) -> Result<Pair, Problem> {
     let incomplete = |what| Problem::new(&problem::INCOMPLETE_ITEM, what);
     let opportunity = item.opportunity.as_deref().ok_or_else(|| incomplete("orderedItem is missing"))?;
+    if item.overrides_offer {
+        return Err(Problem::new(&problem::UNACCEPTABLE_OFFER, "prices are not set by brokers here".to_owned()));
+    }
     let offer = item.offer.as_deref().ok_or_else(|| incomplete("acceptedOffer is missing"))?;
     if let Some(foreign) = [opportunity, offer].into_iter().find(|id| !id.starts_with(&uris.ids())) {
         return Err(Problem::new(&problem::INVALID_ID, format!("{foreign} is no identifier of this system")));

@@ -365,6 +365,11 @@ impl Uris {
         format!("{}/id/", self.origin)
     }
 
+    /// A reference that is no whole URL, as one of this system.
+    pub(super) fn resolved(&self, reference: &str) -> String {
+        format!("{}/{}", self.origin, reference.trim_start_matches('/'))
+    }
+
     pub(super) fn seller(&self, seller: usize) -> String {
         format!("{}/id/sellers/{}", self.origin, SELLERS[seller].key)
     }

@@ -36,10 +36,10 @@ impl Role {
         let refuse = |what| Err(Problem::new(&problem::INCOMPLETE_BROKER, what));
         match body.get("brokerRole").and_then(Value::as_str) {
             None => refuse("brokerRole is missing".to_owned()),
-            Some(iri) => [Self::Agent, Self::Reseller, Self::Direct]
+            Some(term) => [Self::Agent, Self::Reseller, Self::Direct]
                 .into_iter()
-                .find(|role| role.iri() == iri)
-                .map_or_else(|| refuse(format!("brokerRole cannot be {iri:?}")), Ok),
+                .find(|role| is_term(term, role.iri()))
+                .map_or_else(|| refuse(format!("brokerRole cannot be {term:?}")), Ok),
         }
     }
 }
@@ -65,6 +65,8 @@ pub(super) struct AskedItem {
     pub(super) position: i64,
     pub(super) opportunity: Option<String>,
     pub(super) offer: Option<String>,
+    /// The broker sets a price of its own.
+    pub(super) overrides_offer: bool,
     pub(super) attendee: Option<Value>,
 }
 
@@ -189,6 +191,7 @@ fn read_items(body: &Value, stage: Stage) -> Result<Vec<AskedItem>, Problem> {
             position,
             opportunity: item.get("orderedItem").and_then(id).map(str::to_owned),
             offer: item.get("acceptedOffer").and_then(id).map(str::to_owned),
+            overrides_offer: item.get("acceptedOffer").is_some_and(|offer| offer["@type"] == "OfferOverride"),
             attendee: item.get("attendee").filter(|_| stage != Stage::C1).and_then(reflect),
         });
     }
@@ -210,6 +213,12 @@ fn read_payment(body: &Value) -> Result<Option<Value>, Problem> {
 /// The identifier of something given as a string or as an object.
 fn id(reference: &Value) -> Option<&str> {
     reference.as_str().or_else(|| reference.get("@id").and_then(Value::as_str)).filter(|id| !id.is_empty())
+}
+
+/// True for a term of the OpenActive vocabulary in any of its forms: the whole IRI, with a prefix, or the name alone.
+pub(super) fn is_term(text: &str, iri: &str) -> bool {
+    let name = iri.rsplit('/').next().unwrap_or_default();
+    text == iri || text == name || text.strip_prefix("oa:").is_some_and(|rest| rest == name)
 }
 
 /// A text property that says something.

@@ -3,5 +3,6 @@
 //! `captures/golden.har → changed here and there → diff` · `captures/golden.har → resend → sandbox → the same verdicts`
 
 mod diff;
+mod probe;
 mod resend;
 mod support;

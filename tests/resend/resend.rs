@@ -38,7 +38,7 @@ impl Drop for SandboxProcess {
     }
 }
 
-fn resend(file: &str, to: &str, capture: &Path) -> Command {
+pub fn resend(file: &str, to: &str, capture: &Path) -> Command {
     let mut command = umpire();
     command.current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     command.args(["resend", file, "--to", to, "--format", "json", "--capture", text(capture)]);

@@ -1,0 +1,105 @@
+//! Makes the probes, one after the other.
+//!
+//! `good calls ─► all answered with success? ─► wrong request ─► what was booked is taken back`
+
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{Probe, ProbePlan};
+use crate::diff::JudgedRecording;
+use crate::openbooking::Stage;
+use crate::resend::{LeftBooking, Pace, Plan, ResendError, Resender, Substitutes, Target};
+
+/// What came of a probe.
+#[derive(Debug, Clone)]
+pub struct ProbeResult {
+    /// Number of the wrong request among all requests of the run, from 0; `None` if it was not sent.
+    pub request: Option<usize>,
+    /// Why it was not sent.
+    pub not_sent: Option<String>,
+}
+
+/// What came of all probes.
+#[derive(Debug, Default)]
+pub struct ProbeOutcome {
+    /// In the order of the plan, as far as it got.
+    pub results: Vec<ProbeResult>,
+    /// What could not be taken back.
+    pub left: Vec<LeftBooking>,
+    /// It was stopped before the end.
+    pub stopped: bool,
+}
+
+/// How far it has come.
+#[derive(Debug, Clone)]
+pub struct ProbeProgress {
+    /// Number of the probe, from 1.
+    pub probe: usize,
+    /// Number of probes.
+    pub of: usize,
+    /// The rule that the request breaks.
+    pub rule: String,
+    /// Stage.
+    pub stage: Stage,
+    /// Status of the answer, or why the request was not sent.
+    pub came_to: String,
+}
+
+/// Makes the probes of a plan.
+pub async fn run(
+    plan: &ProbePlan,
+    recorded: &JudgedRecording,
+    given: &Substitutes,
+    (target, pace): (&Target, Pace),
+    stop: &CancellationToken,
+    mut progress: impl FnMut(ProbeProgress),
+) -> Result<ProbeOutcome, ResendError> {
+    let mut outcome = ProbeOutcome::default();
+    let mut requests = 0;
+    for (index, probe) in plan.probes.iter().enumerate() {
+        if stop.is_cancelled() {
+            outcome.stopped = true;
+            break;
+        }
+        let steps = probe.before.iter().copied().chain([probe.step]).collect();
+        let whole = Plan::of_steps(steps);
+        let mut resender = Resender::new(recorded, &whole, given, target.clone(), pace, stop.clone());
+        let (came_to, result) = make(probe, &mut resender, requests).await?;
+        // What was begun is taken back also when the run is stopped.
+        resender.tidy(CancellationToken::new()).await?;
+        requests += resender.requests();
+        outcome.left.extend(resender.left());
+        let (rule, stage) = (probe.change.rule.id.clone(), probe.stage);
+        progress(ProbeProgress { probe: index + 1, of: plan.probes.len(), rule, stage, came_to });
+        outcome.results.push(result);
+    }
+    Ok(outcome)
+}
+
+/// Makes one probe.
+async fn make(
+    probe: &Probe,
+    resender: &mut Resender<'_>,
+    requests: usize,
+) -> Result<(String, ProbeResult), ResendError> {
+    let not_sent = |why: String| (why.clone(), ProbeResult { request: None, not_sent: Some(why) });
+    let mut refused = None;
+    let before = Plan::of_steps(probe.before.clone());
+    let ran = resender
+        .run(&before, |progress| {
+            if !(200..300).contains(&progress.status) && refused.is_none() {
+                refused = Some(format!("the good {} before it was answered with {}", progress.stage, progress.status));
+            }
+        })
+        .await?;
+    if let Some(refused) = refused {
+        return Ok(not_sent(refused));
+    }
+    if ran.stopped {
+        return Ok(not_sent("stopped".to_owned()));
+    }
+    let Some(answer) = resender.send_changed(&probe.step, &probe.wrong).await? else {
+        return Ok(not_sent("stopped".to_owned()));
+    };
+    let request = Some(requests + resender.requests() - 1);
+    Ok((answer.status.to_string(), ProbeResult { request, not_sent: None }))
+}
