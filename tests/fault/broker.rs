@@ -13,10 +13,10 @@ async fn who_waits_and_comes_again_under_the_same_uuid_is_not_called_out() {
         let id = uuid(1);
         assert_eq!(broker.c1(&id).unwrap().status, 200);
         assert_eq!(broker.c2(&id).unwrap().status, 503);
-        wait(1.2);
+        wait(1.5);
         assert_eq!(broker.c2(&id).unwrap().status, 200);
         assert_eq!(broker.b(&id).unwrap().status, 429);
-        wait(1.2);
+        wait(1.5);
         assert_eq!(broker.b(&id).unwrap().status, 201);
     })
     .await;
@@ -28,7 +28,7 @@ async fn a_new_uuid_after_429_is_called_out() {
     let judged = judged(&["C2 rate-limit=1 times=1"], |broker| {
         assert_eq!(broker.c1(&uuid(1)).unwrap().status, 200);
         assert_eq!(broker.c2(&uuid(1)).unwrap().status, 429);
-        wait(1.2);
+        wait(1.5);
         quoted(broker, &uuid(2));
     })
     .await;
@@ -69,7 +69,7 @@ async fn who_books_again_under_another_uuid_after_a_lost_answer_is_called_out() 
     let judged = judged(&["B answer-lost times=1"], |broker| {
         quoted(broker, &uuid(1));
         broker.b(&uuid(1)).expect_err("the answer is lost");
-        wait(1.1);
+        wait(1.5);
         broker.book(&uuid(2));
     })
     .await;

@@ -169,7 +169,7 @@ async fn a_lost_answer_is_no_answer_and_what_the_booking_system_did_is_unknown()
         assert_eq!((broker.c1(&id).unwrap().status, broker.c2(&id).unwrap().status), (200, 200));
         broker.b(&id).expect_err("the answer is lost");
         // It was booked: the same again gives the same Order.
-        wait(1.1);
+        wait(1.5);
         let again = broker.b(&id).unwrap();
         assert_eq!((again.status, &again.body["orderNumber"]), (201, &json!("SBX-000001")), "{}", again.text);
         let status = broker.get(&format!("/api/openbooking/orders/{id}")).unwrap();

@@ -24,7 +24,7 @@ fn persist(call: impl Fn() -> std::io::Result<Answered>) -> Outcome {
             Ok(answered) if !answered.body.is_null() => answered,
             // Lost, cut or garbled: the same once more.
             _ => {
-                wait(1.1);
+                wait(1.5);
                 continue;
             }
         };
@@ -33,7 +33,7 @@ fn persist(call: impl Fn() -> std::io::Result<Answered>) -> Outcome {
             429 | 503 => {
                 let told =
                     answered.head.lines().find_map(|line| line.strip_prefix("retry-after: ")?.parse::<f64>().ok());
-                wait(told.unwrap_or(1.0) + 0.1);
+                wait(told.unwrap_or(1.0) + 0.5);
             }
             500 => return Outcome::Anew,
             _ => return Outcome::GiveUp,

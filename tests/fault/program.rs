@@ -151,3 +151,51 @@ fn a_replay_has_faults_and_its_record_says_so_in_every_format() {
         .unwrap();
     assert_eq!(version, 3, "older programs would blame the booking system, and refuse it");
 }
+
+/// A GET by way of a forward proxy.
+fn get_through(proxy: &str, url: &str) -> String {
+    let authority = url.split('/').nth(2).unwrap();
+    let mut stream = TcpStream::connect(proxy).unwrap();
+    write!(stream, "GET {url} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _end = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_proxy_has_faults_on_the_way_to_a_booking_system_and_to_a_host_that_it_intercepts() {
+    let (sandbox, address) = listening(&["sandbox", "--listen", "127.0.0.1:0"], "Base URI: http://");
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("faulted.db");
+    let (to, intercept) = (format!("http://{address}/api/openbooking"), address.clone());
+    let mut command = umpire();
+    command.env("XDG_DATA_HOME", folder.path()).env("HOME", folder.path());
+    command.args(["proxy", "--to", &to, "--intercept", &intercept, "--listen", "127.0.0.1:0", "--ui", "plain"]);
+    command.args(["--fault", "dataset-site status=503 times=2", "--fault", "opportunity-feed answer-lost times=1"]);
+    let mut child =
+        command.arg("--capture").arg(&capture).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.expect("a line"));
+    let mut after = |words: &str| {
+        let line = lines.find(|line| line.contains(words)).expect(words);
+        line.split_once("http://").unwrap().1.split(['/', ' ']).next().unwrap().to_owned()
+    };
+    let (reverse, forward) = (after("Base URI: "), after("HTTP_PROXY="));
+    assert!(lines.any(|line| line.contains("a fault is made on purpose: dataset-site status=503 times=2")));
+    assert!(get(&reverse, "/openactive").starts_with("HTTP/1.1 503 "));
+    assert!(get_through(&forward, &format!("http://{address}/openactive")).starts_with("HTTP/1.1 503 "));
+    assert!(get(&reverse, "/openactive").starts_with("HTTP/1.1 200 "));
+    assert_eq!(get(&reverse, "/feeds/scheduled-sessions"), "", "the answer is lost");
+    assert!(get_through(&forward, &format!("http://{address}/feeds/scheduled-sessions")).starts_with("HTTP/1.1 200 "));
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    // What it still has to say is read, or it could not end.
+    lines.for_each(drop);
+    let output = child.wait_with_output().unwrap();
+    end(sandbox);
+    assert!(said(&output).contains("fault made 2 times: dataset-site status=503 times=2"), "{}", said(&output));
+    let checked = umpire().args(["check", "--format", "json"]).arg(&capture).output().unwrap();
+    let report: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(report["files"][0]["simulated"][0]["exchanges"], 3, "{report}");
+    let blamed = report["findings"].as_array().unwrap().iter().filter(|finding| finding["side"] == "booking-system");
+    assert_eq!(blamed.count(), 0, "{report}");
+}

@@ -68,7 +68,7 @@ async fn a_reset_connection_asks_nobody() {
         assert_eq!((broker.c1(&id).unwrap().status, broker.c2(&id).unwrap().status), (200, 200));
         let error = broker.b(&id).expect_err("no answer");
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
-        wait(1.1);
+        wait(1.5);
         assert_eq!(broker.b(&id).unwrap().body["orderNumber"], "SBX-000001");
     })
     .await;
