@@ -4,14 +4,14 @@
     cargo build --release && python3 benches/replay.py [--seconds 8] [--connections 8] [--mitmdump PATH]
 
 Both play captures/golden.har to the same load: the C1 of its first booking, byte for byte, over kept connections, as fast as
-answers come. mitmdump comes from PyPI (mitmproxy); without it only Umpire is measured. The load is made here, by processes of
-Python that write a request and read an answer of known length: where Umpire is faster than they are, its figure is theirs.
-Figures are to be compared within one run only.
+answers come. The load is made by wrk (Debian: wrk) with one thread. mitmdump comes from PyPI (mitmproxy); without it only
+Umpire is measured. Umpire records and judges what it answers, as it always does. Figures are to be compared within one run
+only.
 """
 
 import argparse
 import json
-import multiprocessing
+import re
 import shutil
 import socket
 import subprocess
@@ -25,63 +25,35 @@ ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "captures" / "golden.har"
 MITMDUMP_PORT = 18486
 
+LUA = """
+wrk.method = "PUT"
+wrk.path = [==[%s]==]
+wrk.body = [==[%s]==]
+wrk.headers = { %s }
+function response(status) if status ~= 200 then print("wrong " .. status) end end
+"""
+
 
 def recorded_request(host):
-    """The first PUT of the recording as bytes."""
+    """A script for wrk that sends the first PUT of the recording."""
     entries = json.loads(GOLDEN.read_text())["log"]["entries"]
     request = next(entry["request"] for entry in entries if entry["request"]["method"] == "PUT")
-    body = request["postData"]["text"].encode()
-    path = urlsplit(request["url"]).path
     kept = ("content-type", "accept", "authorization")
-    fields = "".join(f"{f['name']}: {f['value']}\r\n" for f in request["headers"] if f["name"].lower() in kept)
-    head = f"PUT {path} HTTP/1.1\r\nHost: {host}\r\n{fields}Content-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
-
-
-def answer(stream):
-    """Reads one answer; its status."""
-    head = b""
-    while b"\r\n\r\n" not in head:
-        data = stream.recv(65536)
-        if not data:
-            raise ConnectionError("closed")
-        head += data
-    head, body = head.split(b"\r\n\r\n", 1)
-    lines = head.decode("latin-1").split("\r\n")
-    fields = {line.split(":", 1)[0].lower(): line.split(":", 1)[1].strip() for line in lines[1:]}
-    missing = int(fields["content-length"]) - len(body)
-    while missing > 0:
-        missing -= len(stream.recv(65536))
-    return int(lines[0].split()[1])
-
-
-def load(port, request, seconds, results):
-    count = 0
-    with socket.create_connection(("127.0.0.1", port)) as stream:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            stream.sendall(request)
-            if answer(stream) != 200:
-                results.put(-1)
-                return
-            count += 1
-    results.put(count)
+    fields = {field["name"]: field["value"] for field in request["headers"] if field["name"].lower() in kept}
+    fields["Host"] = host
+    fields = ", ".join(f"[ [==[{name}]==] ] = [==[{value}]==]" for name, value in fields.items())
+    return LUA % (urlsplit(request["url"]).path, request["postData"]["text"], fields)
 
 
 def measure(port, host, seconds, connections):
-    request = recorded_request(host)
-    results = multiprocessing.Queue()
-    workers = [
-        multiprocessing.Process(target=load, args=(port, request, seconds, results)) for _ in range(connections)
-    ]
-    for worker in workers:
-        worker.start()
-    counts = [results.get() for _ in workers]
-    for worker in workers:
-        worker.join()
-    if -1 in counts:
-        sys.exit(f"an answer on port {port} was not 200")
-    return sum(counts) / seconds
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(recorded_request(host))
+        script.flush()
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", script.name, f"http://127.0.0.1:{port}"]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "wrong" in printed or "Socket errors" in printed:
+        sys.exit(f"not every answer on port {port} was 200:\n{printed}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", printed)[1])
 
 
 def wait_for(port):
@@ -124,11 +96,13 @@ def mitmdump(binary, seconds, connections):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--mitmdump", default=shutil.which("mitmdump"))
     parser.add_argument("--umpire", default=ROOT / "target" / "release" / "umpire")
     arguments = parser.parse_args()
+    if not shutil.which("wrk"):
+        sys.exit("wrk is not there; install it (Debian: wrk)")
     ours = umpire(arguments.umpire, arguments.seconds, arguments.connections)
     print(f"umpire replay             {ours:8.0f} answers/s")
     if not arguments.mitmdump:

@@ -12,6 +12,7 @@ mod parse;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Deepest nesting that is read, in arrays and objects. A document that goes deeper is refused with
@@ -97,6 +98,8 @@ pub struct Document {
     nodes: Vec<Node>,
     /// The nodes that are names of members, in the order of the text.
     names: Vec<u32>,
+    /// Their tags.
+    tags: Vec<u16>,
     duplicates: Vec<u32>,
     indices: Indices,
     /// The strings with escapes: their node, and start and length of the literal in the text.
@@ -151,7 +154,11 @@ impl Document {
             + self.duplicates.capacity()
             + self.indices.values().map(|index| index.len()).sum::<usize>();
         let lists = lists + 3 * self.escaped.capacity();
-        self.text.len() + self.decoded.capacity() + size_of::<Node>() * self.nodes.capacity() + 4 * lists
+        self.text.len()
+            + self.decoded.capacity()
+            + size_of::<Node>() * self.nodes.capacity()
+            + 4 * lists
+            + 2 * self.tags.capacity()
     }
 
     /// Keys that stand more than once in their object, with the pointer of each repeated member.
@@ -467,26 +474,27 @@ impl<'d> Value<'d> {
     /// Name and value of every member at any depth below this node, in the order of the text.
     pub fn members_below(self) -> impl Iterator<Item = (&'d str, Value<'d>)> {
         let document = self.document;
-        self.names_below().iter().map(move |&name| {
+        self.document.names[self.names_below()].iter().map(move |&name| {
             let name_node = Value { document, node: name };
             (name_node.literal(name_node.raw()), Value { document, node: name + 1 })
         })
     }
 
     /// The nodes of the names of all members at any depth below this node.
-    fn names_below(self) -> &'d [u32] {
+    fn names_below(self) -> Range<usize> {
         let names = &self.document.names;
         let start = names.partition_point(|&name| name <= self.node);
-        let behind = start + names[start..].partition_point(|&name| name < self.raw().next);
-        &names[start..behind]
+        start..start + names[start..].partition_point(|&name| name < self.raw().next)
     }
 
     /// The values of every member of this name at any depth below this node, in the order of the text.
     pub fn named_below(self, name: &str) -> impl Iterator<Item = Value<'d>> {
-        let (document, tag) = (self.document, tag(name.as_bytes()));
-        let nodes = self.names_below().iter().map(|&node| Value { document, node });
-        nodes
-            .filter(move |node| node.raw().tag == tag && node.literal(node.raw()) == name)
+        let (document, tag, below) = (self.document, tag(name.as_bytes()), self.names_below());
+        let tagged = document.names[below.clone()].iter().zip(&document.tags[below]);
+        tagged
+            .filter(move |(_, own)| **own == tag)
+            .map(move |(&node, _)| Value { document, node })
+            .filter(move |node| node.literal(node.raw()) == name)
             .map(move |node| Value { document, node: node.node + 1 })
     }
 

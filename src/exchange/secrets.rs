@@ -75,7 +75,7 @@ pub fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
         return Some(Secrecy::Certain);
     }
     let is_ambiguous = words.either(|words| {
-        AMBIGUOUS.iter().any(|known| words.ends_in(known)) && !HARMLESS.iter().any(|known| words.all().ends_with(known))
+        AMBIGUOUS.iter().any(|known| words.ends_in(known)) && !HARMLESS.iter().any(|known| words.ends_with(known))
     });
     is_ambiguous.then_some(Secrecy::IfLikely)
 }
@@ -142,7 +142,7 @@ pub fn is_parameter_of_login(name: &[u8]) -> bool {
 }
 
 fn is_certain(words: Words) -> bool {
-    ENDINGS.iter().any(|ending| words.all().ends_with(ending)) || WORDS.iter().any(|known| words.ends_in(known))
+    ENDINGS.iter().any(|ending| words.ends_with(ending)) || WORDS.iter().any(|known| words.ends_in(known))
 }
 
 fn is_secret_words_of_field(words: &Words) -> bool {
@@ -152,7 +152,7 @@ fn is_secret_words_of_field(words: &Words) -> bool {
     }
     let words = words.without_suffixes(&SUFFIXES);
     let last = |words: Words| {
-        is_certain(words) || words.all().ends_with("key") || AMBIGUOUS.iter().any(|known| words.ends_in(known))
+        is_certain(words) || words.ends_with("key") || AMBIGUOUS.iter().any(|known| words.ends_in(known))
     };
     words.either(last) || IN_FIELDS.iter().any(|part| name.contains(part))
 }

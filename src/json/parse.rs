@@ -26,7 +26,8 @@ pub(super) fn parse(text: &str) -> Result<Document, JsonError> {
         return Err(parser.error("text after the end of the document"));
     }
     let Parser { nodes, decoded, names, duplicates, indices, escaped, .. } = parser;
-    Ok(Document { text: Arc::from(text), decoded, nodes, names, duplicates, indices, escaped })
+    let tags = names.iter().map(|&name| nodes[name as usize].tag).collect();
+    Ok(Document { text: Arc::from(text), decoded, nodes, names, tags, duplicates, indices, escaped })
 }
 
 struct Parser<'t> {

@@ -172,6 +172,11 @@ impl Code {
         }
     }
 
+    /// False for a part that looks at the judged exchange alone.
+    pub fn may_rest_on_earlier(&self, at: NodeId) -> bool {
+        self.depends[at.0 as usize].may_rest_on_earlier()
+    }
+
     pub fn list(&self, span: Span) -> &[NodeId] {
         &self.lists[span.start as usize..][..usize::from(span.len)]
     }

@@ -126,6 +126,28 @@ functions! {
 }
 
 impl Function {
+    /// True if the value may come from another exchange than the judged one, whatever the arguments are.
+    pub fn looks_at_earlier(self) -> bool {
+        matches!(
+            self,
+            Self::OpenData
+                | Self::OpenOffer
+                | Self::OpenParent
+                | Self::SecondsSinceRead
+                | Self::BookedSinceRead
+                | Self::SellerOf
+                | Self::Inherited
+                | Self::Quoted
+                | Self::EarlierModified
+                | Self::Unchanged
+                | Self::ClaimHolds
+                | Self::FlowOf
+                | Self::Others
+                | Self::Reported
+                | Self::Refused
+        )
+    }
+
     /// Steps that the function counts for, beside the one of every node: those that look at many values count more.
     pub fn cost(self, arguments: &[Val<'_>], context: &Context<'_>) -> u32 {
         let weight = |place: usize| arguments.get(place).map_or(0, Val::weight);

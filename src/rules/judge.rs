@@ -177,10 +177,14 @@ impl Judge {
         let refusals = Refusals::default();
         let clock = self.profile.is_some().then(Clock::default);
         let read = reading_start.map(|start| start.elapsed()).unwrap_or_default();
-        let (outcomes, untold) = self.outcomes(&reading, &refusals, clock.as_ref());
+        let Outcomes { passed, others: outcomes, untold } = self.outcomes(&reading, &refusals, clock.as_ref());
         self.untold += untold;
+        for place in passed.into_iter().filter(|place| self.only.is_none_or(|only| only == *place)) {
+            self.tallies[place].passed += 1;
+            judged.passed += 1;
+        }
         let refutes = |(place, outcome): &(usize, Outcome)| {
-            book.rules()[*place].refutes_refusal && matches!(outcome, Outcome::Failed(_))
+            matches!(outcome, Outcome::Failed(_)) && book.rules()[*place].refutes_refusal
         };
         if outcomes.iter().any(refutes) {
             self.memory.note_wrong_refusal(index);
@@ -274,12 +278,7 @@ impl Judge {
     fn count(&mut self, place: usize, rule: &Rule, outcome: Outcome, judged: &mut Judged) {
         let tally = &mut self.tallies[place];
         let reason = match outcome {
-            Outcome::Silent => return,
-            Outcome::Passed => {
-                tally.passed += 1;
-                judged.passed += 1;
-                return;
-            }
+            Outcome::Silent | Outcome::Passed => return,
             Outcome::NotJudged(reason) => reason,
             Outcome::Failed(findings) => {
                 let before = judged.findings.len();
@@ -303,49 +302,49 @@ impl Judge {
         judged.not_judged.push(NotJudged { rule: Arc::from(rule.info.id.as_str()), because: reason });
     }
 
-    /// What every rule of the stage says of an exchange, those that don't apply aside, and how many deviations from the
-    /// data models were past what is noted.
-    fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> (Vec<(usize, Outcome)>, u64) {
+    /// What every rule of the stage says of an exchange, those that don't apply aside.
+    fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> Outcomes {
         let (walks, budget, plan) = (Walks::default(), Budget::default(), self.book.plan(reading));
         let flow = self.memory.flow(reading.order_uuid.as_deref());
-        let mut outcomes = Vec::with_capacity(plan.asks().len());
+        let (mut passed, mut others) = (Vec::with_capacity(plan.asks().len()), Vec::new());
         for sides in self.passes(reading) {
             let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
             let (items, guards) = (Items::new(self.book.paths(), &self.arena), Guards::new(plan, &self.arena));
             let asking = Asking { book: &self.book, plan, items: &items, guards: &guards };
+            let mut context = Context {
+                reading,
+                code: self.book.code(),
+                flow,
+                memory: &self.memory,
+                facts: self.book.facts(),
+                walks: &walks,
+                budget: &budget,
+                arena: &self.arena,
+                item: None,
+                memo: Some(&memo),
+                item_memo: None,
+                refusals,
+                side: Side::Broker,
+                seen: None,
+                expected: None,
+            };
             for ask in plan.asks() {
-                let rule = &self.book.rules()[ask.rule];
-                let is_other = self.only.is_some_and(|only| only != ask.rule && !rule.refutes_refusal);
-                if is_other || !sides.contains(&rule.info.side) {
+                let is_other = |only| only != ask.rule && !self.book.rules()[ask.rule].refutes_refusal;
+                if self.only.is_some_and(is_other) || !sides.contains(&ask.side) {
                     continue;
                 }
-                let context = Context {
-                    reading,
-                    code: self.book.code(),
-                    flow,
-                    memory: &self.memory,
-                    facts: self.book.facts(),
-                    walks: &walks,
-                    budget: &budget,
-                    arena: &self.arena,
-                    item: None,
-                    memo: Some(&memo),
-                    item_memo: None,
-                    refusals,
-                    side: rule.info.side,
-                    seen: None,
-                    expected: None,
-                };
+                context.side = ask.side;
                 budget.next_rule();
                 let apply = || asking.apply(ask, &context);
                 match clock.map_or_else(apply, |clock| clock.time(ask.rule, apply)) {
                     Outcome::Silent => {}
-                    outcome => outcomes.push((ask.rule, outcome)),
+                    Outcome::Passed => passed.push(ask.rule),
+                    outcome => others.push((ask.rule, outcome)),
                 }
             }
         }
-        outcomes.sort_by_key(|(place, _)| *place);
-        (outcomes, walks.untold())
+        others.sort_by_key(|(place, _)| *place);
+        Outcomes { passed, others, untold: walks.untold() }
     }
 
     /// The sides whose rules are asked together. What Umpire made is one thing to the broker, who met it, and another to the
@@ -359,6 +358,15 @@ impl Judge {
     }
 }
 
+/// What the rules that apply say of one exchange, each by its place in the book.
+struct Outcomes {
+    passed: Vec<usize>,
+    /// Those that failed or could not judge.
+    others: Vec<(usize, Outcome)>,
+    /// Deviations from the data models past those that are noted.
+    untold: u64,
+}
+
 /// Takes out the findings of general rules where another rule speaks of the same.
 fn give_way(mut outcomes: Vec<(usize, Outcome)>, book: &RuleBook) -> Vec<(usize, Outcome)> {
     let is_general = |place: usize| book.rules()[place].general;
@@ -366,14 +374,16 @@ fn give_way(mut outcomes: Vec<(usize, Outcome)>, book: &RuleBook) -> Vec<(usize,
     if !outcomes.iter().any(failed) {
         return outcomes;
     }
-    let particular = outcomes.iter().filter(|(place, _)| !is_general(*place)).flat_map(|(_, outcome)| match outcome {
-        Outcome::Failed(findings) => findings.told.as_slice(),
-        _ => &[],
-    });
-    let particular: Vec<Finding> = particular.map(|(finding, _)| finding.clone()).collect();
-    for (_, outcome) in outcomes.iter_mut().filter(|(place, _)| is_general(*place)) {
+    let (general, particular): (Vec<_>, Vec<_>) = outcomes.iter().partition(|(place, _)| is_general(*place));
+    let particular: Vec<&Finding> = particular.into_iter().flat_map(|(_, outcome)| outcome.told()).collect();
+    let is_covered = |finding: &Finding| particular.iter().any(|other| covers(other, finding));
+    let covered: Vec<Vec<bool>> =
+        general.into_iter().map(|(_, outcome)| outcome.told().map(is_covered).collect()).collect();
+    let general = outcomes.iter_mut().filter(|(place, _)| is_general(*place));
+    for ((_, outcome), covered) in general.zip(covered) {
         if let Outcome::Failed(findings) = outcome {
-            findings.retain(|finding| !particular.iter().any(|other| covers(other, finding)));
+            let mut covered = covered.into_iter();
+            findings.told.retain(|_| !covered.next().unwrap_or_default());
             if findings.are_none() {
                 *outcome = Outcome::Silent;
             }

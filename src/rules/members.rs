@@ -1,7 +1,5 @@
 //! The members of what an expression looks at: `request.method`, `call.host`, `flow.earlier` and their like.
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 
 use super::arena::Arena;
@@ -170,13 +168,6 @@ fn content<'a>(content: &Content, of_request: bool, arena: &'a Arena) -> Result<
 }
 
 fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result<Val<'a>, Stop> {
-    // Only asked of these: the case of scheme and host makes no difference (RFC 3986 section 6.2.2.1).
-    let origin = match name {
-        "origin" | "scheme" | "host" | "loopback" => normal_origin(&reading.exchange.origin),
-        _ => Cow::Borrowed(""),
-    };
-    let origin = &*origin;
-    let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
     Ok(match name {
         "stage" => arena.maybe(Some(reading.stage.as_str())),
         "uuid" => arena.maybe(reading.uuid_segment.as_deref()),
@@ -191,12 +182,12 @@ fn call_member<'a>(reading: &'a Reading, name: &str, arena: &'a Arena) -> Result
             Endpoint::Known(path) | Endpoint::WrongVerb(path) => arena.texts(path.verbs()),
             _ => Val::NO_LIST,
         },
-        "origin" => arena.text(origin),
-        "scheme" => arena.text(scheme),
-        "host" => arena.text(host(authority)),
+        "origin" => arena.text(&normal_origin(&reading.exchange.origin)),
+        "scheme" => arena.text(scheme_and_host(&normal_origin(&reading.exchange.origin)).0),
+        "host" => arena.text(scheme_and_host(&normal_origin(&reading.exchange.origin)).1),
         // A doubled slash is the caller's; what the booking system builds of its Base URI has none.
         "base_path" => arena.text(&without_empty_segments(&reading.base_path)),
-        "loopback" => Val::bool(is_loopback(host(authority))),
+        "loopback" => Val::bool(is_loopback(scheme_and_host(&normal_origin(&reading.exchange.origin)).1)),
         "started" => arena.instant(booking_system_clock(reading)),
         "request_type" => arena.maybe(reading.stage.request_type()),
         "speaks_booking" => {
@@ -219,6 +210,12 @@ fn booking_system_clock(reading: &Reading) -> Timestamp {
 
 fn without_empty_segments(path: &str) -> String {
     path.split('/').filter(|segment| !segment.is_empty()).fold(String::new(), |path, segment| path + "/" + segment)
+}
+
+/// Scheme and host of an origin whose case is normal: it makes no difference (RFC 3986 section 6.2.2.1).
+fn scheme_and_host(origin: &str) -> (&str, &str) {
+    let (scheme, authority) = origin.split_once("://").unwrap_or(("", origin));
+    (scheme, host(authority))
 }
 
 fn host(authority: &str) -> &str {

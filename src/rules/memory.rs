@@ -584,7 +584,8 @@ impl Memory {
         self.has_faults |= reading.exchange.is_faulted();
         self.pages.remember(&reading);
         self.access.remember(&reading);
-        let follows = self.history.knows(&reading);
+        let is_feed_of_orders = matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed);
+        let follows = is_feed_of_orders && self.history.knows(&reading);
         self.history.remember(&reading);
         self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
         self.remember_action(&reading);

@@ -210,7 +210,8 @@ pub fn is_prefixed(name: &str) -> bool {
 pub fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     let Some(node) = value.as_json() else { return Val::NO_LIST };
     let mut seen: HashSet<&str> = HashSet::new();
-    let names = node.members_below().map(|(key, _)| key).filter(|key| key.contains(':') && !key.contains("://"));
+    let names =
+        node.members_below().map(|(key, _)| key).filter(|key| key.as_bytes().contains(&b':') && !key.contains("://"));
     arena.list(names.filter(|name| seen.insert(name)).map(|name| arena.str(name)))
 }
 

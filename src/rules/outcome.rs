@@ -25,6 +25,14 @@ pub(super) enum Outcome {
     Failed(Findings),
 }
 
+impl Outcome {
+    /// The findings that are told one by one.
+    pub fn told(&self) -> impl Iterator<Item = &Finding> {
+        let told = if let Self::Failed(findings) = self { findings.told.as_slice() } else { &[] };
+        told.iter().map(|(finding, _)| finding)
+    }
+}
+
 /// The findings of one rule on one exchange.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -56,11 +64,6 @@ impl Findings {
             self.told.push((make()?, once));
         }
         Ok(())
-    }
-
-    /// Lets go of the findings that a test does not keep.
-    pub fn retain(&mut self, keep: impl Fn(&Finding) -> bool) {
-        self.told.retain(|(finding, _)| keep(finding));
     }
 
     pub fn are_none(&self) -> bool {

@@ -18,6 +18,7 @@ use super::context::Context;
 use super::eval::holds;
 use super::rule::{Expectation, Rule};
 use super::value::Stop;
+use crate::finding::Side;
 
 /// A part of a list of the plan.
 type Part = Range<u32>;
@@ -27,6 +28,8 @@ type Part = Range<u32>;
 pub struct Ask {
     /// The rule's place in the book.
     pub rule: usize,
+    /// The side that it judges.
+    pub side: Side,
     /// What has to hold for the rule to have something to say.
     guards: Part,
     /// What has to hold for it not to judge.
@@ -44,6 +47,8 @@ pub struct Test {
     pub when: Option<NodeId>,
     /// `None` where the check isn't an expression.
     pub expect: Option<NodeId>,
+    /// Passing says that the request was refused as it should be.
+    pub asks_refusal: bool,
 }
 
 /// See the module.
@@ -90,10 +95,11 @@ impl Plan {
                         Expectation::Expression(expect) => Some(expect),
                         Expectation::InRust(_) | Expectation::Model(_) => None,
                     },
+                    asks_refusal: check.asks_refusal,
                 }),
             );
             let excused_by_item = rule.checks.iter().any(|check| check.each.is_some());
-            plan.asks.push(Ask { rule: place, guards, excuses, tests, excused_by_item });
+            plan.asks.push(Ask { rule: place, side: rule.info.side, guards, excuses, tests, excused_by_item });
         }
         plan
     }

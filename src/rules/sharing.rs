@@ -16,6 +16,8 @@ pub struct Depends {
     item: bool,
     /// The words of a finding, `seen` and `expected`.
     words: bool,
+    /// Other exchanges than the judged one.
+    earlier: bool,
     /// Variables of macros around it, a bit for each place; the last one stands for all further ones too.
     locals: u64,
 }
@@ -26,6 +28,12 @@ impl Depends {
         match node {
             Node::Root(Root::Item) => Self { item: true, ..Self::default() },
             Node::Root(Root::Seen | Root::Expected) => Self { words: true, ..Self::default() },
+            Node::Root(Root::Call | Root::Flow | Root::Feed | Root::Recording) => {
+                Self { earlier: true, ..Self::default() }
+            }
+            Node::Call(function, _) if function.looks_at_earlier() => {
+                below.fold(Self { earlier: true, ..Self::default() }, Self::and)
+            }
             Node::Local(place) => Self { locals: Self::local(place as usize), ..Self::default() },
             _ => below.fold(Self::default(), Self::and),
         }
@@ -36,7 +44,17 @@ impl Depends {
     }
 
     pub fn and(self, other: Self) -> Self {
-        Self { item: self.item || other.item, words: self.words || other.words, locals: self.locals | other.locals }
+        Self {
+            item: self.item || other.item,
+            words: self.words || other.words,
+            earlier: self.earlier || other.earlier,
+            locals: self.locals | other.locals,
+        }
+    }
+
+    /// True if the value may rest on other exchanges than the judged one.
+    pub fn may_rest_on_earlier(self) -> bool {
+        self.earlier || self.locals != 0
     }
 
     /// The same, once the variable of a macro at this place is bound.
@@ -158,6 +176,7 @@ impl Code {
     fn stand_before(&mut self, place: usize, slot: usize, node: impl Fn(u16, NodeId) -> Node) {
         if let (Ok(slot), Ok(behind)) = (u16::try_from(slot), u32::try_from(self.nodes.len())) {
             self.nodes.push(self.nodes[place]);
+            self.depends.push(self.depends[place]);
             self.nodes[place] = node(slot, NodeId(behind));
         }
     }

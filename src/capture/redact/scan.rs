@@ -21,7 +21,7 @@ mod pairs;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -107,11 +107,15 @@ struct Scan<'t> {
     arguments: usize,
     /// The parameters that were looked at last for signs of a login, and whether there were any.
     login: (Range<usize>, bool),
-    harmless: HarmlessNames,
 }
 
-/// Names of members that mean no secret and were looked at before: most texts repeat a few of them, over and over. A name has
-/// one place by its length and some of its bytes; another name of the same place takes it over.
+thread_local! {
+    /// Of all texts that a thread looks at: messages of one API have the same few hundred names.
+    static HARMLESS_NAMES: RefCell<HarmlessNames> = RefCell::default();
+}
+
+/// Names of members that mean no secret and were looked at before. A name has one place by its length and some of its bytes;
+/// another name of the same place takes it over.
 struct HarmlessNames {
     names: [([u8; Self::LONGEST], usize); Self::PLACES],
 }
@@ -127,7 +131,7 @@ impl HarmlessNames {
     const LONGEST: usize = 24;
 
     /// Most names that are remembered at a time.
-    const PLACES: usize = 128;
+    const PLACES: usize = 512;
 
     fn place(name: &[u8]) -> usize {
         let at = |index: usize| name.get(index).copied().map_or(0, usize::from);
@@ -176,7 +180,6 @@ impl<'t> Scan<'t> {
             cookies: 0,
             arguments: 0,
             login: (0..0, false),
-            harmless: HarmlessNames::default(),
         }
     }
 

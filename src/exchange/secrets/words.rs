@@ -44,7 +44,14 @@ impl Words {
     /// another one: `laptop` does not end in `otp`.
     pub(super) fn ends_in(&self, letters: &str) -> bool {
         let start = self.length.checked_sub(letters.len());
-        start.is_some_and(|start| self.starts & (1 << start) != 0) && self.all().ends_with(letters)
+        start.is_some_and(|start| self.starts & (1 << start) != 0) && self.ends_with(letters)
+    }
+
+    /// True if the name ends with these letters, be they words or not.
+    pub(super) fn ends_with(&self, letters: &str) -> bool {
+        let (name, letters) = (&self.letters[..self.length], letters.as_bytes());
+        // Most names differ in their last letter.
+        name.last() == letters.last() && name.ends_with(letters)
     }
 
     /// The name without its last words if they are among these.

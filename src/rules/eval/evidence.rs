@@ -49,6 +49,11 @@ impl<'c, 'a> Search<'c, 'a> {
         self.evaluation.context
     }
 
+    /// False for a part that looks at the judged exchange alone.
+    fn may_rest_on_earlier(&self, at: NodeId) -> bool {
+        self.context().code.may_rest_on_earlier(at)
+    }
+
     fn node(&self, at: NodeId) -> Node {
         *self.context().code.node(at)
     }
@@ -73,6 +78,9 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// Adds what made a part true or false.
     fn decided(&mut self, at: NodeId, outcome: bool) {
+        if !self.may_rest_on_earlier(at) {
+            return;
+        }
         match self.node(at) {
             Node::Shared(_, _, part) | Node::Found(_, _, part) => self.decided(part, outcome),
             Node::All(parts) => self.decided_by(parts, outcome, !outcome),
@@ -137,6 +145,9 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// Adds the exchanges that a part looks at.
     fn looked_at(&mut self, at: NodeId) {
+        if !self.may_rest_on_earlier(at) {
+            return;
+        }
         match self.node(at) {
             Node::Shared(_, _, part) | Node::Found(_, _, part) => self.looked_at(part),
             Node::Local(place) => {
