@@ -157,9 +157,9 @@ pub fn compare(a: &JudgedRecording, b: &JudgedRecording, pairing: &Pairing) -> R
         for difference in &differences {
             *classes.entry(difference.class).or_default() += 1;
         }
-        let is_of_pair = |change: &&VerdictChange| change.a == Some(one.number()) || change.b == Some(other.number());
+        let is_of_pair = |change: &VerdictChange| change.a == Some(one.number()) || change.b == Some(other.number());
         let is_other = |difference: &ValueDifference| difference.class == DifferenceClass::Other;
-        if verdicts.iter().find(is_of_pair).is_none() && !differences.iter().any(is_other) {
+        if !verdicts.iter().any(is_of_pair) && !differences.iter().any(is_other) {
             same += 1;
         }
         if !differences.is_empty() {

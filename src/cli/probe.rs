@@ -149,12 +149,13 @@ async fn probe(
     let session = broker.session(judging).await?;
     let capture = session.capture.clone();
     let (target, pace, stop) = (broker.target(Some(&session), recorded), broker.pace()?, CancellationToken::new());
-    let running = run_probes(plan, &recorded.recording, given, (&target, pace), &stop, progress);
+    let mut outcome = ProbeOutcome::default();
+    let running = run_probes(plan, &recorded.recording, given, (&target, pace), &stop, &mut outcome, progress);
     let ran = until_stopped(running, &stop, &mut signals).await;
+    outcome.stopped |= ran.is_err();
     let closing = signals::end(session, &mut signals, false).await?;
     let removed = closing.removed;
     super::proxy::whole(closing)?;
-    let outcome = ran?;
     let (file, name) = (capture.as_ref(), capture.as_ref().map(|capture| capture.display().to_string()));
     let (answers, probed) = match file.filter(|_| !removed) {
         Some(file) => answers(broker, judging, recorded, super::recording::open(file)?.exchanges.collect())?,
@@ -166,6 +167,7 @@ async fn probe(
         DiffFormat::Json => probe_json(out, &report),
         DiffFormat::Markdown => probe_markdown(out, &report),
     })?;
+    ran?;
     Ok(if report.is_clean() && !report.stopped { Exit::Clean } else { Exit::Findings })
 }
 

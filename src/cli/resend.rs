@@ -141,22 +141,22 @@ async fn resend(
     let (target, pace) = (broker.target(Some(&session), recorded), broker.pace()?);
     let stop = CancellationToken::new();
     let mut resender = Resender::new(&recorded.recording, plan, given, target, pace, stop.clone());
-    let ran = until_stopped(resender.run(plan, progress), &stop, &mut signals).await;
-    let tidied = match arguments.tidy {
-        true => {
-            let stop = CancellationToken::new();
-            until_stopped(resender.tidy(stop.clone()), &stop, &mut signals).await
-        }
-        false => Ok(()),
+    let mut outcome = Outcome::default();
+    let ran = until_stopped(resender.run(plan, &mut outcome, progress), &stop, &mut signals).await;
+    let tidied = if arguments.tidy {
+        let stop = CancellationToken::new();
+        until_stopped(resender.tidy(stop.clone()), &stop, &mut signals).await
+    } else {
+        Ok(())
     };
     let left = resender.left();
     let closing = signals::end(session, &mut signals, false).await?;
-    let failed = ran.as_ref().err().or(tidied.as_ref().err()).map(ToString::to_string);
-    let outcome = ran.unwrap_or_else(|_| Outcome { stopped: true, ..Outcome::default() });
+    let failed = ran.err().or(tidied.err());
+    outcome.stopped |= failed.is_some();
     let name = capture.as_ref().filter(|_| !closing.removed).map(|capture| capture.display().to_string());
     let mut report = ResendReport::new(plan, &outcome, &left, name);
     super::proxy::whole(closing)?;
-    if let (Some(file), None) = (&capture, &failed)
+    if let Some(file) = &capture
         && !outcome.sent.is_empty()
     {
         let base_uris = vec![broker.to.to_string()];
@@ -169,13 +169,13 @@ async fn resend(
         DiffFormat::Markdown => resend_markdown(out, &report, arguments.all),
     })?;
     if let Some(failed) = failed {
-        anyhow::bail!(failed);
+        return Err(failed.into());
     }
     let is_same = report.diff.as_ref().is_some_and(crate::diff::RecordingDiff::is_same);
     Ok(if is_same && !outcome.stopped { Exit::Clean } else { Exit::Findings })
 }
 
-/// Waits for the end of something that a signal stops between two requests.
+/// Waits for the end of something that a signal stops between two requests, and another one at once.
 pub async fn until_stopped<T>(
     run: impl Future<Output = Result<T, ResendError>>,
     stop: &CancellationToken,
@@ -183,15 +183,18 @@ pub async fn until_stopped<T>(
 ) -> Result<T, ResendError> {
     let mut run = std::pin::pin!(run);
     loop {
+        let is_stopping = stop.is_cancelled();
+        let signal = async { if is_stopping { signals.once_more().await } else { signals.next().await } };
         tokio::select! {
             done = &mut run => return done,
-            signal = signals.next(), if !stop.is_cancelled() => {
-                if signal.is_ok() {
-                    note("stopping when the request under way has been answered");
-                }
-                stop.cancel();
-            }
+            // A signal that can't be waited for stops it, too.
+            _signalled = signal => {}
         }
+        if is_stopping {
+            return Err(ResendError::Interrupted);
+        }
+        note("stopping when the request under way has been answered; Ctrl-C once more ends at once");
+        stop.cancel();
     }
 }
 

@@ -32,9 +32,9 @@ impl Counterparts {
         Self {
             origin_a: origin_a.map(str::to_owned),
             origin_b: origin_b.map(str::to_owned),
-            orders: Default::default(),
-            uuids: Default::default(),
-            identifiers: Default::default(),
+            orders: (HashSet::new(), HashSet::new()),
+            uuids: (HashMap::new(), HashMap::new()),
+            identifiers: (HashMap::new(), HashMap::new()),
             catalogue: HashSet::new(),
             catalogue_identifiers: HashSet::new(),
             chosen: HashMap::new(),

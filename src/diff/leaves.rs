@@ -106,6 +106,11 @@ pub(super) fn answer_differences(
     let read = |response: &Response| document(&response.body.bytes, response.body.end, &response.headers);
     match (read(a), read(b)) {
         (Some(a), Some(b)) => {
+            let kinds = (kind(a.root()), kind(b.root()));
+            if kinds.0 != kinds.1 {
+                // Another kind of answer: all of it differs.
+                return add("/response/body/@type", kinds.0, kinds.1);
+            }
             let is_page = is_feed_page(a.root()) && is_feed_page(b.root());
             let mut comparison = Comparison {
                 counterparts,
@@ -154,6 +159,11 @@ fn status(exchange: &Exchange) -> Option<String> {
 fn media_type(response: &Response) -> Option<String> {
     let value = response.headers.get("content-type")?;
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// The type of an answer as JSON.
+fn kind(root: Value<'_>) -> Option<String> {
+    root.get("@type").map(Value::to_json)
 }
 
 /// True for a page of an RPDE feed.

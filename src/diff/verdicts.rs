@@ -75,7 +75,7 @@ pub(super) fn changes(
     b: &JudgedRecording,
     pairing: &Pairing,
 ) -> (Vec<VerdictChange>, Vec<VerdictChange>) {
-    let (mut gone, mut new): (PlacedByBooking<'_>, PlacedByBooking<'_>) = Default::default();
+    let (mut gone, mut new) = (PlacedByBooking::new(), PlacedByBooking::new());
     let mut judged_otherwise = Vec::new();
     // Whether there is TLS is said of the address, which the user chose.
     let scheme = |recording: &'_ JudgedRecording| recording.origin().is_some_and(|origin| origin.starts_with("https:"));

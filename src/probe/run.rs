@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Probe, ProbePlan};
 use crate::diff::JudgedRecording;
 use crate::openbooking::Stage;
-use crate::resend::{LeftBooking, Pace, Plan, ResendError, Resender, Substitutes, Target};
+use crate::resend::{LeftBooking, Outcome, Pace, Plan, ResendError, Resender, Substitutes, Target};
 
 /// What came of a probe.
 #[derive(Debug, Clone)]
@@ -44,16 +44,16 @@ pub struct ProbeProgress {
     pub came_to: String,
 }
 
-/// Makes the probes of a plan.
+/// Makes the probes of a plan. `outcome` has what was done so far also where it fails.
 pub async fn run(
     plan: &ProbePlan,
     recorded: &JudgedRecording,
     given: &Substitutes,
     (target, pace): (&Target, Pace),
     stop: &CancellationToken,
+    outcome: &mut ProbeOutcome,
     mut progress: impl FnMut(ProbeProgress),
-) -> Result<ProbeOutcome, ResendError> {
-    let mut outcome = ProbeOutcome::default();
+) -> Result<(), ResendError> {
     let mut requests = 0;
     for (index, probe) in plan.probes.iter().enumerate() {
         if stop.is_cancelled() {
@@ -63,16 +63,18 @@ pub async fn run(
         let steps = probe.before.iter().copied().chain([probe.step]).collect();
         let whole = Plan::of_steps(steps);
         let mut resender = Resender::new(recorded, &whole, given, target.clone(), pace, stop.clone());
-        let (came_to, result) = make(probe, &mut resender, requests).await?;
+        let made = make(probe, &mut resender, requests).await;
         // What was begun is taken back also when the run is stopped.
-        resender.tidy(CancellationToken::new()).await?;
+        let tidied = resender.tidy(CancellationToken::new()).await;
         requests += resender.requests();
         outcome.left.extend(resender.left());
+        let (came_to, result) = made?;
         let (rule, stage) = (probe.change.rule.id.clone(), probe.stage);
         progress(ProbeProgress { probe: index + 1, of: plan.probes.len(), rule, stage, came_to });
         outcome.results.push(result);
+        tidied?;
     }
-    Ok(outcome)
+    Ok(())
 }
 
 /// Makes one probe.
@@ -84,8 +86,9 @@ async fn make(
     let not_sent = |why: String| (why.clone(), ProbeResult { request: None, not_sent: Some(why) });
     let mut refused = None;
     let before = Plan::of_steps(probe.before.clone());
-    let ran = resender
-        .run(&before, |progress| {
+    let mut done = Outcome::default();
+    resender
+        .run(&before, &mut done, |progress| {
             if !(200..300).contains(&progress.status) && refused.is_none() {
                 refused = Some(format!("the good {} before it was answered with {}", progress.stage, progress.status));
             }
@@ -94,7 +97,7 @@ async fn make(
     if let Some(refused) = refused {
         return Ok(not_sent(refused));
     }
-    if ran.stopped {
+    if done.stopped {
         return Ok(not_sent("stopped".to_owned()));
     }
     let Some(answer) = resender.send_changed(&probe.step, &probe.wrong).await? else {

@@ -16,8 +16,8 @@ pub fn diff_markdown(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool) -> 
     out.line(safe!["# ", cell(&diff.a.recording), " and ", cell(&diff.b.recording), "\n"])?;
     out.line(safe![cell(summary(diff).as_str()), "."])?;
     let row = |change: &VerdictChange| {
-        let severity = change.severity.map_or("", |severity| severity.as_str());
-        let side = change.side.map_or("", |side| side.as_str());
+        let severity = change.severity.map_or("", crate::finding::Severity::as_str);
+        let side = change.side.map_or("", crate::finding::Side::as_str);
         let place = change.pointer.as_deref().map(code).unwrap_or_default();
         vec![
             cell(change.change.in_words()),

@@ -22,7 +22,7 @@ use crate::diff::JudgedRecording;
 use crate::event::Judged;
 use crate::exchange::{Exchange, Headers, decode};
 use crate::http_client::{self, ClientResponse, HttpClientError};
-use crate::json::Document;
+use crate::json::{Document, Value};
 use crate::openbooking::{Endpoint, Stage, classify, media_type};
 use crate::shape::{find_uuids, is_safe, looks_like_json};
 
@@ -70,6 +70,9 @@ pub enum ResendError {
     /// The listener of the session gives no answer.
     #[error(transparent)]
     Client(#[from] HttpClientError),
+    /// It was told to end at once.
+    #[error("ended before the request under way was answered; what that one did is not known")]
+    Interrupted,
     /// The booking system can't be reached.
     #[error("the booking system can't be reached: {0}")]
     Unreachable(String),
@@ -211,9 +214,13 @@ impl<'r> Resender<'r> {
         request
     }
 
-    /// Sends the steps of a plan.
-    pub async fn run(&mut self, plan: &Plan, mut progress: impl FnMut(Progress)) -> Result<Outcome, ResendError> {
-        let mut outcome = Outcome::default();
+    /// Sends the steps of a plan. `outcome` has what was done so far also where it fails.
+    pub async fn run(
+        &mut self,
+        plan: &Plan,
+        outcome: &mut Outcome,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<(), ResendError> {
         for (index, step) in plan.steps.iter().enumerate() {
             if self.stop.is_cancelled() {
                 outcome.stopped = true;
@@ -235,7 +242,7 @@ impl<'r> Resender<'r> {
                 recorded_status: judged.exchange.response.as_ref().map(|response| response.status),
             });
         }
-        Ok(outcome)
+        Ok(())
     }
 
     /// Sends one step; `None` if it was stopped before anything was sent.
@@ -280,7 +287,7 @@ impl<'r> Resender<'r> {
         mut answer: ClientResponse,
         notes: &mut Vec<String>,
     ) -> Result<ClientResponse, ResendError> {
-        let items = |document: &Document| document.root().get("items").map_or(0, |items| items.len());
+        let items = |document: &Document| document.root().get("items").map_or(0, Value::len);
         let wanted: HashSet<u128> = find_uuids(recorded.text())
             .filter_map(|found| self.carried.present_order(found.uuid))
             .filter(|_| step.order.is_none())
@@ -289,9 +296,9 @@ impl<'r> Resender<'r> {
         let began = Instant::now();
         for page in 1..=MOST_PAGES {
             let Some(present) = document(&answer.body, &answer.headers) else { break };
-            let next = present.root().get("next").and_then(|next| next.as_str());
+            let next = present.root().get("next").and_then(Value::as_str);
             let (Some(next), 200) = (next, answer.status) else { break };
-            if let Some(then) = recorded.root().get("next").and_then(|next| next.as_str()) {
+            if let Some(then) = recorded.root().get("next").and_then(Value::as_str) {
                 self.carried.learn_link(then, next);
             }
             self.told.extend(find_uuids(present.text()).map(|found| found.uuid));

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::book::{LoadError, RuleBook};
 use super::definition::{Example, ExampleExchange};
@@ -64,7 +64,7 @@ impl RequestChange {
         let entry = failing_exchange(example)?;
         let base = bases.get(&entry.base)?;
         let patch = entry.patch.as_ref().and_then(|patch| patch.get("request")).cloned();
-        let patch = patch.map(|request| Value::Object(Map::from_iter([("request".to_owned(), request)])));
+        let patch = patch.map(|request| json!({ "request": request }));
         let is_of_request = |pointer: &str| pointer.starts_with("/request/");
         let remove: Vec<String> = entry.remove.into_iter().filter(|pointer| is_of_request(pointer)).collect();
         let set: Map<String, Value> = entry.set.into_iter().filter(|(pointer, _)| is_of_request(pointer)).collect();
@@ -93,7 +93,7 @@ impl RequestChange {
     pub fn apply(&self, good: &Exchange) -> Option<Exchange> {
         let request = request_value(good)?;
         let names = self.names(&request, good);
-        let before = Value::Object(Map::from_iter([("request".to_owned(), request)]));
+        let before = json!({ "request": request });
         let mut after = before.clone();
         if let Some(patch) = &self.patch {
             merge(&mut after, &renamed(patch, &names));

@@ -107,6 +107,17 @@ fn prices_names_statuses_and_members_are_none_of_these() {
 }
 
 #[test]
+fn of_another_kind_of_answer_only_the_type_is_said() {
+    let diff = golden_against(|exchanges| {
+        let refused = exchanges[35].response.clone();
+        exchanges[5].response = refused;
+        change_answer(&mut exchanges[5], |answer| *answer = json!({ "@type": "OpenBookingError", "statusCode": 409 }));
+    });
+    let pointers = [(6, "/response/status".to_owned()), (6, "/response/body/@type".to_owned())];
+    assert_eq!(unexpected(&diff), pointers);
+}
+
+#[test]
 fn numbers_are_compared_by_value_and_personal_values_are_not_shown() {
     let diff = golden_against(|exchanges| {
         let text = String::from_utf8(exchanges[6].response.as_ref().unwrap().body.bytes.to_vec()).unwrap();

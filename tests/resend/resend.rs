@@ -162,8 +162,7 @@ fn bookings_are_chosen_by_uuid_stage_and_rule() {
         let mut command = resend(file, "http://127.0.0.1:9/api", &folder.path().join("a.db"));
         let output = with_secret(command.arg("--dry-run").args(arguments));
         let said = String::from_utf8(output.stdout).unwrap();
-        let numbers: Vec<u64> =
-            said.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).take_while(|_| true).collect();
+        let numbers: Vec<u64> = said.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
         (output.status.code(), numbers)
     };
     // The last number is the count. The Orders feed tells of the second booking.
@@ -364,4 +363,41 @@ fn a_booking_system_that_is_not_there_is_said_and_nothing_more_is_tried() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("can't be reached"), "{said}");
+}
+
+#[test]
+fn what_was_done_is_reported_also_where_the_booking_system_goes_away() {
+    let gone = answers((0..3).map(|_| answer("200 OK", "", "{}")).collect());
+    let folder = folder();
+    let output = with_secret(&mut resend(GOLDEN, &gone.0, &folder.path().join("a.db")));
+    let report = report(&output, 2);
+    gone.1.join().unwrap();
+    assert_eq!((&report["stopped"], &report["planned"]), (&json!(true), &json!(36)));
+    assert!(report["sent"].as_u64().unwrap() >= 3 && report["diff"]["paired"].as_u64().unwrap() >= 3, "{report}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("can't be reached"));
+}
+
+#[test]
+fn a_second_interruption_ends_it_at_once() {
+    // It takes the request and never answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_uri = format!("http://{}/api", listener.local_addr().unwrap());
+    let folder = folder();
+    let mut command = resend(GOLDEN, &base_uri, &folder.path().join("a.db"));
+    command.env("UMPIRE_AUTHORIZATION", SECRET).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    let pid = child.id().to_string();
+    let interrupt = || assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    interrupt();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("stopping") {
+        assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    interrupt();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(2), "{said}");
+    assert!(said.contains("ended before the request under way was answered"), "{said}");
 }
