@@ -208,7 +208,9 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let state = std::mem::take(&mut *self.state());
-        self.hand_over(state, None);
+        // Behind the exchanges whose last writes began before: the broker may have made this one because of them.
+        let turn = state.opening.as_ref().map(|(_, place)| place.turn());
+        self.hand_over(state, turn.as_ref());
     }
 }
 
@@ -253,5 +255,53 @@ impl Draft {
             "exchange ended"
         );
         place.send(exchange, turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::sink;
+
+    fn opening(id: u64) -> Opening {
+        Opening {
+            id,
+            connection: 1,
+            started: Timestamp::now(),
+            clock: Instant::now(),
+            origin: "http://up".into(),
+            method: "PUT".into(),
+            target: "/x".into(),
+            version: Version::Http11,
+            headers: Arc::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_exchange_that_is_given_up_comes_behind_one_whose_answer_is_being_written() {
+        let (sink, mut intake) = sink::channel(2);
+        let mut drafts = Vec::new();
+        for id in [1, 2] {
+            let place = sink.reserve().await.unwrap();
+            drafts.push(Draft::new(opening(id), place, CancellationToken::new()));
+        }
+        let (given_up, written) = (drafts.pop(), drafts.pop().unwrap());
+        written.answered(AnswerHead {
+            status: 200,
+            reason: String::new(),
+            version: Version::Http11,
+            headers: Arc::default(),
+        });
+        for part in [Part::Request, Part::Response] {
+            written.body_ended(part, Body::empty());
+        }
+        written.begins();
+        // The broker has the answer, and has made the next call because of it.
+        drop(given_up);
+        let order = std::thread::spawn(move || {
+            [intake.blocking_next(), intake.blocking_next()].map(|handed| handed.map(|handed| handed.release().id))
+        });
+        written.ended(true);
+        assert_eq!(order.join().unwrap(), [Some(1), Some(2)]);
     }
 }

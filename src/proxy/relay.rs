@@ -193,7 +193,9 @@ impl Relay {
                     draft.simulated(Arc::unwrap_or_clone(by));
                 }
                 // Whoever goes away meanwhile was not kept waiting by the upstream: that is recorded by now.
-                tokio::time::sleep(fault.delay).await;
+                if !fault.delay.is_zero() {
+                    tokio::time::sleep(fault.delay).await;
+                }
                 let bodiless = bodiless(response.status().as_u16(), &method);
                 let response = if bodiless {
                     response.map(|_| Empty::new().map_err(|never| match never {}).boxed())
