@@ -20,7 +20,7 @@ mod substitutes;
 
 pub use booked::{BookedKind, LeftBooking};
 pub use pairing::pairing;
-pub use plan::{LeftOut, Plan, PlanError, Selection, Step};
+pub use plan::{BookingSelection, Omission, PlanError, ResendPlan, ResendStep};
 pub use request::PreparedRequest;
-pub use send::{Outcome, Pace, Progress, ResendError, Resender, Target};
-pub use substitutes::{HeaderError, Missing, Substitutes};
+pub use send::{ResendError, ResendOutcome, ResendProgress, ResendTarget, Resender, SendPace};
+pub use substitutes::{HeaderError, MissingValue, Substitutes};

@@ -25,7 +25,7 @@ use crate::openbooking::{Endpoint, classify};
 use crate::proxy::BaseUri;
 use crate::proxy::live::{Dialer, Live, Own};
 use crate::proxy::upstream::Upstream;
-use crate::resend::{Missing, Pace, Substitutes, Target};
+use crate::resend::{MissingValue, ResendTarget, SendPace, Substitutes};
 use crate::session::{Links, Options, Session};
 use crate::text::{self, safe, safe_format};
 
@@ -112,7 +112,7 @@ impl BrokerArgs {
     }
 
     /// How fast requests are sent.
-    pub fn pace(&self) -> anyhow::Result<Pace> {
+    pub fn pace(&self) -> anyhow::Result<SendPace> {
         let rate = self.rate.or((!self.is_local()).then_some(RATE));
         let between = match rate {
             None => Duration::ZERO,
@@ -120,7 +120,7 @@ impl BrokerArgs {
                 .with_context(|| format!("--rate {rate} is no number of requests a second"))?,
         };
         let (feed_patience, poll) = if self.is_local() { (10, 200) } else { (120, 2_000) };
-        Ok(Pace { between, feed_patience: Duration::from_secs(feed_patience), poll: Duration::from_millis(poll) })
+        Ok(SendPace { between, feed_patience: Duration::from_secs(feed_patience), poll: Duration::from_millis(poll) })
     }
 
     /// The recording with the verdicts on it.
@@ -174,26 +174,30 @@ impl BrokerArgs {
     }
 
     /// Asks for what is missing, where somebody can answer. True if something was given.
-    pub fn ask_for(&self, missing: impl IntoIterator<Item = Missing>, given: &mut Substitutes) -> anyhow::Result<bool> {
+    pub fn ask_for(
+        &self,
+        missing: impl IntoIterator<Item = MissingValue>,
+        given: &mut Substitutes,
+    ) -> anyhow::Result<bool> {
         if self.dry_run || !can_ask() {
             return Ok(false);
         }
         let mut answered = false;
         for missing in missing {
             let what = match &missing {
-                Missing::Field { caller: 1, name } => format!("header field {name}"),
-                Missing::Field { caller, name } => format!("header field {name} of caller {caller}"),
-                Missing::Value { pointer } => pointer.clone(),
-                Missing::Target => continue,
+                MissingValue::Field { caller: 1, name } => format!("header field {name}"),
+                MissingValue::Field { caller, name } => format!("header field {name} of caller {caller}"),
+                MissingValue::Value { pointer } => pointer.clone(),
+                MissingValue::Target => continue,
             };
             let answer = ask(&format!("{what} (shown while you type; nothing leaves it out): "))?;
             if answer.is_empty() {
                 continue;
             }
             match missing {
-                Missing::Field { caller, name } => given.add_header(&format!("{caller}:{name}: {answer}"))?,
-                Missing::Value { pointer } => given.add_value(&pointer, &answer),
-                Missing::Target => {}
+                MissingValue::Field { caller, name } => given.add_header(&format!("{caller}:{name}: {answer}"))?,
+                MissingValue::Value { pointer } => given.add_value(&pointer, &answer),
+                MissingValue::Target => {}
             }
             answered = true;
         }
@@ -247,8 +251,8 @@ impl BrokerArgs {
     }
 
     /// Where requests go that are sent to a session's listener.
-    pub fn target(&self, session: Option<&Session>, recorded: &Recorded) -> Target {
-        Target {
+    pub fn target(&self, session: Option<&Session>, recorded: &Recorded) -> ResendTarget {
+        ResendTarget {
             listener: session.map(|session| listen::from_here(session.address).to_string()).unwrap_or_default(),
             origin: self.to.origin().to_owned(),
             base_path: self.to.path().to_owned(),

@@ -24,7 +24,7 @@ use crate::probe::{
     JudgedAnswer, Probe, ProbeOutcome, ProbePlan, ProbeProgress, ProbeSelection, judge_answers, rows, run as run_probes,
 };
 use crate::report::{LeftBookedReport, LeftOutReport, Paint, ProbeReport, probe_json, probe_markdown, probe_text};
-use crate::resend::{Plan, Resender, Selection, Substitutes};
+use crate::resend::{BookingSelection, ResendPlan, Resender, Substitutes};
 use crate::text::{self, safe_format, visible};
 
 /// `umpire probe …`
@@ -60,11 +60,11 @@ pub fn run(arguments: ProbeArgs) -> anyhow::Result<Exit> {
     known_names(&arguments, &judging)?;
     let recorded = arguments.broker.recorded(&arguments.from, &judging)?;
     let mut given = arguments.broker.substitutes()?;
-    let everything = Selection::default();
+    let everything = BookingSelection::default();
     let redaction = recorded.meta.redaction;
-    let mut sendable = Plan::new(&recorded.recording, redaction, &everything, &given)?;
+    let mut sendable = ResendPlan::new(&recorded.recording, redaction, &everything, &given)?;
     if !arguments.list && arguments.broker.ask_for(sendable.missing.clone(), &mut given)? {
-        sendable = Plan::new(&recorded.recording, redaction, &everything, &given)?;
+        sendable = ResendPlan::new(&recorded.recording, redaction, &everything, &given)?;
     }
     let selection = ProbeSelection {
         rules: arguments.rule.clone(),
@@ -108,7 +108,7 @@ fn list(arguments: &ProbeArgs, recorded: &Recorded, plan: &ProbePlan, given: &Su
     let target = arguments.broker.target(None, recorded);
     let (origin, pace) = (target.origin.clone(), arguments.broker.pace()?);
     let request_line = |probe: &Probe| {
-        let steps = Plan::of_steps(probe.before.iter().copied().chain([probe.step]).collect());
+        let steps = ResendPlan::of_steps(probe.before.iter().copied().chain([probe.step]).collect());
         let stop = CancellationToken::new();
         let resender = Resender::new(&recorded.recording, &steps, given, target.clone(), pace, stop);
         let request = resender.changed(&probe.step, &probe.wrong);

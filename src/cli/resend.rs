@@ -1,7 +1,7 @@
 //! `umpire resend FILE --to BASE_URI`: stands in for the broker with a recording.
 //!
 //! ```text
-//! FILE ─► judged ─► Plan ─► (asked for what is missing, and before it goes to another machine)
+//! FILE ─► judged ─► ResendPlan ─► (asked for what is missing, and before it goes to another machine)
 //!      ─► session in front of the booking system ─► requests, one after the other ─► capture ─► judged ─► compared with FILE
 //! ```
 
@@ -20,7 +20,9 @@ use super::{Exit, block_on};
 use crate::diff::compare;
 use crate::openbooking::Stage;
 use crate::report::{Paint, ResendReport, resend_markdown, resend_text};
-use crate::resend::{Outcome, Plan, Progress, ResendError, Resender, Selection, Substitutes, pairing};
+use crate::resend::{
+    BookingSelection, ResendError, ResendOutcome, ResendPlan, ResendProgress, Resender, Substitutes, pairing,
+};
 use crate::text::{safe_format, visible};
 
 /// `umpire resend …`
@@ -71,16 +73,16 @@ pub fn run(arguments: ResendArgs) -> anyhow::Result<Exit> {
     }
     let recorded = arguments.broker.recorded(&arguments.file, &judging)?;
     let mut given = arguments.broker.substitutes()?;
-    let selection = Selection {
+    let selection = BookingSelection {
         bookings: arguments.booking.clone(),
         stages: arguments.stage.iter().map(|stage| stage.0).collect(),
         rules: arguments.rule.clone(),
         most: arguments.broker.most_bookings(),
     };
     let redaction = recorded.meta.redaction;
-    let mut plan = Plan::new(&recorded.recording, redaction, &selection, &given)?;
+    let mut plan = ResendPlan::new(&recorded.recording, redaction, &selection, &given)?;
     if arguments.broker.ask_for(plan.missing.clone(), &mut given)? {
-        plan = Plan::new(&recorded.recording, redaction, &selection, &given)?;
+        plan = ResendPlan::new(&recorded.recording, redaction, &selection, &given)?;
     }
     if arguments.broker.dry_run {
         return dry_run(&arguments, &recorded, &plan, &given);
@@ -94,7 +96,12 @@ pub fn run(arguments: ResendArgs) -> anyhow::Result<Exit> {
 }
 
 /// Prints what would be sent. Values that answers issue are still the recorded ones.
-fn dry_run(arguments: &ResendArgs, recorded: &Recorded, plan: &Plan, given: &Substitutes) -> anyhow::Result<Exit> {
+fn dry_run(
+    arguments: &ResendArgs,
+    recorded: &Recorded,
+    plan: &ResendPlan,
+    given: &Substitutes,
+) -> anyhow::Result<Exit> {
     let target = arguments.broker.target(None, recorded);
     let (origin, pace) = (target.origin.clone(), arguments.broker.pace()?);
     let resender = Resender::new(&recorded.recording, plan, given, target, pace, CancellationToken::new());
@@ -131,7 +138,7 @@ async fn resend(
     arguments: &ResendArgs,
     judging: &Judging,
     recorded: &Recorded,
-    plan: &Plan,
+    plan: &ResendPlan,
     given: &Substitutes,
 ) -> anyhow::Result<Exit> {
     let broker = &arguments.broker;
@@ -141,7 +148,7 @@ async fn resend(
     let (target, pace) = (broker.target(Some(&session), recorded), broker.pace()?);
     let stop = CancellationToken::new();
     let mut resender = Resender::new(&recorded.recording, plan, given, target, pace, stop.clone());
-    let mut outcome = Outcome::default();
+    let mut outcome = ResendOutcome::default();
     let ran = until_stopped(resender.run(plan, &mut outcome, progress), &stop, &mut signals).await;
     let tidied = if arguments.tidy {
         let stop = CancellationToken::new();
@@ -199,8 +206,8 @@ pub async fn until_stopped<T>(
 }
 
 /// Says on standard error how far it has come.
-fn progress(progress: Progress) {
-    let Progress { step, of, exchange, stage, request, status, recorded_status } = progress;
+fn progress(progress: ResendProgress) {
+    let ResendProgress { step, of, exchange, stage, request, status, recorded_status } = progress;
     let before = match recorded_status {
         Some(recorded) if recorded != status => format!(", recorded {recorded}"),
         _ => String::new(),

@@ -9,7 +9,7 @@ use crate::diff::JudgedRecording;
 use crate::exchange::Exchange;
 use crate::finding::{Severity, Side};
 use crate::openbooking::{Endpoint, Stage, classify};
-use crate::resend::{LeftOut, Plan, Step};
+use crate::resend::{Omission, ResendPlan, ResendStep};
 use crate::rules::{Known, LoadError, RequestChange, RuleBook, request_changes};
 
 /// Most good bookings that a change is tried on.
@@ -36,9 +36,9 @@ pub struct Probe {
     /// Its stage.
     pub stage: Stage,
     /// The good calls of the same booking that come first.
-    pub before: Vec<Step>,
+    pub before: Vec<ResendStep>,
     /// The good call that is made wrong.
-    pub step: Step,
+    pub step: ResendStep,
     /// The wrong request, with the values of the recording.
     pub wrong: Exchange,
 }
@@ -49,14 +49,14 @@ pub struct ProbePlan {
     /// The probes, in the order of the rules.
     pub probes: Vec<Probe>,
     /// Changes that no good request of the recording allows, or that were left out.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<Omission>,
 }
 
 /// A good call of the recording, with the good calls of its booking before it.
 struct GoodCall {
     stage: Stage,
-    before: Vec<Step>,
-    step: Step,
+    before: Vec<ResendStep>,
+    step: ResendStep,
 }
 
 /// True for a call that books, or that needs something booked.
@@ -71,7 +71,7 @@ impl ProbePlan {
     /// Plans the probes. `sendable` has the steps of the recording that can be sent.
     pub fn new(
         recorded: &JudgedRecording,
-        sendable: &Plan,
+        sendable: &ResendPlan,
         book: &Arc<RuleBook>,
         known: &Known,
         selection: &ProbeSelection,
@@ -84,12 +84,12 @@ impl ProbePlan {
             match probe(&change, &good, recorded, book, &known, selection.book) {
                 Some(_) if selection.most.is_some_and(|most| plan.probes.len() >= most) => {
                     let why = format!("there are more than {} probes (--max-bookings)", plan.probes.len());
-                    plan.left_out.push(LeftOut { what, why });
+                    plan.left_out.push(Omission { what, why });
                 }
                 Some(probe) => plan.probes.push(probe),
                 None => {
                     let more = if selection.book { "" } else { " without booking (--book)" };
-                    plan.left_out.push(LeftOut {
+                    plan.left_out.push(Omission {
                         what,
                         why: format!("no good call of the recording can be made wrong in this way{more}"),
                     });
@@ -110,14 +110,14 @@ impl ProbeSelection {
 }
 
 /// The good calls of a recording: answered with success, and without a failure of the broker's.
-fn good_calls(recorded: &JudgedRecording, sendable: &Plan, may_book: bool) -> Vec<GoodCall> {
-    let is_good = |step: &Step| {
+fn good_calls(recorded: &JudgedRecording, sendable: &ResendPlan, may_book: bool) -> Vec<GoodCall> {
+    let is_good = |step: &ResendStep| {
         let judged = &recorded.exchanges[step.place];
         let is_answered = judged.exchange.response.as_ref().is_some_and(|it| (200..300).contains(&it.status));
         let of_broker = |side, severity| side == Side::Broker && severity == Severity::Failure;
         is_answered && !judged.findings.iter().any(|finding| of_broker(finding.rule.side, finding.severity))
     };
-    let mut of_order: BTreeMap<u128, Vec<Step>> = BTreeMap::new();
+    let mut of_order: BTreeMap<u128, Vec<ResendStep>> = BTreeMap::new();
     let mut good = Vec::new();
     for step in &sendable.steps {
         let stage = recorded.exchanges[step.place].stage;

@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Probe, ProbePlan};
 use crate::diff::JudgedRecording;
 use crate::openbooking::Stage;
-use crate::resend::{LeftBooking, Outcome, Pace, Plan, ResendError, Resender, Substitutes, Target};
+use crate::resend::{
+    LeftBooking, ResendError, ResendOutcome, ResendPlan, ResendTarget, Resender, SendPace, Substitutes,
+};
 
 /// What came of a probe.
 #[derive(Debug, Clone)]
@@ -49,7 +51,7 @@ pub async fn run(
     plan: &ProbePlan,
     recorded: &JudgedRecording,
     given: &Substitutes,
-    (target, pace): (&Target, Pace),
+    (target, pace): (&ResendTarget, SendPace),
     stop: &CancellationToken,
     outcome: &mut ProbeOutcome,
     mut progress: impl FnMut(ProbeProgress),
@@ -61,7 +63,7 @@ pub async fn run(
             break;
         }
         let steps = probe.before.iter().copied().chain([probe.step]).collect();
-        let whole = Plan::of_steps(steps);
+        let whole = ResendPlan::of_steps(steps);
         let mut resender = Resender::new(recorded, &whole, given, target.clone(), pace, stop.clone());
         let made = make(probe, &mut resender, requests).await;
         // What was begun is taken back also when the run is stopped.
@@ -85,8 +87,8 @@ async fn make(
 ) -> Result<(String, ProbeResult), ResendError> {
     let not_sent = |why: String| (why.clone(), ProbeResult { request: None, not_sent: Some(why) });
     let mut refused = None;
-    let before = Plan::of_steps(probe.before.clone());
-    let mut done = Outcome::default();
+    let before = ResendPlan::of_steps(probe.before.clone());
+    let mut done = ResendOutcome::default();
     resender
         .run(&before, &mut done, |progress| {
             if !(200..300).contains(&progress.status) && refused.is_none() {

@@ -11,7 +11,7 @@ use super::diff_text::diff_text;
 use super::finding_text::labelled;
 use super::paint::Paint;
 use crate::diff::RecordingDiff;
-use crate::resend::{BookedKind, LeftBooking, LeftOut, Outcome, Plan};
+use crate::resend::{BookedKind, LeftBooking, Omission, ResendOutcome, ResendPlan};
 use crate::text::{self, Printer, SafeText, safe, visible};
 
 /// Most notes, and most things left out, that are listed in words.
@@ -60,8 +60,8 @@ pub struct LeftBookedReport {
 
 impl ResendReport {
     /// The report on a run.
-    pub fn new(plan: &Plan, outcome: &Outcome, left: &[LeftBooking], capture: Option<String>) -> Self {
-        let left_out = |left: &LeftOut| LeftOutReport { what: left.what.clone(), why: left.why.clone() };
+    pub fn new(plan: &ResendPlan, outcome: &ResendOutcome, left: &[LeftBooking], capture: Option<String>) -> Self {
+        let left_out = |left: &Omission| LeftOutReport { what: left.what.clone(), why: left.why.clone() };
         let booked = left.iter().filter(|left| left.kind != BookedKind::Quote);
         Self {
             format_version: 1,

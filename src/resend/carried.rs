@@ -12,7 +12,7 @@ use crate::json::{Kind, Value, escape, write_escaped};
 use crate::shape::{find_uuids, replace_uuids};
 
 /// The order that a value belongs to, if it belongs to one.
-pub(super) type Order = Option<u128>;
+pub(super) type RecordedOrder = Option<u128>;
 
 /// Vocabularies: their terms are never issued.
 const VOCABULARIES: [&str; 4] =
@@ -30,9 +30,9 @@ pub(super) struct CarriedValues {
     uuids: HashMap<u128, u128>,
     /// Path and query of links to pages of feeds.
     links: HashMap<String, String>,
-    texts: HashMap<(Order, String), String>,
+    texts: HashMap<(RecordedOrder, String), String>,
     /// By pointer: the recorded number of the last answer, and the present one.
-    numbers: HashMap<(Order, String), (String, String)>,
+    numbers: HashMap<(RecordedOrder, String), (String, String)>,
     catalogue: HashSet<u128>,
 }
 
@@ -60,7 +60,7 @@ impl CarriedValues {
     }
 
     /// A text of a request with present values in it.
-    pub(super) fn text<'t>(&self, order: Order, text: &'t str) -> Cow<'t, str> {
+    pub(super) fn text<'t>(&self, order: RecordedOrder, text: &'t str) -> Cow<'t, str> {
         if let Some(issued) = self.texts.get(&(order, text.to_owned())) {
             return Cow::Owned(issued.clone());
         }
@@ -102,7 +102,12 @@ impl CarriedValues {
     }
 
     /// A JSON body with present values in it. `given` says what the user gives for a pointer.
-    pub(super) fn body<'g>(&self, order: Order, root: Value<'_>, given: impl Fn(&str) -> Option<&'g str>) -> String {
+    pub(super) fn body<'g>(
+        &self,
+        order: RecordedOrder,
+        root: Value<'_>,
+        given: impl Fn(&str) -> Option<&'g str>,
+    ) -> String {
         let text = root.document().text();
         let mut edits = Vec::new();
         each_leaf(&mut String::new(), root, &mut |pointer, value| match value.kind() {
@@ -145,7 +150,7 @@ impl CarriedValues {
     }
 
     /// Learns from a recorded answer and the present one.
-    pub(super) fn learn_answer(&mut self, order: Order, recorded: Value<'_>, present: Value<'_>) {
+    pub(super) fn learn_answer(&mut self, order: RecordedOrder, recorded: Value<'_>, present: Value<'_>) {
         let mut pairs = Vec::new();
         each_leaf(&mut String::new(), recorded, &mut |pointer, value| {
             if let Some(twin) = present.find(pointer) {
@@ -164,7 +169,7 @@ impl CarriedValues {
         }
     }
 
-    fn learn_text(&mut self, order: Order, pointer: &str, recorded: &str, present: &str) {
+    fn learn_text(&mut self, order: RecordedOrder, pointer: &str, recorded: &str, present: &str) {
         if recorded == present || VOCABULARIES.iter().any(|start| recorded.starts_with(start)) {
             return;
         }

@@ -1,16 +1,16 @@
 //! Which present exchange belongs to which recorded one: the one that was sent for it.
 //!
-//! `Plan, Outcome ─► Pairing`
+//! `Plan, ResendOutcome ─► Pairing`
 
 use std::collections::{HashMap, HashSet};
 
-use super::plan::Plan;
-use super::send::Outcome;
+use super::plan::ResendPlan;
+use super::send::ResendOutcome;
 use crate::diff::{JudgedRecording, Pair, Pairing};
 
 /// The pairing of a recording with what was recorded of its resend. What was left out counts for neither, nor do pages of
 /// feeds that were asked for in between.
-pub fn pairing(plan: &Plan, outcome: &Outcome, present: &JudgedRecording) -> Pairing {
+pub fn pairing(plan: &ResendPlan, outcome: &ResendOutcome, present: &JudgedRecording) -> Pairing {
     let mut bookings = HashMap::new();
     let sent: HashMap<usize, usize> = outcome.sent.iter().copied().collect();
     let mut pairs = Vec::new();

@@ -1,13 +1,13 @@
 //! What is to be sent, and what is left out, and why.
 //!
-//! `JudgedRecording, Selection, Substitutes ─► Plan { steps, left_out, missing }`
+//! `JudgedRecording, BookingSelection, Substitutes ─► ResendPlan { steps, left_out, missing }`
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::carried::each_leaf;
 use super::carried::hyphenated;
-use super::substitutes::{Missing, Substitutes};
-use crate::capture::{Fields, Redaction, Redactor};
+use super::substitutes::{MissingValue, Substitutes};
+use crate::capture::{CaptureError, Fields, Redaction, Redactor};
 use crate::diff::JudgedRecording;
 use crate::event::Judged;
 use crate::exchange::secrets::{fingerprint_at, is_cookie_field, is_secret_field};
@@ -18,7 +18,7 @@ use crate::shape::{Asked, Normalizer, find_uuids};
 
 /// Which bookings are sent again.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub struct BookingSelection {
     /// Order UUIDs, or their beginnings. Empty: any.
     pub bookings: Vec<String>,
     /// Only what has a call of one of these stages, up to its last one. Empty: any.
@@ -29,15 +29,18 @@ pub struct Selection {
     pub most: Option<usize>,
 }
 
-impl Selection {
+impl BookingSelection {
     fn is_everything(&self) -> bool {
         self.bookings.is_empty() && self.stages.is_empty() && self.rules.is_empty()
     }
 }
 
 /// Why there is nothing to send.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum PlanError {
+    /// What is personal in the recording can't be found out.
+    #[error(transparent)]
+    Redactor(#[from] CaptureError),
     /// The selection fits nothing.
     #[error("nothing in the recording fits --booking, --stage and --rule; `umpire capture info` lists its bookings")]
     NothingChosen,
@@ -48,7 +51,7 @@ pub enum PlanError {
 
 /// A request that is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Step {
+pub struct ResendStep {
     /// Place of the recorded exchange.
     pub place: usize,
     /// The recorded UUID of the order that it is about.
@@ -59,7 +62,7 @@ pub struct Step {
 
 /// Something that is not sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct Omission {
     /// What it is: a booking or an exchange.
     pub what: String,
     /// Why.
@@ -68,33 +71,33 @@ pub struct LeftOut {
 
 /// What is to be sent, in recorded order.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ResendPlan {
     /// The requests.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ResendStep>,
     /// How many bookings they make.
     pub bookings: usize,
     /// What is not sent, and why.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<Omission>,
     /// What was not given and has to be.
-    pub missing: BTreeSet<Missing>,
-    /// Pointers of personal values by place, of a recording without its personal data.
+    pub missing: BTreeSet<MissingValue>,
+    /// Pointers of personal values by place, of a recording without its personal data; an empty one where they can't be told.
     personal: HashMap<usize, Vec<String>>,
 }
 
-impl Plan {
+impl ResendPlan {
     /// Plans what is to be sent.
     pub fn new(
         recorded: &JudgedRecording,
         redaction: Redaction,
-        selection: &Selection,
+        selection: &BookingSelection,
         given: &Substitutes,
     ) -> Result<Self, PlanError> {
         let steps = steps(recorded);
-        let personal = personal_values(recorded, redaction);
+        let personal = personal_values(recorded, redaction)?;
         let mut plan =
             Self { steps: Vec::new(), bookings: 0, left_out: Vec::new(), missing: BTreeSet::new(), personal };
         let mut orders: Vec<u128> = Vec::new();
-        let mut of_order: BTreeMap<u128, Vec<Step>> = BTreeMap::new();
+        let mut of_order: BTreeMap<u128, Vec<ResendStep>> = BTreeMap::new();
         for step in &steps {
             if let Some(order) = step.order {
                 of_order.entry(order).or_insert_with(|| {
@@ -116,11 +119,11 @@ impl Plan {
             let what = || format!("booking {}", hyphenated(order));
             if selection.most.is_some_and(|most| plan.bookings >= most) {
                 let why = format!("there are more than {} bookings (--max-bookings)", plan.bookings);
-                plan.left_out.push(LeftOut { what: what(), why });
+                plan.left_out.push(Omission { what: what(), why });
                 continue;
             }
             match plan.obstacle(recorded, origin, &steps, given) {
-                Some(why) => plan.left_out.push(LeftOut { what: what(), why }),
+                Some(why) => plan.left_out.push(Omission { what: what(), why }),
                 None => {
                     chosen.insert(order);
                     plan.bookings += 1;
@@ -138,7 +141,7 @@ impl Plan {
             }
             fits = true;
             match plan.obstacle(recorded, origin, &[*step], given) {
-                Some(why) => plan.left_out.push(LeftOut { what: format!("exchange {}", judged.number()), why }),
+                Some(why) => plan.left_out.push(Omission { what: format!("exchange {}", judged.number()), why }),
                 None => plan.steps.push(*step),
             }
         }
@@ -154,7 +157,7 @@ impl Plan {
     }
 
     /// A plan of these steps alone.
-    pub fn of_steps(steps: Vec<Step>) -> Self {
+    pub fn of_steps(steps: Vec<ResendStep>) -> Self {
         let (left_out, missing, personal) = (Vec::new(), BTreeSet::new(), HashMap::new());
         Self { steps, bookings: 1, left_out, missing, personal }
     }
@@ -164,7 +167,7 @@ impl Plan {
         &mut self,
         recorded: &JudgedRecording,
         origin: &str,
-        steps: &[Step],
+        steps: &[ResendStep],
         given: &Substitutes,
     ) -> Option<String> {
         let mut missing = BTreeSet::new();
@@ -179,9 +182,9 @@ impl Plan {
             }
             let personal = self.personal.get(&step.place).map_or(&[][..], Vec::as_slice);
             missing.extend(missing_of(exchange, step.caller, personal).into_iter().filter(|missing| match missing {
-                Missing::Field { caller, name } => given.header(*caller, name).is_none(),
-                Missing::Value { pointer } => given.value(pointer).is_none(),
-                Missing::Target => true,
+                MissingValue::Field { caller, name } => given.header(*caller, name).is_none(),
+                MissingValue::Value { pointer } => given.value(pointer).is_none(),
+                MissingValue::Target => true,
             }));
         }
         if missing.is_empty() {
@@ -193,9 +196,9 @@ impl Plan {
     }
 }
 
-impl Selection {
+impl BookingSelection {
     /// The steps of a booking that are to be sent; `None` if it is not chosen.
-    fn of_booking(&self, recorded: &JudgedRecording, order: u128, steps: &[Step]) -> Option<Vec<Step>> {
+    fn of_booking(&self, recorded: &JudgedRecording, order: u128, steps: &[ResendStep]) -> Option<Vec<ResendStep>> {
         let uuid = hyphenated(order);
         let named = |wanted: &String| uuid.starts_with(&wanted.to_ascii_lowercase());
         let found = |rule: &String| {
@@ -207,7 +210,7 @@ impl Selection {
         {
             return None;
         }
-        let is_of_stage = |step: &Step| {
+        let is_of_stage = |step: &ResendStep| {
             let stage = recorded.exchanges[step.place].stage;
             self.stages.contains(&stage) || stage == Stage::BAfterP && self.stages.contains(&Stage::B)
         };
@@ -217,7 +220,7 @@ impl Selection {
 }
 
 /// Every request of a recording.
-fn steps(recorded: &JudgedRecording) -> Vec<Step> {
+fn steps(recorded: &JudgedRecording) -> Vec<ResendStep> {
     let (mut orders, mut callers) = (HashSet::new(), Vec::<Vec<u8>>::new());
     let mut step = |(place, judged): (usize, &std::sync::Arc<Judged>)| {
         let request = &judged.exchange.request;
@@ -236,7 +239,7 @@ fn steps(recorded: &JudgedRecording) -> Vec<Step> {
             // Nobody knows: the first one it is.
             None => 1,
         };
-        Step { place, order: asked.order, caller: u16::try_from(caller).unwrap_or(u16::MAX) }
+        ResendStep { place, order: asked.order, caller: u16::try_from(caller).unwrap_or(u16::MAX) }
     };
     recorded.exchanges.iter().enumerate().map(&mut step).collect()
 }
@@ -251,29 +254,32 @@ fn tells_of(judged: &Judged, orders: &HashSet<u128>) -> bool {
 }
 
 /// What has to be given before a request can be sent.
-fn missing_of(exchange: &Exchange, caller: u16, personal: &[String]) -> BTreeSet<Missing> {
+fn missing_of(exchange: &Exchange, caller: u16, personal: &[String]) -> BTreeSet<MissingValue> {
     let request = &exchange.request;
     let has_fingerprint = |text: &[u8]| (0..text.len()).any(|at| fingerprint_at(&text[at..]).is_some());
     let mut missing = BTreeSet::new();
     if has_fingerprint(request.target.as_bytes()) {
-        missing.insert(Missing::Target);
+        missing.insert(MissingValue::Target);
     }
     for field in &request.headers.0 {
         let name = field.name.to_ascii_lowercase();
         if !is_cookie_field(&name) && (is_secret_field(&name) || has_fingerprint(&field.value)) {
-            missing.insert(Missing::Field { caller: caller.max(1), name });
+            missing.insert(MissingValue::Field { caller: caller.max(1), name });
         }
     }
     if let Some(document) = body(exchange) {
         each_leaf(&mut String::new(), document.root(), &mut |pointer, value| {
             if value.as_str().is_some_and(|text| has_fingerprint(text.as_bytes())) {
-                missing.insert(Missing::Value { pointer: pointer.to_owned() });
+                missing.insert(MissingValue::Value { pointer: pointer.to_owned() });
             }
         });
     } else if has_fingerprint(&request.body.bytes) {
-        missing.insert(Missing::Target);
+        missing.insert(MissingValue::Target);
     }
-    missing.extend(personal.iter().map(|pointer| Missing::Value { pointer: pointer.clone() }));
+    missing.extend(personal.iter().map(|pointer| match pointer.as_str() {
+        "" => MissingValue::Target,
+        pointer => MissingValue::Value { pointer: pointer.to_owned() },
+    }));
     missing
 }
 
@@ -285,14 +291,23 @@ pub(super) fn body(exchange: &Exchange) -> Option<Document> {
 
 /// Where personal values stand in the requests of a recording whose personal data were replaced: where they would be replaced
 /// again.
-fn personal_values(recorded: &JudgedRecording, redaction: Redaction) -> HashMap<usize, Vec<String>> {
+fn personal_values(
+    recorded: &JudgedRecording,
+    redaction: Redaction,
+) -> Result<HashMap<usize, Vec<String>>, CaptureError> {
     let mut personal = HashMap::new();
     if redaction != Redaction::Personal {
-        return personal;
+        return Ok(personal);
     }
-    let Ok(redactor) = Redactor::of_persons(Fields::default()) else { return personal };
+    let redactor = Redactor::of_persons(Fields::default())?;
     for (place, judged) in recorded.exchanges.iter().enumerate() {
-        let Some(before) = body(&judged.exchange) else { continue };
+        let Some(before) = body(&judged.exchange) else {
+            if !judged.exchange.request.body.is_empty() {
+                // Nobody knows where in it.
+                personal.insert(place, vec![String::new()]);
+            }
+            continue;
+        };
         let Some(after) = body(&redactor.redact((*judged.exchange).clone())) else { continue };
         let mut pointers = Vec::new();
         each_leaf(&mut String::new(), before.root(), &mut |pointer, value| {
@@ -304,5 +319,5 @@ fn personal_values(recorded: &JudgedRecording, redaction: Redaction) -> HashMap<
             personal.insert(place, pointers);
         }
     }
-    personal
+    Ok(personal)
 }

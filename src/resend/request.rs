@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::carried::{CarriedValues, Order};
+use super::carried::{CarriedValues, RecordedOrder};
 use super::plan::body;
 use super::substitutes::Substitutes;
 use crate::exchange::secrets::{is_cookie_field, is_secret_field};
@@ -32,7 +32,7 @@ pub type PreparedRequest = ClientRequest;
 
 /// Which credentials a request is sent with.
 #[derive(Clone, Copy)]
-pub(super) struct Credentials<'g> {
+pub(super) struct SentCredentials<'g> {
     pub given: &'g Substitutes,
     /// From 1; 0 for none.
     pub caller: u16,
@@ -43,9 +43,9 @@ pub(super) struct Credentials<'g> {
 /// Makes the request of a recorded exchange.
 pub(super) fn prepare(
     recorded: &Exchange,
-    order: Order,
+    order: RecordedOrder,
     carried: &CarriedValues,
-    credentials: Credentials<'_>,
+    credentials: SentCredentials<'_>,
 ) -> PreparedRequest {
     let request = &recorded.request;
     PreparedRequest {
@@ -56,8 +56,8 @@ pub(super) fn prepare(
     }
 }
 
-fn headers(recorded: &Exchange, credentials: Credentials<'_>) -> Vec<(String, Bytes)> {
-    let Credentials { given, caller, is_recorded } = credentials;
+fn headers(recorded: &Exchange, credentials: SentCredentials<'_>) -> Vec<(String, Bytes)> {
+    let SentCredentials { given, caller, is_recorded } = credentials;
     let mut headers: Vec<(String, Bytes)> = Vec::new();
     for field in &recorded.request.headers.0 {
         let name = field.name.to_ascii_lowercase();
@@ -84,7 +84,7 @@ fn headers(recorded: &Exchange, credentials: Credentials<'_>) -> Vec<(String, By
     headers
 }
 
-fn content(recorded: &Exchange, order: Order, carried: &CarriedValues, given: &Substitutes) -> Bytes {
+fn content(recorded: &Exchange, order: RecordedOrder, carried: &CarriedValues, given: &Substitutes) -> Bytes {
     let request = &recorded.request;
     let unchanged = || request.body.bytes.clone();
     let text = match body(recorded) {

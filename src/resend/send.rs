@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::booked::{BookedOrders, LeftBooking, taking_back};
 use super::carried::{CarriedValues, hyphenated, path_of};
-use super::plan::{Plan, Step, body};
-use super::request::{Credentials, PreparedRequest, prepare};
+use super::plan::{ResendPlan, ResendStep, body};
+use super::request::{PreparedRequest, SentCredentials, prepare};
 use super::substitutes::Substitutes;
 use crate::diff::JudgedRecording;
 use crate::event::Judged;
@@ -40,7 +40,7 @@ const MOST_PAGES: u32 = 200;
 
 /// Where the requests go.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub struct ResendTarget {
     /// Host and port of the session's listener.
     pub listener: String,
     /// Origin of the booking system.
@@ -55,7 +55,7 @@ pub struct Target {
 
 /// How fast requests are sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
+pub struct SendPace {
     /// Least time between two requests.
     pub between: Duration,
     /// How long a feed is asked for what the recorded one told.
@@ -80,7 +80,7 @@ pub enum ResendError {
 
 /// How far it has come.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub struct ResendProgress {
     /// Number of the step, from 1.
     pub step: usize,
     /// Number of steps.
@@ -99,7 +99,7 @@ pub struct Progress {
 
 /// What came of a run.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct ResendOutcome {
     /// Places of recorded exchanges, and the number of the request that was sent for each, from 0.
     pub sent: Vec<(usize, usize)>,
     /// It was stopped before the end.
@@ -112,8 +112,8 @@ pub struct Outcome {
 pub struct Resender<'r> {
     recorded: &'r JudgedRecording,
     given: &'r Substitutes,
-    target: Target,
-    pace: Pace,
+    target: ResendTarget,
+    pace: SendPace,
     stop: CancellationToken,
     carried: CarriedValues,
     booked: BookedOrders,
@@ -132,10 +132,10 @@ impl<'r> Resender<'r> {
     /// A resender to `target` that stops when `stop` is cancelled.
     pub fn new(
         recorded: &'r JudgedRecording,
-        plan: &Plan,
+        plan: &ResendPlan,
         given: &'r Substitutes,
-        target: Target,
-        pace: Pace,
+        target: ResendTarget,
+        pace: SendPace,
         stop: CancellationToken,
     ) -> Self {
         let moved = (!target.keep_origins).then(|| (target.recorded.0.clone(), target.origin.clone()));
@@ -164,9 +164,9 @@ impl<'r> Resender<'r> {
     }
 
     /// The request of a step, as it would be sent now.
-    pub fn prepared(&self, step: &Step) -> PreparedRequest {
+    pub fn prepared(&self, step: &ResendStep) -> PreparedRequest {
         let is_recorded = |name: &str| self.field_names.contains(name);
-        let credentials = Credentials { given: self.given, caller: step.caller, is_recorded: &is_recorded };
+        let credentials = SentCredentials { given: self.given, caller: step.caller, is_recorded: &is_recorded };
         prepare(&self.recorded.exchanges[step.place].exchange, step.order, &self.carried, credentials)
     }
 
@@ -179,7 +179,7 @@ impl<'r> Resender<'r> {
     /// as they are.
     pub async fn send_changed(
         &mut self,
-        step: &Step,
+        step: &ResendStep,
         changed: &Exchange,
     ) -> Result<Option<ClientResponse>, ResendError> {
         let judged = std::sync::Arc::clone(&self.recorded.exchanges[step.place]);
@@ -199,14 +199,14 @@ impl<'r> Resender<'r> {
     }
 
     /// A changed request in place of that of a step, as it would be sent now.
-    pub fn changed(&self, step: &Step, changed: &Exchange) -> PreparedRequest {
+    pub fn changed(&self, step: &ResendStep, changed: &Exchange) -> PreparedRequest {
         let judged = &self.recorded.exchanges[step.place];
         let field = |exchange: &Exchange| exchange.request.headers.get("authorization").map(str::to_owned);
         let keeps = field(changed) != field(&judged.exchange);
         let none = Substitutes::default();
         let is_recorded = |name: &str| self.field_names.contains(name);
         let given = if keeps { &none } else { self.given };
-        let credentials = Credentials { given, caller: step.caller, is_recorded: &is_recorded };
+        let credentials = SentCredentials { given, caller: step.caller, is_recorded: &is_recorded };
         let mut request = prepare(changed, step.order, &self.carried, credentials);
         if let Some(value) = field(changed).filter(|_| keeps) {
             request.headers.push(("authorization".to_owned(), Bytes::from(value)));
@@ -217,9 +217,9 @@ impl<'r> Resender<'r> {
     /// Sends the steps of a plan. `outcome` has what was done so far also where it fails.
     pub async fn run(
         &mut self,
-        plan: &Plan,
-        outcome: &mut Outcome,
-        mut progress: impl FnMut(Progress),
+        plan: &ResendPlan,
+        outcome: &mut ResendOutcome,
+        mut progress: impl FnMut(ResendProgress),
     ) -> Result<(), ResendError> {
         for (index, step) in plan.steps.iter().enumerate() {
             if self.stop.is_cancelled() {
@@ -232,7 +232,7 @@ impl<'r> Resender<'r> {
             };
             outcome.sent.push((step.place, self.requests - 1));
             let judged = &self.recorded.exchanges[step.place];
-            progress(Progress {
+            progress(ResendProgress {
                 step: index + 1,
                 of: plan.steps.len(),
                 exchange: judged.number(),
@@ -248,7 +248,7 @@ impl<'r> Resender<'r> {
     /// Sends one step; `None` if it was stopped before anything was sent.
     async fn step(
         &mut self,
-        step: &Step,
+        step: &ResendStep,
         notes: &mut Vec<String>,
     ) -> Result<Option<(String, ClientResponse)>, ResendError> {
         let judged = std::sync::Arc::clone(&self.recorded.exchanges[step.place]);
@@ -280,7 +280,7 @@ impl<'r> Resender<'r> {
     /// Follows a feed until it has told what the recorded page told, and learns where its pages lead.
     async fn follow(
         &mut self,
-        step: &Step,
+        step: &ResendStep,
         judged: &Judged,
         recorded: Document,
         request: PreparedRequest,
@@ -379,7 +379,7 @@ impl<'r> Resender<'r> {
         }
     }
 
-    fn note_booked(&mut self, step: &Step, judged: &Judged, request: &PreparedRequest, answer: &ClientResponse) {
+    fn note_booked(&mut self, step: &ResendStep, judged: &Judged, request: &PreparedRequest, answer: &ClientResponse) {
         let uuid = step.order.and_then(|order| self.carried.present_order(order));
         if let Some(uuid) = uuid.filter(|_| (200..300).contains(&answer.status)) {
             let (asked, answered) = contents(judged, request, answer);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 /// A value that has to be given before a request can be sent.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Missing {
+pub enum MissingValue {
     /// A header field of a recorded caller; the first one is 1.
     Field {
         /// Which caller.
@@ -22,11 +22,11 @@ pub enum Missing {
         /// The pointer.
         pointer: String,
     },
-    /// Something in the path or query, which can't be given.
+    /// Something in the path, the query or a body that is no JSON, which can't be given.
     Target,
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Field { caller: 1, name } => write!(f, "the header field {name} (--header '{name}: …')"),
@@ -34,7 +34,7 @@ impl fmt::Display for Missing {
                 write!(f, "the header field {name} of caller {caller} (--header '{caller}:{name}: …')")
             }
             Self::Value { pointer } => write!(f, "{pointer} of the request (--value '{pointer}=…')"),
-            Self::Target => f.write_str("a secret in the path or query"),
+            Self::Target => f.write_str("what was replaced in the path, the query or a body that is no JSON"),
         }
     }
 }

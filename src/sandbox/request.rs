@@ -260,6 +260,17 @@ mod tests {
     }
 
     #[test]
+    fn terms_come_in_three_forms() {
+        let iri = "https://openactive.io/AgentBroker";
+        for form in [iri, "AgentBroker", "oa:AgentBroker"] {
+            assert!(is_term(form, iri), "{form}");
+        }
+        for other in ["", "agentbroker", "NoBroker", "https://elsewhere.example/AgentBroker", "schema:AgentBroker"] {
+            assert!(!is_term(other, iri), "{other}");
+        }
+    }
+
+    #[test]
     fn references_come_in_two_forms() {
         assert_eq!(id(&json!("https://a.example/1")), Some("https://a.example/1"));
         assert_eq!(id(&json!({ "@id": "https://a.example/1" })), Some("https://a.example/1"));

@@ -57,6 +57,11 @@ fn faults_of_items() {
         (bad("orderedItem", json!(session("none"))), "UnknownOpportunityError"),
         (bad("acceptedOffer", json!(offer("none", "adult"))), "UnknownOfferError"),
         (bad("acceptedOffer", json!(offer("heron-walk", "free"))), "UnacceptableOfferError"),
+        (
+            bad("acceptedOffer", json!({ "@type": "OfferOverride", "price": 5, "priceCurrency": "GBP" })),
+            "UnacceptableOfferError",
+        ),
+        (bad("orderedItem", json!("/id/scheduled-sessions/none")), "InvalidOpportunityOrOfferIdError"),
         (request("OrderQuote", &[("pilates-day", "standard")]), "OpportunityOfferPairNotBookableError"),
         (request("OrderQuote", &[("trampoline", "standard")]), "OpportunityIsFullError"),
     ];
