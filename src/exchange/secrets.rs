@@ -15,6 +15,7 @@
 
 mod fingerprint;
 mod likely;
+mod memo;
 mod names;
 mod words;
 
@@ -63,7 +64,10 @@ pub fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
     if !may_be_secret(name) && context != NameContext::HeaderField {
         return None;
     }
-    let words = Words::of(name);
+    memo::known_or(name, context, || secrecy_of_words(Words::of(name), context))
+}
+
+fn secrecy_of_words(words: Words, context: NameContext) -> Option<Secrecy> {
     if context == NameContext::HeaderField {
         return is_secret_words_of_field(&words).then_some(Secrecy::Certain);
     }

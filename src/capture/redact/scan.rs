@@ -21,7 +21,7 @@ mod pairs;
 #[cfg(test)]
 mod tests;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -30,7 +30,7 @@ use super::views::{self, View};
 use super::{Fingerprinter, credentials};
 use crate::capture::CaptureError;
 use edits::{Edit, Replacement};
-pub(super) use encoded::{engine, is_base64};
+pub(super) use encoded::{FIRST, engine, is_base64, may_be_encoded_text};
 
 /// How often a text within a text is decoded: JSON in base64 in a parameter of a URL in a JSON string has four. What is
 /// encoded more often stays as it is.
@@ -107,50 +107,6 @@ struct Scan<'t> {
     arguments: usize,
     /// The parameters that were looked at last for signs of a login, and whether there were any.
     login: (Range<usize>, bool),
-}
-
-thread_local! {
-    /// Of all texts that a thread looks at: messages of one API have the same few hundred names.
-    static HARMLESS_NAMES: RefCell<HarmlessNames> = RefCell::default();
-}
-
-/// Names of members that mean no secret and were looked at before. A name has one place by its length and some of its bytes;
-/// another name of the same place takes it over.
-struct HarmlessNames {
-    names: [([u8; Self::LONGEST], usize); Self::PLACES],
-}
-
-impl Default for HarmlessNames {
-    fn default() -> Self {
-        Self { names: [([0; Self::LONGEST], 0); Self::PLACES] }
-    }
-}
-
-impl HarmlessNames {
-    /// Longest name that is remembered, in bytes.
-    const LONGEST: usize = 24;
-
-    /// Most names that are remembered at a time.
-    const PLACES: usize = 512;
-
-    fn place(name: &[u8]) -> usize {
-        let at = |index: usize| name.get(index).copied().map_or(0, usize::from);
-        let middle = at(name.len() / 2);
-        (name.len() * 31 + at(0) * 7 + middle * 13 + at(name.len().wrapping_sub(1)) * 3) % Self::PLACES
-    }
-
-    fn has(&self, name: &[u8]) -> bool {
-        let (known, length) = &self.names[Self::place(name)];
-        *length > 0 && known[..*length] == *name
-    }
-
-    fn put(&mut self, name: &[u8]) {
-        let (known, length) = &mut self.names[Self::place(name)];
-        if let Some(room) = known.get_mut(..name.len()) {
-            room.copy_from_slice(name);
-            *length = name.len();
-        }
-    }
 }
 
 /// Bytes that a name or a code may stand before or behind.

@@ -12,8 +12,8 @@ use std::ops::Range;
 
 use base64::Engine as _;
 
-use super::super::content::{self, Unpacked};
-use super::super::scan::{engine, is_base64};
+use super::super::content::Unpacked;
+use super::super::scan::{FIRST, engine, is_base64, may_be_encoded_text};
 use super::super::views::View;
 use super::again::{decoded, emails, encoded};
 use super::edits::{Edit, apply, merged};
@@ -25,9 +25,6 @@ const MOST_LEVELS: u8 = 5;
 
 /// Fewest letters of base64 that are looked into.
 const SHORTEST: usize = 20;
-
-/// Letters of base64 that tell whether it is a text.
-const FIRST: usize = 16;
 
 impl Work<'_> {
     /// What of a text is replaced, in its order and without overlaps. `level` says how often it was decoded.
@@ -112,15 +109,10 @@ impl Work<'_> {
     /// A run of letters that may be base64, or the path of a URL whose last part is.
     fn base64_run(&mut self, text: &str, run: Range<usize>, known: Known, level: u8) -> Vec<Edit> {
         let bytes = text.as_bytes();
-        let is_text = |start: usize| {
-            let first = bytes.get(start..start + FIRST)?;
-            engine(first).decode(first).ok().filter(|first| content::may_be_text(first))
-        };
+        let is_text = |start: usize| bytes.get(start..start + FIRST).is_some_and(may_be_encoded_text);
         let slashes = memchr::memchr_iter(b'/', &bytes[run.clone()]).map(|slash| run.start + slash + 1);
         let starts = std::iter::once(run.start).chain(slashes);
-        let Some(start) =
-            starts.take_while(|start| run.end - start >= SHORTEST).find(|&start| is_text(start).is_some())
-        else {
+        let Some(start) = starts.take_while(|start| run.end - start >= SHORTEST).find(|&start| is_text(start)) else {
             return Vec::new();
         };
         let end = run.end + bytes[run.end..].iter().take_while(|&&byte| byte == b'=').count().min(2);

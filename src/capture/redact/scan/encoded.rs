@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use base64::Engine as _;
-use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::super::content;
@@ -16,19 +16,34 @@ use super::{Context, MOST_LEVELS, Scan};
 const SHORTEST: usize = 20;
 
 /// Letters at the beginning that tell whether it is a text.
-const FIRST: usize = 16;
+pub(in crate::capture::redact) const FIRST: usize = 16;
 
 /// Shortest line of base64 that goes on in the next line.
 const LINE: usize = 60;
 
 /// The kind of base64 that a text is written in.
-pub(in crate::capture::redact) fn engine(text: &[u8]) -> GeneralPurpose {
+pub(in crate::capture::redact) fn engine(text: &[u8]) -> &'static GeneralPurpose {
     let is_url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let config = GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true)
-        .with_encode_padding(text.ends_with(b"="));
-    GeneralPurpose::new(if is_url_safe { &URL_SAFE } else { &STANDARD }, config)
+    &ENGINES[usize::from(is_url_safe)][usize::from(text.ends_with(b"="))]
+}
+
+/// By alphabet, the standard one first, and with padding or without.
+static ENGINES: [[GeneralPurpose; 2]; 2] = {
+    const fn with_alphabet(alphabet: &Alphabet) -> [GeneralPurpose; 2] {
+        let config = GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true);
+        let (bare, padded) = (config.with_encode_padding(false), config.with_encode_padding(true));
+        [GeneralPurpose::new(alphabet, bare), GeneralPurpose::new(alphabet, padded)]
+    }
+    [with_alphabet(&STANDARD), with_alphabet(&URL_SAFE)]
+};
+
+/// True if what begins with these letters, [`FIRST`] at most, may be a text in base64.
+pub(in crate::capture::redact) fn may_be_encoded_text(first: &[u8]) -> bool {
+    let mut decoded = [0; FIRST];
+    let length = engine(first).decode_slice(first, &mut decoded);
+    length.is_ok_and(|length| content::may_be_text(&decoded[..length]))
 }
 
 /// True for a letter of base64 of either kind.
@@ -69,7 +84,7 @@ impl Scan<'_> {
                 return run.end;
             }
             let first = &self.text[start..start + FIRST];
-            if engine(first).decode(first).is_ok_and(|first| content::may_be_text(&first)) {
+            if may_be_encoded_text(first) {
                 return self.encoded_text(start..run.end);
             }
             match self.text[start..run.end].iter().position(|&byte| byte == b'/') {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::super::credentials::secret_of;
 use super::super::views::View;
 use super::edits::{Edit, Replacement};
-use super::{HARMLESS_NAMES, Scan, is_name, pairs, string_end};
+use super::{Scan, is_name, pairs, string_end};
 use crate::exchange::secrets::{
     FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_secret_value, may_be_secret, secrecy,
 };
@@ -70,9 +70,6 @@ impl Scan<'_> {
 
     /// The member of a name that stands in quotes at `place`; its value follows at `behind`, perhaps after blanks.
     pub(super) fn member(&mut self, name: &[u8], place: Range<usize>, behind: usize) {
-        if HARMLESS_NAMES.with_borrow(|known| known.has(name)) {
-            return;
-        }
         let at = self.behind_blanks(behind);
         if pairs::is_label(name) {
             return self.label(place, at);
@@ -80,9 +77,7 @@ impl Scan<'_> {
         if may_be_challenge(name) && field_syntax(name) == Some(FieldSyntax::Challenge) {
             return self.value(name, Some(FieldSyntax::Challenge), at);
         }
-        let Some(secrecy) = secrecy(name, NameContext::Member) else {
-            return HARMLESS_NAMES.with_borrow_mut(|known| known.put(name));
-        };
+        let Some(secrecy) = secrecy(name, NameContext::Member) else { return };
         let syntax = field_syntax(name);
         match self.byte(at) {
             Some(b'"' | b'\'') => self.value(name, syntax, at),
