@@ -51,7 +51,8 @@ struct Spilled {
     _folder: TempDir,
 }
 
-/// The exchanges of a recording that are yet to be looked at, in recorded order.
+/// The exchanges of a recording that are yet to be looked at, in recorded order. Those of a capture come without the bytes of
+/// their response bodies.
 pub struct Unread {
     exchanges: Exchanges,
     copy: bool,
@@ -62,9 +63,13 @@ impl Source {
     pub fn open(file: &Path) -> Result<(Self, Unread), LoadError> {
         let recording = capture::open(file)?;
         let (meta, copy) = (recording.meta, recording.format != capture::Format::Capture);
-        let kept =
-            if copy { Kept::Copied(Box::default()) } else { Kept::OnDisk(Box::new(Mutex::new(Reader::open(file)?))) };
-        Ok((Self { file: file.to_owned(), meta, kept }, Unread { exchanges: recording.exchanges, copy }))
+        let (kept, exchanges) = if copy {
+            (Kept::Copied(Box::default()), recording.exchanges)
+        } else {
+            let exchanges: Exchanges = Box::new(Reader::open(file)?.without_response_bodies().into_exchanges(0));
+            (Kept::OnDisk(Box::new(Mutex::new(Reader::open(file)?))), exchanges)
+        };
+        Ok((Self { file: file.to_owned(), meta, kept }, Unread { exchanges, copy }))
     }
 
     /// The exchange at a 0-based index that was read before.

@@ -75,6 +75,33 @@ fn a_reader_sees_it_grow() {
 }
 
 #[test]
+fn many_exchanges_are_read_in_a_row_with_and_without_response_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let exchanges: Vec<Exchange> = (0..200).map(|id| Exchange { id, ..ordinary() }).collect();
+    for exchange in &exchanges {
+        writer.append(exchange).unwrap();
+    }
+    writer.commit().unwrap();
+    let read: Vec<Exchange> = Reader::open(&path).unwrap().into_exchanges(0).map(Result::unwrap).collect();
+    assert_eq!(read, exchanges);
+    // The writer may go on while somebody is in the middle of reading.
+    let mut half = Reader::open(&path).unwrap().into_exchanges(0);
+    half.next().unwrap().unwrap();
+    writer.append(&ordinary()).unwrap();
+    writer.commit().unwrap();
+    assert_eq!(half.map(Result::unwrap).count(), 200);
+    let without = Reader::open(&path).unwrap().without_response_bodies().into_exchanges(0);
+    for (read, mut written) in without.map(Result::unwrap).zip(exchanges) {
+        let body = &mut written.response.as_mut().unwrap().body;
+        assert!(!body.bytes.is_empty());
+        body.bytes = Vec::new().into();
+        assert_eq!(read, written);
+    }
+}
+
+#[test]
 fn an_exchange_that_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");

@@ -2,9 +2,11 @@
 //!
 //! `open → (len | exchange)* → drop`, or `open → into_exchanges → next*`
 //!
-//! Every look-up is a read of its own, so that an idle reader never holds up the writer's checkpoints.
+//! Every look-up, and every few exchanges in a row, are a read of their own, so that an idle reader never holds up the writer's
+//! checkpoints.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,6 +38,12 @@ pub struct Call {
     pub target: String,
 }
 
+/// Most exchanges that are read in a row under one lock on the file.
+const MOST_IN_A_ROW: usize = 64;
+
+/// Bytes of bodies past which no further exchange is read under the same lock: 1 MiB.
+const MOST_BYTES_IN_A_ROW: usize = 1 << 20;
+
 /// Most faults of a database that are told one by one.
 const MAX_FAULTS: i64 = 20;
 
@@ -46,6 +54,7 @@ pub struct Reader {
     meta: Meta,
     select: String,
     format: i64,
+    response_bodies: bool,
     unpacker: RefCell<zstd::bulk::Decompressor<'static>>,
 }
 
@@ -87,7 +96,12 @@ impl Reader {
         };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);
         let select = format!("SELECT {COLUMNS} FROM exchange WHERE n = ?1");
-        Ok(Self { db, file: path.to_owned(), meta, select, format: found, unpacker })
+        Ok(Self { db, file: path.to_owned(), meta, select, format: found, response_bodies: true, unpacker })
+    }
+
+    /// The same reader, which leaves the bytes of response bodies where they are: much faster. Their lengths and ends are read.
+    pub fn without_response_bodies(self) -> Self {
+        Self { response_bodies: false, ..self }
     }
 
     /// The file that is read.
@@ -158,10 +172,16 @@ impl Reader {
 
     /// The exchanges from an index on, in recorded order, one at a time; ends with the last one that is there then.
     pub fn into_exchanges(self, from: u64) -> Exchanges {
-        Exchanges { reader: self, next: from, ended: false }
+        Exchanges { reader: self, next: from, ready: VecDeque::new(), ended: false }
     }
 
     fn look_up(&self, index: u64) -> Result<Option<Exchange>, CaptureError> {
+        let beside = self.beside().map_err(|error| self.damaged(index, &error))?;
+        self.look_up_with(index, &beside)
+    }
+
+    /// As [`Self::look_up`], where it is known which of the tables are there that hold more of some exchanges.
+    fn look_up_with(&self, index: u64, beside: &[String]) -> Result<Option<Exchange>, CaptureError> {
         let row = |row: &Row<'_>| self.exchange_of(row).map_err(|what| self.damaged(index, &what));
         let found = self
             .db
@@ -170,7 +190,6 @@ impl Reader {
             .map_err(|error| self.damaged(index, &error))?;
         let Some(exchange) = found else { return Ok(None) };
         let mut exchange = exchange?;
-        let beside = self.beside().map_err(|error| self.damaged(index, &error))?;
         if beside.iter().any(|table| table == "rewritten") {
             exchange.rewritten = self.rewritten(index).map_err(|error| self.damaged(index, &error))?;
         }
@@ -274,12 +293,14 @@ impl Reader {
             }),
         };
         let version = Version::from_name(cells.text()?);
-        let request = Request { method, target, version, headers: cells.headers()?, body: self.body(&mut cells)? };
+        let request =
+            Request { method, target, version, headers: cells.headers()?, body: self.body(&mut cells, true)? };
         let response = match status {
             None => None,
             Some(status) => {
                 let version = Version::from_name(cells.text()?);
-                Some(Response { status, reason, version, headers: cells.headers()?, body: self.body(&mut cells)? })
+                let headers = cells.headers()?;
+                Some(Response { status, reason, version, headers, body: self.body(&mut cells, self.response_bodies)? })
             }
         };
         let (id, connection) = (id.unwrap_or_default() as u64, connection.unwrap_or_default() as u64);
@@ -288,9 +309,12 @@ impl Reader {
         Ok(Exchange { id, connection, started, origin, request, response, failure, rewritten, simulated, timing })
     }
 
-    fn body(&self, cells: &mut Cells<'_>) -> Result<Body, String> {
+    fn body(&self, cells: &mut Cells<'_>, with_bytes: bool) -> Result<Body, String> {
         let length = cells.number()?.unwrap_or_default() as u64;
         let end = end_from_name(cells.text()?).ok_or("the end of a body is unknown")?;
+        if !with_bytes {
+            return Ok(Body { length, ..Body::ended(Vec::new(), end) });
+        }
         let kept = cells.number()?.unwrap_or_default() as u64;
         let expected = cells.bytes()?;
         let packed = cells.number()? == Some(1);
@@ -370,7 +394,10 @@ impl<'r> Cells<'r> {
 /// The exchanges of a capture in recorded order; see [`Reader::into_exchanges`]. Ends behind an error.
 pub struct Exchanges {
     reader: Reader,
+    /// Index of the first exchange that was not read.
     next: u64,
+    /// Read and not taken.
+    ready: VecDeque<Result<Exchange, CaptureError>>,
     ended: bool,
 }
 
@@ -378,19 +405,42 @@ impl Iterator for Exchanges {
     type Item = Result<Exchange, CaptureError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
+        if self.ready.is_empty() && !self.ended {
+            let first = self.next;
+            if let Err(error) = self.read_some() {
+                self.ended = true;
+                self.ready.push_back(Err(self.reader.damaged(first, &error)));
+            }
         }
-        let found = self.reader.look_up(self.next).transpose();
-        self.next += 1;
-        // A gap must not pass for the end.
-        let found = found.or_else(|| match self.reader.len() {
-            Ok(len) if len < self.next => None,
-            Ok(_) => Some(Err(self.reader.damaged(self.next - 1, &"it is missing"))),
-            Err(error) => Some(Err(error)),
-        });
-        self.ended = !matches!(found, Some(Ok(_)));
-        found
+        self.ready.pop_front()
+    }
+}
+
+impl Exchanges {
+    /// Reads a few exchanges under one lock.
+    fn read_some(&mut self) -> rusqlite::Result<()> {
+        let Self { reader, next, ready, ended } = self;
+        // Only read from. It ends here, whatever comes of it.
+        let _lock = reader.db.unchecked_transaction()?;
+        let beside = reader.beside()?;
+        let mut bytes = 0;
+        while !*ended && ready.len() < MOST_IN_A_ROW && bytes < MOST_BYTES_IN_A_ROW {
+            let found = reader.look_up_with(*next, &beside).transpose();
+            *next += 1;
+            // A gap must not pass for the end.
+            let found = found.or_else(|| match reader.len() {
+                Ok(len) if len < *next => None,
+                Ok(_) => Some(Err(reader.damaged(*next - 1, &"it is missing"))),
+                Err(error) => Some(Err(error)),
+            });
+            *ended = !matches!(found, Some(Ok(_)));
+            if let Some(Ok(exchange)) = &found {
+                let response = exchange.response.as_ref().map_or(0, |response| response.body.bytes.len());
+                bytes += exchange.request.body.bytes.len() + response;
+            }
+            ready.extend(found);
+        }
+        Ok(())
     }
 }
 
