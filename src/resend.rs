@@ -12,6 +12,7 @@
 
 mod booked;
 mod carried;
+mod feed;
 mod pairing;
 mod plan;
 mod request;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::booked::{BookedOrders, LeftBooking, taking_back};
 use super::carried::{CarriedValues, hyphenated, path_of};
+use super::feed::OrderStates;
 use super::plan::{ResendPlan, ResendStep, body};
 use super::request::{PreparedRequest, SentCredentials, prepare};
 use super::substitutes::Substitutes;
@@ -24,7 +25,7 @@ use crate::exchange::{Exchange, Headers, decode};
 use crate::http_client::{self, ClientResponse, HttpClientError};
 use crate::json::{Document, Value};
 use crate::openbooking::{Endpoint, Stage, classify, media_type};
-use crate::shape::{find_uuids, is_safe, looks_like_json};
+use crate::shape::looks_like_json;
 
 /// How often a request is sent again that was answered with Retry-After.
 const MOST_RETRIES: u32 = 5;
@@ -119,8 +120,8 @@ pub struct Resender<'r> {
     booked: BookedOrders,
     /// Header fields of the last call about each order, by its present UUID.
     headers_of: HashMap<String, Vec<(String, Bytes)>>,
-    /// Orders that feeds have told of since they were changed last.
-    told: HashSet<u128>,
+    /// What feeds have told of orders.
+    told: OrderStates,
     /// Names of the header fields that some recorded request has.
     field_names: HashSet<String>,
     requests: usize,
@@ -155,7 +156,7 @@ impl<'r> Resender<'r> {
             carried,
             booked: BookedOrders::default(),
             headers_of: HashMap::new(),
-            told: HashSet::new(),
+            told: OrderStates::default(),
             field_names: fields.map(|field| field.name.to_ascii_lowercase()).collect(),
             requests: 0,
             unreachable: 0,
@@ -258,9 +259,6 @@ impl<'r> Resender<'r> {
             if let Some(present) = self.carried.present_order(order) {
                 self.headers_of.insert(hyphenated(present), request.headers.clone());
             }
-            if !is_safe(&request.method) {
-                self.told.remove(&order);
-            }
         }
         if let Some(asked) = body(&judged.exchange) {
             self.carried.learn_request(asked.root());
@@ -270,7 +268,7 @@ impl<'r> Resender<'r> {
         self.note_booked(step, &judged, &request, &answer);
         let Some(recorded) = recorded_answer(&judged) else { return Ok(Some((shown, answer))) };
         if recorded.root().get("next").is_some() && recorded.root().get("items").is_some() {
-            answer = self.follow(step, &judged, recorded, request, answer, notes).await?;
+            answer = self.follow(&judged, recorded, request, answer, notes).await?;
         } else if let Some(present) = document(&answer.body, &answer.headers) {
             self.carried.learn_answer(step.order, recorded.root(), present.root());
         }
@@ -280,7 +278,6 @@ impl<'r> Resender<'r> {
     /// Follows a feed until it has told what the recorded page told, and learns where its pages lead.
     async fn follow(
         &mut self,
-        step: &ResendStep,
         judged: &Judged,
         recorded: Document,
         request: PreparedRequest,
@@ -288,10 +285,9 @@ impl<'r> Resender<'r> {
         notes: &mut Vec<String>,
     ) -> Result<ClientResponse, ResendError> {
         let items = |document: &Document| document.root().get("items").map_or(0, Value::len);
-        let wanted: HashSet<u128> = find_uuids(recorded.text())
-            .filter_map(|found| self.carried.present_order(found.uuid))
-            .filter(|_| step.order.is_none())
-            .collect();
+        let mut wanted = OrderStates::default();
+        wanted.take(recorded.root());
+        let wanted = wanted.renamed(|order| self.carried.present_order(order));
         let ends = items(&recorded) == 0;
         let began = Instant::now();
         for page in 1..=MOST_PAGES {
@@ -301,19 +297,20 @@ impl<'r> Resender<'r> {
             if let Some(then) = recorded.root().get("next").and_then(Value::as_str) {
                 self.carried.learn_link(then, next);
             }
-            self.told.extend(find_uuids(present.text()).map(|found| found.uuid));
-            let all_told = wanted.iter().all(|order| self.told.contains(order));
-            if all_told && (!ends || items(&present) == 0) {
+            self.told.take(present.root());
+            if wanted.missing_in(&self.told) == 0 && (!ends || items(&present) == 0) {
                 break;
             }
             if began.elapsed() >= self.pace.feed_patience || page == MOST_PAGES {
-                let untold = wanted.iter().filter(|order| !self.told.contains(order)).count();
-                let seconds = began.elapsed().as_secs();
-                notes.push(format!(
-                    "the feed of exchange {} has not told of {untold} of {} bookings within {seconds} s",
-                    judged.number(),
-                    wanted.len()
-                ));
+                let (missing, seconds) = (wanted.missing_in(&self.told), began.elapsed().as_secs());
+                let number = judged.number();
+                notes.push(match missing {
+                    0 => format!("the feed of exchange {number} has not come to its end within {seconds} s"),
+                    _ => format!(
+                        "the feed of exchange {number} has not told of {missing} of {} bookings within {seconds} s",
+                        wanted.len()
+                    ),
+                });
                 break;
             }
             if items(&present) == 0 && !self.wait(self.pace.poll).await {

@@ -11,6 +11,9 @@ use umpire::capture;
 
 use crate::support::{GOLDEN, exchanges, folder, text, umpire};
 
+/// The booking of the golden recording that is cancelled, and in the Orders feed.
+const CANCELLED: &str = "60fb92e9-5032-5ce2-a916-535c328ce4a3";
+
 /// The credentials that the tests give.
 const SECRET: &str = "Bearer known-to-nobody-else";
 
@@ -298,7 +301,8 @@ fn it_waits_as_long_as_retry_after_says_and_sends_the_same_again() {
 
 #[test]
 fn feeds_are_asked_until_they_tell_what_the_recorded_ones_told() {
-    // A booking that is in the feed on its third page only: behind one of somebody else, and an empty one.
+    // A booking that is in the feed as it was recorded on the third page only: behind one of somebody else, and behind itself
+    // before it was cancelled.
     let folder = folder();
     let recorded: Vec<_> = exchanges(GOLDEN).into_iter().enumerate().filter(|(at, _)| matches!(at, 22..=26)).collect();
     let file = folder.path().join("recorded.db");
@@ -308,6 +312,10 @@ fn feeds_are_asked_until_they_tell_what_the_recorded_ones_told() {
         writer.append(exchange).unwrap();
     }
     writer.finish().unwrap();
+    let page = &recorded[4].1.response.as_ref().unwrap().body.bytes;
+    let page: Value = serde_json::from_slice(page).unwrap();
+    let item = page["items"][0].to_string();
+    assert!(item.contains("CustomerCancelled"), "{item}");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base_uri = format!("http://{}/api/openbooking", listener.local_addr().unwrap());
     let serve = move || {
@@ -334,8 +342,8 @@ fn feeds_are_asked_until_they_tell_what_the_recorded_ones_told() {
                 targets.push(target);
                 let item = match pages {
                     1 => r#"{"id":"somebody","modified":1,"state":"updated"}"#.to_owned(),
-                    2 => String::new(),
-                    _ => format!(r#"{{"id":"{uuid}","modified":3,"state":"updated"}}"#),
+                    2 => item.replace(CANCELLED, &uuid).replace("CustomerCancelled", "OrderItemConfirmed"),
+                    _ => item.replace(CANCELLED, &uuid),
                 };
                 format!(r#"{{"next":"/api/openbooking/orders-rpde?afterChangeNumber={pages}","items":[{item}]}}"#)
             } else {
