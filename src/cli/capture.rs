@@ -1,4 +1,4 @@
-//! `umpire capture …`: recordings looked at, checked, turned into another format, joined, parted and searched.
+//! `umpire capture …`: recordings looked at, checked, turned into another format, joined, parted, searched and shown.
 //!
 //! `file(s) → open → select → Outlet → Output (whole or not at all)`
 
@@ -6,6 +6,7 @@ mod convert;
 mod info;
 mod search;
 pub mod select;
+mod show;
 mod split;
 mod target;
 mod verify;
@@ -42,6 +43,8 @@ enum Command {
     Split(split::Split),
     /// Keep or drop exchanges by time, path, booking or stage
     Prune(convert::Prune),
+    /// Print one exchange: request and response as text, JSON indented
+    Show(show::Show),
     /// Find exchanges by what stands in path, header fields or bodies
     Search(search::Search),
     /// Make the index that search needs, or continue it; search does so by itself
@@ -60,6 +63,7 @@ pub fn run(capture: Capture) -> anyhow::Result<Exit> {
         Command::Merge(merge) => convert::merge(&merge),
         Command::Split(split) => split::run(&split),
         Command::Prune(prune) => convert::prune(&prune),
+        Command::Show(show) => show::run(&show),
         Command::Search(search) => search::search(&search),
         Command::Index(index) => search::index(&index),
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{FAULTY, GOLDEN, file, status, stderr, stdout, umpire};
+use crate::support::{FAULTY, GOLDEN, file, refused, status, stderr, stdout, umpire};
 
 #[test]
 fn a_recording_goes_to_a_capture_and_back() {
@@ -64,6 +64,43 @@ fn secrets_of_a_foreign_recording_are_not_shown() {
 }
 
 /// One odd entry is left out or read in part, wherever a recording is read, and it is said.
+#[test]
+fn one_exchange_is_shown_by_its_number() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let capture = folder.path().join("a.db").display().to_string();
+    assert_eq!(status(&umpire(&["capture", "convert", FAULTY, "-o", &capture])), 0);
+    for file in [FAULTY, &capture] {
+        let output = umpire(&["capture", "show", file, "7"]);
+        let text = stdout(&output);
+        assert_eq!(status(&output), 0, "{}", stderr(&output));
+        assert!(text.starts_with("exchange 7 · 20"), "{text}");
+        for line in ["HTTP/1.1 200 OK", "content-type: ", "  \"@type\": \"OrderQuote\"", "\n\nHTTP/1.1", "\n\n{\n  \""]
+        {
+            assert!(text.contains(line), "{file}: {line:?} is not in\n{text}");
+        }
+        refused(&["capture", "show", file, "9999"], &[file, "no exchange 9999; it holds "]);
+        refused(&["capture", "show", file, "0"], &["0 is not in 1.."]);
+    }
+}
+
+#[test]
+fn what_is_shown_can_not_steer_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = serde_json::json!({"log": {"version": "1.2", "creator": {"name": "x", "version": "1"}, "entries": [{
+        "startedDateTime": "2026-01-01T00:00:00Z", "time": 1, "cache": {}, "timings": {"send": 0, "wait": 1, "receive": 0},
+        "request": {"method": "GET", "url": "http://a.example/x", "httpVersion": "HTTP/1.1", "cookies": [], "queryString": [],
+            "headers": [{"name": "X-Evil", "value": "a\u{1b}[2Jb"}], "headersSize": -1, "bodySize": 0},
+        "response": {"status": 200, "statusText": "OK", "httpVersion": "HTTP/1.1", "cookies": [], "headers": [], "redirectURL": "",
+            "headersSize": -1, "bodySize": 9, "content": {"size": 9, "mimeType": "text/plain", "text": "c\u{1b}]0;d\u{202e}e"}},
+    }]}});
+    let har = file(folder.path(), "evil.har", line.to_string());
+    let output = umpire(&["capture", "show", &har, "1"]);
+    let text = stdout(&output);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert!(text.contains("a\\u001b[2Jb") && text.contains("c\\u001b]0;d\\u202ee"), "{text}");
+    assert!(text.chars().all(|character| character == '\n' || !character.is_control()) && !text.contains('\u{202e}'));
+}
+
 #[test]
 fn odd_entries_are_said_and_the_rest_is_used() {
     let folder = tempfile::tempdir().expect("a folder");
