@@ -15,6 +15,7 @@ mod keys;
 mod log;
 mod message;
 mod model;
+mod prompt;
 mod screen;
 mod sheet;
 mod theme;
@@ -91,6 +92,9 @@ trait Console {
     /// Gives the terminal back and stops the process, with all of its job if `group`. It may run a moment longer.
     fn suspend(&mut self, group: bool) -> io::Result<()>;
 
+    /// Empties the screen, so that the next frame draws all of it.
+    fn wipe(&mut self) -> Result<(), TuiError>;
+
     /// Sets the terminal up again, empty. False if it belongs to somebody else for now.
     fn resume(&mut self) -> io::Result<bool>;
 }
@@ -112,6 +116,10 @@ where
 
     async fn input(&mut self) -> Option<io::Result<Input>> {
         self.input.next().await.map(|event| event.map(Input::Terminal))
+    }
+
+    fn wipe(&mut self) -> Result<(), TuiError> {
+        self.terminal.clear().map_err(|error| TuiError::Draw(Box::new(error)))
     }
 
     fn can_suspend(&self) -> bool {
@@ -175,13 +183,14 @@ async fn run_in<C: Console>(
             }
             input = console.input() => match input {
                 Some(Ok(Input::Terminal(event))) => {
-                    let Some(message) = keys::message(&event) else { continue };
+                    let Some(message) = keys::message(event, model.key_mode()) else { continue };
                     changed = true;
                     match model.update(message) {
                         None => {}
                         Some(Command::Quit) => break Outcome::Quit,
+                        Some(Command::Wipe) => console.wipe()?,
                         Some(Command::Suspend) if carries_traffic => {
-                            model.update(Message::Word("Ctrl-Z would stop the traffic; q ends the proxy"));
+                            model.update(Message::Word("Ctrl-Z would stop the traffic; q stops the proxy"));
                         }
                         Some(Command::Suspend) if !console.can_suspend() => {
                             model.update(Message::Word("no shell is there to come back from; q quits"));
@@ -280,6 +289,11 @@ mod tests {
             self.input.pop_front().map(Ok)
         }
 
+        fn wipe(&mut self) -> Result<(), TuiError> {
+            self.calls.push("wipe".to_owned());
+            Ok(())
+        }
+
         fn can_suspend(&self) -> bool {
             self.shell
         }
@@ -324,6 +338,13 @@ mod tests {
     async fn a_view_is_suspended_with_its_job_and_drawn_anew() {
         let told = told(Mode::View, true, vec![ctrl_z(), Input::Continued], &[]).await;
         assert_eq!(told, ["draw ", "suspend true", "resume true", "draw ", "draw "]);
+    }
+
+    #[tokio::test]
+    async fn ctrl_l_empties_the_screen_and_draws_it_anew() {
+        let ctrl_l = KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL);
+        let told = told(Mode::Live, true, vec![Input::Terminal(crossterm::event::Event::Key(ctrl_l))], &[]).await;
+        assert_eq!(told, ["draw ", "wipe", "draw ", "draw "]);
     }
 
     #[tokio::test]

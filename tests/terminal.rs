@@ -315,10 +315,15 @@ fn a_proxy_on_the_screen_is_not_suspended_by_a_key() {
     request(port);
     terminal.until("api/x");
     terminal.press("q");
+    terminal.until("y/n");
+    terminal.press("n");
+    request(port);
+    terminal.press("q");
+    terminal.press("y");
     terminal.until("recorded in run.db");
     terminal.press("exit\r");
     terminal.end();
-    assert_eq!(recorded(folder.path()), 1);
+    assert_eq!(recorded(folder.path()), 2);
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn keys(script: &str) -> Vec<Input> {
         '↓' => KeyCode::Down,
         '→' => KeyCode::Right,
         '⇞' => KeyCode::PageUp,
+        '⌫' => KeyCode::Backspace,
         letter => KeyCode::Char(letter),
     };
     script.chars().map(|letter| key(code(letter))).collect()
@@ -107,6 +108,65 @@ async fn show_on(width: u16, height: u16, context: Context, events: Vec<Event>, 
     let feed = Feed { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
     let outcome = tui::run(&mut terminal, input, feed, context, shutdown).await.unwrap();
     Shown { terminal, outcome }
+}
+
+/// What happens one after the other in front of a screen.
+enum Step {
+    /// Exchanges end; the next step comes when the screen has taken them all and was drawn.
+    Events(Vec<Event>),
+    Keys(&'static str),
+    Input(Input),
+}
+
+fn ctrl(letter: char) -> Input {
+    Input::Key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL))
+}
+
+fn paste(text: &str) -> Step {
+    Step::Input(Input::Paste(text.to_owned()))
+}
+
+/// Shows what the steps lead to; shuts down if no key has quit.
+async fn show_steps(width: u16, height: u16, context: Context, steps: Vec<Step>) -> Shown {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let (sender, receiver) = mpsc::channel(1_024);
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let play = played(steps, sender);
+    let end = async move {
+        stop.cancel();
+        std::future::pending().await
+    };
+    let feed = Feed { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
+    let input = play.chain(stream::once(end));
+    let outcome = tui::run(&mut terminal, input, feed, context, shutdown).await.unwrap();
+    Shown { terminal, outcome }
+}
+
+fn played(steps: Vec<Step>, sender: mpsc::Sender<Event>) -> impl stream::Stream<Item = io::Result<Input>> {
+    stream::iter(steps)
+        .then(move |step| {
+            let sender = sender.clone();
+            async move {
+                let inputs = match step {
+                    Step::Keys(script) => keys(script),
+                    Step::Input(input) => vec![input],
+                    Step::Events(events) => {
+                        for event in events {
+                            sender.send(event).await.unwrap();
+                        }
+                        when(|| sender.capacity() == sender.max_capacity()).await;
+                        tokio::time::sleep(Duration::from_millis(140)).await;
+                        vec![]
+                    }
+                };
+                stream::iter(inputs).then(|input| async {
+                    tokio::time::sleep(Duration::from_millis(70)).await;
+                    Ok(input)
+                })
+            }
+        })
+        .flatten()
 }
 
 async fn show(events: Vec<Event>, script: &str) -> Shown {
@@ -244,10 +304,9 @@ async fn coverage_has_a_page_of_its_own() {
     insta::assert_snapshot!(show_on(80, 24, context(), events.clone(), "c").await.text());
     let shown = show_on(80, 12, context(), events.clone(), "cG").await;
     assert!(shown.find("headers/cache").is_some(), "scrolls to its end\n{}", shown.text());
-    for back in ["cc", "c⎋"] {
+    for back in ["cc", "c⎋", "cq"] {
         assert!(show(events.clone(), back).await.find("following").is_some(), "{back} comes back");
     }
-    assert_eq!(show(events.clone(), "cq").await.outcome, Outcome::Quit);
     let shown = show(booking(), "c").await;
     assert!(shown.find("Nothing has been judged yet").is_some(), "{}", shown.text());
     for (width, height) in [(1, 1), (20, 5), (40, 8)] {
@@ -328,7 +387,7 @@ async fn filters() {
     let shown = show(vec![Fake::new(0).event()], "F").await;
     assert!(shown.find("F changes the filter").is_some(), "{}", shown.text());
     let shown = show(booking(), "gF").await;
-    assert!(shown.find("stopped at 1").is_some(), "the nearest one is selected\n{}", shown.text());
+    assert!(shown.find("stopped at 2").is_some(), "the nearest one is selected\n{}", shown.text());
 }
 
 #[tokio::test]
@@ -342,10 +401,10 @@ async fn a_failed_exchange_says_why() {
 
 #[tokio::test]
 async fn quits() {
-    assert_eq!(show(booking(), "q").await.outcome, Outcome::Quit);
     assert_eq!(show(booking(), "").await.outcome, Outcome::Shutdown);
-    let interrupt = Input::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
-    for input in [vec![Ok(key(KeyCode::Char('?'))), Ok(interrupt)], vec![]] {
+    let before = [vec![key(KeyCode::Char('?'))], keys(":1"), keys("q"), keys("c"), keys("⏎")];
+    let interrupted = before.into_iter().map(|keys| keys.into_iter().chain([ctrl('c')]).map(Ok).collect());
+    for input in interrupted.chain([vec![]]) {
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let (_outlet, feed) = feed(8);
         let ended = tui::run(&mut terminal, stream::iter(input), feed, context(), CancellationToken::new()).await;
@@ -356,6 +415,152 @@ async fn quits() {
     let broken = stream::iter([Err(io::Error::other("gone"))]);
     let ended = tui::run(&mut terminal, broken, feed, context(), CancellationToken::new()).await;
     assert!(ended.unwrap_err().to_string().contains("gone"));
+}
+
+#[tokio::test]
+async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
+    for (mode, question) in [(Mode::Live, "Stop the proxy? y/n"), (Mode::Replay, "Stop the replay? y/n")] {
+        let with = |script| show_on(80, 24, Context { mode, ..context() }, booking(), script);
+        let asked = with("q").await;
+        assert_eq!(asked.outcome, Outcome::Shutdown, "{mode:?}");
+        assert!(asked.find(question).is_some(), "{mode:?}\n{}", asked.text());
+        assert_eq!(with("qy").await.outcome, Outcome::Quit, "{mode:?}");
+        for refused in ["qn", "q⎋", "qq", "q⏎"] {
+            let shown = with(refused).await;
+            assert_eq!(shown.outcome, Outcome::Shutdown, "{mode:?} {refused}");
+            assert!(shown.find(question).is_none(), "{mode:?} {refused}\n{}", shown.text());
+        }
+    }
+    for mode in [Mode::View, Mode::Demo] {
+        let quit = show_on(80, 24, Context { mode, ..context() }, booking(), "q").await;
+        assert_eq!(quit.outcome, Outcome::Quit, "{mode:?}");
+    }
+    // Even where there is no room for keys.
+    assert!(show_on(40, 5, context(), booking(), "q").await.find("Stop the proxy?").is_some());
+}
+
+#[tokio::test]
+async fn q_leaves_the_detail_before_it_quits() {
+    let view = Context { mode: Mode::View, ..context() };
+    assert_eq!(show_on(80, 24, view.clone(), booking(), "⏎q").await.outcome, Outcome::Shutdown);
+    assert_eq!(show_on(80, 24, view, booking(), "⏎qq").await.outcome, Outcome::Quit);
+}
+
+#[tokio::test]
+async fn pasted_text_is_never_taken_for_keys() {
+    let view = || Context { mode: Mode::View, ..context() };
+    for before in ["", "⏎", "c", "?"] {
+        let steps = vec![Step::Events(booking()), Step::Keys(before), paste("qqqyFc3")];
+        let shown = show_steps(80, 24, view(), steps).await;
+        assert_eq!(shown.outcome, Outcome::Shutdown, "{before}");
+        let expected = show_on(80, 24, view(), booking(), before).await.text();
+        let last_row = |text: &str| text.trim_end().lines().count() - 1;
+        let but_last = |text: &str| text.lines().take(last_row(text)).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(but_last(&shown.text()), but_last(&expected), "{before}");
+    }
+    let asked = show_steps(80, 24, context(), vec![Step::Events(booking()), Step::Keys("q"), paste("y")]).await;
+    assert_eq!(asked.outcome, Outcome::Shutdown, "pasted text answers no question");
+}
+
+#[tokio::test]
+async fn text_pasted_into_a_line_goes_into_that_line() {
+    let steps = |rest| vec![Step::Events(booking()), Step::Keys(":"), paste(" 2\n"), rest];
+    let typed = show_steps(80, 24, context(), steps(Step::Keys(""))).await;
+    assert!(typed.find("Go to exchange :2").is_some(), "{}", typed.text());
+    assert!(typed.find("following").is_some(), "the line break is no Enter\n{}", typed.text());
+    let gone = show_steps(80, 24, context(), steps(Step::Keys("⏎"))).await;
+    assert!(gone.find("stopped at 2").is_some(), "{}", gone.text());
+}
+
+#[tokio::test]
+async fn numbers_lead_to_their_exchanges() {
+    for (script, expected) in [
+        (":2⏎", "stopped at 2"),
+        (":2⏎:4⏎", "stopped at 4"),
+        ("F:4⏎", "5 exchanges · all · stopped at 4"),
+        ("c:3⏎", "stopped at 3"),
+        (":12⏎", "no exchange 12"),
+        (":0⏎", "no exchange 0"),
+        (":2x⏎", "2x is no number of an exchange"),
+        (":12⏎", "following"),
+        (":2⎋", "following"),
+        (":⏎", "following"),
+        (":14⌫⌫3⏎", "stopped at 3"),
+        (":q", "Go to exchange :q"),
+    ] {
+        let shown = show(booking(), script).await;
+        assert!(shown.find(expected).is_some(), "{script}\n{}", shown.text());
+    }
+    // By the number in the recording, whatever the screen has missed.
+    let events = vec![Fake::new(6).event(), Fake::new(11).event(), Fake::new(30).event()];
+    let shown = show(events.clone(), ":12⏎").await;
+    assert!(shown.find("▸  12 ").is_some(), "{}", shown.text());
+    let shown = show(events.clone(), ":8⏎").await;
+    assert!(shown.find("no exchange 8").is_some(), "{}", shown.text());
+    let shown = show(events, ":3⏎").await;
+    assert!(shown.find("exchange 3 is no longer listed").is_some(), "{}", shown.text());
+}
+
+#[tokio::test]
+async fn a_filter_switched_on_and_off_comes_back_to_the_same_row() {
+    let many = || {
+        (0..60).map(|index| if index % 10 == 9 { Fake::new(index).finding(wrong_price()) } else { Fake::new(index) })
+    };
+    let events: Vec<Event> = many().map(Fake::event).collect();
+    let before = show(events.clone(), "↑↑↑↑↑↑↑↑↑↑↑↑⇞↑↓").await;
+    let after = show(events.clone(), "↑↑↑↑↑↑↑↑↑↑↑↑⇞↑↓FFFF").await;
+    assert_eq!(before.text(), after.text());
+    // Not where the reader has gone on meanwhile.
+    let moved = show(events, ":15⏎F↓FFF").await;
+    assert!(moved.find("stopped at 30").is_some(), "{}", moved.text());
+}
+
+#[tokio::test]
+async fn n_without_a_hit_says_so_and_keeps_following() {
+    let events = vec![Fake::new(0).event(), Fake::new(1).event()];
+    for (script, word) in [("n", "no later exchange with findings"), ("N", "no earlier exchange with findings")] {
+        let shown = show(events.clone(), script).await;
+        assert!(shown.find(word).is_some(), "{}", shown.text());
+        assert!(shown.find("following").is_some(), "{}", shown.text());
+    }
+}
+
+#[tokio::test]
+async fn nothing_in_view_moves_when_old_exchanges_are_let_go() {
+    let one = Fake::new(0).judged();
+    let exchanges = |numbers: std::ops::Range<u64>| {
+        let event = |index| Event::Exchange(Arc::new(umpire::event::Judged { index, ..one.clone() }));
+        Step::Events(numbers.map(event).collect())
+    };
+    let list = |shown: &Shown| {
+        let text = shown.text();
+        text.lines()
+            .skip_while(|line| !line.contains("no. UTC"))
+            .take_while(|line| !line.contains("Findings"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let stopped = || vec![exchanges(0..20_000), Step::Keys(":5⏎")];
+    let before = show_steps(100, 30, context(), stopped()).await;
+    assert!(before.find("▸     5 ").is_some(), "{}", before.text());
+    let mut steps = stopped();
+    steps.push(exchanges(20_000..21_000));
+    let after = show_steps(100, 30, context(), steps).await;
+    assert_eq!(list(&before), list(&after));
+    assert!(after.find("stopped at 5 ").is_some(), "{}", after.text());
+    // They go when the reader goes.
+    let mut steps = stopped();
+    steps.extend([exchanges(20_000..21_000), Step::Keys("fg")]);
+    let gone = show_steps(100, 30, context(), steps).await;
+    assert!(gone.find("stopped at 1001 ").is_some(), "{}", gone.text());
+    assert!(gone.find("20000 exchanges · all").is_some() && gone.find("1000 older no longer").is_some());
+}
+
+#[tokio::test]
+async fn ctrl_l_draws_everything_anew() {
+    let steps = vec![Step::Events(booking()), Step::Input(ctrl('l'))];
+    let anew = show_steps(80, 24, context(), steps).await;
+    assert_eq!(anew.text(), show_on(80, 24, context(), booking(), "").await.text());
 }
 
 #[tokio::test]

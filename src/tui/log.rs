@@ -1,15 +1,18 @@
 //! The exchanges that the screen keeps, the filter on them, and which one is selected.
 //!
-//! `Judged → kept (capped, oldest go) → shown (those that pass the filter) → selected`
+//! `Judged → kept (capped, oldest go, but for those in view) → shown (those that pass the filter) → selected`
+//!
+//! While the screen doesn't follow, nothing in view moves: what is let go there stays listed until the reader has left it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::event::Judged;
 use crate::exchange::Exchange;
 use crate::finding::Side;
 
-/// Most exchanges kept for looking at. Past it the oldest are let go (they stay in the capture) and counted.
+/// Most exchanges kept for looking at. Past it the oldest are let go (they stay in the capture) and counted. Those in
+/// view come on top while the screen doesn't follow.
 pub(super) const MAX_KEPT: usize = 20_000;
 
 /// Most bytes of bodies kept for looking at. Past it the oldest exchanges are let go and counted.
@@ -54,10 +57,23 @@ impl Filter {
     }
 }
 
+/// What became of going to an exchange by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Destination {
+    /// It is selected.
+    Selected,
+    /// It was let go.
+    Evicted,
+    /// There is none so far.
+    Unknown,
+}
+
 /// The kept exchanges. They are numbered as they come, from 0; numbers of those let go are not used again.
 #[derive(Debug)]
 pub(super) struct Log {
     kept: VecDeque<Arc<Judged>>,
+    /// Those let go while they were in view, all older than those kept. They go when they are out of view.
+    pinned: BTreeMap<u64, Arc<Judged>>,
     bytes: usize,
     /// Number of the oldest kept one: how many have been let go.
     first: u64,
@@ -66,22 +82,29 @@ pub(super) struct Log {
     filter: Filter,
     /// Number of the selected one, which is always shown; `None` only if nothing is.
     selected: Option<u64>,
+    /// What the reader had selected when the filter changed, until something else is: its number, and its row in the window.
+    before_filter: Option<(u64, usize)>,
     following: bool,
     /// Place in `shown` of the topmost row.
     top: usize,
+    /// Rows of the window at the last frame.
+    height: usize,
 }
 
 impl Log {
     pub(super) fn new() -> Self {
         Self {
             kept: VecDeque::new(),
+            pinned: BTreeMap::new(),
             bytes: 0,
             first: 0,
             shown: VecDeque::new(),
             filter: Filter::All,
             selected: None,
+            before_filter: None,
             following: true,
             top: 0,
+            height: 0,
         }
     }
 
@@ -102,20 +125,59 @@ impl Log {
 
     fn let_go(&mut self) {
         let Some(oldest) = self.kept.pop_front() else { return };
+        let number = self.first;
+        self.first += 1;
+        if !self.following && (self.is_chosen(number) || self.in_view(number)) {
+            self.pinned.insert(number, oldest);
+            return;
+        }
         self.bytes -= weight(&oldest.exchange);
-        if self.shown.front() == Some(&self.first) {
-            self.shown.pop_front();
-            self.top = self.top.saturating_sub(1);
-            if self.selected == Some(self.first) {
-                self.selected = self.shown.front().copied();
+        self.unlist(number);
+    }
+
+    /// True if the reader has selected this one, or comes back to it without a filter.
+    fn is_chosen(&self, number: u64) -> bool {
+        self.selected == Some(number) || self.before_filter.is_some_and(|(before, _)| before == number)
+    }
+
+    /// True if this one was in the window at the last frame.
+    fn in_view(&self, number: u64) -> bool {
+        let end = (self.top + self.height).min(self.shown.len());
+        self.shown.range(self.top.min(end)..end).any(|&shown| shown == number)
+    }
+
+    /// Takes one that was let go out of those shown.
+    fn unlist(&mut self, number: u64) {
+        let Ok(place) = self.shown.binary_search(&number) else { return };
+        self.shown.remove(place);
+        if place < self.top {
+            self.top -= 1;
+        }
+        if self.selected == Some(number) {
+            self.selected = self.shown.get(place).or_else(|| self.shown.back()).copied();
+        }
+    }
+
+    /// Lets those go that were kept only because they were in view.
+    fn unpin(&mut self) {
+        let leaving = |&number: &u64| !self.is_chosen(number) && (self.following || !self.in_view(number));
+        let leaving: Vec<u64> = self.pinned.keys().copied().filter(leaving).collect();
+        for number in leaving {
+            if let Some(judged) = self.pinned.remove(&number) {
+                self.bytes -= weight(&judged.exchange);
+                self.unlist(number);
             }
         }
-        self.first += 1;
     }
 
     /// How many have been let go.
     pub(super) fn gone(&self) -> u64 {
-        self.first
+        self.first - self.pinned.len() as u64
+    }
+
+    /// The newest one kept.
+    pub(super) fn newest(&self) -> Option<&Judged> {
+        self.kept.back().map(|judged| &**judged)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -136,6 +198,9 @@ impl Log {
     }
 
     fn get(&self, number: u64) -> Option<&Arc<Judged>> {
+        if number < self.first {
+            return self.pinned.get(&number);
+        }
         self.kept.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
 
@@ -154,11 +219,28 @@ impl Log {
     pub(super) fn select(&mut self, place: usize, follow: bool) {
         let last = self.shown.len().saturating_sub(1);
         self.selected = self.shown.get(place.min(last)).copied();
+        self.before_filter = None;
         self.following = follow && place >= last;
     }
 
-    /// Selects the next or previous shown exchange with findings; stays where there is none.
-    pub(super) fn select_with_findings(&mut self, forward: bool) {
+    /// Selects an exchange by the number that people know it by, and lists all if the filter hides it.
+    pub(super) fn select_number(&mut self, number: u64) -> Destination {
+        let is_it = |judged: &Arc<Judged>| judged.number() == number;
+        let kept = self.kept.iter().rposition(is_it).map(|place| self.first + place as u64);
+        let pinned = || self.pinned.iter().find(|(_, judged)| is_it(judged)).map(|(&at, _)| at);
+        let Some(at) = kept.or_else(pinned) else {
+            let newer = self.kept.front().is_none_or(|oldest| oldest.number() <= number);
+            return if newer || number == 0 { Destination::Unknown } else { Destination::Evicted };
+        };
+        if self.shown.binary_search(&at).is_err() {
+            self.set_filter(Filter::All);
+        }
+        self.select(self.shown.partition_point(|&other| other < at), false);
+        Destination::Selected
+    }
+
+    /// Selects the next or previous shown exchange with findings. False if there is none: then nothing changes.
+    pub(super) fn select_with_findings(&mut self, forward: bool) -> bool {
         let place = self.place();
         let found = |&place: &usize| {
             let judged = self.shown.get(place).and_then(|&number| self.get(number));
@@ -169,23 +251,34 @@ impl Log {
         } else {
             (0..place.min(self.shown.len())).rev().find(found)
         };
-        match next {
-            Some(place) => self.select(place, false),
-            None => self.following = false,
+        if let Some(place) = next {
+            self.select(place, false);
         }
+        next.is_some()
     }
 
-    /// Goes on to the next filter and keeps the selection as near as it can.
+    /// Goes on to the next filter.
     pub(super) fn next_filter(&mut self) {
-        self.filter = self.filter.next();
-        let (filter, first) = (self.filter, self.first);
-        let numbered = self.kept.iter().zip(first..);
+        self.set_filter(self.filter.next());
+    }
+
+    /// Lists what passes the filter. What was selected stays so, in its row; while the filter hides it, the nearest one is.
+    fn set_filter(&mut self, filter: Filter) {
+        let row = self.place().saturating_sub(self.top);
+        let choice = self.before_filter.or(self.selected.map(|number| (number, row)));
+        self.filter = filter;
+        let pinned = self.pinned.iter().map(|(&number, judged)| (judged, number));
+        let numbered = pinned.chain(self.kept.iter().zip(self.first..));
         self.shown = numbered.filter(|(judged, _)| filter.admits(judged)).map(|(_, number)| number).collect();
-        let place = if self.following { usize::MAX } else { self.place() };
-        let following = self.following;
-        self.select(place, following);
-        self.following = following;
-        self.top = 0;
+        if self.following {
+            self.selected = self.shown.back().copied();
+            return;
+        }
+        let (number, row) = choice.unwrap_or_default();
+        let place = self.shown.partition_point(|&other| other < number);
+        self.selected = self.shown.get(place).or_else(|| self.shown.back()).copied();
+        self.before_filter = choice;
+        self.top = self.place().saturating_sub(row);
     }
 
     /// Moves the window of `height` rows so that the selected row is in it.
@@ -194,6 +287,8 @@ impl Log {
         self.top = self.top.min(place).max((place + 1).saturating_sub(height));
         // No empty rows below while there is something above.
         self.top = self.top.min(self.shown.len().saturating_sub(height));
+        self.height = height;
+        self.unpin();
     }
 
     /// The rows of the window, with whether each is the selected one.

@@ -10,6 +10,7 @@ use ratatui::layout::Size;
 use super::areas::Areas;
 use super::coverage;
 use super::log::Log;
+use super::prompt::Prompt;
 use super::sheet::{self, Row, Sheet};
 use crate::coverage::Coverage;
 use crate::event::{Context, Event, Recording};
@@ -24,6 +25,8 @@ pub(super) enum Message {
     NotShown(u64),
     /// A key was pressed.
     Action(Action),
+    /// Text was pasted.
+    Pasted(String),
     /// A frame of this size is about to be drawn.
     Frame(Size),
     /// Something to say about the last key, until the next one.
@@ -36,7 +39,10 @@ pub(super) enum Action {
     Quit,
     Interrupt,
     Suspend,
+    /// The frame is to be drawn again, where it has changed.
     Redraw,
+    /// The whole screen is to be drawn again.
+    Wipe,
     Help,
     Up,
     Down,
@@ -58,6 +64,12 @@ pub(super) enum Action {
     Filter,
     Follow,
     Coverage,
+    /// To the exchange whose number is typed next.
+    GoTo,
+    /// A character for the line that is being typed.
+    Type(char),
+    /// Takes the last character of that line away.
+    Erase,
 }
 
 /// What the screen asks of whoever runs it.
@@ -67,6 +79,8 @@ pub(super) enum Command {
     Quit,
     /// The user wants to go back to the shell for a while.
     Suspend,
+    /// Something else has written on the screen: all of it is to be drawn again.
+    Wipe,
 }
 
 /// Which part the arrow keys move in.
@@ -96,7 +110,9 @@ pub(super) struct Model {
     /// The latest notice.
     pub(super) notice: Option<String>,
     /// What there is to say about the last key.
-    pub(super) word: Option<&'static str>,
+    pub(super) word: Option<String>,
+    /// What the screen asks in place of the keys.
+    pub(super) prompt: Option<Prompt>,
     /// The latest host that passed unread, and how many have.
     pub(super) unread: Option<(String, u64)>,
     pub(super) log: Log,
@@ -147,6 +163,7 @@ impl Model {
             recording: None,
             notice,
             word: None,
+            prompt: None,
             unread: None,
             log: Log::new(),
             tally: Tally::default(),
@@ -170,12 +187,14 @@ impl Model {
 
     /// Takes one message in.
     pub(super) fn update(&mut self, message: Message) -> Option<Command> {
-        if matches!(message, Message::Action(_)) {
+        if matches!(message, Message::Action(_) | Message::Pasted(_)) {
             self.word = None;
         }
         match message {
-            Message::Word(word) => self.word = Some(word),
+            Message::Word(word) => self.word = Some(word.to_owned()),
+            Message::Pasted(text) => self.paste(&text),
             Message::Action(Action::Suspend) => return Some(Command::Suspend),
+            Message::Action(Action::Wipe) => return Some(Command::Wipe),
             Message::Event(event) => self.event(event),
             Message::NotShown(count) => self.not_shown = count,
             Message::Frame(size) => self.frame(size),
@@ -183,7 +202,9 @@ impl Model {
             Message::Action(Action::Redraw) => {}
             // While the help is up, every key only takes it away.
             Message::Action(_) if self.help => self.help = false,
-            Message::Action(Action::Quit) => return Some(Command::Quit),
+            Message::Action(action) if self.prompt.is_some() => return self.answer(action),
+            Message::Action(Action::GoTo) => self.prompt = Some(Prompt::ExchangeNumber(String::new())),
+            Message::Action(Action::Quit) => return self.leave(),
             Message::Action(action) if self.coverage_page.is_some() => self.act_on_coverage(action),
             Message::Action(action) => self.act(action),
         }
@@ -205,8 +226,24 @@ impl Model {
         }
     }
 
+    /// Leaves the page that is up, or the detail, or else the screen; a run that carries traffic asks before it ends.
+    fn leave(&mut self) -> Option<Command> {
+        if self.coverage_page.take().is_some() {
+            return None;
+        }
+        if self.focus == Focus::Detail {
+            self.focus = Focus::List;
+            return None;
+        }
+        if self.context.mode.carries_traffic() {
+            self.prompt = Some(Prompt::StopRun);
+            return None;
+        }
+        Some(Command::Quit)
+    }
+
     /// Changes the log; if that selects another exchange, its detail begins at its start.
-    fn keeping_detail(&mut self, change: impl FnOnce(&mut Log)) {
+    pub(super) fn keeping_detail(&mut self, change: impl FnOnce(&mut Log)) {
         let number = |log: &Log| log.selected().map(|(number, _)| number);
         let before = number(&self.log);
         change(&mut self.log);
@@ -261,8 +298,8 @@ impl Model {
             Action::Help => self.help = true,
             Action::Coverage => self.coverage_page = Some(CoveragePage::default()),
             Action::Filter => self.keeping_detail(Log::next_filter),
-            Action::NextWithFindings => self.keeping_detail(|log| log.select_with_findings(true)),
-            Action::PreviousWithFindings => self.keeping_detail(|log| log.select_with_findings(false)),
+            Action::NextWithFindings => self.to_findings(true),
+            Action::PreviousWithFindings => self.to_findings(false),
             Action::NextTab => self.show(cycle(self.tab, 1)),
             Action::PreviousTab => self.show(cycle(self.tab, Tab::ALL.len() - 1)),
             Action::Show(tab) => self.show(tab),
@@ -271,7 +308,17 @@ impl Model {
             Action::Back => self.focus = Focus::List,
             Action::NextFinding => self.step_finding(true),
             Action::PreviousFinding => self.step_finding(false),
-            Action::Enter | Action::Quit | Action::Interrupt | Action::Suspend | Action::Redraw => {}
+            // What is left was dealt with before, or has a meaning in a prompt alone.
+            _ => {}
+        }
+    }
+
+    fn to_findings(&mut self, forward: bool) {
+        let mut found = false;
+        self.keeping_detail(|log| found = log.select_with_findings(forward));
+        if !found {
+            let where_to = if forward { "later" } else { "earlier" };
+            self.word = Some(format!("no {where_to} exchange with findings"));
         }
     }
 

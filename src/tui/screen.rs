@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::Show;
-use crossterm::event::EventStream;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, EventStream};
 use crossterm::execute;
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -86,7 +86,15 @@ impl Screen {
         // What is known of raw mode may be out of date.
         disable_raw_mode()?;
         enable_raw_mode()?;
-        execute!(self.terminal.backend_mut(), EnterAlternateScreen, Clear(ClearType::All))?;
+        execute!(self.terminal.backend_mut(), EnterAlternateScreen)?;
+        // A console that can't tell pasted text from keys does without.
+        let _pasted_apart = execute!(self.terminal.backend_mut(), EnableBracketedPaste);
+        self.wipe()
+    }
+
+    /// Empties the screen, so that the next frame draws all of it.
+    fn wipe(&mut self) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
         // What was drawn before is not there any more: both buffers are empty, as the screen is.
         self.terminal.swap_buffers();
         self.terminal.swap_buffers();
@@ -97,6 +105,7 @@ impl Screen {
     fn leave(&mut self) {
         if std::mem::take(&mut self.taken) {
             let _raw = disable_raw_mode();
+            let _pasted_apart = execute!(self.terminal.backend_mut(), DisableBracketedPaste);
             let _left = execute!(self.terminal.backend_mut(), LeaveAlternateScreen, Show);
         }
     }
@@ -134,6 +143,10 @@ impl Console for OwnTerminal {
             signal = self.signals.next() => Some(Ok(signal)),
             key = key => key,
         }
+    }
+
+    fn wipe(&mut self) -> Result<(), TuiError> {
+        self.screen.wipe().map_err(|error| TuiError::Draw(error.into()))
     }
 
     fn can_suspend(&self) -> bool {

@@ -34,6 +34,10 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
         detail::draw(model, areas.detail, buffer);
     }
     footer::draw(model, areas.footer, buffer);
+    if let Some(words) = model.prompt_words() {
+        let whole = buffer.area;
+        footer::prompt(&words, whole, buffer);
+    }
     if model.help {
         let whole = buffer.area;
         help::draw(whole, buffer);

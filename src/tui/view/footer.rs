@@ -5,6 +5,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
 
 use super::super::model::{Focus, Model};
 use super::super::theme::{Ink, letter, sign};
@@ -16,7 +17,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     if area.height > 1 {
         line(buffer, area, 0, &counts(model, area.width));
     }
-    line(buffer, area, area.height.saturating_sub(1), &keys(model));
+    line(buffer, area, area.height.saturating_sub(1), &keys(model, area.width));
 }
 
 fn counts(model: &Model, width: u16) -> Line<'static> {
@@ -40,12 +41,20 @@ fn counts(model: &Model, width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-fn keys(model: &Model) -> Line<'static> {
-    if let Some(word) = model.word {
+/// What the screen asks, in the last row of the screen whatever its size.
+pub(super) fn prompt(words: &str, whole: Rect, buffer: &mut Buffer) {
+    let row = Rect { y: whole.bottom().saturating_sub(1), height: whole.height.min(1), ..whole };
+    Clear.render(row, buffer);
+    line(buffer, row, 0, &Line::from(span(Ink::Of(Severity::Warning), format!(" {}", text::visible(words)))));
+}
+
+fn keys(model: &Model, width: u16) -> Line<'static> {
+    if let Some(word) = &model.word {
+        let word = text::visible(word);
         return Line::from(span(Ink::Of(Severity::Warning), format!(" {word}")));
     }
     let keys: &[(&str, &str)] = match model.focus {
-        _ if model.coverage_page.is_some() => &[("?", "help"), ("q", "quit"), ("↑↓", "scroll"), ("c Esc", "back")],
+        _ if model.coverage_page.is_some() => &[("?", "help"), ("↑↓", "scroll"), ("q Esc", "back")],
         Focus::List => &[
             ("?", "help"),
             ("q", "quit"),
@@ -55,21 +64,28 @@ fn keys(model: &Model) -> Line<'static> {
             ("n", "finding"),
             ("F", "filter"),
             ("c", "coverage"),
+            (":", "go to"),
         ],
         Focus::Detail => &[
             ("?", "help"),
-            ("q", "quit"),
             ("↑↓←→", "scroll"),
             ("m", "next finding"),
             ("Enter", "show its place"),
             ("Tab", "view"),
-            ("Esc", "list"),
+            ("q Esc", "list"),
         ],
     };
     let mut spans: Vec<Span<'static>> = vec![span(Ink::Plain, " ")];
+    let mut used = 1;
     for (key, what) in keys {
+        let words = format!(" {what}  ");
+        used += text::width(key) + text::width(&words);
+        // The blanks at the end may be cut.
+        if used > usize::from(width) + 2 {
+            break;
+        }
         spans.push(span(Ink::Bold, *key));
-        spans.push(span(Ink::Dim, format!(" {what}  ")));
+        spans.push(span(Ink::Dim, words));
     }
     Line::from(spans)
 }

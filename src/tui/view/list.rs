@@ -20,6 +20,8 @@ const MARKS: usize = 15;
 
 /// Which columns there is room for, and how wide the request is.
 struct Columns {
+    /// Columns of the number.
+    number: usize,
     time: bool,
     order: bool,
     duration: bool,
@@ -27,13 +29,15 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: u16) -> Self {
+    fn new(width: u16, model: &Model) -> Self {
         let width = usize::from(width);
+        let newest = model.log.newest().map_or(1, Judged::number);
+        let number = text::width(&newest.to_string()).max(3);
         let (time, order, duration) = (width >= 56, width >= 64, width >= 72);
-        // Cursor, stage, status and marks, each with its space.
-        let mut used = 2 + 10 + 5 + MARKS + 1;
+        // Cursor, number, stage, status and marks, each with its space.
+        let mut used = 2 + number + 1 + 10 + 5 + MARKS + 1;
         used += if time { 9 } else { 0 } + if order { 9 } else { 0 } + if duration { 8 } else { 0 };
-        Self { time, order, duration, request: width.saturating_sub(used).max(8) }
+        Self { number, time, order, duration, request: width.saturating_sub(used).max(8) }
     }
 }
 
@@ -42,7 +46,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         return;
     }
     head(model, area, buffer);
-    let columns = Columns::new(area.width);
+    let columns = Columns::new(area.width, model);
     let rows = model.areas.list_rows();
     let first = area.height - rows as u16;
     if first > 1 {
@@ -66,13 +70,12 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 
 fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
     let log = &model.log;
-    let place = if log.shown() == 0 { 0 } else { log.place() + 1 };
     let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(log.shown() as u64, "exchange")))];
     spans.push(span(Ink::Dim, format!("· {} · ", log.filter().words())));
-    spans.push(if log.following() {
-        span(Ink::Good, "following")
-    } else {
-        span(Ink::Of(Severity::Warning), format!("stopped at {place} (f follows)"))
+    spans.push(match log.selected() {
+        _ if log.following() => span(Ink::Good, "following"),
+        Some((_, judged)) => span(Ink::Of(Severity::Warning), format!("stopped at {} (f follows)", judged.number())),
+        None => span(Ink::Of(Severity::Warning), "stopped (f follows)"),
     });
     if log.gone() > 0 {
         spans.push(span(Ink::Dim, format!(" · {} older no longer listed", log.gone())));
@@ -81,7 +84,7 @@ fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
 }
 
 fn headings(columns: &Columns) -> Line<'static> {
-    let mut words = "  ".to_owned();
+    let mut words = format!("  {:>1$} ", "no.", columns.number);
     if columns.time {
         words.push_str("UTC      ");
     }
@@ -101,6 +104,7 @@ fn headings(columns: &Columns) -> Line<'static> {
 
 fn exchange(judged: &Judged, selected: bool, columns: &Columns) -> Line<'static> {
     let mut spans = vec![span(Ink::Bold, if selected { "▸ " } else { "  " })];
+    spans.push(span(Ink::Dim, format!("{:>1$} ", judged.number(), columns.number)));
     if columns.time {
         spans.push(span(Ink::Dim, format!("{} ", judged.clock())));
     }
