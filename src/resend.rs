@@ -10,6 +10,7 @@
 //!
 //! The requests go through a session as a broker's would: what comes of them is recorded and judged like any other traffic.
 
+mod answer;
 mod booked;
 mod carried;
 mod feed;

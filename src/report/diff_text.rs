@@ -36,8 +36,8 @@ pub fn diff_text(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool, paint: 
     for exchange in diff.exchanges.iter().filter(listed) {
         let numbers = exchange_numbers(Some(exchange.a), Some(exchange.b));
         out.line(safe!["  ", visible(&format!("{numbers} · {} · {}", exchange.stage, exchange.operation))])?;
-        let shown = exchange.differences.iter().filter(|value| all || value.class == DifferenceClass::Other);
-        shown.into_iter().try_for_each(|value| labelled_value(out, paint, value, all))?;
+        let mut shown = exchange.differences.iter().filter(|value| all || value.class == DifferenceClass::Other);
+        shown.try_for_each(|value| labelled_value(out, paint, value, all))?;
     }
     unpaired(out, paint, &diff.a.recording, &diff.only_a)?;
     unpaired(out, paint, &diff.b.recording, &diff.only_b)?;

@@ -202,8 +202,8 @@ impl BookingSelection {
         let uuid = hyphenated(order);
         let named = |wanted: &String| uuid.starts_with(&wanted.to_ascii_lowercase());
         let found = |rule: &String| {
-            let findings = steps.iter().flat_map(|step| &recorded.exchanges[step.place].findings);
-            findings.into_iter().any(|finding| finding.rule.id == *rule || finding.rule.aliases.contains(rule))
+            let mut findings = steps.iter().flat_map(|step| &recorded.exchanges[step.place].findings);
+            findings.any(|finding| finding.rule.id == *rule || finding.rule.aliases.contains(rule))
         };
         if !self.bookings.is_empty() && !self.bookings.iter().any(named)
             || !self.rules.is_empty() && !self.rules.iter().any(found)

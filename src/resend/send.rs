@@ -10,9 +10,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
+use super::answer::{contents, document, recorded_answer, retry_after, unreachable_detail};
 use super::booked::{BookedOrders, LeftBooking, taking_back};
 use super::carried::{CarriedValues, hyphenated, path_of};
 use super::feed::OrderStates;
@@ -21,11 +21,10 @@ use super::request::{PreparedRequest, SentCredentials, prepare};
 use super::substitutes::Substitutes;
 use crate::diff::JudgedRecording;
 use crate::event::Judged;
-use crate::exchange::{Exchange, Headers, decode};
+use crate::exchange::Exchange;
 use crate::http_client::{self, ClientResponse, HttpClientError};
 use crate::json::{Document, Value};
 use crate::openbooking::{Endpoint, Stage, classify, media_type};
-use crate::shape::looks_like_json;
 
 /// How often a request is sent again that was answered with Retry-After.
 const MOST_RETRIES: u32 = 5;
@@ -415,44 +414,4 @@ impl<'r> Resender<'r> {
         }
         Ok(())
     }
-}
-
-/// The bodies of a request and its answer, as far as they are JSON.
-fn contents(judged: &Judged, request: &PreparedRequest, answer: &ClientResponse) -> (Json, Json) {
-    let json = |bytes: &[u8], headers: &Headers| -> Json {
-        let content = decode(bytes, headers);
-        content.ok().and_then(|content| serde_json::from_slice(&content).ok()).unwrap_or_default()
-    };
-    (json(&request.body, &judged.exchange.request.headers), json(&answer.body, &answer.headers))
-}
-
-/// The recorded answer, if it is JSON.
-fn recorded_answer(judged: &Judged) -> Option<Document> {
-    let response = judged.exchange.response.as_ref()?;
-    document(&response.body.bytes, &response.headers)
-}
-
-fn document(bytes: &[u8], headers: &Headers) -> Option<Document> {
-    let content = decode(bytes, headers).ok()?;
-    looks_like_json(&content).then(|| Document::parse(&content).ok()).flatten()
-}
-
-/// How long the booking system wants to be left alone.
-fn retry_after(headers: &Headers) -> Option<Duration> {
-    let value = headers.get("retry-after")?.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Duration::try_from(at.duration_since(jiff::Timestamp::now())).ok()
-}
-
-/// What Umpire's own answer says, where the booking system gave none.
-fn unreachable_detail(answer: &ClientResponse) -> Option<String> {
-    if !matches!(answer.status, 502 | 504) {
-        return None;
-    }
-    let problem: Json = serde_json::from_slice(&answer.body).ok()?;
-    let is_own = problem["type"].as_str()?.starts_with("urn:umpire:upstream");
-    is_own.then(|| problem["detail"].as_str().unwrap_or("no answer").to_owned())
 }

@@ -154,11 +154,11 @@ impl Rule {
                 Ok((when, entry.severity))
             })
             .collect::<Result<_, Fault>>()?;
-        let expects = definition.checks.iter().filter_map(|check| check.expect.as_ref()).chain(&definition.expect);
+        let mut expects = definition.checks.iter().filter_map(|check| check.expect.as_ref()).chain(&definition.expect);
         let judges_refusals = definition.side == Side::BookingSystem
             && (definition.asks_refusal
                 || definition.checks.iter().any(|check| check.asks_refusal)
-                || expects.into_iter().any(|expect| expect.get_ref().contains("refused(")));
+                || expects.any(|expect| expect.get_ref().contains("refused(")));
         let info = RuleInfo {
             id: id.to_owned(),
             aliases: Vec::new(),
