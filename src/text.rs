@@ -106,6 +106,25 @@ pub fn clip_start(text: &str, width: usize) -> SafeText {
     safe!["…", shown.slice(start..shown.len())]
 }
 
+/// As [`clip`], but keeps both ends of the text.
+pub fn clip_middle(text: &str, width: usize) -> SafeText {
+    let shown = visible(text);
+    if shown.width() <= width {
+        return shown;
+    }
+    let ahead = width.saturating_sub(1).div_ceil(2);
+    let (mut used, mut end) = (0, 0);
+    for (at, character) in shown.char_indices() {
+        used += character.width().unwrap_or(0);
+        if used > ahead {
+            break;
+        }
+        end = at + character.len_utf8();
+    }
+    // The `…` comes with what is behind it.
+    safe![shown.slice(0..end), clip_start(&shown[end..], width - ahead.min(width))]
+}
+
 /// Bytes of the longest prefix that takes at most `width` columns; at least one character.
 fn fitting(text: &str, width: usize) -> usize {
     let mut used = 0;
@@ -164,6 +183,9 @@ mod tests {
         assert_eq!(clip("日本語", 4), "日…");
         assert_eq!(clip_start("abcdef", 4), "…def");
         assert_eq!(clip("abc", 0), "");
+        assert_eq!(clip_middle("https://booking.example.com", 14), "https:/…le.com");
+        assert_eq!(clip_middle("abcd", 4), "abcd");
+        assert_eq!((clip_middle("abc", 1), clip_middle("abc", 0)), (visible("…"), visible("")));
     }
 
     proptest! {
@@ -180,6 +202,7 @@ mod tests {
             prop_assert_eq!(kept, all.split_whitespace().collect::<String>());
             prop_assert!(clip(&text, width).width() <= width);
             prop_assert!(clip_start(&text, width).width() <= width);
+            prop_assert!(clip_middle(&text, width).width() <= width);
         }
     }
 }

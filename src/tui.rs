@@ -111,7 +111,7 @@ where
     S: Stream<Item = io::Result<crossterm::event::Event>>,
 {
     fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
-        draw(self.terminal, model)
+        draw(self.terminal, model, true)
     }
 
     async fn input(&mut self) -> Option<io::Result<Input>> {
@@ -242,13 +242,16 @@ fn resume(console: &mut impl Console) -> Result<Option<Instant>, TuiError> {
     Ok((!ours).then(|| Instant::now() + LOOK_AGAIN))
 }
 
-fn draw<B>(terminal: &mut Terminal<B>, model: &mut Model) -> Result<(), TuiError>
+fn draw<B>(terminal: &mut Terminal<B>, model: &mut Model, in_colours: bool) -> Result<(), TuiError>
 where
     B: Backend<Error: Send + Sync + 'static>,
 {
     let drawn = terminal.draw(|frame| {
         model.update(Message::Frame(frame.area().as_size()));
         view::draw(model, frame);
+        if !in_colours {
+            theme::without_colours(frame.buffer_mut());
+        }
     });
     drawn.map(drop).map_err(|error| TuiError::Draw(Box::new(error)))
 }
@@ -276,7 +279,7 @@ mod tests {
 
     impl Console for Told {
         fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
-            draw(&mut self.terminal, model)?;
+            draw(&mut self.terminal, model, true)?;
             let last: String =
                 self.terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
             let word = ["stop the traffic", "no shell"].into_iter().find(|word| last.contains(word));

@@ -339,6 +339,39 @@ fn without_a_shell_to_come_back_from_ctrl_z_is_refused() {
 }
 
 #[test]
+fn without_colours_bold_and_reverse_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let mut terminal = Terminal::run(folder.path(), "NO_COLOR=1 exec umpire view a.db");
+    let mut written = terminal.until("look-for-me");
+    terminal.press("?");
+    written += &terminal.until("this)");
+    terminal.press("qq");
+    written += &terminal.until(LEAVE);
+    assert!(terminal.end().success());
+    assert!(written.contains("\x1b[7m") && written.contains("\x1b[1m"), "{written:?}");
+    // Colours that are left out would read as an attribute that takes all others away.
+    for colour in ["\x1b[;m", "\x1b[38;", "\x1b[3;m"] {
+        assert!(!written.contains(colour), "{colour:?} in {written:?}");
+    }
+}
+
+#[test]
+fn pasted_text_is_announced_by_the_terminal_and_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let mut terminal = Terminal::run(folder.path(), "exec umpire view a.db");
+    let entered = terminal.until("look-for-me");
+    assert!(entered.contains("\x1b[?2004h"), "{entered:?}");
+    terminal.press("\x1b[200~qqq\x03\x1b[201~");
+    terminal.until("ignored");
+    terminal.press("q");
+    let left = terminal.until(LEAVE);
+    assert!(left.contains("\x1b[?2004l"), "{left:?}");
+    assert!(terminal.end().success());
+}
+
+#[test]
 fn a_terminal_that_goes_away_ends_a_proxy_in_order() {
     for ui in ["", "--ui plain", "--ui json"] {
         let (folder, port) = (tempfile::tempdir().unwrap(), port());
@@ -368,6 +401,26 @@ fn a_view_and_a_sandbox_end_with_their_terminal_too() {
         let status = terminal.end();
         assert!(status.success(), "{command}: {status}");
     }
+}
+
+#[test]
+fn with_hangups_ignored_what_only_shows_something_ends_with_its_terminal() {
+    for command in ["umpire view a.db", "umpire demo"] {
+        let folder = tempfile::tempdir().unwrap();
+        recording(folder.path());
+        let mut terminal = Terminal::run(folder.path(), &format!("trap '' HUP; exec {command} 2>errors.txt"));
+        terminal.until("no. UTC");
+        terminal.close();
+        let status = terminal.end();
+        let errors = std::fs::read_to_string(folder.path().join("errors.txt")).unwrap();
+        assert_eq!(ended_by(status), None, "{command}: {status} {errors}");
+        assert!(!errors.contains("panicked"), "{command}: {errors}");
+    }
+}
+
+/// The signal that a process was ended by.
+fn ended_by(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::cursor::Show;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, EventStream};
 use crossterm::execute;
+use crossterm::style::Colored;
 use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -35,6 +36,8 @@ struct Screen {
     terminal: Terminal<CrosstermBackend<Output>>,
     /// The terminal is set up for the screen, and to be given back.
     taken: bool,
+    /// `NO_COLOR` is not set.
+    in_colours: bool,
     /// From here on writing to it is tried, and never fails.
     leaving: Arc<AtomicBool>,
 }
@@ -75,7 +78,8 @@ impl Screen {
         let leaving = Arc::<AtomicBool>::default();
         let output = Output { out, leaving: Arc::clone(&leaving) };
         let terminal = Terminal::new(CrosstermBackend::new(output)).map_err(TuiError::Setup)?;
-        let mut screen = Self { terminal, taken: false, leaving };
+        let in_colours = !Colored::ansi_color_disabled_memoized();
+        let mut screen = Self { terminal, taken: false, in_colours, leaving };
         screen.enter().map_err(TuiError::Setup)?;
         Ok(screen)
     }
@@ -128,7 +132,7 @@ struct OwnTerminal {
 
 impl Console for OwnTerminal {
     fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
-        draw(&mut self.screen.terminal, model)
+        draw(&mut self.screen.terminal, model, self.screen.in_colours)
     }
 
     async fn input(&mut self) -> Option<io::Result<Input>> {

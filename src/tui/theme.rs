@@ -1,8 +1,9 @@
 //! Colours, and the signs that say the same without them.
 //!
-//! `Ink (what a piece of text is) → Style`: from the sixteen colours of the terminal's own palette. Where `NO_COLOR`
-//! is set, crossterm writes none.
+//! `Ink (what a piece of text is) → Style`: from the sixteen colours of the terminal's own palette · `frame → the same
+//! without colours`, where `NO_COLOR` is set
 
+use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::finding::{Severity, Side};
@@ -61,6 +62,18 @@ pub(super) fn alarm() -> Style {
     Style::new().bg(Color::Red).fg(Color::White).add_modifier(Modifier::BOLD)
 }
 
+/// Takes all colours out of a frame. What has a background of its own is reversed in its place, and bold stays bold.
+///
+/// Crossterm leaves out colours where `NO_COLOR` is set, but what it writes then takes bold and reverse away as well.
+pub(super) fn without_colours(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        if cell.bg != Color::Reset {
+            cell.modifier.insert(Modifier::REVERSED);
+        }
+        (cell.fg, cell.bg) = (Color::Reset, Color::Reset);
+    }
+}
+
 /// One character for a severity.
 pub(super) fn sign(severity: Severity) -> &'static str {
     match severity {
@@ -76,5 +89,24 @@ pub(super) fn letter(side: Side) -> &'static str {
     match side {
         Side::Broker => "B",
         Side::BookingSystem => "S",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+
+    #[test]
+    fn without_colours_bold_and_marks_stay() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 3, 1));
+        buffer[(0, 0)].set_style(Ink::Bad.style());
+        buffer[(1, 0)].set_style(marked(Severity::Warning));
+        buffer[(2, 0)].set_style(Ink::Good.style());
+        without_colours(&mut buffer);
+        let modifiers: Vec<Modifier> = buffer.content.iter().map(|cell| cell.modifier).collect();
+        assert_eq!(modifiers, [Modifier::BOLD, Modifier::REVERSED, Modifier::empty()]);
+        assert!(buffer.content.iter().all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset)));
     }
 }

@@ -44,10 +44,17 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
     }
 }
 
-/// One line of an area, cut at its end.
+/// One line of an area; the last column is `…` where it is longer.
 fn line(buffer: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
-    if row < area.height {
-        line.render(Rect { y: area.y + row, height: 1, ..area }, buffer);
+    if row >= area.height || area.width == 0 {
+        return;
+    }
+    let place = Rect { y: area.y + row, height: 1, ..area };
+    line.render(place, buffer);
+    let words: String = line.spans.iter().map(|span| &*span.content).collect();
+    if text::width(words.trim_end()) > usize::from(area.width) {
+        let style = buffer[(place.right() - 1, place.y)].style();
+        buffer.set_stringn(place.right() - 1, place.y, "…", 1, style);
     }
 }
 

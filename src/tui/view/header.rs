@@ -18,7 +18,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let alarming = matches!(model.recording, Some(Recording::Off { .. }));
     // With one line only, what must not be overlooked comes first.
     if !(alarming && area.height == 1) {
-        line(buffer, area, 0, &what(model));
+        line(buffer, area, 0, &what(model, area.width));
     }
     if area.height > 1 || alarming {
         let row = area.height.saturating_sub(1);
@@ -30,16 +30,25 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn what(model: &Model) -> Line<'_> {
+/// Least columns of the booking system's address; what the broker is to be given comes first.
+const LEAST_UPSTREAM: usize = 12;
+
+fn what(model: &Model, width: u16) -> Line<'_> {
     let context = &model.context;
     let mut spans = vec![span(Ink::Bold, " umpire ")];
     match (&context.base_uri, &context.upstream) {
         (Some(base_uri), upstream) => {
             spans.push(span(Ink::Dim, "broker's Base URI "));
-            spans.push(span(Ink::Bold, text::visible(base_uri)));
+            // Both addresses share what the other words leave, those of a forward proxy not counted.
+            let demo = if context.mode == Mode::Demo { 6 } else { 0 };
+            let room = usize::from(width).saturating_sub(8 + 18 + 3 + demo);
+            let broker = room.saturating_sub(if upstream.is_some() { LEAST_UPSTREAM } else { 0 });
+            let base_uri = text::clip_middle(base_uri, broker);
+            let rest = room.saturating_sub(base_uri.width());
+            spans.push(span(Ink::Bold, base_uri));
             if let Some(upstream) = upstream {
                 spans.push(span(Ink::Dim, " → "));
-                spans.push(span(Ink::Plain, text::visible(upstream)));
+                spans.push(span(Ink::Plain, text::clip_middle(upstream, rest)));
             }
         }
         (None, _) if context.forward.is_some() => {}
