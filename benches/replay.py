@@ -5,8 +5,8 @@
 
 Both play captures/golden.har to the same load: the C1 of its first booking, byte for byte, over kept connections, as fast as
 answers come. The load is made by wrk (Debian: wrk) with one thread. mitmdump comes from PyPI (mitmproxy); without it only
-Umpire is measured. Umpire records and judges what it answers, as it always does. Figures are to be compared within one run
-only.
+Umpire is measured: once with --answers-only, which does what mitmdump does, and once recording and judging all of it. Figures
+are to be compared within one run only.
 """
 
 import argparse
@@ -66,10 +66,10 @@ def wait_for(port):
     sys.exit(f"nothing listens on port {port}")
 
 
-def umpire(binary, seconds, connections):
+def umpire(binary, seconds, connections, answers_only):
     with tempfile.TemporaryDirectory() as folder:
         command = [binary, "replay", GOLDEN, "--listen", "127.0.0.1:0", "--ui", "plain"]
-        command += ["--capture", f"{folder}/replayed.db"]
+        command += ["--answers-only"] if answers_only else ["--capture", f"{folder}/replayed.db"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as replay:
             authority = urlsplit(replay.stdout.readline().split()[1]).netloc
             sink = subprocess.Popen(["cat"], stdin=replay.stdout, stdout=subprocess.DEVNULL)
@@ -103,13 +103,17 @@ def main():
     arguments = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("wrk is not there; install it (Debian: wrk)")
-    ours = umpire(arguments.umpire, arguments.seconds, arguments.connections)
-    print(f"umpire replay             {ours:8.0f} answers/s")
+    measured = (arguments.umpire, arguments.seconds, arguments.connections)
+    ours = umpire(*measured, answers_only=True)
+    print(f"umpire replay --answers-only          {ours:8.0f} answers/s")
+    recorded = umpire(*measured, answers_only=False)
+    print(f"umpire replay, recording and judging  {recorded:8.0f} answers/s")
     if not arguments.mitmdump:
         print("mitmdump is not there: pip install mitmproxy, or --mitmdump PATH")
         return
     theirs = mitmdump(arguments.mitmdump, arguments.seconds, arguments.connections)
-    print(f"mitmdump --server-replay  {theirs:8.0f} answers/s: {ours / theirs:.1f} times as many from Umpire")
+    print(f"mitmdump --server-replay              {theirs:8.0f} answers/s")
+    print(f"{ours / theirs:.1f} times as many from Umpire; {recorded / theirs:.1f} times while it records and judges")
 
 
 if __name__ == "__main__":

@@ -131,7 +131,7 @@ impl Links {
     fn watch(self, entrances: &[Entrance]) -> Option<LinkWatch> {
         let upstreams = entrances.iter().filter_map(|entrance| match &entrance.behind {
             Behind::Upstream(upstream) => Some(upstream.origin()),
-            Behind::Forward(_) => None,
+            Behind::Unrecorded(_) | Behind::Forward(_) => None,
         });
         (self != Self::Ignored).then(|| LinkWatch::new(upstreams, self == Self::Rewritten))
     }

@@ -184,10 +184,12 @@ impl ListenArgs {
         upstream: &Arc<dyn Upstream>,
         base: BaseUri,
         faults: &Faults,
+        recorded: bool,
     ) -> anyhow::Result<Doors> {
         let upstream = &FaultyUpstream::wrap(Arc::clone(upstream), faults);
         let mut prepared = self.prepare(&[None], default)?;
-        let mut behind = vec![Behind::Upstream(Arc::clone(upstream))];
+        let of = if recorded { Behind::Upstream } else { Behind::Unrecorded };
+        let mut behind = vec![of(Arc::clone(upstream))];
         if let (Some(leaves), false) = (&prepared.leaves, self.intercept.is_empty()) {
             let (hosts, leaves) = (self.intercept.clone().into(), Arc::clone(leaves));
             let forward = Forward::standing_in(hosts, leaves, Arc::clone(upstream), prepared.credentials.take())?;
@@ -261,7 +263,7 @@ impl ListenArgs {
         let entrances = addresses.into_iter().zip(behind).map(|(listen, behind)| Entrance {
             listen,
             tls: match &behind {
-                Behind::Upstream(_) => tls.clone(),
+                Behind::Upstream(_) | Behind::Unrecorded(_) => tls.clone(),
                 Behind::Forward(_) => tls.clone().filter(|_| bases.is_empty()),
             },
             own_ca: self.tls,

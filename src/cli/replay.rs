@@ -74,6 +74,9 @@ pub struct ReplayArgs {
     /// Record nothing; the traffic is judged all the same
     #[arg(long)]
     no_capture: bool,
+    /// Answer, and nothing else: no traffic is recorded, judged or shown. For load tests
+    #[arg(long, conflicts_with_all = ["capture", "no_capture", "intercept"])]
+    answers_only: bool,
     /// How to show the traffic [default: tui on a terminal, else plain; with COMMAND not at all]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
@@ -148,7 +151,7 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
         .parse()
         .with_context(|| format!("the recording says no usable Base URI ({base}); name it with --base-uri"))?;
     let default = SocketAddr::new(DEFAULT.ip(), if arguments.command.is_empty() { DEFAULT.port() } else { 0 });
-    let mut doors = arguments.listening.stand_in(default, &upstream, base, &made)?;
+    let mut doors = arguments.listening.stand_in(default, &upstream, base, &made, !arguments.answers_only)?;
     doors.warnings.extend(faults::armed(&made));
     let mut base_uris = replay.recorded_base_uris().to_vec().into_iter();
     let capture = arguments.capture.clone().unwrap_or_else(|| capture::default_path(Timestamp::now()));
@@ -156,7 +159,7 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
         base_uri: base_uris.next(),
         also_base_uris: base_uris.collect(),
         listen: default,
-        capture: (!arguments.no_capture).then_some(capture),
+        capture: (!arguments.no_capture && !arguments.answers_only).then_some(capture),
         rotation: Rotation::default(),
         redactor: Some(arguments.redaction.redactor(&judging.config)?),
         rules_on_disk: judging.rules_on_disk(),

@@ -43,6 +43,8 @@ pub struct Door {
 pub enum Behind {
     /// One upstream: a reverse proxy.
     Upstream(Arc<dyn Upstream>),
+    /// The same, but nothing of it is recorded.
+    Unrecorded(Arc<dyn Upstream>),
     /// All hosts: a forward proxy.
     Forward(Arc<Forward>),
 }

@@ -32,6 +32,7 @@ use super::limits::Limits;
 use super::relay::{Common, Relay};
 use super::rewrite::Rewriter;
 use super::sink::Sink;
+use super::upstream::Upstream;
 use super::wire::Wire;
 use super::wire_fault::{HANDSHAKE_BROKEN_OFF, TlsFault};
 use crate::proxy::logged::Kind;
@@ -109,11 +110,13 @@ impl Hall {
     /// Lets connections in until the shutdown.
     async fn keep(&self, door: Door, common: &Arc<Common>) {
         let Door { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell } = door;
+        let to = |upstream: Arc<dyn Upstream>| {
+            let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
+            Relay::new(upstream, Arc::clone(common)).rewriting(links)
+        };
         let way = match behind {
-            Behind::Upstream(upstream) => {
-                let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
-                Way::To(Arc::new(Relay::new(upstream, Arc::clone(common)).rewriting(links)))
-            }
+            Behind::Upstream(upstream) => Way::To(Arc::new(to(upstream))),
+            Behind::Unrecorded(upstream) => Way::To(Arc::new(to(upstream).unrecorded())),
             Behind::Forward(forward) => {
                 Way::Forward(Arc::new(Desk::new(forward, Arc::clone(common), Arc::clone(&tell))))
             }

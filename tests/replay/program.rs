@@ -130,6 +130,22 @@ fn a_command_gets_the_base_uri_and_its_end_is_the_end() {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("cannot run /no/such/program"), "{missing:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn with_answers_only_nothing_is_recorded_or_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let (child, base) = listening(&["--answers-only", "--report", report.to_str().unwrap()]);
+    assert!(get(&base, "/openactive").starts_with("HTTP/1.1 200 "));
+    let output = end(child);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(printed.contains("replay: 1 answer served") && !printed.contains("GET /openactive"), "{printed}");
+    assert_eq!(json(&report)["served"], 1);
+    let both = umpire().args(["replay", GOLDEN, "--answers-only", "--capture", "x.db"]).output().unwrap();
+    assert_eq!(both.status.code(), Some(2));
+}
+
 #[test]
 fn what_cannot_be_played_is_named() {
     let folder = tempfile::tempdir().unwrap();
