@@ -14,13 +14,16 @@ use std::collections::{HashMap, HashSet};
 use crate::json::{Kind, Value};
 use crate::shape::{Bindings, bindings, find_uuids, parse_uuid, replace_uuids};
 
+/// The identifiers of one recording, by those of the other.
+type IdentifierMap = HashMap<Box<str>, Box<str>>;
+
 /// What is known of the values of two recordings so far.
 pub(super) struct Counterparts {
     origin_a: Option<String>,
     origin_b: Option<String>,
     orders: (HashSet<u128>, HashSet<u128>),
     uuids: (HashMap<u128, u128>, HashMap<u128, u128>),
-    identifiers: (HashMap<Box<str>, Box<str>>, HashMap<Box<str>, Box<str>>),
+    identifiers: (IdentifierMap, IdentifierMap),
     catalogue: HashSet<u128>,
     catalogue_identifiers: HashSet<Box<str>>,
     chosen: HashMap<Option<usize>, Bindings>,

@@ -136,8 +136,11 @@ fn by_path(entries: &[Entry]) -> BTreeMap<&str, Vec<usize>> {
     paths
 }
 
+/// A hash that is equal for bookings, lists of places of entries, that have something in common.
+type Likeness = fn(&[Entry], &[usize]) -> u64;
+
 /// What bookings must have in common, the strictest first.
-const LIKENESS: [fn(&[Entry], &[usize]) -> u64; 4] = [
+const LIKENESS: [Likeness; 4] = [
     |entries, steps| {
         hash_of(steps.iter().map(|&step| (&entries[step].operation, entries[step].shape, entries[step].status)))
     },

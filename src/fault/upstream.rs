@@ -130,7 +130,9 @@ impl FaultyUpstream {
         let mut response = match response {
             Ok(response) if !picks.is_empty() => response,
             response => {
-                picks.iter().for_each(|pick| self.faults.take_back(pick));
+                for pick in &picks {
+                    self.faults.take_back(pick);
+                }
                 return response;
             }
         };

@@ -51,10 +51,13 @@ pub struct Forward {
     faults: Option<ForwardFaults>,
 }
 
+/// Puts something in front of an upstream.
+pub type UpstreamWrapper = Box<dyn Fn(Arc<dyn Upstream>) -> Arc<dyn Upstream> + Send + Sync>;
+
 /// What goes wrong on purpose with the hosts that are intercepted.
 pub struct ForwardFaults {
     /// Puts the faults of answers in front of a host.
-    pub wrap: Box<dyn Fn(Arc<dyn Upstream>) -> Arc<dyn Upstream> + Send + Sync>,
+    pub wrap: UpstreamWrapper,
     /// Says which handshakes are broken off.
     pub tls: TlsFault,
 }

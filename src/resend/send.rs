@@ -30,7 +30,7 @@ use crate::openbooking::{Endpoint, Stage, classify, media_type};
 const MOST_RETRIES: u32 = 5;
 
 /// How long is waited at most because of one Retry-After.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 
 /// How many requests in a row may fail to reach the booking system.
 const MOST_UNREACHABLE: u32 = 3;
@@ -254,10 +254,8 @@ impl<'r> Resender<'r> {
         let judged = std::sync::Arc::clone(&self.recorded.exchanges[step.place]);
         let request = self.prepared(step);
         let shown = format!("{} {}", request.method, request.target);
-        if let Some(order) = step.order {
-            if let Some(present) = self.carried.present_order(order) {
-                self.headers_of.insert(hyphenated(present), request.headers.clone());
-            }
+        if let Some(present) = step.order.and_then(|order| self.carried.present_order(order)) {
+            self.headers_of.insert(hyphenated(present), request.headers.clone());
         }
         if let Some(asked) = body(&judged.exchange) {
             self.carried.learn_request(asked.root());

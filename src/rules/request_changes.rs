@@ -109,8 +109,8 @@ impl RequestChange {
         }
         let request = after.get("request")?;
         let mut wrong = good.clone();
-        wrong.request.method = request.get("method")?.as_str()?.to_owned();
-        wrong.request.target = request.get("path")?.as_str()?.to_owned();
+        request.get("method")?.as_str()?.clone_into(&mut wrong.request.method);
+        request.get("path")?.as_str()?.clone_into(&mut wrong.request.target);
         let fields = headers(request);
         let omitted = wrong.request.headers.1;
         wrong.request.headers = fields;

@@ -178,7 +178,9 @@ mod tests {
         };
         let unanswered = |calls: &[Arc<Reading>]| {
             let mut retries = Retries::default();
-            calls.iter().for_each(|call| retries.remember(call));
+            for call in calls {
+                retries.remember(call);
+            }
             retries.unanswered_alike(&quote(2, r#"[{"orderedItem": "a"}]"#, 200)).count()
         };
         let lost = || call(Stage::B, None, Some(FailureKind::Fault));

@@ -298,8 +298,8 @@ impl Model {
             Action::Help => self.help = true,
             Action::Coverage => self.coverage_page = Some(CoveragePage::default()),
             Action::Filter => self.keeping_detail(Log::next_filter),
-            Action::NextWithFindings => self.to_findings(true),
-            Action::PreviousWithFindings => self.to_findings(false),
+            Action::NextWithFindings => self.go_to_findings(true),
+            Action::PreviousWithFindings => self.go_to_findings(false),
             Action::NextTab => self.show(cycle(self.tab, 1)),
             Action::PreviousTab => self.show(cycle(self.tab, Tab::ALL.len() - 1)),
             Action::Show(tab) => self.show(tab),
@@ -313,7 +313,7 @@ impl Model {
         }
     }
 
-    fn to_findings(&mut self, forward: bool) {
+    fn go_to_findings(&mut self, forward: bool) {
         let mut found = false;
         self.keeping_detail(|log| found = log.select_with_findings(forward));
         if !found {

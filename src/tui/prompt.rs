@@ -66,10 +66,9 @@ impl Model {
         match (&mut self.prompt, action) {
             (Some(Prompt::ExchangeNumber(line)), Action::Type(character)) => append(line, character),
             (Some(Prompt::ExchangeNumber(line)), Action::Erase) => {
+                let was_empty = line.pop().is_none();
                 // With nothing left to erase, the prompt goes.
-                if line.pop().is_none() {
-                    self.prompt = None;
-                }
+                self.prompt.take_if(|_| was_empty);
             }
             (prompt, Action::Enter) => match prompt.take() {
                 Some(Prompt::StopRun) => return Some(Command::Quit),

@@ -45,7 +45,7 @@ fn a_uuid_that_stands_for_two_others_differs() {
         replace(exchanges, FIRST, "99999999-0000-4000-8000-000000000001");
         change_answer(&mut exchanges[7], |order| order["identifier"] = json!("99999999-0000-4000-8000-00000000000f"));
         change_answer(&mut exchanges[7], |order| {
-            order["@id"] = json!(format!("https://sandbox.example/api/openbooking/orders/{SECOND}"))
+            order["@id"] = json!(format!("https://sandbox.example/api/openbooking/orders/{SECOND}"));
         });
     });
     assert_eq!(unexpected(&diff), [(8, "/response/body/@id".to_owned())]);
@@ -87,7 +87,7 @@ fn prices_names_statuses_and_members_are_none_of_these() {
         exchanges[7].response.as_mut().unwrap().status = 200;
         change_answer(&mut exchanges[9], |quote| {
             quote["orderedItem"][0]["orderedItem"]["@id"] =
-                json!("https://sandbox.example/id/scheduled-sessions/open-swim")
+                json!("https://sandbox.example/id/scheduled-sessions/open-swim");
         });
     });
     let expected = [

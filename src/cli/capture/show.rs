@@ -156,7 +156,9 @@ fn write_indented(value: Value<'_>, depth: usize, json: &mut String) {
     if value.is_object() {
         for (key, member) in value.entries() {
             begin_member(json);
-            json.push_str(&format!("\"{}\": ", write_escaped(key)));
+            for part in ["\"", &write_escaped(key), "\": "] {
+                json.push_str(part);
+            }
             write_indented(member, depth + 1, json);
         }
     } else {

@@ -16,7 +16,7 @@ pub(super) enum Content {
     /// There is none.
     Nothing,
     /// JSON, and what of it is personal or to be searched, in the order of the text.
-    Json(Document, Vec<Found>),
+    Json(Box<Document>, Vec<Found>),
     /// Pairs of names and values, as forms send them.
     Form(String),
     /// Open data in HTML.
@@ -99,7 +99,7 @@ impl Content {
     fn read(content: &[u8], media_type: &str, is_page: bool, fields: &Fields) -> Self {
         if let Ok(document) = Document::parse(content) {
             let found = find(&document, fields);
-            return Self::Json(document, found);
+            return Self::Json(Box::new(document), found);
         }
         let text = std::str::from_utf8(content);
         if media_type.contains("x-www-form-urlencoded")
