@@ -22,6 +22,9 @@ use crate::openbooking::Stage;
 /// Least time between two [`Event::Coverage`].
 pub const COVERAGE_EVERY: Duration = Duration::from_secs(1);
 
+/// Least time between two [`Event::Progress`].
+pub const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
 /// Something that a front end may want to show.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -31,6 +34,8 @@ pub enum Event {
     Recording(Recording),
     /// How far every rule has come since the start: sent at most once in [`COVERAGE_EVERY`], and at the end.
     Coverage(Arc<Coverage>),
+    /// How far recording and judging have come: sent at most once in [`PROGRESS_EVERY`], and at the end.
+    Progress(Progress),
     /// A connection, or a request in clear text, passed unread: its host is not one to intercept.
     Unread {
         /// Host and port.
@@ -40,6 +45,17 @@ pub enum Event {
     },
     /// Something else worth a line, such as a rule that could not be judged for a fault of its own.
     Notice(String),
+}
+
+/// How far recording and judging have come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Exchanges that are in the recording.
+    pub recorded: u64,
+    /// Exchanges that were judged.
+    pub judged: u64,
+    /// How long the oldest exchange that waits to be judged has waited.
+    pub lag: Duration,
 }
 
 /// An exchange and what the rules say of it.

@@ -12,6 +12,7 @@
 //!
 //! A panic costs the exchange at hand: it is reported and counted, and recording goes on (`RecordLoop::start_again`).
 
+mod arrivals;
 mod backlog;
 mod judging;
 mod keeper;
@@ -247,7 +248,7 @@ mod tests {
     use crate::proxy::sink;
     use crate::rules::Known;
 
-    /// What came of a run over exchanges with these paths: events but for coverage, and the closing.
+    /// What came of a run over exchanges with these paths: events but for coverage and progress, and the closing.
     fn record(file: Option<&Path>, paths: &[&str]) -> (Vec<Event>, Closing) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (sink, intake) = sink::channel(64);
@@ -267,7 +268,7 @@ mod tests {
         let closing = recorder.join().unwrap();
         let mut all = Vec::new();
         while let Some(event) = feed.events.blocking_recv() {
-            if !matches!(event, Event::Coverage(_)) {
+            if !matches!(event, Event::Coverage(_) | Event::Progress(_)) {
                 all.push(event);
             }
         }

@@ -48,7 +48,7 @@ async fn findings_of_one_request(address: SocketAddr, feed: &mut Feed) -> Vec<(S
                 return words.filter(|(id, _)| id.starts_with("mine/")).collect();
             }
             Event::Notice(notice) => panic!("unexpected notice: {notice}"),
-            Event::Recording(_) | Event::Coverage(_) | Event::Unread { .. } => {}
+            Event::Recording(_) | Event::Coverage(_) | Event::Progress(_) | Event::Unread { .. } => {}
         }
     }
 }
@@ -57,7 +57,7 @@ async fn next(feed: &mut Feed) -> Event {
     loop {
         let event = tokio::time::timeout(Duration::from_secs(30), feed.events.recv()).await;
         match event.expect("an event comes").expect("the session runs") {
-            Event::Coverage(_) => {}
+            Event::Coverage(_) | Event::Progress(_) => {}
             event => return event,
         }
     }
@@ -127,6 +127,6 @@ async fn a_change_on_disk_is_judged_by_and_a_broken_one_is_said() {
     assert_eq!((closing.exchanges, closing.trouble), (5, None));
     // What was covered is said at the end; then nothing holds the events back.
     while let Some(event) = feed.events.recv().await {
-        assert!(matches!(event, Event::Coverage(_)), "{event:?}");
+        assert!(matches!(event, Event::Coverage(_) | Event::Progress(_)), "{event:?}");
     }
 }

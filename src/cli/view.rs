@@ -18,7 +18,7 @@ use super::judging::JudgingArgs;
 use super::signals::Signals;
 use super::{Exit, block_on};
 use crate::capture::{self, CaptureError, Meta, Reader, next_part};
-use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, Pace, Recording, feed};
+use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, PROGRESS_EVERY, Pace, Progress, Recording, feed};
 use crate::exchange::Exchange;
 use crate::panics;
 use crate::rules::Judge;
@@ -128,15 +128,23 @@ impl Source {
         follow: bool,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut pace = Pace::new(COVERAGE_EVERY);
+        let (mut pace, mut progress) = (Pace::new(COVERAGE_EVERY), Pace::new(PROGRESS_EVERY));
+        let mut judged_so_far = 0;
         // An exchange, or none where there is no more for now.
-        let mut show = |exchange: Option<Exchange>| {
+        // `recorded`: how many exchanges there are so far, if that is known.
+        let mut show = |exchange: Option<Exchange>, recorded: Option<u64>| {
             let judged = exchange.map(|exchange| Event::Exchange(Arc::new(judge.judge(Arc::new(exchange)))));
             if judged.is_some() {
                 pace.changed();
+                progress.changed();
+                judged_so_far += 1;
             }
+            let recorded = recorded
+                .filter(|recorded| progress.is_due() || judged_so_far == *recorded && progress.left().is_some());
+            let told = recorded
+                .map(|recorded| Event::Progress(Progress { recorded, judged: judged_so_far, lag: Duration::ZERO }));
             let slow = judge.slow_rule().map(|slow| Event::Notice(slow.to_string()));
-            judged.into_iter().chain(slow).all(|event| outlet.send_blocking(event))
+            judged.into_iter().chain(slow).chain(told).all(|event| outlet.send_blocking(event))
                 && (!pace.is_due() || outlet.send_blocking(Event::Coverage(Arc::new(judge.coverage()))))
         };
         match self {
@@ -149,7 +157,7 @@ impl Source {
                     }
                     match exchange {
                         Ok(exchange) => {
-                            if !show(Some(exchange)) {
+                            if !show(Some(exchange), None) {
                                 break;
                             }
                         }
@@ -167,13 +175,14 @@ impl Source {
                 }
             }
             Self::Capture(mut reader) => {
-                let mut next = 0;
+                // Exchanges of the parts before this one.
+                let (mut next, mut before) = (0, 0);
                 while !stop.is_cancelled() {
                     // Looked for first: when there is a next part, all that belongs into this one is in it.
                     let behind = if follow { next_part(&reader)? } else { None };
                     let end = reader.len()?;
                     while next < end && !stop.is_cancelled() {
-                        if !show(Some(reader.exchange(next)?)) {
+                        if !show(Some(reader.exchange(next)?), Some(before + end)) {
                             return Ok(());
                         }
                         next += 1;
@@ -187,9 +196,10 @@ impl Source {
                             if !outlet.send_blocking(Event::Recording(Recording::On { file, missed: 0 })) {
                                 return Ok(());
                             }
+                            before += end;
                             (reader, next) = (part, 0);
                         }
-                        None if !show(None) => return Ok(()),
+                        None if !show(None, Some(before + end)) => return Ok(()),
                         None => std::thread::sleep(POLL),
                     }
                 }

@@ -11,8 +11,9 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::arrivals::Arrivals;
 use crate::exchange::Exchange;
 
 /// Most exchanges that wait in memory.
@@ -71,6 +72,25 @@ struct State {
     gone: bool,
     /// Exchanges that came when the judge had ended.
     not_taken: u64,
+    arrivals: Arrivals,
+    /// What the judge has taken last, and may be at work on.
+    at_hand: u64,
+    /// Exchanges of the recording, as far as it is known.
+    recorded: u64,
+}
+
+impl State {
+    /// The judge has finished what it had taken.
+    fn finish_at_hand(&mut self) {
+        let at_hand = std::mem::take(&mut self.at_hand);
+        self.arrivals.finish(at_hand);
+    }
+
+    /// Another one waits. `index`: where it was appended to the recording, if it was.
+    fn arrive(&mut self, index: Option<u64>) {
+        self.arrivals.arrive(Instant::now());
+        self.recorded = index.map_or(self.recorded, |index| index + 1);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -133,9 +153,13 @@ impl Backlog {
                 return Err(JudgeIsGone);
             }
             state.bytes += bytes(&next);
+            state.arrive(next.1.filter(|_| appended.is_some()));
             state.queue.push_back(next);
             self.shared.changed.notify_all();
             return Ok(());
+        }
+        if appended.is_some() && next.1.is_some() {
+            state.arrive(next.1);
         }
         drop(state);
         if let (Some((file, row)), Some(index)) = (appended, next.1) {
@@ -164,7 +188,12 @@ impl Backlog {
 
     /// What was appended since the last commit is lost.
     pub fn lost(&mut self) {
-        self.appended.clear();
+        let lost = self.appended.drain(..).map(|stretch| stretch.count).sum();
+        if lost > 0 {
+            let mut state = self.shared.state();
+            state.arrivals.lose(lost);
+            state.recorded = state.recorded.saturating_sub(lost);
+        }
     }
 }
 
@@ -179,9 +208,11 @@ impl Waiting {
     /// What is to be judged next; waits for it, no longer than `patience` if that is given. `None`: that was all.
     pub fn next(&self, patience: Option<Duration>) -> Option<Next> {
         let mut state = self.0.state();
+        state.finish_at_hand();
         loop {
             if let Some(next) = state.queue.pop_front() {
                 state.bytes -= bytes(&next);
+                state.at_hand = 1;
                 self.0.changed.notify_all();
                 return Some(Next::Exchange(next));
             }
@@ -195,6 +226,7 @@ impl Waiting {
                 } else {
                     state.stretches.pop_front();
                 }
+                state.at_hand = taken.count;
                 return Some(Next::Stretch(taken));
             }
             if state.ended {
@@ -212,6 +244,14 @@ impl Waiting {
                 }
             };
         }
+    }
+
+    /// How many exchanges are recorded, and how long the oldest that is not judged has waited. The judge has finished what it
+    /// had taken.
+    pub fn progress(&self) -> (u64, Duration) {
+        let mut state = self.0.state();
+        state.finish_at_hand();
+        (state.recorded, state.arrivals.lag(Instant::now()))
     }
 
     /// How many exchanges wait on disk.
@@ -297,7 +337,10 @@ mod tests {
         }
         backlog.lost();
         backlog.committed();
+        assert_eq!(waiting.progress().0, QUEUED as u64);
+        assert!(waiting.progress().1 > Duration::ZERO, "the others still wait");
         assert_eq!(indexes(&waiting).len(), QUEUED);
+        assert_eq!(waiting.progress(), (QUEUED as u64, Duration::ZERO));
     }
 
     #[test]

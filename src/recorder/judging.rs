@@ -1,6 +1,6 @@
 //! The judge's thread: what is recorded is judged in its order, and told.
 //!
-//! `backlog → judge → Event::Exchange, Event::Coverage, Event::Notice` · the end of the backlog: `Closing`
+//! `backlog → judge → Event::Exchange, Event::Coverage, Event::Progress, Event::Notice` · the end of the backlog: `Closing`
 
 use std::mem::take;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::backlog::{Next, Stretch, Waiting};
 use super::{Closing, Hurry, LinkWatch, NewRules};
 use crate::capture::{CaptureError, Reader};
-use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, Pace};
+use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, PROGRESS_EVERY, Pace, Progress};
 use crate::exchange::Exchange;
 use crate::finding::{Tally, number};
 use crate::openbooking::Stage;
@@ -47,6 +47,7 @@ pub(super) struct Judging {
     at_hand: u64,
     findings: Tally,
     coverage: Pace,
+    progress: Pace,
     links: Option<LinkWatch>,
     /// Of the file that was read back last.
     reader: Option<Reader>,
@@ -70,6 +71,7 @@ impl Judging {
             at_hand: 0,
             findings,
             coverage,
+            progress: Pace::new(PROGRESS_EVERY),
             links: None,
             reader: None,
             behind: None,
@@ -88,7 +90,7 @@ impl Judging {
     /// Runs until nothing more can come.
     pub(super) fn run(mut self, waiting: &Waiting) -> Closing {
         yield_to_the_proxy();
-        while let Some(next) = waiting.next(self.coverage.left()) {
+        while let Some(next) = waiting.next(self.next_report()) {
             self.at_hand = next.count();
             if let Err(panicked) = panics::catch(|| self.take(next, waiting)) {
                 self.failed(&panicked, "Judging");
@@ -98,6 +100,9 @@ impl Judging {
             && let Ok(coverage) = panics::catch(|| self.judge.coverage())
         {
             self.events.send(Event::Coverage(Arc::new(coverage)));
+        }
+        if self.progress.left().is_some() {
+            self.send_progress(waiting);
         }
         if self.unjudged > 0 {
             self.events.send(Event::Notice(unjudged_in_words(self.unjudged)));
@@ -114,6 +119,9 @@ impl Judging {
     }
 
     fn take(&mut self, next: Next, waiting: &Waiting) {
+        if next.count() > 0 {
+            self.progress.changed();
+        }
         match next {
             Next::Exchange(_) | Next::Stretch(_) if self.hurry.is_up() => self.unjudged += take(&mut self.at_hand),
             Next::Exchange(_) | Next::Stretch(_) if self.is_given_up() => self.failed += take(&mut self.at_hand),
@@ -128,6 +136,19 @@ impl Judging {
             Next::Nothing => {}
         }
         self.tell_coverage();
+        if self.progress.is_due() {
+            self.send_progress(waiting);
+        }
+    }
+
+    /// When coverage or progress is to be told next, if either is.
+    fn next_report(&self) -> Option<Duration> {
+        [self.coverage.left(), self.progress.left()].into_iter().flatten().min()
+    }
+
+    fn send_progress(&self, waiting: &Waiting) {
+        let (recorded, lag) = waiting.progress();
+        self.events.send(Event::Progress(Progress { recorded, judged: self.judged, lag }));
     }
 
     /// Judges what is on disk.
@@ -325,7 +346,15 @@ mod tests {
         judging.hurry().up();
         let closing = judging.run(&waiting);
         assert_eq!((closing.exchanges, closing.unjudged), (0, 400));
-        let Some(Event::Notice(notice)) = feed.events.recv().await else { panic!("a notice") };
-        assert!(notice.contains("400 more exchanges"), "{notice}");
+        let (mut notices, mut progress) = (Vec::new(), Progress::default());
+        while let Some(event) = feed.events.recv().await {
+            match event {
+                Event::Notice(notice) => notices.push(notice),
+                Event::Progress(told) => progress = told,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(notices.len() == 1 && notices[0].contains("400 more exchanges"), "{notices:?}");
+        assert_eq!((progress.recorded, progress.judged), (400, 0));
     }
 }

@@ -27,7 +27,11 @@ pub(super) struct Areas {
 impl Areas {
     pub(super) fn new(size: Size, focus: Focus) -> Self {
         let Size { width, height } = size;
-        let header = if height >= 12 { 2 } else { height.min(1) };
+        let header = match height {
+            20.. => 3,
+            12..20 => 2,
+            _ => height.min(1),
+        };
         let footer = match height {
             0..6 => 0,
             6..12 => 1,

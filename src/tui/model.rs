@@ -13,8 +13,8 @@ use super::log::Log;
 use super::prompt::Prompt;
 use super::sheet::{self, Row, Sheet};
 use crate::coverage::Coverage;
-use crate::event::{Context, Event, Recording};
-use crate::finding::{Finding, Tally, folded};
+use crate::event::{Context, Event, Judged, Mode, Progress, Recording};
+use crate::finding::{Finding, Tally, VerdictCounts, folded};
 
 /// Something that changes the screen.
 #[derive(Debug)]
@@ -118,6 +118,10 @@ pub(super) struct Model {
     pub(super) log: Log,
     pub(super) tally: Tally,
     pub(super) exchanges: u64,
+    /// How far recording and judging have come, as last told.
+    pub(super) progress: Option<Progress>,
+    /// How many verdicts were given, and why others could not be.
+    pub(super) verdicts: VerdictCounts,
     /// Findings on requests that were refused as they should be, which are not told.
     pub(super) muted: u64,
     /// Events that were dropped on their way to the screen.
@@ -168,6 +172,8 @@ impl Model {
             log: Log::new(),
             tally: Tally::default(),
             exchanges: 0,
+            progress: None,
+            verdicts: VerdictCounts::default(),
             muted: 0,
             not_shown: 0,
             focus: Focus::List,
@@ -217,13 +223,32 @@ impl Model {
                 self.exchanges += 1;
                 self.muted += u64::from(judged.muted);
                 judged.findings.iter().for_each(|finding| self.tally.add(finding));
+                self.count_verdicts(&judged);
                 self.keeping_detail(|log| log.push(judged));
             }
             Event::Recording(state) => self.recording = Some(state),
+            Event::Progress(progress) => self.progress = Some(progress),
             Event::Coverage(coverage) => self.coverage = Some(coverage),
             Event::Unread { authority, count } => self.unread = Some((authority, count)),
             Event::Notice(notice) => self.notice = Some(notice),
         }
+    }
+
+    fn count_verdicts(&mut self, judged: &Judged) {
+        self.verdicts.passed += u64::from(judged.passed);
+        self.verdicts.failed += judged.findings.len() as u64 + u64::from(judged.muted);
+        judged.not_judged.iter().for_each(|missing| self.verdicts.add_not_judged(&missing.because, 1));
+    }
+
+    /// How long the oldest exchange that is not judged has waited, in whole seconds.
+    pub(super) fn lag_seconds(&self) -> u64 {
+        self.progress.map_or(0, |progress| progress.lag.as_secs())
+    }
+
+    /// What there is to say of a recording of which little could be judged.
+    pub(super) fn little_judged(&self) -> Option<String> {
+        let little = self.context.mode == Mode::View && self.exchanges > 0 && self.verdicts.is_mostly_unjudged();
+        little.then(|| format!("little was judged: {}", self.verdicts.headline()))
     }
 
     /// Leaves the page that is up, or the detail, or else the screen; a run that carries traffic asks before it ends.

@@ -31,9 +31,9 @@ pub(super) enum KeyMode {
 
 impl Model {
     pub(super) fn key_mode(&self) -> KeyMode {
-        match self.prompt {
-            // Any key takes the help away.
-            _ if self.help => KeyMode::Commands,
+        // Any key takes the help away.
+        let prompt = self.prompt.as_ref().filter(|_| !self.help);
+        match prompt {
             None => KeyMode::Commands,
             Some(Prompt::StopRun) => KeyMode::YesOrNo,
             Some(Prompt::ExchangeNumber(_)) => KeyMode::Line,

@@ -73,6 +73,9 @@ fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
     let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(log.shown() as u64, "exchange")))];
     spans.push(span(Ink::Dim, format!("· {} · ", log.filter().words())));
     spans.push(match log.selected() {
+        _ if log.following() && model.lag_seconds() > 0 => {
+            span(Ink::Of(Severity::Warning), format!("following, {} s behind", model.lag_seconds()))
+        }
         _ if log.following() => span(Ink::Good, "following"),
         Some((_, judged)) => span(Ink::Of(Severity::Warning), format!("stopped at {} (f follows)", judged.number())),
         None => span(Ink::Of(Severity::Warning), "stopped (f follows)"),
@@ -159,7 +162,7 @@ fn findings(judged: &Judged) -> Vec<Span<'static>> {
         } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
             span(Ink::Good, "ok ")
         } else {
-            span(Ink::Dim, "not judged ")
+            span(Ink::Bold, "not judged ")
         }];
     }
     let (mut spans, mut used) = (Vec::new(), 0);
