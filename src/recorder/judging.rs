@@ -133,7 +133,8 @@ impl Judging {
                 self.falls_behind(waiting.on_disk() + stretch.count);
                 self.read_back(stretch);
             }
-            Next::Nothing => {}
+            // Nothing waits any more.
+            Next::Nothing => self.keeps_up(),
         }
         self.tell_coverage();
         if self.progress.is_due() {
@@ -329,6 +330,18 @@ mod tests {
     use super::*;
     use crate::event::feed;
     use crate::rules::{Known, RuleBook};
+
+    #[test]
+    fn that_judging_has_caught_up_is_told_when_nothing_waits_any_more() {
+        let (events, mut feed) = feed(64);
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
+        let mut judging = Judging::new(judge, events, NewRules::default());
+        let (_backlog, waiting) = backlog();
+        judging.behind = Some(Behind { since: Instant::now(), told: true });
+        judging.take(Next::Nothing, &waiting);
+        let told = feed.events.try_recv();
+        assert!(matches!(&told, Ok(Event::Notice(words)) if words.contains("caught up")), "{told:?}");
+    }
 
     #[tokio::test]
     async fn when_there_is_no_more_time_it_says_how_many_were_not_judged() {
