@@ -61,7 +61,7 @@ async fn no_fault_is_the_booking_systems() {
             // It needs TLS.
             "tls-failure" => vec![],
             "answer-lost" | "cut" | "wrong-length" | "price-changed" => {
-                let stages = umpire::openbooking::Stage::ALL.map(|stage| stage.as_str()).join(",");
+                let stages = umpire::openbooking::Stage::ALL.map(umpire::openbooking::Stage::as_str).join(",");
                 vec![format!("{} share=50%", name.word), format!("{stages} {} share=34%", name.word)]
             }
             word => vec![format!("{word} share=50%"), word.to_owned()],

@@ -100,30 +100,30 @@ pub fn broken_by_broker(judged: &[Arc<Judged>]) -> Vec<String> {
     ids.collect()
 }
 
+/// Sends a request over a connection of its own, and reads the answer to the end of the connection.
+pub fn send_over(
+    stream: &mut (impl io::Read + io::Write),
+    method: &str,
+    target: &str,
+    body: &str,
+) -> io::Result<Answered> {
+    let length = body.len();
+    let fields = match (method, target.starts_with("/api/")) {
+        (_, false) => "Accept: */*".to_owned(),
+        ("GET" | "DELETE", true) => format!("Authorization: Bearer a\r\nAccept: {BOOKING_V1}"),
+        (_, true) => format!(
+            "Authorization: Bearer a\r\nAccept: {BOOKING_V1}\r\nContent-Type: {BOOKING_V1}\r\nContent-Length: {length}"
+        ),
+    };
+    write!(stream, "{method} {target} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n{fields}\r\n\r\n{body}")?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    parse(&bytes)
+}
+
 impl Broker {
     pub fn send(self, method: &str, target: &str, body: &str) -> io::Result<Answered> {
-        self.send_over(&mut TcpStream::connect(self.address)?, method, target, body)
-    }
-
-    pub fn send_over(
-        self,
-        stream: &mut (impl io::Read + io::Write),
-        method: &str,
-        target: &str,
-        body: &str,
-    ) -> io::Result<Answered> {
-        let length = body.len();
-        let fields = match (method, target.starts_with("/api/")) {
-            (_, false) => "Accept: */*".to_owned(),
-            ("GET" | "DELETE", true) => format!("Authorization: Bearer a\r\nAccept: {BOOKING_V1}"),
-            (_, true) => format!(
-                "Authorization: Bearer a\r\nAccept: {BOOKING_V1}\r\nContent-Type: {BOOKING_V1}\r\nContent-Length: {length}"
-            ),
-        };
-        write!(stream, "{method} {target} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n{fields}\r\n\r\n{body}")?;
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes)?;
-        parse(&bytes)
+        send_over(&mut TcpStream::connect(self.address)?, method, target, body)
     }
 
     pub fn address(self) -> SocketAddr {

@@ -100,7 +100,7 @@ async fn a_broker_that_does_not_wait_for_a_late_answer_is_not_the_booking_system
         let mut stream = TcpStream::connect(broker.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         let target = format!("/api/openbooking/orders/{id}");
-        broker.send_over(&mut stream, "PUT", &target, &order(7.5).to_string()).expect_err("it gives up");
+        send_over(&mut stream, "PUT", &target, &order(7.5).to_string()).expect_err("it gives up");
         // Its connection ends with unread bytes under way, so that the proxy notices.
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
         drop(stream);
