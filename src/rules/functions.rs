@@ -230,7 +230,7 @@ impl Function {
             Self::Anywhere => anywhere(arena, first, second.as_str().unwrap_or_default()),
             Self::Same => Val::bool(first.equals(second)),
             Self::SameUrl => Val::bool(both(text, second, |a, b| {
-                urls::normal_url(a).trim_end_matches('/') == urls::normal_url(b).trim_end_matches('/')
+                a == b || urls::normal_url(a).trim_end_matches('/') == urls::normal_url(b).trim_end_matches('/')
             })),
             Self::NormalUrl => owned(text.map(|url| urls::normal_url(url).into_owned())),
             Self::SameId => {
