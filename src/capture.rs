@@ -18,7 +18,7 @@ mod output;
 mod recording;
 mod redact;
 mod redaction;
-mod series;
+mod rotation;
 mod source;
 mod store;
 mod verify;
@@ -35,9 +35,9 @@ pub use output::{Format, Output};
 pub use recording::{Exchanges, Recording, is_capture, open};
 pub use redact::{FieldCount, Fields, Redactor};
 pub use redaction::Redaction;
-pub use series::{Rotation, Series, next_part};
+pub use rotation::{RotatingWriter, Rotation, next_part};
 pub use store::{Call, Reader, Writer};
-pub use verify::{Examination, examine};
+pub use verify::{IntegrityReport, examine};
 
 /// Folder of captures that were given no name of their own.
 pub const DEFAULT_FOLDER: &str = "captures";

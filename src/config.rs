@@ -14,7 +14,7 @@ use crate::fault;
 use crate::finding::Severity;
 use crate::proxy::live::Timeouts;
 use crate::proxy::{BaseUri, HeadLimits, Limits};
-use crate::rules::{Known, PaymentDetails, RuleSet, Setting};
+use crate::rules::{Known, PaymentDetails, RuleSources, Setting};
 
 /// Name of the file that is looked for.
 pub const FILE_NAME: &str = "umpire.toml";
@@ -40,7 +40,7 @@ pub struct Config {
     /// The file that it was read from.
     pub file: Option<PathBuf>,
     /// Further rules, severities, rules that are off.
-    pub rules: RuleSet,
+    pub rules: RuleSources,
     /// What is known of the booking system.
     pub known: Known,
     /// Limits of the proxy.
@@ -175,7 +175,7 @@ impl Config {
         let system = written.booking_system;
         Ok(Self {
             file: Some(file.to_owned()),
-            rules: RuleSet {
+            rules: RuleSources {
                 folders: written.rules.iter().map(|rules| folder.join(rules)).collect(),
                 settings: settings(file, text, &written.off, &written.severity),
             },

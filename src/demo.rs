@@ -14,12 +14,12 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-pub use script::{Act, Call, Role, Script, Step, Tweak, faulty, golden};
+pub use script::{Act, Call, Mutation, Role, Script, Step, faulty, golden};
 
 use crate::http_client::{self, ClientRequest};
 use crate::openbooking::media_type;
 use crate::sandbox::{Misbehaviours, Sandbox};
-use broker::{Dealing, Harvest};
+use broker::{BookingSession, Harvest};
 
 /// Most pages of one feed that the broker follows. A feed that goes on is an error.
 const MAX_PAGES: usize = 100;
@@ -129,7 +129,7 @@ impl<'r> Run<'r> {
             |call: Call, reason: String| DemoError { step: step.name.to_owned(), call: call.name().to_owned(), reason };
         let Some(first) = step.acts.first() else { return Ok(Ended::Finished) };
         let basket = self.harvest.basket(step.basket).map_err(|reason| fail(first.call, reason))?;
-        let mut dealing = Dealing::new(step, basket);
+        let mut dealing = BookingSession::new(step, basket);
         for (index, act) in step.acts.iter().enumerate() {
             if self.pause().await == Ended::Stopped {
                 return Ok(Ended::Stopped);
@@ -151,7 +151,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    async fn act(&mut self, dealing: &mut Dealing<'_>, act: &Act) -> Result<(), String> {
+    async fn act(&mut self, dealing: &mut BookingSession<'_>, act: &Act) -> Result<(), String> {
         match act.call {
             Call::Harvest => return self.read_open_data(act).await,
             Call::OrdersFeed => {
@@ -179,7 +179,7 @@ impl<'r> Run<'r> {
             Some(message) => message.to_string(),
             None => String::new(),
         };
-        if act.tweaks.contains(&Tweak::CutOff) {
+        if act.tweaks.contains(&Mutation::CutOff) {
             body = body.chars().take(body.len() / 2).collect();
         }
         let answer = self.call(method, &target, body, act).await?;
@@ -225,13 +225,13 @@ impl<'r> Run<'r> {
         self.calls += 1;
         let mut headers = vec![("user-agent", USER_AGENT)];
         if target.starts_with(&self.base_path) {
-            if !act.tweaks.contains(&Tweak::NoAuthorization) {
+            if !act.tweaks.contains(&Mutation::NoAuthorization) {
                 headers.push(("authorization", TOKEN));
             }
             headers.push(("accept", media_type::BOOKING_V1));
         }
         if !body.is_empty() {
-            let plain = act.tweaks.contains(&Tweak::PlainJson);
+            let plain = act.tweaks.contains(&Mutation::PlainJson);
             let media_type = if plain { "application/json" } else { media_type::BOOKING_V1 };
             headers.push(("content-type", media_type));
         }

@@ -4,14 +4,14 @@
 //!
 //! Events may be dropped on the way to a slow front end, never on the way to the capture.
 
-mod pace;
+mod throttle;
 mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use pace::Pace;
+pub use throttle::Throttle;
 use tokio::sync::mpsc;
 
 use crate::coverage::Coverage;

@@ -17,15 +17,15 @@
 
 mod base_uri;
 pub mod descriptors;
-mod door;
+mod listener;
 mod downstream;
-mod draft;
+mod exchange_builder;
 pub mod fields;
 pub mod forward;
 pub mod h1;
 pub mod h2;
 pub mod head;
-pub mod incident;
+pub mod event;
 mod limits;
 pub mod live;
 mod logged;
@@ -41,6 +41,6 @@ mod wire;
 pub mod wire_fault;
 
 pub use base_uri::{BaseUri, BaseUriError};
-pub use door::{Behind, Door};
 pub use limits::{HeadLimits, Limits};
+pub use listener::{Behind, Listener};
 pub use serve::{Served, Shutdown, serve};

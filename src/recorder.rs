@@ -13,35 +13,35 @@
 //! A panic costs the exchange at hand: it is reported and counted, and recording goes on (`RecordLoop::start_again`).
 
 mod arrivals;
-mod backlog;
+mod judge_queue;
 mod judging;
 mod keeper;
 mod links;
-mod stall;
+mod watchdog;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::capture::{Redactor, Series};
+use crate::capture::{Redactor, RotatingWriter};
 use crate::event::Outlet;
 use crate::finding::Tally;
 use crate::panics::{self, Panicked};
-use crate::proxy::sink::{Handed, Intake};
+use crate::proxy::sink::{ExchangeReceiver, Handed};
 use crate::rules::{Judge, RuleBook};
-use backlog::{Backlog, JudgeIsGone, backlog};
+use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
 use judging::Judging;
 pub use judging::{failed_in_words, unjudged_in_words};
 use keeper::Keeper;
-pub use links::LinkWatch;
+pub use links::BypassLinkDetector;
 
 /// Longest time that an exchange waits for its commit while traffic never pauses. When the queue runs empty, all is
 /// committed at once.
 pub const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
-/// What there is to say when a recorder has ended.
+/// What was recorded and judged in a run, and what was not.
 #[derive(Debug, Clone, Default)]
-pub struct Closing {
+pub struct RunSummary {
     /// Exchanges that were judged.
     pub exchanges: u64,
     /// Exchanges that still waited to be judged when there was no more time for it.
@@ -94,7 +94,7 @@ impl NewRules {
 
 /// Takes exchanges from the proxy, records them, and has them judged.
 pub struct Recorder {
-    intake: Intake,
+    intake: ExchangeReceiver,
     redactor: Redactor,
     keeper: Keeper,
     judging: Judging,
@@ -104,9 +104,9 @@ impl Recorder {
     /// A recorder at the start of a recording. Without a `series`, exchanges are judged and shown only. The rules may be
     /// replaced on the way, through `new_rules`.
     pub fn new(
-        intake: Intake,
+        intake: ExchangeReceiver,
         redactor: Redactor,
-        series: Option<Series>,
+        series: Option<RotatingWriter>,
         judge: Judge,
         events: Outlet,
         new_rules: NewRules,
@@ -121,13 +121,13 @@ impl Recorder {
     }
 
     /// Links that lead past the proxy are said, once each.
-    pub fn watching_links(self, links: Option<LinkWatch>) -> Self {
+    pub fn watching_links(self, links: Option<BypassLinkDetector>) -> Self {
         Self { judging: self.judging.watching_links(links), ..self }
     }
 
     /// Runs until the proxy is gone and everything it handed over is recorded and judged. Blocks: call it on a thread. The
     /// judge has a thread of its own, which has ended when this returns.
-    pub fn run(self) -> Closing {
+    pub fn run(self) -> RunSummary {
         let Self { intake, redactor, keeper, judging } = self;
         let (backlog, waiting) = backlog();
         let judge = std::thread::Builder::new().name("judge".to_owned());
@@ -144,12 +144,12 @@ impl Recorder {
         let judged = match judging.map(|judging| judging.join().unwrap_or_else(|payload| Err(Panicked::new(&*payload))))
         {
             Ok(Ok(judged)) => judged,
-            Ok(Err(panicked)) => Closing::without_judge(format!("the judge {panicked}"), not_taken),
-            Err(error) => Closing::without_judge(format!("the judge could not be started: {error}"), not_taken),
+            Ok(Err(panicked)) => RunSummary::without_judge(format!("the judge {panicked}"), not_taken),
+            Err(error) => RunSummary::without_judge(format!("the judge could not be started: {error}"), not_taken),
         };
         keeper.report_missed();
         let closed = keeper.close();
-        Closing { missed: closed.missed, trouble: closed.trouble, removed: closed.removed, ..judged }
+        RunSummary { missed: closed.missed, trouble: closed.trouble, removed: closed.removed, ..judged }
     }
 }
 
@@ -161,10 +161,10 @@ const GIVE_UP: u32 = 6;
 
 /// What the recorder's thread does, and what it needs for that.
 struct RecordLoop {
-    intake: Intake,
+    intake: ExchangeReceiver,
     redactor: Redactor,
     keeper: Keeper,
-    backlog: Backlog,
+    backlog: JudgeQueue,
     /// The last commit.
     committed: Instant,
     /// An exchange was taken, and is neither recorded nor counted as missing yet.
@@ -174,7 +174,7 @@ struct RecordLoop {
 }
 
 impl RecordLoop {
-    fn new(intake: Intake, redactor: Redactor, keeper: Keeper, backlog: Backlog) -> Self {
+    fn new(intake: ExchangeReceiver, redactor: Redactor, keeper: Keeper, backlog: JudgeQueue) -> Self {
         Self { intake, redactor, keeper, backlog, committed: Instant::now(), at_hand: false, panics: 0 }
     }
 
@@ -223,7 +223,7 @@ impl RecordLoop {
     }
 }
 
-fn commit(keeper: &mut Keeper, backlog: &mut Backlog) {
+fn commit(keeper: &mut Keeper, backlog: &mut JudgeQueue) {
     if keeper.commit() {
         backlog.committed();
     } else {
@@ -231,7 +231,7 @@ fn commit(keeper: &mut Keeper, backlog: &mut Backlog) {
     }
 }
 
-impl Closing {
+impl RunSummary {
     fn without_judge(failure: String, failed: u64) -> Self {
         Self { failure: Some(failure), failed, ..Self::default() }
     }
@@ -249,12 +249,12 @@ mod tests {
     use crate::rules::Known;
 
     /// What came of a run over exchanges with these paths: events but for coverage and progress, and the closing.
-    fn record(file: Option<&Path>, paths: &[&str]) -> (Vec<Event>, Closing) {
+    fn record(file: Option<&Path>, paths: &[&str]) -> (Vec<Event>, RunSummary) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let (sink, intake) = sink::channel(64);
         let (events, mut feed) = feed(1_000);
         let series = file.map(|file| {
-            Series::create(file, Meta::new(None, jiff::Timestamp::UNIX_EPOCH), Rotation::default()).unwrap()
+            RotatingWriter::create(file, Meta::new(None, jiff::Timestamp::UNIX_EPOCH), Rotation::default()).unwrap()
         });
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
         let recorder = Recorder::new(intake, Redactor::new().unwrap(), series, judge, events, NewRules::default());

@@ -19,15 +19,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::capture::{CaptureError, Meta, Redactor, Rotation, Series};
+use crate::capture::{CaptureError, Meta, Redactor, RotatingWriter, Rotation};
 use crate::event::{Event, Feed, Outlet, Recording, feed};
-use crate::proxy::forward::Guests;
+use crate::proxy::forward::ClientAllowList;
 use crate::proxy::live::Own;
 use crate::proxy::sink;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::wire_fault::TlsFault;
-use crate::proxy::{Behind, Door, Limits, Shutdown, serve};
-use crate::recorder::{Closing, Hurry, LinkWatch, NewRules, Recorder};
+use crate::proxy::{Behind, Limits, Listener, Shutdown, serve};
+use crate::recorder::{BypassLinkDetector, Hurry, NewRules, Recorder, RunSummary};
 use crate::rules::{Judge, Known, RuleBook};
 use parts::Broken;
 
@@ -70,8 +70,8 @@ pub struct Options {
     pub redactor: Option<Redactor>,
 }
 
-/// A way into the proxy.
-pub struct Entrance {
+/// How one listener of the proxy is set up.
+pub struct ListenerSpec {
     /// Address to listen on.
     pub listen: SocketAddr,
     /// With TLS, if given.
@@ -79,18 +79,18 @@ pub struct Entrance {
     /// The certificate is one of Umpire's own authority.
     pub own_ca: bool,
     /// Who may come in.
-    pub guests: Guests,
+    pub guests: ClientAllowList,
     /// Where requests go.
     pub behind: Behind,
     /// Says which handshakes are broken off, if any are.
     pub tls_fault: Option<TlsFault>,
 }
 
-impl Entrance {
+impl ListenerSpec {
     /// A reverse proxy without TLS, open to whoever reaches it.
     pub fn new(listen: SocketAddr, upstream: Arc<dyn Upstream>) -> Self {
         let behind = Behind::Upstream(upstream);
-        Self { listen, tls: None, own_ca: false, guests: Guests::default(), behind, tls_fault: None }
+        Self { listen, tls: None, own_ca: false, guests: ClientAllowList::default(), behind, tls_fault: None }
     }
 }
 
@@ -128,12 +128,12 @@ pub enum Links {
 
 impl Links {
     /// Watches for links to what is behind reverse proxies: who uses a forward proxy uses it for every link.
-    fn watch(self, entrances: &[Entrance]) -> Option<LinkWatch> {
+    fn watch(self, entrances: &[ListenerSpec]) -> Option<BypassLinkDetector> {
         let upstreams = entrances.iter().filter_map(|entrance| match &entrance.behind {
             Behind::Upstream(upstream) => Some(upstream.origin()),
             Behind::Unrecorded(_) | Behind::Forward(_) => None,
         });
-        (self != Self::Ignored).then(|| LinkWatch::new(upstreams, self == Self::Rewritten))
+        (self != Self::Ignored).then(|| BypassLinkDetector::new(upstreams, self == Self::Rewritten))
     }
 }
 
@@ -173,7 +173,7 @@ pub struct Session {
     /// The proxy has ended.
     drained: CancellationToken,
     /// Comes when the recorder has ended.
-    recorder: oneshot::Receiver<Closing>,
+    recorder: oneshot::Receiver<RunSummary>,
     hurry: Hurry,
     grace: Duration,
     reload: Option<JoinHandle<()>>,
@@ -182,14 +182,14 @@ pub struct Session {
 impl Session {
     /// Listens where the options say, as a reverse proxy to `upstream`.
     pub async fn start(options: Options, upstream: Arc<dyn Upstream>) -> Result<(Self, Feed), StartError> {
-        let entrance = Entrance::new(options.listen, upstream);
+        let entrance = ListenerSpec::new(options.listen, upstream);
         Self::open(options, vec![entrance]).await
     }
 
     /// Binds the addresses of the entrances, makes the capture and starts to serve.
-    pub async fn open(options: Options, entrances: Vec<Entrance>) -> Result<(Self, Feed), StartError> {
+    pub async fn open(options: Options, entrances: Vec<ListenerSpec>) -> Result<(Self, Feed), StartError> {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
-        for Entrance { listen: address, .. } in &entrances {
+        for ListenerSpec { listen: address, .. } in &entrances {
             let failed = |cause| StartError::Listen { address: *address, cause };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let bound = listener.local_addr().map_err(failed)?;
@@ -201,7 +201,7 @@ impl Session {
         let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now())
             .and_also(options.also_base_uris.iter().map(String::as_str))
             .redacted(redactor.redaction());
-        let series = |path| Series::create(path, meta, options.rotation);
+        let series = |path| RotatingWriter::create(path, meta, options.rotation);
         let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);
         if let Some(series) = &series {
@@ -232,8 +232,8 @@ impl Session {
         let shutdown = Shutdown::default();
         let (tell, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
         let doors = entrances.into_iter().zip(listeners).map(|(entrance, listener)| {
-            let Entrance { tls, own_ca, guests, behind, tls_fault, .. } = entrance;
-            Door { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell: Arc::clone(&tell) }
+            let ListenerSpec { tls, own_ca, guests, behind, tls_fault, .. } = entrance;
+            Listener { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell: Arc::clone(&tell) }
         });
         let serving = tokio::spawn(serve(doors.collect(), sink, options.limits, shutdown.clone()));
         let proxy = parts::watch_listeners(serving, events.clone(), shutdown.drain.clone(), broken.clone());
@@ -274,7 +274,7 @@ impl Session {
 
     /// Stops accepting, lets exchanges end under the grace time of the limits, flushes the capture. What waits to be judged
     /// by then has the rest of that time, and a second at the least.
-    pub async fn stop(self) -> Closing {
+    pub async fn stop(self) -> RunSummary {
         const LEAST: Duration = Duration::from_secs(1);
         let start = Instant::now();
         drop(self.notices);
@@ -294,9 +294,9 @@ impl Session {
             () = self.shutdown.at_once.cancelled() => { self.hurry.up(); recorder.await }
             () = tokio::time::sleep(left) => { self.hurry.up(); recorder.await }
         };
-        closing.unwrap_or_else(|_| Closing {
+        closing.unwrap_or_else(|_| RunSummary {
             trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),
-            ..Closing::default()
+            ..RunSummary::default()
         })
     }
 }

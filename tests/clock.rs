@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use umpire::capture::{self, Meta, Redactor, Rotation, Series, numbered};
+use umpire::capture::{self, Meta, Redactor, RotatingWriter, Rotation, numbered};
 use umpire::event::{Event, feed};
 use umpire::exchange::Exchange;
 use umpire::proxy::sink;
@@ -58,7 +58,7 @@ fn read(file: &Path) -> Vec<Exchange> {
 fn record(folder: &Path, rotation: Rotation) -> (usize, Vec<PathBuf>) {
     let (meta, exchanges) = jumping();
     let file = folder.join("run.db");
-    let series = Series::create(&file, meta.clone(), rotation).expect("a recording begins");
+    let series = RotatingWriter::create(&file, meta.clone(), rotation).expect("a recording begins");
     let (sink, intake) = sink::channel(8);
     let (outlet, mut events) = feed(10_000);
     let book = RuleBook::built_in().expect("the built-in rules load").into();

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use umpire::event::{Event, Feed};
 use umpire::proxy::upstream::Upstream;
-use umpire::rules::{RuleBook, RuleSet};
+use umpire::rules::{RuleBook, RuleSources};
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use umpire::session::{Loaded, Options, RuleSource, Session};
 
@@ -72,7 +72,7 @@ async fn notice(feed: &mut Feed) -> String {
 
 fn source(folder: &Path) -> RuleSource {
     let paths = vec![folder.to_owned()];
-    let set = RuleSet { folders: paths.clone(), settings: Vec::new() };
+    let set = RuleSources { folders: paths.clone(), settings: Vec::new() };
     let again = paths.clone();
     let load = move || {
         let book = RuleBook::load(&set).map_err(|error| error.to_string())?;
@@ -95,7 +95,7 @@ async fn a_change_on_disk_is_judged_by_and_a_broken_one_is_said() {
     write(folder, "first.toml", &RULE.replace("VERSION", "one"));
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
-    let set = RuleSet { folders: vec![folder.to_owned()], settings: Vec::new() };
+    let set = RuleSources { folders: vec![folder.to_owned()], settings: Vec::new() };
     let book = Arc::new(RuleBook::load(&set).expect("the rules load"));
     let options = Options { rules_on_disk: Some(source(folder)), ..Options::new(sandbox.base_uri(), book) };
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use umpire::capture::Redactor;
 use umpire::exchange::Exchange;
-use umpire::rules::{Judge, Known, RuleBook, RuleSet, RuleTally, Setting, test_examples};
+use umpire::rules::{Judge, Known, RuleBook, RuleSources, RuleTally, Setting, test_examples};
 
 fn book() -> Arc<RuleBook> {
     Arc::new(RuleBook::built_in().expect("the built-in rules load"))
@@ -134,7 +134,7 @@ fn another_book_keeps_what_was_seen_and_counted() {
     }
     let at_half = tallies(&through);
     let off = Setting { of: "headers".into(), severity: None, origin: "here".into() };
-    let less = RuleBook::load(&RuleSet { settings: vec![off], ..RuleSet::default() }).expect("the rules load");
+    let less = RuleBook::load(&RuleSources { settings: vec![off], ..RuleSources::default() }).expect("the rules load");
     assert!(book().rules().len() > less.rules().len());
     changing.adopt(Arc::new(less));
     assert_eq!(
@@ -163,6 +163,6 @@ fn the_example_of_the_settings_names_rules_that_there_are() {
     let file = folder.path().join("umpire.toml");
     std::fs::write(&file, example).expect("a file");
     let config = umpire::config::Config::read(&file).expect("it can be read");
-    let book = RuleBook::load(&RuleSet { folders: Vec::new(), ..config.rules }).expect("every name is known");
+    let book = RuleBook::load(&RuleSources { folders: Vec::new(), ..config.rules }).expect("every name is known");
     assert!(book.off().len() > 1);
 }

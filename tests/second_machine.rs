@@ -224,7 +224,7 @@ fn port_of(uri: &Value) -> u16 {
 
 /// What the second machine sends, and within what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Route {
     /// A whole URL.
     Absolute,
     /// A whole URL that asks for another protocol.
@@ -236,27 +236,30 @@ enum Way {
 }
 
 /// The answer of the first machine's proxy to the second one: status, body, and how long it took.
-fn answered(machines: &Machines, proxy: SocketAddr, way: Way, authority: &str, ca: &Path) -> (u16, String, Duration) {
+fn answered(machines: &Machines, proxy: SocketAddr, way: Route, authority: &str, ca: &Path) -> (u16, String, Duration) {
     let (authority, ca) = (authority.to_owned(), ca.to_owned());
     Machines::on(&machines.second, move || {
         let mut stream = TcpStream::connect_timeout(&proxy, PATIENCE).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let begun = Instant::now();
         let answer = match way {
-            Way::Absolute | Way::Upgrade => {
-                let upgrade =
-                    if way == Way::Upgrade { "Connection: Upgrade\r\nUpgrade: x\r\n" } else { "Connection: close\r\n" };
+            Route::Absolute | Route::Upgrade => {
+                let upgrade = if way == Route::Upgrade {
+                    "Connection: Upgrade\r\nUpgrade: x\r\n"
+                } else {
+                    "Connection: close\r\n"
+                };
                 let request = format!("GET http://{authority}/ HTTP/1.1\r\nHost: {authority}\r\n{upgrade}\r\n");
                 stream.write_all(request.as_bytes()).unwrap();
                 read(&mut stream)
             }
-            Way::Tunnel | Way::Tls => {
+            Route::Tunnel | Route::Tls => {
                 let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n");
                 stream.write_all(request.as_bytes()).unwrap();
                 let head = head(&mut stream);
                 if !head.starts_with("HTTP/1.1 200 ") {
                     format!("{head}{}", body(&mut stream, &head))
-                } else if way == Way::Tls {
+                } else if way == Route::Tls {
                     let mut roots = RootCertStore::empty();
                     roots.add_parsable_certificates(CertificateDer::pem_file_iter(&ca).unwrap().map(Result::unwrap));
                     let config =
@@ -343,7 +346,7 @@ fn a_second_machine_reaches_no_loopback_and_no_link_local_by_any_name() {
     for (host, port) in
         [("elsewhere.example", elsewhere), ("elsewhere.wild.example", elsewhere), ("10.77.0.1", service_port)]
     {
-        for way in [Way::Absolute, Way::Tunnel] {
+        for way in [Route::Absolute, Route::Tunnel] {
             let (status, body, _) = ask(v4, way, host, port);
             assert_eq!((status, body.as_str()), (200, "ok"), "{way:?} {host}");
         }
@@ -352,12 +355,12 @@ fn a_second_machine_reaches_no_loopback_and_no_link_local_by_any_name() {
 
     let mut tried = 0;
     for proxy in [v4, v6] {
-        let ways = |host: &&'static str, ways: &'static [Way]| {
+        let ways = |host: &&'static str, ways: &'static [Route]| {
             let host = *host;
             ways.iter().map(move |way| (host, *way)).collect::<Vec<_>>()
         };
-        let of_local = LOCAL.iter().flat_map(|host| ways(host, &[Way::Absolute, Way::Upgrade, Way::Tunnel]));
-        let all = [Way::Absolute, Way::Upgrade, Way::Tunnel, Way::Tls];
+        let of_local = LOCAL.iter().flat_map(|host| ways(host, &[Route::Absolute, Route::Upgrade, Route::Tunnel]));
+        let all = [Route::Absolute, Route::Upgrade, Route::Tunnel, Route::Tls];
         let of_intercepted = INTERCEPTED.iter().flat_map(|host| all.map(|way| (*host, way)));
         for (host, way) in of_local.chain(of_intercepted) {
             let (status, body, time) = ask(proxy, way, host, service_port);
@@ -375,8 +378,8 @@ fn a_second_machine_reaches_no_loopback_and_no_link_local_by_any_name() {
         }
     }
     // A closed port of an address that may be reached looks the same, too.
-    let (status, closed_body, _) = ask(v4, Way::Tunnel, "10.77.0.1", closed);
-    let (_, denied, _) = ask(v4, Way::Tunnel, "127.0.0.1", closed);
+    let (status, closed_body, _) = ask(v4, Route::Tunnel, "10.77.0.1", closed);
+    let (_, denied, _) = ask(v4, Route::Tunnel, "127.0.0.1", closed);
     assert_eq!((status, closed_body.replace("10.77.0.1", "127.0.0.1")), (502, denied));
     loudly!("{tried} requests of a second machine, each to an open and a closed port: none got through");
 }
@@ -399,11 +402,11 @@ fn a_second_machine_reaches_what_the_operator_names() {
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("ok"), "{answer}");
     let [proxy, _] = addresses(port_of(&start["forward"]["proxy"]));
     let ca = folder.path().join("home/ca.pem");
-    for way in [Way::Absolute, Way::Tunnel] {
+    for way in [Route::Absolute, Route::Tunnel] {
         let (status, body, _) = answered(&machines, proxy, way, &host, &ca);
         assert_eq!((status, body.as_str()), (200, "ok"), "{way:?}");
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
-    let (status, ..) = answered(&machines, proxy, Way::Tunnel, &format!("localhost:{port}"), &ca);
+    let (status, ..) = answered(&machines, proxy, Route::Tunnel, &format!("localhost:{port}"), &ca);
     assert_eq!((status, connections.load(Ordering::SeqCst)), (502, 3), "another name of it");
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use umpire::capture::{Meta, Rotation, Series, numbered};
+use umpire::capture::{Meta, RotatingWriter, Rotation, numbered};
 use umpire::exchange::Exchange;
 
 /// How long a line is waited for before the test gives up.
@@ -64,19 +64,19 @@ impl Drop for View {
     }
 }
 
-fn rotated(file: &Path) -> Series {
+fn rotated(file: &Path) -> RotatingWriter {
     let rotation = Rotation { size: Some(1), every: None };
-    Series::create(file, Meta::new(None, Timestamp::UNIX_EPOCH), rotation).expect("a recording begins")
+    RotatingWriter::create(file, Meta::new(None, Timestamp::UNIX_EPOCH), rotation).expect("a recording begins")
 }
 
 #[track_caller]
-fn append(series: &mut Series, number: u64) {
+fn append(series: &mut RotatingWriter, number: u64) {
     series.append(&exchange(number)).expect("it is appended");
     series.commit().expect("it is committed");
 }
 
 /// Goes on in the next part as soon as the one before has been closed.
-fn rotate(series: &mut Series) {
+fn rotate(series: &mut RotatingWriter) {
     while !series.rotate().expect("the next part is made") {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -12,11 +12,11 @@ pub(super) mod body;
 mod cookies;
 mod entry;
 mod fields;
-mod loose;
+mod lenient_value;
 mod mend;
 mod part;
 mod read;
-mod skim;
+mod json_scanner;
 mod survey;
 mod text;
 mod time;
@@ -31,7 +31,7 @@ use crate::exchange::{Header, Headers, Omitted, Rewritten, Simulated, Simulator}
 pub(super) mod lenient {
     pub(in crate::capture) use super::address::{Address, method};
     pub(in crate::capture) use super::fields::{Fields, Message, headers_of};
-    pub(in crate::capture) use super::loose::Loose;
+    pub(in crate::capture) use super::lenient_value::LenientValue;
     pub(in crate::capture) use super::mend::mend;
     pub(in crate::capture) use super::part::{BodyText, Part};
     pub(in crate::capture) use super::text::{Written, written};

@@ -10,8 +10,8 @@ use std::path::Path;
 use super::source::Source;
 use super::{CaptureError, Exchanges, Format, Meta, Oddities, Reader, har, is_capture, ndjson};
 
-/// A recording under examination.
-pub struct Examination {
+/// Whether a recording is whole, and what is wrong with it.
+pub struct IntegrityReport {
     /// What is known of it as a whole.
     pub meta: Meta,
     /// The format it was found in.
@@ -25,7 +25,7 @@ pub struct Examination {
 }
 
 /// Opens a recording that may be damaged. An error: nothing at all can be read of it.
-pub fn examine(path: &Path) -> Result<Examination, CaptureError> {
+pub fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
     if is_capture(path)? {
         let reader = Reader::open(path)?;
         let meta = reader.meta().clone();
@@ -36,14 +36,14 @@ pub fn examine(path: &Path) -> Result<Examination, CaptureError> {
         });
         let exchanges = Box::new((0..count).map(move |index| reader.exchange(index)));
         let oddities = Oddities::of("exchange");
-        return Ok(Examination { meta, format: Format::Capture, faults, exchanges, oddities });
+        return Ok(IntegrityReport { meta, format: Format::Capture, faults, exchanges, oddities });
     }
     let failed = |error: std::io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = Source::open(path).map_err(failed)?;
     if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
         let (meta, lines) = ndjson::open(path, &source)?;
         let oddities = lines.oddities();
-        return Ok(Examination {
+        return Ok(IntegrityReport {
             meta,
             format: Format::Ndjson,
             faults: Vec::new(),
@@ -54,5 +54,5 @@ pub fn examine(path: &Path) -> Result<Examination, CaptureError> {
     let (meta, mut entries) = har::open(path, source)?;
     let faults = entries.take_fault().iter().map(ToString::to_string).collect();
     let oddities = entries.oddities();
-    Ok(Examination { meta, format: Format::Har, faults, exchanges: Box::new(entries), oddities })
+    Ok(IntegrityReport { meta, format: Format::Har, faults, exchanges: Box::new(entries), oddities })
 }

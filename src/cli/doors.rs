@@ -19,13 +19,13 @@ use super::upstreams::UpstreamArgs;
 use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
 use crate::fault::{Faults, FaultyUpstream};
-use crate::proxy::forward::{Credentials, Forward, ForwardFaults, Guests};
+use crate::proxy::forward::{ClientAllowList, Credentials, Forward, ForwardFaults};
 use crate::proxy::live::{Dialer, Live, Own, Reach, Timeouts};
 use crate::proxy::tls::{ListenerTls, from_files, server_config};
 use crate::proxy::upstream::Upstream;
 use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{BaseUri, BaseUriError, Behind, Limits};
-use crate::session::Entrance;
+use crate::session::ListenerSpec;
 
 /// Where it listens unless it is told.
 pub const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -104,7 +104,7 @@ impl FromStr for To {
 /// The doors, ready to be opened.
 pub struct Doors {
     /// What to open, in order: one for each of `bases`, then perhaps the forward proxy.
-    pub entrances: Vec<Entrance>,
+    pub entrances: Vec<ListenerSpec>,
     /// Where the reverse proxies lead.
     pub bases: Vec<BaseUri>,
     /// Where Umpire will listen, told by the session.
@@ -123,7 +123,7 @@ pub struct Doors {
 struct Prepared {
     /// One address for each reverse proxy, then perhaps that of the forward proxy.
     addresses: Vec<SocketAddr>,
-    guests: Guests,
+    guests: ClientAllowList,
     credentials: Option<Credentials>,
     tls: Option<ListenerTls>,
     leaves: Option<Arc<Leaves>>,
@@ -213,7 +213,7 @@ impl ListenArgs {
 
     /// Reads and makes what listening takes: one listener for each of `given`, and one for what is intercepted.
     fn prepare(&self, given: &[Option<SocketAddr>], default: SocketAddr) -> anyhow::Result<Prepared> {
-        let guests = Guests::new(&self.allow_client).context("--allow-client")?;
+        let guests = ClientAllowList::new(&self.allow_client).context("--allow-client")?;
         let credentials: Option<Credentials> =
             self.proxy_auth.as_deref().map(str::parse).transpose().context("--proxy-auth or UMPIRE_PROXY_AUTH")?;
         let addresses = self.addresses(given, default);
@@ -260,7 +260,7 @@ impl ListenArgs {
     /// What leads to these, in this order; the first of them to the Base URIs.
     fn doors(&self, prepared: Prepared, behind: Vec<Behind>, bases: Vec<BaseUri>, own: Own) -> Doors {
         let Prepared { addresses, guests, tls, warnings, notices, bundle, .. } = prepared;
-        let entrances = addresses.into_iter().zip(behind).map(|(listen, behind)| Entrance {
+        let entrances = addresses.into_iter().zip(behind).map(|(listen, behind)| ListenerSpec {
             listen,
             tls: match &behind {
                 Behind::Upstream(_) | Behind::Unrecorded(_) => tls.clone(),

@@ -24,7 +24,7 @@ use super::stdio::{self, note, print};
 use crate::event::{Context, Event, Feed, Recording};
 use crate::finding::{Severity, Side};
 use crate::panics;
-use crate::recorder::{Closing, failed_in_words, unjudged_in_words};
+use crate::recorder::{RunSummary, failed_in_words, unjudged_in_words};
 use crate::report::{JsonLines, Paint, Plain, Summary};
 use crate::text::{self, safe, safe_format, visible};
 use crate::tui::{self, TuiError};
@@ -213,8 +213,8 @@ fn said_dropped(feed: &Feed, mut say: impl FnMut(&Event) -> io::Result<()>) -> i
 }
 
 /// What is left on the terminal once the terminal UI has gone, and in the log in any case.
-pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) {
-    let Closing { exchanges, bookings, missed, unjudged, failed, .. } = closing;
+pub fn say_goodbye(ui: Ui, closing: &RunSummary, context: &Context) {
+    let RunSummary { exchanges, bookings, missed, unjudged, failed, .. } = closing;
     tracing::info!(exchanges, bookings, missed, unjudged, failed, "ended");
     if ui != Ui::Tui {
         return;
@@ -225,7 +225,7 @@ pub fn say_goodbye(ui: Ui, closing: &Closing, context: &Context) {
     }
 }
 
-fn goodbye(closing: &Closing, context: &Context) -> anyhow::Result<()> {
+fn goodbye(closing: &RunSummary, context: &Context) -> anyhow::Result<()> {
     print(|out| {
         let exchanges = text::count(closing.exchanges, "exchange");
         out.line(safe![exchanges, " of ", text::count(closing.bookings, "booking")])?;

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::stdio::note;
 use crate::config::Config;
-use crate::rules::{Judge, Known, RuleBook, RuleSet};
+use crate::rules::{Judge, Known, RuleBook, RuleSources};
 use crate::session::{Loaded, RuleSource};
 use crate::text::visible;
 
@@ -61,9 +61,9 @@ impl RuleArgs {
         Ok((config, book))
     }
 
-    fn rule_set(&self, config: &Config) -> RuleSet {
+    fn rule_set(&self, config: &Config) -> RuleSources {
         let folders = config.rules.folders.iter().chain(&self.folders).cloned().collect();
-        RuleSet { folders, settings: config.rules.settings.clone() }
+        RuleSources { folders, settings: config.rules.settings.clone() }
     }
 
     /// Where changes of the rules show: the settings, and all folders.

@@ -20,7 +20,7 @@ use super::{Exit, block_on, recording, units};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
 use crate::proxy::descriptors;
-use crate::recorder::{Closing, failed_in_words};
+use crate::recorder::{RunSummary, failed_in_words};
 use crate::session::{Links, Options, Session};
 use crate::text;
 
@@ -146,14 +146,14 @@ async fn until_stopped(
 }
 
 /// An error that says what is missing from a recording, or from the verdicts on it, unless all is there.
-pub fn whole(closing: Closing) -> anyhow::Result<()> {
+pub fn whole(closing: RunSummary) -> anyhow::Result<()> {
     let missed = text::count(closing.missed, "exchange");
     match closing {
-        Closing { trouble: Some(trouble), .. } => bail!("the recording is not whole, {missed} missing: {trouble}"),
-        Closing { missed: 1.., .. } => {
+        RunSummary { trouble: Some(trouble), .. } => bail!("the recording is not whole, {missed} missing: {trouble}"),
+        RunSummary { missed: 1.., .. } => {
             bail!("the recording is not whole, {missed} missing: the recorder could not keep up")
         }
-        Closing { failure: Some(failure), failed, .. } => bail!(failed_in_words(failed, &failure)),
+        RunSummary { failure: Some(failure), failed, .. } => bail!(failed_in_words(failed, &failure)),
         _ => Ok(()),
     }
 }

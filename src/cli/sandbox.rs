@@ -16,7 +16,7 @@ use super::stdio::{Audience, print};
 use super::{Exit, block_on};
 use crate::config::Config;
 use crate::fault::{Faults, FaultyUpstream};
-use crate::proxy::{self, Door, Limits, sink};
+use crate::proxy::{self, Limits, Listener, sink};
 use crate::sandbox::{BASE_PATH, Misbehaviour, Misbehaviours, Sandbox, serve};
 use crate::text::safe_format;
 
@@ -101,7 +101,7 @@ async fn serve_with(
         return serve(listener, sandbox, shutdown).await;
     }
     let (sink, mut intake) = sink::channel(UNRECORDED);
-    let door = Door::new(listener, FaultyUpstream::wrap(sandbox, &faults));
+    let door = Listener::new(listener, FaultyUpstream::wrap(sandbox, &faults));
     let serving = proxy::serve(vec![door], sink, Limits::default(), shutdown);
     // Nothing is recorded here.
     let dropping = async { while intake.next().await.is_some() {} };

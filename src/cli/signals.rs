@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::stdio::note;
-use crate::recorder::Closing;
+use crate::recorder::RunSummary;
 use crate::session::Session;
 
 /// How long the recorder is waited for once nothing else is.
@@ -132,7 +132,7 @@ mod hangup {
 
 /// Ends a session: in order, or at once if there is another signal. While a terminal UI is `on_screen`, nothing is
 /// written over it.
-pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> anyhow::Result<Closing> {
+pub async fn end(session: Session, signals: &mut Signals, on_screen: bool) -> anyhow::Result<RunSummary> {
     let at_once = session.at_once();
     let mut stopping = pin!(session.stop());
     tokio::select! {

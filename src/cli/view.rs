@@ -18,7 +18,7 @@ use super::judging::JudgingArgs;
 use super::signals::Signals;
 use super::{Exit, block_on};
 use crate::capture::{self, CaptureError, Meta, Reader, next_part};
-use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, PROGRESS_EVERY, Pace, Progress, Recording, feed};
+use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, PROGRESS_EVERY, Progress, Recording, Throttle, feed};
 use crate::exchange::Exchange;
 use crate::panics;
 use crate::rules::Judge;
@@ -128,7 +128,7 @@ impl Source {
         follow: bool,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let (mut pace, mut progress) = (Pace::new(COVERAGE_EVERY), Pace::new(PROGRESS_EVERY));
+        let (mut pace, mut progress) = (Throttle::new(COVERAGE_EVERY), Throttle::new(PROGRESS_EVERY));
         let mut judged_so_far = 0;
         // An exchange, or none where there is no more for now.
         // `recorded`: how many exchanges there are so far, if that is known.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::script::{Call, Role, Step, Tweak};
+use super::script::{Call, Mutation, Role, Step};
 
 const CONTEXT: &str = "https://openactive.io/";
 
@@ -60,8 +60,8 @@ impl Harvest {
     }
 }
 
-/// What the broker knows in the midst of a step.
-pub(super) struct Dealing<'s> {
+/// What the scripted broker knows while it books.
+pub(super) struct BookingSession<'s> {
     pub(super) step: &'s Step,
     basket: Vec<Offer>,
     /// Total of the latest quote.
@@ -70,7 +70,7 @@ pub(super) struct Dealing<'s> {
     first_item: Option<String>,
 }
 
-impl<'s> Dealing<'s> {
+impl<'s> BookingSession<'s> {
     pub(super) fn new(step: &'s Step, basket: Vec<Offer>) -> Self {
         Self { step, basket, total: None, first_item: None }
     }
@@ -93,7 +93,7 @@ impl<'s> Dealing<'s> {
     }
 
     /// The message of a call with its tweaks; `None` where the call has none.
-    pub(super) fn message(&self, call: Call, tweaks: &[Tweak]) -> Result<Option<Value>, String> {
+    pub(super) fn message(&self, call: Call, tweaks: &[Mutation]) -> Result<Option<Value>, String> {
         let mut message = match call {
             Call::C1 => self.request("OrderQuote", false),
             Call::C2 => self.request("OrderQuote", true),
@@ -201,54 +201,54 @@ fn payment() -> Value {
     })
 }
 
-fn apply(tweak: Tweak, message: &mut Map<String, Value>) {
+fn apply(tweak: Mutation, message: &mut Map<String, Value>) {
     match tweak {
-        Tweak::Without(property) => {
+        Mutation::Without(property) => {
             message.shift_remove(property);
         }
-        Tweak::NoEmail => without(message.get_mut("customer"), "email"),
-        Tweak::OnlyEmail => {
+        Mutation::NoEmail => without(message.get_mut("customer"), "email"),
+        Mutation::OnlyEmail => {
             message.insert("customer".to_owned(), json!({ "@type": "Person", "email": "someone@mail.example" }));
         }
-        Tweak::NoBrokerName => without(message.get_mut("broker"), "name"),
-        Tweak::AddBroker => {
+        Mutation::NoBrokerName => without(message.get_mut("broker"), "name"),
+        Mutation::AddBroker => {
             message.insert("broker".to_owned(), broker());
         }
-        Tweak::AddCustomer => {
+        Mutation::AddCustomer => {
             message.insert("customer".to_owned(), customer());
         }
-        Tweak::AddPayment => {
+        Mutation::AddPayment => {
             let mut payment = payment();
             payment["identifier"] = json!("capture-needless");
             message.insert("payment".to_owned(), payment);
         }
-        Tweak::NoPaymentIdentifier => without(message.get_mut("payment"), "identifier"),
-        Tweak::NoOffer => without(first_item(message), "acceptedOffer"),
-        Tweak::UnknownOpportunity => {
+        Mutation::NoPaymentIdentifier => without(message.get_mut("payment"), "identifier"),
+        Mutation::NoOffer => without(first_item(message), "acceptedOffer"),
+        Mutation::UnknownOpportunity => {
             if let Some(item) = first_item(message)
                 && let Some(session) = item["orderedItem"].as_str()
             {
                 item["orderedItem"] = json!(format!("{session}-that-never-was"));
             }
         }
-        Tweak::Total(pence) => {
+        Mutation::Total(pence) => {
             let price = json!(pence as f64 / 100.0);
             let total = json!({ "@type": "PriceSpecification", "price": price, "priceCurrency": "GBP" });
             message.insert("totalPaymentDue".to_owned(), total);
         }
-        Tweak::Type(kind) => {
+        Mutation::Type(kind) => {
             message.insert("@type".to_owned(), json!(kind));
         }
-        Tweak::ExcessiveProperty => {
+        Mutation::ExcessiveProperty => {
             message.insert("orderNumber".to_owned(), json!("1"));
         }
-        Tweak::AnotherStatus => {
+        Mutation::AnotherStatus => {
             if let Some(item) = first_item(message) {
                 item["orderItemStatus"] = json!("https://openactive.io/SellerCancelled");
             }
         }
         // These concern how the message is sent.
-        Tweak::CutOff | Tweak::NoAuthorization | Tweak::PlainJson => {}
+        Mutation::CutOff | Mutation::NoAuthorization | Mutation::PlainJson => {}
     }
 }
 

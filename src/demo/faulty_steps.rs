@@ -2,7 +2,7 @@
 //!
 //! `the missing customer four ways → faults of the broker, refused → faults of the booking system, one by one`
 
-use super::script::{Call, Role, Step, Tweak, act, tweaked};
+use super::script::{Call, Mutation, Role, Step, act, tweaked};
 use crate::sandbox::Misbehaviour as M;
 
 const SWIM: (&str, &str) = ("Open Swim", "Adult");
@@ -15,8 +15,8 @@ const LATER: (&str, &str) = ("Pilates Day", "Standard");
 const BOULDER: (&str, &str) = ("Boulder Basics", "Standard");
 const YOGA: (&str, &str) = ("Lantern Yoga", "Standard");
 
-const NO_CUSTOMER: &[Tweak] = &[Tweak::Without("customer")];
-const NO_BROKER: &[Tweak] = &[Tweak::Without("broker")];
+const NO_CUSTOMER: &[Mutation] = &[Mutation::Without("customer")];
+const NO_BROKER: &[Mutation] = &[Mutation::Without("broker")];
 
 /// A step under AgentBroker with a swim in the basket.
 const fn swim(
@@ -79,7 +79,7 @@ pub(super) const STEPS: &[Step] = &[
             "direct-with-broker",
             "NoBroker names a broker, and is refused",
             &[],
-            &[tweaked(Call::C1, &[Tweak::AddBroker], 400)],
+            &[tweaked(Call::C1, &[Mutation::AddBroker], 400)],
         ),
         Role::Direct,
         &[WALK],
@@ -98,16 +98,21 @@ pub(super) const STEPS: &[Step] = &[
         "no-email",
         "The customer has no e-mail address: C2 is refused",
         &[],
-        &[C1, tweaked(Call::C2, &[Tweak::NoEmail], 400)],
+        &[C1, tweaked(Call::C2, &[Mutation::NoEmail], 400)],
     ),
     swim(
         "customer-at-c1",
         "The broker shows the customer too early, at C1; the booking system looks away",
         &[],
-        &[tweaked(Call::C1, &[Tweak::AddCustomer], 200)],
+        &[tweaked(Call::C1, &[Mutation::AddCustomer], 200)],
     ),
-    swim("no-role", "brokerRole is missing: refused", &[], &[tweaked(Call::C1, &[Tweak::Without("brokerRole")], 400)]),
-    swim("no-seller", "seller is missing: refused", &[], &[tweaked(Call::C1, &[Tweak::Without("seller")], 500)]),
+    swim(
+        "no-role",
+        "brokerRole is missing: refused",
+        &[],
+        &[tweaked(Call::C1, &[Mutation::Without("brokerRole")], 400)],
+    ),
+    swim("no-seller", "seller is missing: refused", &[], &[tweaked(Call::C1, &[Mutation::Without("seller")], 500)]),
     of(
         swim("other-seller", "A basket with sessions of two sellers is refused", &[], &[act(Call::C1, 500)]),
         Role::Agent,
@@ -117,13 +122,13 @@ pub(super) const STEPS: &[Step] = &[
         "no-offer",
         "An item has no offer: 409, with the error on the item",
         &[],
-        &[tweaked(Call::C1, &[Tweak::NoOffer], 409)],
+        &[tweaked(Call::C1, &[Mutation::NoOffer], 409)],
     ),
     swim(
         "unknown-session",
         "An item names a session that nobody knows: 409, with the error on the item",
         &[],
-        &[tweaked(Call::C1, &[Tweak::UnknownOpportunity], 409)],
+        &[tweaked(Call::C1, &[Mutation::UnknownOpportunity], 409)],
     ),
     of(
         swim("not-yet", "Booking is not open yet: 409, with the error on the item", &[], &[act(Call::C1, 409)]),
@@ -139,26 +144,26 @@ pub(super) const STEPS: &[Step] = &[
         "wrong-total-sent",
         "The broker names another total than it was quoted: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Tweak::Total(100)], 400)],
+        &[C1, C2, tweaked(Call::B, &[Mutation::Total(100)], 400)],
     ),
     swim(
         "no-payment",
         "Payment is due and missing: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Tweak::Without("payment")], 400)],
+        &[C1, C2, tweaked(Call::B, &[Mutation::Without("payment")], 400)],
     ),
     swim(
         "no-payment-id",
         "The payment has no identifier: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Tweak::NoPaymentIdentifier], 400)],
+        &[C1, C2, tweaked(Call::B, &[Mutation::NoPaymentIdentifier], 400)],
     ),
     of(
         swim(
             "needless-payment",
             "A free walk is paid for: refused",
             &[],
-            &[C1, C2, tweaked(Call::B, &[Tweak::AddPayment], 400)],
+            &[C1, C2, tweaked(Call::B, &[Mutation::AddPayment], 400)],
         ),
         Role::Agent,
         &[WALK],
@@ -167,13 +172,13 @@ pub(super) const STEPS: &[Step] = &[
         "wrong-type",
         "A quote is sent to the endpoint for Orders: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Tweak::Type("OrderQuote")], 500)],
+        &[C1, C2, tweaked(Call::B, &[Mutation::Type("OrderQuote")], 500)],
     ),
     swim(
         "reused-uuid",
         "The UUID of an Order is used again, for another customer: refused",
         &[],
-        &[C1, C2, B, tweaked(Call::B, &[Tweak::OnlyEmail], 500)],
+        &[C1, C2, B, tweaked(Call::B, &[Mutation::OnlyEmail], 500)],
     ),
     swim(
         "bad-patches",
@@ -183,8 +188,8 @@ pub(super) const STEPS: &[Step] = &[
             C1,
             C2,
             B,
-            tweaked(Call::Cancel, &[Tweak::ExcessiveProperty], 400),
-            tweaked(Call::Cancel, &[Tweak::AnotherStatus], 400),
+            tweaked(Call::Cancel, &[Mutation::ExcessiveProperty], 400),
+            tweaked(Call::Cancel, &[Mutation::AnotherStatus], 400),
         ],
     ),
     swim("unknown-order", "The broker deletes an Order that was never made", &[], &[act(Call::DeleteOrder, 404)]),
@@ -199,9 +204,9 @@ pub(super) const STEPS: &[Step] = &[
         "The broker sends half a message, then one without credentials, then one labelled as plain JSON",
         &[],
         &[
-            tweaked(Call::C1, &[Tweak::CutOff], 400),
-            tweaked(Call::C1, &[Tweak::NoAuthorization], 403),
-            tweaked(Call::C1, &[Tweak::PlainJson], 200),
+            tweaked(Call::C1, &[Mutation::CutOff], 400),
+            tweaked(Call::C1, &[Mutation::NoAuthorization], 403),
+            tweaked(Call::C1, &[Mutation::PlainJson], 200),
         ],
     ),
     // Faults of the booking system.
@@ -215,20 +220,20 @@ pub(super) const STEPS: &[Step] = &[
         "takes-nameless-broker",
         "The booking system takes a broker without a name",
         &[M::AcceptsIncompleteBroker],
-        &[tweaked(Call::C1, &[Tweak::NoBrokerName], 200)],
+        &[tweaked(Call::C1, &[Mutation::NoBrokerName], 200)],
     ),
     swim(
         "takes-no-email",
         "The booking system takes a customer without an e-mail address",
         &[M::AcceptsIncompleteCustomer],
-        &[C1, tweaked(Call::C2, &[Tweak::NoEmail], 200)],
+        &[C1, tweaked(Call::C2, &[Mutation::NoEmail], 200)],
     ),
     of(
         swim(
             "takes-broker-under-no-broker",
             "The booking system takes a direct sale that names a broker",
             &[M::AcceptsBrokerUnderNoBroker],
-            &[tweaked(Call::C1, &[Tweak::AddBroker], 200)],
+            &[tweaked(Call::C1, &[Mutation::AddBroker], 200)],
         ),
         Role::Direct,
         &[WALK],
@@ -257,7 +262,7 @@ pub(super) const STEPS: &[Step] = &[
         "demands-names",
         "The booking system demands the customer's name, though an e-mail address is enough",
         &[M::DemandsCustomerNames],
-        &[C1, tweaked(Call::C2, &[Tweak::OnlyEmail], 400)],
+        &[C1, tweaked(Call::C2, &[Mutation::OnlyEmail], 400)],
     ),
     swim("drops-role", "The booking system drops brokerRole", &[M::DropsBrokerRole], &[C1, C2]),
     swim("renames-broker", "The booking system renames the broker", &[M::RenamesBroker], &[C1, C2]),
@@ -305,13 +310,13 @@ pub(super) const STEPS: &[Step] = &[
         "takes-wrong-type",
         "The booking system takes an Order where a quote is due",
         &[M::AcceptsWrongType],
-        &[tweaked(Call::C1, &[Tweak::Type("Order")], 200)],
+        &[tweaked(Call::C1, &[Mutation::Type("Order")], 200)],
     ),
     swim(
         "takes-wrong-total",
         "The booking system books for one pound what costs more",
         &[M::AcceptsWrongTotal],
-        &[C1, C2, tweaked(Call::B, &[Tweak::Total(100)], 201)],
+        &[C1, C2, tweaked(Call::B, &[Mutation::Total(100)], 201)],
     ),
     of(
         swim("wrong-sum", "The booking system cannot add up", &[M::WrongTotal], &[C1, C2, B]),

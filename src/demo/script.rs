@@ -78,7 +78,7 @@ pub struct Act {
     /// The call.
     pub call: Call,
     /// What its message does differently from a proper one.
-    pub tweaks: &'static [Tweak],
+    pub tweaks: &'static [Mutation],
     /// Status that the booking system should answer, misbehaving as the step says.
     pub status: u16,
 }
@@ -129,9 +129,9 @@ impl Call {
     }
 }
 
-/// One departure from a proper message.
+/// One change to a proper message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tweak {
+pub enum Mutation {
     /// A property of the root is left out.
     Without(&'static str),
     /// The customer's e-mail address is left out.
@@ -174,7 +174,7 @@ pub(super) const fn act(call: Call, status: u16) -> Act {
 }
 
 /// A call with a difference.
-pub(super) const fn tweaked(call: Call, tweaks: &'static [Tweak], status: u16) -> Act {
+pub(super) const fn tweaked(call: Call, tweaks: &'static [Mutation], status: u16) -> Act {
     Act { call, tweaks, status }
 }
 

@@ -35,17 +35,17 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::source::{Event, Source, is_end};
+use super::event::{ProxyEvent, Tell};
 use super::fields::WireTrailers;
-use super::forward::{Course, Desk, Opened, Tunnel};
+use super::forward::{Course, ForwardProxy, Opened, Tunnel};
 use super::h1::{
     Coding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
     response_head,
 };
 use super::head::{HeadError, RequestHead, bodiless};
-use super::incident::{Incident, Tell};
 use super::problem;
-use super::relay::{Answer, Common, Relay};
-use super::upstream::{Interim, InterimHead, WireBody};
+use super::relay::{Answer, ProxyShared, Relay};
+use super::upstream::{Informational, InformationalResponse, WireBody};
 use super::wire::{Output as _, Wire};
 use crate::exchange::{Headers, Version};
 use crate::proxy::logged::Kind;
@@ -54,9 +54,9 @@ use crate::proxy::logged::Kind;
 /// lost in a reset.
 const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
 
-/// Whose connection it is.
+/// Connection id and client address.
 #[derive(Debug, Clone, Copy)]
-pub struct Guest {
+pub struct ClientInfo {
     /// Number of the connection.
     pub connection: u64,
     /// Where it comes from.
@@ -65,15 +65,15 @@ pub struct Guest {
 
 /// Where the requests of a connection go.
 #[derive(Clone)]
-pub enum Way {
+pub enum Route {
     /// All to one upstream.
     To(Arc<Relay>),
     /// Where each says: it is a forward proxy's.
-    Forward(Arc<Desk>),
+    Forward(Arc<ForwardProxy>),
 }
 
-impl Way {
-    fn common(&self) -> &Arc<Common> {
+impl Route {
+    fn common(&self) -> &Arc<ProxyShared> {
         match self {
             Self::To(relay) => &relay.common,
             Self::Forward(desk) => &desk.common,
@@ -82,16 +82,16 @@ impl Way {
 }
 
 /// What is left of a connection that became a tunnel.
-pub type Parted<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
+pub type ConnectUpgrade<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
 
 /// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
 pub async fn run<W: Wire>(
     wire: W,
-    way: Way,
-    guest: Guest,
+    way: Route,
+    guest: ClientInfo,
     tell: &Tell,
     shutdown: CancellationToken,
-) -> Option<Parted<W>> {
+) -> Option<ConnectUpgrade<W>> {
     tracing::debug!("opened");
     let common = Arc::clone(way.common());
     let opened = match opening::open(wire, &common, &shutdown).await {
@@ -121,9 +121,9 @@ pub async fn run<W: Wire>(
 }
 
 struct Connection<W: Wire> {
-    way: Way,
-    common: Arc<Common>,
-    guest: Guest,
+    way: Route,
+    common: Arc<ProxyShared>,
+    guest: ClientInfo,
     tell: Tell,
     shutdown: CancellationToken,
     source: Source<W::Input>,
@@ -153,7 +153,7 @@ enum Opening {
 }
 
 impl<W: Wire> Connection<W> {
-    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<Parted<W>>, Ended> {
+    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, Ended> {
         loop {
             let mut head = match self.read_head().await? {
                 Opening::Head(head) => head,
@@ -168,14 +168,16 @@ impl<W: Wire> Connection<W> {
                 return self.refuse(writer, problem::last_hop(&head.method)).await;
             }
             let relay = match &self.way {
-                Way::To(_) if head.method == Method::CONNECT => return self.refuse(writer, problem::no_tunnel()).await,
-                Way::To(relay) => {
+                Route::To(_) if head.method == Method::CONNECT => {
+                    return self.refuse(writer, problem::no_tunnel()).await;
+                }
+                Route::To(relay) => {
                     if head.absolute.is_some() {
                         tracing::debug!("the target is in absolute form; the host that it names means nothing here");
                     }
                     Arc::clone(relay)
                 }
-                Way::Forward(desk) => match desk.receive(&mut head, self.guest.address).await {
+                Route::Forward(desk) => match desk.receive(&mut head, self.guest.address).await {
                     Course::Carry(relay) => relay,
                     Course::Refuse(response) => return self.refuse(writer, response).await,
                     Course::Open(opened) => return self.part(opened, writer).await,
@@ -206,7 +208,7 @@ impl<W: Wire> Connection<W> {
     }
 
     /// Tells the broker that it has its tunnel, and lets go of the connection.
-    async fn part(&mut self, opened: Opened, mut writer: W::Output) -> Result<Option<Parted<W>>, Ended> {
+    async fn part(&mut self, opened: Opened, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, Ended> {
         writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(Ended::Write)?;
         writer.flush().await.map_err(Ended::Write)?;
         let Some(reader) = self.source.take() else { return Ok(None) };
@@ -269,7 +271,7 @@ impl<W: Wire> Connection<W> {
         trailers: WireTrailers,
         writer: &mut W::Output,
     ) -> Result<Answer, Ended> {
-        let (interim, mut interims) = Interim::channel();
+        let (interim, mut interims) = Informational::channel();
         let mut beside = Extensions::new();
         beside.insert(trailers);
         // HTTP/1.0 has no interim answers (RFC 9110 section 15.2).
@@ -298,7 +300,7 @@ impl<W: Wire> Connection<W> {
             match event {
                 Event::Continue => {
                     let reason = Bytes::from_static(b"Continue");
-                    let head = InterimHead { status: 100, reason, fields: Headers::default() };
+                    let head = InformationalResponse { status: 100, reason, fields: Headers::default() };
                     self.write_interim(writer, &head).await?;
                 }
                 Event::Failed(error) => return Err(Ended::Read(error)),
@@ -307,7 +309,7 @@ impl<W: Wire> Connection<W> {
     }
 
     /// A broker that takes nothing is given as long for an interim answer as for any other.
-    async fn write_interim(&self, writer: &mut W::Output, head: &InterimHead) -> Result<(), Ended> {
+    async fn write_interim(&self, writer: &mut W::Output, head: &InformationalResponse) -> Result<(), Ended> {
         let mut out = BytesMut::new();
         interim_head(&mut out, head.status, &head.reason, &head.fields);
         let writing = async {
@@ -418,7 +420,7 @@ impl<W: Wire> Connection<W> {
     }
 
     fn not_understood(&self, detail: String) {
-        (self.tell)(Incident::NotUnderstood { client: self.guest.address, detail });
+        (self.tell)(ProxyEvent::NotUnderstood { client: self.guest.address, detail });
     }
 
     async fn refuse<T>(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<Option<T>, Ended> {

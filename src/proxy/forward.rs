@@ -25,14 +25,14 @@ use hyper::{Method, Response};
 use quick_cache::sync::Cache;
 use rustls::ServerConfig;
 
-pub use self::admission::{Credentials, CredentialsError, Guests, GuestsError};
+pub use self::admission::{ClientAllowList, Credentials, CredentialsError, GuestsError};
 pub use self::tunnel::Tunnel;
 use super::base_uri::BaseUri;
+use super::event::{ProxyEvent, Tell};
 use super::head::{Length, RequestHead};
-use super::incident::{Incident, Tell};
 use super::live::{Dialer, Line, Live, Peer, Timeouts, no_connection};
 use super::problem;
-use super::relay::{Common, Relay};
+use super::relay::{ProxyShared, Relay};
 use super::tls::{TlsError, server_config};
 use super::upstream::{Upstream, WireBody};
 use super::wire_fault::TlsFault;
@@ -143,10 +143,10 @@ impl Forward {
     }
 }
 
-/// A forward proxy at work.
-pub struct Desk {
+/// Decides for each request of a forward proxy: proxy it, tunnel it, or refuse it.
+pub struct ForwardProxy {
     forward: Arc<Forward>,
-    pub(super) common: Arc<Common>,
+    pub(super) common: Arc<ProxyShared>,
     relays: Cache<(String, bool), Arc<Relay>>,
     tell: Tell,
 }
@@ -174,9 +174,9 @@ pub enum Opened {
     Through(Line),
 }
 
-impl Desk {
+impl ForwardProxy {
     /// Incidents are told to `tell`.
-    pub fn new(forward: Arc<Forward>, common: Arc<Common>, tell: Tell) -> Self {
+    pub fn new(forward: Arc<Forward>, common: Arc<ProxyShared>, tell: Tell) -> Self {
         Self { forward, common, relays: Cache::new(WAYS), tell }
     }
 
@@ -189,7 +189,7 @@ impl Desk {
             return Course::Refuse(problem::not_a_server());
         }
         if self.forward.credentials.as_ref().is_some_and(|wanted| !wanted.admit(&given)) {
-            (self.tell)(Incident::NoCredentials { client });
+            (self.tell)(ProxyEvent::NoCredentials { client });
             return Course::Refuse(problem::credentials_wanted());
         }
         if head.method == Method::CONNECT {
@@ -205,7 +205,7 @@ impl Desk {
             if self.forward.dialer(false).is_none() {
                 return Course::Refuse(problem::nothing_beyond(&authority(base.host(), base.port())));
             }
-            (self.tell)(Incident::Unread { authority: authority(base.host(), base.port()) });
+            (self.tell)(ProxyEvent::Unread { authority: authority(base.host(), base.port()) });
         }
         self.relay(&base, recorded, client).map_or_else(|error| Course::Refuse(problem::no_way(&error)), Course::Carry)
     }
@@ -231,7 +231,7 @@ impl Desk {
         let patience = dialer.timeout();
         let error = match tokio::time::timeout(patience, dialing).await {
             Ok(Ok(stream)) => {
-                (self.tell)(Incident::Unread { authority });
+                (self.tell)(ProxyEvent::Unread { authority });
                 return Course::Open(Opened::Through(stream));
             }
             Ok(Err(error)) => error,
@@ -245,7 +245,7 @@ impl Desk {
             return Course::Refuse(problem::no_way(&why));
         }
         let refusal = problem::not_reached(&authority);
-        (self.tell)(Incident::NotReached { authority, why });
+        (self.tell)(ProxyEvent::NotReached { authority, why });
         Course::Refuse(refusal)
     }
 

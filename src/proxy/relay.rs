@@ -1,4 +1,4 @@
-//! Takes one exchange across: from the broker's request to the upstream, and the answer back.
+//! Forwards one request to its upstream, passes the response back, and tees both for the record.
 //!
 //! ```text
 //! RequestHead, body ─► reserve a place ─► Draft ─► Tee ─► Upstream::send ─┬─ Ok ──► Tee ─► Answer
@@ -21,21 +21,21 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::draft::{AnswerHead, Draft, Opening, Part};
+use super::event::{ProxyEvent, Tell};
+use super::exchange_builder::{AnswerHead, ExchangeBuilder, Opening, Part};
 use super::fields::{WireFields, WireTrailers, from_map, to_map};
 use super::head::{RequestHead, bodiless};
-use super::incident::{Incident, Tell};
 use super::limits::Limits;
 use super::problem;
 use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::tee::tee;
-use super::upstream::{Switched, Upstream, UpstreamError, WireBody};
+use super::upstream::{UpgradedIo, Upstream, UpstreamError, WireBody};
 use super::wire_fault::{self, WireDamage, WireFault};
 use crate::exchange::{FailureKind, Headers, Simulated, Simulator, Version};
 
-/// What a whole proxy shares.
-pub struct Common {
+/// What all connections of a proxy share.
+pub struct ProxyShared {
     sink: Sink,
     /// Bounds.
     pub limits: Limits,
@@ -45,7 +45,7 @@ pub struct Common {
     cut: CancellationToken,
 }
 
-impl Common {
+impl ProxyShared {
     /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
     pub fn new(sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
         Self { sink, limits, exchanges: AtomicU64::new(1), crowded: Notify::new(), cut }
@@ -61,7 +61,7 @@ pub struct Relay {
     reasons: Option<Tell>,
     links: Option<Rewriter>,
     /// Of the whole proxy.
-    pub common: Arc<Common>,
+    pub common: Arc<ProxyShared>,
 }
 
 /// An answer on its way to the broker.
@@ -77,16 +77,16 @@ pub struct Answer {
     /// The trailer fields to write, once they have come.
     pub trailers: WireTrailers,
     /// The connection, if the protocol was switched (101).
-    pub switched: Option<Switched>,
+    pub switched: Option<UpgradedIo>,
     /// The exchange, where it is recorded. To be told when the answer is delivered.
-    pub draft: Option<Arc<Draft>>,
+    pub draft: Option<Arc<ExchangeBuilder>>,
     /// Nothing is written, and the connection is reset (over HTTP/2 the stream).
     pub reset: bool,
 }
 
 impl Relay {
     /// Nothing is asked of the upstream yet.
-    pub fn new(upstream: Arc<dyn Upstream>, common: Arc<Common>) -> Self {
+    pub fn new(upstream: Arc<dyn Upstream>, common: Arc<ProxyShared>) -> Self {
         let host = HeaderValue::from_str(authority_of(upstream.origin())).ok();
         Self { upstream, host, recorded: true, reasons: None, links: None, common }
     }
@@ -127,7 +127,7 @@ impl Relay {
             version: Version::Http11,
             headers: Arc::default(),
         };
-        let draft = Draft::new(opening, place, self.common.cut.clone());
+        let draft = ExchangeBuilder::new(opening, place, self.common.cut.clone());
         if let Some(by) = simulated {
             draft.simulated(by);
         }
@@ -140,7 +140,7 @@ impl Relay {
     }
 
     /// Sends a request on and returns the answer, Umpire's own if there is no other. `beside` goes along as extensions
-    /// of the request: [`WireTrailers`], [`Interim`](super::upstream::Interim).
+    /// of the request: [`WireTrailers`], [`Informational`](super::upstream::Interim).
     pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("exchange", id);
@@ -163,7 +163,7 @@ impl Relay {
                 version: head.version,
                 headers: Arc::clone(&fields),
             };
-            Draft::new(opening, place, self.common.cut.clone())
+            ExchangeBuilder::new(opening, place, self.common.cut.clone())
         });
         let cap = self.common.limits.kept_body;
         let body = match &draft {
@@ -234,7 +234,7 @@ impl Relay {
     fn not_reached(&self, tell: &Tell, error: &UpstreamError) -> Response<WireBody> {
         let authority = authority_of(self.upstream.origin());
         if !self.recorded {
-            tell(Incident::NotReached { authority: authority.to_owned(), why: error.detail.clone() });
+            tell(ProxyEvent::NotReached { authority: authority.to_owned(), why: error.detail.clone() });
         }
         problem::not_reached(authority)
     }
@@ -242,7 +242,7 @@ impl Relay {
     fn answered(
         mut response: Response<WireBody>,
         damage: Option<WireDamage>,
-        draft: Option<Arc<Draft>>,
+        draft: Option<Arc<ExchangeBuilder>>,
         cap: usize,
     ) -> Answer {
         let wire = response.extensions_mut().remove::<WireFields>();

@@ -1,4 +1,4 @@
-//! The accept loop and its end.
+//! The accept loops of all listeners, and graceful shutdown.
 //!
 //! ```text
 //! accept ─► one task per connection (permit, tracked)
@@ -24,12 +24,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::door::{Behind, Door, refuse_handshake, secure};
-use super::downstream::{self, Guest, Way};
-use super::forward::{Desk, Guests};
-use super::incident::{Incident, Tell, handshake_trouble};
+use super::downstream::{self, ClientInfo, Route};
+use super::event::{ProxyEvent, Tell, handshake_trouble};
+use super::forward::{ClientAllowList, ForwardProxy};
 use super::limits::Limits;
-use super::relay::{Common, Relay};
+use super::listener::{Behind, Listener, refuse_handshake, secure};
+use super::relay::{ProxyShared, Relay};
 use super::rewrite::Rewriter;
 use super::sink::Sink;
 use super::upstream::Upstream;
@@ -67,12 +67,12 @@ impl From<CancellationToken> for Shutdown {
 /// An error of the listener does not end it: where descriptors or memory lack, it waits a moment and goes on.
 ///
 /// The futures of the connections are spawned: must be called within a tokio runtime.
-pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: impl Into<Shutdown>) -> Served {
+pub async fn serve(doors: Vec<Listener>, sink: Sink, limits: Limits, shutdown: impl Into<Shutdown>) -> Served {
     let Shutdown { drain, at_once } = shutdown.into();
     let grace = limits.grace;
     let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let common = Arc::new(Common::new(sink, limits, cut.clone()));
-    let hall = Hall {
+    let common = Arc::new(ProxyShared::new(sink, limits, cut.clone()));
+    let hall = ProxyServer {
         permits: Arc::new(Semaphore::new(common.limits.connections)),
         connections: AtomicU64::new(0),
         tasks: tasks.clone(),
@@ -97,8 +97,8 @@ pub async fn serve(doors: Vec<Door>, sink: Sink, limits: Limits, shutdown: impl 
     served
 }
 
-/// What all doors share.
-struct Hall {
+/// What all listeners share: limits, running tasks, shutdown.
+struct ProxyServer {
     permits: Arc<Semaphore>,
     connections: AtomicU64,
     tasks: TaskTracker,
@@ -106,22 +106,23 @@ struct Hall {
     shutdown: CancellationToken,
 }
 
-impl Hall {
+impl ProxyServer {
     /// Lets connections in until the shutdown.
-    async fn keep(&self, door: Door, common: &Arc<Common>) {
-        let Door { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell } = door;
+    async fn keep(&self, door: Listener, common: &Arc<ProxyShared>) {
+        let Listener { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell } = door;
         let to = |upstream: Arc<dyn Upstream>| {
             let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
             Relay::new(upstream, Arc::clone(common)).rewriting(links)
         };
         let way = match behind {
-            Behind::Upstream(upstream) => Way::To(Arc::new(to(upstream))),
-            Behind::Unrecorded(upstream) => Way::To(Arc::new(to(upstream).unrecorded())),
+            Behind::Upstream(upstream) => Route::To(Arc::new(to(upstream))),
+            Behind::Unrecorded(upstream) => Route::To(Arc::new(to(upstream).unrecorded())),
             Behind::Forward(forward) => {
-                Way::Forward(Arc::new(Desk::new(forward, Arc::clone(common), Arc::clone(&tell))))
+                Route::Forward(Arc::new(ForwardProxy::new(forward, Arc::clone(common), Arc::clone(&tell))))
             }
         };
-        let inside = Arc::new(Inside { tls, own_ca, way, tls_fault, tell, patience: common.limits.head_timeout });
+        let inside =
+            Arc::new(ListenerState { tls, own_ca, way, tls_fault, tell, patience: common.limits.head_timeout });
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -138,7 +139,7 @@ impl Hall {
                 }
             };
             let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-            let guest = Guest { connection: id, address };
+            let guest = ClientInfo { connection: id, address };
             let connection = Arc::clone(&inside).connection(stream, guest, self.shutdown.clone());
             let cut = self.cut.clone();
             let guarded = async move {
@@ -157,14 +158,14 @@ impl Hall {
     }
 }
 
-impl Hall {
+impl ProxyServer {
     /// The next connection of a guest. If there is no room for it, the one that has waited longest for a request makes
     /// room; who is no guest takes none.
     async fn accept(
         &self,
         listener: &TcpListener,
         crowded: &Notify,
-        guests: &Guests,
+        guests: &ClientAllowList,
         tell: &Tell,
     ) -> io::Result<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
         let (stream, client) = loop {
@@ -173,7 +174,7 @@ impl Hall {
             if guests.admit(client) {
                 break (stream, client);
             }
-            tell(Incident::TurnedAway { client });
+            tell(ProxyEvent::TurnedAway { client });
         };
         let permits = || Arc::clone(&self.permits);
         if let Ok(permit) = permits().try_acquire_owned() {
@@ -185,18 +186,18 @@ impl Hall {
     }
 }
 
-/// What the connections of one door share.
-struct Inside {
+/// What the connections of one listener share.
+struct ListenerState {
     tls: Option<Arc<ServerConfig>>,
     own_ca: bool,
-    way: Way,
+    way: Route,
     tls_fault: Option<TlsFault>,
     tell: Tell,
     patience: Duration,
 }
 
-impl Inside {
-    async fn connection(self: Arc<Self>, stream: TcpStream, guest: Guest, shutdown: CancellationToken) {
+impl ListenerState {
+    async fn connection(self: Arc<Self>, stream: TcpStream, guest: ClientInfo, shutdown: CancellationToken) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %Kind(&error), "no TCP_NODELAY");
         }
@@ -206,20 +207,20 @@ impl Inside {
                 tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
             }
             let detail = HANDSHAKE_BROKEN_OFF.to_owned();
-            return (self.tell)(Incident::NoHandshake { client: guest.address, detail });
+            return (self.tell)(ProxyEvent::NoHandshake { client: guest.address, detail });
         }
         match secure(stream, Arc::clone(tls), self.patience).await {
             Ok(wire) => self.attend(wire, guest, shutdown).await,
             Err(error) => {
                 let detail = handshake_trouble(&error, self.own_ca);
-                (self.tell)(Incident::NoHandshake { client: guest.address, detail });
+                (self.tell)(ProxyEvent::NoHandshake { client: guest.address, detail });
             }
         }
     }
 
-    async fn attend<W: Wire>(&self, wire: W, guest: Guest, shutdown: CancellationToken) {
+    async fn attend<W: Wire>(&self, wire: W, guest: ClientInfo, shutdown: CancellationToken) {
         let parted = downstream::run(wire, self.way.clone(), guest, &self.tell, shutdown.clone()).await;
-        if let (Some((opened, tunnel)), Way::Forward(desk)) = (parted, &self.way) {
+        if let (Some((opened, tunnel)), Route::Forward(desk)) = (parted, &self.way) {
             desk.serve(opened, tunnel, guest, shutdown).await;
         }
     }

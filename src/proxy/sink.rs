@@ -1,4 +1,4 @@
-//! The bounded hand-over of exchanges to the recorder.
+//! The bounded channel that hands exchanges to the recorder.
 //!
 //! ```text
 //! Sink::reserve ─► Place ── the exchange has ended ──► Place::send ─► Intake::next ─► Handed ─► dropped: room again
@@ -9,7 +9,7 @@
 //! room. An exchange that lasts long (a streaming response) holds its place for as long; when such exchanges hold all
 //! places, later exchanges are missed and counted, not held up.
 //!
-//! Exchanges come out in the order in which the last writes of their answers began ([`Turn`]), though an exchange is handed
+//! Exchanges come out in the order in which the last writes of their answers began ([`Ticket`]), though an exchange is handed
 //! over only when that write has succeeded.
 
 use std::collections::{BTreeSet, BinaryHeap};
@@ -36,12 +36,12 @@ pub const BODY_MEMORY: u64 = 256 << 20;
 ///
 /// # Panics
 /// If `capacity` is 0.
-pub fn channel(capacity: usize) -> (Sink, Intake) {
+pub fn channel(capacity: usize) -> (Sink, ExchangeReceiver) {
     channel_with(capacity, BODY_MEMORY)
 }
 
 /// As [`channel`], with other room for bodies, in bytes.
-pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (Sink, Intake) {
+pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (Sink, ExchangeReceiver) {
     let memory = Arc::new(BodyMemory { free: AtomicU64::new(body_memory), cut: AtomicU64::new(0) });
     let (sender, receiver) = mpsc::channel(capacity);
     let missed = Arc::new(AtomicU64::new(0));
@@ -55,7 +55,7 @@ pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (Sink, Intake) 
         turns: Arc::clone(&turns),
         memory: Arc::clone(&memory),
     };
-    (sink, Intake { receiver, places, missed, turns, memory, early: BinaryHeap::new() })
+    (sink, ExchangeReceiver { receiver, places, missed, turns, memory, early: BinaryHeap::new() })
 }
 
 /// Memory for the bodies of all exchanges.
@@ -123,12 +123,12 @@ impl Turns {
 /// The place in the order of a last write that is under way. Take it, write, hand the exchange over, drop it: nothing
 /// in between may wait.
 #[derive(Debug)]
-pub struct Turn {
+pub struct Ticket {
     turns: Arc<Turns>,
     number: u64,
 }
 
-impl Drop for Turn {
+impl Drop for Ticket {
     fn drop(&mut self) {
         self.turns.state().1.remove(&self.number);
     }
@@ -145,9 +145,9 @@ pub struct Sink {
     memory: Arc<BodyMemory>,
 }
 
-/// The recorder's end.
+/// Receives exchanges in the order in which they ended.
 #[derive(Debug)]
-pub struct Intake {
+pub struct ExchangeReceiver {
     receiver: mpsc::Receiver<Handed>,
     places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
@@ -158,7 +158,7 @@ pub struct Intake {
 }
 
 /// Whoever waits for a place learns at once that there will be none.
-impl Drop for Intake {
+impl Drop for ExchangeReceiver {
     fn drop(&mut self) {
         self.places.close();
     }
@@ -254,16 +254,16 @@ impl Place {
     }
 
     /// A turn: exchanges that are handed over in their turns come out in the order of the turns.
-    pub fn turn(&self) -> Turn {
+    pub fn turn(&self) -> Ticket {
         let mut state = self.turns.state();
         state.0 += 1;
         let number = state.0;
         state.1.insert(number);
-        Turn { turns: Arc::clone(&self.turns), number }
+        Ticket { turns: Arc::clone(&self.turns), number }
     }
 
     /// Hands an exchange over, in its turn if it has one; never waits. If nobody takes any more, it is counted as missed.
-    pub fn send(self, exchange: Exchange, turn: Option<&Turn>) {
+    pub fn send(self, exchange: Exchange, turn: Option<&Ticket>) {
         let number = turn.map_or(0, |turn| turn.number);
         // The queue has room for as many as there are places.
         let handed = Handed { exchange, _place: self.permit, _memory: self.memory, number };
@@ -273,7 +273,7 @@ impl Place {
     }
 }
 
-impl Intake {
+impl ExchangeReceiver {
     /// Most exchanges that can be handed over and not be released yet.
     pub fn capacity(&self) -> usize {
         self.receiver.max_capacity()

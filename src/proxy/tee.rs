@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::draft::{Draft, Part};
+use super::exchange_builder::{ExchangeBuilder, Part};
 use super::fields::{WireTrailers, from_map};
 use super::sink::MemoryShare;
 use super::upstream::{BodyError, WireBody, fault_of_request};
@@ -32,7 +32,7 @@ struct Tee {
     wire: WireTrailers,
     trailers: Headers,
     /// Taken when the end is reported.
-    draft: Option<Arc<Draft>>,
+    draft: Option<Arc<ExchangeBuilder>>,
     kept: Vec<u8>,
     memory: Option<Arc<MemoryShare>>,
     length: u64,
@@ -41,7 +41,7 @@ struct Tee {
 
 /// A body that reports to the draft how it ended and what it was. `wire` is where its trailers will be as they were
 /// received; where they don't come, those of the frame are taken.
-pub fn tee(inner: WireBody, wire: WireTrailers, part: Part, draft: Arc<Draft>, cap: usize) -> WireBody {
+pub fn tee(inner: WireBody, wire: WireTrailers, part: Part, draft: Arc<ExchangeBuilder>, cap: usize) -> WireBody {
     if inner.is_end_stream() {
         draft.body_ended(part, Body::empty());
         return inner;
@@ -138,14 +138,14 @@ mod tests {
 
     use super::*;
     use crate::exchange::{Exchange, Headers, Version};
-    use crate::proxy::draft::{AnswerHead, Opening};
-    use crate::proxy::sink::{self, Intake};
+    use crate::proxy::exchange_builder::{AnswerHead, Opening};
+    use crate::proxy::sink::{self, ExchangeReceiver};
 
-    async fn draft() -> (Arc<Draft>, Intake) {
+    async fn draft() -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
         draft_with(sink::BODY_MEMORY).await
     }
 
-    async fn draft_with(memory: u64) -> (Arc<Draft>, Intake) {
+    async fn draft_with(memory: u64) -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
         let (sink, intake) = sink::channel_with(1, memory);
         let opening = Opening {
             id: 7,
@@ -158,7 +158,7 @@ mod tests {
             version: Version::Http11,
             headers: Arc::new(Headers::default()),
         };
-        (Draft::new(opening, sink.reserve().await.unwrap(), CancellationToken::new()), intake)
+        (ExchangeBuilder::new(opening, sink.reserve().await.unwrap(), CancellationToken::new()), intake)
     }
 
     fn frames(parts: Vec<Result<&'static str, &'static str>>) -> WireBody {
@@ -173,7 +173,7 @@ mod tests {
         Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed()
     }
 
-    fn answer(draft: &Draft) {
+    fn answer(draft: &ExchangeBuilder) {
         let headers = Arc::new(Headers::default());
         draft.answered(AnswerHead { status: 200, reason: "OK".into(), version: Version::Http11, headers });
     }

@@ -49,9 +49,9 @@ pub struct UpstreamError {
 /// Interim answers that may wait for a slow broker; what comes on top of them is dropped, as it means little.
 const INTERIM: usize = 16;
 
-/// An interim answer: status 100 to 199, but 101.
+/// An informational response: status 100 to 199, except 101.
 #[derive(Debug, Clone)]
-pub struct InterimHead {
+pub struct InformationalResponse {
     /// Status code.
     pub status: u16,
     /// Reason phrase.
@@ -60,19 +60,19 @@ pub struct InterimHead {
     pub fields: Headers,
 }
 
-/// The way of interim answers to whoever waits for the answer: an extension of a request.
+/// Channel for 1xx responses, passed along with a request as an extension.
 #[derive(Debug, Clone)]
-pub struct Interim(mpsc::Sender<InterimHead>);
+pub struct Informational(mpsc::Sender<InformationalResponse>);
 
-impl Interim {
+impl Informational {
     /// A way and its end.
-    pub fn channel() -> (Self, mpsc::Receiver<InterimHead>) {
+    pub fn channel() -> (Self, mpsc::Receiver<InformationalResponse>) {
         let (sender, receiver) = mpsc::channel(INTERIM);
         (Self(sender), receiver)
     }
 
     /// Passes one on.
-    pub fn send(&self, head: InterimHead) {
+    pub fn send(&self, head: InformationalResponse) {
         let status = head.status;
         if self.0.try_send(head).is_err() {
             tracing::debug!(status, "an interim answer was dropped: the broker takes none, or takes them too slowly");
@@ -88,11 +88,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 /// What was read ahead of a stream, and the stream.
 pub type Raw = (BytesMut, Box<dyn Duplex>);
 
-/// The connection below an answer with status 101, an extension of that answer: from here on it is not HTTP.
+/// The raw connection after a 101 response, passed along with it as an extension. It no longer speaks HTTP.
 #[derive(Clone)]
-pub struct Switched(Arc<Mutex<Option<Raw>>>);
+pub struct UpgradedIo(Arc<Mutex<Option<Raw>>>);
 
-impl Switched {
+impl UpgradedIo {
     /// `ahead`: what has been read of it behind the head.
     pub fn new(ahead: BytesMut, stream: impl Duplex + 'static) -> Self {
         Self(Arc::new(Mutex::new(Some((ahead, Box::new(stream))))))

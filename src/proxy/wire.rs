@@ -61,26 +61,26 @@ impl Output for OwnedWriteHalf {
 #[derive(Debug)]
 pub struct Socket {
     stream: TcpStream,
-    doomed: Doom,
+    doomed: ResetFlag,
 }
 
-/// Marks a [`Socket`], wherever it is, to end with a reset.
+/// Flag shared with a [`Socket`]: once set, the socket is closed with a TCP reset.
 #[derive(Debug, Clone, Default)]
-pub struct Doom(Arc<AtomicBool>);
+pub struct ResetFlag(Arc<AtomicBool>);
 
 impl Socket {
     /// Ends in order, unless its doom is sealed.
     pub fn new(stream: TcpStream) -> Self {
-        Self { stream, doomed: Doom::default() }
+        Self { stream, doomed: ResetFlag::default() }
     }
 
     /// What seals its doom.
-    pub fn doom(&self) -> Doom {
+    pub fn doom(&self) -> ResetFlag {
         self.doomed.clone()
     }
 }
 
-impl Doom {
+impl ResetFlag {
     /// From now on the socket ends with a reset.
     pub fn seal(&self) {
         self.0.store(true, Ordering::Relaxed);
@@ -139,7 +139,7 @@ pub struct Secured<S> {
     /// TLS itself; the handshake is done.
     pub stream: TlsStream<S>,
     /// Of the socket at the bottom.
-    pub doom: Doom,
+    pub doom: ResetFlag,
 }
 
 /// The reading side of [`Secured`].
@@ -148,7 +148,7 @@ pub struct SecuredInput<S>(ReadHalf<TlsStream<S>>);
 /// The writing side of [`Secured`].
 pub struct SecuredOutput<S> {
     half: WriteHalf<TlsStream<S>>,
-    doom: Doom,
+    doom: ResetFlag,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Wire for Secured<S> {

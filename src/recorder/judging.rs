@@ -1,15 +1,15 @@
 //! The judge's thread: what is recorded is judged in its order, and told.
 //!
-//! `backlog → judge → Event::Exchange, Event::Coverage, Event::Progress, Event::Notice` · the end of the backlog: `Closing`
+//! `backlog → judge → Event::Exchange, Event::Coverage, Event::Progress, Event::Notice` · the end of the backlog: `RunSummary`
 
 use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::backlog::{Next, Stretch, Waiting};
-use super::{Closing, Hurry, LinkWatch, NewRules};
+use super::judge_queue::{Next, RowRange, Waiting};
+use super::{BypassLinkDetector, Hurry, NewRules, RunSummary};
 use crate::capture::{CaptureError, Reader};
-use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, PROGRESS_EVERY, Pace, Progress};
+use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, PROGRESS_EVERY, Progress, Throttle};
 use crate::exchange::Exchange;
 use crate::finding::{Tally, number};
 use crate::openbooking::Stage;
@@ -46,9 +46,9 @@ pub(super) struct Judging {
     /// Exchanges of what is being looked at that are neither judged nor counted otherwise yet.
     at_hand: u64,
     findings: Tally,
-    coverage: Pace,
-    progress: Pace,
-    links: Option<LinkWatch>,
+    coverage: Throttle,
+    progress: Throttle,
+    links: Option<BypassLinkDetector>,
     /// Of the file that was read back last.
     reader: Option<Reader>,
     behind: Option<Behind>,
@@ -56,7 +56,7 @@ pub(super) struct Judging {
 
 impl Judging {
     pub(super) fn new(judge: Judge, events: Outlet, new_rules: NewRules) -> Self {
-        let (findings, coverage) = (Tally::default(), Pace::new(COVERAGE_EVERY));
+        let (findings, coverage) = (Tally::default(), Throttle::new(COVERAGE_EVERY));
         let hurry = Hurry::default();
         Self {
             judge,
@@ -71,7 +71,7 @@ impl Judging {
             at_hand: 0,
             findings,
             coverage,
-            progress: Pace::new(PROGRESS_EVERY),
+            progress: Throttle::new(PROGRESS_EVERY),
             links: None,
             reader: None,
             behind: None,
@@ -83,12 +83,12 @@ impl Judging {
     }
 
     /// Links that lead past the proxy are said too.
-    pub(super) fn watching_links(self, links: Option<LinkWatch>) -> Self {
+    pub(super) fn watching_links(self, links: Option<BypassLinkDetector>) -> Self {
         Self { links, ..self }
     }
 
     /// Runs until nothing more can come.
-    pub(super) fn run(mut self, waiting: &Waiting) -> Closing {
+    pub(super) fn run(mut self, waiting: &Waiting) -> RunSummary {
         yield_to_the_proxy();
         while let Some(next) = waiting.next(self.next_report()) {
             self.at_hand = next.count();
@@ -107,14 +107,14 @@ impl Judging {
         if self.unjudged > 0 {
             self.events.send(Event::Notice(unjudged_in_words(self.unjudged)));
         }
-        Closing {
+        RunSummary {
             exchanges: self.judged,
             unjudged: self.unjudged,
             bookings: self.judge.bookings(),
             findings: self.findings,
             failed: self.failed,
             failure: self.failure,
-            ..Closing::default()
+            ..RunSummary::default()
         }
     }
 
@@ -123,13 +123,13 @@ impl Judging {
             self.progress.changed();
         }
         match next {
-            Next::Exchange(_) | Next::Stretch(_) if self.hurry.is_up() => self.unjudged += take(&mut self.at_hand),
-            Next::Exchange(_) | Next::Stretch(_) if self.is_given_up() => self.failed += take(&mut self.at_hand),
+            Next::Exchange(_) | Next::RowRange(_) if self.hurry.is_up() => self.unjudged += take(&mut self.at_hand),
+            Next::Exchange(_) | Next::RowRange(_) if self.is_given_up() => self.failed += take(&mut self.at_hand),
             Next::Exchange((exchange, index)) => {
                 self.judge(exchange, index);
                 self.keeps_up();
             }
-            Next::Stretch(stretch) => {
+            Next::RowRange(stretch) => {
                 self.falls_behind(waiting.on_disk() + stretch.count);
                 self.read_back(stretch);
             }
@@ -153,8 +153,8 @@ impl Judging {
     }
 
     /// Judges what is on disk.
-    fn read_back(&mut self, stretch: Stretch) {
-        let Stretch { file, row, index, count } = stretch;
+    fn read_back(&mut self, stretch: RowRange) {
+        let RowRange { file, row, index, count } = stretch;
         let mut read = || -> Result<(), CaptureError> {
             if self.reader.as_ref().is_none_or(|reader| reader.file() != &*file) {
                 self.reader = Some(Reader::open(&file)?);
@@ -326,7 +326,7 @@ fn yield_to_the_proxy() {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::backlog::backlog;
+    use super::super::judge_queue::backlog;
     use super::*;
     use crate::event::feed;
     use crate::rules::{Known, RuleBook};

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::stall::{Hung, Stall};
-use crate::capture::{CaptureError, Series};
+use super::watchdog::{Hung, WriteWatchdog};
+use crate::capture::{CaptureError, RotatingWriter};
 use crate::event::{Event, Outlet, Recording};
 use crate::exchange::Exchange;
 use crate::panics::{self, Panicked};
-use crate::proxy::sink::{BODY_MEMORY, BodyMemory, Intake};
+use crate::proxy::sink::{BODY_MEMORY, BodyMemory, ExchangeReceiver};
 use crate::text;
 
 /// How often a capture that failed is tried again.
@@ -50,7 +50,7 @@ pub(super) struct Closed {
 /// Keeps a capture, and count of what is missing from it.
 pub(super) struct Keeper {
     /// `None` where nothing is to be recorded, or where the capture was given up.
-    series: Option<Series>,
+    series: Option<RotatingWriter>,
     /// The capture was given up; it would have had so many exchanges.
     given_up: Option<u64>,
     events: Outlet,
@@ -70,13 +70,13 @@ pub(super) struct Keeper {
     reported_missed: u64,
     judge_gone: bool,
     /// Of what is recorded.
-    stall: Option<Stall>,
+    stall: Option<WriteWatchdog>,
 }
 
 impl Keeper {
-    pub(super) fn new(series: Option<Series>, events: Outlet, intake: &Intake) -> Self {
+    pub(super) fn new(series: Option<RotatingWriter>, events: Outlet, intake: &ExchangeReceiver) -> Self {
         let (not_handed_over, memory) = (intake.missed_counter(), intake.body_memory());
-        let stall = series.as_ref().map(|_| Stall::new(events.clone(), Arc::clone(&not_handed_over)));
+        let stall = series.as_ref().map(|_| WriteWatchdog::new(events.clone(), Arc::clone(&not_handed_over)));
         Self {
             series,
             given_up: None,
@@ -166,7 +166,7 @@ impl Keeper {
 
     /// The file that an exchange was appended to last, and its index there.
     pub(super) fn last(&self) -> Option<(&Path, u64)> {
-        self.series.as_ref().and_then(Series::last)
+        self.series.as_ref().and_then(RotatingWriter::last)
     }
 
     /// True if the exchange was appended.
@@ -237,7 +237,7 @@ impl Keeper {
             stall.begins(self.lost);
         }
         let written = write(self);
-        if let Some(Hung { lasted, off }) = self.stall.as_ref().and_then(Stall::ends) {
+        if let Some(Hung { lasted, off }) = self.stall.as_ref().and_then(WriteWatchdog::ends) {
             let seconds = lasted.as_secs();
             tracing::warn!(seconds, "the disk answers again");
             let in_words = text::count(seconds, "second");
@@ -270,7 +270,7 @@ impl Keeper {
 
     /// Reports what went wrong in threads beside the recording.
     fn report_trouble(&mut self) {
-        while let Some((trouble, lost)) = self.series.as_mut().and_then(Series::take_trouble) {
+        while let Some((trouble, lost)) = self.series.as_mut().and_then(RotatingWriter::take_trouble) {
             tracing::error!("{trouble}");
             if lost > 0 {
                 self.lost += lost;

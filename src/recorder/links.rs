@@ -1,4 +1,4 @@
-//! Says once of each link that it leads past the proxy.
+//! Reports each link that leads past the proxy, once.
 //!
 //! ```text
 //! answer ─► links to the booking system's own address ─┬─ said before, or rewritten ─► nothing
@@ -19,16 +19,16 @@ const MOST: usize = 50;
 /// Largest body, as it was recorded, that is looked at.
 const LARGEST: usize = 16 * 1024 * 1024;
 
-/// See the module.
+/// Finds links in responses that lead past the proxy, and reports each once.
 #[derive(Debug)]
-pub struct LinkWatch {
+pub struct BypassLinkDetector {
     origins: Vec<Origin>,
     rewriting: bool,
     /// Path of the answer, and place within it.
     said: HashSet<(String, String)>,
 }
 
-impl LinkWatch {
+impl BypassLinkDetector {
     /// Watches for links of booking systems to themselves; `rewriting` if the proxy rewrites what it can.
     pub fn new<'u>(upstreams: impl Iterator<Item = &'u str>, rewriting: bool) -> Self {
         let origins = upstreams.filter_map(Origin::of).map(|(origin, _)| origin).collect();
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn each_is_said_once() {
-        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), false);
+        let mut watch = BypassLinkDetector::new(["https://up.example"].into_iter(), false);
         let said = watch.look_at(&page("/feed", "https://up.example/feed?a=1"));
         assert_eq!(said.len(), 1);
         for part in ["GET /feed: /next leads past the proxy, to https://up.example/feed;", "--rewrite-links"] {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_was_rewritten_is_not_said_and_what_could_not_be_is() {
-        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), true);
+        let mut watch = BypassLinkDetector::new(["https://up.example"].into_iter(), true);
         let mut rewritten = page("/feed", "https://up.example/feed?a=1");
         rewritten.rewritten.push(Rewritten { at: "/next".into(), sent: String::new(), given: String::new() });
         assert!(watch.look_at(&rewritten).is_empty());
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn fields_of_any_answer_are_looked_at() {
-        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), false);
+        let mut watch = BypassLinkDetector::new(["https://up.example"].into_iter(), false);
         let mut put = page("/orders/1?x=1", "/");
         let located = |put: &mut Exchange, status, location: &'static str| {
             put.request.method = "PUT".into();
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn each_booking_system_has_its_own() {
-        let mut watch = LinkWatch::new(["https://up.example", "http://other.example"].into_iter(), false);
+        let mut watch = BypassLinkDetector::new(["https://up.example", "http://other.example"].into_iter(), false);
         let mut other = page("/feed", "http://other.example/feed?a=1");
         assert!(watch.look_at(&other).is_empty(), "a link to somebody else");
         other.origin = "http://other.example".into();
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn no_more_than_so_many() {
-        let mut watch = LinkWatch::new(["https://up.example"].into_iter(), false);
+        let mut watch = BypassLinkDetector::new(["https://up.example"].into_iter(), false);
         let pages = (0..2 * MOST).map(|number| page(&format!("/{number}"), "https://up.example/x"));
         assert_eq!(pages.map(|page| watch.look_at(&page).len()).sum::<usize>(), MOST);
     }

@@ -66,7 +66,7 @@ pub fn renamed(old: &str, new: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::{RuleBook, RuleSet, Setting};
+    use crate::rules::{RuleBook, RuleSources, Setting};
 
     fn rule(aliases: &str) -> String {
         format!(
@@ -113,7 +113,7 @@ mod tests {
         std::fs::write(area.join("two.toml"), rule("aliases = [\"old/two\"]")).unwrap();
         let load = |of: &str, severity| {
             let setting = Setting { of: of.to_owned(), severity, origin: "umpire.toml:3: off".to_owned() };
-            let set = RuleSet { folders: vec![folder.path().to_owned()], settings: vec![setting] };
+            let set = RuleSources { folders: vec![folder.path().to_owned()], settings: vec![setting] };
             RuleBook::load(&set)
         };
         let book = load("old/one", None).unwrap();
@@ -139,7 +139,7 @@ mod tests {
         std::fs::create_dir(further.path().join("a")).unwrap();
         std::fs::write(further.path().join("a/b.toml"), rule("")).unwrap();
         let folders = vec![folder.path().to_owned(), further.path().to_owned()];
-        let book = RuleBook::load(&RuleSet { folders, settings: Vec::new() }).unwrap();
+        let book = RuleBook::load(&RuleSources { folders, settings: Vec::new() }).unwrap();
         assert_eq!(book.aliases().current("old/b"), Some("a/b"));
     }
 }

@@ -15,7 +15,7 @@ use super::models::{ModelError, Models};
 use super::path;
 use super::plan::{self, Plan};
 use super::rule::{Fault, Rule};
-use super::settings::{self, RuleSet, Settled};
+use super::settings::{self, RuleSources, Settled};
 use super::sharing::{Occasions, Sharing};
 use crate::openbooking::{Reading, Stage};
 
@@ -86,12 +86,12 @@ pub struct RuleBook {
 impl RuleBook {
     /// The built-in rules.
     pub fn built_in() -> Result<Self, LoadError> {
-        Self::load(&RuleSet::default())
+        Self::load(&RuleSources::default())
     }
 
     /// The built-in rules, those of further folders, which add to them and override them by id, and what is settled
     /// about them.
-    pub fn load(set: &RuleSet) -> Result<Self, LoadError> {
+    pub fn load(set: &RuleSources) -> Result<Self, LoadError> {
         let (mut rules, mut code) = (Vec::new(), Code::default());
         for (id, text) in built_in_files() {
             rules.push(parse(&id, &format!("rules/{id}.toml"), text, &mut code)?);

@@ -9,17 +9,17 @@ use std::time::Instant;
 use cpu_time::ThreadTime;
 
 use super::arena::Arena;
-use super::asking::Asking;
 use super::book::RuleBook;
 use super::context::{Budget, Context};
 use super::definition::SeenAs;
 use super::memory::{Flow, Known, Memory};
 use super::models::Walks;
 use super::outcome::Outcome;
-use super::plan::Guards;
+use super::plan::ConditionCache;
 use super::profile::{Clock, Profile, Slow, SlowRules};
 use super::refusal::{self, Refusals};
 use super::rule::Rule;
+use super::rule_runner::RuleRunner;
 use super::share::{Items, Memo};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
@@ -309,8 +309,8 @@ impl Judge {
         let (mut passed, mut others) = (Vec::with_capacity(plan.asks().len()), Vec::new());
         for sides in self.passes(reading) {
             let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
-            let (items, guards) = (Items::new(self.book.paths(), &self.arena), Guards::new(plan, &self.arena));
-            let asking = Asking { book: &self.book, plan, items: &items, guards: &guards };
+            let (items, guards) = (Items::new(self.book.paths(), &self.arena), ConditionCache::new(plan, &self.arena));
+            let asking = RuleRunner { book: &self.book, plan, items: &items, guards: &guards };
             let mut context = Context {
                 reading,
                 code: self.book.code(),

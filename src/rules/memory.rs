@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use super::arena::Arena;
 use super::bases::Bases;
 use super::callers::Access;
-use super::due::Due;
 use super::exchange_ref::{ExchangeRef, Names};
 use super::feeds::{OpenData, Pages, order_items};
 use super::functions::{order_shaped, success};
 use super::history::History;
-use super::learnt::Learnt;
 use super::numbering::Numbering;
+use super::observed_facts::ObservedFacts;
+use super::pending_updates::PendingFeedUpdates;
 use super::places::Places;
 use super::retries::Retries;
 use super::value::Val;
@@ -421,7 +421,7 @@ pub struct Memory {
     /// Umpire made an answer of this recording: see [`Exchange::is_faulted`].
     pub has_faults: bool,
     /// Calls that a feed has yet to show.
-    pub due: Due,
+    pub due: PendingFeedUpdates,
     /// Addresses of pages and versions of items, of every feed.
     pub history: History,
     access: Access,
@@ -437,7 +437,7 @@ pub struct Memory {
     /// What open data says of opportunities.
     pub open_data: OpenData,
     /// What answers have shown of the booking system.
-    pub learnt: Learnt,
+    pub learnt: ObservedFacts,
 }
 
 impl Memory {

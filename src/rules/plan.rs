@@ -1,4 +1,4 @@
-//! What is asked of an exchange, in the order of asking.
+//! The rules that apply to one kind of exchange, precompiled, in order.
 //!
 //! ```text
 //! rules ─► Plan of each kind of exchange: asks (guards, excuses, tests of one rule)   all in a few short lists
@@ -23,9 +23,9 @@ use crate::finding::Side;
 /// A part of a list of the plan.
 type Part = Range<u32>;
 
-/// What one rule asks.
+/// One rule of a plan: its conditions, its excuses, its checks.
 #[derive(Debug)]
-pub struct Ask {
+pub struct RuleStep {
     /// The rule's place in the book.
     pub rule: usize,
     /// The side that it judges.
@@ -54,7 +54,7 @@ pub struct Test {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Plan {
-    asks: Vec<Ask>,
+    asks: Vec<RuleStep>,
     /// Different conditions of rules.
     conditions: Vec<NodeId>,
     /// Places of conditions.
@@ -99,23 +99,23 @@ impl Plan {
                 }),
             );
             let excused_by_item = rule.checks.iter().any(|check| check.each.is_some());
-            plan.asks.push(Ask { rule: place, side: rule.info.side, guards, excuses, tests, excused_by_item });
+            plan.asks.push(RuleStep { rule: place, side: rule.info.side, guards, excuses, tests, excused_by_item });
         }
         plan
     }
 
     /// What each rule asks, in the order of the book.
-    pub fn asks(&self) -> &[Ask] {
+    pub fn asks(&self) -> &[RuleStep] {
         &self.asks
     }
 
     /// What has to hold for a rule not to judge, in the order of its reasons.
-    pub fn excuses(&self, ask: &Ask) -> &[NodeId] {
+    pub fn excuses(&self, ask: &RuleStep) -> &[NodeId] {
         part_of(&self.excuses, &ask.excuses)
     }
 
     /// What the checks of a rule ask, in their order.
-    pub fn tests(&self, ask: &Ask) -> &[Test] {
+    pub fn tests(&self, ask: &RuleStep) -> &[Test] {
         part_of(&self.tests, &ask.tests)
     }
 }
@@ -130,9 +130,9 @@ fn part_of<'p, T>(list: &'p [T], part: &Part) -> &'p [T] {
     list.get(part.start as usize..part.end as usize).unwrap_or_default()
 }
 
-/// What became of the conditions of a plan on one exchange.
+/// The outcomes of the conditions of a plan on one exchange, so that each is evaluated once.
 #[derive(Debug)]
-pub struct Guards<'a> {
+pub struct ConditionCache<'a> {
     plan: &'a Plan,
     /// Of each condition [`HOLDS`], [`FAILS`], or that nobody asked.
     states: &'a [Cell<u32>],
@@ -141,14 +141,14 @@ pub struct Guards<'a> {
 const HOLDS: u32 = 1;
 const FAILS: u32 = 2;
 
-impl<'a> Guards<'a> {
+impl<'a> ConditionCache<'a> {
     /// Nothing asked yet.
     pub fn new(plan: &'a Plan, arena: &'a Arena) -> Self {
         Self { plan, states: arena.cells(plan.conditions.len()) }
     }
 
     /// True if a rule has something to say. As with `&&`, a condition that does not hold outweighs one that fails.
-    pub fn hold(&self, ask: &Ask, context: &Context<'_>) -> Result<bool, Stop> {
+    pub fn hold(&self, ask: &RuleStep, context: &Context<'_>) -> Result<bool, Stop> {
         let mut failed = None;
         for &guard in part_of(&self.plan.guards, &ask.guards) {
             let state = &self.states[guard as usize];

@@ -12,9 +12,9 @@ use crate::finding::Severity;
 /// Most names that a hint offers.
 const MOST_HINTS: usize = 5;
 
-/// Which rules are in force, and how much their findings weigh.
+/// Folders of rule files, and the settings that switch rules off or change their severity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RuleSet {
+pub struct RuleSources {
     /// Folders of rules that add to the built-in ones and override them by id; the later the folder, the stronger.
     pub folders: Vec<PathBuf>,
     /// What differs from the rule files. What is said of a rule prevails over what is said of its area.

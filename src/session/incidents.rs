@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Outlet};
-use crate::proxy::incident::{Incident, Tell};
+use crate::proxy::event::{ProxyEvent, Tell};
 
 /// The same trouble is told anew only after so long: a client that tries again and again is one line.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -17,9 +17,9 @@ const REMEMBERED: usize = 64;
 
 /// Tells incidents to a front end.
 pub fn teller(events: Outlet) -> Tell {
-    let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(Incident, Instant)>::new()));
+    let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(ProxyEvent, Instant)>::new()));
     Arc::new(move |incident| {
-        if let Incident::Unread { authority } = incident {
+        if let ProxyEvent::Unread { authority } = incident {
             let count = unread.fetch_add(1, Ordering::Relaxed) + 1;
             return events.send(Event::Unread { authority, count });
         }
@@ -36,18 +36,18 @@ pub fn teller(events: Outlet) -> Tell {
     })
 }
 
-fn words(incident: &Incident) -> String {
+fn words(incident: &ProxyEvent) -> String {
     match incident {
-        Incident::Unread { authority } => format!("{authority} passed unread"),
-        Incident::NoHandshake { client, detail } => format!("no TLS with {client}: {detail}"),
-        Incident::NotUnderstood { client, detail } => {
+        ProxyEvent::Unread { authority } => format!("{authority} passed unread"),
+        ProxyEvent::NoHandshake { client, detail } => format!("no TLS with {client}: {detail}"),
+        ProxyEvent::NotUnderstood { client, detail } => {
             format!("a request of {client} was refused and went no further: {detail}")
         }
-        Incident::TurnedAway { client } => format!("{client} was turned away: it is not named by --allow-client"),
-        Incident::NotReached { authority, why } => {
+        ProxyEvent::TurnedAway { client } => format!("{client} was turned away: it is not named by --allow-client"),
+        ProxyEvent::NotReached { authority, why } => {
             format!("{authority} was not reached for a client of another machine: {why}")
         }
-        Incident::NoCredentials { client } => {
+        ProxyEvent::NoCredentials { client } => {
             format!("{client} was refused: it gave no credentials of --proxy-auth, or wrong ones")
         }
     }
@@ -64,10 +64,10 @@ mod tests {
         let tell = teller(outlet);
         let client = "192.0.2.1".parse().unwrap();
         for _ in 0..3 {
-            tell(Incident::TurnedAway { client });
-            tell(Incident::Unread { authority: "a.example:443".into() });
+            tell(ProxyEvent::TurnedAway { client });
+            tell(ProxyEvent::Unread { authority: "a.example:443".into() });
         }
-        tell(Incident::NoCredentials { client });
+        tell(ProxyEvent::NoCredentials { client });
         let mut lines = Vec::new();
         while let Ok(event) = feed.events.try_recv() {
             lines.push(match event {

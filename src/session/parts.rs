@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::{Event, Outlet, Recording};
 use crate::panics::{self, Panicked};
 use crate::proxy::Served;
-use crate::recorder::{Closing, Recorder};
+use crate::recorder::{Recorder, RunSummary};
 
 /// How often it is looked how much is missed while nobody records.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
@@ -77,7 +77,12 @@ pub(super) fn watch_reload(reload: JoinHandle<()>, events: Outlet, drain: Cancel
 
 /// Runs the recorder on the thread that calls. Should it fail for good, what passes without being recorded is reported until
 /// the proxy has ended, which `drained` tells.
-pub(super) fn record(recorder: Recorder, missed: &AtomicU64, events: &Outlet, drained: &CancellationToken) -> Closing {
+pub(super) fn record(
+    recorder: Recorder,
+    missed: &AtomicU64,
+    events: &Outlet,
+    drained: &CancellationToken,
+) -> RunSummary {
     let panicked = match panics::catch(|| recorder.run()) {
         Ok(closing) => return closing,
         Err(panicked) => panicked,
@@ -85,7 +90,7 @@ pub(super) fn record(recorder: Recorder, missed: &AtomicU64, events: &Outlet, dr
     count_missed(&panicked, missed, events, drained)
 }
 
-fn count_missed(panicked: &Panicked, missed: &AtomicU64, events: &Outlet, drained: &CancellationToken) -> Closing {
+fn count_missed(panicked: &Panicked, missed: &AtomicU64, events: &Outlet, drained: &CancellationToken) -> RunSummary {
     let trouble = format!("the recorder {panicked}; the capture is whole up to its last commit");
     tracing::error!("nothing is recorded any more: {trouble}");
     let mut told = None;
@@ -101,7 +106,7 @@ fn count_missed(panicked: &Panicked, missed: &AtomicU64, events: &Outlet, draine
         tell();
         std::thread::sleep(COUNT_EVERY);
     }
-    Closing { missed: tell(), trouble: Some(trouble.clone()), ..Closing::default() }
+    RunSummary { missed: tell(), trouble: Some(trouble.clone()), ..RunSummary::default() }
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ const SHARED: u16 = 10;
 
 /// The parts of the screen; an empty rectangle where a part is not shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Areas {
+pub(super) struct ScreenLayout {
     pub(super) header: Rect,
     /// Everything between header and footer.
     pub(super) body: Rect,
@@ -24,7 +24,7 @@ pub(super) struct Areas {
     pub(super) footer: Rect,
 }
 
-impl Areas {
+impl ScreenLayout {
     pub(super) fn new(size: Size, focus: Focus) -> Self {
         let Size { width, height } = size;
         let header = match height {

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use ratatui::layout::Size;
 
-use super::areas::Areas;
+use super::areas::ScreenLayout;
 use super::coverage;
 use super::log::Log;
 use super::prompt::Prompt;
-use super::sheet::{self, Row, Sheet};
+use super::sheet::{self, DetailPage, Row};
 use crate::coverage::Coverage;
 use crate::event::{Context, Event, Judged, Mode, Progress, Recording};
 use crate::finding::{Finding, Tally, VerdictCounts, folded};
@@ -138,11 +138,11 @@ pub(super) struct Model {
     pub(super) coverage: Option<Arc<Coverage>>,
     /// The page of coverage while it is up.
     pub(super) coverage_page: Option<CoveragePage>,
-    pub(super) areas: Areas,
+    pub(super) areas: ScreenLayout,
     /// Of the terminal, at the last frame.
     size: Size,
     /// The laid out detail; `None` while nothing is selected.
-    pub(super) sheet: Option<Sheet>,
+    pub(super) sheet: Option<DetailPage>,
     /// The selected finding has yet to be scrolled into view.
     reveal: bool,
 }
@@ -184,7 +184,7 @@ impl Model {
             help: false,
             coverage: None,
             coverage_page: None,
-            areas: Areas::default(),
+            areas: ScreenLayout::default(),
             size: Size::default(),
             sheet: None,
             reveal: false,
@@ -391,7 +391,7 @@ impl Model {
     }
 
     fn frame(&mut self, size: Size) {
-        self.areas = Areas::new(size, self.focus);
+        self.areas = ScreenLayout::new(size, self.focus);
         if self.size != size {
             (self.size, self.reveal) = (size, true);
         }
@@ -408,7 +408,7 @@ impl Model {
         };
         let key = sheet::Key { number, tab: self.tab, width };
         if height > 0 && self.sheet.as_ref().is_none_or(|sheet| !sheet.fits(key)) {
-            self.sheet = Some(Sheet::new(key, judged));
+            self.sheet = Some(DetailPage::new(key, judged));
         }
         let Some(sheet) = self.sheet.as_ref().filter(|sheet| sheet.fits(key)) else { return };
         if self.reveal && height > 0 {

@@ -52,16 +52,16 @@ impl Row {
     }
 }
 
-/// A laid out detail.
+/// A page of the detail, laid out in rows.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(super) struct DetailPage {
     key: Key,
     rows: Vec<Row>,
     anchors: Vec<Option<usize>>,
     width: usize,
 }
 
-impl Sheet {
+impl DetailPage {
     pub(super) fn new(key: Key, judged: &Arc<Judged>) -> Self {
         let mut rows = match key.tab {
             Tab::Findings => explain::rows(judged, key.width),

@@ -11,7 +11,7 @@ use umpire::fault::{Faults, FaultyUpstream};
 use umpire::finding::Side;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Entrance, Options, Session};
+use umpire::session::{ListenerSpec, Options, Session};
 
 use crate::support::*;
 
@@ -163,10 +163,10 @@ async fn with_tls(faults: &Faults) -> (Session, Feed, tokio_rustls::TlsConnector
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).unwrap());
     let base = sandbox.base_uri();
     let broken = faults.clone();
-    let entrance = Entrance {
+    let entrance = ListenerSpec {
         tls: Some(Arc::new(tls)),
         tls_fault: Some(Arc::new(move || broken.breaks_handshake())),
-        ..Entrance::new(([127, 0, 0, 1], 0).into(), FaultyUpstream::wrap(sandbox, faults))
+        ..ListenerSpec::new(([127, 0, 0, 1], 0).into(), FaultyUpstream::wrap(sandbox, faults))
     };
     let options = Options::new(base, Arc::new(RuleBook::built_in().unwrap()));
     let (session, feed) = Session::open(options, vec![entrance]).await.unwrap();

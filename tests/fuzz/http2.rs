@@ -19,7 +19,7 @@ use umpire::ca::{Authority, HostPattern, Leaves};
 use umpire::proxy::forward::Forward;
 use umpire::proxy::live::{Dialer, Reach, Timeouts};
 use umpire::proxy::upstream::{Answer, Upstream, WireBody};
-use umpire::proxy::{Behind, Door, Limits, serve, sink};
+use umpire::proxy::{Behind, Limits, Listener, serve, sink};
 
 use crate::engine::fuzz;
 
@@ -158,8 +158,8 @@ impl Proxies {
             let desk = Forward::new(hosts.into(), leaves, ways, Timeouts::default(), None).expect("a forward proxy");
             let echo: Arc<dyn Upstream> = Arc::new(Echo);
             let doors = vec![
-                Door::new(reverse, Arc::clone(&echo)),
-                Door { behind: Behind::Forward(Arc::new(desk)), ..Door::new(forward, echo) },
+                Listener::new(reverse, Arc::clone(&echo)),
+                Listener { behind: Behind::Forward(Arc::new(desk)), ..Listener::new(forward, echo) },
             ];
             let (sink, mut intake) = sink::channel(64);
             tokio::spawn(async move { while intake.next().await.is_some() {} });

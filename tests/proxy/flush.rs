@@ -23,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep};
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::live::UpstreamHttp;
-use umpire::proxy::{Door, Limits};
+use umpire::proxy::{Limits, Listener};
 
 use crate::h2_support::{Broker, Certified, Got, Stream, System, Wire, accepting, live, request};
 use crate::support::{Proxy, soon};
@@ -79,7 +79,7 @@ async fn hundreds_of_streams_onto_tls_that_speaks_http1() {
 }
 
 /// A proxy with TLS or without, and whoever speaks to it.
-struct Way {
+struct Route {
     broker_tls: bool,
     broker_http2: bool,
     system: (Option<Arc<ServerConfig>>, UpstreamHttp),
@@ -98,14 +98,14 @@ async fn every_way_delivers_all_of_every_body() {
                 (Some(&["h2"][..]), UpstreamHttp::Http2),
             ] {
                 let system = (tls.map(|alpn| certified.server(alpn)), http);
-                let way = Way { broker_tls, broker_http2, system };
+                let way = Route { broker_tls, broker_http2, system };
                 delivers(&certified, way, &LENGTHS).await;
             }
         }
     }
 }
 
-async fn delivers(certified: &Certified, way: Way, lengths: &[usize]) {
+async fn delivers(certified: &Certified, way: Route, lengths: &[usize]) {
     const EACH: usize = 8;
     let what = format!("{} {} {:?}", way.broker_tls, way.broker_http2, way.system.1);
     let (tls, http) = way.system;
@@ -114,7 +114,7 @@ async fn delivers(certified: &Certified, way: Way, lengths: &[usize]) {
     let upstream = live(&format!("{scheme}://{address}"), Some(certified), http);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = way.broker_tls.then(|| certified.server(&["h2", "http/1.1"]));
-    let mut proxy = Proxy::behind(Door { tls, ..Door::new(listener, upstream) }, Limits::default(), 512);
+    let mut proxy = Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 512);
     let alpn = if way.broker_http2 { "h2" } else { "http/1.1" };
     let connect = async || {
         let stream: Box<dyn Wire> = if way.broker_tls {
@@ -185,7 +185,7 @@ async fn a_switched_connection_over_tls_delivers_all_of_it() {
     let upstream = live(&format!("https://{address}"), Some(&certified), UpstreamHttp::Auto);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = Some(certified.server(&["http/1.1"]));
-    let mut proxy = Proxy::behind(Door { tls, ..Door::new(listener, upstream) }, Limits::default(), 64);
+    let mut proxy = Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 64);
     let asked = (0..10).map(|number| {
         let (certified, address) = (&certified, proxy.address);
         async move {

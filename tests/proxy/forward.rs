@@ -12,10 +12,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use umpire::ca::{Authority, HostPattern, Leaves};
 use umpire::exchange::{BodyEnd, FailureKind, Version};
-use umpire::proxy::forward::{Forward, Guests};
-use umpire::proxy::incident::Incident;
+use umpire::proxy::event::ProxyEvent;
+use umpire::proxy::forward::{ClientAllowList, Forward};
 use umpire::proxy::live::{Dialer, Own, Reach, Timeouts};
-use umpire::proxy::{Behind, Door, Limits};
+use umpire::proxy::{Behind, Limits, Listener};
 
 use crate::support::{OK, Peer, Proxy, Server, soon, text};
 use crate::tls::serve_tls;
@@ -26,14 +26,14 @@ pub const NAME: &str = "booking.example.com";
 pub struct Rig {
     pub proxy: Proxy,
     pub trusting: TlsConnector,
-    told: Arc<Mutex<Vec<Incident>>>,
+    told: Arc<Mutex<Vec<ProxyEvent>>>,
 }
 
 /// How a rig differs from the usual.
 #[derive(Default)]
 pub struct Wishes {
     pub credentials: Option<&'static str>,
-    pub guests: Guests,
+    pub guests: ClientAllowList,
     pub reach: Reach,
     pub deny_local_targets: bool,
     pub tls: Option<Arc<ServerConfig>>,
@@ -56,7 +56,7 @@ pub async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     own.add(listener.local_addr().unwrap());
-    let door = Door {
+    let door = Listener {
         listener,
         tls: wishes.tls,
         own_ca: false,
@@ -101,7 +101,7 @@ impl Rig {
         soon("a handshake", self.trusting.connect(name, client.stream)).await.unwrap()
     }
 
-    pub fn told(&self) -> Vec<Incident> {
+    pub fn told(&self) -> Vec<ProxyEvent> {
         std::mem::take(&mut self.told.lock().unwrap())
     }
 }
@@ -195,7 +195,7 @@ async fn all_else_passes_unread_and_is_counted() {
     system.send(OK).await;
     assert!(client.until("ok").await.starts_with("HTTP/1.1 200 OK"));
     drop((client, system));
-    let unread = Incident::Unread { authority };
+    let unread = ProxyEvent::Unread { authority };
     assert_eq!(rig.told(), [unread.clone(), unread]);
     // Nothing was recorded.
     rig.proxy.stop().await;

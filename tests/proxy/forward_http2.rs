@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use umpire::exchange::Version;
-use umpire::proxy::incident::Incident;
+use umpire::proxy::event::ProxyEvent;
 use umpire::proxy::live::Reach;
 
 use crate::forward::{NAME, Rig, Wishes, rig};
@@ -93,7 +93,7 @@ async fn whole_urls_are_carried() {
             system = Some(peer);
         }
     }
-    assert_eq!(rig.told(), [Incident::Unread { authority: format!("other.example:{port}") }]);
+    assert_eq!(rig.told(), [ProxyEvent::Unread { authority: format!("other.example:{port}") }]);
     // To the proxy itself.
     let got = broker.ask(get(&format!("http://{}/", rig.proxy.address)), b"").await.unwrap();
     assert!(got.status == 502 && got.text().contains("Umpire itself"), "{}", got.text());
@@ -166,7 +166,7 @@ async fn unread_tunnels_carry_any_bytes_both_ways_to_their_ends() {
     );
     assert_eq!(read.unwrap(), MUCH);
     assert!(got == sent, "what went down");
-    assert_eq!(rig.told(), [Incident::Unread { authority }]);
+    assert_eq!(rig.told(), [ProxyEvent::Unread { authority }]);
     rig.proxy.stop().await;
 }
 

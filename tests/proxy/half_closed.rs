@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::live::Timeouts;
-use umpire::proxy::{Door, Limits};
+use umpire::proxy::{Limits, Listener};
 
 use crate::forward::{NAME, Wishes, rig};
 use crate::h2_support::Certified;
@@ -23,7 +23,7 @@ const CHUNKED: &str = "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\
 
 /// How a broker closes its sending side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Closing {
+enum RunSummary {
     /// Without TLS.
     Plain,
     /// TLS with `close_notify`, and below it TCP.
@@ -34,12 +34,12 @@ enum Closing {
 
 enum Broker {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>, Closing),
+    Tls(Box<TlsStream<TcpStream>>, RunSummary),
 }
 
 impl Broker {
-    async fn connect(proxy: &Proxy, closing: Closing, certified: &Certified) -> Self {
-        if closing == Closing::Plain {
+    async fn connect(proxy: &Proxy, closing: RunSummary, certified: &Certified) -> Self {
+        if closing == RunSummary::Plain {
             return Self::Plain(proxy.connect().await.stream);
         }
         Self::Tls(Box::new(certified.connect(proxy.address, "http/1.1").await), closing)
@@ -58,7 +58,7 @@ impl Broker {
     async fn close(&mut self) {
         match self {
             Self::Plain(stream) => stream.shutdown().await.unwrap(),
-            Self::Tls(stream, Closing::Unnotified) => stream.get_mut().0.shutdown().await.unwrap(),
+            Self::Tls(stream, RunSummary::Unnotified) => stream.get_mut().0.shutdown().await.unwrap(),
             Self::Tls(stream, _) => stream.shutdown().await.unwrap(),
         }
     }
@@ -76,7 +76,7 @@ impl Broker {
 
 fn proxy(server: &Server, listener: TcpListener, tls: Option<Arc<ServerConfig>>, limits: Limits) -> Proxy {
     let upstream = live(&format!("http://{}", server.address), Timeouts::default());
-    Proxy::behind(Door { tls, ..Door::new(listener, upstream) }, limits, 64)
+    Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, limits, 64)
 }
 
 /// When the broker closes its sending side.
@@ -94,8 +94,8 @@ enum When {
 async fn whole_requests_are_answered() {
     let certified = Certified::new();
     let server = Server::start().await;
-    for closing in [Closing::Plain, Closing::Notified, Closing::Unnotified] {
-        let tls = (closing != Closing::Plain).then(|| certified.server(&["http/1.1"]));
+    for closing in [RunSummary::Plain, RunSummary::Notified, RunSummary::Unnotified] {
+        let tls = (closing != RunSummary::Plain).then(|| certified.server(&["http/1.1"]));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut proxy = proxy(&server, listener, tls, Limits::default());
         let mut system: Option<Peer> = None;
@@ -153,8 +153,8 @@ async fn whole_requests_are_answered() {
 async fn what_is_not_whole_is_no_request() {
     let certified = Certified::new();
     let server = Server::start().await;
-    for closing in [Closing::Plain, Closing::Notified, Closing::Unnotified] {
-        let tls = (closing != Closing::Plain).then(|| certified.server(&["http/1.1"]));
+    for closing in [RunSummary::Plain, RunSummary::Notified, RunSummary::Unnotified] {
+        let tls = (closing != RunSummary::Plain).then(|| certified.server(&["http/1.1"]));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut proxy = proxy(&server, listener, tls, Limits::default());
         for request in ["GET /x HT", "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"] {

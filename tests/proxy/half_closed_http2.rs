@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::live::UpstreamHttp;
-use umpire::proxy::{Door, Limits};
+use umpire::proxy::{Limits, Listener};
 
 use crate::forward::{NAME, Wishes, rig};
 use crate::forward_http2::tunnel;
@@ -36,7 +36,7 @@ struct HalfClosing {
 #[derive(PartialEq)]
 enum State {
     Open,
-    Closing,
+    RunSummary,
     Closed,
 }
 
@@ -47,9 +47,9 @@ impl HalfClosing {
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.state == State::Open && self.close.as_mut().poll(cx).is_ready() {
-            self.state = State::Closing;
+            self.state = State::RunSummary;
         }
-        if self.state == State::Closing {
+        if self.state == State::RunSummary {
             match &self.tcp {
                 Some(tcp) => tcp.shutdown(std::net::Shutdown::Write)?,
                 None => ready!(Pin::new(&mut self.io).poll_shutdown(cx))?,
@@ -102,7 +102,7 @@ async fn proxy_to(system: &System, certified: Option<&Certified>) -> Proxy {
     let upstream = live(&format!("http://{}", system.address), None, UpstreamHttp::Http2);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = certified.map(|certified| certified.server(&["h2"]));
-    Proxy::behind(Door { tls, ..Door::new(listener, upstream) }, Limits::default(), 64)
+    Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 64)
 }
 
 async fn broker(proxy: &Proxy, certified: Option<&Certified>, notifies: bool, close: &CancellationToken) -> Broker {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use tokio::net::TcpListener;
 use umpire::exchange::{Exchange, decode};
 use umpire::proxy::live::Timeouts;
-use umpire::proxy::{Door, Limits};
+use umpire::proxy::{Limits, Listener};
 
 use crate::h2_support::{Broker, Certified, request};
 use crate::support::{OK, Peer, Proxy, Server, live};
@@ -15,7 +15,7 @@ async fn rewriting() -> (Proxy, Server) {
     let server = Server::start().await;
     let upstream = live(&format!("http://{}", server.address), Timeouts::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let door = Door { rewrite_links: true, ..Door::new(listener, upstream) };
+    let door = Listener { rewrite_links: true, ..Listener::new(listener, upstream) };
     (Proxy::behind(door, Limits::default(), 8), server)
 }
 
@@ -164,7 +164,7 @@ async fn over_http2_and_tls_the_address_is_the_brokers() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = Some(certified.server(&["h2"]));
     let mut proxy =
-        Proxy::behind(Door { tls, rewrite_links: true, ..Door::new(listener, upstream) }, Limits::default(), 8);
+        Proxy::behind(Listener { tls, rewrite_links: true, ..Listener::new(listener, upstream) }, Limits::default(), 8);
     let broker = Broker::over(certified.connect(proxy.address, "h2").await).await;
     let page = page(&server);
     let answering = async {

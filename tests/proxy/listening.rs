@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use umpire::exchange::BodyEnd;
 use umpire::proxy::live::Timeouts;
-use umpire::proxy::{Door, Limits};
+use umpire::proxy::{Limits, Listener};
 
 use crate::support::{OK, Proxy, Server, live, soon, text};
 
@@ -37,7 +37,7 @@ async fn secured(server: &Server) -> (Proxy, TlsConnector) {
         .with_no_client_auth();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = live(&format!("http://{}", server.address), Timeouts::default());
-    let door = Door { tls: Some(Arc::new(config)), ..Door::new(listener, upstream) };
+    let door = Listener { tls: Some(Arc::new(config)), ..Listener::new(listener, upstream) };
     (Proxy::behind(door, Limits::default(), 4), TlsConnector::from(Arc::new(client)))
 }
 

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use umpire::exchange::Exchange;
 use umpire::proxy::live::{Live, Timeouts};
-use umpire::proxy::sink::{self, Intake};
+use umpire::proxy::sink::{self, ExchangeReceiver};
 use umpire::proxy::upstream::Upstream;
-use umpire::proxy::{Door, Limits, Served, serve};
+use umpire::proxy::{Limits, Listener, Served, serve};
 
 /// Longest that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -121,7 +121,7 @@ impl Server {
 /// A proxy at work.
 pub struct Proxy {
     pub address: SocketAddr,
-    pub intake: Intake,
+    pub intake: ExchangeReceiver,
     pub shutdown: CancellationToken,
     served: JoinHandle<Served>,
 }
@@ -133,11 +133,11 @@ impl Proxy {
     }
 
     pub async fn with(upstream: Arc<dyn Upstream>, limits: Limits, capacity: usize) -> Self {
-        Self::behind(Door::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream), limits, capacity)
+        Self::behind(Listener::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream), limits, capacity)
     }
 
     /// With a door of one's own.
-    pub fn behind(door: Door, limits: Limits, capacity: usize) -> Self {
+    pub fn behind(door: Listener, limits: Limits, capacity: usize) -> Self {
         let address = door.listener.local_addr().unwrap();
         let (sink, intake) = sink::channel(capacity);
         let shutdown = CancellationToken::new();

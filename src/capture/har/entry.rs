@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::address::{self, Address};
 use super::body::{Found, WithoutText, content, restore_foreign, restore_own};
 use super::fields::{Fields, Message, headers_of};
-use super::loose::Loose;
+use super::lenient_value::LenientValue;
 use super::mend::mend;
 use super::part::{BodyText, EMPTY, Part};
 use super::text::{Written, written};
@@ -28,9 +28,9 @@ use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Re
 #[derive(Deserialize)]
 pub(super) struct Entry {
     #[serde(default, rename = "startedDateTime")]
-    started: Loose,
+    started: LenientValue,
     #[serde(default)]
-    time: Loose,
+    time: LenientValue,
     #[serde(default)]
     request: Part<RequestPart>,
     #[serde(default)]
@@ -38,7 +38,7 @@ pub(super) struct Entry {
     #[serde(default)]
     timings: Part<Timings>,
     #[serde(default)]
-    connection: Loose,
+    connection: LenientValue,
     #[serde(default, rename = "_umpire")]
     extra: Part<EntryExtra>,
 }
@@ -63,27 +63,27 @@ pub(super) struct FileFacts {
 #[derive(Deserialize)]
 struct RequestPart {
     #[serde(default)]
-    method: Loose,
+    method: LenientValue,
     #[serde(default)]
-    url: Loose,
+    url: LenientValue,
     #[serde(default, rename = "httpVersion")]
-    version: Loose,
+    version: LenientValue,
     #[serde(default)]
     headers: Fields,
     #[serde(default, rename = "postData")]
     post_data: Part<PostData>,
     #[serde(default, rename = "bodySize")]
-    body_size: Loose,
+    body_size: LenientValue,
 }
 
 #[derive(Deserialize, Default)]
 struct PostData {
     #[serde(default, rename = "mimeType")]
-    mime_type: Loose,
+    mime_type: LenientValue,
     #[serde(default)]
     text: BodyText,
     #[serde(default, alias = "_encoding")]
-    encoding: Loose,
+    encoding: LenientValue,
     #[serde(default)]
     params: Fields,
 }
@@ -91,35 +91,35 @@ struct PostData {
 #[derive(Deserialize)]
 struct ResponsePart {
     #[serde(default)]
-    status: Loose,
+    status: LenientValue,
     #[serde(default, rename = "statusText")]
-    reason: Loose,
+    reason: LenientValue,
     #[serde(default, rename = "httpVersion")]
-    version: Loose,
+    version: LenientValue,
     #[serde(default)]
     headers: Fields,
     #[serde(default)]
     content: Part<Content>,
     #[serde(default, rename = "bodySize")]
-    body_size: Loose,
+    body_size: LenientValue,
     /// What Chromium and mitmproxy say went wrong.
     #[serde(default, rename = "_error")]
-    error: Loose,
+    error: LenientValue,
     /// What Playwright says went wrong.
     #[serde(default, rename = "_failureText")]
-    failure_text: Loose,
+    failure_text: LenientValue,
 }
 
 #[derive(Deserialize, Default)]
 struct Content {
     #[serde(default)]
-    size: Loose,
+    size: LenientValue,
     #[serde(default, rename = "mimeType")]
-    mime_type: Loose,
+    mime_type: LenientValue,
     #[serde(default)]
     text: BodyText,
     #[serde(default)]
-    encoding: Loose,
+    encoding: LenientValue,
 }
 
 impl Entry {

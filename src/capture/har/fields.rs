@@ -8,7 +8,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::loose::Loose;
+use super::lenient_value::LenientValue;
 use super::text_to_value;
 use crate::capture::odd::Note;
 use crate::exchange::{Headers, Omitted, secrets};
@@ -166,14 +166,14 @@ impl<'de> Visitor<'de> for FieldVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
-        let name = items.next_element::<Loose>()?.unwrap_or_default();
+        let name = items.next_element::<LenientValue>()?.unwrap_or_default();
         let Values(values) = items.next_element()?.unwrap_or_default();
         while items.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Field { name: name.text().unwrap_or_default(), values })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
-        let (mut name, mut values) = (Loose::Nothing, Values::default());
+        let (mut name, mut values) = (LenientValue::Nothing, Values::default());
         while let Some(key) = members.next_key::<String>()? {
             match key.as_str() {
                 "name" => name = members.next_value()?,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::entry::{Entry, FileFacts, Read as Found};
-use super::skim::{Skim, SkimError};
+use super::json_scanner::{JsonScanner, SkimError};
 use super::survey::{Log, Order, Wrong};
 use crate::capture::odd::{Note, Oddities};
 use crate::capture::source::Source;
@@ -48,12 +48,12 @@ pub(in crate::capture) fn open(file: &Path, source: Source) -> Result<(Meta, Ent
     let start = if *head == *b"\xef\xbb\xbf" { 3 } else { 0 };
     let text = source.from(start).map_err(|error| unreadable(file, &error))?;
     let mut log = Log::default();
-    let mut skim = Skim::new(text, start);
+    let mut skim = JsonScanner::new(text, start);
     let wrong = log.survey(&mut skim).err().map(|wrong| match wrong {
         Wrong::NoHar => fault(NO_HAR.to_owned()),
         Wrong::Said(what) => fault(what),
-        Wrong::Skim(SkimError::Io(error)) => unreadable(file, &error),
-        Wrong::Skim(wrong) => fault(log.describe(&wrong, &source.place(skim.offset()))),
+        Wrong::JsonScanner(SkimError::Io(error)) => unreadable(file, &error),
+        Wrong::JsonScanner(wrong) => fault(log.describe(&wrong, &source.place(skim.offset()))),
     });
     let Some(first) = log.first() else {
         return Err(wrong.unwrap_or(CaptureError::Empty { file: file.to_owned() }));
@@ -104,7 +104,7 @@ pub(in crate::capture) struct Entries {
     /// Start of the entry before.
     before: Option<Timestamp>,
     facts: FileFacts,
-    skim: Option<Skim<Box<dyn Read + Send>>>,
+    skim: Option<JsonScanner<Box<dyn Read + Send>>>,
     /// Text of the entry at hand. At most [`MAX_ENTRY`] bytes.
     text: Vec<u8>,
     oddities: Oddities,
@@ -167,7 +167,7 @@ impl Entries {
     /// Takes out the text of the next entry: of the one at an offset, or of the one behind the one before.
     fn copy(&mut self, seek: Option<u64>) -> Result<(), SkimError> {
         if let Some(offset) = seek {
-            self.skim = Some(Skim::new(self.source.from(offset).map_err(SkimError::Io)?, offset));
+            self.skim = Some(JsonScanner::new(self.source.from(offset).map_err(SkimError::Io)?, offset));
         }
         let Some(skim) = &mut self.skim else { return Err(SkimError::Cut) };
         self.text.clear();

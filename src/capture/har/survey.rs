@@ -13,8 +13,8 @@ use serde::Deserialize;
 use super::LogExtra;
 use super::entry::FileFacts;
 use super::fields::Fields;
-use super::loose::Loose;
-use super::skim::{Skim, SkimError};
+use super::json_scanner::{JsonScanner, SkimError};
+use super::lenient_value::LenientValue;
 use super::time::instant;
 
 /// Most entries that are put in order, 2 million: the starts of all of them are kept for that. A longer file has to be in
@@ -31,12 +31,12 @@ pub(super) enum Wrong {
     /// Something else, in words.
     Said(String),
     /// It can't be followed.
-    Skim(SkimError),
+    JsonScanner(SkimError),
 }
 
 impl From<SkimError> for Wrong {
     fn from(error: SkimError) -> Self {
-        Self::Skim(error)
+        Self::JsonScanner(error)
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Goes through the text. After an error the entries before that place are known.
-    pub(super) fn survey(&mut self, skim: &mut Skim<impl Read>) -> Result<(), Wrong> {
+    pub(super) fn survey(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
         match skim.peek()? {
             None => return Err(Wrong::Said("is empty; nothing was recorded or saved".to_owned())),
             Some(b'{') => members(skim, |key, skim| match key {
@@ -112,7 +112,7 @@ impl Log {
     }
 
     /// A member of the log.
-    fn member(&mut self, key: &str, skim: &mut Skim<impl Read>) -> Result<(), Wrong> {
+    fn member(&mut self, key: &str, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
         match key {
             "creator" | "browser" => {
                 let program: Program = small(skim)?;
@@ -123,7 +123,7 @@ impl Log {
                 }
             }
             "comment" => {
-                let comment: Loose = small(skim)?;
+                let comment: LenientValue = small(skim)?;
                 self.says_sanitised |= says_sanitised(&comment.text().unwrap_or_default());
             }
             "_umpire" => self.extra = small(skim)?,
@@ -139,7 +139,7 @@ impl Log {
     }
 
     /// The list of entries.
-    fn list(&mut self, skim: &mut Skim<impl Read>) -> Result<(), Wrong> {
+    fn list(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
         if self.count > 0 {
             return Err(Wrong::Said("can't be used: it has two lists of entries".to_owned()));
         }
@@ -153,7 +153,7 @@ impl Log {
         Ok(())
     }
 
-    fn entry(&mut self, skim: &mut Skim<impl Read>) -> Result<(), Wrong> {
+    fn entry(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
         self.at = Some(self.count);
         let object = skim.peek()? == Some(b'{');
         let offset = skim.offset();
@@ -162,7 +162,7 @@ impl Log {
             let read = members(skim, |key, skim| match key {
                 "startedDateTime" => {
                     // One that is no time is told of when its entry is read.
-                    let stated: Loose = small(skim)?;
+                    let stated: LenientValue = small(skim)?;
                     started = instant(&stated);
                     Ok(())
                 }
@@ -174,7 +174,7 @@ impl Log {
             });
             match read {
                 // It is no JSON; where it ends can be told all the same.
-                Err(Wrong::Skim(SkimError::NotJson(_))) => skim.leave()?,
+                Err(Wrong::JsonScanner(SkimError::NotJson(_))) => skim.leave()?,
                 read => read?,
             }
         } else {
@@ -194,7 +194,7 @@ impl Log {
     }
 
     /// A request or a response: looks for credentials until there are any.
-    fn message(&mut self, skim: &mut Skim<impl Read>) -> Result<(), Wrong> {
+    fn message(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
         if self.has_credentials || skim.peek()? != Some(b'{') {
             return Ok(skim.skip()?);
         }
@@ -207,7 +207,7 @@ impl Log {
             Ok(skim.skip()?)
         });
         match read {
-            Err(Wrong::Skim(SkimError::NotJson(_))) => Ok(skim.leave()?),
+            Err(Wrong::JsonScanner(SkimError::NotJson(_))) => Ok(skim.leave()?),
             read => read,
         }
     }
@@ -259,7 +259,7 @@ impl Log {
 }
 
 /// Reads a value whose text is not long; what is no such value, or too long, is taken for none.
-fn small<T: Default + for<'de> Deserialize<'de>>(skim: &mut Skim<impl Read>) -> Result<T, SkimError> {
+fn small<T: Default + for<'de> Deserialize<'de>>(skim: &mut JsonScanner<impl Read>) -> Result<T, SkimError> {
     let mut text = Vec::new();
     match skim.copy(&mut text, MAX_MEMBER) {
         Ok(()) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
@@ -270,8 +270,8 @@ fn small<T: Default + for<'de> Deserialize<'de>>(skim: &mut Skim<impl Read>) -> 
 
 /// Goes through the members of an object.
 fn members<R: Read>(
-    skim: &mut Skim<R>,
-    mut each: impl FnMut(&str, &mut Skim<R>) -> Result<(), Wrong>,
+    skim: &mut JsonScanner<R>,
+    mut each: impl FnMut(&str, &mut JsonScanner<R>) -> Result<(), Wrong>,
 ) -> Result<(), Wrong> {
     skim.take(b'{', "an object")?;
     let mut first = true;
@@ -287,11 +287,11 @@ fn members<R: Read>(
 #[derive(Default, Deserialize)]
 struct Program {
     #[serde(default)]
-    name: Loose,
+    name: LenientValue,
     #[serde(default)]
-    version: Loose,
+    version: LenientValue,
     #[serde(default)]
-    comment: Loose,
+    comment: LenientValue,
 }
 
 impl Program {

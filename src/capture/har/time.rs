@@ -11,16 +11,16 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use super::EntryExtra;
-use super::loose::Loose;
+use super::lenient_value::LenientValue;
 use crate::exchange::Timing;
 
 /// RFC 3339, the same without an offset, which is taken for UTC, a date as in HTTP, or time since 1970 in seconds, milliseconds,
 /// microseconds or nanoseconds, whichever gives a time of our days.
-pub(in crate::capture) fn instant(stated: &Loose) -> Option<Timestamp> {
+pub(in crate::capture) fn instant(stated: &LenientValue) -> Option<Timestamp> {
     let text = match stated {
-        Loose::Nothing => return None,
-        Loose::Number(number) => return since_1970(*number),
-        Loose::Text(text) => text.trim(),
+        LenientValue::Nothing => return None,
+        LenientValue::Number(number) => return since_1970(*number),
+        LenientValue::Text(text) => text.trim(),
     };
     let zoneless = || text.parse::<DateTime>().ok().and_then(|time| TimeZone::UTC.to_timestamp(time).ok());
     let in_http = || rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
@@ -49,15 +49,15 @@ fn since_1970(number: f64) -> Option<Timestamp> {
 #[derive(Deserialize)]
 pub(super) struct Timings {
     #[serde(default)]
-    blocked: Loose,
+    blocked: LenientValue,
     #[serde(default)]
-    dns: Loose,
+    dns: LenientValue,
     #[serde(default)]
-    connect: Loose,
+    connect: LenientValue,
     #[serde(default)]
-    send: Loose,
+    send: LenientValue,
     #[serde(default)]
-    wait: Loose,
+    wait: LenientValue,
 }
 
 /// The timing that this program noted.
@@ -70,9 +70,9 @@ pub(super) fn exact(extra: &EntryExtra) -> Timing {
 }
 
 /// HAR counts in milliseconds, each phase for itself; -1 means that a phase does not apply.
-pub(super) fn timing(time: &Loose, timings: Option<&Timings>) -> Timing {
+pub(super) fn timing(time: &LenientValue, timings: Option<&Timings>) -> Timing {
     let duration = |milliseconds: f64| Duration::try_from_secs_f64(milliseconds.max(0.0) / 1000.0).unwrap_or_default();
-    let phase = |loose: &Loose| loose.number().filter(|&time| time >= 0.0);
+    let phase = |loose: &LenientValue| loose.number().filter(|&time| time >= 0.0);
     let sent = timings.and_then(|timings| {
         let before = [&timings.blocked, &timings.dns, &timings.connect].into_iter().filter_map(phase).sum::<f64>();
         phase(&timings.send).map(|send| before + send)
@@ -102,26 +102,31 @@ mod tests {
             "1795507201250",
             "1795507201.25",
         ] {
-            assert_eq!(instant(&Loose::Text(text.to_owned())), Some(expected), "{text}");
+            assert_eq!(instant(&LenientValue::Text(text.to_owned())), Some(expected), "{text}");
         }
         for number in [1_795_507_201.25, 1_795_507_201_250.0, 1_795_507_201_250_000.0, 1_795_507_201_250_000_000.0] {
-            assert_eq!(instant(&Loose::Number(number)), Some(expected), "{number}");
+            assert_eq!(instant(&LenientValue::Number(number)), Some(expected), "{number}");
         }
         let whole: Timestamp = "2026-11-24T08:00:01Z".parse().unwrap();
         for text in ["Tue, 24 Nov 2026 08:00:01 GMT", "Tue, 24 Nov 2026 09:00:01 +0100", "24 Nov 2026 08:00:01 GMT"] {
-            assert_eq!(instant(&Loose::Text(text.to_owned())), Some(whole), "{text}");
+            assert_eq!(instant(&LenientValue::Text(text.to_owned())), Some(whole), "{text}");
         }
         for text in ["", "yesterday", "NaN", "inf", "-1e300", "2026-13-01T00:00:00Z"] {
-            assert_eq!(instant(&Loose::Text(text.to_owned())), None, "{text}");
+            assert_eq!(instant(&LenientValue::Text(text.to_owned())), None, "{text}");
         }
-        assert_eq!((instant(&Loose::Nothing), instant(&Loose::Number(f64::MAX))), (None, None));
+        assert_eq!((instant(&LenientValue::Nothing), instant(&LenientValue::Number(f64::MAX))), (None, None));
     }
 
     #[test]
     fn durations_that_are_none() {
-        for time in [Loose::Nothing, Loose::Number(-1.0), Loose::Number(f64::NAN), Loose::Text("NaN".to_owned())] {
+        for time in [
+            LenientValue::Nothing,
+            LenientValue::Number(-1.0),
+            LenientValue::Number(f64::NAN),
+            LenientValue::Text("NaN".to_owned()),
+        ] {
             assert_eq!(timing(&time, None), Timing::default());
         }
-        assert_eq!(timing(&Loose::Text("12.5".to_owned()), None).total, Duration::from_micros(12_500));
+        assert_eq!(timing(&LenientValue::Text("12.5".to_owned()), None).total, Duration::from_micros(12_500));
     }
 }

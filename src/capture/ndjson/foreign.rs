@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::line::{RecordingPart, version};
 use crate::capture::har::body::{Found, WithoutText, restore_foreign};
 use crate::capture::har::lenient::{
-    Address, BodyText, Fields, Loose, Message, Part, Written, headers_of, instant, mend, method, written,
+    Address, BodyText, Fields, LenientValue, Message, Part, Written, headers_of, instant, mend, method, written,
 };
 use crate::capture::odd::Note;
 use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing};
@@ -20,19 +20,19 @@ use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Re
 #[derive(Deserialize)]
 struct LooseLine {
     #[serde(default)]
-    id: Loose,
+    id: LenientValue,
     #[serde(default)]
-    connection: Loose,
+    connection: LenientValue,
     #[serde(default)]
-    started: Loose,
+    started: LenientValue,
     #[serde(default)]
-    sent_ms: Loose,
+    sent_ms: LenientValue,
     #[serde(default)]
-    first_byte_ms: Loose,
+    first_byte_ms: LenientValue,
     #[serde(default)]
-    total_ms: Loose,
+    total_ms: LenientValue,
     #[serde(default)]
-    origin: Loose,
+    origin: LenientValue,
     #[serde(default)]
     request: Part<LooseRequest>,
     #[serde(default)]
@@ -46,11 +46,11 @@ struct LooseLine {
 #[derive(Deserialize)]
 struct LooseRequest {
     #[serde(default)]
-    method: Loose,
+    method: LenientValue,
     #[serde(default)]
-    target: Loose,
+    target: LenientValue,
     #[serde(default)]
-    version: Loose,
+    version: LenientValue,
     #[serde(default)]
     headers: Fields,
     #[serde(flatten)]
@@ -60,11 +60,11 @@ struct LooseRequest {
 #[derive(Deserialize)]
 struct LooseResponse {
     #[serde(default)]
-    status: Loose,
+    status: LenientValue,
     #[serde(default)]
-    reason: Loose,
+    reason: LenientValue,
     #[serde(default)]
-    version: Loose,
+    version: LenientValue,
     #[serde(default)]
     headers: Fields,
     #[serde(flatten)]
@@ -76,21 +76,21 @@ struct LooseBody {
     #[serde(default)]
     body: BodyText,
     #[serde(default)]
-    encoding: Loose,
+    encoding: LenientValue,
     #[serde(default)]
-    size: Loose,
+    size: LenientValue,
     #[serde(default)]
-    end: Loose,
+    end: LenientValue,
 }
 
 #[derive(Deserialize)]
 struct LooseFailure {
     #[serde(default)]
-    kind: Loose,
+    kind: LenientValue,
     #[serde(default)]
-    detail: Loose,
+    detail: LenientValue,
     #[serde(default)]
-    answered: Loose,
+    answered: LenientValue,
 }
 
 /// The exchange of a line, and what the line says of its recording. `before` is the start of the one before it, which serves
@@ -126,11 +126,11 @@ pub(super) fn read(
         let answered = failure.answered.number().map(|status| status as u16);
         kind.map(|kind| Failure { kind, detail: failure.detail.text().unwrap_or_default(), answered })
     });
-    let duration = |time: &Loose| {
+    let duration = |time: &LenientValue| {
         let seconds = time.number().filter(|&time| time >= 0.0).map(|milliseconds| milliseconds / 1e3);
         seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
     };
-    let number = |loose: Loose| loose.text().and_then(|number| number.parse().ok()).unwrap_or_default();
+    let number = |loose: LenientValue| loose.text().and_then(|number| number.parse().ok()).unwrap_or_default();
     let exchange = Exchange {
         id: number(line.id),
         connection: number(line.connection),
@@ -158,7 +158,11 @@ pub(super) fn is_plain(exchange: &Exchange) -> bool {
     request.method == method(&request.method) && address.is_ok_and(|address| same(&address))
 }
 
-fn request_of(part: Part<LooseRequest>, origin: Loose, notes: &mut Vec<Note>) -> Result<(String, Request), Note> {
+fn request_of(
+    part: Part<LooseRequest>,
+    origin: LenientValue,
+    notes: &mut Vec<Note>,
+) -> Result<(String, Request), Note> {
     let part = match part {
         Part::There(part) => part,
         Part::Absent => return Err(Note::left_out("it has no request")),

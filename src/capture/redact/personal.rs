@@ -30,12 +30,12 @@ use ring::hmac;
 
 use crate::exchange::{Body, Exchange, Headers};
 use crate::json::Document;
-use again::{Again, decoded};
+use again::{KnownPersonalValues, decoded};
 use form::Pseudonyms;
 use read::{Content, Found, Read};
 pub use tally::FieldCount;
 use tally::Tally;
-use work::Work;
+use work::ExchangeRedactor;
 
 /// Most fields of intake forms whose options are remembered; past it no new ones are, and answers to those are replaced
 /// like any text.
@@ -83,7 +83,7 @@ pub(super) struct Personal {
 /// What is remembered of a recording.
 #[derive(Default)]
 struct Memory {
-    again: Again,
+    again: KnownPersonalValues,
     /// The options of each field of a form, by its `@id`.
     options: HashMap<String, HashSet<String>>,
     tally: Tally,
@@ -140,7 +140,7 @@ impl Personal {
         }
         let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         let length = exchange.request.body.bytes.len() + exchange.response.as_ref().map_or(0, |it| it.body.bytes.len());
-        let mut work = Work::new(self, &mut memory, &words, &host, length);
+        let mut work = ExchangeRedactor::new(self, &mut memory, &words, &host, length);
         work.target(&mut exchange.request.target);
         work.headers(&mut exchange.request.headers);
         work.headers(&mut exchange.request.body.trailers);

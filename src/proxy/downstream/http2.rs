@@ -33,11 +33,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::delayed_eof::{DelayedEof, EofState};
-use super::{Guest, Way};
+use super::{ClientInfo, Route};
 use crate::exchange::{FailureKind, Headers};
-use crate::proxy::draft::Draft;
+use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::exchange_builder::ExchangeBuilder;
 use crate::proxy::fields::has_token;
-use crate::proxy::forward::{Course, Desk, Opened, Tunnel};
+use crate::proxy::forward::{Course, ForwardProxy, Opened, Tunnel};
 use crate::proxy::h1::LastWrite as _;
 use crate::proxy::h2::fields::outgoing_response;
 use crate::proxy::h2::head::request as read_request;
@@ -46,11 +47,10 @@ use crate::proxy::h2::{
     packed_size,
 };
 use crate::proxy::head::{RequestHead, bodiless, content_length};
-use crate::proxy::incident::{Incident, Tell};
 use crate::proxy::logged::Kind;
 use crate::proxy::problem;
 use crate::proxy::relay::{Answer, Relay};
-use crate::proxy::upstream::{BodyError, Interim, InterimHead, WireBody};
+use crate::proxy::upstream::{BodyError, Informational, InformationalResponse, WireBody};
 
 /// How long a connection without an exchange is waited for after GOAWAY, so that the broker closes it.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -62,13 +62,13 @@ const RESETS: u32 = 100;
 /// How an exchange ended.
 enum Ended {
     /// All of its answer was given to the connection, which may not have sent it yet. The draft, where it is recorded.
-    Answered(Option<Arc<Draft>>),
+    Answered(Option<Arc<ExchangeBuilder>>),
     Reset,
 }
 
 /// Answers that were given to the connection and are not flushed yet: at most one per stream.
 #[derive(Default)]
-struct Unflushed(Vec<Arc<Draft>>);
+struct Unflushed(Vec<Arc<ExchangeBuilder>>);
 
 impl Unflushed {
     /// Polls a connection, which flushes what it has, and tells the drafts what has become of their answers.
@@ -95,7 +95,7 @@ fn takes_nothing(patience: Duration) -> String {
 }
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
-pub async fn run<W>(wire: W, way: Way, guest: Guest, tell: &Tell, shutdown: CancellationToken)
+pub async fn run<W>(wire: W, way: Route, guest: ClientInfo, tell: &Tell, shutdown: CancellationToken)
 where
     W: AsyncRead + AsyncWrite + Unpin,
 {
@@ -201,8 +201,8 @@ async fn when(holds: impl Fn() -> bool) {
 }
 
 async fn exchange(
-    way: Way,
-    guest: Guest,
+    way: Route,
+    guest: ClientInfo,
     tell: &Tell,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
@@ -214,7 +214,7 @@ async fn exchange(
     let mut head = match read_request(&parts.headers, !stream.is_end_stream(), limits.head) {
         Ok(head) => head,
         Err(error) => {
-            tell(Incident::NotUnderstood { client: guest.address, detail: error.to_string() });
+            tell(ProxyEvent::NotUnderstood { client: guest.address, detail: error.to_string() });
             let answer = Answer::own(problem::bad_request(&error));
             return send(answer, &Method::GET, limits.stall_timeout, respond).await;
         }
@@ -222,9 +222,9 @@ async fn exchange(
     let method = head.method.clone();
     let course = match &way {
         _ if head.max_forwards() == Some(0) => Course::Refuse(problem::last_hop(&method)),
-        Way::To(_) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
-        Way::To(relay) => Course::Carry(Arc::clone(relay)),
-        Way::Forward(desk) => desk.receive(&mut head, guest.address).await,
+        Route::To(_) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
+        Route::To(relay) => Course::Carry(Arc::clone(relay)),
+        Route::Forward(desk) => desk.receive(&mut head, guest.address).await,
     };
     let answer = match course {
         Course::Carry(relay) => {
@@ -238,11 +238,11 @@ async fn exchange(
         }
         Course::Refuse(response) => Answer::own(response),
         Course::Open(opened) => match &way {
-            Way::Forward(desk) => {
+            Route::Forward(desk) => {
                 let stream = Reading::new(stream, ended);
                 return tunnel(Arc::clone(desk), opened, guest, (stream, respond), shutdown).await;
             }
-            Way::To(_) => Answer::own(problem::no_tunnel()),
+            Route::To(_) => Answer::own(problem::no_tunnel()),
         },
     };
     send(answer, &method, limits.stall_timeout, respond).await
@@ -250,9 +250,9 @@ async fn exchange(
 
 /// The stream as a tunnel, from the answer to its CONNECT on. In a box, because what runs within it may speak HTTP/2 again.
 fn tunnel(
-    desk: Arc<Desk>,
+    desk: Arc<ForwardProxy>,
     opened: Opened,
-    guest: Guest,
+    guest: ClientInfo,
     (stream, mut respond): (Reading, SendResponse<Bytes>),
     shutdown: CancellationToken,
 ) -> BoxFuture<'static, Ended> {
@@ -280,7 +280,7 @@ async fn ask(
     mut asked: Option<oneshot::Receiver<()>>,
     respond: &mut SendResponse<Bytes>,
 ) -> Option<Answer> {
-    let (interim, mut interims) = Interim::channel();
+    let (interim, mut interims) = Informational::channel();
     let mut beside = Extensions::new();
     beside.insert(interim);
     let mut answer = pin!(relay.answer(id, head, body, beside));
@@ -300,7 +300,10 @@ async fn ask(
         {
             asked = None;
             if wanted.is_ok() {
-                send_interim(respond, &InterimHead { status: 100, reason: Bytes::new(), fields: Headers::default() });
+                send_interim(
+                    respond,
+                    &InformationalResponse { status: 100, reason: Bytes::new(), fields: Headers::default() },
+                );
             }
         }
         respond.poll_reset(cx).map(|_| None)
@@ -309,7 +312,7 @@ async fn ask(
 }
 
 /// Sends an interim answer. One that can't be sent means little: the answer itself follows, or the end.
-fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InterimHead) {
+fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InformationalResponse) {
     let Ok(status) = StatusCode::from_u16(interim.status) else { return };
     let mut head = Response::new(());
     *head.status_mut() = status;

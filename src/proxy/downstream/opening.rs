@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::h2::PREFACE;
-use crate::proxy::relay::Common;
+use crate::proxy::relay::ProxyShared;
 use crate::proxy::wire::Wire;
 
 /// Room for the first read: most requests of HTTP/1 are in it whole.
@@ -36,7 +36,7 @@ pub struct Opened<W> {
 /// Waits for the first bytes; `None` if none came, or not in time, or the proxy is stopped or crowded.
 pub async fn open<W: Wire>(
     mut wire: W,
-    common: &Common,
+    common: &ProxyShared,
     shutdown: &CancellationToken,
 ) -> io::Result<Option<Opened<W>>> {
     let limits = &common.limits;

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::exchange::FailureKind;
-use crate::proxy::draft::Draft;
+use crate::proxy::exchange_builder::ExchangeBuilder;
 use crate::proxy::h1::Reader;
 use crate::proxy::upstream::Raw;
 
@@ -26,7 +26,7 @@ const ROOM: usize = 16 * 1024;
 
 /// Counts what passes and tells the draft, however it ends.
 pub struct Passage {
-    draft: Option<Arc<Draft>>,
+    draft: Option<Arc<ExchangeBuilder>>,
     up: AtomicU64,
     down: AtomicU64,
     orderly: bool,
@@ -34,7 +34,7 @@ pub struct Passage {
 
 impl Passage {
     /// Nothing has passed yet.
-    pub fn of(draft: Option<Arc<Draft>>) -> Self {
+    pub fn of(draft: Option<Arc<ExchangeBuilder>>) -> Self {
         Self { draft, up: AtomicU64::new(0), down: AtomicU64::new(0), orderly: false }
     }
 

@@ -11,16 +11,16 @@ use ipnet::IpNet;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
-/// Clients that are let in, by address; those of this machine always are.
+/// The client addresses that may connect. Clients of this machine always may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Guests(Vec<IpNet>);
+pub struct ClientAllowList(Vec<IpNet>);
 
 /// Why a text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither an address nor a network such as 192.168.1.0/24")]
 pub struct GuestsError(String);
 
-impl Guests {
+impl ClientAllowList {
     /// Reads addresses and networks.
     pub fn new<T: AsRef<str>>(texts: &[T]) -> Result<Self, GuestsError> {
         let network = |text: &T| {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn only_guests_and_this_machine_are_let_in() {
-        let guests = Guests::new(&["192.168.1.0/24", "2001:db8::7"]).unwrap();
+        let guests = ClientAllowList::new(&["192.168.1.0/24", "2001:db8::7"]).unwrap();
         for (client, admitted) in [
             ("192.168.1.9", true),
             ("::ffff:192.168.1.9", true),
@@ -124,7 +124,7 @@ mod tests {
         ] {
             assert_eq!(guests.admit(client.parse().unwrap()), admitted, "{client}");
         }
-        assert!(Guests::default().admit("8.8.8.8".parse().unwrap()));
-        assert!(Guests::new(&["192.168.1.0/33"]).is_err());
+        assert!(ClientAllowList::default().admit("8.8.8.8".parse().unwrap()));
+        assert!(ClientAllowList::new(&["192.168.1.0/33"]).is_err());
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use crate::ca::Authority;
 use crate::exchange::{Headers, Version};
-use crate::proxy::downstream::Guest;
+use crate::proxy::downstream::ClientInfo;
 use crate::proxy::limits::Limits;
 use crate::proxy::live::{Own, Reach};
 use crate::proxy::sink;
@@ -63,10 +63,10 @@ async fn closed() -> u16 {
 }
 
 struct Rig {
-    desk: Desk,
+    desk: ForwardProxy,
     shutdown: CancellationToken,
     // What is recorded is not looked at; it has to go somewhere.
-    _intake: sink::Intake,
+    _intake: sink::ExchangeReceiver,
 }
 
 fn rig(hosts: &[&str], reach: Reach) -> Rig {
@@ -78,8 +78,8 @@ fn rig(hosts: &[&str], reach: Reach) -> Rig {
     let dialers = (dialer(&reach), far);
     let forward = Forward::new(hosts, Arc::new(leaves), dialers, Timeouts::default(), None).unwrap();
     let (sink, intake) = sink::channel(64);
-    let common = Common::new(sink, Limits::default(), CancellationToken::new());
-    let desk = Desk::new(Arc::new(forward), Arc::new(common), Arc::new(|_| {}));
+    let common = ProxyShared::new(sink, Limits::default(), CancellationToken::new());
+    let desk = ForwardProxy::new(Arc::new(forward), Arc::new(common), Arc::new(|_| {}));
     Rig { desk, shutdown: CancellationToken::new(), _intake: intake }
 }
 
@@ -116,7 +116,7 @@ impl Rig {
         let mut near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (input, output) = listener.accept().await.unwrap().0.into_split();
         let tunnel = Tunnel::new(BytesMut::new(), input, output);
-        let guest = Guest { connection: 1, address: client.parse().unwrap() };
+        let guest = ClientInfo { connection: 1, address: client.parse().unwrap() };
         let serving = self.desk.serve(opened, tunnel, guest, self.shutdown.clone());
         let asking = async {
             near.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();

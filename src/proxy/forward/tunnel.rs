@@ -20,13 +20,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _, ReadBuf
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, Opened};
-use crate::proxy::door::HANDSHAKE_FAILURE;
-use crate::proxy::downstream::{Guest, Way, run};
-use crate::proxy::incident::handshake_trouble;
+use super::{ForwardProxy, Opened};
+use crate::proxy::downstream::{ClientInfo, Route, run};
+use crate::proxy::event::handshake_trouble;
+use crate::proxy::listener::HANDSHAKE_FAILURE;
 use crate::proxy::live::Line;
 use crate::proxy::logged::Kind;
-use crate::proxy::wire::{Doom, Input, Output, Secured, Wire};
+use crate::proxy::wire::{Input, Output, ResetFlag, Secured, Wire};
 
 /// The type of a TLS record that a handshake begins with (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 0x16;
@@ -37,7 +37,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A broker's connection from behind the head of its CONNECT request.
 pub struct Tunnel<I, O: Output> {
     input: Ahead<I>,
-    output: Doomable<O>,
+    output: ResetOnDrop<O>,
 }
 
 /// A reading side with what was read ahead of it.
@@ -46,17 +46,17 @@ pub struct Ahead<I> {
     io: I,
 }
 
-/// A writing side that ends with a reset if its doom is sealed.
-pub struct Doomable<O: Output> {
+/// The write side of a tunnel. It ends with a TCP reset if its flag was set before it was dropped.
+pub struct ResetOnDrop<O: Output> {
     /// Always there, but in [`Drop`].
     output: Option<O>,
-    doom: Doom,
+    doom: ResetFlag,
 }
 
 impl<I: Input, O: Output> Tunnel<I, O> {
     /// `buf`: what was read ahead.
     pub fn new(buf: BytesMut, io: I, output: O) -> Self {
-        Self { input: Ahead { buf, io }, output: Doomable { output: Some(output), doom: Doom::default() } }
+        Self { input: Ahead { buf, io }, output: ResetOnDrop { output: Some(output), doom: ResetFlag::default() } }
     }
 
     /// The first byte, which stays; `None` if there is none.
@@ -70,20 +70,20 @@ impl<I: Input, O: Output> Tunnel<I, O> {
 
 impl<I: Input, O: Output> Wire for Tunnel<I, O> {
     type Input = Ahead<I>;
-    type Output = Doomable<O>;
+    type Output = ResetOnDrop<O>;
 
     fn halves(self) -> (Self::Input, Self::Output) {
         (self.input, self.output)
     }
 }
 
-impl Desk {
+impl ForwardProxy {
     /// Serves what a connection has become.
     pub async fn serve<I: Input, O: Output>(
         &self,
         opened: Opened,
         mut tunnel: Tunnel<I, O>,
-        guest: Guest,
+        guest: ClientInfo,
         shutdown: CancellationToken,
     ) {
         let (host, port) = match opened {
@@ -110,7 +110,7 @@ impl Desk {
             return tracing::warn!("cannot intercept: no URL can hold this host");
         };
         if scheme == "http" {
-            let way = Way::To(relay);
+            let way = Route::To(relay);
             return drop(run(tunnel, way, guest, &self.tell, shutdown).await);
         }
         if self.forward.breaks_handshake() {
@@ -128,7 +128,7 @@ impl Desk {
             ))
         });
         match handshake {
-            Ok(stream) => drop(run(Secured { stream, doom }, Way::To(relay), guest, &self.tell, shutdown).await),
+            Ok(stream) => drop(run(Secured { stream, doom }, Route::To(relay), guest, &self.tell, shutdown).await),
             Err(error) => relay.no_handshake(guest.connection, handshake_trouble(&error, true)).await,
         }
     }
@@ -210,13 +210,13 @@ impl<I: AsyncRead + Unpin> AsyncRead for Ahead<I> {
     }
 }
 
-impl<O: Output> Doomable<O> {
+impl<O: Output> ResetOnDrop<O> {
     fn io(&mut self) -> io::Result<Pin<&mut O>> {
         self.output.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
-impl<O: Output> Drop for Doomable<O> {
+impl<O: Output> Drop for ResetOnDrop<O> {
     fn drop(&mut self) {
         if self.doom.is_sealed()
             && let Some(output) = self.output.take()
@@ -226,13 +226,13 @@ impl<O: Output> Drop for Doomable<O> {
     }
 }
 
-impl<O: Output> Output for Doomable<O> {
+impl<O: Output> Output for ResetOnDrop<O> {
     fn reset(self) {
         self.doom.seal();
     }
 }
 
-impl<O: Output> AsyncWrite for Doomable<O> {
+impl<O: Output> AsyncWrite for ResetOnDrop<O> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.io()?.poll_write(cx, buf)
     }

@@ -28,7 +28,9 @@ use crate::exchange::{FailureKind, Version};
 use crate::proxy::fields::{WireFields, WireTrailers, to_map};
 use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
 use crate::proxy::head::{HeadLimits, ResponseHead};
-use crate::proxy::upstream::{BodyError, Interim, InterimHead, Switched, UpstreamError, WireBody, fault_of_request};
+use crate::proxy::upstream::{
+    BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, WireBody, fault_of_request,
+};
 
 /// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
 pub const CONTINUE: Duration = Duration::from_secs(1);
@@ -53,7 +55,7 @@ pub struct Message {
     /// The body's trailer fields, once they have come.
     pub trailers: WireTrailers,
     /// Takes interim answers.
-    pub interim: Option<Interim>,
+    pub interim: Option<Informational>,
     /// To whom, for messages.
     pub host: String,
     /// How large the head of the answer may be.
@@ -163,7 +165,7 @@ pub async fn call(
                         }
                         if let Some(way) = &message.interim {
                             let ResponseHead { status, reason, fields, .. } = head;
-                            way.send(InterimHead { status, reason, fields });
+                            way.send(InformationalResponse { status, reason, fields });
                         }
                         continue;
                     }
@@ -253,7 +255,7 @@ fn answer(
     let mut response = if head.status == 101 {
         let (input, ahead) = reading.into_parts();
         let mut response = Response::new(empty());
-        response.extensions_mut().insert(Switched::new(ahead, input.unsplit(sending.into_io())));
+        response.extensions_mut().insert(UpgradedIo::new(ahead, input.unsplit(sending.into_io())));
         response
     } else {
         let (wires, trailers) = (Some((reading, sending)), trailers.clone());

@@ -22,7 +22,7 @@ use crate::proxy::fields::{WireFields, from_map, has_token};
 use crate::proxy::h2::fields::outgoing_request;
 use crate::proxy::h2::pack_target;
 use crate::proxy::relay::WireTarget;
-use crate::proxy::upstream::{Interim, UpstreamError, WireBody};
+use crate::proxy::upstream::{Informational, UpstreamError, WireBody};
 
 /// How often a request is sent at most, the booking system having refused it or closed the connection under it.
 const ATTEMPTS: usize = 4;
@@ -75,7 +75,7 @@ impl Live {
         let (parts, body) = request.into_parts();
         let bodiless = body.is_end_stream();
         let (head, expects) = self.head(&parts)?;
-        let interim: Option<&Interim> = parts.extensions.get();
+        let interim: Option<&Informational> = parts.extensions.get();
         let short = body.size_hint().exact().is_some_and(|size| size <= GATHER as u64);
         let mut body = Kept::new(body, short);
         let mut lost = false;

@@ -30,7 +30,9 @@ use crate::proxy::fields::{WireFields, to_map};
 use crate::proxy::h2::head::response as read_answer;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
 use crate::proxy::head::{HeadError, HeadLimits, Length, ResponseHead};
-use crate::proxy::upstream::{BodyError, Interim, InterimHead, UpstreamError, WireBody, fault_of_request};
+use crate::proxy::upstream::{
+    BodyError, Informational, InformationalResponse, UpstreamError, WireBody, fault_of_request,
+};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -97,7 +99,7 @@ pub async fn carry(
     body: Option<WireBody>,
     expects: bool,
     patience: Duration,
-    interim: Option<&Interim>,
+    interim: Option<&Informational>,
 ) -> Result<Response<WireBody>, CallError> {
     let Opened { lease, mut response, sending, host, answer_head } = opened;
     let mut sending = Outgoing::new(sending, body);
@@ -140,7 +142,7 @@ pub async fn carry(
                         sending.hold(false);
                     }
                     if let Some(way) = interim {
-                        way.send(InterimHead { status, reason: reason(head.status()), fields });
+                        way.send(InformationalResponse { status, reason: reason(head.status()), fields });
                     }
                     continue;
                 }

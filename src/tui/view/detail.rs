@@ -8,7 +8,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::super::model::{Focus, Model, Tab};
-use super::super::sheet::{Row, Sheet};
+use super::super::sheet::{DetailPage, Row};
 use super::super::theme::{Ink, marked};
 use super::{focused, line, span, title};
 use crate::event::Judged;
@@ -33,7 +33,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn head(model: &Model, judged: &Judged, sheet: &Sheet, area: Rect, buffer: &mut Buffer) {
+fn head(model: &Model, judged: &Judged, sheet: &DetailPage, area: Rect, buffer: &mut Buffer) {
     let mut spans = Vec::new();
     for tab in Tab::ALL {
         let words = match tab {

@@ -47,9 +47,9 @@ struct Needle {
     coding: Coding,
 }
 
-/// Values of a recording, to be found again.
+/// Personal values found so far in a recording, so that they are replaced wherever they occur again.
 #[derive(Default)]
-pub(super) struct Again {
+pub(super) struct KnownPersonalValues {
     young: HashMap<[u8; KEY], Vec<Needle>>,
     old: HashMap<[u8; KEY], Vec<Needle>>,
     bytes: usize,
@@ -78,7 +78,7 @@ fn is_date(value: &str) -> bool {
     value.len() >= 10 && value.bytes().take(10).enumerate().all(shape)
 }
 
-impl Again {
+impl KnownPersonalValues {
     /// Takes up a value of a person; gives it back if it is a word that only this exchange's texts are searched for.
     pub(super) fn remember<'v>(&mut self, value: &'v str) -> Option<&'v str> {
         let value = value.trim();
@@ -305,7 +305,7 @@ mod tests {
     use super::super::edits::{apply, merged};
     use super::*;
 
-    fn clean(again: &Again, text: &str, words: &[&str], pseudonyms: &Pseudonyms) -> Option<String> {
+    fn clean(again: &KnownPersonalValues, text: &str, words: &[&str], pseudonyms: &Pseudonyms) -> Option<String> {
         apply(text, &merged(again.edits(text, words, "", pseudonyms)))
     }
 
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn values_are_found_in_any_coding() {
         let pseudonyms = pseudonyms();
-        let mut again = Again::default();
+        let mut again = KnownPersonalValues::default();
         let phone = "+44 7700 900123";
         assert_eq!(again.remember(phone), None);
         assert_eq!(again.remember("12 Hill Road"), None);
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn any_address_is_found() {
         let pseudonyms = pseudonyms();
-        let again = Again::default();
+        let again = KnownPersonalValues::default();
         let clean = |text: &str| clean(&again, text, &[], &pseudonyms).unwrap_or_default();
         let other = pseudonyms.of("robin.hale@post.example.org", "");
         assert_eq!(clean("no robin.hale@post.example.org."), format!("no {other}."));
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn words_are_found_where_they_are_words() {
         let pseudonyms = pseudonyms();
-        let mut again = Again::default();
+        let mut again = KnownPersonalValues::default();
         assert_eq!(again.remember("Robin"), Some("Robin"));
         assert_eq!(again.remember("Jo"), None);
         again.remember_pair("Robin", "Hale");
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn old_values_are_forgotten() {
-        let mut again = Again::default();
+        let mut again = KnownPersonalValues::default();
         for number in 0..500_000 {
             again.remember(&format!("member {number:07}"));
         }

@@ -11,14 +11,14 @@ use std::fmt::Write as _;
 
 use ring::hmac;
 
-use super::shuffle::{Alphabet, Cell, Shuffle};
+use super::shuffle::{Alphabet, Cell, FormatPreservingCipher};
 
 /// Makes pseudonyms under one key.
-pub(super) struct Pseudonyms(Shuffle);
+pub(super) struct Pseudonyms(FormatPreservingCipher);
 
 impl Pseudonyms {
     pub(super) fn new(key: hmac::Key) -> Self {
-        Self(Shuffle::new(key))
+        Self(FormatPreservingCipher::new(key))
     }
 
     /// The pseudonym of a text. `host` is the booking system's: URLs on it keep it.

@@ -31,10 +31,10 @@ impl Cell {
     }
 }
 
-/// The key of all pseudonyms of a recording.
-pub(super) struct Shuffle(hmac::Key);
+/// Turns a value into a pseudonym of the same form, by a key of the recording.
+pub(super) struct FormatPreservingCipher(hmac::Key);
 
-impl Shuffle {
+impl FormatPreservingCipher {
     pub(super) fn new(key: hmac::Key) -> Self {
         Self(key)
     }
@@ -172,8 +172,8 @@ mod tests {
 
     use super::*;
 
-    fn shuffle() -> Shuffle {
-        Shuffle::new(hmac::Key::new(hmac::HMAC_SHA256, b"a key"))
+    fn shuffle() -> FormatPreservingCipher {
+        FormatPreservingCipher::new(hmac::Key::new(hmac::HMAC_SHA256, b"a key"))
     }
 
     #[test]

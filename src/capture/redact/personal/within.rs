@@ -18,7 +18,7 @@ use super::super::views::View;
 use super::again::{decoded, emails, encoded};
 use super::edits::{Edit, apply, merged};
 use super::named;
-use super::work::{Known, Work, whole};
+use super::work::{ExchangeRedactor, Known, whole};
 
 /// How often a text is decoded; a text within it stays as it is.
 const MOST_LEVELS: u8 = 5;
@@ -26,7 +26,7 @@ const MOST_LEVELS: u8 = 5;
 /// Fewest letters of base64 that are looked into.
 const SHORTEST: usize = 20;
 
-impl Work<'_> {
+impl ExchangeRedactor<'_> {
     /// What of a text is replaced, in its order and without overlaps. `level` says how often it was decoded.
     pub(super) fn edits(&mut self, text: &str, known: Known, level: u8) -> Vec<Edit> {
         if let Some(document) = whole(text) {

@@ -35,8 +35,8 @@ const PROTOCOL: [&str; 10] = [
 /// How often a pseudonym is made anew that happens to be one of a form's options.
 const MOST_STEPS: usize = 1_000;
 
-/// The work on one exchange.
-pub(super) struct Work<'w> {
+/// Replaces the personal data of one exchange.
+pub(super) struct ExchangeRedactor<'w> {
     pub(super) personal: &'w Personal,
     pub(super) memory: &'w mut Memory,
     /// Words of this exchange that are looked for in its texts.
@@ -65,7 +65,7 @@ const MOST_DECODED: usize = 8;
 /// The same for short bodies.
 const LEAST_DECODED: usize = 1 << 20;
 
-impl<'w> Work<'w> {
+impl<'w> ExchangeRedactor<'w> {
     /// The work on an exchange whose bodies have so many bytes.
     pub(super) fn new(
         personal: &'w Personal,

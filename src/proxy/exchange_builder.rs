@@ -1,4 +1,4 @@
-//! An exchange in the making.
+//! Builds an exchange while its request and response stream.
 //!
 //! ```text
 //! new ─┬─ held by the request's Tee ────┐
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::h1::LastWrite;
-use super::sink::{MemoryShare, Place, Turn};
+use super::sink::{MemoryShare, Place, Ticket};
 use crate::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Timing, Version,
 };
@@ -66,9 +66,9 @@ pub enum Part {
     Response,
 }
 
-/// See the module.
+/// Collects the parts of one exchange. It is sent to the recorder once, when both bodies have ended.
 #[derive(Debug)]
-pub struct Draft {
+pub struct ExchangeBuilder {
     clock: Instant,
     /// Cancelled when exchanges in flight are cut off because Umpire stops.
     cut: CancellationToken,
@@ -88,7 +88,7 @@ struct State {
     simulated: Option<Simulated>,
     delivered: bool,
     /// While the last write of the answer is under way.
-    turn: Option<Turn>,
+    turn: Option<Ticket>,
 }
 
 /// An answer whose last bytes the broker's socket never took was abandoned.
@@ -96,7 +96,7 @@ struct State {
 /// If both bodies have ended, the exchange is handed over as soon as they are with the socket, in the order in which
 /// such writes began: what a broker does next it does because of these bytes, so the exchanges of one broker reach the
 /// recorder in the order in which it made them.
-impl LastWrite for Draft {
+impl LastWrite for ExchangeBuilder {
     fn begins(&self) {
         let mut state = self.state();
         state.turn = state.opening.as_ref().map(|(_, place)| place.turn());
@@ -114,7 +114,7 @@ impl LastWrite for Draft {
     }
 }
 
-impl Draft {
+impl ExchangeBuilder {
     /// Begins an exchange that has a place in the queue.
     pub fn new(opening: Opening, place: Place, cut: CancellationToken) -> Arc<Self> {
         let clock = opening.clock;
@@ -205,7 +205,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for ExchangeBuilder {
     fn drop(&mut self) {
         let state = std::mem::take(&mut *self.state());
         // Behind the exchanges whose last writes began before: the broker may have made this one because of them.
@@ -214,9 +214,9 @@ impl Drop for Draft {
     }
 }
 
-impl Draft {
+impl ExchangeBuilder {
     /// Makes the exchange and sends it; does nothing if that was done before.
-    fn hand_over(&self, state: State, turn: Option<&Turn>) {
+    fn hand_over(&self, state: State, turn: Option<&Ticket>) {
         let Some((opening, place)) = state.opening else { return };
         let cancelled = || Body::ended("", BodyEnd::Cancelled);
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);
@@ -283,7 +283,7 @@ mod tests {
         let mut drafts = Vec::new();
         for id in [1, 2] {
             let place = sink.reserve().await.unwrap();
-            drafts.push(Draft::new(opening(id), place, CancellationToken::new()));
+            drafts.push(ExchangeBuilder::new(opening(id), place, CancellationToken::new()));
         }
         let (given_up, written) = (drafts.pop(), drafts.pop().unwrap());
         written.answered(AnswerHead {

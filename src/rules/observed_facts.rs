@@ -23,9 +23,9 @@ const MAX_OPPORTUNITIES: usize = 20_000;
 /// Most Order UUIDs remembered per opportunity. Past it the oldest is forgotten.
 const MAX_UUIDS: usize = 50;
 
-/// Facts on the booking system and its bookings.
+/// Facts that answers have shown of the booking system and its bookings.
 #[derive(Debug, Default)]
-pub struct Learnt {
+pub struct ObservedFacts {
     tax_modes: Names,
     asked_for: HashMap<Box<str>, Vec<Arc<str>>>,
     made_for: HashMap<Box<str>, Box<str>>,
@@ -35,7 +35,7 @@ pub struct Learnt {
     pub prepayment_omitted: Option<ExchangeRef>,
 }
 
-impl Learnt {
+impl ObservedFacts {
     /// The first tax mode seen of each Seller, by its `@id`.
     pub fn tax_modes(&self) -> &Names {
         &self.tax_modes
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_first_tax_mode_stays() {
-        let mut learnt = Learnt::default();
+        let mut learnt = ObservedFacts::default();
         learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "gross"}}"#));
         learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "net"}}"#));
         assert_eq!(learnt.tax_modes().get("s").map(|(mode, _)| &**mode), Some("gross"));
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn prepayment_is_missed_only_where_there_is_something_to_pay() {
-        let mut learnt = Learnt::default();
+        let mut learnt = ObservedFacts::default();
         learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 0}}"#));
         assert!(learnt.prepayment_stated.is_none() && learnt.prepayment_omitted.is_none());
         let mut raised = (*quote(UUID, "o", r#"{"totalPaymentDue": {"price": 1}}"#).exchange).clone();
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_last_to_ask_stands_last_and_the_oldest_is_forgotten() {
-        let mut learnt = Learnt::default();
+        let mut learnt = ObservedFacts::default();
         let uuid = |number: usize| format!("5b0b7f3e-6d1c-4f0a-9c52-{number:012}");
         for number in (0..=MAX_UUIDS).chain([1]) {
             learnt.remember(&quote(&uuid(number), "o", "{}"));
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn the_test_suite_says_whose_an_opportunity_is() {
-        let mut learnt = Learnt::default();
+        let mut learnt = ObservedFacts::default();
         let request = r#"{"@type": "Slot", "facilityUse": {"provider": {"@id": "s/2"}}}"#;
         learnt.remember(&reading(
             "POST",

@@ -1,4 +1,4 @@
-//! A recording that goes on in a new file when one is full, or old.
+//! Rotation: a recording goes on in a new file when one is full or old.
 //!
 //! ```text
 //! run.db                                    without rotation
@@ -39,8 +39,8 @@ impl Rotation {
     }
 }
 
-/// The one writer of a recording, of one file or of several.
-pub struct Series {
+/// Writes a recording to one file, or to several in a row.
+pub struct RotatingWriter {
     /// The name that the parts are named after.
     file: PathBuf,
     meta: Meta,
@@ -54,7 +54,7 @@ pub struct Series {
     closing: Option<JoinHandle<Result<Result<u64, CaptureError>, Panicked>>>,
 }
 
-impl Series {
+impl RotatingWriter {
     /// Makes the first file. See [`Writer::create`]; with rotation its name is numbered.
     pub fn create(file: &Path, meta: Meta, rotation: Rotation) -> Result<Self, CaptureError> {
         let (meta, first) = if rotation.is_asked_for() {

@@ -1,4 +1,4 @@
-//! Where brokers come in.
+//! The listener: access check, optional TLS, hand-off to the connection.
 //!
 //! `TCP accepted ─► on the list of guests? ─► TLS handshake, where the door has TLS ─► Wire ─► downstream`
 
@@ -11,14 +11,14 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::forward::{Forward, Guests};
-use super::incident::{Incident, Tell};
+use super::event::{ProxyEvent, Tell};
+use super::forward::{ClientAllowList, Forward};
 use super::upstream::Upstream;
 use super::wire::{Secured, Socket};
 use super::wire_fault::TlsFault;
 
-/// A listener, and what is behind it.
-pub struct Door {
+/// A socket that listens, who may connect to it, and where requests go.
+pub struct Listener {
     /// Listens already.
     pub listener: TcpListener,
     /// With TLS, if given. What it offers by ALPN is the config's own affair.
@@ -26,19 +26,18 @@ pub struct Door {
     /// The certificate is one of Umpire's own authority.
     pub own_ca: bool,
     /// Who may come in.
-    pub guests: Guests,
+    pub guests: ClientAllowList,
     /// Where requests go.
     pub behind: Behind,
-    /// Links in answers that lead past this door are rewritten to lead through it; not those of a forward proxy, which
-    /// none leads past.
+    /// Rewrites links in answers that lead past this listener; has no effect on a forward proxy.
     pub rewrite_links: bool,
     /// Says which handshakes are broken off, if any are.
     pub tls_fault: Option<TlsFault>,
-    /// Takes what happens at this door.
+    /// Takes the events of this listener.
     pub tell: Tell,
 }
 
-/// What is behind a door.
+/// Where the requests of a listener go.
 #[derive(Clone)]
 pub enum Behind {
     /// One upstream: a reverse proxy.
@@ -49,16 +48,16 @@ pub enum Behind {
     Forward(Arc<Forward>),
 }
 
-impl Door {
-    /// A door to one upstream, without TLS, open to everybody who can reach it.
+impl Listener {
+    /// A listener for one upstream, without TLS, open to everybody who can reach it.
     pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
-        let tell = Arc::new(|_: Incident| tracing::info!("an incident that nobody wants to hear of"));
+        let tell = Arc::new(|_: ProxyEvent| tracing::info!("an incident that nobody wants to hear of"));
         let behind = Behind::Upstream(upstream);
         Self {
             listener,
             tls: None,
             own_ca: false,
-            guests: Guests::default(),
+            guests: ClientAllowList::default(),
             behind,
             rewrite_links: false,
             tls_fault: None,

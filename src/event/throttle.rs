@@ -1,18 +1,18 @@
-//! When something that changes all the time is to be told.
+//! Limits how often a value that changes all the time is reported.
 //!
 //! `changed, changed, … → is_due (at most once in a time) → told`
 
 use std::time::{Duration, Instant};
 
-/// Tells what changes at most once in a time, and misses no last change.
+/// Reports at most once per interval, and never drops the last change.
 #[derive(Debug)]
-pub struct Pace {
+pub struct Throttle {
     every: Duration,
     told: Option<Instant>,
     changed: bool,
 }
 
-impl Pace {
+impl Throttle {
     /// At most once in `every`; nothing has changed yet.
     pub fn new(every: Duration) -> Self {
         Self { every, told: None, changed: false }
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn the_first_change_is_told_at_once_and_the_next_in_time() {
-        let mut pace = Pace::new(Duration::from_hours(1));
+        let mut pace = Throttle::new(Duration::from_hours(1));
         assert_eq!((pace.left(), pace.is_due()), (None, false));
         pace.changed();
         assert!(pace.is_due() && !pace.is_due());
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn what_is_told_was_changed() {
-        let mut pace = Pace::new(Duration::ZERO);
+        let mut pace = Throttle::new(Duration::ZERO);
         for _ in 0..3 {
             assert!(!pace.is_due());
             pace.changed();

@@ -6,9 +6,9 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// A number or a text; anything else counts as absent.
+/// A number or a string; any other JSON value counts as absent.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub(in crate::capture) enum Loose {
+pub(in crate::capture) enum LenientValue {
     /// Absent, null, or of a type that can't be meant.
     #[default]
     Nothing,
@@ -18,7 +18,7 @@ pub(in crate::capture) enum Loose {
     Text(String),
 }
 
-impl Loose {
+impl LenientValue {
     /// True unless it is a number or a text.
     pub(in crate::capture) fn is_nothing(&self) -> bool {
         *self == Self::Nothing
@@ -49,7 +49,7 @@ impl Loose {
     }
 }
 
-impl<'de> Deserialize<'de> for Loose {
+impl<'de> Deserialize<'de> for LenientValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(LooseVisitor)
     }
@@ -58,48 +58,48 @@ impl<'de> Deserialize<'de> for Loose {
 struct LooseVisitor;
 
 impl<'de> Visitor<'de> for LooseVisitor {
-    type Value = Loose;
+    type Value = LenientValue;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Loose, E> {
-        Ok(Loose::Nothing)
+    fn visit_bool<E>(self, _: bool) -> Result<LenientValue, E> {
+        Ok(LenientValue::Nothing)
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
-        Ok(Loose::Number(number as f64))
+    fn visit_i64<E>(self, number: i64) -> Result<LenientValue, E> {
+        Ok(LenientValue::Number(number as f64))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
-        Ok(Loose::Number(number as f64))
+    fn visit_u64<E>(self, number: u64) -> Result<LenientValue, E> {
+        Ok(LenientValue::Number(number as f64))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
-        Ok(Loose::Number(number))
+    fn visit_f64<E>(self, number: f64) -> Result<LenientValue, E> {
+        Ok(LenientValue::Number(number))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
-        Ok(Loose::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<LenientValue, E> {
+        Ok(LenientValue::Text(text.to_owned()))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Loose, E> {
-        Ok(Loose::Text(text))
+    fn visit_string<E>(self, text: String) -> Result<LenientValue, E> {
+        Ok(LenientValue::Text(text))
     }
 
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose::Nothing)
+    fn visit_unit<E>(self) -> Result<LenientValue, E> {
+        Ok(LenientValue::Nothing)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Loose, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<LenientValue, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Loose::Nothing)
+        Ok(LenientValue::Nothing)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Loose, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<LenientValue, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Loose::Nothing)
+        Ok(LenientValue::Nothing)
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn types_do_not_matter() {
-        let read = |text: &str| serde_json::from_str::<Loose>(text).unwrap();
+        let read = |text: &str| serde_json::from_str::<LenientValue>(text).unwrap();
         assert_eq!(read("200").number(), Some(200.0));
         assert_eq!(read("\" 200 \"").number(), Some(200.0));
         assert_eq!(read("\"inf\"").number(), None);
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(read("1.5e3").size(), Some(1500));
         assert_eq!(read("7").text().as_deref(), Some("7"));
         for nothing in ["null", "true", "{\"a\": [1]}", "[{}]"] {
-            assert_eq!(read(nothing), Loose::Nothing);
+            assert_eq!(read(nothing), LenientValue::Nothing);
         }
     }
 }

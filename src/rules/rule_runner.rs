@@ -1,4 +1,4 @@
-//! Asks the rules of a plan of one exchange.
+//! Applies the rules of a plan to one exchange.
 //!
 //! `guards hold ─► no excuse ─► each test, of each item ─► Outcome`
 
@@ -10,25 +10,25 @@ use super::context::{Context, FAULTED};
 use super::eval::{evaluate, holds};
 use super::found::{finding, pointer, seen_at, told_apart};
 use super::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
-use super::plan::{Ask, Guards, Plan, Test};
+use super::plan::{ConditionCache, Plan, RuleStep, Test};
 use super::refusal::{self, Answer, Refusal};
 use super::rule::{Check, Expectation, Rule};
 use super::share::Items;
 use super::value::{Stop, Val, Why};
 use crate::finding::Side;
 
-/// See the module.
+/// Runs the steps of a plan on one exchange.
 #[derive(Clone, Copy)]
-pub(super) struct Asking<'a> {
+pub(super) struct RuleRunner<'a> {
     pub book: &'a RuleBook,
     pub plan: &'a Plan,
     pub items: &'a Items<'a>,
-    pub guards: &'a Guards<'a>,
+    pub guards: &'a ConditionCache<'a>,
 }
 
-impl<'a> Asking<'a> {
+impl<'a> RuleRunner<'a> {
     /// What one rule says.
-    pub fn apply(&self, ask: &'a Ask, context: &Context<'a>) -> Outcome {
+    pub fn apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Outcome {
         match self.try_apply(ask, context) {
             Ok(outcome) => outcome,
             Err(stop) => Outcome::NotJudged(match stop.why() {
@@ -39,7 +39,7 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn try_apply(&self, ask: &'a Ask, context: &Context<'a>) -> Result<Outcome, Stop> {
+    fn try_apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Result<Outcome, Stop> {
         // A rule on the booking system that would look is not judged; what its conditions lack is no reason of its own.
         let is_faulted = context.side == Side::BookingSystem && context.reading.exchange.is_faulted();
         match self.guards.hold(ask, context) {
@@ -70,7 +70,7 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn no_excuse(&self, ask: &Ask, context: &Context<'a>) -> Result<(), Stop> {
+    fn no_excuse(&self, ask: &RuleStep, context: &Context<'a>) -> Result<(), Stop> {
         for (place, excuse) in self.plan.excuses(ask).iter().enumerate() {
             if holds(*excuse, context)? {
                 return Err(Stop::unseen(Arc::clone(&self.rule(ask).not_judged[place].1)));
@@ -79,14 +79,14 @@ impl<'a> Asking<'a> {
         Ok(())
     }
 
-    fn rule(&self, ask: &Ask) -> &'a Rule {
+    fn rule(&self, ask: &RuleStep) -> &'a Rule {
         &self.book.rules()[ask.rule]
     }
 
     /// Runs one check; true if it said anything.
     fn run(
         &self,
-        ask: &'a Ask,
+        ask: &'a RuleStep,
         place: usize,
         test: &Test,
         context: &Context<'a>,
@@ -109,7 +109,7 @@ impl<'a> Asking<'a> {
 
     fn run_on(
         &self,
-        ask: &'a Ask,
+        ask: &'a RuleStep,
         place: usize,
         test: &Test,
         context: &Context<'a>,
@@ -150,7 +150,7 @@ impl<'a> Asking<'a> {
 
     fn refused(
         &self,
-        ask: &Ask,
+        ask: &RuleStep,
         check: &'a Check,
         context: &Context<'a>,
         refusal: Refusal,
@@ -180,7 +180,7 @@ impl<'a> Asking<'a> {
 
     /// Why one of the answered errors fits another fault of the same request: the rule that asks for it, or the error's own
     /// claim, which is true of the request.
-    fn fits_another_fault(&self, ask: &Ask, answered: &[String], context: &Context<'a>) -> Option<String> {
+    fn fits_another_fault(&self, ask: &RuleStep, answered: &[String], context: &Context<'a>) -> Option<String> {
         // What is kept of an item is kept for the rules about that item.
         let (context, code) = (&context.of_item(context.item, None), self.book.code());
         let own: Vec<Answer> =

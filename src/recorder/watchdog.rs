@@ -1,4 +1,4 @@
-//! A disk that hangs, seen from outside: whoever waits for it can't say so.
+//! Watchdog: reports when a write to disk blocks.
 //!
 //! ```text
 //! keeper: begins ─► append, commit, … ─► ends
@@ -24,9 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often the watch starts over after a panic.
 const STARTS: u32 = 3;
 
-/// Watches over writing.
+/// Watches the writes of the recorder from another thread.
 #[derive(Debug)]
-pub(super) struct Stall {
+pub(super) struct WriteWatchdog {
     shared: Arc<Shared>,
     /// There until it is joined; `None` where it could not be started: then only what was missed is said, afterwards.
     thread: Option<JoinHandle<()>>,
@@ -71,7 +71,7 @@ pub(super) struct Hung {
     pub off: bool,
 }
 
-impl Stall {
+impl WriteWatchdog {
     pub(super) fn new(events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self {
         Self::looked_at_by(look, events, not_handed_over)
     }
@@ -113,7 +113,7 @@ impl Stall {
     }
 }
 
-impl Drop for Stall {
+impl Drop for WriteWatchdog {
     fn drop(&mut self) {
         self.shared.state().ended = true;
         self.shared.ended.notify_all();
@@ -159,7 +159,7 @@ mod tests {
     fn a_disk_that_hangs_is_said_while_it_does() {
         let (outlet, mut feed) = feed(16);
         let not_handed_over = Arc::new(AtomicU64::new(1));
-        let stall = Stall::new(outlet, Arc::clone(&not_handed_over));
+        let stall = WriteWatchdog::new(outlet, Arc::clone(&not_handed_over));
         // Quick ones are nobody's business.
         for _ in 0..3 {
             stall.begins(0);
@@ -186,7 +186,7 @@ mod tests {
             assert!(looks > 1, "on purpose");
             look(state, shared);
         };
-        let stall = Stall::looked_at_by(failing, outlet, Arc::default());
+        let stall = WriteWatchdog::looked_at_by(failing, outlet, Arc::default());
         stall.begins(0);
         let said = feed.events.blocking_recv().expect("something is said");
         assert!(matches!(&said, Event::Notice(words) if words.contains("was started again")), "{said:?}");
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_watch_that_always_panics_gives_up_and_says_so() {
         let (outlet, mut feed) = feed(16);
-        let stall = Stall::looked_at_by(|_, _| panic!("on purpose"), outlet, Arc::default());
+        let stall = WriteWatchdog::looked_at_by(|_, _| panic!("on purpose"), outlet, Arc::default());
         stall.begins(0);
         for _ in 1..STARTS {
             feed.events.blocking_recv().expect("something is said");

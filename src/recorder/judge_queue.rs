@@ -1,4 +1,4 @@
-//! What is recorded and waits to be judged, in order.
+//! The queue between recorder and judge: exchanges in memory, the rest as row ranges of the capture.
 //!
 //! ```text
 //! recorder ─► queue, in memory ─────────────────────────────► judge
@@ -28,9 +28,9 @@ const BATCH: u64 = 256;
 /// An exchange, and its index in the recording if there is one.
 pub(super) type ToJudge = (Arc<Exchange>, Option<u64>);
 
-/// Exchanges of one file of the recording, one behind the other, all of them on disk.
+/// A range of rows of one capture file, all of them on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct RowRange {
     pub file: Arc<Path>,
     /// Index of the first one in its file.
     pub row: u64,
@@ -44,7 +44,7 @@ pub(super) struct Stretch {
 #[derive(Debug)]
 pub(super) enum Next {
     Exchange(ToJudge),
-    Stretch(Stretch),
+    RowRange(RowRange),
     /// Nothing came in the time that was given.
     Nothing,
 }
@@ -54,7 +54,7 @@ impl Next {
     pub fn count(&self) -> u64 {
         match self {
             Self::Exchange(_) => 1,
-            Self::Stretch(stretch) => stretch.count,
+            Self::RowRange(stretch) => stretch.count,
             Self::Nothing => 0,
         }
     }
@@ -65,7 +65,7 @@ struct State {
     queue: VecDeque<ToJudge>,
     /// Bytes of the bodies in it.
     bytes: usize,
-    stretches: VecDeque<Stretch>,
+    stretches: VecDeque<RowRange>,
     /// The recorder has ended: nothing more will come.
     ended: bool,
     /// The judge has ended: nothing more will be taken.
@@ -105,12 +105,12 @@ impl Shared {
     }
 }
 
-/// The recorder's end.
+/// Queue of recorded exchanges that wait to be judged.
 #[derive(Debug)]
-pub(super) struct Backlog {
+pub(super) struct JudgeQueue {
     shared: Arc<Shared>,
     /// What waits and was appended, but not committed yet.
-    appended: Vec<Stretch>,
+    appended: Vec<RowRange>,
 }
 
 /// The judge's end.
@@ -127,12 +127,12 @@ fn bytes((exchange, _): &ToJudge) -> usize {
 }
 
 /// Both ends, with nothing between them.
-pub(super) fn backlog() -> (Backlog, Waiting) {
+pub(super) fn backlog() -> (JudgeQueue, Waiting) {
     let shared = Arc::<Shared>::default();
-    (Backlog { shared: Arc::clone(&shared), appended: Vec::new() }, Waiting(shared))
+    (JudgeQueue { shared: Arc::clone(&shared), appended: Vec::new() }, Waiting(shared))
 }
 
-impl Backlog {
+impl JudgeQueue {
     /// Puts an exchange behind the others. `appended` says in which file of the recording it was appended, and at which
     /// index there; one that was not waits for room. Should there be such a one while others wait on disk, it is left out:
     /// it is missing from the recording, and counted there.
@@ -165,7 +165,7 @@ impl Backlog {
         if let (Some((file, row)), Some(index)) = (appended, next.1) {
             match self.appended.last_mut() {
                 Some(last) if *last.file == *file && last.row + last.count == row => last.count += 1,
-                _ => self.appended.push(Stretch { file: Arc::from(file), row, index, count: 1 }),
+                _ => self.appended.push(RowRange { file: Arc::from(file), row, index, count: 1 }),
             }
         }
         Ok(())
@@ -197,7 +197,7 @@ impl Backlog {
     }
 }
 
-impl Drop for Backlog {
+impl Drop for JudgeQueue {
     fn drop(&mut self) {
         self.shared.state().ended = true;
         self.shared.changed.notify_all();
@@ -227,7 +227,7 @@ impl Waiting {
                     state.stretches.pop_front();
                 }
                 state.at_hand = taken.count;
-                return Some(Next::Stretch(taken));
+                return Some(Next::RowRange(taken));
             }
             if state.ended {
                 return None;
@@ -282,7 +282,7 @@ mod tests {
         loop {
             match waiting.next(Some(Duration::from_millis(1))) {
                 Some(Next::Exchange((_, index))) => indexes.extend(index),
-                Some(Next::Stretch(stretch)) => indexes.extend(stretch.index..stretch.index + stretch.count),
+                Some(Next::RowRange(stretch)) => indexes.extend(stretch.index..stretch.index + stretch.count),
                 Some(Next::Nothing) | None => return indexes,
             }
         }

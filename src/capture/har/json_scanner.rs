@@ -25,8 +25,8 @@ pub(super) enum SkimError {
     Io(io::Error),
 }
 
-/// A place in JSON text that is read from somewhere.
-pub(super) struct Skim<R> {
+/// Reads JSON text from a reader token by token, without building values.
+pub(super) struct JsonScanner<R> {
     input: R,
     chunk: Box<[u8]>,
     at: usize,
@@ -35,7 +35,7 @@ pub(super) struct Skim<R> {
     offset: u64,
 }
 
-impl<R: Read> Skim<R> {
+impl<R: Read> JsonScanner<R> {
     /// Begins where `input` stands, which is `offset` bytes into the text.
     pub(super) fn new(input: R, offset: u64) -> Self {
         Self { input, chunk: vec![0; CHUNK].into_boxed_slice(), at: 0, end: 0, offset }
@@ -251,7 +251,7 @@ mod tests {
         for value in [r#""a\"b\\""#, r#"{"a": ["}", {"b": "\\\""}]}"#, "-1.5e3", "null", "[]", r#"[1, "]"]"#] {
             for rest in [" , 1", "]", "}"] {
                 let text = format!(" {value}{rest}");
-                let mut skim = Skim::new(Drip(text.as_bytes()), 0);
+                let mut skim = JsonScanner::new(Drip(text.as_bytes()), 0);
                 let mut copy = Vec::new();
                 skim.copy(&mut copy, 100).unwrap();
                 assert_eq!(String::from_utf8(copy).unwrap(), value);
@@ -263,28 +263,28 @@ mod tests {
 
     #[test]
     fn keys_are_read_and_cuts_are_seen() {
-        let mut skim = Skim::new(&b"{\"l\\u006fg\" : {}}"[..], 0);
+        let mut skim = JsonScanner::new(&b"{\"l\\u006fg\" : {}}"[..], 0);
         skim.take(b'{', "an object").unwrap();
         assert!(skim.another(true, b'}').unwrap());
         assert_eq!(skim.key().unwrap(), "log");
         skim.skip().unwrap();
         assert!(!skim.another(false, b'}').unwrap());
         for cut in ["", " ", "{", "[1", "\"a", "\"a\\", "{\"a\": \"b\"", "12"] {
-            assert!(matches!(Skim::new(cut.as_bytes(), 0).skip(), Err(SkimError::Cut)), "{cut:?}");
+            assert!(matches!(JsonScanner::new(cut.as_bytes(), 0).skip(), Err(SkimError::Cut)), "{cut:?}");
         }
         for wrong in [",", "]", "<html>", ":"] {
-            assert!(matches!(Skim::new(wrong.as_bytes(), 0).skip(), Err(SkimError::NotJson(_))), "{wrong:?}");
+            assert!(matches!(JsonScanner::new(wrong.as_bytes(), 0).skip(), Err(SkimError::NotJson(_))), "{wrong:?}");
         }
         let deep = "[".repeat(10_000);
-        assert!(matches!(Skim::new(deep.as_bytes(), 0).skip(), Err(SkimError::Cut)));
-        let mut skim = Skim::new(&b"\"abcdef\" 1"[..], 0);
+        assert!(matches!(JsonScanner::new(deep.as_bytes(), 0).skip(), Err(SkimError::Cut)));
+        let mut skim = JsonScanner::new(&b"\"abcdef\" 1"[..], 0);
         assert!(matches!(skim.copy(&mut Vec::new(), 4), Err(SkimError::TooLarge)));
         assert_eq!(skim.peek().unwrap(), Some(b'1'));
     }
 
     /// Reads the elements of a list; the text behind it.
     fn elements(text: &str) -> (Vec<String>, Option<u8>) {
-        let mut skim = Skim::new(text.as_bytes(), 0);
+        let mut skim = JsonScanner::new(text.as_bytes(), 0);
         skim.take(b'[', "a list").unwrap();
         let mut elements = Vec::new();
         while skim.another(elements.is_empty(), b']').unwrap() {
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn an_object_can_be_left_from_within() {
-        let mut skim = Skim::new(&b"{\"a\": [1, \"}\", {}] \"b\" }, 2"[..], 0);
+        let mut skim = JsonScanner::new(&b"{\"a\": [1, \"}\", {}] \"b\" }, 2"[..], 0);
         skim.take(b'{', "an object").unwrap();
         assert_eq!(skim.key().unwrap(), "a");
         skim.leave().unwrap();

@@ -26,9 +26,9 @@ struct PendingUpdate {
     is_certain: bool,
 }
 
-/// The calls, oldest first. Bounded to 500.
+/// Calls whose effect a feed has yet to show, oldest first. At most 500.
 #[derive(Debug, Default)]
-pub struct Due {
+pub struct PendingFeedUpdates {
     calls: VecDeque<PendingUpdate>,
     /// Index of the last page of each feed that does not follow on the pages before it, so that one may be missing.
     gaps: HashMap<Stage, u64>,
@@ -38,9 +38,9 @@ pub struct Due {
     proposals_come_in: Option<Stage>,
 }
 
-impl Due {
+impl PendingFeedUpdates {
     /// The calls that a page of a feed, or one behind it, has yet to show: those that must be shown, or those that may have
-    /// been shown before. `follows` as for [`Due::read`].
+    /// been shown before. `follows` as for [`PendingFeedUpdates::read`].
     pub fn of<'a>(&'a self, feed: Stage, is_certain: bool, follows: bool, arena: &'a Arena) -> Val<'a> {
         let is_wanted = |update: &&PendingUpdate| update.feed == feed && (update.is_certain && follows) == is_certain;
         let calls = self.calls.iter().filter(is_wanted);
@@ -223,7 +223,7 @@ mod tests {
 
     /// How many cancellations the Orders feed must show, and how many it may have to, after these exchanges.
     fn waiting(exchanges: &[(Arc<Reading>, bool)]) -> (u32, u32) {
-        let (mut due, mut flow) = (Due::default(), Flow::default());
+        let (mut due, mut flow) = (PendingFeedUpdates::default(), Flow::default());
         for (index, (reading, follows)) in exchanges.iter().enumerate() {
             let mut numbered = Reading::new(index as u64, Arc::clone(&reading.exchange), None);
             numbered.stage = reading.stage;
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_when_too_many_are_due() {
-        let mut due = Due::default();
+        let mut due = PendingFeedUpdates::default();
         due.read(&page(["", ""]), true);
         for _ in 0..=MAX_DUE {
             due.expect(&cancellation(204), &Flow::default());

@@ -1,13 +1,13 @@
-//! What happens at the proxy's doors that is no exchange.
+//! Events of the proxy that are no exchanges: refused clients, failed handshakes, bad requests.
 //!
 //! `door, forward ─► Incident ─► Tell ─► whoever shows it`
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Something worth telling.
+/// An event of the proxy, reported once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Incident {
+pub enum ProxyEvent {
     /// A connection, or a request in clear text, passed unread and unrecorded: its host is not one to intercept.
     Unread {
         /// Host and port.
@@ -48,7 +48,7 @@ pub enum Incident {
 }
 
 /// Takes incidents. Called from the tasks of connections: must not wait.
-pub type Tell = Arc<dyn Fn(Incident) + Send + Sync>;
+pub type Tell = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
 /// Why a handshake failed, in words, with what may help.
 pub fn handshake_trouble(error: &std::io::Error, of_own_ca: bool) -> String {
