@@ -2,6 +2,7 @@
 //!
 //! `arguments → Cli → run → Exit`
 
+mod address_space;
 mod broker_run;
 mod bundle;
 mod ca;

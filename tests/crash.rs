@@ -232,6 +232,39 @@ fn without_memory_the_capture_is_whole() {
     assert!(exhausted > 0, "there was memory enough, so nothing was shown");
 }
 
+/// What the C library reserves for each thread is not used: a limit above what is used costs no exchange.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_limit_above_what_is_used_costs_no_exchange() {
+    const MANY: usize = 8 * CLIENTS;
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let upstream = upstream();
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("limited.db");
+    let (mut child, address) =
+        proxy(&capture, upstream, &[], "unset MALLOC_ARENA_MAX GLIBC_TUNABLES; ulimit -v 200000;");
+    let (next, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    let clients: Vec<_> = (0..MANY)
+        .map(|_| {
+            let (next, stop, answered) = (Arc::clone(&next), Arc::clone(&stop), Arc::clone(&answered));
+            std::thread::spawn(move || client(address, &next, &stop, &answered))
+        })
+        .collect();
+    let begun = Instant::now();
+    while answered.lock().unwrap().len() < 3_000 && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    stop.store(true, Ordering::Relaxed);
+    let unbroken = clients.into_iter().filter_map(|client| client.join().unwrap()).count();
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    let ended = child.wait().unwrap();
+    let answered = answered.lock().unwrap().len() as u64;
+    let kept = Reader::open(&capture).unwrap_or_else(|error| panic!("{kill:?} {error}")).len().unwrap();
+    assert_eq!((kept, unbroken), (answered, MANY), "kept, connections unbroken: {ended}");
+    assert!(ended.success() && answered >= 3_000, "{ended}, {answered}");
+}
+
 /// Requests of 4 MB, one after the other, until the proxy is gone. How many were answered.
 fn large_requests(proxy: SocketAddr) -> u64 {
     let body = vec![b'x'; 4 << 20];

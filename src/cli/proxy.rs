@@ -8,6 +8,7 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::address_space;
 use super::doors::{DEFAULT, DoorArgs};
 use super::faults::{self, FaultArgs};
 use super::front::{Front, Ui, say_goodbye};
@@ -61,6 +62,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     if proxy.faults.is_list() {
         return faults::list();
     }
+    address_space::use_sparingly();
     let mut judging = proxy.judging.load()?;
     let made = proxy.faults.faults(&judging.config.faults, proxy.doors.with_tls())?;
     let settings = judging.settings();
