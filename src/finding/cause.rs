@@ -63,7 +63,7 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
         }
         if let Some(place) = place(finding) {
             let weightiest = first.entry(place).or_insert(index);
-            if finding.severity > findings[*weightiest].severity {
+            if stands_before(finding, findings[*weightiest]) {
                 *weightiest = index;
             }
         }
@@ -109,6 +109,13 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
     };
     let is_first = |cause: usize| causes[cause].is_none();
     causes.iter().map(|cause| cause.map(first_of).filter(|&cause| is_first(cause))).collect()
+}
+
+/// True if a finding takes the place of another one as the first of those that saw the same at one node: it weighs more, or
+/// as much where the other one only says that two messages differ.
+fn stands_before(finding: &Finding, other: &Finding) -> bool {
+    finding.severity > other.severity
+        || finding.severity == other.severity && other.rule.comparison && !finding.rule.comparison
 }
 
 /// The findings of exchanges on which a rule says that messages differ, by exchange and side.
@@ -266,6 +273,15 @@ mod tests {
         assert_eq!(of(&[difference.clone(), wrong]), [Some(1), None]);
         assert_eq!(of(&[difference.clone(), elsewhere]), [None, None]);
         assert_eq!(of(&[difference, milder]), [None, None]);
+    }
+
+    #[test]
+    fn a_difference_that_stands_first_follows_from_what_is_wrong_with_the_same_value() {
+        let mut difference = finding(BookingSystem, Failure, "/response/body/broker/name", "null");
+        Arc::make_mut(&mut difference.rule).comparison = true;
+        let wrong = finding(BookingSystem, Failure, "/response/body/broker/name", "null");
+        assert_eq!(of(&[difference.clone(), wrong.clone()]), [Some(1), None]);
+        assert_eq!(of(&[wrong, difference]), [None, Some(0)]);
     }
 
     #[test]

@@ -246,7 +246,8 @@ impl<'m> Walk<'m> {
                     }
                     None => {
                         members |= HAS_OTHER;
-                        if !key.contains(':') {
+                        // Of an object that doesn't say which of several things it is nobody knows what it may have.
+                        if !key.contains(':') && (known_type || self.is_sole_type(holder)) {
                             self.note(What::Unknown, value, id, NO_PROPERTY);
                         }
                         self.unknown_member(key, value, id);
