@@ -23,8 +23,8 @@ pub const DOCUMENTS: [&str; 17] = [
     "docs/resend.md",
 ];
 
-/// The documents of measurements: their commands take minutes and are only looked at.
-pub const MEASUREMENTS: [&str; 2] = ["docs/speed.md", "docs/wire.md"];
+/// The documents of measurements: their commands take minutes, or want other programs, and are only looked at.
+pub const MEASUREMENTS: [&str; 3] = ["docs/speed.md", "docs/validator.md", "docs/wire.md"];
 
 /// A fenced block.
 #[derive(Debug)]
