@@ -1,7 +1,7 @@
 //! The golden recording, and others made of it, sent again to the sandbox and to servers made here.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -247,6 +247,25 @@ fn a_run_that_is_interrupted_says_what_is_left_booked() {
     assert!(!report["left_booked"].as_array().unwrap().is_empty(), "{report}");
 }
 
+/// Reads a request to its end; gives its first line.
+fn read_request(stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let (mut first, mut length) = (String::new(), 0);
+    reader.read_line(&mut first).unwrap();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    reader.read_exact(&mut vec![0; length]).unwrap();
+    first
+}
+
 /// A booking system that answers what it is told, one request for each.
 fn answers(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<(Instant, String)>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -255,21 +274,7 @@ fn answers(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<(Instan
         let mut seen = Vec::new();
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut first, mut length) = (String::new(), 0);
-            reader.read_line(&mut first).unwrap();
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
+            let first = read_request(&stream);
             seen.push((Instant::now(), first.trim().to_owned()));
             stream.write_all(answer.as_bytes()).unwrap();
         }
@@ -322,20 +327,7 @@ fn feeds_are_asked_until_they_tell_what_the_recorded_ones_told() {
         let (mut uuid, mut pages, mut targets) = (String::new(), 0, Vec::new());
         while pages < 3 {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut first, mut length) = (String::new(), 0);
-            reader.read_line(&mut first).unwrap();
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).unwrap();
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                if line.trim().is_empty() {
-                    break;
-                }
-            }
-            reader.read_exact(&mut vec![0; length]).unwrap();
+            let first = read_request(&stream);
             let target = first.split(' ').nth(1).unwrap().to_owned();
             let body = if target.contains("orders-rpde") {
                 pages += 1;
