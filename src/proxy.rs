@@ -13,7 +13,7 @@
 //! HTTP/1 is read and written by `h1`, not by hyper's connection types: a proxy that records must forward and keep
 //! field names in their case and repeated fields in their place, and `HeaderMap` groups the fields of one name. What
 //! the parts of the proxy say to each other stays `hyper::Request` and `hyper::Response` (the fields as they were on
-//! the wire travel beside them, see [`fields::WireFields`]), so that HTTP/2 can join on either side.
+//! the wire travel beside them, see [`fields::RawHeaders`]), so that HTTP/2 can join on either side.
 
 mod base_uri;
 pub mod descriptors;

@@ -16,7 +16,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response};
 
 use crate::exchange::{Headers, decode};
-use crate::proxy::fields::{WireFields, from_map};
+use crate::proxy::fields::{RawHeaders, from_map};
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Longest body that is gathered, in bytes. A longer one passes as it is.
@@ -77,8 +77,8 @@ pub fn put_back(content: Bytes, trailers: Option<HeaderMap>) -> WireBody {
 
 /// The fields of an answer as they are recorded.
 pub fn fields_of(response: &Response<WireBody>) -> Headers {
-    let wire = response.extensions().get::<WireFields>();
-    wire.map_or_else(|| from_map(response.headers()), |WireFields(fields)| Headers::clone(fields))
+    let wire = response.extensions().get::<RawHeaders>();
+    wire.map_or_else(|| from_map(response.headers()), |RawHeaders(fields)| Headers::clone(fields))
 }
 
 /// The content of a body without its content coding; `None` if it can't be read.
@@ -89,10 +89,10 @@ pub fn decoded(content: &Bytes, response: &Response<WireBody>) -> Option<Bytes> 
 /// Adds a field to an answer, in both forms.
 pub fn add_field(response: &mut Response<WireBody>, name: &'static str, value: &str) {
     let Ok(field) = HeaderValue::from_str(value) else { return };
-    if let Some(WireFields(fields)) = response.extensions().get() {
+    if let Some(RawHeaders(fields)) = response.extensions().get() {
         let mut fields = Headers::clone(fields);
         fields.push(name, value.to_owned());
-        response.extensions_mut().insert(WireFields(Arc::new(fields)));
+        response.extensions_mut().insert(RawHeaders(Arc::new(fields)));
     }
     if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
         response.headers_mut().insert(name, field);
@@ -103,11 +103,11 @@ pub fn add_field(response: &mut Response<WireBody>, name: &'static str, value: &
 pub fn with_body(mut response: Response<WireBody>, content: String) -> Response<WireBody> {
     let is_untrue = |name: &str| UNTRUE.iter().any(|untrue| untrue.eq_ignore_ascii_case(name));
     let length = content.len().to_string();
-    if let Some(WireFields(fields)) = response.extensions().get() {
+    if let Some(RawHeaders(fields)) = response.extensions().get() {
         let mut fields = Headers::clone(fields);
         fields.0.retain(|field| !is_untrue(&field.name));
         fields.push("Content-Length", length.clone());
-        response.extensions_mut().insert(WireFields(Arc::new(fields)));
+        response.extensions_mut().insert(RawHeaders(Arc::new(fields)));
     }
     for name in UNTRUE {
         response.headers_mut().remove(name);

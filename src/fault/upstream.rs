@@ -279,7 +279,7 @@ mod tests {
 
     use super::*;
     use crate::exchange::{Headers, encode};
-    use crate::proxy::fields::WireFields;
+    use crate::proxy::fields::RawHeaders;
 
     /// Answers every request with these fields and this body, as a live client does, and counts them.
     struct Fixed {
@@ -310,7 +310,7 @@ mod tests {
                 self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let mut response = Response::new(put_back(self.body.clone(), None));
                 *response.headers_mut() = crate::proxy::fields::to_map(&self.fields);
-                response.extensions_mut().insert(WireFields(Arc::new(self.fields.clone())));
+                response.extensions_mut().insert(RawHeaders(Arc::new(self.fields.clone())));
                 Ok(response)
             })
         }

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::source::{Event, Source, is_end};
 use super::event::{ProxyEvent, Tell};
-use super::fields::WireTrailers;
+use super::fields::RawTrailers;
 use super::forward::{Course, ForwardProxy, Opened, Tunnel};
 use super::h1::{
     Coding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
@@ -268,7 +268,7 @@ impl<W: Wire> Connection<W> {
         relay: &Relay,
         head: RequestHead,
         body: WireBody,
-        trailers: WireTrailers,
+        trailers: RawTrailers,
         writer: &mut W::Output,
     ) -> Result<Answer, Ended> {
         let (interim, mut interims) = Informational::channel();

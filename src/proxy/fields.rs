@@ -20,14 +20,14 @@ use crate::exchange::{Header, Headers, Version};
 /// Who writes a message to a wire prefers it to the `HeaderMap`, which knows neither the case of names nor the place
 /// of repeated fields. Who changes the `HeaderMap` of a message in passing removes this extension.
 #[derive(Debug, Clone)]
-pub struct WireFields(pub Arc<Headers>);
+pub struct RawHeaders(pub Arc<Headers>);
 
-/// The trailer fields of a message exactly as they were received, once they were: an extension beside [`WireFields`].
+/// The trailer fields of a message exactly as they were received, once they were: an extension beside [`RawHeaders`].
 /// Who writes trailers to a wire prefers them to those of the frame.
 #[derive(Debug, Clone, Default)]
-pub struct WireTrailers(Arc<OnceLock<Headers>>);
+pub struct RawTrailers(Arc<OnceLock<Headers>>);
 
-impl WireTrailers {
+impl RawTrailers {
     /// They have come. A body has one trailer section: what is set once stays.
     pub fn set(&self, fields: Headers) {
         self.0.get_or_init(|| fields);

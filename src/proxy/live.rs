@@ -50,14 +50,14 @@ pub use self::line::Line;
 use self::peeked::known_if_empty;
 use self::pool::Pool;
 use self::replay::Replay;
-use self::shared::Multiplexed;
+use self::shared::H2Pool;
 pub use self::trouble::{Peer, Trouble, no_connection, no_tls};
 use super::base_uri::BaseUri;
-use super::fields::{WireFields, WireTrailers, from_map, has_token, upgrade};
+use super::fields::{RawHeaders, RawTrailers, from_map, has_token, upgrade};
 use super::h1::{Coding, RequestShape, request_head};
 use super::h2::fields::with_one_cookie;
 use super::head::HeadLimits;
-use super::relay::WireTarget;
+use super::relay::RawTarget;
 use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody, fault_of_request};
 use crate::exchange::{Headers, Version};
 
@@ -160,7 +160,7 @@ pub struct Live {
     authority: String,
     connector: Arc<Connector>,
     pool: Arc<Pool>,
-    multiplexed: Multiplexed,
+    multiplexed: H2Pool,
     http: UpstreamHttp,
     timeouts: Timeouts,
 }
@@ -191,7 +191,7 @@ impl Live {
         Ok(Self {
             origin: base.origin().to_owned(),
             authority: base.authority().to_owned(),
-            multiplexed: Multiplexed::new(Arc::clone(&connector), Arc::clone(&pool)),
+            multiplexed: H2Pool::new(Arc::clone(&connector), Arc::clone(&pool)),
             connector,
             pool,
             http,
@@ -227,11 +227,11 @@ impl Live {
     /// The request as bytes, and the same once more if it may be sent twice.
     async fn message(&self, request: Request<WireBody>) -> Result<(Message, Option<Message>), UpstreamError> {
         let (mut parts, mut body) = request.into_parts();
-        let fields = parts.extensions.remove::<WireFields>();
+        let fields = parts.extensions.remove::<RawHeaders>();
         let made: Headers;
         let mut fields = match &fields {
-            Some(WireFields(fields)) if parts.version != hyper::Version::HTTP_2 => fields,
-            Some(WireFields(fields)) => {
+            Some(RawHeaders(fields)) if parts.version != hyper::Version::HTTP_2 => fields,
+            Some(RawHeaders(fields)) => {
                 made = with_one_cookie(fields);
                 &made
             }
@@ -240,10 +240,10 @@ impl Live {
                 &made
             }
         };
-        let target = parts.extensions.remove::<WireTarget>();
+        let target = parts.extensions.remove::<RawTarget>();
         let target = target.as_ref().map_or_else(
             || parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str),
-            |WireTarget(target)| target,
+            |RawTarget(target)| target,
         );
         let (whole, extended);
         let mut target = target;
@@ -255,7 +255,7 @@ impl Live {
                 fields = &extended;
             }
         }
-        let trailers = parts.extensions.remove::<WireTrailers>().unwrap_or_default();
+        let trailers = parts.extensions.remove::<RawTrailers>().unwrap_or_default();
         let version = if parts.version == hyper::Version::HTTP_11 { Version::Http11 } else { Version::Http10 };
         let unknown = parts.version == hyper::Version::HTTP_2 && body.size_hint().exact().is_none();
         let expects = has_token(fields, "expect", "100-continue");
@@ -331,7 +331,7 @@ fn with_authorization(fields: &Headers, value: &str) -> Headers {
 fn gather(
     body: &mut WireBody,
     coding: &mut Coding,
-    trailers: &WireTrailers,
+    trailers: &RawTrailers,
     start: &mut BytesMut,
     wait: bool,
     cx: &mut Context<'_>,

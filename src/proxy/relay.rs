@@ -23,7 +23,7 @@ use tracing::Instrument;
 
 use super::event::{ProxyEvent, Tell};
 use super::exchange_builder::{AnswerHead, ExchangeBuilder, Opening, Part};
-use super::fields::{WireFields, WireTrailers, from_map, to_map};
+use super::fields::{RawHeaders, RawTrailers, from_map, to_map};
 use super::head::{RequestHead, bodiless};
 use super::limits::Limits;
 use super::problem;
@@ -75,7 +75,7 @@ pub struct Answer {
     /// True if the fields are those of a wire, which say themselves how long the body is.
     pub from_wire: bool,
     /// The trailer fields to write, once they have come.
-    pub trailers: WireTrailers,
+    pub trailers: RawTrailers,
     /// The connection, if the protocol was switched (101).
     pub switched: Option<UpgradedIo>,
     /// The exchange, where it is recorded. To be told when the answer is delivered.
@@ -140,7 +140,7 @@ impl Relay {
     }
 
     /// Sends a request on and returns the answer, Umpire's own if there is no other. `beside` goes along as extensions
-    /// of the request: [`WireTrailers`], [`Informational`](super::upstream::Interim).
+    /// of the request: [`RawTrailers`], [`Informational`](super::upstream::Interim).
     pub async fn answer(&self, connection: u64, head: RequestHead, body: WireBody, beside: Extensions) -> Answer {
         let id = self.common.exchanges.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("exchange", id);
@@ -168,7 +168,7 @@ impl Relay {
         let cap = self.common.limits.kept_body;
         let body = match &draft {
             Some(draft) => {
-                let trailers = beside.get::<WireTrailers>().cloned().unwrap_or_default();
+                let trailers = beside.get::<RawTrailers>().cloned().unwrap_or_default();
                 tee(body, trailers, Part::Request, Arc::clone(draft), cap)
             }
             None => body,
@@ -182,8 +182,8 @@ impl Relay {
             request.headers_mut().insert(HOST, host.clone());
         }
         request.extensions_mut().extend(beside);
-        request.extensions_mut().insert(WireFields(Arc::clone(&fields)));
-        request.extensions_mut().insert(WireTarget(head.target));
+        request.extensions_mut().insert(RawHeaders(Arc::clone(&fields)));
+        request.extensions_mut().insert(RawTarget(head.target));
         let method = request.method().clone();
         match self.upstream.send(request).await {
             Ok(mut response) => {
@@ -245,16 +245,16 @@ impl Relay {
         draft: Option<Arc<ExchangeBuilder>>,
         cap: usize,
     ) -> Answer {
-        let wire = response.extensions_mut().remove::<WireFields>();
+        let wire = response.extensions_mut().remove::<RawHeaders>();
         // Over HTTP/2 it is the frames that say where a body ends.
         let from_wire = wire.is_some() && response.version() != hyper::Version::HTTP_2;
-        let mut fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |WireFields(fields)| fields);
+        let mut fields = wire.map_or_else(|| Arc::new(from_map(response.headers())), |RawHeaders(fields)| fields);
         if let Some(damage) = damage {
             fields = damage.fields(fields, response.body());
             response = response.map(|body| damage.body(body));
         }
         let reason = reason_of(&response);
-        let trailers: WireTrailers = response.extensions_mut().remove().unwrap_or_default();
+        let trailers: RawTrailers = response.extensions_mut().remove().unwrap_or_default();
         let switched = response.extensions_mut().remove();
         tracing::debug!(status = response.status().as_u16(), "answered");
         if let Some(draft) = &draft {
@@ -291,14 +291,14 @@ impl Answer {
     /// An answer of Umpire's own, which is no part of the recording.
     pub fn own(response: Response<WireBody>) -> Self {
         let (fields, reason) = (Arc::new(from_map(response.headers())), reason_of(&response));
-        let trailers = WireTrailers::default();
+        let trailers = RawTrailers::default();
         Self { response, fields, reason, from_wire: false, trailers, switched: None, draft: None, reset: false }
     }
 }
 
 /// The request target byte for byte, an extension of `hyper::Request`: `Uri` refuses some of what HTTP allows.
 #[derive(Debug, Clone)]
-pub struct WireTarget(pub String);
+pub struct RawTarget(pub String);
 
 fn reason_of(response: &Response<WireBody>) -> Vec<u8> {
     match response.extensions().get::<ReasonPhrase>() {

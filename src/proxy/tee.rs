@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::exchange_builder::{ExchangeBuilder, Part};
-use super::fields::{WireTrailers, from_map};
+use super::fields::{RawTrailers, from_map};
 use super::sink::MemoryShare;
 use super::upstream::{BodyError, WireBody, fault_of_request};
 use crate::exchange::{Body, BodyEnd, FailureKind, Headers};
@@ -29,7 +29,7 @@ struct Tee {
     inner: WireBody,
     part: Part,
     /// Where the trailers will be as they were received, if `inner` comes from a wire that keeps their form.
-    wire: WireTrailers,
+    wire: RawTrailers,
     trailers: Headers,
     /// Taken when the end is reported.
     draft: Option<Arc<ExchangeBuilder>>,
@@ -41,7 +41,7 @@ struct Tee {
 
 /// A body that reports to the draft how it ended and what it was. `wire` is where its trailers will be as they were
 /// received; where they don't come, those of the frame are taken.
-pub fn tee(inner: WireBody, wire: WireTrailers, part: Part, draft: Arc<ExchangeBuilder>, cap: usize) -> WireBody {
+pub fn tee(inner: WireBody, wire: RawTrailers, part: Part, draft: Arc<ExchangeBuilder>, cap: usize) -> WireBody {
     if inner.is_end_stream() {
         draft.body_ended(part, Body::empty());
         return inner;
@@ -183,7 +183,7 @@ mod tests {
         let (draft, mut intake) = draft().await;
         answer(&draft);
         draft.delivered();
-        pass(tee(inner, WireTrailers::default(), Part::Response, draft, cap)).await;
+        pass(tee(inner, RawTrailers::default(), Part::Response, draft, cap)).await;
         let exchange = intake.next().await.expect("handed over");
         assert!(intake.next().await.is_none(), "exactly once");
         exchange
@@ -234,7 +234,7 @@ mod tests {
         draft.delivered();
         let memory = draft.memory().unwrap();
         let mut body =
-            tee(frames(vec![Ok("hello "), Ok("world"), Ok("!")]), WireTrailers::default(), Part::Response, draft, 100);
+            tee(frames(vec![Ok("hello "), Ok("world"), Ok("!")]), RawTrailers::default(), Part::Response, draft, 100);
         body.frame().await.unwrap().unwrap();
         body.frame().await.unwrap().unwrap();
         // Room that comes free later makes no hole.
@@ -274,7 +274,7 @@ mod tests {
     #[tokio::test]
     async fn an_exchange_without_an_answer_is_recorded_too() {
         let (draft, mut intake) = draft().await;
-        let body = tee(full("ask"), WireTrailers::default(), Part::Request, Arc::clone(&draft), 100);
+        let body = tee(full("ask"), RawTrailers::default(), Part::Request, Arc::clone(&draft), 100);
         drop(draft);
         drop(body);
         let exchange = intake.next().await.unwrap();

@@ -16,7 +16,7 @@ use super::path;
 use super::plan::{self, Plan};
 use super::rule::{Fault, Rule};
 use super::settings::{self, RuleSources, Settled};
-use super::sharing::{Occasions, Sharing};
+use super::sharing::{Sharing, StageMask};
 use crate::openbooking::{Reading, Stage};
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/rules");
@@ -130,7 +130,7 @@ impl RuleBook {
         let mut facts = facts()?;
         facts.compile_claims(&mut code).map_err(|Fault { what, at }| in_errors_file(what, at))?;
         let mut sharing = Sharing::new(&mut code, paths.len());
-        let mut conditions: HashMap<NodeId, Occasions> = HashMap::new();
+        let mut conditions: HashMap<NodeId, StageMask> = HashMap::new();
         for rule in &rules {
             let on = occasions(rule);
             for condition in plan::conditions(rule, sharing.code()) {
@@ -222,9 +222,9 @@ fn kinds_of_exchange() -> impl Iterator<Item = (Stage, bool)> {
 }
 
 /// The kinds of exchange on which a rule is asked.
-fn occasions(rule: &Rule) -> Occasions {
+fn occasions(rule: &Rule) -> StageMask {
     let bit = |(place, (stage, is_booking_call))| u32::from(rule.applies_at(stage, is_booking_call)) << place;
-    Occasions(kinds_of_exchange().enumerate().map(bit).fold(0, std::ops::BitOr::bitor))
+    StageMask(kinds_of_exchange().enumerate().map(bit).fold(0, std::ops::BitOr::bitor))
 }
 
 /// Gives every different `each` a place; gives their paths.

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::functions::Function;
 use super::members::member;
 use super::nodes::is_type;
-use super::share::NoNode;
+use super::share::NotAPath;
 use super::value::{Arithmetic, Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Reading};
@@ -113,7 +113,7 @@ impl<'a> Evaluation<'_, 'a> {
             Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part),
             Node::Found(start, slot, part) => match self.found(start, slot, part) {
                 Ok(found) => Ok(self.context.arena.node(found)),
-                Err(NoNode) => self.value(part),
+                Err(NotAPath) => self.value(part),
             },
             Node::Body(message) => self.body(message),
             Node::Member(operand, name) => self.member(operand, name),
@@ -208,12 +208,12 @@ impl<'a> Evaluation<'_, 'a> {
                 let text = code.text(text);
                 Ok(match self.place(left) {
                     Ok(found) => found.and_then(Value::as_str) == Some(text),
-                    Err(NoNode) => self.value(left)?.as_str() == Some(text),
+                    Err(NotAPath) => self.value(left)?.as_str() == Some(text),
                 })
             }
             Node::Null => Ok(match self.place(left) {
                 Ok(found) => found.is_none_or(Value::is_null),
-                Err(NoNode) => self.value(left)?.is_nothing(),
+                Err(NotAPath) => self.value(left)?.is_nothing(),
             }),
             _ => {
                 let left = self.value(left)?;

@@ -22,22 +22,22 @@ use crate::openbooking::{Content, Reading};
 /// No node of a message: what is named is something else, or a body that only [`body`](super::eval::body) can say of why it
 /// can't be read.
 #[derive(Debug, Clone, Copy)]
-pub struct NoNode;
+pub struct NotAPath;
 
 /// A node of a message; `None` where it isn't there.
-pub type Place<'a> = Result<Option<Value<'a>>, NoNode>;
+pub type Place<'a> = Result<Option<Value<'a>>, NotAPath>;
 
 /// The root of the body of a message.
 pub fn root_of(reading: &Reading, message: Message) -> Place<'_> {
     let content = match message {
         Message::Request => &reading.request,
-        Message::Response if reading.exchange.response.is_none() => return Err(NoNode),
+        Message::Response if reading.exchange.response.is_none() => return Err(NotAPath),
         Message::Response => &reading.response,
     };
     match content {
         Content::Json(document) => Ok(Some(document.root())),
         Content::Empty => Ok(None),
-        Content::NotJson(_) | Content::Opaque | Content::Unreadable(_) => Err(NoNode),
+        Content::NotJson(_) | Content::Opaque | Content::Unreadable(_) => Err(NotAPath),
     }
 }
 
@@ -89,7 +89,7 @@ impl<'a> Memo<'a> {
     }
 
     fn of_item(item: Value<'a>, slots: Slots, arena: &'a Arena) -> Self {
-        Self::new([Ok(Some(item)), Err(NoNode)], slots, arena)
+        Self::new([Ok(Some(item)), Err(NotAPath)], slots, arena)
     }
 
     fn new(starts: [Place<'a>; 2], slots: Slots, arena: &'a Arena) -> Self {

@@ -68,7 +68,7 @@ impl Depends {
 /// The kinds of exchange on which a rule is asked, a bit for each. What is asked for by two rules that are never asked of the same
 /// exchange is asked for once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Occasions(pub u32);
+pub struct StageMask(pub u32);
 
 /// See the module.
 pub struct Sharing<'c> {
@@ -89,7 +89,7 @@ impl<'c> Sharing<'c> {
     }
 
     /// An expression of a rule: asked once for an exchange, or for each item of the `each` with these places.
-    pub fn ask(&mut self, at: NodeId, eaches: &[usize], on: Occasions) {
+    pub fn ask(&mut self, at: NodeId, eaches: &[usize], on: StageMask) {
         let place = at.0 as usize;
         self.uses[place].ask(eaches, self.code.depends[place], on);
     }
@@ -227,7 +227,7 @@ struct Uses {
 }
 
 impl Uses {
-    fn ask(&mut self, eaches: &[usize], own: Depends, Occasions(on): Occasions) {
+    fn ask(&mut self, eaches: &[usize], own: Depends, StageMask(on): StageMask) {
         if own.item {
             for &each in eaches {
                 self.of_items.entry(each).or_default().add(on, false);
@@ -269,7 +269,7 @@ mod tests {
         let asked = [first, second].map(|(text, eaches, on)| (compile(text, &mut code).unwrap(), eaches, on));
         let mut sharing = Sharing::new(&mut code, 2);
         for (at, eaches, on) in asked {
-            sharing.ask(at, eaches, Occasions(on));
+            sharing.ask(at, eaches, StageMask(on));
         }
         sharing.mark();
         *code.node(part)

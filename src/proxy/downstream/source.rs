@@ -18,7 +18,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-use crate::proxy::fields::WireTrailers;
+use crate::proxy::fields::RawTrailers;
 use crate::proxy::h1::{ChunkError, Decoder, Reader};
 use crate::proxy::head::Length;
 use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
@@ -97,7 +97,7 @@ impl<I: Input> Source<I> {
         }
         let mut rest = self.rest;
         let Some(reader) = self.reader.as_mut() else { return false };
-        let trailers = WireTrailers::default();
+        let trailers = RawTrailers::default();
         let reading = async {
             let mut read = 0;
             while read <= most && !rest.is_done() {
@@ -121,11 +121,11 @@ impl<I: Input> Source<I> {
 
     /// The body of that length that comes next, and where its trailers will be. `expects`: the broker waits for "100
     /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
-    pub fn lend(&mut self, length: Length, expects: bool, patience: Duration) -> (WireBody, WireTrailers) {
+    pub fn lend(&mut self, length: Length, expects: bool, patience: Duration) -> (WireBody, RawTrailers) {
         self.wanted = None;
         self.rest = Decoder::Done;
         self.announced = expects;
-        let trailers = WireTrailers::default();
+        let trailers = RawTrailers::default();
         let Some(mut reader) = self.reader.take() else {
             // Not reached: a head was just read. An error is truer than an empty body.
             return (failed("the connection's reading side is in use"), trailers);
@@ -204,7 +204,7 @@ struct RequestBody<I> {
     /// Given back at the end.
     reader: Option<Reader<I>>,
     decoder: Decoder,
-    trailers: WireTrailers,
+    trailers: RawTrailers,
     home: Home<I>,
     ask: Option<oneshot::Sender<()>>,
     patience: Duration,

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 
 use crate::exchange::Headers;
-use crate::proxy::fields::{HopByHop, WireTrailers, from_map, may_trail};
+use crate::proxy::fields::{HopByHop, RawTrailers, from_map, may_trail};
 use crate::proxy::head::{content_length, lengthless};
 
 /// How a body is written.
@@ -73,7 +73,7 @@ impl Coding {
     pub fn frame(
         &mut self,
         frame: Frame<Bytes>,
-        trailers: &WireTrailers,
+        trailers: &RawTrailers,
         out: &mut BytesMut,
     ) -> Result<bool, LengthError> {
         match frame.into_data() {
@@ -382,7 +382,7 @@ mod tests {
     fn a_body_must_be_as_long_as_announced() {
         let mut out = BytesMut::new();
         let data = || Frame::data(Bytes::from_static(b"abc"));
-        let none = WireTrailers::default();
+        let none = RawTrailers::default();
         assert_eq!(Coding::Known(2).frame(data(), &none, &mut out), Err(LengthError::Long));
         let mut coding = Coding::Known(4);
         assert_eq!(coding.frame(data(), &none, &mut out), Ok(false));

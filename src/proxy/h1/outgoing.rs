@@ -17,7 +17,7 @@ use hyper::body::Body as _;
 use tokio::io::AsyncWrite;
 
 use super::Coding;
-use crate::proxy::fields::WireTrailers;
+use crate::proxy::fields::RawTrailers;
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Frames are gathered up to so many bytes before they are written; no more than this and one frame is held.
@@ -51,7 +51,7 @@ pub struct Outgoing<W> {
     after_large: &'static [u8],
     body: Option<WireBody>,
     coding: Coding,
-    trailers: WireTrailers,
+    trailers: RawTrailers,
     failed: Option<BodyError>,
     held: bool,
     written: u64,
@@ -71,7 +71,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
             after_large: b"",
             body,
             coding,
-            trailers: WireTrailers::default(),
+            trailers: RawTrailers::default(),
             failed: None,
             held: false,
             written: 0,
@@ -87,7 +87,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     /// Writes these trailers, once they have come, as they are and not as the frame has them.
-    pub fn with_trailers(self, trailers: WireTrailers) -> Self {
+    pub fn with_trailers(self, trailers: RawTrailers) -> Self {
         Self { trailers, ..self }
     }
 

@@ -12,7 +12,7 @@ use hyper::body::Frame;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{Decoder, Step};
-use crate::proxy::fields::{WireTrailers, to_map};
+use crate::proxy::fields::{RawTrailers, to_map};
 use crate::proxy::upstream::BodyError;
 
 /// Room made before each read.
@@ -76,7 +76,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     pub fn poll_body(
         &mut self,
         decoder: &mut Decoder,
-        trailers: &WireTrailers,
+        trailers: &RawTrailers,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {

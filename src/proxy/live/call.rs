@@ -25,7 +25,7 @@ use super::connect::Link;
 use super::line::Line;
 use super::pool::Pool;
 use crate::exchange::{FailureKind, Version};
-use crate::proxy::fields::{WireFields, WireTrailers, to_map};
+use crate::proxy::fields::{RawHeaders, RawTrailers, to_map};
 use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
 use crate::proxy::head::{HeadLimits, ResponseHead};
 use crate::proxy::upstream::{
@@ -53,7 +53,7 @@ pub struct Message {
     /// It offers to switch to another protocol.
     pub offers: bool,
     /// The body's trailer fields, once they have come.
-    pub trailers: WireTrailers,
+    pub trailers: RawTrailers,
     /// Takes interim answers.
     pub interim: Option<Informational>,
     /// To whom, for messages.
@@ -250,7 +250,7 @@ fn answer(
     // A refusal that ends the connection says that nobody reads on (RFC 9112 section 9.3).
     let sends = sound && (head.status < 400 || head.keeps_alive());
     let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
-    let trailers = WireTrailers::default();
+    let trailers = RawTrailers::default();
     let empty = || Empty::new().map_err(|never| match never {}).boxed();
     let mut response = if head.status == 101 {
         let (input, ahead) = reading.into_parts();
@@ -272,7 +272,7 @@ fn answer(
         if head.version == Version::Http10 { hyper::Version::HTTP_10 } else { hyper::Version::HTTP_11 };
     *response.headers_mut() = to_map(&head.fields);
     let extensions = response.extensions_mut();
-    extensions.insert(WireFields(Arc::new(head.fields)));
+    extensions.insert(RawHeaders(Arc::new(head.fields)));
     extensions.insert(trailers);
     if status.canonical_reason().unwrap_or_default().as_bytes() != &head.reason[..]
         && let Ok(reason) = ReasonPhrase::try_from(head.reason)
@@ -287,7 +287,7 @@ struct AnswerBody {
     /// Taken when it has ended.
     wires: Option<(Reading, Sending)>,
     decoder: Decoder,
-    trailers: WireTrailers,
+    trailers: RawTrailers,
     /// The rest of the request is still sent.
     sends: bool,
     /// The connection can be used again.

@@ -52,7 +52,7 @@ pub enum Alpn {
 }
 
 /// A new connection, by the protocol that is spoken on it.
-pub enum Dialled {
+pub enum NegotiatedConnection {
     /// HTTP/1.1.
     Http1(Link),
     /// HTTP/2.
@@ -121,19 +121,19 @@ impl Connector {
     }
 
     /// A new connection for what of `alpn` the booking system chooses.
-    pub async fn dial(&self, alpn: Alpn) -> Result<Dialled, UpstreamError> {
+    pub async fn dial(&self, alpn: Alpn) -> Result<NegotiatedConnection, UpstreamError> {
         let stream = self.line(alpn).await?;
         let http2 = match self.tls {
             None => alpn != Alpn::Http1,
             Some(_) => stream.protocol() == Some(h2::ALPN),
         };
         match (http2, alpn) {
-            (true, _) => Ok(Dialled::Http2(stream)),
+            (true, _) => Ok(NegotiatedConnection::Http2(stream)),
             (false, Alpn::Http2) => Err(UpstreamError {
                 kind: FailureKind::Unreachable,
                 detail: format!("{} does not speak HTTP/2, and nothing else was allowed", self.name),
             }),
-            (false, _) => Ok(Dialled::Http1(Link::new(stream))),
+            (false, _) => Ok(NegotiatedConnection::Http1(Link::new(stream))),
         }
     }
 

@@ -18,10 +18,10 @@ use super::shared::Found;
 use super::stream::{CallError, carry, open};
 use super::{GATHER, Live};
 use crate::exchange::{FailureKind, Headers};
-use crate::proxy::fields::{WireFields, from_map, has_token};
+use crate::proxy::fields::{RawHeaders, from_map, has_token};
 use crate::proxy::h2::fields::outgoing_request;
 use crate::proxy::h2::pack_target;
-use crate::proxy::relay::WireTarget;
+use crate::proxy::relay::RawTarget;
 use crate::proxy::upstream::{Informational, UpstreamError, WireBody};
 
 /// How often a request is sent at most, the booking system having refused it or closed the connection under it.
@@ -137,8 +137,8 @@ impl Live {
     /// The head of a request, and whether its body waits to be asked for.
     fn head(&self, parts: &hyper::http::request::Parts) -> Result<(Request<()>, bool), UpstreamError> {
         let made: Headers;
-        let fields = match parts.extensions.get::<WireFields>() {
-            Some(WireFields(fields)) => fields,
+        let fields = match parts.extensions.get::<RawHeaders>() {
+            Some(RawHeaders(fields)) => fields,
             None => {
                 made = from_map(&parts.headers);
                 &made
@@ -148,7 +148,7 @@ impl Live {
             kind: FailureKind::BrokenOff,
             detail: format!("the request can't be sent to {} over HTTP/2: {error}", self.connector.name()),
         };
-        let path = parts.extensions.get::<WireTarget>().map(|WireTarget(target)| target.as_str());
+        let path = parts.extensions.get::<RawTarget>().map(|RawTarget(target)| target.as_str());
         let path = path.or_else(|| parts.uri.path_and_query().map(PathAndQuery::as_str)).unwrap_or("/");
         let path = PathAndQuery::from_maybe_shared(pack_target(path)).map_err(|error| impossible(&error))?;
         let mut target = hyper::http::uri::Parts::default();

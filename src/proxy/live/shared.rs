@@ -19,7 +19,7 @@ use futures_util::future::{self, BoxFuture};
 use h2::client::SendRequest;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::connect::{Alpn, Connector, Dialled};
+use super::connect::{Alpn, Connector, NegotiatedConnection};
 use super::pool::Pool;
 use crate::exchange::FailureKind;
 use crate::proxy::h2::{CONNECTION_WINDOW, RawHeads, SEND_BUFFER, STREAMS, WINDOW, packed_size};
@@ -45,7 +45,7 @@ pub struct Shared {
     _driver: AbortOnDropHandle<()>,
 }
 
-/// What [`Multiplexed::find`] found.
+/// What [`H2Pool::find`] found.
 #[derive(Clone)]
 pub enum Found {
     /// A connection that speaks HTTP/2.
@@ -56,8 +56,8 @@ pub enum Found {
 
 type Connecting = future::Shared<BoxFuture<'static, Result<Found, UpstreamError>>>;
 
-/// See the module.
-pub struct Multiplexed {
+/// The HTTP/2 connections to one upstream, shared by all requests to it.
+pub struct H2Pool {
     connector: Arc<Connector>,
     others: Arc<Pool>,
     state: Mutex<State>,
@@ -74,7 +74,7 @@ struct State {
 /// A place for one exchange on a connection.
 pub struct Lease(Arc<Shared>);
 
-impl Multiplexed {
+impl H2Pool {
     /// No connection yet. Those that turn out to speak HTTP/1.1 go to `others`.
     pub fn new(connector: Arc<Connector>, others: Arc<Pool>) -> Self {
         Self { connector, others, state: Mutex::default() }
@@ -169,8 +169,8 @@ impl Drop for Lease {
 
 async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Result<Found, UpstreamError> {
     let stream = match connector.dial(alpn).await? {
-        Dialled::Http2(stream) => stream,
-        Dialled::Http1(link) => {
+        NegotiatedConnection::Http2(stream) => stream,
+        NegotiatedConnection::Http1(link) => {
             others.put(link);
             return Ok(Found::Http1);
         }

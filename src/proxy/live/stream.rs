@@ -26,7 +26,7 @@ use super::call::{CONTINUE, INTERIM};
 use super::connect::Connector;
 use super::shared::{Lease, Shared};
 use crate::exchange::FailureKind;
-use crate::proxy::fields::{WireFields, to_map};
+use crate::proxy::fields::{RawHeaders, to_map};
 use crate::proxy::h2::head::response as read_answer;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
 use crate::proxy::head::{HeadError, HeadLimits, Length, ResponseHead};
@@ -176,7 +176,7 @@ pub async fn carry(
         return Err(CallError::Failed(broken(&host, "announced a body in its answer, and sent none")));
     }
     parts.headers = to_map(&head.fields);
-    parts.extensions.insert(WireFields(Arc::new(head.fields)));
+    parts.extensions.insert(RawHeaders(Arc::new(head.fields)));
     let body = AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed();
     Ok(Response::from_parts(parts, body))
 }

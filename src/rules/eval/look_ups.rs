@@ -4,7 +4,7 @@ use super::{Evaluation, Halt, answered, body};
 use crate::rules::code::{Node, NodeId, Root, Start, TextId};
 use crate::rules::members::member;
 use crate::rules::path::Message;
-use crate::rules::share::{NoNode, Place, root_of};
+use crate::rules::share::{NotAPath, Place, root_of};
 use crate::rules::value::Val;
 
 /// The node behind a value that is one, or is known not to be there.
@@ -12,7 +12,7 @@ fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
     match value {
         Val::Json(value) => Ok(Some(**value)),
         Val::Absent => Ok(None),
-        _ => Err(NoNode),
+        _ => Err(NotAPath),
     }
 }
 
@@ -25,12 +25,12 @@ impl<'a> Evaluation<'_, 'a> {
             Node::Found(start, slot, part) => self.found(start, slot, part),
             Node::Body(message) => root_of(self.context.reading, message),
             Node::Root(Root::Item) => Ok(self.context.item),
-            Node::Local(place) => self.locals.get(place as usize).map_or(Err(NoNode), json_of),
+            Node::Local(place) => self.locals.get(place as usize).map_or(Err(NotAPath), json_of),
             Node::Shared(keeper, slot, _) => match self.context.memo(keeper).and_then(|memo| memo.known(slot)) {
                 Some(known) => json_of(&known),
-                None => Err(NoNode),
+                None => Err(NotAPath),
             },
-            _ => Err(NoNode),
+            _ => Err(NotAPath),
         }
     }
 
@@ -60,7 +60,7 @@ impl<'a> Evaluation<'_, 'a> {
         let name = self.context.code.text(name);
         match self.place(operand) {
             Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
-            Err(NoNode) => {
+            Err(NotAPath) => {
                 let operand = self.value(operand)?;
                 let found = self.or_halt(member(operand, name, self.context))?;
                 Ok(!matches!(found, Val::Absent))

@@ -117,9 +117,9 @@ fn response_stage(reading: &Reading) -> u32 {
     })
 }
 
-/// What an object is the value of.
+/// The property that an object is a value of.
 #[derive(Clone, Copy)]
-struct Holder<'w> {
+struct ParentProperty<'w> {
     name: &'w str,
     /// Types that the property takes; empty if anything goes.
     models: &'w [ModelId],
@@ -149,7 +149,7 @@ impl<'m> Walk<'m> {
         self.dynamic_payment = payment.and_then(Value::as_str) == Some("DynamicPayment");
         // What the root must be is judged by rules of its own; here it only stands in for a missing type.
         let expected = expected.and_then(|name| self.models.find(name)).filter(|_| root.get("@type").is_none());
-        let holder = Holder { name: "", models: expected.as_slice(), model: NO_MODEL, property: NO_PROPERTY };
+        let holder = ParentProperty { name: "", models: expected.as_slice(), model: NO_MODEL, property: NO_PROPERTY };
         match root.kind() {
             Kind::Object => self.object(root, holder),
             _ => self.anything(root, holder),
@@ -174,7 +174,7 @@ impl<'m> Walk<'m> {
     }
 
     /// The type of an object: what it says itself, else what its property takes.
-    fn type_of(&self, object: Value<'_>, holder: Holder<'_>) -> Option<ModelId> {
+    fn type_of(&self, object: Value<'_>, holder: ParentProperty<'_>) -> Option<ModelId> {
         let fallback = match holder.models {
             [only] => Some(*only),
             _ => None,
@@ -189,7 +189,7 @@ impl<'m> Walk<'m> {
     }
 
     /// Notes a type that isn't there, or that nobody knows; false then. An object with nothing but an `@id` is a reference.
-    fn stated_type(&mut self, object: Value<'_>, holder: Holder<'_>) -> bool {
+    fn stated_type(&mut self, object: Value<'_>, holder: ParentProperty<'_>) -> bool {
         let Some(stated) = object.get("@type") else {
             let is_reference = object.entries().all(|(key, _)| key.starts_with('@'));
             if !is_reference {
@@ -211,11 +211,11 @@ impl<'m> Walk<'m> {
     }
 
     /// True if a property takes objects of one type alone, of which no other is derived.
-    fn is_sole_type(&self, holder: Holder<'_>) -> bool {
+    fn is_sole_type(&self, holder: ParentProperty<'_>) -> bool {
         matches!(holder.models, [only] if !self.models.all.iter().any(|model| model.ancestors.contains(only)))
     }
 
-    fn object(&mut self, object: Value<'_>, holder: Holder<'_>) {
+    fn object(&mut self, object: Value<'_>, holder: ParentProperty<'_>) {
         let known_type = self.in_secret
             || holder.models.is_empty()
             || holder.property == NO_PROPERTY
@@ -287,7 +287,7 @@ impl<'m> Walk<'m> {
     fn unknown_member(&mut self, name: &str, value: Value<'_>, model: ModelId) {
         let outside = self.in_secret;
         self.in_secret |= (value.is_object() || value.is_array()) && is_secret(name.as_bytes());
-        self.anything(value, Holder { name, models: &[], model, property: NO_PROPERTY });
+        self.anything(value, ParentProperty { name, models: &[], model, property: NO_PROPERTY });
         self.in_secret = outside;
     }
 
@@ -322,7 +322,7 @@ impl<'m> Walk<'m> {
     }
 
     /// A value of which the models say nothing.
-    fn anything(&mut self, value: Value<'_>, holder: Holder<'_>) {
+    fn anything(&mut self, value: Value<'_>, holder: ParentProperty<'_>) {
         if self.empty(value, holder.model, holder.property) {
             return;
         }
@@ -340,7 +340,7 @@ impl<'m> Walk<'m> {
         if value.is_array() {
             if facts.list.is_nothing() {
                 self.note(What::Type, value, model, property);
-                let holder = Holder { name: &facts.name, models: &facts.single.models, model, property };
+                let holder = ParentProperty { name: &facts.name, models: &facts.single.models, model, property };
                 return value.items().for_each(|item| self.anything(item, holder));
             }
             for item in value.items() {
@@ -363,7 +363,7 @@ impl<'m> Walk<'m> {
                     self.note(What::Type, value, model, property);
                 }
                 let models: &[ModelId] = if shape.any_object { &[] } else { &shape.models };
-                return self.object(value, Holder { name: &facts.name, models, model, property });
+                return self.object(value, ParentProperty { name: &facts.name, models, model, property });
             }
             Kind::String => match value.as_str() {
                 Some(_) if facts.reference && shape.takes_objects() => {
@@ -427,7 +427,14 @@ impl<'m> Walk<'m> {
         })
     }
 
-    fn profile(&mut self, object: Value<'_>, profile: &Profile, model: ModelId, place: u16, holder: Holder<'_>) {
+    fn profile(
+        &mut self,
+        object: Value<'_>,
+        profile: &Profile,
+        model: ModelId,
+        place: u16,
+        holder: ParentProperty<'_>,
+    ) {
         // `Untyped` says so where the property takes objects of certain types.
         let untyped = self.wants(What::Untyped) && !holder.models.is_empty() && holder.property != NO_PROPERTY;
         let in_error = object.get("error").is_some_and(|error| !error.is_empty());
@@ -478,8 +485,12 @@ impl<'m> Walk<'m> {
         facts.properties.iter().filter(|property| property.inherits || &*property.name == "facilityUse").any(
             |property| {
                 object.get(&property.name).filter(|above| above.is_object()).is_some_and(|above| {
-                    let holder =
-                        Holder { name: &property.name, models: &property.single.models, model, property: NO_PROPERTY };
+                    let holder = ParentProperty {
+                        name: &property.name,
+                        models: &property.single.models,
+                        model,
+                        property: NO_PROPERTY,
+                    };
                     let above_model = self.type_of(above, holder).unwrap_or(NO_MODEL);
                     self.has(above, name, above_model, depth + 1)
                 })
