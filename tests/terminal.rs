@@ -303,6 +303,37 @@ fn stopped_from_outside_the_screen_is_set_up_again() {
     terminal.end();
 }
 
+/// In the background, the reader of the keyboard is stopped by what is typed for the shell. It goes on with that read when the
+/// view runs again, and waits there for a key; nothing else may wait for it.
+#[test]
+fn a_reader_that_waits_for_a_key_does_not_hold_up_the_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let mut terminal = Terminal::run(folder.path(), "exec sh -i");
+    terminal.until("PROMPT ");
+    terminal.press("umpire view a.db\r");
+    terminal.until("look-for-me");
+    let (shell, view) = (terminal.leader.id(), child_of(terminal.leader.id()));
+    send(view, Signal::STOP);
+    wait_for_state(view, 'T');
+    terminal.until("PROMPT ");
+    // The shell leaves the line behind these to whoever reads the terminal.
+    terminal.press("stty sane; echo sle\"\"eps; sleep 0.3; bg; kill -STOP $$\n");
+    terminal.until("sleeps\r\n");
+    terminal.press("echo still\"\"mine\n");
+    wait_for_state(shell, 'T');
+    wait_for_state(view, 'T');
+    send(shell, Signal::CONT);
+    terminal.until("stillmine\r\n");
+    terminal.press("fg\r");
+    terminal.until(ENTER);
+    terminal.until("look-for-me");
+    terminal.press("q");
+    terminal.until("PROMPT ");
+    terminal.press("exit\r");
+    terminal.end();
+}
+
 #[test]
 fn a_proxy_on_the_screen_is_not_suspended_by_a_key() {
     let (folder, port) = (tempfile::tempdir().unwrap(), port());

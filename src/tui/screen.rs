@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::Show;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, EventStream};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream};
 use crossterm::execute;
 use crossterm::style::Colored;
 use crossterm::terminal::{
@@ -23,6 +23,7 @@ use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{self, JobSignals};
@@ -126,8 +127,42 @@ impl Drop for Screen {
 struct OwnTerminal {
     screen: Screen,
     /// `None` while the terminal is somebody else's: who reads from it then is stopped.
-    keys: Option<EventStream>,
+    keys: Option<Keys>,
     signals: JobSignals,
+}
+
+/// What is typed.
+enum Keys {
+    /// Another reader of the keyboard may have to end first, see [`Keys::open`].
+    Opening(oneshot::Receiver<EventStream>),
+    Open(EventStream),
+}
+
+impl Keys {
+    /// Begins to read the keyboard, on a thread of its own: the reader from before a stop may still wait for a key, and
+    /// gives way only when one comes. That key is read then, and nothing else waits for it.
+    fn open() -> io::Result<Self> {
+        let (opened, keys) = oneshot::channel();
+        // Nobody waits for it any more once the terminal is somebody else's again.
+        std::thread::Builder::new().name("keyboard".into()).spawn(move || drop(opened.send(EventStream::new())))?;
+        Ok(Self::Opening(keys))
+    }
+
+    async fn next(&mut self) -> Option<io::Result<Event>> {
+        loop {
+            match self {
+                Self::Open(keys) => match keys.next().await {
+                    // A reader from before has been told to end.
+                    Some(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                    key => return key,
+                },
+                Self::Opening(keys) => match keys.await {
+                    Ok(keys) => *self = Self::Open(keys),
+                    Err(_ended) => return Some(Err(io::Error::other("its thread has ended"))),
+                },
+            }
+        }
+    }
 }
 
 impl Console for OwnTerminal {
@@ -171,7 +206,7 @@ impl Console for OwnTerminal {
             return Ok(false);
         }
         self.screen.enter()?;
-        self.keys = Some(EventStream::new());
+        self.keys = Some(Keys::open()?);
         Ok(true)
     }
 }
@@ -187,7 +222,7 @@ pub fn run_on_screen(
     let screen = Screen::take()?;
     runtime.block_on(async {
         let signals = JobSignals::listen().map_err(TuiError::Setup)?;
-        let mut console = OwnTerminal { screen, keys: Some(EventStream::new()), signals };
+        let mut console = OwnTerminal { screen, keys: Some(Keys::open().map_err(TuiError::Setup)?), signals };
         run_in(&mut console, feed, context, shutdown).await
     })
 }
