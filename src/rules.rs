@@ -34,6 +34,7 @@ mod money;
 mod nodes;
 mod numbering;
 mod outcome;
+mod parser;
 mod path;
 mod profile;
 mod places;
@@ -42,16 +43,18 @@ mod refusal;
 mod request_changes;
 mod retries;
 mod rule;
+mod rule_compiler;
 mod settings;
 mod share;
 mod sharing;
+mod suggest;
 mod template;
 mod urls;
 mod value;
 
 pub use aliases::{Aliases, renamed};
 pub use book::{
-    LoadError, NotJudgedHere, RuleBook, built_in_bases, features, guide, not_judged_here, specified_errors,
+    LoadError, NotJudgedHere, Place, RuleBook, built_in_bases, features, guide, not_judged_here, specified_errors,
 };
 pub use example::{ExampleFailure, ExampleReport, test_examples};
 pub use facts::SpecifiedError;

@@ -15,6 +15,7 @@ use super::models::{ModelError, Models};
 use super::path;
 use super::plan::{self, Plan};
 use super::rule::{Fault, Rule};
+use super::rule_compiler::compile_rule;
 use super::settings::{self, RuleSources, Settled};
 use super::sharing::{Sharing, StageMask};
 use crate::openbooking::{Reading, Stage};
@@ -28,12 +29,12 @@ const NOT_RULES: [&str; 2] = ["models", "examples"];
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A rule file has an error.
-    #[error("{file}:{line}: {what}")]
+    #[error("{file}:{place}: {what}")]
     Rule {
         /// The file.
         file: String,
-        /// Line, from 1.
-        line: usize,
+        /// Where in it.
+        place: Place,
         /// What is wrong.
         what: String,
     },
@@ -58,6 +59,36 @@ pub enum LoadError {
         /// What to do about it.
         hint: String,
     },
+}
+
+/// A place in a file, for people: its line and, where that is known, its column, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    line: usize,
+    column: Option<usize>,
+}
+
+impl Place {
+    /// A line, of which no more is known.
+    pub fn line(line: usize) -> Self {
+        Self { line, column: None }
+    }
+
+    /// The place of a byte of a text; the first line where it isn't known.
+    pub fn of(text: &str, at: Option<usize>) -> Self {
+        let Some(before) = at.and_then(|at| text.get(..at)) else { return Self::line(1) };
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self { line: 1 + before.matches('\n').count(), column: Some(1 + line.chars().count()) }
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.column {
+            Some(column) => write!(f, "{}:{column}", self.line),
+            None => write!(f, "{}", self.line),
+        }
+    }
 }
 
 /// A requirement that no rule judges.
@@ -128,7 +159,7 @@ impl RuleBook {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let paths = place_paths(&mut rules);
         let mut facts = facts()?;
-        facts.compile_claims(&mut code).map_err(|Fault { what, at }| in_errors_file(what, at))?;
+        facts.compile_claims(errors_text(), &mut code).map_err(|Fault { what, at }| in_errors_file(what, at))?;
         let mut sharing = Sharing::new(&mut code, paths.len());
         let mut conditions: HashMap<NodeId, StageMask> = HashMap::new();
         for rule in &rules {
@@ -149,7 +180,11 @@ impl RuleBook {
                 *wanted |= check.finds;
                 if let Some(name) = check.unknown_names(&facts.models) {
                     let what = format!("model: the data models have no {name:?}");
-                    return Err(LoadError::Rule { file: format!("{}.toml", rule.info.id), line: 1, what });
+                    return Err(LoadError::Rule {
+                        file: format!("{}.toml", rule.info.id),
+                        place: Place::line(1),
+                        what,
+                    });
                 }
             }
         }
@@ -262,7 +297,7 @@ fn errors_text() -> &'static str {
 }
 
 fn in_errors_file(what: String, at: Option<usize>) -> LoadError {
-    LoadError::Rule { file: format!("rules/{ERRORS_FILE}"), line: line_at(errors_text(), at), what }
+    LoadError::Rule { file: format!("rules/{ERRORS_FILE}"), place: Place::of(errors_text(), at), what }
 }
 
 fn models() -> Result<Models, LoadError> {
@@ -274,7 +309,7 @@ fn models() -> Result<Models, LoadError> {
         .collect();
     Models::parse(&files).map_err(|ModelError { file, what, at }| {
         let text = files.iter().find(|(name, _)| *name == file).map_or("", |(_, text)| text);
-        LoadError::Rule { file: format!("rules/models/{file}.toml"), line: line_at(text, at), what }
+        LoadError::Rule { file: format!("rules/models/{file}.toml"), place: Place::of(text, at), what }
     })
 }
 
@@ -306,14 +341,9 @@ fn built_in_table<T: serde::de::DeserializeOwned + Default>(name: &str) -> Resul
     };
     toml::from_str(text).map_err(|error| LoadError::Rule {
         file: format!("rules/{name}"),
-        line: line_at(text, error.span().map(|span| span.start)),
+        place: Place::of(text, error.span().map(|span| span.start)),
         what: error.message().to_owned(),
     })
-}
-
-/// The line, from 1, of a byte of a text.
-fn line_at(text: &str, at: Option<usize>) -> usize {
-    1 + at.map_or(0, |at| text.bytes().take(at).filter(|&byte| byte == b'\n').count())
 }
 
 /// The description of the rule file format: `rules/README.md`.
@@ -354,9 +384,9 @@ fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String,
 }
 
 fn parse(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Rule, LoadError> {
-    Rule::parse(id, file, text, code).map_err(|Fault { what, at }| LoadError::Rule {
+    compile_rule(id, file, text, code).map_err(|Fault { what, at }| LoadError::Rule {
         file: file.to_owned(),
-        line: line_at(text, at),
+        place: Place::of(text, at),
         what,
     })
 }

@@ -42,7 +42,8 @@ pub enum Node {
     /// The word `strict`.
     Strict,
     Root(Root),
-    /// A variable of a macro, by its place on the stack counted from the bottom.
+    /// A variable of a macro: of the innermost one around for 0, of the next one for 1. So a part that names no variable of
+    /// the macros around it is the same node at any depth.
     Local(u32),
     /// The body of a message.
     Body(Message),
@@ -112,6 +113,29 @@ pub enum Root {
     Recording,
     Seen,
     Expected,
+}
+
+impl Root {
+    /// All names.
+    pub const NAMES: [&str; 10] =
+        ["request", "response", "call", "stage", "item", "flow", "feed", "recording", "seen", "expected"];
+
+    /// The root with a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "request" => Self::Request,
+            "response" => Self::Response,
+            "call" => Self::Call,
+            "stage" => Self::Stage,
+            "item" => Self::Item,
+            "flow" => Self::Flow,
+            "feed" => Self::Feed,
+            "recording" => Self::Recording,
+            "seen" => Self::Seen,
+            "expected" => Self::Expected,
+            _ => return None,
+        })
+    }
 }
 
 /// `<`, `<=`, `>`, `>=`
@@ -193,6 +217,13 @@ impl Code {
         &self.patterns[at as usize]
     }
 
+    /// True if a part, or one below it, calls a function.
+    pub fn calls(&self, at: NodeId, function: Function) -> bool {
+        let node = *self.node(at);
+        matches!(node, Node::Call(called, _) if called == function)
+            || self.children(node).into_iter().any(|child| self.calls(child, function))
+    }
+
     /// The slots that an exchange needs.
     pub fn slots(&self) -> Slots {
         self.slots
@@ -209,23 +240,10 @@ impl Code {
             return *known;
         }
         let below = self.children(node).into_iter().map(|child| self.depends[child.0 as usize]);
-        let depends = Depends::of(node, below);
-        self.append(node, depends)
-    }
-
-    /// A macro whose variable has this place.
-    pub fn push_macro(&mut self, kind: MacroKind, range: NodeId, body: NodeId, variable: usize) -> NodeId {
-        let node = Node::Macro(kind, range, body);
-        match self.places.get(&node) {
-            Some(known) => *known,
-            None => {
-                let [range, body] = [range, body].map(|child| self.depends[child.0 as usize]);
-                self.append(node, range.and(body.bound(variable)))
-            }
-        }
-    }
-
-    fn append(&mut self, node: Node, depends: Depends) -> NodeId {
+        let depends = match (node, &below.collect::<Vec<_>>()[..]) {
+            (Node::Macro(..), [range, body]) => range.and(body.bound()),
+            (_, below) => Depends::of(node, below.iter().copied()),
+        };
         let at = NodeId(place(self.nodes.len()));
         self.nodes.push(node);
         self.depends.push(depends);

@@ -109,7 +109,7 @@ impl<'a> Evaluation<'_, 'a> {
         let code = self.context.code;
         match *node {
             Node::Text(text) => Ok(self.context.arena.str(code.text(text))),
-            Node::Local(place) => Ok(self.locals.get(place as usize).copied().unwrap_or(Val::Absent)),
+            Node::Local(steps) => Ok(self.local(steps).copied().unwrap_or(Val::Absent)),
             Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part),
             Node::Found(start, slot, part) => match self.found(start, slot, part) {
                 Ok(found) => Ok(self.context.arena.node(found)),
@@ -149,6 +149,11 @@ impl<'a> Evaluation<'_, 'a> {
             }
             Node::Filtered(..) => self.fault(|| "a filter stands alone".to_owned()),
         }
+    }
+
+    /// The value of the variable of a macro around.
+    fn local(&self, steps: u32) -> Option<&Val<'a>> {
+        self.locals.len().checked_sub(steps as usize + 1).and_then(|place| self.locals.get(place))
     }
 
     /// The value of a part that is kept once it is known.

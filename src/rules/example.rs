@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::book::{LoadError, RuleBook, built_in_bases, files_on_disk, read_text};
+use super::book::{LoadError, Place, RuleBook, built_in_bases, files_on_disk, read_text};
 use super::definition::{Example, ExampleExchange};
 use super::judge::Judge;
 use crate::exchange::{
@@ -86,7 +86,7 @@ pub(super) fn bases(folder: Option<&Path>) -> Result<Bases, LoadError> {
     let mut add = |name: String, file: &str, text: &str| {
         let value = serde_json::from_str(text).map_err(|error| LoadError::Rule {
             file: file.to_owned(),
-            line: error.line(),
+            place: Place::line(error.line()),
             what: error.to_string(),
         })?;
         bases.insert(name, value);

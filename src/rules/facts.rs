@@ -9,6 +9,7 @@ use super::code::{Code, NodeId};
 use super::compile::compile;
 use super::models::{Models, WhatSet};
 use super::rule::Fault;
+use super::rule_compiler::content_start;
 
 /// What the specification says of one error type.
 #[derive(Debug, Clone, Deserialize)]
@@ -71,13 +72,13 @@ impl Facts {
         Ok(Self { errors: toml::from_str(text)?, ..Self::default() })
     }
 
-    /// Compiles the claims of the error types for the rule book that `code` belongs to.
-    pub fn compile_claims(&mut self, code: &mut Code) -> Result<(), Fault> {
+    /// Compiles the claims of the error types, which stand in `text`, for the rule book that `code` belongs to.
+    pub fn compile_claims(&mut self, text: &str, code: &mut Code) -> Result<(), Fault> {
         let with_claim = self.errors.iter().filter_map(|(name, facts)| Some((name, facts.claim.as_ref()?)));
         self.claims = with_claim
-            .map(|(name, claim)| match compile(claim.get_ref(), code) {
+            .map(|(name, claim)| match compile(claim.get_ref(), content_start(text, claim), code) {
                 Ok(node) => Ok((name.clone(), node)),
-                Err(what) => Err(Fault { what: format!("{name}.claim: {what}"), at: Some(claim.span().start) }),
+                Err(error) => Err(Fault { what: format!("{name}.claim: {}", error.what), at: Some(error.at) }),
             })
             .collect::<Result<_, _>>()?;
         Ok(())

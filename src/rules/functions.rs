@@ -27,6 +27,9 @@ macro_rules! functions {
                 match name { $($name => Some(Self::$variant),)* _ => None }
             }
 
+            /// The names of all functions.
+            pub const NAMES: &[&str] = &[$($name),*];
+
             /// Fewest and most arguments; the object of a method call is the first.
             pub fn arguments(self) -> (usize, usize) {
                 match self { $(Self::$variant => ($least, $most),)* }

@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use toml::Spanned;
-
-use super::aliases::{Alias, is_id};
+use super::aliases::Alias;
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
-use super::compile::compile;
-use super::definition::{Check as CheckDefinition, Definition, Example, SeenAs};
+use super::definition::{Example, SeenAs};
 use super::functions::Function;
-use super::models::{ModelCheck, ModelDefinition};
-use super::path::{Each, Path};
+use super::models::ModelCheck;
+use super::path::Each;
 use super::template::Template;
-use crate::finding::{RuleInfo, Severity, Side};
+use crate::finding::{RuleInfo, Severity};
 use crate::openbooking::Stage;
 
 /// A compiled rule.
@@ -96,101 +93,7 @@ pub struct Fault {
     pub at: Option<usize>,
 }
 
-fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> Fault {
-    Fault { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
-}
-
-fn expression(code: &mut Code, key: &str, text: Option<&Spanned<String>>) -> Result<Option<NodeId>, Fault> {
-    text.map(|text| compile(text.get_ref(), code).map_err(|what| fault(key, text, &what))).transpose()
-}
-
-fn template(code: &mut Code, key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
-    text.map_or_else(
-        || Ok(Template::default()),
-        |text| Template::parse(text.get_ref(), code).map_err(|what| fault(key, text, &what)),
-    )
-}
-
 impl Rule {
-    /// Compiles the text of a rule file. `id` is its path without `.toml`.
-    pub(super) fn parse(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Self, Fault> {
-        let definition: Definition = toml::from_str(text)
-            .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
-        let aliases = aliases(&definition, file, text)?;
-        let rule = Self::compile(id, definition, code)?;
-        Ok(rule.with_aliases(file, aliases))
-    }
-
-    fn compile(id: &str, definition: Definition, code: &mut Code) -> Result<Self, Fault> {
-        let stages = stages(&definition.stages)?;
-        let mut rule_when = expression(code, "when", definition.when.as_ref())?;
-        let mut checks = Vec::new();
-        for check in &definition.checks {
-            checks.push(compile_check(&definition, check, code)?);
-        }
-        if checks.is_empty() {
-            let mut check = single_check(&definition, code)?;
-            if check.each.is_some() {
-                // With `each`, the rule's own condition is asked for each node.
-                check.when = rule_when.take();
-            }
-            checks.push(check);
-        }
-        let not_judged = definition
-            .not_judged
-            .iter()
-            .map(|entry| {
-                let when =
-                    compile(entry.when.get_ref(), code).map_err(|what| fault("not_judged.when", &entry.when, &what))?;
-                Ok((when, Arc::from(entry.because.as_str())))
-            })
-            .collect::<Result<_, Fault>>()?;
-        let milder = definition
-            .milder
-            .iter()
-            .map(|entry| {
-                let when =
-                    compile(entry.when.get_ref(), code).map_err(|what| fault("milder.when", &entry.when, &what))?;
-                Ok((when, entry.severity))
-            })
-            .collect::<Result<_, Fault>>()?;
-        let mut expects = definition.checks.iter().filter_map(|check| check.expect.as_ref()).chain(&definition.expect);
-        let judges_refusals = definition.side == Side::BookingSystem
-            && (definition.asks_refusal
-                || definition.checks.iter().any(|check| check.asks_refusal)
-                || expects.any(|expect| expect.get_ref().contains("refused(")));
-        let info = RuleInfo {
-            id: id.to_owned(),
-            aliases: Vec::new(),
-            severity: definition.severity,
-            side: definition.side,
-            scope: definition.scope,
-            stages: definition.stages.into_inner(),
-            title: definition.title,
-            spec: definition.spec,
-            feature: definition.feature,
-            unusable_answer: definition.unusable_answer,
-            superfluous: definition.superfluous,
-            comparison: definition.comparison,
-            why: definition.why,
-            fix: definition.fix,
-        };
-        Ok(Self {
-            info: Arc::new(info),
-            file: String::new(),
-            aliases: Vec::new(),
-            stages,
-            when: rule_when,
-            not_judged,
-            milder,
-            general: definition.general,
-            refutes_refusal: definition.refutes_refusal,
-            judges_refusals,
-            checks,
-            examples: definition.examples,
-        })
-    }
-
     /// Adds former ids. What is known already stays.
     pub(super) fn with_aliases(mut self, file: &str, aliases: Vec<Alias>) -> Self {
         file.clone_into(&mut self.file);
@@ -276,137 +179,4 @@ impl Rule {
         }
         self.milder.iter().for_each(|(when, _)| visit(*when, &all));
     }
-}
-
-/// The former ids that a rule file lists.
-fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>, Fault> {
-    let alias = |listed: &Spanned<String>| {
-        let (id, at) = (listed.get_ref(), listed.span().start);
-        if !is_id(id) {
-            return Err(fault("aliases", listed, &format!("{id:?} is no id of a rule; write area/name")));
-        }
-        let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
-        Ok(Alias { id: id.clone(), file: file.to_owned(), line })
-    };
-    definition.aliases.iter().map(alias).collect()
-}
-
-fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
-    let at = Some(names.span().start);
-    if names.get_ref().iter().any(|name| name == "any") {
-        return Ok(Stages::Any);
-    }
-    let stages = names
-        .get_ref()
-        .iter()
-        .map(|name| Stage::from_name(name).ok_or_else(|| Fault { what: format!("stages: unknown stage {name:?}"), at }))
-        .collect::<Result<Vec<_>, _>>()?;
-    if stages.is_empty() {
-        return Err(Fault { what: "stages: name at least one stage, or any".to_owned(), at });
-    }
-    Ok(Stages::Some(stages))
-}
-
-fn single_check(definition: &Definition, code: &mut Code) -> Result<Check, Fault> {
-    let expect = match (&definition.expect, &definition.native) {
-        (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
-        (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
-            NamedCheck::from_name(name.get_ref())
-                .ok_or_else(|| fault("native", name, &format!("there is no check named {:?}", name.get_ref())))?,
-        ),
-        (expect, _) => expectation(code, "expect", expect.as_ref(), definition.model.as_ref())?,
-    };
-    let each = each(definition.each.as_ref())?;
-    Ok(Check {
-        at: at(code, definition.at.as_ref(), each.is_some(), &expect)?,
-        when: None,
-        seen: expression(code, "seen", definition.seen.as_ref())?,
-        seen_as: definition.seen_as,
-        expected: template(code, "expected", definition.expected.as_ref())?,
-        message: template(code, "message", definition.message.as_ref())?,
-        once: expression(code, "once", definition.once.as_ref())?,
-        because: expression(code, "because", definition.because.as_ref())?,
-        severity: definition.severity,
-        asks_refusal: definition.asks_refusal,
-        expect,
-        each,
-    })
-}
-
-fn expectation(
-    code: &mut Code,
-    key: &str,
-    expect: Option<&Spanned<String>>,
-    model: Option<&Spanned<ModelDefinition>>,
-) -> Result<Expectation, Fault> {
-    match (expect, model) {
-        (Some(expect), None) => {
-            Ok(Expectation::Expression(compile(expect.get_ref(), code).map_err(|what| fault(key, expect, &what))?))
-        }
-        (None, Some(model)) => {
-            let at = Some(model.span().start);
-            let check = ModelCheck::try_from(model.get_ref().clone());
-            check.map(Expectation::Model).map_err(|what| Fault { what: format!("model: {what}"), at })
-        }
-        (Some(expect), Some(_)) => Err(fault(key, expect, "there is either expect or model")),
-        (None, None) => Err(Fault { what: format!("{key} is missing"), at: None }),
-    }
-}
-
-fn compile_check(definition: &Definition, check: &CheckDefinition, code: &mut Code) -> Result<Check, Fault> {
-    let expect = expectation(code, "check.expect", check.expect.as_ref(), check.model.as_ref())?;
-    let each = match expect {
-        Expectation::Model(_) => None,
-        _ => each(check.each.as_ref().or(definition.each.as_ref()))?,
-    };
-    Ok(Check {
-        at: at(code, check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
-        when: expression(code, "check.when", check.when.as_ref())?,
-        seen: expression(code, "check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
-        seen_as: if check.seen.is_some() { check.seen_as } else { check.seen_as.or(definition.seen_as) },
-        expected: template(code, "check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
-        message: template(code, "check.message", check.message.as_ref().or(definition.message.as_ref()))?,
-        once: expression(code, "check.once", check.once.as_ref().or(definition.once.as_ref()))?,
-        because: expression(code, "check.because", check.because.as_ref().or(definition.because.as_ref()))?,
-        severity: check.severity.unwrap_or(definition.severity),
-        asks_refusal: check.asks_refusal || definition.asks_refusal,
-        expect,
-        each,
-    })
-}
-
-fn each(text: Option<&Spanned<String>>) -> Result<Option<Each>, Fault> {
-    let parse = |text: &Spanned<String>| Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what));
-    Ok(text.map(parse).transpose()?.map(|path| Each { path, place: 0 }))
-}
-
-fn at(code: &mut Code, text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
-    let Some(text) = text else {
-        let points_by_itself = match expect {
-            Expectation::InRust(_) | Expectation::Model(_) => true,
-            Expectation::Expression(expect) => matches!(code.node(*expect), Node::Call(Function::Refused, _)),
-        };
-        return match (with_each, points_by_itself) {
-            (true, _) => Ok(At::Item(String::new())),
-            (false, true) => Ok(At::Pointer(String::new())),
-            (false, false) => Err(Fault { what: "at is missing: say where a finding points".to_owned(), at: None }),
-        };
-    };
-    let pointer = text.get_ref();
-    if pointer.starts_with('/') {
-        let known = ["/request", "/response"].iter().any(|root| pointer.starts_with(root));
-        return if known {
-            Ok(At::Pointer(pointer.clone()))
-        } else {
-            Err(fault("at", text, "a pointer starts with /request or /response"))
-        };
-    }
-    if pointer == "." || pointer.starts_with("./") {
-        return if with_each {
-            Ok(At::Item(pointer[1..].to_owned()))
-        } else {
-            Err(fault("at", text, "a relative pointer needs each"))
-        };
-    }
-    compile(pointer, code).map(At::Expression).map_err(|what| fault("at", text, &what))
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::aliases::renamed;
 use super::book::LoadError;
 use super::rule::Rule;
+use super::suggest::distance;
 use crate::finding::Severity;
 
 /// Most names that a hint offers.
@@ -129,22 +130,6 @@ pub fn hint(name: &str, ids: &[&str]) -> String {
     format!("did you mean {}?", names.join(", "))
 }
 
-/// Letters to insert, take away or change to get from one text to the other.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (place, letter) in from.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = place + 1;
-        for column in 1..row.len() {
-            let change = diagonal + usize::from(to[column - 1] != letter);
-            diagonal = row[column];
-            row[column] = change.min(row[column] + 1).min(row[column - 1] + 1);
-        }
-    }
-    row[to.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,13 +141,5 @@ mod tests {
         assert_eq!(hint("brokr", &ids), "did you mean broker?");
         assert_eq!(hint("nobody/customer-required", &ids), "did you mean agent-broker/customer-required?");
         assert!(hint("something-else-entirely", &ids).contains("rules list"));
-    }
-
-    #[test]
-    fn distances() {
-        for (from, to, wanted) in [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("broker", "brokr", 1)] {
-            assert_eq!(distance(from, to), wanted, "{from} {to}");
-            assert_eq!(distance(to, from), wanted, "{to} {from}");
-        }
     }
 }

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use super::code::{Code, Keeper, Node, NodeId, Root, Slots, Start};
 use super::path::Message;
 
+/// The last variable of a macro that has a bit of its own.
+const FURTHEST: u32 = 63;
+
 /// What the value of a node depends on, beside the exchange.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depends {
@@ -18,7 +21,7 @@ pub struct Depends {
     words: bool,
     /// Other exchanges than the judged one.
     earlier: bool,
-    /// Variables of macros around it, a bit for each place; the last one stands for all further ones too.
+    /// Variables of macros around it, a bit for each, the innermost one first; the last bit stands for all further ones too.
     locals: u64,
 }
 
@@ -34,13 +37,9 @@ impl Depends {
             Node::Call(function, _) if function.looks_at_earlier() => {
                 below.fold(Self { earlier: true, ..Self::default() }, Self::and)
             }
-            Node::Local(place) => Self { locals: Self::local(place as usize), ..Self::default() },
+            Node::Local(steps) => Self { locals: 1 << steps.min(FURTHEST), ..Self::default() },
             _ => below.fold(Self::default(), Self::and),
         }
-    }
-
-    fn local(place: usize) -> u64 {
-        1 << place.min(63)
     }
 
     pub fn and(self, other: Self) -> Self {
@@ -57,11 +56,10 @@ impl Depends {
         self.earlier || self.locals != 0
     }
 
-    /// The same, once the variable of a macro at this place is bound.
-    pub fn bound(self, place: usize) -> Self {
-        // Beyond the last place of its own no variable can be told from another.
-        let bound = if place < 63 { Self::local(place) } else { 0 };
-        Self { locals: self.locals & !bound, ..self }
+    /// What a macro depends on whose body depends on this: its own variable is no longer one of those around.
+    pub fn bound(self) -> Self {
+        // Beyond the last bit no variable can be told from another.
+        Self { locals: self.locals >> 1 | self.locals & 1 << FURTHEST, ..self }
     }
 }
 
@@ -265,8 +263,8 @@ mod tests {
     /// What stands where a part was, once two expressions that have it were asked.
     fn marked(part: &str, [first, second]: [(&str, &[usize], u32); 2]) -> Node {
         let mut code = Code::default();
-        let part = compile(part, &mut code).unwrap();
-        let asked = [first, second].map(|(text, eaches, on)| (compile(text, &mut code).unwrap(), eaches, on));
+        let part = compile(part, 0, &mut code).unwrap();
+        let asked = [first, second].map(|(text, eaches, on)| (compile(text, 0, &mut code).unwrap(), eaches, on));
         let mut sharing = Sharing::new(&mut code, 2);
         for (at, eaches, on) in asked {
             sharing.ask(at, eaches, StageMask(on));

@@ -4,6 +4,7 @@ use super::code::{Code, NodeId};
 use super::compile::compile;
 use super::context::Context;
 use super::eval::evaluate;
+use super::parser::SyntaxError;
 
 /// A compiled template.
 #[derive(Debug, Clone, Default)]
@@ -21,27 +22,26 @@ impl Template {
         self.0.iter().all(|part| matches!(part, Part::Text(text) if text.is_empty()))
     }
 
-    /// Compiles a template. `{{` and `}}` stand for single braces.
-    pub fn parse(text: &str, code: &mut Code) -> Result<Self, String> {
+    /// Compiles a template. `{{` and `}}` stand for single braces. `origin` is the byte of the file at which it begins.
+    pub fn parse(text: &str, origin: usize, code: &mut Code) -> Result<Self, SyntaxError> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
             plain.push_str(&rest[..at]);
-            let brace = &rest[at..=at];
+            let (brace, place) = (&rest[at..=at], origin + text.len() - rest.len() + at);
             rest = &rest[at + 1..];
             if let Some(behind) = rest.strip_prefix(brace) {
                 plain.push_str(brace);
                 rest = behind;
             } else if brace == "{" {
-                let end = rest.find('}').ok_or_else(|| format!("a brace is not closed in {text:?}"))?;
+                let end = rest.find('}').ok_or_else(|| SyntaxError::new(place, "the brace is not closed"))?;
                 parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(Part::Value(compile(&rest[..end], code)?));
+                parts.push(Part::Value(compile(&rest[..end], place + 1, code)?));
                 rest = &rest[end + 1..];
             } else {
-                return Err(format!(
-                    "a closing brace without an opening one in {text:?}; write }}}} for the brace itself"
-                ));
+                let what = "a closing brace without an opening one; write }} for the brace itself";
+                return Err(SyntaxError::new(place, what));
             }
         }
         plain.push_str(rest);

@@ -150,8 +150,8 @@ impl<'c, 'a> Search<'c, 'a> {
         }
         match self.node(at) {
             Node::Shared(_, _, part) | Node::Found(_, _, part) => self.looked_at(part),
-            Node::Local(place) => {
-                let known = self.locals.get(place as usize).cloned().unwrap_or_default();
+            Node::Local(steps) => {
+                let known = self.locals.iter().rev().nth(steps as usize).cloned().unwrap_or_default();
                 self.found.extend(known);
             }
             Node::Member(operand, name) => {

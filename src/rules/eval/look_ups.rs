@@ -25,7 +25,7 @@ impl<'a> Evaluation<'_, 'a> {
             Node::Found(start, slot, part) => self.found(start, slot, part),
             Node::Body(message) => root_of(self.context.reading, message),
             Node::Root(Root::Item) => Ok(self.context.item),
-            Node::Local(place) => self.locals.get(place as usize).map_or(Err(NotAPath), json_of),
+            Node::Local(steps) => self.local(steps).map_or(Err(NotAPath), json_of),
             Node::Shared(keeper, slot, _) => match self.context.memo(keeper).and_then(|memo| memo.known(slot)) {
                 Some(known) => json_of(&known),
                 None => Err(NotAPath),

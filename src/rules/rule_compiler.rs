@@ -1,0 +1,260 @@
+//! The text of a rule file → a rule.
+//!
+//! `TOML → Definition → its expressions, paths and templates compiled → Rule`
+
+use std::sync::Arc;
+
+use toml::Spanned;
+
+use super::aliases::{Alias, is_id};
+use super::checks::NamedCheck;
+use super::code::{Code, Node, NodeId};
+use super::compile::compile;
+use super::definition::{Check as CheckDefinition, Definition};
+use super::functions::Function;
+use super::models::{ModelCheck, ModelDefinition};
+use super::parser::SyntaxError;
+use super::path::{Each, Path};
+use super::rule::{At, Check, Expectation, Fault, Rule, Stages};
+use super::template::Template;
+use crate::finding::{RuleInfo, Side};
+use crate::openbooking::Stage;
+
+/// Compiles the text of a rule file. `id` is its path without `.toml`.
+pub(super) fn compile_rule(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Rule, Fault> {
+    let definition: Definition = toml::from_str(text)
+        .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
+    let aliases = aliases(&definition, file, text)?;
+    let rule = RuleCompiler { text, code }.rule(id, definition)?;
+    Ok(rule.with_aliases(file, aliases))
+}
+
+/// Byte of a file at which the content of a string begins, behind its quotes.
+pub(super) fn content_start(file: &str, string: &Spanned<String>) -> usize {
+    let start = string.span().start;
+    let written = &file[start..];
+    let is_long = written.starts_with("'''") || written.starts_with("\"\"\"");
+    // A line break right behind three quotes is no part of the string.
+    let line_break = if is_long { written[3..].len() - written[3..].trim_start_matches(['\r', '\n']).len() } else { 0 };
+    start + if is_long { 3 + line_break.min(2) } else { 1 }
+}
+
+fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> Fault {
+    Fault { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
+}
+
+struct RuleCompiler<'c> {
+    text: &'c str,
+    code: &'c mut Code,
+}
+
+impl RuleCompiler<'_> {
+    fn rule(&mut self, id: &str, definition: Definition) -> Result<Rule, Fault> {
+        let stages = stages(&definition.stages)?;
+        let mut rule_when = self.optional("when", definition.when.as_ref())?;
+        let mut checks = Vec::new();
+        for check in &definition.checks {
+            checks.push(self.check(&definition, check)?);
+        }
+        if checks.is_empty() {
+            let mut check = self.single_check(&definition)?;
+            if check.each.is_some() {
+                // With `each`, the rule's own condition is asked for each node.
+                check.when = rule_when.take();
+            }
+            checks.push(check);
+        }
+        let mut not_judged = Vec::new();
+        for entry in &definition.not_judged {
+            not_judged.push((self.expression("not_judged.when", &entry.when)?, Arc::from(entry.because.as_str())));
+        }
+        let mut milder = Vec::new();
+        for entry in &definition.milder {
+            milder.push((self.expression("milder.when", &entry.when)?, entry.severity));
+        }
+        let asks_refusal = |check: &Check| {
+            check.asks_refusal
+                || matches!(&check.expect, Expectation::Expression(expect) if self.code.calls(*expect, Function::Refused))
+        };
+        let judges_refusals =
+            definition.side == Side::BookingSystem && (definition.asks_refusal || checks.iter().any(asks_refusal));
+        let info = RuleInfo {
+            id: id.to_owned(),
+            aliases: Vec::new(),
+            severity: definition.severity,
+            side: definition.side,
+            scope: definition.scope,
+            stages: definition.stages.into_inner(),
+            title: definition.title,
+            spec: definition.spec,
+            feature: definition.feature,
+            unusable_answer: definition.unusable_answer,
+            superfluous: definition.superfluous,
+            comparison: definition.comparison,
+            why: definition.why,
+            fix: definition.fix,
+        };
+        Ok(Rule {
+            info: Arc::new(info),
+            file: String::new(),
+            aliases: Vec::new(),
+            stages,
+            when: rule_when,
+            not_judged,
+            milder,
+            general: definition.general,
+            refutes_refusal: definition.refutes_refusal,
+            judges_refusals,
+            checks,
+            examples: definition.examples,
+        })
+    }
+
+    fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<NodeId, Fault> {
+        compile(text.get_ref(), content_start(self.text, text), self.code).map_err(|error| in_key(key, error))
+    }
+
+    fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<NodeId>, Fault> {
+        text.map(|text| self.expression(key, text)).transpose()
+    }
+
+    fn template(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
+        let Some(text) = text else { return Ok(Template::default()) };
+        Template::parse(text.get_ref(), content_start(self.text, text), self.code).map_err(|error| in_key(key, error))
+    }
+
+    fn single_check(&mut self, definition: &Definition) -> Result<Check, Fault> {
+        let expect = match (&definition.expect, &definition.native) {
+            (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
+            (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
+                NamedCheck::from_name(name.get_ref())
+                    .ok_or_else(|| fault("native", name, &format!("there is no check named {:?}", name.get_ref())))?,
+            ),
+            (expect, _) => self.expectation("expect", expect.as_ref(), definition.model.as_ref())?,
+        };
+        let each = each(definition.each.as_ref())?;
+        Ok(Check {
+            at: self.at(definition.at.as_ref(), each.is_some(), &expect)?,
+            when: None,
+            seen: self.optional("seen", definition.seen.as_ref())?,
+            seen_as: definition.seen_as,
+            expected: self.template("expected", definition.expected.as_ref())?,
+            message: self.template("message", definition.message.as_ref())?,
+            once: self.optional("once", definition.once.as_ref())?,
+            because: self.optional("because", definition.because.as_ref())?,
+            severity: definition.severity,
+            asks_refusal: definition.asks_refusal,
+            expect,
+            each,
+        })
+    }
+
+    fn expectation(
+        &mut self,
+        key: &str,
+        expect: Option<&Spanned<String>>,
+        model: Option<&Spanned<ModelDefinition>>,
+    ) -> Result<Expectation, Fault> {
+        match (expect, model) {
+            (Some(expect), None) => Ok(Expectation::Expression(self.expression(key, expect)?)),
+            (None, Some(model)) => {
+                let at = Some(model.span().start);
+                let check = ModelCheck::try_from(model.get_ref().clone());
+                check.map(Expectation::Model).map_err(|what| Fault { what: format!("model: {what}"), at })
+            }
+            (Some(expect), Some(_)) => Err(fault(key, expect, "there is either expect or model")),
+            (None, None) => Err(Fault { what: format!("{key} is missing"), at: None }),
+        }
+    }
+
+    fn check(&mut self, definition: &Definition, check: &CheckDefinition) -> Result<Check, Fault> {
+        let expect = self.expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
+        let each = match expect {
+            Expectation::Model(_) => None,
+            _ => each(check.each.as_ref().or(definition.each.as_ref()))?,
+        };
+        Ok(Check {
+            at: self.at(check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
+            when: self.optional("check.when", check.when.as_ref())?,
+            seen: self.optional("check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
+            seen_as: if check.seen.is_some() { check.seen_as } else { check.seen_as.or(definition.seen_as) },
+            expected: self.template("check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
+            message: self.template("check.message", check.message.as_ref().or(definition.message.as_ref()))?,
+            once: self.optional("check.once", check.once.as_ref().or(definition.once.as_ref()))?,
+            because: self.optional("check.because", check.because.as_ref().or(definition.because.as_ref()))?,
+            severity: check.severity.unwrap_or(definition.severity),
+            asks_refusal: check.asks_refusal || definition.asks_refusal,
+            expect,
+            each,
+        })
+    }
+
+    fn at(&mut self, text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
+        let Some(text) = text else {
+            let points_by_itself = match expect {
+                Expectation::InRust(_) | Expectation::Model(_) => true,
+                Expectation::Expression(expect) => matches!(self.code.node(*expect), Node::Call(Function::Refused, _)),
+            };
+            return match (with_each, points_by_itself) {
+                (true, _) => Ok(At::Item(String::new())),
+                (false, true) => Ok(At::Pointer(String::new())),
+                (false, false) => Err(Fault { what: "at is missing: say where a finding points".to_owned(), at: None }),
+            };
+        };
+        let pointer = text.get_ref();
+        if pointer.starts_with('/') {
+            let known = ["/request", "/response"].iter().any(|root| pointer.starts_with(root));
+            return if known {
+                Ok(At::Pointer(pointer.clone()))
+            } else {
+                Err(fault("at", text, "a pointer starts with /request or /response"))
+            };
+        }
+        if pointer == "." || pointer.starts_with("./") {
+            return if with_each {
+                Ok(At::Item(pointer[1..].to_owned()))
+            } else {
+                Err(fault("at", text, "a relative pointer needs each"))
+            };
+        }
+        self.expression("at", text).map(At::Expression)
+    }
+}
+
+fn in_key(key: &str, SyntaxError { what, at }: SyntaxError) -> Fault {
+    Fault { what: format!("{key}: {what}"), at: Some(at) }
+}
+
+/// The former ids that a rule file lists.
+fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>, Fault> {
+    let alias = |listed: &Spanned<String>| {
+        let (id, at) = (listed.get_ref(), listed.span().start);
+        if !is_id(id) {
+            return Err(fault("aliases", listed, &format!("{id:?} is no id of a rule; write area/name")));
+        }
+        let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
+        Ok(Alias { id: id.clone(), file: file.to_owned(), line })
+    };
+    definition.aliases.iter().map(alias).collect()
+}
+
+fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
+    let at = Some(names.span().start);
+    if names.get_ref().iter().any(|name| name == "any") {
+        return Ok(Stages::Any);
+    }
+    let stages = names
+        .get_ref()
+        .iter()
+        .map(|name| Stage::from_name(name).ok_or_else(|| Fault { what: format!("stages: unknown stage {name:?}"), at }))
+        .collect::<Result<Vec<_>, _>>()?;
+    if stages.is_empty() {
+        return Err(Fault { what: "stages: name at least one stage, or any".to_owned(), at });
+    }
+    Ok(Stages::Some(stages))
+}
+
+fn each(text: Option<&Spanned<String>>) -> Result<Option<Each>, Fault> {
+    let parse = |text: &Spanned<String>| Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what));
+    Ok(text.map(parse).transpose()?.map(|path| Each { path, place: 0 }))
+}
