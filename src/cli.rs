@@ -30,7 +30,6 @@ mod rules;
 mod sandbox;
 mod signals;
 mod stdio;
-mod units;
 mod upstreams;
 mod view;
 

@@ -154,7 +154,7 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Scope, Severity, Side};
+    use crate::finding::{Severity, Side};
 
     fn rule(
         id: &str,
@@ -162,22 +162,8 @@ mod tests {
         feature: Option<&str>,
         [passed, failed, not_judged]: [u64; 3],
     ) -> RuleCoverage {
-        let rule = RuleInfo {
-            id: id.to_owned(),
-            aliases: Vec::new(),
-            severity,
-            side: Side::Broker,
-            scope: Scope::Request,
-            stages: vec!["C2".to_owned()],
-            title: format!("The title of {id}."),
-            spec: String::new(),
-            feature: feature.map(str::to_owned),
-            unusable_answer: false,
-            superfluous: false,
-            comparison: false,
-            why: String::new(),
-            fix: String::new(),
-        };
+        let feature = feature.map(str::to_owned);
+        let rule = RuleInfo { feature, ..RuleInfo::for_tests(id, Side::Broker, severity) };
         RuleCoverage { rule: Arc::new(rule), passed, failed, not_judged }
     }
 

@@ -166,6 +166,29 @@ pub struct RuleInfo {
     pub fix: String,
 }
 
+#[cfg(test)]
+impl RuleInfo {
+    /// A rule for tests: id, side and severity, and nothing else that matters.
+    pub(crate) fn for_tests(id: &str, side: Side, severity: Severity) -> Self {
+        Self {
+            id: id.to_owned(),
+            aliases: Vec::new(),
+            severity,
+            side,
+            scope: Scope::Request,
+            stages: vec!["C2".to_owned()],
+            title: format!("The title of {id}."),
+            spec: String::new(),
+            feature: None,
+            unusable_answer: false,
+            superfluous: false,
+            comparison: false,
+            why: String::new(),
+            fix: String::new(),
+        }
+    }
+}
+
 /// A failed verdict: one violation, with everything needed to settle who should do what.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -195,6 +218,25 @@ impl Finding {
     /// Number of the exchange as people count, from 1.
     pub fn number(&self) -> Option<u64> {
         self.exchange.map(number)
+    }
+}
+
+#[cfg(test)]
+impl Finding {
+    /// A finding for tests, at `/request/body` of the first exchange.
+    pub(crate) fn for_tests(rule: &str, side: Side, severity: Severity) -> Self {
+        Self {
+            rule: Arc::new(RuleInfo::for_tests(rule, side, severity)),
+            severity,
+            stage: Stage::C2,
+            exchange: Some(0),
+            order_uuid: None,
+            pointer: "/request/body".to_owned(),
+            message: String::new(),
+            seen: String::new(),
+            expected: String::new(),
+            because_of: None,
+        }
     }
 }
 

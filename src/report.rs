@@ -30,7 +30,9 @@ mod replay;
 mod resend;
 mod summary;
 
-pub use check::{BaselineReport, CheckReport, FileReport, LeftOut, OddReport, RuleTally, SimulatedReport};
+pub use check::{
+    BaselineReport, CheckReport, FileReport, FilterReport, LeftOut, OddReport, RuleTally, SimulatedReport,
+};
 pub use check_json::{FORMAT_VERSION, check_json};
 pub use check_text::check_text;
 pub use compare::{Comparison, Earlier, EarlierError, EarlierFinding, RuleChange, Verdicts};

@@ -477,3 +477,42 @@ fn an_index_is_continued_and_never_taken_for_anothers() {
     }
     assert_eq!(run(0, &["capture", "index", &file.display().to_string()]).split(' ').next(), Some("192"));
 }
+
+#[test]
+fn a_filter_says_what_is_searched_exported_and_dropped() {
+    let folder = Folder::new();
+    let db = folder.name("x.db");
+    run(0, &["capture", "convert", FAULTY, "-o", &db]);
+    let numbers = |file: &str, filter: &str| {
+        let said = run(0, &["capture", "search", file, "--filter", filter, "--format", "json", "--limit", "0"]);
+        let number = |line: &str| serde_json::from_str::<Value>(line).unwrap()["exchange"].as_u64().unwrap();
+        said.lines().map(number).collect::<Vec<_>>()
+    };
+    let all = capture::open(Path::new(FAULTY)).unwrap().exchanges.count();
+    let refused = numbers(FAULTY, "status:4xx");
+    assert!(!refused.is_empty());
+    for filter in ["status:4xx", "status:4xx IncompleteCustomer", "sev:failure", "stage:B not is:ok", "lantern"] {
+        let found = numbers(FAULTY, filter);
+        assert!(!found.is_empty() && found.len() < all, "{filter}: {found:?}");
+        assert_eq!(numbers(&db, filter), found, "{filter} in a capture");
+    }
+    let exported = folder.name("exported.ndjson");
+    run(0, &["capture", "export", &db, "--filter", "status:4xx", "-o", &exported]);
+    assert_eq!(capture::open(Path::new(&exported)).unwrap().exchanges.count(), refused.len());
+    let faulty = folder.name("faulty.ndjson");
+    run(0, &["capture", "export", &db, "--filter", "sev:failure side:system", "-o", &faulty]);
+    assert_eq!(
+        capture::open(Path::new(&faulty)).unwrap().exchanges.count(),
+        numbers(&db, "sev:failure side:system").len()
+    );
+    let rest = folder.name("rest.db");
+    run(0, &["capture", "prune", &db, "--drop", "--filter", "status:4xx", "-o", &rest]);
+    assert_eq!(capture::open(Path::new(&rest)).unwrap().exchanges.count(), all - refused.len());
+    refused_filter(&["capture", "export", &db, "--filter", "stat:4xx", "-o", &folder.name("no.har")]);
+    refused_filter(&["resend", &db, "--to", "http://127.0.0.1:1/api", "--filter", "sid:broker"]);
+}
+
+#[track_caller]
+fn refused_filter(arguments: &[&str]) {
+    refused(arguments, &["--filter", "column 1: there is no key", "did you mean"]);
+}

@@ -2,42 +2,13 @@
 //!
 //! `findings → baseline → findings`, a day in June 2026
 
-use std::sync::Arc;
-
 use jiff::civil::date;
 
 use super::*;
-use crate::finding::{RuleInfo, Scope, Severity, Side};
+use crate::finding::{Severity, Side};
 
 fn finding(rule: &str, pointer: &str) -> Finding {
-    let rule = RuleInfo {
-        id: rule.to_owned(),
-        aliases: Vec::new(),
-        severity: Severity::Failure,
-        side: Side::Broker,
-        scope: Scope::Request,
-        stages: vec!["C2".to_owned()],
-        title: String::new(),
-        spec: String::new(),
-        feature: None,
-        unusable_answer: false,
-        superfluous: false,
-        comparison: false,
-        why: String::new(),
-        fix: String::new(),
-    };
-    Finding {
-        rule: Arc::new(rule),
-        severity: Severity::Failure,
-        stage: Stage::C2,
-        exchange: Some(0),
-        order_uuid: None,
-        pointer: pointer.to_owned(),
-        message: String::new(),
-        seen: String::new(),
-        expected: String::new(),
-        because_of: None,
-    }
+    Finding { pointer: pointer.to_owned(), ..Finding::for_tests(rule, Side::Broker, Severity::Failure) }
 }
 
 fn findings() -> Vec<Finding> {

@@ -9,13 +9,13 @@
 //! never a hit. It holds words of bodies: it is as private as the capture, and can be deleted at any time.
 
 mod build;
-mod query;
-mod words;
 
 use std::path::{Path, PathBuf};
 
 pub use build::{Index, Progress};
-pub use query::{Hit, Place, Places, Query, scan};
+
+use crate::exchange::Exchange;
+use crate::search::SearchPart;
 
 /// Exchanges per row of the index. More make it smaller, and each candidate costlier to look through.
 const BLOCK: u64 = 64;
@@ -25,4 +25,17 @@ pub fn path_of(capture: &Path) -> PathBuf {
     let mut name = capture.as_os_str().to_owned();
     name.push(".index");
     name.into()
+}
+
+/// An exchange that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// 0-based index in the recording.
+    pub index: u64,
+    /// The exchange.
+    pub exchange: Exchange,
+    /// Where the first of the texts was found.
+    pub place: SearchPart,
+    /// What stands around it, on one line.
+    pub around: String,
 }

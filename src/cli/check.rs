@@ -12,19 +12,23 @@ use jiff::tz::Offset;
 
 use super::judging::{Judging, JudgingArgs};
 use super::stdio::{note, note_with, print};
-use super::{Exit, Format, profile, units};
+use super::{Exit, Format, profile};
 use crate::baseline::Baseline;
 use crate::capture::{CaptureError, Oddity, Reader, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
+use crate::event::Judged;
 use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::finding::{Finding, Severity, Side, VerdictCounts};
 use crate::new_file::{Existing, ensure_free};
 use crate::report::{
-    CheckReport, Comparison, Earlier, FileReport, LeftOut, OddReport, Paint, Recognized, RuleTally, SimulatedReport,
+    CheckReport, Comparison, Earlier, FileReport, FilterReport, LeftOut, OddReport, Paint, Recognized, RuleTally,
+    SimulatedReport,
 };
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{Judge, Profile, RuleBook, renamed};
 use crate::text::{SafeText, safe_format, visible};
+use crate::units;
 
 /// `umpire check …`
 #[derive(Debug, Args)]
@@ -46,6 +50,9 @@ pub struct Check {
     /// Only findings on this side
     #[arg(long, value_enum)]
     side: Option<SideName>,
+    /// Only findings that match, such as 'stage:B sev:failure' (docs/filter.md); verdicts are counted all the same
+    #[arg(long, value_name = "FILTER", conflicts_with_all = ["write_baseline", "compare"])]
+    filter: Option<Filter>,
     /// Set known findings aside: those that FILE lists are not counted
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -117,6 +124,8 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     }
     let side = check.side.map(Side::from);
     let mut gathered = Gathered::new(&judging.book, side);
+    gathered.filter.clone_from(&check.filter);
+    gathered.report.filter = check.filter.as_ref().map(|filter| FilterReport::new(filter.to_string()));
     gathered.profile = check.profile_rules.then(Profile::default);
     gathered.kept.every_one = check.baseline.is_some() || check.write_baseline.is_some() || check.compare.is_some();
     for recording in recordings(&check.files, check.as_one) {
@@ -282,7 +291,10 @@ fn note_renames(file: &Path, renames: &BTreeMap<String, String>) {
 fn set_aside(baseline: &Baseline, file: &Path, report: &mut CheckReport, book: &RuleBook) {
     let today = Offset::UTC.to_datetime(Timestamp::now()).date();
     let asked = report.rules.clone();
-    report.set_aside(baseline, &file.display().to_string(), today, |rule| is_asked(rule, &asked, book));
+    // Behind a filter nobody knows what has gone.
+    let is_filtered = report.filter.is_some();
+    let is_asked = |rule: &str| !is_filtered && is_asked(rule, &asked, book);
+    report.set_aside(baseline, &file.display().to_string(), today, is_asked);
 }
 
 /// False for a rule that there is, but that was not asked: one of the other side, where one side alone is wanted.
@@ -302,6 +314,7 @@ fn coverage(book: &RuleBook, tallies: &[RuleTally]) -> Coverage {
 /// The verdicts on all files, added up.
 struct Gathered {
     side: Option<Side>,
+    filter: Option<Filter>,
     report: CheckReport,
     /// What it costs, if that is asked for.
     profile: Option<Profile>,
@@ -366,7 +379,17 @@ impl Gathered {
             .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
             .collect();
         let report = CheckReport { rules, ..CheckReport::default() };
-        Self { side, report, profile: None, kept: Kept::default(), unread: None, empty: 0 }
+        Self { side, filter: None, report, profile: None, kept: Kept::default(), unread: None, empty: 0 }
+    }
+
+    /// Without the findings that don't match the filter, which knows exchanges by their number in their file.
+    fn filtered(&mut self, judged: Judged, before: u64) -> Judged {
+        let (Some(filter), Some(report)) = (&self.filter, &mut self.report.filter) else { return judged };
+        let of_file = Judged { index: judged.index.saturating_sub(before), ..judged };
+        report.exchanges += u64::from(filter.matches(&of_file, false));
+        let matching: Vec<Finding> = filter.findings(&of_file, false).cloned().collect();
+        report.hidden += (of_file.findings.len() - matching.len()) as u64;
+        Judged { index: of_file.index + before, findings: matching, ..of_file }
     }
 
     /// Judges files that are one recording, in this order.
@@ -402,6 +425,7 @@ impl Gathered {
                     note(safe_format!("{name}: {slow}"));
                 }
                 recognized.add(&judged);
+                let judged = self.filtered(judged, before);
                 self.report.muted += u64::from(judged.muted);
                 let wanted = |finding: &Finding| self.side.is_none_or(|side| finding.rule.side == side);
                 for mut finding in judged.findings.into_iter().filter(wanted) {

@@ -50,6 +50,11 @@ pub struct Judging {
 }
 
 impl RuleArgs {
+    /// The rules as a file of settings says; without one, as the nearest says.
+    pub fn of_settings(config: Option<PathBuf>) -> Self {
+        Self { folders: Vec::new(), config }
+    }
+
     /// The settings, and the rules as they say.
     pub fn load(&self) -> anyhow::Result<(Config, RuleBook)> {
         let config = match &self.config {
@@ -82,6 +87,11 @@ impl JudgingArgs {
 }
 
 impl Judging {
+    /// Loads these rules, with everything else as the settings say.
+    pub fn of_rules(args: RuleArgs) -> anyhow::Result<Self> {
+        JudgingArgs { rules: args, isolated: false, mute_refused: false }.load()
+    }
+
     /// The settings that hold, for whoever looks at the run; `None` if there are none.
     pub fn settings(&self) -> Option<String> {
         self.config.file.as_ref().map(|file| file.display().to_string())

@@ -20,6 +20,7 @@ use super::stdio::{note, print};
 use super::{Exit, block_on};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::probe::{
     JudgedAnswer, Probe, ProbeOutcome, ProbePlan, ProbeProgress, ProbeSelection, judge_answers, rows, run as run_probes,
 };
@@ -42,6 +43,9 @@ pub struct ProbeArgs {
     /// Only this rule (may be repeated)
     #[arg(long, value_name = "RULE")]
     rule: Vec<String>,
+    /// Only bookings with an exchange that matches (docs/filter.md) are made wrong
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<Filter>,
     /// List the probes, and what can't be probed, and send nothing
     #[arg(long)]
     list: bool,
@@ -60,11 +64,11 @@ pub fn run(arguments: ProbeArgs) -> anyhow::Result<Exit> {
     known_names(&arguments, &judging)?;
     let recorded = arguments.broker.recorded(&arguments.from, &judging)?;
     let mut given = arguments.broker.substitutes()?;
-    let everything = BookingSelection::default();
+    let selected = BookingSelection { filter: arguments.filter.clone(), ..BookingSelection::default() };
     let redaction = recorded.meta.redaction;
-    let mut sendable = ResendPlan::new(&recorded.recording, redaction, &everything, &given)?;
+    let mut sendable = ResendPlan::new(&recorded.recording, redaction, &selected, &given)?;
     if !arguments.list && arguments.broker.ask_for(sendable.missing.clone(), &mut given)? {
-        sendable = ResendPlan::new(&recorded.recording, redaction, &everything, &given)?;
+        sendable = ResendPlan::new(&recorded.recording, redaction, &selected, &given)?;
     }
     let selection = ProbeSelection {
         rules: arguments.rule.clone(),

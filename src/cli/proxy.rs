@@ -17,13 +17,14 @@ use super::limits::LimitArgs;
 use super::redaction::LiveArgs;
 use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
-use super::{Exit, block_on, recording, units};
+use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
 use crate::proxy::descriptors;
 use crate::recorder::{RunSummary, failed_in_words};
 use crate::session::{Links, Options, Session};
 use crate::text;
+use crate::units;
 
 /// `umpire proxy …`
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ use super::signals::{self, Signals};
 use super::stdio::{note, print};
 use super::{Exit, block_on};
 use crate::diff::compare;
+use crate::filter::Filter;
 use crate::openbooking::Stage;
 use crate::report::{Paint, ResendReport, resend_markdown, resend_text};
 use crate::resend::{
@@ -40,6 +41,9 @@ pub struct ResendArgs {
     /// Only bookings with a finding of this rule (may be repeated)
     #[arg(long, value_name = "RULE")]
     rule: Vec<String>,
+    /// Only bookings with an exchange that matches, such as 'sev:failure side:system' (docs/filter.md)
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<Filter>,
     /// Cancel or delete at the end what was booked
     #[arg(long)]
     tidy: bool,
@@ -77,6 +81,7 @@ pub fn run(arguments: ResendArgs) -> anyhow::Result<Exit> {
         bookings: arguments.booking.clone(),
         stages: arguments.stage.iter().map(|stage| stage.0).collect(),
         rules: arguments.rule.clone(),
+        filter: arguments.filter.clone(),
         most: arguments.broker.most_bookings(),
     };
     let redaction = recorded.meta.redaction;

@@ -196,38 +196,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::finding::{RuleInfo, Scope, Severity};
-    use crate::openbooking::Stage;
+    use crate::finding::Severity;
 
     fn finding(side: Side, severity: Severity, pointer: &str, seen: &str) -> Finding {
-        let rule = RuleInfo {
-            id: "area/name".to_owned(),
-            aliases: Vec::new(),
-            severity,
-            side,
-            scope: Scope::Request,
-            stages: vec!["C2".to_owned()],
-            title: String::new(),
-            spec: String::new(),
-            feature: None,
-            unusable_answer: false,
-            superfluous: false,
-            comparison: false,
-            why: String::new(),
-            fix: String::new(),
-        };
-        Finding {
-            rule: Arc::new(rule),
-            severity,
-            stage: Stage::C2,
-            exchange: Some(3),
-            order_uuid: None,
-            pointer: pointer.to_owned(),
-            message: String::new(),
-            seen: seen.to_owned(),
-            expected: String::new(),
-            because_of: None,
-        }
+        let finding = Finding::for_tests("area/name", side, severity);
+        Finding { exchange: Some(3), pointer: pointer.to_owned(), seen: seen.to_owned(), ..finding }
     }
 
     fn of(findings: &[Finding]) -> Vec<Option<usize>> {

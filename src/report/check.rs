@@ -27,6 +27,8 @@ pub struct CheckReport {
     pub verdicts: VerdictCounts,
     /// Findings on the broker that are not among `findings`, since their requests were refused as they should be.
     pub muted: u64,
+    /// The filter that chose the findings, if there was one.
+    pub filter: Option<FilterReport>,
     /// What there was no room for.
     pub left_out: LeftOut,
     /// Findings that are not among `findings` for lack of room. They are a part of [`LeftOut::findings`].
@@ -35,6 +37,24 @@ pub struct CheckReport {
     pub baseline: Option<BaselineReport>,
     /// How far every rule has come, where that was asked for.
     pub coverage: Option<Coverage>,
+}
+
+/// What a filter chose.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct FilterReport {
+    /// The filter, as it was written.
+    pub filter: String,
+    /// Exchanges that matched.
+    pub exchanges: u64,
+    /// Findings that did not match, and are not listed.
+    pub hidden: u64,
+}
+
+impl FilterReport {
+    /// Nothing chosen yet.
+    pub fn new(filter: String) -> Self {
+        Self { filter, exchanges: 0, hidden: 0 }
+    }
 }
 
 /// What was left out for lack of room: each list that a recording can make long has a bound.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::baseline_json::BaselineJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
-use super::{CheckReport, FileReport, LeftOut, RuleTally};
+use super::{CheckReport, FileReport, FilterReport, LeftOut, RuleTally};
 use crate::finding::{Gap, Severity, VerdictCounts};
 use crate::text::Printer;
 
@@ -23,7 +23,7 @@ struct Report<'r> {
     files: &'r [FileReport],
     findings: Vec<FindingJson<'r>>,
     rules: Vec<&'r RuleTally>,
-    summary: Summary,
+    summary: Summary<'r>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<ReasonJson<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ struct Report<'r> {
 }
 
 #[derive(Serialize)]
-struct Summary {
+struct Summary<'r> {
     exchanges: u64,
     bookings: u64,
     failure: u64,
@@ -45,6 +45,8 @@ struct Summary {
     /// There only where something was muted.
     #[serde(skip_serializing_if = "Option::is_none")]
     muted: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<&'r FilterReport>,
     /// There only where something was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     left_out: Option<LeftOut>,
@@ -94,6 +96,7 @@ pub fn check_json(out: &mut Printer<'_>, report: &CheckReport) -> io::Result<()>
             passed: report.verdicts.passed,
             not_judged: report.verdicts.not_judged,
             muted: (report.muted > 0).then_some(report.muted),
+            filter: report.filter.as_ref(),
             left_out: (!report.left_out.is_nothing()).then_some(report.left_out),
             odd: report.odd(),
         },

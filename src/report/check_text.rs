@@ -11,7 +11,7 @@ use super::coverage_text::coverage_text;
 use super::finding_text::{also, because_of, headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
 use super::plain::{not_judged, table};
-use super::{CheckReport, FileReport, LeftOut};
+use super::{CheckReport, FileReport, FilterReport, LeftOut};
 use crate::finding::{Finding, Severity, VerdictCounts, folded, grouped, shape};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
@@ -93,6 +93,11 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
     if let Some(paths) = report.recognized().paths_seen(true).filter(|_| headline.is_none()) {
         labelled(out, paint, 2, "calls", &paths)?;
     }
+    if let Some(FilterReport { filter, exchanges, hidden }) = &report.filter {
+        let exchanges = text::count(*exchanges, "exchange");
+        let hidden = text::count(*hidden, "finding");
+        out.line(paint.ink(Ink::Dim, safe_format!("filter {filter:?}: {exchanges} matched, {hidden} hidden")))?;
+    }
     if let Some(line) = left_out(report.left_out) {
         out.line(paint.ink(Ink::Dim, line))?;
     }
@@ -114,7 +119,11 @@ fn odd(out: &mut Printer<'_>, paint: Paint, file: &FileReport) -> io::Result<()>
 
 /// What is said where nothing is left to say.
 fn nothing(report: &CheckReport) -> &'static str {
-    if report.baseline.is_some() { "no findings but known ones" } else { "no findings" }
+    match (report.filter.is_some(), report.baseline.is_some()) {
+        (true, _) => "no findings that match",
+        (false, true) => "no findings but known ones",
+        (false, false) => "no findings",
+    }
 }
 
 /// `left out for lack of room: earlier exchanges of 3 flows, 40 findings`

@@ -12,6 +12,7 @@ use crate::diff::JudgedRecording;
 use crate::event::Judged;
 use crate::exchange::secrets::{fingerprint_at, is_cookie_field, is_secret_field};
 use crate::exchange::{BodyEnd, Exchange, decode};
+use crate::filter::Filter;
 use crate::json::{Document, Value};
 use crate::openbooking::Stage;
 use crate::shape::{Asked, Normalizer, find_uuids};
@@ -25,13 +26,15 @@ pub struct BookingSelection {
     pub stages: Vec<Stage>,
     /// Only bookings with a finding of one of these rules. Empty: any.
     pub rules: Vec<String>,
+    /// Only bookings with an exchange that matches.
+    pub filter: Option<Filter>,
     /// At most so many bookings.
     pub most: Option<usize>,
 }
 
 impl BookingSelection {
     fn is_everything(&self) -> bool {
-        self.bookings.is_empty() && self.stages.is_empty() && self.rules.is_empty()
+        self.bookings.is_empty() && self.stages.is_empty() && self.rules.is_empty() && self.filter.is_none()
     }
 }
 
@@ -42,7 +45,9 @@ pub enum PlanError {
     #[error(transparent)]
     Redactor(#[from] CaptureError),
     /// The selection fits nothing.
-    #[error("nothing in the recording fits --booking, --stage and --rule; `umpire capture info` lists its bookings")]
+    #[error(
+        "nothing in the recording fits --booking, --stage, --rule and --filter; `umpire capture info` lists its bookings"
+    )]
     NothingChosen,
     /// All of it had to be left out.
     #[error("nothing can be sent: {0}")]
@@ -135,6 +140,8 @@ impl ResendPlan {
             let judged = &recorded.exchanges[step.place];
             let wanted = selection.is_everything()
                 || selection.stages.contains(&judged.stage)
+                || selection.stages.is_empty()
+                    && selection.filter.as_ref().is_some_and(|filter| filter.matches(judged, false))
                 || tells_of(judged, &chosen) && selection.stages.is_empty();
             if !wanted {
                 continue;
@@ -205,8 +212,10 @@ impl BookingSelection {
             let mut findings = steps.iter().flat_map(|step| &recorded.exchanges[step.place].findings);
             findings.any(|finding| finding.rule.id == *rule || finding.rule.aliases.contains(rule))
         };
+        let matches = |filter: &Filter, step: &ResendStep| filter.matches(&recorded.exchanges[step.place], false);
         if !self.bookings.is_empty() && !self.bookings.iter().any(named)
             || !self.rules.is_empty() && !self.rules.iter().any(found)
+            || !self.filter.as_ref().is_none_or(|filter| steps.iter().any(|step| matches(filter, step)))
         {
             return None;
         }

@@ -14,6 +14,36 @@ fn one_side_alone_can_be_asked_for() {
 }
 
 #[test]
+fn a_filter_chooses_findings() {
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        serde_json::from_slice(&umpire(&[&["check", FAULTY, "--format", "json"], arguments].concat()).stdout)
+            .expect("JSON")
+    };
+    let all = json(&[]);
+    let filtered = json(&["--filter", "side:system sev:failure stage:B"]);
+    let (all, chosen) = (all["findings"].as_array().unwrap(), filtered["findings"].as_array().unwrap());
+    let wanted = all.iter().filter(|finding| {
+        finding["side"] == "booking-system" && finding["severity"] == "failure" && finding["stage"] == "B"
+    });
+    let places = |finding: &serde_json::Value| (finding["exchange"].clone(), finding["rule"].clone());
+    assert!(!chosen.is_empty());
+    assert_eq!(chosen.iter().map(places).collect::<Vec<_>>(), wanted.map(places).collect::<Vec<_>>());
+    let filter = &filtered["summary"]["filter"];
+    assert_eq!(filter["filter"], "side:system sev:failure stage:B");
+    assert_eq!(filter["hidden"], all.len() - chosen.len());
+    // What is counted, and what the status says, is what is listed.
+    assert_eq!(filtered["summary"]["failure"], chosen.len());
+    let none = umpire(&["check", FAULTY, "--filter", "no:99999"]);
+    assert_eq!(status(&none), 0);
+    assert!(stdout(&none).contains("filter \"no:99999\": 0 exchanges matched"), "{}", stdout(&none));
+    assert!(!stdout(&none).contains("no findings\n"), "{}", stdout(&none));
+    // In two files, numbers are those of each.
+    let two = umpire(&["check", GOLDEN, FAULTY, "--as-one", "--filter", "no:1", "--format", "json"]);
+    let two: serde_json::Value = serde_json::from_slice(&two.stdout).expect("JSON");
+    assert_eq!(two["summary"]["filter"]["exchanges"], 2);
+}
+
+#[test]
 fn the_same_input_gives_the_same_output() {
     for format in ["text", "json"] {
         let once = umpire(&["check", FAULTY, "--format", format]);

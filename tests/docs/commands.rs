@@ -10,13 +10,14 @@ use crate::shell::Shell;
 use crate::words::{commands, simple_commands};
 
 /// Commands, by what they begin with, that are not run here, and why.
-const NOT_RUN: [(&str, &str); 7] = [
+const NOT_RUN: [(&str, &str); 8] = [
     ("cargo install", "builds the program once more, in another profile"),
     ("cargo test", "runs this test"),
     ("cargo build --release && python3 benches/", "measures for minutes, and wants nginx and other programs"),
     ("cargo bench", "measures for minutes"),
     ("benches/recordings/make.py", "makes recordings of gigabytes"),
     ("umpire capture index million.db", "reads what the line before makes"),
+    ("UMPIRE_REWRITE_VERDICTS=1", "writes a file of the project"),
     ("duckdb", "is no program that is there everywhere"),
 ];
 
@@ -27,9 +28,10 @@ const WHERE_THERE: [&str; 2] = ["jq", "sqlite3"];
 const SERVERS: [&str; 3] = ["umpire sandbox --listen", "umpire proxy", "umpire replay captures/golden.har --listen"];
 
 /// Commands that end with another status than 0, since there is something to find.
-const STATUS_1: [&str; 6] = [
+const STATUS_1: [&str; 7] = [
     "umpire diff captures/golden.har captures/faulty.har ",
     "umpire check captures/faulty.har ",
+    "umpire check --filter 'side:system sev:failure' captures/faulty.har ",
     "umpire check captures/*.har --side",
     "umpire check captures/*.har --format json",
     "umpire check captures/*.har --coverage",

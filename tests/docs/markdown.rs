@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The documents that tell people what to type.
-pub const DOCUMENTS: [&str; 17] = [
+pub const DOCUMENTS: [&str; 18] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -17,6 +17,7 @@ pub const DOCUMENTS: [&str; 17] = [
     "docs/events.md",
     "docs/exchange.md",
     "docs/fault.md",
+    "docs/filter.md",
     "docs/probe.md",
     "docs/proxy.md",
     "docs/replay.md",

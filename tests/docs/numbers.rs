@@ -215,3 +215,15 @@ fn the_rule_and_the_settings_that_are_shown_work() {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stdout));
     }
 }
+
+#[test]
+fn the_keys_of_filters_are_those_of_the_program() {
+    let document = read("docs/filter.md");
+    let head = "| key | an exchange matches if | example |\n|---|---|---|\n";
+    let (before, rest) = document.split_once(head).expect("the table of keys");
+    let end = rest.find("\n## ").expect("what follows the table");
+    let row = |(key, asks, example): (&str, &str, &str)| format!("| `{key}` | {asks} | `{key}:{example}` |\n");
+    let should_be: String = umpire::filter::keys().map(row).collect();
+    let anew = format!("{before}{head}{should_be}{}", &rest[end..]);
+    rewrite("docs/filter.md", &rest[..end], &should_be, &anew);
+}

@@ -15,13 +15,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::query::{Hit, Query};
-use super::words::{content, fields, words};
-use super::{BLOCK, path_of};
+use super::{BLOCK, Hit, path_of};
 use crate::capture::store::MAGIC;
 use crate::capture::{CaptureError, Reader};
 use crate::exchange::Exchange;
 use crate::new_file::{Readers, create_new};
+use crate::search::{TextQuery, content, fields, words};
 
 /// Version of the index's own form; another one is made anew.
 const FORM: i64 = 1;
@@ -181,11 +180,11 @@ impl Index {
     }
 
     /// Searches the capture, in its order. `each` is given what is found and says whether to go on.
-    pub fn search(&self, query: &Query, mut each: impl FnMut(Hit) -> bool) -> Result<(), CaptureError> {
+    pub fn search(&self, query: &TextQuery, mut each: impl FnMut(Hit) -> bool) -> Result<(), CaptureError> {
         let indexed = self.len()?;
         let sql = "SELECT rowid FROM word WHERE word MATCH ?1 UNION SELECT block FROM any ORDER BY 1";
         let mut select = self.db.prepare(sql).map_err(|error| self.unreadable(&error))?;
-        let mut rows = select.query([query.terms()]).map_err(|error| self.unreadable(&error))?;
+        let mut rows = select.query([query.fts5_terms()]).map_err(|error| self.unreadable(&error))?;
         while let Some(row) = rows.next().map_err(|error| self.unreadable(&error))? {
             let block = row.get::<_, i64>(0).map_err(|error| self.unreadable(&error))? as u64;
             if !self.look(query, block * BLOCK..(block + 1) * BLOCK, &mut each)? {
@@ -199,7 +198,7 @@ impl Index {
     /// False if `each` has had enough.
     fn look(
         &self,
-        query: &Query,
+        query: &TextQuery,
         range: std::ops::Range<u64>,
         each: &mut impl FnMut(Hit) -> bool,
     ) -> Result<bool, CaptureError> {

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::select::Selection;
+use super::select::{Filtered, Selection};
 use super::target::{Outlet, Target};
 use crate::capture::{self, CaptureError, Meta};
 use crate::cli::Exit;
 use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::text::{self, SafeText, safe_format};
 
 /// `umpire capture export …`, `umpire capture convert …`
@@ -20,6 +21,9 @@ use crate::text::{self, SafeText, safe_format};
 pub struct Convert {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
+    /// Only exchanges that match, such as 'order:9f84' or 'sev:failure side:system' (docs/filter.md)
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<Filter>,
     #[command(flatten)]
     target: Target,
 }
@@ -64,7 +68,15 @@ pub fn convert(convert: &Convert) -> anyhow::Result<Exit> {
 fn write(convert: &Convert, always_redacted: bool) -> anyhow::Result<Exit> {
     let outlet = convert.target.outlet(always_redacted)?;
     let recording = outlet.open(&convert.file)?;
-    outlet.end(written(&outlet, &recording.meta, recording.exchanges))
+    let mut chosen = Filtered::new(convert.filter.as_ref(), &recording.meta, convert.target.rules())?;
+    let exchanges = recording.exchanges.filter_map(|exchange| match exchange {
+        Ok(exchange) => {
+            let exchange = Arc::new(exchange);
+            chosen.matches(&exchange).then(|| Ok(Arc::unwrap_or_clone(exchange)))
+        }
+        Err(error) => Some(Err(error)),
+    });
+    outlet.end(written(&outlet, &recording.meta, exchanges))
 }
 
 /// Runs `umpire capture merge …`.
@@ -122,7 +134,7 @@ fn merged<'m>(files: &[PathBuf], metas: impl Iterator<Item = &'m Meta>) -> anyho
 /// Runs `umpire capture prune …`.
 pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
     if prune.selection.is_everything() {
-        bail!("say which exchanges: with --since, --until, --path, --booking or --stage");
+        bail!("say which exchanges: with --filter, --since, --until, --path, --booking or --stage");
     }
     let outlet = prune.target.outlet(false)?;
     outlet.end(pruned(prune, &outlet))
@@ -130,12 +142,14 @@ pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
 
 fn pruned(prune: &Prune, outlet: &Outlet) -> anyhow::Result<SafeText> {
     let recording = outlet.open(&prune.file)?;
+    let mut filtered = Filtered::new(prune.selection.filter(), &recording.meta, prune.target.rules())?;
     let mut before = 0_u64;
     let mut writer = None;
     for exchange in recording.exchanges {
         let exchange = Arc::new(exchange?);
         before += 1;
-        if prune.selection.holds(&exchange) != prune.drop {
+        let selected = filtered.matches(&exchange) && prune.selection.holds(&exchange);
+        if selected != prune.drop {
             // Begun with the first exchange, so that a stream of none is none.
             let writer = match &mut writer {
                 Some(writer) => writer,

@@ -1,20 +1,26 @@
 //! `umpire capture search FILE WORDS…` and `umpire capture index FILE`.
 //!
-//! `capture → index (made or continued) → hits → text | JSON lines` · `HAR, NDJSON → each exchange → hits`
+//! `capture → index (made or continued) → filter → hits → text | JSON lines` · `HAR, NDJSON → each exchange → hits`
 
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
-use crate::capture::index::{Hit, Index, Places, Progress, Query, path_of, scan};
+use super::select::Filtered;
+use crate::capture::index::{Hit, Index, Progress, path_of};
 use crate::capture::is_capture;
+use crate::cli::judging::RuleArgs;
 use crate::cli::stdio::{self, Audience, note, print};
 use crate::cli::{Exit, Format, recording};
+use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::finding::number;
 use crate::openbooking::is_uuid;
+use crate::search::{SearchPart, SearchParts, TextQuery};
 use crate::text::{self, Printer, safe_format};
 
 /// `umpire capture search …`
@@ -23,8 +29,11 @@ pub struct Search {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
     /// What to look for: all of it must be in the exchange, in upper or lower case; each begins where a word begins
-    #[arg(required = true, value_name = "WORDS")]
+    #[arg(required_unless_present = "filter", value_name = "WORDS")]
     words: Vec<String>,
+    /// Only exchanges that match, such as 'status:4xx body:"Alex"' (docs/filter.md)
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<Filter>,
     /// Only in path and query
     #[arg(long)]
     path: bool,
@@ -60,26 +69,53 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
     {
         anyhow::bail!("{word:?} is no UUID");
     }
-    let chosen = Places { path: search.path, headers: search.header, bodies: search.body };
-    let none = Places { path: false, headers: false, bodies: false };
-    let places = if chosen == none { Places::ALL } else { chosen };
-    let query = Query::new(&search.words, places).context("there is no letter and no digit in what to look for")?;
+    let chosen = SearchParts { path: search.path, headers: search.header, bodies: search.body };
+    let none = SearchParts { path: false, headers: false, bodies: false };
+    let places = if chosen == none { SearchParts::ALL } else { chosen };
+    let query = match &search.filter {
+        Some(filter) if search.words.is_empty() => filter.required_text().cloned(),
+        _ => {
+            let query = TextQuery::new(&search.words, places);
+            Some(query.context("there is no letter and no digit in what to look for")?)
+        }
+    };
+    let recording = recording::open(&search.file)?;
+    let mut filtered = Filtered::new(search.filter.as_ref(), &recording.meta, RuleArgs::of_settings(None))?;
     let mut out = BufWriter::new(stdio::stdout());
     let (mut found, mut failed) = (0, None);
-    let each = |hit: Hit| {
+    let mut each = |index: u64, exchange: &Exchange, at: Option<(SearchPart, &str)>| {
         found += 1;
-        failed = show(&mut Printer::new(&mut out), &hit, search.format).err();
+        failed = show(&mut Printer::new(&mut out), index, exchange, at, search.format).err();
         failed.is_none() && found != search.limit
     };
-    if is_capture(&search.file)? {
-        let mut index = Index::open(&search.file)?;
-        if let Some(file) = index.foreign_file() {
-            note(safe_format!("{} is no index of Umpire's and stays; the index is kept in memory", file.display()));
+    match &query {
+        Some(query) if is_capture(&search.file)? && filtered.is_in_any_order() => {
+            let mut index = Index::open(&search.file)?;
+            if let Some(file) = index.foreign_file() {
+                note(safe_format!("{} is no index of Umpire's and stays; the index is kept in memory", file.display()));
+            }
+            update(&mut index, &search.file)?;
+            index.search(query, |Hit { index, exchange, place, around }| {
+                let exchange = Arc::new(exchange);
+                !filtered.matches_at(index, &exchange) || each(index, &exchange, Some((place, &around)))
+            })?;
         }
-        update(&mut index, &search.file)?;
-        index.search(&query, each)?;
-    } else {
-        scan(&query, recording::open(&search.file)?.exchanges, each)?;
+        query => {
+            for (index, exchange) in (0..).zip(recording.exchanges) {
+                let exchange = Arc::new(exchange?);
+                // Everything is judged, in order.
+                let is_match = filtered.matches(&exchange);
+                let found = query.as_ref().map(|query| query.find(&exchange));
+                let at = match &found {
+                    Some(None) => continue,
+                    Some(Some((place, around))) => Some((*place, around.as_str())),
+                    None => None,
+                };
+                if is_match && !each(index, &exchange, at) {
+                    break;
+                }
+            }
+        }
     }
     let audience = stdio::audience(failed.map_or_else(|| out.flush(), Err))?;
     drop(out.into_parts());
@@ -121,26 +157,34 @@ fn update(index: &mut Index, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(out: &mut Printer<'_>, hit: &Hit, format: Format) -> io::Result<()> {
-    let Hit { index, exchange, place, around } = hit;
+fn show(
+    out: &mut Printer<'_>,
+    index: u64,
+    exchange: &Exchange,
+    at: Option<(SearchPart, &str)>,
+    format: Format,
+) -> io::Result<()> {
     let status = exchange.response.as_ref().map(|response| response.status);
     match format {
         Format::Text => {
             let status = status.map_or_else(|| "---".to_owned(), |status| status.to_string());
             let line = format!("{} {} {status}", exchange.request.method, exchange.request.target);
-            out.line(safe_format!("{:>8}  {:.3}  {line}", number(*index), exchange.started))?;
-            out.line(safe_format!("          {}: {around}", place.as_str()))
+            out.line(safe_format!("{:>8}  {:.3}  {line}", number(index), exchange.started))?;
+            match at {
+                Some((place, around)) => out.line(safe_format!("          {}: {around}", place.as_str())),
+                None => Ok(()),
+            }
         }
         Format::Json => {
             let hit = json!({
                 "exchange": index,
-                "number": number(*index),
+                "number": number(index),
                 "started": exchange.started.to_string(),
                 "method": exchange.request.method,
                 "target": exchange.request.target,
                 "status": status,
-                "place": place.as_str(),
-                "around": around,
+                "place": at.map(|(place, _)| place.as_str()),
+                "around": at.map(|(_, around)| around),
             });
             out.json_line(&hit)
         }

@@ -7,14 +7,23 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::cli::units;
+use crate::capture::Meta;
+use crate::cli::judging::{Judging, RuleArgs};
+use crate::event::Judged;
 use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::openbooking::{Reading, Stage, classify, is_uuid};
+use crate::rules::Judge;
+use crate::search::Pattern;
+use crate::units;
 
 /// Conditions on an exchange. Different options must all hold; of an option given several times, one value is enough.
 #[derive(Debug, Default, Args)]
 #[group(required = false)]
 pub struct Selection {
+    /// Exchanges that match, such as 'status:4xx stage:B' (docs/filter.md)
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<Filter>,
     /// Exchanges that began at this time or later, such as 2026-11-24T07:00:00Z (without an offset: UTC)
     #[arg(long, value_name = "TIME", value_parser = units::time)]
     since: Option<Timestamp>,
@@ -22,8 +31,8 @@ pub struct Selection {
     #[arg(long, value_name = "TIME", value_parser = units::time)]
     until: Option<Timestamp>,
     /// Exchanges whose path and query contain this text; * stands for anything (may be repeated)
-    #[arg(long, value_name = "TEXT")]
-    path: Vec<String>,
+    #[arg(long, value_name = "TEXT", value_parser = |text: &str| Ok::<_, String>(Pattern::new(text)))]
+    path: Vec<Pattern>,
     /// Exchanges of this booking: its Order UUID (may be repeated)
     #[arg(long, value_name = "UUID", value_parser = uuid)]
     booking: Vec<Arc<str>>,
@@ -46,19 +55,71 @@ fn stage(text: &str) -> Result<Stage, String> {
 impl Selection {
     /// True if there is no condition: then everything is selected.
     pub fn is_everything(&self) -> bool {
-        let Self { since, until, path, booking, stage } = self;
-        since.is_none() && until.is_none() && path.is_empty() && booking.is_empty() && stage.is_empty()
+        let Self { filter, since, until, path, booking, stage } = self;
+        filter.is_none()
+            && since.is_none()
+            && until.is_none()
+            && path.is_empty()
+            && booking.is_empty()
+            && stage.is_empty()
     }
 
-    /// True if all conditions hold.
+    /// The filter among the conditions; see [`Filtered`].
+    pub fn filter(&self) -> Option<&Filter> {
+        self.filter.as_ref()
+    }
+
+    /// True if all conditions hold, the filter aside.
     pub fn holds(&self, exchange: &Arc<Exchange>) -> bool {
         let of =
             |stage: Stage| self.stage.contains(&stage) || (stage == Stage::B && self.stage.contains(&Stage::BAfterP));
         self.since.is_none_or(|since| exchange.started >= since)
             && self.until.is_none_or(|until| exchange.started < until)
-            && (self.path.is_empty() || self.path.iter().any(|pattern| matches(pattern, &exchange.request.target)))
+            && (self.path.is_empty() || self.path.iter().any(|pattern| pattern.is_in(&exchange.request.target)))
             && (self.booking.is_empty() || booking(exchange).is_some_and(|uuid| self.booking.contains(&uuid)))
             && (self.stage.is_empty() || of(Reading::new(0, Arc::clone(exchange), None).stage))
+    }
+}
+
+/// A filter on the way through a recording. Where it asks for findings, the recording is judged.
+pub struct Filtered<'f> {
+    filter: Option<&'f Filter>,
+    judge: Option<Judge>,
+    next: u64,
+}
+
+impl<'f> Filtered<'f> {
+    /// At the start of a recording, of which this is known.
+    pub fn new(filter: Option<&'f Filter>, meta: &Meta, rules: RuleArgs) -> anyhow::Result<Self> {
+        let judge = match filter.filter(|filter| filter.needs_verdicts()) {
+            Some(_) => Some(Judging::of_rules(rules)?.judge(meta.base_uris(), meta.is_foreign())),
+            None => None,
+        };
+        Ok(Self { filter, judge, next: 0 })
+    }
+
+    /// True if exchanges may be asked about in any order: if nothing is judged.
+    pub fn is_in_any_order(&self) -> bool {
+        self.judge.is_none()
+    }
+
+    /// True if the next exchange of the recording matches.
+    pub fn matches(&mut self, exchange: &Arc<Exchange>) -> bool {
+        self.matches_at(self.next, exchange)
+    }
+
+    /// True if this exchange matches. Out of order only where [`Filtered::is_in_any_order`] says so.
+    pub fn matches_at(&mut self, index: u64, exchange: &Arc<Exchange>) -> bool {
+        self.next = index + 1;
+        let Some(filter) = self.filter else { return true };
+        let judged = match &mut self.judge {
+            Some(judge) => judge.judge(Arc::clone(exchange)),
+            None => {
+                let reading = Reading::new(index, Arc::clone(exchange), None);
+                Judged::without_verdicts(index, reading.exchange, reading.stage, reading.order_uuid)
+            }
+        };
+        filter.matches(&judged, false)
     }
 }
 
@@ -71,34 +132,4 @@ pub fn booking(exchange: &Exchange) -> Option<Arc<str>> {
 pub fn booking_of(method: &str, path: &str) -> Option<Arc<str>> {
     let segment = classify(method, path, None, false).uuid_segment?;
     is_uuid(segment).then(|| segment.to_ascii_lowercase().into())
-}
-
-/// True if the parts of the pattern between its stars stand in the text, in their order.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut rest = text;
-    pattern.split('*').all(|part| match rest.find(part) {
-        Some(at) => {
-            rest = &rest[at + part.len()..];
-            true
-        }
-        None => false,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns() {
-        for (pattern, text, expected) in [
-            ("orders", "/api/orders/1", true),
-            ("/api/*/1", "/api/orders/1?x", true),
-            ("1*orders", "/api/orders/1", false),
-            ("", "/", true),
-            ("quotes", "/api/orders/1", false),
-        ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} in {text}");
-        }
-    }
 }

@@ -15,8 +15,9 @@ use clap::Args;
 use super::select::booking;
 use super::target::{Outlet, Target, Writer};
 use crate::capture::{CaptureError, Meta, numbered};
-use crate::cli::{Exit, units};
+use crate::cli::Exit;
 use crate::text::{self, SafeText, safe_format};
+use crate::units;
 
 /// Files that are written at the same time; more bookings take further passes over the recording.
 const AT_ONCE: usize = 100;

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, ValueEnum};
 
 use crate::capture::{self, CaptureError, Format, Meta, Output, Recording, Redactor};
+use crate::cli::judging::RuleArgs;
 use crate::cli::redaction::{self, SharedArgs};
 use crate::cli::stdio::{self, note, print};
 use crate::cli::{Exit, recording};
@@ -56,6 +57,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// The rules that are in force where a filter asks for findings: those of the settings.
+    pub fn rules(&self) -> RuleArgs {
+        RuleArgs::of_settings(self.config.clone())
+    }
+
     /// What writes there. Personal data are taken out of what is made to be given away; of captures too if `always`.
     pub fn outlet(&self, always: bool) -> anyhow::Result<Outlet> {
         let outlet = Outlet::new(&self.output, self.force, &self.redaction, self.config.as_ref(), always)?;

@@ -1,19 +1,22 @@
-//! What is looked for, and where it is found.
+//! Looks for text in exchanges: in paths, header fields and bodies.
 //!
-//! `Query + Exchange → Hit (place, what stands around it)`
+//! `TextQuery + Exchange → where the text stands, and what stands around it`
+
+mod words;
 
 use std::ops::Range;
 
-use super::words::{content, fields, lower, words};
-use crate::capture::CaptureError;
+use words::lower;
+pub use words::{content, fields, words};
+
 use crate::exchange::{Body, Exchange, Headers};
 
 /// Characters that are shown on either side of what was found.
 const AROUND: usize = 40;
 
-/// Parts of an exchange that can be searched.
+/// A part of an exchange that can be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum SearchPart {
     /// Path and query.
     Path,
     /// Header fields of the request.
@@ -26,7 +29,7 @@ pub enum Place {
     ResponseBody,
 }
 
-impl Place {
+impl SearchPart {
     /// Stable name, like the beginning of a pointer into the exchange.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,9 +42,9 @@ impl Place {
     }
 }
 
-/// Which parts are searched.
+/// Which parts of an exchange are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Places {
+pub struct SearchParts {
     /// Path and query.
     pub path: bool,
     /// Header and trailer fields of both messages.
@@ -50,7 +53,7 @@ pub struct Places {
     pub bodies: bool,
 }
 
-impl Places {
+impl SearchParts {
     /// All of them.
     pub const ALL: Self = Self { path: true, headers: true, bodies: true };
 }
@@ -58,28 +61,15 @@ impl Places {
 /// Texts that must all be there, in whichever of the places. Upper and lower case are the same; each text begins where a
 /// word begins.
 #[derive(Debug, Clone)]
-pub struct Query {
+pub struct TextQuery {
     /// In lower case.
     texts: Vec<String>,
-    places: Places,
+    places: SearchParts,
 }
 
-/// An exchange that was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// 0-based index in the recording.
-    pub index: u64,
-    /// The exchange.
-    pub exchange: Exchange,
-    /// Where the first of the texts was found.
-    pub place: Place,
-    /// What stands around it, on one line.
-    pub around: String,
-}
-
-impl Query {
+impl TextQuery {
     /// A query for texts; blank ones are left out. `None` if none is left that holds a letter or a digit.
-    pub fn new(texts: &[String], places: Places) -> Option<Self> {
+    pub fn new(texts: &[String], places: SearchParts) -> Option<Self> {
         let texts: Vec<String> = texts
             .iter()
             .map(|text| lower(text.trim()).into_owned())
@@ -88,8 +78,9 @@ impl Query {
         (!texts.is_empty()).then_some(Self { texts, places })
     }
 
-    /// The query for the index: every word of the texts, the last of each maybe only the beginning of one.
-    pub(super) fn terms(&self) -> String {
+    /// The same as a query of SQLite's FTS5, which finds at least what this finds: every word of the texts, the last of each
+    /// maybe only the beginning of one.
+    pub fn fts5_terms(&self) -> String {
         let mut terms = String::new();
         for text in &self.texts {
             let open = text.ends_with(char::is_alphanumeric);
@@ -103,28 +94,51 @@ impl Query {
     }
 
     /// Where the texts are found in an exchange; `None` unless all of them are.
-    pub fn find(&self, exchange: &Exchange) -> Option<(Place, String)> {
-        let mut found: Vec<Option<(Place, String)>> = vec![None; self.texts.len()];
-        let mut look = |place: Place, text: &str| {
+    pub fn find(&self, exchange: &Exchange) -> Option<(SearchPart, String)> {
+        let mut found: Vec<Option<(SearchPart, String)>> = vec![None; self.texts.len()];
+        let mut look = |place: SearchPart, text: &str| {
             let low = lower(text);
             for (query, found) in self.texts.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
                 *found = find(&low, query).map(|range| (place, around(&low, text, range)));
             }
             found.iter().all(Option::is_some)
         };
-        let Places { path, headers, bodies } = self.places;
+        let SearchParts { path, headers, bodies } = self.places;
         let (request, response) = (&exchange.request, exchange.response.as_ref());
-        let mut all = path && look(Place::Path, &request.target);
-        let mut message = |at: Place, body_at: Place, of: &Headers, body: &Body| {
+        let mut all = path && look(SearchPart::Path, &request.target);
+        let mut message = |at: SearchPart, body_at: SearchPart, of: &Headers, body: &Body| {
             (headers && (look(at, &fields(of)) || look(at, &fields(&body.trailers))))
                 || (bodies && look(body_at, &content(body, of)))
         };
         all = all
-            || message(Place::RequestHeaders, Place::RequestBody, &request.headers, &request.body)
+            || message(SearchPart::RequestHeaders, SearchPart::RequestBody, &request.headers, &request.body)
             || response.is_some_and(|response| {
-                message(Place::ResponseHeaders, Place::ResponseBody, &response.headers, &response.body)
+                message(SearchPart::ResponseHeaders, SearchPart::ResponseBody, &response.headers, &response.body)
             });
         if all { found.into_iter().next().flatten() } else { None }
+    }
+}
+
+/// A text that stands anywhere in another, in the same case; `*` in it stands for anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// The pattern that is written like this.
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self(pattern.into())
+    }
+
+    /// True if the parts of the pattern between its stars stand in the text, in their order.
+    pub fn is_in(&self, text: &str) -> bool {
+        let mut rest = text;
+        self.0.split('*').all(|part| match rest.find(part) {
+            Some(at) => {
+                rest = &rest[at + part.len()..];
+                true
+            }
+            None => false,
+        })
     }
 }
 
@@ -146,29 +160,25 @@ fn around(low: &str, text: &str, range: Range<usize>) -> String {
     format!("{}{part}{}", if start > 0 { "\u{2026}" } else { "" }, if end < shown.len() { "\u{2026}" } else { "" })
 }
 
-/// Searches exchanges one by one, without an index. `each` is given what is found and says whether to go on.
-pub fn scan(
-    query: &Query,
-    exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
-    mut each: impl FnMut(Hit) -> bool,
-) -> Result<(), CaptureError> {
-    for (index, exchange) in (0..).zip(exchanges) {
-        let exchange = exchange?;
-        if let Some((place, around)) = query.find(&exchange)
-            && !each(Hit { index, exchange, place, around })
-        {
-            break;
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn query(texts: &[&str]) -> Query {
-        Query::new(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), Places::ALL).unwrap()
+    fn query(texts: &[&str]) -> TextQuery {
+        TextQuery::new(&texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>(), SearchParts::ALL).unwrap()
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, text, expected) in [
+            ("orders", "/api/orders/1", true),
+            ("/api/*/1", "/api/orders/1?x", true),
+            ("1*orders", "/api/orders/1", false),
+            ("", "/", true),
+            ("quotes", "/api/orders/1", false),
+        ] {
+            assert_eq!(Pattern::new(pattern).is_in(text), expected, "{pattern} in {text}");
+        }
     }
 
     #[test]
@@ -185,8 +195,8 @@ mod tests {
 
     #[test]
     fn the_index_is_asked_for_words_and_beginnings() {
-        assert_eq!(query(&["Robin.Hale@post", "\"price\": "]).terms(), "\"robin\" \"hale\" \"post\"* \"price\" ");
-        assert!(Query::new(&["  ".to_owned(), "--".to_owned()], Places::ALL).is_none());
+        assert_eq!(query(&["Robin.Hale@post", "\"price\": "]).fts5_terms(), "\"robin\" \"hale\" \"post\"* \"price\" ");
+        assert!(TextQuery::new(&["  ".to_owned(), "--".to_owned()], SearchParts::ALL).is_none());
     }
 
     #[test]
