@@ -19,6 +19,7 @@ mod pending_updates;
 mod eval;
 mod example;
 mod exchange_ref;
+mod expression_file;
 mod facts;
 mod features;
 mod feeds;
@@ -31,6 +32,7 @@ mod members;
 mod memory;
 mod models;
 mod money;
+mod named_expressions;
 mod nodes;
 mod numbering;
 mod outcome;
@@ -54,7 +56,8 @@ mod value;
 
 pub use aliases::{Aliases, renamed};
 pub use book::{
-    LoadError, NotJudgedHere, Place, RuleBook, built_in_bases, features, guide, not_judged_here, specified_errors,
+    LoadError, NotJudgedHere, Place, RuleBook, built_in_bases, features, guide, named_expressions, not_judged_here,
+    specified_errors,
 };
 pub use example::{ExampleFailure, ExampleReport, test_examples};
 pub use facts::SpecifiedError;

@@ -18,7 +18,9 @@ use crate::capture::Redactor;
 use crate::exchange::Exchange;
 use crate::finding::RuleInfo;
 use crate::new_file::Existing;
-use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, renamed, test_examples};
+use crate::rules::{
+    RuleBook, built_in_bases, features, guide, named_expressions, not_judged_here, renamed, test_examples,
+};
 use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// `umpire rules …`
@@ -161,7 +163,7 @@ fn bases(name: Option<&str>) -> anyhow::Result<Exit> {
 }
 
 fn index(into: Option<&Path>) -> anyhow::Result<Exit> {
-    let text = index::markdown(&RuleBook::built_in()?, &not_judged_here()?);
+    let text = index::markdown(&RuleBook::built_in()?, &named_expressions()?, &not_judged_here()?);
     match into {
         Some(file) => index::put_into(file, &text)?,
         None => drop(print(|out| out.lines(&text))?),

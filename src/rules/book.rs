@@ -9,10 +9,12 @@ use include_dir::{Dir, include_dir};
 
 use super::aliases::Aliases;
 use super::code::{Code, NodeId};
+use super::expression_file::ExpressionFile;
 use super::facts::{Facts, SpecifiedError};
 use super::features::Features;
 use super::models::{ModelError, Models};
-use super::path;
+use super::named_expressions::Names;
+use super::path::ItemSource;
 use super::plan::{self, Plan};
 use super::rule::{Fault, Rule};
 use super::rule_compiler::compile_rule;
@@ -111,7 +113,7 @@ pub struct RuleBook {
     plans: Vec<Plan>,
     facts: Facts,
     code: Code,
-    paths: Vec<path::Path>,
+    item_sources: Vec<ItemSource>,
 }
 
 impl RuleBook {
@@ -124,11 +126,13 @@ impl RuleBook {
     /// about them.
     pub fn load(set: &RuleSources) -> Result<Self, LoadError> {
         let (mut rules, mut code) = (Vec::new(), Code::default());
+        let expressions = ExpressionFile::built_in()?;
+        let names = expressions.names(None, &mut code)?;
         for (id, text) in built_in_files() {
-            rules.push(parse(&id, &format!("rules/{id}.toml"), text, &mut code)?);
+            rules.push(parse(&id, &format!("rules/{id}.toml"), text, &names, &mut code)?);
         }
         for folder in &set.folders {
-            for rule in read_folder(folder, &mut code)? {
+            for rule in read_folder(folder, &names, &mut code)? {
                 match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
                     Some(place) => rules[place] = rule.in_place_of(&rules[place]),
                     None => rules.push(rule),
@@ -138,29 +142,33 @@ impl RuleBook {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let aliases = Aliases::of(&rules)?;
         let Settled { on, off, notices } = settings::apply(rules, &set.settings)?;
-        Ok(Self { off, aliases, notices, ..Self::index(on, code)? })
+        Ok(Self { off, aliases, notices, ..Self::index(on, &names, code)? })
     }
 
     /// Only the rules of one folder.
     pub fn only(folder: &Path) -> Result<Self, LoadError> {
-        let mut code = Code::default();
-        Self::index(read_folder(folder, &mut code)?, code)
+        let (mut code, expressions) = (Code::default(), ExpressionFile::built_in()?);
+        let names = expressions.names(None, &mut code)?;
+        Self::index(read_folder(folder, &names, &mut code)?, &names, code)
     }
 
     /// Only the rules that are given, each as its id and the text of its file.
     pub fn of_texts(rules: &[(&str, &str)]) -> Result<Self, LoadError> {
-        let mut code = Code::default();
-        let parsed = rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text, &mut code));
+        let (mut code, expressions) = (Code::default(), ExpressionFile::built_in()?);
+        let names = expressions.names(None, &mut code)?;
+        let parsed = rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text, &names, &mut code));
         let rules = parsed.collect::<Result<_, _>>()?;
-        Self::index(rules, code)
+        Self::index(rules, &names, code)
     }
 
-    fn index(mut rules: Vec<Rule>, mut code: Code) -> Result<Self, LoadError> {
+    fn index(mut rules: Vec<Rule>, names: &Names<'_>, mut code: Code) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
-        let paths = place_paths(&mut rules);
+        let item_sources = place_item_sources(&mut rules);
         let mut facts = facts()?;
-        facts.compile_claims(errors_text(), &mut code).map_err(|Fault { what, at }| in_errors_file(what, at))?;
-        let mut sharing = Sharing::new(&mut code, paths.len());
+        facts
+            .compile_claims(built_in_text(ERRORS_FILE), names, &mut code)
+            .map_err(|Fault { what, at }| in_errors_file(what, at))?;
+        let mut sharing = Sharing::new(&mut code, item_sources.len());
         let mut conditions: HashMap<NodeId, StageMask> = HashMap::new();
         for rule in &rules {
             let on = occasions(rule);
@@ -194,7 +202,7 @@ impl RuleBook {
         };
         let plans = kinds_of_exchange().map(plan).collect();
         let (aliases, off, notices) = (Aliases::of(&rules)?, Vec::new(), Vec::new());
-        Ok(Self { rules, off, aliases, notices, plans, facts, code, paths })
+        Ok(Self { rules, off, aliases, notices, plans, facts, code, item_sources })
     }
 
     /// All rules, by id.
@@ -242,8 +250,8 @@ impl RuleBook {
     }
 
     /// The different `each`, by their places.
-    pub(super) fn paths(&self) -> &[path::Path] {
-        &self.paths
+    pub(super) fn item_sources(&self) -> &[ItemSource] {
+        &self.item_sources
     }
 
     pub(super) fn facts(&self) -> &Facts {
@@ -262,16 +270,16 @@ fn occasions(rule: &Rule) -> StageMask {
     StageMask(kinds_of_exchange().enumerate().map(bit).fold(0, std::ops::BitOr::bitor))
 }
 
-/// Gives every different `each` a place; gives their paths.
-fn place_paths(rules: &mut [Rule]) -> Vec<path::Path> {
-    let mut paths = Vec::new();
+/// Gives every different `each` a place; gives where their items come from.
+fn place_item_sources(rules: &mut [Rule]) -> Vec<ItemSource> {
+    let mut sources = Vec::new();
     for each in rules.iter_mut().flat_map(|rule| &mut rule.checks).filter_map(|check| check.each.as_mut()) {
-        each.place = paths.iter().position(|path| *path == each.path).unwrap_or_else(|| {
-            paths.push(each.path.clone());
-            paths.len() - 1
+        each.place = sources.iter().position(|source| *source == each.items).unwrap_or_else(|| {
+            sources.push(each.items.clone());
+            sources.len() - 1
         });
     }
-    paths
+    sources
 }
 
 /// The facts beside the rules, read once.
@@ -284,7 +292,7 @@ fn facts() -> Result<Facts, LoadError> {
 }
 
 fn read_facts() -> Result<Facts, LoadError> {
-    let mut facts = Facts::parse(errors_text())
+    let mut facts = Facts::parse(built_in_text(ERRORS_FILE))
         .map_err(|error| in_errors_file(error.message().to_owned(), error.span().map(|span| span.start)))?;
     facts.models = models()?;
     Ok(facts)
@@ -292,12 +300,13 @@ fn read_facts() -> Result<Facts, LoadError> {
 
 const ERRORS_FILE: &str = "models/errors.toml";
 
-fn errors_text() -> &'static str {
-    BUILT_IN.get_file(ERRORS_FILE).and_then(include_dir::File::contents_utf8).unwrap_or_default()
+/// A file of the built-in rules; nothing, if there is none.
+pub(super) fn built_in_text(file: &str) -> &'static str {
+    BUILT_IN.get_file(file).and_then(include_dir::File::contents_utf8).unwrap_or_default()
 }
 
 fn in_errors_file(what: String, at: Option<usize>) -> LoadError {
-    LoadError::Rule { file: format!("rules/{ERRORS_FILE}"), place: Place::of(errors_text(), at), what }
+    LoadError::Rule { file: format!("rules/{ERRORS_FILE}"), place: Place::of(built_in_text(ERRORS_FILE), at), what }
 }
 
 fn models() -> Result<Models, LoadError> {
@@ -335,6 +344,12 @@ pub fn not_judged_here() -> Result<Vec<NotJudgedHere>, LoadError> {
     Ok(table.into_iter().map(|(id, Reason { because })| NotJudgedHere { id, because }).collect())
 }
 
+/// The named expressions that every rule can use: each as it is used, and what it means.
+pub fn named_expressions() -> Result<Vec<(String, String)>, LoadError> {
+    let file = ExpressionFile::built_in()?;
+    Ok(file.meanings().map(|(name, means)| (name.to_owned(), means.to_owned())).collect())
+}
+
 fn built_in_table<T: serde::de::DeserializeOwned + Default>(name: &str) -> Result<T, LoadError> {
     let Some(text) = BUILT_IN.get_file(name).and_then(include_dir::File::contents_utf8) else {
         return Ok(T::default());
@@ -348,7 +363,7 @@ fn built_in_table<T: serde::de::DeserializeOwned + Default>(name: &str) -> Resul
 
 /// The description of the rule file format: `rules/README.md`.
 pub fn guide() -> &'static str {
-    BUILT_IN.get_file("README.md").and_then(include_dir::File::contents_utf8).unwrap_or_default()
+    built_in_text("README.md")
 }
 
 /// The built-in exchanges that examples start from: path below `examples/` without `.json`, and text.
@@ -383,8 +398,8 @@ fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String,
     found
 }
 
-fn parse(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Rule, LoadError> {
-    compile_rule(id, file, text, code).map_err(|Fault { what, at }| LoadError::Rule {
+fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, code: &mut Code) -> Result<Rule, LoadError> {
+    compile_rule(id, file, text, names, code).map_err(|Fault { what, at }| LoadError::Rule {
         file: file.to_owned(),
         place: Place::of(text, at),
         what,
@@ -415,12 +430,14 @@ pub(super) fn files_on_disk(folder: &Path, ending: &str) -> Result<Vec<(String, 
     Ok(found)
 }
 
-fn read_folder(folder: &Path, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
+fn read_folder(folder: &Path, outer: &Names<'_>, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
+    let expressions = ExpressionFile::of_folder(folder)?;
+    let names = expressions.names(Some(outer), code)?;
     let mut rules = Vec::new();
     for (id, path) in files_on_disk(folder, ".toml")? {
         let in_area = id.split_once('/').is_some_and(|(area, _)| !NOT_RULES.contains(&area));
         if in_area {
-            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?, code)?);
+            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?, &names, code)?);
         }
     }
     if rules.is_empty() { Err(LoadError::Empty(folder.to_owned())) } else { Ok(rules) }

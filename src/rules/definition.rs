@@ -1,5 +1,7 @@
 //! The file format of a rule, as serde reads it. `rules/README.md` says what each key means.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -21,6 +23,9 @@ pub struct Definition {
     pub stages: Spanned<Vec<String>>,
     pub spec: String,
     pub feature: Option<String>,
+    /// Named expressions, by name or by `name(parameter, …)`.
+    #[serde(default, rename = "let")]
+    pub lets: BTreeMap<Spanned<String>, Spanned<String>>,
     pub when: Option<Spanned<String>>,
     pub each: Option<Spanned<String>>,
     pub expect: Option<Spanned<String>>,

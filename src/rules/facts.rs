@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::code::{Code, NodeId};
 use super::compile::compile;
 use super::models::{Models, WhatSet};
+use super::named_expressions::Names;
 use super::rule::Fault;
 use super::rule_compiler::content_start;
 
@@ -73,10 +74,10 @@ impl Facts {
     }
 
     /// Compiles the claims of the error types, which stand in `text`, for the rule book that `code` belongs to.
-    pub fn compile_claims(&mut self, text: &str, code: &mut Code) -> Result<(), Fault> {
+    pub fn compile_claims(&mut self, text: &str, names: &Names<'_>, code: &mut Code) -> Result<(), Fault> {
         let with_claim = self.errors.iter().filter_map(|(name, facts)| Some((name, facts.claim.as_ref()?)));
         self.claims = with_claim
-            .map(|(name, claim)| match compile(claim.get_ref(), content_start(text, claim), code) {
+            .map(|(name, claim)| match compile(claim.get_ref(), content_start(text, claim), names, code) {
                 Ok(node) => Ok((name.clone(), node)),
                 Err(error) => Err(Fault { what: format!("{name}.claim: {}", error.what), at: Some(error.at) }),
             })

@@ -309,7 +309,8 @@ impl Judge {
         let (mut passed, mut others) = (Vec::with_capacity(plan.asks().len()), Vec::new());
         for sides in self.passes(reading) {
             let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
-            let (items, guards) = (Items::new(self.book.paths(), &self.arena), ConditionCache::new(plan, &self.arena));
+            let (items, guards) =
+                (Items::new(self.book.item_sources().len(), &self.arena), ConditionCache::new(plan, &self.arena));
             let asking = RuleRunner { book: &self.book, plan, items: &items, guards: &guards };
             let mut context = Context {
                 reading,

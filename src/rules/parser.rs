@@ -32,7 +32,7 @@ const MAX_HEIGHT: u8 = 100;
 #[derive(Debug, PartialEq)]
 pub struct Expr<'t> {
     pub kind: Kind<'t>,
-    /// Byte of the text at which its name or operator stands, or where it begins.
+    /// Byte of the file at which its name or operator stands, or where it begins.
     pub at: usize,
     height: u8,
 }
@@ -84,7 +84,7 @@ pub enum Operator {
     In,
 }
 
-/// What is wrong with an expression, and at which byte of it.
+/// What is wrong with an expression, and at which byte of its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
     pub what: String,
@@ -95,14 +95,19 @@ impl SyntaxError {
     pub fn new(at: usize, what: impl Into<String>) -> Self {
         Self { what: what.into(), at }
     }
+
+    /// The same error, told as one of the named expression in which it is.
+    pub fn within(self, name: &str) -> Self {
+        Self { what: format!("{name}: {}", self.what), ..self }
+    }
 }
 
-/// Reads an expression.
-pub fn parse(text: &str) -> Result<Expr<'_>, SyntaxError> {
+/// Reads an expression whose text begins at byte `origin` of its file. All places are bytes of the file.
+pub fn parse(text: &str, origin: usize) -> Result<Expr<'_>, SyntaxError> {
     if text.len() > MAX_TEXT {
-        return Err(SyntaxError::new(0, format!("the expression has more than {MAX_TEXT} bytes: split the rule")));
+        return Err(SyntaxError::new(origin, format!("the expression has more than {MAX_TEXT} bytes: split the rule")));
     }
-    let mut parser = Parser { lexer: Lexer::new(text), token: Token::End, at: 0, nesting: 0 };
+    let mut parser = Parser { lexer: Lexer::new(text, origin), token: Token::End, at: 0, nesting: 0 };
     parser.advance()?;
     let expr = parser.expression()?;
     match parser.token {
@@ -387,7 +392,7 @@ mod tests {
 
     /// The tree in a form that shows its shape.
     fn shape(text: &str) -> String {
-        parse(text).map_or_else(|error| format!("{}: {}", error.at, error.what), |expr| show(&expr))
+        parse(text, 0).map_or_else(|error| format!("{}: {}", error.at, error.what), |expr| show(&expr))
     }
 
     fn show(expr: &Expr<'_>) -> String {
@@ -481,13 +486,13 @@ mod tests {
             ("macros", &|n| nested("[1].all(x, ", "true", ")", n)),
         ];
         for (shape, of) in shapes {
-            assert!(parse(&of(8)).is_ok(), "{shape}");
+            assert!(parse(&of(8), 0).is_ok(), "{shape}");
             for times in [20, 40, 60, 80, 150, 300, 600, 1_000, 1_900, 2_900, 5_900, 20_000] {
                 // Fine or refused, but not the end of the program.
-                let _either = parse(&of(times));
+                let _either = parse(&of(times), 0);
             }
         }
-        assert!(parse(&shapes[2].1(20_000)).is_err_and(|error| error.what.contains("bytes")));
-        assert!(parse(&shapes[0].1(110)).is_err_and(|error| error.what.contains("levels deep")));
+        assert!(parse(&shapes[2].1(20_000), 0).is_err_and(|error| error.what.contains("bytes")));
+        assert!(parse(&shapes[0].1(110), 0).is_err_and(|error| error.what.contains("levels deep")));
     }
 }

@@ -1,8 +1,12 @@
-//! Paths with wildcards for `each`: `/request/body/orderedItem/*`, `/response/body/**/image`.
+//! What `each` names: nodes at a path with wildcards (`/request/body/orderedItem/*`, `/response/body/**/image`), or those that an
+//! expression gives.
 
 use crate::json::{Value, unescape};
 use crate::openbooking::{Content, Reading};
 
+use super::code::NodeId;
+use super::context::Context;
+use super::eval::evaluate;
 use super::value::Stop;
 
 /// A compiled path.
@@ -12,12 +16,46 @@ pub struct Path {
     steps: Vec<Step>,
 }
 
-/// The path of an `each`, and its place among the different paths of a book.
+/// What an `each` names, and its place among the different ones of a book.
 #[derive(Debug, Clone)]
 pub struct Each {
-    pub path: Path,
+    pub items: ItemSource,
     /// Given by the book; 0 until then.
     pub place: usize,
+}
+
+/// Where the items of an `each` come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ItemSource {
+    Path(Path),
+    /// An expression that gives a list of nodes of the judged exchange.
+    Nodes(NodeId),
+}
+
+impl ItemSource {
+    /// Visits every item, in order.
+    pub fn for_each<'a>(&self, context: &Context<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), Stop> {
+        let reading = context.reading;
+        let nodes = match self {
+            Self::Path(path) => return path.matches(reading, visit),
+            Self::Nodes(nodes) => evaluate(*nodes, context)?,
+        };
+        let elements = nodes.elements(context.arena);
+        for element in
+            elements.ok_or_else(|| Stop::fault(format!("each gives {}, not a list", nodes.name_of_kind())))?
+        {
+            let is_own = |node: &Value<'a>| {
+                [&reading.request, &reading.response]
+                    .iter()
+                    .any(|body| body.json().is_some_and(|body| node.is_of(body)))
+            };
+            match element.as_json().filter(is_own) {
+                Some(node) => visit(node),
+                None => return Err(Stop::fault("each gives something else than nodes of the exchange")),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A message of an exchange.

@@ -8,7 +8,7 @@ use super::code::{Code, Node, NodeId};
 use super::definition::{Example, SeenAs};
 use super::functions::Function;
 use super::models::ModelCheck;
-use super::path::Each;
+use super::path::{Each, ItemSource};
 use super::template::Template;
 use crate::finding::{RuleInfo, Severity};
 use crate::openbooking::Stage;
@@ -173,6 +173,9 @@ impl Rule {
         self.not_judged.iter().for_each(|(when, _)| visit(*when, &all));
         for check in &self.checks {
             let each: Vec<usize> = place(check).into_iter().collect();
+            if let Some(ItemSource::Nodes(nodes)) = check.each.as_ref().map(|each| &each.items) {
+                visit(*nodes, &[]);
+            }
             let expect = if let Expectation::Expression(expect) = &check.expect { Some(*expect) } else { None };
             let at = if let At::Expression(at) = &check.at { Some(*at) } else { None };
             [check.when, expect, at, check.seen, check.once].into_iter().flatten().for_each(|node| visit(node, &each));

@@ -9,23 +9,38 @@ use toml::Spanned;
 use super::aliases::{Alias, is_id};
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
-use super::compile::compile;
+use super::compile::{check_names, compile};
 use super::definition::{Check as CheckDefinition, Definition};
 use super::functions::Function;
 use super::models::{ModelCheck, ModelDefinition};
+use super::named_expressions::Names;
 use super::parser::SyntaxError;
-use super::path::{Each, Path};
+use super::path::{Each, ItemSource, Path};
 use super::rule::{At, Check, Expectation, Fault, Rule, Stages};
 use super::template::Template;
 use crate::finding::{RuleInfo, Side};
 use crate::openbooking::Stage;
 
 /// Compiles the text of a rule file. `id` is its path without `.toml`.
-pub(super) fn compile_rule(id: &str, file: &str, text: &str, code: &mut Code) -> Result<Rule, Fault> {
-    let definition: Definition = toml::from_str(text)
+pub(super) fn compile_rule(
+    id: &str,
+    file: &str,
+    text: &str,
+    outer: &Names<'_>,
+    code: &mut Code,
+) -> Result<Rule, Fault> {
+    let mut definition: Definition = toml::from_str(text)
         .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
     let aliases = aliases(&definition, file, text)?;
-    let rule = RuleCompiler { text, code }.rule(id, definition)?;
+    let lets = std::mem::take(&mut definition.lets);
+    let mut names = Names::below(outer);
+    for (signature, expression) in &lets {
+        let (at, origin) = (signature.span().start, content_start(text, expression));
+        names.add(signature.get_ref(), at, expression.get_ref(), origin).map_err(|error| in_key("let", error))?;
+    }
+    check_names(&names, code).map_err(|error| in_key("let", error))?;
+    let rule = RuleCompiler { text, names: &names, code }.rule(id, definition)?;
+    names.check_used().map_err(|error| in_key("let", error))?;
     Ok(rule.with_aliases(file, aliases))
 }
 
@@ -45,6 +60,7 @@ fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> Fault {
 
 struct RuleCompiler<'c> {
     text: &'c str,
+    names: &'c Names<'c>,
     code: &'c mut Code,
 }
 
@@ -111,7 +127,8 @@ impl RuleCompiler<'_> {
     }
 
     fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<NodeId, Fault> {
-        compile(text.get_ref(), content_start(self.text, text), self.code).map_err(|error| in_key(key, error))
+        compile(text.get_ref(), content_start(self.text, text), self.names, self.code)
+            .map_err(|error| in_key(key, error))
     }
 
     fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<NodeId>, Fault> {
@@ -120,7 +137,8 @@ impl RuleCompiler<'_> {
 
     fn template(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
         let Some(text) = text else { return Ok(Template::default()) };
-        Template::parse(text.get_ref(), content_start(self.text, text), self.code).map_err(|error| in_key(key, error))
+        Template::parse(text.get_ref(), content_start(self.text, text), self.names, self.code)
+            .map_err(|error| in_key(key, error))
     }
 
     fn single_check(&mut self, definition: &Definition) -> Result<Check, Fault> {
@@ -132,7 +150,7 @@ impl RuleCompiler<'_> {
             ),
             (expect, _) => self.expectation("expect", expect.as_ref(), definition.model.as_ref())?,
         };
-        let each = each(definition.each.as_ref())?;
+        let each = self.each(definition.each.as_ref())?;
         Ok(Check {
             at: self.at(definition.at.as_ref(), each.is_some(), &expect)?,
             when: None,
@@ -171,7 +189,7 @@ impl RuleCompiler<'_> {
         let expect = self.expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
         let each = match expect {
             Expectation::Model(_) => None,
-            _ => each(check.each.as_ref().or(definition.each.as_ref()))?,
+            _ => self.each(check.each.as_ref().or(definition.each.as_ref()))?,
         };
         Ok(Check {
             at: self.at(check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
@@ -187,6 +205,16 @@ impl RuleCompiler<'_> {
             expect,
             each,
         })
+    }
+
+    fn each(&mut self, text: Option<&Spanned<String>>) -> Result<Option<Each>, Fault> {
+        let Some(text) = text else { return Ok(None) };
+        let items = if text.get_ref().starts_with('/') {
+            ItemSource::Path(Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what))?)
+        } else {
+            ItemSource::Nodes(self.expression("each", text)?)
+        };
+        Ok(Some(Each { items, place: 0 }))
     }
 
     fn at(&mut self, text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
@@ -254,7 +282,70 @@ fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
     Ok(Stages::Some(stages))
 }
 
-fn each(text: Option<&Spanned<String>>) -> Result<Option<Each>, Fault> {
-    let parse = |text: &Spanned<String>| Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what));
-    Ok(text.map(parse).transpose()?.map(|path| Each { path, place: 0 }))
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::exchange::{Body, Exchange};
+    use crate::rules::{Judge, Known, RuleBook};
+
+    const RULE: &str = r#"
+title = "t"
+severity = "failure"
+side = "broker"
+scope = "request"
+stages = ["other"]
+spec = "https://example.org"
+why = "w"
+fix = "f"
+when = "is_order"
+expected = "{wanted}"
+message = "{count} of {wanted}, {seen}"
+
+[let]
+lines = "request.body.orderedItem"
+is_order = "is_list(lines)"
+count = "size(lines)"
+wanted = "'b'"
+unwanted = "lines.filter(line, !is_wanted(line))"
+"is_wanted(line)" = "line.name == wanted"
+"#;
+
+    fn findings(rest: &str) -> Vec<(String, String, String)> {
+        let book = Arc::new(RuleBook::of_texts(&[("a/b", &format!("{RULE}{rest}"))]).unwrap());
+        let mut exchange = Exchange::get("http://a.example", "/x");
+        exchange.request.body = Body::complete(r#"{"orderedItem": [{"name": "a"}, {"name": "b"}]}"#);
+        let judged = Judge::new(book, Known::default()).judge(Arc::new(exchange));
+        assert!(judged.not_judged.is_empty(), "{:?}", judged.not_judged);
+        let found = judged.findings.into_iter();
+        found.map(|found| (found.pointer, found.severity.to_string(), found.message)).collect()
+    }
+
+    #[test]
+    fn named_expressions_can_be_used_wherever_expressions_can() {
+        let expected = |severity: &str, seen: &str| {
+            ("/request/body/orderedItem/0/name".to_owned(), severity.to_owned(), format!("2 of b, {seen}"))
+        };
+        let check = "[[check]]\nexpect = 'size(unwanted) == 0'\nat = 'unwanted[0].name'\nonce = 'wanted'\n";
+        assert_eq!(findings(check), [expected("failure", "a")]);
+        let milder = format!("{check}seen = 'count'\n[[milder]]\nwhen = 'count == 2'\nseverity = 'notice'\n");
+        assert_eq!(findings(&milder), [expected("notice", "2")]);
+        let each = "[[check]]\neach = 'unwanted'\nexpect = 'is_wanted(item)'\nat = './name'\n";
+        assert_eq!(findings(each), [expected("failure", "a")]);
+        let all = "[[check]]\neach = 'lines'\nwhen = 'is_order && item.name != null'\nexpect = 'is_wanted(item) || item in unwanted'\n";
+        assert_eq!(findings(all), []);
+        let text = format!("{RULE}{check}[[not_judged]]\nwhen = 'is_order'\nbecause = 'it is one'\n");
+        assert!(RuleBook::of_texts(&[("a/b", &text)]).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_fails_matters_only_where_it_is_used() {
+        let lazy = "[[check]]\nexpect = 'size(unwanted) == 0 || count == 2 || broken'\nat = '/request/body'\n";
+        let rule = format!("{RULE}{lazy}").replace("[let]", "[let]\nbroken = 'count < wanted'");
+        assert!(RuleBook::of_texts(&[("a/b", &rule)]).is_ok());
+        let unused =
+            format!("{RULE}{lazy}").replace(" || broken", "").replace("[let]", "[let]\nbroken = 'count < wanted'");
+        let error = RuleBook::of_texts(&[("a/b", &unused)]).unwrap_err().to_string();
+        assert!(error.starts_with("a/b.toml:15:1: let: broken is not used"), "{error}");
+    }
 }

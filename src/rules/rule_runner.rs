@@ -245,7 +245,7 @@ fn asks<'a>(rule: &'a Rule, context: &Context<'a>) -> bool {
             Some(each) => {
                 let mut any = false;
                 let mut look = |item| any = any || yes(check.when, &context.of_item(Some(item), None));
-                each.path.matches(context.reading, &mut look).is_ok() && any
+                each.items.for_each(context, &mut look).is_ok() && any
             }
         })
 }

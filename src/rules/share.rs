@@ -14,7 +14,7 @@ use super::arena::Arena;
 use super::book::RuleBook;
 use super::code::Slots;
 use super::context::Context;
-use super::path::{Message, Path};
+use super::path::Message;
 use super::value::{Stop, Val};
 use crate::json::Value;
 use crate::openbooking::{Content, Reading};
@@ -132,20 +132,20 @@ pub struct Item<'a> {
 pub struct Items<'a>(&'a [Cell<Option<&'a [Item<'a>]>>]);
 
 impl<'a> Items<'a> {
-    /// Nothing found yet of these paths.
-    pub fn new(paths: &[Path], arena: &'a Arena) -> Self {
-        Self(arena.cells(paths.len()))
+    /// Nothing found yet of so many different `each`.
+    pub fn new(eaches: usize, arena: &'a Arena) -> Self {
+        Self(arena.cells(eaches))
     }
 
     /// The items of the `each` with that place, each with room for shared parts.
     pub fn of(&self, each: usize, book: &RuleBook, context: &Context<'a>) -> Result<&'a [Item<'a>], Stop> {
-        let (Some(found), Some(path)) = (self.0.get(each), book.paths().get(each)) else { return Ok(&[]) };
+        let (Some(found), Some(source)) = (self.0.get(each), book.item_sources().get(each)) else { return Ok(&[]) };
         if let Some(found) = found.get() {
             return Ok(found);
         }
         let slots = book.code().slots_of_items(each);
         let mut items = context.arena.vec();
-        path.matches(context.reading, &mut |value| {
+        source.for_each(context, &mut |value| {
             let memo =
                 (items.len() < MAX_KEEPING).then(|| context.arena.memo(Memo::of_item(value, slots, context.arena)));
             items.push(Item { value, memo });

@@ -259,12 +259,14 @@ impl Uses {
 mod tests {
     use super::*;
     use crate::rules::compile::compile;
+    use crate::rules::named_expressions::Names;
 
     /// What stands where a part was, once two expressions that have it were asked.
     fn marked(part: &str, [first, second]: [(&str, &[usize], u32); 2]) -> Node {
         let mut code = Code::default();
-        let part = compile(part, 0, &mut code).unwrap();
-        let asked = [first, second].map(|(text, eaches, on)| (compile(text, 0, &mut code).unwrap(), eaches, on));
+        let part = compile(part, 0, &Names::default(), &mut code).unwrap();
+        let asked = [first, second]
+            .map(|(text, eaches, on)| (compile(text, 0, &Names::default(), &mut code).unwrap(), eaches, on));
         let mut sharing = Sharing::new(&mut code, 2);
         for (at, eaches, on) in asked {
             sharing.ask(at, eaches, StageMask(on));

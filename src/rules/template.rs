@@ -4,6 +4,7 @@ use super::code::{Code, NodeId};
 use super::compile::compile;
 use super::context::Context;
 use super::eval::evaluate;
+use super::named_expressions::Names;
 use super::parser::SyntaxError;
 
 /// A compiled template.
@@ -23,7 +24,7 @@ impl Template {
     }
 
     /// Compiles a template. `{{` and `}}` stand for single braces. `origin` is the byte of the file at which it begins.
-    pub fn parse(text: &str, origin: usize, code: &mut Code) -> Result<Self, SyntaxError> {
+    pub fn parse(text: &str, origin: usize, names: &Names<'_>, code: &mut Code) -> Result<Self, SyntaxError> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -37,7 +38,7 @@ impl Template {
             } else if brace == "{" {
                 let end = rest.find('}').ok_or_else(|| SyntaxError::new(place, "the brace is not closed"))?;
                 parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(Part::Value(compile(&rest[..end], place + 1, code)?));
+                parts.push(Part::Value(compile(&rest[..end], place + 1, names, code)?));
                 rest = &rest[end + 1..];
             } else {
                 let what = "a closing brace without an opening one; write }} for the brace itself";

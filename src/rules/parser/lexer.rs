@@ -58,17 +58,28 @@ const SIGNS: [&str; 23] = [
 /// Splits a text into tokens.
 pub struct Lexer<'t> {
     text: &'t str,
+    /// Byte of the text, not of the file.
     at: usize,
+    origin: usize,
 }
 
 impl<'t> Lexer<'t> {
-    pub fn new(text: &'t str) -> Self {
-        Self { text, at: 0 }
+    /// Of a text that begins at byte `origin` of its file.
+    pub fn new(text: &'t str, origin: usize) -> Self {
+        Self { text, at: 0, origin }
     }
 
-    /// A part of the text.
+    /// A part of the text, by its place in the file.
     pub fn slice(&self, start: usize, end: usize) -> &'t str {
+        self.part(start - self.origin, end - self.origin)
+    }
+
+    fn part(&self, start: usize, end: usize) -> &'t str {
         self.text.get(start..end).unwrap_or_default()
+    }
+
+    fn error<T>(&self, at: usize, what: &str) -> Result<T, SyntaxError> {
+        Err(SyntaxError::new(self.origin + at, what))
     }
 
     fn rest(&self) -> &'t str {
@@ -93,13 +104,13 @@ impl<'t> Lexer<'t> {
             Some(other) => {
                 let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) else {
                     let hint = if other == '=' { "; two values are compared with ==" } else { "" };
-                    return Err(SyntaxError::new(at, format!("{other:?} is no operator{hint}")));
+                    return self.error(at, &format!("{other:?} is no operator{hint}"));
                 };
                 self.at += sign.len();
                 Token::Sign(sign)
             }
         };
-        Ok((token, at))
+        Ok((token, self.origin + at))
     }
 
     /// White space, and comments up to the end of their line.
@@ -130,7 +141,7 @@ impl<'t> Lexer<'t> {
             self.at += 1;
             self.take_while(|byte| byte.is_ascii_digit());
         }
-        Token::Number(self.slice(start, self.at))
+        Token::Number(self.part(start, self.at))
     }
 
     /// A string in quotes of either kind, or in three of them; raw ones have no escapes.
@@ -145,15 +156,15 @@ impl<'t> Lexer<'t> {
         loop {
             let rest = self.rest();
             if rest.starts_with(&quote) {
-                append(&mut text, self.slice(plain, self.at));
+                append(&mut text, self.part(plain, self.at));
                 self.at += quote.len();
                 return Ok(Token::Text(text));
             }
             match rest.chars().next() {
-                None => return Err(SyntaxError::new(start, "the string is not closed")),
-                Some('\n') if quote.len() == 1 => return Err(SyntaxError::new(start, "the string is not closed")),
+                None => return self.error(start, "the string is not closed"),
+                Some('\n') if quote.len() == 1 => return self.error(start, "the string is not closed"),
                 Some('\\') if !raw => {
-                    append(&mut text, self.slice(plain, self.at));
+                    append(&mut text, self.part(plain, self.at));
                     text.to_mut().push(self.escape()?);
                     plain = self.at;
                 }
@@ -164,7 +175,7 @@ impl<'t> Lexer<'t> {
 
     /// The character behind a backslash.
     fn escape(&mut self) -> Result<char, SyntaxError> {
-        let at = self.at;
+        let at = self.origin + self.at;
         let unknown = || SyntaxError::new(at, "unknown escape; in a raw string, r\"…\", a backslash stands for itself");
         let named = self.rest()[1..].chars().next().ok_or_else(unknown)?;
         self.at += 1 + named.len_utf8();
@@ -201,7 +212,7 @@ mod tests {
     use super::*;
 
     fn tokens(text: &str) -> Vec<Token<'_>> {
-        let mut lexer = Lexer::new(text);
+        let mut lexer = Lexer::new(text, 0);
         let mut tokens = Vec::new();
         while let Ok((token, _)) = lexer.next_token() {
             if token == Token::End {
@@ -224,7 +235,7 @@ mod tests {
         ] {
             assert_eq!(tokens(text), [Token::Text(expected.into())], "{text}");
         }
-        assert!(Lexer::new(r#""\d""#).next_token().is_err_and(|error| error.what.contains("escape")));
+        assert!(Lexer::new(r#""\d""#, 0).next_token().is_err_and(|error| error.what.contains("escape")));
     }
 
     #[test]
