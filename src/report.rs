@@ -42,7 +42,7 @@ pub use curl::{Secrets, curl};
 pub use diff_markdown::diff_markdown;
 pub use diff_text::diff_text;
 pub use json_lines::JsonLines;
-pub use markdown::{Booking, markdown};
+pub use markdown::{Booking, finding_markdown, markdown};
 pub use paint::Paint;
 pub use plain::Plain;
 pub use probe::{ProbeReport, probe_json, probe_markdown, probe_text};

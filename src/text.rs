@@ -125,6 +125,16 @@ pub fn clip_middle(text: &str, width: usize) -> SafeText {
     safe![shown.slice(0..end), clip_start(&shown[end..], width - ahead.min(width))]
 }
 
+/// The longest beginning of a text that takes at most `width` columns; it may be empty.
+pub fn head(text: &str, width: usize) -> &str {
+    let end = if text.chars().next().and_then(UnicodeWidthChar::width).unwrap_or(0) > width {
+        0
+    } else {
+        fitting(text, width)
+    };
+    &text[..end]
+}
+
 /// Bytes of the longest prefix that takes at most `width` columns; at least one character.
 fn fitting(text: &str, width: usize) -> usize {
     let mut used = 0;

@@ -1,39 +1,67 @@
 //! The terminal UI: the traffic as it flows, who is at fault, and where exactly.
 //!
-//! `Event | key → Message → update(Model) → view(Model) → frame` · `q → Outcome::Quit → session`
+//! ```text
+//! Event | key | Reply ─► Message ─► update(Model) ─► view(Model) ─► frame
+//!                                        └─► Effect ─► Services, terminal, session ─► Reply
+//! ```
 //!
 //! The model is plain data and [`run`] gets its terminal and its input from outside, so that tests drive the screen by
 //! keys. The screen never holds up the pipeline: the sender's side of a [`Feed`] never waits, and what is dropped is
 //! counted and shown.
 
-mod areas;
+mod booking;
+mod bookings;
+mod clipboard;
+mod command;
+mod compare;
 mod coverage;
+mod cursor;
+mod detail;
+mod dispatch;
+mod effects;
+mod event_log;
+mod exchange_list;
+mod exchanges;
 mod explain;
+mod faults;
+mod findings;
+mod index;
 mod job;
 mod json_view;
 mod keys;
-mod log;
+mod layout;
 mod message;
 mod model;
+mod page;
+mod pager;
 mod prompt;
 mod screen;
-mod sheet;
+mod services;
+mod status;
 mod theme;
+mod traffic;
 mod view;
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use ratatui::layout::Size;
 pub use screen::run_on_screen;
+pub use services::{Export, FaultState, NoServices, Services};
+pub use theme::Theme;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Context, Feed};
-use model::{Command, Message, Model};
+use effects::Effects;
+use model::{Message, Model};
+use services::Effect;
 
 /// Least time between two frames.
 const FRAME: Duration = Duration::from_millis(50);
@@ -43,6 +71,35 @@ const BATCH: usize = 256;
 
 /// How often it is looked whether a terminal that was given back is ours again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long a screen with a running clock stays as it is.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What a screen is made with.
+#[derive(Clone)]
+pub struct Setup {
+    /// What is told of the run before the first event.
+    pub context: Context,
+    /// How the screen looks.
+    pub theme: Theme,
+    /// The mouse is listened to.
+    pub mouse: bool,
+    /// A new failure rings the bell.
+    pub bell: bool,
+    /// The outside world.
+    pub services: Arc<dyn Services>,
+}
+
+impl From<Context> for Setup {
+    fn from(context: Context) -> Self {
+        Self { context, theme: Theme::default(), mouse: true, bell: false, services: Arc::new(NoServices) }
+    }
+}
+
+/// The keys of every screen as Markdown, for the documentation.
+pub fn keys_as_markdown() -> String {
+    command::markdown()
+}
 
 /// Why the screen has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +137,9 @@ enum Input {
 
 /// Where the screen is shown, and how it is left for a while.
 trait Console {
+    /// Columns and rows.
+    fn size(&mut self) -> Result<Size, TuiError>;
+
     /// Draws a frame.
     fn draw(&mut self, model: &mut Model) -> Result<(), TuiError>;
 
@@ -95,6 +155,17 @@ trait Console {
     /// Empties the screen, so that the next frame draws all of it.
     fn wipe(&mut self) -> Result<(), TuiError>;
 
+    /// Rings the bell.
+    fn bell(&mut self) {}
+
+    /// Puts a text into the clipboard of the terminal.
+    fn copy(&mut self, _text: &str) {}
+
+    /// Shows a text in the user's pager or editor, and waits for its end; what there is to say about it.
+    fn page(&mut self, _text: &str) -> Result<(), String> {
+        Err("there is no terminal to show it on".to_owned())
+    }
+
     /// Sets the terminal up again, empty. False if it belongs to somebody else for now.
     fn resume(&mut self) -> io::Result<bool>;
 }
@@ -102,6 +173,7 @@ trait Console {
 /// A terminal that is always there, and its input.
 struct Fixed<'t, B: Backend, S> {
     terminal: &'t mut Terminal<B>,
+    theme: Theme,
     input: std::pin::Pin<&'t mut S>,
 }
 
@@ -110,8 +182,12 @@ where
     B: Backend<Error: Send + Sync + 'static>,
     S: Stream<Item = io::Result<crossterm::event::Event>>,
 {
+    fn size(&mut self) -> Result<Size, TuiError> {
+        size(self.terminal)
+    }
+
     fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
-        draw(self.terminal, model, true)
+        draw(self.terminal, model, self.theme, true)
     }
 
     async fn input(&mut self) -> Option<io::Result<Input>> {
@@ -143,30 +219,57 @@ pub async fn run<B>(
     terminal: &mut Terminal<B>,
     input: impl Stream<Item = io::Result<crossterm::event::Event>>,
     mut feed: Feed,
-    context: Context,
+    setup: impl Into<Setup>,
     shutdown: CancellationToken,
 ) -> Result<Outcome, TuiError>
 where
     B: Backend<Error: Send + Sync + 'static>,
 {
-    let input = std::pin::pin!(input);
-    run_in(&mut Fixed { terminal, input }, &mut feed, context, shutdown).await
+    let (input, setup) = (std::pin::pin!(input), setup.into());
+    run_in(&mut Fixed { terminal, input, theme: setup.theme }, &mut feed, setup, shutdown).await
 }
 
 async fn run_in<C: Console>(
     console: &mut C,
     feed: &mut Feed,
-    context: Context,
+    setup: Setup,
     shutdown: CancellationToken,
 ) -> Result<Outcome, TuiError> {
     let (events, dropped) = (&mut feed.events, &feed.dropped);
     // To stop it would stop traffic.
-    let carries_traffic = context.mode.carries_traffic();
-    let mut model = Model::new(context);
+    let carries_traffic = setup.context.mode.carries_traffic();
+    let mut model = Model::new(setup.context, setup.bell);
+    let mut effects = Effects::new(setup.services);
     let (mut open, mut changed, mut next_frame) = (true, true, Instant::now());
     // While the terminal is somebody else's: when to look again.
     let mut away: Option<Instant> = None;
-    let outcome = loop {
+    let mut asked: Vec<Effect> = Vec::new();
+    let outcome = 'screen: loop {
+        for effect in std::mem::take(&mut asked) {
+            changed = true;
+            match effect {
+                Effect::Quit => break 'screen Outcome::Quit,
+                Effect::Wipe => console.wipe()?,
+                Effect::Bell => console.bell(),
+                Effect::Copy(text) => console.copy(&text),
+                Effect::Pager(text) => {
+                    if let Err(words) = console.page(&text) {
+                        model.update(Message::Reply(services::Reply::Word(words)));
+                    }
+                }
+                Effect::Suspend if carries_traffic => {
+                    model.update(Message::Word("Ctrl-Z would stop the traffic; q stops the proxy"));
+                }
+                Effect::Suspend if !console.can_suspend() => {
+                    model.update(Message::Word("no shell is there to come back from; q quits"));
+                }
+                Effect::Suspend => {
+                    console.suspend(true).map_err(TuiError::Input)?;
+                    away = Some(Instant::now() + LOOK_AGAIN);
+                }
+                effect => effects.start(effect),
+            }
+        }
         // Frames come before events and keys, or a flood of either would keep the screen from being drawn.
         tokio::select! {
             biased;
@@ -177,29 +280,20 @@ async fn run_in<C: Console>(
                 changed = true;
             }
             () = sleep_until(next_frame), if changed && away.is_none() => {
+                asked = model.update(Message::Frame(console.size()?, Timestamp::now()));
                 console.draw(&mut model)?;
                 changed = false;
                 next_frame = Instant::now() + FRAME;
             }
+            reply = effects.next() => {
+                changed = true;
+                asked = model.update(Message::Reply(reply));
+            }
             input = console.input() => match input {
                 Some(Ok(Input::Terminal(event))) => {
-                    let Some(message) = keys::message(event, model.key_mode()) else { continue };
+                    let Some(message) = keys::message(event) else { continue };
                     changed = true;
-                    match model.update(message) {
-                        None => {}
-                        Some(Command::Quit) => break Outcome::Quit,
-                        Some(Command::Wipe) => console.wipe()?,
-                        Some(Command::Suspend) if carries_traffic => {
-                            model.update(Message::Word("Ctrl-Z would stop the traffic; q stops the proxy"));
-                        }
-                        Some(Command::Suspend) if !console.can_suspend() => {
-                            model.update(Message::Word("no shell is there to come back from; q quits"));
-                        }
-                        Some(Command::Suspend) => {
-                            console.suspend(true).map_err(TuiError::Input)?;
-                            away = Some(Instant::now() + LOOK_AGAIN);
-                        }
-                    }
+                    asked = model.update(message);
                 }
                 Some(Ok(Input::Stop)) if away.is_none() => {
                     console.suspend(false).map_err(TuiError::Input)?;
@@ -220,17 +314,19 @@ async fn run_in<C: Console>(
                 open = next.is_some();
                 for _ in 0..BATCH {
                     let Some(event) = next else { break };
-                    model.update(Message::Event(event));
+                    asked.extend(model.update(Message::Event(event)));
                     next = events.try_recv().ok();
                 }
                 if let Some(event) = next {
-                    model.update(Message::Event(event));
+                    asked.extend(model.update(Message::Event(event)));
                 }
                 model.update(Message::NotShown(dropped.load(Ordering::Relaxed)));
             }
+            () = sleep_until(next_frame + TICK), if away.is_none() && model.has_clock() => changed = true,
         }
     };
     if away.is_none() {
+        model.update(Message::Frame(console.size()?, Timestamp::now()));
         console.draw(&mut model)?;
     }
     Ok(outcome)
@@ -242,18 +338,27 @@ fn resume(console: &mut impl Console) -> Result<Option<Instant>, TuiError> {
     Ok((!ours).then(|| Instant::now() + LOOK_AGAIN))
 }
 
-fn draw<B>(terminal: &mut Terminal<B>, model: &mut Model, in_colours: bool) -> Result<(), TuiError>
+fn draw<B>(terminal: &mut Terminal<B>, model: &mut Model, theme: Theme, in_colours: bool) -> Result<(), TuiError>
 where
     B: Backend<Error: Send + Sync + 'static>,
 {
     let drawn = terminal.draw(|frame| {
-        model.update(Message::Frame(frame.area().as_size()));
         view::draw(model, frame);
+        theme.apply(frame.buffer_mut());
         if !in_colours {
             theme::without_colours(frame.buffer_mut());
         }
     });
     drawn.map(drop).map_err(|error| TuiError::Draw(Box::new(error)))
+}
+
+fn size<B>(terminal: &mut Terminal<B>) -> Result<Size, TuiError>
+where
+    B: Backend<Error: Send + Sync + 'static>,
+{
+    let draw_error = |error: B::Error| TuiError::Draw(Box::new(error));
+    terminal.autoresize().map_err(draw_error)?;
+    terminal.size().map_err(draw_error)
 }
 
 #[cfg(test)]
@@ -278,8 +383,12 @@ mod tests {
     }
 
     impl Console for Told {
+        fn size(&mut self) -> Result<Size, TuiError> {
+            size(&mut self.terminal)
+        }
+
         fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
-            draw(&mut self.terminal, model, true)?;
+            draw(&mut self.terminal, model, Theme::Dark, true)?;
             let last: String =
                 self.terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
             let word = ["stop the traffic", "no shell"].into_iter().find(|word| last.contains(word));
@@ -332,7 +441,7 @@ mod tests {
             settings: None,
         };
         let (_outlet, mut feed) = feed(4);
-        let ended = run_in(&mut console, &mut feed, context, CancellationToken::new()).await.unwrap();
+        let ended = run_in(&mut console, &mut feed, context.into(), CancellationToken::new()).await.unwrap();
         assert_eq!(ended, Outcome::Quit, "the input has ended");
         console.calls
     }

@@ -344,7 +344,7 @@ fn a_proxy_on_the_screen_is_not_suspended_by_a_key() {
     terminal.press("\x1a");
     terminal.until("stop the traffic");
     request(port);
-    terminal.until("api/x");
+    terminal.until("No booking");
     terminal.press("q");
     terminal.until("y/n");
     terminal.press("n");
@@ -410,7 +410,7 @@ fn a_terminal_that_goes_away_ends_a_proxy_in_order() {
         let mut terminal = Terminal::run(folder.path(), &format!("exec {}", proxy(port, &format!("{ui} {log}"))));
         request(port);
         request(port);
-        terminal.until("api/x");
+        terminal.until(if ui.is_empty() { "No booking" } else { "api/x" });
         terminal.close();
         let status = terminal.end();
         let log = std::fs::read_to_string(folder.path().join("log.txt")).unwrap();
@@ -440,7 +440,7 @@ fn with_hangups_ignored_what_only_shows_something_ends_with_its_terminal() {
         let folder = tempfile::tempdir().unwrap();
         recording(folder.path());
         let mut terminal = Terminal::run(folder.path(), &format!("trap '' HUP; exec {command} 2>errors.txt"));
-        terminal.until("no. UTC");
+        terminal.until("UTC ");
         terminal.close();
         let status = terminal.end();
         let errors = std::fs::read_to_string(folder.path().join("errors.txt")).unwrap();
@@ -461,7 +461,7 @@ fn with_hangups_ignored_a_proxy_outlives_its_terminal() {
         let proxy = proxy(port, &format!("{ui} --log log.txt"));
         let mut terminal = Terminal::run(folder.path(), &format!("trap '' HUP; exec {proxy}"));
         request(port);
-        terminal.until("api/x");
+        terminal.until(if ui.is_empty() { "No booking" } else { "api/x" });
         terminal.close();
         terminal.signal(Signal::HUP);
         for _ in 0..3 {

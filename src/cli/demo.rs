@@ -37,7 +37,7 @@ const WATCHED_PACE: f64 = 1.2;
 const PLAIN_PACE: f64 = 0.05;
 
 /// The last caption on the screen.
-const OVER_ON_SCREEN: &str = "The demo is over. Enter opens the exchange, n goes to the next finding, q quits.";
+const OVER_ON_SCREEN: &str = "The demo is over. Enter opens the booking, n goes to the next finding, q quits.";
 
 /// `umpire demo …`
 #[derive(Debug, Args)]

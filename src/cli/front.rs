@@ -27,7 +27,7 @@ use crate::panics;
 use crate::recorder::{RunSummary, failed_in_words, unjudged_in_words};
 use crate::report::{JsonLines, Paint, Plain, Summary};
 use crate::text::{self, safe, safe_format, visible};
-use crate::tui::{self, TuiError};
+use crate::tui::{self, Setup, TuiError};
 
 /// How long an output that takes nothing is waited for at the end.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -148,8 +148,8 @@ impl Show {
     /// The terminal UI. `None`: it has failed, and plain lines are to take over.
     fn screen(&mut self) -> Option<anyhow::Result<()>> {
         let quiet = ScreenGuard::take();
-        let (context, stop) = (self.context.clone(), self.stop.clone());
-        let ended = panics::catch(|| tui::run_on_screen(&self.runtime, &mut self.feed, context, stop));
+        let (setup, stop) = (Setup::from(self.context.clone()), self.stop.clone());
+        let ended = panics::catch(|| tui::run_on_screen(&self.runtime, &mut self.feed, setup, stop));
         drop(quiet);
         match ended {
             Ok(Ok(_)) => {

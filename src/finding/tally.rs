@@ -14,6 +14,13 @@ impl Tally {
         self.0[finding.rule.side as usize][finding.severity as usize] += 1;
     }
 
+    /// Counts what another tally has counted.
+    pub fn add_all(&mut self, other: &Self) {
+        for (own, more) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            *own += more;
+        }
+    }
+
     /// Findings of a side and severity.
     pub fn get(&self, side: Side, severity: Severity) -> u64 {
         self.0[side as usize][severity as usize]

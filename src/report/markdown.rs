@@ -171,6 +171,33 @@ fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Bookin
         earlier,
         ".\n\n",
     ];
+    section.push(details(finding));
+    for finding in follow {
+        let rule = code(&finding.rule.id);
+        let told = safe![finding.severity.as_str(), " ", rule, ": ", sentence(&finding.message)];
+        section.push(safe!["- So also: ", told, " (", link(&finding.rule.spec), ")\n"]);
+    }
+    section.push("\n");
+    section
+}
+
+/// One finding by itself, for an issue or a message.
+pub fn finding_markdown(finding: &Finding) -> SafeText {
+    let Finding { rule, severity, stage, .. } = finding;
+    let of = finding
+        .number()
+        .map_or_else(SafeText::default, |number| safe![" In exchange ", number, ", ", stage.as_str(), "."]);
+    let booking =
+        finding.order_uuid.as_ref().map_or_else(SafeText::default, |uuid| safe![" Booking ", code(uuid), "."]);
+    let head = safe!["**", sentence(&finding.message), "**\n\n"];
+    let blamed = safe![severity.as_str(), ", the ", rule.side.in_words(), " is at fault.", of, booking, "\n\n"];
+    safe![head, blamed, details(finding)]
+}
+
+/// Where, what was seen and expected, why, what to do, and the link.
+fn details(finding: &Finding) -> SafeText {
+    let rule = &finding.rule;
+    let mut section = SafeText::default();
     let mut line = |label: &'static str, text: SafeText| section.push(safe!["- ", label, ": ", text, "\n"]);
     if !finding.pointer.is_empty() {
         line("At", code(&finding.pointer));
@@ -185,12 +212,6 @@ fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Bookin
     line(who, escaped(&rule.fix));
     line("Specification", link(&rule.spec));
     line("Rule", safe![code(&rule.id), ", ", escaped(&rule.title)]);
-    for finding in follow {
-        let rule = code(&finding.rule.id);
-        let told = safe![finding.severity.as_str(), " ", rule, ": ", sentence(&finding.message)];
-        line("So also", safe![told, " (", link(&finding.rule.spec), ")"]);
-    }
-    section.push("\n");
     section
 }
 

@@ -1,47 +1,115 @@
-//! The page of coverage: what has been tried, and what nobody has tried yet.
+//! Coverage: what has been tried, by the features of the test suite, with bars; what nobody has tried, and how to.
 //!
-//! `Coverage, width → rows: headline, what nobody tried, then every feature and area with its rules`
+//! `Coverage, Cursor → headline, one row for each feature and area · below it the rules of the selected one`
 
-use super::sheet::Row;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::cursor::{Cursor, Motion};
+use super::model::Model;
 use super::theme::Ink;
+use super::view::{line, select, span, teach, title};
 use crate::coverage::{Coverage, Group, Reach};
 use crate::finding::Severity;
 use crate::text;
 
-/// Columns of the words before a list of rules.
-const LABEL: usize = 17;
+/// Columns of a bar.
+const BAR: usize = 20;
 
-pub(super) fn rows(coverage: Option<&Coverage>, width: usize) -> Vec<Row> {
-    let Some(coverage) = coverage else {
-        return vec![Row::new(Ink::Dim, "Nothing has been judged yet.")];
-    };
-    let groups = coverage.groups();
-    let mut rows = Vec::new();
-    let mut labelled = |label: (Ink, &str), ink: Ink, text: &str| {
-        for (index, line) in text::wrap(text, width.saturating_sub(LABEL).max(20)).iter().enumerate() {
-            let label = if index == 0 { label } else { (Ink::Plain, "") };
-            rows.push(Row::new(label.0, &format!("{:LABEL$}", label.1)).with(ink, line));
-        }
-    };
-    let untried: Vec<&Group<'_>> =
-        groups.iter().filter(|group| group.is_feature && group.reach() == Reach::NeverReached).collect();
-    for (index, group) in untried.iter().enumerate() {
-        let label = if index == 0 { "nobody has tried" } else { "" };
-        labelled((Ink::Bold, label), Ink::Plain, &format!("{}: {}", group.name, group.in_words()));
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub(super) struct CoverageScreen {
+    cursor: Cursor,
+    len: usize,
+}
+
+impl CoverageScreen {
+    pub(super) fn go(&mut self, motion: Motion) {
+        self.cursor.go(motion, self.len, false);
     }
-    for group in &groups {
-        let kind = if group.is_feature { "feature" } else { "area" };
-        let exercised = format!("{} of {} exercised", group.exercised(), text::count(group.rules.len() as u64, "rule"));
-        labelled((Ink::Plain, ""), Ink::Plain, "");
-        labelled((Ink::Dim, kind), Ink::Bold, &format!("{}: {exercised}", group.name));
-        for reach in Reach::ALL {
-            let rules: Vec<&str> = group.of(reach).map(|rule| rule.rule.id.as_str()).collect();
-            if !rules.is_empty() {
-                labelled((ink(reach), &format!("  {}", reach.in_words())), Ink::Plain, &rules.join(", "));
-            }
+
+    pub(super) fn scroll(&mut self, rows: isize) {
+        self.cursor.scroll(rows, self.len);
+    }
+
+    /// The cursor, and how many rows there are.
+    pub(super) fn rows(&mut self) -> (&mut Cursor, usize) {
+        (&mut self.cursor, self.len)
+    }
+
+    pub(super) fn fit(&mut self, coverage: Option<&Coverage>, rows: usize) {
+        self.len = coverage.map_or(0, |coverage| coverage.groups().len());
+        self.cursor.fit(self.len, list_rows(self.len, rows));
+    }
+
+    /// The name of the selected feature, and the id of a rule of it that has failed.
+    pub(super) fn selected(&self, coverage: Option<&Coverage>) -> Option<(String, Option<String>)> {
+        let groups = sorted(coverage?);
+        let group = groups.get(self.cursor.at)?;
+        let failed = group.of(Reach::Failed).next().map(|rule| rule.rule.id.clone());
+        Some((group.name.to_owned(), failed))
+    }
+}
+
+/// Rows of the list, so that the rules of the selected feature have room below.
+fn list_rows(len: usize, rows: usize) -> usize {
+    len.min(if rows >= 14 { rows * 3 / 5 } else { rows })
+}
+
+/// What has failed first, then what nobody has tried, then the rest; features before areas.
+fn sorted(coverage: &Coverage) -> Vec<Group<'_>> {
+    let rank = |group: &Group<'_>| match group.reach() {
+        Reach::Failed => 0,
+        Reach::NeverReached if group.is_feature => 1,
+        Reach::NotJudged => 2,
+        Reach::Passed => 3,
+        Reach::NeverReached => 4,
+    };
+    let mut groups = coverage.groups();
+    groups.sort_by_key(|group| (rank(group), !group.is_feature));
+    groups
+}
+
+pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let Some(coverage) = model.status.coverage.as_deref() else {
+        title(buffer, area, true, vec![span(Ink::Bold, " Coverage ")]);
+        let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        teach(
+            buffer,
+            below,
+            &[
+                "*Nothing has been judged yet.",
+                "",
+                "As exchanges come in, this shows which features of OpenActive's test suite they exercise,",
+                "which rules passed, which failed, and what nobody has tried so far.",
+            ],
+        );
+        return;
+    };
+    let headline = vec![span(Ink::Bold, " Coverage "), span(Ink::Plain, coverage.headline())];
+    title(buffer, area, true, headline);
+    let groups = sorted(coverage);
+    let cursor = &model.coverage.cursor;
+    let rows = list_rows(groups.len(), usize::from(area.height).saturating_sub(2));
+    let name =
+        groups.iter().map(|group| text::width(group.name)).max().unwrap_or(0).min(usize::from(area.width) / 3).max(7);
+    let words = format!("  {:name$}  {:BAR$}  passed failed  not judged", "feature", "exercised");
+    line(buffer, area, 1, &Line::from(span(Ink::Dim, words)));
+    for (place, group) in groups.iter().skip(cursor.top).take(rows).enumerate() {
+        let row = 2 + place as u16;
+        line(buffer, area, row, &group_row(group, name));
+        if cursor.top + place == cursor.at {
+            select(buffer, area, row, true);
         }
     }
-    rows
+    let used = 2 + rows as u16;
+    if let Some(group) = groups.get(cursor.at)
+        && area.height > used + 2
+    {
+        let below = Rect { y: area.y + used, height: area.height - used, ..area };
+        rules(group, below, buffer);
+    }
 }
 
 fn ink(reach: Reach) -> Ink {
@@ -50,5 +118,82 @@ fn ink(reach: Reach) -> Ink {
         Reach::Passed => Ink::Good,
         Reach::NotJudged => Ink::Of(Severity::Notice),
         Reach::NeverReached => Ink::Dim,
+    }
+}
+
+fn group_row(group: &Group<'_>, name: usize) -> Line<'static> {
+    let reach = group.reach();
+    let sign = match reach {
+        Reach::Failed => "✗ ",
+        Reach::NeverReached => "○ ",
+        Reach::NotJudged => "? ",
+        Reach::Passed => "✓ ",
+    };
+    let mut spans = vec![span(ink(reach), sign), span(Ink::Plain, text::clip_middle(group.name, name).pad(name + 2))];
+    spans.extend(bar(group));
+    let of = |reach| group.of(reach).count();
+    let count = |ink: Ink, number: usize, width: usize| {
+        if number == 0 { span(Ink::Dim, format!("{:>width$}", "·")) } else { span(ink, format!("{number:>width$}")) }
+    };
+    spans.push(count(Ink::Plain, of(Reach::Passed), 8));
+    spans.push(count(Ink::Of(Severity::Failure), of(Reach::Failed), 7));
+    spans.push(count(Ink::Plain, of(Reach::NotJudged), 12));
+    let kind = if group.is_feature { "" } else { "  (area)" };
+    let never = if reach == Reach::NeverReached { "  never tried" } else { "" };
+    spans.push(span(Ink::Dim, format!("{never}{kind}")));
+    Line::from(spans)
+}
+
+/// What part of the rules has passed and failed.
+fn bar(group: &Group<'_>) -> Vec<Span<'static>> {
+    let all = group.rules.len().max(1);
+    // What there is of shows, however little.
+    let part = |count: usize| if count == 0 { 0 } else { (count * BAR / all).max(1) };
+    let failed = part(group.of(Reach::Failed).count());
+    let passed = part(group.of(Reach::Passed).count()).min(BAR - failed);
+    vec![
+        span(Ink::Of(Severity::Failure), "█".repeat(failed)),
+        span(Ink::Good, "█".repeat(passed)),
+        span(Ink::Dim, "░".repeat(BAR - failed - passed)),
+    ]
+}
+
+/// The rules of a feature by how far they have come, and how to try what was not.
+fn rules(group: &Group<'_>, area: Rect, buffer: &mut Buffer) {
+    let kind = if group.is_feature { "feature" } else { "area" };
+    let words = format!(
+        " {kind} {} · {} of {} exercised ",
+        group.name,
+        group.exercised(),
+        text::count(group.rules.len() as u64, "rule")
+    );
+    title(buffer, area, false, vec![span(Ink::Plain, words)]);
+    let width = usize::from(area.width).saturating_sub(18).max(20);
+    let mut row = 1;
+    let mut labelled = |label: &str, label_ink: Ink, words: &str| {
+        for (index, part) in text::wrap(words, width).iter().enumerate() {
+            let label = if index == 0 { label } else { "" };
+            let spans = vec![span(label_ink, format!("  {label:14}")), span(Ink::Plain, part.as_str().to_owned())];
+            line(buffer, area, row, &Line::from(spans));
+            row += 1;
+        }
+    };
+    if group.reach() == Reach::NeverReached {
+        let stages: Vec<&str> =
+            group.rules.iter().flat_map(|rule| rule.rule.stages.iter().map(String::as_str)).collect();
+        let mut stages = stages;
+        stages.sort_unstable();
+        stages.dedup();
+        labelled(
+            "how to try it",
+            Ink::Bold,
+            &format!("make a booking in which this holds: {} (looked for at {})", group.in_words(), stages.join(", ")),
+        );
+    }
+    for reach in Reach::ALL {
+        let rules: Vec<&str> = group.of(reach).map(|rule| rule.rule.id.as_str()).collect();
+        if !rules.is_empty() {
+            labelled(reach.in_words(), ink(reach), &rules.join(", "));
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `Judged, width → rows: what happened, each finding in full (in short where it follows from another), what was not judged`
 
-use super::sheet::Row;
+use super::page::Row;
 use super::theme::{Ink, sign};
 use crate::event::Judged;
 use crate::finding::{Finding, Severity, folded};

@@ -2,12 +2,12 @@
 //!
 //! `Document, pointers → rows (indent, key, value) with marks`
 //!
-//! Numbers keep the literal of the wire and members their order, repeated ones included.
+//! What is folded takes one row, which says how much is in it. Numbers keep the literal of the wire and members their order, repeated ones included.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::message::{Target, mark};
-use super::sheet::{MAX_ROWS, Row};
+use super::page::{MAX_ROWS, Row};
 use super::theme::Ink;
 use crate::json::{Document, Kind, Value, escape, unescape};
 use crate::text;
@@ -22,13 +22,13 @@ const MAX_VALUE: usize = 4_000;
 const MAX_LIT: usize = 16;
 
 /// Appends the rows of a document; `targets` come with their pointers into it.
-pub(super) fn rows(document: &Document, targets: &[(&str, Target<'_>)], rows: &mut Vec<Row>) {
+pub(super) fn rows(document: &Document, targets: &[(&str, Target<'_>)], folded: &HashSet<String>, rows: &mut Vec<Row>) {
     let mut nodes: HashMap<String, Vec<Found<'_>>> = HashMap::new();
     for (pointer, target) in targets {
         let (there, missing) = nearest(document.root(), pointer);
         nodes.entry(there.to_owned()).or_default().push(Found { target, missing });
     }
-    Layout { rows, nodes, pointer: String::new() }.value(document.root(), 0, None, false);
+    Layout { rows, nodes, folded, pointer: String::new() }.value(document.root(), 0, None, false);
 }
 
 /// A finding at the node it marks.
@@ -52,6 +52,7 @@ fn nearest<'p>(root: Value<'_>, pointer: &'p str) -> (&'p str, Option<String>) {
 struct Layout<'r, 't> {
     rows: &'r mut Vec<Row>,
     nodes: HashMap<String, Vec<Found<'t>>>,
+    folded: &'r HashSet<String>,
     /// Where the layout is.
     pointer: String,
 }
@@ -63,7 +64,7 @@ impl Layout<'_, '_> {
             return;
         }
         let start = self.rows.len();
-        let mut row = Row::default();
+        let mut row = Row { pointer: Some(self.pointer.as_str().into()), ..Row::default() };
         if depth > 0 {
             row.pieces.push((Ink::Plain, " ".repeat(depth * INDENT)));
         }
@@ -82,8 +83,13 @@ impl Layout<'_, '_> {
             self.rows.push(row);
         } else if value.is_empty() {
             self.rows.push(row.with(Ink::Dim, &format!("{open}{close}{end}")));
+        } else if self.folded.contains(&self.pointer) {
+            let row = Row { foldable: true, ..row };
+            let inside = text::count(value.len() as u64, if open == "{" { "member" } else { "item" });
+            self.rows.push(row.with(Ink::Dim, &format!("{open} ▸ {inside} {close}{end}")));
+            self.mark_all_below(start);
         } else {
-            self.rows.push(row.with(Ink::Dim, open));
+            self.rows.push(Row { foldable: true, ..row }.with(Ink::Dim, open));
             self.children(value, depth + 1);
             let row = Row::new(Ink::Plain, &" ".repeat(depth * INDENT));
             self.rows.push(row.with(Ink::Dim, &format!("{close}{end}")));
@@ -104,6 +110,15 @@ impl Layout<'_, '_> {
             self.pointer.push_str(&escape(key));
             self.value(member, depth, Some(key), index + 1 < count);
             self.pointer.truncate(here);
+        }
+    }
+
+    /// Marks a folded node with what is wrong inside of it.
+    fn mark_all_below(&mut self, start: usize) {
+        let inside = format!("{}/", self.pointer);
+        let below = self.nodes.iter().filter(|(pointer, _)| pointer.starts_with(&inside));
+        for found in below.flat_map(|(_, found)| found) {
+            mark(&mut self.rows[start], found.target, found.missing.as_deref());
         }
     }
 

@@ -5,8 +5,10 @@
 //! Each finding whose pointer leads into the message marks a row: that of the node it names, or, if the node is what
 //! is missing, that of the nearest thing that is there.
 
+use std::collections::HashSet;
+
 use super::json_view;
-use super::sheet::{MAX_ROWS, Row};
+use super::page::{MAX_ROWS, Row, hexadecimal};
 use super::theme::Ink;
 use crate::event::Judged;
 use crate::exchange::{Body, BodyEnd, Header, Headers, Omitted, decode};
@@ -14,11 +16,11 @@ use crate::finding::{Finding, Severity};
 use crate::json::{Document, unescape};
 use crate::text;
 
-/// Most bytes of a body that is no text that are shown, in hexadecimal.
-const MAX_HEX: usize = 1024;
-
 /// Most characters of one line of text that are shown.
 const MAX_LINE: usize = 4_000;
+
+/// Most columns of what a mark says.
+const MAX_WORDS: usize = 200;
 
 /// Most rewritten links that are listed.
 const MAX_LINKS: usize = 20;
@@ -35,20 +37,17 @@ pub(super) struct Target<'f> {
 
 /// Marks a row with a finding; `missing` names what should have been there.
 pub(super) fn mark(row: &mut Row, target: &Target<'_>, missing: Option<&str>) {
-    let rule = text::visible(&target.finding.rule.id);
+    let finding = target.finding;
     let words = match missing {
-        Some(name) => format!("{rule}: no {}", text::clip(name, 40)),
-        None => rule.into(),
+        Some(name) => format!("{}: no {}", finding.rule.id, text::clip(name, 40)),
+        None => format!("{}: {}", finding.rule.id, text::clip(&finding.message, MAX_WORDS)),
     };
     row.findings.push(target.index);
-    row.lit = row.lit.max(Some(target.finding.severity));
-    row.mark = Some(match row.mark.take() {
-        Some(before) => format!("{before}, {words}"),
-        None => words,
-    });
+    row.lit = row.lit.max(Some(finding.severity));
+    row.marks.push((finding.severity, words));
 }
 
-pub(super) fn request(judged: &Judged) -> Vec<Row> {
+pub(super) fn request(judged: &Judged, folded: &HashSet<String>) -> Vec<Row> {
     let request = &judged.exchange.request;
     // What points into neither message is shown on the request.
     let targets = targets(&judged.findings, |pointer| match pointer.strip_prefix("/request") {
@@ -58,10 +57,10 @@ pub(super) fn request(judged: &Judged) -> Vec<Row> {
     let first = Row::new(Ink::Bold, &request.method)
         .with(Ink::Plain, &format!(" {}", text::clip(&request.target, MAX_LINE)))
         .with(Ink::Dim, &format!(" {}", request.version.as_str()));
-    message(first, &request.headers, &request.body, &targets)
+    message(first, &request.headers, &request.body, &targets, folded)
 }
 
-pub(super) fn response(judged: &Judged) -> Vec<Row> {
+pub(super) fn response(judged: &Judged, folded: &HashSet<String>) -> Vec<Row> {
     let targets = targets(&judged.findings, |pointer| pointer.strip_prefix("/response"));
     let mut failed = failure(judged);
     let Some(response) = &judged.exchange.response else {
@@ -77,7 +76,7 @@ pub(super) fn response(judged: &Judged) -> Vec<Row> {
         .with(if response.status < 400 { Ink::Good } else { Ink::Bad }, &format!(" {}", response.status))
         .with(Ink::Plain, &format!(" {}", response.reason));
     failed.extend(rewritten(judged));
-    failed.extend(message(first, &response.headers, &response.body, &targets));
+    failed.extend(message(first, &response.headers, &response.body, &targets, folded));
     failed
 }
 
@@ -130,7 +129,7 @@ fn targets<'f>(findings: &'f [Finding], rest: impl Fn(&'f str) -> Option<&'f str
     numbered.filter_map(|(index, finding)| Some(Target { index, finding, rest: rest(&finding.pointer)? })).collect()
 }
 
-fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>]) -> Vec<Row> {
+fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>], folded: &HashSet<String>) -> Vec<Row> {
     let mut rows = vec![first];
     rows.extend(headers.0.iter().map(field_row));
     let omitted = match headers.1 {
@@ -156,7 +155,7 @@ fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>]) -
         }
     }
     rows.push(Row::default());
-    body_rows(headers, body, &on_body, &mut rows);
+    body_rows(headers, body, &on_body, folded, &mut rows);
     if !body.trailers.0.is_empty() {
         rows.extend([Row::default(), Row::new(Ink::Dim, "behind the body (trailer fields)")]);
         rows.extend(body.trailers.0.iter().map(field_row));
@@ -170,7 +169,13 @@ fn field_row(field: &Header) -> Row {
 }
 
 /// The body's rows; whatever it is, findings on it mark one of them.
-fn body_rows(headers: &Headers, body: &Body, targets: &[(&str, Target<'_>)], rows: &mut Vec<Row>) {
+fn body_rows(
+    headers: &Headers,
+    body: &Body,
+    targets: &[(&str, Target<'_>)],
+    folded: &HashSet<String>,
+    rows: &mut Vec<Row>,
+) {
     let start = rows.len();
     let how = match body.end {
         BodyEnd::Complete => None,
@@ -194,7 +199,7 @@ fn body_rows(headers: &Headers, body: &Body, targets: &[(&str, Target<'_>)], row
         Ok(content) => match Document::parse(&content) {
             Ok(document) => {
                 let document_start = rows.len();
-                json_view::rows(&document, targets, rows);
+                json_view::rows(&document, targets, folded, rows);
                 if document_start > start {
                     rows[start].pieces.push((Ink::Dim, " (what is there reads as JSON)".to_owned()));
                 }
@@ -204,7 +209,7 @@ fn body_rows(headers: &Headers, body: &Body, targets: &[(&str, Target<'_>)], row
         },
         Err(error) => {
             rows.push(Row::new(Ink::Bad, &error.to_string()));
-            hexadecimal(&body.bytes, rows);
+            rows.extend(in_hexadecimal(&body.bytes));
         }
     }
     for (_, target) in targets {
@@ -222,22 +227,52 @@ fn opaque(content: &[u8], headers: &Headers, error: &str, rows: &mut Vec<Row>) {
             let lines = text.lines().take(MAX_ROWS);
             rows.extend(lines.map(|line| Row::new(Ink::Plain, &text::clip(line, MAX_LINE))));
         }
-        Err(_) => hexadecimal(content, rows),
+        Err(_) => rows.extend(in_hexadecimal(content)),
     }
 }
 
-fn hexadecimal(bytes: &[u8], rows: &mut Vec<Row>) {
-    for (number, chunk) in bytes[..bytes.len().min(MAX_HEX)].chunks(16).enumerate() {
-        let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
-        let letters: String =
-            chunk.iter().map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { '.' }).collect();
-        rows.push(
-            Row::new(Ink::Dim, &format!("{:04x}  ", number * 16))
-                .with(Ink::Plain, &format!("{:48} ", hex.join(" ")))
-                .with(Ink::Dim, &letters),
-        );
+/// As many bytes as there are rows for; `v` shows all of them.
+fn in_hexadecimal(bytes: &[u8]) -> impl Iterator<Item = Row> {
+    bytes.chunks(16).take(MAX_ROWS).enumerate().map(|(number, chunk)| hexadecimal(number * 16, chunk))
+}
+
+/// A request as text: its first line, header fields, and the body with its coding taken off.
+pub(super) fn raw_request(judged: &Judged) -> Vec<Row> {
+    let request = &judged.exchange.request;
+    let first = format!("{} {} {}", request.method, request.target, request.version.as_str());
+    raw(&first, &request.headers, &request.body)
+}
+
+/// As [`raw_request`], of the answer.
+pub(super) fn raw_response(judged: &Judged) -> Vec<Row> {
+    let Some(response) = &judged.exchange.response else { return failure(judged) };
+    let first = format!("{} {} {}", response.version.as_str(), response.status, response.reason);
+    raw(&first, &response.headers, &response.body)
+}
+
+fn raw(first: &str, headers: &Headers, body: &Body) -> Vec<Row> {
+    let mut rows = vec![Row::new(Ink::Bold, &text::clip(first, MAX_LINE))];
+    rows.extend(headers.0.iter().map(field_row));
+    rows.push(Row::default());
+    let content = decode(&body.bytes, headers).unwrap_or_else(|_| (&*body.bytes).into());
+    match std::str::from_utf8(&content) {
+        Ok(text) => {
+            // A line of a megabyte is shown in pieces: each character of it is there.
+            let lines = text.lines().flat_map(|line| in_pieces(line.trim_end_matches('\r')));
+            rows.extend(lines.take(MAX_ROWS).map(|line| Row::new(Ink::Plain, line)));
+        }
+        Err(_) => rows.extend(in_hexadecimal(&content)),
     }
-    if bytes.len() > MAX_HEX {
-        rows.push(Row::new(Ink::Dim, &format!("… {} in all", text::bytes(bytes.len() as u64))));
-    }
+    rows.extend(body.trailers.0.iter().map(field_row));
+    rows
+}
+
+fn in_pieces(line: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        let line = rest.take()?;
+        let Some((at, _)) = line.char_indices().nth(MAX_LINE) else { return Some(line) };
+        rest = Some(&line[at..]);
+        Some(&line[..at])
+    })
 }

@@ -1,20 +1,32 @@
 //! The state of the screen, and the one function that changes it.
 //!
-//! `Message → update → Model (and perhaps a Command)` · `Message::Frame` comes before each drawing: it fits the
+//! `Message → update → Model, and effects for whoever runs it` · `Message::Frame` comes before each drawing: it fits the
 //! state to the terminal's size and lays out what is to be seen, so that drawing itself changes nothing
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use ratatui::layout::Size;
 
-use super::areas::ScreenLayout;
-use super::coverage;
-use super::log::Log;
+use super::booking::BookingScreen;
+use super::bookings::BookingsScreen;
+use super::command::{self, Command, Place};
+use super::compare::Comparison;
+use super::coverage::CoverageScreen;
+use super::cursor::Cursor;
+use super::detail::Detail;
+use super::exchange_list::{Destination, ExchangeList};
+use super::findings::FindingsScreen;
+use super::index::Index;
+use super::keys::Pointer;
+use super::layout::{Arrange, ScreenLayout, Wishes};
 use super::prompt::Prompt;
-use super::sheet::{self, DetailPage, Row};
-use crate::coverage::Coverage;
-use crate::event::{Context, Event, Judged, Mode, Progress, Recording};
-use crate::finding::{Finding, Tally, VerdictCounts, folded};
+use super::services::{Effect, FaultState, Reply};
+use super::status::Status;
+use super::traffic::TrafficScreen;
+use crate::event::{Context, Event, Judged, Mode};
+use crate::finding::Severity;
 
 /// Something that changes the screen.
 #[derive(Debug)]
@@ -23,410 +35,436 @@ pub(super) enum Message {
     Event(Event),
     /// So many events have been dropped on their way so far.
     NotShown(u64),
-    /// A key was pressed.
-    Action(Action),
+    /// A key was pressed, named as in the table of commands.
+    Key(String),
     /// Text was pasted.
     Pasted(String),
-    /// A frame of this size is about to be drawn.
-    Frame(Size),
+    /// The mouse was used.
+    Pointer(Pointer),
+    /// The frame is to be drawn again.
+    Redraw,
+    /// A frame of this size is about to be drawn, at this time.
+    Frame(Size, Timestamp),
     /// Something to say about the last key, until the next one.
     Word(&'static str),
-}
-
-/// What keys ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    Quit,
-    Interrupt,
-    Suspend,
-    /// The frame is to be drawn again, where it has changed.
-    Redraw,
-    /// The whole screen is to be drawn again.
-    Wipe,
-    Help,
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    First,
-    Last,
-    Left,
-    Right,
-    Enter,
-    Back,
-    NextTab,
-    PreviousTab,
-    Show(Tab),
-    NextWithFindings,
-    PreviousWithFindings,
-    NextFinding,
-    PreviousFinding,
-    Filter,
-    Follow,
-    Coverage,
-    /// To the exchange whose number is typed next.
-    GoTo,
-    /// A character for the line that is being typed.
-    Type(char),
-    /// Takes the last character of that line away.
-    Erase,
-}
-
-/// What the screen asks of whoever runs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Command {
-    /// The user wants to leave.
-    Quit,
-    /// The user wants to go back to the shell for a while.
-    Suspend,
-    /// Something else has written on the screen: all of it is to be drawn again.
-    Wipe,
+    /// Something has come of an effect.
+    Reply(Reply),
 }
 
 /// Which part the arrow keys move in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Focus {
+    #[default]
     List,
     Detail,
 }
 
-/// What the detail shows of the selected exchange.
+/// The screens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tab {
+pub(super) enum Screen {
+    Bookings,
+    Booking,
+    Exchanges,
     Findings,
-    Request,
-    Response,
+    Coverage,
+    Traffic,
+    Compare,
+    EventLog,
+    Faults,
 }
 
-impl Tab {
-    pub(super) const ALL: [Self; 3] = [Self::Findings, Self::Request, Self::Response];
+impl Screen {
+    /// The screens that have a number, in order.
+    pub(super) const MAIN: [Self; 5] = [Self::Bookings, Self::Exchanges, Self::Findings, Self::Coverage, Self::Traffic];
 }
 
 /// Everything that the screen shows.
 #[derive(Debug)]
 pub(super) struct Model {
-    pub(super) context: Context,
-    pub(super) recording: Option<Recording>,
-    /// The latest notice.
-    pub(super) notice: Option<String>,
+    pub(super) status: Status,
+    pub(super) list: ExchangeList,
+    pub(super) index: Index,
+    /// The screens that are open; the last is the one that is shown, and there is always one.
+    stack: Vec<Screen>,
+    pub(super) bookings: BookingsScreen,
+    pub(super) booking: BookingScreen,
+    pub(super) findings: FindingsScreen,
+    pub(super) coverage: CoverageScreen,
+    pub(super) traffic: TrafficScreen,
+    pub(super) comparison: Comparison,
+    pub(super) event_log: Cursor,
+    pub(super) faults: Vec<FaultState>,
+    pub(super) fault: Cursor,
+    /// 0-based indexes of the exchanges that are marked.
+    pub(super) marked: BTreeSet<u64>,
+    pub(super) detail: Detail,
+    pub(super) focus: Focus,
+    arrange: Arrange,
+    divider: Option<u16>,
+    /// The divider is being dragged.
+    dragging: bool,
     /// What there is to say about the last key.
     pub(super) word: Option<String>,
     /// What the screen asks in place of the keys.
     pub(super) prompt: Option<Prompt>,
-    /// The latest host that passed unread, and how many have.
-    pub(super) unread: Option<(String, u64)>,
-    pub(super) log: Log,
-    pub(super) tally: Tally,
-    pub(super) exchanges: u64,
-    /// How far recording and judging have come, as last told.
-    pub(super) progress: Option<Progress>,
-    /// How many verdicts were given, and why others could not be.
-    pub(super) verdicts: VerdictCounts,
-    /// Findings on requests that were refused as they should be, which are not told.
-    pub(super) muted: u64,
-    /// Events that were dropped on their way to the screen.
-    pub(super) not_shown: u64,
-    pub(super) focus: Focus,
-    pub(super) tab: Tab,
-    /// Index of the selected finding of the selected exchange.
-    pub(super) finding: usize,
-    /// First line and first column of the detail that are seen.
-    pub(super) top: usize,
-    pub(super) left: usize,
+    /// Filters that were typed before, the newest last.
+    pub(super) history: Vec<String>,
     pub(super) help: bool,
-    /// How far every rule has come, as last told.
-    pub(super) coverage: Option<Arc<Coverage>>,
-    /// The page of coverage while it is up.
-    pub(super) coverage_page: Option<CoveragePage>,
-    pub(super) areas: ScreenLayout,
-    /// Of the terminal, at the last frame.
-    size: Size,
-    /// The laid out detail; `None` while nothing is selected.
-    pub(super) sheet: Option<DetailPage>,
-    /// The selected finding has yet to be scrolled into view.
-    reveal: bool,
+    pub(super) layout: ScreenLayout,
+    /// When the frame is drawn.
+    pub(super) now: Timestamp,
+    /// A new failure rings the bell.
+    bell: bool,
+    effects: Vec<Effect>,
 }
-
-/// The page of coverage, laid out for the last frame.
-#[derive(Debug, Default)]
-pub(super) struct CoveragePage {
-    pub(super) rows: Vec<Row>,
-    /// The first row that is seen.
-    pub(super) top: usize,
-}
-
-/// Columns of one step sideways.
-const SIDEWAYS: usize = 8;
 
 impl Model {
-    pub(super) fn new(context: Context) -> Self {
-        // Until there is something else to say.
-        let notice = context.settings.as_ref().map(|settings| format!("settings of {settings}"));
+    pub(super) fn new(context: Context, bell: bool) -> Self {
+        let mut list = ExchangeList::new();
+        let first = if context.mode == Mode::View {
+            list.stop_at_first_failure();
+            Screen::Exchanges
+        } else {
+            Screen::Bookings
+        };
         Self {
-            context,
-            recording: None,
-            notice,
+            status: Status::new(context),
+            list,
+            index: Index::default(),
+            stack: vec![first],
+            bookings: BookingsScreen::new(),
+            booking: BookingScreen::default(),
+            findings: FindingsScreen::default(),
+            coverage: CoverageScreen::default(),
+            traffic: TrafficScreen::default(),
+            comparison: Comparison::default(),
+            event_log: Cursor::following(),
+            faults: Vec::new(),
+            fault: Cursor::default(),
+            marked: BTreeSet::new(),
+            detail: Detail::new(),
+            focus: Focus::List,
+            arrange: Arrange::default(),
+            divider: None,
+            dragging: false,
             word: None,
             prompt: None,
-            unread: None,
-            log: Log::new(),
-            tally: Tally::default(),
-            exchanges: 0,
-            progress: None,
-            verdicts: VerdictCounts::default(),
-            muted: 0,
-            not_shown: 0,
-            focus: Focus::List,
-            tab: Tab::Findings,
-            finding: 0,
-            top: 0,
-            left: 0,
+            history: Vec::new(),
             help: false,
-            coverage: None,
-            coverage_page: None,
-            areas: ScreenLayout::default(),
-            size: Size::default(),
-            sheet: None,
-            reveal: false,
+            layout: ScreenLayout::default(),
+            now: Timestamp::UNIX_EPOCH,
+            bell,
+            effects: Vec::new(),
         }
     }
 
-    /// Takes one message in.
-    pub(super) fn update(&mut self, message: Message) -> Option<Command> {
-        if matches!(message, Message::Action(_) | Message::Pasted(_)) {
-            self.word = None;
+    /// The screen that is shown.
+    pub(super) fn screen(&self) -> Screen {
+        self.stack.last().copied().unwrap_or(Screen::Exchanges)
+    }
+
+    /// The screen with a number that is open.
+    pub(super) fn root(&self) -> Screen {
+        self.stack.iter().rev().find(|screen| Screen::MAIN.contains(screen)).copied().unwrap_or(Screen::Exchanges)
+    }
+
+    /// True if the screen shows an exchange beside its list.
+    pub(super) fn has_detail(&self) -> bool {
+        match self.screen() {
+            Screen::Exchanges => !self.list.is_empty(),
+            Screen::Booking => true,
+            Screen::Findings => !self.index.causes.is_empty(),
+            _ => false,
         }
+    }
+
+    /// Where keys are pressed.
+    pub(super) fn place(&self) -> Place {
+        match self.screen() {
+            Screen::Exchanges | Screen::Booking | Screen::Findings
+                if self.focus == Focus::Detail && self.has_detail() =>
+            {
+                Place::Detail
+            }
+            Screen::Bookings => Place::Bookings,
+            Screen::Booking => Place::Booking,
+            Screen::Exchanges => Place::Exchanges,
+            Screen::Findings => Place::Findings,
+            Screen::Coverage => Place::Coverage,
+            Screen::Traffic => Place::Traffic,
+            Screen::Compare => Place::Compare,
+            Screen::EventLog => Place::EventLog,
+            Screen::Faults => Place::Faults,
+        }
+    }
+
+    /// Takes one message in; what is to be done outside of the model.
+    pub(super) fn update(&mut self, message: Message) -> Vec<Effect> {
         match message {
-            Message::Word(word) => self.word = Some(word.to_owned()),
+            Message::Word(word) => self.say(word),
             Message::Pasted(text) => self.paste(&text),
-            Message::Action(Action::Suspend) => return Some(Command::Suspend),
-            Message::Action(Action::Wipe) => return Some(Command::Wipe),
             Message::Event(event) => self.event(event),
-            Message::NotShown(count) => self.not_shown = count,
-            Message::Frame(size) => self.frame(size),
-            Message::Action(Action::Interrupt) => return Some(Command::Quit),
-            Message::Action(Action::Redraw) => {}
-            // While the help is up, every key only takes it away.
-            Message::Action(_) if self.help => self.help = false,
-            Message::Action(action) if self.prompt.is_some() => return self.answer(action),
-            Message::Action(Action::GoTo) => self.prompt = Some(Prompt::ExchangeNumber(String::new())),
-            Message::Action(Action::Quit) => return self.leave(),
-            Message::Action(action) if self.coverage_page.is_some() => self.act_on_coverage(action),
-            Message::Action(action) => self.act(action),
+            Message::NotShown(count) => self.status.not_shown = count,
+            Message::Frame(size, now) => self.frame(size, now),
+            Message::Redraw => {}
+            Message::Key(key) => self.key(&key),
+            Message::Pointer(pointer) => self.pointer(pointer),
+            Message::Reply(Reply::Word(word)) => self.word = Some(word),
+            Message::Reply(Reply::Faults(faults)) => self.faults = faults,
+            Message::Reply(Reply::Page(page)) => self.detail.take(*page),
         }
-        None
+        std::mem::take(&mut self.effects)
     }
 
     fn event(&mut self, event: Event) {
         match event {
             Event::Exchange(judged) => {
-                self.exchanges += 1;
-                self.muted += u64::from(judged.muted);
-                judged.findings.iter().for_each(|finding| self.tally.add(finding));
-                self.count_verdicts(&judged);
-                self.keeping_detail(|log| log.push(judged));
+                self.status.count(&judged);
+                self.index.add(&judged);
+                let failed = judged.findings.iter().any(|finding| finding.severity == Severity::Failure);
+                if self.bell && failed && self.status.context.mode != Mode::View && self.effects.is_empty() {
+                    self.effects.push(Effect::Bell);
+                }
+                self.list.push(judged);
+                self.show_selected();
             }
-            Event::Recording(state) => self.recording = Some(state),
-            Event::Progress(progress) => self.progress = Some(progress),
-            Event::Coverage(coverage) => self.coverage = Some(coverage),
-            Event::Unread { authority, count } => self.unread = Some((authority, count)),
-            Event::Notice(notice) => self.notice = Some(notice),
+            Event::Recording(state) => self.status.recording = Some(state),
+            Event::Progress(progress) => {
+                self.index.traffic.note(progress);
+                self.status.progress = Some(progress);
+            }
+            Event::Coverage(coverage) => self.status.coverage = Some(coverage),
+            Event::Unread { authority, count } => self.status.unread = Some((authority, count)),
+            Event::Notice(notice) => self.status.notice(notice),
         }
     }
 
-    fn count_verdicts(&mut self, judged: &Judged) {
-        self.verdicts.passed += u64::from(judged.passed);
-        self.verdicts.failed += judged.findings.len() as u64 + u64::from(judged.muted);
-        judged.not_judged.iter().for_each(|missing| self.verdicts.add_not_judged(&missing.because, 1));
-    }
-
-    /// How long the oldest exchange that is not judged has waited, in whole seconds.
-    pub(super) fn lag_seconds(&self) -> u64 {
-        self.progress.map_or(0, |progress| progress.lag.as_secs())
-    }
-
-    /// What there is to say of a recording of which little could be judged.
-    pub(super) fn little_judged(&self) -> Option<String> {
-        let little = self.context.mode == Mode::View && self.exchanges > 0 && self.verdicts.is_mostly_unjudged();
-        little.then(|| format!("little was judged: {}", self.verdicts.headline()))
-    }
-
-    /// Leaves the page that is up, or the detail, or else the screen; a run that carries traffic asks before it ends.
-    fn leave(&mut self) -> Option<Command> {
-        if self.coverage_page.take().is_some() {
-            return None;
+    fn key(&mut self, key: &str) {
+        self.word = None;
+        match command::of_key(key, self.place()) {
+            // Whatever is open.
+            Some(command @ (Command::Interrupt | Command::Suspend | Command::Redraw)) => self.run(command),
+            // While the help is up, every key only takes it away.
+            _ if self.help => self.help = false,
+            _ if self.prompt.is_some() => self.answer(key),
+            Some(command) => self.run(command),
+            None => {}
         }
-        if self.focus == Focus::Detail {
+    }
+
+    /// Does what a command says.
+    pub(super) fn run(&mut self, command: Command) {
+        match command {
+            Command::Interrupt => self.ask(Effect::Quit),
+            Command::Suspend => self.ask(Effect::Suspend),
+            Command::Redraw => self.ask(Effect::Wipe),
+            Command::Help => self.help = true,
+            Command::Palette => self.prompt = Some(Prompt::go_to()),
+            Command::Quit => self.quit(),
+            Command::Back => drop(self.leave()),
+            Command::Bookings => self.show_main(Screen::Bookings),
+            Command::Exchanges => self.show_main(Screen::Exchanges),
+            Command::Findings => self.show_main(Screen::Findings),
+            Command::Coverage => self.show_main(Screen::Coverage),
+            Command::Traffic => self.show_main(Screen::Traffic),
+            Command::EventLog => self.push(Screen::EventLog),
+            Command::Faults => {
+                self.ask(Effect::ListFaults);
+                self.push(Screen::Faults);
+            }
+            Command::Arrange => {
+                self.divider = None;
+                self.arrange = match self.arrange {
+                    Arrange::Auto if self.layout.is_side => Arrange::Stacked,
+                    Arrange::Auto => Arrange::Side,
+                    Arrange::Side | Arrange::Stacked => Arrange::Auto,
+                };
+            }
+            command => self.run_here(command),
+        }
+    }
+
+    /// Asks for something to be done outside.
+    pub(super) fn ask(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Says something about the last key.
+    pub(super) fn say(&mut self, word: impl Into<String>) {
+        self.word = Some(word.into());
+    }
+
+    fn show_main(&mut self, screen: Screen) {
+        (self.stack, self.focus) = (vec![screen], Focus::List);
+        self.show_selected();
+    }
+
+    /// Opens a screen above the one that is shown.
+    pub(super) fn push(&mut self, screen: Screen) {
+        self.stack.retain(|other| *other != screen);
+        self.stack.push(screen);
+        self.focus = Focus::List;
+        self.show_selected();
+    }
+
+    /// Leaves the detail, or the screen on top. False if nothing is left to leave.
+    fn leave(&mut self) -> bool {
+        if self.focus == Focus::Detail && self.has_detail() {
             self.focus = Focus::List;
-            return None;
+        } else if self.stack.len() > 1 {
+            self.stack.pop();
+            self.focus = Focus::List;
+            self.show_selected();
+        } else {
+            return false;
         }
-        if self.context.mode.carries_traffic() {
+        true
+    }
+
+    /// Leaves what is open, or else the program; a run that carries traffic asks before it ends.
+    fn quit(&mut self) {
+        if self.leave() {
+            return;
+        }
+        if self.status.context.mode.carries_traffic() {
             self.prompt = Some(Prompt::StopRun);
-            return None;
-        }
-        Some(Command::Quit)
-    }
-
-    /// Changes the log; if that selects another exchange, its detail begins at its start.
-    pub(super) fn keeping_detail(&mut self, change: impl FnOnce(&mut Log)) {
-        let number = |log: &Log| log.selected().map(|(number, _)| number);
-        let before = number(&self.log);
-        change(&mut self.log);
-        if number(&self.log) != before {
-            let first = self.order().first().copied().unwrap_or(0);
-            (self.finding, self.top, self.left, self.reveal) = (first, 0, 0, true);
+        } else {
+            self.ask(Effect::Quit);
         }
     }
 
-    /// Indices of the selected exchange's findings as they stand on its page: what follows from one right behind it.
-    fn order(&self) -> Vec<usize> {
-        let Some((_, judged)) = self.log.selected() else { return Vec::new() };
-        let findings: Vec<&Finding> = judged.findings.iter().collect();
-        folded(&findings).into_iter().flat_map(|(cause, follow)| [vec![cause], follow].concat()).collect()
-    }
-
-    fn act_on_coverage(&mut self, action: Action) {
-        let Some(page) = &mut self.coverage_page else { return };
-        let height = usize::from(self.areas.body.height).saturating_sub(2).max(1);
-        match action {
-            Action::Up => page.top = page.top.saturating_sub(1),
-            Action::Down => page.top += 1,
-            Action::PageUp => page.top = page.top.saturating_sub(height),
-            Action::PageDown => page.top += height,
-            Action::First => page.top = 0,
-            // The next frame brings it back to the last page.
-            Action::Last => page.top = page.rows.len(),
-            Action::Help => self.help = true,
-            Action::Coverage | Action::Back => self.coverage_page = None,
-            _ => {}
+    /// The exchange that the screen is about, and of it a finding where one is selected.
+    fn subject(&self) -> Option<(u64, Option<usize>)> {
+        match self.screen() {
+            Screen::Exchanges => self.list.selected().map(|(_, judged)| (judged.index, None)),
+            Screen::Booking => self.booking.selected(&self.index).map(|step| (step.exchange, None)),
+            Screen::Findings => self
+                .findings
+                .selected(&self.index, self.list.filter().narrow)
+                .map(|group| (group.newest.exchange, Some(group.newest.finding))),
+            _ => None,
         }
     }
 
-    fn act(&mut self, action: Action) {
-        let page = match self.focus {
-            Focus::List => self.areas.list_rows(),
-            Focus::Detail => self.areas.detail_size().1,
-        };
-        let page = page.saturating_sub(1).max(1);
-        match action {
-            Action::Up => self.go(|at| at.saturating_sub(1)),
-            Action::Down => self.go(|at| at + 1),
-            Action::PageUp => self.go(|at| at.saturating_sub(page)),
-            Action::PageDown => self.go(|at| at + page),
-            Action::First => self.go(|_| 0),
-            Action::Last if self.focus == Focus::Detail => self.top = usize::MAX,
-            Action::Last => self.keeping_detail(|log| log.select(usize::MAX, true)),
-            Action::Follow if self.log.following() => self.keeping_detail(|log| log.select(log.place(), false)),
-            Action::Follow => self.keeping_detail(|log| log.select(usize::MAX, true)),
-            Action::Left => self.left = self.left.saturating_sub(SIDEWAYS),
-            Action::Right => self.left += SIDEWAYS,
-            Action::Help => self.help = true,
-            Action::Coverage => self.coverage_page = Some(CoveragePage::default()),
-            Action::Filter => self.keeping_detail(Log::next_filter),
-            Action::NextWithFindings => self.go_to_findings(true),
-            Action::PreviousWithFindings => self.go_to_findings(false),
-            Action::NextTab => self.show(cycle(self.tab, 1)),
-            Action::PreviousTab => self.show(cycle(self.tab, Tab::ALL.len() - 1)),
-            Action::Show(tab) => self.show(tab),
-            Action::Enter if self.focus == Focus::List => self.focus = Focus::Detail,
-            Action::Enter if self.tab == Tab::Findings => self.show_place(),
-            Action::Back => self.focus = Focus::List,
-            Action::NextFinding => self.step_finding(true),
-            Action::PreviousFinding => self.step_finding(false),
-            // What is left was dealt with before, or has a meaning in a prompt alone.
-            _ => {}
-        }
+    /// The number, from 1, of the exchange that the screen is about.
+    pub(super) fn subject_number(&self) -> Option<u64> {
+        self.subject().map(|(exchange, _)| crate::finding::number(exchange))
     }
 
-    fn go_to_findings(&mut self, forward: bool) {
-        let mut found = false;
-        self.keeping_detail(|log| found = log.select_with_findings(forward));
-        if !found {
-            let where_to = if forward { "later" } else { "earlier" };
-            self.word = Some(format!("no {where_to} exchange with findings"));
-        }
-    }
-
-    /// Moves the selection or the detail's first line, whichever has the focus.
-    fn go(&mut self, step: impl FnOnce(usize) -> usize) {
-        match self.focus {
-            Focus::Detail => self.top = step(self.top),
-            Focus::List => self.keeping_detail(|log| {
-                let (before, following) = (log.place(), log.following());
-                let place = step(before);
-                log.select(place, following && place >= before);
-            }),
-        }
-    }
-
-    fn show(&mut self, tab: Tab) {
-        (self.tab, self.top, self.left, self.reveal) = (tab, 0, 0, true);
-    }
-
-    /// Shows the message that the selected finding points into.
-    fn show_place(&mut self) {
-        let Some((_, judged)) = self.log.selected() else { return };
-        let Some(finding) = judged.findings.get(self.finding) else { return };
-        let tab = if finding.pointer.starts_with("/response") { Tab::Response } else { Tab::Request };
-        self.show(tab);
-    }
-
-    /// Selects another finding of the exchange, and stays in the messages if one of them is shown.
-    fn step_finding(&mut self, forward: bool) {
-        let order = self.order();
-        if order.is_empty() {
+    /// Shows in the detail what is selected in the list.
+    pub(super) fn show_selected(&mut self) {
+        if !self.has_detail() {
             return;
         }
-        let step = if forward { 1 } else { order.len() - 1 };
-        // In a message, the first step goes to the first finding unless it is in view already.
-        let here = self.sheet.as_ref().is_some_and(|sheet| sheet.anchor(self.finding).is_some());
-        if here || self.tab == Tab::Findings {
-            let place = order.iter().position(|&index| index == self.finding).unwrap_or(0);
-            self.finding = order[(place + step) % order.len()];
-        }
-        self.reveal = true;
-        if self.tab != Tab::Findings {
-            self.show_place();
-        }
+        let subject = self.subject();
+        let judged = subject.and_then(|(exchange, _)| self.list.by_index(exchange)).cloned();
+        let same = self.detail.judged().map(|judged| judged.index) == judged.as_ref().map(|judged| judged.index);
+        let finding = subject.and_then(|(_, finding)| finding);
+        // Steps within the detail are the reader's own.
+        let finding = finding.filter(|_| !same || self.focus == Focus::List);
+        self.detail.show(judged.as_ref(), finding);
     }
 
-    fn frame(&mut self, size: Size) {
-        self.areas = ScreenLayout::new(size, self.focus);
-        if self.size != size {
-            (self.size, self.reveal) = (size, true);
-        }
-        if let Some(page) = &mut self.coverage_page {
-            page.rows = coverage::rows(self.coverage.as_deref(), usize::from(size.width));
-            let height = usize::from(self.areas.body.height).saturating_sub(1);
-            page.top = page.top.min(page.rows.len().saturating_sub(height));
-        }
-        self.log.reveal(self.areas.list_rows());
-        let (width, height) = self.areas.detail_size();
-        let Some((number, judged)) = self.log.selected() else {
-            self.sheet = None;
-            return;
-        };
-        let key = sheet::Key { number, tab: self.tab, width };
-        if height > 0 && self.sheet.as_ref().is_none_or(|sheet| !sheet.fits(key)) {
-            self.sheet = Some(DetailPage::new(key, judged));
-        }
-        let Some(sheet) = self.sheet.as_ref().filter(|sheet| sheet.fits(key)) else { return };
-        if self.reveal && height > 0 {
-            self.reveal = false;
-            if let Some(line) = sheet.anchor(self.finding).or_else(|| sheet.first_anchor()) {
-                // A finding's page begins with it; a message shows something of what stands around it.
-                let lead = if self.tab == Tab::Findings { 0 } else { height / 3 };
-                let in_view = line >= self.top && line + 1 < self.top + height;
-                if self.tab == Tab::Findings || !in_view {
-                    self.top = line.saturating_sub(lead);
+    /// Opens an exchange by its 0-based index, and of it a finding.
+    pub(super) fn open_exchange(&mut self, exchange: u64, finding: Option<usize>) {
+        let number = crate::finding::number(exchange);
+        match self.list.select_number(number) {
+            Destination::Selected => {
+                self.push(Screen::Exchanges);
+                if let Some(finding) = finding {
+                    let judged = self.list.by_index(exchange).cloned();
+                    self.detail.show(judged.as_ref(), Some(finding));
+                    self.focus = Focus::Detail;
                 }
             }
+            Destination::Unknown => self.say(format!("no exchange {number}")),
+            Destination::Evicted => {
+                let file = self.status.file().to_owned();
+                self.say(format!("exchange {number} is no longer listed: `umpire capture show {file} {number}`"));
+            }
         }
-        self.top = self.top.min(sheet.len().saturating_sub(height));
-        self.left = self.left.min(sheet.width().saturating_sub(width / 2));
     }
-}
 
-fn cycle(tab: Tab, step: usize) -> Tab {
-    Tab::ALL[(tab as usize + step) % Tab::ALL.len()]
+    /// Opens the booking of a place in the index.
+    pub(super) fn open_booking(&mut self, place: usize) {
+        self.bookings.cursor.select(place);
+        let from = self.detail.judged().map(|judged| judged.index);
+        self.booking.open(place, &self.index, from);
+        self.push(Screen::Booking);
+    }
+
+    /// True if something on the screen changes with time alone.
+    pub(super) fn has_clock(&self) -> bool {
+        let is_live = self.status.context.mode != Mode::View;
+        let leased =
+            || self.index.bookings.all().iter().rev().take(100).any(|booking| booking.lease() > Some(self.now));
+        is_live && matches!(self.screen(), Screen::Bookings | Screen::Booking) && leased()
+    }
+
+    /// The exchange in the detail.
+    pub(super) fn judged(&self) -> Option<&Arc<Judged>> {
+        self.detail.judged().filter(|_| self.has_detail())
+    }
+
+    fn frame(&mut self, size: Size, now: Timestamp) {
+        self.now = now;
+        let rows = match self.screen() {
+            Screen::Exchanges => Some(self.list.shown()),
+            Screen::Booking => Some(self.booking.len(&self.index)),
+            Screen::Findings => Some(self.count_groups()),
+            _ => None,
+        };
+        let list = rows.filter(|_| self.has_detail()).map(|rows| rows.saturating_add(3));
+        let wishes = Wishes { focus: self.focus, arrange: self.arrange, list, divider: self.divider };
+        self.layout = ScreenLayout::new(size, wishes);
+        self.fit();
+        self.show_selected();
+        if self.has_detail() {
+            let effect = self.detail.fit(self.layout.detail_size());
+            self.effects.extend(effect);
+        }
+    }
+
+    fn pointer(&mut self, pointer: Pointer) {
+        if self.help || self.prompt.is_some() {
+            return;
+        }
+        let layout = self.layout;
+        let has_detail = self.has_detail();
+        let in_detail = |x, y| has_detail && layout.detail.contains(ratatui::layout::Position { x, y });
+        match pointer {
+            Pointer::Wheel { x, y, rows } if in_detail(x, y) => self.detail.scroll(rows),
+            Pointer::Wheel { rows, .. } => self.scroll(rows),
+            Pointer::Down { x, y } => {
+                let at_divider =
+                    has_detail && if layout.is_side { x + 1 == layout.detail.x } else { y == layout.detail.y && y > 0 };
+                self.dragging = at_divider;
+                if at_divider {
+                } else if y == layout.header.y {
+                    if let Some(screen) = super::view::tab_at(self, x) {
+                        self.show_main(screen);
+                    }
+                } else if in_detail(x, y) {
+                    self.focus = Focus::Detail;
+                    let row = usize::from(y.saturating_sub(layout.detail.y + 1));
+                    self.detail.row = self.detail.top + row;
+                } else if layout.list.contains(ratatui::layout::Position { x, y }) {
+                    self.focus = Focus::List;
+                    let head = layout.list.y + layout.list_head();
+                    if let Some(row) = y.checked_sub(head) {
+                        self.click(usize::from(row));
+                    }
+                }
+            }
+            Pointer::Drag { x, y } if self.dragging => {
+                let body = layout.body;
+                let (at, whole) =
+                    if layout.is_side { (x - body.x.min(x), body.width) } else { (y - body.y.min(y), body.height) };
+                let hundredths = u32::from(at) * 100 / u32::from(whole.max(1));
+                self.divider = Some(hundredths.clamp(10, 90) as u16);
+            }
+            Pointer::Drag { .. } => {}
+            Pointer::Up => self.dragging = false,
+        }
+    }
 }

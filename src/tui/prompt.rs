@@ -1,102 +1,275 @@
-//! What the screen asks in place of the keys: whether to stop, or the number of an exchange.
+//! What the screen asks in place of the keys: a question, a line to be typed, or one of several things to do.
 //!
-//! `Prompt, Action or pasted text → Prompt, and at its end what was asked for`
+//! `Prompt, key or pasted text → Prompt, and at its end what was asked for`
 
-use super::log::Destination;
-use super::model::{Action, Command, Message, Model};
-use crate::event::Mode;
+use super::clipboard::{self, Choice};
+use super::command::{self, Command, Entry};
+use super::model::{Model, Screen};
+use super::services::{Effect, Export};
+use crate::event::{Judged, Mode};
 
 /// Most characters of a line that is typed; what is typed or pasted past it is left out.
-const MAX_LINE: usize = 40;
+const MAX_LINE: usize = 200;
+
+/// Most filters that are kept to be used again.
+const MAX_HISTORY: usize = 50;
+
+/// Most commands that the palette lists.
+const MAX_LISTED: usize = 8;
+
+/// Least characters of the beginning of an Order UUID.
+const LEAST_PREFIX: usize = 4;
 
 /// Something that the screen asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Prompt {
     /// Whether to end a run that carries traffic.
     StopRun,
-    /// The number of the exchange to go to, as far as it was typed.
-    ExchangeNumber(String),
+    /// A line, as far as it was typed.
+    Line {
+        of: Line,
+        text: String,
+        before: usize,
+    },
+    /// One of several things, by a letter.
+    Copy,
+    Export,
 }
 
-/// What keys mean at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeyMode {
-    /// Each key is a command.
-    Commands,
-    /// A question waits: `y` is yes, every other key is no.
-    YesOrNo,
-    /// A line is being typed.
-    Line,
+/// What a line that is typed is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    /// The number of an exchange, the beginning of an Order UUID, or a command.
+    GoTo,
+    Filter,
+    Find,
+    /// The reason to set a finding of this rule aside.
+    SetAside(String),
+}
+
+impl Prompt {
+    fn line(of: Line, text: &str) -> Self {
+        Self::Line { of, text: text.to_owned(), before: 0 }
+    }
+
+    pub(super) fn go_to() -> Self {
+        Self::line(Line::GoTo, "")
+    }
+
+    pub(super) fn filter(typed: &str) -> Self {
+        Self::line(Line::Filter, typed)
+    }
+
+    pub(super) fn find() -> Self {
+        Self::line(Line::Find, "")
+    }
+
+    pub(super) fn set_aside(rule: &str) -> Self {
+        Self::line(Line::SetAside(rule.to_owned()), "")
+    }
+
+    pub(super) fn copy() -> Self {
+        Self::Copy
+    }
+
+    pub(super) fn export() -> Self {
+        Self::Export
+    }
 }
 
 impl Model {
-    pub(super) fn key_mode(&self) -> KeyMode {
-        // Any key takes the help away.
-        let prompt = self.prompt.as_ref().filter(|_| !self.help);
-        match prompt {
-            None => KeyMode::Commands,
-            Some(Prompt::StopRun) => KeyMode::YesOrNo,
-            Some(Prompt::ExchangeNumber(_)) => KeyMode::Line,
-        }
-    }
-
     /// The prompt in words.
     pub(super) fn prompt_words(&self) -> Option<String> {
         self.prompt.as_ref().map(|prompt| match prompt {
-            Prompt::StopRun if self.context.mode == Mode::Replay => "Stop the replay? y/n".to_owned(),
+            Prompt::StopRun if self.status.context.mode == Mode::Replay => "Stop the replay? y/n".to_owned(),
             Prompt::StopRun => "Stop the proxy? y/n".to_owned(),
-            Prompt::ExchangeNumber(line) => format!("Go to exchange :{line}▏ (Enter goes there, Esc does not)"),
+            Prompt::Line { of: Line::GoTo, text, .. } => {
+                format!(":{text}▏ number, UUID or command; Enter goes there, Tab completes, Esc leaves")
+            }
+            Prompt::Line { of: Line::Filter, text, .. } => {
+                format!("Filter /{text}▏ (Enter lists what fits, ↑ earlier)")
+            }
+            Prompt::Line { of: Line::Find, text, .. } => format!("Find /{text}▏ (Enter finds it, again the next)"),
+            Prompt::Line { of: Line::SetAside(rule), text, .. } => {
+                format!("Set {rule} aside for 90 days, because: {text}▏ (Enter does)")
+            }
+            Prompt::Copy => format!("Copy: {}", clipboard::menu()),
+            Prompt::Export => format!(
+                "Export: e this exchange · l the {} listed · m the {} marked · b a bundle of the booking",
+                self.list.shown(),
+                self.marked.len()
+            ),
         })
     }
 
+    /// The commands that the palette lists for what was typed.
+    pub(super) fn palette(&self) -> Vec<&'static Entry> {
+        let Some(Prompt::Line { of: Line::GoTo, text, .. }) = &self.prompt else { return Vec::new() };
+        let typed = text.trim().to_lowercase();
+        let here = || command::at(self.place()).filter(|entry| entry.id != Command::Palette);
+        let by_name = here().filter(|entry| entry.name.starts_with(&typed));
+        let within = here()
+            .filter(|entry| !entry.name.starts_with(&typed))
+            .filter(|entry| entry.name.contains(&typed) || entry.words.to_lowercase().contains(&typed));
+        by_name.chain(within).take(MAX_LISTED).collect()
+    }
+
     /// Takes pasted text into the line that is being typed. Anywhere else it means nothing.
-    pub(super) fn paste(&mut self, text: &str) {
+    pub(super) fn paste(&mut self, pasted: &str) {
+        self.word = None;
         match &mut self.prompt {
-            Some(Prompt::ExchangeNumber(line)) => {
-                text.trim().chars().take_while(|character| !character.is_control()).for_each(|one| append(line, one));
+            Some(Prompt::Line { text, .. }) if !self.help => {
+                pasted.trim().chars().take_while(|character| !character.is_control()).for_each(|one| append(text, one));
             }
-            _ => {
-                self.update(Message::Word("pasted text is ignored: no line is being typed"));
-            }
+            _ => self.say("pasted text is ignored: no line is being typed"),
         }
     }
 
     /// What a key means for the prompt.
-    pub(super) fn answer(&mut self, action: Action) -> Option<Command> {
-        match (&mut self.prompt, action) {
-            (Some(Prompt::ExchangeNumber(line)), Action::Type(character)) => append(line, character),
-            (Some(Prompt::ExchangeNumber(line)), Action::Erase) => {
-                let was_empty = line.pop().is_none();
-                // With nothing left to erase, the prompt goes.
-                self.prompt.take_if(|_| was_empty);
+    pub(super) fn answer(&mut self, key: &str) {
+        let Some(mut prompt) = self.prompt.take() else { return };
+        match &mut prompt {
+            Prompt::StopRun if matches!(key, "y" | "Y") => self.ask(Effect::Quit),
+            Prompt::StopRun => {}
+            Prompt::Copy => self.copy(key),
+            Prompt::Export => self.export(key),
+            Prompt::Line { of, text, before } => {
+                match key {
+                    "Esc" => return,
+                    "Enter" => return self.take_line(&of.clone(), text.trim().to_owned()),
+                    "Space" => append(text, ' '),
+                    // With nothing left to erase, the prompt goes.
+                    "Backspace" if text.is_empty() => return,
+                    "Backspace" => drop(text.pop()),
+                    "Ctrl-U" => text.clear(),
+                    "↑" | "↓" if *of == Line::Filter => {
+                        let len = self.history.len();
+                        *before = if key == "↑" { (*before + 1).min(len) } else { before.saturating_sub(1) };
+                        *text =
+                            len.checked_sub(*before).and_then(|at| self.history.get(at)).cloned().unwrap_or_default();
+                    }
+                    key if key.chars().count() == 1 => key.chars().for_each(|one| append(text, one)),
+                    _ => {}
+                }
+                let completes = key == "Tab" && *of == Line::GoTo;
+                self.prompt = Some(prompt);
+                if completes {
+                    self.complete();
+                }
             }
-            (prompt, Action::Enter) => match prompt.take() {
-                Some(Prompt::StopRun) => return Some(Command::Quit),
-                Some(Prompt::ExchangeNumber(line)) => self.go_to(line.trim()),
-                None => {}
-            },
-            (prompt, Action::Back) => *prompt = None,
-            _ => {}
         }
-        None
+    }
+
+    fn complete(&mut self) {
+        let first = self.palette().first().map(|entry| entry.name);
+        if let (Some(name), Some(Prompt::Line { text, .. })) = (first, &mut self.prompt) {
+            name.clone_into(text);
+        }
+    }
+
+    fn take_line(&mut self, of: &Line, line: String) {
+        match of {
+            Line::GoTo => self.go_to(&line),
+            Line::Filter => {
+                if !line.is_empty() && self.history.last() != Some(&line) {
+                    self.history.push(line.clone());
+                    if self.history.len() > MAX_HISTORY {
+                        self.history.remove(0);
+                    }
+                }
+                self.list.type_filter(&line);
+                self.show_selected();
+            }
+            Line::Find => {
+                if !line.is_empty() {
+                    self.detail.sought = line;
+                }
+                if !self.detail.find() {
+                    let sought = self.detail.sought.clone();
+                    self.say(format!("{sought} is not on this page"));
+                }
+            }
+            Line::SetAside(_) => {
+                let reason = if line.is_empty() { "set aside on the screen" } else { &line };
+                if let Some(finding) = self.detail.selected_finding().cloned() {
+                    self.ask(Effect::SetAside(Box::new(finding), reason.to_owned()));
+                }
+            }
+        }
     }
 
     fn go_to(&mut self, line: &str) {
         if line.is_empty() {
             return;
         }
-        let Ok(number) = line.parse::<u64>() else {
-            self.word = Some(format!("{line} is no number of an exchange"));
-            return;
-        };
-        let mut destination = Destination::Unknown;
-        self.keeping_detail(|log| destination = log.select_number(number));
-        match destination {
-            Destination::Selected => self.coverage_page = None,
-            Destination::Unknown => self.word = Some(format!("no exchange {number}")),
-            Destination::Evicted => {
-                self.word = Some(format!("exchange {number} is no longer listed: `umpire capture show FILE {number}`"));
+        // Digits are a number first; they may begin a UUID as well.
+        let number = line.parse::<u64>().ok();
+        let is_prefix = line.len() >= LEAST_PREFIX && line.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        let bookings = if is_prefix { self.index.bookings.with_prefix(line) } else { Vec::new() };
+        let command = self.place_commands(line);
+        match (number, bookings[..].first(), command) {
+            (Some(number), None, _) => self.open_number(number),
+            (Some(number), ..) if number <= self.status.exchanges => self.open_number(number),
+            (_, _, Some(command)) => self.run(command),
+            (_, Some(&place), _) if bookings.len() == 1 => self.open_booking(place),
+            (_, Some(_), _) => self.say(format!("several bookings begin with {line}; type more of it")),
+            (_, None, None) if is_prefix => self.say(format!("no booking begins with {line}")),
+            (_, None, None) => self.say(format!("{line} is neither a number of an exchange nor a command")),
+        }
+    }
+
+    /// The command of this name, or the only one whose name begins so.
+    fn place_commands(&self, line: &str) -> Option<Command> {
+        let here = || command::at(self.place());
+        let exact = here().find(|entry| entry.name == line);
+        let mut begin = here().filter(|entry| entry.name.starts_with(line));
+        exact.or_else(|| begin.next().filter(|_| begin.next().is_none())).map(|entry| entry.id)
+    }
+
+    fn open_number(&mut self, number: u64) {
+        match number.checked_sub(1) {
+            Some(index) => self.open_exchange(index, None),
+            None => self.say(format!("no exchange {number}")),
+        }
+    }
+
+    fn copy(&mut self, key: &str) {
+        let Some(choice) = Choice::of_key(key) else { return };
+        let copied = self.judged().and_then(|judged| clipboard::text(choice, judged, &self.detail));
+        match copied {
+            Some(text) if text.len() > clipboard::MAX => {
+                self.say("that is more than a terminal's clipboard takes; e opens all of it in a pager");
             }
+            Some(text) => {
+                self.ask(Effect::Copy(text));
+                self.say(format!("copied: {}", choice.words()));
+            }
+            None => self.say(format!("there is no {} here", choice.words())),
+        }
+    }
+
+    fn export(&mut self, key: &str) {
+        let index = |judged: &std::sync::Arc<Judged>| judged.index;
+        let of_booking = || self.index.bookings.get(self.bookings.cursor.at).map(|booking| booking.uuid.clone());
+        let export = match key {
+            "e" => Export::Exchanges(self.judged().map(index).into_iter().collect()),
+            "l" => Export::Exchanges(self.list.listed().map(index).collect()),
+            "m" => Export::Exchanges(self.marked.iter().copied().collect()),
+            "b" => {
+                let uuid = match self.screen() {
+                    Screen::Bookings | Screen::Booking => of_booking(),
+                    _ => self.judged().and_then(|judged| judged.order_uuid.as_deref().map(str::to_owned)),
+                };
+                match uuid {
+                    Some(uuid) => Export::Bundle(uuid),
+                    None => return self.say("no booking is selected"),
+                }
+            }
+            _ => return,
+        };
+        match export {
+            Export::Exchanges(indexes) if indexes.is_empty() => self.say("nothing is selected"),
+            export => self.ask(Effect::Export(export)),
         }
     }
 }

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::Show;
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste, Event, EventStream};
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture, Event, EventStream,
+};
 use crossterm::execute;
 use crossterm::style::Colored;
 use crossterm::terminal::{
@@ -22,14 +24,15 @@ use crossterm::terminal::{
 use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Size;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{self, JobSignals};
 use super::model::Model;
-use super::{Console, Feed, Input, Outcome, TuiError, draw, run_in};
-use crate::event::Context;
+use super::pager;
+use super::{Console, Feed, Input, Outcome, Setup, Theme, TuiError, clipboard, draw, run_in, size};
 
 /// The terminal in raw mode on its alternate screen. Dropping it restores it.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ struct Screen {
     taken: bool,
     /// `NO_COLOR` is not set.
     in_colours: bool,
+    theme: Theme,
+    mouse: bool,
     /// From here on writing to it is tried, and never fails.
     leaving: Arc<AtomicBool>,
 }
@@ -71,7 +76,7 @@ impl Write for Output {
 impl Screen {
     /// Takes the terminal over. Fails, and writes nothing, where the standard output is no terminal.
     #[expect(clippy::disallowed_methods, reason = "the screen draws what `text` has made safe")]
-    fn take() -> Result<Self, TuiError> {
+    fn take(theme: Theme, mouse: bool) -> Result<Self, TuiError> {
         let out = io::stdout();
         if !out.is_terminal() {
             return Err(TuiError::Setup(io::Error::other("the standard output is no terminal")));
@@ -80,7 +85,7 @@ impl Screen {
         let output = Output { out, leaving: Arc::clone(&leaving) };
         let terminal = Terminal::new(CrosstermBackend::new(output)).map_err(TuiError::Setup)?;
         let in_colours = !Colored::ansi_color_disabled_memoized();
-        let mut screen = Self { terminal, taken: false, in_colours, leaving };
+        let mut screen = Self { terminal, taken: false, in_colours, theme, mouse, leaving };
         screen.enter().map_err(TuiError::Setup)?;
         Ok(screen)
     }
@@ -94,6 +99,9 @@ impl Screen {
         execute!(self.terminal.backend_mut(), EnterAlternateScreen)?;
         // A console that can't tell pasted text from keys does without.
         let _pasted_apart = execute!(self.terminal.backend_mut(), EnableBracketedPaste);
+        if self.mouse {
+            let _mouse = execute!(self.terminal.backend_mut(), EnableMouseCapture);
+        }
         self.wipe()
     }
 
@@ -106,10 +114,19 @@ impl Screen {
         Ok(())
     }
 
+    /// Writes something that isn't drawn. What can't be written is left out: the next frame tells.
+    fn write(&mut self, text: &str) {
+        let backend = self.terminal.backend_mut();
+        let _written = backend.write_all(text.as_bytes()).and_then(|()| io::Write::flush(backend));
+    }
+
     /// Gives the terminal back. What can't be done is left undone: there is nobody to tell.
     fn leave(&mut self) {
         if std::mem::take(&mut self.taken) {
             let _raw = disable_raw_mode();
+            if self.mouse {
+                let _mouse = execute!(self.terminal.backend_mut(), DisableMouseCapture);
+            }
             let _pasted_apart = execute!(self.terminal.backend_mut(), DisableBracketedPaste);
             let _left = execute!(self.terminal.backend_mut(), LeaveAlternateScreen, Show);
         }
@@ -166,8 +183,29 @@ impl Keys {
 }
 
 impl Console for OwnTerminal {
+    fn size(&mut self) -> Result<Size, TuiError> {
+        size(&mut self.screen.terminal)
+    }
+
     fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
-        draw(&mut self.screen.terminal, model, self.screen.in_colours)
+        draw(&mut self.screen.terminal, model, self.screen.theme, self.screen.in_colours)
+    }
+
+    fn bell(&mut self) {
+        self.screen.write("\u{7}");
+    }
+
+    fn copy(&mut self, text: &str) {
+        self.screen.write(&clipboard::osc_52(text));
+    }
+
+    fn page(&mut self, text: &str) -> Result<(), String> {
+        // The pager reads the keys, and has the terminal as it was.
+        self.keys = None;
+        self.screen.leave();
+        let shown = pager::show(text);
+        let back = self.resume().map_err(|error| error.to_string());
+        shown.and(back.map(drop))
     }
 
     async fn input(&mut self) -> Option<io::Result<Input>> {
@@ -216,13 +254,13 @@ impl Console for OwnTerminal {
 pub fn run_on_screen(
     runtime: &Handle,
     feed: &mut Feed,
-    context: Context,
+    setup: Setup,
     shutdown: CancellationToken,
 ) -> Result<Outcome, TuiError> {
-    let screen = Screen::take()?;
+    let screen = Screen::take(setup.theme, setup.mouse)?;
     runtime.block_on(async {
         let signals = JobSignals::listen().map_err(TuiError::Setup)?;
         let mut console = OwnTerminal { screen, keys: Some(Keys::open().map_err(TuiError::Setup)?), signals };
-        run_in(&mut console, feed, context, shutdown).await
+        run_in(&mut console, feed, setup, shutdown).await
     })
 }

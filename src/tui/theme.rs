@@ -1,12 +1,129 @@
 //! Colours, and the signs that say the same without them.
 //!
-//! `Ink (what a piece of text is) → Style`: from the sixteen colours of the terminal's own palette · `frame → the same
-//! without colours`, where `NO_COLOR` is set
+//! `Ink (what a piece of text is) → Style`: from the sixteen colours of the terminal's own palette · `frame, Theme → the
+//! same frame in the theme's colours and characters`
 
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::finding::{Severity, Side};
+
+/// Background of the selected row, before a theme has its say.
+pub(super) const SELECTED: Color = Color::DarkGray;
+
+/// How the screen looks. Sixteen colours suffice for each, and none says anything by colour alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// For dark terminals.
+    #[default]
+    Dark,
+    /// For light terminals.
+    Light,
+    /// White and bright on black, nothing dimmed.
+    HighContrast,
+    /// As dark, with no character beyond ASCII but those of the traffic.
+    Ascii,
+}
+
+impl Theme {
+    /// Every theme.
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::HighContrast, Self::Ascii];
+
+    /// Its name in `umpire.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::HighContrast => "high-contrast",
+            Self::Ascii => "ascii",
+        }
+    }
+
+    /// Reads its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|theme| theme.as_str() == name)
+    }
+
+    /// Gives a frame the colours and characters of the theme.
+    pub(super) fn apply(self, buffer: &mut Buffer) {
+        for cell in &mut buffer.content {
+            match self {
+                Self::Dark => {}
+                Self::Light => (cell.fg, cell.bg) = light(cell.fg, cell.bg),
+                Self::HighContrast => {
+                    (cell.fg, cell.bg) = high_contrast(cell.fg, cell.bg);
+                    cell.modifier.remove(Modifier::DIM);
+                }
+                Self::Ascii => {
+                    if let Some(plain) = ascii(cell.symbol()) {
+                        cell.set_symbol(plain);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Yellow and the bright colours can't be read on white.
+fn light(fg: Color, bg: Color) -> (Color, Color) {
+    if bg == SELECTED {
+        let fg = match fg {
+            Color::LightRed => Color::Red,
+            Color::LightMagenta | Color::LightYellow => Color::Magenta,
+            Color::LightCyan | Color::LightBlue => Color::Blue,
+            _ => Color::Black,
+        };
+        return (fg, Color::Gray);
+    }
+    let fg = match fg {
+        Color::Cyan => Color::Blue,
+        Color::Yellow if bg == Color::Reset => Color::Magenta,
+        Color::Magenta if bg == Color::Reset => Color::Cyan,
+        other => other,
+    };
+    (fg, bg)
+}
+
+fn high_contrast(fg: Color, bg: Color) -> (Color, Color) {
+    match bg {
+        SELECTED => (Color::Black, Color::White),
+        Color::Red | Color::Blue => (Color::White, bg),
+        Color::Yellow => (Color::Black, Color::LightYellow),
+        _ => {
+            let fg = match fg {
+                Color::Red => Color::LightRed,
+                Color::Yellow => Color::LightYellow,
+                Color::Cyan | Color::Blue => Color::LightCyan,
+                Color::Magenta => Color::LightMagenta,
+                _ => Color::White,
+            };
+            (fg, Color::Black)
+        }
+    }
+}
+
+/// What stands for one of Umpire's own characters; `None` if it can stay.
+fn ascii(symbol: &str) -> Option<&'static str> {
+    Some(match symbol {
+        "─" | "━" | "▃" | "▄" => "-",
+        "│" | "▌" | "▏" => "|",
+        "┌" | "┐" | "└" | "┘" | "├" | "┤" | "╰" => "+",
+        "✗" | "×" => "x",
+        "✓" | "↓" => "v",
+        "·" | "░" => ".",
+        "…" => "~",
+        "→" | "▸" => ">",
+        "←" | "◀" => "<",
+        "●" => "*",
+        "○" => "o",
+        "‼" => "!",
+        "↑" => "^",
+        "▁" | "▂" => "_",
+        "▅" | "▆" => "=",
+        "▇" | "█" => "#",
+        _ => return None,
+    })
+}
 
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,5 +225,31 @@ mod tests {
         let modifiers: Vec<Modifier> = buffer.content.iter().map(|cell| cell.modifier).collect();
         assert_eq!(modifiers, [Modifier::BOLD, Modifier::REVERSED, Modifier::empty()]);
         assert!(buffer.content.iter().all(|cell| (cell.fg, cell.bg) == (Color::Reset, Color::Reset)));
+    }
+
+    #[test]
+    fn names_read_back() {
+        for theme in Theme::ALL {
+            assert_eq!(Theme::from_name(theme.as_str()), Some(theme));
+        }
+    }
+
+    #[test]
+    fn sides_and_severities_differ_in_every_theme() {
+        let inks = [
+            Ink::Of(Severity::Failure),
+            Ink::Of(Severity::Warning),
+            Ink::By(Side::Broker),
+            Ink::By(Side::BookingSystem),
+        ];
+        for theme in Theme::ALL {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));
+            for (ink, x) in inks.iter().zip(0..) {
+                buffer[(x, 0)].set_style(ink.style());
+            }
+            theme.apply(&mut buffer);
+            let colours: std::collections::HashSet<Color> = buffer.content.iter().map(|cell| cell.fg).collect();
+            assert_eq!(colours.len(), inks.len(), "{theme:?}");
+        }
     }
 }

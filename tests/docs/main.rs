@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod commands;
+mod keys;
 mod links;
 mod markdown;
 mod numbers;

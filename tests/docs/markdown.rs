@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The documents that tell people what to type.
-pub const DOCUMENTS: [&str; 18] = [
+pub const DOCUMENTS: [&str; 19] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -22,6 +22,7 @@ pub const DOCUMENTS: [&str; 18] = [
     "docs/proxy.md",
     "docs/replay.md",
     "docs/resend.md",
+    "docs/screen.md",
 ];
 
 /// The documents of measurements: their commands take minutes, or want other programs, and are only looked at.

@@ -17,9 +17,9 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Context, Event, Feed};
+use umpire::event::{Context, Event, Feed, Mode};
 use umpire::openbooking::Stage;
-use umpire::tui::{self, Outcome};
+use umpire::tui::{self, Outcome, Setup};
 
 use crate::fake::{Fake, accepted, context, missing_customer, wrong_price};
 
@@ -84,8 +84,15 @@ impl Shown {
     }
 }
 
-/// Shows the events, then presses each key with a frame after it; shuts down if no key has quit.
+/// As [`open_on`], on the screen of exchanges.
 pub async fn show_on(width: u16, height: u16, context: Context, events: Vec<Event>, script: &str) -> Shown {
+    // A recording opens there.
+    let script = if context.mode == Mode::View { script.to_owned() } else { format!("2{script}") };
+    open_on(width, height, context, events, &script).await
+}
+
+/// Shows the events, then presses each key with a frame after it; shuts down if no key has quit.
+pub async fn open_on(width: u16, height: u16, setup: impl Into<Setup>, events: Vec<Event>, script: &str) -> Shown {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let (sender, receiver) = mpsc::channel(events.len().max(1));
     for event in events {
@@ -108,7 +115,7 @@ pub async fn show_on(width: u16, height: u16, context: Context, events: Vec<Even
     };
     let input = stream::once(start).filter(|_| ready(false)).chain(pressed).chain(stream::once(end));
     let feed = Feed { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
-    let outcome = tui::run(&mut terminal, input, feed, context, shutdown).await.unwrap();
+    let outcome = tui::run(&mut terminal, input, feed, setup, shutdown).await.unwrap();
     Shown { terminal, outcome }
 }
 
@@ -134,6 +141,8 @@ pub async fn show_steps(width: u16, height: u16, context: Context, steps: Vec<St
     let (sender, receiver) = mpsc::channel(1_024);
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
+    let first = if context.mode == Mode::View { "" } else { "2" };
+    let steps = std::iter::once(Step::Keys(first)).chain(steps).collect();
     let play = played(steps, sender);
     let end = async move {
         stop.cancel();

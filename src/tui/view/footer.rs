@@ -1,51 +1,46 @@
-//! Counts by side and severity with the legend of the marks, and the keys.
+//! The keys that matter now, or a word about the last one; and what the screen asks.
 //!
-//! `Tally → counts` · `Focus → the keys that matter now`, or a word about the last one
+//! `table of commands, place → hints` · `Prompt → the last row, the palette above it`
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::super::model::{Focus, Model};
-use super::super::theme::{Ink, letter, sign};
+use super::super::command::{self, Command};
+use super::super::model::Model;
+use super::super::theme::Ink;
 use super::{line, span};
-use crate::finding::{Severity, Side};
+use crate::finding::Severity;
 use crate::text;
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
-    if area.height > 1 {
-        line(buffer, area, 0, &counts(model, area.width));
-    }
-    line(buffer, area, area.height.saturating_sub(1), &keys(model, area.width));
+    line(buffer, area, 0, &keys(model, area.width));
 }
 
-fn counts(model: &Model, width: u16) -> Line<'static> {
-    let mut spans = Vec::new();
-    for side in Side::ALL {
-        let words = format!(" {} {}", letter(side), side.in_words());
-        spans.push(span(Ink::By(side), words));
-        for severity in Severity::ALL {
-            let number = model.tally.get(side, severity);
-            let ink = if number == 0 { Ink::Dim } else { Ink::Of(severity) };
-            spans.push(span(ink, format!(" {}{number}", sign(severity))));
-        }
-        spans.push(span(Ink::Dim, " │"));
-    }
-    spans.push(span(Ink::Plain, format!(" {}", text::count(model.exchanges, "exchange"))));
-    let used: usize = spans.iter().map(|span| text::width(&span.content)).sum();
-    let legend = " │ ✗ failure  ! warning  · notice  + suggestion";
-    if used + text::width(legend) <= usize::from(width) {
-        spans.push(span(Ink::Dim, legend));
-    }
-    Line::from(spans)
-}
-
-/// What the screen asks, in the last row of the screen whatever its size.
-pub(super) fn prompt(words: &str, whole: Rect, buffer: &mut Buffer) {
+/// What the screen asks, in the last row of the screen whatever its size, and the commands that the palette finds.
+pub(super) fn question(model: &Model, whole: Rect, buffer: &mut Buffer) {
+    let words = match (model.prompt_words(), &model.word) {
+        (Some(words), _) => words,
+        // Where there is no footer.
+        (None, Some(word)) if model.layout.footer.height == 0 => word.clone(),
+        _ => return,
+    };
     let row = Rect { y: whole.bottom().saturating_sub(1), height: whole.height.min(1), ..whole };
     Clear.render(row, buffer);
-    line(buffer, row, 0, &Line::from(span(Ink::Of(Severity::Warning), format!(" {}", text::visible(words)))));
+    line(buffer, row, 0, &Line::from(span(Ink::Of(Severity::Warning), format!(" {}", text::visible(&words)))));
+    let palette = model.palette();
+    let listed = (palette.len() as u16).min(whole.height.saturating_sub(3));
+    let area = Rect { y: row.y.saturating_sub(listed), height: listed, ..whole };
+    Clear.render(area, buffer);
+    for (entry, at) in palette.iter().zip(0..listed) {
+        let spans = vec![
+            span(Ink::Bold, format!("  {:18}", entry.name)),
+            span(Ink::Name, format!("{:12}", entry.keys.join(" "))),
+            span(Ink::Dim, entry.words),
+        ];
+        line(buffer, area, at, &Line::from(spans));
+    }
 }
 
 fn keys(model: &Model, width: u16) -> Line<'static> {
@@ -53,38 +48,21 @@ fn keys(model: &Model, width: u16) -> Line<'static> {
         let word = text::visible(word);
         return Line::from(span(Ink::Of(Severity::Warning), format!(" {word}")));
     }
-    let keys: &[(&str, &str)] = match model.focus {
-        _ if model.coverage_page.is_some() => &[("?", "help"), ("↑↓", "scroll"), ("q Esc", "back")],
-        Focus::List => &[
-            ("?", "help"),
-            ("q", "quit"),
-            ("↑↓", "move"),
-            ("Enter", "open"),
-            ("Tab", "view"),
-            ("n", "finding"),
-            ("F", "filter"),
-            ("c", "coverage"),
-            (":", "go to"),
-        ],
-        Focus::Detail => &[
-            ("?", "help"),
-            ("↑↓←→", "scroll"),
-            ("m", "next finding"),
-            ("Enter", "show its place"),
-            ("Tab", "view"),
-            ("q Esc", "list"),
-        ],
-    };
+    let place = model.place();
+    let hints = command::at(place).filter(|entry| !entry.hint.is_empty());
+    // Help and quitting are always in sight.
+    let (last, others): (Vec<_>, Vec<_>) = hints.partition(|entry| matches!(entry.id, Command::Help | Command::Quit));
     let mut spans: Vec<Span<'static>> = vec![span(Ink::Plain, " ")];
     let mut used = 1;
-    for (key, what) in keys {
-        let words = format!(" {what}  ");
-        used += text::width(key) + text::width(&words);
+    for entry in last.into_iter().chain(others) {
+        let (key, words) = (entry.keys[0], format!(" {}  ", entry.hint));
+        let needed = text::width(key) + text::width(&words);
         // The blanks at the end may be cut.
-        if used > usize::from(width) + 2 {
-            break;
+        if used + needed > usize::from(width) + 2 {
+            continue;
         }
-        spans.push(span(Ink::Bold, *key));
+        used += needed;
+        spans.push(span(Ink::Bold, key));
         spans.push(span(Ink::Dim, words));
     }
     Line::from(spans)

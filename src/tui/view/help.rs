@@ -1,27 +1,28 @@
-//! The help: what the screen shows and which keys there are, over everything else.
+//! The help: what the screen shows and which keys it has, over everything else.
 //!
-//! `HELP, signs → a box over the screen, until the next key`
+//! `Place → a box over the screen, until the next key`
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Widget};
 
-use super::super::keys::HELP;
+use super::super::command::{self, Place};
 use super::super::theme::Ink;
 use super::{line, span};
 use crate::finding::{Severity, Side};
+use crate::text;
 
 /// Columns of the keys.
 const KEYS: usize = 12;
 
-pub(super) fn draw(whole: Rect, buffer: &mut Buffer) {
-    let lines = lines();
-    let width = whole.width.min(90);
+pub(super) fn draw(place: Place, whole: Rect, buffer: &mut Buffer) {
+    let width = whole.width.min(100);
+    let lines = lines(place, usize::from(width).saturating_sub(2), usize::from(whole.height).saturating_sub(2));
     let height = whole.height.min(lines.len() as u16 + 2);
     let area = Rect { x: whole.x + (whole.width - width) / 2, y: whole.y + (whole.height - height) / 2, width, height };
     Clear.render(area, buffer);
-    let block = Block::bordered().title(" What you see here (any key closes this) ");
+    let block = Block::bordered().title(format!(" {} (any key closes this) ", place.title()));
     let inner = block.inner(area);
     block.render(area, buffer);
     for (text, row) in lines.iter().zip(0..) {
@@ -29,34 +30,41 @@ pub(super) fn draw(whole: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn lines() -> Vec<Line<'static>> {
-    let mut lines = vec![
-        Line::from(" Each row is one request of the broker and the booking system's answer."),
-        Line::from(" Both are judged by the Open Booking API; marks tell who is at fault:"),
-        Line::from(vec![
-            span(Ink::By(Side::Broker), " B"),
-            span(Ink::Plain, " broker  "),
-            span(Ink::By(Side::BookingSystem), "S"),
-            span(Ink::Plain, " booking system      "),
-            span(Ink::Of(Severity::Failure), "✗"),
-            span(Ink::Plain, " failure (MUST)  "),
-            span(Ink::Of(Severity::Warning), "!"),
-            span(Ink::Plain, " warning (SHOULD)"),
-        ]),
-        Line::from(vec![
-            span(Ink::Of(Severity::Notice), " ·"),
-            span(Ink::Plain, " notice  "),
-            span(Ink::Of(Severity::Suggestion), "+"),
-            span(Ink::Plain, " suggestion  "),
-            span(Ink::Dim, "B✗2 = two failures of the broker"),
-        ]),
-        Line::from(" C1 C2 P B are the stages of a booking: quote, quote with the customer,"),
-        Line::from(" proposal, order. Code 200~: the answer broke off; none: no answer came."),
-        Line::default(),
-    ];
-    lines.extend(HELP.iter().map(|(keys, what)| {
-        let pad = KEYS.saturating_sub(crate::text::width(keys));
-        Line::from(vec![span(Ink::Bold, format!(" {keys}{:pad$} ", "")), span(Ink::Plain, *what)])
-    }));
+/// What the screen shows, the signs, its own keys; then, as far as there is room, the keys of every screen.
+fn lines(place: Place, width: usize, height: usize) -> Vec<Line<'static>> {
+    let about = text::wrap(place.about(), width.saturating_sub(2));
+    let mut lines: Vec<Line<'static>> =
+        about.into_iter().map(|words| Line::from(span(Ink::Plain, format!(" {words}")))).collect();
+    lines.push(Line::from(vec![
+        span(Ink::By(Side::Broker), " B"),
+        span(Ink::Plain, " broker  "),
+        span(Ink::By(Side::BookingSystem), "S"),
+        span(Ink::Plain, " booking system  "),
+        span(Ink::Of(Severity::Failure), "✗"),
+        span(Ink::Plain, " failure  "),
+        span(Ink::Of(Severity::Warning), "!"),
+        span(Ink::Plain, " warning  "),
+        span(Ink::Of(Severity::Notice), "·"),
+        span(Ink::Plain, " notice  "),
+        span(Ink::Of(Severity::Suggestion), "+"),
+        span(Ink::Plain, " suggestion"),
+    ]));
+    let entry_line = |(entry, keys): (&command::Entry, Vec<&str>)| {
+        let keys = keys.join(" ");
+        let pad = KEYS.saturating_sub(text::width(&keys));
+        Line::from(vec![span(Ink::Bold, format!(" {keys}{:pad$} ", "")), span(Ink::Plain, entry.words)])
+    };
+    lines
+        .extend(command::joined(command::at(place).filter(|entry| !entry.is_everywhere())).into_iter().map(entry_line));
+    let general = command::joined(command::at(place).filter(|entry| entry.is_everywhere()));
+    let room = height.saturating_sub(lines.len());
+    if general.len() <= room {
+        lines.extend(general.into_iter().map(entry_line));
+    } else {
+        // In short, so that nothing is out of sight.
+        let words: Vec<String> = general.iter().map(|(entry, keys)| format!("{} {}", keys[0], entry.name)).collect();
+        let words = text::wrap(&words.join(" · "), width.saturating_sub(2));
+        lines.extend(words.into_iter().map(|words| Line::from(span(Ink::Dim, format!(" {words}")))));
+    }
     lines
 }

@@ -13,8 +13,8 @@ use crate::event::Mode;
 use crate::text;
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let base_uri = text::visible(model.context.base_uri.as_deref().unwrap_or("-"));
-    let lines = match model.context.mode {
+    let base_uri = text::visible(model.status.context.base_uri.as_deref().unwrap_or("-"));
+    let lines = match model.status.context.mode {
         Mode::View => vec![
             Line::from(span(Ink::Bold, "  This recording holds no exchange so far.")),
             Line::default(),
@@ -27,8 +27,8 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             Line::from("  Some are wrong on purpose, and so are some answers: watch who is blamed."),
         ],
         Mode::Live | Mode::Replay
-            if let Some(forward) = &model.context.forward
-                && model.context.base_uri.is_none() =>
+            if let Some(forward) = &model.status.context.forward
+                && model.status.context.base_uri.is_none() =>
         {
             let proxy = text::visible(&forward.proxy);
             vec![

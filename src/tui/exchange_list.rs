@@ -8,42 +8,43 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::event::Judged;
-use crate::exchange::Exchange;
-use crate::finding::Side;
+use crate::exchange::decode;
+use crate::finding::{Finding, Severity, Side};
 
 /// Most exchanges kept for looking at. Past it the oldest are let go (they stay in the capture) and counted. Those in
 /// view come on top while the screen doesn't follow.
 pub(super) const MAX_KEPT: usize = 20_000;
 
-/// Most bytes of bodies kept for looking at. Past it the oldest exchanges are let go and counted.
-pub(super) const MAX_BYTES: usize = 256 * 1024 * 1024;
+/// Most bytes of bodies and findings kept for looking at. Past it the oldest exchanges are let go and counted.
+pub(super) const MAX_BYTES: usize = 128 * 1024 * 1024;
 
-/// Which exchanges are listed.
+/// A quick choice of what is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filter {
+pub(super) enum Narrow {
     /// All.
     All,
-    /// Those with findings.
+    /// What has findings.
     Findings,
-    /// Those with findings on one side.
-    At(Side),
+    /// What has failures of one side.
+    FailuresOf(Side),
 }
 
-impl Filter {
-    fn next(self) -> Self {
+impl Narrow {
+    /// The next choice.
+    pub(super) fn next(self) -> Self {
         match self {
             Self::All => Self::Findings,
-            Self::Findings => Self::At(Side::Broker),
-            Self::At(Side::Broker) => Self::At(Side::BookingSystem),
-            Self::At(Side::BookingSystem) => Self::All,
+            Self::Findings => Self::FailuresOf(Side::BookingSystem),
+            Self::FailuresOf(Side::BookingSystem) => Self::FailuresOf(Side::Broker),
+            Self::FailuresOf(Side::Broker) => Self::All,
         }
     }
 
-    fn admits(self, judged: &Judged) -> bool {
+    /// True if a finding of this side and severity is among what is chosen.
+    pub(super) fn admits(self, side: Side, severity: Severity) -> bool {
         match self {
-            Self::All => true,
-            Self::Findings => !judged.findings.is_empty(),
-            Self::At(side) => judged.findings.iter().any(|finding| finding.rule.side == side),
+            Self::All | Self::Findings => true,
+            Self::FailuresOf(of) => of == side && severity == Severity::Failure,
         }
     }
 
@@ -51,10 +52,44 @@ impl Filter {
         match self {
             Self::All => "all",
             Self::Findings => "with findings",
-            Self::At(Side::Broker) => "broker at fault",
-            Self::At(Side::BookingSystem) => "booking system at fault",
+            Self::FailuresOf(Side::Broker) => "the broker's failures",
+            Self::FailuresOf(Side::BookingSystem) => "the booking system's failures",
         }
     }
+}
+
+/// Which exchanges are listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Filter {
+    pub(super) narrow: Narrow,
+    /// What was typed; empty if nothing was.
+    pub(super) typed: String,
+}
+
+impl Filter {
+    const ALL: Self = Self { narrow: Narrow::All, typed: String::new() };
+
+    fn admits(&self, judged: &Judged) -> bool {
+        let narrow = match self.narrow {
+            Narrow::All => true,
+            narrow => judged.findings.iter().any(|finding| narrow.admits(finding.rule.side, finding.severity)),
+        };
+        narrow && (self.typed.is_empty() || mentions(judged, &self.typed.to_lowercase()))
+    }
+}
+
+/// True if an exchange has a text, in lower case, in its address, its bodies, or the rules of its findings.
+fn mentions(judged: &Judged, text: &str) -> bool {
+    let exchange = &judged.exchange;
+    let has = |within: &str| within.to_lowercase().contains(text);
+    let response = exchange.response.as_ref().map(|response| (&response.body, &response.headers));
+    let mut messages = std::iter::once((&exchange.request.body, &exchange.request.headers)).chain(response);
+    has(&exchange.request.target)
+        || has(judged.stage.as_str())
+        || judged.findings.iter().any(|finding| has(&finding.rule.id))
+        || messages.any(|(body, headers)| {
+            decode(&body.bytes, headers).is_ok_and(|content| has(&String::from_utf8_lossy(&content)))
+        })
 }
 
 /// What became of going to an exchange by its number.
@@ -70,7 +105,7 @@ pub(super) enum Destination {
 
 /// The kept exchanges. They are numbered as they come, from 0; numbers of those let go are not used again.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(super) struct ExchangeList {
     kept: VecDeque<Arc<Judged>>,
     /// Those let go while they were in view, all older than those kept. They go when they are out of view.
     pinned: BTreeMap<u64, Arc<Judged>>,
@@ -85,13 +120,15 @@ pub(super) struct Log {
     /// What the reader had selected when the filter changed, until something else is: its number, and its row in the window.
     before_filter: Option<(u64, usize)>,
     following: bool,
+    /// The first exchange with a failure is yet to be stopped at.
+    seeking_failure: bool,
     /// Place in `shown` of the topmost row.
     top: usize,
     /// Rows of the window at the last frame.
     height: usize,
 }
 
-impl Log {
+impl ExchangeList {
     pub(super) fn new() -> Self {
         Self {
             kept: VecDeque::new(),
@@ -99,24 +136,34 @@ impl Log {
             bytes: 0,
             first: 0,
             shown: VecDeque::new(),
-            filter: Filter::All,
+            filter: Filter::ALL,
             selected: None,
             before_filter: None,
             following: true,
+            seeking_failure: false,
             top: 0,
             height: 0,
         }
     }
 
+    /// Stops at the first exchange with a failure, unless the reader has gone elsewhere by then.
+    pub(super) fn stop_at_first_failure(&mut self) {
+        self.seeking_failure = true;
+    }
+
     pub(super) fn push(&mut self, judged: Arc<Judged>) {
         let number = self.first + self.kept.len() as u64;
+        let failed = judged.findings.iter().any(|finding| finding.severity == Severity::Failure);
         if self.filter.admits(&judged) {
             self.shown.push_back(number);
             if self.following || self.selected.is_none() {
                 self.selected = Some(number);
             }
+            if self.seeking_failure && failed {
+                (self.seeking_failure, self.following) = (false, false);
+            }
         }
-        self.bytes += weight(&judged.exchange);
+        self.bytes += weight(&judged);
         self.kept.push_back(judged);
         while self.kept.len() > MAX_KEPT || (self.bytes > MAX_BYTES && self.kept.len() > 1) {
             self.let_go();
@@ -131,7 +178,7 @@ impl Log {
             self.pinned.insert(number, oldest);
             return;
         }
-        self.bytes -= weight(&oldest.exchange);
+        self.bytes -= weight(&oldest);
         self.unlist(number);
     }
 
@@ -164,7 +211,7 @@ impl Log {
         let leaving: Vec<u64> = self.pinned.keys().copied().filter(leaving).collect();
         for number in leaving {
             if let Some(judged) = self.pinned.remove(&number) {
-                self.bytes -= weight(&judged.exchange);
+                self.bytes -= weight(&judged);
                 self.unlist(number);
             }
         }
@@ -173,11 +220,6 @@ impl Log {
     /// How many have been let go.
     pub(super) fn gone(&self) -> u64 {
         self.first - self.pinned.len() as u64
-    }
-
-    /// The newest one kept.
-    pub(super) fn newest(&self) -> Option<&Judged> {
-        self.kept.back().map(|judged| &**judged)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -189,8 +231,8 @@ impl Log {
         self.shown.len()
     }
 
-    pub(super) fn filter(&self) -> Filter {
-        self.filter
+    pub(super) fn filter(&self) -> &Filter {
+        &self.filter
     }
 
     pub(super) fn following(&self) -> bool {
@@ -221,19 +263,34 @@ impl Log {
         self.selected = self.shown.get(place.min(last)).copied();
         self.before_filter = None;
         self.following = follow && place >= last;
+        self.seeking_failure = false;
+    }
+
+    /// The exchange of a 0-based index in the recording, if it is kept.
+    pub(super) fn by_index(&self, index: u64) -> Option<&Arc<Judged>> {
+        self.get(self.number_of(index)?)
+    }
+
+    /// The number of the exchange of an index in the recording. They mostly come in order.
+    fn number_of(&self, index: u64) -> Option<u64> {
+        let place = self.kept.partition_point(|judged| judged.index < index);
+        let is_it = |judged: &Arc<Judged>| judged.index == index;
+        if self.kept.get(place).is_some_and(is_it) {
+            return Some(self.first + place as u64);
+        }
+        let pinned = || self.pinned.iter().find(|(_, judged)| is_it(judged)).map(|(&number, _)| number);
+        let kept = || self.kept.iter().position(is_it).map(|place| self.first + place as u64);
+        pinned().or_else(kept)
     }
 
     /// Selects an exchange by the number that people know it by, and lists all if the filter hides it.
     pub(super) fn select_number(&mut self, number: u64) -> Destination {
-        let is_it = |judged: &Arc<Judged>| judged.number() == number;
-        let kept = self.kept.iter().rposition(is_it).map(|place| self.first + place as u64);
-        let pinned = || self.pinned.iter().find(|(_, judged)| is_it(judged)).map(|(&at, _)| at);
-        let Some(at) = kept.or_else(pinned) else {
+        let Some(at) = number.checked_sub(1).and_then(|index| self.number_of(index)) else {
             let newer = self.kept.front().is_none_or(|oldest| oldest.number() <= number);
             return if newer || number == 0 { Destination::Unknown } else { Destination::Evicted };
         };
         if self.shown.binary_search(&at).is_err() {
-            self.set_filter(Filter::All);
+            self.set_filter(Filter::ALL);
         }
         self.select(self.shown.partition_point(|&other| other < at), false);
         Destination::Selected
@@ -257,9 +314,32 @@ impl Log {
         next.is_some()
     }
 
-    /// Goes on to the next filter.
-    pub(super) fn next_filter(&mut self) {
-        self.set_filter(self.filter.next());
+    /// Goes on to the next quick choice.
+    pub(super) fn narrow(&mut self) {
+        self.set_filter(Filter { narrow: self.filter.narrow.next(), ..self.filter.clone() });
+    }
+
+    /// Lists what passes a filter that was typed.
+    pub(super) fn type_filter(&mut self, typed: &str) {
+        self.set_filter(Filter { typed: typed.to_owned(), ..self.filter.clone() });
+    }
+
+    /// The exchanges that are listed.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &Arc<Judged>> {
+        self.shown.iter().filter_map(|&number| self.get(number))
+    }
+
+    /// Selects by row of the window.
+    pub(super) fn select_row(&mut self, row: usize) {
+        self.select(self.top + row, false);
+    }
+
+    /// Scrolls the window, and takes the selection along where it would leave it.
+    pub(super) fn scroll(&mut self, rows: isize) {
+        let last = self.shown.len().saturating_sub(self.height);
+        self.top = self.top.saturating_add_signed(rows).min(last);
+        let place = self.place().clamp(self.top, self.top + self.height.saturating_sub(1));
+        self.select(place, false);
     }
 
     /// Lists what passes the filter. What was selected stays so, in its row; while the filter hides it, the nearest one is.
@@ -267,6 +347,7 @@ impl Log {
         let row = self.place().saturating_sub(self.top);
         let choice = self.before_filter.or(self.selected.map(|number| (number, row)));
         self.filter = filter;
+        let filter = &self.filter;
         let pinned = self.pinned.iter().map(|(&number, judged)| (judged, number));
         let numbered = pinned.chain(self.kept.iter().zip(self.first..));
         self.shown = numbered.filter(|(judged, _)| filter.admits(judged)).map(|(_, number)| number).collect();
@@ -300,8 +381,17 @@ impl Log {
     }
 }
 
-/// Bytes of the bodies of an exchange, and something for the rest of it.
-fn weight(exchange: &Exchange) -> usize {
+/// Bytes of an exchange's bodies and findings, and something for the rest of it.
+fn weight(judged: &Judged) -> usize {
+    let exchange = &judged.exchange;
     let response = exchange.response.as_ref().map_or(0, |response| response.body.bytes.len());
-    2_000 + exchange.request.body.bytes.len() + response
+    let of_finding = |finding: &Finding| {
+        size_of::<Finding>()
+            + finding.pointer.len()
+            + finding.message.len()
+            + finding.seen.len()
+            + finding.expected.len()
+    };
+    let verdicts = judged.findings.iter().map(of_finding).sum::<usize>() + judged.not_judged.len() * 32;
+    2_000 + exchange.request.body.bytes.len() + response + verdicts
 }

@@ -1,0 +1,252 @@
+//! Exchanges: one row for each, severity at the left edge, columns as wide as what is in them.
+//!
+//! `ExchangeList → title, headings, the rows in view`
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::exchange_list::Narrow;
+use super::model::{Focus, Model};
+use super::theme::{Ink, letter, sign};
+use super::view::{line, select, span, title, width};
+use crate::event::Judged;
+use crate::finding::{Severity, Side};
+use crate::openbooking::Stage;
+use crate::text;
+
+/// Most columns of the findings.
+const FINDINGS: usize = 18;
+
+/// After a pause of so many seconds the time stands out.
+const GAP: i64 = 10;
+
+/// Which columns there is room for, and how wide each is; 0 where there is none.
+struct Columns {
+    number: usize,
+    time: usize,
+    stage: usize,
+    order: usize,
+    request: usize,
+    status: usize,
+    duration: usize,
+}
+
+impl Columns {
+    fn new(shown: &[&Judged], room: u16) -> Self {
+        let room = usize::from(room);
+        let widest = |of: &dyn Fn(&Judged) -> usize, least: usize| {
+            shown.iter().map(|judged| of(judged)).max().unwrap_or(0).max(least)
+        };
+        let number = widest(&|judged| judged.number().to_string().len(), 3);
+        let stage = widest(&|judged| stage_name(judged.stage).len(), 5);
+        let findings = widest(&|judged| width(&findings(judged)), 8).min(FINDINGS);
+        let when = |least: usize, width: usize| if room >= least { width } else { 0 };
+        let (time, order) = (when(56, 8), when(64, 8));
+        let duration = when(72, widest(&|judged| judged.duration_words().len(), 4));
+        let status = 4;
+        // Gutter, mark, and a blank behind each column.
+        let used = 2
+            + [number, time, stage, order, status, duration]
+                .iter()
+                .filter(|width| **width > 0)
+                .map(|width| width + 1)
+                .sum::<usize>()
+            + findings;
+        let request = widest(&|judged| text::width(&request_words(judged, order > 0)), 7);
+        Self {
+            number,
+            time,
+            stage,
+            order,
+            request: request.min(room.saturating_sub(used + 1)).max(8),
+            status,
+            duration,
+        }
+    }
+}
+
+pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    head(model, area, buffer);
+    let rows = model.layout.list_rows();
+    let shown: Vec<(&Judged, bool)> = model.list.window(rows).map(|(judged, selected)| (&**judged, selected)).collect();
+    let exchanges: Vec<&Judged> = shown.iter().map(|(judged, _)| *judged).collect();
+    let columns = Columns::new(&exchanges, area.width);
+    let first = model.layout.list_head();
+    if first > 1 {
+        line(buffer, area, 1, &headings(&columns));
+    }
+    if model.list.shown() == 0 {
+        let filter = model.list.filter();
+        let narrow = if filter.narrow == Narrow::All { "" } else { filter.narrow.words() };
+        let words =
+            [narrow, &filter.typed].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ");
+        let words = format!("  No exchange is \"{}\" so far; F goes on, / changes the filter.", text::clip(&words, 60));
+        line(buffer, area, first, &Line::from(span(Ink::Dim, words)));
+    }
+    let focused = model.focus == Focus::List;
+    for (place, (judged, selected)) in shown.iter().enumerate() {
+        let row = first + place as u16;
+        let before = place.checked_sub(1).map(|before| shown[before].0);
+        let marked = model.marked.contains(&judged.index);
+        line(buffer, area, row, &exchange(judged, before, marked, &columns));
+        if *selected {
+            select(buffer, area, row, focused);
+        }
+    }
+}
+
+fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let list = &model.list;
+    let filter = list.filter();
+    let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(list.shown() as u64, "exchange")))];
+    spans.push(span(Ink::Dim, format!("· {} · ", filter.narrow.words())));
+    if !filter.typed.is_empty() {
+        spans.push(span(Ink::Name, format!("/{} ", text::clip(&filter.typed, 40))));
+        spans.push(span(Ink::Dim, "· "));
+    }
+    let lag = model.status.lag_seconds();
+    spans.push(match list.selected() {
+        _ if list.following() && lag > 0 => span(Ink::Of(Severity::Warning), format!("following, {lag} s behind")),
+        _ if list.following() => span(Ink::Good, "following"),
+        Some((_, judged)) => span(Ink::Of(Severity::Warning), format!("stopped at {} (f follows)", judged.number())),
+        None => span(Ink::Of(Severity::Warning), "stopped (f follows)"),
+    });
+    if list.gone() > 0 {
+        spans.push(span(Ink::Dim, format!(" · {} older no longer listed", list.gone())));
+    }
+    title(buffer, area, model.focus == Focus::List, spans);
+}
+
+fn headings(columns: &Columns) -> Line<'static> {
+    let mut words = format!("  {:>1$} ", "no.", columns.number);
+    let mut column = |word: &str, width: usize| {
+        if width > 0 {
+            words.extend([word, &" ".repeat((width + 1).saturating_sub(text::width(word)))]);
+        }
+    };
+    column("UTC", columns.time);
+    column("stage", columns.stage);
+    column("booking", columns.order);
+    column("request", columns.request);
+    column("code", columns.status);
+    column(&format!("{:>1$}", "time", columns.duration), columns.duration);
+    words.push_str("findings");
+    Line::from(span(Ink::Dim, words))
+}
+
+fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, columns: &Columns) -> Line<'static> {
+    let mut spans = vec![gutter(judged), span(Ink::Bold, if marked { "●" } else { " " })];
+    spans.push(span(Ink::Dim, format!("{:>1$} ", judged.number(), columns.number)));
+    if columns.time > 0 {
+        let since =
+            before.map_or(0, |before| judged.exchange.started.as_second() - before.exchange.started.as_second());
+        spans.push(span(if since >= GAP { Ink::Plain } else { Ink::Dim }, format!("{} ", judged.clock())));
+    }
+    spans.push(span(Ink::Bold, format!("{:1$} ", stage_name(judged.stage), columns.stage)));
+    if columns.order > 0 {
+        // Bookings are set apart: the first row of each stands out.
+        let same = before.is_some_and(|before| before.order_uuid == judged.order_uuid);
+        spans.push(span(if same { Ink::Dim } else { Ink::Plain }, format!("{:8} ", judged.short_uuid())));
+    }
+    let request = text::clip_middle(&request_words(judged, columns.order > 0), columns.request).pad(columns.request);
+    spans.push(span(Ink::Plain, format!("{request} ")));
+    let bad = judged.exchange.failure.is_some() || judged.exchange.response.as_ref().is_none_or(|r| r.status >= 400);
+    let status = if bad { Ink::Of(Severity::Warning) } else { Ink::Dim };
+    let status = if judged.exchange.response.is_none() { Ink::Bad } else { status };
+    spans.push(span(status, format!("{:1$} ", judged.status_words(), columns.status)));
+    if columns.duration > 0 {
+        spans.push(span(Ink::Dim, format!("{:>1$} ", judged.duration_words(), columns.duration)));
+    }
+    spans.extend(marks(judged));
+    Line::from(spans)
+}
+
+/// The sign of the weightiest finding, or of what else is wrong.
+fn gutter(judged: &Judged) -> Span<'static> {
+    match judged.findings.iter().map(|finding| finding.severity).max() {
+        Some(severity) => span(Ink::Of(severity), sign(severity)),
+        None if judged.exchange.failure.is_some() => span(Ink::Bad, "‼"),
+        None => span(Ink::Plain, " "),
+    }
+}
+
+/// Method and the tail of the path; without the Order UUID where it has a column of its own.
+fn request_words(judged: &Judged, has_order: bool) -> String {
+    let (method, path) = judged.request_words();
+    let path = match path.strip_suffix(judged.short_uuid()).and_then(|path| path.strip_suffix('/')) {
+        Some(resource) if has_order => resource.trim_start_matches("…/"),
+        _ => &path,
+    };
+    format!("{method} {path}")
+}
+
+/// What the rules say of an exchange, and behind it, where there is room, what else there is to know of it.
+fn marks(judged: &Judged) -> Vec<Span<'static>> {
+    let mut spans = findings(judged);
+    let muted = (judged.muted > 0).then(|| format!("{} muted ", judged.muted));
+    let rewritten = (!judged.exchange.rewritten.is_empty()).then(|| "rewritten".to_owned());
+    let fault = judged.exchange.is_faulted().then(|| "fault ".to_owned());
+    for words in fault.into_iter().chain(muted).chain(rewritten) {
+        if width(&spans) + text::width(words.trim_end()) <= FINDINGS {
+            spans.push(span(Ink::Dim, words));
+        }
+    }
+    spans
+}
+
+/// `B✗2 S!1`: letter of the side, sign of the severity, number of findings; the weightiest first.
+fn findings(judged: &Judged) -> Vec<Span<'static>> {
+    let tally = judged.tally();
+    if tally.total() == 0 {
+        return vec![if judged.exchange.failure.is_some() {
+            span(Ink::Bad, "failed ")
+        } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
+            span(Ink::Dim, "ok ")
+        } else {
+            span(Ink::Bold, "not judged ")
+        }];
+    }
+    let (mut spans, mut used) = (Vec::new(), 0);
+    for severity in Severity::ALL {
+        for side in Side::ALL {
+            let number = tally.get(side, severity);
+            if number == 0 {
+                continue;
+            }
+            let words = format!("{}{number} ", sign(severity));
+            used += 1 + text::width(&words);
+            if used > FINDINGS {
+                spans.push(span(Ink::Dim, "…"));
+                return spans;
+            }
+            spans.push(span(Ink::By(side), letter(side)));
+            spans.push(span(Ink::Of(severity), words));
+        }
+    }
+    spans
+}
+
+/// Short names of the stages: nine columns at most.
+pub(super) fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::C1 => "C1",
+        Stage::C2 => "C2",
+        Stage::P => "P",
+        Stage::B => "B",
+        Stage::BAfterP => "B after P",
+        Stage::OrderQuoteDelete => "del quote",
+        Stage::OrderDelete => "del order",
+        Stage::OrderCancel => "cancel",
+        Stage::ProposalUpdate => "update P",
+        Stage::OrderStatus => "status",
+        Stage::OrdersFeed => "feed",
+        Stage::OrderProposalsFeed => "feed of P",
+        Stage::OpportunityFeed => "open data",
+        Stage::DatasetSite => "dataset",
+        Stage::Other => "other",
+    }
+}

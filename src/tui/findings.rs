@@ -1,0 +1,105 @@
+//! Findings: one row for each cause, rule and place, with how often, the first and the newest.
+//!
+//! `CauseIndex, Narrow → rows, the weightiest first` · the newest occurrence is shown beside it
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::cursor::Cursor;
+use super::exchange_list::Narrow;
+use super::index::Index;
+use super::index::causes::Group;
+use super::model::{Focus, Model};
+use super::theme::{Ink, letter, sign};
+use super::view::{line, select, span, teach, title};
+use crate::finding::number;
+use crate::text;
+
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub(super) struct FindingsScreen {
+    pub(super) cursor: Cursor,
+}
+
+fn groups(index: &Index, narrow: Narrow) -> impl Iterator<Item = &Group> {
+    index.causes.groups().filter(move |group| narrow.admits(group.side(), group.severity))
+}
+
+impl FindingsScreen {
+    pub(super) fn selected<'i>(&self, index: &'i Index, narrow: Narrow) -> Option<&'i Group> {
+        groups(index, narrow).nth(self.cursor.at)
+    }
+}
+
+impl Model {
+    /// How many causes are listed.
+    pub(super) fn count_groups(&self) -> usize {
+        groups(&self.index, self.list.filter().narrow).count()
+    }
+}
+
+pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let (cursor, narrow) = (&model.findings.cursor, model.list.filter().narrow);
+    let focused = model.focus == Focus::List;
+    let len = model.count_groups();
+    let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(len as u64, "cause")))];
+    spans.push(span(Ink::Dim, format!("· {} ", narrow.words())));
+    if model.index.causes.more() > 0 {
+        spans.push(span(Ink::Dim, format!("· {} not listed", text::count(model.index.causes.more(), "finding"))));
+    }
+    title(buffer, area, focused, spans);
+    if model.index.causes.is_empty() {
+        let judged = format!("*No findings so far: {}.", model.status.verdicts.headline());
+        let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        teach(
+            buffer,
+            below,
+            &[
+                &judged,
+                "",
+                "What goes against the specification is listed here, one row for each cause, rule and place.",
+                "4 shows what has been tried so far, and what nobody has tried.",
+            ],
+        );
+        return;
+    }
+    let rows = model.layout.list_rows();
+    let shown: Vec<&Group> = groups(&model.index, narrow).skip(cursor.top).take(rows).collect();
+    if len == 0 {
+        line(buffer, area, 1, &Line::from(span(Ink::Dim, format!("  Nothing of \"{}\"; F goes on.", narrow.words()))));
+    }
+    let widest =
+        |of: &dyn Fn(&Group) -> usize, least: usize| shown.iter().map(|one| of(one)).max().unwrap_or(0).max(least);
+    let count = widest(&|group| group.count.to_string().len(), 1) + 1;
+    let newest = widest(&|group| number(group.newest.exchange).to_string().len(), 2);
+    let first = widest(&|group| number(group.first.exchange).to_string().len(), 2);
+    let fixed = 4 + count + 2 + first + 1 + newest + 2;
+    let room = usize::from(area.width).saturating_sub(fixed);
+    let rule = widest(&|group| text::width(&group.rule.id), 4).min(room * 2 / 3);
+    let head = area.height - rows.min(usize::from(area.height)) as u16;
+    if head > 1 {
+        let words = format!("    {:>count$}  {:rule$}  {:>first$}–{:<newest$}  place", "no.", "rule", "1st", "last");
+        line(buffer, area, 1, &Line::from(span(Ink::Dim, words)));
+    }
+    for (place, group) in shown.iter().enumerate() {
+        let row = head + place as u16;
+        let (from, to) = (number(group.first.exchange), number(group.newest.exchange));
+        let place_words = if group.place.is_empty() { "(no one place)" } else { &group.place };
+        let rest = room.saturating_sub(rule + 1);
+        let follow = if group.follow > 0 { format!(" and {} that follow", group.follow) } else { String::new() };
+        let spans = vec![
+            span(Ink::Of(group.severity), format!("{} ", sign(group.severity))),
+            span(Ink::By(group.side()), format!("{} ", letter(group.side()))),
+            span(Ink::Bold, format!("{:>count$}  ", format!("×{}", group.count))),
+            span(Ink::Plain, text::clip_middle(&group.rule.id, rule).pad(rule)),
+            span(Ink::Dim, format!("  {from:>first$}–{to:<newest$}  ")),
+            span(Ink::Name, text::clip_middle(place_words, rest)),
+            span(Ink::Dim, follow),
+        ];
+        line(buffer, area, row, &Line::from(spans));
+        if cursor.top + place == cursor.at {
+            select(buffer, area, row, focused);
+        }
+    }
+}

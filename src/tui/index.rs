@@ -1,0 +1,31 @@
+//! What the screens count and group, kept up exchange by exchange.
+//!
+//! `Judged → bookings by Order UUID · findings by cause, rule and place · rates and latencies by stage`
+//!
+//! Nothing of an exchange is kept here but numbers and short texts, so that the index outlives what the list lets go.
+
+pub(super) mod bookings;
+pub(super) mod causes;
+pub(super) mod traffic;
+
+use crate::event::Judged;
+use bookings::BookingIndex;
+use causes::CauseIndex;
+use traffic::TrafficIndex;
+
+/// Everything that is counted and grouped.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) bookings: BookingIndex,
+    pub(super) causes: CauseIndex,
+    pub(super) traffic: TrafficIndex,
+}
+
+impl Index {
+    /// Takes one more exchange in.
+    pub(super) fn add(&mut self, judged: &Judged) {
+        self.bookings.add(judged);
+        self.causes.add(judged);
+        self.traffic.add(judged);
+    }
+}

@@ -1,0 +1,254 @@
+//! Booking flows by Order UUID: their calls, what feeds tell of them, what they cost, and how they stand.
+//!
+//! `Judged ─► its booking ─► a step` · `page of the Orders feed ─► an item's booking ─► a feed step`
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::event::Judged;
+use crate::exchange::{Body, BodyEnd, Headers, decode};
+use crate::finding::{Severity, Side, Tally};
+use crate::json::{Document, Value};
+use crate::openbooking::{Stage, is_uuid};
+
+/// Most bookings that are kept. Past it new ones are counted only.
+const MAX_BOOKINGS: usize = 20_000;
+
+/// Most steps of one booking that are kept. Past it further ones are counted only.
+const MAX_STEPS: usize = 200;
+
+/// Bodies longer than this are not read for the index, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// One call of a booking, or a page of a feed that tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::tui) struct Step {
+    /// 0-based index of the exchange.
+    pub(in crate::tui) exchange: u64,
+    pub(in crate::tui) stage: Stage,
+    pub(in crate::tui) started: Timestamp,
+    /// Status of the answer; `None` if none came.
+    pub(in crate::tui) status: Option<u16>,
+    /// Severity of the weightiest finding.
+    pub(in crate::tui) worst: Option<Severity>,
+    /// True if too little of it could be judged to call it good.
+    pub(in crate::tui) unjudged: bool,
+    /// What the answer says of the booking.
+    pub(in crate::tui) facts: Facts,
+}
+
+/// What an answer, or an item of a feed, says of a booking.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::tui) struct Facts {
+    /// Amount and currency: `29.98 GBP`.
+    pub(in crate::tui) total: Option<String>,
+    /// When the lease ends.
+    pub(in crate::tui) lease: Option<Timestamp>,
+    /// Version of the proposal.
+    pub(in crate::tui) proposal: Option<String>,
+    /// Names of the items' statuses, or of the error.
+    pub(in crate::tui) status: Option<String>,
+}
+
+/// One booking flow.
+#[derive(Debug, Clone)]
+pub(in crate::tui) struct Booking {
+    /// Order UUID in lower case.
+    pub(in crate::tui) uuid: String,
+    pub(in crate::tui) steps: Vec<Step>,
+    /// Steps that were left out.
+    pub(in crate::tui) more: u64,
+    pub(in crate::tui) tally: Tally,
+}
+
+impl Booking {
+    /// When its first exchange began.
+    pub(in crate::tui) fn started(&self) -> Option<Timestamp> {
+        self.steps.first().map(|step| step.started)
+    }
+
+    /// What it costs, as last told.
+    pub(in crate::tui) fn total(&self) -> Option<&str> {
+        self.steps.iter().rev().find_map(|step| step.facts.total.as_deref())
+    }
+
+    /// When its lease ends, as last told; `None` once it is booked or given up.
+    pub(in crate::tui) fn lease(&self) -> Option<Timestamp> {
+        let last = self.steps.iter().rev().find(|step| !is_feed(step.stage) && step.stage != Stage::OrderStatus)?;
+        matches!(last.stage, Stage::C1 | Stage::C2 | Stage::P).then_some(last.facts.lease).flatten()
+    }
+
+    /// How it stands, in a word or two.
+    pub(in crate::tui) fn state(&self) -> &'static str {
+        let done = |step: &&Step| step.status.is_some_and(|status| status < 300);
+        let calls = || self.steps.iter().filter(|step| !is_feed(step.stage) && step.stage != Stage::OrderStatus);
+        let Some(last) = calls().next_back() else { return "in feed" };
+        let booked = calls().filter(done).any(|step| matches!(step.stage, Stage::B | Stage::BAfterP));
+        match (last.stage, done(&last)) {
+            (_, false) if last.status.is_none() && booked => "booked, no answer",
+            (_, false) if last.status.is_none() => "no answer",
+            (Stage::C1 | Stage::C2, true) => "quoted",
+            (Stage::P | Stage::ProposalUpdate, true) => "proposed",
+            (Stage::B | Stage::BAfterP, true) => "booked",
+            (Stage::OrderCancel, true) => "cancelled",
+            (Stage::OrderQuoteDelete, true) => "given up",
+            (Stage::OrderDelete, true) => "deleted",
+            (_, false) if booked => "booked, refused",
+            (_, false) => "refused",
+            _ => "other",
+        }
+    }
+
+    /// True if an item of a feed tells of it.
+    pub(in crate::tui) fn in_feed(&self) -> bool {
+        self.steps.iter().any(|step| is_feed(step.stage))
+    }
+}
+
+/// True for the feeds that tell of bookings.
+pub(in crate::tui) fn is_feed(stage: Stage) -> bool {
+    matches!(stage, Stage::OrdersFeed | Stage::OrderProposalsFeed)
+}
+
+/// All bookings, in the order in which they were first seen.
+#[derive(Debug, Default)]
+pub(in crate::tui) struct BookingIndex {
+    all: Vec<Booking>,
+    places: HashMap<String, usize>,
+    /// Bookings that were left out.
+    more: u64,
+}
+
+impl BookingIndex {
+    pub(super) fn add(&mut self, judged: &Judged) {
+        let response = judged.exchange.response.as_ref();
+        let content = response.and_then(|response| document(&response.body, &response.headers));
+        let root = content.as_ref().map(Document::root);
+        let step = |facts| Step {
+            exchange: judged.index,
+            stage: judged.stage,
+            started: judged.exchange.started,
+            status: response.map(|response| response.status),
+            worst: judged.findings.iter().map(|finding| finding.severity).max(),
+            unjudged: judged.passed == 0 || judged.is_mostly_unjudged(),
+            facts,
+        };
+        if is_feed(judged.stage) {
+            let items = root.and_then(|root| root.get("items")).into_iter().flat_map(Value::items);
+            for item in items {
+                let uuid = item.get("id").or_else(|| item.find("/data/identifier")).and_then(Value::as_str);
+                let Some(uuid) = uuid.filter(|uuid| is_uuid(uuid)) else { continue };
+                let facts = facts(item.get("data").unwrap_or(item));
+                let deleted = item.get("state").and_then(Value::as_str) == Some("deleted");
+                let facts = if deleted { Facts { status: Some("deleted".to_owned()), ..facts } } else { facts };
+                self.add_step(&uuid.to_ascii_lowercase(), step(facts), None);
+            }
+        } else if let Some(uuid) = &judged.order_uuid {
+            self.add_step(uuid, step(root.map(facts).unwrap_or_default()), Some(&judged.tally()));
+        }
+    }
+
+    fn add_step(&mut self, uuid: &str, step: Step, tally: Option<&Tally>) {
+        let place = match self.places.get(uuid) {
+            Some(&place) => place,
+            None if self.all.len() >= MAX_BOOKINGS => {
+                self.more += 1;
+                return;
+            }
+            None => {
+                let booking = Booking { uuid: uuid.to_owned(), steps: Vec::new(), more: 0, tally: Tally::default() };
+                self.places.insert(uuid.to_owned(), self.all.len());
+                self.all.push(booking);
+                self.all.len() - 1
+            }
+        };
+        let booking = &mut self.all[place];
+        if let Some(tally) = tally {
+            booking.tally.add_all(tally);
+        }
+        if booking.steps.len() < MAX_STEPS {
+            booking.steps.push(step);
+        } else {
+            booking.more += 1;
+        }
+    }
+
+    pub(in crate::tui) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(in crate::tui) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// How many calls of bookings past the most that are kept came.
+    pub(in crate::tui) fn more(&self) -> u64 {
+        self.more
+    }
+
+    pub(in crate::tui) fn get(&self, place: usize) -> Option<&Booking> {
+        self.all.get(place)
+    }
+
+    pub(in crate::tui) fn all(&self) -> &[Booking] {
+        &self.all
+    }
+
+    /// The place of a booking.
+    pub(in crate::tui) fn place_of(&self, uuid: &str) -> Option<usize> {
+        self.places.get(uuid).copied()
+    }
+
+    /// The places of the bookings whose UUIDs begin so, at most two.
+    pub(in crate::tui) fn with_prefix(&self, prefix: &str) -> Vec<usize> {
+        let prefix = prefix.to_ascii_lowercase();
+        let found = self.all.iter().enumerate().filter(|(_, booking)| booking.uuid.starts_with(&prefix));
+        found.map(|(place, _)| place).take(2).collect()
+    }
+
+    /// True if a booking has findings.
+    pub(in crate::tui) fn has_findings(&self, place: usize) -> bool {
+        self.get(place).is_some_and(|booking| booking.tally.total() > 0)
+    }
+}
+
+/// The severity that weighs most on a side of a booking, and how many findings there are.
+pub(in crate::tui) fn worst_of(tally: &Tally, side: Side) -> Option<(Severity, u64)> {
+    let worst = Severity::ALL.into_iter().find(|&severity| tally.get(side, severity) > 0)?;
+    Some((worst, tally.of_side(side)))
+}
+
+/// The body as JSON, if it was kept whole, is short enough and is JSON.
+pub(in crate::tui) fn document(body: &Body, headers: &Headers) -> Option<Document> {
+    if body.end != BodyEnd::Complete || body.bytes.is_empty() || body.bytes.len() > MAX_BODY {
+        return None;
+    }
+    Document::parse(&decode(&body.bytes, headers).ok()?).ok()
+}
+
+/// What an Order, OrderQuote, OrderProposal or OpenBookingError says.
+fn facts(root: Value<'_>) -> Facts {
+    let short = |text: &str| text.chars().take(60).collect::<String>();
+    let total = root.get("totalPaymentDue");
+    let price = total.and_then(|total| total.get("price"));
+    let amount = price.map(|price| price.as_str().map_or_else(|| price.to_json(), str::to_owned));
+    let currency = total.and_then(|total| total.get("priceCurrency")).and_then(Value::as_str).unwrap_or_default();
+    let lease = root.find("/lease/leaseExpires").and_then(Value::as_str);
+    let text = |name| root.get(name).and_then(Value::as_str).map(short);
+    let kind = root.get("@type").and_then(Value::as_str).filter(|kind| kind.ends_with("Error"));
+    let mut statuses: Vec<&str> = Vec::new();
+    for item in root.get("orderedItem").into_iter().flat_map(Value::items) {
+        let error = item.get("error").and_then(|errors| errors.at(0)).and_then(|error| error.get("@type"));
+        let status = error.or_else(|| item.get("orderItemStatus")).and_then(Value::as_str);
+        let status = status.map(|status| status.rsplit('/').next().unwrap_or(status));
+        statuses.extend(status.filter(|status| !statuses.contains(status)).into_iter().take(3));
+    }
+    let of_items = (!statuses.is_empty()).then(|| short(&statuses.join(", ")));
+    Facts {
+        total: amount.map(|amount| short(format!("{amount} {currency}").trim_end())),
+        lease: lease.and_then(|lease| lease.parse().ok()),
+        proposal: text("orderProposalVersion").map(|version| short(version.rsplit('/').next().unwrap_or_default())),
+        status: kind.map(short).or(of_items).or_else(|| text("orderProposalStatus")),
+    }
+}

@@ -1,0 +1,101 @@
+//! What the screen asks of whoever runs it: the outside world as a port.
+//!
+//! `Model ─► Effect ─► Services (off the drawing thread) ─► Reply ─► Model`
+
+use crate::finding::Finding;
+
+/// The outside world, as far as the screen needs it. Calls may block; the screen makes them on a thread of their own.
+/// Each says in a sentence what came of it.
+pub trait Services: Send + Sync {
+    /// Opens an address in the user's browser.
+    fn open(&self, address: &str) -> Result<String, String>;
+
+    /// Writes a file.
+    fn export(&self, export: &Export) -> Result<String, String>;
+
+    /// Sets a finding aside into the baseline.
+    fn set_aside(&self, finding: &Finding, reason: &str) -> Result<String, String>;
+
+    /// The faults of the run and how they stand.
+    fn faults(&self) -> Vec<FaultState>;
+
+    /// Arms a fault, or disarms it.
+    fn arm(&self, fault: usize, armed: bool);
+}
+
+/// What is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Export {
+    /// These exchanges, by their 0-based indexes in the recording, as HAR.
+    Exchanges(Vec<u64>),
+    /// A bundle of the booking with this Order UUID.
+    Bundle(String),
+}
+
+/// A fault and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultState {
+    /// As it was written.
+    pub text: String,
+    /// It is made wherever it fits.
+    pub armed: bool,
+    /// How often it was made.
+    pub made: u64,
+}
+
+/// No outside world: for tests, and where nothing can be done.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoServices;
+
+impl Services for NoServices {
+    fn open(&self, address: &str) -> Result<String, String> {
+        Err(format!("nothing here opens {address}"))
+    }
+
+    fn export(&self, _export: &Export) -> Result<String, String> {
+        Err("nothing can be written here".to_owned())
+    }
+
+    fn set_aside(&self, _finding: &Finding, _reason: &str) -> Result<String, String> {
+        Err("there is no baseline here".to_owned())
+    }
+
+    fn faults(&self) -> Vec<FaultState> {
+        Vec::new()
+    }
+
+    fn arm(&self, _fault: usize, _armed: bool) {}
+}
+
+/// What is to be done outside of the model.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// The user wants to leave.
+    Quit,
+    /// The user wants to go back to the shell for a while.
+    Suspend,
+    /// Something else has written on the screen: all of it is to be drawn again.
+    Wipe,
+    /// The bell.
+    Bell,
+    /// Into the clipboard of the terminal.
+    Copy(String),
+    /// A text in the user's pager or editor.
+    Pager(String),
+    Open(String),
+    Export(Export),
+    SetAside(Box<Finding>, String),
+    ListFaults,
+    Arm(usize, bool),
+    /// Lay a long message out, away from the drawing thread.
+    LayOut(Box<super::page::Request>),
+}
+
+/// What came of an effect.
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// In words.
+    Word(String),
+    Faults(Vec<FaultState>),
+    Page(Box<super::page::DetailPage>),
+}
