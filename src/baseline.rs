@@ -140,6 +140,20 @@ impl Baseline {
         self
     }
 
+    /// Sets findings like this one aside, so many of them, with a reason and a last day. An entry of the same rule, stage and
+    /// place takes these in place of its own, and never counts fewer than before.
+    pub fn set_aside(&mut self, finding: &Finding, count: u64, reason: &str, expires: Date) {
+        let (rule, stage, pointer) = (finding.rule.id.clone(), finding.stage, shape(&finding.pointer));
+        let new = Entry { rule, stage, pointer, count, reason: reason.to_owned(), expires: Some(expires) };
+        match self.entries.binary_search_by(|entry| entry.key().cmp(&new.key())) {
+            Ok(at) => {
+                let count = self.entries[at].count.max(count);
+                self.entries[at] = Entry { count, ..new };
+            }
+            Err(at) => self.entries.insert(at, new),
+        }
+    }
+
     /// Gives entries of rules that were renamed their new ids, which `current` knows; every former id and its new one, once.
     /// Entries that come to be the same become one: their counts add up, the earlier of their days holds.
     pub fn follow_renames<'n>(&mut self, current: impl Fn(&str) -> Option<&'n str>) -> BTreeMap<String, String> {

@@ -28,6 +28,7 @@ mod replay;
 mod resend;
 mod rules;
 mod sandbox;
+mod screen;
 mod signals;
 mod stdio;
 mod upstreams;

@@ -49,6 +49,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What is taken out of recordings.
     pub redaction: Redaction,
+    /// How the screen looks.
+    pub screen: Screen,
     /// Scenarios of faults, by name.
     pub faults: BTreeMap<String, Vec<fault::Fault>>,
 }
@@ -61,6 +63,39 @@ pub struct Redaction {
     pub personal: bool,
     /// Further fields with personal data: JSON pointers into bodies, or names.
     pub fields: Vec<String>,
+}
+
+/// How the screen looks and what it listens to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Screen {
+    /// Its colours and characters.
+    pub theme: Theme,
+    /// The mouse scrolls and selects; without it the terminal's own selection works as ever.
+    pub mouse: bool,
+    /// A new failure rings the bell.
+    pub bell: bool,
+}
+
+impl Default for Screen {
+    fn default() -> Self {
+        Self { theme: Theme::default(), mouse: true, bell: false }
+    }
+}
+
+/// Colours and characters of the screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Theme {
+    /// For dark terminals.
+    #[default]
+    Dark,
+    /// For light terminals.
+    Light,
+    /// White and bright on black.
+    HighContrast,
+    /// As dark, without characters beyond ASCII.
+    Ascii,
 }
 
 /// What is wrong with a configuration.
@@ -97,6 +132,7 @@ struct Written {
     booking_system: BookingSystem,
     limits: WrittenLimits,
     redaction: Redaction,
+    screen: Screen,
     faults: BTreeMap<String, Vec<Spanned<String>>>,
 }
 
@@ -198,6 +234,7 @@ impl Config {
             limits: limits(&written.limits)?,
             timeouts: timeouts(&written.limits)?,
             redaction: written.redaction,
+            screen: written.screen,
             faults: scenarios(written.faults)?,
         })
     }
@@ -370,6 +407,7 @@ mod tests {
         assert_eq!(config.limits.kept_body, 4_194_304);
         assert_eq!(config.timeouts.head, Duration::from_mins(2));
         assert_eq!(config.limits.grace, Limits::default().grace, "what isn't said stays");
+        assert_eq!(config.screen, Screen { theme: Theme::Light, mouse: false, bell: true });
         let scenario: Vec<&str> = config.faults["bad-day"].iter().map(|fault| fault.text.as_str()).collect();
         assert_eq!(scenario, ["C2 status=503 times=2", "B answer-lost times=1"]);
     }
@@ -398,6 +436,7 @@ mod tests {
                 "[faults]\nbad-day = [\n  'B reset',\n  'B eror=X',\n]",
                 &["4: faults.bad-day: ", "\"eror=X\"", "error=TYPE"],
             ),
+            ("[screen]\ntheme = 'pink'", &["2: theme: ", "`pink`", "`high-contrast`"]),
             ("off = [", &["1: "]),
         ] {
             let fault = parse(text).unwrap_err();

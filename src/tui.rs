@@ -14,6 +14,7 @@ mod bookings;
 mod clipboard;
 mod command;
 mod compare;
+mod counter;
 mod coverage;
 mod cursor;
 mod detail;
@@ -30,6 +31,7 @@ mod job;
 mod json_view;
 mod keys;
 mod layout;
+mod list_filter;
 mod message;
 mod model;
 mod page;
@@ -321,6 +323,12 @@ async fn run_in<C: Console>(
                     asked.extend(model.update(Message::Event(event)));
                 }
                 model.update(Message::NotShown(dropped.load(Ordering::Relaxed)));
+            }
+            () = std::future::ready(()), if model.has_work() => {
+                changed = true;
+                model.work();
+                // Keys and events get their turn.
+                tokio::task::yield_now().await;
             }
             () = sleep_until(next_frame + TICK), if away.is_none() && model.has_clock() => changed = true,
         }

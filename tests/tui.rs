@@ -138,7 +138,7 @@ async fn coverage_has_a_page_of_its_own() {
     events.push(Event::Coverage(Arc::new(coverage())));
     insta::assert_snapshot!(show_on(80, 24, context(), events.clone(), "4").await.text());
     let shown = show_on(80, 12, context(), events.clone(), "4G").await;
-    assert!(shown.find("headers/cache").is_some(), "scrolls to its end\n{}", shown.text());
+    assert!(shown.find("agent-broker/missing-customer-error").is_some(), "scrolls to its end\n{}", shown.text());
     for back in ["E⎋", "Eq", "!q"] {
         assert!(show(events.clone(), back).await.find("following").is_some(), "{back} comes back");
     }

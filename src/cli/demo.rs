@@ -17,12 +17,14 @@ use tokio_util::sync::CancellationToken;
 use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::listen;
+use super::screen::{self, ScreenArgs};
 use super::signals::{self, Signals};
 use super::stdio::{Audience, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, Progress, Script};
 use crate::event::{Context, Mode};
+use crate::fault::Faults;
 use crate::proxy::live::Own;
 use crate::proxy::upstream::Upstream;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
@@ -45,6 +47,8 @@ pub struct Demo {
     /// How to show the traffic [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
+    #[command(flatten)]
+    screen: ScreenArgs,
     /// Address of the proxy [default: a free port of 127.0.0.1]
     #[arg(
         long,
@@ -125,12 +129,13 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             warnings: vec![],
             settings,
         };
+        let setup = screen::setup(demo.screen, &context, judging.config.screen, &Faults::new([]));
         let stop = CancellationToken::new();
         // One for each step, and one for the end.
         let most = script.iter().count() + 1;
         let (relay, captions, feed) = Relay::new(feed, most);
         let relay = tokio::spawn(relay.run());
-        let front = Front::start(ui, feed, context.clone(), stop.clone(), false)?;
+        let front = Front::start(ui, feed, setup, stop.clone(), false)?;
         let tell = |Progress { calls, title }: Progress| {
             let text = match title {
                 Some(title) => title,

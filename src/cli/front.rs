@@ -64,14 +64,22 @@ impl Front {
     pub fn start(
         ui: Ui,
         feed: Feed,
-        context: Context,
+        setup: Setup,
         stop: CancellationToken,
         outlives_terminal: bool,
     ) -> io::Result<Self> {
         let (sender, ended) = oneshot::channel();
         let taken = Arc::<AtomicU64>::default();
-        let mut show =
-            Show { feed, context, stop, outlives_terminal, runtime: Handle::current(), taken: Arc::clone(&taken) };
+        let context = setup.context.clone();
+        let mut show = Show {
+            feed,
+            context,
+            setup,
+            stop,
+            outlives_terminal,
+            runtime: Handle::current(),
+            taken: Arc::clone(&taken),
+        };
         std::thread::Builder::new().name("front".to_owned()).spawn(move || {
             if sender.send(show.run(ui)).is_err() {
                 tracing::debug!("nobody waited for the front end");
@@ -110,6 +118,7 @@ impl Front {
 struct Show {
     feed: Feed,
     context: Context,
+    setup: Setup,
     stop: CancellationToken,
     outlives_terminal: bool,
     runtime: Handle,
@@ -148,7 +157,7 @@ impl Show {
     /// The terminal UI. `None`: it has failed, and plain lines are to take over.
     fn screen(&mut self) -> Option<anyhow::Result<()>> {
         let quiet = ScreenGuard::take();
-        let (setup, stop) = (Setup::from(self.context.clone()), self.stop.clone());
+        let (setup, stop) = (self.setup.clone(), self.stop.clone());
         let ended = panics::catch(|| tui::run_on_screen(&self.runtime, &mut self.feed, setup, stop));
         drop(quiet);
         match ended {

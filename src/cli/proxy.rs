@@ -15,6 +15,7 @@ use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
 use super::redaction::LiveArgs;
+use super::screen::{self, ScreenArgs};
 use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
 use super::{Exit, block_on, recording};
@@ -24,6 +25,7 @@ use crate::proxy::descriptors;
 use crate::recorder::{RunSummary, failed_in_words};
 use crate::session::{Links, Options, Session};
 use crate::text;
+use crate::tui::Setup;
 use crate::units;
 
 /// `umpire proxy …`
@@ -43,6 +45,8 @@ pub struct Proxy {
     /// How to show the traffic [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
+    #[command(flatten)]
+    screen: ScreenArgs,
     /// Rewrite links in answers that lead past the proxy (feeds' next, distributions, endpointUrl), never an @id
     #[arg(long)]
     rewrite_links: bool,
@@ -116,7 +120,8 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         for notice in doors.notices.into_iter().chain(from_elsewhere) {
             session.notices.send(Event::Notice(notice));
         }
-        until_stopped(session, feed, ui, context, signals).await
+        let setup = screen::setup(proxy.screen, &context, judging.config.screen, &made);
+        until_stopped(session, feed, ui, setup, signals).await
     });
     faults::note_made(&made);
     exit
@@ -127,11 +132,11 @@ async fn until_stopped(
     session: Session,
     feed: Feed,
     ui: Ui,
-    context: Context,
+    setup: Setup,
     mut signals: Signals,
 ) -> anyhow::Result<Exit> {
-    let stop = CancellationToken::new();
-    let front = Front::start(ui, feed, context.clone(), stop.clone(), signals.outlive_the_terminal())?;
+    let (stop, context) = (CancellationToken::new(), setup.context.clone());
+    let front = Front::start(ui, feed, setup, stop.clone(), signals.outlive_the_terminal())?;
     let mut broken = None;
     tokio::select! {
         () = stop.cancelled() => {}

@@ -24,11 +24,14 @@ use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
 use super::redaction::LiveArgs;
+use super::screen::{self, ScreenArgs};
 use super::signals::{self, Signals};
 use super::stdio::{Audience, note_with, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
+use crate::config;
 use crate::event::{Context, Event, Mode, Outlet};
+use crate::fault::Faults;
 use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::proxy::BaseUri;
 use crate::proxy::descriptors;
@@ -80,6 +83,8 @@ pub struct ReplayArgs {
     /// How to show the traffic [default: tui on a terminal, else plain; with COMMAND not at all]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
+    #[command(flatten)]
+    screen: ScreenArgs,
     #[command(flatten)]
     listening: ListenArgs,
     #[command(flatten)]
@@ -170,8 +175,9 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
         own: doors.own.clone(),
         links: Links::Rewritten,
     };
+    let screen_settings = judging.config.screen;
     replay.start_reading(reading)?;
-    let exit = block_on(play(options, &mut doors, &arguments, &replay, settings));
+    let exit = block_on(play(options, &mut doors, &arguments, &replay, &made, screen_settings, settings));
     replay.stop_reading();
     faults::note_made(&made);
     exit
@@ -182,6 +188,8 @@ async fn play(
     doors: &mut Doors,
     arguments: &ReplayArgs,
     replay: &Arc<Replay>,
+    made: &Faults,
+    screen_settings: config::Screen,
     settings: Option<String>,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
@@ -208,6 +216,7 @@ async fn play(
         (None, false) => None,
         (asked, _) => Some(Ui::choose(asked)),
     };
+    let setup = screen::setup(arguments.screen, &context, screen_settings, made);
     let stop = CancellationToken::new();
     // For programs: the first line, once the listener takes connections.
     if ui == Some(Ui::Plain) && print(|out| out.line(safe_format!("ready {base_uri}")))? == Audience::Gone {
@@ -215,9 +224,7 @@ async fn play(
     }
     let mut feed = Some(feed);
     let front = match (ui, feed.take()) {
-        (Some(ui), Some(feed)) => {
-            Some(Front::start(ui, feed, context.clone(), stop.clone(), signals.outlive_the_terminal())?)
-        }
+        (Some(ui), Some(feed)) => Some(Front::start(ui, feed, setup, stop.clone(), signals.outlive_the_terminal())?),
         // Nobody looks: events are dropped.
         _ => None,
     };

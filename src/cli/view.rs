@@ -15,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::{Front, Ui};
 use super::judging::JudgingArgs;
+use super::screen::{self, ScreenArgs};
 use super::signals::Signals;
 use super::{Exit, block_on};
 use crate::capture::{self, CaptureError, Meta, Reader, next_part};
 use crate::event::{COVERAGE_EVERY, Context, Event, Mode, Outlet, PROGRESS_EVERY, Progress, Recording, Throttle, feed};
 use crate::exchange::Exchange;
+use crate::fault::Faults;
 use crate::panics;
 use crate::rules::Judge;
 
@@ -38,6 +40,8 @@ pub struct View {
     /// How to show it [default: tui on a terminal, else plain]
     #[arg(long, value_enum)]
     ui: Option<Ui>,
+    #[command(flatten)]
+    screen: ScreenArgs,
     /// Go on showing what another Umpire adds to the capture, and to its next parts (always so in the terminal UI)
     #[arg(long)]
     follow: bool,
@@ -61,6 +65,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         warnings: vec![],
         settings,
     };
+    let setup = screen::setup(view.screen, &context, judging.config.screen, &Faults::new([]));
     let follow = view.follow || ui == Ui::Tui;
     block_on(async {
         let mut signals = Signals::listen()?;
@@ -79,7 +84,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
                 read
             }
         });
-        let mut front = Front::start(ui, feed, context, stop.clone(), false)?;
+        let mut front = Front::start(ui, feed, setup, stop.clone(), false)?;
         tokio::select! {
             shown = front.ended() => {
                 stop.cancel();

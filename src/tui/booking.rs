@@ -92,7 +92,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let cursor = &model.booking.cursor;
     for at in cursor.top..(cursor.top + rows).min(booking.steps.len()) {
         let row = 2 + (at - cursor.top) as u16;
-        line(buffer, area, row, &step_row(booking, at, model.marked.contains(&booking.steps[at].exchange)));
+        line(buffer, area, row, &step_row(booking, at, model.list.is_marked(booking.steps[at].exchange)));
         if at == cursor.at {
             select(buffer, area, row, focused);
         }

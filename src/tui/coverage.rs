@@ -57,12 +57,12 @@ fn list_rows(len: usize, rows: usize) -> usize {
     len.min(if rows >= 14 { rows * 3 / 5 } else { rows })
 }
 
-/// What has failed first, then what nobody has tried, then the rest; features before areas.
+/// What nobody has tried first, then what could not be judged, what failed, what passed; features before areas.
 fn sorted(coverage: &Coverage) -> Vec<Group<'_>> {
     let rank = |group: &Group<'_>| match group.reach() {
-        Reach::Failed => 0,
-        Reach::NeverReached if group.is_feature => 1,
-        Reach::NotJudged => 2,
+        Reach::NeverReached if group.is_feature => 0,
+        Reach::NotJudged => 1,
+        Reach::Failed => 2,
         Reach::Passed => 3,
         Reach::NeverReached => 4,
     };
@@ -108,7 +108,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         && area.height > used + 2
     {
         let below = Rect { y: area.y + used, height: area.height - used, ..area };
-        rules(group, below, buffer);
+        rules(model, group, below, buffer);
     }
 }
 
@@ -159,7 +159,7 @@ fn bar(group: &Group<'_>) -> Vec<Span<'static>> {
 }
 
 /// The rules of a feature by how far they have come, and how to try what was not.
-fn rules(group: &Group<'_>, area: Rect, buffer: &mut Buffer) {
+fn rules(model: &Model, group: &Group<'_>, area: Rect, buffer: &mut Buffer) {
     let kind = if group.is_feature { "feature" } else { "area" };
     let words = format!(
         " {kind} {} · {} of {} exercised ",
@@ -194,6 +194,11 @@ fn rules(group: &Group<'_>, area: Rect, buffer: &mut Buffer) {
         let rules: Vec<&str> = group.of(reach).map(|rule| rule.rule.id.as_str()).collect();
         if !rules.is_empty() {
             labelled(reach.in_words(), ink(reach), &rules.join(", "));
+        }
+        for rule in group.of(reach).filter(|_| reach == Reach::NotJudged) {
+            if let Some(because) = model.index.causes.why_not_judged(&rule.rule.id) {
+                labelled("", Ink::Dim, &format!("- {}: {because}", rule.rule.id));
+            }
         }
     }
 }

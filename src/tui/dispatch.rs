@@ -35,7 +35,7 @@ impl Model {
         let in_detail = self.has_detail() && self.focus == Focus::Detail;
         match command {
             Command::Find => self.prompt = Some(Prompt::find()),
-            Command::Filter => self.prompt = Some(Prompt::filter(&self.list.filter().typed)),
+            Command::Filter => self.prompt = Some(Prompt::filter(&self.list.filter().text())),
             Command::Narrow => {
                 self.list.narrow();
                 self.show_selected();
@@ -261,16 +261,14 @@ impl Model {
 
     fn mark(&mut self) {
         let Some(index) = self.judged().map(|judged| judged.index) else { return };
-        if !self.marked.remove(&index) {
-            self.marked.insert(index);
-        }
+        self.list.mark(index);
         // On to the next row, as one marks several.
         self.run_in_list(Command::Down);
     }
 
     fn compare(&mut self) {
         let Some(chosen) = self.judged().cloned() else { return self.say("no exchange is selected") };
-        let marked = self.marked.iter().rev().find(|&&marked| marked != chosen.index).copied();
+        let marked = self.list.marked().iter().rev().find(|&&marked| marked != chosen.index).copied();
         // Two calls of a booking: C2 and B by default, whichever is selected.
         let pair = match self.screen() {
             Screen::Booking if marked.is_none() => self.booking.quote_and_order(&self.index),
@@ -291,7 +289,10 @@ impl Model {
             self.say(format!("no exchange so far has a finding on {name}"));
             return;
         };
-        self.list.type_filter(&rule);
+        match format!("rule:{rule}").parse() {
+            Ok(filter) => self.list.type_filter(filter),
+            Err(error) => return self.say(format!("{rule}: {error}")),
+        }
         self.push(Screen::Exchanges);
     }
 }

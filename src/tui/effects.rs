@@ -56,7 +56,7 @@ fn perform(services: &dyn Services, effect: Effect) -> Option<Reply> {
     match effect {
         Effect::Open(address) => told(services.open(&address)),
         Effect::Export(export) => told(services.export(&export)),
-        Effect::SetAside(finding, reason) => told(services.set_aside(&finding, &reason)),
+        Effect::SetAside { finding, count, reason } => told(services.set_aside(&finding, count, &reason)),
         Effect::ListFaults => Some(Reply::Faults(services.faults())),
         Effect::Arm(fault, armed) => {
             services.arm(fault, armed);

@@ -4,12 +4,14 @@
 //!
 //! While the screen doesn't follow, nothing in view moves: what is let go there stays listed until the reader has left it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::list_filter::ListFilter;
 use crate::event::Judged;
-use crate::exchange::decode;
-use crate::finding::{Finding, Severity, Side};
+use crate::filter;
+use crate::finding::{Finding, Severity};
 
 /// Most exchanges kept for looking at. Past it the oldest are let go (they stay in the capture) and counted. Those in
 /// view come on top while the screen doesn't follow.
@@ -18,79 +20,8 @@ pub(super) const MAX_KEPT: usize = 20_000;
 /// Most bytes of bodies and findings kept for looking at. Past it the oldest exchanges are let go and counted.
 pub(super) const MAX_BYTES: usize = 128 * 1024 * 1024;
 
-/// A quick choice of what is listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Narrow {
-    /// All.
-    All,
-    /// What has findings.
-    Findings,
-    /// What has failures of one side.
-    FailuresOf(Side),
-}
-
-impl Narrow {
-    /// The next choice.
-    pub(super) fn next(self) -> Self {
-        match self {
-            Self::All => Self::Findings,
-            Self::Findings => Self::FailuresOf(Side::BookingSystem),
-            Self::FailuresOf(Side::BookingSystem) => Self::FailuresOf(Side::Broker),
-            Self::FailuresOf(Side::Broker) => Self::All,
-        }
-    }
-
-    /// True if a finding of this side and severity is among what is chosen.
-    pub(super) fn admits(self, side: Side, severity: Severity) -> bool {
-        match self {
-            Self::All | Self::Findings => true,
-            Self::FailuresOf(of) => of == side && severity == Severity::Failure,
-        }
-    }
-
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Findings => "with findings",
-            Self::FailuresOf(Side::Broker) => "the broker's failures",
-            Self::FailuresOf(Side::BookingSystem) => "the booking system's failures",
-        }
-    }
-}
-
-/// Which exchanges are listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Filter {
-    pub(super) narrow: Narrow,
-    /// What was typed; empty if nothing was.
-    pub(super) typed: String,
-}
-
-impl Filter {
-    const ALL: Self = Self { narrow: Narrow::All, typed: String::new() };
-
-    fn admits(&self, judged: &Judged) -> bool {
-        let narrow = match self.narrow {
-            Narrow::All => true,
-            narrow => judged.findings.iter().any(|finding| narrow.admits(finding.rule.side, finding.severity)),
-        };
-        narrow && (self.typed.is_empty() || mentions(judged, &self.typed.to_lowercase()))
-    }
-}
-
-/// True if an exchange has a text, in lower case, in its address, its bodies, or the rules of its findings.
-fn mentions(judged: &Judged, text: &str) -> bool {
-    let exchange = &judged.exchange;
-    let has = |within: &str| within.to_lowercase().contains(text);
-    let response = exchange.response.as_ref().map(|response| (&response.body, &response.headers));
-    let mut messages = std::iter::once((&exchange.request.body, &exchange.request.headers)).chain(response);
-    has(&exchange.request.target)
-        || has(judged.stage.as_str())
-        || judged.findings.iter().any(|finding| has(&finding.rule.id))
-        || messages.any(|(body, headers)| {
-            decode(&body.bytes, headers).is_ok_and(|content| has(&String::from_utf8_lossy(&content)))
-        })
-}
+/// How long a filter that is new may hold up the key that asked for it. What is left is done between two keys.
+const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// What became of going to an exchange by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +45,11 @@ pub(super) struct ExchangeList {
     first: u64,
     /// Numbers of those that pass the filter, ascending.
     shown: VecDeque<u64>,
-    filter: Filter,
+    filter: ListFilter,
+    /// The next number to be held against a filter that is new.
+    filtering: Option<u64>,
+    /// 0-based indexes of the exchanges that are marked.
+    marked: BTreeSet<u64>,
     /// Number of the selected one, which is always shown; `None` only if nothing is.
     selected: Option<u64>,
     /// What the reader had selected when the filter changed, until something else is: its number, and its row in the window.
@@ -136,7 +71,9 @@ impl ExchangeList {
             bytes: 0,
             first: 0,
             shown: VecDeque::new(),
-            filter: Filter::ALL,
+            filter: ListFilter::ALL,
+            filtering: None,
+            marked: BTreeSet::new(),
             selected: None,
             before_filter: None,
             following: true,
@@ -154,7 +91,8 @@ impl ExchangeList {
     pub(super) fn push(&mut self, judged: Arc<Judged>) {
         let number = self.first + self.kept.len() as u64;
         let failed = judged.findings.iter().any(|finding| finding.severity == Severity::Failure);
-        if self.filter.admits(&judged) {
+        // A filter that is new comes to it later.
+        if self.filtering.is_none() && self.filter.admits(&judged, false) {
             self.shown.push_back(number);
             if self.following || self.selected.is_none() {
                 self.selected = Some(number);
@@ -226,12 +164,17 @@ impl ExchangeList {
         self.kept.is_empty()
     }
 
+    /// How many are kept.
+    pub(super) fn len(&self) -> usize {
+        self.pinned.len() + self.kept.len()
+    }
+
     /// How many pass the filter.
     pub(super) fn shown(&self) -> usize {
         self.shown.len()
     }
 
-    pub(super) fn filter(&self) -> &Filter {
+    pub(super) fn filter(&self) -> &ListFilter {
         &self.filter
     }
 
@@ -290,7 +233,7 @@ impl ExchangeList {
             return if newer || number == 0 { Destination::Unknown } else { Destination::Evicted };
         };
         if self.shown.binary_search(&at).is_err() {
-            self.set_filter(Filter::ALL);
+            self.set_filter(ListFilter::ALL);
         }
         self.select(self.shown.partition_point(|&other| other < at), false);
         Destination::Selected
@@ -316,12 +259,34 @@ impl ExchangeList {
 
     /// Goes on to the next quick choice.
     pub(super) fn narrow(&mut self) {
-        self.set_filter(Filter { narrow: self.filter.narrow.next(), ..self.filter.clone() });
+        self.set_filter(self.filter.narrower());
     }
 
     /// Lists what passes a filter that was typed.
-    pub(super) fn type_filter(&mut self, typed: &str) {
-        self.set_filter(Filter { typed: typed.to_owned(), ..self.filter.clone() });
+    pub(super) fn type_filter(&mut self, typed: filter::Filter) {
+        self.set_filter(self.filter.typed(typed));
+    }
+
+    /// True if the exchange of a 0-based index in the recording is marked.
+    pub(super) fn is_marked(&self, index: u64) -> bool {
+        self.marked.contains(&index)
+    }
+
+    /// The indexes of the exchanges that are marked, ascending.
+    pub(super) fn marked(&self) -> &BTreeSet<u64> {
+        &self.marked
+    }
+
+    /// Marks an exchange, or takes its mark away.
+    pub(super) fn mark(&mut self, index: u64) {
+        if !self.marked.remove(&index) {
+            self.marked.insert(index);
+        }
+    }
+
+    /// The kept exchanges, the oldest first.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Arc<Judged>> {
+        self.pinned.values().chain(&self.kept)
     }
 
     /// The exchanges that are listed.
@@ -343,22 +308,54 @@ impl ExchangeList {
     }
 
     /// Lists what passes the filter. What was selected stays so, in its row; while the filter hides it, the nearest one is.
-    fn set_filter(&mut self, filter: Filter) {
+    fn set_filter(&mut self, filter: ListFilter) {
         let row = self.place().saturating_sub(self.top);
-        let choice = self.before_filter.or(self.selected.map(|number| (number, row)));
+        self.before_filter = self.before_filter.or(self.selected.map(|number| (number, row)));
         self.filter = filter;
-        let filter = &self.filter;
-        let pinned = self.pinned.iter().map(|(&number, judged)| (judged, number));
-        let numbered = pinned.chain(self.kept.iter().zip(self.first..));
-        self.shown = numbered.filter(|(judged, _)| filter.admits(judged)).map(|(_, number)| number).collect();
+        self.shown.clear();
+        self.filtering = Some(self.pinned.keys().next().copied().unwrap_or(self.first));
+        self.go_on_filtering(AT_ONCE);
+    }
+
+    /// How much of the kept exchanges a filter that is new has been held against, in hundredths; `None` if all.
+    pub(super) fn filtered(&self) -> Option<u64> {
+        let done = self.filtering?.saturating_sub(self.first);
+        Some(done * 100 / (self.kept.len() as u64).max(1))
+    }
+
+    /// Holds further exchanges against a filter that is new, for so long at most.
+    pub(super) fn go_on_filtering(&mut self, most: Duration) {
+        let begun = Instant::now();
+        while let Some(number) = self.filtering {
+            let Some(judged) = self.get(number) else {
+                let pinned = self.pinned.range(number..).next().map(|(&number, _)| number);
+                let kept = (number < self.first).then_some(self.first);
+                self.filtering = pinned.or(kept);
+                continue;
+            };
+            if self.filter.admits(judged, self.is_marked(judged.index)) {
+                self.shown.push_back(number);
+            }
+            self.filtering = Some(number + 1);
+            if begun.elapsed() > most {
+                break;
+            }
+        }
+        self.select_nearest();
+    }
+
+    /// Selects what was selected before the filter changed, or what comes nearest.
+    fn select_nearest(&mut self) {
         if self.following {
             self.selected = self.shown.back().copied();
+            if self.filtering.is_none() {
+                self.before_filter = None;
+            }
             return;
         }
-        let (number, row) = choice.unwrap_or_default();
+        let (number, row) = self.before_filter.unwrap_or_default();
         let place = self.shown.partition_point(|&other| other < number);
         self.selected = self.shown.get(place).or_else(|| self.shown.back()).copied();
-        self.before_filter = choice;
         self.top = self.place().saturating_sub(row);
     }
 

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::exchange_list::Narrow;
+use super::list_filter::Narrow;
 use super::model::{Focus, Model};
 use super::theme::{Ink, letter, sign};
 use super::view::{line, select, span, title, width};
@@ -83,7 +83,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         let filter = model.list.filter();
         let narrow = if filter.narrow == Narrow::All { "" } else { filter.narrow.words() };
         let words =
-            [narrow, &filter.typed].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ");
+            [narrow, &filter.text()].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ");
         let words = format!("  No exchange is \"{}\" so far; F goes on, / changes the filter.", text::clip(&words, 60));
         line(buffer, area, first, &Line::from(span(Ink::Dim, words)));
     }
@@ -91,7 +91,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     for (place, (judged, selected)) in shown.iter().enumerate() {
         let row = first + place as u16;
         let before = place.checked_sub(1).map(|before| shown[before].0);
-        let marked = model.marked.contains(&judged.index);
+        let marked = model.list.is_marked(judged.index);
         line(buffer, area, row, &exchange(judged, before, marked, &columns));
         if *selected {
             select(buffer, area, row, focused);
@@ -104,9 +104,13 @@ fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
     let filter = list.filter();
     let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(list.shown() as u64, "exchange")))];
     spans.push(span(Ink::Dim, format!("· {} · ", filter.narrow.words())));
-    if !filter.typed.is_empty() {
-        spans.push(span(Ink::Name, format!("/{} ", text::clip(&filter.typed, 40))));
+    let typed = filter.text();
+    if !typed.is_empty() {
+        spans.push(span(Ink::Name, format!("/{} ", text::clip(&typed, 40))));
         spans.push(span(Ink::Dim, "· "));
+    }
+    if let Some(hundredths) = list.filtered() {
+        spans.push(span(Ink::Of(Severity::Warning), format!("{hundredths}% looked at · ")));
     }
     let lag = model.status.lag_seconds();
     spans.push(match list.selected() {

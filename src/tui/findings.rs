@@ -7,9 +7,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::cursor::Cursor;
-use super::exchange_list::Narrow;
 use super::index::Index;
 use super::index::causes::Group;
+use super::list_filter::Narrow;
 use super::model::{Focus, Model};
 use super::theme::{Ink, letter, sign};
 use super::view::{line, select, span, teach, title};

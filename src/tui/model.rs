@@ -3,8 +3,8 @@
 //! `Message → update → Model, and effects for whoever runs it` · `Message::Frame` comes before each drawing: it fits the
 //! state to the terminal's size and lays out what is to be seen, so that drawing itself changes nothing
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ratatui::layout::Size;
@@ -13,6 +13,7 @@ use super::booking::BookingScreen;
 use super::bookings::BookingsScreen;
 use super::command::{self, Command, Place};
 use super::compare::Comparison;
+use super::counter::Counter;
 use super::coverage::CoverageScreen;
 use super::cursor::Cursor;
 use super::detail::Detail;
@@ -27,6 +28,9 @@ use super::status::Status;
 use super::traffic::TrafficScreen;
 use crate::event::{Context, Event, Judged, Mode};
 use crate::finding::Severity;
+
+/// How long one slice of what is done between two keys may take.
+const SLICE: Duration = Duration::from_millis(5);
 
 /// Something that changes the screen.
 #[derive(Debug)]
@@ -95,8 +99,6 @@ pub(super) struct Model {
     pub(super) event_log: Cursor,
     pub(super) faults: Vec<FaultState>,
     pub(super) fault: Cursor,
-    /// 0-based indexes of the exchanges that are marked.
-    pub(super) marked: BTreeSet<u64>,
     pub(super) detail: Detail,
     pub(super) focus: Focus,
     arrange: Arrange,
@@ -107,6 +109,8 @@ pub(super) struct Model {
     pub(super) word: Option<String>,
     /// What the screen asks in place of the keys.
     pub(super) prompt: Option<Prompt>,
+    /// How many exchanges the filter that is being typed would list.
+    pub(super) counter: Option<Counter>,
     /// Filters that were typed before, the newest last.
     pub(super) history: Vec<String>,
     pub(super) help: bool,
@@ -141,7 +145,6 @@ impl Model {
             event_log: Cursor::following(),
             faults: Vec::new(),
             fault: Cursor::default(),
-            marked: BTreeSet::new(),
             detail: Detail::new(),
             focus: Focus::List,
             arrange: Arrange::default(),
@@ -149,6 +152,7 @@ impl Model {
             dragging: false,
             word: None,
             prompt: None,
+            counter: None,
             history: Vec::new(),
             help: false,
             layout: ScreenLayout::default(),
@@ -391,6 +395,20 @@ impl Model {
         let from = self.detail.judged().map(|judged| judged.index);
         self.booking.open(place, &self.index, from);
         self.push(Screen::Booking);
+    }
+
+    /// True if something waits to be done between two keys.
+    pub(super) fn has_work(&self) -> bool {
+        self.list.filtered().is_some() || self.counter.as_ref().is_some_and(|counter| !counter.is_done(&self.list))
+    }
+
+    /// Does a little of what waits to be done.
+    pub(super) fn work(&mut self) {
+        if self.list.filtered().is_some() {
+            self.list.go_on_filtering(SLICE);
+        } else if let Some(counter) = &mut self.counter {
+            counter.go_on(&self.list, SLICE);
+        }
     }
 
     /// True if something on the screen changes with time alone.

@@ -4,9 +4,12 @@
 
 use super::clipboard::{self, Choice};
 use super::command::{self, Command, Entry};
+use super::counter::Counter;
 use super::model::{Model, Screen};
 use super::services::{Effect, Export};
 use crate::event::{Judged, Mode};
+use crate::filter::{self, Completion, Filter};
+use crate::finding::{Finding, shape};
 
 /// Most characters of a line that is typed; what is typed or pasted past it is left out.
 const MAX_LINE: usize = 200;
@@ -87,7 +90,11 @@ impl Model {
                 format!(":{text}▏ number, UUID or command; Enter goes there, Tab completes, Esc leaves")
             }
             Prompt::Line { of: Line::Filter, text, .. } => {
-                format!("Filter /{text}▏ (Enter lists what fits, ↑ earlier)")
+                let count = self.counter.as_ref().map_or_else(String::new, |counter| counter.words(&self.list));
+                format!(
+                    "Filter /{text}▏ {count}  {} (Enter lists them, Tab completes, ↑ earlier)",
+                    self.candidates(text)
+                )
             }
             Prompt::Line { of: Line::Find, text, .. } => format!("Find /{text}▏ (Enter finds it, again the next)"),
             Prompt::Line { of: Line::SetAside(rule), text, .. } => {
@@ -97,7 +104,7 @@ impl Model {
             Prompt::Export => format!(
                 "Export: e this exchange · l the {} listed · m the {} marked · b a bundle of the booking",
                 self.list.shown(),
-                self.marked.len()
+                self.list.marked().len()
             ),
         })
     }
@@ -151,33 +158,71 @@ impl Model {
                     key if key.chars().count() == 1 => key.chars().for_each(|one| append(text, one)),
                     _ => {}
                 }
-                let completes = key == "Tab" && *of == Line::GoTo;
+                let completes = key == "Tab";
                 self.prompt = Some(prompt);
                 if completes {
                     self.complete();
                 }
+                self.count_filter();
             }
         }
     }
 
+    /// Completes the line by its first candidate.
     fn complete(&mut self) {
         let first = self.palette().first().map(|entry| entry.name);
-        if let (Some(name), Some(Prompt::Line { text, .. })) = (first, &mut self.prompt) {
-            name.clone_into(text);
+        let rules = self.index.causes.rules();
+        match &mut self.prompt {
+            Some(Prompt::Line { of: Line::GoTo, text, .. }) => {
+                if let Some(name) = first {
+                    name.clone_into(text);
+                }
+            }
+            Some(Prompt::Line { of: Line::Filter, text, .. }) => {
+                let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+                let Completion { range, candidates } = filter::complete(text, text.len(), &rules);
+                if let Some((candidate, _)) = candidates.first() {
+                    text.replace_range(range, candidate);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// What could stand where the filter is being typed, in words.
+    fn candidates(&self, text: &str) -> String {
+        let rules = self.index.causes.rules();
+        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+        let found = filter::complete(text, text.len(), &rules).candidates;
+        let names: Vec<&str> = found.iter().take(MAX_LISTED).map(|(name, _)| name.as_str()).collect();
+        names.join(" ")
+    }
+
+    /// Begins to count what the filter that is being typed would list.
+    fn count_filter(&mut self) {
+        let Some(Prompt::Line { of: Line::Filter, text, .. }) = &self.prompt else { return };
+        self.counter = text.parse().ok().map(Counter::new);
     }
 
     fn take_line(&mut self, of: &Line, line: String) {
         match of {
             Line::GoTo => self.go_to(&line),
             Line::Filter => {
+                self.counter = None;
+                let filter = match line.parse::<Filter>() {
+                    Ok(filter) => filter,
+                    Err(error) => {
+                        self.prompt = Some(Prompt::filter(&line));
+                        return self.say(error.to_string());
+                    }
+                };
                 if !line.is_empty() && self.history.last() != Some(&line) {
                     self.history.push(line.clone());
                     if self.history.len() > MAX_HISTORY {
                         self.history.remove(0);
                     }
                 }
-                self.list.type_filter(&line);
+                self.list.type_filter(filter);
                 self.show_selected();
             }
             Line::Find => {
@@ -192,7 +237,8 @@ impl Model {
             Line::SetAside(_) => {
                 let reason = if line.is_empty() { "set aside on the screen" } else { &line };
                 if let Some(finding) = self.detail.selected_finding().cloned() {
-                    self.ask(Effect::SetAside(Box::new(finding), reason.to_owned()));
+                    let count = self.count_like(&finding);
+                    self.ask(Effect::SetAside { finding: Box::new(finding), count, reason: reason.to_owned() });
                 }
             }
         }
@@ -226,6 +272,16 @@ impl Model {
         exact.or_else(|| begin.next().filter(|_| begin.next().is_none())).map(|entry| entry.id)
     }
 
+    /// How many findings of the same rule, stage and place are kept.
+    fn count_like(&self, finding: &Finding) -> u64 {
+        let place = shape(&finding.pointer);
+        let like = |other: &&Finding| {
+            (&other.rule.id, other.stage) == (&finding.rule.id, finding.stage) && shape(&other.pointer) == place
+        };
+        let kept = self.list.kept().flat_map(|judged| &judged.findings);
+        (kept.filter(like).count() as u64).max(1)
+    }
+
     fn open_number(&mut self, number: u64) {
         match number.checked_sub(1) {
             Some(index) => self.open_exchange(index, None),
@@ -254,7 +310,7 @@ impl Model {
         let export = match key {
             "e" => Export::Exchanges(self.judged().map(index).into_iter().collect()),
             "l" => Export::Exchanges(self.list.listed().map(index).collect()),
-            "m" => Export::Exchanges(self.marked.iter().copied().collect()),
+            "m" => Export::Exchanges(self.list.marked().iter().copied().collect()),
             "b" => {
                 let uuid = match self.screen() {
                     Screen::Bookings | Screen::Booking => of_booking(),

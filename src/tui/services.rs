@@ -13,8 +13,8 @@ pub trait Services: Send + Sync {
     /// Writes a file.
     fn export(&self, export: &Export) -> Result<String, String>;
 
-    /// Sets a finding aside into the baseline.
-    fn set_aside(&self, finding: &Finding, reason: &str) -> Result<String, String>;
+    /// Sets a finding aside into the baseline, and so many like it.
+    fn set_aside(&self, finding: &Finding, count: u64, reason: &str) -> Result<String, String>;
 
     /// The faults of the run and how they stand.
     fn faults(&self) -> Vec<FaultState>;
@@ -56,7 +56,7 @@ impl Services for NoServices {
         Err("nothing can be written here".to_owned())
     }
 
-    fn set_aside(&self, _finding: &Finding, _reason: &str) -> Result<String, String> {
+    fn set_aside(&self, _finding: &Finding, _count: u64, _reason: &str) -> Result<String, String> {
         Err("there is no baseline here".to_owned())
     }
 
@@ -84,7 +84,11 @@ pub(super) enum Effect {
     Pager(String),
     Open(String),
     Export(Export),
-    SetAside(Box<Finding>, String),
+    SetAside {
+        finding: Box<Finding>,
+        count: u64,
+        reason: String,
+    },
     ListFaults,
     Arm(usize, bool),
     /// Lay a long message out, away from the drawing thread.

@@ -52,10 +52,15 @@ pub(in crate::tui) struct CauseIndex {
     /// Places of the groups, the weightiest first.
     order: Vec<usize>,
     more: u64,
+    /// Why rules could not be judged, as last told.
+    unjudged: HashMap<Arc<str>, Arc<str>>,
 }
 
 impl CauseIndex {
     pub(super) fn add(&mut self, judged: &Judged) {
+        for missing in &judged.not_judged {
+            self.unjudged.insert(Arc::clone(&missing.rule), Arc::clone(&missing.because));
+        }
         if judged.findings.is_empty() {
             return;
         }
@@ -97,6 +102,19 @@ impl CauseIndex {
     /// The groups, the weightiest first.
     pub(in crate::tui) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.order.iter().map(|&place| &self.groups[place])
+    }
+
+    /// The ids of the rules, each once, in order.
+    pub(in crate::tui) fn rules(&self) -> Vec<String> {
+        let mut rules: Vec<String> = self.groups.iter().map(|group| group.rule.id.clone()).collect();
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    }
+
+    /// Why a rule could not be judged, as last told.
+    pub(in crate::tui) fn why_not_judged(&self, rule: &str) -> Option<&str> {
+        self.unjudged.get(rule).map(|because| &**because)
     }
 
     /// Findings of groups past the most that are kept.

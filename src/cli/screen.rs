@@ -1,0 +1,228 @@
+//! What the screen asks of the outside world: the browser, files, the baseline, the faults of the run.
+//!
+//! ```text
+//! open ─► xdg-open, open        export ─► umpire capture export | bundle, in a process of its own ─► what it says
+//! set_aside ─► umpire-baseline.toml        arm ─► Faults
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use clap::Args;
+use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+
+use crate::baseline::Baseline;
+use crate::config;
+use crate::event::Context;
+use crate::fault::Faults;
+use crate::finding::{Finding, number};
+use crate::new_file::Existing;
+use crate::tui::{Export, FaultState, Services, Setup, Theme};
+
+/// Where findings are set aside, in the working directory; `umpire check --baseline` takes it.
+const BASELINE: &str = "umpire-baseline.toml";
+
+/// How long a finding is set aside for, in days.
+const DAYS: i64 = 90;
+
+/// Most characters of a filter that is passed to another process.
+const MAX_FILTER: usize = 100_000;
+
+/// How the screen is used.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ScreenArgs {
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    no_mouse: bool,
+}
+
+/// The screen of a run.
+pub fn setup(args: ScreenArgs, context: &Context, settings: config::Screen, faults: &Faults) -> Setup {
+    let theme = match settings.theme {
+        config::Theme::Dark => Theme::Dark,
+        config::Theme::Light => Theme::Light,
+        config::Theme::HighContrast => Theme::HighContrast,
+        config::Theme::Ascii => Theme::Ascii,
+    };
+    let services = Local {
+        recording: context.capture.as_ref().map(PathBuf::from),
+        faults: faults.clone(),
+        baseline: Mutex::new(PathBuf::from(BASELINE)),
+    };
+    let mouse = settings.mouse && !args.no_mouse;
+    Setup { context: context.clone(), theme, mouse, bell: settings.bell, services: Arc::new(services) }
+}
+
+/// This machine.
+struct Local {
+    /// The recording that is shown or written.
+    recording: Option<PathBuf>,
+    faults: Faults,
+    /// Its file; held while it is read and written.
+    baseline: Mutex<PathBuf>,
+}
+
+impl Services for Local {
+    fn open(&self, address: &str) -> Result<String, String> {
+        if !(address.starts_with("https://") || address.starts_with("http://")) {
+            return Err(format!("{address} is no address"));
+        }
+        let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+        let opened = Command::new(program)
+            .arg(address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        match opened {
+            Ok(status) if status.success() => Ok(format!("opened {address}")),
+            // Without a browser, as over SSH, the address itself helps.
+            Ok(_) | Err(_) => Err(address.to_owned()),
+        }
+    }
+
+    fn export(&self, export: &Export) -> Result<String, String> {
+        let recording = self.recording.as_ref().ok_or("nothing is recorded, so nothing can be exported")?;
+        let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
+        command.arg("capture");
+        let file = match export {
+            Export::Exchanges(indexes) => {
+                let filter = filter_of(indexes);
+                if filter.len() > MAX_FILTER {
+                    return Err("these are too many single exchanges; filter or export all".to_owned());
+                }
+                let file = free_name("umpire-export", "har");
+                command.arg("export").arg(recording).arg("--filter").arg(filter).arg("-o").arg(&file);
+                file
+            }
+            Export::Bundle(uuid) => {
+                let file = free_name(&format!("umpire-bundle-{}", uuid.get(..8).unwrap_or("booking")), "zip");
+                command.arg("bundle").arg(recording).arg("--booking").arg(uuid).arg("-o").arg(&file);
+                file
+            }
+        };
+        let ended = command.stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+        if ended.status.success() {
+            return Ok(format!("written to {}", file.display()));
+        }
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        Err(errors.lines().next().unwrap_or("it could not be written").to_owned())
+    }
+
+    fn set_aside(&self, finding: &Finding, count: u64, reason: &str) -> Result<String, String> {
+        let file = self.baseline.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut baseline =
+            if file.exists() { Baseline::read(&file).map_err(|error| error.to_string())? } else { Baseline::default() };
+        let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
+        let expires = today.checked_add(DAYS.days()).map_err(|error| error.to_string())?;
+        baseline.set_aside(finding, count, reason, expires);
+        baseline.write(&file, Existing::with_force(true)).map_err(|error| error.to_string())?;
+        let file = file.display();
+        Ok(format!(
+            "{} set aside until {expires} in {file}; `umpire check --baseline {file}` takes it",
+            finding.rule.id
+        ))
+    }
+
+    fn faults(&self) -> Vec<FaultState> {
+        let faults = self.faults.status().into_iter();
+        faults.map(|fault| FaultState { text: fault.text, armed: fault.armed, made: fault.made }).collect()
+    }
+
+    fn arm(&self, fault: usize, armed: bool) {
+        self.faults.arm(fault, armed);
+    }
+}
+
+/// A filter that matches the exchanges of these indexes: `no:1-20 or no:33`.
+fn filter_of(indexes: &[u64]) -> String {
+    let mut numbers: Vec<u64> = indexes.iter().map(|&index| number(index)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let word =
+        |(first, last): &(u64, u64)| if first == last { format!("no:{first}") } else { format!("no:{first}-{last}") };
+    ranges.iter().map(word).collect::<Vec<_>>().join(" or ")
+}
+
+/// A name in the working directory that no file has.
+fn free_name(stem: &str, extension: &str) -> PathBuf {
+    let time = Timestamp::now().strftime("%Y-%m-%dT%H%M%SZ");
+    let names = (1..).map(|number: u32| match number {
+        1 => PathBuf::from(format!("{stem}-{time}.{extension}")),
+        number => PathBuf::from(format!("{stem}-{time}-{number}.{extension}")),
+    });
+    let is_free = |name: &PathBuf| !Path::new(name).exists();
+    names.take(1_000).find(is_free).unwrap_or_else(|| PathBuf::from(format!("{stem}.{extension}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exchanges_are_named_by_ranges_of_their_numbers() {
+        assert_eq!(filter_of(&[0]), "no:1");
+        assert_eq!(filter_of(&[4, 0, 1, 2, 2]), "no:1-3 or no:5");
+    }
+
+    #[test]
+    fn a_finding_that_is_set_aside_is_one_entry_whatever_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("baseline.toml");
+        let services = Local { recording: None, faults: Faults::new([]), baseline: Mutex::new(file.clone()) };
+        let rule = crate::finding::RuleInfo {
+            id: "a/b".to_owned(),
+            aliases: Vec::new(),
+            severity: crate::finding::Severity::Failure,
+            side: crate::finding::Side::Broker,
+            scope: crate::finding::Scope::Request,
+            stages: Vec::new(),
+            title: String::new(),
+            spec: String::new(),
+            feature: None,
+            unusable_answer: false,
+            superfluous: false,
+            comparison: false,
+            why: String::new(),
+            fix: String::new(),
+        };
+        let finding = Finding {
+            severity: rule.severity,
+            rule: Arc::new(rule),
+            stage: crate::openbooking::Stage::C2,
+            exchange: Some(0),
+            order_uuid: None,
+            pointer: "/request/body/items/3".to_owned(),
+            message: String::new(),
+            seen: String::new(),
+            expected: String::new(),
+            because_of: None,
+        };
+        for (count, reason) in [(2, "known"), (1, "still known")] {
+            services.set_aside(&finding, count, reason).unwrap();
+        }
+        let baseline = Baseline::read(&file).unwrap();
+        let [entry] = baseline.entries() else { panic!("{baseline:?}") };
+        assert_eq!(
+            (entry.pointer.as_str(), entry.count, entry.reason.as_str()),
+            ("/request/body/items/*", 2, "still known")
+        );
+        assert!(entry.expires.is_some());
+    }
+
+    #[test]
+    fn only_addresses_of_the_web_are_opened() {
+        let services = Local { recording: None, faults: Faults::new([]), baseline: Mutex::default() };
+        for address in ["file:///etc/passwd", "-h", "javascript:x"] {
+            assert!(services.open(address).unwrap_err().contains("is no address"), "{address}");
+        }
+    }
+}

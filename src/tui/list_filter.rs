@@ -1,0 +1,85 @@
+//! Which exchanges are listed: a quick choice by a key, and a filter that was typed.
+//!
+//! `Narrow (F) and filter::Filter (/) → ListFilter → admitted or not`
+
+use std::sync::Arc;
+
+use crate::event::Judged;
+use crate::filter;
+use crate::finding::{Severity, Side};
+
+/// A quick choice of what is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Narrow {
+    /// All.
+    All,
+    /// What has findings.
+    Findings,
+    /// What has failures of one side.
+    FailuresOf(Side),
+}
+
+impl Narrow {
+    /// The next choice.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::All => Self::Findings,
+            Self::Findings => Self::FailuresOf(Side::BookingSystem),
+            Self::FailuresOf(Side::BookingSystem) => Self::FailuresOf(Side::Broker),
+            Self::FailuresOf(Side::Broker) => Self::All,
+        }
+    }
+
+    /// True if a finding of this side and severity is among what is chosen.
+    pub(super) fn admits(self, side: Side, severity: Severity) -> bool {
+        match self {
+            Self::All | Self::Findings => true,
+            Self::FailuresOf(of) => of == side && severity == Severity::Failure,
+        }
+    }
+
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Findings => "with findings",
+            Self::FailuresOf(Side::Broker) => "the broker's failures",
+            Self::FailuresOf(Side::BookingSystem) => "the booking system's failures",
+        }
+    }
+}
+
+/// Which exchanges are listed.
+#[derive(Debug, Clone)]
+pub(super) struct ListFilter {
+    pub(super) narrow: Narrow,
+    /// What was typed.
+    typed: Option<Arc<filter::Filter>>,
+}
+
+impl ListFilter {
+    /// The filter that admits all.
+    pub(super) const ALL: Self = Self { narrow: Narrow::All, typed: None };
+
+    /// With what was typed in place of what was typed before.
+    pub(super) fn typed(&self, typed: filter::Filter) -> Self {
+        Self { typed: (!typed.is_empty()).then(|| Arc::new(typed)), narrow: self.narrow }
+    }
+
+    /// With the next quick choice.
+    pub(super) fn narrower(&self) -> Self {
+        Self { narrow: self.narrow.next(), typed: self.typed.clone() }
+    }
+
+    /// What was typed; empty if nothing was.
+    pub(super) fn text(&self) -> String {
+        self.typed.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
+    pub(super) fn admits(&self, judged: &Judged, marked: bool) -> bool {
+        let narrow = match self.narrow {
+            Narrow::All => true,
+            narrow => judged.findings.iter().any(|finding| narrow.admits(finding.rule.side, finding.severity)),
+        };
+        narrow && self.typed.as_ref().is_none_or(|typed| typed.matches(judged, marked))
+    }
+}
