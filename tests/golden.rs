@@ -33,7 +33,8 @@ fn verdicts(recording: &Path) -> String {
     let mut lines = vec![format!("# {}", recording.display())];
     lines.extend(list("findings").iter().map(|finding| {
         let of = ["exchange", "severity", "side", "rule", "pointer"].map(|key| text(&finding[key]));
-        format!("finding {}", of.join(" "))
+        let because = finding.get("because_of").map(|earlier| format!(" because {}", earlier["exchange"]));
+        format!("finding {}{}", of.join(" "), because.unwrap_or_default())
     }));
     lines.extend(list("rules").iter().filter_map(|rule| {
         let counts = ["passed", "failed", "not_judged"].map(|key| rule[key].as_u64().expect("a count"));

@@ -166,3 +166,102 @@ fn the_example_of_the_settings_names_rules_that_there_are() {
     let book = RuleBook::load(&RuleSources { folders: Vec::new(), ..config.rules }).expect("every name is known");
     assert!(book.off().len() > 1);
 }
+
+/// Longest expression that is read at a glance, in characters, white space counted once.
+const LONGEST: usize = 200;
+
+/// Longest text that may stand twice in the expressions of a file, in characters.
+const LONGEST_REPEATED: usize = 80;
+
+/// Expressions that are longer than [`LONGEST`], each with the reason.
+const LONG: [(&str, &str, &str); 2] = [
+    ("rules/expressions.toml", "is_for_sale(data)", "the five members of open data that say so, one a line"),
+    ("rules/expressions.toml", "is_embedded_whole(opportunity)", "one condition for each kind of opportunity"),
+];
+
+/// The expressions of a rule file, or of the book, by where they stand.
+fn expressions(file: &toml::Table) -> Vec<(String, String)> {
+    fn of_table(table: &toml::Table, within: &str, found: &mut Vec<(String, String)>) {
+        let mut add = |key: &str, text: &str| {
+            found.push((format!("{within}{key}"), text.split_whitespace().collect::<Vec<_>>().join(" ")));
+        };
+        for (key, value) in table {
+            match (key.as_str(), value) {
+                ("let", toml::Value::Table(names)) => {
+                    for (name, expression) in names {
+                        add(name, expression.as_str().expect("an expression"));
+                    }
+                }
+                ("let", toml::Value::Array(entries)) => {
+                    for entry in entries {
+                        add(entry["name"].as_str().expect("a name"), entry["is"].as_str().expect("an expression"));
+                    }
+                }
+                ("at" | "each", toml::Value::String(text)) if text.starts_with(['/', '.']) => {}
+                ("because", toml::Value::String(_)) if within.starts_with("not_judged") => {}
+                ("when" | "each" | "expect" | "at" | "seen" | "once" | "because", toml::Value::String(text)) => {
+                    add(key, text);
+                }
+                ("message" | "expected", toml::Value::String(text)) => {
+                    for part in text.split('{').skip(1) {
+                        add(key, part.split('}').next().unwrap_or_default());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    of_table(file, "", &mut found);
+    for section in ["check", "not_judged", "milder"] {
+        for (place, entry) in file.get(section).and_then(toml::Value::as_array).into_iter().flatten().enumerate() {
+            of_table(entry.as_table().expect("a table"), &format!("{section} {}: ", place + 1), &mut found);
+        }
+    }
+    found
+}
+
+/// A text that stands twice in the expressions of a file, with where it does.
+fn repeated_text(expressions: &[(String, String)]) -> Option<String> {
+    let mut seen: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (place, (key, text)) in expressions.iter().enumerate() {
+        let letters: Vec<char> = text.chars().collect();
+        for (start, window) in letters.windows(LONGEST_REPEATED).enumerate() {
+            let part: String = window.iter().collect();
+            match seen.get(&part) {
+                Some((other, at)) if *other != place || start - at >= LONGEST_REPEATED => {
+                    return Some(format!("{part:?} in {} and in {key}", expressions[*other].0));
+                }
+                Some(_) => {}
+                None => drop(seen.insert(part, (place, start))),
+            }
+        }
+    }
+    None
+}
+
+/// What a rule says twice, or what takes a while to read, has a name: `[let]`, see `rules/README.md`.
+#[test]
+fn no_rule_repeats_itself_or_takes_long_to_read() {
+    let rules = std::fs::read_dir("rules").expect("the folder").map(|entry| entry.expect("an entry").path());
+    let folders = rules.filter(|path| path.is_dir() && !path.ends_with("models") && !path.ends_with("examples"));
+    let in_folder = |folder: std::path::PathBuf| std::fs::read_dir(folder).expect("a folder");
+    let files = folders.flat_map(in_folder).map(|entry| entry.expect("an entry").path());
+    let mut faults = Vec::new();
+    let mut long: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut read = 0;
+    for path in files.chain([std::path::PathBuf::from("rules/expressions.toml")]) {
+        let file: toml::Table = std::fs::read_to_string(&path).expect("a file").parse().expect("TOML");
+        let expressions = expressions(&file);
+        read += expressions.len();
+        let name = path.display().to_string();
+        let is_long = |(_, text): &&(String, String)| text.chars().count() > LONGEST;
+        long.extend(expressions.iter().filter(is_long).map(|(key, _)| (name.clone(), key.clone())));
+        faults.extend(repeated_text(&expressions).map(|what| format!("{name}: {what}")));
+    }
+    assert!(read > 2_000, "{read} expressions");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let listed: BTreeSet<(String, String)> =
+        LONG.iter().map(|(file, key, _)| ((*file).to_owned(), (*key).to_owned())).collect();
+    assert_eq!(long, listed, "expressions of more than {LONGEST} characters");
+}

@@ -128,9 +128,7 @@ impl RuleBook {
         let (mut rules, mut code) = (Vec::new(), Code::default());
         let expressions = ExpressionFile::built_in()?;
         let names = expressions.names(None, &mut code)?;
-        for (id, text) in built_in_files() {
-            rules.push(parse(&id, &format!("rules/{id}.toml"), text, &names, &mut code)?);
-        }
+        rules.extend(compile_built_in(&names, &mut code)?);
         for folder in &set.folders {
             for rule in read_folder(folder, &names, &mut code)? {
                 match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
@@ -396,6 +394,12 @@ fn files_below(dir: Option<&'static Dir<'static>>, ending: &str) -> Vec<(String,
         found.extend(files_below(Some(dir), ending));
     }
     found
+}
+
+/// The built-in rules, compiled with these names.
+pub(super) fn compile_built_in(names: &Names<'_>, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
+    let files = built_in_files().into_iter();
+    files.map(|(id, text)| parse(&id, &format!("rules/{id}.toml"), text, names, code)).collect()
 }
 
 fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, code: &mut Code) -> Result<Rule, LoadError> {

@@ -88,6 +88,16 @@ impl ExpressionFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::book::compile_built_in;
+
+    /// A name of the book that no rule uses only makes the list longer.
+    #[test]
+    fn every_name_of_the_book_is_used() {
+        let (mut code, file) = (Code::default(), ExpressionFile::built_in().unwrap());
+        let names = file.names(None, &mut code).unwrap();
+        compile_built_in(&names, &mut code).unwrap();
+        assert_eq!(names.check_used(), Ok(()));
+    }
 
     #[test]
     fn an_error_names_the_file_and_the_place() {
