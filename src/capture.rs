@@ -8,7 +8,6 @@
 //! A capture knows no findings: they are worked out again from what it holds. What the files look like is written
 //! down in `captures/README.md`.
 
-mod coding;
 pub mod har;
 pub mod index;
 mod merge;

@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-pub use coding::{DecodeError, MAX_DECODED, decode, decode_one, encode};
+pub use coding::{DecodeError, MAX_DECODED, codings, decode, decode_one, encode, encode_one, salvage, salvage_one};
 use jiff::Timestamp;
 
 /// One request and its response, or the failure to get one.

@@ -24,10 +24,9 @@ use bytes::Bytes;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
-use super::coding::{codings, encode, salvage};
 use super::{CaptureError, Redaction};
 use crate::exchange::secrets::{fingerprint, fingerprint_at};
-use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, decode};
+use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, codings, decode, encode, salvage};
 use credentials::Own;
 use personal::Personal;
 pub use personal::{FieldCount, Fields};

@@ -1,4 +1,9 @@
-//! Content codings (RFC 9110 section 8.4.1): decoding the judged copy of a body.
+//! Content codings (RFC 9110 section 8.4.1): undone for judging, and applied again to what was changed.
+//!
+//! ```text
+//! body (coded, as on the wire) ─► decode ─► content ─► judged; secrets replaced ─► encode ─► body
+//! cut off or damaged body ─► salvage ─► the beginning of its content
+//! ```
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write as _};
@@ -42,13 +47,8 @@ impl DecodeError {
 /// Borrows where there is no coding. Knows gzip, x-gzip, deflate (zlib or raw), br, zstd and identity.
 pub fn decode<'b>(bytes: &'b [u8], headers: &Headers) -> Result<Cow<'b, [u8]>, DecodeError> {
     let mut content = Cow::Borrowed(bytes);
-    let codings: Vec<&str> =
-        headers.all("content-encoding").flat_map(|value| value.split(',')).map(str::trim).collect();
-    for coding in codings.into_iter().rev().filter(|coding| !coding.is_empty()) {
-        let name = coding.to_ascii_lowercase();
-        if name != "identity" {
-            content = Cow::Owned(decode_one(&name, &content)?);
-        }
+    for coding in codings(headers).iter().rev() {
+        content = Cow::Owned(decode_one(coding, &content)?);
     }
     Ok(content)
 }
@@ -67,22 +67,27 @@ pub fn decode_one(coding: &str, bytes: &[u8]) -> Result<Vec<u8>, DecodeError> {
     }
 }
 
-/// The content in the codings that `Content-Encoding` names, the first one first; `None` where one of them is unknown.
+/// The codings of `Content-Encoding` in the order in which they were applied, in lower case, `identity` left out.
+pub fn codings(headers: &Headers) -> Vec<String> {
+    headers
+        .all("content-encoding")
+        .flat_map(|value| value.split(','))
+        .map(|coding| coding.trim().to_ascii_lowercase())
+        .filter(|coding| !coding.is_empty() && coding != "identity")
+        .collect()
+}
+
+/// The content in the codings that `Content-Encoding` names, at the lowest effort; `None` where one of them is unknown.
 ///
 /// What comes out decodes to the same content; it need not be the bytes that another program would make.
 pub fn encode(content: &[u8], headers: &Headers) -> Option<Vec<u8>> {
-    let mut coded = content.to_vec();
-    for coding in headers.all("content-encoding").flat_map(|value| value.split(',')).map(str::trim) {
-        if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
-            coded = encode_one(&coding.to_ascii_lowercase(), &coded)?;
-        }
-    }
-    Some(coded)
+    codings(headers).iter().try_fold(content.to_vec(), |content, coding| encode_one(coding, &content))
 }
 
-/// The content in one coding, which is given in lower case.
-fn encode_one(coding: &str, content: &[u8]) -> Option<Vec<u8>> {
-    let level = flate2::Compression::default();
+/// The content in one coding, which is given in lower case; `None` where it is unknown.
+pub fn encode_one(coding: &str, content: &[u8]) -> Option<Vec<u8>> {
+    let level = flate2::Compression::fast();
+    // Writing into memory does not fail; a coder that fails all the same counts as unknown.
     match coding {
         "gzip" | "x-gzip" => {
             let mut gzip = flate2::write::GzEncoder::new(Vec::new(), level);
@@ -94,10 +99,12 @@ fn encode_one(coding: &str, content: &[u8]) -> Option<Vec<u8>> {
         }
         "br" => {
             let mut brotli = Vec::new();
-            let written = brotli::CompressorWriter::new(&mut brotli, 4096, 5, 20).write_all(content);
+            let mut coder = brotli::CompressorWriter::new(&mut brotli, 4096, 1, 18);
+            let written = coder.write_all(content).and_then(|()| coder.flush());
+            drop(coder);
             written.ok().map(|()| brotli)
         }
-        "zstd" => zstd::stream::encode_all(content, 1).ok(),
+        "zstd" => zstd::bulk::compress(content, 1).ok(),
         _ => None,
     }
 }
@@ -118,6 +125,43 @@ fn read(coding: &str, decoder: impl Read) -> Result<Vec<u8>, DecodeError> {
     let mut content = Vec::new();
     decoder.take(MAX_DECODED as u64 + 1).read_to_end(&mut content).map_err(|error| invalid(coding, &error))?;
     if content.len() > MAX_DECODED { Err(DecodeError::TooLarge) } else { Ok(content) }
+}
+
+/// What can be decoded of a body whose coded form is cut off or damaged: a prefix of its content, at most
+/// [`MAX_DECODED`] bytes. Empty if nothing can.
+pub fn salvage(bytes: &[u8], headers: &Headers) -> Vec<u8> {
+    let mut content = bytes.to_vec();
+    for coding in codings(headers).iter().rev() {
+        content = salvage_one(coding, &content);
+    }
+    content
+}
+
+/// As [`salvage`], of one coding, in lower case.
+pub fn salvage_one(coding: &str, bytes: &[u8]) -> Vec<u8> {
+    match coding {
+        "gzip" | "x-gzip" => prefix(flate2::read::MultiGzDecoder::new(bytes)),
+        "deflate" => {
+            let zlib = prefix(flate2::read::ZlibDecoder::new(bytes));
+            if zlib.is_empty() { prefix(flate2::read::DeflateDecoder::new(bytes)) } else { zlib }
+        }
+        "br" => prefix(brotli::Decompressor::new(bytes, 4096)),
+        "zstd" => zstd::stream::read::Decoder::new(bytes).map(prefix).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// Reads up to the first error, which is expected here: it is where the content ends.
+fn prefix(mut decoder: impl Read) -> Vec<u8> {
+    let mut content = Vec::new();
+    let mut chunk = [0; 4096];
+    while let Ok(read @ 1..) = decoder.read(&mut chunk) {
+        content.extend_from_slice(&chunk[..read]);
+        if content.len() > MAX_DECODED {
+            return Vec::new();
+        }
+    }
+    content
 }
 
 #[cfg(test)]
@@ -179,5 +223,35 @@ mod tests {
         let bomb = zstd::encode_all(io::repeat(0).take(MAX_DECODED as u64 + 10), 1).unwrap();
         assert!(bomb.len() < 100_000);
         assert_eq!(decode(&bomb, &coded("zstd")), Err(DecodeError::TooLarge));
+    }
+
+    #[test]
+    fn what_is_encoded_decodes() {
+        let text = b"{\"a\": 1} ".repeat(50);
+        for coding in ["gzip", "x-gzip", "deflate", "br", "zstd", "identity", "gzip, br", "ZSTD"] {
+            let bytes = encode(&text, &coded(coding)).unwrap();
+            assert_eq!(decode(&bytes, &coded(coding)).unwrap(), text, "{coding}");
+            let nothing = encode(b"", &coded(coding)).unwrap();
+            assert!(decode(&nothing, &coded(coding)).unwrap().is_empty(), "{coding}");
+        }
+        assert_eq!(encode(&text, &coded("lzma")), None);
+    }
+
+    #[test]
+    fn a_cut_off_body_gives_its_beginning() {
+        // Hardly compressible, so that half of the coded bytes hold about half of the content.
+        let mut state = 1_u32;
+        let text: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b'a' + (state >> 24) as u8 % 26
+        })
+        .take(400_000)
+        .collect();
+        for coding in ["gzip", "deflate", "br", "zstd"] {
+            let bytes = encode(&text, &coded(coding)).unwrap();
+            let content = salvage(&bytes[..bytes.len() / 2], &coded(coding));
+            assert!(content.len() > 10_000 && text.starts_with(&content), "{coding}: {}", content.len());
+        }
+        assert_eq!(salvage(b"plain", &coded("lzma")), b"");
     }
 }

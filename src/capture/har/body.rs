@@ -12,9 +12,8 @@ use bytes::Bytes;
 use super::text::{from_base64, looks_cut_off};
 
 use super::{BodyExtra, from_fields, to_fields};
-use crate::capture::coding::{codings, encode};
 use crate::capture::{end_from_name, end_name};
-use crate::exchange::{Body, BodyEnd, Headers, decode};
+use crate::exchange::{Body, BodyEnd, Headers, codings, decode, encode};
 
 /// A body as HAR says it.
 pub(in crate::capture) struct Described {

@@ -5,8 +5,7 @@
 //! UTF-16 ─► UTF-8 ───────────────────────────────────┴─► the same again ─► text ─► cleaned ─► packed as it was
 //! ```
 
-use super::super::coding;
-use crate::exchange::{MAX_DECODED, decode_one};
+use crate::exchange::{MAX_DECODED, decode_one, encode_one, salvage_one};
 
 /// How often a content may be packed.
 const MOST_LAYERS: usize = 4;
@@ -127,7 +126,7 @@ impl Packing {
     /// What can be read of a packed content that is cut off or damaged: its beginning.
     pub(super) fn salvage(self, packed: &[u8]) -> Vec<u8> {
         match self {
-            Self::Coded(coding) => coding::salvage_one(coding, packed),
+            Self::Coded(coding) => salvage_one(coding, packed),
             Self::Utf16 { big_endian } => from_utf16(packed, big_endian),
         }
     }
@@ -135,7 +134,7 @@ impl Packing {
     /// The content, packed.
     pub(super) fn pack(self, content: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Coded(coding) => coding::encode_one(coding, content),
+            Self::Coded(coding) => encode_one(coding, content),
             Self::Utf16 { big_endian } => Some(to_utf16(content, big_endian)),
         }
     }
@@ -174,18 +173,18 @@ mod tests {
         let text = "{\"token\": \"abc\", \"é\": 1}";
         let utf16 =
             |big: bool, mark: bool| to_utf16(format!("{}{text}", if mark { "\u{feff}" } else { "" }).as_bytes(), big);
-        let gzip = coding::encode_one("gzip", text.as_bytes()).unwrap();
+        let gzip = encode_one("gzip", text.as_bytes()).unwrap();
         let contents = [
             text.as_bytes().to_vec(),
             gzip.clone(),
-            coding::encode_one("zstd", text.as_bytes()).unwrap(),
-            coding::encode_one("deflate", text.as_bytes()).unwrap(),
-            coding::encode_one("zstd", &gzip).unwrap(),
+            encode_one("zstd", text.as_bytes()).unwrap(),
+            encode_one("deflate", text.as_bytes()).unwrap(),
+            encode_one("zstd", &gzip).unwrap(),
             utf16(true, true),
             utf16(false, true),
             utf16(true, false),
             utf16(false, false),
-            coding::encode_one("gzip", &utf16(false, true)).unwrap(),
+            encode_one("gzip", &utf16(false, true)).unwrap(),
         ];
         for content in contents {
             let clean = changed(&content).unwrap();
@@ -204,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_cant_be_read_is_said() {
-        let gzip = coding::encode_one("gzip", b"abc").unwrap();
+        let gzip = encode_one("gzip", b"abc").unwrap();
         assert_eq!(unpacked(&gzip[..gzip.len() - 3], |_| None), Err(Unreadable));
         assert_eq!(changed(b"x^abc"), Some(b"x^#".to_vec()), "no zlib after all");
         assert!(is_text(b"abc\r\n") && is_text(b"caf\xe9 abc"));
