@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use umpire::capture::{Meta, Reader, Redactor, Writer, har};
+use umpire::capture::{Meta, Reader, Writer, har};
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
+use umpire::redact::Redactor;
 
 fn main() {
     divan::main();

@@ -15,8 +15,6 @@ pub mod ndjson;
 mod odd;
 mod output;
 mod recording;
-mod redact;
-mod redaction;
 mod rotation;
 mod source;
 mod store;
@@ -28,12 +26,11 @@ use jiff::Timestamp;
 
 use crate::exchange::BodyEnd;
 use crate::new_file::{NewFile, NewFileError};
+use crate::redact::{RedactError, RedactionLevel};
 pub use merge::merge;
 pub use odd::{Oddities, Oddity, Outcome};
 pub use output::{Format, Output};
 pub use recording::{Exchanges, Recording, is_capture, open};
-pub use redact::{FieldCount, Fields, Redactor};
-pub use redaction::Redaction;
 pub use rotation::{RotatingWriter, Rotation, next_part};
 pub use store::{Call, Reader, Writer};
 pub use verify::{IntegrityReport, examine};
@@ -53,7 +50,7 @@ pub struct Meta {
     /// Name and version of the program that recorded, such as `umpire 0.1.0`.
     pub creator: String,
     /// What was replaced in all of its exchanges.
-    pub redaction: Redaction,
+    pub redaction: RedactionLevel,
     /// Which part of a recording in several files it is; `None` for one that stands alone, and in HAR and NDJSON.
     pub part: Option<Part>,
 }
@@ -68,22 +65,27 @@ pub struct Part {
 }
 
 impl Meta {
+    /// The same of a recording out of which that was taken, whatever had been before.
+    pub fn redacted(self, redaction: RedactionLevel) -> Self {
+        Self { redaction: self.redaction.max(redaction), ..self }
+    }
+
     /// The meta data of a recording that this program makes now, of exchanges in which nothing was replaced yet. User-info
     /// in the Base URI is dropped: it is a secret.
     pub fn new(base_uri: Option<&str>, created: Timestamp) -> Self {
         Self {
-            base_uri: base_uri.map(redact::without_user_info),
+            base_uri: base_uri.map(crate::redact::without_user_info),
             also_base_uris: Vec::new(),
             created,
             creator: concat!("umpire ", env!("CARGO_PKG_VERSION")).to_owned(),
-            redaction: Redaction::Nothing,
+            redaction: RedactionLevel::Nothing,
             part: None,
         }
     }
 
     /// With further booking systems.
     pub fn and_also<'u>(self, base_uris: impl Iterator<Item = &'u str>) -> Self {
-        Self { also_base_uris: base_uris.map(redact::without_user_info).collect(), ..self }
+        Self { also_base_uris: base_uris.map(crate::redact::without_user_info).collect(), ..self }
     }
 
     /// True if another program recorded: its exchanges were numbered when they were read, not when they passed.
@@ -200,15 +202,9 @@ pub enum CaptureError {
         /// The file.
         file: PathBuf,
     },
-    /// The system gave no random numbers for the redaction key.
-    #[error("no random numbers for the key that fingerprints secrets; nothing can be recorded safely")]
-    Random,
-    /// The search for secrets could not be set up.
-    #[error("the search for secrets can't be set up, so nothing can be recorded safely: {cause}")]
-    Hints {
-        /// The cause in words.
-        cause: String,
-    },
+    /// Secrets can't be taken out.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
 }
 
 impl CaptureError {

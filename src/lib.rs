@@ -19,6 +19,7 @@ pub mod event;
 pub mod filter;
 pub mod rules;
 pub mod ca;
+pub mod redact;
 pub mod capture;
 pub mod proxy;
 pub mod fault;

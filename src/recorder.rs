@@ -23,11 +23,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::capture::{Redactor, RotatingWriter};
+use crate::capture::RotatingWriter;
 use crate::event::Outlet;
 use crate::finding::Tally;
 use crate::panics::{self, Panicked};
 use crate::proxy::sink::{ExchangeReceiver, Handed};
+use crate::redact::Redactor;
 use crate::rules::{Judge, RuleBook};
 use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
 use judging::Judging;

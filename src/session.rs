@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::capture::{CaptureError, Meta, Redactor, RotatingWriter, Rotation};
+use crate::capture::{CaptureError, Meta, RotatingWriter, Rotation};
 use crate::event::{Event, Feed, Outlet, Recording, feed};
 use crate::proxy::forward::ClientAllowList;
 use crate::proxy::live::Own;
@@ -28,6 +28,7 @@ use crate::proxy::upstream::Upstream;
 use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{Behind, Limits, Listener, Shutdown, serve};
 use crate::recorder::{BypassLinkDetector, Hurry, NewRules, Recorder, RunSummary};
+use crate::redact::{RedactError, Redactor};
 use crate::rules::{Judge, Known, RuleBook};
 use parts::Broken;
 
@@ -151,6 +152,9 @@ pub enum StartError {
     /// The capture can't be made.
     #[error(transparent)]
     Capture(#[from] CaptureError),
+    /// Secrets can't be taken out, so nothing may be recorded.
+    #[error(transparent)]
+    Redact(#[from] RedactError),
     /// The recorder's thread can't be started.
     #[error("cannot start the recorder: {0}")]
     Thread(io::Error),
@@ -200,7 +204,7 @@ impl Session {
         let redactor = options.redactor.map_or_else(Redactor::new, Ok)?;
         let meta = Meta::new(options.base_uri.as_deref(), Timestamp::now())
             .and_also(options.also_base_uris.iter().map(String::as_str))
-            .redacted(redactor.redaction());
+            .redacted(redactor.level());
         let series = |path| RotatingWriter::create(path, meta, options.rotation);
         let series = options.capture.as_deref().map(series).transpose()?;
         let (events, feed) = feed(EVENTS);

@@ -19,9 +19,10 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
-use umpire::capture::{Redactor, har};
+use umpire::capture::har;
 use umpire::exchange::Exchange;
 use umpire::finding::{Severity, Side};
+use umpire::redact::Redactor;
 use umpire::rules::{Judge, Known, RuleBook};
 
 static BOOK: LazyLock<Arc<RuleBook>> =

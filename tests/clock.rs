@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use umpire::capture::{self, Meta, Redactor, RotatingWriter, Rotation, numbered};
+use umpire::capture::{self, Meta, RotatingWriter, Rotation, numbered};
 use umpire::event::{Event, feed};
 use umpire::exchange::Exchange;
 use umpire::proxy::sink;
 use umpire::recorder::{NewRules, Recorder};
+use umpire::redact::Redactor;
 use umpire::rules::{Judge, Known, RuleBook};
 
 const GOLDEN: &str = "captures/golden.har";

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
-use umpire::capture::{self, Meta, Output, Redactor, har};
+use umpire::capture::{self, Meta, Output, har};
 use umpire::exchange::{BodyEnd, Exchange, Omitted};
+use umpire::redact::Redactor;
 use umpire::rules::{Judge, Known, RuleBook};
 
 static BOOK: LazyLock<Arc<RuleBook>> =

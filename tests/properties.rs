@@ -9,10 +9,11 @@ use std::sync::{Arc, LazyLock};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use umpire::capture::{self, Fields, Redactor};
+use umpire::capture::{self};
 use umpire::event::Judged;
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
 use umpire::openbooking::media_type::BOOKING_V1;
+use umpire::redact::{Fields, Redactor};
 use umpire::rules::{Judge, Known, RuleBook};
 
 const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";

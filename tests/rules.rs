@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use umpire::capture::Redactor;
 use umpire::exchange::Exchange;
+use umpire::redact::Redactor;
 use umpire::rules::{Judge, Known, RuleBook, RuleSources, RuleTally, Setting, test_examples};
 
 fn book() -> Arc<RuleBook> {

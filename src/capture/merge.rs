@@ -56,11 +56,11 @@ mod tests {
 
     #[test]
     fn an_error_ends_it() {
-        let broken: Exchanges = Box::new([Ok(ending_at(7)), Err(CaptureError::Random)].into_iter());
+        let broken: Exchanges = Box::new([Ok(ending_at(7)), Err(CaptureError::Empty { file: "x".into() })].into_iter());
         let mut merged = merge(vec![recording(&[1, 9]), broken]);
         assert!(merged.next().is_some_and(|first| first.is_ok()));
         assert!(merged.next().is_some_and(|second| second.is_ok()));
-        assert_eq!(merged.next(), Some(Err(CaptureError::Random)));
+        assert_eq!(merged.next(), Some(Err(CaptureError::Empty { file: "x".into() })));
         assert_eq!(merged.next(), None);
     }
 }

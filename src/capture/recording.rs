@@ -12,8 +12,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::source::Source;
-use super::{CaptureError, Format, Meta, Oddities, Reader, Redactor, har, ndjson, store};
+use super::{CaptureError, Format, Meta, Oddities, Reader, har, ndjson, store};
 use crate::exchange::Exchange;
+use crate::redact::Redactor;
 
 /// Exchanges one at a time, each read when it is asked for.
 pub type Exchanges = Box<dyn Iterator<Item = Result<Exchange, CaptureError>> + Send>;
@@ -34,7 +35,7 @@ impl Recording {
     /// The same as it comes out of a redactor, exchange by exchange. Any recording will do: what was replaced already stays
     /// as it is.
     pub fn redacted(self, redactor: Arc<Redactor>) -> Self {
-        let meta = self.meta.redacted(redactor.redaction());
+        let meta = self.meta.redacted(redactor.level());
         let exchanges = self.exchanges.map(move |exchange| exchange.map(|exchange| redactor.redact(exchange)));
         Self { meta, exchanges: Box::new(exchanges), ..self }
     }

@@ -20,12 +20,13 @@ use super::Exit;
 use super::judging::{Judging, JudgingArgs};
 use super::redaction::{self, SharedArgs};
 use super::stdio::print;
-use crate::capture::{self, Meta, Redactor, har};
+use crate::capture::{self, Meta, har};
 use crate::event::Judged;
 use crate::exchange::{Body, Exchange, Headers, Response, decode};
 use crate::finding::Finding;
 use crate::json::{Document, Value};
 use crate::new_file::{self, Existing, Readers, ensure_free};
+use crate::redact::Redactor;
 use crate::report::{Booking, Secrets, curl, markdown};
 use crate::text::{self, SafeText, quoted, safe, safe_format};
 

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::stdio::note;
-use crate::capture::{self, CaptureError, Format, Oddities, Recording, Redactor};
+use crate::capture::{self, CaptureError, Format, Oddities, Recording};
+use crate::redact::Redactor;
 use crate::text::safe_format;
 
 /// Opens a capture, a HAR or an NDJSON file. Captures hold no secrets; those of the others are replaced by fingerprints before anything

@@ -9,7 +9,8 @@ use clap::Args;
 use super::redaction::PersonalArgs;
 use super::stdio::print;
 use super::{Exit, redaction};
-use crate::capture::{self, FieldCount, Output, Recording, Redactor};
+use crate::capture::{self, Output, Recording};
+use crate::redact::{FieldCount, Redactor};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// `umpire capture redact …`

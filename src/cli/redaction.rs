@@ -11,8 +11,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use crate::capture::{self, Fields, Recording, Redactor};
+use crate::capture::{self, Recording};
 use crate::config::Config;
+use crate::redact::{Fields, Redactor};
 
 /// How much is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -14,10 +14,10 @@ use self::page::page;
 use super::judging::RuleArgs;
 use super::stdio::{note, print};
 use super::{Exit, Format};
-use crate::capture::Redactor;
 use crate::exchange::Exchange;
 use crate::finding::RuleInfo;
 use crate::new_file::Existing;
+use crate::redact::Redactor;
 use crate::rules::{
     RuleBook, built_in_bases, features, guide, named_expressions, not_judged_here, renamed, test_examples,
 };

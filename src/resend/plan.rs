@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::carried::each_leaf;
 use super::carried::hyphenated;
 use super::substitutes::{MissingValue, Substitutes};
-use crate::capture::{CaptureError, Fields, Redaction, Redactor};
 use crate::diff::JudgedRecording;
 use crate::event::Judged;
 use crate::exchange::secrets::{fingerprint_at, is_cookie_field, is_secret_field};
@@ -15,6 +14,7 @@ use crate::exchange::{BodyEnd, Exchange, decode};
 use crate::filter::Filter;
 use crate::json::{Document, Value};
 use crate::openbooking::Stage;
+use crate::redact::{Fields, RedactError, RedactionLevel, Redactor};
 use crate::shape::{Asked, Normalizer, find_uuids};
 
 /// Which bookings are sent again.
@@ -43,7 +43,7 @@ impl BookingSelection {
 pub enum PlanError {
     /// What is personal in the recording can't be found out.
     #[error(transparent)]
-    Redactor(#[from] CaptureError),
+    Redact(#[from] RedactError),
     /// The selection fits nothing.
     #[error(
         "nothing in the recording fits --booking, --stage, --rule and --filter; `umpire capture info` lists its bookings"
@@ -93,7 +93,7 @@ impl ResendPlan {
     /// Plans what is to be sent.
     pub fn new(
         recorded: &JudgedRecording,
-        redaction: Redaction,
+        redaction: RedactionLevel,
         selection: &BookingSelection,
         given: &Substitutes,
     ) -> Result<Self, PlanError> {
@@ -302,10 +302,10 @@ pub(super) fn body(exchange: &Exchange) -> Option<Document> {
 /// again.
 fn personal_values(
     recorded: &JudgedRecording,
-    redaction: Redaction,
-) -> Result<HashMap<usize, Vec<String>>, CaptureError> {
+    redaction: RedactionLevel,
+) -> Result<HashMap<usize, Vec<String>>, RedactError> {
     let mut personal = HashMap::new();
-    if redaction != Redaction::Personal {
+    if redaction != RedactionLevel::Personal {
         return Ok(personal);
     }
     let redactor = Redactor::of_persons(Fields::default())?;

@@ -9,11 +9,12 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::Value;
-use umpire::capture::{self, Meta, Reader, Redactor, Writer, har};
+use umpire::capture::{self, Meta, Reader, Writer, har};
 use umpire::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Omitted, Request, Response, Rewritten, Simulated,
     Simulator, Timing, Version,
 };
+use umpire::redact::Redactor;
 
 pub(crate) fn meta() -> Meta {
     Meta::new(Some("https://booking.example.com/api"), "2026-11-24T07:00:00.123456789Z".parse().unwrap())

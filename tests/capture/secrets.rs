@@ -4,9 +4,10 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use umpire::capture::{self, Output, Redactor, Writer};
+use umpire::capture::{self, Output, Writer};
 use umpire::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, decode};
 use umpire::json::Document;
+use umpire::redact::Redactor;
 
 use crate::arbitrary::{gzip, meta, ordinary};
 

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use umpire::capture::{self, CaptureError, Reader, Redaction, Writer};
+use umpire::capture::{self, CaptureError, Reader, Writer};
 use umpire::exchange::{Body, BodyEnd, Failure, FailureKind, Omitted, Simulated, Simulator, Version};
+use umpire::redact::RedactionLevel;
 
 use crate::arbitrary::{meta, ordinary};
 
@@ -57,7 +58,7 @@ fn version_1() {
     let recording = capture::open(&file).unwrap();
     assert_eq!(recording.meta.base_uri.as_deref(), Some("https://a.example/api"));
     assert_eq!((recording.meta.creator.as_str(), recording.meta.part), ("umpire 0.1.0", None));
-    assert_eq!(recording.meta.redaction, Redaction::Unknown, "it says nothing of it");
+    assert_eq!(recording.meta.redaction, RedactionLevel::Unknown, "it says nothing of it");
     let exchanges: Vec<_> = recording.exchanges.map(Result::unwrap).collect();
     let response = exchanges[0].response.as_ref().unwrap();
     assert_eq!(
@@ -77,7 +78,7 @@ fn version_1_with_what_it_may_have_beside() {
     let folder = tempfile::tempdir().unwrap();
     let file = made(folder.path(), &format!("{VERSION_1}{BESIDE}"));
     let recording = capture::open(&file).unwrap();
-    assert_eq!(recording.meta.redaction, Redaction::Personal);
+    assert_eq!(recording.meta.redaction, RedactionLevel::Personal);
     assert_eq!(recording.meta.part.map(|part| (part.of, part.number)), Some(("x-1".to_owned(), 2)));
     let exchanges: Vec<_> = recording.exchanges.map(Result::unwrap).collect();
     assert_eq!(exchanges[0].rewritten[0].given, "http://localhost:8080/2");

@@ -6,9 +6,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use umpire::capture::{Fields, Redactor, har};
+use umpire::capture::har;
 use umpire::exchange::{Headers, decode};
 use umpire::json::Document;
+use umpire::redact::{Fields, Redactor};
 use umpire::rules::{Judge, Known};
 
 use crate::engine::{bytes, fuzz};

@@ -14,9 +14,9 @@ mod recording;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use umpire::capture::{Fields, Redactor};
 use umpire::exchange::Exchange;
 use umpire::finding::{Finding, Severity, Side, folded};
+use umpire::redact::{Fields, Redactor};
 use umpire::rules::RuleBook;
 
 use change::changed;

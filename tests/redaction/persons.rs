@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{Fields, Meta, Output, Redactor};
+use umpire::capture::{Meta, Output};
 use umpire::demo::{self, Ended};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
 use umpire::proxy::upstream::Upstream;
+use umpire::redact::{Fields, Redactor};
 use umpire::report::JsonLines;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use umpire::session::{Options, Session};

@@ -18,9 +18,10 @@ use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use umpire::capture::{Fields, Meta, Output, Redactor, Writer};
+use umpire::capture::{Meta, Output, Writer};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
+use umpire::redact::{Fields, Redactor};
 use umpire::report::{JsonLines, Paint, Plain};
 use umpire::rules::{Judge, Known};
 

@@ -18,8 +18,9 @@ use super::json_scanner::{JsonScanner, SkimError};
 use super::survey::{Log, Order, Wrong};
 use crate::capture::odd::{Note, Oddities};
 use crate::capture::source::Source;
-use crate::capture::{CaptureError, Meta, Redaction};
+use crate::capture::{CaptureError, Meta};
 use crate::exchange::Exchange;
+use crate::redact::RedactionLevel;
 
 /// Largest entry that is read, in bytes: 512 MiB. A larger one is left out.
 pub const MAX_ENTRY: usize = 512 << 20;
@@ -69,7 +70,8 @@ pub(in crate::capture) fn open(file: &Path, source: Source) -> Result<(Meta, Ent
     };
     let created = log.extra.as_ref().and_then(|extra| extra.created.parse().ok());
     let created = created.unwrap_or(if let Order::Sorted(starts) = &order { starts[0].0 } else { first });
-    let redaction = log.extra.as_ref().map_or(Redaction::Nothing, |extra| Redaction::from_name(&extra.redaction));
+    let redaction =
+        log.extra.as_ref().map_or(RedactionLevel::Nothing, |extra| RedactionLevel::from_name(&extra.redaction));
     let facts = log.facts();
     let extra = log.extra.unwrap_or_default();
     let (base_uri, also_base_uris) = (extra.base_uri, extra.also_base_uris);

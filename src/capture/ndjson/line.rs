@@ -7,12 +7,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::capture::Meta;
 use crate::capture::har::body::{Found, WithoutText, content, describe, restore_foreign, restore_own};
 use crate::capture::har::{
     BodyExtra, Field, RewrittenExtra, SimulatedExtra, from_fields, omitted_from_name, omitted_name, to_fields,
 };
-use crate::capture::{Meta, Redaction};
 use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing, Version};
+use crate::redact::RedactionLevel;
 
 /// A line.
 #[derive(Serialize, Deserialize)]
@@ -150,11 +151,11 @@ impl RecordingPart {
     }
 
     /// What was replaced: lines that Umpire wrote before it said so don't tell, those of other programs were never redacted.
-    pub(super) fn redaction(&self) -> Redaction {
+    pub(super) fn redaction(&self) -> RedactionLevel {
         match &self.redaction {
-            Some(name) => Redaction::from_name(name),
-            None if self.is_own() => Redaction::Unknown,
-            None => Redaction::Nothing,
+            Some(name) => RedactionLevel::from_name(name),
+            None if self.is_own() => RedactionLevel::Unknown,
+            None => RedactionLevel::Nothing,
         }
     }
 }

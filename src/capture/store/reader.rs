@@ -16,11 +16,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
-use crate::capture::{CaptureError, Meta, Part, Redaction, end_from_name};
+use crate::capture::{CaptureError, Meta, Part, end_from_name};
 use crate::exchange::{
     Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Omitted, Request, Response, Rewritten, Simulated,
     Simulator, Timing, Version,
 };
+use crate::redact::RedactionLevel;
 
 /// Largest stored body that is read, in bytes; one that says to be larger is taken for damaged.
 const MAX_KEPT: u64 = 4 * MAX_DECODED as u64;
@@ -91,7 +92,7 @@ impl Reader {
             also_base_uris: also.map_err(|error| failed(&error))?.unwrap_or_default(),
             created,
             creator: value("creator")?.unwrap_or_default(),
-            redaction: Redaction::from_name(&value("redaction")?.unwrap_or_default()),
+            redaction: RedactionLevel::from_name(&value("redaction")?.unwrap_or_default()),
             part,
         };
         let unpacker = RefCell::new(zstd::bulk::Decompressor::new().map_err(|error| failed(&error))?);

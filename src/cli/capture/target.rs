@@ -13,12 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 
-use crate::capture::{self, CaptureError, Format, Meta, Output, Recording, Redactor};
+use crate::capture::{self, CaptureError, Format, Meta, Output, Recording};
 use crate::cli::judging::RuleArgs;
 use crate::cli::redaction::{self, SharedArgs};
 use crate::cli::stdio::{self, note, print};
 use crate::cli::{Exit, recording};
 use crate::exchange::Exchange;
+use crate::redact::Redactor;
 use crate::text::{SafeText, safe_format};
 
 /// The name that stands for standard output.
@@ -151,7 +152,7 @@ impl Outlet {
 
     fn meta(&self, meta: &Meta) -> Meta {
         match &self.redactor {
-            Some(redactor) => meta.clone().redacted(redactor.redaction()),
+            Some(redactor) => meta.clone().redacted(redactor.level()),
             None => meta.clone(),
         }
     }

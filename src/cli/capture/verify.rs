@@ -9,10 +9,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::target::Outlet;
-use crate::capture::{self, CaptureError, Format, Oddity, Outcome, Redactor};
+use crate::capture::{self, CaptureError, Format, Oddity, Outcome};
 use crate::cli::redaction::SharedArgs;
 use crate::cli::stdio::{note, print};
 use crate::cli::{Exit, Format as Shown};
+use crate::redact::Redactor;
 use crate::text::{self, Printer, safe_format};
 
 /// Most damaged exchanges that are told one by one.
@@ -101,7 +102,7 @@ impl Verified {
         let is_own = examination.format == Format::Capture;
         let secrets = if is_own || persons.is_some() { None } else { Some(Redactor::new()?) };
         let meta = match &secrets {
-            Some(redactor) => examination.meta.redacted(redactor.redaction()),
+            Some(redactor) => examination.meta.redacted(redactor.level()),
             None => examination.meta,
         };
         let mut writer = save.map(|save| save.create(&meta)).transpose()?;

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
-use crate::capture::Redactor;
 use crate::exchange::secrets::find_fingerprint;
+use crate::redact::Redactor;
 
 /// A value that looks like a secret.
 const LIKELY: &str = "Zq7c4ca4238a0b923820dccKp9";

@@ -28,7 +28,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::views::{self, View};
 use super::{Fingerprinter, credentials};
-use crate::capture::CaptureError;
+use crate::redact::RedactError;
 use edits::{Edit, Replacement};
 pub(super) use encoded::{FIRST, engine, is_base64, may_be_encoded_text};
 
@@ -51,11 +51,11 @@ pub(super) struct Scanner {
 }
 
 impl Scanner {
-    pub(super) fn new() -> Result<Self, CaptureError> {
+    pub(super) fn new() -> Result<Self, RedactError> {
         let forms = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostFirst)
             .build(forms::FORMS)
-            .map_err(|error| CaptureError::Hints { cause: error.to_string() })?;
+            .map_err(|error| RedactError::Hints { cause: error.to_string() })?;
         Ok(Self { forms })
     }
 

@@ -182,8 +182,8 @@ impl Own {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Redactor;
     use crate::exchange::secrets::find_fingerprint;
+    use crate::redact::Redactor;
 
     fn replaced(name: &str, value: &str) -> String {
         let fingerprinter = Redactor::new().unwrap().fingerprinter;

@@ -1,15 +1,13 @@
 //! How much was replaced in a recording, as the recording itself says it.
 //!
 //! ```text
-//! Redactor ─► Redaction ─► meta of a capture, HAR, NDJSON ─► Redaction     redacted again: the stronger of the two
+//! Redactor ─► RedactionLevel ─► meta of a capture, HAR, NDJSON ─► RedactionLevel     redacted again: the stronger of the two
 //!                                                                          merged: the weakest of all
 //! ```
 
-use super::Meta;
-
 /// What was replaced in every exchange of a recording; each holds more than the one before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Redaction {
+pub enum RedactionLevel {
     /// Nothing: another program recorded it, or nobody took anything out.
     Nothing,
     /// The recording doesn't say, because it is older than this mark.
@@ -21,7 +19,7 @@ pub enum Redaction {
     Personal,
 }
 
-impl Redaction {
+impl RedactionLevel {
     /// Stable name, as stored in recordings.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -49,22 +47,17 @@ impl Redaction {
     }
 }
 
-impl Meta {
-    /// The same of a recording out of which that was taken, whatever had been before.
-    pub fn redacted(self, redaction: Redaction) -> Self {
-        Self { redaction: self.redaction.max(redaction), ..self }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn names_read_back() {
-        for redaction in [Redaction::Nothing, Redaction::Unknown, Redaction::Secrets, Redaction::Personal] {
-            assert_eq!(Redaction::from_name(redaction.as_str()), redaction);
+        for redaction in
+            [RedactionLevel::Nothing, RedactionLevel::Unknown, RedactionLevel::Secrets, RedactionLevel::Personal]
+        {
+            assert_eq!(RedactionLevel::from_name(redaction.as_str()), redaction);
         }
-        assert_eq!(Redaction::from_name("everything"), Redaction::Unknown, "what a newer version may say");
+        assert_eq!(RedactionLevel::from_name("everything"), RedactionLevel::Unknown, "what a newer version may say");
     }
 }

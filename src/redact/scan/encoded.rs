@@ -16,13 +16,13 @@ use super::{Context, MOST_LEVELS, Scan};
 const SHORTEST: usize = 20;
 
 /// Letters at the beginning that tell whether it is a text.
-pub(in crate::capture::redact) const FIRST: usize = 16;
+pub(in crate::redact) const FIRST: usize = 16;
 
 /// Shortest line of base64 that goes on in the next line.
 const LINE: usize = 60;
 
 /// The kind of base64 that a text is written in.
-pub(in crate::capture::redact) fn engine(text: &[u8]) -> &'static GeneralPurpose {
+pub(in crate::redact) fn engine(text: &[u8]) -> &'static GeneralPurpose {
     let is_url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));
     &ENGINES[usize::from(is_url_safe)][usize::from(text.ends_with(b"="))]
 }
@@ -40,14 +40,14 @@ static ENGINES: [[GeneralPurpose; 2]; 2] = {
 };
 
 /// True if what begins with these letters, [`FIRST`] at most, may be a text in base64.
-pub(in crate::capture::redact) fn may_be_encoded_text(first: &[u8]) -> bool {
+pub(in crate::redact) fn may_be_encoded_text(first: &[u8]) -> bool {
     let mut decoded = [0; FIRST];
     let length = engine(first).decode_slice(first, &mut decoded);
     length.is_ok_and(|length| content::may_be_text(&decoded[..length]))
 }
 
 /// True for a letter of base64 of either kind.
-pub(in crate::capture::redact) fn is_base64(byte: u8) -> bool {
+pub(in crate::redact) fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 

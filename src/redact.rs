@@ -1,4 +1,4 @@
-//! Secrets replaced by keyed fingerprints before anything reaches the disk.
+//! Replaces secrets by keyed fingerprints, and personal data by pseudonyms, before anything reaches the disk.
 //!
 //! ```text
 //! Exchange ─► bodies unpacked (content) ─► names of header fields, parameters, JSON members ─┐
@@ -11,6 +11,7 @@
 mod challenge;
 mod content;
 mod credentials;
+mod level;
 mod personal;
 mod scan;
 mod seen;
@@ -24,10 +25,10 @@ use bytes::Bytes;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
-use super::{CaptureError, Redaction};
 use crate::exchange::secrets::{fingerprint, fingerprint_at};
 use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, codings, decode, encode, salvage};
 use credentials::Own;
+pub use level::RedactionLevel;
 use personal::Personal;
 pub use personal::{FieldCount, Fields};
 use scan::Scanner;
@@ -35,6 +36,20 @@ use seen::Seen;
 
 /// What other programs and people put in a secret's place.
 const PLACEHOLDER: &str = "REDACTED";
+
+/// Why no [`Redactor`] can be made, and so nothing can be recorded safely.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RedactError {
+    /// The system gave no random numbers for the redaction key.
+    #[error("no random numbers for the key that fingerprints secrets; nothing can be recorded safely")]
+    Random,
+    /// The search for secrets could not be set up.
+    #[error("the search for secrets can't be set up, so nothing can be recorded safely: {cause}")]
+    Hints {
+        /// The cause in words.
+        cause: String,
+    },
+}
 
 /// Replaces the secrets of exchanges. Its key is made when it is made and never leaves it: equal secrets give equal
 /// fingerprints within one run, and a fingerprint can't be tried out against guesses.
@@ -50,7 +65,7 @@ pub struct Redactor {
 
 impl Redactor {
     /// A redactor of secrets, with a key of its own.
-    pub fn new() -> Result<Self, CaptureError> {
+    pub fn new() -> Result<Self, RedactError> {
         Self::with(Fingerprinter::new(key()?), None)
     }
 
@@ -60,20 +75,20 @@ impl Redactor {
     /// give it the exchanges in their order. An answer to an intake form is replaced until the form has been seen; choices
     /// among its options stay from then on. Of a recording that is there already all can be known beforehand:
     /// [`Redactor::learn`].
-    pub fn of_persons(fields: Fields) -> Result<Self, CaptureError> {
+    pub fn of_persons(fields: Fields) -> Result<Self, RedactError> {
         Self::with(Fingerprinter::new(key()?), Some(Personal::new(key()?, fields)))
     }
 
     /// A redactor whose fingerprints and pseudonyms follow from a secret, so that those of several recordings, or of the
     /// same one at another time, can be compared by whoever has the secret. With `fields` it is one of personal data.
-    pub fn under(secret: &[u8], fields: Option<Fields>) -> Result<Self, CaptureError> {
+    pub fn under(secret: &[u8], fields: Option<Fields>) -> Result<Self, RedactError> {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref());
         let personal = fields.map(|fields| Personal::new(key("personal data"), fields));
         Self::with(Fingerprinter::new(key("secrets")), personal)
     }
 
-    fn with(fingerprinter: Fingerprinter, personal: Option<Personal>) -> Result<Self, CaptureError> {
+    fn with(fingerprinter: Fingerprinter, personal: Option<Personal>) -> Result<Self, RedactError> {
         let (scanner, left_out) = (Scanner::new()?, AtomicU64::new(0));
         Ok(Self { fingerprinter, scanner, personal, texts_only: false, left_out })
     }
@@ -91,8 +106,8 @@ impl Redactor {
     }
 
     /// What it replaces.
-    pub fn redaction(&self) -> Redaction {
-        if self.personal.is_some() { Redaction::Personal } else { Redaction::Secrets }
+    pub fn level(&self) -> RedactionLevel {
+        if self.personal.is_some() { RedactionLevel::Personal } else { RedactionLevel::Secrets }
     }
 
     /// The personal data that have been replaced so far, by field, in the order of the alphabet.
@@ -286,8 +301,8 @@ fn put_back(body: &mut Body, content: &[u8], headers: &Headers) {
     }
 }
 
-fn key() -> Result<hmac::Key, CaptureError> {
-    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| CaptureError::Random)
+fn key() -> Result<hmac::Key, RedactError> {
+    hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).map_err(|_| RedactError::Random)
 }
 
 /// Better no body than a secret on the disk.
