@@ -40,6 +40,8 @@ mod prompt;
 mod screen;
 mod services;
 mod status;
+#[cfg(test)]
+mod random_keys;
 mod theme;
 mod traffic;
 mod view;

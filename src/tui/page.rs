@@ -137,7 +137,7 @@ impl Row {
         for (ink, text) in &self.pieces {
             let mut rest = text.as_str();
             while !rest.is_empty() {
-                let part = text::head(rest, width - used);
+                let part = text::head(rest, width.saturating_sub(used));
                 if part.is_empty() {
                     rows.push(Self {
                         pieces: vec![(Ink::Plain, " ".repeat(indent))],
