@@ -11,6 +11,7 @@ mod links;
 mod markdown;
 mod numbers;
 mod picture;
+mod svg;
 #[cfg(unix)]
 mod shell;
 mod usage;
