@@ -55,7 +55,6 @@ use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
-use ratatui::layout::Size;
 pub use screen::run_on_screen;
 pub use services::{Export, FaultState, NoServices, Services};
 pub use theme::Theme;
@@ -141,11 +140,8 @@ enum Input {
 
 /// Where the screen is shown, and how it is left for a while.
 trait Console {
-    /// Columns and rows.
-    fn size(&mut self) -> Result<Size, TuiError>;
-
-    /// Draws a frame.
-    fn draw(&mut self, model: &mut Model) -> Result<(), TuiError>;
+    /// Draws a frame; what is to be done for it.
+    fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError>;
 
     /// What comes next; `None` if nothing can come any more.
     async fn input(&mut self) -> Option<io::Result<Input>>;
@@ -186,11 +182,7 @@ where
     B: Backend<Error: Send + Sync + 'static>,
     S: Stream<Item = io::Result<crossterm::event::Event>>,
 {
-    fn size(&mut self) -> Result<Size, TuiError> {
-        size(self.terminal)
-    }
-
-    fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
+    fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
         draw(self.terminal, model, self.theme, true)
     }
 
@@ -284,8 +276,7 @@ async fn run_in<C: Console>(
                 changed = true;
             }
             () = sleep_until(next_frame), if changed && away.is_none() => {
-                asked = model.update(Message::Frame(console.size()?, Timestamp::now()));
-                console.draw(&mut model)?;
+                asked = console.draw(&mut model)?;
                 changed = false;
                 next_frame = Instant::now() + FRAME;
             }
@@ -336,7 +327,6 @@ async fn run_in<C: Console>(
         }
     };
     if away.is_none() {
-        model.update(Message::Frame(console.size()?, Timestamp::now()));
         console.draw(&mut model)?;
     }
     Ok(outcome)
@@ -348,27 +338,27 @@ fn resume(console: &mut impl Console) -> Result<Option<Instant>, TuiError> {
     Ok((!ours).then(|| Instant::now() + LOOK_AGAIN))
 }
 
-fn draw<B>(terminal: &mut Terminal<B>, model: &mut Model, theme: Theme, in_colours: bool) -> Result<(), TuiError>
+fn draw<B>(
+    terminal: &mut Terminal<B>,
+    model: &mut Model,
+    theme: Theme,
+    in_colours: bool,
+) -> Result<Vec<Effect>, TuiError>
 where
     B: Backend<Error: Send + Sync + 'static>,
 {
+    let mut effects = Vec::new();
     let drawn = terminal.draw(|frame| {
+        // The size of this frame: the terminal may have another one by now than a moment before.
+        effects = model.update(Message::Frame(frame.area().as_size(), Timestamp::now()));
         view::draw(model, frame);
         theme.apply(frame.buffer_mut());
         if !in_colours {
             theme::without_colours(frame.buffer_mut());
         }
     });
-    drawn.map(drop).map_err(|error| TuiError::Draw(Box::new(error)))
-}
-
-fn size<B>(terminal: &mut Terminal<B>) -> Result<Size, TuiError>
-where
-    B: Backend<Error: Send + Sync + 'static>,
-{
-    let draw_error = |error: B::Error| TuiError::Draw(Box::new(error));
-    terminal.autoresize().map_err(draw_error)?;
-    terminal.size().map_err(draw_error)
+    drawn.map_err(|error| TuiError::Draw(Box::new(error)))?;
+    Ok(effects)
 }
 
 #[cfg(test)]
@@ -393,17 +383,13 @@ mod tests {
     }
 
     impl Console for Told {
-        fn size(&mut self) -> Result<Size, TuiError> {
-            size(&mut self.terminal)
-        }
-
-        fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
-            draw(&mut self.terminal, model, Theme::Dark, true)?;
+        fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
+            let effects = draw(&mut self.terminal, model, Theme::Dark, true)?;
             let last: String =
                 self.terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
             let word = ["stop the traffic", "no shell"].into_iter().find(|word| last.contains(word));
             self.calls.push(format!("draw {}", word.unwrap_or_default()));
-            Ok(())
+            Ok(effects)
         }
 
         async fn input(&mut self) -> Option<io::Result<Input>> {

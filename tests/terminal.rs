@@ -106,6 +106,12 @@ impl Terminal {
         self.master.as_ref().unwrap().write_all(keys.as_bytes()).unwrap();
     }
 
+    /// Gives the terminal another size, as when its window is dragged.
+    fn resize(&self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(self.master.as_ref().unwrap(), size).unwrap();
+    }
+
     /// True if keys reach the program one by one and are not echoed.
     fn is_raw(&self) -> bool {
         let modes = tcgetattr(self.master.as_ref().unwrap()).unwrap().local_modes;
@@ -475,4 +481,24 @@ fn with_hangups_ignored_a_proxy_outlives_its_terminal() {
         assert_eq!(recorded(folder.path()), 4, "{ui}");
         assert!(log.contains("can't be shown any more"), "{ui}: {log}");
     }
+}
+
+#[test]
+fn a_terminal_that_is_resized_all_the_time_shows_the_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let mut terminal = Terminal::run(folder.path(), "exec umpire view a.db");
+    terminal.until("look-for-me");
+    for step in 0..60 {
+        terminal.resize(20 + step * 37 % 180, 5 + step * 13 % 50);
+        terminal.press(["2", "j", "4", "1", "\t"][usize::from(step) % 5]);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    terminal.resize(100, 30);
+    // All of it is written, not only what differs from before.
+    terminal.press("?\x0c");
+    let written = terminal.until("this)");
+    assert!(!written.contains("panicked"), "{written}");
+    terminal.press(" 1qq");
+    assert!(terminal.end().success());
 }

@@ -24,7 +24,6 @@ use crossterm::terminal::{
 use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::layout::Size;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +31,8 @@ use tokio_util::sync::CancellationToken;
 use super::job::{self, JobSignals};
 use super::model::Model;
 use super::pager;
-use super::{Console, Feed, Input, Outcome, Setup, Theme, TuiError, clipboard, draw, run_in, size};
+use super::services::Effect;
+use super::{Console, Feed, Input, Outcome, Setup, Theme, TuiError, clipboard, draw, run_in};
 
 /// The terminal in raw mode on its alternate screen. Dropping it restores it.
 #[derive(Debug)]
@@ -183,11 +183,7 @@ impl Keys {
 }
 
 impl Console for OwnTerminal {
-    fn size(&mut self) -> Result<Size, TuiError> {
-        size(&mut self.screen.terminal)
-    }
-
-    fn draw(&mut self, model: &mut Model) -> Result<(), TuiError> {
+    fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
         draw(&mut self.screen.terminal, model, self.screen.theme, self.screen.in_colours)
     }
 
