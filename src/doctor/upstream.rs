@@ -6,9 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::header::{ACCEPT, CONTENT_TYPE, DATE};
-use hyper::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::{Method, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -17,10 +16,11 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Check, State};
+use crate::exchange::Headers;
 use crate::openbooking::media_type::BOOKING_V1;
 use crate::proxy::BaseUri;
 use crate::proxy::live::{Dialer, Live, LiveError, Peer, Reach, Timeouts, Trouble, no_connection, no_tls};
-use crate::proxy::upstream::{Upstream, WireBody};
+use crate::proxy::upstream::{OutboundRequest, Upstream, UpstreamResponse, empty_body};
 
 /// Each step may take so long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -185,9 +185,8 @@ async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<Check> {
     let target = format!("{}/orders-rpde", to.path());
     let asking = async {
         let live = Live::dialing(to, dialer, timeouts).map_err(|error| error.to_string())?;
-        let mut request = Request::new(Empty::new().map_err(|never| match never {}).boxed());
-        *request.uri_mut() = target.parse().map_err(|error| format!("{error}"))?;
-        request.headers_mut().insert(ACCEPT, hyper::header::HeaderValue::from_static(BOOKING_V1));
+        let headers = [("Accept", BOOKING_V1)].into_iter().collect();
+        let request = OutboundRequest::new(Method::GET, target.as_str(), headers, empty_body());
         let before = Timestamp::now();
         let response = live.send(request).await.map_err(|error| error.to_string())?;
         Ok::<_, String>((before, Timestamp::now(), read(response).await))
@@ -203,19 +202,25 @@ async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<Check> {
     vec![api(&target, &response), clock(&response, before, after)]
 }
 
-/// The answer with its body, as far as it was read.
-async fn read(response: Response<WireBody>) -> Response<Vec<u8>> {
-    let (parts, body) = response.into_parts();
-    let body = Limited::new(body, MOST).collect().await.map(|body| body.to_bytes().to_vec());
-    Response::from_parts(parts, body.unwrap_or_default())
+/// A response whose body was read, up to [`MOST`] bytes of it.
+struct CollectedResponse {
+    status: StatusCode,
+    headers: Arc<Headers>,
+    body: Vec<u8>,
 }
 
-fn api(target: &str, response: &Response<Vec<u8>>) -> Check {
-    let status = response.status();
-    let json: Option<serde_json::Value> = serde_json::from_slice(response.body()).ok();
+/// Reads the body of a response.
+async fn read(response: UpstreamResponse) -> CollectedResponse {
+    let body = Limited::new(response.body, MOST).collect().await.map(|body| body.to_bytes().to_vec());
+    CollectedResponse { status: response.status, headers: response.headers, body: body.unwrap_or_default() }
+}
+
+fn api(target: &str, response: &CollectedResponse) -> Check {
+    let status = response.status;
+    let json: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
     let field = |name: &str| json.as_ref().and_then(|json| json.get(name));
     let kind = field("@type").or_else(|| field("type")).and_then(|kind| kind.as_str()).unwrap_or_default();
-    let media = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+    let media = response.headers.get("content-type").unwrap_or("no content type");
     let found = format!("GET {target}: {status}, {media}");
     match status.as_u16() {
         200 if field("next").is_some() && field("items").is_some() => {
@@ -259,8 +264,8 @@ fn api(target: &str, response: &Response<Vec<u8>>) -> Check {
 }
 
 /// Compares clocks: the answer was made between `before` and `after`.
-fn clock(response: &Response<Vec<u8>>, before: Timestamp, after: Timestamp) -> Check {
-    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+fn clock(response: &CollectedResponse, before: Timestamp, after: Timestamp) -> Check {
+    let date = response.headers.get("date");
     let Some(date) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
         let advice = "times in its messages are judged by this machine's clock alone; a server should send Date";
         return Check::new("clock", State::Warning, "the answer has no usable Date", advice);
@@ -287,8 +292,9 @@ mod tests {
 
     use super::*;
 
-    fn response(status: u16, body: &str) -> Response<Vec<u8>> {
-        Response::builder().status(status).header(CONTENT_TYPE, "application/json").body(body.into()).unwrap()
+    fn response(status: u16, body: &str) -> CollectedResponse {
+        let headers: Headers = [("Content-Type", "application/json")].into_iter().collect();
+        CollectedResponse { status: StatusCode::from_u16(status).unwrap(), headers: headers.into(), body: body.into() }
     }
 
     #[test]
@@ -322,7 +328,7 @@ mod tests {
             let mut response = response(200, "");
             let date = now + SignedDuration::from_secs(off);
             let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-            response.headers_mut().insert(DATE, date.parse().unwrap());
+            Arc::make_mut(&mut response.headers).push("Date", date);
             clock(&response, now, now)
         };
         assert_eq!(dated(0).state, State::Good);

@@ -10,14 +10,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::HeaderMap;
 use hyper::body::{Body, Frame};
-use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, Response};
+use hyper::header::HeaderValue;
 
-use crate::exchange::{Headers, decode};
-use crate::proxy::fields::{RawHeaders, from_map};
-use crate::proxy::upstream::{BodyError, WireBody};
+use crate::exchange::decode;
+use crate::proxy::upstream::{BodyError, UpstreamResponse, WireBody, full_body};
 
 /// Longest body that is gathered, in bytes. A longer one passes as it is.
 pub const MOST: usize = 16 << 20;
@@ -67,7 +66,7 @@ pub async fn gather(mut body: WireBody) -> GatheredBody {
 /// A body that was gathered, as one.
 pub fn put_back(content: Bytes, trailers: Option<HeaderMap>) -> WireBody {
     match trailers {
-        None => Full::new(content).map_err(|never| match never {}).boxed(),
+        None => full_body(content),
         Some(trailers) => {
             let frames = [Ok(Frame::data(content)), Ok(Frame::trailers(trailers))];
             StreamBody::new(futures_util::stream::iter(frames)).boxed()
@@ -75,47 +74,25 @@ pub fn put_back(content: Bytes, trailers: Option<HeaderMap>) -> WireBody {
     }
 }
 
-/// The fields of an answer as they are recorded.
-pub fn fields_of(response: &Response<WireBody>) -> Headers {
-    let wire = response.extensions().get::<RawHeaders>();
-    wire.map_or_else(|| from_map(response.headers()), |RawHeaders(fields)| Headers::clone(fields))
-}
-
 /// The content of a body without its content coding; `None` if it can't be read.
-pub fn decoded(content: &Bytes, response: &Response<WireBody>) -> Option<Bytes> {
-    decode(content, &fields_of(response)).ok().map(|content| Bytes::copy_from_slice(&content))
+pub fn decoded(content: &Bytes, response: &UpstreamResponse) -> Option<Bytes> {
+    decode(content, &response.headers).ok().map(|content| Bytes::copy_from_slice(&content))
 }
 
-/// Adds a field to an answer, in both forms.
-pub fn add_field(response: &mut Response<WireBody>, name: &'static str, value: &str) {
-    let Ok(field) = HeaderValue::from_str(value) else { return };
-    if let Some(RawHeaders(fields)) = response.extensions().get() {
-        let mut fields = Headers::clone(fields);
-        fields.push(name, value.to_owned());
-        response.extensions_mut().insert(RawHeaders(Arc::new(fields)));
-    }
-    if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-        response.headers_mut().insert(name, field);
+/// Adds a field to a response. A value that HTTP does not allow is left out.
+pub fn add_field(response: &mut UpstreamResponse, name: &'static str, value: &str) {
+    if HeaderValue::from_str(value).is_ok() {
+        Arc::make_mut(&mut response.headers).push(name, value.to_owned());
     }
 }
 
-/// The answer with another body, and with its length.
-pub fn with_body(mut response: Response<WireBody>, content: String) -> Response<WireBody> {
+/// The response with another body, and with its length.
+pub fn with_body(mut response: UpstreamResponse, content: String) -> UpstreamResponse {
     let is_untrue = |name: &str| UNTRUE.iter().any(|untrue| untrue.eq_ignore_ascii_case(name));
-    let length = content.len().to_string();
-    if let Some(RawHeaders(fields)) = response.extensions().get() {
-        let mut fields = Headers::clone(fields);
-        fields.0.retain(|field| !is_untrue(&field.name));
-        fields.push("Content-Length", length.clone());
-        response.extensions_mut().insert(RawHeaders(Arc::new(fields)));
-    }
-    for name in UNTRUE {
-        response.headers_mut().remove(name);
-    }
-    if let Ok(length) = HeaderValue::from_str(&length) {
-        response.headers_mut().insert(hyper::header::CONTENT_LENGTH, length);
-    }
-    response.map(|_| put_back(Bytes::from(content), None))
+    let headers = Arc::make_mut(&mut response.headers);
+    headers.0.retain(|field| !is_untrue(&field.name));
+    headers.push("Content-Length", content.len().to_string());
+    response.map_body(|_| full_body(content))
 }
 
 /// What came of a body, and the rest of it.

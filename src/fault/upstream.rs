@@ -9,17 +9,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, StatusCode};
 
 use super::kind::{FaultKind, FaultPoint};
-use super::message::{GatheredBody, add_field, decoded, fields_of, gather, put_back, with_body};
+use super::message::{GatheredBody, add_field, decoded, gather, put_back, with_body};
 use super::selection::{FaultCall, Faults, PickedFault};
 use super::{content, made};
-use crate::exchange::{self, Body, Exchange, OF_REPLAY, Simulated, Simulator, Version};
+use crate::exchange::{self, Body, Exchange, Headers, OF_REPLAY, Simulated, Simulator, Version};
 use crate::json::Document;
 use crate::openbooking::media_type::{BOOKING_V1, is_booking};
 use crate::openbooking::{Reading, Stage, classify, is_uuid};
-use crate::proxy::upstream::{Answer, Upstream, UpstreamError, WireBody};
+use crate::proxy::upstream::{
+    OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody, empty_body, full_body,
+};
 use crate::proxy::wire_fault::{WireDamage, WireFault};
 
 /// Names the faults that an answer was made of.
@@ -58,16 +60,14 @@ impl Upstream for FaultyUpstream {
         self.inner.origin()
     }
 
-    fn send(&self, request: Request<WireBody>) -> Answer<'_> {
+    fn send(&self, mut request: OutboundRequest) -> ResponseFuture<'_> {
         Box::pin(async move {
-            let content_type = request.headers().get("content-type").and_then(|value| value.to_str().ok());
-            let speaks_booking = content_type.is_some_and(is_booking);
-            let call = classify(request.method().as_str(), request.uri().path(), None, speaks_booking);
+            let speaks_booking = request.headers.get("content-type").is_some_and(is_booking);
+            let call = classify(request.method.as_str(), request.path(), None, speaks_booking);
             let uuid = call.uuid_segment.filter(|segment| is_uuid(segment)).map(str::to_ascii_lowercase);
             let stage = call.stage;
-            let is_by_answer = stage == Stage::Other && request.method() == Method::GET;
-            let target =
-                request.uri().path_and_query().map_or_else(|| request.uri().path().to_owned(), ToString::to_string);
+            let is_by_answer = stage == Stage::Other && request.method == Method::GET;
+            let target = request.target.clone();
             if is_by_answer {
                 return self.send_and_look(request, target).await;
             }
@@ -76,10 +76,9 @@ impl Upstream for FaultyUpstream {
             if !stages.iter().any(|stage| self.faults.may_meet(*stage)) {
                 return self.inner.send(request).await;
             }
-            let (head, body) = request.into_parts();
-            let (body, trailers) = match gather(body).await {
+            let (body, trailers) = match gather(request.take_body()).await {
                 GatheredBody::Whole(body, trailers) => (body, trailers),
-                GatheredBody::Longer(body) => return self.inner.send(Request::from_parts(head, body)).await,
+                GatheredBody::Longer(body) => return self.inner.send(OutboundRequest { body, ..request }).await,
             };
             let stage = if stage == Stage::B && completes_proposal(&body) { Stage::BAfterP } else { stage };
             let picks = self.faults.pick(FaultCall { stage, uuid: uuid.as_deref() });
@@ -87,8 +86,7 @@ impl Upstream for FaultyUpstream {
             if let Some(response) = in_its_place(&picks, &asked) {
                 return Ok(response);
             }
-            let request = Request::from_parts(head, put_back(body, trailers));
-            let response = self.inner.send(request).await;
+            let response = self.inner.send(OutboundRequest { body: put_back(body, trailers), ..request }).await;
             self.spoil(response, picks, &asked).await
         })
     }
@@ -96,21 +94,17 @@ impl Upstream for FaultyUpstream {
 
 impl FaultyUpstream {
     /// Sends a request of which only the answer tells whether it asks for a feed.
-    async fn send_and_look(
-        &self,
-        request: Request<WireBody>,
-        target: String,
-    ) -> Result<Response<WireBody>, UpstreamError> {
+    async fn send_and_look(&self, request: OutboundRequest, target: String) -> Result<UpstreamResponse, UpstreamError> {
         let response = self.inner.send(request).await?;
         if !BY_ANSWER.iter().any(|stage| self.faults.may_meet(*stage)) {
             return Ok(response);
         }
-        let (head, body) = response.into_parts();
+        let (response, body) = without_body(response);
         let (content, trailers) = match gather(body).await {
             GatheredBody::Whole(content, trailers) => (content, trailers),
-            GatheredBody::Longer(body) => return Ok(Response::from_parts(head, body)),
+            GatheredBody::Longer(body) => return Ok(UpstreamResponse { body, ..response }),
         };
-        let response = Response::from_parts(head, put_back(content.clone(), trailers));
+        let response = UpstreamResponse { body: put_back(content.clone(), trailers), ..response };
         let stage = stage_of_answer(self.origin(), &target, &response, content);
         let picks = self.faults.pick(FaultCall { stage, uuid: None });
         let asked = FaultyRequest { stage, target, body: Bytes::new() };
@@ -123,10 +117,10 @@ impl FaultyUpstream {
     /// Makes the faults of an answer. Those that find nothing to spoil are taken back.
     async fn spoil(
         &self,
-        response: Result<Response<WireBody>, UpstreamError>,
+        response: Result<UpstreamResponse, UpstreamError>,
         picks: Vec<PickedFault>,
         asked: &FaultyRequest,
-    ) -> Result<Response<WireBody>, UpstreamError> {
+    ) -> Result<UpstreamResponse, UpstreamError> {
         let mut response = match response {
             Ok(response) if !picks.is_empty() => response,
             response => {
@@ -153,20 +147,20 @@ impl FaultyUpstream {
     /// Makes one fault; true if there was something to spoil.
     async fn spoil_by(
         &self,
-        response: Response<WireBody>,
+        response: UpstreamResponse,
         kind: &FaultKind,
         asked: &FaultyRequest,
-    ) -> (Response<WireBody>, bool) {
+    ) -> (UpstreamResponse, bool) {
         if kind.point() == FaultPoint::OnWire {
             return spoil_on_wire(response, kind).await;
         }
-        let (head, body) = response.into_parts();
+        let (response, body) = without_body(response);
         let (bytes, trailers) = match gather(body).await {
             GatheredBody::Whole(bytes, trailers) => (bytes, trailers),
-            GatheredBody::Longer(body) => return (Response::from_parts(head, body), false),
+            GatheredBody::Longer(body) => return (UpstreamResponse { body, ..response }, false),
         };
-        let response = Response::from_parts(head, put_back(bytes.clone(), trailers));
-        if !response.status().is_success() {
+        let response = UpstreamResponse { body: put_back(bytes.clone(), trailers), ..response };
+        if !response.status.is_success() {
             return (response, false);
         }
         let text = decoded(&bytes, &response);
@@ -178,15 +172,14 @@ impl FaultyUpstream {
 }
 
 /// Notes on an answer what the proxy is to do to it; true if there is something to do it to.
-async fn spoil_on_wire(response: Response<WireBody>, kind: &FaultKind) -> (Response<WireBody>, bool) {
-    let mut fault = response.extensions().get::<WireFault>().copied().unwrap_or_default();
-    let mut response = response;
+async fn spoil_on_wire(mut response: UpstreamResponse, kind: &FaultKind) -> (UpstreamResponse, bool) {
+    let mut fault = response.fault;
     match kind {
         FaultKind::Delay(delay) => fault.delay += *delay,
         FaultKind::AnswerLost => fault.damage = Some(WireDamage::Reset),
         FaultKind::Slow(bytes_per_second) => fault.bytes_per_second = *bytes_per_second,
         FaultKind::Cut(_) | FaultKind::WrongLength(_) => {
-            let (head, body) = response.into_parts();
+            let (head, body) = without_body(response);
             let (body, has_content) = match gather(body).await {
                 GatheredBody::Whole(bytes, trailers) => {
                     let has_content = !bytes.is_empty();
@@ -194,7 +187,7 @@ async fn spoil_on_wire(response: Response<WireBody>, kind: &FaultKind) -> (Respo
                 }
                 GatheredBody::Longer(body) => (body, true),
             };
-            response = Response::from_parts(head, body);
+            response = UpstreamResponse { body, ..head };
             if !has_content {
                 return (response, false);
             }
@@ -206,12 +199,11 @@ async fn spoil_on_wire(response: Response<WireBody>, kind: &FaultKind) -> (Respo
         }
         _ => return (response, false),
     }
-    response.extensions_mut().insert(fault);
-    (response, true)
+    (UpstreamResponse { fault, ..response }, true)
 }
 
 /// The answer that a fault gives in the booking system's place, if one does.
-fn in_its_place(picks: &[PickedFault], asked: &FaultyRequest) -> Option<Response<WireBody>> {
+fn in_its_place(picks: &[PickedFault], asked: &FaultyRequest) -> Option<UpstreamResponse> {
     let fault = &picks.iter().find(|pick| pick.fault.kind.point() == FaultPoint::BeforeUpstream)?.fault;
     let mut wire = WireFault::default();
     for pick in picks {
@@ -223,8 +215,8 @@ fn in_its_place(picks: &[PickedFault], asked: &FaultyRequest) -> Option<Response
     }
     let mut response = match made::answer(&fault.kind, asked.stage, &asked.body, &fault.text) {
         Some(made) => {
-            let mut response = Response::new(put_back(Bytes::from(made.body), None));
-            *response.status_mut() = StatusCode::from_u16(made.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::from_u16(made.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let mut response = UpstreamResponse::new(status, Headers::default(), full_body(made.body));
             add_field(&mut response, "content-type", BOOKING_V1);
             if let Some(seconds) = made.retry_after {
                 add_field(&mut response, "retry-after", &seconds.to_string());
@@ -233,27 +225,30 @@ fn in_its_place(picks: &[PickedFault], asked: &FaultyRequest) -> Option<Response
         }
         None => {
             wire.damage = Some(WireDamage::Reset);
-            Response::new(put_back(Bytes::new(), None))
+            UpstreamResponse::new(StatusCode::OK, Headers::default(), empty_body())
         }
     };
-    if wire != WireFault::default() {
-        response.extensions_mut().insert(wire);
-    }
+    response.fault = wire;
     Some(marked(response, picks))
 }
 
 /// The answer with the mark that Umpire had a hand in it.
-fn marked(mut response: Response<WireBody>, made: &[PickedFault]) -> Response<WireBody> {
+fn marked(mut response: UpstreamResponse, made: &[PickedFault]) -> UpstreamResponse {
     if made.is_empty() {
         return response;
     }
     let mut detail = made.iter().map(|pick| pick.fault.text.as_str()).collect::<Vec<_>>().join("; ");
     add_field(&mut response, FIELD, &detail);
-    if let Some(replayed) = response.extensions().get::<Arc<Simulated>>() {
+    if let Some(replayed) = &response.simulated {
         detail = format!("{detail}{OF_REPLAY}{}", replayed.detail);
     }
-    response.extensions_mut().insert(Arc::new(Simulated { by: Simulator::Fault, detail }));
-    response
+    UpstreamResponse { simulated: Some(Simulated { by: Simulator::Fault, detail }), ..response }
+}
+
+/// A response and its body.
+fn without_body(mut response: UpstreamResponse) -> (UpstreamResponse, WireBody) {
+    let body = std::mem::replace(&mut response.body, empty_body());
+    (response, body)
 }
 
 fn completes_proposal(body: &[u8]) -> bool {
@@ -261,13 +256,13 @@ fn completes_proposal(body: &[u8]) -> bool {
 }
 
 /// The stage of a GET that is no call of the booking API, as its answer shows it.
-fn stage_of_answer(origin: &str, target: &str, response: &Response<WireBody>, content: Bytes) -> Stage {
+fn stage_of_answer(origin: &str, target: &str, response: &UpstreamResponse, content: Bytes) -> Stage {
     let mut exchange = Exchange::get(origin, target);
     exchange.response = Some(exchange::Response {
-        status: response.status().as_u16(),
+        status: response.status.as_u16(),
         reason: String::new(),
         version: Version::Http11,
-        headers: fields_of(response),
+        headers: Headers::clone(&response.headers),
         body: Body::complete(content),
     });
     Reading::new(0, Arc::new(exchange), None).stage
@@ -275,11 +270,10 @@ fn stage_of_answer(origin: &str, target: &str, response: &Response<WireBody>, co
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt as _, Full};
+    use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::exchange::{Headers, encode};
-    use crate::proxy::fields::RawHeaders;
+    use crate::exchange::encode;
 
     /// Answers every request with these fields and this body, as a live client does, and counts them.
     struct Fixed {
@@ -303,32 +297,29 @@ mod tests {
             "https://booking.example"
         }
 
-        fn send(&self, request: Request<WireBody>) -> Answer<'_> {
+        fn send(&self, request: OutboundRequest) -> ResponseFuture<'_> {
             Box::pin(async move {
-                let sent = request.into_body().collect().await;
+                let sent = request.body.collect().await;
                 assert!(sent.is_ok(), "the request comes whole");
                 self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                let mut response = Response::new(put_back(self.body.clone(), None));
-                *response.headers_mut() = crate::proxy::fields::to_map(&self.fields);
-                response.extensions_mut().insert(RawHeaders(Arc::new(self.fields.clone())));
-                Ok(response)
+                let response = UpstreamResponse::new(StatusCode::OK, self.fields.clone(), full_body(self.body.clone()));
+                Ok(UpstreamResponse { is_from_wire: true, ..response })
             })
         }
     }
 
     const UUID: &str = "0d5a8a5c-4b2e-4d27-9a55-1f2f3a9b7c01";
 
-    fn put(resource: &str, body: impl Into<Bytes>) -> Request<WireBody> {
-        let body: WireBody = Full::new(body.into()).map_err(|never| match never {}).boxed();
-        Request::put(format!("/api/{resource}/{UUID}")).body(body).unwrap()
+    fn put(resource: &str, body: impl Into<Bytes>) -> OutboundRequest {
+        OutboundRequest::new(Method::PUT, format!("/api/{resource}/{UUID}"), Headers::default(), full_body(body))
     }
 
-    async fn send(inner: &Arc<Fixed>, faults: &str, request: Request<WireBody>) -> (Headers, Bytes, Option<WireFault>) {
+    async fn send(inner: &Arc<Fixed>, faults: &str, request: OutboundRequest) -> (Headers, Bytes, WireFault) {
         let inner: Arc<dyn Upstream> = Arc::<Fixed>::clone(inner);
         let faulty = FaultyUpstream::new(inner, Faults::new([faults.parse().unwrap()]));
         let response = faulty.send(request).await.unwrap();
-        let (fields, wire) = (fields_of(&response), response.extensions().get().copied());
-        (fields, response.into_body().collect().await.unwrap().to_bytes(), wire)
+        let (fields, wire) = (Headers::clone(&response.headers), response.fault);
+        (fields, response.body.collect().await.unwrap().to_bytes(), wire)
     }
 
     #[tokio::test]
@@ -361,7 +352,7 @@ mod tests {
             ("B-after-P reset", "{}", 2),
         ] {
             let (_, _, wire) = send(&inner, faults, put("orders", body)).await;
-            let is_reset = wire.is_some_and(|wire| wire.damage == Some(WireDamage::Reset));
+            let is_reset = wire.damage == Some(WireDamage::Reset);
             assert_eq!(
                 (inner.asked(), is_reset),
                 (asked, faults.starts_with("B ") != (body == completing)),
@@ -375,7 +366,7 @@ mod tests {
         let inner = Fixed::new(Headers::default(), "{}");
         let long = vec![b' '; super::super::message::MOST + 1];
         let (_, _, wire) = send(&inner, "B reset", put("orders", long)).await;
-        assert_eq!((inner.asked(), wire), (1, None));
+        assert_eq!((inner.asked(), wire), (1, WireFault::default()));
         let inner = Fixed::new(Headers::default(), vec![b' '; super::super::message::MOST + 1]);
         let (fields, body, _) = send(&inner, "C2 price-changed", put("order-quotes", "{}")).await;
         assert_eq!((body.len(), fields.get(FIELD)), (super::super::message::MOST + 1, None));

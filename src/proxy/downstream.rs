@@ -28,7 +28,6 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::Body as _;
-use hyper::http::Extensions;
 use hyper::{Method, Response};
 use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::time::Sleep;
@@ -44,7 +43,7 @@ use super::h1::{
 };
 use super::head::{HeadError, RequestHead, bodiless};
 use super::problem;
-use super::relay::{Answer, ProxyShared, Relay};
+use super::relay::{ProxiedResponse, ProxyShared, Relay};
 use super::upstream::{Informational, InformationalResponse, WireBody};
 use super::wire::{Output as _, Wire};
 use crate::exchange::{Headers, Version};
@@ -196,7 +195,7 @@ impl<W: Wire> Connection<W> {
                 writer.reset();
                 return Ok(None);
             }
-            if answer.switched.is_some() {
+            if answer.upgrade.is_some() {
                 return self.switch(answer, writer).await.map(|()| None);
             }
             let keep;
@@ -270,15 +269,11 @@ impl<W: Wire> Connection<W> {
         body: WireBody,
         trailers: RawTrailers,
         writer: &mut W::Output,
-    ) -> Result<Answer, Ended> {
+    ) -> Result<ProxiedResponse, Ended> {
         let (interim, mut interims) = Informational::channel();
-        let mut beside = Extensions::new();
-        beside.insert(trailers);
         // HTTP/1.0 has no interim answers (RFC 9110 section 15.2).
-        if head.version != Version::Http10 {
-            beside.insert(interim);
-        }
-        let mut answer = std::pin::pin!(relay.answer(self.guest.connection, head, body, beside));
+        let interim = (head.version != Version::Http10).then_some(interim);
+        let mut answer = std::pin::pin!(relay.forward(self.guest.connection, head, (body, trailers), interim));
         loop {
             let event = tokio::select! {
                 biased;
@@ -322,38 +317,42 @@ impl<W: Wire> Connection<W> {
     }
 
     /// The answer was 101: what follows is not HTTP, and passes as it is.
-    async fn switch(&mut self, answer: Answer, mut writer: W::Output) -> Result<(), Ended> {
+    async fn switch(&mut self, answer: ProxiedResponse, mut writer: W::Output) -> Result<(), Ended> {
         let passage = tunnel::Passage::of(answer.draft);
         let shape = ResponseShape {
             status: 101,
             bodiless: true,
             size: None,
-            from_wire: answer.from_wire,
+            from_wire: answer.is_from_wire,
             chunks: true,
             connection: Some("Upgrade"),
         };
         let mut head = BytesMut::new();
-        response_head(&mut head, &answer.reason, &answer.fields, &shape, Coding::Known(0));
-        drop(answer.fields);
+        response_head(&mut head, &answer.reason, &answer.headers, &shape, Coding::Known(0));
+        drop(answer.headers);
         writer.write_all(&head).await.map_err(Ended::Write)?;
         writer.flush().await.map_err(Ended::Write)?;
-        let upstream = answer.switched.and_then(|switched| switched.take());
-        let (Some(upstream), Some(reader)) = (upstream, self.source.reader()) else { return Ok(()) };
+        let (Some(upstream), Some(reader)) = (answer.upgrade, self.source.reader()) else { return Ok(()) };
         passage.pass(reader, writer, upstream, self.common.limits.idle_timeout).await.map_err(Ended::Tunnel)
     }
 
     /// Writes an answer; the socket and whether the connection can go on.
-    async fn write(&mut self, answer: Answer, client: &Client, writer: W::Output) -> Result<(W::Output, bool), Ended> {
-        let Answer { response, fields, reason, from_wire, trailers, draft, .. } = answer;
+    async fn write(
+        &mut self,
+        answer: ProxiedResponse,
+        client: &Client,
+        writer: W::Output,
+    ) -> Result<(W::Output, bool), Ended> {
+        let ProxiedResponse { status, reason, headers, is_from_wire, body, trailers, draft, .. } = answer;
         let mut shape = ResponseShape {
-            status: response.status().as_u16(),
-            bodiless: bodiless(response.status().as_u16(), &client.method),
-            size: response.body().size_hint().exact(),
-            from_wire,
+            status: status.as_u16(),
+            bodiless: bodiless(status.as_u16(), &client.method),
+            size: body.size_hint().exact(),
+            from_wire: is_from_wire,
             chunks: client.version != Version::Http10,
             connection: None,
         };
-        let coding = response_coding(&fields, &shape);
+        let coding = response_coding(&headers, &shape);
         let keep = client.keeps_alive
             && coding != Coding::UntilClose
             && !self.source.is_spoilt()
@@ -364,15 +363,10 @@ impl<W: Wire> Connection<W> {
             (true, _) => None,
         };
         let mut start = BytesMut::with_capacity(8 * 1024);
-        response_head(&mut start, &reason, &fields, &shape, coding);
+        response_head(&mut start, &reason, &headers, &shape, coding);
         // The record's own copy of the fields is to be the last one when the exchange ends.
-        drop(fields);
-        let body = if shape.bodiless {
-            drop(response);
-            None
-        } else {
-            Some(response.into_body())
-        };
+        drop(headers);
+        let body = (!shape.bodiless).then_some(body);
         let outgoing = Outgoing::new(writer, start, body, coding).with_trailers(trailers);
         let mut outgoing = match draft {
             Some(draft) => outgoing.telling(draft),
@@ -426,7 +420,7 @@ impl<W: Wire> Connection<W> {
     async fn refuse<T>(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<Option<T>, Ended> {
         tracing::debug!(status = response.status().as_u16(), "refused");
         let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
-        let (writer, _) = self.write(Answer::own(response), &client, writer).await?;
+        let (writer, _) = self.write(ProxiedResponse::own(response), &client, writer).await?;
         self.source.refused();
         self.close(writer).await.map(|()| None)
     }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! wire ─► Headers (exact) ─┬─► the record
-//!                          ├─► WireFields, beside a request or response ─► wire, less what is hop-by-hop
-//!                          └─► HeaderMap, for whoever answers without a wire
+//!                          ├─► OutboundRequest, UpstreamResponse ─► wire, less what is hop-by-hop
+//!                          └─► end_to_end, for whoever answers without a wire
 //! ```
 
 use std::sync::{Arc, OnceLock};
@@ -14,16 +14,8 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::exchange::{Header, Headers, Version};
 
-/// The fields of a message exactly as they were received, hop-by-hop fields and Host included: an extension of
-/// `hyper::Request` and `hyper::Response`.
-///
-/// Who writes a message to a wire prefers it to the `HeaderMap`, which knows neither the case of names nor the place
-/// of repeated fields. Who changes the `HeaderMap` of a message in passing removes this extension.
-#[derive(Debug, Clone)]
-pub struct RawHeaders(pub Arc<Headers>);
-
-/// The trailer fields of a message exactly as they were received, once they were: an extension beside [`RawHeaders`].
-/// Who writes trailers to a wire prefers them to those of the frame.
+/// The trailer fields of a message exactly as they were received, once they have come. Whoever writes trailers to a wire
+/// prefers them to those of the body's last frame, which know no case of names.
 #[derive(Debug, Clone, Default)]
 pub struct RawTrailers(Arc<OnceLock<Headers>>);
 
@@ -115,6 +107,12 @@ pub fn upgrade(version: Version, headers: &Headers) -> Option<&Bytes> {
 /// True if a comma-separated field has this token, in any case.
 pub fn has_token(headers: &Headers, field: &str, token: &str) -> bool {
     headers.all(field).flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
+}
+
+/// The fields that don't end at the next hop.
+pub fn end_to_end(headers: &Headers) -> Headers {
+    let hop_by_hop = HopByHop::of(headers);
+    Headers::of(headers.0.iter().filter(|field| !hop_by_hop.holds(&field.name)).cloned().collect())
 }
 
 /// The end-to-end fields as a map. A field that `HeaderMap` can't hold is left out of it.

@@ -39,7 +39,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper::body::Body as _;
-use hyper::{Request, Response};
 
 pub use self::addresses::{Own, Resolve, ResolveError};
 use self::call::{CallError, Message, call};
@@ -53,12 +52,13 @@ use self::replay::Replay;
 use self::shared::H2Pool;
 pub use self::trouble::{Peer, Trouble, no_connection, no_tls};
 use super::base_uri::BaseUri;
-use super::fields::{RawHeaders, RawTrailers, from_map, has_token, upgrade};
+use super::fields::{RawTrailers, has_token, upgrade};
 use super::h1::{Coding, RequestShape, request_head};
 use super::h2::fields::with_one_cookie;
 use super::head::HeadLimits;
-use super::relay::RawTarget;
-use super::upstream::{Answer, BodyError, Upstream, UpstreamError, WireBody, fault_of_request};
+use super::upstream::{
+    BodyError, OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
+};
 use crate::exchange::{Headers, Version};
 
 /// Most bytes of a message that are gathered before it goes out, and so kept for sending it again.
@@ -204,7 +204,7 @@ impl Live {
         Self { http, ..self }
     }
 
-    async fn over_http1(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
+    async fn over_http1(&self, request: OutboundRequest) -> Result<UpstreamResponse, UpstreamError> {
         let (message, again) = self.message(request).await?;
         if let Some(again) = again
             && let Some(link) = self.pool.take()
@@ -225,28 +225,17 @@ impl Live {
     }
 
     /// The request as bytes, and the same once more if it may be sent twice.
-    async fn message(&self, request: Request<WireBody>) -> Result<(Message, Option<Message>), UpstreamError> {
-        let (mut parts, mut body) = request.into_parts();
-        let fields = parts.extensions.remove::<RawHeaders>();
+    async fn message(&self, request: OutboundRequest) -> Result<(Message, Option<Message>), UpstreamError> {
+        let OutboundRequest { method, target, version, headers, mut body, trailers, informational } = request;
         let made: Headers;
-        let mut fields = match &fields {
-            Some(RawHeaders(fields)) if parts.version != hyper::Version::HTTP_2 => fields,
-            Some(RawHeaders(fields)) => {
-                made = with_one_cookie(fields);
-                &made
-            }
-            None => {
-                made = from_map(&parts.headers);
-                &made
-            }
+        let mut fields = if version == Version::Http2 {
+            made = with_one_cookie(&headers);
+            &made
+        } else {
+            &*headers
         };
-        let target = parts.extensions.remove::<RawTarget>();
-        let target = target.as_ref().map_or_else(
-            || parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str),
-            |RawTarget(target)| target,
-        );
         let (whole, extended);
-        let mut target = target;
+        let mut target = target.as_str();
         if let Some(via) = self.connector.forwarder() {
             whole = format!("{}{target}", self.origin);
             target = &whole;
@@ -255,16 +244,14 @@ impl Live {
                 fields = &extended;
             }
         }
-        let trailers = parts.extensions.remove::<RawTrailers>().unwrap_or_default();
-        let version = if parts.version == hyper::Version::HTTP_11 { Version::Http11 } else { Version::Http10 };
-        let unknown = parts.version == hyper::Version::HTTP_2 && body.size_hint().exact().is_none();
+        let unknown = version == Version::Http2 && body.size_hint().exact().is_none();
         let expects = has_token(fields, "expect", "100-continue");
         // HTTP/1.1 has to say in the head that there is a body; HTTP/2 may leave that open.
         if unknown && !expects {
             body = known_if_empty(body, MOMENT).await.map_err(|error| self.unsent(&error))?;
         }
         let shape = RequestShape {
-            method: parts.method.as_str(),
+            method: method.as_str(),
             target,
             host: &self.authority,
             size: body.size_hint().exact(),
@@ -286,7 +273,7 @@ impl Live {
             };
             all = gathered.map_err(|error| self.unsent(&error))?;
         }
-        let again = parts.method.is_idempotent();
+        let again = method.is_idempotent();
         let (body, twice) = match coding {
             _ if all => (None, again.then_some(None)),
             Coding::Known(left) if again && !expects && left <= GATHER as u64 => {
@@ -296,14 +283,14 @@ impl Live {
             _ => (Some(body), None),
         };
         let message = Message {
-            method: parts.method,
+            method,
             start: start.freeze(),
             body,
             coding,
             expects,
             offers,
             trailers,
-            interim: parts.extensions.remove(),
+            interim: informational,
             host: self.connector.name().to_owned(),
             answer_head: self.connector.answer_head(),
         };
@@ -362,7 +349,7 @@ impl Upstream for Live {
         &self.origin
     }
 
-    fn send(&self, request: Request<WireBody>) -> Answer<'_> {
+    fn send(&self, request: OutboundRequest) -> ResponseFuture<'_> {
         if self.goes_over_http2(&request) {
             Box::pin(self.over_http2(request))
         } else {

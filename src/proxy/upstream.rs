@@ -5,15 +5,19 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Empty, Full};
+use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
+use super::fields::{RawTrailers, end_to_end};
 use super::head::HeadError;
-use crate::exchange::{FailureKind, Headers};
+use super::wire_fault::WireFault;
+use crate::exchange::{FailureKind, Headers, Simulated, Version};
 
 /// An error of a body in transit, described for people.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
@@ -27,13 +31,131 @@ pub trait Upstream: Send + Sync + 'static {
     fn origin(&self) -> &str;
 
     /// Sends one request and returns as soon as the response's head is there; the body streams.
-    ///
-    /// The request's URI is in origin form (path and query); hop-by-hop fields and Host have been dealt with.
-    fn send(&self, request: hyper::Request<WireBody>) -> Answer<'_>;
+    fn send(&self, request: OutboundRequest) -> ResponseFuture<'_>;
 }
 
 /// What [`Upstream::send`] returns.
-pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<hyper::Response<WireBody>, UpstreamError>> + Send + 'a>>;
+pub type ResponseFuture<'a> = Pin<Box<dyn Future<Output = Result<UpstreamResponse, UpstreamError>> + Send + 'a>>;
+
+/// A request as the client sent it, on its way to an upstream.
+pub struct OutboundRequest {
+    /// Method.
+    pub method: Method,
+    /// Request target in origin form (path and query), byte for byte.
+    pub target: String,
+    /// HTTP version that the client speaks.
+    pub version: Version,
+    /// All header fields that the client sent, hop-by-hop fields and Host included; see [`Self::end_to_end_headers`].
+    pub headers: Arc<Headers>,
+    /// Content.
+    pub body: WireBody,
+    /// Trailer fields, once the body has ended.
+    pub trailers: RawTrailers,
+    /// Takes 1xx responses; `None` where the client can't be sent any.
+    pub informational: Option<Informational>,
+}
+
+impl OutboundRequest {
+    /// A request over HTTP/1.1, without trailer fields.
+    pub fn new(method: Method, target: impl Into<String>, headers: Headers, body: WireBody) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            version: Version::Http11,
+            headers: Arc::new(headers),
+            body,
+            trailers: RawTrailers::default(),
+            informational: None,
+        }
+    }
+
+    /// Path without the query.
+    pub fn path(&self) -> &str {
+        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+    }
+
+    /// The fields that go to whoever answers: without hop-by-hop fields, and with the host of `origin` as Host.
+    pub fn end_to_end_headers(&self, origin: &str) -> Headers {
+        let mut headers = end_to_end(&self.headers);
+        headers.0.retain(|field| !field.name.eq_ignore_ascii_case("host"));
+        headers.push("host", authority_of(origin).to_owned());
+        headers
+    }
+
+    /// Takes the body out, and leaves an empty one.
+    pub fn take_body(&mut self) -> WireBody {
+        std::mem::replace(&mut self.body, empty_body())
+    }
+}
+
+/// A response on its way to the client.
+pub struct UpstreamResponse {
+    /// Status code.
+    pub status: StatusCode,
+    /// Reason phrase; `None` for the usual one of the status.
+    pub reason: Option<Bytes>,
+    /// HTTP version that the upstream speaks.
+    pub version: Version,
+    /// Header fields.
+    pub headers: Arc<Headers>,
+    /// True if the fields were read from a wire. Then they say themselves how long the body is; otherwise whoever writes
+    /// them adds that.
+    pub is_from_wire: bool,
+    /// Content.
+    pub body: WireBody,
+    /// Trailer fields, once the body has ended. Empty for ones that come as a frame of the body alone.
+    pub trailers: RawTrailers,
+    /// The connection after a 101 response.
+    pub upgrade: Option<UpgradedIo>,
+    /// What is to happen to the response on the wire.
+    pub fault: WireFault,
+    /// Who made the response in the booking system's place.
+    pub simulated: Option<Simulated>,
+}
+
+impl UpstreamResponse {
+    /// A response over HTTP/1.1 that came over no wire.
+    pub fn new(status: StatusCode, headers: Headers, body: WireBody) -> Self {
+        Self {
+            status,
+            reason: None,
+            version: Version::Http11,
+            headers: Arc::new(headers),
+            is_from_wire: false,
+            body,
+            trailers: RawTrailers::default(),
+            upgrade: None,
+            fault: WireFault::default(),
+            simulated: None,
+        }
+    }
+
+    /// The reason phrase to write.
+    pub fn reason_phrase(&self) -> Bytes {
+        let usual = self.status.canonical_reason().unwrap_or_default();
+        self.reason.clone().unwrap_or_else(|| Bytes::from_static(usual.as_bytes()))
+    }
+
+    /// The same response with another body.
+    pub fn map_body(self, body: impl FnOnce(WireBody) -> WireBody) -> Self {
+        Self { body: body(self.body), ..self }
+    }
+}
+
+/// A body without content.
+pub fn empty_body() -> WireBody {
+    Empty::new().map_err(|never| match never {}).boxed()
+}
+
+/// A body with this content.
+pub fn full_body(content: impl Into<Bytes>) -> WireBody {
+    Full::new(content.into()).map_err(|never| match never {}).boxed()
+}
+
+/// Host and perhaps port of an origin.
+pub fn authority_of(origin: &str) -> &str {
+    origin.split_once("://").map_or(origin, |(_, authority)| authority)
+}
 
 /// Why no answer came.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -60,7 +182,7 @@ pub struct InformationalResponse {
     pub fields: Headers,
 }
 
-/// Channel for 1xx responses, passed along with a request as an extension.
+/// Channel for 1xx responses, passed along with a request.
 #[derive(Debug, Clone)]
 pub struct Informational(mpsc::Sender<InformationalResponse>);
 
@@ -85,23 +207,12 @@ pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
 
-/// What was read ahead of a stream, and the stream.
-pub type Raw = (BytesMut, Box<dyn Duplex>);
-
-/// The raw connection after a 101 response, passed along with it as an extension. It no longer speaks HTTP.
-#[derive(Clone)]
-pub struct UpgradedIo(Arc<Mutex<Option<Raw>>>);
-
-impl UpgradedIo {
-    /// `ahead`: what has been read of it behind the head.
-    pub fn new(ahead: BytesMut, stream: impl Duplex + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Some((ahead, Box::new(stream))))))
-    }
-
-    /// What was read ahead, and the stream; once.
-    pub fn take(&self) -> Option<Raw> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
+/// The raw connection after a 101 response. It no longer speaks HTTP.
+pub struct UpgradedIo {
+    /// What has been read of it behind the head.
+    pub read_ahead: BytesMut,
+    /// The rest of it.
+    pub stream: Box<dyn Duplex>,
 }
 
 /// Why the body of a request failed at its source.

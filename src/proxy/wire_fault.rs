@@ -34,7 +34,7 @@ pub const HANDSHAKE_BROKEN_OFF: &str = "Umpire broke the handshake off itself, a
 /// Asked for each connection over TLS: true breaks its handshake off.
 pub type TlsFault = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// What the proxy does to an answer: an extension of a response.
+/// What the proxy does to a response on its way to the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WireFault {
     /// How long the answer is held back.

@@ -2,21 +2,22 @@
 //!
 //! `request, its body collected ─► Player ─► answer, at once or when the recorded one came ─► Response`
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::StatusCode;
 use hyper::body::Frame;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 
 use super::player::{Outcome, Served};
 use super::{Replay, Speed};
-use crate::exchange::{Body, FailureKind, Headers, Request, Simulated, Simulator, Version};
-use crate::proxy::upstream::{Answer, Upstream, UpstreamError, WireBody, fault_of_request};
+use crate::exchange::{Body, FailureKind, Header, Request, Simulated, Simulator, Version};
+use crate::proxy::upstream::{
+    OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody, fault_of_request, full_body,
+};
 
 /// Longest request body, in bytes. A longer one is a miss.
 pub const MAX_REQUEST: usize = 64 << 20;
@@ -32,34 +33,26 @@ impl Upstream for Replay {
         &self.origin
     }
 
-    fn send(&self, request: hyper::Request<WireBody>) -> Answer<'_> {
+    fn send(&self, request: OutboundRequest) -> ResponseFuture<'_> {
         Box::pin(async move {
-            let (request, own) = gather(request, self.options.scheme).await?;
+            // The origin by which the client knows this machine.
+            let own = request.headers.get("host").map(|host| format!("{}://{host}", self.options.scheme));
+            let request = gather(request, &self.origin).await?;
             self.reply(&request, own.as_deref()).await
         })
     }
 }
 
-/// The request with its body, and the origin by which the client knows this machine.
-async fn gather(
-    request: hyper::Request<WireBody>,
-    scheme: &'static str,
-) -> Result<(Request, Option<String>), UpstreamError> {
-    let (head, body) = request.into_parts();
-    let own = head.headers.get("host").and_then(|host| host.to_str().ok()).map(|host| format!("{scheme}://{host}"));
-    let body = collect(body).await?;
-    let mut headers = Headers::default();
-    for (name, value) in &head.headers {
-        headers.push(name.as_str(), Bytes::copy_from_slice(value.as_bytes()));
-    }
-    let request = Request {
-        method: head.method.as_str().to_owned(),
-        target: head.uri.path_and_query().map_or_else(|| head.uri.path().to_owned(), ToString::to_string),
+/// The request with its body.
+async fn gather(request: OutboundRequest, origin: &str) -> Result<Request, UpstreamError> {
+    let headers = request.end_to_end_headers(origin);
+    Ok(Request {
+        method: request.method.as_str().to_owned(),
+        target: request.target,
         version: Version::Http11,
         headers,
-        body: Body::complete(body),
-    };
-    Ok((request, own))
+        body: Body::complete(collect(request.body).await?),
+    })
 }
 
 /// All of a body, up to [`MAX_REQUEST`].
@@ -81,7 +74,7 @@ async fn collect(mut body: WireBody) -> Result<Bytes, UpstreamError> {
 }
 
 impl Replay {
-    async fn reply(&self, request: &Request, own: Option<&str>) -> Result<Response<WireBody>, UpstreamError> {
+    async fn reply(&self, request: &Request, own: Option<&str>) -> Result<UpstreamResponse, UpstreamError> {
         loop {
             let more = self.progress.notified();
             let outcome = self.player().answer(request, own, Timestamp::now());
@@ -105,7 +98,7 @@ impl Replay {
         }
     }
 
-    async fn deliver(&self, served: Served) -> Response<WireBody> {
+    async fn deliver(&self, served: Served) -> UpstreamResponse {
         if self.options.speed == Speed::Recorded {
             tokio::time::sleep(served.took.1).await;
         }
@@ -120,8 +113,8 @@ impl Replay {
                 Some((name, HeaderValue::from_maybe_shared(field.value.clone()).ok()?))
             })
             .collect();
-        let body: WireBody = if trailers.is_empty() && (has_length || length == 0) {
-            Full::new(served.body).map_err(|never| match never {}).boxed()
+        let body = if trailers.is_empty() && (has_length || length == 0) {
+            full_body(served.body)
         } else {
             // Without a length, as it was recorded: in chunks over HTTP/1.1.
             let mut frames = vec![Ok(Frame::data(served.body))];
@@ -130,21 +123,7 @@ impl Replay {
             }
             BodyExt::boxed(StreamBody::new(futures_util::stream::iter(frames)))
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(served.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for field in served.headers.0 {
-            match (HeaderName::from_bytes(field.name.as_bytes()), HeaderValue::from_maybe_shared(field.value)) {
-                (Ok(name), Ok(value)) => {
-                    response.headers_mut().append(name, value);
-                }
-                _ => tracing::warn!(name = field.name, "a recorded header field can't be sent"),
-            }
-        }
-        if let Ok(reason) = ReasonPhrase::try_from(served.reason.into_bytes())
-            && !reason.as_bytes().is_empty()
-        {
-            response.extensions_mut().insert(reason);
-        }
+        let mut headers = served.headers;
         let how = match (served.is_nearest, served.is_bound) {
             (true, _) => "; nearest",
             (false, true) => "; bound",
@@ -153,12 +132,27 @@ impl Replay {
         if self.options.field {
             let file =
                 if self.recordings.len() > 1 { format!("; recording={}", served.recording) } else { String::new() };
-            if let Ok(value) = HeaderValue::from_str(&format!("exchange={}{file}{how}", served.exchange)) {
-                response.headers_mut().insert(HeaderName::from_static("umpire-replay"), value);
-            }
+            headers.push(FIELD, format!("exchange={}{file}{how}", served.exchange));
         }
+        headers.0.retain(can_be_sent);
+        let reason =
+            ReasonPhrase::try_from(served.reason.into_bytes()).ok().filter(|phrase| !phrase.as_bytes().is_empty());
         let detail = format!("{}, exchange {}", served.recording, served.exchange);
-        response.extensions_mut().insert(Arc::new(Simulated { by: Simulator::Replay, detail }));
-        response
+        let status = StatusCode::from_u16(served.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        UpstreamResponse {
+            reason: reason.map(|phrase| Bytes::copy_from_slice(phrase.as_bytes())),
+            simulated: Some(Simulated { by: Simulator::Replay, detail }),
+            ..UpstreamResponse::new(status, headers, body)
+        }
     }
+}
+
+/// False for a recorded field that HTTP does not allow.
+fn can_be_sent(field: &Header) -> bool {
+    let is_valid =
+        HeaderName::from_bytes(field.name.as_bytes()).is_ok() && HeaderValue::from_bytes(&field.value).is_ok();
+    if !is_valid {
+        tracing::warn!(name = field.name, "a recorded header field can't be sent");
+    }
+    is_valid
 }

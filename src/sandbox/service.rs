@@ -22,7 +22,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{Sandbox, SandboxAnswer};
 use crate::exchange::{FailureKind, Headers};
-use crate::proxy::upstream::{Answer, Upstream, UpstreamError, WireBody};
+use crate::proxy::fields::from_map;
+use crate::proxy::upstream::{OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, full_body};
 
 /// Longest request body, in bytes. A longer one is answered with status 413.
 pub const MAX_REQUEST: usize = 1024 * 1024;
@@ -88,7 +89,12 @@ async fn accept(
 async fn converse(stream: TcpStream, sandbox: Arc<Sandbox>, shutdown: CancellationToken) {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         let sandbox = Arc::clone(&sandbox);
-        async move { respond(&sandbox, request).await.map(|answer| into_response(answer).map(Full::new)) }
+        async move {
+            let (head, body) = request.into_parts();
+            let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+            let answer = respond(&sandbox, head.method.as_str(), target, &from_map(&head.headers), body).await;
+            answer.map(|answer| into_response(answer).map(Full::new))
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -115,22 +121,24 @@ async fn converse(stream: TcpStream, sandbox: Arc<Sandbox>, shutdown: Cancellati
 struct BrokenOff(String);
 
 /// Collects the request and asks the sandbox.
-async fn respond<B>(sandbox: &Sandbox, request: Request<B>) -> Result<SandboxAnswer, BrokenOff>
+async fn respond<B>(
+    sandbox: &Sandbox,
+    method: &str,
+    target: &str,
+    headers: &Headers,
+    body: B,
+) -> Result<SandboxAnswer, BrokenOff>
 where
     B: Body<Data = Bytes>,
     B::Error: Display,
 {
-    let (head, body) = request.into_parts();
     let body = body.map_err(|error| BrokenOff(error.to_string()));
     let body = match Limited::new(body, MAX_REQUEST).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Ok(sandbox.refuse_length()),
         Err(error) => return Err(error.downcast().map_or_else(|error| BrokenOff(error.to_string()), |broken| *broken)),
     };
-    let headers: Headers =
-        head.headers.iter().map(|(name, value)| (name.as_str(), Bytes::copy_from_slice(value.as_bytes()))).collect();
-    let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-    Ok(sandbox.answer(head.method.as_str(), target, &headers, &body, Timestamp::now()))
+    Ok(sandbox.answer(method, target, headers, &body, Timestamp::now()))
 }
 
 fn into_response(answer: SandboxAnswer) -> Response<Bytes> {
@@ -153,11 +161,13 @@ impl Upstream for Sandbox {
         Sandbox::origin(self)
     }
 
-    fn send(&self, request: Request<WireBody>) -> Answer<'_> {
+    fn send(&self, request: OutboundRequest) -> ResponseFuture<'_> {
         Box::pin(async move {
-            match respond(self, request).await {
-                Ok(answer) => {
-                    Ok(into_response(answer).map(|body| Full::new(body).map_err(|never| match never {}).boxed()))
+            let headers = request.end_to_end_headers(Sandbox::origin(self));
+            match respond(self, request.method.as_str(), &request.target, &headers, request.body).await {
+                Ok(SandboxAnswer { status, headers, body }) => {
+                    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                    Ok(UpstreamResponse::new(status, headers, full_body(body)))
                 }
                 Err(error) => Err(UpstreamError { kind: FailureKind::BrokenOff, detail: error.to_string() }),
             }

@@ -83,7 +83,7 @@ fn a_sandbox_has_faults_too() {
         "Base URI: http://",
     );
     let refused = get(&address, "/openactive");
-    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("umpire-fault"), "{refused}");
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("Umpire-Fault"), "{refused}");
     assert!(get(&address, "/openactive").starts_with("HTTP/1.1 200 "));
     let output = end(child);
     assert!(said(&output).contains("fault made once: dataset-site status=503 times=1"), "{}", said(&output));

@@ -10,15 +10,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use umpire::ca::{Authority, HostPattern, Leaves};
+use umpire::exchange::Headers;
 use umpire::proxy::forward::Forward;
 use umpire::proxy::live::{Dialer, Reach, Timeouts};
-use umpire::proxy::upstream::{Answer, Upstream, WireBody};
+use umpire::proxy::upstream::{OutboundRequest, ResponseFuture, Upstream, UpstreamResponse, full_body};
 use umpire::proxy::{Behind, Limits, Listener, serve, sink};
 
 use crate::engine::fuzz;
@@ -39,10 +40,10 @@ impl Upstream for Echo {
         "http://echo.example"
     }
 
-    fn send(&self, request: hyper::Request<WireBody>) -> Answer<'_> {
+    fn send(&self, request: OutboundRequest) -> ResponseFuture<'_> {
         Box::pin(async move {
-            let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-            Ok(hyper::Response::new(Full::new(body).map_err(|never| match never {}).boxed()))
+            let body = request.body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            Ok(UpstreamResponse::new(hyper::StatusCode::OK, Headers::default(), full_body(body)))
         })
     }
 }

@@ -57,7 +57,7 @@ fn links_lead_to_the_replay_and_names_stay() {
     assert!(dataset.contains(&format!("http://{authority}/api/openbooking")), "{dataset}");
     let page = get(&base, "/feeds/scheduled-sessions");
     assert!(page.contains(&format!("\"next\":\"http://{authority}/feeds/scheduled-sessions?")), "{page}");
-    assert!(page.contains("\"https://sandbox.example/id/") && page.contains("umpire-replay: exchange=2"), "{page}");
+    assert!(page.contains("\"https://sandbox.example/id/") && page.contains("Umpire-Replay: exchange=2"), "{page}");
     let output = end(child);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{text}");

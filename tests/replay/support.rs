@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use umpire::capture::{Meta, Writer};
 use umpire::exchange::{Body, Exchange, FailureKind, Headers, Response, Timing, Version, decode};
-use umpire::proxy::upstream::Upstream;
+use umpire::proxy::upstream::{OutboundRequest, Upstream, UpstreamResponse, full_body};
 use umpire::replay::{Options, Replay, TimeMode};
 
 pub const ORIGIN: &str = "https://booking.example";
@@ -143,7 +143,7 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Seen {
     pub status: u16,
-    pub headers: hyper::HeaderMap,
+    pub headers: Arc<Headers>,
     pub bytes: Bytes,
     pub body: Value,
 }
@@ -155,7 +155,7 @@ impl Seen {
     }
 
     pub fn field(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).unwrap_or_default()
     }
 }
 
@@ -163,19 +163,17 @@ impl Client {
     /// The answer, or what a miss says.
     pub async fn ask(&self, method: &str, path: &str, asked: &Value) -> Result<Seen, String> {
         let body = if asked.is_null() { String::new() } else { asked.to_string() };
-        let mut request = hyper::Request::builder().method(method).uri(path).header("host", "127.0.0.1:8080");
+        let mut headers: Headers = [("host", "127.0.0.1:8080")].into_iter().collect();
         if let Some(token) = self.token {
-            request = request.header("authorization", token);
+            headers.push("authorization", token);
         }
-        let body = Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed();
-        match self.replay.send(request.body(body).unwrap()).await {
-            Ok(response) => {
-                let (head, body) = response.into_parts();
+        let request = OutboundRequest::new(method.parse().unwrap(), path, headers, full_body(body));
+        match self.replay.send(request).await {
+            Ok(UpstreamResponse { status, headers, body, .. }) => {
                 let bytes = body.collect().await.unwrap().to_bytes();
-                let fields = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes().to_vec()));
-                let content = decode(&bytes, &fields.collect()).unwrap().into_owned();
+                let content = decode(&bytes, &headers).unwrap().into_owned();
                 let body = serde_json::from_slice(&content).unwrap_or(Value::Null);
-                Ok(Seen { status: head.status.as_u16(), headers: head.headers, bytes, body })
+                Ok(Seen { status: status.as_u16(), headers, bytes, body })
             }
             Err(error) => {
                 assert_eq!(error.kind, FailureKind::NoReplay, "{error}");

@@ -49,27 +49,23 @@ async fn the_whole_demo_over_a_real_socket() {
 
 #[tokio::test]
 async fn the_sandbox_stands_in_for_an_upstream() {
-    use http_body_util::{BodyExt, Full};
-    use umpire::proxy::upstream::{Upstream, WireBody};
+    use http_body_util::BodyExt;
+    use umpire::proxy::upstream::{OutboundRequest, Upstream, full_body};
 
     let sandbox = Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("fit");
     let send = |body: Vec<u8>| {
-        let body: WireBody = Full::from(body).map_err(|never| match never {}).boxed();
         let target = format!("/api/openbooking/order-quote-templates/{UUID}");
-        let request = hyper::Request::put(target).header("authorization", "Bearer a").body(body).expect("a request");
-        sandbox.send(request)
+        let headers = [("Authorization", "Bearer a")].into_iter().collect();
+        sandbox.send(OutboundRequest::new(hyper::Method::PUT, target, headers, full_body(body)))
     };
     assert_eq!(Upstream::origin(&sandbox), ORIGIN);
     let response = send(quote().to_string().into_bytes()).await.expect("an answer");
-    assert_eq!(
-        (response.status().as_u16(), &response.headers()["content-type"]),
-        (200, &BOOKING.parse().expect("fit"))
-    );
-    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    assert_eq!((response.status.as_u16(), response.headers.get("content-type")), (200, Some(BOOKING)));
+    let body = response.body.collect().await.expect("a body").to_bytes();
     let body: Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!(body["@type"], "OrderQuote");
     let long = send(vec![b' '; umpire::sandbox::MAX_REQUEST + 1]).await.expect("an answer");
-    assert_eq!(long.status().as_u16(), 413);
+    assert_eq!(long.status.as_u16(), 413);
 }
 
 /// A client that closes its sending side behind a whole request waits for the answer.

@@ -25,7 +25,6 @@ use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::http::Extensions;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
@@ -37,6 +36,7 @@ use super::{ClientInfo, Route};
 use crate::exchange::{FailureKind, Headers};
 use crate::proxy::event::{ProxyEvent, Tell};
 use crate::proxy::exchange_builder::ExchangeBuilder;
+use crate::proxy::fields::RawTrailers;
 use crate::proxy::fields::has_token;
 use crate::proxy::forward::{Course, ForwardProxy, Opened, Tunnel};
 use crate::proxy::h1::LastWrite as _;
@@ -49,7 +49,7 @@ use crate::proxy::h2::{
 use crate::proxy::head::{RequestHead, bodiless, content_length};
 use crate::proxy::logged::Kind;
 use crate::proxy::problem;
-use crate::proxy::relay::{Answer, Relay};
+use crate::proxy::relay::{ProxiedResponse, Relay};
 use crate::proxy::upstream::{BodyError, Informational, InformationalResponse, WireBody};
 
 /// How long a connection without an exchange is waited for after GOAWAY, so that the broker closes it.
@@ -215,7 +215,7 @@ async fn exchange(
         Ok(head) => head,
         Err(error) => {
             tell(ProxyEvent::NotUnderstood { client: guest.address, detail: error.to_string() });
-            let answer = Answer::own(problem::bad_request(&error));
+            let answer = ProxiedResponse::own(problem::bad_request(&error));
             return send(answer, &Method::GET, limits.stall_timeout, respond).await;
         }
     };
@@ -236,13 +236,13 @@ async fn exchange(
                 None => return Ended::Reset,
             }
         }
-        Course::Refuse(response) => Answer::own(response),
+        Course::Refuse(response) => ProxiedResponse::own(response),
         Course::Open(opened) => match &way {
             Route::Forward(desk) => {
                 let stream = Reading::new(stream, ended);
                 return tunnel(Arc::clone(desk), opened, guest, (stream, respond), shutdown).await;
             }
-            Route::To(_) => Answer::own(problem::no_tunnel()),
+            Route::To(_) => ProxiedResponse::own(problem::no_tunnel()),
         },
     };
     send(answer, &method, limits.stall_timeout, respond).await
@@ -279,11 +279,9 @@ async fn ask(
     body: WireBody,
     mut asked: Option<oneshot::Receiver<()>>,
     respond: &mut SendResponse<Bytes>,
-) -> Option<Answer> {
+) -> Option<ProxiedResponse> {
     let (interim, mut interims) = Informational::channel();
-    let mut beside = Extensions::new();
-    beside.insert(interim);
-    let mut answer = pin!(relay.answer(id, head, body, beside));
+    let mut answer = pin!(relay.forward(id, head, (body, RawTrailers::default()), Some(interim)));
     poll_fn(|cx| {
         let answer = answer.as_mut().poll(cx);
         while let Poll::Ready(Some(head)) = interims.poll_recv(cx) {
@@ -323,25 +321,19 @@ fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InformationalRespon
 }
 
 /// Sends an answer as far as the broker takes it.
-async fn send(answer: Answer, method: &Method, patience: Duration, mut respond: SendResponse<Bytes>) -> Ended {
-    let Answer { response, fields, draft, reset, .. } = answer;
+async fn send(answer: ProxiedResponse, method: &Method, patience: Duration, mut respond: SendResponse<Bytes>) -> Ended {
+    let ProxiedResponse { status, headers, body, draft, reset, .. } = answer;
     if reset {
         respond.send_reset(Reason::INTERNAL_ERROR);
         return Ended::Answered(None);
     }
     let mut head = Response::new(());
-    *head.status_mut() = response.status();
-    *head.headers_mut() = outgoing_response(response.status().as_u16(), &fields);
+    *head.status_mut() = status;
+    *head.headers_mut() = outgoing_response(status.as_u16(), &headers);
     // The record's own copy of the fields is to be the last one when the exchange ends.
-    drop(fields);
-    let body = response.into_body();
-    let bodiless = bodiless(head.status().as_u16(), method) || body.is_end_stream();
-    let body = if bodiless {
-        drop(body);
-        None
-    } else {
-        Some(body)
-    };
+    drop(headers);
+    let bodiless = bodiless(status.as_u16(), method) || body.is_end_stream();
+    let body = (!bodiless).then_some(body);
     let gone = |error: &h2::Error| {
         if let Some(draft) = &draft {
             let detail = format!("the broker gave up the stream before the answer had ended: {error}");

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::exchange::FailureKind;
 use crate::proxy::exchange_builder::ExchangeBuilder;
 use crate::proxy::h1::Reader;
-use crate::proxy::upstream::Raw;
+use crate::proxy::upstream::UpgradedIo;
 
 /// Bytes that are under way at most, each way.
 const ROOM: usize = 16 * 1024;
@@ -43,7 +43,7 @@ impl Passage {
         mut self,
         broker: &mut Reader<I>,
         mut to_broker: O,
-        (ahead, upstream): Raw,
+        UpgradedIo { read_ahead: ahead, stream: upstream }: UpgradedIo,
         patience: Duration,
     ) -> io::Result<()> {
         let (mut from_upstream, mut to_upstream) = tokio::io::split(upstream);

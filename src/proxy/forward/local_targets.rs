@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use http_body_util::{BodyExt, Empty};
-use hyper::http::Extensions;
 use jiff::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +16,7 @@ use super::*;
 use crate::ca::Authority;
 use crate::exchange::{Headers, Version};
 use crate::proxy::downstream::ClientInfo;
+use crate::proxy::fields::RawTrailers;
 use crate::proxy::limits::Limits;
 use crate::proxy::live::{Own, Reach};
 use crate::proxy::sink;
@@ -97,7 +97,8 @@ impl Rig {
         match self.desk.receive(&mut head, client.parse().unwrap()).await {
             Course::Carry(relay) => {
                 let body = Empty::new().map_err(|never| match never {}).boxed();
-                content(relay.answer(1, head, body, Extensions::new()).await.response).await
+                let proxied = relay.forward(1, head, (body, RawTrailers::default()), None).await;
+                (proxied.status.as_u16(), text(proxied.body).await)
             }
             Course::Refuse(response) => content(response).await,
             Course::Open(_) => panic!("a tunnel for GET"),
@@ -137,9 +138,11 @@ impl Rig {
 }
 
 async fn content(response: Response<WireBody>) -> (u16, String) {
-    let status = response.status().as_u16();
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8(body.to_vec()).unwrap())
+    (response.status().as_u16(), text(response.into_body()).await)
+}
+
+async fn text(body: WireBody) -> String {
+    String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
 /// Hosts that lead to 127.0.0.1: addresses, spellings of it that a look-up understands, names.

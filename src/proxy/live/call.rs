@@ -14,22 +14,23 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, StatusCode};
 use tokio::io::{ReadHalf, WriteHalf};
 use tokio::time::Instant;
 
 use super::connect::Link;
 use super::line::Line;
 use super::pool::Pool;
-use crate::exchange::{FailureKind, Version};
-use crate::proxy::fields::{RawHeaders, RawTrailers, to_map};
+use crate::exchange::FailureKind;
+use crate::proxy::fields::RawTrailers;
 use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
 use crate::proxy::head::{HeadLimits, ResponseHead};
 use crate::proxy::upstream::{
-    BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, WireBody, fault_of_request,
+    BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, UpstreamResponse, WireBody, empty_body,
+    fault_of_request,
 };
 
 /// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
@@ -112,7 +113,7 @@ pub async fn call(
     mut message: Message,
     patience: Duration,
     pool: &Arc<Pool>,
-) -> Result<Response<WireBody>, CallError> {
+) -> Result<UpstreamResponse, CallError> {
     let mut reading = link.reader;
     let mut sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
         .with_trailers(message.trailers.clone());
@@ -236,7 +237,7 @@ fn answer(
     sending: Sending,
     sound: bool,
     pool: &Arc<Pool>,
-) -> Result<Response<WireBody>, CallError> {
+) -> Result<UpstreamResponse, CallError> {
     let unreadable = |cause: String| {
         let what = format!("sent an answer that can't be read: {cause}");
         CallError::Failed(message.error(FailureKind::BrokenOff, &what))
@@ -251,35 +252,32 @@ fn answer(
     let sends = sound && (head.status < 400 || head.keeps_alive());
     let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
     let trailers = RawTrailers::default();
-    let empty = || Empty::new().map_err(|never| match never {}).boxed();
-    let mut response = if head.status == 101 {
-        let (input, ahead) = reading.into_parts();
-        let mut response = Response::new(empty());
-        response.extensions_mut().insert(UpgradedIo::new(ahead, input.unsplit(sending.into_io())));
-        response
+    let mut upgrade = None;
+    let body = if head.status == 101 {
+        let (input, read_ahead) = reading.into_parts();
+        upgrade = Some(UpgradedIo { read_ahead, stream: Box::new(input.unsplit(sending.into_io())) });
+        empty_body()
     } else {
         let (wires, trailers) = (Some((reading, sending)), trailers.clone());
         let mut body = AnswerBody { wires, decoder, trailers, sends, keep, pool: Arc::clone(pool) };
-        Response::new(if decoder.is_done() {
+        if decoder.is_done() {
             body.finish();
-            empty()
+            empty_body()
         } else {
             body.boxed()
-        })
+        }
     };
-    *response.status_mut() = status;
-    *response.version_mut() =
-        if head.version == Version::Http10 { hyper::Version::HTTP_10 } else { hyper::Version::HTTP_11 };
-    *response.headers_mut() = to_map(&head.fields);
-    let extensions = response.extensions_mut();
-    extensions.insert(RawHeaders(Arc::new(head.fields)));
-    extensions.insert(trailers);
-    if status.canonical_reason().unwrap_or_default().as_bytes() != &head.reason[..]
-        && let Ok(reason) = ReasonPhrase::try_from(head.reason)
-    {
-        extensions.insert(reason);
-    }
-    Ok(response)
+    let is_usual = status.canonical_reason().unwrap_or_default().as_bytes() == &head.reason[..];
+    // Bytes that no reason phrase may have are not passed on.
+    let is_valid = !is_usual && ReasonPhrase::try_from(&head.reason[..]).is_ok();
+    Ok(UpstreamResponse {
+        reason: is_valid.then_some(head.reason),
+        version: head.version,
+        is_from_wire: true,
+        trailers,
+        upgrade,
+        ..UpstreamResponse::new(status, head.fields, body)
+    })
 }
 
 /// The rest of an exchange: what is still to be sent, and the answer's body.

@@ -10,19 +10,18 @@ use std::str::FromStr;
 
 use hyper::body::Body as _;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
-use hyper::{Request, Response, Uri, Version};
+use hyper::{Request, Uri, Version};
 
 use super::connect::Alpn;
 use super::replay::Replay;
 use super::shared::Found;
 use super::stream::{CallError, carry, open};
 use super::{GATHER, Live};
-use crate::exchange::{FailureKind, Headers};
-use crate::proxy::fields::{RawHeaders, from_map, has_token};
+use crate::exchange::{self, FailureKind};
+use crate::proxy::fields::has_token;
 use crate::proxy::h2::fields::outgoing_request;
 use crate::proxy::h2::pack_target;
-use crate::proxy::relay::RawTarget;
-use crate::proxy::upstream::{Informational, UpstreamError, WireBody};
+use crate::proxy::upstream::{OutboundRequest, UpstreamError, UpstreamResponse, WireBody};
 
 /// How often a request is sent at most, the booking system having refused it or closed the connection under it.
 const ATTEMPTS: usize = 4;
@@ -60,22 +59,21 @@ impl FromStr for UpstreamHttp {
 
 impl Live {
     /// True if HTTP/2 is to be tried.
-    pub(super) fn goes_over_http2(&self, request: &Request<WireBody>) -> bool {
+    pub(super) fn goes_over_http2(&self, request: &OutboundRequest) -> bool {
         match self.http {
             // Another proxy on the way gets whole requests, over HTTP/1.
             _ if self.connector.forwarder().is_some() => false,
-            UpstreamHttp::Auto => request.version() == Version::HTTP_2 && self.connector.is_tls(),
+            UpstreamHttp::Auto => request.version == exchange::Version::Http2 && self.connector.is_tls(),
             UpstreamHttp::Http1 => false,
             UpstreamHttp::Http2 => true,
         }
     }
 
-    pub(super) async fn over_http2(&self, request: Request<WireBody>) -> Result<Response<WireBody>, UpstreamError> {
+    pub(super) async fn over_http2(&self, mut request: OutboundRequest) -> Result<UpstreamResponse, UpstreamError> {
         let alpn = if self.http == UpstreamHttp::Http2 { Alpn::Http2 } else { Alpn::Either };
-        let (parts, body) = request.into_parts();
+        let body = request.take_body();
         let bodiless = body.is_end_stream();
-        let (head, expects) = self.head(&parts)?;
-        let interim: Option<&Informational> = parts.extensions.get();
+        let (head, expects) = self.head(&request)?;
         let short = body.size_hint().exact().is_some_and(|size| size <= GATHER as u64);
         let mut body = Kept::new(body, short);
         let mut lost = false;
@@ -83,13 +81,14 @@ impl Live {
         loop {
             let shared = match self.multiplexed.find(alpn).await? {
                 Found::Http2(shared) => shared,
-                Found::Http1 => return self.instead_over_http1(parts, body).await,
+                Found::Http1 => return self.instead_over_http1(request, body).await,
             };
             let error = match open(shared, head.clone(), bodiless, &self.connector).await {
                 Err(error) => error,
                 Ok(opened) => {
                     let sent = if bodiless { None } else { body.take() };
-                    match carry(opened, &parts.method, sent, expects, self.timeouts.head, interim).await {
+                    let interim = request.informational.as_ref();
+                    match carry(opened, &request.method, sent, expects, self.timeouts.head, interim).await {
                         Ok(response) => return Ok(response),
                         Err(error) => error,
                     }
@@ -100,7 +99,7 @@ impl Live {
                 CallError::Refused(error) if again => {
                     tracing::debug!(kind = error.kind.as_str(), "refused; sending again");
                 }
-                CallError::Closed(error) if again && !lost && parts.method.is_idempotent() => {
+                CallError::Closed(error) if again && !lost && request.method.is_idempotent() => {
                     tracing::debug!(
                         kind = error.kind.as_str(),
                         "a connection was closed; sending again on another one"
@@ -108,7 +107,7 @@ impl Live {
                     lost = true;
                 }
                 CallError::WantsHttp1(_) if again && alpn == Alpn::Either => {
-                    return self.instead_over_http1(parts, body).await;
+                    return self.instead_over_http1(request, body).await;
                 }
                 CallError::Closed(mut error) if alpn == Alpn::Http2 && !self.connector.is_tls() => {
                     error
@@ -124,43 +123,33 @@ impl Live {
 
     async fn instead_over_http1(
         &self,
-        parts: hyper::http::request::Parts,
+        request: OutboundRequest,
         mut body: Kept,
-    ) -> Result<Response<WireBody>, UpstreamError> {
+    ) -> Result<UpstreamResponse, UpstreamError> {
         let body = body.take().ok_or_else(|| UpstreamError {
             kind: FailureKind::BrokenOff,
             detail: format!("{} wants HTTP/1.1, and the request was sent already", self.connector.name()),
         })?;
-        self.over_http1(Request::from_parts(parts, body)).await
+        self.over_http1(OutboundRequest { body, ..request }).await
     }
 
     /// The head of a request, and whether its body waits to be asked for.
-    fn head(&self, parts: &hyper::http::request::Parts) -> Result<(Request<()>, bool), UpstreamError> {
-        let made: Headers;
-        let fields = match parts.extensions.get::<RawHeaders>() {
-            Some(RawHeaders(fields)) => fields,
-            None => {
-                made = from_map(&parts.headers);
-                &made
-            }
-        };
+    fn head(&self, request: &OutboundRequest) -> Result<(Request<()>, bool), UpstreamError> {
         let impossible = |error: &dyn std::fmt::Display| UpstreamError {
             kind: FailureKind::BrokenOff,
             detail: format!("the request can't be sent to {} over HTTP/2: {error}", self.connector.name()),
         };
-        let path = parts.extensions.get::<RawTarget>().map(|RawTarget(target)| target.as_str());
-        let path = path.or_else(|| parts.uri.path_and_query().map(PathAndQuery::as_str)).unwrap_or("/");
-        let path = PathAndQuery::from_maybe_shared(pack_target(path)).map_err(|error| impossible(&error))?;
+        let path = PathAndQuery::from_maybe_shared(pack_target(&request.target)).map_err(|error| impossible(&error))?;
         let mut target = hyper::http::uri::Parts::default();
         target.scheme = Some(if self.connector.is_tls() { Scheme::HTTPS } else { Scheme::HTTP });
         target.authority = Some(Authority::try_from(self.authority.as_str()).map_err(|error| impossible(&error))?);
         target.path_and_query = Some(path);
         let mut head = Request::new(());
-        *head.method_mut() = parts.method.clone();
+        *head.method_mut() = request.method.clone();
         *head.uri_mut() = Uri::from_parts(target).map_err(|error| impossible(&error))?;
         *head.version_mut() = Version::HTTP_2;
-        *head.headers_mut() = outgoing_request(&parts.method, fields);
-        Ok((head, has_token(fields, "expect", "100-continue")))
+        *head.headers_mut() = outgoing_request(&request.method, &request.headers);
+        Ok((head, has_token(&request.headers, "expect", "100-continue")))
     }
 }
 

@@ -19,19 +19,18 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::{Method, Request, Response};
+use hyper::{Method, Request};
 use tokio::time::Instant;
 
 use super::call::{CONTINUE, INTERIM};
 use super::connect::Connector;
 use super::shared::{Lease, Shared};
-use crate::exchange::FailureKind;
-use crate::proxy::fields::{RawHeaders, to_map};
+use crate::exchange::{FailureKind, Version};
 use crate::proxy::h2::head::response as read_answer;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
 use crate::proxy::head::{HeadError, HeadLimits, Length, ResponseHead};
 use crate::proxy::upstream::{
-    BodyError, Informational, InformationalResponse, UpstreamError, WireBody, fault_of_request,
+    BodyError, Informational, InformationalResponse, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
 };
 
 /// Why there is no answer.
@@ -100,7 +99,7 @@ pub async fn carry(
     expects: bool,
     patience: Duration,
     interim: Option<&Informational>,
-) -> Result<Response<WireBody>, CallError> {
+) -> Result<UpstreamResponse, CallError> {
     let Opened { lease, mut response, sending, host, answer_head } = opened;
     let mut sending = Outgoing::new(sending, body);
     sending.hold(expects);
@@ -166,7 +165,7 @@ pub async fn carry(
         })
         .await?
     };
-    let (mut parts, stream) = answer.into_parts();
+    let (parts, stream) = answer.into_parts();
     let head = read_answer(&parts.headers, answer_head).map_err(|error| unreadable(&host, &error))?;
     let length = match head.length(method).map_err(|error| unreadable(&host, &error))? {
         Length::Known(length) => Some(length),
@@ -175,10 +174,9 @@ pub async fn carry(
     if stream.is_end_stream() && length.is_some_and(|length| length > 0) {
         return Err(CallError::Failed(broken(&host, "announced a body in its answer, and sent none")));
     }
-    parts.headers = to_map(&head.fields);
-    parts.extensions.insert(RawHeaders(Arc::new(head.fields)));
     let body = AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed();
-    Ok(Response::from_parts(parts, body))
+    let response = UpstreamResponse::new(parts.status, head.fields, body);
+    Ok(UpstreamResponse { version: Version::Http2, is_from_wire: true, ..response })
 }
 
 fn unreadable(host: &str, error: &HeadError) -> CallError {
