@@ -10,7 +10,7 @@ use super::model::Focus;
 /// From this many columns on, list and detail lie side by side.
 const WIDE: u16 = 150;
 
-/// Fewer rows than this are not shared between list and detail.
+/// Fewer rows than this are not shared between list and detail; where the detail has the focus, a few more.
 const SHARED: u16 = 10;
 
 /// Columns and rows below which nothing useful can be shown.
@@ -99,7 +99,8 @@ fn beside(body: Rect, wishes: Wishes) -> (Rect, Rect) {
 }
 
 fn above(body: Rect, rows: usize, wishes: Wishes) -> (Rect, Rect) {
-    if body.height < SHARED {
+    let least = if wishes.focus == Focus::Detail { SHARED + 4 } else { SHARED };
+    if body.height < least {
         return match wishes.focus {
             Focus::List => (body, Rect::default()),
             Focus::Detail => (Rect::default(), body),

@@ -105,12 +105,13 @@ fn high_contrast(fg: Color, bg: Color) -> (Color, Color) {
 /// What stands for one of Umpire's own characters; `None` if it can stay.
 fn ascii(symbol: &str) -> Option<&'static str> {
     Some(match symbol {
-        "─" | "━" | "▃" | "▄" => "-",
+        "─" | "━" | "–" | "▃" | "▄" => "-",
         "│" | "▌" | "▏" => "|",
         "┌" | "┐" | "└" | "┘" | "├" | "┤" | "╰" => "+",
         "✗" | "×" => "x",
         "✓" | "↓" => "v",
         "·" | "░" => ".",
+        "µ" => "u",
         "…" => "~",
         "→" | "▸" => ">",
         "←" | "◀" => "<",
