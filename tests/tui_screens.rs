@@ -37,7 +37,7 @@ async fn at_three_sizes(mode: Mode, events: Vec<Event>, keys: &str) -> String {
     let mut all = String::new();
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let shown = open_on(width, height, Context { mode, ..fake::context() }, events.clone(), keys).await;
-        all.push_str(&format!("{width}×{height}\n{}\n", shown.text()));
+        all.extend([format!("{width}×{height}\n{}\n", shown.text())]);
     }
     all
 }
@@ -72,7 +72,7 @@ async fn empty_screens_teach() {
     let mut all = String::new();
     for keys in ["1", "2", "3", "4", "5", "E", "!"] {
         let shown = open_on(80, 16, fake::context(), vec![], keys).await;
-        all.push_str(&format!("{keys}\n{}\n", shown.text()));
+        all.extend([format!("{keys}\n{}\n", shown.text())]);
     }
     insta::assert_snapshot!(all);
 }
@@ -83,7 +83,7 @@ async fn small_terminals_stay_sane_and_smaller_ones_say_so() {
     let mut all = String::new();
     for (width, height, keys) in [(60, 15, ""), (60, 15, "⏎"), (60, 15, "1"), (40, 8, ""), (20, 5, ""), (19, 4, "")] {
         let shown = open_on(width, height, context(), events(), keys).await;
-        all.push_str(&format!("{width}×{height} {keys}\n{}\n", shown.text()));
+        all.extend([format!("{width}×{height} {keys}\n{}\n", shown.text())]);
     }
     insta::assert_snapshot!(all);
 }
@@ -106,7 +106,7 @@ async fn ascii_only_has_no_other_characters() {
         let shown = open_on(120, 40, setup.clone(), events(), keys).await;
         let buffer = shown.terminal.backend().buffer();
         let other: Vec<&str> =
-            buffer.content.iter().map(|cell| cell.symbol()).filter(|cell| !cell.is_ascii()).collect();
+            buffer.content.iter().map(ratatui::buffer::Cell::symbol).filter(|cell| !cell.is_ascii()).collect();
         assert!(other.is_empty(), "{keys}: {other:?}");
     }
 }

@@ -12,6 +12,7 @@ use fake::{Fake, UUID, coverage, missing_customer, wrong_price};
 use screen::{Shown, booking, open_on};
 use umpire::capture;
 use umpire::event::{Context, Event, Judged, Mode};
+use umpire::exchange::Exchange;
 use umpire::finding::Finding;
 use umpire::openbooking::Stage;
 use umpire::rules::{Judge, Known, RuleBook};
@@ -42,6 +43,10 @@ impl Services for Told {
 
     fn set_aside(&self, finding: &Finding, count: u64, reason: &str) -> Result<String, String> {
         Ok(self.note(format!("set aside {}×{count}: {reason}", finding.rule.id)))
+    }
+
+    fn exchange(&self, index: u64) -> Result<Exchange, String> {
+        Ok(Exchange::get("https://booking.example.com", format!("/read-back/{index}")))
     }
 
     fn faults(&self) -> Vec<FaultState> {
@@ -290,6 +295,9 @@ async fn the_index_goes_on_where_the_list_lets_go() {
     let events: Vec<Event> = (0..20_500).map(event).collect();
     let (shown, _) = after(Mode::Live, events.clone(), "3").await;
     sees(&shown, &["×20500"]);
-    let (shown, _) = after(Mode::Live, events, "").await;
+    let (shown, _) = after(Mode::Live, events.clone(), "").await;
     sees(&shown, &["1 booking ", "more not listed"]);
+    // What was let go is read back.
+    let (shown, _) = after(Mode::Live, events, ":3⏎~~⇥").await;
+    sees(&shown, &["GET /read-back/2"]);
 }

@@ -13,8 +13,10 @@ use clap::Args;
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 
 use crate::baseline::Baseline;
+use crate::capture;
 use crate::config;
 use crate::event::Context;
+use crate::exchange::Exchange;
 use crate::fault::Faults;
 use crate::finding::{Finding, number};
 use crate::new_file::Existing;
@@ -123,6 +125,24 @@ impl Services for Local {
             "{} set aside until {expires} in {file}; `umpire check --baseline {file}` takes it",
             finding.rule.id
         ))
+    }
+
+    fn exchange(&self, index: u64) -> Result<Exchange, String> {
+        let file = self.recording.as_ref().ok_or("nothing is recorded, so nothing can be read back")?;
+        let not_there = || format!("exchange {} is in another part of the recording", number(index));
+        if !capture::is_capture(file).map_err(|error| error.to_string())? {
+            return Err(format!(
+                "exchange {} is not kept in memory; read it with `umpire capture show`",
+                number(index)
+            ));
+        }
+        let reader = capture::Reader::open(file).map_err(|error| error.to_string())?;
+        // A rotated recording goes on in other files.
+        let length = reader.len().map_err(|error| error.to_string())?;
+        if index >= length {
+            return Err(not_there());
+        }
+        reader.exchange(index).map_err(|error| error.to_string())
     }
 
     fn faults(&self) -> Vec<FaultState> {

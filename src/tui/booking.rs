@@ -17,6 +17,7 @@ use super::theme::{Ink, sign};
 use super::view::{line, select, span, title};
 use crate::event::Mode;
 use crate::finding::{Severity, number};
+use crate::json::decimal;
 use crate::openbooking::Stage;
 use crate::text;
 
@@ -36,6 +37,14 @@ impl BookingScreen {
         let same = exchange.and_then(|exchange| steps.iter().position(|step| step.exchange == exchange));
         let failed = || steps.iter().position(|step| step.worst == Some(Severity::Failure));
         self.cursor.select(same.or_else(failed).unwrap_or(0));
+    }
+
+    /// Selects the call of an exchange.
+    pub(super) fn select_exchange(&mut self, index: &Index, exchange: u64) {
+        let steps = self.booking(index).map_or(&[][..], |booking| &booking.steps);
+        if let Some(at) = steps.iter().position(|step| step.exchange == exchange) {
+            self.cursor.select(at);
+        }
     }
 
     fn booking<'i>(&self, index: &'i Index) -> Option<&'i Booking> {
@@ -167,6 +176,15 @@ fn since_words(millis: i64) -> String {
     }
 }
 
+/// True if two totals are the same amount of the same currency, however it was written.
+fn same_amount(one: &str, other: &str) -> bool {
+    let parts = |total: &str| {
+        let (amount, currency) = total.split_once(' ').unwrap_or((total, ""));
+        Some((decimal(amount)?, currency.to_owned()))
+    };
+    one == other || parts(one).is_some_and(|one| Some(one) == parts(other))
+}
+
 /// What the answer, or the item of a feed, said; what differs from before stands out.
 fn said(booking: &Booking, at: usize) -> Vec<Span<'static>> {
     let step = &booking.steps[at];
@@ -174,7 +192,7 @@ fn said(booking: &Booking, at: usize) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     let before = booking.steps[..at].iter().rev().find_map(|step| step.facts.total.as_deref());
     if let Some(total) = &facts.total {
-        match before.filter(|before| *before != total) {
+        match before.filter(|before| !same_amount(before, total)) {
             Some(before) => {
                 let words = format!("total {} → {}  ", text::visible(before), text::visible(total));
                 spans.push(span(Ink::Of(Severity::Warning), words));

@@ -8,6 +8,9 @@ use tokio::task::JoinSet;
 
 use super::page::DetailPage;
 use super::services::{Effect, Reply, Services};
+use crate::event::Judged;
+use crate::exchange::Exchange;
+use crate::openbooking::Reading;
 
 /// Most effects that are under way at once. Past it further ones are refused.
 const MOST: usize = 16;
@@ -62,8 +65,17 @@ fn perform(services: &dyn Services, effect: Effect) -> Option<Reply> {
             services.arm(fault, armed);
             Some(Reply::Faults(services.faults()))
         }
+        Effect::Fetch(index) => {
+            Some(Reply::Fetched(index, services.exchange(index).map(|exchange| unjudged(index, exchange))))
+        }
         Effect::LayOut(request) => Some(Reply::Page(Box::new(DetailPage::new(&request)))),
         // The terminal's own.
         Effect::Quit | Effect::Suspend | Effect::Wipe | Effect::Bell | Effect::Copy(_) | Effect::Pager(_) => None,
     }
+}
+
+/// An exchange that was read back. What the rules said of it is not kept; the index still counts it.
+fn unjudged(index: u64, exchange: Exchange) -> Arc<Judged> {
+    let reading = Reading::new(index, Arc::new(exchange), None);
+    Arc::new(Judged::without_verdicts(index, reading.exchange, reading.stage, reading.order_uuid))
 }

@@ -130,7 +130,11 @@ impl Page {
         }
         match judged.findings.len() {
             0 if judged.muted > 0 => self.text(Ink::Good, &format!("No other findings. {passed} passed.")),
-            0 if judged.passed == 0 && !judged.not_judged.is_empty() => {
+            // It was never judged, or its verdicts are not kept.
+            0 if judged.passed == 0 && judged.not_judged.is_empty() => {
+                self.text(Ink::Of(Severity::Warning), "No verdicts are at hand.");
+            }
+            0 if judged.passed == 0 => {
                 self.text(Ink::Of(Severity::Warning), "No verdict could be given.");
             }
             0 => self.text(Ink::Good, &format!("No findings. {passed} passed.")),

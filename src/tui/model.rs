@@ -117,6 +117,8 @@ pub(super) struct Model {
     pub(super) layout: ScreenLayout,
     /// When the frame is drawn.
     pub(super) now: Timestamp,
+    /// The exchange that was last read back from the recording; nothing while it is being read, or if it can't be.
+    archive: Option<(u64, Option<Arc<Judged>>)>,
     /// A new failure rings the bell.
     bell: bool,
     effects: Vec<Effect>,
@@ -157,6 +159,7 @@ impl Model {
             help: false,
             layout: ScreenLayout::default(),
             now: Timestamp::UNIX_EPOCH,
+            archive: None,
             bell,
             effects: Vec::new(),
         }
@@ -216,6 +219,10 @@ impl Model {
             Message::Reply(Reply::Word(word)) => self.word = Some(word),
             Message::Reply(Reply::Faults(faults)) => self.faults = faults,
             Message::Reply(Reply::Page(page)) => self.detail.take(*page),
+            Message::Reply(Reply::Fetched(index, fetched)) => {
+                self.archive = Some((index, fetched.map_err(|why| self.say(why)).ok()));
+                self.show_selected();
+            }
         }
         std::mem::take(&mut self.effects)
     }
@@ -361,12 +368,27 @@ impl Model {
             return;
         }
         let subject = self.subject();
-        let judged = subject.and_then(|(exchange, _)| self.list.by_index(exchange)).cloned();
+        let judged = subject.and_then(|(exchange, _)| self.recall(exchange));
         let same = self.detail.judged().map(|judged| judged.index) == judged.as_ref().map(|judged| judged.index);
         let finding = subject.and_then(|(_, finding)| finding);
         // Steps within the detail are the reader's own.
         let finding = finding.filter(|_| !same || self.focus == Focus::List);
         self.detail.show(judged.as_ref(), finding);
+    }
+
+    /// The exchange of an index: as it is kept, or read back. If it is neither it is asked for.
+    fn recall(&mut self, index: u64) -> Option<Arc<Judged>> {
+        if let Some(kept) = self.list.by_index(index) {
+            return Some(Arc::clone(kept));
+        }
+        match &self.archive {
+            Some((known, fetched)) if *known == index => fetched.clone(),
+            _ => {
+                self.archive = Some((index, None));
+                self.ask(Effect::Fetch(index));
+                None
+            }
+        }
     }
 
     /// Opens an exchange by its 0-based index, and of it a finding.
@@ -382,6 +404,11 @@ impl Model {
                 }
             }
             Destination::Unknown => self.say(format!("no exchange {number}")),
+            Destination::Evicted if let Some(place) = self.index.bookings.of_exchange(exchange) => {
+                self.open_booking(place);
+                self.booking.select_exchange(&self.index, exchange);
+                self.show_selected();
+            }
             Destination::Evicted => {
                 let file = self.status.file().to_owned();
                 self.say(format!("exchange {number} is no longer listed: `umpire capture show {file} {number}`"));

@@ -2,6 +2,10 @@
 //!
 //! `Model ─► Effect ─► Services (off the drawing thread) ─► Reply ─► Model`
 
+use std::sync::Arc;
+
+use crate::event::Judged;
+use crate::exchange::Exchange;
 use crate::finding::Finding;
 
 /// The outside world, as far as the screen needs it. Calls may block; the screen makes them on a thread of their own.
@@ -15,6 +19,9 @@ pub trait Services: Send + Sync {
 
     /// Sets a finding aside into the baseline, and so many like it.
     fn set_aside(&self, finding: &Finding, count: u64, reason: &str) -> Result<String, String>;
+
+    /// Reads an exchange back from the recording, by its 0-based index; an error if it can't be found there.
+    fn exchange(&self, index: u64) -> Result<Exchange, String>;
 
     /// The faults of the run and how they stand.
     fn faults(&self) -> Vec<FaultState>;
@@ -60,6 +67,10 @@ impl Services for NoServices {
         Err("there is no baseline here".to_owned())
     }
 
+    fn exchange(&self, index: u64) -> Result<Exchange, String> {
+        Err(format!("exchange {} is not kept", crate::finding::number(index)))
+    }
+
     fn faults(&self) -> Vec<FaultState> {
         Vec::new()
     }
@@ -91,6 +102,8 @@ pub(super) enum Effect {
     },
     ListFaults,
     Arm(usize, bool),
+    /// Read an exchange back that is not in memory any more, by its 0-based index.
+    Fetch(u64),
     /// Lay a long message out, away from the drawing thread.
     LayOut(Box<super::page::Request>),
 }
@@ -102,4 +115,6 @@ pub(super) enum Reply {
     Word(String),
     Faults(Vec<FaultState>),
     Page(Box<super::page::DetailPage>),
+    /// The exchange of this index, without verdicts.
+    Fetched(u64, Result<Arc<Judged>, String>),
 }

@@ -200,6 +200,11 @@ impl BookingIndex {
         self.places.get(uuid).copied()
     }
 
+    /// The place of the booking that has an exchange, by its index.
+    pub(in crate::tui) fn of_exchange(&self, exchange: u64) -> Option<usize> {
+        self.all.iter().position(|booking| booking.steps.iter().any(|step| step.exchange == exchange))
+    }
+
     /// The places of the bookings whose UUIDs begin so, at most two.
     pub(in crate::tui) fn with_prefix(&self, prefix: &str) -> Vec<usize> {
         let prefix = prefix.to_ascii_lowercase();
