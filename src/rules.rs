@@ -2,12 +2,13 @@
 //!
 //! `TOML → Definition → Rule (CEL compiled once)`, then per exchange `Exchange → Reading → Verdicts → Judged`
 //!
-//! The format of a rule file is described in `rules/README.md`.
+//! `rules/GUIDE.md` says how a rule is written.
 
 mod aliases;
 mod arena;
 mod rule_runner;
 mod bases;
+mod builtins;
 mod book;
 mod callers;
 mod checks;
@@ -28,7 +29,6 @@ mod functions;
 mod history;
 mod judge;
 mod observed_facts;
-mod members;
 mod memory;
 mod models;
 mod money;
@@ -41,6 +41,7 @@ mod path;
 mod profile;
 mod places;
 mod plan;
+mod reference;
 mod refusal;
 mod request_changes;
 mod retries;
@@ -51,13 +52,13 @@ mod share;
 mod sharing;
 mod suggest;
 mod template;
+mod types;
 mod urls;
 mod value;
 
 pub use aliases::{Aliases, renamed};
 pub use book::{
-    LoadError, NotJudgedHere, Place, RuleBook, built_in_bases, features, guide, named_expressions, not_judged_here,
-    specified_errors,
+    LoadError, NotJudgedHere, Place, RuleBook, built_in_bases, features, guide, not_judged_here, specified_errors,
 };
 pub use example::{ExampleFailure, ExampleReport, test_examples};
 pub use facts::SpecifiedError;
@@ -67,6 +68,7 @@ pub use judge::{Judge, RuleTally};
 pub use memory::{Known, MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES, PaymentDetails};
 pub use outcome::MAX_FINDINGS;
 pub use profile::{Profile, RuleCost, SLOW_EXCHANGE, SLOW_RULE, Slow};
+pub use reference::reference;
 pub use request_changes::{RequestChange, request_changes};
 pub use rule::Rule;
 pub use settings::{RuleSources, Setting, area};

@@ -240,7 +240,7 @@ fn repeated_text(expressions: &[(String, String)]) -> Option<String> {
     None
 }
 
-/// What a rule says twice, or what takes a while to read, has a name: `[let]`, see `rules/README.md`.
+/// What a rule says twice, or what takes a while to read, has a name: `[let]`, see `rules/GUIDE.md`.
 #[test]
 fn no_rule_repeats_itself_or_takes_long_to_read() {
     let rules = std::fs::read_dir("rules").expect("the folder").map(|entry| entry.expect("an entry").path());

@@ -18,9 +18,7 @@ use crate::exchange::Exchange;
 use crate::finding::RuleInfo;
 use crate::new_file::Existing;
 use crate::redact::Redactor;
-use crate::rules::{
-    RuleBook, built_in_bases, features, guide, named_expressions, not_judged_here, renamed, test_examples,
-};
+use crate::rules::{RuleBook, built_in_bases, features, guide, not_judged_here, reference, renamed, test_examples};
 use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// `umpire rules …`
@@ -87,7 +85,12 @@ pub fn run(rules: Rules) -> anyhow::Result<Exit> {
         Command::New { id, dir, force } => new(&id, &dir, Existing::with_force(force)),
         Command::Bases { name } => bases(name.as_deref()),
         Command::Guide => {
-            print(|out| out.lines(guide()))?;
+            let reference = reference()?;
+            print(|out| {
+                out.lines(guide())?;
+                out.lines("")?;
+                out.lines(&reference)
+            })?;
             Ok(Exit::Clean)
         }
         Command::Index { into } => index(into.as_deref()),
@@ -163,7 +166,7 @@ fn bases(name: Option<&str>) -> anyhow::Result<Exit> {
 }
 
 fn index(into: Option<&Path>) -> anyhow::Result<Exit> {
-    let text = index::markdown(&RuleBook::built_in()?, &named_expressions()?, &not_judged_here()?);
+    let text = index::markdown(&RuleBook::built_in()?, &not_judged_here()?);
     match into {
         Some(file) => index::put_into(file, &text)?,
         None => drop(print(|out| out.lines(&text))?),

@@ -343,7 +343,7 @@ pub fn not_judged_here() -> Result<Vec<NotJudgedHere>, LoadError> {
 }
 
 /// The named expressions that every rule can use: each as it is used, and what it means.
-pub fn named_expressions() -> Result<Vec<(String, String)>, LoadError> {
+pub(super) fn named_expressions() -> Result<Vec<(String, String)>, LoadError> {
     let file = ExpressionFile::built_in()?;
     Ok(file.meanings().map(|(name, means)| (name.to_owned(), means.to_owned())).collect())
 }
@@ -359,9 +359,9 @@ fn built_in_table<T: serde::de::DeserializeOwned + Default>(name: &str) -> Resul
     })
 }
 
-/// The description of the rule file format: `rules/README.md`.
+/// How a rule is written: `rules/GUIDE.md`.
 pub fn guide() -> &'static str {
-    built_in_text("README.md")
+    built_in_text("GUIDE.md")
 }
 
 /// The built-in exchanges that examples start from: path below `examples/` without `.json`, and text.

@@ -11,9 +11,10 @@ use std::collections::HashMap;
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use super::functions::Function;
+use super::builtins::{Function, Member};
 use super::path::Message;
 use super::sharing::Depends;
+use super::types::Type;
 use super::value::Arithmetic;
 
 /// Place of a node in the code.
@@ -47,7 +48,10 @@ pub enum Node {
     Local(u32),
     /// The body of a message.
     Body(Message),
+    /// A member of a node of a message, or of what has any members.
     Member(NodeId, TextId),
+    /// A member that was resolved when the rule was loaded.
+    Select(NodeId, Member),
     Has(NodeId, TextId),
     Index(NodeId, NodeId),
     /// `a && b && …`
@@ -119,6 +123,20 @@ impl Root {
     /// All names.
     pub const NAMES: [&str; 10] =
         ["request", "response", "call", "stage", "item", "flow", "feed", "recording", "seen", "expected"];
+
+    /// What it gives.
+    pub fn gives(self) -> Type {
+        match self {
+            Self::Request => Type::Request,
+            Self::Response => Type::Response,
+            Self::Call => Type::Call,
+            Self::Stage | Self::Seen | Self::Expected => Type::Plain,
+            Self::Item => Type::Node,
+            Self::Flow => Type::Flow,
+            Self::Feed => Type::Feed,
+            Self::Recording => Type::Recording,
+        }
+    }
 
     /// The root with a name.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -301,6 +319,7 @@ impl Code {
             | Node::Body(_)
             | Node::Local(_) => Vec::new(),
             Node::Member(operand, _)
+            | Node::Select(operand, _)
             | Node::Has(operand, _)
             | Node::Not(operand)
             | Node::Negate(operand)

@@ -4,12 +4,14 @@ use std::rc::Rc;
 
 use regex::Regex;
 
-use super::code::{Code, Node, NodeId, Number, Root, Span};
-use super::functions::Function;
+use super::builtins::{Function, Member};
+use super::code::{Code, MacroKind, Node, NodeId, Number, Root, Span};
 use super::named_expressions::{Named, Names, hidden_by, suggest_name};
 use super::parser::{Expr, Kind, Macro, Operator, SyntaxError, parse};
 use super::path::Message;
 use super::suggest::nearest;
+use super::types::Type;
+use super::value::Arithmetic;
 
 /// Most nodes of one expression, those of the named ones in it included.
 const MAX_NODES: usize = 10_000;
@@ -19,7 +21,7 @@ const MAX_HEIGHT: usize = 200;
 
 /// Compiles an expression. `origin` is the byte of the file at which its text begins; errors name their place in the file.
 pub fn compile(text: &str, origin: usize, names: &Names<'_>, code: &mut Code) -> Result<NodeId, SyntaxError> {
-    Compiler::new(code, names).node(&parse(text, origin)?, &Scope::default())
+    Compiler::new(code, names).node(&parse(text, origin)?, &Scope::default()).map(|part| part.node)
 }
 
 /// Compiles the named expressions of a file, so that what is wrong with one is told at its own place.
@@ -29,6 +31,13 @@ pub fn check_names(names: &Names<'_>, code: &mut Code) -> Result<(), SyntaxError
         Compiler::new(code, names).named(name, named, names, Scope::default().with(anything), named.at)?;
     }
     Ok(())
+}
+
+/// A compiled part of an expression, and what it gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Typed {
+    pub node: NodeId,
+    pub gives: Type,
 }
 
 /// What names stand for within an expression, those of the language and named expressions aside.
@@ -43,8 +52,8 @@ struct Binding<'e> {
 
 #[derive(Clone)]
 enum Bound<'e> {
-    /// A variable of a macro, with so many others around it.
-    Variable(usize),
+    /// A variable of a macro, with so many others around it, and what it stands for.
+    Variable(usize, Type),
     /// A parameter of a named expression: what is given for it.
     Argument(Argument<'e>),
     /// A parameter for which nothing is given yet.
@@ -92,7 +101,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         Self { code, names, variables: 0, open: Vec::new(), nodes: 0, height: 0 }
     }
 
-    fn node(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<NodeId, SyntaxError> {
+    fn node(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
         self.nodes += 1;
         if self.nodes > MAX_NODES || self.height > MAX_HEIGHT {
             let what = format!(
@@ -106,64 +115,74 @@ impl<'c, 'e> Compiler<'c, 'e> {
         node
     }
 
-    fn node_of(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<NodeId, SyntaxError> {
-        let node = match &expr.kind {
-            Kind::Null => Node::Null,
-            Kind::Bool(value) => Node::Bool(*value),
-            Kind::Number(literal) => Node::Number(self.code.push_number(number(literal, expr.at)?)),
-            Kind::Text(text) => Node::Text(self.code.push_text(text)),
+    fn node_of(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+        let (node, gives) = match &expr.kind {
+            Kind::Null => (Node::Null, Type::Nothing),
+            Kind::Bool(value) => (Node::Bool(*value), Type::Plain),
+            Kind::Number(literal) => (Node::Number(self.code.push_number(number(literal, expr.at)?)), Type::Plain),
+            Kind::Text(text) => (Node::Text(self.code.push_text(text)), Type::Plain),
             Kind::Name(name) => return self.name(name, expr.at, scope),
             Kind::Member(operand, name) => {
                 let operand = self.node(operand, scope)?;
-                self.member(operand, name)
+                self.member(operand, name, expr.at)?
             }
-            Kind::Has(operand, name) => Node::Has(self.node(operand, scope)?, self.code.push_text(name)),
+            Kind::Has(operand, name) => {
+                let operand = self.node(operand, scope)?;
+                self.member(operand, name, expr.at)?;
+                (Node::Has(operand.node, self.code.push_text(name)), Type::Plain)
+            }
             Kind::Index(operand, index) => {
                 let operand = self.node(operand, scope)?;
                 match &index.kind {
                     // `x["@type"]` is the common way to a key that is no identifier.
-                    Kind::Text(key) => self.member(operand, key),
-                    _ => Node::Index(operand, self.node(index, scope)?),
+                    Kind::Text(key) => self.member(operand, key, index.at)?,
+                    _ => (Node::Index(operand.node, self.node(index, scope)?.node), operand.gives.element()),
                 }
             }
             Kind::Call(name, arguments) => return self.call(name, arguments, expr.at, scope),
             Kind::Macro(folded) => self.folded(folded, expr.at, scope)?,
-            Kind::Not(operand) => Node::Not(self.node(operand, scope)?),
-            Kind::Negate(operand) => Node::Negate(self.node(operand, scope)?),
-            Kind::All(parts) => self.chain(parts, scope, Node::All)?,
-            Kind::Any(parts) => self.chain(parts, scope, Node::Any)?,
-            Kind::Conditional(parts) => Node::Conditional(self.list(&parts[..], scope)?),
+            Kind::Not(operand) => (Node::Not(self.node(operand, scope)?.node), Type::Plain),
+            Kind::Negate(operand) => (Node::Negate(self.node(operand, scope)?.node), Type::Plain),
+            Kind::All(parts) => (self.chain(parts, scope, Node::All)?, Type::Plain),
+            Kind::Any(parts) => (self.chain(parts, scope, Node::Any)?, Type::Plain),
+            Kind::Conditional(parts) => {
+                let (parts, types) = self.list(&parts[..], scope)?;
+                (Node::Conditional(parts), types.into_iter().skip(1).reduce(Type::or).unwrap_or(Type::Any))
+            }
             Kind::Binary(operator, sides) => {
                 let [left, right] = &**sides;
                 let (left, right) = (self.node(left, scope)?, self.node(right, scope)?);
-                match operator {
-                    Operator::Equal => Node::Equal(left, right),
-                    Operator::Unequal => Node::Unequal(left, right),
-                    Operator::Compare(comparison) => Node::Compare(*comparison, left, right),
-                    Operator::Arithmetic(operator) => Node::Arithmetic(*operator, left, right),
-                    Operator::In => Node::In(left, right),
-                }
+                let gives = match operator {
+                    // Of two lists it is a list.
+                    Operator::Arithmetic(Arithmetic::Add) => left.gives.or(right.gives),
+                    _ => Type::Plain,
+                };
+                (binary(*operator, left.node, right.node), gives)
             }
-            Kind::List(elements) => Node::List(self.list(elements, scope)?),
+            Kind::List(elements) => {
+                let (elements, types) = self.list(elements, scope)?;
+                (Node::List(elements), types.into_iter().reduce(Type::or).unwrap_or(Type::Any).list())
+            }
         };
-        Ok(self.code.push(node))
+        Ok(Typed { node: self.code.push(node), gives })
     }
 
-    fn list(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>) -> Result<Span, SyntaxError> {
-        let nodes = parts.iter().map(|part| self.node(part, scope)).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.code.push_list(&nodes))
+    fn list(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>) -> Result<(Span, Vec<Type>), SyntaxError> {
+        let parts = parts.iter().map(|part| self.node(part, scope)).collect::<Result<Vec<_>, _>>()?;
+        let nodes: Vec<NodeId> = parts.iter().map(|part| part.node).collect();
+        Ok((self.code.push_list(&nodes), parts.into_iter().map(|part| part.gives).collect()))
     }
 
-    fn name(&mut self, name: &str, at: usize, scope: &Scope<'e>) -> Result<NodeId, SyntaxError> {
-        let node = match scope.find(name) {
-            Some(Bound::Variable(around)) => {
-                Node::Local(u32::try_from(self.variables - around - 1).unwrap_or(u32::MAX))
+    fn name(&mut self, name: &str, at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+        let (node, gives) = match scope.find(name) {
+            Some(Bound::Variable(around, gives)) => {
+                (Node::Local(u32::try_from(self.variables - around - 1).unwrap_or(u32::MAX)), *gives)
             }
             Some(Bound::Argument(argument)) => return self.argument(argument),
-            Some(Bound::Anything) => Node::Null,
-            None if name == "strict" => Node::Strict,
+            Some(Bound::Anything) => (Node::Null, Type::Any),
+            None if name == "strict" => (Node::Strict, Type::Any),
             None => match (Root::from_name(name), self.names.find(name)) {
-                (Some(root), _) => Node::Root(root),
+                (Some(root), _) => (Node::Root(root), root.gives()),
                 (None, Some(found)) => return self.use_named(found, &[], at, scope),
                 (None, None) => {
                     let near = suggest_name(name, self.names, scope.bindings().map(|binding| binding.name));
@@ -171,10 +190,10 @@ impl<'c, 'e> Compiler<'c, 'e> {
                 }
             },
         };
-        Ok(self.code.push(node))
+        Ok(Typed { node: self.code.push(node), gives })
     }
 
-    fn argument(&mut self, argument: &Argument<'e>) -> Result<NodeId, SyntaxError> {
+    fn argument(&mut self, argument: &Argument<'e>) -> Result<Typed, SyntaxError> {
         let names = std::mem::replace(&mut self.names, argument.names);
         let open = self.open.split_off(argument.open);
         let node = self.node(argument.expr, &argument.scope);
@@ -190,7 +209,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         arguments: &'e [Expr<'e>],
         at: usize,
         scope: &Scope<'e>,
-    ) -> Result<NodeId, SyntaxError> {
+    ) -> Result<Typed, SyntaxError> {
         let wanted = named.parameters.len();
         if arguments.len() != wanted {
             let wanted = match wanted {
@@ -219,7 +238,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         names: &'e Names<'e>,
         scope: Scope<'e>,
         at: usize,
-    ) -> Result<NodeId, SyntaxError> {
+    ) -> Result<Typed, SyntaxError> {
         if let Some(known) = named.node.get() {
             return Ok(known);
         }
@@ -239,11 +258,36 @@ impl<'c, 'e> Compiler<'c, 'e> {
         node
     }
 
-    fn member(&mut self, operand: NodeId, name: &str) -> Node {
-        match (self.code.node(operand), name) {
-            (Node::Root(Root::Request), "body") => Node::Body(Message::Request),
-            (Node::Root(Root::Response), "body") => Node::Body(Message::Response),
-            _ => Node::Member(operand, self.code.push_text(name)),
+    /// A member: any of a node of a message, one of its own of an exchange and the like.
+    fn member(&mut self, operand: Typed, name: &str, at: usize) -> Result<(Node, Type), SyntaxError> {
+        let Typed { node: operand, gives } = operand;
+        match gives {
+            Type::Any | Type::Nothing | Type::Node => {
+                let gives = if gives == Type::Node { Type::Node } else { Type::Any };
+                Ok((Node::Member(operand, self.code.push_text(name)), gives))
+            }
+            Type::Headers | Type::Names => Ok((Node::Member(operand, self.code.push_text(name)), Type::Plain)),
+            Type::Plain => {
+                Err(SyntaxError::new(at, format!("{name:?} is asked of a plain value, which has no members")))
+            }
+            Type::List(_) => {
+                let what = format!("{name:?} is asked of a list: take an element of it, or a macro");
+                Err(SyntaxError::new(at, what))
+            }
+            of => match Member::find(of, name) {
+                Some(Member::RequestBody) if *self.code.node(operand) == Node::Root(Root::Request) => {
+                    Ok((Node::Body(Message::Request), Type::Node))
+                }
+                Some(Member::ResponseBody) if *self.code.node(operand) == Node::Root(Root::Response) => {
+                    Ok((Node::Body(Message::Response), Type::Node))
+                }
+                Some(member) => Ok((Node::Select(operand, member), member.gives())),
+                None => {
+                    let known = Member::ALL.iter().filter(|member| member.of() == of).map(|member| member.name());
+                    let what = format!("{} has no member {name:?}{}", of.describe(), nearest(name, known));
+                    Err(SyntaxError::new(at, what))
+                }
+            },
         }
     }
 
@@ -253,7 +297,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         arguments: &'e [Expr<'e>],
         at: usize,
         scope: &Scope<'e>,
-    ) -> Result<NodeId, SyntaxError> {
+    ) -> Result<Typed, SyntaxError> {
         if name == "matches" {
             return self.matches(arguments, at, scope);
         }
@@ -269,11 +313,15 @@ impl<'c, 'e> Compiler<'c, 'e> {
             let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
             return Err(SyntaxError::new(at, format!("{name} takes {wanted} arguments, not {}", arguments.len())));
         }
-        let arguments = self.list(arguments, scope)?;
-        Ok(self.code.push(Node::Call(function, arguments)))
+        let (arguments, types) = self.list(arguments, scope)?;
+        let gives = match (function, types.first()) {
+            (Function::Last, Some(list)) => list.element(),
+            _ => function.gives(),
+        };
+        Ok(Typed { node: self.code.push(Node::Call(function, arguments)), gives })
     }
 
-    fn matches(&mut self, arguments: &'e [Expr<'e>], at: usize, scope: &Scope<'e>) -> Result<NodeId, SyntaxError> {
+    fn matches(&mut self, arguments: &'e [Expr<'e>], at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
         let [text, pattern] = arguments else {
             return Err(SyntaxError::new(at, "matches takes a string and a pattern"));
         };
@@ -282,15 +330,15 @@ impl<'c, 'e> Compiler<'c, 'e> {
         };
         let compiled = Regex::new(literal)
             .map_err(|error| SyntaxError::new(pattern.at, format!("pattern of matches: {error}")))?;
-        let (text, pattern) = (self.node(text, scope)?, self.code.push_pattern(compiled));
-        Ok(self.code.push(Node::Matches(text, pattern)))
+        let (text, pattern) = (self.node(text, scope)?.node, self.code.push_pattern(compiled));
+        Ok(Typed { node: self.code.push(Node::Matches(text, pattern)), gives: Type::Plain })
     }
 
     /// `a && b && c` as one list, however it is put in parentheses; the same for `||`.
     fn chain(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>, make: fn(Span) -> Node) -> Result<Node, SyntaxError> {
         let mut flat = Vec::new();
         for part in parts {
-            let part = self.node(part, scope)?;
+            let part = self.node(part, scope)?.node;
             match *self.code.node(part) {
                 node @ (Node::All(inner) | Node::Any(inner)) if make(inner) == node => {
                     flat.extend(self.code.list(inner));
@@ -301,23 +349,41 @@ impl<'c, 'e> Compiler<'c, 'e> {
         Ok(make(self.code.push_list(&flat)))
     }
 
-    fn folded(&mut self, folded: &'e Macro<'e>, at: usize, scope: &Scope<'e>) -> Result<Node, SyntaxError> {
+    fn folded(&mut self, folded: &'e Macro<'e>, at: usize, scope: &Scope<'e>) -> Result<(Node, Type), SyntaxError> {
         let variable = folded.variable;
         if let Some(hidden) = hidden_by(variable, self.names, scope.find(variable).is_some()) {
             return Err(SyntaxError::new(at, format!("the variable {variable} hides {hidden}: take another name")));
         }
         let range = self.node(&folded.range, scope)?;
-        let inner = scope.clone().with(std::iter::once((variable, Bound::Variable(self.variables))));
+        let bound = Bound::Variable(self.variables, range.gives.element());
+        let inner = scope.clone().with(std::iter::once((variable, bound)));
         self.variables += 1;
         let body = self.body(folded, &inner);
         self.variables -= 1;
-        Ok(Node::Macro(folded.kind, range, body?))
+        let body = body?;
+        let gives = match folded.kind {
+            MacroKind::Filter => range.gives,
+            MacroKind::Map => body.gives.list(),
+            MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne => Type::Plain,
+        };
+        Ok((Node::Macro(folded.kind, range.node, body.node), gives))
     }
 
-    fn body(&mut self, folded: &'e Macro<'e>, scope: &Scope<'e>) -> Result<NodeId, SyntaxError> {
+    fn body(&mut self, folded: &'e Macro<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
         let filter = folded.filter.as_ref().map(|filter| self.node(filter, scope)).transpose()?;
         let body = self.node(&folded.body, scope)?;
-        Ok(filter.map_or(body, |filter| self.code.push(Node::Filtered(filter, body))))
+        let filtered = |filter: Typed| self.code.push(Node::Filtered(filter.node, body.node));
+        Ok(Typed { node: filter.map_or(body.node, filtered), ..body })
+    }
+}
+
+fn binary(operator: Operator, left: NodeId, right: NodeId) -> Node {
+    match operator {
+        Operator::Equal => Node::Equal(left, right),
+        Operator::Unequal => Node::Unequal(left, right),
+        Operator::Compare(comparison) => Node::Compare(comparison, left, right),
+        Operator::Arithmetic(operator) => Node::Arithmetic(operator, left, right),
+        Operator::In => Node::In(left, right),
     }
 }
 
@@ -345,6 +411,14 @@ mod tests {
             ("is(request.method)", 0, "is takes 2 arguments, not 1"),
             ("request.method.matches('[')", 23, "pattern of matches: "),
             ("[1].all(x, x == 1) && x", 22, "unknown name \"x\""),
+            ("request.methd == 'GET'", 8, "a request has no member \"methd\"; did you mean method?"),
+            ("has(flow.c3)", 9, "a flow has no member \"c3\"; did you mean c1?"),
+            ("flow.earlier.exists(e, e.respnse.status == 200)", 25, "an exchange has no member \"respnse\""),
+            ("last(flow_of('x').earlier).sage", 27, "an exchange has no member \"sage\"; did you mean stage?"),
+            ("(flow.c1 != null ? flow.c1 : flow.c2).request.bdy", 46, "a request has no member \"bdy\""),
+            ("[flow.c1, flow.c2].map(e, e.call)[0].stag", 37, "a call has no member"),
+            ("recording.recent.stage", 17, "\"stage\" is asked of a list"),
+            ("call.host.name", 10, "\"name\" is asked of a plain value"),
         ] {
             let found = error(text);
             assert!(found.0 == at && found.1.starts_with(what), "{text}: {found:?}");

@@ -1,4 +1,4 @@
-//! The file format of a rule, as serde reads it. `rules/README.md` says what each key means.
+//! The file format of a rule, as serde reads it. `rules/GUIDE.md` says what each key means.
 
 use std::collections::BTreeMap;
 

@@ -8,10 +8,9 @@ use std::cmp::Ordering;
 
 pub use evidence::{evidence, exchanges_of};
 
+use super::builtins::{Function, Member, member, select};
 use super::code::{Comparison, Keeper, Node, NodeId, Number, Root, Span, TextId};
 use super::context::Context;
-use super::functions::Function;
-use super::members::member;
 use super::nodes::is_type;
 use super::share::NotAPath;
 use super::value::{Arithmetic, Stop, Val};
@@ -117,6 +116,7 @@ impl<'a> Evaluation<'_, 'a> {
             },
             Node::Body(message) => self.body(message),
             Node::Member(operand, name) => self.member(operand, name),
+            Node::Select(operand, member) => self.select(operand, member),
             Node::Call(function, arguments) => self.call(function, arguments),
             Node::Root(root) => Ok(self.root(root)),
             Node::Null => Ok(Val::Null),
@@ -306,6 +306,14 @@ impl<'a> Evaluation<'_, 'a> {
             Val::Json(value) => Ok(self.context.arena.node(value.get(name))),
             _ => self.or_halt(member(operand, name, self.context)),
         }
+    }
+
+    fn select(&mut self, operand: NodeId, member: Member) -> Result<Val<'a>, Halt> {
+        let operand = match *self.context.code.node(operand) {
+            Node::Root(root) => self.root(root),
+            _ => self.value(operand)?,
+        };
+        self.or_halt(select(operand, member, self.context))
     }
 
     /// Most calls have few arguments: these need no room on the heap.

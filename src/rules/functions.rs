@@ -4,9 +4,11 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use super::builtins::Function;
 use super::context::Context;
 use super::eval::{answered, body};
 use super::facts::Facts;
+use super::history::Modified;
 use super::nodes::{
     anywhere, are_strings, distinct, id, is_integer, is_prefixed, is_type, keys, newer, object_member, prefixed,
     repeated, same_basket, same_elements, same_member, seconds, size, type_name,
@@ -15,118 +17,6 @@ use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
 use crate::json::{Document, Kind, Value};
 use crate::openbooking::{Content, Reading, media_type};
-
-macro_rules! functions {
-    ($($variant:ident $name:literal $least:literal..=$most:literal,)*) => {
-        /// A function, by name. The table in `rules/README.md` says what each means.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Function { $($variant,)* }
-
-        impl Function {
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name { $($name => Some(Self::$variant),)* _ => None }
-            }
-
-            /// The names of all functions.
-            pub const NAMES: &[&str] = &[$($name),*];
-
-            /// Fewest and most arguments; the object of a method call is the first.
-            pub fn arguments(self) -> (usize, usize) {
-                match self { $(Self::$variant => ($least, $most),)* }
-            }
-        }
-    };
-}
-
-functions! {
-    Oa "oa" 1..=1,
-    Is "is" 2..=2,
-    Id "id" 1..=1,
-    IsType "is_type" 2..=2,
-    TypeName "type_name" 1..=1,
-    IsObject "is_object" 1..=1,
-    IsList "is_list" 1..=1,
-    IsString "is_string" 1..=1,
-    IsNumber "is_number" 1..=1,
-    IsInteger "is_integer" 1..=1,
-    IsBool "is_bool" 1..=1,
-    Blank "blank" 1..=1,
-    Keys "keys" 1..=1,
-    ExtraKeys "extra_keys" 2..=2,
-    ChangedKeys "changed_keys" 2..=2,
-    MissingKeys "missing_keys" 2..=2,
-    Anywhere "anywhere" 2..=2,
-    Same "same" 2..=2,
-    SameUrl "same_url" 2..=2,
-    NormalUrl "normal_url" 1..=1,
-    SameId "same_id" 2..=2,
-    Distinct "distinct" 1..=1,
-    Success "success" 0..=1,
-    OrderShaped "order_shaped" 0..=1,
-    OrderAnswer "order_answer" 0..=1,
-    ErrorType "error_type" 0..=1,
-    ItemErrors "item_errors" 0..=1,
-    KnownError "known_error" 1..=1,
-    ErrorStatus "error_status" 1..=1,
-    ErrorLevels "error_levels" 1..=1,
-    ErrorStages "error_stages" 1..=1,
-    ErrorExclusive "error_exclusive" 1..=1,
-    ErrorTolerated "error_tolerated" 1..=1,
-    AnyErrorStatus "any_error_status" 1..=1,
-    ClaimHolds "claim_holds" 1..=1,
-    ErrorSays "error_says" 1..=1,
-    BookingMediaType "booking_media_type" 1..=1,
-    BookingMediaTypeV1 "booking_media_type_v1" 1..=1,
-    AcceptsBookingV1 "accepts_booking_v1" 1..=1,
-    MediaVersion "media_version" 1..=1,
-    IsUuid "is_uuid" 1..=1,
-    OpenData "open_data" 1..=1,
-    OpenOffer "open_offer" 2..=2,
-    OpenParent "open_parent" 1..=1,
-    Instant "instant" 1..=1,
-    StartsWith "startsWith" 2..=2,
-    EndsWith "endsWith" 2..=2,
-    Contains "contains" 2..=2,
-    LowerAscii "lowerAscii" 1..=1,
-    Trim "trim" 1..=1,
-    Size "size" 1..=1,
-    Refused "refused" 1..=3,
-    SameElements "same_elements" 2..=2,
-    FlowOf "flow_of" 1..=1,
-    Seconds "seconds" 1..=1,
-    Credential "credential" 1..=1,
-    SameCaller "same_caller" 2..=2,
-    Parameter "parameter" 2..=2,
-    SamePage "same_page" 2..=2,
-    HostOf "host_of" 1..=1,
-    OriginOf "origin_of" 1..=1,
-    PathOf "path_of" 1..=1,
-    Neighbours "neighbours" 1..=1,
-    Repeated "repeated" 1..=1,
-    Newer "newer" 2..=2,
-    SameBasket "same_basket" 2..=2,
-    EarlierModified "earlier_modified" 1..=1,
-    Unchanged "unchanged" 1..=1,
-    BookedSinceRead "booked_since_read" 1..=1,
-    Prefixed "prefixed" 1..=1,
-    PrefixedType "prefixed_type" 1..=1,
-    AbsoluteUri "absolute_uri" 1..=1,
-    Amount "amount" 1..=1,
-    Sum "sum" 1..=1,
-    Near "near" 3..=3,
-    Decimals "decimals" 1..=1,
-    Last "last" 1..=1,
-    HttpDate "http_date" 1..=1,
-    Quoted "quoted" 1..=1,
-    Inherited "inherited" 2..=2,
-    SecondsSinceRead "seconds_since_read" 1..=1,
-    SellerOf "seller_of" 1..=1,
-    Others "others" 1..=1,
-    SecretKind "secret_kind" 1..=1,
-    TokenExpiry "token_expiry" 1..=1,
-    TokenIssuer "token_issuer" 1..=1,
-    Reported "reported" 1..=1,
-}
 
 impl Function {
     /// True if the value may come from another exchange than the judged one, whatever the arguments are.
@@ -328,11 +218,15 @@ impl Function {
             Self::Newer => Val::bool(newer(first, second)?),
             Self::EarlierModified => {
                 let history = &context.memory.history;
-                let earlier = first.as_json().map(|item| history.earlier_modified(context.reading, item, arena));
-                if earlier.is_some_and(|earlier| !earlier.is_nothing()) {
+                let earlier = first.as_json().and_then(|item| history.earlier_modified(context.reading, item));
+                if earlier.is_some() {
                     callers::known_reader(context.reading)?;
                 }
-                earlier.unwrap_or(Val::Absent)
+                match earlier {
+                    Some(Modified::Number(literal)) => arena.number(literal),
+                    Some(Modified::Text(text)) => arena.str(text),
+                    None => Val::Absent,
+                }
             }
             Self::Unchanged => {
                 let history = &context.memory.history;

@@ -5,11 +5,9 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::arena::Arena;
 use super::callers::credential;
 use super::exchange_ref::ExchangeRef;
 use super::urls::page;
-use super::value::Val;
 use crate::json::{Kind, Value, decimal};
 use crate::openbooking::{Reading, Stage};
 
@@ -36,8 +34,9 @@ struct Version {
     seen_in: ExchangeRef,
 }
 
+/// `modified` of an item: a number as it is written, or a text.
 #[derive(Debug)]
-enum Modified {
+pub enum Modified {
     Number(Box<str>),
     Text(Box<str>),
 }
@@ -51,13 +50,9 @@ impl History {
             || self.addresses.contains(&gap(reading))
     }
 
-    /// The `modified` that an item of a page had when it was last seen in this feed; absent if it wasn't.
-    pub fn earlier_modified<'a>(&'a self, reading: &Reading, item: Value<'_>, arena: &'a Arena) -> Val<'a> {
-        match key(reading, item).and_then(|key| self.versions.get(&key)).map(|version| &version.modified) {
-            Some(Modified::Number(literal)) => arena.number(literal),
-            Some(Modified::Text(text)) => arena.str(text),
-            None => Val::Absent,
-        }
+    /// The `modified` that an item of a page had when it was last seen in this feed; `None` if it wasn't.
+    pub fn earlier_modified(&self, reading: &Reading, item: Value<'_>) -> Option<&Modified> {
+        key(reading, item).and_then(|key| self.versions.get(&key)).map(|version| &version.modified)
     }
 
     /// The page on which an item of a page was last seen in this feed; `None` if it wasn't.

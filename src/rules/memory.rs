@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::arena::Arena;
 use super::bases::Bases;
 use super::callers::Access;
 use super::exchange_ref::{ExchangeRef, Names};
@@ -19,7 +18,6 @@ use super::observed_facts::ObservedFacts;
 use super::pending_updates::PendingFeedUpdates;
 use super::places::Places;
 use super::retries::Retries;
-use super::value::Val;
 use crate::exchange::Exchange;
 use crate::json::{Document, Value};
 use crate::openbooking::{Bookings, Content, Reading, Stage};
@@ -77,6 +75,15 @@ struct FeedItems {
 struct FeedItem {
     item: Document,
     seen_in: ExchangeRef,
+}
+
+/// Which item of an Order in a feed: the newest, or the one before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedItemKind {
+    Order,
+    OrderBefore,
+    Proposal,
+    ProposalBefore,
 }
 
 impl FeedItems {
@@ -254,79 +261,58 @@ impl Flow {
         self.proposals_feed.is_listed()
     }
 
-    /// A member of `flow` in an expression.
-    pub fn member<'a>(&'a self, name: &str, arena: &'a Arena) -> Option<Val<'a>> {
-        let stages: &[Stage] = match name {
-            "actions" => return Some(arena.list(self.actions.iter().map(|action| Val::Exchange(action)))),
-            "quote" => {
-                let last = self.earlier.iter().rev().find(|reading| matches!(reading.stage, Stage::C1 | Stage::C2));
-                let standing = last.filter(|reading| success(reading) == Ok(true));
-                return Some(standing.map_or(Val::Absent, |reading| Val::Exchange(reading)));
-            }
-            "earlier" => return Some(arena.list(self.earlier.iter().map(|reading| Val::Exchange(reading)))),
-            "complete" => {
-                let begins = self.earlier.first().is_some_and(|first| first.stage == Stage::C1);
-                return Some(Val::bool(begins && !self.forgotten));
-            }
-            "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => {
-                return Some(feed_item(self.feed_item(name), arena));
-            }
-            _ => stages_of(name)?,
-        };
-        Some(self.last_success(stages).map_or(Val::Absent, Val::Exchange))
+    /// All earlier exchanges, oldest first.
+    pub fn earlier(&self) -> impl Iterator<Item = &Reading> {
+        self.earlier.iter().map(Arc::as_ref)
     }
 
-    fn feed_item(&self, name: &str) -> Option<&FeedItem> {
-        match name {
-            "feed" => self.feed.newest.as_ref(),
-            "feed_before" => self.feed.before.as_ref(),
-            "proposals_feed" => self.proposals_feed.newest.as_ref(),
-            "proposals_feed_before" => self.proposals_feed.before.as_ref(),
-            _ => None,
+    /// Calls of the test suite's interface about this Order.
+    pub fn actions(&self) -> impl Iterator<Item = &Reading> {
+        self.actions.iter().map(Arc::as_ref)
+    }
+
+    /// The last call of C1 or C2, if it was answered 2xx.
+    pub fn standing_quote(&self) -> Option<&Reading> {
+        self.last_quote_call().filter(|quote| success(quote) == Ok(true))
+    }
+
+    /// True if the recording saw the flow from its first call, a C1.
+    pub fn is_complete(&self) -> bool {
+        self.earlier.first().is_some_and(|first| first.stage == Stage::C1) && !self.forgotten
+    }
+
+    /// An item of a feed.
+    pub fn feed_item(&self, kind: FeedItemKind) -> Option<Value<'_>> {
+        self.item(kind).map(|item| item.item.root())
+    }
+
+    /// The page that an item of a feed was read from.
+    pub fn feed_item_seen_in(&self, kind: FeedItemKind) -> Option<ExchangeRef> {
+        self.item(kind).map(|item| item.seen_in)
+    }
+
+    fn item(&self, kind: FeedItemKind) -> Option<&FeedItem> {
+        match kind {
+            FeedItemKind::Order => self.feed.newest.as_ref(),
+            FeedItemKind::OrderBefore => self.feed.before.as_ref(),
+            FeedItemKind::Proposal => self.proposals_feed.newest.as_ref(),
+            FeedItemKind::ProposalBefore => self.proposals_feed.before.as_ref(),
         }
     }
 
-    /// The page that a member of `flow` was read from, if it is an item of a feed.
-    pub fn seen_in(&self, name: &str) -> Option<ExchangeRef> {
-        self.feed_item(name).map(|item| item.seen_in)
+    /// True if the recording doesn't hold the answer to a call at one of the stages that may be the last success there.
+    pub fn is_unknown(&self, stages: &[Stage]) -> bool {
+        let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
+        let mut since = of_stages.take_while(|reading| success(reading) != Ok(true));
+        since.any(|reading| reading.exchange.response.is_none() && reading.exchange.failure.is_none())
     }
 
-    /// True if the recording doesn't hold the answer to a call that may be what that member of `flow` stands for.
-    pub fn is_unknown(&self, name: &str) -> bool {
-        let stages = match name {
-            "quote" => Some(&[Stage::C1, Stage::C2][..]),
-            _ => stages_of(name),
-        };
-        stages.is_some_and(|stages| {
-            let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
-            let mut since = of_stages.take_while(|reading| success(reading) != Ok(true));
-            since.any(|reading| reading.exchange.response.is_none() && reading.exchange.failure.is_none())
-        })
-    }
-
-    /// True if Umpire made the answer to a call that may be what that member of `flow` stands for, or hid what the booking
-    /// system made of it.
-    pub fn is_faulted(&self, name: &str) -> bool {
-        let stages = match name {
-            "quote" => Some(&[Stage::C1, Stage::C2][..]),
-            _ => stages_of(name),
-        };
-        stages.is_some_and(|stages| {
-            let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
-            let mut since =
-                of_stages.take_while(|reading| reading.exchange.is_faulted() || success(reading) != Ok(true));
-            since.any(|reading| reading.exchange.is_faulted())
-        })
-    }
-
-    /// As [`Flow::member`], for an Order UUID that was not seen before.
-    pub fn member_of_none(name: &str) -> Option<Val<'static>> {
-        match name {
-            "earlier" | "actions" => Some(Val::NO_LIST),
-            "complete" => Some(Val::bool(false)),
-            "quote" | "feed" | "feed_before" | "proposals_feed" | "proposals_feed_before" => Some(Val::Absent),
-            _ => stages_of(name).map(|_| Val::Absent),
-        }
+    /// True if Umpire made the answer to a call at one of the stages that may be the last success there, or hid what the
+    /// booking system made of it.
+    pub fn is_faulted(&self, stages: &[Stage]) -> bool {
+        let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
+        let mut since = of_stages.take_while(|reading| reading.exchange.is_faulted() || success(reading) != Ok(true));
+        since.any(|reading| reading.exchange.is_faulted())
     }
 }
 
@@ -339,24 +325,6 @@ fn is_cancelled(item: Value<'_>) -> bool {
 fn cancelled_items(call: &Reading) -> impl Iterator<Item = Value<'_>> {
     let items = call.request.json().and_then(|document| document.root().get("orderedItem"));
     items.into_iter().flat_map(Value::items).filter_map(|item| item.get("@id"))
-}
-
-fn feed_item<'a>(item: Option<&'a FeedItem>, arena: &'a Arena) -> Val<'a> {
-    arena.node(item.map(|item| item.item.root()))
-}
-
-fn stages_of(name: &str) -> Option<&'static [Stage]> {
-    Some(match name {
-        "c1" => &[Stage::C1],
-        "c2" => &[Stage::C2],
-        "p" => &[Stage::P],
-        "b" => &[Stage::B, Stage::BAfterP],
-        "cancel" => &[Stage::OrderCancel],
-        "delete" => &[Stage::OrderDelete],
-        "quote_delete" => &[Stage::OrderQuoteDelete],
-        "update" => &[Stage::ProposalUpdate],
-        _ => return None,
-    })
 }
 
 /// What the operator knows of the booking system before the first exchange.
@@ -503,50 +471,54 @@ impl Memory {
         self.wrongly_refused.contains(&reading.index)
     }
 
-    /// A member of `recording` in an expression.
-    pub fn member<'a>(&'a self, name: &str, arena: &'a Arena) -> Option<Val<'a>> {
-        Some(match name {
-            "sent_emails" => arena.texts(self.emails.keys()),
-            "extensions" => arena.texts(&self.known.extensions),
-            "issuer" => arena.maybe(self.access.issuer.as_deref()),
-            "asked_scope" => arena.maybe(self.access.asked_scope.as_deref()),
-            "token_asked" => Val::bool(self.access.token_asked),
-            "credentials_seen" => Val::bool(self.access.credentials_seen),
-            "started" => self.started.as_ref().map_or(Val::Absent, Val::Instant),
-            "recent" => arena.list(self.recent.iter().map(|(call, _)| Val::Exchange(call))),
-            "failed" => arena.list(self.retries.failed().map(Val::Exchange)),
-            "first_booking" => self.first_booking.as_deref().map_or(Val::Absent, Val::Exchange),
-            "last_harvest" => self.last_harvest.as_deref().map_or(Val::Absent, Val::Exchange),
-            "orders_feed" => arena.maybe(self.known.orders_feed.as_deref()),
-            "prefixes" => self.known.prefixes.as_ref().map_or(Val::Absent, |prefixes| arena.texts(prefixes)),
-            "error_names" => Val::Names(&self.error_names),
-            "tax_modes" => Val::Names(self.learnt.tax_modes()),
-            "prepayment_stated" => Val::bool(self.learnt.prepayment_stated.is_some()),
-            "prepayment_omitted" => Val::bool(self.learnt.prepayment_omitted.is_some()),
-            "foreign" => Val::bool(self.known.foreign),
-            "gaps" => Val::bool(self.numbering.has_gaps()),
-            "isolated" => Val::bool(self.known.isolated),
-            "payment_agreed" => Val::bool(self.known.payment.is_some()),
-            "payment_name" => arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.name.as_deref())),
-            "payment_account" => {
-                arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.account_id.as_deref()))
-            }
-            "payment_provider" => {
-                arena.maybe(self.known.payment.as_ref().and_then(|payment| payment.payment_provider_id.as_deref()))
-            }
-            "sellers" => arena.texts(&self.known.sellers),
-            "token_sellers" => arena.texts(&self.known.token_sellers),
-            _ => return None,
-        })
+    /// What the operator said of the booking system.
+    pub fn known(&self) -> &Known {
+        &self.known
     }
 
-    /// The exchange that a member of `recording` was first seen in, where that is kept.
-    pub fn seen_in(&self, name: &str) -> Option<ExchangeRef> {
-        match name {
-            "prepayment_stated" => self.learnt.prepayment_stated,
-            "prepayment_omitted" => self.learnt.prepayment_omitted,
-            _ => None,
-        }
+    /// E-mail addresses that the broker sent.
+    pub fn sent_emails(&self) -> impl Iterator<Item = &str> {
+        self.emails.keys().map(AsRef::as_ref)
+    }
+
+    /// True if some of the exchanges that Umpire numbered are missing.
+    pub fn has_gaps(&self) -> bool {
+        self.numbering.has_gaps()
+    }
+
+    /// When the first exchange began.
+    pub fn started(&self) -> Option<&Timestamp> {
+        self.started.as_ref()
+    }
+
+    /// The last calls of whatever Order UUID, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = &Reading> {
+        self.recent.iter().map(|(call, _)| &**call)
+    }
+
+    /// The first `name` seen of each error type.
+    pub fn error_names(&self) -> &Names {
+        &self.error_names
+    }
+
+    /// What answers have shown of the booking system.
+    pub fn observed(&self) -> &ObservedFacts {
+        &self.learnt
+    }
+
+    /// What was seen of the access to the booking system.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The first P or B that succeeded.
+    pub fn first_booking(&self) -> Option<&Reading> {
+        self.first_booking.as_deref()
+    }
+
+    /// The last page of open data.
+    pub fn last_harvest(&self) -> Option<&Reading> {
+        self.last_harvest.as_deref()
     }
 
     /// The call in which an e-mail address was first sent.

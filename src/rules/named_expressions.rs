@@ -12,8 +12,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::code::{NodeId, Root};
-use super::functions::Function;
+use super::builtins::Function;
+use super::code::Root;
+use super::compile::Typed;
 use super::parser::{Expr, SyntaxError, parse};
 use super::suggest::nearest;
 
@@ -30,7 +31,7 @@ pub struct Named<'n> {
     pub parameters: Vec<&'n str>,
     pub expr: Expr<'n>,
     /// Its node, where it has no parameters and was compiled before.
-    pub node: Cell<Option<NodeId>>,
+    pub node: Cell<Option<Typed>>,
     is_used: Cell<bool>,
     /// Byte of the file at which its name stands.
     pub at: usize,
@@ -148,7 +149,7 @@ pub fn suggest_name<'k>(name: &str, names: &'k Names<'_>, variables: impl Iterat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::code::{Code, Node};
+    use crate::rules::code::{Code, Node, NodeId};
     use crate::rules::compile::{check_names, compile};
 
     /// What an expression is, with these names; or what is wrong, and at which byte of the file.

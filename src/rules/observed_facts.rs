@@ -8,8 +8,7 @@ use std::sync::Arc;
 use super::exchange_ref::{ExchangeRef, Names};
 use super::functions::success;
 use super::memory::MAX_TEXT;
-use super::money::amount;
-use super::value::Val;
+use super::money::amount_of;
 use crate::json::Value;
 use crate::openbooking::{Reading, Stage};
 
@@ -114,7 +113,7 @@ impl ObservedFacts {
         let Some(due) = due.filter(|due| due.is_object()) else { return };
         if due.get("openBookingPrepayment").or_else(|| due.get("prepayment")).is_some() {
             self.prepayment_stated.get_or_insert(reading.into());
-        } else if amount(&Val::node(due.get("price").as_ref())).is_some_and(|price| !price.is_zero()) {
+        } else if due.get("price").and_then(amount_of).is_some_and(|price| !price.is_zero()) {
             self.prepayment_omitted.get_or_insert(reading.into());
         }
     }

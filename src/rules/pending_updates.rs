@@ -5,10 +5,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::arena::Arena;
 use super::feeds::order_items;
 use super::memory::{Flow, MAX_KEPT_BYTES};
-use super::value::Val;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 
@@ -41,10 +39,10 @@ pub struct PendingFeedUpdates {
 impl PendingFeedUpdates {
     /// The calls that a page of a feed, or one behind it, has yet to show: those that must be shown, or those that may have
     /// been shown before. `follows` as for [`PendingFeedUpdates::read`].
-    pub fn of<'a>(&'a self, feed: Stage, is_certain: bool, follows: bool, arena: &'a Arena) -> Val<'a> {
-        let is_wanted = |update: &&PendingUpdate| update.feed == feed && (update.is_certain && follows) == is_certain;
-        let calls = self.calls.iter().filter(is_wanted);
-        arena.list(calls.map(|update| Val::Exchange(&update.call)))
+    pub fn of(&self, feed: Stage, is_certain: bool, follows: bool) -> impl Iterator<Item = &Reading> {
+        let is_wanted =
+            move |update: &&PendingUpdate| update.feed == feed && (update.is_certain && follows) == is_certain;
+        self.calls.iter().filter(is_wanted).map(|update| &*update.call)
     }
 
     /// Takes up a call, if its effect must show in a feed that was followed before it. `flow` is as it was before the call.
@@ -222,7 +220,7 @@ mod tests {
     }
 
     /// How many cancellations the Orders feed must show, and how many it may have to, after these exchanges.
-    fn waiting(exchanges: &[(Arc<Reading>, bool)]) -> (u32, u32) {
+    fn waiting(exchanges: &[(Arc<Reading>, bool)]) -> (usize, usize) {
         let (mut due, mut flow) = (PendingFeedUpdates::default(), Flow::default());
         for (index, (reading, follows)) in exchanges.iter().enumerate() {
             let mut numbered = Reading::new(index as u64, Arc::clone(&reading.exchange), None);
@@ -232,8 +230,7 @@ mod tests {
             due.expect(&reading, &flow);
             flow.push_for_test(reading);
         }
-        let arena = Arena::default();
-        let of = |is_certain| due.of(Stage::OrdersFeed, is_certain, true, &arena).len();
+        let of = |is_certain| due.of(Stage::OrdersFeed, is_certain, true).count();
         (of(true), of(false))
     }
 
@@ -271,7 +268,6 @@ mod tests {
         for _ in 0..=MAX_DUE {
             due.expect(&cancellation(204), &Flow::default());
         }
-        let arena = Arena::default();
-        assert_eq!(due.of(Stage::OrdersFeed, false, true, &arena).len() as usize, MAX_DUE);
+        assert_eq!(due.of(Stage::OrdersFeed, false, true).count(), MAX_DUE);
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::aliases::Alias;
+use super::builtins::Function;
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
 use super::definition::{Example, SeenAs};
-use super::functions::Function;
 use super::models::ModelCheck;
 use super::path::{Each, ItemSource};
 use super::template::Template;

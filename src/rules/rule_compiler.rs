@@ -7,11 +7,11 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::aliases::{Alias, is_id};
+use super::builtins::Function;
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
 use super::compile::{check_names, compile};
 use super::definition::{Check as CheckDefinition, Definition};
-use super::functions::Function;
 use super::models::{ModelCheck, ModelDefinition};
 use super::named_expressions::Names;
 use super::parser::SyntaxError;

@@ -190,7 +190,7 @@ impl Code {
             Node::Not(operand) => self.is_worth_keeping(*self.node(operand)),
             Node::Has(operand, _) => !self.is_at_hand(operand),
             Node::Equal(left, right) | Node::Unequal(left, right) => !(self.is_at_hand(left) && self.is_at_hand(right)),
-            Node::Member(operand, _) => {
+            Node::Member(operand, _) | Node::Select(operand, _) => {
                 !matches!(self.node(operand), Node::Root(Root::Request | Root::Response | Root::Call))
             }
             node => !self.children(node).is_empty(),

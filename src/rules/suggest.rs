@@ -4,7 +4,9 @@
 pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let near = known.into_iter().map(|known| (distance(name, known), known)).min();
     match near {
-        Some((distance, known)) if distance <= 2.min(name.len() / 3) + name.len() / 8 => {
+        Some((distance, known))
+            if distance < name.len() && distance <= (name.len() / 3).clamp(1, 2) + name.len() / 8 =>
+        {
             format!("; did you mean {known}?")
         }
         _ => String::new(),

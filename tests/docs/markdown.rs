@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The documents that tell people what to type.
-pub const DOCUMENTS: [&str; 19] = [
+pub const DOCUMENTS: [&str; 21] = [
     "README.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
@@ -11,6 +11,8 @@ pub const DOCUMENTS: [&str; 19] = [
     "ARCHITECTURE.md",
     "captures/README.md",
     "rules/README.md",
+    "rules/GUIDE.md",
+    "rules/REFERENCE.md",
     "docs/check-report.md",
     "docs/configuration.md",
     "docs/diff.md",

@@ -67,8 +67,8 @@ const DEFINED: [(&str, &str, &[&str]); 50] = [
     ("README.md", "up to 8 MiB", &["MOST: usize = 8 * 1024 * 1024;"]),
     ("SECURITY.md", "for thirty days", &["LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 30);"]),
     ("SECURITY.md", "a cache of at most 256", &["KEPT: usize = 256;"]),
-    ("rules/README.md", "the last 200 calls", &["MAX_RECENT: usize = 200;"]),
-    ("rules/README.md", "nor given up since; at most 200", &["MAX_FAILED: usize = 200;"]),
+    ("rules/REFERENCE.md", "the last 200 calls", &["MAX_RECENT: usize = 200;"]),
+    ("rules/REFERENCE.md", "nor given up since; at most 200", &["MAX_FAILED: usize = 200;"]),
     ("CHANGELOG.md", "lists at most 50 000 findings", &["(usize, usize) = (1_000, 50_000);"]),
     ("CONTRIBUTING.md", "past about 500 lines of code", &["MOST_LINES: usize = 500;"]),
     ("CONTRIBUTING.md", "UMPIRE_KILLS=300", &["\"UMPIRE_KILLS\""]),
@@ -226,4 +226,12 @@ fn the_keys_of_filters_are_those_of_the_program() {
     let should_be: String = umpire::filter::keys().map(row).collect();
     let anew = format!("{before}{head}{should_be}{}", &rest[end..]);
     rewrite("docs/filter.md", &rest[..end], &should_be, &anew);
+}
+
+/// `rules/REFERENCE.md` is what `umpire rules guide` prints behind the guide.
+#[test]
+fn the_reference_of_rules_is_made_of_the_tables_of_the_language() {
+    let reference = umpire::rules::reference().expect("the reference");
+    let stands = std::fs::read_to_string(root().join("rules/REFERENCE.md")).unwrap_or_default();
+    rewrite("rules/REFERENCE.md", &stands, &reference, &reference);
 }

@@ -14,7 +14,7 @@ use crate::rules::{NotJudgedHere, RuleBook, area};
 const MARKS: [&str; 2] = ["<!-- INDEX: made by `umpire rules index --into FILE` -->", "<!-- /INDEX -->"];
 
 /// The index as Markdown.
-pub fn markdown(book: &RuleBook, named: &[(String, String)], not_judged: &[NotJudgedHere]) -> String {
+pub fn markdown(book: &RuleBook, not_judged: &[NotJudgedHere]) -> String {
     let mut text = String::new();
     let mut line = |words: &str| {
         text.push_str(words);
@@ -39,16 +39,6 @@ pub fn markdown(book: &RuleBook, named: &[(String, String)], not_judged: &[NotJu
             let _ = write!(title, " (formerly {})", former.join(", "));
         }
         line(&format!("| [{0}]({0}.toml) | {1} | {2} | {title} |", info.id, info.side.in_words(), info.severity));
-    }
-    line("");
-    line("## Named expressions of the book");
-    line("");
-    line("Every rule can use them (`expressions.toml`):");
-    line("");
-    line("| name | meaning |");
-    line("|---|---|");
-    for (name, means) in named {
-        line(&format!("| `{name}` | {means} |"));
     }
     line("");
     line("## What is not judged");

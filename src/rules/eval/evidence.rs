@@ -9,10 +9,11 @@
 
 use super::Evaluation;
 use crate::openbooking::Reading;
-use crate::rules::code::{MacroKind, Node, NodeId, Root, Span};
+use crate::rules::builtins::{Function, Member, seen_in};
+use crate::rules::code::{MacroKind, Node, NodeId, Span};
 use crate::rules::context::Context;
 use crate::rules::exchange_ref::ExchangeRef;
-use crate::rules::functions::Function;
+
 use crate::rules::nodes::id;
 use crate::rules::value::Val;
 
@@ -154,16 +155,16 @@ impl<'c, 'a> Search<'c, 'a> {
                 let known = self.locals.iter().rev().nth(steps as usize).cloned().unwrap_or_default();
                 self.found.extend(known);
             }
-            Node::Member(operand, name) => {
-                let Context { code, memory, .. } = *self.context();
-                let seen_in = match self.value(operand) {
-                    Some(Val::Flow(Some(flow))) => flow.seen_in(code.text(name)),
-                    Some(Val::Recording) => memory.seen_in(code.text(name)),
-                    _ => None,
-                };
+            Node::Select(operand, member) => {
+                let seen_in = self.value(operand).and_then(|operand| seen_in(&operand, member, self.context()));
                 if let Some(seen_in) = seen_in {
                     self.found.push(seen_in);
                 } else if !self.is_exchange(at) {
+                    self.looked_at(operand);
+                }
+            }
+            Node::Member(operand, _) => {
+                if !self.is_exchange(at) {
                     self.looked_at(operand);
                 }
             }
@@ -268,9 +269,7 @@ impl<'c, 'a> Search<'c, 'a> {
     fn is_list_of_emails(&self, at: NodeId) -> bool {
         let code = self.context().code;
         match code.unshared(at) {
-            Node::Member(operand, name) => {
-                matches!(code.unshared(operand), Node::Root(Root::Recording)) && code.text(name) == "sent_emails"
-            }
+            Node::Select(_, member) => member == Member::RecordingSentEmails,
             _ => false,
         }
     }

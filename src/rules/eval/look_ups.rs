@@ -1,8 +1,8 @@
 //! Nodes of messages, found without a value being made of each member on the way.
 
 use super::{Evaluation, Halt, answered, body};
+use crate::rules::builtins::member;
 use crate::rules::code::{Node, NodeId, Root, Start, TextId};
-use crate::rules::members::member;
 use crate::rules::path::Message;
 use crate::rules::share::{NotAPath, Place, root_of};
 use crate::rules::value::Val;

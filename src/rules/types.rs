@@ -1,0 +1,97 @@
+//! What a part of an expression gives, as far as that is known when a rule is loaded.
+
+/// A type. Nodes of messages have any members; what stands for exchanges, flows and the like has those of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// Not known.
+    Any,
+    /// `null`, or nothing.
+    Nothing,
+    /// A text, a number, true or false, an instant.
+    Plain,
+    /// A node of a message.
+    Node,
+    List(Element),
+    Exchange,
+    Request,
+    Response,
+    /// Header fields by name.
+    Headers,
+    Call,
+    Flow,
+    Feed,
+    Recording,
+    /// Texts by key.
+    Names,
+}
+
+/// What the elements of a list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    Any,
+    Plain,
+    Exchange,
+    Request,
+    Response,
+    Call,
+    Flow,
+}
+
+impl Type {
+    /// What an element of a list of this type is.
+    pub fn element(self) -> Self {
+        match self {
+            Self::List(Element::Plain) => Self::Plain,
+            Self::List(Element::Exchange) => Self::Exchange,
+            Self::List(Element::Request) => Self::Request,
+            Self::List(Element::Response) => Self::Response,
+            Self::List(Element::Call) => Self::Call,
+            Self::List(Element::Flow) => Self::Flow,
+            _ => Self::Any,
+        }
+    }
+
+    /// A list of elements of this type.
+    pub fn list(self) -> Self {
+        Self::List(match self {
+            Self::Plain => Element::Plain,
+            Self::Exchange => Element::Exchange,
+            Self::Request => Element::Request,
+            Self::Response => Element::Response,
+            Self::Call => Element::Call,
+            Self::Flow => Element::Flow,
+            _ => Element::Any,
+        })
+    }
+
+    /// The type of a value that is one of two.
+    pub fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, only) | (only, Self::Nothing) => only,
+            (one, other) if one == other => one,
+            _ => Self::Any,
+        }
+    }
+
+    /// For an error message, and for the reference.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Any => "a value",
+            Self::Nothing => "nothing",
+            Self::Plain => "a plain value",
+            Self::Node => "a node of a message",
+            Self::List(Element::Exchange) => "a list of exchanges",
+            Self::List(Element::Flow) => "a list of flows",
+            Self::List(_) => "a list",
+            Self::Exchange => "an exchange",
+            Self::Request => "a request",
+            Self::Response => "a response",
+            Self::Headers => "header fields",
+            Self::Call => "a call",
+            Self::Flow => "a flow",
+            Self::Feed => "a feed",
+            Self::Recording => "the recording",
+            Self::Names => "a map",
+        }
+    }
+}
