@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use crate::fault;
 use crate::finding::Severity;
-use crate::proxy::live::Timeouts;
+use crate::proxy::upstream::live::Timeouts;
 use crate::proxy::{BaseUri, HeadLimits, Limits};
 use crate::rules::{Known, PaymentDetails, RuleSources, Setting};
 

@@ -17,7 +17,7 @@ pub use trust::VARIABLES;
 
 use crate::ca::{HostPattern, Store};
 use crate::proxy::BaseUri;
-use crate::proxy::live::Reach;
+use crate::proxy::upstream::live::Reach;
 
 /// What to look at.
 #[derive(Debug)]

@@ -1,46 +1,47 @@
 //! The wire: accepts the broker's connections and carries every byte to the booking system and back.
 //!
 //! ```text
-//! door ─► Wire ─► downstream (one task per connection)    live (implements Upstream)
-//!            read head ─► relay ──► Tee(request body) ──► write head and body
-//!            write head ◄─ relay ◄── Tee(response body) ◄─ read head, stream body
-//!                            │
-//!                            └─ Draft ── both bodies ended ──► Sink ──► recorder
+//! server ─► client (one task per connection)                    upstream::live (implements Upstream)
+//!             read head ─► relay ──► Tee(request body) ──► write head and body
+//!             write head ◄─ relay ◄── Tee(response body) ◄─ read head, stream body
+//!                             │
+//!                             └─ record ── both bodies ended ──► recorder
 //! ```
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `server` | listeners, the accept loop, limits, TLS |
+//! | `client` | the broker's connection: detection, HTTP/1, HTTP/2, tunnels |
+//! | `forward` | the forward proxy: which way a request goes |
+//! | `relay` | one request to its upstream and back |
+//! | `upstream` | who answers; `upstream::live` dials, pools and calls the booking system |
+//! | `record` | exchanges in the making, and their way to the recorder |
+//! | `message` | heads, fields, framing, Umpire's own answers |
+//! | `h1`, `h2` | the two wire formats |
+//! | `io` | sockets, with and without TLS |
 //!
 //! The proxy knows no rules: it hands over an [`Exchange`](crate::exchange::Exchange) when both bodies have ended.
 //!
 //! HTTP/1 is read and written by `h1`, not by hyper's connection types: a proxy that records must forward and keep
-//! field names in their case and repeated fields in their place, and `HeaderMap` groups the fields of one name. What
-//! the parts of the proxy say to each other stays `hyper::Request` and `hyper::Response` (the fields as they were on
-//! the wire travel beside them, see [`fields::RawHeaders`]), so that HTTP/2 can join on either side.
+//! field names in their case and repeated fields in their place, and `HeaderMap` groups the fields of one name.
 
 mod base_uri;
-pub mod descriptors;
-mod listener;
-mod downstream;
-mod exchange_builder;
-pub mod fields;
+mod client;
+pub mod event;
 pub mod forward;
 pub mod h1;
 pub mod h2;
-pub mod head;
-pub mod event;
-mod limits;
-pub mod live;
+mod io;
 mod logged;
-mod problem;
+pub mod message;
+pub mod record;
 mod relay;
 mod rewrite;
-mod serve;
-pub mod sink;
-mod tee;
-pub mod tls;
+pub mod server;
 pub mod upstream;
-mod wire;
 pub mod wire_fault;
 
 pub use base_uri::{BaseUri, BaseUriError};
-pub use limits::{HeadLimits, Limits};
-pub use listener::{Behind, Listener};
-pub use serve::{Served, Shutdown, serve};
+pub use server::limits::{HeadLimits, Limits};
+pub use server::listener::{Behind, Listener};
+pub use server::{Served, Shutdown, serve};

@@ -27,7 +27,7 @@ use crate::capture::RotatingWriter;
 use crate::event::Outlet;
 use crate::finding::Tally;
 use crate::panics::{self, Panicked};
-use crate::proxy::sink::{ExchangeReceiver, Handed};
+use crate::proxy::record::sink::{ExchangeReceiver, Handed};
 use crate::redact::Redactor;
 use crate::rules::{Judge, RuleBook};
 use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
@@ -246,7 +246,7 @@ mod tests {
     use crate::capture::{self, Meta, Rotation};
     use crate::event::{Event, Recording, feed};
     use crate::exchange::Exchange;
-    use crate::proxy::sink;
+    use crate::proxy::record::sink;
     use crate::rules::Known;
 
     /// What came of a run over exchanges with these paths: events but for coverage and progress, and the closing.

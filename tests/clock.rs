@@ -11,7 +11,7 @@ use serde_json::Value;
 use umpire::capture::{self, Meta, RotatingWriter, Rotation, numbered};
 use umpire::event::{Event, feed};
 use umpire::exchange::Exchange;
-use umpire::proxy::sink;
+use umpire::proxy::record::sink;
 use umpire::recorder::{NewRules, Recorder};
 use umpire::redact::Redactor;
 use umpire::rules::{Judge, Known, RuleBook};

@@ -14,7 +14,7 @@ use super::{Exit, Format, runtime};
 use crate::ca::HostPattern;
 use crate::doctor::{Check, Plan, State, examine};
 use crate::proxy::BaseUri;
-use crate::proxy::live::Own;
+use crate::proxy::upstream::live::Own;
 use crate::text::safe_format;
 
 /// Version of the JSON's format; it grows when a field changes its meaning or goes.

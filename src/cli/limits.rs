@@ -9,7 +9,7 @@ use clap::builder::RangedU64ValueParser;
 
 use crate::config::{LONGEST, MOST_CONNECTIONS, MOST_FIELDS, MOST_KEPT, MOST_OF_A_HEAD};
 use crate::proxy::Limits;
-use crate::proxy::live::Timeouts;
+use crate::proxy::upstream::live::Timeouts;
 
 /// How much, how many and how long.
 #[derive(Debug, Clone, Default, Args)]

@@ -21,7 +21,7 @@ use super::upstreams::UpstreamArgs;
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
-use crate::proxy::descriptors;
+use crate::proxy::server::descriptors;
 use crate::recorder::{RunSummary, failed_in_words};
 use crate::session::{Links, Options, Session};
 use crate::text;

@@ -34,7 +34,7 @@ use crate::event::{Context, Event, Mode, Outlet};
 use crate::fault::Faults;
 use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::proxy::BaseUri;
-use crate::proxy::descriptors;
+use crate::proxy::server::descriptors;
 use crate::proxy::upstream::Upstream;
 use crate::replay::{Options as ReplayOptions, Replay, ReplayReport, Speed, TimeMode};
 use crate::report::{replay_json, replay_text};

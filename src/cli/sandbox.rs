@@ -16,7 +16,8 @@ use super::stdio::{Audience, print};
 use super::{Exit, block_on};
 use crate::config::Config;
 use crate::fault::{Faults, FaultyUpstream};
-use crate::proxy::{self, Limits, Listener, sink};
+use crate::proxy::record::sink;
+use crate::proxy::{self, Limits, Listener};
 use crate::sandbox::{BASE_PATH, Misbehaviour, Misbehaviours, Sandbox, serve};
 use crate::text::safe_format;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::proxy::HeadLimits;
-use crate::proxy::live::{Own, Reach, Resolve, UpstreamHttp};
+use crate::proxy::upstream::live::{Own, Reach, Resolve, UpstreamHttp};
 
 /// How booking systems are reached.
 #[derive(Debug, Clone, Args)]

@@ -19,7 +19,7 @@ use super::{Check, State};
 use crate::exchange::Headers;
 use crate::openbooking::media_type::BOOKING_V1;
 use crate::proxy::BaseUri;
-use crate::proxy::live::{Dialer, Live, LiveError, Peer, Reach, Timeouts, Trouble, no_connection, no_tls};
+use crate::proxy::upstream::live::{Dialer, Live, LiveError, Peer, Reach, Timeouts, Trouble, no_connection, no_tls};
 use crate::proxy::upstream::{OutboundRequest, Upstream, UpstreamResponse, empty_body};
 
 /// Each step may take so long.

@@ -27,16 +27,16 @@ use rustls::ServerConfig;
 
 pub use self::admission::{ClientAllowList, Credentials, CredentialsError, GuestsError};
 pub use self::tunnel::Tunnel;
-use super::base_uri::BaseUri;
-use super::event::{ProxyEvent, Tell};
-use super::head::{Length, RequestHead};
-use super::live::{Dialer, Line, Live, Peer, Timeouts, no_connection};
-use super::problem;
-use super::relay::{ProxyShared, Relay};
-use super::tls::{TlsError, server_config};
-use super::upstream::{Upstream, WireBody};
-use super::wire_fault::TlsFault;
 use crate::ca::{HostPattern, Leaves, Resolver};
+use crate::proxy::base_uri::BaseUri;
+use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::message::head::{Length, RequestHead};
+use crate::proxy::message::problem;
+use crate::proxy::relay::{ProxyShared, Relay};
+use crate::proxy::server::tls::{TlsError, server_config};
+use crate::proxy::upstream::live::{Dialer, Line, Live, Peer, Timeouts, no_connection};
+use crate::proxy::upstream::{Upstream, WireBody};
+use crate::proxy::wire_fault::TlsFault;
 
 /// Most ways to hosts that are kept open; past it those used least are closed.
 const WAYS: usize = 256;
@@ -72,7 +72,7 @@ enum Beyond {
 
 impl Forward {
     /// Intercepts `hosts` with certificates of `leaves`. Hosts are reached with `near`; for clients of other machines with
-    /// `far` (see [`super::live::Reach::deny_local_targets`]).
+    /// `far` (see [`crate::proxy::upstream::live::Reach::deny_local_targets`]).
     pub fn new(
         hosts: Arc<[HostPattern]>,
         leaves: Arc<Leaves>,

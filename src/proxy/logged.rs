@@ -9,7 +9,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io;
 
-use super::upstream::UpstreamError;
+use crate::proxy::upstream::UpstreamError;
 
 /// An error, as the log has it.
 pub struct Kind<'e>(pub &'e (dyn Error + 'static));

@@ -18,21 +18,21 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::event::{ProxyEvent, Tell};
-use super::exchange_builder::{AnswerHead, ExchangeBuilder, Opening, Part};
-use super::fields::{RawTrailers, from_map};
-use super::head::{RequestHead, bodiless};
-use super::limits::Limits;
-use super::problem;
-use super::rewrite::Rewriter;
-use super::sink::Sink;
-use super::tee::tee;
-use super::upstream::{
+use crate::exchange::{FailureKind, Headers, Simulated, Simulator, Version};
+use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::message::fields::{RawTrailers, from_map};
+use crate::proxy::message::head::{RequestHead, bodiless};
+use crate::proxy::message::problem;
+use crate::proxy::record::exchange_builder::{AnswerHead, ExchangeBuilder, Opening, Part};
+use crate::proxy::record::sink::Sink;
+use crate::proxy::record::tee::tee;
+use crate::proxy::rewrite::Rewriter;
+use crate::proxy::server::limits::Limits;
+use crate::proxy::upstream::{
     Informational, OutboundRequest, UpgradedIo, Upstream, UpstreamError, UpstreamResponse, WireBody, authority_of,
     empty_body,
 };
-use super::wire_fault::{self, WireDamage};
-use crate::exchange::{FailureKind, Headers, Simulated, Simulator, Version};
+use crate::proxy::wire_fault::{self, WireDamage};
 
 /// What all connections of a proxy share.
 pub struct ProxyShared {

@@ -18,9 +18,9 @@ use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Body, Frame};
 
-use super::upstream::{BodyError, WireBody};
 use crate::exchange::{Header, Headers, Rewritten, decode};
 use crate::links::{self, FieldLinks, Link, Media, Origin};
+use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Largest body, as it is on the wire, that is gathered to be rewritten; a larger one passes as it is.
 pub const MOST: usize = 8 * 1024 * 1024;
@@ -78,7 +78,7 @@ impl Rewriter {
             !bodiless
                 && status != 206
                 && body.size_hint().lower() <= MOST as u64
-                && !super::fields::has_token(&fields, "cache-control", "no-transform")
+                && !crate::proxy::message::fields::has_token(&fields, "cache-control", "no-transform")
         });
         let Some(media) = media else { return Passed { body, fields, rewritten } };
         let whole = match gather(body).await {

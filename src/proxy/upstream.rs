@@ -3,6 +3,8 @@
 //! The live client, the embedded booking system, the replay and what makes faults of any of them implement [`Upstream`], so that
 //! a faked run goes through the same listener, tee, recorder and rules as a live one.
 
+pub mod live;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,10 +16,10 @@ use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use super::fields::{RawTrailers, end_to_end};
-use super::head::HeadError;
-use super::wire_fault::WireFault;
 use crate::exchange::{FailureKind, Headers, Simulated, Version};
+use crate::proxy::message::fields::{RawTrailers, end_to_end};
+use crate::proxy::message::head::HeadError;
+use crate::proxy::wire_fault::WireFault;
 
 /// An error of a body in transit, described for people.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;

@@ -19,8 +19,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
-use super::upstream::{BodyError, WireBody};
 use crate::exchange::{Header, Headers};
+use crate::proxy::upstream::{BodyError, WireBody};
 
 /// How often a slow body goes on.
 const TICK: Duration = Duration::from_millis(100);

@@ -18,7 +18,7 @@ use crate::capture::{CaptureError, RotatingWriter};
 use crate::event::{Event, Outlet, Recording};
 use crate::exchange::Exchange;
 use crate::panics::{self, Panicked};
-use crate::proxy::sink::{BODY_MEMORY, BodyMemory, ExchangeReceiver};
+use crate::proxy::record::sink::{BODY_MEMORY, BodyMemory, ExchangeReceiver};
 use crate::text;
 
 /// How often a capture that failed is tried again.

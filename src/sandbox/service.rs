@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Sandbox, SandboxAnswer};
 use crate::exchange::{FailureKind, Headers};
-use crate::proxy::fields::from_map;
+use crate::proxy::message::fields::from_map;
 use crate::proxy::upstream::{OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, full_body};
 
 /// Longest request body, in bytes. A longer one is answered with status 413.

@@ -159,7 +159,7 @@ async fn with_tls(faults: &Faults) -> (Session, Feed, tokio_rustls::TlsConnector
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     std::fs::write(&certificate, certified.cert.pem()).unwrap();
     std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
-    let tls = umpire::proxy::tls::from_files(&certificate, &key).unwrap();
+    let tls = umpire::proxy::server::tls::from_files(&certificate, &key).unwrap();
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).unwrap());
     let base = sandbox.base_uri();
     let broken = faults.clone();

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use umpire::exchange::Version;
 use umpire::proxy::h1::{Decoder, HeadWatch, RequestShape, Step, parse_request, parse_response, request_head};
-use umpire::proxy::head::{HeadLimits, Length};
+use umpire::proxy::message::head::{HeadLimits, Length};
 
 use crate::engine::fuzz;
 use crate::readers::readings;

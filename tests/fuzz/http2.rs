@@ -18,9 +18,10 @@ use tokio::runtime::Runtime;
 use umpire::ca::{Authority, HostPattern, Leaves};
 use umpire::exchange::Headers;
 use umpire::proxy::forward::Forward;
-use umpire::proxy::live::{Dialer, Reach, Timeouts};
+use umpire::proxy::record::sink;
+use umpire::proxy::upstream::live::{Dialer, Reach, Timeouts};
 use umpire::proxy::upstream::{OutboundRequest, ResponseFuture, Upstream, UpstreamResponse, full_body};
-use umpire::proxy::{Behind, Limits, Listener, serve, sink};
+use umpire::proxy::{Behind, Limits, Listener, serve};
 
 use crate::engine::fuzz;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Response;
 use umpire::exchange::FailureKind;
-use umpire::proxy::live::{Dialer, Live, Reach, Timeouts, UpstreamHttp};
+use umpire::proxy::upstream::live::{Dialer, Live, Reach, Timeouts, UpstreamHttp};
 use umpire::proxy::{HeadLimits, Limits};
 
 use crate::h2_support::{Broker, Stream, System, answer, request};

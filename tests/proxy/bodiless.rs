@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use umpire::exchange::BodyEnd;
 use umpire::proxy::Limits;
-use umpire::proxy::live::UpstreamHttp;
+use umpire::proxy::upstream::live::UpstreamHttp;
 
 use crate::h2_support::{Broker, Certified, Stream, System, Wire, accepting, answer, live, request};
 use crate::support::{OK, Proxy, soon};

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use umpire::proxy::live::Reach;
+use umpire::proxy::upstream::live::Reach;
 
 use crate::forward::{NAME, Rig, Wishes, refused, rig};
 use crate::h2_support::Certified;

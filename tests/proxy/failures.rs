@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
-use umpire::proxy::live::Timeouts;
+use umpire::proxy::upstream::live::Timeouts;
 
 use crate::support::{OK, Peer, Proxy, Server, live, round_trip, text};
 

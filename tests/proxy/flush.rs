@@ -22,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep};
 use umpire::exchange::{BodyEnd, FailureKind};
-use umpire::proxy::live::UpstreamHttp;
+use umpire::proxy::upstream::live::UpstreamHttp;
 use umpire::proxy::{Limits, Listener};
 
 use crate::h2_support::{Broker, Certified, Got, Stream, System, Wire, accepting, live, request};

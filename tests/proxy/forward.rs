@@ -14,7 +14,7 @@ use umpire::ca::{Authority, HostPattern, Leaves};
 use umpire::exchange::{BodyEnd, FailureKind, Version};
 use umpire::proxy::event::ProxyEvent;
 use umpire::proxy::forward::{ClientAllowList, Forward};
-use umpire::proxy::live::{Dialer, Own, Reach, Timeouts};
+use umpire::proxy::upstream::live::{Dialer, Own, Reach, Timeouts};
 use umpire::proxy::{Behind, Limits, Listener};
 
 use crate::support::{OK, Peer, Proxy, Server, soon, text};

@@ -9,7 +9,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use umpire::exchange::Version;
 use umpire::proxy::event::ProxyEvent;
-use umpire::proxy::live::Reach;
+use umpire::proxy::upstream::live::Reach;
 
 use crate::forward::{NAME, Rig, Wishes, rig};
 use crate::h2_support::{Broker, Certified, Got};

@@ -19,8 +19,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use umpire::proxy::Limits;
-use umpire::proxy::live::{Live, Timeouts, UpstreamHttp};
 use umpire::proxy::upstream::Upstream;
+use umpire::proxy::upstream::live::{Live, Timeouts, UpstreamHttp};
 
 use crate::support::{Proxy, Server, soon};
 

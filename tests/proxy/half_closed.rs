@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::client::TlsStream;
 use umpire::exchange::{BodyEnd, FailureKind};
-use umpire::proxy::live::Timeouts;
+use umpire::proxy::upstream::live::Timeouts;
 use umpire::proxy::{Limits, Listener};
 
 use crate::forward::{NAME, Wishes, rig};
@@ -258,7 +258,7 @@ async fn who_closes_instead_of_going_on_has_sent_no_whole_request() {
 async fn in_tunnels_too() {
     let (port, ca) = crate::tls::serve_tls(&[NAME]).await;
     let server = Server::start().await;
-    let reach = umpire::proxy::live::Reach { ca_files: vec![ca.path().to_owned()], ..Default::default() };
+    let reach = umpire::proxy::upstream::live::Reach { ca_files: vec![ca.path().to_owned()], ..Default::default() };
     let ports = [port, server.address.port()];
     let mut rig = rig(&ports, Wishes { reach, ..Wishes::default() }).await;
     let mut client = rig.tunnel(NAME, port).await;

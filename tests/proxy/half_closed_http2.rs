@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use umpire::exchange::{BodyEnd, FailureKind};
-use umpire::proxy::live::UpstreamHttp;
+use umpire::proxy::upstream::live::UpstreamHttp;
 use umpire::proxy::{Limits, Listener};
 
 use crate::forward::{NAME, Wishes, rig};

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use umpire::proxy::Limits;
-use umpire::proxy::live::UpstreamHttp;
+use umpire::proxy::upstream::live::UpstreamHttp;
 
 use crate::h2_frames::{Event, Fields, Frames, PREFACE};
 use crate::h2_support::live;

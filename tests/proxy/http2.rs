@@ -9,7 +9,7 @@ use hyper::{HeaderMap, Response};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use umpire::exchange::{BodyEnd, Exchange, FailureKind, Headers, Version};
-use umpire::proxy::live::UpstreamHttp;
+use umpire::proxy::upstream::live::UpstreamHttp;
 use umpire::proxy::{Limits, Listener};
 
 use crate::h2_support::{

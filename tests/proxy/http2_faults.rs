@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
-use umpire::proxy::live::{Timeouts, UpstreamHttp};
+use umpire::proxy::upstream::live::{Timeouts, UpstreamHttp};
 
 use crate::h2_support::{
     Broker, Got, Stream, System, answer, before, before_http1, echo, live, live_within, read, request,

@@ -10,7 +10,7 @@ use hyper::body::Frame;
 use tokio::net::TcpStream;
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
-use umpire::proxy::live::Timeouts;
+use umpire::proxy::upstream::live::Timeouts;
 use umpire::proxy::upstream::{BodyError, OutboundRequest, ResponseFuture, Upstream, UpstreamResponse, full_body};
 
 use crate::support::{OK, Proxy, Server, live, round_trip, soon, text};

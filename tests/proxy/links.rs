@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use tokio::net::TcpListener;
 use umpire::exchange::{Exchange, decode};
-use umpire::proxy::live::Timeouts;
+use umpire::proxy::upstream::live::Timeouts;
 use umpire::proxy::{Limits, Listener};
 
 use crate::h2_support::{Broker, Certified, request};

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use umpire::exchange::BodyEnd;
-use umpire::proxy::live::Timeouts;
+use umpire::proxy::upstream::live::Timeouts;
 use umpire::proxy::{Limits, Listener};
 
 use crate::support::{OK, Proxy, Server, live, soon, text};

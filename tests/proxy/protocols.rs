@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
-use umpire::proxy::live::Timeouts;
+use umpire::proxy::upstream::live::Timeouts;
 
 use crate::support::{OK, Peer, Proxy, Server, live, text};
 

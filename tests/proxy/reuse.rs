@@ -5,7 +5,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use umpire::proxy::Limits;
-use umpire::proxy::live::{Timeouts, UpstreamHttp};
+use umpire::proxy::upstream::live::{Timeouts, UpstreamHttp};
 
 use crate::h2_support::{Certified, Wire, accepting, live};
 use crate::support::{OK, Proxy, Server, soon, text};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use umpire::exchange::BodyEnd;
 use umpire::proxy::Limits;
-use umpire::proxy::live::Timeouts;
+use umpire::proxy::upstream::live::Timeouts;
 
 use crate::support::{OK, Proxy, Server, live, text};
 

@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use umpire::exchange::Exchange;
-use umpire::proxy::live::{Live, Timeouts};
-use umpire::proxy::sink::{self, ExchangeReceiver};
+use umpire::proxy::record::sink::{self, ExchangeReceiver};
 use umpire::proxy::upstream::Upstream;
+use umpire::proxy::upstream::live::{Live, Timeouts};
 use umpire::proxy::{Limits, Listener, Served, serve};
 
 /// Longest that a test waits for anything.

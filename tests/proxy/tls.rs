@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use umpire::exchange::FailureKind;
 use umpire::proxy::Limits;
-use umpire::proxy::live::{Live, Timeouts};
+use umpire::proxy::upstream::live::{Live, Timeouts};
 
 use crate::support::{OK, Proxy, text};
 

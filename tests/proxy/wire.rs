@@ -195,7 +195,8 @@ impl Noting {
 
 async fn noting_proxy(noting: &Noting) -> Proxy {
     let address = noting.start().await;
-    let upstream = crate::support::live(&format!("http://{address}"), umpire::proxy::live::Timeouts::default());
+    let upstream =
+        crate::support::live(&format!("http://{address}"), umpire::proxy::upstream::live::Timeouts::default());
     Proxy::with(upstream, umpire::proxy::Limits::default(), 4096).await
 }
 

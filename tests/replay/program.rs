@@ -171,7 +171,7 @@ fn nothing_of_the_replay_can_connect() {
     }
     for file in files {
         let text = fs::read_to_string(&file).unwrap();
-        for name in ["proxy::live", "TcpStream", "UdpSocket", "::connect(", "Dialer", "tokio::net"] {
+        for name in ["upstream::live", "TcpStream", "UdpSocket", "::connect(", "Dialer", "tokio::net"] {
             assert!(!text.contains(name), "{} names {name}", file.display());
         }
     }

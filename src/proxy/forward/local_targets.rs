@@ -12,14 +12,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::*;
 use crate::ca::Authority;
 use crate::exchange::{Headers, Version};
-use crate::proxy::downstream::ClientInfo;
-use crate::proxy::fields::RawTrailers;
-use crate::proxy::limits::Limits;
-use crate::proxy::live::{Own, Reach};
-use crate::proxy::sink;
+use crate::proxy::client::ClientInfo;
+use crate::proxy::forward::*;
+use crate::proxy::message::fields::RawTrailers;
+use crate::proxy::record::sink;
+use crate::proxy::server::limits::Limits;
+use crate::proxy::upstream::live::{Own, Reach};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ELSEWHERE: &str = "192.0.2.7";

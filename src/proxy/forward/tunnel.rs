@@ -20,13 +20,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _, ReadBuf
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use super::{ForwardProxy, Opened};
-use crate::proxy::downstream::{ClientInfo, Route, run};
+use crate::proxy::client::{ClientInfo, Route, run};
 use crate::proxy::event::handshake_trouble;
-use crate::proxy::listener::HANDSHAKE_FAILURE;
-use crate::proxy::live::Line;
+use crate::proxy::forward::{ForwardProxy, Opened};
+use crate::proxy::io::{Input, Output, ResetFlag, Secured, Wire};
 use crate::proxy::logged::Kind;
-use crate::proxy::wire::{Input, Output, ResetFlag, Secured, Wire};
+use crate::proxy::server::listener::HANDSHAKE_FAILURE;
+use crate::proxy::upstream::live::Line;
 
 /// The type of a TLS record that a handshake begins with (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 0x16;

@@ -8,7 +8,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::exchange::Headers;
-use crate::proxy::head::{Length, TRAILERS};
+use crate::proxy::message::head::{Length, TRAILERS};
 
 /// Longest line with a chunk's size and extensions.
 const MAX_CHUNK_LINE: usize = 4096;

@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 
 use crate::exchange::Headers;
-use crate::proxy::fields::{HopByHop, RawTrailers, from_map, may_trail};
-use crate::proxy::head::{content_length, lengthless};
+use crate::proxy::message::fields::{HopByHop, RawTrailers, from_map, may_trail};
+use crate::proxy::message::head::{content_length, lengthless};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ pub fn request_head(out: &mut BytesMut, fields: &Headers, shape: &RequestShape<'
 pub struct ResponseShape {
     /// Status code.
     pub status: u16,
-    /// It never has a body, whatever its fields say (see [`crate::proxy::head::bodiless`]).
+    /// It never has a body, whatever its fields say (see [`crate::proxy::message::head::bodiless`]).
     pub bodiless: bool,
     /// Size of the body, where it is known.
     pub size: Option<u64>,

@@ -3,14 +3,14 @@
 //! `bytes ─► is it worth a try? (HeadWatch) ─► httparse ─► line ends ─► RequestHead::new | ResponseHead::new`
 //!
 //! Stricter than httparse in what two parties could read differently: line ends of requests are CR LF and nothing else.
-//! What a head may say is checked in [`crate::proxy::head`], as for HTTP/2.
+//! What a head may say is checked in [`crate::proxy::message::head`], as for HTTP/2.
 
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::exchange::{Headers, Version};
-use crate::proxy::head::{HeadError, HeadLimits, RequestHead, ResponseHead};
+use crate::proxy::message::head::{HeadError, HeadLimits, RequestHead, ResponseHead};
 
 /// Fields that fit on the stack. With more of them, if they are allowed, there is a second attempt on the heap.
 const USUAL: usize = 128;
@@ -154,7 +154,7 @@ mod tests {
     use hyper::Method;
 
     use super::*;
-    use crate::proxy::head::Length;
+    use crate::proxy::message::head::Length;
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 4096, fields: 200 };
 

@@ -16,8 +16,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::Body as _;
 use tokio::io::AsyncWrite;
 
-use super::Coding;
-use crate::proxy::fields::RawTrailers;
+use crate::proxy::h1::Coding;
+use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Frames are gathered up to so many bytes before they are written; no more than this and one frame is held.

@@ -11,8 +11,8 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{Decoder, Step};
-use crate::proxy::fields::{RawTrailers, to_map};
+use crate::proxy::h1::{Decoder, Step};
+use crate::proxy::message::fields::{RawTrailers, to_map};
 use crate::proxy::upstream::BodyError;
 
 /// Room made before each read.

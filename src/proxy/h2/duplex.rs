@@ -14,9 +14,9 @@ use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::proxy::wire::Output;
+use crate::proxy::io::Output;
 
-/// What comes. At most [`super::WINDOW`] bytes wait in it.
+/// What comes. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
 pub struct Reading {
     stream: RecvStream,
     data: Bytes,

@@ -10,8 +10,8 @@ use hyper::header::{HeaderName, HeaderValue, MAX_FORWARDS, TE};
 use hyper::{HeaderMap, Method};
 
 use crate::exchange::{Header, Headers};
-use crate::proxy::fields::{HopByHop, has_token};
-use crate::proxy::head::{content_length, lengthless};
+use crate::proxy::message::fields::{HopByHop, has_token};
+use crate::proxy::message::head::{content_length, lengthless};
 
 /// The fields of a request that goes out over HTTP/2. Host is left out: it is `:authority` there.
 pub fn outgoing_request(method: &Method, fields: &Headers) -> HeaderMap {
@@ -82,7 +82,7 @@ pub fn with_one_cookie(fields: &Headers) -> Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::fields::from_map;
+    use crate::proxy::message::fields::from_map;
 
     fn headers(fields: &[(&'static str, &'static str)]) -> Headers {
         fields.iter().map(|(name, value)| (*name, *value)).collect()

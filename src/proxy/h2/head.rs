@@ -7,10 +7,12 @@
 use bytes::Bytes;
 use hyper::{HeaderMap, Method};
 
-use super::packed::{RawField, TooLarge, unpack};
 use crate::exchange::{Header, Headers, Version};
-use crate::proxy::fields::to_map;
-use crate::proxy::head::{HeadError, HeadLimits, RequestHead, ResponseHead, TRAILERS, check_fields, content_length};
+use crate::proxy::h2::packed::{RawField, TooLarge, unpack};
+use crate::proxy::message::fields::to_map;
+use crate::proxy::message::head::{
+    HeadError, HeadLimits, RequestHead, ResponseHead, TRAILERS, check_fields, content_length,
+};
 
 /// Fields that belong to a connection of HTTP/1 and are never in a message of HTTP/2 (section 8.2.2).
 const OF_HTTP1: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
@@ -149,8 +151,8 @@ pub fn trailers(map: &HeaderMap) -> Result<HeaderMap, HeadError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::packed::pack;
     use super::*;
+    use crate::proxy::h2::packed::pack;
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 4096, fields: 20 };
 

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::huffman;
+use crate::proxy::h2::huffman;
 
 /// Most bytes that the dynamic table holds, as the `h2` library announces it by saying nothing (section 6.5.2 of
 /// RFC 9113).

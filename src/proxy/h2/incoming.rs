@@ -12,12 +12,12 @@ use h2::RecvStream;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio_util::sync::CancellationToken;
 
-use super::head;
+use crate::proxy::h2::head;
 use crate::proxy::upstream::{BodyError, RequestFault};
 
 type Waiting = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
 
-/// See the module. At most [`super::WINDOW`] bytes wait in it.
+/// See the module. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
 pub struct Incoming {
     stream: RecvStream,
     /// How long the sender may keep silent where it is waited for, and what is cancelled when its connection has no more.

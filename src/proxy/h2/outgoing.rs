@@ -12,7 +12,7 @@ use h2::{Reason, SendStream};
 use hyper::HeaderMap;
 use hyper::body::Body as _;
 
-use crate::proxy::fields::may_trail;
+use crate::proxy::message::fields::may_trail;
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Why a body was not sent to its end.

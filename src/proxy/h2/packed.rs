@@ -11,8 +11,8 @@
 use bytes::Bytes;
 use hyper::HeaderMap;
 
-use super::hpack::literal;
-use crate::proxy::head::HeadLimits;
+use crate::proxy::h2::hpack::literal;
+use crate::proxy::message::head::HeadLimits;
 
 /// The name of all packed fields.
 const NAME: &str = "f";
@@ -178,8 +178,8 @@ pub fn unpack_target(path: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use hyper::header::{HeaderName, HeaderValue};
 
-    use super::super::hpack::Decoder;
     use super::*;
+    use crate::proxy::h2::hpack::Decoder;
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 1000, fields: 4 };
 

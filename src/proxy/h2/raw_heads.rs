@@ -1,4 +1,4 @@
-//! A connection between a peer and the `h2` library, on which field sections are packed: see [`super::packed`].
+//! A connection between a peer and the `h2` library, on which field sections are packed: see [`crate::proxy::h2::packed`].
 //!
 //! ```text
 //! peer ─► frames ─┬─ HEADERS, CONTINUATION … ─► whole block ─► Decoder ─► Packer ─► HEADERS ┬─► h2
@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use self::incoming::Incoming;
 use self::outgoing::Outgoing;
-use crate::proxy::head::HeadLimits;
+use crate::proxy::message::head::HeadLimits;
 
 /// Room made before each read.
 const CHUNK: usize = 16 * 1024;
@@ -198,10 +198,10 @@ mod tests {
     use hyper::{Request, Response};
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
-    use super::super::hpack::literal;
-    use super::super::packed::unpack;
-    use super::super::{PREFACE, pack_target};
     use super::*;
+    use crate::proxy::h2::hpack::literal;
+    use crate::proxy::h2::packed::unpack;
+    use crate::proxy::h2::{PREFACE, pack_target};
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 4096, fields: 20 };
 

@@ -2,12 +2,14 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::{CONTINUATION, END_HEADERS, END_STREAM, FrameHead, HEADERS, MAX_FRAME, PADDED, PRIORITY, write_block};
 use crate::exchange::Headers;
 use crate::proxy::h2::PREFACE;
 use crate::proxy::h2::hpack::{Decoder, literal};
 use crate::proxy::h2::packed::Packer;
-use crate::proxy::head::{HeadLimits, content_length};
+use crate::proxy::h2::raw_heads::{
+    CONTINUATION, END_HEADERS, END_STREAM, FrameHead, HEADERS, MAX_FRAME, PADDED, PRIORITY, write_block,
+};
+use crate::proxy::message::head::{HeadLimits, content_length};
 
 /// A block whose only field is in no table.
 const UNREADABLE: [u8; 1] = [0x80];

@@ -4,10 +4,10 @@ use std::io::{self, IoSlice};
 
 use bytes::BytesMut;
 
-use super::{CONTINUATION, END_HEADERS, FrameHead, HEADERS, write_block};
 use crate::proxy::h2::PREFACE;
 use crate::proxy::h2::hpack::replace_path;
 use crate::proxy::h2::packed::unpack_target;
+use crate::proxy::h2::raw_heads::{CONTINUATION, END_HEADERS, FrameHead, HEADERS, write_block};
 
 /// See the module.
 pub struct Outgoing {

@@ -1,0 +1,470 @@
+//! A broker's connection: its first bytes tell which version of HTTP it speaks. Over HTTP/1 it goes on here.
+//!
+//! ```text
+//! first bytes ─► HTTP/2? ─► http2
+//!    └─ HTTP/1
+//! ┌► read head ─► body ─► relay (meanwhile: interim answers, was the connection reset?)
+//! └──── keep alive ◄─ write head and body ◄─┤
+//!            └─ else: close, after what   101: bytes both ways ─► close
+//!               is unread was drained
+//! ```
+//!
+//! One task does all of it. A broker that closes its sending side still gets the answers to the requests that it sent
+//! whole (RFC 9112 section 9.6). It is gone when its connection is reset or can't be written to.
+
+mod delayed_eof;
+mod http2;
+mod opening;
+mod source;
+mod tunnel;
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use hyper::body::Body as _;
+use hyper::{Method, Response};
+use tokio::io::{AsyncRead, AsyncWriteExt};
+use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
+
+use self::source::{Event, Source, is_end};
+use crate::exchange::{Headers, Version};
+use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::forward::{Course, ForwardProxy, Opened, Tunnel};
+use crate::proxy::h1::{
+    Coding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
+    response_head,
+};
+use crate::proxy::io::{Output as _, Wire};
+use crate::proxy::logged::Kind;
+use crate::proxy::message::fields::RawTrailers;
+use crate::proxy::message::head::{HeadError, RequestHead, bodiless};
+use crate::proxy::message::problem;
+use crate::proxy::relay::{ProxiedResponse, ProxyShared, Relay};
+use crate::proxy::upstream::{Informational, InformationalResponse, WireBody};
+
+/// What is read of a request that was answered before its end, so that the connection can go on, or else the answer isn't
+/// lost in a reset.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 1024 * 1024);
+
+/// Connection id and client address.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientInfo {
+    /// Number of the connection.
+    pub connection: u64,
+    /// Where it comes from.
+    pub address: IpAddr,
+}
+
+/// Where the requests of a connection go.
+#[derive(Clone)]
+pub enum Route {
+    /// All to one upstream.
+    To(Arc<Relay>),
+    /// Where each says: it is a forward proxy's.
+    Forward(Arc<ForwardProxy>),
+}
+
+impl Route {
+    fn common(&self) -> &Arc<ProxyShared> {
+        match self {
+            Self::To(relay) => &relay.common,
+            Self::Forward(desk) => &desk.common,
+        }
+    }
+}
+
+/// What is left of a connection that became a tunnel.
+pub type ConnectUpgrade<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
+
+/// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
+pub async fn run<W: Wire>(
+    wire: W,
+    way: Route,
+    guest: ClientInfo,
+    tell: &Tell,
+    shutdown: CancellationToken,
+) -> Option<ConnectUpgrade<W>> {
+    tracing::debug!("opened");
+    let common = Arc::clone(way.common());
+    let opened = match opening::open(wire, &common, &shutdown).await {
+        Ok(Some(opened)) => opened,
+        Ok(None) => {
+            tracing::debug!("closed unused");
+            return None;
+        }
+        Err(error) => {
+            tracing::debug!(error = %Kind(&error), "ended unused");
+            return None;
+        }
+    };
+    if opened.http2 {
+        http2::run(opened.rejoin(), way, guest, tell, shutdown).await;
+        return None;
+    }
+    let (reader, writer) = opened.wire.halves();
+    let source = Source::new(Reader::having_read(reader, opened.read));
+    let mut connection: Connection<W> = Connection { way, common, guest, tell: Arc::clone(tell), shutdown, source };
+    let ended = connection.serve(writer).await;
+    match &ended {
+        Ok(_) => tracing::debug!("closed"),
+        Err(error) => tracing::debug!(error = %Kind(error), "ended"),
+    }
+    ended.ok().flatten()
+}
+
+struct Connection<W: Wire> {
+    way: Route,
+    common: Arc<ProxyShared>,
+    guest: ClientInfo,
+    tell: Tell,
+    shutdown: CancellationToken,
+    source: Source<W::Input>,
+}
+
+/// Why a connection ends before its time.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("writing to the broker failed: {0}")]
+    Write(#[source] io::Error),
+    #[error("reading from the broker failed: {0}")]
+    Read(#[source] io::Error),
+    #[error("the connection broke off after the protocol was switched: {0}")]
+    Tunnel(#[source] io::Error),
+    #[error("the broker took nothing more of its answer for {0:?}")]
+    Stalled(Duration),
+    #[error("the answer's body broke off: {0}")]
+    Body(#[source] crate::proxy::upstream::BodyError),
+}
+
+/// How reading a head ended.
+enum Opening {
+    Head(RequestHead),
+    Closed,
+    Bad(HeadError),
+    Slow,
+}
+
+impl<W: Wire> Connection<W> {
+    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, Ended> {
+        loop {
+            let mut head = match self.read_head().await? {
+                Opening::Head(head) => head,
+                Opening::Closed => return self.close(writer).await.map(|()| None),
+                Opening::Bad(error) => return self.refuse_unread(writer, &error).await,
+                Opening::Slow => {
+                    self.not_understood("its head did not come to an end in time".to_owned());
+                    return self.refuse(writer, problem::slow_request()).await;
+                }
+            };
+            if head.max_forwards() == Some(0) {
+                return self.refuse(writer, problem::last_hop(&head.method)).await;
+            }
+            let relay = match &self.way {
+                Route::To(_) if head.method == Method::CONNECT => {
+                    return self.refuse(writer, problem::no_tunnel()).await;
+                }
+                Route::To(relay) => {
+                    if head.absolute.is_some() {
+                        tracing::debug!("the target is in absolute form; the host that it names means nothing here");
+                    }
+                    Arc::clone(relay)
+                }
+                Route::Forward(desk) => match desk.receive(&mut head, self.guest.address).await {
+                    Course::Carry(relay) => relay,
+                    Course::Refuse(response) => return self.refuse(writer, response).await,
+                    Course::Open(opened) => return self.part(opened, writer).await,
+                },
+            };
+            let length = match head.length() {
+                Ok(length) => length,
+                Err(error) => return self.refuse_unread(writer, &error).await,
+            };
+            let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
+            let patience = self.common.limits.stall_timeout;
+            let (body, trailers) = self.source.lend(length, head.expects_continue(), patience);
+            let answer = self.ask(&relay, head, body, trailers, &mut writer).await?;
+            if answer.reset {
+                drop(answer);
+                writer.reset();
+                return Ok(None);
+            }
+            if answer.upgrade.is_some() {
+                return self.switch(answer, writer).await.map(|()| None);
+            }
+            let keep;
+            (writer, keep) = self.write(answer, &client, writer).await?;
+            if !(keep && (self.source.is_at_end() || self.source.catch_up(LINGER).await)) {
+                return self.close(writer).await.map(|()| None);
+            }
+        }
+    }
+
+    /// Tells the broker that it has its tunnel, and lets go of the connection.
+    async fn part(&mut self, opened: Opened, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, Ended> {
+        writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(Ended::Write)?;
+        writer.flush().await.map_err(Ended::Write)?;
+        let Some(reader) = self.source.take() else { return Ok(None) };
+        let (io, buf) = reader.into_parts();
+        Ok(Some((opened, Tunnel::new(buf, io, writer))))
+    }
+
+    async fn read_head(&mut self) -> Result<Opening, Ended> {
+        let limits = &self.common.limits;
+        let Some(reader) = self.source.reader() else { return Ok(Opening::Closed) };
+        let mut idle = std::pin::pin!(tokio::time::sleep(limits.idle_timeout));
+        let mut crowded = std::pin::pin!(self.common.crowded.notified());
+        loop {
+            // Some clients send an empty line too many behind a body (RFC 9112 section 2.2).
+            while reader.buf.starts_with(b"\r\n") {
+                reader.buf.advance(2);
+            }
+            if !(reader.buf.is_empty() || &reader.buf[..] == b"\r") {
+                break;
+            }
+            let filled = tokio::select! {
+                biased;
+                filled = fill(reader) => filled.map_err(Ended::Read)?,
+                () = &mut idle => 0,
+                () = &mut crowded => 0,
+                () = self.shutdown.cancelled() => 0,
+            };
+            if filled == 0 {
+                return Ok(Opening::Closed);
+            }
+        }
+        let mut watch = HeadWatch::default();
+        let reading = async {
+            loop {
+                if watch.is_due(&reader.buf, limits.head) {
+                    match parse_request(&mut reader.buf, limits.head) {
+                        Ok(Some(head)) => return Ok(Opening::Head(head)),
+                        Ok(None) => {}
+                        Err(error) => return Ok(Opening::Bad(error)),
+                    }
+                }
+                if fill(reader).await.map_err(Ended::Read)? == 0 {
+                    return Ok(Opening::Closed);
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            opening = tokio::time::timeout(limits.head_timeout, reading) => opening.unwrap_or(Ok(Opening::Slow)),
+            () = &mut crowded => Ok(Opening::Slow),
+        }
+    }
+
+    /// Waits for the answer, and meanwhile for what else may happen on this connection.
+    async fn ask(
+        &mut self,
+        relay: &Relay,
+        head: RequestHead,
+        body: WireBody,
+        trailers: RawTrailers,
+        writer: &mut W::Output,
+    ) -> Result<ProxiedResponse, Ended> {
+        let (interim, mut interims) = Informational::channel();
+        // HTTP/1.0 has no interim answers (RFC 9110 section 15.2).
+        let interim = (head.version != Version::Http10).then_some(interim);
+        let mut answer = std::pin::pin!(relay.forward(self.guest.connection, head, (body, trailers), interim));
+        loop {
+            let event = tokio::select! {
+                biased;
+                answer = &mut answer => {
+                    while let Ok(head) = interims.try_recv() {
+                        self.write_interim(writer, &head).await?;
+                    }
+                    return Ok(answer);
+                }
+                Some(head) = interims.recv() => {
+                    if head.status == 100 {
+                        self.source.told_to_go_on();
+                    }
+                    self.write_interim(writer, &head).await?;
+                    continue;
+                }
+                event = poll_fn(|cx| self.source.poll_event(cx)) => event,
+            };
+            match event {
+                Event::Continue => {
+                    let reason = Bytes::from_static(b"Continue");
+                    let head = InformationalResponse { status: 100, reason, fields: Headers::default() };
+                    self.write_interim(writer, &head).await?;
+                }
+                Event::Failed(error) => return Err(Ended::Read(error)),
+            }
+        }
+    }
+
+    /// A broker that takes nothing is given as long for an interim answer as for any other.
+    async fn write_interim(&self, writer: &mut W::Output, head: &InformationalResponse) -> Result<(), Ended> {
+        let mut out = BytesMut::new();
+        interim_head(&mut out, head.status, &head.reason, &head.fields);
+        let writing = async {
+            writer.write_all(&out).await?;
+            writer.flush().await
+        };
+        let patience = self.common.limits.stall_timeout;
+        let written = tokio::time::timeout(patience, writing).await;
+        written.map_err(|_| Ended::Stalled(patience))?.map_err(Ended::Write)
+    }
+
+    /// The answer was 101: what follows is not HTTP, and passes as it is.
+    async fn switch(&mut self, answer: ProxiedResponse, mut writer: W::Output) -> Result<(), Ended> {
+        let passage = tunnel::Passage::of(answer.draft);
+        let shape = ResponseShape {
+            status: 101,
+            bodiless: true,
+            size: None,
+            from_wire: answer.is_from_wire,
+            chunks: true,
+            connection: Some("Upgrade"),
+        };
+        let mut head = BytesMut::new();
+        response_head(&mut head, &answer.reason, &answer.headers, &shape, Coding::Known(0));
+        drop(answer.headers);
+        writer.write_all(&head).await.map_err(Ended::Write)?;
+        writer.flush().await.map_err(Ended::Write)?;
+        let (Some(upstream), Some(reader)) = (answer.upgrade, self.source.reader()) else { return Ok(()) };
+        passage.pass(reader, writer, upstream, self.common.limits.idle_timeout).await.map_err(Ended::Tunnel)
+    }
+
+    /// Writes an answer; the socket and whether the connection can go on.
+    async fn write(
+        &mut self,
+        answer: ProxiedResponse,
+        client: &Client,
+        writer: W::Output,
+    ) -> Result<(W::Output, bool), Ended> {
+        let ProxiedResponse { status, reason, headers, is_from_wire, body, trailers, draft, .. } = answer;
+        let mut shape = ResponseShape {
+            status: status.as_u16(),
+            bodiless: bodiless(status.as_u16(), &client.method),
+            size: body.size_hint().exact(),
+            from_wire: is_from_wire,
+            chunks: client.version != Version::Http10,
+            connection: None,
+        };
+        let coding = response_coding(&headers, &shape);
+        let keep = client.keeps_alive
+            && coding != Coding::UntilClose
+            && !self.source.is_spoilt()
+            && !self.shutdown.is_cancelled();
+        shape.connection = match (keep, client.version) {
+            (false, _) => Some("close"),
+            (true, Version::Http10) => Some("keep-alive"),
+            (true, _) => None,
+        };
+        let mut start = BytesMut::with_capacity(8 * 1024);
+        response_head(&mut start, &reason, &headers, &shape, coding);
+        // The record's own copy of the fields is to be the last one when the exchange ends.
+        drop(headers);
+        let body = (!shape.bodiless).then_some(body);
+        let outgoing = Outgoing::new(writer, start, body, coding).with_trailers(trailers);
+        let mut outgoing = match draft {
+            Some(draft) => outgoing.telling(draft),
+            None => outgoing,
+        };
+        let patience = self.common.limits.stall_timeout;
+        let mut stalled: Option<(u64, Pin<Box<Sleep>>)> = None;
+        let sent = poll_fn(|cx| {
+            match outgoing.poll_send(cx) {
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+                Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(Ended::Body(error))),
+                Poll::Ready(Err(SendError::Write(error))) => return Poll::Ready(Err(Ended::Write(error))),
+                Poll::Pending => {}
+            }
+            match self.source.poll_event(cx) {
+                Poll::Ready(Event::Failed(error)) => return Poll::Ready(Err(Ended::Read(error))),
+                // The answer has begun: it is too late to ask for the body. Whoever asked gets its end by the answer.
+                Poll::Ready(Event::Continue) | Poll::Pending => {}
+            }
+            if outgoing.waits_for_body() {
+                stalled = None;
+                return Poll::Pending;
+            }
+            let written = outgoing.written();
+            let (_, timer) = match &mut stalled {
+                Some(waiting) if waiting.0 == written => waiting,
+                _ => stalled.insert((written, Box::pin(tokio::time::sleep(patience)))),
+            };
+            timer.as_mut().poll(cx).map(|()| Err(Ended::Stalled(patience)))
+        })
+        .await;
+        if let Err(error) = sent {
+            if matches!(error, Ended::Body(_)) && coding == Coding::UntilClose {
+                outgoing.into_io().reset();
+            }
+            return Err(error);
+        }
+        Ok((outgoing.into_io(), keep))
+    }
+
+    /// Refuses a request that nobody but its sender and the one who watches learns of.
+    async fn refuse_unread<T>(&mut self, writer: W::Output, error: &HeadError) -> Result<Option<T>, Ended> {
+        self.not_understood(error.to_string());
+        self.refuse(writer, problem::bad_request(error)).await
+    }
+
+    fn not_understood(&self, detail: String) {
+        (self.tell)(ProxyEvent::NotUnderstood { client: self.guest.address, detail });
+    }
+
+    async fn refuse<T>(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<Option<T>, Ended> {
+        tracing::debug!(status = response.status().as_u16(), "refused");
+        let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
+        let (writer, _) = self.write(ProxiedResponse::own(response), &client, writer).await?;
+        self.source.refused();
+        self.close(writer).await.map(|()| None)
+    }
+
+    /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
+    /// answer could be lost on its way.
+    async fn close(&mut self, mut writer: W::Output) -> Result<(), Ended> {
+        let patience = self.common.limits.stall_timeout;
+        tokio::time::timeout(patience, writer.shutdown())
+            .await
+            .map_err(|_| Ended::Stalled(patience))?
+            .map_err(Ended::Write)?;
+        if self.source.is_at_end() {
+            return Ok(());
+        }
+        let Some(reader) = self.source.reader() else { return Ok(()) };
+        let (time, most) = LINGER;
+        let draining = async {
+            let mut drained = 0;
+            while drained < most {
+                reader.buf.clear();
+                match poll_fn(|cx| reader.poll_fill(cx)).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => drained += read,
+                }
+            }
+        };
+        // Draining is a courtesy: when its time is over the connection is closed all the same.
+        let _in_time = tokio::time::timeout(time, draining).await;
+        Ok(())
+    }
+}
+
+/// Reads once; 0 at the end.
+async fn fill<I: AsyncRead + Unpin>(reader: &mut Reader<I>) -> io::Result<usize> {
+    match poll_fn(|cx| reader.poll_fill(cx)).await {
+        Err(error) if is_end(&error) => Ok(0),
+        filled => filled,
+    }
+}
+
+/// What the answer depends on.
+struct Client {
+    method: Method,
+    version: Version,
+    keeps_alive: bool,
+}

@@ -1,0 +1,415 @@
+//! A broker's HTTP/2 connection.
+//!
+//! ```text
+//! preface ─► accept ─► one exchange per stream ─► relay ─► head, body, trailers
+//!               │            ├─ reset by the broker: this exchange alone is given up
+//!               │            └─ CONNECT, to a forward proxy: the stream becomes a tunnel
+//!               └─ shutdown, idle for long, or the broker sends no more ─► exchanges end ─► answers flushed ─► closed
+//! ```
+//!
+//! All exchanges of a connection live in its one task: they end with it, and none is left when it has ended. An answer
+//! counts as sent when the connection has flushed it, not when it was given to the connection.
+
+use std::future::{Future, poll_fn};
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::exchange::{FailureKind, Headers};
+use crate::proxy::client::delayed_eof::{DelayedEof, EofState};
+use crate::proxy::client::{ClientInfo, Route};
+use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::forward::{Course, ForwardProxy, Opened, Tunnel};
+use crate::proxy::h1::LastWrite as _;
+use crate::proxy::h2::fields::outgoing_response;
+use crate::proxy::h2::head::request as read_request;
+use crate::proxy::h2::{
+    CONNECTION_WINDOW, Incoming, Outgoing, RawHeads, Reading, SEND_BUFFER, STREAMS, SendError, WINDOW, Writing,
+    packed_size,
+};
+use crate::proxy::logged::Kind;
+use crate::proxy::message::fields::RawTrailers;
+use crate::proxy::message::fields::has_token;
+use crate::proxy::message::head::{RequestHead, bodiless, content_length};
+use crate::proxy::message::problem;
+use crate::proxy::record::exchange_builder::ExchangeBuilder;
+use crate::proxy::relay::{ProxiedResponse, Relay};
+use crate::proxy::upstream::{BodyError, Informational, InformationalResponse, WireBody};
+
+/// How long a connection without an exchange is waited for after GOAWAY, so that the broker closes it.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How many more exchanges a broker may reset than it let end. Past it the connection is closed with ENHANCE_YOUR_CALM:
+/// requests that are taken back at once cost the booking system much and the broker nothing.
+const RESETS: u32 = 100;
+
+/// How an exchange ended.
+enum Ended {
+    /// All of its answer was given to the connection, which may not have sent it yet. The draft, where it is recorded.
+    Answered(Option<Arc<ExchangeBuilder>>),
+    Reset,
+}
+
+/// Answers that were given to the connection and are not flushed yet: at most one per stream.
+#[derive(Default)]
+struct Unflushed(Vec<Arc<ExchangeBuilder>>);
+
+impl Unflushed {
+    /// Polls a connection, which flushes what it has, and tells the drafts what has become of their answers.
+    fn poll<T>(&mut self, io: &EofState, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        self.0.iter().for_each(|draft| draft.begins());
+        let before = io.flushes();
+        let polled = poll();
+        let flushed = io.is_flushed() && io.flushes() > before;
+        self.0.iter().for_each(|draft| draft.ended(flushed));
+        if flushed {
+            self.0.clear();
+        }
+        polled
+    }
+
+    /// The broker takes nothing more.
+    fn give_up(&self, patience: Duration) {
+        self.0.iter().for_each(|draft| draft.failed(FailureKind::ClientGone, takes_nothing(patience), None));
+    }
+}
+
+fn takes_nothing(patience: Duration) -> String {
+    format!("the broker took nothing more of its answer for {} s", patience.as_secs())
+}
+
+/// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
+pub async fn run<W>(wire: W, way: Route, guest: ClientInfo, tell: &Tell, shutdown: CancellationToken)
+where
+    W: AsyncRead + AsyncWrite + Unpin,
+{
+    let common = Arc::clone(way.common());
+    let limits = &common.limits;
+    let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
+    let mut builder = Builder::new();
+    builder
+        .initial_window_size(WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(packed_size(limits.head))
+        .max_concurrent_streams(STREAMS as u32)
+        .max_send_buffer_size(SEND_BUFFER);
+    let (wire, io) = DelayedEof::new(wire);
+    let wire = RawHeads::server(wire, limits.head);
+    let mut connection = match tokio::time::timeout(head_timeout, builder.handshake::<_, Bytes>(wire)).await {
+        Ok(Ok(connection)) => connection,
+        Ok(Err(error)) => return tracing::debug!(error = %Kind(&error), "no HTTP/2 connection"),
+        Err(_) => return tracing::debug!("no HTTP/2 connection in time"),
+    };
+    tracing::debug!("speaks HTTP/2");
+    let mut exchanges = FuturesUnordered::new();
+    let mut unflushed = Unflushed::default();
+    let mut idle = pin!(tokio::time::sleep(idle_timeout));
+    let (mut stalled, mut written) = (pin!(tokio::time::sleep(limits.stall_timeout)), 0);
+    let mut crowded = pin!(common.crowded.notified());
+    let (mut closing, mut overdue, mut resets) = (false, false, 0_u32);
+    loop {
+        tokio::select! {
+            biased;
+            Some(ended) = exchanges.next(), if !exchanges.is_empty() => {
+                match ended {
+                    Ok(Ended::Answered(draft)) => {
+                        unflushed.0.extend(draft);
+                        resets = resets.saturating_sub(1);
+                    }
+                    Ok(Ended::Reset) => resets += 1,
+                    Err(_) => tracing::error!("an exchange panicked; the others are not affected"),
+                }
+                if resets > RESETS {
+                    tracing::warn!("a broker takes back its requests all the time; closing its connection");
+                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                    resets = 0;
+                }
+                if exchanges.is_empty() {
+                    idle.as_mut().reset(Instant::now() + if closing { FAREWELL } else { idle_timeout });
+                }
+            }
+            () = shutdown.cancelled(), if !closing => {
+                closing = true;
+                connection.graceful_shutdown();
+                idle.as_mut().reset(Instant::now() + FAREWELL);
+            }
+            accepted = poll_fn(|cx| unflushed.poll(&io, || pin!(connection.accept()).poll(cx))) => match accepted {
+                Some(Ok((request, respond))) => {
+                    let ended = io.ended().clone();
+                    let exchange = exchange(way.clone(), guest, tell, request, respond, ended, shutdown.clone());
+                    exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
+                }
+                Some(Err(error)) => return tracing::debug!(error = %Kind(&error), "ended"),
+                None => return tracing::debug!("closed"),
+            },
+            // From here on the connection has just been polled: what it could flush is flushed.
+            () = when(|| io.ended().is_cancelled() && io.is_flushed() && io.release()), if exchanges.is_empty() => {
+                tracing::debug!("the broker sends no more, and has all of its answers");
+            }
+            () = when(|| overdue && io.is_flushed()), if exchanges.is_empty() => {
+                return tracing::debug!("closed; the broker took no leave");
+            }
+            () = &mut crowded, if exchanges.is_empty() && io.is_flushed() => {
+                return tracing::debug!("closed to make room");
+            }
+            // Looked at time and again: an answer may take up to twice as long as the limit says.
+            () = &mut stalled => {
+                if !unflushed.0.is_empty() && written == io.written() {
+                    unflushed.give_up(limits.stall_timeout);
+                    return tracing::debug!("the broker takes none of its answers");
+                }
+                written = io.written();
+                stalled.as_mut().reset(Instant::now() + limits.stall_timeout);
+            }
+            () = &mut idle, if exchanges.is_empty() => {
+                if closing && (overdue || io.is_flushed()) {
+                    return tracing::debug!("closed; the broker took no leave");
+                }
+                // What is still to be flushed is given as long as any answer that the broker doesn't take.
+                let wait = if closing { limits.stall_timeout } else { FAREWELL };
+                if closing {
+                    overdue = true;
+                } else {
+                    closing = true;
+                    connection.graceful_shutdown();
+                }
+                idle.as_mut().reset(Instant::now() + wait);
+            }
+        }
+    }
+}
+
+/// Ends when the condition holds. It is only looked at when the task is polled: whatever changes it must wake the task.
+async fn when(holds: impl Fn() -> bool) {
+    poll_fn(|_| if holds() { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+async fn exchange(
+    way: Route,
+    guest: ClientInfo,
+    tell: &Tell,
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    ended: CancellationToken,
+    shutdown: CancellationToken,
+) -> Ended {
+    let (parts, stream) = request.into_parts();
+    let limits = &way.common().limits;
+    let mut head = match read_request(&parts.headers, !stream.is_end_stream(), limits.head) {
+        Ok(head) => head,
+        Err(error) => {
+            tell(ProxyEvent::NotUnderstood { client: guest.address, detail: error.to_string() });
+            let answer = ProxiedResponse::own(problem::bad_request(&error));
+            return send(answer, &Method::GET, limits.stall_timeout, respond).await;
+        }
+    };
+    let method = head.method.clone();
+    let course = match &way {
+        _ if head.max_forwards() == Some(0) => Course::Refuse(problem::last_hop(&method)),
+        Route::To(_) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
+        Route::To(relay) => Course::Carry(Arc::clone(relay)),
+        Route::Forward(desk) => desk.receive(&mut head, guest.address).await,
+    };
+    let answer = match course {
+        Course::Carry(relay) => {
+            let length = content_length(&head.fields).ok().flatten();
+            let incoming = Incoming::new(stream, length).within(limits.stall_timeout, ended);
+            let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
+            match ask(&relay, guest.connection, head, body, asked, &mut respond).await {
+                Some(answer) => answer,
+                None => return Ended::Reset,
+            }
+        }
+        Course::Refuse(response) => ProxiedResponse::own(response),
+        Course::Open(opened) => match &way {
+            Route::Forward(desk) => {
+                let stream = Reading::new(stream, ended);
+                return tunnel(Arc::clone(desk), opened, guest, (stream, respond), shutdown).await;
+            }
+            Route::To(_) => ProxiedResponse::own(problem::no_tunnel()),
+        },
+    };
+    send(answer, &method, limits.stall_timeout, respond).await
+}
+
+/// The stream as a tunnel, from the answer to its CONNECT on. In a box, because what runs within it may speak HTTP/2 again.
+fn tunnel(
+    desk: Arc<ForwardProxy>,
+    opened: Opened,
+    guest: ClientInfo,
+    (stream, mut respond): (Reading, SendResponse<Bytes>),
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Ended> {
+    Box::pin(async move {
+        match respond.send_response(Response::new(()), false) {
+            Ok(sending) => {
+                let tunnel = Tunnel::new(BytesMut::new(), stream, Writing::new(sending));
+                desk.serve(opened, tunnel, guest, shutdown).await;
+                Ended::Answered(None)
+            }
+            Err(error) => {
+                tracing::debug!(error = %Kind(&error), "given up before its tunnel was there");
+                Ended::Reset
+            }
+        }
+    })
+}
+
+/// Waits for the answer; `None` if the broker took the request back.
+async fn ask(
+    relay: &Relay,
+    id: u64,
+    head: RequestHead,
+    body: WireBody,
+    mut asked: Option<oneshot::Receiver<()>>,
+    respond: &mut SendResponse<Bytes>,
+) -> Option<ProxiedResponse> {
+    let (interim, mut interims) = Informational::channel();
+    let mut answer = pin!(relay.forward(id, head, (body, RawTrailers::default()), Some(interim)));
+    poll_fn(|cx| {
+        let answer = answer.as_mut().poll(cx);
+        while let Poll::Ready(Some(head)) = interims.poll_recv(cx) {
+            if head.status == 100 {
+                asked = None;
+            }
+            send_interim(respond, &head);
+        }
+        if let Poll::Ready(answer) = answer {
+            return Poll::Ready(Some(answer));
+        }
+        if let Some(wanted) = &mut asked
+            && let Poll::Ready(wanted) = Pin::new(wanted).poll(cx)
+        {
+            asked = None;
+            if wanted.is_ok() {
+                send_interim(
+                    respond,
+                    &InformationalResponse { status: 100, reason: Bytes::new(), fields: Headers::default() },
+                );
+            }
+        }
+        respond.poll_reset(cx).map(|_| None)
+    })
+    .await
+}
+
+/// Sends an interim answer. One that can't be sent means little: the answer itself follows, or the end.
+fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InformationalResponse) {
+    let Ok(status) = StatusCode::from_u16(interim.status) else { return };
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    *head.headers_mut() = outgoing_response(interim.status, &interim.fields);
+    if let Err(error) = respond.send_informational(head) {
+        tracing::debug!(error = %Kind(&error), %status, "an interim answer could not be sent");
+    }
+}
+
+/// Sends an answer as far as the broker takes it.
+async fn send(answer: ProxiedResponse, method: &Method, patience: Duration, mut respond: SendResponse<Bytes>) -> Ended {
+    let ProxiedResponse { status, headers, body, draft, reset, .. } = answer;
+    if reset {
+        respond.send_reset(Reason::INTERNAL_ERROR);
+        return Ended::Answered(None);
+    }
+    let mut head = Response::new(());
+    *head.status_mut() = status;
+    *head.headers_mut() = outgoing_response(status.as_u16(), &headers);
+    // The record's own copy of the fields is to be the last one when the exchange ends.
+    drop(headers);
+    let bodiless = bodiless(status.as_u16(), method) || body.is_end_stream();
+    let body = (!bodiless).then_some(body);
+    let gone = |error: &h2::Error| {
+        if let Some(draft) = &draft {
+            let detail = format!("the broker gave up the stream before the answer had ended: {error}");
+            draft.failed(FailureKind::ClientGone, detail, None);
+        }
+        tracing::debug!(error = %Kind(error), "given up");
+        Ended::Reset
+    };
+    let stream = match respond.send_response(head, bodiless) {
+        Ok(stream) => stream,
+        Err(error) => return gone(&error),
+    };
+    let mut outgoing = Outgoing::new(stream, body);
+    let (mut stalled, mut sent) = (pin!(tokio::time::sleep(patience)), 0);
+    let result = poll_fn(|cx| {
+        if let Poll::Ready(result) = outgoing.poll_send(cx) {
+            return Poll::Ready(Some(result));
+        }
+        if sent != outgoing.sent() || outgoing.waits_for_body() {
+            sent = outgoing.sent();
+            stalled.as_mut().reset(Instant::now() + patience);
+        }
+        stalled.as_mut().poll(cx).map(|()| None)
+    })
+    .await;
+    match result {
+        Some(Ok(())) => Ended::Answered(draft),
+        Some(Err(SendError::Stream(error))) => gone(&error),
+        None => {
+            let detail = takes_nothing(patience);
+            tracing::debug!("the broker takes nothing more of its answer");
+            if let Some(draft) = &draft {
+                draft.failed(FailureKind::ClientGone, detail, None);
+            }
+            Ended::Reset
+        }
+        Some(Err(SendError::Body(error))) => {
+            tracing::debug!(error = %Kind(&*error), "the answer's body broke off");
+            Ended::Answered(None)
+        }
+    }
+}
+
+/// The request's body, and what fires when it is first asked for, where the broker waits for that.
+fn body(incoming: Incoming, expects: bool) -> (WireBody, Option<oneshot::Receiver<()>>) {
+    if !expects || incoming.is_end_stream() {
+        return (incoming.boxed(), None);
+    }
+    let (sender, receiver) = oneshot::channel();
+    (Announced { incoming, ask: Some(sender) }.boxed(), Some(receiver))
+}
+
+/// A body that the broker sends when it is told to.
+struct Announced {
+    incoming: Incoming,
+    ask: Option<oneshot::Sender<()>>,
+}
+
+impl Body for Announced {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if let Some(ask) = this.ask.take() {
+            // Nobody listens once the answer has begun: the broker is told by that.
+            let _listened = ask.send(());
+        }
+        Pin::new(&mut this.incoming).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,124 @@
+//! The first bytes of a broker's connection tell which version of HTTP it speaks.
+//!
+//! ```text
+//! Wire ─► first bytes ─┬─ the preface of HTTP/2 ─► Opened { http2: true }
+//!                      └─ anything else ─────────► Opened { http2: false }      what was read is read again
+//! ```
+//!
+//! That holds with and without TLS: a broker that chose HTTP/2 by ALPN begins with the preface too.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio_util::sync::CancellationToken;
+
+use crate::proxy::h2::PREFACE;
+use crate::proxy::io::Wire;
+use crate::proxy::relay::ProxyShared;
+
+/// Room for the first read: most requests of HTTP/1 are in it whole.
+const FIRST: usize = 16 * 1024;
+
+/// A connection whose first bytes were read.
+pub struct Opened<W> {
+    /// It speaks HTTP/2.
+    pub http2: bool,
+    /// What was read.
+    pub read: BytesMut,
+    /// The rest.
+    pub wire: W,
+}
+
+/// Waits for the first bytes; `None` if none came, or not in time, or the proxy is stopped or crowded.
+pub async fn open<W: Wire>(
+    mut wire: W,
+    common: &ProxyShared,
+    shutdown: &CancellationToken,
+) -> io::Result<Option<Opened<W>>> {
+    let limits = &common.limits;
+    let mut crowded = std::pin::pin!(common.crowded.notified());
+    let mut read = BytesMut::with_capacity(FIRST);
+    let mut patience = limits.idle_timeout;
+    loop {
+        let count = tokio::select! {
+            biased;
+            count = within(patience, wire.read_buf(&mut read)) => count,
+            () = &mut crowded, if read.is_empty() => return Ok(None),
+            () = shutdown.cancelled(), if read.is_empty() => return Ok(None),
+        };
+        if count.transpose()?.unwrap_or(0) == 0 {
+            // Of what is too little for HTTP/2 HTTP/1 knows what to say.
+            return Ok((!read.is_empty()).then_some(Opened { http2: false, read, wire }));
+        }
+        if read.starts_with(PREFACE) {
+            return Ok(Some(Opened { http2: true, read, wire }));
+        }
+        if !PREFACE.starts_with(&read) {
+            return Ok(Some(Opened { http2: false, read, wire }));
+        }
+        patience = limits.head_timeout;
+    }
+}
+
+async fn within<F: Future>(patience: std::time::Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(patience, future).await.ok()
+}
+
+/// A stream of which some was read already.
+pub struct Rejoined<W> {
+    read: BytesMut,
+    wire: W,
+}
+
+impl<W> Opened<W> {
+    /// The connection as it was.
+    pub fn rejoin(self) -> Rejoined<W> {
+        Rejoined { read: self.read, wire: self.wire }
+    }
+}
+
+impl<W: AsyncRead + Unpin> AsyncRead for Rejoined<W> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.read.is_empty() {
+            return Pin::new(&mut this.wire).poll_read(cx, buf);
+        }
+        let count = this.read.len().min(buf.remaining());
+        buf.put_slice(&this.read[..count]);
+        this.read.advance(count);
+        if this.read.is_empty() {
+            this.read = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<W: AsyncWrite + Unpin> AsyncWrite for Rejoined<W> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().wire).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().wire).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().wire).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().wire).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,7 @@
+//! Exchanges in the making: what passed is kept on the way, and handed over when both bodies have ended.
+//!
+//! `Tee (request, response) ─► ExchangeBuilder ─► Sink ─► recorder`
+
+pub mod exchange_builder;
+pub mod sink;
+pub mod tee;

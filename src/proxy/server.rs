@@ -1,0 +1,238 @@
+//! The accept loops of all listeners, and graceful shutdown.
+//!
+//! ```text
+//! accept ─► one task per connection (permit, tracked)
+//!    │ shutdown
+//!    ▼
+//! stop accepting ─► idle connections close, busy ones finish ─► all tasks ended ─► Served
+//!                      grace over, or told to end at once: cut ──┘
+//! ```
+
+pub mod descriptors;
+pub mod limits;
+pub mod listener;
+pub mod tls;
+
+use std::io;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::proxy::client::{self, ClientInfo, Route};
+use crate::proxy::event::{ProxyEvent, Tell, handshake_trouble};
+use crate::proxy::forward::{ClientAllowList, ForwardProxy};
+use crate::proxy::io::Wire;
+use crate::proxy::logged::Kind;
+use crate::proxy::record::sink::Sink;
+use crate::proxy::relay::{ProxyShared, Relay};
+use crate::proxy::rewrite::Rewriter;
+use crate::proxy::server::limits::Limits;
+use crate::proxy::server::listener::{Behind, Listener, refuse_handshake, secure};
+use crate::proxy::upstream::Upstream;
+use crate::proxy::wire_fault::{HANDSHAKE_BROKEN_OFF, TlsFault};
+
+/// What a proxy did until it was stopped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Connections of brokers.
+    pub connections: u64,
+    /// Connections that were still busy when the grace time was over, and were cut off.
+    pub cut: usize,
+}
+
+/// How a proxy is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    /// Take no more connections and requests; let exchanges end.
+    pub drain: CancellationToken,
+    /// Don't wait for exchanges any longer: their grace time is over.
+    pub at_once: CancellationToken,
+}
+
+impl From<CancellationToken> for Shutdown {
+    fn from(drain: CancellationToken) -> Self {
+        Self { drain, ..Self::default() }
+    }
+}
+
+/// Serves until it is told to stop, then drains (see [`Limits::grace`]) and returns. When it returns, every exchange has
+/// been handed to the sink and no task is left.
+///
+/// An error of the listener does not end it: where descriptors or memory lack, it waits a moment and goes on.
+///
+/// The futures of the connections are spawned: must be called within a tokio runtime.
+pub async fn serve(doors: Vec<Listener>, sink: Sink, limits: Limits, shutdown: impl Into<Shutdown>) -> Served {
+    let Shutdown { drain, at_once } = shutdown.into();
+    let grace = limits.grace;
+    let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let common = Arc::new(ProxyShared::new(sink, limits, cut.clone()));
+    let hall = ProxyServer {
+        permits: Arc::new(Semaphore::new(common.limits.connections)),
+        connections: AtomicU64::new(0),
+        tasks: tasks.clone(),
+        cut: cut.clone(),
+        shutdown: drain,
+    };
+    join_all(doors.into_iter().map(|door| hall.keep(door, &common))).await;
+    drop(common);
+    let mut served = Served { connections: hall.connections.into_inner(), cut: 0 };
+    tasks.close();
+    let drained = tokio::select! {
+        biased;
+        () = tasks.wait() => true,
+        () = at_once.cancelled() => false,
+        () = tokio::time::sleep(grace) => false,
+    };
+    if !drained {
+        served.cut = tasks.len();
+        cut.cancel();
+        tasks.wait().await;
+    }
+    served
+}
+
+/// What all listeners share: limits, running tasks, shutdown.
+struct ProxyServer {
+    permits: Arc<Semaphore>,
+    connections: AtomicU64,
+    tasks: TaskTracker,
+    cut: CancellationToken,
+    shutdown: CancellationToken,
+}
+
+impl ProxyServer {
+    /// Lets connections in until the shutdown.
+    async fn keep(&self, door: Listener, common: &Arc<ProxyShared>) {
+        let Listener { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell } = door;
+        let to = |upstream: Arc<dyn Upstream>| {
+            let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
+            Relay::new(upstream, Arc::clone(common)).rewriting(links)
+        };
+        let way = match behind {
+            Behind::Upstream(upstream) => Route::To(Arc::new(to(upstream))),
+            Behind::Unrecorded(upstream) => Route::To(Arc::new(to(upstream).unrecorded())),
+            Behind::Forward(forward) => {
+                Route::Forward(Arc::new(ForwardProxy::new(forward, Arc::clone(common), Arc::clone(&tell))))
+            }
+        };
+        let inside =
+            Arc::new(ListenerState { tls, own_ca, way, tls_fault, tell, patience: common.limits.head_timeout });
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => break,
+                accepted = self.accept(&listener, &common.crowded, &guests, &inside.tell) => accepted,
+            };
+            let (stream, address, permit) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) if concerns_one_connection(&error) => continue,
+                Err(error) => {
+                    tracing::warn!(error = %Kind(&error), "cannot accept a connection; trying again in 100 ms");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
+            let guest = ClientInfo { connection: id, address };
+            let connection = Arc::clone(&inside).connection(stream, guest, self.shutdown.clone());
+            let cut = self.cut.clone();
+            let guarded = async move {
+                let connection = AssertUnwindSafe(connection).catch_unwind();
+                tokio::select! {
+                    biased;
+                    () = cut.cancelled() => tracing::debug!("cut off"),
+                    ended = connection => if ended.is_err() {
+                        tracing::error!("this connection's task panicked; the other connections are not affected");
+                    },
+                }
+                drop(permit);
+            };
+            self.tasks.spawn(guarded.instrument(tracing::debug_span!("connection", id)));
+        }
+    }
+}
+
+impl ProxyServer {
+    /// The next connection of a guest. If there is no room for it, the one that has waited longest for a request makes
+    /// room; who is no guest takes none.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        crowded: &Notify,
+        guests: &ClientAllowList,
+        tell: &Tell,
+    ) -> io::Result<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
+        let (stream, client) = loop {
+            let (stream, client) = listener.accept().await?;
+            let client = client.ip().to_canonical();
+            if guests.admit(client) {
+                break (stream, client);
+            }
+            tell(ProxyEvent::TurnedAway { client });
+        };
+        let permits = || Arc::clone(&self.permits);
+        if let Ok(permit) = permits().try_acquire_owned() {
+            return Ok((stream, client, permit));
+        }
+        crowded.notify_one();
+        let permit = permits().acquire_owned().await.map_err(io::Error::other)?;
+        Ok((stream, client, permit))
+    }
+}
+
+/// What the connections of one listener share.
+struct ListenerState {
+    tls: Option<Arc<ServerConfig>>,
+    own_ca: bool,
+    way: Route,
+    tls_fault: Option<TlsFault>,
+    tell: Tell,
+    patience: Duration,
+}
+
+impl ListenerState {
+    async fn connection(self: Arc<Self>, stream: TcpStream, guest: ClientInfo, shutdown: CancellationToken) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(error = %Kind(&error), "no TCP_NODELAY");
+        }
+        let Some(tls) = &self.tls else { return self.attend(stream, guest, shutdown).await };
+        if self.tls_fault.as_ref().is_some_and(|fault| fault()) {
+            if let Err(error) = refuse_handshake(stream, self.patience).await {
+                tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
+            }
+            let detail = HANDSHAKE_BROKEN_OFF.to_owned();
+            return (self.tell)(ProxyEvent::NoHandshake { client: guest.address, detail });
+        }
+        match secure(stream, Arc::clone(tls), self.patience).await {
+            Ok(wire) => self.attend(wire, guest, shutdown).await,
+            Err(error) => {
+                let detail = handshake_trouble(&error, self.own_ca);
+                (self.tell)(ProxyEvent::NoHandshake { client: guest.address, detail });
+            }
+        }
+    }
+
+    async fn attend<W: Wire>(&self, wire: W, guest: ClientInfo, shutdown: CancellationToken) {
+        let parted = client::run(wire, self.way.clone(), guest, &self.tell, shutdown.clone()).await;
+        if let (Some((opened, tunnel)), Route::Forward(desk)) = (parted, &self.way) {
+            desk.serve(opened, tunnel, guest, shutdown).await;
+        }
+    }
+}
+
+/// True for an error of a connection that was gone before it was accepted.
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,342 @@
+//! One request on one connection.
+//!
+//! ```text
+//! Link, Message ─► send ┐ at the same time
+//!                  read ┘─► head ─► Response with AnswerBody: goes on sending and reading ─► Link back to the pool
+//! ```
+//!
+//! No task is spawned: whoever waits for the head, and then whoever reads the body, drives both directions.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::ext::ReasonPhrase;
+use hyper::{Method, StatusCode};
+use tokio::io::{ReadHalf, WriteHalf};
+use tokio::time::Instant;
+
+use crate::exchange::FailureKind;
+use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
+use crate::proxy::message::fields::RawTrailers;
+use crate::proxy::message::head::{HeadLimits, ResponseHead};
+use crate::proxy::upstream::live::connect::Link;
+use crate::proxy::upstream::live::line::Line;
+use crate::proxy::upstream::live::pool::Pool;
+use crate::proxy::upstream::{
+    BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, UpstreamResponse, WireBody, empty_body,
+    fault_of_request,
+};
+
+/// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
+pub const CONTINUE: Duration = Duration::from_secs(1);
+
+/// Most interim answers to one request. Whoever sends more is not going to answer.
+pub const INTERIM: usize = 64;
+
+/// A request on its way.
+pub struct Message {
+    /// Method.
+    pub method: Method,
+    /// Head, and what of the body is there already.
+    pub start: Bytes,
+    /// The rest of the body.
+    pub body: Option<WireBody>,
+    /// How the rest is written.
+    pub coding: Coding,
+    /// The body is only sent when it is asked for.
+    pub expects: bool,
+    /// It offers to switch to another protocol.
+    pub offers: bool,
+    /// The body's trailer fields, once they have come.
+    pub trailers: RawTrailers,
+    /// Takes interim answers.
+    pub interim: Option<Informational>,
+    /// To whom, for messages.
+    pub host: String,
+    /// How large the head of the answer may be.
+    pub answer_head: HeadLimits,
+}
+
+impl Message {
+    /// The same once more, with its own reader of the rest of the body.
+    pub fn again(&self, body: Option<WireBody>) -> Self {
+        Self {
+            method: self.method.clone(),
+            start: self.start.clone(),
+            body,
+            coding: self.coding,
+            expects: self.expects,
+            offers: self.offers,
+            trailers: self.trailers.clone(),
+            interim: self.interim.clone(),
+            host: self.host.clone(),
+            answer_head: self.answer_head,
+        }
+    }
+
+    fn error(&self, kind: FailureKind, what: &str) -> UpstreamError {
+        UpstreamError { kind, detail: format!("{} {what}", self.host) }
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub enum CallError {
+    /// The connection was closed before anything of an answer had come.
+    Closed(UpstreamError),
+    /// Anything else.
+    Failed(UpstreamError),
+}
+
+impl CallError {
+    /// The error itself.
+    pub fn into_inner(self) -> UpstreamError {
+        match self {
+            Self::Closed(error) | Self::Failed(error) => error,
+        }
+    }
+}
+
+type Sending = Outgoing<WriteHalf<Line>>;
+type Reading = Reader<ReadHalf<Line>>;
+
+/// Sends a message and returns when the head of the answer is there. `patience` runs while it is the server that is
+/// waited for: it starts anew with each part of the request that the server took or the broker has yet to send.
+pub async fn call(
+    link: Link,
+    mut message: Message,
+    patience: Duration,
+    pool: &Arc<Pool>,
+) -> Result<UpstreamResponse, CallError> {
+    let mut reading = link.reader;
+    let mut sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
+        .with_trailers(message.trailers.clone());
+    sending.hold(message.expects);
+    let mut unwritten = None;
+    let head = {
+        let mut timer = pin!(tokio::time::sleep(patience));
+        let mut go_on = message.expects.then(|| Box::pin(tokio::time::sleep(CONTINUE)));
+        let (mut written, mut interim, mut watch) = (0, 0, HeadWatch::default());
+        poll_fn(|cx| {
+            loop {
+                // What can be read before the rest of the request goes out was not sent in answer to all of it.
+                let mut read = Poll::Pending;
+                if sending.written() > 0 && !sending.is_done() {
+                    read = poll_head(&mut reading, &mut watch, &message, cx);
+                }
+                if read.is_pending() && unwritten.is_none() && !sending.is_done() {
+                    match sending.poll_send(cx) {
+                        Poll::Ready(Err(SendError::Body(error))) => {
+                            let what = format!("did not get all of the request: {error}");
+                            let error = message.error(fault_of_request(&error), &what);
+                            return Poll::Ready(Err(CallError::Failed(error)));
+                        }
+                        // It may have answered before it closed: reading tells.
+                        Poll::Ready(Err(SendError::Write(error))) => unwritten = Some(error),
+                        Poll::Ready(Ok(())) | Poll::Pending => {}
+                    }
+                    if written != sending.written() || sending.waits_for_body() {
+                        written = sending.written();
+                        timer.as_mut().reset(Instant::now() + patience);
+                    }
+                }
+                if read.is_pending() {
+                    read = poll_head(&mut reading, &mut watch, &message, cx);
+                }
+                match read {
+                    Poll::Ready(Ok(head)) if head.status == 101 && !message.offers => {
+                        let error = message.error(FailureKind::BrokenOff, "switched protocols without being asked to");
+                        return Poll::Ready(Err(CallError::Failed(error)));
+                    }
+                    Poll::Ready(Ok(head)) if head.status < 200 && head.status != 101 => {
+                        (interim, watch) = (interim + 1, HeadWatch::default());
+                        if interim > INTERIM {
+                            let what = format!("sent more than {INTERIM} interim answers and no other");
+                            return Poll::Ready(Err(CallError::Failed(message.error(FailureKind::BrokenOff, &what))));
+                        }
+                        if head.status == 100 {
+                            go_on = None;
+                            sending.hold(false);
+                        }
+                        if let Some(way) = &message.interim {
+                            let ResponseHead { status, reason, fields, .. } = head;
+                            way.send(InformationalResponse { status, reason, fields });
+                        }
+                        continue;
+                    }
+                    Poll::Ready(Err(CallError::Closed(error))) => {
+                        let error = match &unwritten {
+                            Some(cause) => {
+                                message.error(FailureKind::BrokenOff, &format!("closed the connection: {cause}"))
+                            }
+                            None => error,
+                        };
+                        return Poll::Ready(Err(CallError::Closed(error)));
+                    }
+                    Poll::Ready(result) => return Poll::Ready(result),
+                    Poll::Pending => {}
+                }
+                if let Some(timer) = &mut go_on
+                    && timer.as_mut().poll(cx).is_ready()
+                {
+                    go_on = None;
+                    sending.hold(false);
+                    continue;
+                }
+                ready!(timer.as_mut().poll(cx));
+                let error = message.error(FailureKind::TimedOut, &format!("sent no answer within {patience:?}"));
+                return Poll::Ready(Err(CallError::Failed(error)));
+            }
+        })
+        .await?
+    };
+    answer(head, &message, reading, sending, unwritten.is_none(), pool)
+}
+
+fn poll_head(
+    reading: &mut Reading,
+    watch: &mut HeadWatch,
+    message: &Message,
+    cx: &mut Context<'_>,
+) -> Poll<Result<ResponseHead, CallError>> {
+    let limits = message.answer_head;
+    loop {
+        let due = watch.is_due(&reading.buf, limits);
+        match if due { parse_response(&mut reading.buf, limits) } else { Ok(None) } {
+            Ok(Some(head)) => return Poll::Ready(Ok(head)),
+            Ok(None) => {}
+            Err(error) => {
+                let what = format!("sent an answer that can't be read: {error}");
+                return Poll::Ready(Err(CallError::Failed(message.error(FailureKind::BrokenOff, &what))));
+            }
+        }
+        let what = match ready!(reading.poll_fill(cx)) {
+            Ok(0) => "closed the connection before its answer".to_owned(),
+            Ok(_) => continue,
+            Err(error) => format!("broke the connection off before its answer: {error}"),
+        };
+        let error = message.error(FailureKind::BrokenOff, &what);
+        return Poll::Ready(Err(if reading.buf.is_empty() {
+            CallError::Closed(error)
+        } else {
+            CallError::Failed(error)
+        }));
+    }
+}
+
+fn answer(
+    head: ResponseHead,
+    message: &Message,
+    reading: Reading,
+    sending: Sending,
+    sound: bool,
+    pool: &Arc<Pool>,
+) -> Result<UpstreamResponse, CallError> {
+    let unreadable = |cause: String| {
+        let what = format!("sent an answer that can't be read: {cause}");
+        CallError::Failed(message.error(FailureKind::BrokenOff, &what))
+    };
+    if head.status == 101 && !sending.is_done() {
+        return Err(unreadable("it switched protocols before it had the whole request".to_owned()));
+    }
+    let decoder = Decoder::new(head.length(&message.method).map_err(|error| unreadable(error.to_string()))?);
+    // Who answered before it had the request may take the rest of it for another request.
+    let keep = sound && sending.is_done() && head.keeps_alive() && decoder != Decoder::UntilClose;
+    // A refusal that ends the connection says that nobody reads on (RFC 9112 section 9.3).
+    let sends = sound && (head.status < 400 || head.keeps_alive());
+    let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
+    let trailers = RawTrailers::default();
+    let mut upgrade = None;
+    let body = if head.status == 101 {
+        let (input, read_ahead) = reading.into_parts();
+        upgrade = Some(UpgradedIo { read_ahead, stream: Box::new(input.unsplit(sending.into_io())) });
+        empty_body()
+    } else {
+        let (wires, trailers) = (Some((reading, sending)), trailers.clone());
+        let mut body = AnswerBody { wires, decoder, trailers, sends, keep, pool: Arc::clone(pool) };
+        if decoder.is_done() {
+            body.finish();
+            empty_body()
+        } else {
+            body.boxed()
+        }
+    };
+    let is_usual = status.canonical_reason().unwrap_or_default().as_bytes() == &head.reason[..];
+    // Bytes that no reason phrase may have are not passed on.
+    let is_valid = !is_usual && ReasonPhrase::try_from(&head.reason[..]).is_ok();
+    Ok(UpstreamResponse {
+        reason: is_valid.then_some(head.reason),
+        version: head.version,
+        is_from_wire: true,
+        trailers,
+        upgrade,
+        ..UpstreamResponse::new(status, head.fields, body)
+    })
+}
+
+/// The rest of an exchange: what is still to be sent, and the answer's body.
+struct AnswerBody {
+    /// Taken when it has ended.
+    wires: Option<(Reading, Sending)>,
+    decoder: Decoder,
+    trailers: RawTrailers,
+    /// The rest of the request is still sent.
+    sends: bool,
+    /// The connection can be used again.
+    keep: bool,
+    pool: Arc<Pool>,
+}
+
+impl AnswerBody {
+    /// The answer is at its end: the connection goes back to the pool, or is closed if it can't be used again. A
+    /// request that wasn't wholly sent by then is given up.
+    fn finish(&mut self) {
+        if let Some((reader, sending)) = self.wires.take()
+            && self.keep
+        {
+            self.pool.put(Link { reader, writer: sending.into_io() });
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        let Some((reading, sending)) = this.wires.as_mut() else { return Poll::Ready(None) };
+        if !sending.is_done() && this.sends {
+            match sending.poll_send(cx) {
+                Poll::Ready(Err(SendError::Body(error))) => {
+                    this.wires = None;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                // It takes no more of the request; its answer may still come.
+                Poll::Ready(Err(SendError::Write(_))) => this.sends = false,
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        let frame = ready!(reading.poll_body(&mut this.decoder, &this.trailers, cx));
+        match &frame {
+            Some(Ok(_)) if !this.decoder.is_done() => {}
+            Some(Err(_)) => this.wires = None,
+            _ => this.finish(),
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.decoder.remaining().map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}

@@ -1,0 +1,137 @@
+//! A line to a host: what HTTP is spoken over.
+//!
+//! `TCP ─► TLS to a proxy on the way, if it wants that ─► TLS to the booking system, if it is https`
+
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use crate::proxy::server::tls::in_plain_words;
+
+/// A byte stream, with TLS around it or not, once or twice.
+pub enum Line {
+    /// TCP itself.
+    Tcp(TcpStream),
+    /// TLS over another line.
+    Tls(Box<TlsStream<Line>>),
+}
+
+impl Line {
+    /// What ALPN settled on in the outermost TLS.
+    pub fn protocol(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Tls(stream) => stream.get_ref().1.alpn_protocol(),
+        }
+    }
+
+    /// What the peer has done since the last read. Reads from the kernel without asking the runtime first. TLS messages that
+    /// carry no data, such as session tickets, are processed and don't count.
+    pub fn idle_state(&mut self) -> IdleState {
+        let mut seen = 0;
+        let mut bytes = [0; 1024];
+        loop {
+            match NonblockingRead(self).read(&mut bytes) {
+                Ok(0) => return IdleState::Closed,
+                Ok(count) if seen < MAX_LAST_BYTES => seen += count,
+                Ok(_) => return IdleState::Surplus,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && seen == 0 => return IdleState::Quiet,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return IdleState::Surplus,
+                Err(_) => return IdleState::Closed,
+            }
+        }
+    }
+}
+
+/// Most bytes that may precede the end of an idle connection, such as an unasked-for 408 (Request Timeout).
+const MAX_LAST_BYTES: usize = 16 * 1024;
+
+/// What has happened to an idle connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdleState {
+    /// Nothing.
+    Quiet,
+    /// The peer has closed it, perhaps after a last response.
+    Closed,
+    /// The peer has sent bytes without being asked, and has not closed it.
+    Surplus,
+}
+
+/// Reads what the kernel has, or fails with [`io::ErrorKind::WouldBlock`], whatever the runtime believes.
+struct NonblockingRead<'l>(&'l mut Line);
+
+impl Read for NonblockingRead<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.0 {
+            // The runtime's sockets never block.
+            Line::Tcp(stream) => (&*SockRef::from(&*stream)).read(buf),
+            Line::Tls(stream) => {
+                let (below, session) = stream.get_mut();
+                loop {
+                    match session.reader().read(buf) {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        read => return read,
+                    }
+                    // At the end of the stream below, the next turn says so.
+                    session.read_tls(&mut NonblockingRead(below))?;
+                    session.process_new_packets().map_err(io::Error::other)?;
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf).map_err(in_plain_words),
+        }
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

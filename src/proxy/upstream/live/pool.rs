@@ -1,0 +1,325 @@
+//! Connections that wait for the next request.
+//!
+//! ```text
+//! put ─► idle ─► take ─┬─ quiet ───► reused
+//!                      ├─ closed ──► the next one
+//!                      └─ surplus ─► no reuse for a while
+//! ```
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::proxy::upstream::live::connect::Link;
+use crate::proxy::upstream::live::line::{IdleState, Line};
+
+/// Most idle connections; past it a connection that becomes idle is closed.
+const MOST: usize = 128;
+
+/// Longest time that a connection is kept idle. Older ones are closed when the pool is next used.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// Shortest time between two uses of a connection under load. Surplus bytes behind a response have arrived by then. It
+/// costs as many further connections as there are responses in this time.
+const MIN_IDLE: Duration = Duration::from_millis(5);
+
+/// Up to this many idle connections, the most recently used one is reused at once: there is no load.
+const LIFO_UP_TO: usize = 2;
+
+/// How long no connection is reused after the peer has sent surplus bytes.
+const NO_REUSE: Duration = Duration::from_mins(10);
+
+/// See the module.
+#[derive(Default)]
+pub struct Pool {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<(Instant, Line)>,
+    /// When the peer last sent surplus bytes.
+    surplus: Option<Instant>,
+}
+
+impl State {
+    fn is_reuse_stopped(&self) -> bool {
+        self.surplus.is_some_and(|at| at.elapsed() <= NO_REUSE)
+    }
+
+    /// Removes the most recently used connection; of more than [`LIFO_UP_TO`], the most recent that is idle for [`MIN_IDLE`].
+    fn pop(&mut self, now: Instant) -> Option<(Instant, Line)> {
+        if self.idle.len() <= LIFO_UP_TO {
+            return self.idle.pop();
+        }
+        let rested = self.idle.partition_point(|(since, _)| now.duration_since(*since) >= MIN_IDLE);
+        rested.checked_sub(1).map(|last| self.idle.remove(last))
+    }
+}
+
+impl Pool {
+    /// Keeps a connection on which the request was sent and the response read. One with surplus bytes is closed.
+    pub fn put(&self, link: Link) {
+        let (reader, ahead) = link.reader.into_parts();
+        if !ahead.is_empty() {
+            return self.stop_reuse();
+        }
+        let line = reader.unsplit(link.writer);
+        let mut state = self.state();
+        let now = Instant::now();
+        let expired = state.idle.partition_point(|(since, _)| now.duration_since(*since) > IDLE);
+        state.idle.drain(..expired);
+        if state.idle.len() < MOST && !state.is_reuse_stopped() {
+            state.idle.push((now, line));
+        }
+    }
+
+    /// An idle connection that is open and on which nothing has arrived. Surplus bytes must not become the next response,
+    /// so the kernel is asked: the runtime may not have heard of what has just arrived.
+    ///
+    /// Bytes that arrive later still, when the next request is on its way, can't be told from its response. From then on
+    /// each response belongs to the request before. So reuse stops for [`NO_REUSE`] once surplus bytes were seen.
+    pub fn take(&self) -> Option<Link> {
+        loop {
+            let (since, mut line) = self.state().pop(Instant::now())?;
+            if since.elapsed() > IDLE {
+                continue;
+            }
+            match line.idle_state() {
+                IdleState::Quiet => return Some(Link::new(line)),
+                IdleState::Closed => {}
+                IdleState::Surplus => self.stop_reuse(),
+            }
+        }
+    }
+
+    fn stop_reuse(&self) {
+        let mut state = self.state();
+        if !state.is_reuse_stopped() {
+            tracing::warn!(
+                seconds = NO_REUSE.as_secs(),
+                "the booking system sent more than the response; its connections are not reused for a while"
+            );
+        }
+        state.idle.clear();
+        state.surplus = Some(Instant::now());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::mem::MaybeUninit;
+    use std::sync::Arc;
+
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use socket2::{SockRef, Socket};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_rustls::server::TlsStream;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    use super::*;
+
+    /// A second handle of the near socket.
+    struct Kernel(Socket);
+
+    impl Kernel {
+        /// Blocks the only thread until bytes or the end have arrived, so that the runtime can't notice.
+        fn wait_for_bytes(&self) {
+            for _ in 0..2_000 {
+                if self.0.peek(&mut [MaybeUninit::uninit()]).is_ok() {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            panic!("nothing arrived");
+        }
+    }
+
+    async fn tcp() -> (TcpStream, TcpStream, Kernel) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let kernel = Kernel(SockRef::from(&near).try_clone().unwrap());
+        (near, listener.accept().await.unwrap().0, kernel)
+    }
+
+    async fn tls() -> (Line, TlsStream<TcpStream>, Kernel) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+        let certificate: CertificateDer<'static> = made.cert.der().clone();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = || Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let server = server.with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+        let (near, far, kernel) = tcp().await;
+        let name = ServerName::try_from("localhost").unwrap();
+        let (near, far) = tokio::join!(
+            TlsConnector::from(Arc::new(client)).connect(name, Line::Tcp(near)),
+            TlsAcceptor::from(Arc::new(server)).accept(far),
+        );
+        (Line::Tls(Box::new(near.unwrap())), far.unwrap(), kernel)
+    }
+
+    /// Writes a TLS record without giving the runtime a turn.
+    fn write_without_await(far: &mut TlsStream<TcpStream>, text: &[u8]) {
+        let (io, session) = far.get_mut();
+        session.writer().write_all(text).unwrap();
+        let mut record = Vec::new();
+        session.write_tls(&mut record).unwrap();
+        assert_eq!(io.try_write(&record).unwrap(), record.len());
+    }
+
+    fn holding(line: Line) -> Pool {
+        let pool = Pool::default();
+        pool.put(Link::new(line));
+        pool
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_something_came_just_now_is_not_used_again() {
+        let (near, far, kernel) = tcp().await;
+        far.writable().await.unwrap();
+        let pool = holding(Line::Tcp(near));
+        pool.put(pool.take().expect("nothing came"));
+        far.try_write(b"HTTP/1.1 200 OK\r\n").unwrap();
+        kernel.wait_for_bytes();
+        assert!(pool.take().is_none());
+
+        for farewell in [&b""[..], b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"] {
+            let (near, mut far, kernel) = tcp().await;
+            let pool = holding(Line::Tcp(near));
+            far.write_all(farewell).await.unwrap();
+            drop(far);
+            kernel.wait_for_bytes();
+            // The end is behind the last word.
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(pool.take().is_none(), "the end");
+            let (near, _far, _) = tcp().await;
+            pool.put(Link::new(Line::Tcp(near)));
+            assert!(pool.take().is_some(), "that is no reason for distrust");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_sends_more_than_was_asked_for_is_not_trusted_with_another_request() {
+        for read_ahead in [false, true] {
+            let pool = Pool::default();
+            let mut far = Vec::new();
+            for _ in 0..2 {
+                let (near, peer, kernel) = tcp().await;
+                pool.put(Link::new(Line::Tcp(near)));
+                far.push((peer, kernel));
+            }
+            let mut link = pool.take().expect("both are quiet");
+            if read_ahead {
+                link.reader.buf.extend_from_slice(b"surplus");
+                pool.put(link);
+            } else {
+                for (peer, kernel) in &far {
+                    peer.writable().await.unwrap();
+                    peer.try_write(b"surplus").unwrap();
+                    kernel.wait_for_bytes();
+                }
+            }
+            assert!(pool.take().is_none(), "read ahead: {read_ahead}");
+            let (near, _far, _) = tcp().await;
+            pool.put(Link::new(Line::Tcp(near)));
+            assert!(pool.take().is_none(), "read ahead: {read_ahead}");
+        }
+    }
+
+    /// A connection on which one answer came, and so all session tickets before it.
+    async fn used() -> (Pool, TlsStream<TcpStream>, Kernel) {
+        let (near, mut far, kernel) = tls().await;
+        let mut link = Link::new(near);
+        far.write_all(b"ok").await.unwrap();
+        let mut ok = [0; 2];
+        link.reader.io().read_exact(&mut ok).await.unwrap();
+        let pool = Pool::default();
+        pool.put(link);
+        (pool, far, kernel)
+    }
+
+    #[tokio::test]
+    async fn under_load_a_connection_rests() {
+        let (mut state, start, mut far) = (State::default(), Instant::now(), Vec::new());
+        for after in [Duration::ZERO, MIN_IDLE / 2, MIN_IDLE, MIN_IDLE] {
+            let (near, peer, _) = tcp().await;
+            state.idle.push((start + after, Line::Tcp(near)));
+            far.push(peer);
+        }
+        let pop = |state: &mut State, after: Duration| state.pop(start + after).map(|(since, _)| since - start);
+        assert_eq!(pop(&mut state, MIN_IDLE / 2), None, "a new one is made");
+        assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(MIN_IDLE / 2), "the last that has rested");
+        assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(Duration::ZERO));
+        assert_eq!([pop(&mut state, MIN_IDLE), pop(&mut state, MIN_IDLE)], [Some(MIN_IDLE); 2], "there are few");
+        assert_eq!(pop(&mut state, MIN_IDLE), None);
+    }
+
+    #[tokio::test]
+    async fn nor_is_one_over_tls() {
+        let (pool, mut far, kernel) = used().await;
+        pool.put(pool.take().expect("nothing came"));
+        write_without_await(&mut far, b"HTTP/1.1 200 OK\r\n");
+        kernel.wait_for_bytes();
+        assert!(pool.take().is_none());
+
+        let (pool, far, kernel) = used().await;
+        drop(far);
+        kernel.wait_for_bytes();
+        assert!(pool.take().is_none(), "the end without a word");
+
+        let (pool, mut far, kernel) = used().await;
+        far.get_mut().1.send_close_notify();
+        write_without_await(&mut far, b"");
+        kernel.wait_for_bytes();
+        assert!(pool.take().is_none(), "the end of TLS");
+    }
+
+    #[tokio::test]
+    async fn session_tickets_are_no_answer() {
+        let (near, _far, kernel) = tls().await;
+        kernel.wait_for_bytes();
+        assert!(holding(near).take().is_some());
+    }
+
+    #[tokio::test]
+    async fn what_tls_has_already_is_seen() {
+        let (near, mut far, _) = tls().await;
+        // Two records, which arrive together.
+        far.get_mut().1.writer().write_all(b"ok").unwrap();
+        write_without_await(&mut far, b"surplus");
+        let mut link = Link::new(near);
+        let mut ok = [0; 2];
+        link.reader.io().read_exact(&mut ok).await.unwrap();
+        let pool = Pool::default();
+        pool.put(link);
+        assert!(pool.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_asked_for_its_silence_still_works() {
+        let (near, mut far, _) = tls().await;
+        let pool = holding(near);
+        for _ in 0..3 {
+            let mut link = pool.take().expect("nothing came");
+            link.writer.write_all(b"ask").await.unwrap();
+            link.writer.flush().await.unwrap();
+            let mut asked = [0; 3];
+            far.read_exact(&mut asked).await.unwrap();
+            far.write_all(b"ok").await.unwrap();
+            far.flush().await.unwrap();
+            let mut ok = [0; 2];
+            link.reader.io().read_exact(&mut ok).await.unwrap();
+            pool.put(link);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! One request on a stream of a shared HTTP/2 connection.
+//!
+//! ```text
+//! open ─► Opened ─► carry: send the body ┐ at the same time ─► Response with AnswerBody, which goes on with both
+//!   │                     read the head  ┘
+//!   └─ Err: nothing was sent          └─ CallError says whether it may be sent again
+//! ```
+//!
+//! As over HTTP/1, no task is spawned: whoever waits for the head, and then whoever reads the body, drives both.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
+use h2::{Reason, SendStream};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
+use hyper::{Method, Request};
+use tokio::time::Instant;
+
+use crate::exchange::{FailureKind, Version};
+use crate::proxy::h2::head::response as read_answer;
+use crate::proxy::h2::{Incoming, Outgoing, SendError};
+use crate::proxy::message::head::{HeadError, HeadLimits, Length, ResponseHead};
+use crate::proxy::upstream::live::call::{CONTINUE, INTERIM};
+use crate::proxy::upstream::live::connect::Connector;
+use crate::proxy::upstream::live::shared::{Lease, Shared};
+use crate::proxy::upstream::{
+    BodyError, Informational, InformationalResponse, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
+};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum CallError {
+    /// The booking system says that it did nothing about the request, or nothing of it was sent (RFC 9113 section 8.7).
+    Refused(UpstreamError),
+    /// It wants to be asked over HTTP/1.1, and did nothing about the request.
+    WantsHttp1(UpstreamError),
+    /// The connection ended before anything of an answer had come.
+    Closed(UpstreamError),
+    /// Anything else.
+    Failed(UpstreamError),
+}
+
+impl CallError {
+    /// The error itself.
+    pub fn into_inner(self) -> UpstreamError {
+        match self {
+            Self::Refused(error) | Self::WantsHttp1(error) | Self::Closed(error) | Self::Failed(error) => error,
+        }
+    }
+}
+
+/// A stream whose head has been sent.
+pub struct Opened {
+    lease: Lease,
+    response: ResponseFuture,
+    sending: SendStream<Bytes>,
+    host: String,
+    answer_head: HeadLimits,
+}
+
+/// Opens a stream and sends the head of a request. `bodiless`: that is all of it.
+pub async fn open(
+    shared: Arc<Shared>,
+    head: Request<()>,
+    bodiless: bool,
+    connector: &Connector,
+) -> Result<Opened, CallError> {
+    let host = connector.name();
+    let (lease, sender) = shared.lease();
+    let unsent = |error: &h2::Error, lease: &Lease| {
+        lease.retire();
+        CallError::Refused(broken(host, &format!("takes no request on this connection: {error}")))
+    };
+    let mut sender: SendRequest<Bytes> = match sender.ready().await {
+        Ok(sender) => sender,
+        Err(error) => return Err(unsent(&error, &lease)),
+    };
+    match sender.send_request(head, bodiless) {
+        Ok((response, sending)) => {
+            let answer_head = connector.answer_head();
+            Ok(Opened { lease, response, sending, host: host.to_owned(), answer_head })
+        }
+        Err(error) => Err(unsent(&error, &lease)),
+    }
+}
+
+/// Sends the body and returns when the head of the answer is there. `patience` is for the booking system alone, as over
+/// HTTP/1. `expects`: the body is only sent when it is asked for.
+pub async fn carry(
+    opened: Opened,
+    method: &Method,
+    body: Option<WireBody>,
+    expects: bool,
+    patience: Duration,
+    interim: Option<&Informational>,
+) -> Result<UpstreamResponse, CallError> {
+    let Opened { lease, mut response, sending, host, answer_head } = opened;
+    let mut sending = Outgoing::new(sending, body);
+    sending.hold(expects);
+    let answer = {
+        let mut timer = pin!(tokio::time::sleep(patience));
+        let mut go_on = expects.then(|| Box::pin(tokio::time::sleep(CONTINUE)));
+        let (mut sent, mut interims) = (0, 0);
+        poll_fn(|cx| {
+            loop {
+                if !sending.is_done() {
+                    match sending.poll_send(cx) {
+                        Poll::Ready(Err(SendError::Body(error))) => {
+                            let what = format!("did not get all of the request: {error}");
+                            return Poll::Ready(Err(CallError::Failed(UpstreamError {
+                                kind: fault_of_request(&error),
+                                detail: format!("{host} {what}"),
+                            })));
+                        }
+                        // It may have answered all the same: the response tells.
+                        Poll::Ready(Err(SendError::Stream(_)) | Ok(())) | Poll::Pending => {}
+                    }
+                    if sent != sending.sent() || sending.waits_for_body() {
+                        sent = sending.sent();
+                        timer.as_mut().reset(Instant::now() + patience);
+                    }
+                }
+                if let Poll::Ready(Some(Ok(head))) = response.poll_informational(cx) {
+                    interims += 1;
+                    if interims > INTERIM {
+                        let what = format!("sent more than {INTERIM} interim answers and no other");
+                        return Poll::Ready(Err(CallError::Failed(broken(&host, &what))));
+                    }
+                    let ResponseHead { status, fields, .. } = match read_answer(head.headers(), answer_head) {
+                        Ok(head) => head,
+                        Err(error) => return Poll::Ready(Err(unreadable(&host, &error))),
+                    };
+                    if status == 100 {
+                        go_on = None;
+                        sending.hold(false);
+                    }
+                    if let Some(way) = interim {
+                        way.send(InformationalResponse { status, reason: reason(head.status()), fields });
+                    }
+                    continue;
+                }
+                if let Poll::Ready(answer) = Pin::new(&mut response).poll(cx) {
+                    return Poll::Ready(answer.map_err(|error| failed(&host, &error, &lease)));
+                }
+                if let Some(timer) = &mut go_on
+                    && timer.as_mut().poll(cx).is_ready()
+                {
+                    go_on = None;
+                    sending.hold(false);
+                    continue;
+                }
+                ready!(timer.as_mut().poll(cx));
+                // Whether the connection is still alive nobody knows: others are not to wait for it.
+                lease.retire();
+                let detail = format!("{host} sent no answer within {patience:?}");
+                let error = UpstreamError { kind: FailureKind::TimedOut, detail };
+                return Poll::Ready(Err(CallError::Failed(error)));
+            }
+        })
+        .await?
+    };
+    let (parts, stream) = answer.into_parts();
+    let head = read_answer(&parts.headers, answer_head).map_err(|error| unreadable(&host, &error))?;
+    let length = match head.length(method).map_err(|error| unreadable(&host, &error))? {
+        Length::Known(length) => Some(length),
+        Length::Chunked | Length::UntilClose => None,
+    };
+    if stream.is_end_stream() && length.is_some_and(|length| length > 0) {
+        return Err(CallError::Failed(broken(&host, "announced a body in its answer, and sent none")));
+    }
+    let body = AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed();
+    let response = UpstreamResponse::new(parts.status, head.fields, body);
+    Ok(UpstreamResponse { version: Version::Http2, is_from_wire: true, ..response })
+}
+
+fn unreadable(host: &str, error: &HeadError) -> CallError {
+    CallError::Failed(broken(host, &format!("sent an answer that can't be read: {error}")))
+}
+
+/// The rest of an exchange: what is still to be sent, and the answer's body. Dropped early, it resets the stream.
+struct AnswerBody {
+    incoming: Incoming,
+    sending: Outgoing,
+    _lease: Lease,
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        if !this.sending.is_done()
+            && let Poll::Ready(Err(SendError::Body(error))) = this.sending.poll_send(cx)
+        {
+            return Poll::Ready(Some(Err(error)));
+        }
+        Pin::new(&mut this.incoming).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+/// Which error it is, and what becomes of the connection.
+fn failed(host: &str, error: &h2::Error, lease: &Lease) -> CallError {
+    let what = format!("broke the stream off before its answer: {error}");
+    let cause = broken(host, &what);
+    match error.reason() {
+        Some(Reason::REFUSED_STREAM) if error.is_reset() && error.is_remote() => CallError::Refused(cause),
+        Some(Reason::HTTP_1_1_REQUIRED) if error.is_remote() => {
+            lease.retire();
+            CallError::WantsHttp1(cause)
+        }
+        // The library tells it only to streams beyond the last one that was taken.
+        _ if error.is_go_away() && error.is_remote() => {
+            lease.retire();
+            CallError::Refused(cause)
+        }
+        _ if error.is_reset() => CallError::Failed(cause),
+        _ => {
+            lease.retire();
+            CallError::Closed(cause)
+        }
+    }
+}
+
+/// What an interim answer is called over HTTP/1, where HTTP/2 has no words for it.
+fn reason(status: hyper::StatusCode) -> Bytes {
+    Bytes::from_static(status.canonical_reason().unwrap_or_default().as_bytes())
+}
+
+fn broken(host: &str, what: &str) -> UpstreamError {
+    UpstreamError { kind: FailureKind::BrokenOff, detail: format!("{host} {what}") }
+}
