@@ -31,6 +31,7 @@ mod job;
 mod json_view;
 mod keys;
 mod layout;
+mod links;
 mod list_filter;
 mod message;
 mod model;
@@ -63,6 +64,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::{Context, Feed};
 use effects::Effects;
+use links::Link;
 use model::{Message, Model};
 use services::Effect;
 
@@ -183,7 +185,7 @@ where
     S: Stream<Item = io::Result<crossterm::event::Event>>,
 {
     fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
-        draw(self.terminal, model, self.theme, true)
+        draw(self.terminal, model, self.theme, true).map(|(effects, _)| effects)
     }
 
     async fn input(&mut self) -> Option<io::Result<Input>> {
@@ -338,16 +340,17 @@ fn resume(console: &mut impl Console) -> Result<Option<Instant>, TuiError> {
     Ok((!ours).then(|| Instant::now() + LOOK_AGAIN))
 }
 
+/// Draws a frame; what is to be done for it, and the addresses in it.
 fn draw<B>(
     terminal: &mut Terminal<B>,
     model: &mut Model,
     theme: Theme,
     in_colours: bool,
-) -> Result<Vec<Effect>, TuiError>
+) -> Result<(Vec<Effect>, Vec<Link>), TuiError>
 where
     B: Backend<Error: Send + Sync + 'static>,
 {
-    let mut effects = Vec::new();
+    let (mut effects, mut addresses) = (Vec::new(), Vec::new());
     let drawn = terminal.draw(|frame| {
         // The size of this frame: the terminal may have another one by now than a moment before.
         effects = model.update(Message::Frame(frame.area().as_size(), Timestamp::now()));
@@ -356,9 +359,10 @@ where
         if !in_colours {
             theme::without_colours(frame.buffer_mut());
         }
+        addresses = links::links(frame.buffer_mut());
     });
     drawn.map_err(|error| TuiError::Draw(Box::new(error)))?;
-    Ok(effects)
+    Ok((effects, addresses))
 }
 
 #[cfg(test)]
@@ -384,7 +388,7 @@ mod tests {
 
     impl Console for Told {
         fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
-            let effects = draw(&mut self.terminal, model, Theme::Dark, true)?;
+            let (effects, _) = draw(&mut self.terminal, model, Theme::Dark, true)?;
             let last: String =
                 self.terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
             let word = ["stop the traffic", "no shell"].into_iter().find(|word| last.contains(word));

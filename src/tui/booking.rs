@@ -39,6 +39,11 @@ impl BookingScreen {
         self.cursor.select(same.or_else(failed).unwrap_or(0));
     }
 
+    /// The first bookings of the index have gone.
+    pub(super) fn lose_first(&mut self, bookings: usize) {
+        self.place = self.place.saturating_sub(bookings);
+    }
+
     /// Selects the call of an exchange.
     pub(super) fn select_exchange(&mut self, index: &Index, exchange: u64) {
         let steps = self.booking(index).map_or(&[][..], |booking| &booking.steps);

@@ -74,11 +74,8 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     } else {
         span(Ink::Of(Severity::Warning), format!("· stopped at {} (f follows)", cursor.at + 1))
     });
-    if bookings.more() > 0 {
-        spans.push(span(
-            Ink::Dim,
-            format!(" · {} of further bookings not listed", text::count(bookings.more(), "call")),
-        ));
+    if bookings.gone() > 0 {
+        spans.push(span(Ink::Dim, format!(" · {} older no longer listed", bookings.gone())));
     }
     title(buffer, area, true, spans);
     if bookings.is_empty() {

@@ -60,6 +60,11 @@ impl Cursor {
         (self.at, self.following) = (at, false);
     }
 
+    /// Stays where it is although so many of the first rows have gone.
+    pub(super) fn lose_first(&mut self, rows: usize) {
+        (self.at, self.top) = (self.at.saturating_sub(rows), self.top.saturating_sub(rows));
+    }
+
     /// Follows the end, or stops.
     pub(super) fn toggle_following(&mut self) {
         self.following = !self.following;

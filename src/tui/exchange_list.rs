@@ -392,3 +392,56 @@ fn weight(judged: &Judged) -> usize {
     let verdicts = judged.findings.iter().map(of_finding).sum::<usize>() + judged.not_judged.len() * 32;
     2_000 + exchange.request.body.bytes.len() + response + verdicts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::Exchange;
+    use crate::finding::{RuleInfo, Scope, Side};
+    use crate::openbooking::Stage;
+
+    #[test]
+    fn findings_count_to_what_is_kept() {
+        let rule = Arc::new(RuleInfo {
+            id: "a/b".to_owned(),
+            aliases: Vec::new(),
+            severity: Severity::Warning,
+            side: Side::Broker,
+            scope: Scope::Request,
+            stages: Vec::new(),
+            title: String::new(),
+            spec: String::new(),
+            feature: None,
+            unusable_answer: false,
+            superfluous: false,
+            comparison: false,
+            why: String::new(),
+            fix: String::new(),
+        });
+        let finding = Finding {
+            severity: rule.severity,
+            rule,
+            stage: Stage::C2,
+            exchange: Some(0),
+            order_uuid: None,
+            pointer: "/request/body/orderedItem/0".repeat(4),
+            message: "a message of some length, as messages are".repeat(3),
+            seen: "what was seen".repeat(10),
+            expected: "what was expected".repeat(10),
+            because_of: None,
+        };
+        let mut list = ExchangeList::new();
+        for index in 0..3_000 {
+            let exchange = Arc::new(Exchange::get("https://a.example", "/"));
+            let mut judged = Judged::without_verdicts(index, exchange, Stage::C2, None);
+            judged.findings = vec![finding.clone(); 300];
+            list.push(Arc::new(judged));
+        }
+        assert!(list.bytes <= MAX_BYTES && list.gone() > 0, "{} bytes, {} gone", list.bytes, list.gone());
+        let held: usize = list
+            .kept()
+            .map(|judged| judged.findings.iter().map(|one| size_of_val(one) + one.message.len()).sum::<usize>())
+            .sum();
+        assert!(held <= MAX_BYTES && held > MAX_BYTES / 4, "{held}");
+    }
+}

@@ -231,7 +231,11 @@ impl Model {
         match event {
             Event::Exchange(judged) => {
                 self.status.count(&judged);
+                let gone = self.index.bookings.gone();
                 self.index.add(&judged);
+                let gone = (self.index.bookings.gone() - gone) as usize;
+                self.bookings.cursor.lose_first(gone);
+                self.booking.lose_first(gone);
                 let failed = judged.findings.iter().any(|finding| finding.severity == Severity::Failure);
                 if self.bell && failed && self.status.context.mode != Mode::View && self.effects.is_empty() {
                     self.effects.push(Effect::Bell);

@@ -23,12 +23,13 @@ use crossterm::terminal::{
 };
 use futures_util::StreamExt;
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
+use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{self, JobSignals};
+use super::links::{self, Link};
 use super::model::Model;
 use super::pager;
 use super::services::Effect;
@@ -44,6 +45,8 @@ struct Screen {
     in_colours: bool,
     theme: Theme,
     mouse: bool,
+    /// The links that are on the screen.
+    linked: Vec<Link>,
     /// From here on writing to it is tried, and never fails.
     leaving: Arc<AtomicBool>,
 }
@@ -85,7 +88,7 @@ impl Screen {
         let output = Output { out, leaving: Arc::clone(&leaving) };
         let terminal = Terminal::new(CrosstermBackend::new(output)).map_err(TuiError::Setup)?;
         let in_colours = !Colored::ansi_color_disabled_memoized();
-        let mut screen = Self { terminal, taken: false, in_colours, theme, mouse, leaving };
+        let mut screen = Self { terminal, taken: false, in_colours, theme, mouse, linked: Vec::new(), leaving };
         screen.enter().map_err(TuiError::Setup)?;
         Ok(screen)
     }
@@ -107,10 +110,28 @@ impl Screen {
 
     /// Empties the screen, so that the next frame draws all of it.
     fn wipe(&mut self) -> io::Result<()> {
+        self.linked.clear();
         execute!(self.terminal.backend_mut(), Clear(ClearType::All))?;
         // What was drawn before is not there any more: both buffers are empty, as the screen is.
         self.terminal.swap_buffers();
         self.terminal.swap_buffers();
+        Ok(())
+    }
+
+    /// Makes links of the addresses in the frame that was just drawn, where they are not links already.
+    fn link(&mut self, links: Vec<Link>) -> io::Result<()> {
+        if links == self.linked {
+            return Ok(());
+        }
+        let backend = self.terminal.backend_mut();
+        for Link { x, y, cells, address } in &links {
+            let (before, behind) = links::around(address);
+            backend.write_all(before.as_bytes())?;
+            backend.draw((*x..).zip(cells).map(|(x, cell)| (x, *y, cell)))?;
+            backend.write_all(behind.as_bytes())?;
+        }
+        io::Write::flush(backend)?;
+        self.linked = links;
         Ok(())
     }
 
@@ -184,7 +205,9 @@ impl Keys {
 
 impl Console for OwnTerminal {
     fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
-        draw(&mut self.screen.terminal, model, self.screen.theme, self.screen.in_colours)
+        let (effects, links) = draw(&mut self.screen.terminal, model, self.screen.theme, self.screen.in_colours)?;
+        self.screen.link(links).map_err(|error| TuiError::Draw(error.into()))?;
+        Ok(effects)
     }
 
     fn bell(&mut self) {

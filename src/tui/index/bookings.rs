@@ -2,7 +2,7 @@
 //!
 //! `Judged ─► its booking ─► a step` · `page of the Orders feed ─► an item's booking ─► a feed step`
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 
@@ -12,14 +12,20 @@ use crate::finding::{Severity, Side, Tally};
 use crate::json::{Document, Value};
 use crate::openbooking::{Stage, is_uuid};
 
-/// Most bookings that are kept. Past it new ones are counted only.
+/// Most bookings that are kept. Past it the oldest are let go and counted.
 const MAX_BOOKINGS: usize = 20_000;
+
+/// Most steps of all bookings that are kept, 20 MiB or so. Past it the oldest bookings are let go and counted.
+const MAX_ALL_STEPS: usize = 100_000;
 
 /// Most steps of one booking that are kept. Past it further ones are counted only.
 const MAX_STEPS: usize = 200;
 
-/// Bodies longer than this are not read for the index, in bytes.
+/// Bodies longer than this are not compared, in bytes.
 const MAX_BODY: usize = 1 << 20;
+
+/// Bodies longer than this are not read for the index, in bytes: it keeps up with the traffic.
+const MAX_READ: usize = 256 * 1024;
 
 /// One call of a booking, or a page of a feed that tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,19 +117,23 @@ pub(in crate::tui) fn is_feed(stage: Stage) -> bool {
     matches!(stage, Stage::OrdersFeed | Stage::OrderProposalsFeed)
 }
 
-/// All bookings, in the order in which they were first seen.
+/// The bookings, in the order in which they were first seen. The place of one is how many come before it.
 #[derive(Debug, Default)]
 pub(in crate::tui) struct BookingIndex {
-    all: Vec<Booking>,
-    places: HashMap<String, usize>,
-    /// Bookings that were left out.
-    more: u64,
+    all: VecDeque<Booking>,
+    /// Numbers of the bookings, in the order in which they were first seen, by Order UUID.
+    numbers: HashMap<String, u64>,
+    /// How many were let go: the number of the first that is kept.
+    gone: u64,
+    /// Steps of all bookings.
+    steps: usize,
 }
 
 impl BookingIndex {
     pub(super) fn add(&mut self, judged: &Judged) {
         let response = judged.exchange.response.as_ref();
-        let content = response.and_then(|response| document(&response.body, &response.headers));
+        let short = response.filter(|response| response.body.bytes.len() <= MAX_READ);
+        let content = short.and_then(|response| document(&response.body, &response.headers));
         let root = content.as_ref().map(Document::root);
         let step = |facts| Step {
             exchange: judged.index,
@@ -150,27 +160,27 @@ impl BookingIndex {
     }
 
     fn add_step(&mut self, uuid: &str, step: Step, tally: Option<&Tally>) {
-        let place = match self.places.get(uuid) {
-            Some(&place) => place,
-            None if self.all.len() >= MAX_BOOKINGS => {
-                self.more += 1;
-                return;
-            }
-            None => {
-                let booking = Booking { uuid: uuid.to_owned(), steps: Vec::new(), more: 0, tally: Tally::default() };
-                self.places.insert(uuid.to_owned(), self.all.len());
-                self.all.push(booking);
-                self.all.len() - 1
-            }
-        };
-        let booking = &mut self.all[place];
+        let number = self.numbers.get(uuid).copied().unwrap_or_else(|| {
+            let number = self.gone + self.all.len() as u64;
+            self.numbers.insert(uuid.to_owned(), number);
+            self.all.push_back(Booking { uuid: uuid.to_owned(), steps: Vec::new(), more: 0, tally: Tally::default() });
+            number
+        });
+        let Some(booking) = self.all.get_mut((number - self.gone) as usize) else { return };
         if let Some(tally) = tally {
             booking.tally.add_all(tally);
         }
         if booking.steps.len() < MAX_STEPS {
             booking.steps.push(step);
+            self.steps += 1;
         } else {
             booking.more += 1;
+        }
+        while self.all.len() > MAX_BOOKINGS || self.steps > MAX_ALL_STEPS && self.all.len() > 1 {
+            let Some(oldest) = self.all.pop_front() else { return };
+            self.numbers.remove(&oldest.uuid);
+            self.steps -= oldest.steps.len();
+            self.gone += 1;
         }
     }
 
@@ -182,22 +192,22 @@ impl BookingIndex {
         self.all.is_empty()
     }
 
-    /// How many calls of bookings past the most that are kept came.
-    pub(in crate::tui) fn more(&self) -> u64 {
-        self.more
+    /// How many were let go.
+    pub(in crate::tui) fn gone(&self) -> u64 {
+        self.gone
     }
 
     pub(in crate::tui) fn get(&self, place: usize) -> Option<&Booking> {
         self.all.get(place)
     }
 
-    pub(in crate::tui) fn all(&self) -> &[Booking] {
+    pub(in crate::tui) fn all(&self) -> &VecDeque<Booking> {
         &self.all
     }
 
     /// The place of a booking.
     pub(in crate::tui) fn place_of(&self, uuid: &str) -> Option<usize> {
-        self.places.get(uuid).copied()
+        self.numbers.get(uuid).map(|number| (number - self.gone) as usize)
     }
 
     /// The place of the booking that has an exchange, by its index.
@@ -255,5 +265,47 @@ fn facts(root: Value<'_>) -> Facts {
         lease: lease.and_then(|lease| lease.parse().ok()),
         proposal: text("orderProposalVersion").map(|version| short(version.rsplit('/').next().unwrap_or_default())),
         status: kind.map(short).or(of_items).or_else(|| text("orderProposalStatus")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(exchange: u64) -> Step {
+        Step {
+            exchange,
+            stage: Stage::C1,
+            started: Timestamp::UNIX_EPOCH,
+            status: Some(200),
+            worst: None,
+            unjudged: false,
+            facts: Facts::default(),
+        }
+    }
+
+    #[test]
+    fn the_oldest_bookings_are_let_go_and_places_follow() {
+        let mut index = BookingIndex::default();
+        for number in 0..MAX_BOOKINGS as u64 + 5 {
+            index.add_step(&number.to_string(), step(number), None);
+        }
+        assert_eq!((index.len(), index.gone()), (MAX_BOOKINGS, 5));
+        assert_eq!((index.place_of("4"), index.place_of("5")), (None, Some(0)));
+        assert_eq!(index.of_exchange(7), Some(2));
+        // One that comes again begins anew.
+        index.add_step("4", step(99_999), None);
+        assert_eq!(index.place_of("4"), Some(MAX_BOOKINGS - 1));
+    }
+
+    #[test]
+    fn steps_are_capped_for_one_and_for_all() {
+        let mut index = BookingIndex::default();
+        let of_each = MAX_STEPS as u64 + 1;
+        for booking in 0..(MAX_ALL_STEPS / MAX_STEPS) as u64 + 3 {
+            (0..of_each).for_each(|at| index.add_step(&booking.to_string(), step(at), None));
+        }
+        assert!(index.steps <= MAX_ALL_STEPS && index.gone() == 3, "{} {}", index.steps, index.gone());
+        assert_eq!(index.get(0).map(|booking| (booking.steps.len(), booking.more)), Some((MAX_STEPS, 1)));
     }
 }
