@@ -199,7 +199,10 @@ fn expressions(file: &toml::Table) -> Vec<(String, String)> {
                 }
                 ("at" | "each", toml::Value::String(text)) if text.starts_with(['/', '.']) => {}
                 ("because", toml::Value::String(_)) if within.starts_with("not_judged") => {}
-                ("when" | "each" | "expect" | "at" | "seen" | "once" | "because", toml::Value::String(text)) => {
+                (
+                    "when" | "each" | "expect" | "at" | "seen" | "report_once_per" | "because",
+                    toml::Value::String(text),
+                ) => {
                     add(key, text);
                 }
                 ("message" | "expected", toml::Value::String(text)) => {
@@ -213,7 +216,7 @@ fn expressions(file: &toml::Table) -> Vec<(String, String)> {
     }
     let mut found = Vec::new();
     of_table(file, "", &mut found);
-    for section in ["check", "not_judged", "milder"] {
+    for section in ["check", "not_judged", "downgrade"] {
         for (place, entry) in file.get(section).and_then(toml::Value::as_array).into_iter().flatten().enumerate() {
             of_table(entry.as_table().expect("a table"), &format!("{section} {}: ", place + 1), &mut found);
         }

@@ -10,6 +10,6 @@ mod functions;
 mod members;
 mod select;
 
-pub use functions::Function;
+pub use functions::{Function, present_name};
 pub use members::Member;
 pub use select::{member, seen_in, select};

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use regex::Regex;
 
-use super::builtins::{Function, Member};
+use super::builtins::{Function, Member, present_name};
 use super::code::{Code, MacroKind, Node, NodeId, Number, Root, Span};
 use super::named_expressions::{Named, Names, hidden_by, suggest_name};
 use super::parser::{Expr, Kind, Macro, Operator, SyntaxError, parse};
@@ -282,6 +282,10 @@ impl<'c, 'e> Compiler<'c, 'e> {
                     Ok((Node::Body(Message::Response), Type::Node))
                 }
                 Some(member) => Ok((Node::Select(operand, member), member.gives())),
+                None if present_name(name).is_some_and(|present| Member::find(of, present).is_some()) => {
+                    let what = format!("the member {name} is now {}", present_name(name).unwrap_or_default());
+                    Err(SyntaxError::new(at, what))
+                }
                 None => {
                     let known = Member::ALL.iter().filter(|member| member.of() == of).map(|member| member.name());
                     let what = format!("{} has no member {name:?}{}", of.describe(), nearest(name, known));
@@ -305,8 +309,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
             if let Some(found) = self.names.find(name) {
                 return self.use_named(found, arguments, at, scope);
             }
-            let near = nearest(name, Function::NAMES.iter().copied().chain(self.names.all()));
-            return Err(SyntaxError::new(at, format!("unknown function {name:?}{near}")));
+            return Err(SyntaxError::new(at, self.unknown_function(name)));
         };
         let (least, most) = function.arguments();
         if !(least..=most).contains(&arguments.len()) {
@@ -319,6 +322,16 @@ impl<'c, 'e> Compiler<'c, 'e> {
             _ => function.gives(),
         };
         Ok(Typed { node: self.code.push(Node::Call(function, arguments)), gives })
+    }
+
+    fn unknown_function(&self, name: &str) -> String {
+        match present_name(name) {
+            Some(present) => format!("the function {name} is now {present}"),
+            None => {
+                let near = nearest(name, Function::NAMES.iter().copied().chain(self.names.all()));
+                format!("unknown function {name:?}{near}")
+            }
+        }
     }
 
     fn matches(&mut self, arguments: &'e [Expr<'e>], at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
@@ -417,6 +430,8 @@ mod tests {
             ("last(flow_of('x').earlier).sage", 27, "an exchange has no member \"sage\"; did you mean stage?"),
             ("(flow.c1 != null ? flow.c1 : flow.c2).request.bdy", 46, "a request has no member \"bdy\""),
             ("[flow.c1, flow.c2].map(e, e.call)[0].stag", 37, "a call has no member"),
+            ("near(1, 1, 0)", 0, "the function near is now approx_equal"),
+            ("recording.failed_alike", 10, "the member failed_alike is now failed_same_opportunity"),
             ("recording.recent.stage", 17, "\"stage\" is asked of a list"),
             ("call.host.name", 10, "\"name\" is asked of a plain value"),
         ] {

@@ -34,7 +34,7 @@ pub struct Definition {
     pub seen_as: Option<SeenAs>,
     pub expected: Option<Spanned<String>>,
     pub message: Option<Spanned<String>>,
-    pub once: Option<Spanned<String>>,
+    pub report_once_per: Option<Spanned<String>>,
     pub because: Option<Spanned<String>>,
     /// Its findings give way to those of other rules on the same side and place.
     #[serde(default)]
@@ -58,8 +58,8 @@ pub struct Definition {
     pub fix: String,
     #[serde(default)]
     pub not_judged: Vec<NotJudgedWhen>,
-    #[serde(default)]
-    pub milder: Vec<Milder>,
+    #[serde(default, rename = "downgrade")]
+    pub downgrades: Vec<Downgrade>,
     /// Name of a check in Rust, in place of `expect`.
     pub native: Option<Spanned<String>>,
     /// What is asked of the data models, in place of `expect`.
@@ -68,6 +68,21 @@ pub struct Definition {
     pub checks: Vec<Check>,
     #[serde(default, rename = "example")]
     pub examples: Vec<Example>,
+}
+
+/// Former keys of rule files, each with the one that took its place.
+const FORMER_KEYS: [(&str, &str); 2] = [("milder", "downgrade"), ("once", "report_once_per")];
+
+impl Definition {
+    /// Reads a rule file. The error says what is wrong, and at which byte.
+    pub fn read(text: &str) -> Result<Self, (String, Option<usize>)> {
+        toml::from_str(text).map_err(|error| {
+            let message = error.message();
+            let former = FORMER_KEYS.iter().find(|(key, _)| message.starts_with(&format!("unknown field `{key}`")));
+            let what = former.map(|(former, present)| format!("the key {former} is now {present}"));
+            (what.unwrap_or_else(|| message.to_owned()), error.span().map(|span| span.start))
+        })
+    }
 }
 
 /// What is wrong with the things that `seen` lists.
@@ -117,7 +132,7 @@ pub struct Check {
     pub seen_as: Option<SeenAs>,
     pub expected: Option<Spanned<String>>,
     pub message: Option<Spanned<String>>,
-    pub once: Option<Spanned<String>>,
+    pub report_once_per: Option<Spanned<String>>,
     pub because: Option<Spanned<String>>,
     pub severity: Option<Severity>,
     /// As the rule's own, for this check alone.
@@ -133,10 +148,10 @@ pub struct NotJudgedWhen {
     pub because: String,
 }
 
-/// `[[milder]]`
+/// `[[downgrade]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Milder {
+pub struct Downgrade {
     pub when: Spanned<String>,
     pub severity: Severity,
 }

@@ -28,9 +28,9 @@ pub(super) fn finding<'a>(
     let mut pointer = pointer;
     pointer.truncate(pointer.floor_char_boundary(MAX_POINTER));
     let mut severity = check.severity;
-    for (when, milder) in &rule.milder {
+    for (when, downgrade) in &rule.downgrades {
         if holds(*when, context)? {
-            severity = severity.min(*milder);
+            severity = severity.min(*downgrade);
             break;
         }
     }

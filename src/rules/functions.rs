@@ -10,8 +10,8 @@ use super::eval::{answered, body};
 use super::facts::Facts;
 use super::history::Modified;
 use super::nodes::{
-    anywhere, are_strings, distinct, id, is_integer, is_prefixed, is_type, keys, newer, object_member, prefixed,
-    repeated, same_basket, same_elements, same_member, seconds, size, type_name,
+    are_strings, distinct, duplicate_indexes, find_all, id, is_integer, is_prefixed, is_type, keys, newer,
+    object_member, prefixed, same_basket, same_elements, same_member, seconds, size, type_name,
 };
 use super::value::{Stop, Val};
 use super::{callers, money, refusal, urls};
@@ -35,7 +35,7 @@ impl Function {
                 | Self::Unchanged
                 | Self::ClaimHolds
                 | Self::FlowOf
-                | Self::Others
+                | Self::OtherFlows
                 | Self::Reported
                 | Self::Refused
         )
@@ -46,7 +46,7 @@ impl Function {
         let weight = |place: usize| arguments.get(place).map_or(0, Val::weight);
         match self {
             Self::Same => weight(0).min(weight(1)) / 4,
-            Self::Anywhere
+            Self::FindAll
             | Self::Prefixed
             | Self::Keys
             | Self::ExtraKeys
@@ -120,7 +120,7 @@ impl Function {
             Self::MissingKeys => {
                 keys(arena, first, |key, sent| object_member(second, key).is_none() && !is_spoilt(sent, context))
             }
-            Self::Anywhere => anywhere(arena, first, second.as_str().unwrap_or_default()),
+            Self::FindAll => find_all(arena, first, second.as_str().unwrap_or_default()),
             Self::Same => Val::bool(first.equals(second)),
             Self::SameUrl => Val::bool(both(text, second, |a, b| {
                 a == b || urls::normal_url(a).trim_end_matches('/') == urls::normal_url(b).trim_end_matches('/')
@@ -210,11 +210,11 @@ impl Function {
             Self::HostOf => owned(text.and_then(urls::host).map(str::to_ascii_lowercase)),
             Self::OriginOf => owned(text.and_then(urls::origin)),
             Self::PathOf => arena.maybe(text.map(urls::path)),
-            Self::Neighbours => {
+            Self::Pairs => {
                 let elements = first.elements(arena).unwrap_or_default();
                 arena.list(elements.windows(2).map(|pair| arena.slice(pair)))
             }
-            Self::Repeated => arena.list(repeated(first.elements(arena).unwrap_or_default())),
+            Self::DuplicateIndexes => arena.list(duplicate_indexes(first.elements(arena).unwrap_or_default())),
             Self::Newer => Val::bool(newer(first, second)?),
             Self::EarlierModified => {
                 let history = &context.memory.history;
@@ -246,7 +246,9 @@ impl Function {
             Self::AbsoluteUri => Val::bool(text.is_some_and(urls::is_absolute_uri)),
             Self::Amount => money::amount(first).map_or(Val::Absent, |number| arena.decimal(number)),
             Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, |number| arena.decimal(number)),
-            Self::Near => Val::bool(money::near(first, second, arguments.get(2).unwrap_or(&Val::Absent))),
+            Self::ApproxEqual => {
+                Val::bool(money::approx_equal(first, second, arguments.get(2).unwrap_or(&Val::Absent)))
+            }
             Self::Decimals => money::decimals(first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
             Self::Last => match first.as_json() {
                 Some(value) => arena.node(value.items().last()),
@@ -281,9 +283,9 @@ impl Function {
                     .map_or(Val::Absent, |at| arena.instant(at))
             }
             Self::TokenIssuer => owned(text.and_then(callers::secret_traits).and_then(|traits| traits.issuer)),
-            Self::Others => {
+            Self::OtherFlows => {
                 let own = context.reading.order_uuid.as_deref();
-                let flows = id(arena, first).as_str().map(|id| context.memory.others(id, own)).unwrap_or_default();
+                let flows = id(arena, first).as_str().map(|id| context.memory.other_flows(id, own)).unwrap_or_default();
                 arena.list(flows.into_iter().map(|flow| Val::Flow(Some(flow))))
             }
         })

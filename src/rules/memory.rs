@@ -535,7 +535,7 @@ impl Memory {
     }
 
     /// The flows of other Order UUIDs in which this opportunity was asked for, oldest first.
-    pub fn others(&self, opportunity: &str, own: Option<&str>) -> Vec<&Flow> {
+    pub fn other_flows(&self, opportunity: &str, own: Option<&str>) -> Vec<&Flow> {
         let uuids = self.learnt.asked_for(opportunity).iter();
         uuids.filter(|uuid| Some(uuid.as_ref()) != own).filter_map(|uuid| self.flows.get(uuid)).collect()
     }

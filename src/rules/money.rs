@@ -26,7 +26,7 @@ pub fn sum(amounts: &[Val<'_>]) -> Option<Decimal> {
 }
 
 /// True if two amounts differ by no more than the tolerance.
-pub fn near(a: &Val<'_>, b: &Val<'_>, tolerance: &Val<'_>) -> bool {
+pub fn approx_equal(a: &Val<'_>, b: &Val<'_>, tolerance: &Val<'_>) -> bool {
     let distance = || Some(amount(a)?.checked_sub(amount(b)?)?.abs());
     distance().zip(amount(tolerance)).is_some_and(|(distance, tolerance)| distance <= tolerance)
 }
@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn tolerance_is_inclusive() {
-        assert!(with("[12, 12.01, 0.01]", |values| near(&values[0], &values[1], &values[2])));
-        assert!(!with("[12, 12.0101, 0.01]", |values| near(&values[0], &values[1], &values[2])));
-        assert!(!with("[12, null, 0.01]", |values| near(&values[0], &values[1], &values[2])));
+        assert!(with("[12, 12.01, 0.01]", |values| approx_equal(&values[0], &values[1], &values[2])));
+        assert!(!with("[12, 12.0101, 0.01]", |values| approx_equal(&values[0], &values[1], &values[2])));
+        assert!(!with("[12, null, 0.01]", |values| approx_equal(&values[0], &values[1], &values[2])));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::value::{Stop, Val};
 use crate::json::{Kind, Value};
 
 /// Places of the elements that equal an earlier one.
-pub fn repeated<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
+pub fn duplicate_indexes<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
     let mut alike: std::collections::HashMap<String, Vec<usize>> = std::collections::HashMap::new();
     let mut places = Vec::new();
     for (place, element) in elements.iter().enumerate() {
@@ -195,7 +195,7 @@ fn same_types(a: Value<'_>, b: Value<'_>) -> bool {
     a.same(b) || named(&mine) && has_all(&mine, &others) && has_all(&others, &mine)
 }
 
-pub fn anywhere<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
+pub fn find_all<'a>(arena: &'a Arena, value: &Val<'a>, key: &str) -> Val<'a> {
     value.as_json().map_or(Val::NO_LIST, |node| arena.nodes(node.named_below(key)))
 }
 

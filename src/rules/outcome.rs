@@ -57,7 +57,7 @@ impl Findings {
             self.untold += 1;
             return Ok(());
         }
-        let once = check.once.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
+        let once = check.report_once_per.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
         if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
             self.said_before = true;
         } else {

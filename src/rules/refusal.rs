@@ -84,7 +84,7 @@ pub enum Refusal {
     NotJudged(Arc<str>),
     Failed {
         /// Caps the rule's severity.
-        milder: Option<Severity>,
+        at_most: Option<Severity>,
         pointer: &'static str,
         seen: String,
         expected: String,
@@ -149,7 +149,7 @@ pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Re
     if (200..300).contains(&status) {
         // An error body under a success status is still an acceptance for whoever goes by the status.
         return Ok(Refusal::Failed {
-            milder: None,
+            at_most: None,
             pointer: "/response/status",
             seen,
             expected,
@@ -175,8 +175,8 @@ pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Re
     } else {
         "/response/body/@type"
     };
-    let milder = (!strict).then_some(Severity::Warning);
-    Ok(Refusal::Failed { milder, pointer, seen, expected, answered: error_types })
+    let at_most = (!strict).then_some(Severity::Warning);
+    Ok(Refusal::Failed { at_most, pointer, seen, expected, answered: error_types })
 }
 
 /// What `errors.toml` says of a refusal with this error type, held against the request: true, false, or `None` where the

@@ -23,7 +23,7 @@ const MAX_FAILED: usize = 200;
 /// The calls so far that came to nothing.
 #[derive(Debug, Default)]
 pub struct Retries {
-    pushed_back: HashMap<String, Arc<Reading>>,
+    rate_limited: HashMap<String, Arc<Reading>>,
     failed: VecDeque<Failed>,
     unanswered: VecDeque<Failed>,
 }
@@ -50,8 +50,8 @@ fn opportunities(reading: &Reading) -> Vec<&str> {
 impl Retries {
     /// The last call with the verb, path and credentials of this one, if its answer was 429 or 503 and had come
     /// before this one was made.
-    pub fn pushed_back(&self, reading: &Reading) -> Option<&Reading> {
-        let earlier = self.pushed_back.get(&key(reading))?;
+    pub fn rate_limited(&self, reading: &Reading) -> Option<&Reading> {
+        let earlier = self.rate_limited.get(&key(reading))?;
         (earlier.exchange.ended() <= reading.exchange.started).then_some(earlier)
     }
 
@@ -62,12 +62,12 @@ impl Retries {
 
     /// The calls of P and B whose answer never came whole, with an item for an opportunity that an item of this call is for,
     /// too; oldest first. Those whose Order UUID was answered for since are none of them.
-    pub fn unanswered_alike(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
+    pub fn unanswered_same_opportunity(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
         alike(&self.unanswered, reading)
     }
 
     /// Of [`Retries::failed`] those with an item for an opportunity that an item of this call is for, too.
-    pub fn failed_alike(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
+    pub fn failed_same_opportunity(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
         alike(&self.failed, reading)
     }
 
@@ -76,13 +76,13 @@ impl Retries {
         let key = key(reading);
         match reading.status() {
             Some(429 | 503) => {
-                let room = self.pushed_back.len() < MAX_PUSHED_BACK || self.pushed_back.contains_key(&key);
+                let room = self.rate_limited.len() < MAX_PUSHED_BACK || self.rate_limited.contains_key(&key);
                 if room && reading.memory() <= MAX_KEPT_BYTES {
-                    self.pushed_back.insert(key, Arc::clone(reading));
+                    self.rate_limited.insert(key, Arc::clone(reading));
                 }
             }
             _ => {
-                self.pushed_back.remove(&key);
+                self.rate_limited.remove(&key);
             }
         }
         let Some(uuid) = &reading.order_uuid else { return };
@@ -181,7 +181,7 @@ mod tests {
             for call in calls {
                 retries.remember(call);
             }
-            retries.unanswered_alike(&quote(2, r#"[{"orderedItem": "a"}]"#, 200)).count()
+            retries.unanswered_same_opportunity(&quote(2, r#"[{"orderedItem": "a"}]"#, 200)).count()
         };
         let lost = || call(Stage::B, None, Some(FailureKind::Fault));
         assert_eq!(unanswered(&[lost()]), 1);
@@ -214,7 +214,7 @@ mod tests {
         let alike = |items: &str| {
             let call = quote(9, items, 200);
             let places = retries
-                .failed_alike(&call)
+                .failed_same_opportunity(&call)
                 .map(|failed| retries.failed().position(|other| std::ptr::eq(failed, other)).unwrap_or(usize::MAX));
             places.collect::<Vec<_>>()
         };

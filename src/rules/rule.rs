@@ -24,7 +24,7 @@ pub struct Rule {
     pub(super) stages: Stages,
     pub(super) when: Option<NodeId>,
     pub(super) not_judged: Vec<(NodeId, Arc<str>)>,
-    pub(super) milder: Vec<(NodeId, Severity)>,
+    pub(super) downgrades: Vec<(NodeId, Severity)>,
     /// Its findings give way to those of other rules on the same side and place.
     pub(super) general: bool,
     /// A finding shows that the request was refused wrongly.
@@ -58,7 +58,7 @@ pub struct Check {
     pub expected: Template,
     pub message: Template,
     /// Of findings with an equal value only the first in a recording is reported.
-    pub once: Option<NodeId>,
+    pub report_once_per: Option<NodeId>,
     /// Gives the exchange that a finding rests on; where it is left out, that is found in the conditions of the rule.
     pub because: Option<NodeId>,
     pub severity: Severity,
@@ -178,8 +178,11 @@ impl Rule {
             }
             let expect = if let Expectation::Expression(expect) = &check.expect { Some(*expect) } else { None };
             let at = if let At::Expression(at) = &check.at { Some(*at) } else { None };
-            [check.when, expect, at, check.seen, check.once].into_iter().flatten().for_each(|node| visit(node, &each));
+            [check.when, expect, at, check.seen, check.report_once_per]
+                .into_iter()
+                .flatten()
+                .for_each(|node| visit(node, &each));
         }
-        self.milder.iter().for_each(|(when, _)| visit(*when, &all));
+        self.downgrades.iter().for_each(|(when, _)| visit(*when, &all));
     }
 }

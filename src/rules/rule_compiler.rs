@@ -29,8 +29,7 @@ pub(super) fn compile_rule(
     outer: &Names<'_>,
     code: &mut Code,
 ) -> Result<Rule, Fault> {
-    let mut definition: Definition = toml::from_str(text)
-        .map_err(|error| Fault { what: error.message().to_owned(), at: error.span().map(|span| span.start) })?;
+    let mut definition = Definition::read(text).map_err(|(what, at)| Fault { what, at })?;
     let aliases = aliases(&definition, file, text)?;
     let lets = std::mem::take(&mut definition.lets);
     let mut names = Names::below(outer);
@@ -84,9 +83,9 @@ impl RuleCompiler<'_> {
         for entry in &definition.not_judged {
             not_judged.push((self.expression("not_judged.when", &entry.when)?, Arc::from(entry.because.as_str())));
         }
-        let mut milder = Vec::new();
-        for entry in &definition.milder {
-            milder.push((self.expression("milder.when", &entry.when)?, entry.severity));
+        let mut downgrades = Vec::new();
+        for entry in &definition.downgrades {
+            downgrades.push((self.expression("downgrade.when", &entry.when)?, entry.severity));
         }
         let asks_refusal = |check: &Check| {
             check.asks_refusal
@@ -117,7 +116,7 @@ impl RuleCompiler<'_> {
             stages,
             when: rule_when,
             not_judged,
-            milder,
+            downgrades,
             general: definition.general,
             refutes_refusal: definition.refutes_refusal,
             judges_refusals,
@@ -158,7 +157,7 @@ impl RuleCompiler<'_> {
             seen_as: definition.seen_as,
             expected: self.template("expected", definition.expected.as_ref())?,
             message: self.template("message", definition.message.as_ref())?,
-            once: self.optional("once", definition.once.as_ref())?,
+            report_once_per: self.optional("report_once_per", definition.report_once_per.as_ref())?,
             because: self.optional("because", definition.because.as_ref())?,
             severity: definition.severity,
             asks_refusal: definition.asks_refusal,
@@ -198,7 +197,10 @@ impl RuleCompiler<'_> {
             seen_as: if check.seen.is_some() { check.seen_as } else { check.seen_as.or(definition.seen_as) },
             expected: self.template("check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
             message: self.template("check.message", check.message.as_ref().or(definition.message.as_ref()))?,
-            once: self.optional("check.once", check.once.as_ref().or(definition.once.as_ref()))?,
+            report_once_per: self.optional(
+                "check.report_once_per",
+                check.report_once_per.as_ref().or(definition.report_once_per.as_ref()),
+            )?,
             because: self.optional("check.because", check.because.as_ref().or(definition.because.as_ref()))?,
             severity: check.severity.unwrap_or(definition.severity),
             asks_refusal: check.asks_refusal || definition.asks_refusal,
@@ -326,16 +328,28 @@ unwanted = "lines.filter(line, !is_wanted(line))"
         let expected = |severity: &str, seen: &str| {
             ("/request/body/orderedItem/0/name".to_owned(), severity.to_owned(), format!("2 of b, {seen}"))
         };
-        let check = "[[check]]\nexpect = 'size(unwanted) == 0'\nat = 'unwanted[0].name'\nonce = 'wanted'\n";
+        let check = "[[check]]\nexpect = 'size(unwanted) == 0'\nat = 'unwanted[0].name'\nreport_once_per = 'wanted'\n";
         assert_eq!(findings(check), [expected("failure", "a")]);
-        let milder = format!("{check}seen = 'count'\n[[milder]]\nwhen = 'count == 2'\nseverity = 'notice'\n");
-        assert_eq!(findings(&milder), [expected("notice", "2")]);
+        let downgraded = format!("{check}seen = 'count'\n[[downgrade]]\nwhen = 'count == 2'\nseverity = 'notice'\n");
+        assert_eq!(findings(&downgraded), [expected("notice", "2")]);
         let each = "[[check]]\neach = 'unwanted'\nexpect = 'is_wanted(item)'\nat = './name'\n";
         assert_eq!(findings(each), [expected("failure", "a")]);
         let all = "[[check]]\neach = 'lines'\nwhen = 'is_order && item.name != null'\nexpect = 'is_wanted(item) || item in unwanted'\n";
         assert_eq!(findings(all), []);
         let text = format!("{RULE}{check}[[not_judged]]\nwhen = 'is_order'\nbecause = 'it is one'\n");
         assert!(RuleBook::of_texts(&[("a/b", &text)]).is_ok());
+    }
+
+    #[test]
+    fn a_former_key_names_the_present_one() {
+        for (former, message) in [
+            ("once = 'wanted'\n", "the key once is now report_once_per"),
+            ("[[milder]]\nwhen = 'is_order'\nseverity = 'notice'\n", "the key milder is now downgrade"),
+        ] {
+            let rule = RULE.replace("[let]", &format!("{former}[let]")) + "[[check]]\nexpect = 'count == 2'\n";
+            let error = RuleBook::of_texts(&[("a/b", &rule)]).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
     }
 
     #[test]

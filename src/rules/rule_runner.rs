@@ -156,14 +156,14 @@ impl<'a> RuleRunner<'a> {
         refusal: Refusal,
         findings: &mut Findings,
     ) -> Result<(), Stop> {
-        let (milder, pointer, seen, expected, answered) = match refusal {
+        let (at_most, pointer, seen, expected, answered) = match refusal {
             Refusal::Passed => {
                 context.refusals.pass();
                 return Ok(());
             }
             Refusal::NotJudged(reason) => return Err(Stop::unseen(reason)),
-            Refusal::Failed { milder, pointer, seen, expected, answered } => {
-                (milder, pointer, seen, expected, answered)
+            Refusal::Failed { at_most, pointer, seen, expected, answered } => {
+                (at_most, pointer, seen, expected, answered)
             }
         };
         let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
@@ -173,7 +173,7 @@ impl<'a> RuleRunner<'a> {
         context.refusals.fail();
         findings.add(self.rule(ask), check, context, || {
             let mut found = finding(self.rule(ask), check, context, pointer.to_owned(), seen, Some(expected))?;
-            found.severity = milder.map_or(found.severity, |milder| found.severity.min(milder));
+            found.severity = at_most.map_or(found.severity, |at_most| found.severity.min(at_most));
             Ok(found)
         })
     }

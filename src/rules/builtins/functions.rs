@@ -63,7 +63,7 @@ functions! {
     ExtraKeys "extra_keys" 2..=2 TEXTS, r#"extra_keys(x, ["@type", …])"#, "the keys of x that are not in the list. Keys with a prefix (`beta:…`) never count";
     ChangedKeys "changed_keys" 2..=2 TEXTS, "changed_keys(sent, echoed)", "the keys that both have and whose values differ, URLs apart from a trailing slash. Not of values of the request that deviate from the models";
     MissingKeys "missing_keys" 2..=2 TEXTS, "missing_keys(sent, echoed)", "the keys of sent that echoed lacks, but for values of the request that deviate from the models";
-    Anywhere "anywhere" 2..=2 NODES, r#"anywhere(x, "key")"#, "all values of members with that name, at any depth of x";
+    FindAll "find_all" 2..=2 NODES, r#"find_all(x, "key")"#, "all values of members with that name, at any depth of x";
     Same "same" 2..=2 Type::Plain, "same(a, b)", "true if the JSON values are equal";
     SameUrl "same_url" 2..=2 Type::Plain, "same_url(a, b)", "true if the addresses are equal, apart from a trailing slash, the case of scheme and host and a default port";
     NormalUrl "normal_url" 1..=1 Type::Plain, "normal_url(x)", "the address, with scheme and host in lower case and without a default port";
@@ -109,8 +109,8 @@ functions! {
     HostOf "host_of" 1..=1 Type::Plain, "host_of(url)", "the host, in lower case";
     OriginOf "origin_of" 1..=1 Type::Plain, "origin_of(url)", "scheme, host and port, in lower case, without a default port";
     PathOf "path_of" 1..=1 Type::Plain, "path_of(url)", "the path";
-    Neighbours "neighbours" 1..=1 NODES, "neighbours(list)", "each two elements that stand side by side, as lists of two";
-    Repeated "repeated" 1..=1 TEXTS, "repeated(list)", "the places (0, 1 …) of elements that equal an earlier one";
+    Pairs "pairs" 1..=1 NODES, "pairs(list)", "each two elements that stand side by side, as lists of two";
+    DuplicateIndexes "duplicate_indexes" 1..=1 TEXTS, "duplicate_indexes(list)", "the places (0, 1 …) of elements that equal an earlier one";
     Newer "newer" 2..=2 Type::Plain, "newer(a, b)", "true if a lies behind b as values of `modified`: integers and strings of digits by number, dates by instant, other strings by their text";
     SameBasket "same_basket" 2..=2 Type::Plain, "same_basket(a, b)", "true if `orderedItem` of two orders has the same pairs of opportunity and offer; false if one has no such list";
     EarlierModified "earlier_modified" 1..=1 Type::Plain, "earlier_modified(item)", "of a feed item, the `modified` it had when it was last seen in this feed; absent if it wasn't";
@@ -121,7 +121,7 @@ functions! {
     AbsoluteUri "absolute_uri" 1..=1 Type::Plain, "absolute_uri(s)", "true if s is a URI with a scheme, and a host if it is http or https";
     Amount "amount" 1..=1 Type::Plain, "amount(x)", "x as a decimal: a number, or a string that holds one; absent for anything else";
     Sum "sum" 1..=1 Type::Plain, "sum(list)", "the exact sum of amounts; absent if one of them is none";
-    Near "near" 3..=3 Type::Plain, "near(a, b, tolerance)", "true if two amounts differ by no more than the tolerance; false if one is no amount";
+    ApproxEqual "approx_equal" 3..=3 Type::Plain, "approx_equal(a, b, tolerance)", "true if two amounts differ by no more than the tolerance; false if one is no amount";
     Decimals "decimals" 1..=1 Type::Plain, "decimals(x)", "decimals that an amount needs: 2 for 17.98, 1 for 17.90";
     Last "last" 1..=1 Type::Any, "last(list)", "the last element, or absent";
     HttpDate "http_date" 1..=1 Type::Plain, "http_date(s)", "a date as HTTP headers have it, as an instant";
@@ -129,9 +129,25 @@ functions! {
     Inherited "inherited" 2..=2 Type::Node, r#"inherited(x, "key")"#, "a member of the opportunity x, or of what is above it, from the message itself or from open data";
     SecondsSinceRead "seconds_since_read" 1..=1 Type::Plain, "seconds_since_read(x)", "the age of what open data says of x, in seconds";
     SellerOf "seller_of" 1..=1 Type::Plain, "seller_of(x)", "`@id` of the Seller of the opportunity x, from open data or from the call by which the test suite had it made";
-    Others "others" 1..=1 Type::List(Element::Flow), "others(x)", "the flows of other Order UUIDs with an item for the opportunity x";
+    OtherFlows "other_flows" 1..=1 Type::List(Element::Flow), "other_flows(x)", "the flows of other Order UUIDs with an item for the opportunity x";
     SecretKind "secret_kind" 1..=1 Type::Plain, "secret_kind(s)", r#"what kind of secret a text is: `"jwt"`, `"basic"`, `"private-key"`, or `"bearer"` for any other token behind that word; absent if it isn't known to be one. A secret and its fingerprint say the same"#;
     TokenExpiry "token_expiry" 1..=1 Type::Plain, "token_expiry(s)", "when a JSON Web Token expires, as an instant; absent if that isn't known. Also of the token behind `Bearer`, and of a fingerprint";
     TokenIssuer "token_issuer" 1..=1 Type::Plain, "token_issuer(s)", "the host that issued a JSON Web Token, likewise";
     Reported "reported" 1..=1 Type::Plain, "reported(x)", "true if an earlier exchange of the flow, from which x comes, had a finding of a warning or more on x or on something in it: what differs from it later follows from that";
+}
+
+/// Former names of functions and members, each with the one that took its place.
+const FORMER: [(&str, &str); 7] = [
+    ("anywhere", "find_all"),
+    ("neighbours", "pairs"),
+    ("repeated", "duplicate_indexes"),
+    ("near", "approx_equal"),
+    ("others", "other_flows"),
+    ("pushed_back", "rate_limited"),
+    ("failed_alike", "failed_same_opportunity"),
+];
+
+/// The name that took the place of a former one.
+pub fn present_name(former: &str) -> Option<&'static str> {
+    FORMER.iter().find(|(name, _)| *name == former).map(|(_, present)| *present)
 }

@@ -131,9 +131,9 @@ members! {
         RecordingAskedScope "asked_scope": Type::Plain, "the scopes of the last request for authorisation";
         RecordingTokenAsked "token_asked": Type::Plain, "true if a token was asked for";
         RecordingCredentialsSeen "credentials_seen": Type::Plain, "true if an earlier booking call had credentials";
-        RecordingPushedBack "pushed_back": Type::Exchange, "the last call with this one's verb, path and credentials, if its answer was 429 or 503 and came before";
+        RecordingRateLimited "rate_limited": Type::Exchange, "the last call with this one's verb, path and credentials, if its answer was 429 or 503 and came before";
         RecordingFailed "failed": EXCHANGES, "the last call of each attempt to book, C1 to B, that was answered 4xx or 5xx and was neither taken further nor given up since; at most 200";
-        RecordingFailedAlike "failed_alike": EXCHANGES, "those of `.failed` with an item for an opportunity that this call has an item for, too; items without `@id`, and Orders without items, are alike";
+        RecordingFailedSameOpportunity "failed_same_opportunity": EXCHANGES, "those of `.failed` with an item for an opportunity that this call has an item for, too; items without `@id`, and Orders without items, are alike";
         RecordingUnansweredSameOpportunity "unanswered_same_opportunity": EXCHANGES, "calls of P and B with such an item whose answer never came whole, unless their Order UUID was answered for since; at most 200";
         RecordingFirstBooking "first_booking": Type::Exchange, "the first P or B that succeeded";
         RecordingLastHarvest "last_harvest": Type::Exchange, "the last page of open data";

@@ -208,17 +208,19 @@ fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, St
         Member::RecordingBaseUri => {
             memory.advertised(&judged.exchange).map_or(Val::Absent, |uri| arena.text(&normal_url(uri)))
         }
-        Member::RecordingPushedBack => {
-            let pushed_back = memory.retries.pushed_back(judged);
-            if pushed_back.is_some() {
+        Member::RecordingRateLimited => {
+            let rate_limited = memory.retries.rate_limited(judged);
+            if rate_limited.is_some() {
                 callers::known_caller(judged)?;
             }
-            exchange(pushed_back)
+            exchange(rate_limited)
         }
         Member::RecordingFailed => arena.list(memory.retries.failed().map(Val::Exchange)),
-        Member::RecordingFailedAlike => arena.list(memory.retries.failed_alike(judged).map(Val::Exchange)),
+        Member::RecordingFailedSameOpportunity => {
+            arena.list(memory.retries.failed_same_opportunity(judged).map(Val::Exchange))
+        }
         Member::RecordingUnansweredSameOpportunity => {
-            arena.list(memory.retries.unanswered_alike(judged).map(Val::Exchange))
+            arena.list(memory.retries.unanswered_same_opportunity(judged).map(Val::Exchange))
         }
         Member::RecordingSentEmails => arena.list(memory.sent_emails().map(|email| arena.str(email))),
         Member::RecordingExtensions => arena.texts(&known.extensions),
