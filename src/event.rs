@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 pub use throttle::Throttle;
 use tokio::sync::mpsc;
 
@@ -36,6 +37,8 @@ pub enum Event {
     Coverage(Arc<Coverage>),
     /// How far recording and judging have come: sent at most once in [`PROGRESS_EVERY`], and at the end.
     Progress(Progress),
+    /// A request's head is complete; its exchange comes when it has ended. Only told while the front end keeps up.
+    Request(RequestUnderWay),
     /// A connection, or a request in clear text, passed unread: its host is not one to intercept.
     Unread {
         /// Host and port.
@@ -45,6 +48,19 @@ pub enum Event {
     },
     /// Something else worth a line, such as a rule that could not be judged for a fault of its own.
     Notice(String),
+}
+
+/// A request that has no answer yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestUnderWay {
+    /// The same as of the exchange that it becomes ([`Exchange::id`]).
+    pub id: u64,
+    /// When its head had arrived.
+    pub started: Timestamp,
+    /// Stage, as far as method and path tell.
+    pub stage: Stage,
+    /// Order UUID in lower case.
+    pub order_uuid: Option<Arc<str>>,
 }
 
 /// How far recording and judging have come.
@@ -248,6 +264,14 @@ impl Outlet {
     pub fn send(&self, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Sends an event that nobody misses, if at most half of the room is taken. It is made only then.
+    pub fn send_if_idle(&self, event: impl FnOnce() -> Event) {
+        if self.events.capacity() * 2 > self.events.max_capacity() {
+            // It may be full by now.
+            let _told = self.events.try_send(event());
         }
     }
 

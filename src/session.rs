@@ -5,6 +5,7 @@
 mod incidents;
 mod parts;
 mod reload;
+mod under_way;
 
 use std::io;
 use std::net::SocketAddr;
@@ -214,6 +215,7 @@ impl Session {
         }
         let capture = series.as_ref().map(|series| series.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
+        let sink = sink.announcing(under_way::announcer(events.clone()));
         let missed = intake.missed_counter();
         let base_uri = options.base_uri.clone().or(options.known.base_uri.clone());
         let known = Known { base_uri, also_base_uris: options.also_base_uris, ..options.known };

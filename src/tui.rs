@@ -45,6 +45,7 @@ mod status;
 mod random_keys;
 mod theme;
 mod traffic;
+mod under_way;
 mod view;
 
 use std::io;

@@ -183,12 +183,24 @@ async fn what_waits_to_be_judged_is_read_back_in_order() {
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let address = session.address;
     let gather = tokio::spawn(async move {
-        let mut indexes = Vec::new();
+        let (mut indexes, mut under_way) = (Vec::new(), std::collections::BTreeSet::new());
+        let (mut announced, mut ended) = (0, std::collections::BTreeSet::new());
         while let Some(event) = feed.events.recv().await {
-            if let Event::Exchange(judged) = event {
-                indexes.push(judged.index);
+            match event {
+                Event::Request(request) => {
+                    announced += 1;
+                    assert!(!ended.contains(&request.id), "a request is announced before its exchange ends");
+                    under_way.insert(request.id);
+                }
+                Event::Exchange(judged) => {
+                    indexes.push(judged.index);
+                    ended.insert(judged.exchange.id);
+                    under_way.remove(&judged.exchange.id);
+                }
+                _ => {}
             }
         }
+        assert!(announced > 0 && under_way.is_empty(), "{announced} announced, {} never ended", under_way.len());
         (indexes, feed.dropped())
     });
     let calls = tokio::task::spawn_blocking(move || {

@@ -48,7 +48,11 @@ async fn findings_of_one_request(address: SocketAddr, feed: &mut Feed) -> Vec<(S
                 return words.filter(|(id, _)| id.starts_with("mine/")).collect();
             }
             Event::Notice(notice) => panic!("unexpected notice: {notice}"),
-            Event::Recording(_) | Event::Coverage(_) | Event::Progress(_) | Event::Unread { .. } => {}
+            Event::Recording(_)
+            | Event::Coverage(_)
+            | Event::Progress(_)
+            | Event::Request(_)
+            | Event::Unread { .. } => {}
         }
     }
 }
@@ -57,7 +61,7 @@ async fn next(feed: &mut Feed) -> Event {
     loop {
         let event = tokio::time::timeout(Duration::from_secs(30), feed.events.recv()).await;
         match event.expect("an event comes").expect("the session runs") {
-            Event::Coverage(_) | Event::Progress(_) => {}
+            Event::Coverage(_) | Event::Progress(_) | Event::Request(_) => {}
             event => return event,
         }
     }

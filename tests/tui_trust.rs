@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use fake::{Fake, context, wrong_price};
 use screen::{Shown, Step, booking, ctrl, paste, show, show_on, show_steps};
-use umpire::event::{Context, Event, Mode, Progress, Recording};
+use umpire::event::{Context, Event, Mode, Progress, Recording, RequestUnderWay};
+use umpire::openbooking::Stage;
 use umpire::tui::Outcome;
 
 /// What the recorder tells: so many recorded and judged, and the oldest that waits has waited so many seconds.
@@ -235,6 +236,28 @@ async fn nothing_in_view_moves_when_old_exchanges_are_let_go() {
     let gone = show_steps(100, 30, context(), steps).await;
     assert!(gone.find("stopped at 1001 ").is_some(), "{}", gone.text());
     assert!(gone.find("20000 exchanges · all").is_some() && gone.find("1000 older no longer").is_some());
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_is_a_row_with_a_running_clock() {
+    let request = |id| {
+        let started = "2026-03-14T12:04:05Z".parse().unwrap();
+        let order_uuid = Some("9f84aaaa-7278-4296-9c71-96669e5c5b00".into());
+        Event::Request(RequestUnderWay { id, started, stage: Stage::B, order_uuid })
+    };
+    let mut events = booking();
+    // Exchanges of `booking` have the ids 1 to 5.
+    events.extend([request(6), request(9)]);
+    let shown = show_on(80, 24, context(), events.clone(), "").await;
+    let waiting = |shown: &Shown| shown.text().matches("no answer yet").count();
+    assert_eq!(waiting(&shown), 2, "{}", shown.text());
+    assert!(shown.find("9f84aaaa no answer yet, ").is_some() && shown.find("5 exchanges").is_some());
+    // Not where the reader is elsewhere in the list.
+    assert_eq!(waiting(&show_on(80, 24, context(), events.clone(), "g").await), 0);
+    // The exchange takes its place.
+    events.push(Fake::new(5).event());
+    let shown = show_on(80, 24, context(), events, "").await;
+    assert!(waiting(&shown) == 1 && shown.find("6 exchanges").is_some(), "{}", shown.text());
 }
 
 #[tokio::test]

@@ -222,6 +222,7 @@ impl Relay {
             version: request.version,
             headers: Arc::clone(&request.headers),
         };
+        self.common.sink.announce(&opening);
         Some(ExchangeBuilder::new(opening, place, self.common.cut.clone()))
     }
 

@@ -50,7 +50,7 @@ impl Summary {
             Event::Recording(state) => self.recording = Some(state.clone()),
             Event::Coverage(coverage) => self.coverage = Some(Arc::clone(coverage)),
             Event::Unread { count, .. } => self.unread = (*count).max(self.unread),
-            Event::Notice(_) | Event::Progress(_) => {}
+            Event::Notice(_) | Event::Progress(_) | Event::Request(_) => {}
         }
     }
 

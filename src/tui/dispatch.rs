@@ -173,7 +173,7 @@ impl Model {
         match self.screen() {
             Screen::Bookings => self.bookings.fit(&self.index, layout.body),
             Screen::Booking => self.booking.fit(&self.index, rows),
-            Screen::Exchanges => self.list.reveal(rows),
+            Screen::Exchanges => self.list.reveal(rows.saturating_sub(self.rows_under_way().len()).max(1)),
             Screen::Findings => {
                 let len = self.count_groups();
                 self.findings.cursor.fit(len, rows);

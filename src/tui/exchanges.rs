@@ -2,6 +2,7 @@
 //!
 //! `ExchangeList → title, headings, the rows in view`
 
+use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -9,8 +10,9 @@ use ratatui::text::{Line, Span};
 use super::list_filter::Narrow;
 use super::model::{Focus, Model};
 use super::theme::{Ink, letter, sign};
+use super::under_way;
 use super::view::{line, select, span, title, width};
-use crate::event::Judged;
+use crate::event::{Judged, RequestUnderWay};
 use crate::finding::{Severity, Side};
 use crate::openbooking::Stage;
 use crate::text;
@@ -71,7 +73,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         return;
     }
     head(model, area, buffer);
-    let rows = model.layout.list_rows();
+    let rows = model.layout.list_rows().saturating_sub(model.rows_under_way().len()).max(1);
     let shown: Vec<(&Judged, bool)> = model.list.window(rows).map(|(judged, selected)| (&**judged, selected)).collect();
     let exchanges: Vec<&Judged> = shown.iter().map(|(judged, _)| *judged).collect();
     let columns = Columns::new(&exchanges, area.width);
@@ -97,6 +99,24 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             select(buffer, area, row, focused);
         }
     }
+    for (request, row) in model.rows_under_way().into_iter().zip(first + shown.len() as u16..) {
+        line(buffer, area, row, &request_under_way(request, model.now, &columns));
+    }
+}
+
+/// A request that has no answer yet, with a running clock.
+fn request_under_way(request: &RequestUnderWay, now: Timestamp, columns: &Columns) -> Line<'static> {
+    let mut spans = vec![span(Ink::Dim, format!("  {:>1$} ", "…", columns.number))];
+    if columns.time > 0 {
+        spans.push(span(Ink::Dim, format!("{} ", request.started.strftime("%H:%M:%S"))));
+    }
+    spans.push(span(Ink::Bold, format!("{:1$} ", stage_name(request.stage), columns.stage)));
+    if columns.order > 0 {
+        let uuid = request.order_uuid.as_deref().map_or("-", |uuid| uuid.get(..8).unwrap_or(uuid));
+        spans.push(span(Ink::Plain, format!("{uuid:8} ")));
+    }
+    spans.push(span(Ink::Of(Severity::Warning), format!("no answer yet, {}", under_way::clock(request, now))));
+    Line::from(spans)
 }
 
 fn head(model: &Model, area: Rect, buffer: &mut Buffer) {

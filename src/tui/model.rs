@@ -26,7 +26,8 @@ use super::prompt::Prompt;
 use super::services::{Effect, FaultState, Reply};
 use super::status::Status;
 use super::traffic::TrafficScreen;
-use crate::event::{Context, Event, Judged, Mode};
+use super::under_way::UnderWay;
+use crate::event::{Context, Event, Judged, Mode, RequestUnderWay};
 use crate::finding::Severity;
 
 /// How long one slice of what is done between two keys may take.
@@ -88,6 +89,8 @@ pub(super) struct Model {
     pub(super) status: Status,
     pub(super) list: ExchangeList,
     pub(super) index: Index,
+    /// Requests that have no answer yet.
+    pub(super) under_way: UnderWay,
     /// The screens that are open; the last is the one that is shown, and there is always one.
     stack: Vec<Screen>,
     pub(super) bookings: BookingsScreen,
@@ -137,6 +140,7 @@ impl Model {
             status: Status::new(context),
             list,
             index: Index::default(),
+            under_way: UnderWay::default(),
             stack: vec![first],
             bookings: BookingsScreen::new(),
             booking: BookingScreen::default(),
@@ -211,7 +215,13 @@ impl Model {
             Message::Word(word) => self.say(word),
             Message::Pasted(text) => self.paste(&text),
             Message::Event(event) => self.event(event),
-            Message::NotShown(count) => self.status.not_shown = count,
+            Message::NotShown(count) => {
+                // Whose end was dropped would be under way for ever.
+                if count > self.status.not_shown {
+                    self.under_way = UnderWay::default();
+                }
+                self.status.not_shown = count;
+            }
             Message::Frame(size, now) => self.frame(size, now),
             Message::Redraw => {}
             Message::Key(key) => self.key(&key),
@@ -230,6 +240,7 @@ impl Model {
     fn event(&mut self, event: Event) {
         match event {
             Event::Exchange(judged) => {
+                self.under_way.end(judged.exchange.id);
                 self.status.count(&judged);
                 let gone = self.index.bookings.gone();
                 self.index.add(&judged);
@@ -243,6 +254,7 @@ impl Model {
                 self.list.push(judged);
                 self.show_selected();
             }
+            Event::Request(request) => self.under_way.begin(request),
             Event::Recording(state) => self.status.recording = Some(state),
             Event::Progress(progress) => {
                 self.index.traffic.note(progress);
@@ -447,7 +459,12 @@ impl Model {
         let is_live = self.status.context.mode != Mode::View;
         let leased =
             || self.index.bookings.all().iter().rev().take(100).any(|booking| booking.lease() > Some(self.now));
-        is_live && matches!(self.screen(), Screen::Bookings | Screen::Booking) && leased()
+        is_live
+            && match self.screen() {
+                Screen::Exchanges => !self.under_way.is_empty(),
+                Screen::Bookings | Screen::Booking => leased(),
+                _ => false,
+            }
     }
 
     /// The exchange in the detail.
@@ -455,10 +472,16 @@ impl Model {
         self.detail.judged().filter(|_| self.has_detail())
     }
 
+    /// The requests under way that have a row below the list: while its end is in sight.
+    pub(super) fn rows_under_way(&self) -> Vec<&RequestUnderWay> {
+        let at_end = self.list.following() || self.list.place() + 1 == self.list.shown();
+        if at_end { self.under_way.waiting(self.now) } else { Vec::new() }
+    }
+
     fn frame(&mut self, size: Size, now: Timestamp) {
         self.now = now;
         let rows = match self.screen() {
-            Screen::Exchanges => Some(self.list.shown()),
+            Screen::Exchanges => Some(self.list.shown() + self.rows_under_way().len()),
             Screen::Booking => Some(self.booking.len(&self.index)),
             Screen::Findings => Some(self.count_groups()),
             _ => None,

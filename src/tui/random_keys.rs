@@ -19,7 +19,7 @@ use super::page::DetailPage;
 use super::services::{Effect, FaultState, Reply};
 use super::theme::Theme;
 use super::{theme, view};
-use crate::event::{Context, Event, Judged, Mode, NotJudged, Progress, Recording};
+use crate::event::{Context, Event, Judged, Mode, NotJudged, Progress, Recording, RequestUnderWay};
 use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Response, Version};
 use crate::finding::{EarlierExchange, Finding, RuleInfo, Scope, Severity, Side};
 use crate::openbooking::Stage;
@@ -132,7 +132,13 @@ fn exchange(random: &mut Random, index: u64) -> Event {
 }
 
 fn event(random: &mut Random, index: &mut u64) -> Event {
-    match random.below(8) {
+    match random.below(9) {
+        8 => Event::Request(RequestUnderWay {
+            id: random.below(20) as u64,
+            started: Timestamp::UNIX_EPOCH,
+            stage: *random.of(&Stage::ALL),
+            order_uuid: Some(EVIL.into()),
+        }),
         0 => Event::Notice(EVIL.to_owned()),
         1 => Event::Recording(Recording::Off { reason: EVIL.to_owned(), missed: 3 }),
         2 => Event::Recording(Recording::On { file: EVIL.to_owned(), missed: 0 }),
@@ -212,12 +218,12 @@ fn ten_thousand_random_keys_over_a_hostile_recording() {
             }
             let message = message(&mut random, &mut index, size);
             let mut effects = model.update(message);
-            effects.extend(model.update(Message::Frame(size, Timestamp::UNIX_EPOCH)));
+            effects.extend(model.update(Message::Frame(size, Timestamp::from_second(60).unwrap())));
             for reply in effects.into_iter().filter_map(answer) {
                 model.update(reply);
             }
             model.work();
-            model.update(Message::Frame(size, Timestamp::UNIX_EPOCH));
+            model.update(Message::Frame(size, Timestamp::from_second(60).unwrap()));
             screens.insert(model.place().title());
             let theme = *random.of(&Theme::ALL);
             terminal

@@ -13,12 +13,14 @@
 //! over only when that write has succeeded.
 
 use std::collections::{BTreeSet, BinaryHeap};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::exchange_builder::Opening;
 use crate::exchange::Exchange;
 
 /// Longest time that a request waits for a place. A disk that is merely busy (a checkpoint, other programs) answers well
@@ -54,6 +56,7 @@ pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (Sink, Exchange
         stuck,
         turns: Arc::clone(&turns),
         memory: Arc::clone(&memory),
+        announcer: None,
     };
     (sink, ExchangeReceiver { receiver, places, missed, turns, memory, early: BinaryHeap::new() })
 }
@@ -134,6 +137,17 @@ impl Drop for Ticket {
     }
 }
 
+/// Is told of each request whose head is complete and that will be recorded. Called from the tasks of connections: must not
+/// wait.
+#[derive(Clone)]
+pub struct Announcer(pub Arc<dyn Fn(&Opening) + Send + Sync>);
+
+impl fmt::Debug for Announcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Announcer")
+    }
+}
+
 /// The proxy's end.
 #[derive(Debug, Clone)]
 pub struct Sink {
@@ -143,6 +157,7 @@ pub struct Sink {
     stuck: Arc<AtomicBool>,
     turns: Arc<Turns>,
     memory: Arc<BodyMemory>,
+    announcer: Option<Announcer>,
 }
 
 /// Receives exchanges in the order in which they ended.
@@ -213,6 +228,18 @@ pub struct Place {
 }
 
 impl Sink {
+    /// Tells of requests under way.
+    pub fn announcing(self, announcer: Announcer) -> Self {
+        Self { announcer: Some(announcer), ..self }
+    }
+
+    /// A request's head is complete.
+    pub fn announce(&self, opening: &Opening) {
+        if let Some(Announcer(announce)) = &self.announcer {
+            announce(opening);
+        }
+    }
+
     /// Room for one exchange, or `None` (counted as missed) if there is none within [`PATIENCE`].
     pub async fn reserve(&self) -> Option<Place> {
         let places = || Arc::clone(&self.places);
