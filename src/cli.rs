@@ -11,7 +11,7 @@ mod check;
 mod demo;
 mod diff;
 mod doctor;
-mod doors;
+mod listeners;
 mod faults;
 mod front;
 mod judging;

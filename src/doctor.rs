@@ -17,7 +17,7 @@ pub use trust::VARIABLES;
 
 use crate::ca::{HostPattern, Store};
 use crate::proxy::BaseUri;
-use crate::proxy::upstream::live::Reach;
+use crate::proxy::upstream::live::UpstreamConfig;
 
 /// What to look at.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Plan {
     /// It is to listen with a certificate of Umpire's authority.
     pub tls: bool,
     /// How booking systems are reached.
-    pub reach: Reach,
+    pub reach: UpstreamConfig,
     /// The authorities.
     pub store: Store,
     /// Where captures are written.

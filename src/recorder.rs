@@ -27,7 +27,7 @@ use crate::capture::RotatingWriter;
 use crate::event::Outlet;
 use crate::finding::Tally;
 use crate::panics::{self, Panicked};
-use crate::proxy::record::sink::{ExchangeReceiver, Handed};
+use crate::proxy::record::sink::{ExchangeReceiver, QueuedExchange};
 use crate::redact::Redactor;
 use crate::rules::{Judge, RuleBook};
 use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
@@ -187,7 +187,7 @@ impl RecordLoop {
                 self.committed = Instant::now();
                 self.intake.blocking_next()
             });
-            let Some(exchange) = next.map(Handed::release) else { break };
+            let Some(exchange) = next.map(QueuedExchange::release) else { break };
             (self.at_hand, self.panics) = (true, 0);
             #[cfg(test)]
             panics::inject("recorder", &exchange.request.target);

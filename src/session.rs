@@ -25,9 +25,9 @@ use crate::event::{Event, Feed, Outlet, Recording, feed};
 use crate::proxy::forward::ClientAllowList;
 use crate::proxy::record::sink;
 use crate::proxy::upstream::Upstream;
-use crate::proxy::upstream::live::Own;
+use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::proxy::wire_fault::TlsFault;
-use crate::proxy::{Behind, Limits, Listener, Shutdown, serve};
+use crate::proxy::{Limits, Listener, ListenerMode, Shutdown, serve};
 use crate::recorder::{BypassLinkDetector, Hurry, NewRules, Recorder, RunSummary};
 use crate::redact::{RedactError, Redactor};
 use crate::rules::{Judge, Known, RuleBook};
@@ -65,7 +65,7 @@ pub struct Options {
     /// Limits of the proxy.
     pub limits: Limits,
     /// Is told where the session listens.
-    pub own: Own,
+    pub own: OwnListenAddrs,
     /// What becomes of links that lead past the proxy.
     pub links: Links,
     /// What is taken out before anything is recorded, judged or shown; `None` takes secrets out.
@@ -81,9 +81,9 @@ pub struct ListenerSpec {
     /// The certificate is one of Umpire's own authority.
     pub own_ca: bool,
     /// Who may come in.
-    pub guests: ClientAllowList,
+    pub allowed_clients: ClientAllowList,
     /// Where requests go.
-    pub behind: Behind,
+    pub mode: ListenerMode,
     /// Says which handshakes are broken off, if any are.
     pub tls_fault: Option<TlsFault>,
 }
@@ -91,8 +91,8 @@ pub struct ListenerSpec {
 impl ListenerSpec {
     /// A reverse proxy without TLS, open to whoever reaches it.
     pub fn new(listen: SocketAddr, upstream: Arc<dyn Upstream>) -> Self {
-        let behind = Behind::Upstream(upstream);
-        Self { listen, tls: None, own_ca: false, guests: ClientAllowList::default(), behind, tls_fault: None }
+        let mode = ListenerMode::Upstream(upstream);
+        Self { listen, tls: None, own_ca: false, allowed_clients: ClientAllowList::default(), mode, tls_fault: None }
     }
 }
 
@@ -110,7 +110,7 @@ impl Options {
             known: Known::default(),
             mute_refused: false,
             limits: Limits::default(),
-            own: Own::default(),
+            own: OwnListenAddrs::default(),
             links: Links::Ignored,
             redactor: None,
         }
@@ -130,10 +130,10 @@ pub enum Links {
 
 impl Links {
     /// Watches for links to what is behind reverse proxies: who uses a forward proxy uses it for every link.
-    fn watch(self, entrances: &[ListenerSpec]) -> Option<BypassLinkDetector> {
-        let upstreams = entrances.iter().filter_map(|entrance| match &entrance.behind {
-            Behind::Upstream(upstream) => Some(upstream.origin()),
-            Behind::Unrecorded(_) | Behind::Forward(_) => None,
+    fn watch(self, specs: &[ListenerSpec]) -> Option<BypassLinkDetector> {
+        let upstreams = specs.iter().filter_map(|spec| match &spec.mode {
+            ListenerMode::Upstream(upstream) => Some(upstream.origin()),
+            ListenerMode::Unrecorded(_) | ListenerMode::Forward(_) => None,
         });
         (self != Self::Ignored).then(|| BypassLinkDetector::new(upstreams, self == Self::Rewritten))
     }
@@ -165,7 +165,7 @@ pub enum StartError {
 pub struct Session {
     /// The first address that it listens on.
     pub address: SocketAddr,
-    /// All of them, in the order of the entrances.
+    /// All of them, in the order of the specs.
     pub addresses: Vec<SocketAddr>,
     /// The capture being written.
     pub capture: Option<PathBuf>,
@@ -187,14 +187,14 @@ pub struct Session {
 impl Session {
     /// Listens where the options say, as a reverse proxy to `upstream`.
     pub async fn start(options: Options, upstream: Arc<dyn Upstream>) -> Result<(Self, Feed), StartError> {
-        let entrance = ListenerSpec::new(options.listen, upstream);
-        Self::open(options, vec![entrance]).await
+        let spec = ListenerSpec::new(options.listen, upstream);
+        Self::open(options, vec![spec]).await
     }
 
-    /// Binds the addresses of the entrances, makes the capture and starts to serve.
-    pub async fn open(options: Options, entrances: Vec<ListenerSpec>) -> Result<(Self, Feed), StartError> {
+    /// Binds the addresses of the specs, makes the capture and starts to serve.
+    pub async fn open(options: Options, specs: Vec<ListenerSpec>) -> Result<(Self, Feed), StartError> {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
-        for ListenerSpec { listen: address, .. } in &entrances {
+        for ListenerSpec { listen: address, .. } in &specs {
             let failed = |cause| StartError::Listen { address: *address, cause };
             let listener = TcpListener::bind(address).await.map_err(failed)?;
             let bound = listener.local_addr().map_err(failed)?;
@@ -222,7 +222,7 @@ impl Session {
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
-            .watching_links(options.links.watch(&entrances));
+            .watching_links(options.links.watch(&specs));
         let (hurry, grace) = (recorder.hurry(), options.limits.grace);
         let (ended, recorded) = oneshot::channel();
         let (drained, broken) = (CancellationToken::new(), Broken::default());
@@ -236,12 +236,21 @@ impl Session {
         };
         std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
         let shutdown = Shutdown::default();
-        let (tell, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
-        let doors = entrances.into_iter().zip(listeners).map(|(entrance, listener)| {
-            let ListenerSpec { tls, own_ca, guests, behind, tls_fault, .. } = entrance;
-            Listener { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell: Arc::clone(&tell) }
+        let (on_event, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
+        let listeners = specs.into_iter().zip(listeners).map(|(spec, listener)| {
+            let ListenerSpec { tls, own_ca, allowed_clients, mode, tls_fault, .. } = spec;
+            Listener {
+                listener,
+                tls,
+                own_ca,
+                allowed_clients,
+                mode,
+                rewrite_links,
+                tls_fault,
+                on_event: Arc::clone(&on_event),
+            }
         });
-        let serving = tokio::spawn(serve(doors.collect(), sink, options.limits, shutdown.clone()));
+        let serving = tokio::spawn(serve(listeners.collect(), sink, options.limits, shutdown.clone()));
         let proxy = parts::watch_listeners(serving, events.clone(), shutdown.drain.clone(), broken.clone());
         let reload = options.rules_on_disk.map(|source| {
             let watch = reload::Watch::new(source);

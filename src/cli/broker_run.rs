@@ -24,7 +24,7 @@ use crate::diff::JudgedRecording;
 use crate::openbooking::{Endpoint, classify};
 use crate::proxy::BaseUri;
 use crate::proxy::upstream::Upstream;
-use crate::proxy::upstream::live::{Dialer, Live, Own};
+use crate::proxy::upstream::live::{Dialer, OwnListenAddrs, UpstreamClient};
 use crate::resend::{MissingValue, ResendTarget, SendPace, Substitutes};
 use crate::session::{Links, Options, Session};
 use crate::text::{self, safe, safe_format};
@@ -223,10 +223,10 @@ impl BrokerArgs {
 
     /// Starts a session in front of the booking system. What is sent to its listener is recorded and judged.
     pub async fn session(&self, judging: &Judging) -> anyhow::Result<Session> {
-        let own = Own::default();
+        let own = OwnListenAddrs::default();
         let (limits, timeouts) = (judging.config.limits.clone(), judging.config.timeouts);
         let dialer = Arc::new(Dialer::new(&self.upstream.reach(&own), timeouts.connect)?);
-        let upstream: Arc<dyn Upstream> = Arc::new(Live::dialing(&self.to, dialer, timeouts)?);
+        let upstream: Arc<dyn Upstream> = Arc::new(UpstreamClient::dialing(&self.to, dialer, timeouts)?);
         let options = Options {
             base_uri: Some(self.to.to_string()),
             also_base_uris: vec![],

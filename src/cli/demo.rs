@@ -26,7 +26,7 @@ use crate::demo::{self, Progress, Script};
 use crate::event::{Context, Mode};
 use crate::fault::Faults;
 use crate::proxy::upstream::Upstream;
-use crate::proxy::upstream::live::Own;
+use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use crate::session::{Links, Options, Session};
 use crate::text::{self, safe};
@@ -108,7 +108,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
-        own: Own::default(),
+        own: OwnListenAddrs::default(),
         links: Links::Ignored,
         redactor: None,
     };

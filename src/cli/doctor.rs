@@ -14,7 +14,7 @@ use super::{Exit, Format, runtime};
 use crate::ca::HostPattern;
 use crate::doctor::{Check, Plan, State, examine};
 use crate::proxy::BaseUri;
-use crate::proxy::upstream::live::Own;
+use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::text::safe_format;
 
 /// Version of the JSON's format; it grows when a field changes its meaning or goes.
@@ -48,7 +48,7 @@ pub struct Doctor {
 /// Runs `umpire doctor …`: status 1 if something does not work.
 pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
     let plan = Plan {
-        reach: doctor.upstream.reach(&Own::default()),
+        reach: doctor.upstream.reach(&OwnListenAddrs::default()),
         to: doctor.to,
         listen: doctor.listen,
         intercept: doctor.intercept,

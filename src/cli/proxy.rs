@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::address_space;
-use super::doors::{DEFAULT, DoorArgs};
 use super::faults::{self, FaultArgs};
 use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
+use super::listeners::{DEFAULT, ListenerArgs};
 use super::redaction::LiveArgs;
 use super::screen::{self, ScreenArgs};
 use super::signals::{self, Signals};
@@ -32,7 +32,7 @@ use crate::units;
 #[derive(Debug, Args)]
 pub struct Proxy {
     #[command(flatten)]
-    doors: DoorArgs,
+    listeners: ListenerArgs,
     /// Capture to write [default: captures/<UTC time>.db]
     #[arg(long, value_name = "FILE", value_parser = recording::new_capture)]
     capture: Option<PathBuf>,
@@ -69,23 +69,24 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
     }
     address_space::use_sparingly();
     let mut judging = proxy.judging.load()?;
-    let made = proxy.faults.faults(&judging.config.faults, proxy.doors.with_tls())?;
+    let made = proxy.faults.faults(&judging.config.faults, proxy.listeners.with_tls())?;
     let settings = judging.settings();
     proxy.limits.apply(&mut judging.config.limits, &mut judging.config.timeouts);
     let wanted = judging.config.limits.connections;
     judging.config.limits.connections = descriptors::room_for(wanted);
-    let mut doors = proxy.doors.doors(&proxy.upstream, &judging.config.limits, judging.config.timeouts, &made)?;
-    doors.warnings.extend(faults::armed(&made));
+    let mut listeners =
+        proxy.listeners.listeners(&proxy.upstream, &judging.config.limits, judging.config.timeouts, &made)?;
+    listeners.warnings.extend(faults::armed(&made));
     if judging.config.limits.connections < wanted {
-        doors.notices.push(format!(
+        listeners.notices.push(format!(
             "at most {} of brokers at a time, not {wanted}: the system lets this process open no more files (ulimit -n \
              raises that)",
             text::count(judging.config.limits.connections as u64, "connection")
         ));
     }
     let options = Options {
-        base_uri: doors.bases.first().map(ToString::to_string),
-        also_base_uris: doors.bases.iter().skip(1).map(ToString::to_string).collect(),
+        base_uri: listeners.bases.first().map(ToString::to_string),
+        also_base_uris: listeners.bases.iter().skip(1).map(ToString::to_string).collect(),
         // Each door has its own.
         listen: DEFAULT,
         capture: Some(proxy.capture.unwrap_or_else(|| capture::default_path(Timestamp::now()))),
@@ -96,16 +97,16 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
-        own: doors.own.clone(),
+        own: listeners.own.clone(),
         links: if proxy.rewrite_links { Links::Rewritten } else { Links::Said },
     };
     let ui = Ui::choose(proxy.ui);
     let exit = block_on(async {
         // Before there is a capture: whatever ends the run, it is ended in order.
         let signals = Signals::listen()?;
-        let (session, feed) = Session::open(options, std::mem::take(&mut doors.entrances)).await?;
-        let mut base_uris = doors.base_uris(&session.addresses).into_iter();
-        let from_elsewhere = doors.for_other_machines(&session.addresses);
+        let (session, feed) = Session::open(options, std::mem::take(&mut listeners.specs)).await?;
+        let mut base_uris = listeners.base_uris(&session.addresses).into_iter();
+        let from_elsewhere = listeners.for_other_machines(&session.addresses);
         let (base_uri, upstream) = base_uris.next().unzip();
         let context = Context {
             mode: Mode::Live,
@@ -113,11 +114,11 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
             upstream,
             capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
             also: base_uris.collect(),
-            forward: doors.forwarding(&session.addresses),
-            warnings: doors.warnings,
+            forward: listeners.forwarding(&session.addresses),
+            warnings: listeners.warnings,
             settings,
         };
-        for notice in doors.notices.into_iter().chain(from_elsewhere) {
+        for notice in listeners.notices.into_iter().chain(from_elsewhere) {
             session.notices.send(Event::Notice(notice));
         }
         let setup = screen::setup(proxy.screen, &context, judging.config.screen, &made);

@@ -18,11 +18,11 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::doors::{DEFAULT, Doors, ListenArgs};
 use super::faults::{self, FaultArgs};
 use super::front::{Front, Ui, say_goodbye};
 use super::judging::JudgingArgs;
 use super::limits::LimitArgs;
+use super::listeners::{DEFAULT, ListenArgs, Listeners};
 use super::redaction::LiveArgs;
 use super::screen::{self, ScreenArgs};
 use super::signals::{self, Signals};
@@ -156,8 +156,8 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
         .parse()
         .with_context(|| format!("the recording says no usable Base URI ({base}); name it with --base-uri"))?;
     let default = SocketAddr::new(DEFAULT.ip(), if arguments.command.is_empty() { DEFAULT.port() } else { 0 });
-    let mut doors = arguments.listening.stand_in(default, &upstream, base, &made, !arguments.answers_only)?;
-    doors.warnings.extend(faults::armed(&made));
+    let mut listeners = arguments.listening.stand_in(default, &upstream, base, &made, !arguments.answers_only)?;
+    listeners.warnings.extend(faults::armed(&made));
     let mut base_uris = replay.recorded_base_uris().to_vec().into_iter();
     let capture = arguments.capture.clone().unwrap_or_else(|| capture::default_path(Timestamp::now()));
     let options = Options {
@@ -172,12 +172,12 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
         known: judging.config.known,
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
-        own: doors.own.clone(),
+        own: listeners.own.clone(),
         links: Links::Rewritten,
     };
     let screen_settings = judging.config.screen;
     replay.start_reading(reading)?;
-    let exit = block_on(play(options, &mut doors, &arguments, &replay, &made, screen_settings, settings));
+    let exit = block_on(play(options, &mut listeners, &arguments, &replay, &made, screen_settings, settings));
     replay.stop_reading();
     faults::note_made(&made);
     exit
@@ -185,7 +185,7 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
 
 async fn play(
     options: Options,
-    doors: &mut Doors,
+    listeners: &mut Listeners,
     arguments: &ReplayArgs,
     replay: &Arc<Replay>,
     made: &Faults,
@@ -193,9 +193,9 @@ async fn play(
     settings: Option<String>,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
-    let (session, feed) = Session::open(options, std::mem::take(&mut doors.entrances)).await?;
-    let mut base_uris = doors.base_uris(&session.addresses).into_iter();
-    let from_elsewhere = doors.for_other_machines(&session.addresses);
+    let (session, feed) = Session::open(options, std::mem::take(&mut listeners.specs)).await?;
+    let mut base_uris = listeners.base_uris(&session.addresses).into_iter();
+    let from_elsewhere = listeners.for_other_machines(&session.addresses);
     let (base_uri, upstream) = base_uris.next().unzip();
     let names = replay.recordings().join(", ");
     let context = Context {
@@ -204,11 +204,11 @@ async fn play(
         upstream: Some(format!("a replay of {names}, in place of {}", upstream.unwrap_or_default())),
         capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
         also: base_uris.collect(),
-        forward: doors.forwarding(&session.addresses),
-        warnings: std::mem::take(&mut doors.warnings),
+        forward: listeners.forwarding(&session.addresses),
+        warnings: std::mem::take(&mut listeners.warnings),
         settings,
     };
-    for notice in std::mem::take(&mut doors.notices).into_iter().chain(from_elsewhere) {
+    for notice in std::mem::take(&mut listeners.notices).into_iter().chain(from_elsewhere) {
         session.notices.send(Event::Notice(notice));
     }
     let base_uri = base_uri.unwrap_or_default();

@@ -102,8 +102,8 @@ async fn serve_with(
         return serve(listener, sandbox, shutdown).await;
     }
     let (sink, mut intake) = sink::channel(UNRECORDED);
-    let door = Listener::new(listener, FaultyUpstream::wrap(sandbox, &faults));
-    let serving = proxy::serve(vec![door], sink, Limits::default(), shutdown);
+    let listener = Listener::new(listener, FaultyUpstream::wrap(sandbox, &faults));
+    let serving = proxy::serve(vec![listener], sink, Limits::default(), shutdown);
     // Nothing is recorded here.
     let dropping = async { while intake.next().await.is_some() {} };
     tokio::join!(serving, dropping);

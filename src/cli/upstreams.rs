@@ -1,13 +1,13 @@
 //! How booking systems are reached: the `--upstream-…` options and `--resolve`.
 //!
-//! `arguments, environment → Reach, warnings`
+//! `arguments, environment → UpstreamConfig, warnings`
 
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::proxy::HeadLimits;
-use crate::proxy::upstream::live::{Own, Reach, Resolve, UpstreamHttp};
+use crate::proxy::upstream::live::{OwnListenAddrs, Resolve, UpstreamConfig, UpstreamHttp};
 
 /// How booking systems are reached.
 #[derive(Debug, Clone, Args)]
@@ -39,9 +39,9 @@ pub struct UpstreamArgs {
 
 impl UpstreamArgs {
     /// What they come to; connections to `own` are given up.
-    pub fn reach(&self, own: &Own) -> Reach {
+    pub fn reach(&self, own: &OwnListenAddrs) -> UpstreamConfig {
         let proxy = self.upstream_proxy.clone().filter(|proxy| proxy != "none");
-        Reach {
+        UpstreamConfig {
             ca_files: self.upstream_ca.clone(),
             identity: self.upstream_cert.clone().zip(self.upstream_key.clone()),
             insecure: self.insecure_upstream,

@@ -19,7 +19,9 @@ use super::{Check, State};
 use crate::exchange::Headers;
 use crate::openbooking::media_type::BOOKING_V1;
 use crate::proxy::BaseUri;
-use crate::proxy::upstream::live::{Dialer, Live, LiveError, Peer, Reach, Timeouts, Trouble, no_connection, no_tls};
+use crate::proxy::upstream::live::{
+    Dialer, Peer, Timeouts, Trouble, UpstreamClient, UpstreamClientError, UpstreamConfig, no_connection, no_tls,
+};
 use crate::proxy::upstream::{OutboundRequest, Upstream, UpstreamResponse, empty_body};
 
 /// Each step may take so long.
@@ -35,7 +37,7 @@ const SOON: i64 = 14;
 const SKEW: i64 = 5;
 
 /// All of it; ends with the first thing that keeps the rest from being looked at.
-pub async fn examine(to: &BaseUri, reach: &Reach) -> Vec<Check> {
+pub async fn examine(to: &BaseUri, reach: &UpstreamConfig) -> Vec<Check> {
     let dialer = match Dialer::new(reach, PATIENCE) {
         Ok(dialer) => Arc::new(dialer),
         Err(error) => {
@@ -61,7 +63,7 @@ pub async fn examine(to: &BaseUri, reach: &Reach) -> Vec<Check> {
 async fn connection(to: &BaseUri, dialer: &Dialer) -> Check {
     let scheme = if to.is_tls() { "https" } else { "http" };
     let dialing = async {
-        let proxy = |error: LiveError| Trouble { what: error.to_string(), remedy: "correct it".to_owned() };
+        let proxy = |error: UpstreamClientError| Trouble { what: error.to_string(), remedy: "correct it".to_owned() };
         let via = dialer.via(scheme, to.host(), to.port()).map_err(proxy)?;
         let dialed = dialer.dial(to.host(), to.port(), via.as_ref(), to.is_tls()).await;
         dialed.map(|_| via.is_some()).map_err(|error| no_connection(&error, Peer::BookingSystem))
@@ -91,7 +93,7 @@ fn ends_in(days: i64) -> String {
     }
 }
 
-async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
+async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &UpstreamConfig) -> Check {
     match handshake(to, dialer).await {
         Ok(certificate) if reach.insecure => Check::new(
             "certificate",
@@ -108,7 +110,7 @@ async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &Reach) -> Check {
         },
         Err(Trouble { what, remedy }) => {
             // Once more without checking: what it says of itself tells what to do.
-            let unchecked = Dialer::new(&Reach { insecure: true, ..reach.clone() }, PATIENCE);
+            let unchecked = Dialer::new(&UpstreamConfig { insecure: true, ..reach.clone() }, PATIENCE);
             let seen = match &unchecked {
                 Ok(dialer) => handshake(to, dialer).await.ok().map(|certificate| words(&certificate)),
                 Err(_) => None,
@@ -184,7 +186,7 @@ async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<Check> {
     let timeouts = Timeouts { connect: PATIENCE, head: PATIENCE };
     let target = format!("{}/orders-rpde", to.path());
     let asking = async {
-        let live = Live::dialing(to, dialer, timeouts).map_err(|error| error.to_string())?;
+        let live = UpstreamClient::dialing(to, dialer, timeouts).map_err(|error| error.to_string())?;
         let headers = [("Accept", BOOKING_V1)].into_iter().collect();
         let request = OutboundRequest::new(Method::GET, target.as_str(), headers, empty_body());
         let before = Timestamp::now();

@@ -33,15 +33,15 @@ use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::source::{Event, Source, is_end};
+use self::source::{ClientReader, Event, is_end};
 use crate::exchange::{Headers, Version};
-use crate::proxy::event::{ProxyEvent, Tell};
-use crate::proxy::forward::{Course, ForwardProxy, Opened, Tunnel};
+use crate::proxy::event::{EventHandler, ProxyEvent};
+use crate::proxy::forward::{Decision, ForwardProxy, Tunnel, TunnelTarget};
 use crate::proxy::h1::{
     Coding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
     response_head,
 };
-use crate::proxy::io::{Output as _, Wire};
+use crate::proxy::io::{Output as _, Transport};
 use crate::proxy::logged::Kind;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadError, RequestHead, bodiless};
@@ -75,24 +75,24 @@ impl Route {
     fn common(&self) -> &Arc<ProxyShared> {
         match self {
             Self::To(relay) => &relay.common,
-            Self::Forward(desk) => &desk.common,
+            Self::Forward(forward_proxy) => &forward_proxy.common,
         }
     }
 }
 
 /// What is left of a connection that became a tunnel.
-pub type ConnectUpgrade<W> = (Opened, Tunnel<<W as Wire>::Input, <W as Wire>::Output>);
+pub type ConnectUpgrade<W> = (TunnelTarget, Tunnel<<W as Transport>::Input, <W as Transport>::Output>);
 
 /// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
-pub async fn run<W: Wire>(
+pub async fn run<W: Transport>(
     wire: W,
-    way: Route,
-    guest: ClientInfo,
-    tell: &Tell,
+    route: Route,
+    client_info: ClientInfo,
+    on_event: &EventHandler,
     shutdown: CancellationToken,
 ) -> Option<ConnectUpgrade<W>> {
     tracing::debug!("opened");
-    let common = Arc::clone(way.common());
+    let common = Arc::clone(route.common());
     let opened = match opening::open(wire, &common, &shutdown).await {
         Ok(Some(opened)) => opened,
         Ok(None) => {
@@ -105,12 +105,13 @@ pub async fn run<W: Wire>(
         }
     };
     if opened.http2 {
-        http2::run(opened.rejoin(), way, guest, tell, shutdown).await;
+        http2::run(opened.rejoin(), route, client_info, on_event, shutdown).await;
         return None;
     }
     let (reader, writer) = opened.wire.halves();
-    let source = Source::new(Reader::having_read(reader, opened.read));
-    let mut connection: Connection<W> = Connection { way, common, guest, tell: Arc::clone(tell), shutdown, source };
+    let source = ClientReader::new(Reader::having_read(reader, opened.read));
+    let mut connection: Connection<W> =
+        Connection { route, common, client_info, on_event: Arc::clone(on_event), shutdown, source };
     let ended = connection.serve(writer).await;
     match &ended {
         Ok(_) => tracing::debug!("closed"),
@@ -119,18 +120,18 @@ pub async fn run<W: Wire>(
     ended.ok().flatten()
 }
 
-struct Connection<W: Wire> {
-    way: Route,
+struct Connection<W: Transport> {
+    route: Route,
     common: Arc<ProxyShared>,
-    guest: ClientInfo,
-    tell: Tell,
+    client_info: ClientInfo,
+    on_event: EventHandler,
     shutdown: CancellationToken,
-    source: Source<W::Input>,
+    source: ClientReader<W::Input>,
 }
 
 /// Why a connection ends before its time.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+enum ConnectionError {
     #[error("writing to the broker failed: {0}")]
     Write(#[source] io::Error),
     #[error("reading from the broker failed: {0}")]
@@ -144,21 +145,21 @@ enum Ended {
 }
 
 /// How reading a head ended.
-enum Opening {
+enum NextRequest {
     Head(RequestHead),
     Closed,
     Bad(HeadError),
     Slow,
 }
 
-impl<W: Wire> Connection<W> {
-    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, Ended> {
+impl<W: Transport> Connection<W> {
+    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, ConnectionError> {
         loop {
             let mut head = match self.read_head().await? {
-                Opening::Head(head) => head,
-                Opening::Closed => return self.close(writer).await.map(|()| None),
-                Opening::Bad(error) => return self.refuse_unread(writer, &error).await,
-                Opening::Slow => {
+                NextRequest::Head(head) => head,
+                NextRequest::Closed => return self.close(writer).await.map(|()| None),
+                NextRequest::Bad(error) => return self.refuse_unread(writer, &error).await,
+                NextRequest::Slow => {
                     self.not_understood("its head did not come to an end in time".to_owned());
                     return self.refuse(writer, problem::slow_request()).await;
                 }
@@ -166,7 +167,7 @@ impl<W: Wire> Connection<W> {
             if head.max_forwards() == Some(0) {
                 return self.refuse(writer, problem::last_hop(&head.method)).await;
             }
-            let relay = match &self.way {
+            let relay = match &self.route {
                 Route::To(_) if head.method == Method::CONNECT => {
                     return self.refuse(writer, problem::no_tunnel()).await;
                 }
@@ -176,10 +177,10 @@ impl<W: Wire> Connection<W> {
                     }
                     Arc::clone(relay)
                 }
-                Route::Forward(desk) => match desk.receive(&mut head, self.guest.address).await {
-                    Course::Carry(relay) => relay,
-                    Course::Refuse(response) => return self.refuse(writer, response).await,
-                    Course::Open(opened) => return self.part(opened, writer).await,
+                Route::Forward(forward_proxy) => match forward_proxy.route(&mut head, self.client_info.address).await {
+                    Decision::Proxy(relay) => relay,
+                    Decision::Respond(response) => return self.refuse(writer, response).await,
+                    Decision::Tunnel(opened) => return self.part(opened, writer).await,
                 },
             };
             let length = match head.length() {
@@ -188,8 +189,8 @@ impl<W: Wire> Connection<W> {
             };
             let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
             let patience = self.common.limits.stall_timeout;
-            let (body, trailers) = self.source.lend(length, head.expects_continue(), patience);
-            let answer = self.ask(&relay, head, body, trailers, &mut writer).await?;
+            let (body, trailers) = self.source.take_body(length, head.expects_continue(), patience);
+            let answer = self.await_response(&relay, head, body, trailers, &mut writer).await?;
             if answer.reset {
                 drop(answer);
                 writer.reset();
@@ -200,26 +201,30 @@ impl<W: Wire> Connection<W> {
             }
             let keep;
             (writer, keep) = self.write(answer, &client, writer).await?;
-            if !(keep && (self.source.is_at_end() || self.source.catch_up(LINGER).await)) {
+            if !(keep && (self.source.is_at_end() || self.source.drain_body(LINGER).await)) {
                 return self.close(writer).await.map(|()| None);
             }
         }
     }
 
     /// Tells the broker that it has its tunnel, and lets go of the connection.
-    async fn part(&mut self, opened: Opened, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, Ended> {
-        writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(Ended::Write)?;
-        writer.flush().await.map_err(Ended::Write)?;
+    async fn part(
+        &mut self,
+        opened: TunnelTarget,
+        mut writer: W::Output,
+    ) -> Result<Option<ConnectUpgrade<W>>, ConnectionError> {
+        writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(ConnectionError::Write)?;
+        writer.flush().await.map_err(ConnectionError::Write)?;
         let Some(reader) = self.source.take() else { return Ok(None) };
         let (io, buf) = reader.into_parts();
         Ok(Some((opened, Tunnel::new(buf, io, writer))))
     }
 
-    async fn read_head(&mut self) -> Result<Opening, Ended> {
+    async fn read_head(&mut self) -> Result<NextRequest, ConnectionError> {
         let limits = &self.common.limits;
-        let Some(reader) = self.source.reader() else { return Ok(Opening::Closed) };
+        let Some(reader) = self.source.reader() else { return Ok(NextRequest::Closed) };
         let mut idle = std::pin::pin!(tokio::time::sleep(limits.idle_timeout));
-        let mut crowded = std::pin::pin!(self.common.crowded.notified());
+        let mut evict_idle = std::pin::pin!(self.common.evict_idle.notified());
         loop {
             // Some clients send an empty line too many behind a body (RFC 9112 section 2.2).
             while reader.buf.starts_with(b"\r\n") {
@@ -230,13 +235,13 @@ impl<W: Wire> Connection<W> {
             }
             let filled = tokio::select! {
                 biased;
-                filled = fill(reader) => filled.map_err(Ended::Read)?,
+                filled = fill(reader) => filled.map_err(ConnectionError::Read)?,
                 () = &mut idle => 0,
-                () = &mut crowded => 0,
+                () = &mut evict_idle => 0,
                 () = self.shutdown.cancelled() => 0,
             };
             if filled == 0 {
-                return Ok(Opening::Closed);
+                return Ok(NextRequest::Closed);
             }
         }
         let mut watch = HeadWatch::default();
@@ -244,36 +249,36 @@ impl<W: Wire> Connection<W> {
             loop {
                 if watch.is_due(&reader.buf, limits.head) {
                     match parse_request(&mut reader.buf, limits.head) {
-                        Ok(Some(head)) => return Ok(Opening::Head(head)),
+                        Ok(Some(head)) => return Ok(NextRequest::Head(head)),
                         Ok(None) => {}
-                        Err(error) => return Ok(Opening::Bad(error)),
+                        Err(error) => return Ok(NextRequest::Bad(error)),
                     }
                 }
-                if fill(reader).await.map_err(Ended::Read)? == 0 {
-                    return Ok(Opening::Closed);
+                if fill(reader).await.map_err(ConnectionError::Read)? == 0 {
+                    return Ok(NextRequest::Closed);
                 }
             }
         };
         tokio::select! {
             biased;
-            opening = tokio::time::timeout(limits.head_timeout, reading) => opening.unwrap_or(Ok(Opening::Slow)),
-            () = &mut crowded => Ok(Opening::Slow),
+            opening = tokio::time::timeout(limits.head_timeout, reading) => opening.unwrap_or(Ok(NextRequest::Slow)),
+            () = &mut evict_idle => Ok(NextRequest::Slow),
         }
     }
 
     /// Waits for the answer, and meanwhile for what else may happen on this connection.
-    async fn ask(
+    async fn await_response(
         &mut self,
         relay: &Relay,
         head: RequestHead,
         body: WireBody,
         trailers: RawTrailers,
         writer: &mut W::Output,
-    ) -> Result<ProxiedResponse, Ended> {
+    ) -> Result<ProxiedResponse, ConnectionError> {
         let (interim, mut interims) = Informational::channel();
         // HTTP/1.0 has no interim answers (RFC 9110 section 15.2).
         let interim = (head.version != Version::Http10).then_some(interim);
-        let mut answer = std::pin::pin!(relay.forward(self.guest.connection, head, (body, trailers), interim));
+        let mut answer = std::pin::pin!(relay.forward(self.client_info.connection, head, (body, trailers), interim));
         loop {
             let event = tokio::select! {
                 biased;
@@ -285,7 +290,7 @@ impl<W: Wire> Connection<W> {
                 }
                 Some(head) = interims.recv() => {
                     if head.status == 100 {
-                        self.source.told_to_go_on();
+                        self.source.continue_sent();
                     }
                     self.write_interim(writer, &head).await?;
                     continue;
@@ -298,13 +303,13 @@ impl<W: Wire> Connection<W> {
                     let head = InformationalResponse { status: 100, reason, fields: Headers::default() };
                     self.write_interim(writer, &head).await?;
                 }
-                Event::Failed(error) => return Err(Ended::Read(error)),
+                Event::Failed(error) => return Err(ConnectionError::Read(error)),
             }
         }
     }
 
     /// A broker that takes nothing is given as long for an interim answer as for any other.
-    async fn write_interim(&self, writer: &mut W::Output, head: &InformationalResponse) -> Result<(), Ended> {
+    async fn write_interim(&self, writer: &mut W::Output, head: &InformationalResponse) -> Result<(), ConnectionError> {
         let mut out = BytesMut::new();
         interim_head(&mut out, head.status, &head.reason, &head.fields);
         let writing = async {
@@ -313,12 +318,12 @@ impl<W: Wire> Connection<W> {
         };
         let patience = self.common.limits.stall_timeout;
         let written = tokio::time::timeout(patience, writing).await;
-        written.map_err(|_| Ended::Stalled(patience))?.map_err(Ended::Write)
+        written.map_err(|_| ConnectionError::Stalled(patience))?.map_err(ConnectionError::Write)
     }
 
     /// The answer was 101: what follows is not HTTP, and passes as it is.
-    async fn switch(&mut self, answer: ProxiedResponse, mut writer: W::Output) -> Result<(), Ended> {
-        let passage = tunnel::Passage::of(answer.draft);
+    async fn switch(&mut self, answer: ProxiedResponse, mut writer: W::Output) -> Result<(), ConnectionError> {
+        let passage = tunnel::UpgradeRelay::of(answer.exchange_builder);
         let shape = ResponseShape {
             status: 101,
             bodiless: true,
@@ -330,10 +335,10 @@ impl<W: Wire> Connection<W> {
         let mut head = BytesMut::new();
         response_head(&mut head, &answer.reason, &answer.headers, &shape, Coding::Known(0));
         drop(answer.headers);
-        writer.write_all(&head).await.map_err(Ended::Write)?;
-        writer.flush().await.map_err(Ended::Write)?;
+        writer.write_all(&head).await.map_err(ConnectionError::Write)?;
+        writer.flush().await.map_err(ConnectionError::Write)?;
         let (Some(upstream), Some(reader)) = (answer.upgrade, self.source.reader()) else { return Ok(()) };
-        passage.pass(reader, writer, upstream, self.common.limits.idle_timeout).await.map_err(Ended::Tunnel)
+        passage.pass(reader, writer, upstream, self.common.limits.idle_timeout).await.map_err(ConnectionError::Tunnel)
     }
 
     /// Writes an answer; the socket and whether the connection can go on.
@@ -342,8 +347,8 @@ impl<W: Wire> Connection<W> {
         answer: ProxiedResponse,
         client: &Client,
         writer: W::Output,
-    ) -> Result<(W::Output, bool), Ended> {
-        let ProxiedResponse { status, reason, headers, is_from_wire, body, trailers, draft, .. } = answer;
+    ) -> Result<(W::Output, bool), ConnectionError> {
+        let ProxiedResponse { status, reason, headers, is_from_wire, body, trailers, exchange_builder, .. } = answer;
         let mut shape = ResponseShape {
             status: status.as_u16(),
             bodiless: bodiless(status.as_u16(), &client.method),
@@ -355,7 +360,7 @@ impl<W: Wire> Connection<W> {
         let coding = response_coding(&headers, &shape);
         let keep = client.keeps_alive
             && coding != Coding::UntilClose
-            && !self.source.is_spoilt()
+            && !self.source.has_unread_body()
             && !self.shutdown.is_cancelled();
         shape.connection = match (keep, client.version) {
             (false, _) => Some("close"),
@@ -368,8 +373,8 @@ impl<W: Wire> Connection<W> {
         drop(headers);
         let body = (!shape.bodiless).then_some(body);
         let outgoing = Outgoing::new(writer, start, body, coding).with_trailers(trailers);
-        let mut outgoing = match draft {
-            Some(draft) => outgoing.telling(draft),
+        let mut outgoing = match exchange_builder {
+            Some(exchange_builder) => outgoing.telling(exchange_builder),
             None => outgoing,
         };
         let patience = self.common.limits.stall_timeout;
@@ -377,12 +382,12 @@ impl<W: Wire> Connection<W> {
         let sent = poll_fn(|cx| {
             match outgoing.poll_send(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(Ended::Body(error))),
-                Poll::Ready(Err(SendError::Write(error))) => return Poll::Ready(Err(Ended::Write(error))),
+                Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(ConnectionError::Body(error))),
+                Poll::Ready(Err(SendError::Write(error))) => return Poll::Ready(Err(ConnectionError::Write(error))),
                 Poll::Pending => {}
             }
             match self.source.poll_event(cx) {
-                Poll::Ready(Event::Failed(error)) => return Poll::Ready(Err(Ended::Read(error))),
+                Poll::Ready(Event::Failed(error)) => return Poll::Ready(Err(ConnectionError::Read(error))),
                 // The answer has begun: it is too late to ask for the body. Whoever asked gets its end by the answer.
                 Poll::Ready(Event::Continue) | Poll::Pending => {}
             }
@@ -395,11 +400,11 @@ impl<W: Wire> Connection<W> {
                 Some(waiting) if waiting.0 == written => waiting,
                 _ => stalled.insert((written, Box::pin(tokio::time::sleep(patience)))),
             };
-            timer.as_mut().poll(cx).map(|()| Err(Ended::Stalled(patience)))
+            timer.as_mut().poll(cx).map(|()| Err(ConnectionError::Stalled(patience)))
         })
         .await;
         if let Err(error) = sent {
-            if matches!(error, Ended::Body(_)) && coding == Coding::UntilClose {
+            if matches!(error, ConnectionError::Body(_)) && coding == Coding::UntilClose {
                 outgoing.into_io().reset();
             }
             return Err(error);
@@ -408,16 +413,20 @@ impl<W: Wire> Connection<W> {
     }
 
     /// Refuses a request that nobody but its sender and the one who watches learns of.
-    async fn refuse_unread<T>(&mut self, writer: W::Output, error: &HeadError) -> Result<Option<T>, Ended> {
+    async fn refuse_unread<T>(&mut self, writer: W::Output, error: &HeadError) -> Result<Option<T>, ConnectionError> {
         self.not_understood(error.to_string());
         self.refuse(writer, problem::bad_request(error)).await
     }
 
     fn not_understood(&self, detail: String) {
-        (self.tell)(ProxyEvent::NotUnderstood { client: self.guest.address, detail });
+        (self.on_event)(ProxyEvent::NotUnderstood { client: self.client_info.address, detail });
     }
 
-    async fn refuse<T>(&mut self, writer: W::Output, response: Response<WireBody>) -> Result<Option<T>, Ended> {
+    async fn refuse<T>(
+        &mut self,
+        writer: W::Output,
+        response: Response<WireBody>,
+    ) -> Result<Option<T>, ConnectionError> {
         tracing::debug!(status = response.status().as_u16(), "refused");
         let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
         let (writer, _) = self.write(ProxiedResponse::own(response), &client, writer).await?;
@@ -427,12 +436,12 @@ impl<W: Wire> Connection<W> {
 
     /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
     /// answer could be lost on its way.
-    async fn close(&mut self, mut writer: W::Output) -> Result<(), Ended> {
+    async fn close(&mut self, mut writer: W::Output) -> Result<(), ConnectionError> {
         let patience = self.common.limits.stall_timeout;
         tokio::time::timeout(patience, writer.shutdown())
             .await
-            .map_err(|_| Ended::Stalled(patience))?
-            .map_err(Ended::Write)?;
+            .map_err(|_| ConnectionError::Stalled(patience))?
+            .map_err(ConnectionError::Write)?;
         if self.source.is_at_end() {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! Events of the proxy that are no exchanges: refused clients, failed handshakes, bad requests.
 //!
-//! `door, forward ─► Incident ─► Tell ─► whoever shows it`
+//! `listener, forward ─► Incident ─► EventHandler ─► whoever shows it`
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub enum ProxyEvent {
 }
 
 /// Takes incidents. Called from the tasks of connections: must not wait.
-pub type Tell = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
+pub type EventHandler = Arc<dyn Fn(ProxyEvent) + Send + Sync>;
 
 /// Why a handshake failed, in words, with what may help.
 pub fn handshake_trouble(error: &std::io::Error, of_own_ca: bool) -> String {

@@ -1,7 +1,7 @@
 //! The forward proxy: which hosts are intercepted, and what becomes of all else.
 //!
 //! ```text
-//! CONNECT host:port ─┬─ to be intercepted ─► TLS with a leaf of ca (or clear text) ─► downstream, recorded
+//! CONNECT host:port ─┬─ to be intercepted ─► TLS with a leaf of ca (or clear text) ─► client, recorded
 //!                    └─ else ─► a tunnel, unread, counted
 //! GET http://host/ ──┬─ to be intercepted ─► Relay, recorded
 //!                    └─ else ─► Relay that records nothing, counted
@@ -25,16 +25,16 @@ use hyper::{Method, Response};
 use quick_cache::sync::Cache;
 use rustls::ServerConfig;
 
-pub use self::admission::{ClientAllowList, Credentials, CredentialsError, GuestsError};
+pub use self::admission::{ClientAllowList, ClientAllowListError, Credentials, CredentialsError};
 pub use self::tunnel::Tunnel;
 use crate::ca::{HostPattern, Leaves, Resolver};
 use crate::proxy::base_uri::BaseUri;
-use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::event::{EventHandler, ProxyEvent};
 use crate::proxy::message::head::{Length, RequestHead};
 use crate::proxy::message::problem;
 use crate::proxy::relay::{ProxyShared, Relay};
 use crate::proxy::server::tls::{TlsError, server_config};
-use crate::proxy::upstream::live::{Dialer, Line, Live, Peer, Timeouts, no_connection};
+use crate::proxy::upstream::live::{Dialer, Peer, Timeouts, UpstreamClient, UpstreamStream, no_connection};
 use crate::proxy::upstream::{Upstream, WireBody};
 use crate::proxy::wire_fault::TlsFault;
 
@@ -42,7 +42,7 @@ use crate::proxy::wire_fault::TlsFault;
 const WAYS: usize = 256;
 
 /// What a forward proxy intercepts, and how.
-pub struct Forward {
+pub struct ForwardConfig {
     hosts: Arc<[HostPattern]>,
     leaves: Arc<Leaves>,
     beyond: Beyond,
@@ -65,22 +65,22 @@ pub struct ForwardFaults {
 /// Who answers what is intercepted.
 enum Beyond {
     /// The hosts themselves. All else is carried to where it is meant for.
-    Network { near: Arc<Dialer>, far: Arc<Dialer>, timeouts: Timeouts },
+    Network { local_dialer: Arc<Dialer>, remote_dialer: Arc<Dialer>, timeouts: Timeouts },
     /// Somebody in their place. All else is refused: nothing is connected to.
     StandIn(Arc<dyn Upstream>),
 }
 
-impl Forward {
-    /// Intercepts `hosts` with certificates of `leaves`. Hosts are reached with `near`; for clients of other machines with
-    /// `far` (see [`crate::proxy::upstream::live::Reach::deny_local_targets`]).
+impl ForwardConfig {
+    /// Intercepts `hosts` with certificates of `leaves`. Hosts are reached with `local_dialer`; for clients of other machines with
+    /// `remote_dialer` (see [`crate::proxy::upstream::live::UpstreamConfig::deny_local_targets`]).
     pub fn new(
         hosts: Arc<[HostPattern]>,
         leaves: Arc<Leaves>,
-        (near, far): (Arc<Dialer>, Arc<Dialer>),
+        (local_dialer, remote_dialer): (Arc<Dialer>, Arc<Dialer>),
         timeouts: Timeouts,
         credentials: Option<Credentials>,
     ) -> Result<Self, TlsError> {
-        Self::with(hosts, leaves, Beyond::Network { near, far, timeouts }, credentials)
+        Self::with(hosts, leaves, Beyond::Network { local_dialer, remote_dialer, timeouts }, credentials)
     }
 
     /// Intercepts `hosts` with certificates of `leaves`, and has `upstream` answer in their place. No connection is made.
@@ -136,8 +136,8 @@ impl Forward {
     /// What hosts are reached with; `None` if none are.
     fn dialer(&self, deny_local: bool) -> Option<(&Arc<Dialer>, Timeouts)> {
         match &self.beyond {
-            Beyond::Network { far, timeouts, .. } if deny_local => Some((far, *timeouts)),
-            Beyond::Network { near, timeouts, .. } => Some((near, *timeouts)),
+            Beyond::Network { remote_dialer, timeouts, .. } if deny_local => Some((remote_dialer, *timeouts)),
+            Beyond::Network { local_dialer, timeouts, .. } => Some((local_dialer, *timeouts)),
             Beyond::StandIn(_) => None,
         }
     }
@@ -145,52 +145,52 @@ impl Forward {
 
 /// Decides for each request of a forward proxy: proxy it, tunnel it, or refuse it.
 pub struct ForwardProxy {
-    forward: Arc<Forward>,
+    forward: Arc<ForwardConfig>,
     pub(super) common: Arc<ProxyShared>,
     relays: Cache<(String, bool), Arc<Relay>>,
-    tell: Tell,
+    on_event: EventHandler,
 }
 
 /// What becomes of a request.
-pub enum Course {
+pub enum Decision {
     /// It is carried.
-    Carry(Arc<Relay>),
+    Proxy(Arc<Relay>),
     /// The connection becomes a tunnel.
-    Open(Opened),
+    Tunnel(TunnelTarget),
     /// It is answered by Umpire.
-    Refuse(Response<WireBody>),
+    Respond(Response<WireBody>),
 }
 
 /// The other end of a tunnel.
-pub enum Opened {
+pub enum TunnelTarget {
     /// Umpire itself, in this host's place.
-    Intercepted {
+    Mitm {
         /// Name or address.
         host: String,
         /// Port.
         port: u16,
     },
     /// The host, over this connection.
-    Through(Line),
+    Passthrough(UpstreamStream),
 }
 
 impl ForwardProxy {
-    /// Incidents are told to `tell`.
-    pub fn new(forward: Arc<Forward>, common: Arc<ProxyShared>, tell: Tell) -> Self {
-        Self { forward, common, relays: Cache::new(WAYS), tell }
+    /// Incidents are told to `on_event`.
+    pub fn new(forward: Arc<ForwardConfig>, common: Arc<ProxyShared>, on_event: EventHandler) -> Self {
+        Self { forward, common, relays: Cache::new(WAYS), on_event }
     }
 
     /// Decides on a request of `client`. What is meant for this proxy alone is taken out of its head.
-    pub async fn receive(&self, head: &mut RequestHead, client: IpAddr) -> Course {
+    pub async fn route(&self, head: &mut RequestHead, client: IpAddr) -> Decision {
         let given: Vec<_> = head.fields.all("proxy-authorization").map(str::to_owned).collect();
         head.fields.0.retain(|field| !field.name.eq_ignore_ascii_case("proxy-authorization"));
         let to_itself = head.method != Method::CONNECT && head.absolute.is_none();
         if to_itself {
-            return Course::Refuse(problem::not_a_server());
+            return Decision::Respond(problem::not_a_server());
         }
         if self.forward.credentials.as_ref().is_some_and(|wanted| !wanted.admit(&given)) {
-            (self.tell)(ProxyEvent::NoCredentials { client });
-            return Course::Refuse(problem::credentials_wanted());
+            (self.on_event)(ProxyEvent::NoCredentials { client });
+            return Decision::Respond(problem::credentials_wanted());
         }
         if head.method == Method::CONNECT {
             return self.connect(head, client).await;
@@ -198,31 +198,32 @@ impl ForwardProxy {
         let origin = head.absolute.clone().unwrap_or_default();
         let base = match origin.parse::<BaseUri>() {
             Ok(base) => base,
-            Err(error) => return Course::Refuse(problem::bad_target(&error.to_string())),
+            Err(error) => return Decision::Respond(problem::bad_target(&error.to_string())),
         };
         let recorded = self.forward.intercepts(base.host(), base.port());
         if !recorded {
             if self.forward.dialer(false).is_none() {
-                return Course::Refuse(problem::nothing_beyond(&authority(base.host(), base.port())));
+                return Decision::Respond(problem::nothing_beyond(&authority(base.host(), base.port())));
             }
-            (self.tell)(ProxyEvent::Unread { authority: authority(base.host(), base.port()) });
+            (self.on_event)(ProxyEvent::Unread { authority: authority(base.host(), base.port()) });
         }
-        self.relay(&base, recorded, client).map_or_else(|error| Course::Refuse(problem::no_way(&error)), Course::Carry)
+        self.relay(&base, recorded, client)
+            .map_or_else(|error| Decision::Respond(problem::no_way(&error)), Decision::Proxy)
     }
 
-    async fn connect(&self, head: &RequestHead, client: IpAddr) -> Course {
+    async fn connect(&self, head: &RequestHead, client: IpAddr) -> Decision {
         if head.length() != Ok(Length::Known(0)) {
-            return Course::Refuse(problem::bad_target("a CONNECT request has no body"));
+            return Decision::Respond(problem::bad_target("a CONNECT request has no body"));
         }
         let Some((host, port)) = host_and_port(&head.target) else {
-            return Course::Refuse(problem::bad_target("the target of CONNECT must be HOST:PORT"));
+            return Decision::Respond(problem::bad_target("the target of CONNECT must be HOST:PORT"));
         };
         if self.forward.intercepts(&host, port) {
-            return Course::Open(Opened::Intercepted { host, port });
+            return Decision::Tunnel(TunnelTarget::Mitm { host, port });
         }
         let authority = authority(&host, port);
         let Some((dialer, _)) = self.forward.dialer(self.forward.denies_local(client, &host, port)) else {
-            return Course::Refuse(problem::nothing_beyond(&authority));
+            return Decision::Respond(problem::nothing_beyond(&authority));
         };
         let dialing = async {
             let via = dialer.via("https", &host, port).map_err(io::Error::other)?;
@@ -231,8 +232,8 @@ impl ForwardProxy {
         let patience = dialer.timeout();
         let error = match tokio::time::timeout(patience, dialing).await {
             Ok(Ok(stream)) => {
-                (self.tell)(ProxyEvent::Unread { authority });
-                return Course::Open(Opened::Through(stream));
+                (self.on_event)(ProxyEvent::Unread { authority });
+                return Decision::Tunnel(TunnelTarget::Passthrough(stream));
             }
             Ok(Err(error)) => error,
             Err(_) => {
@@ -242,21 +243,21 @@ impl ForwardProxy {
         };
         let why = format!("cannot connect to {authority}: {}", no_connection(&error, Peer::HostOfClient));
         if client.is_loopback() {
-            return Course::Refuse(problem::no_way(&why));
+            return Decision::Respond(problem::no_way(&why));
         }
         let refusal = problem::not_reached(&authority);
-        (self.tell)(ProxyEvent::NotReached { authority, why });
-        Course::Refuse(refusal)
+        (self.on_event)(ProxyEvent::NotReached { authority, why });
+        Decision::Respond(refusal)
     }
 
     /// The way to a base URI's host.
     fn relay(&self, base: &BaseUri, recorded: bool, client: IpAddr) -> Result<Arc<Relay>, String> {
-        let far = !client.is_loopback();
+        let remote_dialer = !client.is_loopback();
         let deny_local = self.forward.denies_local(client, base.host(), base.port());
         let make = || {
             let upstream: Arc<dyn Upstream> = match (&self.forward.beyond, self.forward.dialer(deny_local)) {
                 (Beyond::Network { .. }, Some((dialer, timeouts))) => {
-                    let live = Live::for_client(base, Arc::clone(dialer), timeouts);
+                    let live = UpstreamClient::for_client(base, Arc::clone(dialer), timeouts);
                     Arc::new(live.map_err(|error| error.to_string())?)
                 }
                 (Beyond::StandIn(upstream), _) => Arc::clone(upstream),
@@ -267,10 +268,10 @@ impl ForwardProxy {
                 _ => upstream,
             };
             let relay = Relay::new(upstream, Arc::clone(&self.common));
-            let relay = if far { relay.keeping_reasons(Arc::clone(&self.tell)) } else { relay };
+            let relay = if remote_dialer { relay.keeping_reasons(Arc::clone(&self.on_event)) } else { relay };
             Ok(Arc::new(if recorded { relay } else { relay.unrecorded() }))
         };
-        self.relays.get_or_insert_with(&(base.origin().to_owned(), far), make)
+        self.relays.get_or_insert_with(&(base.origin().to_owned(), remote_dialer), make)
     }
 
     /// The way to an intercepted host.

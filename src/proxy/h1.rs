@@ -17,7 +17,7 @@ mod reader;
 pub use decoder::{ChunkError, Decoder, Step};
 pub use encode::{Coding, RequestShape, ResponseShape, interim_head, request_head, response_coding, response_head};
 pub use head::{HeadWatch, parse_request, parse_response};
-pub use outgoing::{LastWrite, Outgoing, SendError};
+pub use outgoing::{FinalWriteObserver, Outgoing, SendError};
 pub use reader::Reader;
 
 /// Name of HTTP/1.1 over TLS in ALPN.

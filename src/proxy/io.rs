@@ -1,6 +1,6 @@
 //! What a broker's connection runs over: TCP, TLS, or TLS within a tunnel. The code above it is the same.
 //!
-//! `Wire ─► halves ─► Input (read ahead, lent to bodies) and Output (written, ended, or reset)`
+//! `Transport ─► halves ─► Input (read ahead, lent to bodies) and Output (written, ended, or reset)`
 
 use std::io;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ pub trait Output: AsyncWrite + Unpin + Send + Sync + 'static {
 }
 
 /// A byte stream with a broker at its other end.
-pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Its reading side.
     type Input: Input;
     /// Its writing side.
@@ -39,7 +39,7 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn halves(self) -> (Self::Input, Self::Output);
 }
 
-impl Wire for TcpStream {
+impl Transport for TcpStream {
     type Input = OwnedReadHalf;
     type Output = OwnedWriteHalf;
 
@@ -135,52 +135,52 @@ impl AsyncWrite for Socket {
 }
 
 /// TLS over a socket, or over whatever a tunnel is made of.
-pub struct Secured<S> {
+pub struct TlsConnection<S> {
     /// TLS itself; the handshake is done.
     pub stream: TlsStream<S>,
     /// Of the socket at the bottom.
     pub doom: ResetFlag,
 }
 
-/// The reading side of [`Secured`].
-pub struct SecuredInput<S>(ReadHalf<TlsStream<S>>);
+/// The reading side of [`TlsConnection`].
+pub struct TlsReadSide<S>(ReadHalf<TlsStream<S>>);
 
-/// The writing side of [`Secured`].
-pub struct SecuredOutput<S> {
+/// The writing side of [`TlsConnection`].
+pub struct TlsWriteSide<S> {
     half: WriteHalf<TlsStream<S>>,
     doom: ResetFlag,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Wire for Secured<S> {
-    type Input = SecuredInput<S>;
-    type Output = SecuredOutput<S>;
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Transport for TlsConnection<S> {
+    type Input = TlsReadSide<S>;
+    type Output = TlsWriteSide<S>;
 
     fn halves(self) -> (Self::Input, Self::Output) {
         let (input, half) = tokio::io::split(self.stream);
-        (SecuredInput(input), SecuredOutput { half, doom: self.doom })
+        (TlsReadSide(input), TlsWriteSide { half, doom: self.doom })
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Output for SecuredOutput<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Output for TlsWriteSide<S> {
     /// Dropped without TLS's own farewell, and with a reset below it for those that don't look for one.
     fn reset(self) {
         self.doom.seal();
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsConnection<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf).map_err(in_plain_words)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SecuredInput<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsReadSide<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf).map_err(in_plain_words)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsConnection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -194,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SecuredOutput<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsWriteSide<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.half).poll_write(cx, buf)
     }

@@ -1,6 +1,6 @@
 //! Exchanges in the making: what passed is kept on the way, and handed over when both bodies have ended.
 //!
-//! `Tee (request, response) ─► ExchangeBuilder ─► Sink ─► recorder`
+//! `Tee (request, response) ─► ExchangeBuilder ─► ExchangeSender ─► recorder`
 
 pub mod exchange_builder;
 pub mod sink;

@@ -19,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::exchange::{FailureKind, Headers, Simulated, Simulator, Version};
-use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::event::{EventHandler, ProxyEvent};
 use crate::proxy::message::fields::{RawTrailers, from_map};
 use crate::proxy::message::head::{RequestHead, bodiless};
 use crate::proxy::message::problem;
-use crate::proxy::record::exchange_builder::{AnswerHead, ExchangeBuilder, Opening, Part};
-use crate::proxy::record::sink::Sink;
+use crate::proxy::record::exchange_builder::{ExchangeBuilder, Part, RequestMeta, ResponseMeta};
+use crate::proxy::record::sink::ExchangeSender;
 use crate::proxy::record::tee::tee;
 use crate::proxy::rewrite::Rewriter;
 use crate::proxy::server::limits::Limits;
@@ -36,19 +36,19 @@ use crate::proxy::wire_fault::{self, WireDamage};
 
 /// What all connections of a proxy share.
 pub struct ProxyShared {
-    sink: Sink,
+    sink: ExchangeSender,
     /// Bounds.
     pub limits: Limits,
     exchanges: AtomicU64,
     /// Tells the connection that has waited longest for a request to make room for another.
-    pub crowded: Notify,
+    pub evict_idle: Notify,
     cut: CancellationToken,
 }
 
 impl ProxyShared {
     /// `cut` tells why exchanges are dropped: it is cancelled before they are cut off at shutdown.
-    pub fn new(sink: Sink, limits: Limits, cut: CancellationToken) -> Self {
-        Self { sink, limits, exchanges: AtomicU64::new(1), crowded: Notify::new(), cut }
+    pub fn new(sink: ExchangeSender, limits: Limits, cut: CancellationToken) -> Self {
+        Self { sink, limits, exchanges: AtomicU64::new(1), evict_idle: Notify::new(), cut }
     }
 }
 
@@ -57,7 +57,7 @@ pub struct Relay {
     upstream: Arc<dyn Upstream>,
     recorded: bool,
     /// Told why the upstream can't be reached, in place of the broker.
-    reasons: Option<Tell>,
+    report_unreachable: Option<EventHandler>,
     links: Option<Rewriter>,
     /// Of the whole proxy.
     pub common: Arc<ProxyShared>,
@@ -80,7 +80,7 @@ pub struct ProxiedResponse {
     /// The connection, if the protocol was switched (101).
     pub upgrade: Option<UpgradedIo>,
     /// The exchange, where it is recorded. To be told when the answer is delivered.
-    pub draft: Option<Arc<ExchangeBuilder>>,
+    pub exchange_builder: Option<Arc<ExchangeBuilder>>,
     /// Nothing is written, and the connection is reset (over HTTP/2 the stream).
     pub reset: bool,
 }
@@ -88,7 +88,7 @@ pub struct ProxiedResponse {
 impl Relay {
     /// Nothing is asked of the upstream yet.
     pub fn new(upstream: Arc<dyn Upstream>, common: Arc<ProxyShared>) -> Self {
-        Self { upstream, recorded: true, reasons: None, links: None, common }
+        Self { upstream, recorded: true, report_unreachable: None, links: None, common }
     }
 
     /// The same, but nothing of it is recorded.
@@ -96,9 +96,9 @@ impl Relay {
         Self { recorded: false, ..self }
     }
 
-    /// The same, but the broker is not told why the upstream can't be reached: the recording says it, else `tell` is told.
-    pub fn keeping_reasons(self, tell: Tell) -> Self {
-        Self { reasons: Some(tell), ..self }
+    /// The same, but the broker is not told why the upstream can't be reached: the recording says it, else `on_event` is told.
+    pub fn keeping_reasons(self, on_event: EventHandler) -> Self {
+        Self { report_unreachable: Some(on_event), ..self }
     }
 
     /// Records that no request ever came, because broker and Umpire found no common TLS in a tunnel to this host.
@@ -116,7 +116,7 @@ impl Relay {
     async fn without_request(&self, connection: u64, kind: FailureKind, detail: String, simulated: Option<Simulated>) {
         tracing::info!("no TLS handshake");
         let Some(place) = self.common.sink.reserve().await else { return };
-        let opening = Opening {
+        let opening = RequestMeta {
             id: self.common.exchanges.fetch_add(1, Ordering::Relaxed),
             connection,
             started: Timestamp::now(),
@@ -127,11 +127,11 @@ impl Relay {
             version: Version::Http11,
             headers: Arc::default(),
         };
-        let draft = ExchangeBuilder::new(opening, place, self.common.cut.clone());
+        let exchange_builder = ExchangeBuilder::new(opening, place, self.common.cut.clone());
         if let Some(by) = simulated {
-            draft.simulated(by);
+            exchange_builder.simulated(by);
         }
-        draft.failed(kind, detail, None);
+        exchange_builder.failed(kind, detail, None);
     }
 
     /// Links that lead past the proxy are rewritten on their way to the broker.
@@ -157,17 +157,17 @@ impl Relay {
     }
 
     async fn forward_as(&self, id: u64, connection: u64, mut request: OutboundRequest) -> ProxiedResponse {
-        let draft = if self.recorded { self.record(id, connection, &request).await } else { None };
+        let exchange_builder = if self.recorded { self.record(id, connection, &request).await } else { None };
         let cap = self.common.limits.kept_body;
-        if let Some(draft) = &draft {
+        if let Some(exchange_builder) = &exchange_builder {
             let body = request.take_body();
-            request.body = tee(body, request.trailers.clone(), Part::Request, Arc::clone(draft), cap);
+            request.body = tee(body, request.trailers.clone(), Part::Request, Arc::clone(exchange_builder), cap);
         }
         let (method, headers) = (request.method.clone(), Arc::clone(&request.headers));
         match self.upstream.send(request).await {
             Ok(mut response) => {
-                if let (Some(draft), Some(by)) = (&draft, response.simulated.take()) {
-                    draft.simulated(by);
+                if let (Some(exchange_builder), Some(by)) = (&exchange_builder, response.simulated.take()) {
+                    exchange_builder.simulated(by);
                 }
                 let fault = response.fault;
                 // Whoever goes away meanwhile was not kept waiting by the upstream: that is recorded by now.
@@ -178,13 +178,17 @@ impl Relay {
                 if bodiless {
                     response.body = empty_body();
                 }
-                if let (Some(draft), Some(damage)) = (&draft, fault.damage) {
-                    draft.failed(FailureKind::Fault, damage.describe(), None);
+                if let (Some(exchange_builder), Some(damage)) = (&exchange_builder, fault.damage) {
+                    exchange_builder.failed(FailureKind::Fault, damage.describe(), None);
                 }
                 if fault.damage == Some(WireDamage::Reset) {
-                    return ProxiedResponse { reset: true, draft, ..ProxiedResponse::own(Response::new(empty_body())) };
+                    return ProxiedResponse {
+                        reset: true,
+                        exchange_builder,
+                        ..ProxiedResponse::own(Response::new(empty_body()))
+                    };
                 }
-                let proxied = ProxiedResponse::of(response, draft, cap);
+                let proxied = ProxiedResponse::of(response, exchange_builder, cap);
                 // Links of an answer that doesn't arrive lead nowhere.
                 let mut proxied = match &self.links {
                     Some(rewriter) if fault.damage.is_none() => proxied.rewritten(rewriter, &headers, bodiless).await,
@@ -195,12 +199,12 @@ impl Relay {
             }
             Err(error) => {
                 tracing::debug!(kind = error.kind.as_str(), "no answer");
-                let response = match &self.reasons {
-                    Some(tell) if error.kind == FailureKind::Unreachable => self.not_reached(tell, &error),
+                let response = match &self.report_unreachable {
+                    Some(on_event) if error.kind == FailureKind::Unreachable => self.not_reached(on_event, &error),
                     _ => problem::no_answer(&error),
                 };
-                if let Some(draft) = draft {
-                    draft.failed(error.kind, error.detail, Some(response.status().as_u16()));
+                if let Some(exchange_builder) = exchange_builder {
+                    exchange_builder.failed(error.kind, error.detail, Some(response.status().as_u16()));
                 }
                 ProxiedResponse::own(response)
             }
@@ -211,7 +215,7 @@ impl Relay {
     async fn record(&self, id: u64, connection: u64, request: &OutboundRequest) -> Option<Arc<ExchangeBuilder>> {
         let (started, clock) = (Timestamp::now(), Instant::now());
         let place = self.common.sink.reserve().await?;
-        let opening = Opening {
+        let opening = RequestMeta {
             id,
             connection,
             started,
@@ -226,10 +230,10 @@ impl Relay {
         Some(ExchangeBuilder::new(opening, place, self.common.cut.clone()))
     }
 
-    fn not_reached(&self, tell: &Tell, error: &UpstreamError) -> Response<WireBody> {
+    fn not_reached(&self, on_event: &EventHandler, error: &UpstreamError) -> Response<WireBody> {
         let authority = authority_of(self.upstream.origin());
         if !self.recorded {
-            tell(ProxyEvent::NotReached { authority: authority.to_owned(), why: error.detail.clone() });
+            on_event(ProxyEvent::NotReached { authority: authority.to_owned(), why: error.detail.clone() });
         }
         problem::not_reached(authority)
     }
@@ -237,7 +241,7 @@ impl Relay {
 
 impl ProxiedResponse {
     /// A response of an upstream, which is recorded from here on.
-    fn of(response: UpstreamResponse, draft: Option<Arc<ExchangeBuilder>>, cap: usize) -> Self {
+    fn of(response: UpstreamResponse, exchange_builder: Option<Arc<ExchangeBuilder>>, cap: usize) -> Self {
         let reason = response.reason_phrase();
         let UpstreamResponse { status, version, mut headers, mut body, trailers, upgrade, fault, .. } = response;
         if let Some(damage) = fault.damage {
@@ -247,8 +251,8 @@ impl ProxiedResponse {
         // Over HTTP/2 it is the frames that say where a body ends.
         let is_from_wire = response.is_from_wire && version != Version::Http2;
         tracing::debug!(status = status.as_u16(), "answered");
-        if let Some(draft) = &draft {
-            draft.answered(AnswerHead {
+        if let Some(exchange_builder) = &exchange_builder {
+            exchange_builder.answered(ResponseMeta {
                 status: status.as_u16(),
                 // HTTP/2 has none; a broker that speaks HTTP/1 gets the usual one all the same.
                 reason: match version {
@@ -258,18 +262,18 @@ impl ProxiedResponse {
                 version,
                 headers: Arc::clone(&headers),
             });
-            body = tee(body, trailers.clone(), Part::Response, Arc::clone(draft), cap);
+            body = tee(body, trailers.clone(), Part::Response, Arc::clone(exchange_builder), cap);
         }
-        Self { status, reason, headers, is_from_wire, body, trailers, upgrade, draft, reset: false }
+        Self { status, reason, headers, is_from_wire, body, trailers, upgrade, exchange_builder, reset: false }
     }
 
     /// With links that lead through the proxy. What the booking system sent is recorded already.
     async fn rewritten(self, rewriter: &Rewriter, request: &Headers, bodiless: bool) -> Self {
         let passed = rewriter.pass(request, self.status.as_u16(), self.headers, self.body, bodiless).await;
-        if let Some(draft) = &self.draft
+        if let Some(exchange_builder) = &self.exchange_builder
             && !passed.rewritten.is_empty()
         {
-            draft.rewritten(passed.rewritten);
+            exchange_builder.rewritten(passed.rewritten);
         }
         Self { headers: passed.fields, body: passed.body, ..self }
     }
@@ -285,7 +289,7 @@ impl ProxiedResponse {
             body,
             trailers: RawTrailers::default(),
             upgrade: None,
-            draft: None,
+            exchange_builder: None,
             reset: false,
         }
     }

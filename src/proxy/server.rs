@@ -30,15 +30,15 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::proxy::client::{self, ClientInfo, Route};
-use crate::proxy::event::{ProxyEvent, Tell, handshake_trouble};
+use crate::proxy::event::{EventHandler, ProxyEvent, handshake_trouble};
 use crate::proxy::forward::{ClientAllowList, ForwardProxy};
-use crate::proxy::io::Wire;
+use crate::proxy::io::Transport;
 use crate::proxy::logged::Kind;
-use crate::proxy::record::sink::Sink;
+use crate::proxy::record::sink::ExchangeSender;
 use crate::proxy::relay::{ProxyShared, Relay};
 use crate::proxy::rewrite::Rewriter;
 use crate::proxy::server::limits::Limits;
-use crate::proxy::server::listener::{Behind, Listener, refuse_handshake, secure};
+use crate::proxy::server::listener::{Listener, ListenerMode, refuse_handshake, secure};
 use crate::proxy::upstream::Upstream;
 use crate::proxy::wire_fault::{HANDSHAKE_BROKEN_OFF, TlsFault};
 
@@ -72,21 +72,26 @@ impl From<CancellationToken> for Shutdown {
 /// An error of the listener does not end it: where descriptors or memory lack, it waits a moment and goes on.
 ///
 /// The futures of the connections are spawned: must be called within a tokio runtime.
-pub async fn serve(doors: Vec<Listener>, sink: Sink, limits: Limits, shutdown: impl Into<Shutdown>) -> Served {
+pub async fn serve(
+    listeners: Vec<Listener>,
+    sink: ExchangeSender,
+    limits: Limits,
+    shutdown: impl Into<Shutdown>,
+) -> Served {
     let Shutdown { drain, at_once } = shutdown.into();
     let grace = limits.grace;
     let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
     let common = Arc::new(ProxyShared::new(sink, limits, cut.clone()));
-    let hall = ProxyServer {
+    let server = ProxyServer {
         permits: Arc::new(Semaphore::new(common.limits.connections)),
         connections: AtomicU64::new(0),
         tasks: tasks.clone(),
         cut: cut.clone(),
         shutdown: drain,
     };
-    join_all(doors.into_iter().map(|door| hall.keep(door, &common))).await;
+    join_all(listeners.into_iter().map(|listener| server.keep(listener, &common))).await;
     drop(common);
-    let mut served = Served { connections: hall.connections.into_inner(), cut: 0 };
+    let mut served = Served { connections: server.connections.into_inner(), cut: 0 };
     tasks.close();
     let drained = tokio::select! {
         biased;
@@ -113,26 +118,26 @@ struct ProxyServer {
 
 impl ProxyServer {
     /// Lets connections in until the shutdown.
-    async fn keep(&self, door: Listener, common: &Arc<ProxyShared>) {
-        let Listener { listener, tls, own_ca, guests, behind, rewrite_links, tls_fault, tell } = door;
+    async fn keep(&self, listener: Listener, common: &Arc<ProxyShared>) {
+        let Listener { listener, tls, own_ca, allowed_clients, mode, rewrite_links, tls_fault, on_event } = listener;
         let to = |upstream: Arc<dyn Upstream>| {
             let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();
             Relay::new(upstream, Arc::clone(common)).rewriting(links)
         };
-        let way = match behind {
-            Behind::Upstream(upstream) => Route::To(Arc::new(to(upstream))),
-            Behind::Unrecorded(upstream) => Route::To(Arc::new(to(upstream).unrecorded())),
-            Behind::Forward(forward) => {
-                Route::Forward(Arc::new(ForwardProxy::new(forward, Arc::clone(common), Arc::clone(&tell))))
+        let route = match mode {
+            ListenerMode::Upstream(upstream) => Route::To(Arc::new(to(upstream))),
+            ListenerMode::Unrecorded(upstream) => Route::To(Arc::new(to(upstream).unrecorded())),
+            ListenerMode::Forward(forward) => {
+                Route::Forward(Arc::new(ForwardProxy::new(forward, Arc::clone(common), Arc::clone(&on_event))))
             }
         };
         let inside =
-            Arc::new(ListenerState { tls, own_ca, way, tls_fault, tell, patience: common.limits.head_timeout });
+            Arc::new(ListenerState { tls, own_ca, route, tls_fault, on_event, patience: common.limits.head_timeout });
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break,
-                accepted = self.accept(&listener, &common.crowded, &guests, &inside.tell) => accepted,
+                accepted = self.accept(&listener, &common.evict_idle, &allowed_clients, &inside.on_event) => accepted,
             };
             let (stream, address, permit) = match accepted {
                 Ok(accepted) => accepted,
@@ -144,8 +149,8 @@ impl ProxyServer {
                 }
             };
             let id = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
-            let guest = ClientInfo { connection: id, address };
-            let connection = Arc::clone(&inside).connection(stream, guest, self.shutdown.clone());
+            let client_info = ClientInfo { connection: id, address };
+            let connection = Arc::clone(&inside).connection(stream, client_info, self.shutdown.clone());
             let cut = self.cut.clone();
             let guarded = async move {
                 let connection = AssertUnwindSafe(connection).catch_unwind();
@@ -164,28 +169,28 @@ impl ProxyServer {
 }
 
 impl ProxyServer {
-    /// The next connection of a guest. If there is no room for it, the one that has waited longest for a request makes
-    /// room; who is no guest takes none.
+    /// Accepts the next connection of an allowed client. If there is no room for it, the connection that has waited longest
+    /// for a request is closed; a client that is not allowed takes no room.
     async fn accept(
         &self,
         listener: &TcpListener,
-        crowded: &Notify,
-        guests: &ClientAllowList,
-        tell: &Tell,
+        evict_idle: &Notify,
+        allowed_clients: &ClientAllowList,
+        on_event: &EventHandler,
     ) -> io::Result<(TcpStream, IpAddr, tokio::sync::OwnedSemaphorePermit)> {
         let (stream, client) = loop {
             let (stream, client) = listener.accept().await?;
             let client = client.ip().to_canonical();
-            if guests.admit(client) {
+            if allowed_clients.admit(client) {
                 break (stream, client);
             }
-            tell(ProxyEvent::TurnedAway { client });
+            on_event(ProxyEvent::TurnedAway { client });
         };
         let permits = || Arc::clone(&self.permits);
         if let Ok(permit) = permits().try_acquire_owned() {
             return Ok((stream, client, permit));
         }
-        crowded.notify_one();
+        evict_idle.notify_one();
         let permit = permits().acquire_owned().await.map_err(io::Error::other)?;
         Ok((stream, client, permit))
     }
@@ -195,38 +200,39 @@ impl ProxyServer {
 struct ListenerState {
     tls: Option<Arc<ServerConfig>>,
     own_ca: bool,
-    way: Route,
+    route: Route,
     tls_fault: Option<TlsFault>,
-    tell: Tell,
+    on_event: EventHandler,
     patience: Duration,
 }
 
 impl ListenerState {
-    async fn connection(self: Arc<Self>, stream: TcpStream, guest: ClientInfo, shutdown: CancellationToken) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, client_info: ClientInfo, shutdown: CancellationToken) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(error = %Kind(&error), "no TCP_NODELAY");
         }
-        let Some(tls) = &self.tls else { return self.attend(stream, guest, shutdown).await };
+        let Some(tls) = &self.tls else { return self.serve_connection(stream, client_info, shutdown).await };
         if self.tls_fault.as_ref().is_some_and(|fault| fault()) {
             if let Err(error) = refuse_handshake(stream, self.patience).await {
                 tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
             }
             let detail = HANDSHAKE_BROKEN_OFF.to_owned();
-            return (self.tell)(ProxyEvent::NoHandshake { client: guest.address, detail });
+            return (self.on_event)(ProxyEvent::NoHandshake { client: client_info.address, detail });
         }
         match secure(stream, Arc::clone(tls), self.patience).await {
-            Ok(wire) => self.attend(wire, guest, shutdown).await,
+            Ok(wire) => self.serve_connection(wire, client_info, shutdown).await,
             Err(error) => {
                 let detail = handshake_trouble(&error, self.own_ca);
-                (self.tell)(ProxyEvent::NoHandshake { client: guest.address, detail });
+                (self.on_event)(ProxyEvent::NoHandshake { client: client_info.address, detail });
             }
         }
     }
 
-    async fn attend<W: Wire>(&self, wire: W, guest: ClientInfo, shutdown: CancellationToken) {
-        let parted = client::run(wire, self.way.clone(), guest, &self.tell, shutdown.clone()).await;
-        if let (Some((opened, tunnel)), Route::Forward(desk)) = (parted, &self.way) {
-            desk.serve(opened, tunnel, guest, shutdown).await;
+    async fn serve_connection<W: Transport>(&self, wire: W, client_info: ClientInfo, shutdown: CancellationToken) {
+        let connect_upgrade =
+            client::run(wire, self.route.clone(), client_info, &self.on_event, shutdown.clone()).await;
+        if let (Some((opened, tunnel)), Route::Forward(forward_proxy)) = (connect_upgrade, &self.route) {
+            forward_proxy.serve(opened, tunnel, client_info, shutdown).await;
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Faults on the wire: what the proxy does to an answer on its way to the broker, where the answer asks for it.
 //!
 //! ```text
-//! Upstream ─► Response + WireFault ─► relay ─┬─ delay, slow body ───────► Tee ─► downstream
-//!                                            ├─ cut, wrong length ──────► Tee ─► downstream, where the connection ends
+//! Upstream ─► Response + WireFault ─► relay ─┬─ delay, slow body ───────► Tee ─► client
+//!                                            ├─ cut, wrong length ──────► Tee ─► client, where the connection ends
 //!                                            └─ reset ──────────────────► nothing is written, the connection is reset
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! What happens at the proxy's doors, on its way to the front end.
+//! Events of the proxy's listeners, on their way to the front end.
 //!
 //! `Incident ─► counted (unread) or put into words ─► Event, the same one not twice within a while`
 
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Outlet};
-use crate::proxy::event::{ProxyEvent, Tell};
+use crate::proxy::event::{EventHandler, ProxyEvent};
 
 /// The same trouble is told anew only after so long: a client that tries again and again is one line.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 64;
 
 /// Tells incidents to a front end.
-pub fn teller(events: Outlet) -> Tell {
+pub fn teller(events: Outlet) -> EventHandler {
     let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(ProxyEvent, Instant)>::new()));
     Arc::new(move |incident| {
         if let ProxyEvent::Unread { authority } = incident {
@@ -61,13 +61,13 @@ mod tests {
     #[test]
     fn the_same_trouble_is_one_line_and_unread_ones_are_counted() {
         let (outlet, mut feed) = feed(16);
-        let tell = teller(outlet);
+        let on_event = teller(outlet);
         let client = "192.0.2.1".parse().unwrap();
         for _ in 0..3 {
-            tell(ProxyEvent::TurnedAway { client });
-            tell(ProxyEvent::Unread { authority: "a.example:443".into() });
+            on_event(ProxyEvent::TurnedAway { client });
+            on_event(ProxyEvent::Unread { authority: "a.example:443".into() });
         }
-        tell(ProxyEvent::NoCredentials { client });
+        on_event(ProxyEvent::NoCredentials { client });
         let mut lines = Vec::new();
         while let Ok(event) = feed.events.try_recv() {
             lines.push(match event {

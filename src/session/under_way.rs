@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::event::{Event, Outlet, RequestUnderWay};
 use crate::openbooking::{classify, is_uuid};
-use crate::proxy::record::exchange_builder::Opening;
+use crate::proxy::record::exchange_builder::RequestMeta;
 use crate::proxy::record::sink::Announcer;
 
 /// Tells a front end of requests, as long as it keeps up.
@@ -14,7 +14,7 @@ pub(super) fn announcer(events: Outlet) -> Announcer {
     Announcer(Arc::new(move |opening| events.send_if_idle(|| Event::Request(request(opening)))))
 }
 
-fn request(opening: &Opening) -> RequestUnderWay {
+fn request(opening: &RequestMeta) -> RequestUnderWay {
     let path = opening.target.split('?').next().unwrap_or_default();
     let call = classify(&opening.method, path, None, false);
     let uuid = call.uuid_segment.filter(|segment| is_uuid(segment)).map(|uuid| uuid.to_ascii_lowercase().into());

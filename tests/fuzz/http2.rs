@@ -17,11 +17,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use umpire::ca::{Authority, HostPattern, Leaves};
 use umpire::exchange::Headers;
-use umpire::proxy::forward::Forward;
+use umpire::proxy::forward::ForwardConfig;
 use umpire::proxy::record::sink;
-use umpire::proxy::upstream::live::{Dialer, Reach, Timeouts};
+use umpire::proxy::upstream::live::{Dialer, Timeouts, UpstreamConfig};
 use umpire::proxy::upstream::{OutboundRequest, ResponseFuture, Upstream, UpstreamResponse, full_body};
-use umpire::proxy::{Behind, Limits, Listener, serve};
+use umpire::proxy::{Limits, Listener, ListenerMode, serve};
 
 use crate::engine::fuzz;
 
@@ -154,17 +154,18 @@ impl Proxies {
             let (authority, _) = Authority::make(&hosts, Timestamp::now()).expect("an authority");
             let leaves = Arc::new(Leaves::new(vec![authority]).expect("leaves"));
             // Nobody is there: no name is looked up, and every host is refused at once.
-            let reach = Reach { proxy: Some("http://127.0.0.1:1".into()), ..Reach::default() };
+            let reach = UpstreamConfig { proxy: Some("http://127.0.0.1:1".into()), ..UpstreamConfig::default() };
             let dialer = Arc::new(Dialer::new(&reach, Duration::from_secs(1)).expect("a dialer"));
             let ways = (Arc::clone(&dialer), dialer);
-            let desk = Forward::new(hosts.into(), leaves, ways, Timeouts::default(), None).expect("a forward proxy");
+            let forward_proxy =
+                ForwardConfig::new(hosts.into(), leaves, ways, Timeouts::default(), None).expect("a forward proxy");
             let echo: Arc<dyn Upstream> = Arc::new(Echo);
             let doors = vec![
                 Listener::new(reverse, Arc::clone(&echo)),
-                Listener { behind: Behind::Forward(Arc::new(desk)), ..Listener::new(forward, echo) },
+                Listener { mode: ListenerMode::Forward(Arc::new(forward_proxy)), ..Listener::new(forward, echo) },
             ];
-            let (sink, mut intake) = sink::channel(64);
-            tokio::spawn(async move { while intake.next().await.is_some() {} });
+            let (sink, mut exchange_receiver) = sink::channel(64);
+            tokio::spawn(async move { while exchange_receiver.next().await.is_some() {} });
             // Who closes the sending side and leaves no room for an answer is waited for no longer than that.
             let short = Duration::from_millis(200);
             let limits = Limits { head_timeout: short, stall_timeout: short, ..Limits::default() };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Response;
 use umpire::exchange::FailureKind;
-use umpire::proxy::upstream::live::{Dialer, Live, Reach, Timeouts, UpstreamHttp};
+use umpire::proxy::upstream::live::{Dialer, Timeouts, UpstreamClient, UpstreamConfig, UpstreamHttp};
 use umpire::proxy::{HeadLimits, Limits};
 
 use crate::h2_support::{Broker, Stream, System, answer, request};
@@ -18,10 +18,11 @@ const LIMITS: HeadLimits = HeadLimits { bytes: 20_000, fields: 300 };
 const ANSWERS: [(usize, usize, bool); 4] = [(290, 1, true), (301, 1, false), (2, 9_000, true), (3, 9_000, false)];
 
 async fn proxy(address: SocketAddr, http: UpstreamHttp) -> Proxy {
-    let reach = Reach { http, answer_head: LIMITS, ..Reach::default() };
+    let reach = UpstreamConfig { http, answer_head: LIMITS, ..UpstreamConfig::default() };
     let dialer = Arc::new(Dialer::new(&reach, Duration::from_secs(5)).unwrap());
     let base = format!("http://{address}").parse().unwrap();
-    Proxy::with(Arc::new(Live::dialing(&base, dialer, Timeouts::default()).unwrap()), Limits::default(), 4).await
+    Proxy::with(Arc::new(UpstreamClient::dialing(&base, dialer, Timeouts::default()).unwrap()), Limits::default(), 4)
+        .await
 }
 
 /// Asks for each answer as its path has it; what does not pass becomes 502.

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use umpire::proxy::upstream::live::Reach;
+use umpire::proxy::upstream::live::UpstreamConfig;
 
 use crate::forward::{NAME, Rig, Wishes, refused, rig};
 use crate::h2_support::Certified;
@@ -63,7 +63,8 @@ async fn serve(mut client: impl AsyncRead + AsyncWrite + Unpin, answer: &str, ta
 /// Reaches everything through that proxy, which may be certified.
 fn through(scheme: &str, proxy: SocketAddr, certified: &[&std::path::Path]) -> Wishes {
     let ca_files = certified.iter().map(|file| (*file).to_owned()).collect();
-    let reach = Reach { proxy: Some(format!("{scheme}://me:secret@{proxy}")), ca_files, ..Reach::default() };
+    let reach =
+        UpstreamConfig { proxy: Some(format!("{scheme}://me:secret@{proxy}")), ca_files, ..UpstreamConfig::default() };
     Wishes { reach, ..Wishes::default() }
 }
 
@@ -118,7 +119,7 @@ async fn a_proxy_that_nobody_vouches_for_is_not_spoken_to() {
     let (proxy, server) = chain("200 Fine", Some(certified.server(&[]))).await;
     let wishes = through("https", proxy, &[other.ca_file.path()]);
     // Which is for booking systems alone.
-    let wishes = Wishes { reach: Reach { insecure: true, ..wishes.reach }, ..wishes };
+    let wishes = Wishes { reach: UpstreamConfig { insecure: true, ..wishes.reach }, ..wishes };
     let rig = rig(&[], wishes).await;
     let answer = refused(&rig, "CONNECT other.example:25 HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let expected = format!("no TLS connection with the proxy {proxy}: ");

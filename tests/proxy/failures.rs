@@ -268,7 +268,7 @@ async fn a_broker_that_leaves_within_the_answer() {
     broker.until("half of it").await;
     // Nobody can tell a closed connection from one that is closed on one side, until it is written to.
     drop(broker);
-    assert!(proxy.intake.try_next().is_none());
+    assert!(proxy.exchange_receiver.try_next().is_none());
     while let Ok(()) = system.stream.write_all(b".").await {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

@@ -114,7 +114,7 @@ async fn delivers(certified: &Certified, way: Route, lengths: &[usize]) {
     let upstream = live(&format!("{scheme}://{address}"), Some(certified), http);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = way.broker_tls.then(|| certified.server(&["h2", "http/1.1"]));
-    let mut proxy = Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 512);
+    let mut proxy = Proxy::with_listener(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 512);
     let alpn = if way.broker_http2 { "h2" } else { "http/1.1" };
     let connect = async || {
         let stream: Box<dyn Wire> = if way.broker_tls {
@@ -185,7 +185,7 @@ async fn a_switched_connection_over_tls_delivers_all_of_it() {
     let upstream = live(&format!("https://{address}"), Some(&certified), UpstreamHttp::Auto);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = Some(certified.server(&["http/1.1"]));
-    let mut proxy = Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 64);
+    let mut proxy = Proxy::with_listener(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 64);
     let asked = (0..10).map(|number| {
         let (certified, address) = (&certified, proxy.address);
         async move {
@@ -320,7 +320,7 @@ async fn an_answer_that_was_not_flushed_is_not_delivered() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     })
     .await;
-    assert!(proxy.intake.try_next().is_none(), "nobody has either answer");
+    assert!(proxy.exchange_receiver.try_next().is_none(), "nobody has either answer");
     connection.abort();
     drop((large, small, broker));
     for _ in 0..2 {

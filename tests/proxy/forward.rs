@@ -13,9 +13,9 @@ use tokio_rustls::client::TlsStream;
 use umpire::ca::{Authority, HostPattern, Leaves};
 use umpire::exchange::{BodyEnd, FailureKind, Version};
 use umpire::proxy::event::ProxyEvent;
-use umpire::proxy::forward::{ClientAllowList, Forward};
-use umpire::proxy::upstream::live::{Dialer, Own, Reach, Timeouts};
-use umpire::proxy::{Behind, Limits, Listener};
+use umpire::proxy::forward::{ClientAllowList, ForwardConfig};
+use umpire::proxy::upstream::live::{Dialer, OwnListenAddrs, Timeouts, UpstreamConfig};
+use umpire::proxy::{Limits, Listener, ListenerMode};
 
 use crate::support::{OK, Peer, Proxy, Server, soon, text};
 use crate::tls::serve_tls;
@@ -33,8 +33,8 @@ pub struct Rig {
 #[derive(Default)]
 pub struct Wishes {
     pub credentials: Option<&'static str>,
-    pub guests: ClientAllowList,
-    pub reach: Reach,
+    pub allowed_clients: ClientAllowList,
+    pub reach: UpstreamConfig,
     pub deny_local_targets: bool,
     pub tls: Option<Arc<ServerConfig>>,
 }
@@ -45,32 +45,33 @@ pub async fn rig(ports: &[u16], wishes: Wishes) -> Rig {
     let (authority, _) = Authority::make(&hosts, Timestamp::now()).unwrap();
     let trusting = trusting(&authority);
     let leaves = Arc::new(Leaves::new(vec![authority]).unwrap());
-    let own = Own::default();
+    let own = OwnListenAddrs::default();
     let resolve = ports.iter().map(|port| format!("*:{port}:127.0.0.1").parse().unwrap()).collect();
-    let reach = Reach { resolve, own: own.clone(), ..wishes.reach };
+    let reach = UpstreamConfig { resolve, own: own.clone(), ..wishes.reach };
     let near = Arc::new(Dialer::new(&reach, Duration::from_secs(5)).unwrap());
-    let far = Arc::new(Dialer::new(&Reach { deny_local_targets: true, ..reach }, Duration::from_secs(5)).unwrap());
+    let far =
+        Arc::new(Dialer::new(&UpstreamConfig { deny_local_targets: true, ..reach }, Duration::from_secs(5)).unwrap());
     let near = if wishes.deny_local_targets { Arc::clone(&far) } else { near };
     let credentials = wishes.credentials.map(|text| text.parse().unwrap());
-    let forward = Forward::new(hosts.into(), leaves, (near, far), Timeouts::default(), credentials).unwrap();
+    let forward = ForwardConfig::new(hosts.into(), leaves, (near, far), Timeouts::default(), credentials).unwrap();
     let told = Arc::new(Mutex::new(Vec::new()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     own.add(listener.local_addr().unwrap());
-    let door = Listener {
+    let listener = Listener {
         listener,
         tls: wishes.tls,
         own_ca: false,
-        guests: wishes.guests,
-        behind: Behind::Forward(Arc::new(forward)),
+        allowed_clients: wishes.allowed_clients,
+        mode: ListenerMode::Forward(Arc::new(forward)),
         rewrite_links: false,
         tls_fault: None,
-        tell: Arc::new({
+        on_event: Arc::new({
             let told = Arc::clone(&told);
             move |incident| told.lock().unwrap().push(incident)
         }),
     };
     let limits = Limits { idle_timeout: Duration::from_secs(2), ..Limits::default() };
-    Rig { proxy: Proxy::behind(door, limits, 16), trusting, told }
+    Rig { proxy: Proxy::with_listener(listener, limits, 16), trusting, told }
 }
 
 fn trusting(authority: &Authority) -> TlsConnector {
@@ -123,7 +124,7 @@ pub async fn refused(rig: &Rig, request: &str) -> String {
 #[tokio::test]
 async fn a_named_host_is_decrypted_and_recorded() {
     let (port, ca) = serve_tls(&[NAME, "a.b.wild.example"]).await;
-    let reach = Reach { ca_files: vec![ca.path().to_owned()], ..Reach::default() };
+    let reach = UpstreamConfig { ca_files: vec![ca.path().to_owned()], ..UpstreamConfig::default() };
     let mut rig = rig(&[port], Wishes { reach, ..Wishes::default() }).await;
     for name in [NAME, "a.b.wild.example"] {
         let mut client = rig.tunnel(name, port).await;
@@ -141,7 +142,7 @@ async fn a_named_host_is_decrypted_and_recorded() {
 #[tokio::test]
 async fn a_tunnel_may_be_spoken_to_over_http2() {
     let (port, ca) = serve_tls(&[NAME]).await;
-    let reach = Reach { ca_files: vec![ca.path().to_owned()], ..Reach::default() };
+    let reach = UpstreamConfig { ca_files: vec![ca.path().to_owned()], ..UpstreamConfig::default() };
     let mut rig = rig(&[port], Wishes { reach, ..Wishes::default() }).await;
     let client = rig.connect(&format!("{NAME}:{port}")).await;
     let mut config = ClientConfig::clone(rig.trusting.config());

@@ -9,7 +9,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use umpire::exchange::Version;
 use umpire::proxy::event::ProxyEvent;
-use umpire::proxy::upstream::live::Reach;
+use umpire::proxy::upstream::live::UpstreamConfig;
 
 use crate::forward::{NAME, Rig, Wishes, rig};
 use crate::h2_support::{Broker, Certified, Got};
@@ -104,7 +104,7 @@ async fn whole_urls_are_carried() {
 async fn streams_become_tunnels_that_are_intercepted() {
     let certified = Certified::new();
     let (port, ca) = serve_tls(&[NAME]).await;
-    let reach = Reach { ca_files: vec![ca.path().to_owned()], ..Reach::default() };
+    let reach = UpstreamConfig { ca_files: vec![ca.path().to_owned()], ..UpstreamConfig::default() };
     let tls = Some(certified.server(&["h2", "http/1.1"]));
     let mut rig = rig(&[port], Wishes { reach, tls, ..Wishes::default() }).await;
     let broker = Broker::over(certified.connect(rig.proxy.address, "h2").await).await;
@@ -226,7 +226,7 @@ async fn credentials_are_asked_for_and_kept() {
 async fn user_names_and_passwords_before_hosts_go_nowhere() {
     let server = Server::start().await;
     let (port, ca) = serve_tls(&[NAME]).await;
-    let reach = Reach { ca_files: vec![ca.path().to_owned()], ..Reach::default() };
+    let reach = UpstreamConfig { ca_files: vec![ca.path().to_owned()], ..UpstreamConfig::default() };
     let rig = rig(&[port, server.address.port()], Wishes { reach, ..Wishes::default() }).await;
     let plain = server.address.port();
     let mut answers = Vec::new();

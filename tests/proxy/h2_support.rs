@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use umpire::proxy::Limits;
 use umpire::proxy::upstream::Upstream;
-use umpire::proxy::upstream::live::{Live, Timeouts, UpstreamHttp};
+use umpire::proxy::upstream::live::{Timeouts, UpstreamClient, UpstreamHttp};
 
 use crate::support::{Proxy, Server, soon};
 
@@ -266,7 +266,7 @@ pub fn live(base: &str, ca: Option<&Certified>, http: UpstreamHttp) -> Arc<dyn U
 
 pub fn live_within(base: &str, ca: Option<&Certified>, http: UpstreamHttp, timeouts: Timeouts) -> Arc<dyn Upstream> {
     let ca_files: Vec<_> = ca.iter().map(|ca| ca.ca_file.path()).collect();
-    Arc::new(Live::new(&base.parse().unwrap(), &ca_files, timeouts).unwrap().speaking(http))
+    Arc::new(UpstreamClient::new(&base.parse().unwrap(), &ca_files, timeouts).unwrap().speaking(http))
 }
 
 /// A proxy before a booking system that speaks HTTP/2 in clear.

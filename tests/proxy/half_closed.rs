@@ -76,7 +76,7 @@ impl Broker {
 
 fn proxy(server: &Server, listener: TcpListener, tls: Option<Arc<ServerConfig>>, limits: Limits) -> Proxy {
     let upstream = live(&format!("http://{}", server.address), Timeouts::default());
-    Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, limits, 64)
+    Proxy::with_listener(Listener { tls, ..Listener::new(listener, upstream) }, limits, 64)
 }
 
 /// When the broker closes its sending side.
@@ -258,7 +258,8 @@ async fn who_closes_instead_of_going_on_has_sent_no_whole_request() {
 async fn in_tunnels_too() {
     let (port, ca) = crate::tls::serve_tls(&[NAME]).await;
     let server = Server::start().await;
-    let reach = umpire::proxy::upstream::live::Reach { ca_files: vec![ca.path().to_owned()], ..Default::default() };
+    let reach =
+        umpire::proxy::upstream::live::UpstreamConfig { ca_files: vec![ca.path().to_owned()], ..Default::default() };
     let ports = [port, server.address.port()];
     let mut rig = rig(&ports, Wishes { reach, ..Wishes::default() }).await;
     let mut client = rig.tunnel(NAME, port).await;

@@ -102,7 +102,7 @@ async fn proxy_to(system: &System, certified: Option<&Certified>) -> Proxy {
     let upstream = live(&format!("http://{}", system.address), None, UpstreamHttp::Http2);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = certified.map(|certified| certified.server(&["h2"]));
-    Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 64)
+    Proxy::with_listener(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 64)
 }
 
 async fn broker(proxy: &Proxy, certified: Option<&Certified>, notifies: bool, close: &CancellationToken) -> Broker {

@@ -490,7 +490,7 @@ async fn requests_fare_alike_in_all_four_ways() {
                 ));
             }
         }
-        while let Some(exchange) = proxy.intake.try_next() {
+        while let Some(exchange) = proxy.exchange_receiver.try_next() {
             let exchange = exchange.release();
             assert!(!format!("{exchange:?}").contains("secret"), "{exchange:?}");
         }

@@ -30,7 +30,8 @@ async fn concurrent_exchanges_each_get_their_own_answer() {
         let upstream = live(&format!("{scheme}://{}", system.address), Some(&certified), UpstreamHttp::Http2);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let tls = broker_tls.then(|| certified.server(&["h2", "http/1.1"]));
-        let mut proxy = Proxy::behind(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 256);
+        let mut proxy =
+            Proxy::with_listener(Listener { tls, ..Listener::new(listener, upstream) }, Limits::default(), 256);
         let broker = if broker_tls {
             Broker::over(certified.connect(proxy.address, "h2").await).await
         } else {

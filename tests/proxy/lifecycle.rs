@@ -86,11 +86,11 @@ async fn a_full_sink_delays_nobody_for_long_and_is_counted() {
         round_trip(&mut broker, &mut system).await;
     }
     assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-    assert_eq!(proxy.intake.missed(), 19);
+    assert_eq!(proxy.exchange_receiver.missed(), 19);
     assert_eq!([proxy.recorded().await.id, proxy.recorded().await.id], [1, 2]);
     round_trip(&mut broker, &mut system).await;
     assert_eq!(proxy.recorded().await.id, 22, "recording goes on when there is room");
-    assert_eq!(proxy.intake.missed(), 19);
+    assert_eq!(proxy.exchange_receiver.missed(), 19);
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn long_exchanges_that_hold_every_place_hold_nobody_up() {
     system.head().await;
     system.send(OK).await;
     broker.until("ok").await;
-    assert_eq!(proxy.intake.missed(), 1);
+    assert_eq!(proxy.exchange_receiver.missed(), 1);
     stream.send("0\r\n\r\n").await;
     long.until("0\r\n\r\n").await;
     assert_eq!(proxy.recorded().await.id, 1);
@@ -164,7 +164,7 @@ async fn under_load_nothing_is_lost_or_mixed_up() {
     }
     ids.sort_unstable();
     assert_eq!(ids, (1..=(BROKERS * EACH) as u64).collect::<Vec<_>>());
-    assert_eq!(proxy.intake.missed(), 0);
+    assert_eq!(proxy.exchange_receiver.missed(), 0);
     while let Some(broker) = brokers.join_next().await {
         broker.unwrap();
     }

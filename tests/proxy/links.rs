@@ -15,8 +15,8 @@ async fn rewriting() -> (Proxy, Server) {
     let server = Server::start().await;
     let upstream = live(&format!("http://{}", server.address), Timeouts::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let door = Listener { rewrite_links: true, ..Listener::new(listener, upstream) };
-    (Proxy::behind(door, Limits::default(), 8), server)
+    let listener = Listener { rewrite_links: true, ..Listener::new(listener, upstream) };
+    (Proxy::with_listener(listener, Limits::default(), 8), server)
 }
 
 fn page(server: &Server) -> String {
@@ -163,8 +163,11 @@ async fn over_http2_and_tls_the_address_is_the_brokers() {
     let upstream = live(&format!("http://{}", server.address), Timeouts::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let tls = Some(certified.server(&["h2"]));
-    let mut proxy =
-        Proxy::behind(Listener { tls, rewrite_links: true, ..Listener::new(listener, upstream) }, Limits::default(), 8);
+    let mut proxy = Proxy::with_listener(
+        Listener { tls, rewrite_links: true, ..Listener::new(listener, upstream) },
+        Limits::default(),
+        8,
+    );
     let broker = Broker::over(certified.connect(proxy.address, "h2").await).await;
     let page = page(&server);
     let answering = async {

@@ -37,8 +37,8 @@ async fn secured(server: &Server) -> (Proxy, TlsConnector) {
         .with_no_client_auth();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = live(&format!("http://{}", server.address), Timeouts::default());
-    let door = Listener { tls: Some(Arc::new(config)), ..Listener::new(listener, upstream) };
-    (Proxy::behind(door, Limits::default(), 4), TlsConnector::from(Arc::new(client)))
+    let listener = Listener { tls: Some(Arc::new(config)), ..Listener::new(listener, upstream) };
+    (Proxy::with_listener(listener, Limits::default(), 4), TlsConnector::from(Arc::new(client)))
 }
 
 async fn connect(proxy: &Proxy, connector: &TlsConnector) -> TlsStream<TcpStream> {

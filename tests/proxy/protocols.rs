@@ -93,7 +93,7 @@ async fn a_switched_connection_passes_both_ways_and_its_bytes_are_counted() {
         system.send(vec![b'x'; 100_000]).await;
         assert_eq!(broker.exactly(100_000).await, vec![b'x'; 100_000]);
     }
-    assert!(proxy.intake.try_next().is_none(), "it is an exchange when it has ended");
+    assert!(proxy.exchange_receiver.try_next().is_none(), "it is an exchange when it has ended");
     // Each side ends on its own.
     tokio::io::AsyncWriteExt::shutdown(&mut broker.stream).await.unwrap();
     assert!(system.rest().await.0.is_empty());
@@ -199,7 +199,7 @@ async fn events_arrive_one_by_one() {
             let sent = if head.contains("chunked") { chunk } else { event };
             system.send(&sent).await;
             assert_eq!(broker.until(&sent).await, sent);
-            assert!(proxy.intake.try_next().is_none());
+            assert!(proxy.exchange_receiver.try_next().is_none());
         }
         drop(system);
         broker.rest().await;

@@ -198,7 +198,7 @@ async fn whatever_the_ending_it_is_one_exchange() {
                 assert_eq!(exchange.id, number, "{what}");
                 let whole = exchange.response.as_ref().is_some_and(|response| response.body.end == BodyEnd::Complete);
                 assert!(whole || exchange.failure.is_some(), "{what}");
-                assert!(proxy.intake.try_next().is_none(), "{what}");
+                assert!(proxy.exchange_receiver.try_next().is_none(), "{what}");
             }
         }
     }

@@ -31,7 +31,7 @@ async fn the_first_byte_arrives_before_the_last_has_left() {
     for piece in ["1\r\na\r\n", "2\r\nbc\r\n"] {
         system.send(piece).await;
         assert_eq!(broker.until(piece).await, piece);
-        assert!(proxy.intake.try_next().is_none(), "not recorded before its end");
+        assert!(proxy.exchange_receiver.try_next().is_none(), "not recorded before its end");
     }
     system.send("0\r\n\r\n").await;
     broker.until("0\r\n\r\n").await;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use umpire::exchange::Exchange;
 use umpire::proxy::record::sink::{self, ExchangeReceiver};
 use umpire::proxy::upstream::Upstream;
-use umpire::proxy::upstream::live::{Live, Timeouts};
+use umpire::proxy::upstream::live::{Timeouts, UpstreamClient};
 use umpire::proxy::{Limits, Listener, Served, serve};
 
 /// Longest that a test waits for anything.
@@ -121,7 +121,7 @@ impl Server {
 /// A proxy at work.
 pub struct Proxy {
     pub address: SocketAddr,
-    pub intake: ExchangeReceiver,
+    pub exchange_receiver: ExchangeReceiver,
     pub shutdown: CancellationToken,
     served: JoinHandle<Served>,
 }
@@ -133,16 +133,16 @@ impl Proxy {
     }
 
     pub async fn with(upstream: Arc<dyn Upstream>, limits: Limits, capacity: usize) -> Self {
-        Self::behind(Listener::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream), limits, capacity)
+        Self::with_listener(Listener::new(TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream), limits, capacity)
     }
 
     /// With a door of one's own.
-    pub fn behind(door: Listener, limits: Limits, capacity: usize) -> Self {
-        let address = door.listener.local_addr().unwrap();
-        let (sink, intake) = sink::channel(capacity);
+    pub fn with_listener(listener: Listener, limits: Limits, capacity: usize) -> Self {
+        let address = listener.listener.local_addr().unwrap();
+        let (sink, exchange_receiver) = sink::channel(capacity);
         let shutdown = CancellationToken::new();
-        let served = tokio::spawn(serve(vec![door], sink, limits, shutdown.clone()));
-        Self { address, intake, shutdown, served }
+        let served = tokio::spawn(serve(vec![listener], sink, limits, shutdown.clone()));
+        Self { address, exchange_receiver, shutdown, served }
     }
 
     /// A broker's connection.
@@ -152,14 +152,14 @@ impl Proxy {
 
     /// The next exchange that was recorded.
     pub async fn recorded(&mut self) -> Exchange {
-        soon("an exchange", self.intake.next()).await.expect("an exchange")
+        soon("an exchange", self.exchange_receiver.next()).await.expect("an exchange")
     }
 
     /// Stops it; there must be nothing more to record.
     pub async fn stop(mut self) -> Served {
         self.shutdown.cancel();
         let served = soon("the proxy to end", &mut self.served).await.unwrap();
-        assert_eq!(self.intake.next().await, None, "an exchange that the test did not know of");
+        assert_eq!(self.exchange_receiver.next().await, None, "an exchange that the test did not know of");
         served
     }
 
@@ -168,7 +168,7 @@ impl Proxy {
         self.shutdown.cancel();
         let served = soon("the proxy to end", &mut self.served).await.unwrap();
         let mut rest = Vec::new();
-        while let Some(exchange) = self.intake.next().await {
+        while let Some(exchange) = self.exchange_receiver.next().await {
             rest.push(exchange);
         }
         (served, rest)
@@ -176,7 +176,7 @@ impl Proxy {
 }
 
 pub fn live(base: &str, timeouts: Timeouts) -> Arc<dyn Upstream> {
-    Arc::new(Live::new::<&str>(&base.parse().unwrap(), &[], timeouts).unwrap())
+    Arc::new(UpstreamClient::new::<&str>(&base.parse().unwrap(), &[], timeouts).unwrap())
 }
 
 /// The usual answer.

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use umpire::exchange::FailureKind;
 use umpire::proxy::Limits;
-use umpire::proxy::upstream::live::{Live, Timeouts};
+use umpire::proxy::upstream::live::{Timeouts, UpstreamClient};
 
 use crate::support::{OK, Proxy, text};
 
@@ -65,7 +65,7 @@ async fn serve_with(certificate: CertificateDer<'static>, key: &KeyPair) -> u16 
 }
 
 async fn proxy(base: &str, ca_files: &[&std::path::Path]) -> Proxy {
-    let live = Live::new(&base.parse().unwrap(), ca_files, Timeouts::default()).unwrap();
+    let live = UpstreamClient::new(&base.parse().unwrap(), ca_files, Timeouts::default()).unwrap();
     Proxy::with(Arc::new(live), Limits::default(), 4).await
 }
 

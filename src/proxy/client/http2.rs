@@ -34,9 +34,9 @@ use tokio_util::sync::CancellationToken;
 use crate::exchange::{FailureKind, Headers};
 use crate::proxy::client::delayed_eof::{DelayedEof, EofState};
 use crate::proxy::client::{ClientInfo, Route};
-use crate::proxy::event::{ProxyEvent, Tell};
-use crate::proxy::forward::{Course, ForwardProxy, Opened, Tunnel};
-use crate::proxy::h1::LastWrite as _;
+use crate::proxy::event::{EventHandler, ProxyEvent};
+use crate::proxy::forward::{Decision, ForwardProxy, Tunnel, TunnelTarget};
+use crate::proxy::h1::FinalWriteObserver as _;
 use crate::proxy::h2::fields::outgoing_response;
 use crate::proxy::h2::head::request as read_request;
 use crate::proxy::h2::{
@@ -60,8 +60,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const RESETS: u32 = 100;
 
 /// How an exchange ended.
-enum Ended {
-    /// All of its answer was given to the connection, which may not have sent it yet. The draft, where it is recorded.
+enum ConnectionError {
+    /// All of its answer was given to the connection, which may not have sent it yet. The builder of its record, where it is recorded.
     Answered(Option<Arc<ExchangeBuilder>>),
     Reset,
 }
@@ -73,11 +73,11 @@ struct Unflushed(Vec<Arc<ExchangeBuilder>>);
 impl Unflushed {
     /// Polls a connection, which flushes what it has, and tells the drafts what has become of their answers.
     fn poll<T>(&mut self, io: &EofState, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
-        self.0.iter().for_each(|draft| draft.begins());
+        self.0.iter().for_each(|exchange_builder| exchange_builder.begins());
         let before = io.flushes();
         let polled = poll();
         let flushed = io.is_flushed() && io.flushes() > before;
-        self.0.iter().for_each(|draft| draft.ended(flushed));
+        self.0.iter().for_each(|exchange_builder| exchange_builder.ended(flushed));
         if flushed {
             self.0.clear();
         }
@@ -86,7 +86,9 @@ impl Unflushed {
 
     /// The broker takes nothing more.
     fn give_up(&self, patience: Duration) {
-        self.0.iter().for_each(|draft| draft.failed(FailureKind::ClientGone, takes_nothing(patience), None));
+        self.0.iter().for_each(|exchange_builder| {
+            exchange_builder.failed(FailureKind::ClientGone, takes_nothing(patience), None);
+        });
     }
 }
 
@@ -95,11 +97,16 @@ fn takes_nothing(patience: Duration) -> String {
 }
 
 /// Serves one connection until it ends or, once `shutdown` is cancelled, until its exchanges have ended.
-pub async fn run<W>(wire: W, way: Route, guest: ClientInfo, tell: &Tell, shutdown: CancellationToken)
-where
+pub async fn run<W>(
+    wire: W,
+    route: Route,
+    client_info: ClientInfo,
+    on_event: &EventHandler,
+    shutdown: CancellationToken,
+) where
     W: AsyncRead + AsyncWrite + Unpin,
 {
-    let common = Arc::clone(way.common());
+    let common = Arc::clone(route.common());
     let limits = &common.limits;
     let (head_timeout, idle_timeout) = (limits.head_timeout, limits.idle_timeout);
     let mut builder = Builder::new();
@@ -121,18 +128,18 @@ where
     let mut unflushed = Unflushed::default();
     let mut idle = pin!(tokio::time::sleep(idle_timeout));
     let (mut stalled, mut written) = (pin!(tokio::time::sleep(limits.stall_timeout)), 0);
-    let mut crowded = pin!(common.crowded.notified());
+    let mut evict_idle = pin!(common.evict_idle.notified());
     let (mut closing, mut overdue, mut resets) = (false, false, 0_u32);
     loop {
         tokio::select! {
             biased;
             Some(ended) = exchanges.next(), if !exchanges.is_empty() => {
                 match ended {
-                    Ok(Ended::Answered(draft)) => {
-                        unflushed.0.extend(draft);
+                    Ok(ConnectionError::Answered(exchange_builder)) => {
+                        unflushed.0.extend(exchange_builder);
                         resets = resets.saturating_sub(1);
                     }
-                    Ok(Ended::Reset) => resets += 1,
+                    Ok(ConnectionError::Reset) => resets += 1,
                     Err(_) => tracing::error!("an exchange panicked; the others are not affected"),
                 }
                 if resets > RESETS {
@@ -152,7 +159,7 @@ where
             accepted = poll_fn(|cx| unflushed.poll(&io, || pin!(connection.accept()).poll(cx))) => match accepted {
                 Some(Ok((request, respond))) => {
                     let ended = io.ended().clone();
-                    let exchange = exchange(way.clone(), guest, tell, request, respond, ended, shutdown.clone());
+                    let exchange = exchange(route.clone(), client_info, on_event, request, respond, ended, shutdown.clone());
                     exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
                 }
                 Some(Err(error)) => return tracing::debug!(error = %Kind(&error), "ended"),
@@ -165,7 +172,7 @@ where
             () = when(|| overdue && io.is_flushed()), if exchanges.is_empty() => {
                 return tracing::debug!("closed; the broker took no leave");
             }
-            () = &mut crowded, if exchanges.is_empty() && io.is_flushed() => {
+            () = &mut evict_idle, if exchanges.is_empty() && io.is_flushed() => {
                 return tracing::debug!("closed to make room");
             }
             // Looked at time and again: an answer may take up to twice as long as the limit says.
@@ -201,46 +208,46 @@ async fn when(holds: impl Fn() -> bool) {
 }
 
 async fn exchange(
-    way: Route,
-    guest: ClientInfo,
-    tell: &Tell,
+    route: Route,
+    client_info: ClientInfo,
+    on_event: &EventHandler,
     request: Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     ended: CancellationToken,
     shutdown: CancellationToken,
-) -> Ended {
+) -> ConnectionError {
     let (parts, stream) = request.into_parts();
-    let limits = &way.common().limits;
+    let limits = &route.common().limits;
     let mut head = match read_request(&parts.headers, !stream.is_end_stream(), limits.head) {
         Ok(head) => head,
         Err(error) => {
-            tell(ProxyEvent::NotUnderstood { client: guest.address, detail: error.to_string() });
+            on_event(ProxyEvent::NotUnderstood { client: client_info.address, detail: error.to_string() });
             let answer = ProxiedResponse::own(problem::bad_request(&error));
             return send(answer, &Method::GET, limits.stall_timeout, respond).await;
         }
     };
     let method = head.method.clone();
-    let course = match &way {
-        _ if head.max_forwards() == Some(0) => Course::Refuse(problem::last_hop(&method)),
-        Route::To(_) if method == Method::CONNECT => Course::Refuse(problem::no_tunnel()),
-        Route::To(relay) => Course::Carry(Arc::clone(relay)),
-        Route::Forward(desk) => desk.receive(&mut head, guest.address).await,
+    let course = match &route {
+        _ if head.max_forwards() == Some(0) => Decision::Respond(problem::last_hop(&method)),
+        Route::To(_) if method == Method::CONNECT => Decision::Respond(problem::no_tunnel()),
+        Route::To(relay) => Decision::Proxy(Arc::clone(relay)),
+        Route::Forward(forward_proxy) => forward_proxy.route(&mut head, client_info.address).await,
     };
     let answer = match course {
-        Course::Carry(relay) => {
+        Decision::Proxy(relay) => {
             let length = content_length(&head.fields).ok().flatten();
             let incoming = Incoming::new(stream, length).within(limits.stall_timeout, ended);
             let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
-            match ask(&relay, guest.connection, head, body, asked, &mut respond).await {
+            match await_response(&relay, client_info.connection, head, body, asked, &mut respond).await {
                 Some(answer) => answer,
-                None => return Ended::Reset,
+                None => return ConnectionError::Reset,
             }
         }
-        Course::Refuse(response) => ProxiedResponse::own(response),
-        Course::Open(opened) => match &way {
-            Route::Forward(desk) => {
+        Decision::Respond(response) => ProxiedResponse::own(response),
+        Decision::Tunnel(opened) => match &route {
+            Route::Forward(forward_proxy) => {
                 let stream = Reading::new(stream, ended);
-                return tunnel(Arc::clone(desk), opened, guest, (stream, respond), shutdown).await;
+                return tunnel(Arc::clone(forward_proxy), opened, client_info, (stream, respond), shutdown).await;
             }
             Route::To(_) => ProxiedResponse::own(problem::no_tunnel()),
         },
@@ -250,29 +257,29 @@ async fn exchange(
 
 /// The stream as a tunnel, from the answer to its CONNECT on. In a box, because what runs within it may speak HTTP/2 again.
 fn tunnel(
-    desk: Arc<ForwardProxy>,
-    opened: Opened,
-    guest: ClientInfo,
+    forward_proxy: Arc<ForwardProxy>,
+    opened: TunnelTarget,
+    client_info: ClientInfo,
     (stream, mut respond): (Reading, SendResponse<Bytes>),
     shutdown: CancellationToken,
-) -> BoxFuture<'static, Ended> {
+) -> BoxFuture<'static, ConnectionError> {
     Box::pin(async move {
         match respond.send_response(Response::new(()), false) {
             Ok(sending) => {
                 let tunnel = Tunnel::new(BytesMut::new(), stream, Writing::new(sending));
-                desk.serve(opened, tunnel, guest, shutdown).await;
-                Ended::Answered(None)
+                forward_proxy.serve(opened, tunnel, client_info, shutdown).await;
+                ConnectionError::Answered(None)
             }
             Err(error) => {
                 tracing::debug!(error = %Kind(&error), "given up before its tunnel was there");
-                Ended::Reset
+                ConnectionError::Reset
             }
         }
     })
 }
 
 /// Waits for the answer; `None` if the broker took the request back.
-async fn ask(
+async fn await_response(
     relay: &Relay,
     id: u64,
     head: RequestHead,
@@ -321,11 +328,16 @@ fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InformationalRespon
 }
 
 /// Sends an answer as far as the broker takes it.
-async fn send(answer: ProxiedResponse, method: &Method, patience: Duration, mut respond: SendResponse<Bytes>) -> Ended {
-    let ProxiedResponse { status, headers, body, draft, reset, .. } = answer;
+async fn send(
+    answer: ProxiedResponse,
+    method: &Method,
+    patience: Duration,
+    mut respond: SendResponse<Bytes>,
+) -> ConnectionError {
+    let ProxiedResponse { status, headers, body, exchange_builder, reset, .. } = answer;
     if reset {
         respond.send_reset(Reason::INTERNAL_ERROR);
-        return Ended::Answered(None);
+        return ConnectionError::Answered(None);
     }
     let mut head = Response::new(());
     *head.status_mut() = status;
@@ -335,12 +347,12 @@ async fn send(answer: ProxiedResponse, method: &Method, patience: Duration, mut 
     let bodiless = bodiless(status.as_u16(), method) || body.is_end_stream();
     let body = (!bodiless).then_some(body);
     let gone = |error: &h2::Error| {
-        if let Some(draft) = &draft {
+        if let Some(exchange_builder) = &exchange_builder {
             let detail = format!("the broker gave up the stream before the answer had ended: {error}");
-            draft.failed(FailureKind::ClientGone, detail, None);
+            exchange_builder.failed(FailureKind::ClientGone, detail, None);
         }
         tracing::debug!(error = %Kind(error), "given up");
-        Ended::Reset
+        ConnectionError::Reset
     };
     let stream = match respond.send_response(head, bodiless) {
         Ok(stream) => stream,
@@ -360,19 +372,19 @@ async fn send(answer: ProxiedResponse, method: &Method, patience: Duration, mut 
     })
     .await;
     match result {
-        Some(Ok(())) => Ended::Answered(draft),
+        Some(Ok(())) => ConnectionError::Answered(exchange_builder),
         Some(Err(SendError::Stream(error))) => gone(&error),
         None => {
             let detail = takes_nothing(patience);
             tracing::debug!("the broker takes nothing more of its answer");
-            if let Some(draft) = &draft {
-                draft.failed(FailureKind::ClientGone, detail, None);
+            if let Some(exchange_builder) = &exchange_builder {
+                exchange_builder.failed(FailureKind::ClientGone, detail, None);
             }
-            Ended::Reset
+            ConnectionError::Reset
         }
         Some(Err(SendError::Body(error))) => {
             tracing::debug!(error = %Kind(&*error), "the answer's body broke off");
-            Ended::Answered(None)
+            ConnectionError::Answered(None)
         }
     }
 }
@@ -383,13 +395,13 @@ fn body(incoming: Incoming, expects: bool) -> (WireBody, Option<oneshot::Receive
         return (incoming.boxed(), None);
     }
     let (sender, receiver) = oneshot::channel();
-    (Announced { incoming, ask: Some(sender) }.boxed(), Some(receiver))
+    (Announced { incoming, await_response: Some(sender) }.boxed(), Some(receiver))
 }
 
 /// A body that the broker sends when it is told to.
 struct Announced {
     incoming: Incoming,
-    ask: Option<oneshot::Sender<()>>,
+    await_response: Option<oneshot::Sender<()>>,
 }
 
 impl Body for Announced {
@@ -398,9 +410,9 @@ impl Body for Announced {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
-        if let Some(ask) = this.ask.take() {
+        if let Some(await_response) = this.await_response.take() {
             // Nobody listens once the answer has begun: the broker is told by that.
-            let _listened = ask.send(());
+            let _listened = await_response.send(());
         }
         Pin::new(&mut this.incoming).poll_frame(cx)
     }

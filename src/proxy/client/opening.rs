@@ -17,14 +17,14 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::h2::PREFACE;
-use crate::proxy::io::Wire;
+use crate::proxy::io::Transport;
 use crate::proxy::relay::ProxyShared;
 
 /// Room for the first read: most requests of HTTP/1 are in it whole.
 const FIRST: usize = 16 * 1024;
 
 /// A connection whose first bytes were read.
-pub struct Opened<W> {
+pub struct DetectedProtocol<W> {
     /// It speaks HTTP/2.
     pub http2: bool,
     /// What was read.
@@ -34,31 +34,31 @@ pub struct Opened<W> {
 }
 
 /// Waits for the first bytes; `None` if none came, or not in time, or the proxy is stopped or crowded.
-pub async fn open<W: Wire>(
+pub async fn open<W: Transport>(
     mut wire: W,
     common: &ProxyShared,
     shutdown: &CancellationToken,
-) -> io::Result<Option<Opened<W>>> {
+) -> io::Result<Option<DetectedProtocol<W>>> {
     let limits = &common.limits;
-    let mut crowded = std::pin::pin!(common.crowded.notified());
+    let mut evict_idle = std::pin::pin!(common.evict_idle.notified());
     let mut read = BytesMut::with_capacity(FIRST);
     let mut patience = limits.idle_timeout;
     loop {
         let count = tokio::select! {
             biased;
             count = within(patience, wire.read_buf(&mut read)) => count,
-            () = &mut crowded, if read.is_empty() => return Ok(None),
+            () = &mut evict_idle, if read.is_empty() => return Ok(None),
             () = shutdown.cancelled(), if read.is_empty() => return Ok(None),
         };
         if count.transpose()?.unwrap_or(0) == 0 {
             // Of what is too little for HTTP/2 HTTP/1 knows what to say.
-            return Ok((!read.is_empty()).then_some(Opened { http2: false, read, wire }));
+            return Ok((!read.is_empty()).then_some(DetectedProtocol { http2: false, read, wire }));
         }
         if read.starts_with(PREFACE) {
-            return Ok(Some(Opened { http2: true, read, wire }));
+            return Ok(Some(DetectedProtocol { http2: true, read, wire }));
         }
         if !PREFACE.starts_with(&read) {
-            return Ok(Some(Opened { http2: false, read, wire }));
+            return Ok(Some(DetectedProtocol { http2: false, read, wire }));
         }
         patience = limits.head_timeout;
     }
@@ -74,7 +74,7 @@ pub struct Rejoined<W> {
     wire: W,
 }
 
-impl<W> Opened<W> {
+impl<W> DetectedProtocol<W> {
     /// The connection as it was.
     pub fn rejoin(self) -> Rejoined<W> {
         Rejoined { read: self.read, wire: self.wire }

@@ -28,16 +28,16 @@ use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
 const READ_AHEAD: usize = 64 * 1024;
 
 /// Where a body leaves the reader when it has ended, and what is still to come of it.
-type Home<I> = Arc<Mutex<Option<(Reader<I>, Decoder)>>>;
+type ReaderSlot<I> = Arc<Mutex<Option<(Reader<I>, Decoder)>>>;
 
 /// See the module.
-pub struct Source<I> {
+pub struct ClientReader<I> {
     reader: Option<Reader<I>>,
     /// What is still to come of the last body.
     rest: Decoder,
     /// The broker waits to be told before it sends the body, and may never do so.
     announced: bool,
-    home: Home<I>,
+    home: ReaderSlot<I>,
     /// Fires when the body is first asked for and the broker waits to be told to go on.
     wanted: Option<oneshot::Receiver<()>>,
 }
@@ -51,10 +51,10 @@ pub enum Event {
     Failed(io::Error),
 }
 
-impl<I: Input> Source<I> {
+impl<I: Input> ClientReader<I> {
     /// Nothing read yet.
     pub fn new(reader: Reader<I>) -> Self {
-        Self { reader: Some(reader), rest: Decoder::Done, announced: false, home: Home::default(), wanted: None }
+        Self { reader: Some(reader), rest: Decoder::Done, announced: false, home: ReaderSlot::default(), wanted: None }
     }
 
     /// The reader, if no body has it.
@@ -85,13 +85,13 @@ impl<I: Input> Source<I> {
     }
 
     /// True if the last body was not read to its end, so that nothing else can be read here.
-    pub fn is_spoilt(&mut self) -> bool {
+    pub fn has_unread_body(&mut self) -> bool {
         self.reader().is_some() && !self.rest.is_done()
     }
 
     /// Reads the rest of a body whose answer came before its end, so that the connection can go on: at most so many bytes,
     /// for at most so long. False if its end isn't reached by then, or if nobody knows whether the broker will send it.
-    pub async fn catch_up(&mut self, (time, most): (Duration, usize)) -> bool {
+    pub async fn drain_body(&mut self, (time, most): (Duration, usize)) -> bool {
         if self.announced || self.reader().is_none() {
             return false;
         }
@@ -114,14 +114,14 @@ impl<I: Input> Source<I> {
     }
 
     /// Nothing is to be told any more about going on: it was told.
-    pub fn told_to_go_on(&mut self) {
+    pub fn continue_sent(&mut self) {
         self.wanted = None;
         self.announced = false;
     }
 
     /// The body of that length that comes next, and where its trailers will be. `expects`: the broker waits for "100
     /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
-    pub fn lend(&mut self, length: Length, expects: bool, patience: Duration) -> (WireBody, RawTrailers) {
+    pub fn take_body(&mut self, length: Length, expects: bool, patience: Duration) -> (WireBody, RawTrailers) {
         self.wanted = None;
         self.rest = Decoder::Done;
         self.announced = expects;
@@ -191,7 +191,7 @@ pub fn is_end(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
 }
 
-fn lock<I>(home: &Home<I>) -> std::sync::MutexGuard<'_, Option<(Reader<I>, Decoder)>> {
+fn lock<I>(home: &ReaderSlot<I>) -> std::sync::MutexGuard<'_, Option<(Reader<I>, Decoder)>> {
     home.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -205,7 +205,7 @@ struct RequestBody<I> {
     reader: Option<Reader<I>>,
     decoder: Decoder,
     trailers: RawTrailers,
-    home: Home<I>,
+    home: ReaderSlot<I>,
     ask: Option<oneshot::Sender<()>>,
     patience: Duration,
     /// Runs while the broker is waited for.

@@ -24,18 +24,18 @@ use crate::proxy::upstream::UpgradedIo;
 /// Bytes that are under way at most, each way.
 const ROOM: usize = 16 * 1024;
 
-/// Counts what passes and tells the draft, however it ends.
-pub struct Passage {
-    draft: Option<Arc<ExchangeBuilder>>,
+/// Counts what passes and reports it to the record, however it ends.
+pub struct UpgradeRelay {
+    exchange_builder: Option<Arc<ExchangeBuilder>>,
     up: AtomicU64,
     down: AtomicU64,
     orderly: bool,
 }
 
-impl Passage {
+impl UpgradeRelay {
     /// Nothing has passed yet.
-    pub fn of(draft: Option<Arc<ExchangeBuilder>>) -> Self {
-        Self { draft, up: AtomicU64::new(0), down: AtomicU64::new(0), orderly: false }
+    pub fn of(exchange_builder: Option<Arc<ExchangeBuilder>>) -> Self {
+        Self { exchange_builder, up: AtomicU64::new(0), down: AtomicU64::new(0), orderly: false }
     }
 
     /// Lets bytes pass until both sides have ended theirs, or nothing has passed for as long as `patience`.
@@ -59,9 +59,9 @@ impl Passage {
         match &passed {
             Ok(()) => self.orderly = true,
             Err(error) => {
-                if let Some(draft) = &self.draft {
+                if let Some(exchange_builder) = &self.exchange_builder {
                     let detail = format!("the connection broke off after the protocol was switched: {error}");
-                    draft.failed(FailureKind::BrokenOff, detail, None);
+                    exchange_builder.failed(FailureKind::BrokenOff, detail, None);
                 }
             }
         }
@@ -69,10 +69,10 @@ impl Passage {
     }
 }
 
-impl Drop for Passage {
+impl Drop for UpgradeRelay {
     fn drop(&mut self) {
-        if let Some(draft) = self.draft.take() {
-            draft.switched(self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed), self.orderly);
+        if let Some(exchange_builder) = self.exchange_builder.take() {
+            exchange_builder.switched(self.up.load(Ordering::Relaxed), self.down.load(Ordering::Relaxed), self.orderly);
         }
     }
 }

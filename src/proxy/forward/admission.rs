@@ -1,6 +1,6 @@
 //! Who may use the proxy.
 //!
-//! `address ─► Guests` · `Proxy-Authorization ─► Credentials`
+//! `address ─► ClientAllowList` · `Proxy-Authorization ─► Credentials`
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -18,16 +18,16 @@ pub struct ClientAllowList(Vec<IpNet>);
 /// Why a text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither an address nor a network such as 192.168.1.0/24")]
-pub struct GuestsError(String);
+pub struct ClientAllowListError(String);
 
 impl ClientAllowList {
     /// Reads addresses and networks.
-    pub fn new<T: AsRef<str>>(texts: &[T]) -> Result<Self, GuestsError> {
+    pub fn new<T: AsRef<str>>(texts: &[T]) -> Result<Self, ClientAllowListError> {
         let network = |text: &T| {
             let text = text.as_ref().trim();
             text.parse::<IpNet>()
                 .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-                .map_err(|_| GuestsError(text.to_owned()))
+                .map_err(|_| ClientAllowListError(text.to_owned()))
         };
         texts.iter().map(network).collect::<Result<_, _>>().map(Self)
     }
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn only_guests_and_this_machine_are_let_in() {
-        let guests = ClientAllowList::new(&["192.168.1.0/24", "2001:db8::7"]).unwrap();
+        let allowed_clients = ClientAllowList::new(&["192.168.1.0/24", "2001:db8::7"]).unwrap();
         for (client, admitted) in [
             ("192.168.1.9", true),
             ("::ffff:192.168.1.9", true),
@@ -122,7 +122,7 @@ mod tests {
             ("127.0.0.1", true),
             ("::1", true),
         ] {
-            assert_eq!(guests.admit(client.parse().unwrap()), admitted, "{client}");
+            assert_eq!(allowed_clients.admit(client.parse().unwrap()), admitted, "{client}");
         }
         assert!(ClientAllowList::default().admit("8.8.8.8".parse().unwrap()));
         assert!(ClientAllowList::new(&["192.168.1.0/33"]).is_err());

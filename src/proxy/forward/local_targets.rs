@@ -19,7 +19,7 @@ use crate::proxy::forward::*;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::record::sink;
 use crate::proxy::server::limits::Limits;
-use crate::proxy::upstream::live::{Own, Reach};
+use crate::proxy::upstream::live::{OwnListenAddrs, UpstreamConfig};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const ELSEWHERE: &str = "192.0.2.7";
@@ -63,24 +63,24 @@ async fn closed() -> u16 {
 }
 
 struct Rig {
-    desk: ForwardProxy,
+    forward_proxy: ForwardProxy,
     shutdown: CancellationToken,
     // What is recorded is not looked at; it has to go somewhere.
     _intake: sink::ExchangeReceiver,
 }
 
-fn rig(hosts: &[&str], reach: Reach) -> Rig {
+fn rig(hosts: &[&str], reach: UpstreamConfig) -> Rig {
     let hosts: Arc<[HostPattern]> = hosts.iter().map(|host| host.parse().unwrap()).collect();
     let leaves = Leaves::new(vec![Authority::make(&hosts, Timestamp::now()).unwrap().0]).unwrap();
-    let reach = Reach { own: Own::default(), ..reach };
-    let dialer = |reach: &Reach| Arc::new(Dialer::new(reach, Duration::from_secs(5)).unwrap());
-    let far = dialer(&Reach { deny_local_targets: true, ..reach.clone() });
-    let dialers = (dialer(&reach), far);
-    let forward = Forward::new(hosts, Arc::new(leaves), dialers, Timeouts::default(), None).unwrap();
-    let (sink, intake) = sink::channel(64);
+    let reach = UpstreamConfig { own: OwnListenAddrs::default(), ..reach };
+    let dialer = |reach: &UpstreamConfig| Arc::new(Dialer::new(reach, Duration::from_secs(5)).unwrap());
+    let remote_dialer = dialer(&UpstreamConfig { deny_local_targets: true, ..reach.clone() });
+    let dialers = (dialer(&reach), remote_dialer);
+    let forward = ForwardConfig::new(hosts, Arc::new(leaves), dialers, Timeouts::default(), None).unwrap();
+    let (sink, exchange_receiver) = sink::channel(64);
     let common = ProxyShared::new(sink, Limits::default(), CancellationToken::new());
-    let desk = ForwardProxy::new(Arc::new(forward), Arc::new(common), Arc::new(|_| {}));
-    Rig { desk, shutdown: CancellationToken::new(), _intake: intake }
+    let forward_proxy = ForwardProxy::new(Arc::new(forward), Arc::new(common), Arc::new(|_| {}));
+    Rig { forward_proxy, shutdown: CancellationToken::new(), _intake: exchange_receiver }
 }
 
 fn head(method: Method, absolute: Option<&str>, target: &str) -> RequestHead {
@@ -94,36 +94,36 @@ impl Rig {
     /// What a client is answered that asks for a whole URL: status and body.
     async fn absolute(&self, client: &str, authority: &str) -> (u16, String) {
         let mut head = head(Method::GET, Some(&format!("http://{authority}")), "/");
-        match self.desk.receive(&mut head, client.parse().unwrap()).await {
-            Course::Carry(relay) => {
+        match self.forward_proxy.route(&mut head, client.parse().unwrap()).await {
+            Decision::Proxy(relay) => {
                 let body = Empty::new().map_err(|never| match never {}).boxed();
                 let proxied = relay.forward(1, head, (body, RawTrailers::default()), None).await;
                 (proxied.status.as_u16(), text(proxied.body).await)
             }
-            Course::Refuse(response) => content(response).await,
-            Course::Open(_) => panic!("a tunnel for GET"),
+            Decision::Respond(response) => content(response).await,
+            Decision::Tunnel(_) => panic!("a tunnel for GET"),
         }
     }
 
     /// What a client is answered that asks for a tunnel, and for something in it.
     async fn tunnel(&self, client: &str, authority: &str) -> (u16, String) {
         let mut head = head(Method::CONNECT, None, authority);
-        let opened = match self.desk.receive(&mut head, client.parse().unwrap()).await {
-            Course::Open(opened) => opened,
-            Course::Refuse(response) => return content(response).await,
-            Course::Carry(_) => panic!("CONNECT was carried"),
+        let opened = match self.forward_proxy.route(&mut head, client.parse().unwrap()).await {
+            Decision::Tunnel(opened) => opened,
+            Decision::Respond(response) => return content(response).await,
+            Decision::Proxy(_) => panic!("CONNECT was carried"),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut local_dialer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (input, output) = listener.accept().await.unwrap().0.into_split();
         let tunnel = Tunnel::new(BytesMut::new(), input, output);
-        let guest = ClientInfo { connection: 1, address: client.parse().unwrap() };
-        let serving = self.desk.serve(opened, tunnel, guest, self.shutdown.clone());
+        let client_info = ClientInfo { connection: 1, address: client.parse().unwrap() };
+        let serving = self.forward_proxy.serve(opened, tunnel, client_info, self.shutdown.clone());
         let asking = async {
-            near.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+            local_dialer.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
             let mut answer = String::new();
-            near.read_to_string(&mut answer).await.unwrap();
-            near.shutdown().await.unwrap();
+            local_dialer.read_to_string(&mut answer).await.unwrap();
+            local_dialer.shutdown().await.unwrap();
             answer
         };
         let ((), answer) = tokio::join!(serving, asking);
@@ -165,10 +165,10 @@ const THIS_MACHINE: [&str; 14] = [
 
 const INTERCEPTED: [&str; 2] = ["below.wild.example", "a.b.wild.example"];
 
-fn leads_here(ports: &[u16]) -> Reach {
+fn leads_here(ports: &[u16]) -> UpstreamConfig {
     let names = ["other.example", "named.example"].iter().chain(&INTERCEPTED);
     let resolve = names.flat_map(|name| ports.iter().map(move |port| format!("{name}:{port}:127.0.0.1")));
-    Reach { resolve: resolve.map(|text| text.parse().unwrap()).collect(), ..Reach::default() }
+    UpstreamConfig { resolve: resolve.map(|text| text.parse().unwrap()).collect(), ..UpstreamConfig::default() }
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn nor_is_its_ipv6() {
         return eprintln!("NOT RUN: this machine has no IPv6 loopback address");
     };
     let resolve = vec![format!("below.wild.example:{}:::1", service.port).parse().unwrap()];
-    let rig = rig(&["*.wild.example"], Reach { resolve, ..Reach::default() });
+    let rig = rig(&["*.wild.example"], UpstreamConfig { resolve, ..UpstreamConfig::default() });
     for host in ["[::1]", "[0:0:0:0:0:0:0:1]", "below.wild.example"] {
         for (status, body) in rig.both(ELSEWHERE, &format!("{host}:{}", service.port)).await {
             assert_eq!(status, 502, "{host}: {body}");
@@ -226,7 +226,7 @@ async fn a_name_with_several_addresses_leads_to_the_others_alone() {
     let service = Service::at("127.0.0.1:0").await.unwrap();
     let port = service.port;
     let resolve = vec![format!("mixed.wild.example:{port}:127.0.0.1,::1").parse().unwrap()];
-    let rig = rig(&["*.wild.example"], Reach { resolve, ..Reach::default() });
+    let rig = rig(&["*.wild.example"], UpstreamConfig { resolve, ..UpstreamConfig::default() });
     for (status, body) in rig.both(ELSEWHERE, &format!("mixed.wild.example:{port}")).await {
         assert_eq!(status, 502, "{body}");
     }
@@ -260,7 +260,7 @@ async fn what_was_fetched_for_this_machine_is_no_way_in_for_others() {
 async fn what_the_operator_names_itself_is_let_through() {
     let (service, other) = (Service::at("127.0.0.1:0").await.unwrap(), Service::at("127.0.0.1:0").await.unwrap());
     let address = format!("127.0.0.1:{}", service.port);
-    let named = rig(&[&address, &format!("localhost:{}", service.port)], Reach::default());
+    let named = rig(&[&address, &format!("localhost:{}", service.port)], UpstreamConfig::default());
     for host in ["127.0.0.1", "localhost"] {
         for (status, body) in named.both(ELSEWHERE, &format!("{host}:{}", service.port)).await {
             assert_eq!((status, body.as_str()), (200, "ok"), "{host}");
@@ -276,7 +276,7 @@ async fn what_the_operator_names_itself_is_let_through() {
 async fn another_proxy_on_this_machine_leads_nobody_back_to_it() {
     let proxy = Service::at("127.0.0.1:0").await.unwrap();
     let reach = leads_here(&[80]);
-    let reach = Reach { proxy: Some(format!("http://127.0.0.1:{}", proxy.port)), ..reach };
+    let reach = UpstreamConfig { proxy: Some(format!("http://127.0.0.1:{}", proxy.port)), ..reach };
     let rig = rig(&["*.wild.example"], reach);
     for host in ["127.0.0.1", "169.254.169.254", "[::1]"] {
         assert_eq!(rig.absolute(ELSEWHERE, &format!("{host}:80")).await.0, 502, "{host}");

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! CONNECT answered 200 ─► Tunnel (what was read ahead, then the connection)
-//!     ├─ Intercepted ─► first byte: TLS record? ─┬─ yes ─► handshake ─┬─► downstream, https
+//!     ├─ Intercepted ─► first byte: TLS record? ─┬─ yes ─► handshake ─┬─► client, https
 //!     │                                          │                    └─ failed ─► recorded, with the remedy
-//!     │                                          └─ no ──► downstream, http
+//!     │                                          └─ no ──► client, http
 //!     └─ Through ─► bytes both ways until either side ends, or nothing has passed for the idle time
 //! ```
 
@@ -22,11 +22,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::proxy::client::{ClientInfo, Route, run};
 use crate::proxy::event::handshake_trouble;
-use crate::proxy::forward::{ForwardProxy, Opened};
-use crate::proxy::io::{Input, Output, ResetFlag, Secured, Wire};
+use crate::proxy::forward::{ForwardProxy, TunnelTarget};
+use crate::proxy::io::{Input, Output, ResetFlag, TlsConnection, Transport};
 use crate::proxy::logged::Kind;
 use crate::proxy::server::listener::HANDSHAKE_FAILURE;
-use crate::proxy::upstream::live::Line;
+use crate::proxy::upstream::live::UpstreamStream;
 
 /// The type of a TLS record that a handshake begins with (RFC 8446 section 5.1).
 const HANDSHAKE: u8 = 0x16;
@@ -68,7 +68,7 @@ impl<I: Input, O: Output> Tunnel<I, O> {
     }
 }
 
-impl<I: Input, O: Output> Wire for Tunnel<I, O> {
+impl<I: Input, O: Output> Transport for Tunnel<I, O> {
     type Input = Ahead<I>;
     type Output = ResetOnDrop<O>;
 
@@ -81,14 +81,14 @@ impl ForwardProxy {
     /// Serves what a connection has become.
     pub async fn serve<I: Input, O: Output>(
         &self,
-        opened: Opened,
+        opened: TunnelTarget,
         mut tunnel: Tunnel<I, O>,
-        guest: ClientInfo,
+        client_info: ClientInfo,
         shutdown: CancellationToken,
     ) {
         let (host, port) = match opened {
-            Opened::Intercepted { host, port } => (host, port),
-            Opened::Through(line) => {
+            TunnelTarget::Mitm { host, port } => (host, port),
+            TunnelTarget::Passthrough(line) => {
                 return pass(tunnel, line, self.common.limits.idle_timeout, shutdown).await;
             }
         };
@@ -106,18 +106,18 @@ impl ForwardProxy {
             Err(_) => return tracing::debug!("the tunnel was not used in time"),
         };
         // Hosts and certificates were looked at when Umpire started.
-        let Ok(relay) = self.intercepted(scheme, &host, port, guest.address) else {
+        let Ok(relay) = self.intercepted(scheme, &host, port, client_info.address) else {
             return tracing::warn!("cannot intercept: no URL can hold this host");
         };
         if scheme == "http" {
             let way = Route::To(relay);
-            return drop(run(tunnel, way, guest, &self.tell, shutdown).await);
+            return drop(run(tunnel, way, client_info, &self.on_event, shutdown).await);
         }
         if self.forward.breaks_handshake() {
             if let Err(error) = tunnel.output.write_all(&HANDSHAKE_FAILURE).await {
                 tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
             }
-            return relay.broken_handshake(guest.connection).await;
+            return relay.broken_handshake(client_info.connection).await;
         }
         let doom = tunnel.output.doom.clone();
         let handshake = TlsAcceptor::from(self.forward.tls_for(&host)).accept(tunnel);
@@ -128,17 +128,26 @@ impl ForwardProxy {
             ))
         });
         match handshake {
-            Ok(stream) => drop(run(Secured { stream, doom }, Route::To(relay), guest, &self.tell, shutdown).await),
-            Err(error) => relay.no_handshake(guest.connection, handshake_trouble(&error, true)).await,
+            Ok(stream) => {
+                drop(
+                    run(TlsConnection { stream, doom }, Route::To(relay), client_info, &self.on_event, shutdown).await,
+                );
+            }
+            Err(error) => relay.no_handshake(client_info.connection, handshake_trouble(&error, true)).await,
         }
     }
 }
 
 /// Passes bytes both ways.
-async fn pass<I: Input, O: Output>(mut tunnel: Tunnel<I, O>, line: Line, idle: Duration, shutdown: CancellationToken) {
+async fn pass<I: Input, O: Output>(
+    mut tunnel: Tunnel<I, O>,
+    line: UpstreamStream,
+    idle: Duration,
+    shutdown: CancellationToken,
+) {
     let passed = Arc::new(AtomicU64::new(0));
-    let mut far = Metered { io: line, passed: Arc::clone(&passed) };
-    let copying = tokio::io::copy_bidirectional(&mut tunnel, &mut far);
+    let mut remote_dialer = Metered { io: line, passed: Arc::clone(&passed) };
+    let copying = tokio::io::copy_bidirectional(&mut tunnel, &mut remote_dialer);
     let silence = async {
         let mut before = 0;
         loop {

@@ -36,7 +36,7 @@ pub enum SendError {
 }
 
 /// Is told of the write and flush that send the last bytes of a message.
-pub trait LastWrite: Send + Sync {
+pub trait FinalWriteObserver: Send + Sync {
     /// It is about to be tried.
     fn begins(&self);
     /// It was tried. If not all of it was written and flushed, it will be tried again.
@@ -58,7 +58,7 @@ pub struct Outgoing<W> {
     /// Something was written and not flushed since.
     unflushed: bool,
     waits_for_body: bool,
-    last: Option<Arc<dyn LastWrite>>,
+    last: Option<Arc<dyn FinalWriteObserver>>,
 }
 
 impl<W: AsyncWrite + Unpin> Outgoing<W> {
@@ -92,7 +92,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     /// Tells `last` of the last write: of a body that has ended well.
-    pub fn telling(self, last: Arc<dyn LastWrite>) -> Self {
+    pub fn telling(self, last: Arc<dyn FinalWriteObserver>) -> Self {
         Self { last: Some(last), ..self }
     }
 
@@ -280,7 +280,7 @@ mod tests {
     #[derive(Default)]
     struct Told(Mutex<Vec<&'static str>>);
 
-    impl LastWrite for Told {
+    impl FinalWriteObserver for Told {
         fn begins(&self) {
             self.0.lock().unwrap().push("begins");
         }
@@ -293,7 +293,7 @@ mod tests {
     fn outgoing(room: usize, told: &Arc<Told>) -> Outgoing<Grudging> {
         let body = Full::new(Bytes::from_static(b"content")).map_err(|never| match never {}).boxed();
         let io = Grudging { room, refuses: false, flushes: true };
-        let told: Arc<dyn LastWrite> = Arc::<Told>::clone(told);
+        let told: Arc<dyn FinalWriteObserver> = Arc::<Told>::clone(told);
         Outgoing::new(io, BytesMut::from("head "), Some(body), Coding::Known(7)).telling(told)
     }
 

@@ -6,7 +6,7 @@
 //!      └─ held by the connection ───────┘      (or the answer's last bytes are out: at once)
 //! ```
 //!
-//! However an exchange ends (completed, failed, its task dropped or panicking), the draft is dropped exactly once, and
+//! However an exchange ends (completed, failed, its task dropped or panicking), the builder is dropped exactly once, and
 //! that is when the exchange is handed over.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +18,12 @@ use tokio_util::sync::CancellationToken;
 use crate::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Timing, Version,
 };
-use crate::proxy::h1::LastWrite;
-use crate::proxy::record::sink::{MemoryShare, Place, Ticket};
+use crate::proxy::h1::FinalWriteObserver;
+use crate::proxy::record::sink::{MemoryShare, SendPermit, Ticket};
 
 /// What is known when the request's head has arrived.
 #[derive(Debug)]
-pub struct Opening {
+pub struct RequestMeta {
     /// Number of the exchange.
     pub id: u64,
     /// Number of the connection.
@@ -46,7 +46,7 @@ pub struct Opening {
 
 /// Head of an answer.
 #[derive(Debug)]
-pub struct AnswerHead {
+pub struct ResponseMeta {
     /// Status code.
     pub status: u16,
     /// Reason phrase.
@@ -78,10 +78,10 @@ pub struct ExchangeBuilder {
 #[derive(Debug, Default)]
 struct State {
     /// Gone once the exchange was handed over.
-    opening: Option<(Opening, Place)>,
+    opening: Option<(RequestMeta, SendPermit)>,
     request_body: Option<Body>,
     sent: Option<Duration>,
-    answer: Option<(AnswerHead, Duration)>,
+    answer: Option<(ResponseMeta, Duration)>,
     answer_body: Option<Body>,
     failure: Option<Failure>,
     rewritten: Vec<Rewritten>,
@@ -96,7 +96,7 @@ struct State {
 /// If both bodies have ended, the exchange is handed over as soon as they are with the socket, in the order in which
 /// such writes began: what a broker does next it does because of these bytes, so the exchanges of one broker reach the
 /// recorder in the order in which it made them.
-impl LastWrite for ExchangeBuilder {
+impl FinalWriteObserver for ExchangeBuilder {
     fn begins(&self) {
         let mut state = self.state();
         state.turn = state.opening.as_ref().map(|(_, place)| place.turn());
@@ -116,7 +116,7 @@ impl LastWrite for ExchangeBuilder {
 
 impl ExchangeBuilder {
     /// Begins an exchange that has a place in the queue.
-    pub fn new(opening: Opening, place: Place, cut: CancellationToken) -> Arc<Self> {
+    pub fn new(opening: RequestMeta, place: SendPermit, cut: CancellationToken) -> Arc<Self> {
         let clock = opening.clock;
         let state = State { opening: Some((opening, place)), ..State::default() };
         Arc::new(Self { clock, cut, state: Mutex::new(state) })
@@ -128,7 +128,7 @@ impl ExchangeBuilder {
     }
 
     /// The answer's head has arrived.
-    pub fn answered(&self, head: AnswerHead) {
+    pub fn answered(&self, head: ResponseMeta) {
         self.state().answer = Some((head, self.clock.elapsed()));
     }
 
@@ -263,8 +263,8 @@ mod tests {
     use super::*;
     use crate::proxy::record::sink;
 
-    fn opening(id: u64) -> Opening {
-        Opening {
+    fn opening(id: u64) -> RequestMeta {
+        RequestMeta {
             id,
             connection: 1,
             started: Timestamp::now(),
@@ -279,14 +279,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_exchange_that_is_given_up_comes_behind_one_whose_answer_is_being_written() {
-        let (sink, mut intake) = sink::channel(2);
+        let (sink, mut exchange_receiver) = sink::channel(2);
         let mut drafts = Vec::new();
         for id in [1, 2] {
             let place = sink.reserve().await.unwrap();
             drafts.push(ExchangeBuilder::new(opening(id), place, CancellationToken::new()));
         }
         let (given_up, written) = (drafts.pop(), drafts.pop().unwrap());
-        written.answered(AnswerHead {
+        written.answered(ResponseMeta {
             status: 200,
             reason: String::new(),
             version: Version::Http11,
@@ -299,7 +299,8 @@ mod tests {
         // The broker has the answer, and has made the next call because of it.
         drop(given_up);
         let order = std::thread::spawn(move || {
-            [intake.blocking_next(), intake.blocking_next()].map(|handed| handed.map(|handed| handed.release().id))
+            [exchange_receiver.blocking_next(), exchange_receiver.blocking_next()]
+                .map(|handed| handed.map(|handed| handed.release().id))
         });
         written.ended(true);
         assert_eq!(order.join().unwrap(), [Some(1), Some(2)]);

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::exchange_builder::Opening;
+use super::exchange_builder::RequestMeta;
 use crate::exchange::Exchange;
 
 /// Longest time that a request waits for a place. A disk that is merely busy (a checkpoint, other programs) answers well
@@ -34,22 +34,22 @@ pub const BODY_MEMORY: u64 = 256 << 20;
 /// A queue of at most `capacity` exchanges, those still on the wire and those being worked on included.
 ///
 /// Memory for their bodies is bounded by [`BODY_MEMORY`]. When no place becomes free within [`PATIENCE`], the exchange is not recorded: it is counted in
-/// [`Sink::missed`]; those after it don't wait until there is room again.
+/// [`ExchangeSender::missed`]; those after it don't wait until there is room again.
 ///
 /// # Panics
 /// If `capacity` is 0.
-pub fn channel(capacity: usize) -> (Sink, ExchangeReceiver) {
+pub fn channel(capacity: usize) -> (ExchangeSender, ExchangeReceiver) {
     channel_with(capacity, BODY_MEMORY)
 }
 
 /// As [`channel`], with other room for bodies, in bytes.
-pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (Sink, ExchangeReceiver) {
+pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (ExchangeSender, ExchangeReceiver) {
     let memory = Arc::new(BodyMemory { free: AtomicU64::new(body_memory), cut: AtomicU64::new(0) });
     let (sender, receiver) = mpsc::channel(capacity);
     let missed = Arc::new(AtomicU64::new(0));
     let places = Arc::new(Semaphore::new(capacity));
     let (stuck, turns) = (Arc::new(AtomicBool::new(false)), Arc::<Turns>::default());
-    let sink = Sink {
+    let sink = ExchangeSender {
         sender,
         places: Arc::clone(&places),
         missed: Arc::clone(&missed),
@@ -140,7 +140,7 @@ impl Drop for Ticket {
 /// Is told of each request whose head is complete and that will be recorded. Called from the tasks of connections: must not
 /// wait.
 #[derive(Clone)]
-pub struct Announcer(pub Arc<dyn Fn(&Opening) + Send + Sync>);
+pub struct Announcer(pub Arc<dyn Fn(&RequestMeta) + Send + Sync>);
 
 impl fmt::Debug for Announcer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,8 +150,8 @@ impl fmt::Debug for Announcer {
 
 /// The proxy's end.
 #[derive(Debug, Clone)]
-pub struct Sink {
-    sender: mpsc::Sender<Handed>,
+pub struct ExchangeSender {
+    sender: mpsc::Sender<QueuedExchange>,
     places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
     stuck: Arc<AtomicBool>,
@@ -163,13 +163,13 @@ pub struct Sink {
 /// Receives exchanges in the order in which they ended.
 #[derive(Debug)]
 pub struct ExchangeReceiver {
-    receiver: mpsc::Receiver<Handed>,
+    receiver: mpsc::Receiver<QueuedExchange>,
     places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
     turns: Arc<Turns>,
     memory: Arc<BodyMemory>,
     /// What was taken from the receiver and waits for its turn; no more than there are places.
-    early: BinaryHeap<Handed>,
+    early: BinaryHeap<QueuedExchange>,
 }
 
 /// Whoever waits for a place learns at once that there will be none.
@@ -181,7 +181,7 @@ impl Drop for ExchangeReceiver {
 
 /// An exchange that was handed over, with the place that it takes up until it is dropped or [`released`](Self::release).
 #[derive(Debug)]
-pub struct Handed {
+pub struct QueuedExchange {
     exchange: Exchange,
     _place: OwnedSemaphorePermit,
     _memory: Arc<MemoryShare>,
@@ -190,27 +190,27 @@ pub struct Handed {
 }
 
 /// The greatest is whose turn came first.
-impl Ord for Handed {
+impl Ord for QueuedExchange {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         other.number.cmp(&self.number)
     }
 }
 
-impl PartialOrd for Handed {
+impl PartialOrd for QueuedExchange {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Handed {
+impl PartialEq for QueuedExchange {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number
     }
 }
 
-impl Eq for Handed {}
+impl Eq for QueuedExchange {}
 
-impl Handed {
+impl QueuedExchange {
     /// The exchange; its place is free again.
     pub fn release(self) -> Exchange {
         self.exchange
@@ -219,29 +219,29 @@ impl Handed {
 
 /// Room for one exchange. Dropped unused, it frees the room.
 #[derive(Debug)]
-pub struct Place {
-    sender: mpsc::Sender<Handed>,
+pub struct SendPermit {
+    sender: mpsc::Sender<QueuedExchange>,
     permit: OwnedSemaphorePermit,
     missed: Arc<AtomicU64>,
     turns: Arc<Turns>,
     memory: Arc<MemoryShare>,
 }
 
-impl Sink {
+impl ExchangeSender {
     /// Tells of requests under way.
     pub fn announcing(self, announcer: Announcer) -> Self {
         Self { announcer: Some(announcer), ..self }
     }
 
     /// A request's head is complete.
-    pub fn announce(&self, opening: &Opening) {
+    pub fn announce(&self, opening: &RequestMeta) {
         if let Some(Announcer(announce)) = &self.announcer {
             announce(opening);
         }
     }
 
     /// Room for one exchange, or `None` (counted as missed) if there is none within [`PATIENCE`].
-    pub async fn reserve(&self) -> Option<Place> {
+    pub async fn reserve(&self) -> Option<SendPermit> {
         let places = || Arc::clone(&self.places);
         let permit = if self.sender.is_closed() {
             None
@@ -254,7 +254,7 @@ impl Sink {
         };
         self.stuck.store(permit.is_none(), Ordering::Relaxed);
         match permit {
-            Some(permit) => Some(Place {
+            Some(permit) => Some(SendPermit {
                 sender: self.sender.clone(),
                 permit,
                 missed: Arc::clone(&self.missed),
@@ -274,7 +274,7 @@ impl Sink {
     }
 }
 
-impl Place {
+impl SendPermit {
     /// For the bodies of the exchange.
     pub fn memory(&self) -> Arc<MemoryShare> {
         Arc::clone(&self.memory)
@@ -293,7 +293,7 @@ impl Place {
     pub fn send(self, exchange: Exchange, turn: Option<&Ticket>) {
         let number = turn.map_or(0, |turn| turn.number);
         // The queue has room for as many as there are places.
-        let handed = Handed { exchange, _place: self.permit, _memory: self.memory, number };
+        let handed = QueuedExchange { exchange, _place: self.permit, _memory: self.memory, number };
         if self.sender.try_send(handed).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
         }
@@ -312,11 +312,11 @@ impl ExchangeReceiver {
             let handed = self.receiver.recv().await?;
             self.early.push(handed);
         }
-        self.in_turn().map(Handed::release)
+        self.in_turn().map(QueuedExchange::release)
     }
 
     /// The next exchange that ended, if one is waiting.
-    pub fn try_next(&mut self) -> Option<Handed> {
+    pub fn try_next(&mut self) -> Option<QueuedExchange> {
         self.in_turn()
     }
 
@@ -324,7 +324,7 @@ impl ExchangeReceiver {
     ///
     /// # Panics
     /// If called within an asynchronous task.
-    pub fn blocking_next(&mut self) -> Option<Handed> {
+    pub fn blocking_next(&mut self) -> Option<QueuedExchange> {
         if self.early.is_empty() {
             let handed = self.receiver.blocking_recv()?;
             self.early.push(handed);
@@ -333,7 +333,7 @@ impl ExchangeReceiver {
     }
 
     /// Whose turn it is of those that were handed over.
-    fn in_turn(&mut self) -> Option<Handed> {
+    fn in_turn(&mut self) -> Option<QueuedExchange> {
         loop {
             self.take_all();
             let first = self.early.peek()?.number;
@@ -381,21 +381,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_promised_a_place_arrives() {
-        let (sink, mut intake) = channel(2);
+        let (sink, mut exchange_receiver) = channel(2);
         let (first, second) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
         second.send(exchange(2), None);
         first.send(exchange(1), None);
         drop(sink);
-        assert_eq!(intake.next().await.unwrap().id, 2);
-        assert_eq!(intake.next().await.unwrap().id, 1);
-        assert!(intake.next().await.is_none());
-        assert_eq!(intake.missed(), 0);
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 2);
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 1);
+        assert!(exchange_receiver.next().await.is_none());
+        assert_eq!(exchange_receiver.missed(), 0);
     }
 
     #[tokio::test]
     async fn memory_for_bodies_is_given_back_when_the_exchange_is_released() {
-        let (sink, mut intake) = channel_with(4, 100);
-        let memory = intake.body_memory();
+        let (sink, mut exchange_receiver) = channel_with(4, 100);
+        let memory = exchange_receiver.body_memory();
         let (first, second) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
         assert_eq!((first.memory().take(70), second.memory().take(70), second.memory().take(1)), (70, 30, 0));
         assert_eq!(memory.cut(), 2);
@@ -404,14 +404,14 @@ mod tests {
         assert_eq!(third.memory().take(30), 30);
         first.send(exchange(1), None);
         assert_eq!(third.memory().take(1), 0, "it waits");
-        assert_eq!(intake.next().await.unwrap().id, 1);
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 1);
         assert_eq!(third.memory().take(70), 70);
         assert_eq!(memory.cut(), 3);
     }
 
     #[tokio::test]
     async fn a_full_queue_is_waited_for_once_and_then_counted() {
-        let (sink, mut intake) = channel(1);
+        let (sink, mut exchange_receiver) = channel(1);
         sink.reserve().await.unwrap().send(exchange(1), None);
         let start = Instant::now();
         assert!(sink.reserve().await.is_none());
@@ -421,42 +421,42 @@ mod tests {
             assert!(sink.reserve().await.is_none());
         }
         assert!(start.elapsed() < PATIENCE, "only the first waits");
-        assert_eq!((sink.missed(), intake.missed()), (51, 51));
-        assert_eq!(intake.next().await.unwrap().id, 1);
+        assert_eq!((sink.missed(), exchange_receiver.missed()), (51, 51));
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 1);
         assert!(sink.reserve().await.is_some(), "room again");
         assert_eq!(sink.missed(), 51);
     }
 
     #[tokio::test]
     async fn a_place_that_becomes_free_is_taken() {
-        let (sink, mut intake) = channel(1);
+        let (sink, mut exchange_receiver) = channel(1);
         sink.reserve().await.unwrap().send(exchange(1), None);
-        let (place, _) = tokio::join!(sink.reserve(), intake.next());
+        let (place, _) = tokio::join!(sink.reserve(), exchange_receiver.next());
         assert!(place.is_some());
         assert_eq!(sink.missed(), 0);
     }
 
     #[tokio::test]
     async fn exchanges_come_out_in_their_turns() {
-        let (sink, mut intake) = channel(4);
+        let (sink, mut exchange_receiver) = channel(4);
         let places = [sink.reserve().await, sink.reserve().await, sink.reserve().await].map(Option::unwrap);
-        let [first, second, third] = places.each_ref().map(Place::turn);
+        let [first, second, third] = places.each_ref().map(SendPermit::turn);
         let [one, two, three] = places;
         three.send(exchange(3), Some(&third));
         drop(third);
         two.send(exchange(2), Some(&second));
         // The first write failed: what comes of it has no turn.
         drop((first, second));
-        assert_eq!(intake.next().await.unwrap().id, 2);
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 2);
         one.send(exchange(1), None);
-        assert_eq!(intake.next().await.unwrap().id, 1);
-        assert_eq!(intake.next().await.unwrap().id, 3);
-        assert!(intake.try_next().is_none());
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 1);
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 3);
+        assert!(exchange_receiver.try_next().is_none());
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_turn_that_is_not_over_is_waited_for() {
-        let (sink, mut intake) = channel(2);
+        let (sink, mut exchange_receiver) = channel(2);
         let (slow, fast) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
         let (first, second) = (slow.turn(), fast.turn());
         fast.send(exchange(2), Some(&second));
@@ -465,15 +465,15 @@ mod tests {
             std::thread::sleep(Duration::from_millis(50));
             slow.send(exchange(1), Some(&first));
         });
-        assert_eq!([intake.next().await.unwrap().id, intake.next().await.unwrap().id], [1, 2]);
+        assert_eq!([exchange_receiver.next().await.unwrap().id, exchange_receiver.next().await.unwrap().id], [1, 2]);
         late.join().unwrap();
     }
 
     #[tokio::test]
     async fn a_receiver_that_went_away_holds_nobody_up() {
-        let (sink, intake) = channel(1);
+        let (sink, exchange_receiver) = channel(1);
         let place = sink.reserve().await.unwrap();
-        drop(intake);
+        drop(exchange_receiver);
         place.send(exchange(1), None);
         let start = Instant::now();
         assert!(sink.reserve().await.is_none());

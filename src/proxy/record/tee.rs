@@ -32,23 +32,40 @@ struct Tee {
     wire: RawTrailers,
     trailers: Headers,
     /// Taken when the end is reported.
-    draft: Option<Arc<ExchangeBuilder>>,
+    exchange_builder: Option<Arc<ExchangeBuilder>>,
     kept: Vec<u8>,
     memory: Option<Arc<MemoryShare>>,
     length: u64,
     cap: usize,
 }
 
-/// A body that reports to the draft how it ended and what it was. `wire` is where its trailers will be as they were
+/// A body that reports to the record how it ended and what it was. `wire` is where its trailers will be as they were
 /// received; where they don't come, those of the frame are taken.
-pub fn tee(inner: WireBody, wire: RawTrailers, part: Part, draft: Arc<ExchangeBuilder>, cap: usize) -> WireBody {
+pub fn tee(
+    inner: WireBody,
+    wire: RawTrailers,
+    part: Part,
+    exchange_builder: Arc<ExchangeBuilder>,
+    cap: usize,
+) -> WireBody {
     if inner.is_end_stream() {
-        draft.body_ended(part, Body::empty());
+        exchange_builder.body_ended(part, Body::empty());
         return inner;
     }
     let expected = inner.size_hint().exact().unwrap_or(0).min(RESERVE).min(cap as u64);
-    let (kept, memory) = (Vec::with_capacity(expected as usize), draft.memory());
-    Tee { inner, part, wire, trailers: Headers::default(), draft: Some(draft), kept, memory, length: 0, cap }.boxed()
+    let (kept, memory) = (Vec::with_capacity(expected as usize), exchange_builder.memory());
+    Tee {
+        inner,
+        part,
+        wire,
+        trailers: Headers::default(),
+        exchange_builder: Some(exchange_builder),
+        kept,
+        memory,
+        length: 0,
+        cap,
+    }
+    .boxed()
 }
 
 impl Tee {
@@ -64,7 +81,7 @@ impl Tee {
     }
 
     fn ended(&mut self, whole: bool, error: Option<&BodyError>) {
-        let Some(draft) = self.draft.take() else { return };
+        let Some(exchange_builder) = self.exchange_builder.take() else { return };
         let mut kept = std::mem::take(&mut self.kept);
         let end = match whole {
             false => BodyEnd::Cancelled,
@@ -75,16 +92,16 @@ impl Tee {
             match self.part {
                 Part::Request => {
                     let detail = format!("the request could not be read to its end: {error}");
-                    draft.failed(fault_of_request(error), detail, None);
+                    exchange_builder.failed(fault_of_request(error), detail, None);
                 }
                 Part::Response => {
-                    draft.failed(FailureKind::BrokenOff, format!("the answer broke off: {error}"), None);
+                    exchange_builder.failed(FailureKind::BrokenOff, format!("the answer broke off: {error}"), None);
                 }
             }
         }
         kept.shrink_to_fit();
         let trailers = std::mem::take(&mut self.trailers);
-        draft.body_ended(self.part, Body { bytes: kept.into(), length: self.length, end, trailers });
+        exchange_builder.body_ended(self.part, Body { bytes: kept.into(), length: self.length, end, trailers });
     }
 }
 
@@ -138,16 +155,16 @@ mod tests {
 
     use super::*;
     use crate::exchange::{Exchange, Headers, Version};
-    use crate::proxy::record::exchange_builder::{AnswerHead, Opening};
+    use crate::proxy::record::exchange_builder::{RequestMeta, ResponseMeta};
     use crate::proxy::record::sink::{self, ExchangeReceiver};
 
-    async fn draft() -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
+    async fn exchange_builder() -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
         draft_with(sink::BODY_MEMORY).await
     }
 
     async fn draft_with(memory: u64) -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
-        let (sink, intake) = sink::channel_with(1, memory);
-        let opening = Opening {
+        let (sink, exchange_receiver) = sink::channel_with(1, memory);
+        let opening = RequestMeta {
             id: 7,
             connection: 3,
             started: jiff::Timestamp::now(),
@@ -158,7 +175,7 @@ mod tests {
             version: Version::Http11,
             headers: Arc::new(Headers::default()),
         };
-        (ExchangeBuilder::new(opening, sink.reserve().await.unwrap(), CancellationToken::new()), intake)
+        (ExchangeBuilder::new(opening, sink.reserve().await.unwrap(), CancellationToken::new()), exchange_receiver)
     }
 
     fn frames(parts: Vec<Result<&'static str, &'static str>>) -> WireBody {
@@ -173,19 +190,19 @@ mod tests {
         Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed()
     }
 
-    fn answer(draft: &ExchangeBuilder) {
+    fn answer(exchange_builder: &ExchangeBuilder) {
         let headers = Arc::new(Headers::default());
-        draft.answered(AnswerHead { status: 200, reason: "OK".into(), version: Version::Http11, headers });
+        exchange_builder.answered(ResponseMeta { status: 200, reason: "OK".into(), version: Version::Http11, headers });
     }
 
     /// Lets a response body pass as `pass` does, and returns what was recorded.
     async fn record<F: AsyncFnOnce(WireBody)>(inner: WireBody, cap: usize, pass: F) -> Exchange {
-        let (draft, mut intake) = draft().await;
-        answer(&draft);
-        draft.delivered();
-        pass(tee(inner, RawTrailers::default(), Part::Response, draft, cap)).await;
-        let exchange = intake.next().await.expect("handed over");
-        assert!(intake.next().await.is_none(), "exactly once");
+        let (exchange_builder, mut exchange_receiver) = exchange_builder().await;
+        answer(&exchange_builder);
+        exchange_builder.delivered();
+        pass(tee(inner, RawTrailers::default(), Part::Response, exchange_builder, cap)).await;
+        let exchange = exchange_receiver.next().await.expect("handed over");
+        assert!(exchange_receiver.next().await.is_none(), "exactly once");
         exchange
     }
 
@@ -229,20 +246,25 @@ mod tests {
 
     #[tokio::test]
     async fn past_the_memory_for_all_it_is_truncated_and_all_of_it_passes() {
-        let (draft, mut intake) = draft_with(8).await;
-        answer(&draft);
-        draft.delivered();
-        let memory = draft.memory().unwrap();
-        let mut body =
-            tee(frames(vec![Ok("hello "), Ok("world"), Ok("!")]), RawTrailers::default(), Part::Response, draft, 100);
+        let (exchange_builder, mut exchange_receiver) = draft_with(8).await;
+        answer(&exchange_builder);
+        exchange_builder.delivered();
+        let memory = exchange_builder.memory().unwrap();
+        let mut body = tee(
+            frames(vec![Ok("hello "), Ok("world"), Ok("!")]),
+            RawTrailers::default(),
+            Part::Response,
+            exchange_builder,
+            100,
+        );
         body.frame().await.unwrap().unwrap();
         body.frame().await.unwrap().unwrap();
         // Room that comes free later makes no hole.
         drop(memory);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "!");
-        let exchange = intake.next().await.unwrap();
+        let exchange = exchange_receiver.next().await.unwrap();
         assert_eq!(self::body(&exchange), (&b"hello wo"[..], 12, BodyEnd::Truncated));
-        assert_eq!(intake.body_memory().cut(), 1);
+        assert_eq!(exchange_receiver.body_memory().cut(), 1);
     }
 
     #[tokio::test]
@@ -273,11 +295,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_exchange_without_an_answer_is_recorded_too() {
-        let (draft, mut intake) = draft().await;
-        let body = tee(full("ask"), RawTrailers::default(), Part::Request, Arc::clone(&draft), 100);
-        drop(draft);
+        let (exchange_builder, mut exchange_receiver) = exchange_builder().await;
+        let body = tee(full("ask"), RawTrailers::default(), Part::Request, Arc::clone(&exchange_builder), 100);
+        drop(exchange_builder);
         drop(body);
-        let exchange = intake.next().await.unwrap();
+        let exchange = exchange_receiver.next().await.unwrap();
         assert_eq!(exchange.request.body.end, BodyEnd::Cancelled);
         assert!(exchange.response.is_none() && exchange.timing.sent.is_none());
         assert_eq!(exchange.failure.unwrap().kind, FailureKind::ClientGone);
@@ -285,12 +307,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_not_blamed_on_the_broker() {
-        let (draft, mut intake) = draft().await;
+        let (exchange_builder, mut exchange_receiver) = exchange_builder().await;
         let task = tokio::spawn(async move {
-            let _held = draft;
+            let _held = exchange_builder;
             panic!("on purpose");
         });
         assert!(task.await.unwrap_err().is_panic());
-        assert_eq!(intake.next().await.unwrap().failure.unwrap().kind, FailureKind::Stopped);
+        assert_eq!(exchange_receiver.next().await.unwrap().failure.unwrap().kind, FailureKind::Stopped);
     }
 }

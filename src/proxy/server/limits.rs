@@ -1,6 +1,6 @@
 //! What the proxy bounds, in one place.
 //!
-//! `cli → Limits → serve → downstream, tee`
+//! `cli → Limits → server → client, tee`
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct Limits {
     /// Size of a request's head; 64 KiB and 128 fields. A larger one is refused with 431, or 414.
     pub head: HeadLimits,
     /// Size of an answer's head; 64 KiB and 128 fields. A larger one is given up, and the broker gets 502. The proxy itself
-    /// does not read it: whoever is upstream has to be told ([`crate::proxy::upstream::live::Reach::answer_head`]).
+    /// does not read it: whoever is upstream has to be told ([`crate::proxy::upstream::live::UpstreamConfig::answer_head`]).
     pub answer_head: HeadLimits,
     /// Time for a request's head to arrive once its first byte has; 60 s. Past it the connection is closed with 408.
     pub head_timeout: Duration,

@@ -1,6 +1,6 @@
 //! The listener: access check, optional TLS, hand-off to the connection.
 //!
-//! `TCP accepted ─► on the list of guests? ─► TLS handshake, where the door has TLS ─► Wire ─► downstream`
+//! `TCP accepted ─► an allowed client? ─► TLS handshake, where the listener has TLS ─► client`
 
 use std::io;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::proxy::event::{ProxyEvent, Tell};
-use crate::proxy::forward::{ClientAllowList, Forward};
-use crate::proxy::io::{Secured, Socket};
+use crate::proxy::event::{EventHandler, ProxyEvent};
+use crate::proxy::forward::{ClientAllowList, ForwardConfig};
+use crate::proxy::io::{Socket, TlsConnection};
 use crate::proxy::upstream::Upstream;
 use crate::proxy::wire_fault::TlsFault;
 
@@ -26,42 +26,42 @@ pub struct Listener {
     /// The certificate is one of Umpire's own authority.
     pub own_ca: bool,
     /// Who may come in.
-    pub guests: ClientAllowList,
+    pub allowed_clients: ClientAllowList,
     /// Where requests go.
-    pub behind: Behind,
+    pub mode: ListenerMode,
     /// Rewrites links in answers that lead past this listener; has no effect on a forward proxy.
     pub rewrite_links: bool,
     /// Says which handshakes are broken off, if any are.
     pub tls_fault: Option<TlsFault>,
     /// Takes the events of this listener.
-    pub tell: Tell,
+    pub on_event: EventHandler,
 }
 
 /// Where the requests of a listener go.
 #[derive(Clone)]
-pub enum Behind {
+pub enum ListenerMode {
     /// One upstream: a reverse proxy.
     Upstream(Arc<dyn Upstream>),
     /// The same, but nothing of it is recorded.
     Unrecorded(Arc<dyn Upstream>),
     /// All hosts: a forward proxy.
-    Forward(Arc<Forward>),
+    Forward(Arc<ForwardConfig>),
 }
 
 impl Listener {
     /// A listener for one upstream, without TLS, open to everybody who can reach it.
     pub fn new(listener: TcpListener, upstream: Arc<dyn Upstream>) -> Self {
-        let tell = Arc::new(|_: ProxyEvent| tracing::info!("an incident that nobody wants to hear of"));
-        let behind = Behind::Upstream(upstream);
+        let on_event = Arc::new(|_: ProxyEvent| tracing::info!("an incident that nobody wants to hear of"));
+        let mode = ListenerMode::Upstream(upstream);
         Self {
             listener,
             tls: None,
             own_ca: false,
-            guests: ClientAllowList::default(),
-            behind,
+            allowed_clients: ClientAllowList::default(),
+            mode,
             rewrite_links: false,
             tls_fault: None,
-            tell,
+            on_event,
         }
     }
 }
@@ -81,11 +81,15 @@ pub async fn refuse_handshake(mut stream: TcpStream, patience: Duration) -> io::
 }
 
 /// The handshake, the broker being given that long.
-pub async fn secure(stream: TcpStream, tls: Arc<ServerConfig>, patience: Duration) -> io::Result<Secured<Socket>> {
+pub async fn secure(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    patience: Duration,
+) -> io::Result<TlsConnection<Socket>> {
     let socket = Socket::new(stream);
     let doom = socket.doom();
     let stream = tokio::time::timeout(patience, TlsAcceptor::from(tls).accept(socket))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {patience:?}")))??;
-    Ok(Secured { stream, doom })
+    Ok(TlsConnection { stream, doom })
 }

@@ -1,6 +1,6 @@
 //! TLS towards brokers.
 //!
-//! `PEM files, or a Resolver of ca ─► ServerConfig ─► Door, or tunnels that are intercepted`
+//! `PEM files, or a Resolver of ca ─► ServerConfig ─► Listener, or tunnels that are intercepted`
 
 use std::io;
 use std::path::{Path, PathBuf};

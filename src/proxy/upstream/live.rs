@@ -40,15 +40,15 @@ use std::time::Duration;
 use bytes::BytesMut;
 use hyper::body::Body as _;
 
-pub use self::addresses::{Own, Resolve, ResolveError};
-use self::call::{CallError, Message, call};
+pub use self::addresses::{OwnListenAddrs, Resolve, ResolveError};
+use self::call::{CallError, H1Request, call};
 use self::connect::Connector;
 pub use self::dial::Dialer;
 pub use self::http::UpstreamHttp;
-pub use self::line::Line;
+pub use self::line::UpstreamStream;
 use self::peeked::known_if_empty;
 use self::pool::Pool;
-use self::replay::Replay;
+use self::replay::ReplayableBody;
 use self::shared::H2Pool;
 pub use self::trouble::{Peer, Trouble, no_connection, no_tls};
 use crate::exchange::{Headers, Version};
@@ -85,7 +85,7 @@ impl Default for Timeouts {
 
 /// How booking systems are reached.
 #[derive(Debug, Clone, Default)]
-pub struct Reach {
+pub struct UpstreamConfig {
     /// PEM files of certificates that are trusted besides the platform's.
     pub ca_files: Vec<PathBuf>,
     /// PEM files of a chain of certificates and its key, for booking systems that ask who Umpire is (mutual TLS).
@@ -107,12 +107,12 @@ pub struct Reach {
     /// through the proxy but not to what the machine keeps for itself.
     pub deny_local_targets: bool,
     /// Where Umpire listens: connections to itself are given up.
-    pub own: Own,
+    pub own: OwnListenAddrs,
 }
 
 /// Why there can be no live client.
 #[derive(Debug, thiserror::Error)]
-pub enum LiveError {
+pub enum UpstreamClientError {
     /// A file of certificates can't be read.
     #[error("cannot read certificates from {}: {cause}; --upstream-ca needs a PEM file", path.display())]
     CaFile {
@@ -155,7 +155,7 @@ pub enum LiveError {
 }
 
 /// See the module.
-pub struct Live {
+pub struct UpstreamClient {
     origin: String,
     authority: String,
     connector: Arc<Connector>,
@@ -165,26 +165,35 @@ pub struct Live {
     timeouts: Timeouts,
 }
 
-impl Live {
+impl UpstreamClient {
     /// A client of the booking system at `base`. The certificates in `ca_files` (PEM) are trusted besides the
     /// platform's. Connects only when there is a request.
-    pub fn new<P: AsRef<Path>>(base: &BaseUri, ca_files: &[P], timeouts: Timeouts) -> Result<Self, LiveError> {
+    pub fn new<P: AsRef<Path>>(
+        base: &BaseUri,
+        ca_files: &[P],
+        timeouts: Timeouts,
+    ) -> Result<Self, UpstreamClientError> {
         let ca_files = ca_files.iter().map(|file| file.as_ref().to_owned()).collect();
-        let dialer = Dialer::new(&Reach { ca_files, ..Reach::default() }, timeouts.connect)?;
+        let dialer = Dialer::new(&UpstreamConfig { ca_files, ..UpstreamConfig::default() }, timeouts.connect)?;
         Self::dialing(base, Arc::new(dialer), timeouts)
     }
 
     /// As [`Self::new`], with a way to hosts that clients share.
-    pub fn dialing(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
+    pub fn dialing(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, UpstreamClientError> {
         Self::reaching(Peer::BookingSystem, base, dialer, timeouts)
     }
 
     /// As [`Self::dialing`], to a host that a client of the forward proxy named: what fails is for it to mend.
-    pub fn for_client(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
+    pub fn for_client(base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, UpstreamClientError> {
         Self::reaching(Peer::HostOfClient, base, dialer, timeouts)
     }
 
-    fn reaching(peer: Peer, base: &BaseUri, dialer: Arc<Dialer>, timeouts: Timeouts) -> Result<Self, LiveError> {
+    fn reaching(
+        peer: Peer,
+        base: &BaseUri,
+        dialer: Arc<Dialer>,
+        timeouts: Timeouts,
+    ) -> Result<Self, UpstreamClientError> {
         let http = dialer.http();
         let connector = Arc::new(Connector::new(base, dialer, peer)?);
         let pool = Arc::<Pool>::default();
@@ -205,11 +214,11 @@ impl Live {
     }
 
     async fn over_http1(&self, request: OutboundRequest) -> Result<UpstreamResponse, UpstreamError> {
-        let (message, again) = self.message(request).await?;
-        if let Some(again) = again
+        let (message, try_clone) = self.message(request).await?;
+        if let Some(try_clone) = try_clone
             && let Some(link) = self.pool.take()
         {
-            match call(link, again, self.timeouts.head, &self.pool).await {
+            match call(link, try_clone, self.timeouts.head, &self.pool).await {
                 Ok(response) => return Ok(response),
                 Err(CallError::Closed(error)) => {
                     tracing::debug!(
@@ -225,7 +234,7 @@ impl Live {
     }
 
     /// The request as bytes, and the same once more if it may be sent twice.
-    async fn message(&self, request: OutboundRequest) -> Result<(Message, Option<Message>), UpstreamError> {
+    async fn message(&self, request: OutboundRequest) -> Result<(H1Request, Option<H1Request>), UpstreamError> {
         let OutboundRequest { method, target, version, headers, mut body, trailers, informational } = request;
         let made: Headers;
         let mut fields = if version == Version::Http2 {
@@ -273,16 +282,16 @@ impl Live {
             };
             all = gathered.map_err(|error| self.unsent(&error))?;
         }
-        let again = method.is_idempotent();
+        let try_clone = method.is_idempotent();
         let (body, twice) = match coding {
-            _ if all => (None, again.then_some(None)),
-            Coding::Known(left) if again && !expects && left <= GATHER as u64 => {
-                let replay = Replay::new(body);
+            _ if all => (None, try_clone.then_some(None)),
+            Coding::Known(left) if try_clone && !expects && left <= GATHER as u64 => {
+                let replay = ReplayableBody::new(body);
                 (Some(replay.reader()), Some(Some(replay.reader())))
             }
             _ => (Some(body), None),
         };
-        let message = Message {
+        let message = H1Request {
             method,
             start: start.freeze(),
             body,
@@ -294,8 +303,8 @@ impl Live {
             host: self.connector.name().to_owned(),
             answer_head: self.connector.answer_head(),
         };
-        let again = twice.map(|body| message.again(body));
-        Ok((message, again))
+        let try_clone = twice.map(|body| message.try_clone(body));
+        Ok((message, try_clone))
     }
 
     fn unsent(&self, error: &BodyError) -> UpstreamError {
@@ -344,7 +353,7 @@ fn gather(
     }
 }
 
-impl Upstream for Live {
+impl Upstream for UpstreamClient {
     fn origin(&self) -> &str {
         &self.origin
     }

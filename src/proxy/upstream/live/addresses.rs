@@ -59,9 +59,9 @@ impl FromStr for Resolve {
 
 /// Addresses that Umpire itself listens on.
 #[derive(Debug, Clone, Default)]
-pub struct Own(Arc<RwLock<Vec<SocketAddr>>>);
+pub struct OwnListenAddrs(Arc<RwLock<Vec<SocketAddr>>>);
 
-impl Own {
+impl OwnListenAddrs {
     /// One more.
     pub fn add(&self, address: SocketAddr) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(address);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn umpire_knows_itself() {
-        let own = Own::default();
+        let own = OwnListenAddrs::default();
         own.add("127.0.0.1:8080".parse().unwrap());
         own.add("0.0.0.0:9090".parse().unwrap());
         let holds = |local: &str, peer: &str| own.holds(local.parse().unwrap(), peer.parse().unwrap());

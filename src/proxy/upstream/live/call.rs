@@ -25,8 +25,8 @@ use crate::exchange::FailureKind;
 use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadLimits, ResponseHead};
-use crate::proxy::upstream::live::connect::Link;
-use crate::proxy::upstream::live::line::Line;
+use crate::proxy::upstream::live::connect::H1Connection;
+use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::pool::Pool;
 use crate::proxy::upstream::{
     BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, UpstreamResponse, WireBody, empty_body,
@@ -40,7 +40,7 @@ pub const CONTINUE: Duration = Duration::from_secs(1);
 pub const INTERIM: usize = 64;
 
 /// A request on its way.
-pub struct Message {
+pub struct H1Request {
     /// Method.
     pub method: Method,
     /// Head, and what of the body is there already.
@@ -63,9 +63,9 @@ pub struct Message {
     pub answer_head: HeadLimits,
 }
 
-impl Message {
+impl H1Request {
     /// The same once more, with its own reader of the rest of the body.
-    pub fn again(&self, body: Option<WireBody>) -> Self {
+    pub fn try_clone(&self, body: Option<WireBody>) -> Self {
         Self {
             method: self.method.clone(),
             start: self.start.clone(),
@@ -103,14 +103,14 @@ impl CallError {
     }
 }
 
-type Sending = Outgoing<WriteHalf<Line>>;
-type Reading = Reader<ReadHalf<Line>>;
+type Sending = Outgoing<WriteHalf<UpstreamStream>>;
+type Reading = Reader<ReadHalf<UpstreamStream>>;
 
 /// Sends a message and returns when the head of the answer is there. `patience` runs while it is the server that is
 /// waited for: it starts anew with each part of the request that the server took or the broker has yet to send.
 pub async fn call(
-    link: Link,
-    mut message: Message,
+    link: H1Connection,
+    mut message: H1Request,
     patience: Duration,
     pool: &Arc<Pool>,
 ) -> Result<UpstreamResponse, CallError> {
@@ -164,9 +164,9 @@ pub async fn call(
                             go_on = None;
                             sending.hold(false);
                         }
-                        if let Some(way) = &message.interim {
+                        if let Some(informational) = &message.interim {
                             let ResponseHead { status, reason, fields, .. } = head;
-                            way.send(InformationalResponse { status, reason, fields });
+                            informational.send(InformationalResponse { status, reason, fields });
                         }
                         continue;
                     }
@@ -202,7 +202,7 @@ pub async fn call(
 fn poll_head(
     reading: &mut Reading,
     watch: &mut HeadWatch,
-    message: &Message,
+    message: &H1Request,
     cx: &mut Context<'_>,
 ) -> Poll<Result<ResponseHead, CallError>> {
     let limits = message.answer_head;
@@ -232,7 +232,7 @@ fn poll_head(
 
 fn answer(
     head: ResponseHead,
-    message: &Message,
+    message: &H1Request,
     reading: Reading,
     sending: Sending,
     sound: bool,
@@ -300,7 +300,7 @@ impl AnswerBody {
         if let Some((reader, sending)) = self.wires.take()
             && self.keep
         {
-            self.pool.put(Link { reader, writer: sending.into_io() });
+            self.pool.put(H1Connection { reader, writer: sending.into_io() });
         }
     }
 }

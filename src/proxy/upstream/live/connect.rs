@@ -1,6 +1,6 @@
 //! New connections to the booking system.
 //!
-//! `host:port ─► Dialer ─► TLS if https, with ALPN ─► Link, or a stream for HTTP/2`, all within the connect timeout
+//! `host:port ─► Dialer ─► TLS if https, with ALPN ─► H1Connection, or a stream for HTTP/2`, all within the connect timeout
 
 use std::io;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::proxy::h1::{self, Reader};
 use crate::proxy::h2;
 use crate::proxy::message::head::HeadLimits;
 use crate::proxy::upstream::UpstreamError;
-use crate::proxy::upstream::live::LiveError;
+use crate::proxy::upstream::live::UpstreamClientError;
 use crate::proxy::upstream::live::dial::{Dialer, Via};
-use crate::proxy::upstream::live::line::Line;
+use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::trouble::{Peer, no_connection, no_tls};
 
 /// Makes connections.
@@ -54,25 +54,25 @@ pub enum Alpn {
 /// A new connection, by the protocol that is spoken on it.
 pub enum NegotiatedConnection {
     /// HTTP/1.1.
-    Http1(Link),
+    Http1(H1Connection),
     /// HTTP/2.
-    Http2(Line),
+    Http2(UpstreamStream),
 }
 
 /// A connection to the booking system.
-pub struct Link {
+pub struct H1Connection {
     /// Reading side.
-    pub reader: Reader<ReadHalf<Line>>,
+    pub reader: Reader<ReadHalf<UpstreamStream>>,
     /// Writing side.
-    pub writer: WriteHalf<Line>,
+    pub writer: WriteHalf<UpstreamStream>,
 }
 
 impl Connector {
     /// Connects to nobody yet. `peer`: who named the base URI.
-    pub fn new(base: &BaseUri, dialer: Arc<Dialer>, peer: Peer) -> Result<Self, LiveError> {
+    pub fn new(base: &BaseUri, dialer: Arc<Dialer>, peer: Peer) -> Result<Self, UpstreamClientError> {
         let tls = if base.is_tls() {
             let name = ServerName::try_from(base.host().to_owned())
-                .map_err(|_| LiveError::ServerName(base.host().to_owned()))?;
+                .map_err(|_| UpstreamClientError::ServerName(base.host().to_owned()))?;
             let config = dialer.tls()?;
             let offering = |protocols: &[&[u8]]| {
                 let mut config = ClientConfig::clone(&config);
@@ -116,8 +116,8 @@ impl Connector {
     }
 
     /// A new connection for HTTP/1.1.
-    pub async fn connect(&self) -> Result<Link, UpstreamError> {
-        self.line(Alpn::Http1).await.map(Link::new)
+    pub async fn connect(&self) -> Result<H1Connection, UpstreamError> {
+        self.line(Alpn::Http1).await.map(H1Connection::new)
     }
 
     /// A new connection for what of `alpn` the booking system chooses.
@@ -133,11 +133,11 @@ impl Connector {
                 kind: FailureKind::Unreachable,
                 detail: format!("{} does not speak HTTP/2, and nothing else was allowed", self.name),
             }),
-            (false, _) => Ok(NegotiatedConnection::Http1(Link::new(stream))),
+            (false, _) => Ok(NegotiatedConnection::Http1(H1Connection::new(stream))),
         }
     }
 
-    async fn line(&self, alpn: Alpn) -> Result<Line, UpstreamError> {
+    async fn line(&self, alpn: Alpn) -> Result<UpstreamStream, UpstreamError> {
         let unreachable = |detail: String| UpstreamError { kind: FailureKind::Unreachable, detail };
         let connecting = async {
             let stream = self.dialer.dial(&self.host, self.port, self.via.as_ref(), self.tls.is_some()).await.map_err(
@@ -152,7 +152,7 @@ impl Connector {
                     .connector(alpn)
                     .connect(tls.name.clone(), stream)
                     .await
-                    .map(|stream| Line::Tls(Box::new(stream)))
+                    .map(|stream| UpstreamStream::Tls(Box::new(stream)))
                     .map_err(|error| {
                         let trouble = no_tls(&error, self.peer);
                         unreachable(format!("no TLS connection with {}: {trouble}", self.name))
@@ -180,9 +180,9 @@ impl Tls {
     }
 }
 
-impl Link {
+impl H1Connection {
     /// Both sides of a connection of which nothing is read yet.
-    pub fn new(stream: Line) -> Self {
+    pub fn new(stream: UpstreamStream) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self { reader: Reader::new(reader), writer }
     }

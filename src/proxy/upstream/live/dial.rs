@@ -28,12 +28,12 @@ use tokio_rustls::TlsConnector;
 use crate::proxy::h1;
 use crate::proxy::message::head::HeadLimits;
 use crate::proxy::server::descriptors;
-use crate::proxy::upstream::live::addresses::{Own, Resolve, is_local, local_target, without_local};
-use crate::proxy::upstream::live::line::Line;
+use crate::proxy::upstream::live::addresses::{OwnListenAddrs, Resolve, is_local, local_target, without_local};
+use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::tls::{self, Identity};
 use crate::proxy::upstream::live::trouble::{Peer, Trouble, no_connection, no_tls};
 use crate::proxy::upstream::live::verify::Trusted;
-use crate::proxy::upstream::live::{LiveError, Reach, UpstreamHttp};
+use crate::proxy::upstream::live::{UpstreamClientError, UpstreamConfig, UpstreamHttp};
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -61,7 +61,7 @@ pub struct Dialer {
     /// The proxy was named on the command line: it is used for loopback addresses too.
     proxy_named: bool,
     resolve: Vec<Resolve>,
-    own: Own,
+    own: OwnListenAddrs,
     deny_local_targets: bool,
     http: UpstreamHttp,
     answer_head: HeadLimits,
@@ -70,7 +70,7 @@ pub struct Dialer {
 
 impl Dialer {
     /// Reads the files of certificates; connects to nobody.
-    pub fn new(reach: &Reach, timeout: Duration) -> Result<Self, LiveError> {
+    pub fn new(reach: &UpstreamConfig, timeout: Duration) -> Result<Self, UpstreamClientError> {
         let proxies = match &reach.proxy {
             Some(proxy) => Some(Matcher::builder().all(proxy.as_str()).build()),
             None => reach.environment.then(Matcher::from_env),
@@ -94,14 +94,14 @@ impl Dialer {
             // A proxy that can't be used is an error now, not one of each request.
             let usable = dialer.via("https", "host.invalid", 443)?.is_some();
             if !usable {
-                return Err(LiveError::Proxy(hidden(proxy)));
+                return Err(UpstreamClientError::Proxy(hidden(proxy)));
             }
         }
         Ok(dialer)
     }
 
     /// TLS to booking systems. Built when it is first needed, because a machine without roots can do without for http.
-    pub fn tls(&self) -> Result<Arc<ClientConfig>, LiveError> {
+    pub fn tls(&self) -> Result<Arc<ClientConfig>, UpstreamClientError> {
         if let Some(config) = self.tls.get() {
             return Ok(Arc::clone(config));
         }
@@ -110,7 +110,7 @@ impl Dialer {
     }
 
     /// TLS to proxies.
-    fn proxy_tls(&self) -> Result<Arc<ClientConfig>, LiveError> {
+    fn proxy_tls(&self) -> Result<Arc<ClientConfig>, UpstreamClientError> {
         if let Some(config) = self.proxy_tls.get() {
             return Ok(Arc::clone(config));
         }
@@ -135,7 +135,7 @@ impl Dialer {
     }
 
     /// The proxy on the way to this host, if there is one.
-    pub fn via(&self, scheme: &str, host: &str, port: u16) -> Result<Option<Via>, LiveError> {
+    pub fn via(&self, scheme: &str, host: &str, port: u16) -> Result<Option<Via>, UpstreamClientError> {
         let Some(proxies) = &self.proxies else { return Ok(None) };
         if !self.proxy_named && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())) {
             return Ok(None);
@@ -143,7 +143,7 @@ impl Dialer {
         let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let Ok(uri) = format!("{scheme}://{authority}/").parse::<Uri>() else { return Ok(None) };
         let Some(proxy) = proxies.intercept(&uri) else { return Ok(None) };
-        let unusable = || LiveError::Proxy(hidden(&proxy.uri().to_string()));
+        let unusable = || UpstreamClientError::Proxy(hidden(&proxy.uri().to_string()));
         let host = proxy.uri().host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
         let (usual, tls) = match proxy.uri().scheme_str() {
             Some("http") => (80, None),
@@ -158,11 +158,11 @@ impl Dialer {
     }
 
     /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it.
-    pub async fn dial(&self, host: &str, port: u16, via: Option<&Via>, tunnel: bool) -> io::Result<Line> {
+    pub async fn dial(&self, host: &str, port: u16, via: Option<&Via>, tunnel: bool) -> io::Result<UpstreamStream> {
         let Some(via) = via else {
             let addresses = self.addresses(host, port).await?;
             let addresses = if self.deny_local_targets { without_local(addresses)? } else { addresses };
-            return self.tcp(&addresses).await.map(Line::Tcp);
+            return self.tcp(&addresses).await.map(UpstreamStream::Tcp);
         };
         if self.deny_local_targets && host.parse().is_ok_and(is_local) {
             return Err(local_target());
@@ -176,7 +176,7 @@ impl Dialer {
         if self.deny_local_targets && stream.local_addr()?.ip() == stream.peer_addr()?.ip() {
             self.deny_local_names(host, port).await?;
         }
-        let mut line = Line::Tcp(stream);
+        let mut line = UpstreamStream::Tcp(stream);
         if let Some((name, tls)) = &via.tls {
             let shaken = TlsConnector::from(Arc::clone(tls)).connect(name.clone(), line).await;
             let shaken = shaken.map_err(|error| {
@@ -184,7 +184,7 @@ impl Dialer {
                 let what = format!("no TLS connection with the proxy {}:{}: {what}", via.host, via.port);
                 Trouble { what, remedy }.into_error(io::ErrorKind::Other)
             });
-            line = Line::Tls(Box::new(shaken?));
+            line = UpstreamStream::Tls(Box::new(shaken?));
         }
         if tunnel {
             through(&mut line, host, port, via).await?;
@@ -221,7 +221,7 @@ impl Dialer {
 }
 
 /// Asks a proxy for a tunnel.
-async fn through(stream: &mut Line, host: &str, port: u16, via: &Via) -> io::Result<()> {
+async fn through(stream: &mut UpstreamStream, host: &str, port: u16, via: &Via) -> io::Result<()> {
     let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
     if let Some(authorization) = &via.authorization {
@@ -272,14 +272,15 @@ fn hidden(url: &str) -> String {
 mod tests {
     use super::*;
 
-    fn via(reach: &Reach, scheme: &str, host: &str) -> Option<String> {
+    fn via(reach: &UpstreamConfig, scheme: &str, host: &str) -> Option<String> {
         let dialer = Dialer::new(reach, Duration::from_secs(1)).unwrap();
         dialer.via(scheme, host, 443).unwrap().map(|via| format!("{}:{}", via.host, via.port))
     }
 
     #[test]
     fn a_named_proxy_is_used_for_all() {
-        let reach = Reach { proxy: Some("http://me:secret@proxy.example:3128".into()), ..Reach::default() };
+        let reach =
+            UpstreamConfig { proxy: Some("http://me:secret@proxy.example:3128".into()), ..UpstreamConfig::default() };
         for scheme in ["http", "https"] {
             assert_eq!(via(&reach, scheme, "booking.example.com").unwrap(), "proxy.example:3128");
             assert_eq!(via(&reach, scheme, "127.0.0.1").unwrap(), "proxy.example:3128");
@@ -287,7 +288,7 @@ mod tests {
         let dialer = Dialer::new(&reach, Duration::from_secs(1)).unwrap();
         let authorization = dialer.via("https", "a.example", 443).unwrap().unwrap().authorization;
         assert_eq!(authorization.as_deref(), Some("Basic bWU6c2VjcmV0"));
-        let reach = Reach { proxy: Some("https://proxy.example".into()), ..Reach::default() };
+        let reach = UpstreamConfig { proxy: Some("https://proxy.example".into()), ..UpstreamConfig::default() };
         let via = Dialer::new(&reach, Duration::from_secs(1)).unwrap().via("http", "a.example", 80).unwrap().unwrap();
         assert!(via.port == 443 && via.tls.is_some_and(|(name, _)| name == "proxy.example".try_into().unwrap()));
     }
@@ -295,7 +296,7 @@ mod tests {
     #[test]
     fn a_proxy_of_another_kind_is_refused_without_its_password() {
         for proxy in ["socks5://me:secret@proxy.example:1080", "https://me:secret@proxy_.example!", ""] {
-            let reach = Reach { proxy: Some(proxy.into()), ..Reach::default() };
+            let reach = UpstreamConfig { proxy: Some(proxy.into()), ..UpstreamConfig::default() };
             let error = Dialer::new(&reach, Duration::from_secs(1)).err().unwrap().to_string();
             assert!(error.contains("http://") && !error.contains("secret"), "{error}");
         }

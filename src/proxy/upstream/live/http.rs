@@ -17,10 +17,10 @@ use crate::proxy::h2::fields::outgoing_request;
 use crate::proxy::h2::pack_target;
 use crate::proxy::message::fields::has_token;
 use crate::proxy::upstream::live::connect::Alpn;
-use crate::proxy::upstream::live::replay::Replay;
-use crate::proxy::upstream::live::shared::Found;
-use crate::proxy::upstream::live::stream::{CallError, carry, open};
-use crate::proxy::upstream::live::{GATHER, Live};
+use crate::proxy::upstream::live::replay::ReplayableBody;
+use crate::proxy::upstream::live::shared::PooledConnection;
+use crate::proxy::upstream::live::stream::{CallError, open, send_and_await_head};
+use crate::proxy::upstream::live::{GATHER, UpstreamClient};
 use crate::proxy::upstream::{OutboundRequest, UpstreamError, UpstreamResponse, WireBody};
 
 /// How often a request is sent at most, the booking system having refused it or closed the connection under it.
@@ -57,7 +57,7 @@ impl FromStr for UpstreamHttp {
     }
 }
 
-impl Live {
+impl UpstreamClient {
     /// True if HTTP/2 is to be tried.
     pub(super) fn goes_over_http2(&self, request: &OutboundRequest) -> bool {
         match self.http {
@@ -75,38 +75,39 @@ impl Live {
         let bodiless = body.is_end_stream();
         let (head, expects) = self.head(&request)?;
         let short = body.size_hint().exact().is_some_and(|size| size <= GATHER as u64);
-        let mut body = Kept::new(body, short);
+        let mut body = OutboundBody::new(body, short);
         let mut lost = false;
         let mut attempt = 1;
         loop {
             let shared = match self.multiplexed.find(alpn).await? {
-                Found::Http2(shared) => shared,
-                Found::Http1 => return self.instead_over_http1(request, body).await,
+                PooledConnection::Http2(shared) => shared,
+                PooledConnection::Http1 => return self.instead_over_http1(request, body).await,
             };
             let error = match open(shared, head.clone(), bodiless, &self.connector).await {
                 Err(error) => error,
                 Ok(opened) => {
                     let sent = if bodiless { None } else { body.take() };
                     let interim = request.informational.as_ref();
-                    match carry(opened, &request.method, sent, expects, self.timeouts.head, interim).await {
+                    match send_and_await_head(opened, &request.method, sent, expects, self.timeouts.head, interim).await
+                    {
                         Ok(response) => return Ok(response),
                         Err(error) => error,
                     }
                 }
             };
-            let again = body.is_there() && attempt < ATTEMPTS;
+            let try_clone = body.is_there() && attempt < ATTEMPTS;
             match error {
-                CallError::Refused(error) if again => {
+                CallError::Refused(error) if try_clone => {
                     tracing::debug!(kind = error.kind.as_str(), "refused; sending again");
                 }
-                CallError::Closed(error) if again && !lost && request.method.is_idempotent() => {
+                CallError::Closed(error) if try_clone && !lost && request.method.is_idempotent() => {
                     tracing::debug!(
                         kind = error.kind.as_str(),
                         "a connection was closed; sending again on another one"
                     );
                     lost = true;
                 }
-                CallError::WantsHttp1(_) if again && alpn == Alpn::Either => {
+                CallError::WantsHttp1(_) if try_clone && alpn == Alpn::Either => {
                     return self.instead_over_http1(request, body).await;
                 }
                 CallError::Closed(mut error) if alpn == Alpn::Http2 && !self.connector.is_tls() => {
@@ -124,7 +125,7 @@ impl Live {
     async fn instead_over_http1(
         &self,
         request: OutboundRequest,
-        mut body: Kept,
+        mut body: OutboundBody,
     ) -> Result<UpstreamResponse, UpstreamError> {
         let body = body.take().ok_or_else(|| UpstreamError {
             kind: FailureKind::BrokenOff,
@@ -154,14 +155,14 @@ impl Live {
 }
 
 /// A body that can be taken once, or, if it is short, as often as need be.
-enum Kept {
-    Short(Replay),
+enum OutboundBody {
+    Short(ReplayableBody),
     Long(Option<WireBody>),
 }
 
-impl Kept {
+impl OutboundBody {
     fn new(body: WireBody, short: bool) -> Self {
-        if short { Self::Short(Replay::new(body)) } else { Self::Long(Some(body)) }
+        if short { Self::Short(ReplayableBody::new(body)) } else { Self::Long(Some(body)) }
     }
 
     fn is_there(&self) -> bool {

@@ -14,14 +14,14 @@ use tokio_rustls::client::TlsStream;
 use crate::proxy::server::tls::in_plain_words;
 
 /// A byte stream, with TLS around it or not, once or twice.
-pub enum Line {
+pub enum UpstreamStream {
     /// TCP itself.
     Tcp(TcpStream),
     /// TLS over another line.
-    Tls(Box<TlsStream<Line>>),
+    Tls(Box<TlsStream<UpstreamStream>>),
 }
 
-impl Line {
+impl UpstreamStream {
     /// What ALPN settled on in the outermost TLS.
     pub fn protocol(&self) -> Option<&[u8]> {
         match self {
@@ -63,14 +63,14 @@ pub enum IdleState {
 }
 
 /// Reads what the kernel has, or fails with [`io::ErrorKind::WouldBlock`], whatever the runtime believes.
-struct NonblockingRead<'l>(&'l mut Line);
+struct NonblockingRead<'l>(&'l mut UpstreamStream);
 
 impl Read for NonblockingRead<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self.0 {
             // The runtime's sockets never block.
-            Line::Tcp(stream) => (&*SockRef::from(&*stream)).read(buf),
-            Line::Tls(stream) => {
+            UpstreamStream::Tcp(stream) => (&*SockRef::from(&*stream)).read(buf),
+            UpstreamStream::Tls(stream) => {
                 let (below, session) = stream.get_mut();
                 loop {
                     match session.reader().read(buf) {
@@ -86,7 +86,7 @@ impl Read for NonblockingRead<'_> {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for UpstreamStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
@@ -95,7 +95,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for UpstreamStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),

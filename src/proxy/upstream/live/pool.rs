@@ -9,8 +9,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::proxy::upstream::live::connect::Link;
-use crate::proxy::upstream::live::line::{IdleState, Line};
+use crate::proxy::upstream::live::connect::H1Connection;
+use crate::proxy::upstream::live::line::{IdleState, UpstreamStream};
 
 /// Most idle connections; past it a connection that becomes idle is closed.
 const MOST: usize = 128;
@@ -36,7 +36,7 @@ pub struct Pool {
 
 #[derive(Default)]
 struct State {
-    idle: Vec<(Instant, Line)>,
+    idle: Vec<(Instant, UpstreamStream)>,
     /// When the peer last sent surplus bytes.
     surplus: Option<Instant>,
 }
@@ -47,7 +47,7 @@ impl State {
     }
 
     /// Removes the most recently used connection; of more than [`LIFO_UP_TO`], the most recent that is idle for [`MIN_IDLE`].
-    fn pop(&mut self, now: Instant) -> Option<(Instant, Line)> {
+    fn pop(&mut self, now: Instant) -> Option<(Instant, UpstreamStream)> {
         if self.idle.len() <= LIFO_UP_TO {
             return self.idle.pop();
         }
@@ -58,7 +58,7 @@ impl State {
 
 impl Pool {
     /// Keeps a connection on which the request was sent and the response read. One with surplus bytes is closed.
-    pub fn put(&self, link: Link) {
+    pub fn put(&self, link: H1Connection) {
         let (reader, ahead) = link.reader.into_parts();
         if !ahead.is_empty() {
             return self.stop_reuse();
@@ -78,14 +78,14 @@ impl Pool {
     ///
     /// Bytes that arrive later still, when the next request is on its way, can't be told from its response. From then on
     /// each response belongs to the request before. So reuse stops for [`NO_REUSE`] once surplus bytes were seen.
-    pub fn take(&self) -> Option<Link> {
+    pub fn take(&self) -> Option<H1Connection> {
         loop {
             let (since, mut line) = self.state().pop(Instant::now())?;
             if since.elapsed() > IDLE {
                 continue;
             }
             match line.idle_state() {
-                IdleState::Quiet => return Some(Link::new(line)),
+                IdleState::Quiet => return Some(H1Connection::new(line)),
                 IdleState::Closed => {}
                 IdleState::Surplus => self.stop_reuse(),
             }
@@ -143,12 +143,12 @@ mod tests {
 
     async fn tcp() -> (TcpStream, TcpStream, Kernel) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let kernel = Kernel(SockRef::from(&near).try_clone().unwrap());
-        (near, listener.accept().await.unwrap().0, kernel)
+        let local_dialer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let kernel = Kernel(SockRef::from(&local_dialer).try_clone().unwrap());
+        (local_dialer, listener.accept().await.unwrap().0, kernel)
     }
 
-    async fn tls() -> (Line, TlsStream<TcpStream>, Kernel) {
+    async fn tls() -> (UpstreamStream, TlsStream<TcpStream>, Kernel) {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
         let certificate: CertificateDer<'static> = made.cert.der().clone();
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
@@ -159,51 +159,51 @@ mod tests {
         roots.add(certificate).unwrap();
         let client = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
         let client = client.with_root_certificates(roots).with_no_client_auth();
-        let (near, far, kernel) = tcp().await;
+        let (local_dialer, remote_dialer, kernel) = tcp().await;
         let name = ServerName::try_from("localhost").unwrap();
-        let (near, far) = tokio::join!(
-            TlsConnector::from(Arc::new(client)).connect(name, Line::Tcp(near)),
-            TlsAcceptor::from(Arc::new(server)).accept(far),
+        let (local_dialer, remote_dialer) = tokio::join!(
+            TlsConnector::from(Arc::new(client)).connect(name, UpstreamStream::Tcp(local_dialer)),
+            TlsAcceptor::from(Arc::new(server)).accept(remote_dialer),
         );
-        (Line::Tls(Box::new(near.unwrap())), far.unwrap(), kernel)
+        (UpstreamStream::Tls(Box::new(local_dialer.unwrap())), remote_dialer.unwrap(), kernel)
     }
 
     /// Writes a TLS record without giving the runtime a turn.
-    fn write_without_await(far: &mut TlsStream<TcpStream>, text: &[u8]) {
-        let (io, session) = far.get_mut();
+    fn write_without_await(remote_dialer: &mut TlsStream<TcpStream>, text: &[u8]) {
+        let (io, session) = remote_dialer.get_mut();
         session.writer().write_all(text).unwrap();
         let mut record = Vec::new();
         session.write_tls(&mut record).unwrap();
         assert_eq!(io.try_write(&record).unwrap(), record.len());
     }
 
-    fn holding(line: Line) -> Pool {
+    fn holding(line: UpstreamStream) -> Pool {
         let pool = Pool::default();
-        pool.put(Link::new(line));
+        pool.put(H1Connection::new(line));
         pool
     }
 
     #[tokio::test]
     async fn a_connection_on_which_something_came_just_now_is_not_used_again() {
-        let (near, far, kernel) = tcp().await;
-        far.writable().await.unwrap();
-        let pool = holding(Line::Tcp(near));
+        let (local_dialer, remote_dialer, kernel) = tcp().await;
+        remote_dialer.writable().await.unwrap();
+        let pool = holding(UpstreamStream::Tcp(local_dialer));
         pool.put(pool.take().expect("nothing came"));
-        far.try_write(b"HTTP/1.1 200 OK\r\n").unwrap();
+        remote_dialer.try_write(b"HTTP/1.1 200 OK\r\n").unwrap();
         kernel.wait_for_bytes();
         assert!(pool.take().is_none());
 
-        for farewell in [&b""[..], b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"] {
-            let (near, mut far, kernel) = tcp().await;
-            let pool = holding(Line::Tcp(near));
-            far.write_all(farewell).await.unwrap();
-            drop(far);
+        for goaway_grace in [&b""[..], b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n"] {
+            let (local_dialer, mut remote_dialer, kernel) = tcp().await;
+            let pool = holding(UpstreamStream::Tcp(local_dialer));
+            remote_dialer.write_all(goaway_grace).await.unwrap();
+            drop(remote_dialer);
             kernel.wait_for_bytes();
             // The end is behind the last word.
             std::thread::sleep(Duration::from_millis(20));
             assert!(pool.take().is_none(), "the end");
-            let (near, _far, _) = tcp().await;
-            pool.put(Link::new(Line::Tcp(near)));
+            let (local_dialer, _far, _) = tcp().await;
+            pool.put(H1Connection::new(UpstreamStream::Tcp(local_dialer)));
             assert!(pool.take().is_some(), "that is no reason for distrust");
         }
     }
@@ -212,49 +212,49 @@ mod tests {
     async fn whoever_sends_more_than_was_asked_for_is_not_trusted_with_another_request() {
         for read_ahead in [false, true] {
             let pool = Pool::default();
-            let mut far = Vec::new();
+            let mut remote_dialer = Vec::new();
             for _ in 0..2 {
-                let (near, peer, kernel) = tcp().await;
-                pool.put(Link::new(Line::Tcp(near)));
-                far.push((peer, kernel));
+                let (local_dialer, peer, kernel) = tcp().await;
+                pool.put(H1Connection::new(UpstreamStream::Tcp(local_dialer)));
+                remote_dialer.push((peer, kernel));
             }
             let mut link = pool.take().expect("both are quiet");
             if read_ahead {
                 link.reader.buf.extend_from_slice(b"surplus");
                 pool.put(link);
             } else {
-                for (peer, kernel) in &far {
+                for (peer, kernel) in &remote_dialer {
                     peer.writable().await.unwrap();
                     peer.try_write(b"surplus").unwrap();
                     kernel.wait_for_bytes();
                 }
             }
             assert!(pool.take().is_none(), "read ahead: {read_ahead}");
-            let (near, _far, _) = tcp().await;
-            pool.put(Link::new(Line::Tcp(near)));
+            let (local_dialer, _far, _) = tcp().await;
+            pool.put(H1Connection::new(UpstreamStream::Tcp(local_dialer)));
             assert!(pool.take().is_none(), "read ahead: {read_ahead}");
         }
     }
 
     /// A connection on which one answer came, and so all session tickets before it.
     async fn used() -> (Pool, TlsStream<TcpStream>, Kernel) {
-        let (near, mut far, kernel) = tls().await;
-        let mut link = Link::new(near);
-        far.write_all(b"ok").await.unwrap();
+        let (local_dialer, mut remote_dialer, kernel) = tls().await;
+        let mut link = H1Connection::new(local_dialer);
+        remote_dialer.write_all(b"ok").await.unwrap();
         let mut ok = [0; 2];
         link.reader.io().read_exact(&mut ok).await.unwrap();
         let pool = Pool::default();
         pool.put(link);
-        (pool, far, kernel)
+        (pool, remote_dialer, kernel)
     }
 
     #[tokio::test]
     async fn under_load_a_connection_rests() {
-        let (mut state, start, mut far) = (State::default(), Instant::now(), Vec::new());
+        let (mut state, start, mut remote_dialer) = (State::default(), Instant::now(), Vec::new());
         for after in [Duration::ZERO, MIN_IDLE / 2, MIN_IDLE, MIN_IDLE] {
-            let (near, peer, _) = tcp().await;
-            state.idle.push((start + after, Line::Tcp(near)));
-            far.push(peer);
+            let (local_dialer, peer, _) = tcp().await;
+            state.idle.push((start + after, UpstreamStream::Tcp(local_dialer)));
+            remote_dialer.push(peer);
         }
         let pop = |state: &mut State, after: Duration| state.pop(start + after).map(|(since, _)| since - start);
         assert_eq!(pop(&mut state, MIN_IDLE / 2), None, "a new one is made");
@@ -266,38 +266,38 @@ mod tests {
 
     #[tokio::test]
     async fn nor_is_one_over_tls() {
-        let (pool, mut far, kernel) = used().await;
+        let (pool, mut remote_dialer, kernel) = used().await;
         pool.put(pool.take().expect("nothing came"));
-        write_without_await(&mut far, b"HTTP/1.1 200 OK\r\n");
+        write_without_await(&mut remote_dialer, b"HTTP/1.1 200 OK\r\n");
         kernel.wait_for_bytes();
         assert!(pool.take().is_none());
 
-        let (pool, far, kernel) = used().await;
-        drop(far);
+        let (pool, remote_dialer, kernel) = used().await;
+        drop(remote_dialer);
         kernel.wait_for_bytes();
         assert!(pool.take().is_none(), "the end without a word");
 
-        let (pool, mut far, kernel) = used().await;
-        far.get_mut().1.send_close_notify();
-        write_without_await(&mut far, b"");
+        let (pool, mut remote_dialer, kernel) = used().await;
+        remote_dialer.get_mut().1.send_close_notify();
+        write_without_await(&mut remote_dialer, b"");
         kernel.wait_for_bytes();
         assert!(pool.take().is_none(), "the end of TLS");
     }
 
     #[tokio::test]
     async fn session_tickets_are_no_answer() {
-        let (near, _far, kernel) = tls().await;
+        let (local_dialer, _far, kernel) = tls().await;
         kernel.wait_for_bytes();
-        assert!(holding(near).take().is_some());
+        assert!(holding(local_dialer).take().is_some());
     }
 
     #[tokio::test]
     async fn what_tls_has_already_is_seen() {
-        let (near, mut far, _) = tls().await;
+        let (local_dialer, mut remote_dialer, _) = tls().await;
         // Two records, which arrive together.
-        far.get_mut().1.writer().write_all(b"ok").unwrap();
-        write_without_await(&mut far, b"surplus");
-        let mut link = Link::new(near);
+        remote_dialer.get_mut().1.writer().write_all(b"ok").unwrap();
+        write_without_await(&mut remote_dialer, b"surplus");
+        let mut link = H1Connection::new(local_dialer);
         let mut ok = [0; 2];
         link.reader.io().read_exact(&mut ok).await.unwrap();
         let pool = Pool::default();
@@ -307,16 +307,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_was_asked_for_its_silence_still_works() {
-        let (near, mut far, _) = tls().await;
-        let pool = holding(near);
+        let (local_dialer, mut remote_dialer, _) = tls().await;
+        let pool = holding(local_dialer);
         for _ in 0..3 {
             let mut link = pool.take().expect("nothing came");
             link.writer.write_all(b"ask").await.unwrap();
             link.writer.flush().await.unwrap();
             let mut asked = [0; 3];
-            far.read_exact(&mut asked).await.unwrap();
-            far.write_all(b"ok").await.unwrap();
-            far.flush().await.unwrap();
+            remote_dialer.read_exact(&mut asked).await.unwrap();
+            remote_dialer.write_all(b"ok").await.unwrap();
+            remote_dialer.flush().await.unwrap();
             let mut ok = [0; 2];
             link.reader.io().read_exact(&mut ok).await.unwrap();
             pool.put(link);

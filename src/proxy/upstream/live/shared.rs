@@ -36,7 +36,7 @@ const IDLE: Duration = Duration::from_mins(1);
 const BELIEVED: Duration = Duration::from_mins(10);
 
 /// One connection.
-pub struct Shared {
+pub struct H2Connection {
     sender: SendRequest<Bytes>,
     exchanges: AtomicUsize,
     retired: AtomicBool,
@@ -47,14 +47,14 @@ pub struct Shared {
 
 /// What [`H2Pool::find`] found.
 #[derive(Clone)]
-pub enum Found {
+pub enum PooledConnection {
     /// A connection that speaks HTTP/2.
-    Http2(Arc<Shared>),
+    Http2(Arc<H2Connection>),
     /// The booking system speaks HTTP/1.1 only.
     Http1,
 }
 
-type Connecting = future::Shared<BoxFuture<'static, Result<Found, UpstreamError>>>;
+type Connecting = future::Shared<BoxFuture<'static, Result<PooledConnection, UpstreamError>>>;
 
 /// The HTTP/2 connections to one upstream, shared by all requests to it.
 pub struct H2Pool {
@@ -65,14 +65,14 @@ pub struct H2Pool {
 
 #[derive(Default)]
 struct State {
-    open: Vec<Arc<Shared>>,
+    open: Vec<Arc<H2Connection>>,
     connecting: Option<Connecting>,
     /// When the booking system last chose HTTP/1.1.
     chose_http1: Option<Instant>,
 }
 
 /// A place for one exchange on a connection.
-pub struct Lease(Arc<Shared>);
+pub struct Lease(Arc<H2Connection>);
 
 impl H2Pool {
     /// No connection yet. Those that turn out to speak HTTP/1.1 go to `others`.
@@ -81,15 +81,15 @@ impl H2Pool {
     }
 
     /// A connection with room. `alpn` says what else than HTTP/2 will do.
-    pub async fn find(&self, alpn: Alpn) -> Result<Found, UpstreamError> {
+    pub async fn find(&self, alpn: Alpn) -> Result<PooledConnection, UpstreamError> {
         let connecting = {
             let mut state = self.state();
             state.tidy();
             if let Some(shared) = state.with_room() {
-                return Ok(Found::Http2(shared));
+                return Ok(PooledConnection::Http2(shared));
             }
             if alpn == Alpn::Either && state.chose_http1.is_some_and(|at| at.elapsed() < BELIEVED) {
-                return Ok(Found::Http1);
+                return Ok(PooledConnection::Http1);
             }
             if let Some(connecting) = &state.connecting
                 && connecting.peek().is_none()
@@ -107,8 +107,8 @@ impl H2Pool {
         if state.connecting.as_ref().is_some_and(|current| current.ptr_eq(&connecting)) {
             state.connecting = None;
             match &found {
-                Ok(Found::Http2(shared)) => state.open.push(Arc::clone(shared)),
-                Ok(Found::Http1) => state.chose_http1 = Some(Instant::now()),
+                Ok(PooledConnection::Http2(shared)) => state.open.push(Arc::clone(shared)),
+                Ok(PooledConnection::Http1) => state.chose_http1 = Some(Instant::now()),
                 Err(_) => {}
             }
         }
@@ -126,13 +126,13 @@ impl State {
         self.open.retain(|shared| shared.is_usable());
     }
 
-    fn with_room(&self) -> Option<Arc<Shared>> {
+    fn with_room(&self) -> Option<Arc<H2Connection>> {
         let least = self.open.iter().min_by_key(|shared| shared.exchanges.load(Ordering::Relaxed))?;
         (least.has_room() || self.open.len() >= MOST).then(|| Arc::clone(least))
     }
 }
 
-impl Shared {
+impl H2Connection {
     fn is_usable(&self) -> bool {
         let mut sender = self.sender.clone();
         let sound = !matches!(sender.poll_ready(&mut Context::from_waker(Waker::noop())), Poll::Ready(Err(_)));
@@ -167,12 +167,12 @@ impl Drop for Lease {
     }
 }
 
-async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Result<Found, UpstreamError> {
+async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Result<PooledConnection, UpstreamError> {
     let stream = match connector.dial(alpn).await? {
         NegotiatedConnection::Http2(stream) => stream,
         NegotiatedConnection::Http1(link) => {
             others.put(link);
-            return Ok(Found::Http1);
+            return Ok(PooledConnection::Http1);
         }
     };
     let (sender, connection) = h2::client::Builder::new()
@@ -195,7 +195,7 @@ async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Re
             }
         }
     });
-    Ok(Found::Http2(Arc::new(Shared {
+    Ok(PooledConnection::Http2(Arc::new(H2Connection {
         sender,
         exchanges: AtomicUsize::new(0),
         retired: AtomicBool::new(false),

@@ -28,7 +28,7 @@ use crate::proxy::h2::{Incoming, Outgoing, SendError};
 use crate::proxy::message::head::{HeadError, HeadLimits, Length, ResponseHead};
 use crate::proxy::upstream::live::call::{CONTINUE, INTERIM};
 use crate::proxy::upstream::live::connect::Connector;
-use crate::proxy::upstream::live::shared::{Lease, Shared};
+use crate::proxy::upstream::live::shared::{H2Connection, Lease};
 use crate::proxy::upstream::{
     BodyError, Informational, InformationalResponse, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
 };
@@ -56,7 +56,7 @@ impl CallError {
 }
 
 /// A stream whose head has been sent.
-pub struct Opened {
+pub struct OpenStream {
     lease: Lease,
     response: ResponseFuture,
     sending: SendStream<Bytes>,
@@ -66,11 +66,11 @@ pub struct Opened {
 
 /// Opens a stream and sends the head of a request. `bodiless`: that is all of it.
 pub async fn open(
-    shared: Arc<Shared>,
+    shared: Arc<H2Connection>,
     head: Request<()>,
     bodiless: bool,
     connector: &Connector,
-) -> Result<Opened, CallError> {
+) -> Result<OpenStream, CallError> {
     let host = connector.name();
     let (lease, sender) = shared.lease();
     let unsent = |error: &h2::Error, lease: &Lease| {
@@ -84,7 +84,7 @@ pub async fn open(
     match sender.send_request(head, bodiless) {
         Ok((response, sending)) => {
             let answer_head = connector.answer_head();
-            Ok(Opened { lease, response, sending, host: host.to_owned(), answer_head })
+            Ok(OpenStream { lease, response, sending, host: host.to_owned(), answer_head })
         }
         Err(error) => Err(unsent(&error, &lease)),
     }
@@ -92,15 +92,15 @@ pub async fn open(
 
 /// Sends the body and returns when the head of the answer is there. `patience` is for the booking system alone, as over
 /// HTTP/1. `expects`: the body is only sent when it is asked for.
-pub async fn carry(
-    opened: Opened,
+pub async fn send_and_await_head(
+    opened: OpenStream,
     method: &Method,
     body: Option<WireBody>,
     expects: bool,
     patience: Duration,
     interim: Option<&Informational>,
 ) -> Result<UpstreamResponse, CallError> {
-    let Opened { lease, mut response, sending, host, answer_head } = opened;
+    let OpenStream { lease, mut response, sending, host, answer_head } = opened;
     let mut sending = Outgoing::new(sending, body);
     sending.hold(expects);
     let answer = {
@@ -140,8 +140,8 @@ pub async fn carry(
                         go_on = None;
                         sending.hold(false);
                     }
-                    if let Some(way) = interim {
-                        way.send(InformationalResponse { status, reason: reason(head.status()), fields });
+                    if let Some(informational) = interim {
+                        informational.send(InformationalResponse { status, reason: reason(head.status()), fields });
                     }
                     continue;
                 }

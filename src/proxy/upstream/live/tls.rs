@@ -10,14 +10,14 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::proxy::server::tls::certificate_and_key;
-use crate::proxy::upstream::live::LiveError;
-use crate::proxy::upstream::live::verify::{NoVerification, Trusted, Verifier};
+use crate::proxy::upstream::live::UpstreamClientError;
+use crate::proxy::upstream::live::verify::{NoCertificateVerification, Trusted, Verifier};
 
 /// The certificates of PEM files, at least one in each.
-pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<Trusted, LiveError> {
+pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<Trusted, UpstreamClientError> {
     let mut trusted = Trusted { anchors: RootCertStore::empty(), pinned: Vec::new() };
     for path in files.iter().map(AsRef::as_ref) {
-        let unreadable = |cause: String| LiveError::CaFile { path: path.to_owned(), cause };
+        let unreadable = |cause: String| UpstreamClientError::CaFile { path: path.to_owned(), cause };
         let before = trusted.pinned.len();
         for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.to_string()))? {
             let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
@@ -25,7 +25,7 @@ pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<Trusted, LiveError> {
             trusted.pinned.push(certificate);
         }
         if trusted.pinned.len() == before {
-            return Err(LiveError::NoCertificate { path: path.to_owned() });
+            return Err(UpstreamClientError::NoCertificate { path: path.to_owned() });
         }
     }
     Ok(trusted)
@@ -40,8 +40,8 @@ pub struct Identity {
 
 impl Identity {
     /// Reads a chain of certificates, its own first, and the key of the first.
-    pub fn read(certificate: &Path, key: &Path) -> Result<Self, LiveError> {
-        let wrong = |path: &Path, cause: String| LiveError::Identity { path: path.to_owned(), cause };
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, UpstreamClientError> {
+        let wrong = |path: &Path, cause: String| UpstreamClientError::Identity { path: path.to_owned(), cause };
         let (chain, secret) = certificate_and_key(certificate, key, wrong)?;
         Ok(Self { chain, key: secret, files: (certificate.to_owned(), key.to_owned()) })
     }
@@ -53,11 +53,11 @@ pub fn config(
     mut trusted: Trusted,
     identity: Option<&Identity>,
     insecure: bool,
-) -> Result<Arc<ClientConfig>, LiveError> {
+) -> Result<Arc<ClientConfig>, UpstreamClientError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
     let builder = if insecure {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerification(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(NoCertificateVerification(provider)))
     } else {
         let native = rustls_native_certs::load_native_certs();
         let (_, unusable) = trusted.anchors.add_parsable_certificates(native.certs);
@@ -66,19 +66,20 @@ pub fn config(
         }
         if trusted.anchors.is_empty() {
             let cause = native.errors.first().map_or_else(|| "none installed".to_owned(), ToString::to_string);
-            return Err(LiveError::NoRoots { cause });
+            return Err(UpstreamClientError::NoRoots { cause });
         }
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Verifier::new(trusted, provider)?))
     };
-    let config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(Identity { chain, key, files }) => {
-            builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(|error| LiveError::Identity {
-                path: files.1.clone(),
-                cause: format!("it does not go with {}: {error}", files.0.display()),
-            })?
-        }
-    };
+    let config =
+        match identity {
+            None => builder.with_no_client_auth(),
+            Some(Identity { chain, key, files }) => builder
+                .with_client_auth_cert(chain.clone(), key.clone_key())
+                .map_err(|error| UpstreamClientError::Identity {
+                    path: files.1.clone(),
+                    cause: format!("it does not go with {}: {error}", files.0.display()),
+                })?,
+        };
     Ok(Arc::new(config))
 }
 
@@ -97,7 +98,7 @@ mod tests {
         let error = certificates(&["/nowhere/ca.pem"]).unwrap_err().to_string();
         assert!(error.contains("/nowhere/ca.pem") && error.contains("--upstream-ca"), "{error}");
         file.write_all(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
-        assert!(matches!(certificates(&[file.path()]), Err(LiveError::CaFile { .. })));
+        assert!(matches!(certificates(&[file.path()]), Err(UpstreamClientError::CaFile { .. })));
     }
 
     #[test]

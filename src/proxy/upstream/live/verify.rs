@@ -126,9 +126,9 @@ fn good_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTi
 
 /// Takes any certificate (`--insecure-upstream`); that the other side holds its key is still checked.
 #[derive(Debug)]
-pub struct NoVerification(pub Arc<CryptoProvider>);
+pub struct NoCertificateVerification(pub Arc<CryptoProvider>);
 
-impl ServerCertVerifier for NoVerification {
+impl ServerCertVerifier for NoCertificateVerification {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -1,7 +1,7 @@
 //! Where `umpire proxy` listens, and for whom.
 //!
 //! ```text
-//! --to [ADDR=]BASE_URI … ─► one door each ┐ the first listens at --listen, the others at the ports after it,
+//! --to [ADDR=]BASE_URI … ─► a listener each ┐ the first listens at --listen, the others at the ports after it,
 //! --intercept HOST … ─────► one for all ──┘ where they don't say otherwise
 //! ```
 
@@ -19,12 +19,12 @@ use super::upstreams::UpstreamArgs;
 use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
 use crate::fault::{Faults, FaultyUpstream};
-use crate::proxy::forward::{ClientAllowList, Credentials, Forward, ForwardFaults};
+use crate::proxy::forward::{ClientAllowList, Credentials, ForwardConfig, ForwardFaults};
 use crate::proxy::server::tls::{ListenerTls, from_files, server_config};
 use crate::proxy::upstream::Upstream;
-use crate::proxy::upstream::live::{Dialer, Live, Own, Reach, Timeouts};
+use crate::proxy::upstream::live::{Dialer, OwnListenAddrs, Timeouts, UpstreamClient, UpstreamConfig};
 use crate::proxy::wire_fault::TlsFault;
-use crate::proxy::{BaseUri, BaseUriError, Behind, Limits};
+use crate::proxy::{BaseUri, BaseUriError, Limits, ListenerMode};
 use crate::session::ListenerSpec;
 
 /// Where it listens unless it is told.
@@ -36,7 +36,7 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// Where `umpire proxy` leads, and where it listens.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where and for whom")]
-pub struct DoorArgs {
+pub struct ListenerArgs {
     /// Base URI of the booking system, such as https://booking.example.com/api/openbooking. May be repeated, each with
     /// its own address to listen on: --to 127.0.0.1:8081=https://other.example.com/api
     #[arg(long, value_name = "[ADDR=]BASE_URI", required_unless_present_any = ["intercept", "fault"])]
@@ -101,14 +101,14 @@ impl FromStr for To {
     }
 }
 
-/// The doors, ready to be opened.
-pub struct Doors {
+/// The listeners, ready to be bound.
+pub struct Listeners {
     /// What to open, in order: one for each of `bases`, then perhaps the forward proxy.
-    pub entrances: Vec<ListenerSpec>,
+    pub specs: Vec<ListenerSpec>,
     /// Where the reverse proxies lead.
     pub bases: Vec<BaseUri>,
     /// Where Umpire will listen, told by the session.
-    pub own: Own,
+    pub own: OwnListenAddrs,
     /// What is unsafe about them.
     pub warnings: Vec<String>,
     /// What the user should know once.
@@ -123,7 +123,7 @@ pub struct Doors {
 struct Prepared {
     /// One address for each reverse proxy, then perhaps that of the forward proxy.
     addresses: Vec<SocketAddr>,
-    guests: ClientAllowList,
+    allowed_clients: ClientAllowList,
     credentials: Option<Credentials>,
     tls: Option<ListenerTls>,
     leaves: Option<Arc<Leaves>>,
@@ -132,41 +132,41 @@ struct Prepared {
     bundle: String,
 }
 
-impl DoorArgs {
-    /// Reads and makes what the doors need; listens nowhere yet.
-    pub fn doors(
+impl ListenerArgs {
+    /// Reads and makes what the listeners need; binds nothing yet.
+    pub fn listeners(
         &self,
         upstream: &UpstreamArgs,
         limits: &Limits,
         timeouts: Timeouts,
         faults: &Faults,
-    ) -> anyhow::Result<Doors> {
+    ) -> anyhow::Result<Listeners> {
         if self.to.is_empty() && self.listening.intercept.is_empty() {
             bail!(
                 "say where the booking system is, with --to BASE_URI, or whose traffic to intercept, with --intercept HOST"
             );
         }
-        let own = Own::default();
-        let reach = Reach { answer_head: limits.answer_head, ..upstream.reach(&own) };
+        let own = OwnListenAddrs::default();
+        let reach = UpstreamConfig { answer_head: limits.answer_head, ..upstream.reach(&own) };
         let near = Arc::new(Dialer::new(&reach, timeouts.connect)?);
         let given: Vec<Option<SocketAddr>> = self.to.iter().map(|to| to.at).collect();
         let mut prepared = self.listening.prepare(&given, DEFAULT)?;
         prepared.warnings.splice(0..0, upstream.warning());
         let mut behind = Vec::new();
         for to in &self.to {
-            let live = Arc::new(Live::dialing(&to.base, Arc::clone(&near), timeouts)?);
-            behind.push(Behind::Upstream(FaultyUpstream::wrap(live, faults)));
+            let live = Arc::new(UpstreamClient::dialing(&to.base, Arc::clone(&near), timeouts)?);
+            behind.push(ListenerMode::Upstream(FaultyUpstream::wrap(live, faults)));
         }
         if let (Some(leaves), false) = (&prepared.leaves, self.listening.intercept.is_empty()) {
             near.tls()?;
-            let far = Arc::new(Dialer::new(&Reach { deny_local_targets: true, ..reach }, timeouts.connect)?);
+            let far = Arc::new(Dialer::new(&UpstreamConfig { deny_local_targets: true, ..reach }, timeouts.connect)?);
             let (hosts, leaves) = (self.listening.intercept.clone().into(), Arc::clone(leaves));
-            let forward = Forward::new(hosts, leaves, (near, far), timeouts, prepared.credentials.take())?
+            let forward = ForwardConfig::new(hosts, leaves, (near, far), timeouts, prepared.credentials.take())?
                 .with_faults(on_hosts(faults));
-            behind.push(Behind::Forward(Arc::new(forward)));
+            behind.push(ListenerMode::Forward(Arc::new(forward)));
         }
         let bases = self.to.iter().map(|to| to.base.clone()).collect();
-        Ok(self.listening.doors(prepared, behind, bases, own).with_tls_fault(tls_fault(faults)))
+        Ok(self.listening.listeners(prepared, behind, bases, own).with_tls_fault(tls_fault(faults)))
     }
 
     /// True if brokers can come in over TLS.
@@ -176,7 +176,7 @@ impl DoorArgs {
 }
 
 impl ListenArgs {
-    /// The doors to a recording that stands in for the booking system: one at the Base URI, and one for the hosts that are
+    /// The listeners of a recording that stands in for the booking system: one at the Base URI, and one for the hosts that are
     /// intercepted. It listens at `default` unless it is told where. Nothing is connected to.
     pub fn stand_in(
         &self,
@@ -185,20 +185,20 @@ impl ListenArgs {
         base: BaseUri,
         faults: &Faults,
         recorded: bool,
-    ) -> anyhow::Result<Doors> {
+    ) -> anyhow::Result<Listeners> {
         let upstream = &FaultyUpstream::wrap(Arc::clone(upstream), faults);
         let mut prepared = self.prepare(&[None], default)?;
-        let of = if recorded { Behind::Upstream } else { Behind::Unrecorded };
+        let of = if recorded { ListenerMode::Upstream } else { ListenerMode::Unrecorded };
         let mut behind = vec![of(Arc::clone(upstream))];
         if let (Some(leaves), false) = (&prepared.leaves, self.intercept.is_empty()) {
             let (hosts, leaves) = (self.intercept.clone().into(), Arc::clone(leaves));
-            let forward = Forward::standing_in(hosts, leaves, Arc::clone(upstream), prepared.credentials.take())?;
+            let forward = ForwardConfig::standing_in(hosts, leaves, Arc::clone(upstream), prepared.credentials.take())?;
             let on_tunnels =
                 on_hosts(faults).map(|faults| ForwardFaults { wrap: Box::new(|upstream| upstream), ..faults });
             let forward = forward.with_faults(on_tunnels);
-            behind.push(Behind::Forward(Arc::new(forward)));
+            behind.push(ListenerMode::Forward(Arc::new(forward)));
         }
-        Ok(self.doors(prepared, behind, vec![base], Own::default()).with_tls_fault(tls_fault(faults)))
+        Ok(self.listeners(prepared, behind, vec![base], OwnListenAddrs::default()).with_tls_fault(tls_fault(faults)))
     }
 
     /// True if it is a forward proxy that reads what goes to some hosts.
@@ -213,14 +213,14 @@ impl ListenArgs {
 
     /// Reads and makes what listening takes: one listener for each of `given`, and one for what is intercepted.
     fn prepare(&self, given: &[Option<SocketAddr>], default: SocketAddr) -> anyhow::Result<Prepared> {
-        let guests = ClientAllowList::new(&self.allow_client).context("--allow-client")?;
+        let allowed_clients = ClientAllowList::new(&self.allow_client).context("--allow-client")?;
         let credentials: Option<Credentials> =
             self.proxy_auth.as_deref().map(str::parse).transpose().context("--proxy-auth or UMPIRE_PROXY_AUTH")?;
         let addresses = self.addresses(given, default);
         let forward_at = (!self.intercept.is_empty()).then(|| addresses[given.len()]);
         let mut warnings = Vec::new();
         if let Some(at) = forward_at.filter(|at| !at.ip().is_loopback())
-            && guests.is_empty()
+            && allowed_clients.is_empty()
             && credentials.is_none()
         {
             bail!(
@@ -228,7 +228,7 @@ impl ListenArgs {
                  or ask for credentials with UMPIRE_PROXY_AUTH=USER:PASSWORD"
             );
         }
-        if addresses[..given.len()].iter().any(|at| !at.ip().is_loopback()) && guests.is_empty() {
+        if addresses[..given.len()].iter().any(|at| !at.ip().is_loopback()) && allowed_clients.is_empty() {
             warnings.push("open to everybody who reaches this machine (--allow-client limits it)".to_owned());
         }
         if forward_at.is_some_and(|at| !at.ip().is_loopback()) {
@@ -254,25 +254,31 @@ impl ListenArgs {
             _ => None,
         };
         let bundle = store.bundle().display().to_string();
-        Ok(Prepared { addresses, guests, credentials, tls, leaves, warnings, notices, bundle })
+        Ok(Prepared { addresses, allowed_clients, credentials, tls, leaves, warnings, notices, bundle })
     }
 
     /// What leads to these, in this order; the first of them to the Base URIs.
-    fn doors(&self, prepared: Prepared, behind: Vec<Behind>, bases: Vec<BaseUri>, own: Own) -> Doors {
-        let Prepared { addresses, guests, tls, warnings, notices, bundle, .. } = prepared;
-        let entrances = addresses.into_iter().zip(behind).map(|(listen, behind)| ListenerSpec {
+    fn listeners(
+        &self,
+        prepared: Prepared,
+        modes: Vec<ListenerMode>,
+        bases: Vec<BaseUri>,
+        own: OwnListenAddrs,
+    ) -> Listeners {
+        let Prepared { addresses, allowed_clients, tls, warnings, notices, bundle, .. } = prepared;
+        let specs = addresses.into_iter().zip(modes).map(|(listen, mode)| ListenerSpec {
             listen,
-            tls: match &behind {
-                Behind::Upstream(_) | Behind::Unrecorded(_) => tls.clone(),
-                Behind::Forward(_) => tls.clone().filter(|_| bases.is_empty()),
+            tls: match &mode {
+                ListenerMode::Upstream(_) | ListenerMode::Unrecorded(_) => tls.clone(),
+                ListenerMode::Forward(_) => tls.clone().filter(|_| bases.is_empty()),
             },
             own_ca: self.tls,
-            guests: guests.clone(),
-            behind,
+            allowed_clients: allowed_clients.clone(),
+            mode,
             tls_fault: None,
         });
-        Doors {
-            entrances: entrances.collect(),
+        Listeners {
+            specs: specs.collect(),
             bases,
             own,
             warnings,
@@ -284,7 +290,7 @@ impl ListenArgs {
         }
     }
 
-    /// Where each door listens.
+    /// The address of each listener.
     fn addresses(&self, given: &[Option<SocketAddr>], default: SocketAddr) -> Vec<SocketAddr> {
         let forward = (!self.intercept.is_empty()).then_some(self.proxy_listen);
         let mut next = self.listen.unwrap_or(default);
@@ -346,9 +352,9 @@ fn tls_fault(faults: &Faults) -> Option<TlsFault> {
     Some(Arc::new(move || faults.breaks_handshake()))
 }
 
-impl Doors {
+impl Listeners {
     fn with_tls_fault(mut self, fault: Option<TlsFault>) -> Self {
-        for entrance in &mut self.entrances {
+        for entrance in &mut self.specs {
             entrance.tls_fault.clone_from(&fault);
         }
         self
