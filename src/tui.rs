@@ -9,6 +9,7 @@
 //! keys. The screen never holds up the pipeline: the sender's side of a [`Feed`] never waits, and what is dropped is
 //! counted and shown.
 
+mod archive;
 mod booking;
 mod bookings;
 mod clipboard;

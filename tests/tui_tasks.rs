@@ -49,6 +49,10 @@ impl Services for Told {
         Ok(Exchange::get("https://booking.example.com", format!("/read-back/{index}")))
     }
 
+    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Exchange>, String> {
+        (from..from + most).map(|index| self.exchange(index)).collect()
+    }
+
     fn faults(&self) -> Vec<FaultState> {
         vec![FaultState { text: "B status=503".into(), armed: *self.armed.lock().unwrap(), made: 2 }]
     }
@@ -298,6 +302,9 @@ async fn the_index_goes_on_where_the_list_lets_go() {
     let (shown, _) = after(Mode::Live, events.clone(), "").await;
     sees(&shown, &["1 booking ", "more not listed"]);
     // What was let go is read back.
-    let (shown, _) = after(Mode::Live, events, ":3⏎~~⇥").await;
-    sees(&shown, &["GET /read-back/2"]);
+    let (shown, _) = after(Mode::Live, events.clone(), ":3⏎~~⇥").await;
+    sees(&shown, &["All 20,500 exchanges · at 3 ", "GET /read-back/2", "GET /read-back/9"]);
+    // From the first to the last.
+    let (shown, _) = after(Mode::Live, events, "Ag~~").await;
+    sees(&shown, &["All 20,500 exchanges · at 1 ", "GET /read-back/0"]);
 }

@@ -180,7 +180,7 @@ async fn numbers_lead_to_their_exchanges() {
     let shown = show(events.clone(), ":8⏎").await;
     assert!(shown.find("no exchange 8").is_some(), "{}", shown.text());
     let shown = show(events, ":3⏎").await;
-    assert!(shown.find("exchange 3 is no longer listed").is_some(), "{}", shown.text());
+    assert!(shown.find("All 31 exchanges · at 3 ").is_some(), "{}", shown.text());
 }
 
 #[tokio::test]

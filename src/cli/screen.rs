@@ -16,7 +16,7 @@ use crate::baseline::Baseline;
 use crate::capture;
 use crate::config;
 use crate::event::Context;
-use crate::exchange::Exchange;
+use crate::exchange::{Body, Exchange};
 use crate::fault::Faults;
 use crate::finding::{Finding, number};
 use crate::new_file::Existing;
@@ -128,21 +128,17 @@ impl Services for Local {
     }
 
     fn exchange(&self, index: u64) -> Result<Exchange, String> {
-        let file = self.recording.as_ref().ok_or("nothing is recorded, so nothing can be read back")?;
-        let not_there = || format!("exchange {} is in another part of the recording", number(index));
-        if !capture::is_capture(file).map_err(|error| error.to_string())? {
-            return Err(format!(
-                "exchange {} is not kept in memory; read it with `umpire capture show`",
-                number(index)
-            ));
-        }
-        let reader = capture::Reader::open(file).map_err(|error| error.to_string())?;
-        // A rotated recording goes on in other files.
-        let length = reader.len().map_err(|error| error.to_string())?;
+        let (reader, length) = self.reader()?;
         if index >= length {
-            return Err(not_there());
+            return Err(format!("exchange {} is in another part of the recording", number(index)));
         }
         reader.exchange(index).map_err(|error| error.to_string())
+    }
+
+    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Exchange>, String> {
+        let (reader, length) = self.reader()?;
+        let exchange = |index| reader.exchange(index).map(without_bodies).map_err(|error| error.to_string());
+        (from..length.min(from + most)).map(exchange).collect()
     }
 
     fn faults(&self) -> Vec<FaultState> {
@@ -153,6 +149,29 @@ impl Services for Local {
     fn arm(&self, fault: usize, armed: bool) {
         self.faults.arm(fault, armed);
     }
+}
+
+impl Local {
+    /// Opens the recording; how many exchanges it has. A rotated one goes on in other files.
+    fn reader(&self) -> Result<(capture::Reader, u64), String> {
+        let file = self.recording.as_ref().ok_or("nothing is recorded, so nothing can be read back")?;
+        if !capture::is_capture(file).map_err(|error| error.to_string())? {
+            return Err(format!("only captures are read back; `umpire capture convert {}` makes one", file.display()));
+        }
+        let reader = capture::Reader::open(file).map_err(|error| error.to_string())?;
+        let length = reader.len().map_err(|error| error.to_string())?;
+        Ok((reader, length))
+    }
+}
+
+/// What a row of a list shows of an exchange.
+fn without_bodies(mut exchange: Exchange) -> Exchange {
+    let empty = |body: &mut Body| *body = Body::not_recorded(body.length);
+    empty(&mut exchange.request.body);
+    if let Some(response) = &mut exchange.response {
+        empty(&mut response.body);
+    }
+    exchange
 }
 
 /// A filter that matches the exchanges of these indexes: `no:1-20 or no:33`.

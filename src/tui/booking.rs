@@ -44,14 +44,6 @@ impl BookingScreen {
         self.place = self.place.saturating_sub(bookings);
     }
 
-    /// Selects the call of an exchange.
-    pub(super) fn select_exchange(&mut self, index: &Index, exchange: u64) {
-        let steps = self.booking(index).map_or(&[][..], |booking| &booking.steps);
-        if let Some(at) = steps.iter().position(|step| step.exchange == exchange) {
-            self.cursor.select(at);
-        }
-    }
-
     fn booking<'i>(&self, index: &'i Index) -> Option<&'i Booking> {
         index.bookings.get(self.place)
     }

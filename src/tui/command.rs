@@ -45,6 +45,7 @@ pub(super) enum Command {
     Specification,
     Export,
     Pager,
+    Archive,
     EventLog,
     Faults,
     Help,
@@ -61,6 +62,7 @@ pub(super) enum Place {
     Bookings,
     Booking,
     Exchanges,
+    Archive,
     Findings,
     Coverage,
     Traffic,
@@ -72,10 +74,11 @@ pub(super) enum Place {
 
 impl Place {
     /// Every place, in the order of the documentation.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         P::Bookings,
         P::Booking,
         P::Exchanges,
+        P::Archive,
         P::Findings,
         P::Coverage,
         P::Traffic,
@@ -91,6 +94,7 @@ impl Place {
             P::Bookings => "Bookings",
             P::Booking => "One booking",
             P::Exchanges => "Exchanges",
+            P::Archive => "All exchanges",
             P::Findings => "Findings",
             P::Coverage => "Coverage",
             P::Traffic => "Traffic",
@@ -111,6 +115,7 @@ impl Place {
                 "The calls of one booking and the feed items that tell of it, in order; below or beside it the selected call."
             }
             P::Exchanges => "One row for each request and its answer; ✗ ! · + at the edge say what is wrong with it.",
+            P::Archive => "Every exchange of the recording, also those that are not kept in memory any more.",
             P::Findings => "What is wrong, one row for each cause, rule and place, the weightiest first.",
             P::Coverage => {
                 "What has been tried, by the features of OpenActive's test suite, and what nobody has tried."
@@ -155,8 +160,9 @@ impl Entry {
 }
 
 const ALL: &[Place] = &Place::ALL;
-const OF_EXCHANGE: &[Place] = &[P::Booking, P::Exchanges, P::Findings, P::Detail];
-const LISTS: &[Place] = &[P::Bookings, P::Booking, P::Exchanges, P::Findings, P::Coverage, P::Faults, P::Detail];
+const OF_EXCHANGE: &[Place] = &[P::Booking, P::Exchanges, P::Archive, P::Findings, P::Detail];
+const LISTS: &[Place] =
+    &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Findings, P::Coverage, P::Faults, P::Detail];
 macro_rules! table {
     ($($id:ident $name:literal [$($key:literal)+] $places:expr, $hint:literal, $words:literal;)+) => {
         &[$(Entry {
@@ -180,15 +186,15 @@ pub(super) const TABLE: &[Entry] = table! {
     Wrap "wrap" ["w"] &[P::Detail], "wrap", "Break long lines, or scroll them";
     FoldAll "fold-all" ["-"] &[P::Detail], "", "Fold everything below the first level";
     UnfoldAll "unfold-all" ["+"] &[P::Detail], "", "Unfold everything";
-    Compare "compare" ["d"] &[P::Booking, P::Exchanges, P::Detail], "compare", "Compare: of a booking C2 with B, else request with answer, or what is marked";
+    Compare "compare" ["d"] &[P::Booking, P::Exchanges, P::Archive, P::Detail], "compare", "Compare: of a booking C2 with B, else request with answer, or what is marked";
     Copy "copy" ["y"] OF_EXCHANGE, "copy", "Copy: curl, raw HTTP, JSON, finding, pointer, UUID";
     Specification "specification" ["o"] OF_EXCHANGE, "spec", "Open the specification of the selected finding";
     SetAside "set-aside" ["m"] OF_EXCHANGE, "set aside", "Set the finding aside into the baseline, with reason and expiry";
     RestsOn "rests-on" ["r"] OF_EXCHANGE, "", "Go to the other exchange that the finding rests on";
-    Booking "booking" ["b"] &[P::Exchanges, P::Findings, P::Detail], "booking", "Open the booking of this exchange";
-    Export "export" ["x"] &[P::Bookings, P::Booking, P::Exchanges, P::Findings, P::Detail], "export", "Export: this exchange, what is listed or marked, a bundle";
+    Booking "booking" ["b"] &[P::Exchanges, P::Archive, P::Findings, P::Detail], "booking", "Open the booking of this exchange";
+    Export "export" ["x"] &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Findings, P::Detail], "export", "Export: this exchange, what is listed or marked, a bundle";
     Pager "pager" ["e"] OF_EXCHANGE, "", "Open the exchange in $PAGER or $EDITOR";
-    Mark "mark" ["Space"] &[P::Booking, P::Exchanges], "", "Mark, for comparing and exporting, or unmark";
+    Mark "mark" ["Space"] &[P::Booking, P::Exchanges, P::Archive], "", "Mark, for comparing and exporting, or unmark";
     Follow "follow" ["f"] &[P::Bookings, P::Exchanges], "follow", "Follow the newest, or stop";
     Up "up" ["↑" "k"] ALL, "", "One row up; stops following";
     Down "down" ["↓" "j"] ALL, "", "One row down";
@@ -204,6 +210,7 @@ pub(super) const TABLE: &[Entry] = table! {
     Findings "findings" ["3"] ALL, "", "Findings";
     Coverage "coverage" ["4"] ALL, "", "Coverage";
     Traffic "traffic" ["5"] ALL, "", "Traffic";
+    Archive "all" ["A"] ALL, "", "Every exchange of the recording, from the first to the last";
     EventLog "event-log" ["E"] ALL, "", "The event log: every notice of this run";
     Faults "faults" ["!"] ALL, "", "The faults of --fault, to be armed and disarmed";
     Palette "palette" [":"] ALL, "go to", "Go to: number, beginning of an Order UUID, name of a command";

@@ -70,7 +70,7 @@ impl Model {
                 let follow = !self.list.following();
                 self.list.select(place, follow);
             }
-            (Screen::Exchanges | Screen::Booking | Screen::Findings, Command::Open) => {
+            (Screen::Exchanges | Screen::Archive | Screen::Booking | Screen::Findings, Command::Open) => {
                 if self.judged().is_some() {
                     self.focus = Focus::Detail;
                 }
@@ -89,6 +89,10 @@ impl Model {
                     Screen::Bookings => self.bookings.cursor.go(motion, self.index.bookings.len(), true),
                     Screen::Booking => self.booking.cursor.go(motion, self.booking.len(&self.index), false),
                     Screen::Exchanges => self.move_in_list(motion),
+                    Screen::Archive => {
+                        let len = self.recorded();
+                        self.archive.cursor.go(motion, len, false);
+                    }
                     Screen::Findings => {
                         let len = self.count_groups();
                         self.findings.cursor.go(motion, len, false);
@@ -131,6 +135,10 @@ impl Model {
                 let len = self.count_groups();
                 (&mut self.findings.cursor, len)
             }
+            Screen::Archive => {
+                let len = self.recorded();
+                (&mut self.archive.cursor, len)
+            }
             Screen::Coverage => self.coverage.rows(),
             Screen::Faults => (&mut self.fault, self.faults.len()),
             _ => return,
@@ -153,6 +161,10 @@ impl Model {
             Screen::Bookings => self.bookings.cursor.scroll(rows, self.index.bookings.len()),
             Screen::Booking => self.booking.cursor.scroll(rows, self.booking.len(&self.index)),
             Screen::Exchanges => self.list.scroll(rows),
+            Screen::Archive => {
+                let len = self.recorded();
+                self.archive.cursor.scroll(rows, len);
+            }
             Screen::Findings => {
                 let len = self.count_groups();
                 self.findings.cursor.scroll(rows, len);
@@ -174,6 +186,13 @@ impl Model {
             Screen::Bookings => self.bookings.fit(&self.index, layout.body),
             Screen::Booking => self.booking.fit(&self.index, rows),
             Screen::Exchanges => self.list.reveal(rows.saturating_sub(self.rows_under_way().len()).max(1)),
+            Screen::Archive => {
+                let len = self.recorded();
+                let missing = self.archive.fit(len, rows, |index| self.list.by_index(index).is_some());
+                for effect in missing {
+                    self.ask(effect);
+                }
+            }
             Screen::Findings => {
                 let len = self.count_groups();
                 self.findings.cursor.fit(len, rows);

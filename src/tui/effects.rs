@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::archive::PAGE;
 use super::page::DetailPage;
 use super::services::{Effect, Reply, Services};
 use crate::event::Judged;
@@ -67,6 +68,12 @@ fn perform(services: &dyn Services, effect: Effect) -> Option<Reply> {
         }
         Effect::Fetch(index) => {
             Some(Reply::Fetched(index, services.exchange(index).map(|exchange| unjudged(index, exchange))))
+        }
+        Effect::ReadPage(page) => {
+            let from = page * PAGE;
+            let judged =
+                |exchanges: Vec<Exchange>| (from..).zip(exchanges).map(|(at, one)| unjudged(at, one)).collect();
+            Some(Reply::PageRead(page, services.exchanges(from, PAGE).map(judged)))
         }
         Effect::LayOut(request) => Some(Reply::Page(Box::new(DetailPage::new(&request)))),
         // The terminal's own.

@@ -164,6 +164,11 @@ impl ExchangeList {
         self.kept.is_empty()
     }
 
+    /// The newest one.
+    pub(super) fn newest(&self) -> Option<&Arc<Judged>> {
+        self.kept.back()
+    }
+
     /// How many are kept.
     pub(super) fn len(&self) -> usize {
         self.pinned.len() + self.kept.len()

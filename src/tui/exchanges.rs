@@ -24,8 +24,8 @@ const FINDINGS: usize = 18;
 const GAP: i64 = 10;
 
 /// Which columns there is room for, and how wide each is; 0 where there is none.
-struct Columns {
-    number: usize,
+pub(super) struct Columns {
+    pub(super) number: usize,
     time: usize,
     stage: usize,
     order: usize,
@@ -35,7 +35,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(shown: &[&Judged], room: u16) -> Self {
+    pub(super) fn new(shown: &[&Judged], room: u16) -> Self {
         let room = usize::from(room);
         let widest = |of: &dyn Fn(&Judged) -> usize, least: usize| {
             shown.iter().map(|judged| of(judged)).max().unwrap_or(0).max(least)
@@ -81,7 +81,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     if first > 1 {
         line(buffer, area, 1, &headings(&columns));
     }
-    if model.list.shown() == 0 {
+    if model.list.shown() == 0 && !model.list.is_empty() {
         let filter = model.list.filter();
         let narrow = if filter.narrow == Narrow::All { "" } else { filter.narrow.words() };
         let words =
@@ -145,7 +145,7 @@ fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
     title(buffer, area, model.focus == Focus::List, spans);
 }
 
-fn headings(columns: &Columns) -> Line<'static> {
+pub(super) fn headings(columns: &Columns) -> Line<'static> {
     let mut words = format!("  {:>1$} ", "no.", columns.number);
     let mut column = |word: &str, width: usize| {
         if width > 0 {
@@ -162,7 +162,7 @@ fn headings(columns: &Columns) -> Line<'static> {
     Line::from(span(Ink::Dim, words))
 }
 
-fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, columns: &Columns) -> Line<'static> {
+pub(super) fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, columns: &Columns) -> Line<'static> {
     let mut spans = vec![gutter(judged), span(Ink::Bold, if marked { "●" } else { " " })];
     spans.push(span(Ink::Dim, format!("{:>1$} ", judged.number(), columns.number)));
     if columns.time > 0 {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ratatui::layout::Size;
 
+use super::archive::ArchiveScreen;
 use super::booking::BookingScreen;
 use super::bookings::BookingsScreen;
 use super::command::{self, Command, Place};
@@ -70,6 +71,7 @@ pub(super) enum Screen {
     Bookings,
     Booking,
     Exchanges,
+    Archive,
     Findings,
     Coverage,
     Traffic,
@@ -95,6 +97,7 @@ pub(super) struct Model {
     stack: Vec<Screen>,
     pub(super) bookings: BookingsScreen,
     pub(super) booking: BookingScreen,
+    pub(super) archive: ArchiveScreen,
     pub(super) findings: FindingsScreen,
     pub(super) coverage: CoverageScreen,
     pub(super) traffic: TrafficScreen,
@@ -121,7 +124,7 @@ pub(super) struct Model {
     /// When the frame is drawn.
     pub(super) now: Timestamp,
     /// The exchange that was last read back from the recording; nothing while it is being read, or if it can't be.
-    archive: Option<(u64, Option<Arc<Judged>>)>,
+    fetched: Option<(u64, Option<Arc<Judged>>)>,
     /// A new failure rings the bell.
     bell: bool,
     effects: Vec<Effect>,
@@ -144,6 +147,7 @@ impl Model {
             stack: vec![first],
             bookings: BookingsScreen::new(),
             booking: BookingScreen::default(),
+            archive: ArchiveScreen::default(),
             findings: FindingsScreen::default(),
             coverage: CoverageScreen::default(),
             traffic: TrafficScreen::default(),
@@ -163,7 +167,7 @@ impl Model {
             help: false,
             layout: ScreenLayout::default(),
             now: Timestamp::UNIX_EPOCH,
-            archive: None,
+            fetched: None,
             bell,
             effects: Vec::new(),
         }
@@ -184,6 +188,7 @@ impl Model {
         match self.screen() {
             Screen::Exchanges => !self.list.is_empty(),
             Screen::Booking => true,
+            Screen::Archive => self.recorded() > 0,
             Screen::Findings => !self.index.causes.is_empty(),
             _ => false,
         }
@@ -192,7 +197,7 @@ impl Model {
     /// Where keys are pressed.
     pub(super) fn place(&self) -> Place {
         match self.screen() {
-            Screen::Exchanges | Screen::Booking | Screen::Findings
+            Screen::Exchanges | Screen::Archive | Screen::Booking | Screen::Findings
                 if self.focus == Focus::Detail && self.has_detail() =>
             {
                 Place::Detail
@@ -200,6 +205,7 @@ impl Model {
             Screen::Bookings => Place::Bookings,
             Screen::Booking => Place::Booking,
             Screen::Exchanges => Place::Exchanges,
+            Screen::Archive => Place::Archive,
             Screen::Findings => Place::Findings,
             Screen::Coverage => Place::Coverage,
             Screen::Traffic => Place::Traffic,
@@ -229,8 +235,9 @@ impl Model {
             Message::Reply(Reply::Word(word)) => self.word = Some(word),
             Message::Reply(Reply::Faults(faults)) => self.faults = faults,
             Message::Reply(Reply::Page(page)) => self.detail.take(*page),
+            Message::Reply(Reply::PageRead(page, read)) => self.archive.take(page, read),
             Message::Reply(Reply::Fetched(index, fetched)) => {
-                self.archive = Some((index, fetched.map_err(|why| self.say(why)).ok()));
+                self.fetched = Some((index, fetched.map_err(|why| self.say(why)).ok()));
                 self.show_selected();
             }
         }
@@ -294,6 +301,7 @@ impl Model {
             Command::Findings => self.show_main(Screen::Findings),
             Command::Coverage => self.show_main(Screen::Coverage),
             Command::Traffic => self.show_main(Screen::Traffic),
+            Command::Archive => self.push(Screen::Archive),
             Command::EventLog => self.push(Screen::EventLog),
             Command::Faults => {
                 self.ask(Effect::ListFaults);
@@ -364,6 +372,7 @@ impl Model {
     fn subject(&self) -> Option<(u64, Option<usize>)> {
         match self.screen() {
             Screen::Exchanges => self.list.selected().map(|(_, judged)| (judged.index, None)),
+            Screen::Archive => self.archive.selected(self.recorded()).map(|index| (index, None)),
             Screen::Booking => self.booking.selected(&self.index).map(|step| (step.exchange, None)),
             Screen::Findings => self
                 .findings
@@ -397,10 +406,10 @@ impl Model {
         if let Some(kept) = self.list.by_index(index) {
             return Some(Arc::clone(kept));
         }
-        match &self.archive {
+        match &self.fetched {
             Some((known, fetched)) if *known == index => fetched.clone(),
             _ => {
-                self.archive = Some((index, None));
+                self.fetched = Some((index, None));
                 self.ask(Effect::Fetch(index));
                 None
             }
@@ -420,14 +429,9 @@ impl Model {
                 }
             }
             Destination::Unknown => self.say(format!("no exchange {number}")),
-            Destination::Evicted if let Some(place) = self.index.bookings.of_exchange(exchange) => {
-                self.open_booking(place);
-                self.booking.select_exchange(&self.index, exchange);
-                self.show_selected();
-            }
             Destination::Evicted => {
-                let file = self.status.file().to_owned();
-                self.say(format!("exchange {number} is no longer listed: `umpire capture show {file} {number}`"));
+                self.archive.cursor.select(usize::try_from(exchange).unwrap_or(usize::MAX));
+                self.push(Screen::Archive);
             }
         }
     }
@@ -482,6 +486,7 @@ impl Model {
         self.now = now;
         let rows = match self.screen() {
             Screen::Exchanges => Some(self.list.shown() + self.rows_under_way().len()),
+            Screen::Archive => Some(self.recorded()),
             Screen::Booking => Some(self.booking.len(&self.index)),
             Screen::Findings => Some(self.count_groups()),
             _ => None,

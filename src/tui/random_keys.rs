@@ -176,6 +176,7 @@ fn answer(effect: Effect) -> Option<Message> {
         Effect::ListFaults | Effect::Arm(..) => {
             Reply::Faults(vec![FaultState { text: EVIL.to_owned(), armed: true, made: 1 }])
         }
+        Effect::ReadPage(page) => Reply::PageRead(page, Err(EVIL.to_owned())),
         Effect::Fetch(index) => Reply::Fetched(index, Err(EVIL.to_owned())),
         Effect::Open(_) | Effect::Export(_) | Effect::SetAside { .. } => Reply::Word(EVIL.to_owned()),
         _ => return None,

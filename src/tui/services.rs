@@ -23,6 +23,9 @@ pub trait Services: Send + Sync {
     /// Reads an exchange back from the recording, by its 0-based index; an error if it can't be found there.
     fn exchange(&self, index: u64) -> Result<Exchange, String>;
 
+    /// Reads a number of exchanges back from the recording, from a 0-based index on; their bodies may be left out.
+    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Exchange>, String>;
+
     /// The faults of the run and how they stand.
     fn faults(&self) -> Vec<FaultState>;
 
@@ -71,6 +74,10 @@ impl Services for NoServices {
         Err(format!("exchange {} is not kept", crate::finding::number(index)))
     }
 
+    fn exchanges(&self, _from: u64, _most: u64) -> Result<Vec<Exchange>, String> {
+        Err("nothing is recorded".to_owned())
+    }
+
     fn faults(&self) -> Vec<FaultState> {
         Vec::new()
     }
@@ -104,6 +111,8 @@ pub(super) enum Effect {
     Arm(usize, bool),
     /// Read an exchange back that is not in memory any more, by its 0-based index.
     Fetch(u64),
+    /// Read a page of the archive.
+    ReadPage(u64),
     /// Lay a long message out, away from the drawing thread.
     LayOut(Box<super::page::Request>),
 }
@@ -115,6 +124,8 @@ pub(super) enum Reply {
     Word(String),
     Faults(Vec<FaultState>),
     Page(Box<super::page::DetailPage>),
+    /// A page of the archive, without verdicts.
+    PageRead(u64, Result<Vec<Arc<Judged>>, String>),
     /// The exchange of this index, without verdicts.
     Fetched(u64, Result<Arc<Judged>, String>),
 }

@@ -19,7 +19,7 @@ use ratatui::widgets::Widget;
 use super::layout::LEAST;
 use super::model::{Model, Screen};
 use super::theme::Ink;
-use super::{booking, bookings, compare, coverage, event_log, exchanges, faults, findings, traffic};
+use super::{archive, booking, bookings, compare, coverage, event_log, exchanges, faults, findings, traffic};
 use crate::text;
 
 pub(super) use header::tab_at;
@@ -38,10 +38,13 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
     header::draw(model, layout.header, buffer);
     match model.screen() {
         Screen::Bookings if model.status.exchanges == 0 => welcome::draw(model, layout.body, buffer),
-        Screen::Exchanges if model.list.is_empty() => welcome::draw(model, layout.body, buffer),
+        Screen::Exchanges if model.list.is_empty() && model.rows_under_way().is_empty() => {
+            welcome::draw(model, layout.body, buffer);
+        }
         Screen::Bookings => bookings::draw(model, layout.body, buffer),
         Screen::Booking => booking::draw(model, layout.list, buffer),
         Screen::Exchanges => exchanges::draw(model, layout.list, buffer),
+        Screen::Archive => archive::draw(model, layout.list, buffer),
         Screen::Findings => findings::draw(model, layout.list, buffer),
         Screen::Coverage => coverage::draw(model, layout.body, buffer),
         Screen::Traffic => traffic::draw(model, layout.body, buffer),

@@ -210,11 +210,6 @@ impl BookingIndex {
         self.numbers.get(uuid).map(|number| (number - self.gone) as usize)
     }
 
-    /// The place of the booking that has an exchange, by its index.
-    pub(in crate::tui) fn of_exchange(&self, exchange: u64) -> Option<usize> {
-        self.all.iter().position(|booking| booking.steps.iter().any(|step| step.exchange == exchange))
-    }
-
     /// The places of the bookings whose UUIDs begin so, at most two.
     pub(in crate::tui) fn with_prefix(&self, prefix: &str) -> Vec<usize> {
         let prefix = prefix.to_ascii_lowercase();
@@ -292,7 +287,6 @@ mod tests {
         }
         assert_eq!((index.len(), index.gone()), (MAX_BOOKINGS, 5));
         assert_eq!((index.place_of("4"), index.place_of("5")), (None, Some(0)));
-        assert_eq!(index.of_exchange(7), Some(2));
         // One that comes again begins anew.
         index.add_step("4", step(99_999), None);
         assert_eq!(index.place_of("4"), Some(MAX_BOOKINGS - 1));
