@@ -89,7 +89,7 @@ pub async fn serve(
         cut: cut.clone(),
         shutdown: drain,
     };
-    join_all(listeners.into_iter().map(|listener| server.keep(listener, &common))).await;
+    join_all(listeners.into_iter().map(|listener| server.accept_loop(listener, &common))).await;
     drop(common);
     let mut served = Served { connections: server.connections.into_inner(), cut: 0 };
     tasks.close();
@@ -118,7 +118,7 @@ struct ProxyServer {
 
 impl ProxyServer {
     /// Lets connections in until the shutdown.
-    async fn keep(&self, listener: Listener, common: &Arc<ProxyShared>) {
+    async fn accept_loop(&self, listener: Listener, common: &Arc<ProxyShared>) {
         let Listener { listener, tls, own_ca, allowed_clients, mode, rewrite_links, tls_fault, on_event } = listener;
         let to = |upstream: Arc<dyn Upstream>| {
             let links = rewrite_links.then(|| Rewriter::new(upstream.origin(), tls.is_some())).flatten();

@@ -36,3 +36,19 @@ fn links_between_documents_lead_somewhere() {
     assert!(faults.is_empty(), "these links lead nowhere:\n{}", faults.join("\n"));
     assert!(count > 100, "only {count} links were found");
 }
+
+#[test]
+fn the_stops_of_an_exchange_are_where_they_are_said_to_be() {
+    let document = read("CONTRIBUTING.md");
+    let rows = document.lines().skip_while(|line| !line.starts_with("| stop | file |")).skip(2);
+    let mut count = 0;
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let source =
+            std::fs::read_to_string(root().join(cells[2])).unwrap_or_else(|error| panic!("{}: {error}", cells[2]));
+        let holds = |beginning: &str| source.contains(&format!("fn {}{beginning}", cells[3]));
+        assert!(holds("(") || holds("<"), "{} has no function {}", cells[2], cells[3]);
+        count += 1;
+    }
+    assert_eq!(count, 10);
+}

@@ -159,10 +159,10 @@ mod tests {
     use crate::proxy::record::sink::{self, ExchangeReceiver};
 
     async fn exchange_builder() -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
-        draft_with(sink::BODY_MEMORY).await
+        builder_with(sink::BODY_MEMORY).await
     }
 
-    async fn draft_with(memory: u64) -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
+    async fn builder_with(memory: u64) -> (Arc<ExchangeBuilder>, ExchangeReceiver) {
         let (sink, exchange_receiver) = sink::channel_with(1, memory);
         let opening = RequestMeta {
             id: 7,
@@ -246,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn past_the_memory_for_all_it_is_truncated_and_all_of_it_passes() {
-        let (exchange_builder, mut exchange_receiver) = draft_with(8).await;
+        let (exchange_builder, mut exchange_receiver) = builder_with(8).await;
         answer(&exchange_builder);
         exchange_builder.delivered();
         let memory = exchange_builder.memory().unwrap();
