@@ -35,6 +35,7 @@ pub mod sandbox;
 pub mod demo;
 pub mod text;
 pub mod report;
+pub mod check;
 pub mod tui;
 pub mod session;
 pub mod cli;
