@@ -307,4 +307,6 @@ async fn the_index_goes_on_where_the_list_lets_go() {
     // From the first to the last.
     let (shown, _) = after(Mode::Live, events, "Ag~~").await;
     sees(&shown, &["All 20,500 exchanges · at 1 ", "GET /read-back/0"]);
+    let row = shown.text().lines().find(|line| line.contains("/read-back/9 ")).map(str::to_owned).unwrap_or_default();
+    assert!(row.contains("✗ ") && row.contains("B✗") && !row.contains("not judged"), "{row}");
 }

@@ -10,7 +10,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::cursor::Cursor;
-use super::exchanges::{Columns, exchange, headings};
+use super::exchanges::{Columns, exchange, headings, remembered};
 use super::model::{Focus, Model};
 use super::services::Effect;
 use super::theme::Ink;
@@ -93,7 +93,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let mut spans = vec![span(Ink::Bold, format!(" All {} exchanges ", grouped(len as u64)))];
     spans.push(span(
         Ink::Dim,
-        format!("· at {} · what was let go is read from the recording, without verdicts", cursor.at + 1),
+        format!("· at {} · what was let go is read from the recording, without its findings", cursor.at + 1),
     ));
     if let Some(trouble) = &model.archive.trouble {
         spans.push(span(Ink::Of(Severity::Warning), format!(" · {}", crate::text::clip(trouble, 80))));
@@ -123,7 +123,14 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let mut before: Option<&Judged> = None;
     for (index, row) in indexes.into_iter().zip(first..) {
         let words = match model.of_archive(index) {
-            Some(judged) => exchange(judged, before.replace(judged), model.list.is_marked(index), &columns),
+            Some(judged) => {
+                let (before, marked) = (before.replace(judged), model.list.is_marked(index));
+                if model.list.by_index(index).is_some() {
+                    exchange(judged, before, marked, &columns)
+                } else {
+                    remembered(judged, model.index.verdicts.get(index), before, marked, &columns)
+                }
+            }
             None => Line::from(span(Ink::Dim, format!("  {:>1$} …", number(index), columns.number))),
         };
         line(buffer, area, row, &words);

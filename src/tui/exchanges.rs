@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::index::verdicts::Remembered;
 use super::list_filter::Narrow;
 use super::model::{Focus, Model};
 use super::theme::{Ink, letter, sign};
@@ -163,7 +164,46 @@ pub(super) fn headings(columns: &Columns) -> Line<'static> {
 }
 
 pub(super) fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, columns: &Columns) -> Line<'static> {
-    let mut spans = vec![gutter(judged), span(Ink::Bold, if marked { "●" } else { " " })];
+    let mut spans = columns_of(judged, gutter(judged), before, marked, columns);
+    spans.extend(marks(judged));
+    Line::from(spans)
+}
+
+/// A row of an exchange whose findings are not kept: what is remembered of them.
+pub(super) fn remembered(
+    judged: &Judged,
+    verdict: Option<Remembered>,
+    before: Option<&Judged>,
+    marked: bool,
+    columns: &Columns,
+) -> Line<'static> {
+    let sides = Side::ALL.map(|side| (side, verdict.and_then(|verdict| verdict.worst(side))));
+    let worst = sides.iter().filter_map(|(_, severity)| *severity).max();
+    let gutter = worst.map_or_else(|| span(Ink::Plain, " "), |severity| span(Ink::Of(severity), sign(severity)));
+    let mut spans = columns_of(judged, gutter, before, marked, columns);
+    for (side, severity) in sides {
+        if let Some(severity) = severity {
+            spans.extend([span(Ink::By(side), letter(side)), span(Ink::Of(severity), format!("{} ", sign(severity)))]);
+        }
+    }
+    match (worst, verdict) {
+        (Some(_), _) => {}
+        (None, Some(verdict)) if verdict.is_judged() => spans.push(span(Ink::Dim, "ok")),
+        (None, Some(_)) => spans.push(span(Ink::Bold, "not judged")),
+        (None, None) => spans.push(span(Ink::Dim, "?")),
+    }
+    Line::from(spans)
+}
+
+/// The columns of a row but for the findings.
+fn columns_of(
+    judged: &Judged,
+    gutter: Span<'static>,
+    before: Option<&Judged>,
+    marked: bool,
+    columns: &Columns,
+) -> Vec<Span<'static>> {
+    let mut spans = vec![gutter, span(Ink::Bold, if marked { "●" } else { " " })];
     spans.push(span(Ink::Dim, format!("{:>1$} ", judged.number(), columns.number)));
     if columns.time > 0 {
         let since =
@@ -185,8 +225,7 @@ pub(super) fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, c
     if columns.duration > 0 {
         spans.push(span(Ink::Dim, format!("{:>1$} ", judged.duration_words(), columns.duration)));
     }
-    spans.extend(marks(judged));
-    Line::from(spans)
+    spans
 }
 
 /// The sign of the weightiest finding, or of what else is wrong.

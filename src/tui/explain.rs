@@ -132,7 +132,10 @@ impl Page {
             0 if judged.muted > 0 => self.text(Ink::Good, &format!("No other findings. {passed} passed.")),
             // It was never judged, or its verdicts are not kept.
             0 if judged.passed == 0 && judged.not_judged.is_empty() => {
-                self.text(Ink::Of(Severity::Warning), "No verdicts are at hand.");
+                self.text(
+                    Ink::Of(Severity::Warning),
+                    "No verdicts are at hand; `umpire check` judges the recording again.",
+                );
             }
             0 if judged.passed == 0 => {
                 self.text(Ink::Of(Severity::Warning), "No verdict could be given.");
