@@ -5,6 +5,7 @@
 //! `rules/GUIDE.md` says how a rule is written.
 
 mod aliases;
+mod answers;
 mod arena;
 mod rule_runner;
 mod bases;
@@ -18,6 +19,7 @@ mod context;
 mod definition;
 mod pending_updates;
 mod eval;
+mod evidence;
 mod example;
 mod exchange_ref;
 mod expression_file;
@@ -27,9 +29,12 @@ mod feeds;
 mod found;
 mod functions;
 mod history;
+mod json_ld;
+mod items;
 mod judge;
 mod observed_facts;
 mod memory;
+mod messages;
 mod models;
 mod money;
 mod named_expressions;
@@ -43,11 +48,13 @@ mod places;
 mod plan;
 mod reference;
 mod refusal;
+mod refusals;
 mod request_changes;
 mod retries;
 mod rule;
 mod rule_compiler;
 mod settings;
+mod shown;
 mod share;
 mod sharing;
 mod suggest;
@@ -55,6 +62,7 @@ mod template;
 mod types;
 mod urls;
 mod value;
+mod vocabulary;
 
 pub use aliases::{Aliases, renamed};
 pub use book::{

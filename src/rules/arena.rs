@@ -10,7 +10,6 @@ use bumpalo::Bump;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::share::Memo;
 use super::value::Val;
 use crate::json::{self, Value};
 
@@ -109,9 +108,9 @@ impl Arena {
         self.0.alloc_slice_fill_default(count)
     }
 
-    /// What is kept of an item.
-    pub fn memo<'a>(&'a self, memo: Memo<'a>) -> &'a Memo<'a> {
-        self.0.alloc(memo)
+    /// Any value that lives as long as the exchange is judged, and has nothing to drop.
+    pub fn alloc<T>(&self, value: T) -> &mut T {
+        self.0.alloc(value)
     }
 
     /// A list to be filled. What it holds is not dropped.

@@ -9,15 +9,16 @@ use include_dir::{Dir, include_dir};
 
 use super::aliases::Aliases;
 use super::code::{Code, NodeId};
+use super::compile::compile;
 use super::expression_file::ExpressionFile;
 use super::facts::{Facts, SpecifiedError};
 use super::features::Features;
+use super::items::ItemSource;
 use super::models::{ModelError, Models};
 use super::named_expressions::Names;
-use super::path::ItemSource;
 use super::plan::{self, Plan};
 use super::rule::{Fault, Rule};
-use super::rule_compiler::compile_rule;
+use super::rule_compiler::{compile_rule, content_start};
 use super::settings::{self, RuleSources, Settled};
 use super::sharing::{Sharing, StageMask};
 use crate::openbooking::{Reading, Stage};
@@ -163,9 +164,7 @@ impl RuleBook {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let item_sources = place_item_sources(&mut rules);
         let mut facts = facts()?;
-        facts
-            .compile_claims(built_in_text(ERRORS_FILE), names, &mut code)
-            .map_err(|Fault { what, at }| in_errors_file(what, at))?;
+        compile_claims(&facts, names, &mut code)?;
         let mut sharing = Sharing::new(&mut code, item_sources.len());
         let mut conditions: HashMap<NodeId, StageMask> = HashMap::new();
         for rule in &rules {
@@ -278,6 +277,17 @@ fn place_item_sources(rules: &mut [Rule]) -> Vec<ItemSource> {
         });
     }
     sources
+}
+
+/// Compiles the claims of the error types.
+fn compile_claims(facts: &Facts, names: &Names<'_>, code: &mut Code) -> Result<(), LoadError> {
+    let text = built_in_text(ERRORS_FILE);
+    for (name, claim) in facts.claims() {
+        let node = compile(claim.get_ref(), content_start(text, claim), names, code)
+            .map_err(|error| in_errors_file(format!("{name}.claim: {}", error.what), Some(error.at)))?;
+        code.set_claim(name, node);
+    }
+    Ok(())
 }
 
 /// The facts beside the rules, read once.

@@ -1,15 +1,17 @@
-//! What the language of rules has beside operators and macros: functions, and the members of what
-//! stands for exchanges, flows and the like.
+//! What functions and members do.
 //!
 //! ```text
-//! members: one table of names, types and meanings ─► resolved when a rule is loaded, and documented
-//!    └► select: what each gives
+//! vocabulary: what there is ─► resolved when a rule is loaded
+//! BUILTINS:   what it does  ─► called while an expression is evaluated
 //! ```
 
-mod functions;
-mod members;
 mod select;
 
-pub use functions::{Function, present_name};
-pub use members::Member;
-pub use select::{member, seen_in, select};
+use super::context::Builtins;
+use super::functions::{call, cost};
+
+pub use select::seen_in;
+use select::{member, select};
+
+/// What functions and members do.
+pub static BUILTINS: Builtins = Builtins { call, cost, select, member };

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 
 use super::urls::{form_parameter, parameter};
-use super::value::Stop;
 use crate::exchange::secrets::{SecretKind, SecretTraits, is_fingerprint};
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
@@ -72,23 +71,27 @@ pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {
         .map(Cow::Owned)
 }
 
+/// The recording doesn't tell; why, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unseen(pub &'static str);
+
 /// The same, as far as the recording tells: unseen where it may have left them out.
-pub fn known_credential(reading: &Reading) -> Result<Option<Cow<'_, str>>, Stop> {
+pub fn known_credential(reading: &Reading) -> Result<Option<Cow<'_, str>>, Unseen> {
     match credential(reading) {
         None if !reading.exchange.request.headers.tells_credentials() => {
-            Err(Stop::unseen("the credentials of the request were not recorded"))
+            Err(Unseen("the credentials of the request were not recorded"))
         }
         found => Ok(found),
     }
 }
 
 /// Unseen if the recording doesn't tell who makes a call.
-pub fn known_caller(reading: &Reading) -> Result<(), Stop> {
+pub fn known_caller(reading: &Reading) -> Result<(), Unseen> {
     known_credential(reading).map(drop)
 }
 
 /// Unseen if what a page of a feed holds depends on credentials, and the recording doesn't tell them.
-pub fn known_reader(reading: &Reading) -> Result<(), Stop> {
+pub fn known_reader(reading: &Reading) -> Result<(), Unseen> {
     match reading.stage {
         Stage::OrdersFeed | Stage::OrderProposalsFeed => known_caller(reading),
         _ => Ok(()),
@@ -104,8 +107,8 @@ fn names_a_key(name: &str) -> bool {
 
 /// True if two requests come from the same caller, false if not. A bearer token is renewed from time to time, and the
 /// one for the feed is another than the one for bookings, so that different ones tell nothing.
-pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Stop> {
-    let unseen = |why: &str| Err(Stop::unseen(why));
+pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Unseen> {
+    let unseen = |why: &'static str| Err(Unseen(why));
     match (known_credential(a)?, known_credential(b)?) {
         (Some(a), Some(b)) if a == b => {
             if a.contains(PLACEHOLDER) {

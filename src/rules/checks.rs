@@ -36,7 +36,7 @@ impl NamedCheck {
         match self {
             Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange, most),
             Self::ResponseJson => {
-                super::eval::answered(reading)?;
+                super::messages::answered(reading)?;
                 json_object(&reading.response, "/response/body", false, &reading.exchange, most)
             }
         }

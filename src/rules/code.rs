@@ -11,11 +11,11 @@ use std::collections::HashMap;
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use super::builtins::{Function, Member};
 use super::path::Message;
 use super::sharing::Depends;
 use super::types::Type;
 use super::value::Arithmetic;
+use super::vocabulary::{Function, Member};
 
 /// Place of a node in the code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -190,6 +190,8 @@ pub struct Code {
     pub(super) slots: Slots,
     /// For the items of each `each`, by its place.
     pub(super) item_slots: Vec<Slots>,
+    /// What an error says of the request, by its type.
+    claims: HashMap<String, NodeId>,
 }
 
 /// Slots for shared parts.
@@ -240,6 +242,16 @@ impl Code {
         let node = *self.node(at);
         matches!(node, Node::Call(called, _) if called == function)
             || self.children(node).into_iter().any(|child| self.calls(child, function))
+    }
+
+    /// Keeps what an error says of the request.
+    pub fn set_claim(&mut self, error_type: &str, claim: NodeId) {
+        self.claims.insert(error_type.to_owned(), claim);
+    }
+
+    /// What an error says of the request; `None` where the specification's text gives nothing to hold against it.
+    pub fn claim(&self, error_type: &str) -> Option<NodeId> {
+        self.claims.get(error_type).copied()
     }
 
     /// The slots that an exchange needs.

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use regex::Regex;
 
-use super::builtins::{Function, Member, present_name};
 use super::code::{Code, MacroKind, Node, NodeId, Number, Root, Span};
 use super::named_expressions::{Named, Names, hidden_by, suggest_name};
 use super::parser::{Expr, Kind, Macro, Operator, SyntaxError, parse};
@@ -12,6 +11,7 @@ use super::path::Message;
 use super::suggest::nearest;
 use super::types::Type;
 use super::value::Arithmetic;
+use super::vocabulary::{Function, Member, present_name};
 
 /// Most nodes of one expression, those of the named ones in it included.
 const MAX_NODES: usize = 10_000;

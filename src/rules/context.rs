@@ -7,9 +7,10 @@ use super::code::{Code, Keeper};
 use super::facts::Facts;
 use super::memory::{Flow, Memory};
 use super::models::Walks;
-use super::refusal::Refusals;
+use super::refusals::Refusals;
 use super::share::Memo;
-use super::value::Stop;
+use super::value::{Stop, Val};
+use super::vocabulary::{Function, Member};
 use crate::finding::Side;
 use crate::json::Value;
 use crate::openbooking::Reading;
@@ -68,9 +69,23 @@ impl Budget {
     }
 }
 
+/// What functions and members do. The language knows what there is ([`Function`], [`Member`]), not what it does.
+#[derive(Debug)]
+pub struct Builtins {
+    /// Applies a function. The number of arguments was checked when the rule was compiled.
+    pub call: for<'a> fn(Function, &[Val<'a>], &Context<'a>) -> Result<Val<'a>, Stop>,
+    /// Steps that a call counts for, beside the one of every node.
+    pub cost: fn(Function, &[Val<'_>], &Context<'_>) -> u32,
+    /// A member that was resolved when the rule was loaded; absent where its operand is.
+    pub select: for<'a> fn(Val<'a>, Member, &Context<'a>) -> Result<Val<'a>, Stop>,
+    /// A member by a name that is worked out at run time, or of what has any members.
+    pub member: for<'a> fn(Val<'a>, &str, &Context<'a>) -> Result<Val<'a>, Stop>,
+}
+
 /// What an expression may look at.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
+    pub builtins: &'static Builtins,
     pub reading: &'a Reading,
     pub code: &'a Code,
     pub flow: Option<&'a Flow>,
@@ -126,9 +141,11 @@ impl<'a> Context<'a> {
 
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { reading, code, flow, memory, facts, walks, budget, arena, item, refusals, side, .. } = *self;
+        let Self { builtins, reading, code, flow, memory, facts, walks, budget, arena, item, refusals, side, .. } =
+            *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
         Context {
+            builtins,
             reading,
             code,
             flow,

@@ -1,21 +1,17 @@
 //! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
 
-mod evidence;
 mod folds;
 mod look_ups;
 
 use std::cmp::Ordering;
 
-pub use evidence::{evidence, exchanges_of};
-
-use super::builtins::{Function, Member, member, select};
 use super::code::{Comparison, Keeper, Node, NodeId, Number, Root, Span, TextId};
 use super::context::Context;
-use super::nodes::is_type;
+use super::json_ld::is_type;
 use super::share::NotAPath;
 use super::value::{Arithmetic, Stop, Val};
+use super::vocabulary::{Function, Member};
 use crate::json::Value;
-use crate::openbooking::{Content, Reading};
 
 /// An evaluation has come to an end without a value; [`Evaluation::stopped`] knows why. A result with it goes through registers,
 /// as every step of every expression gives one.
@@ -23,7 +19,7 @@ use crate::openbooking::{Content, Reading};
 struct Halt;
 
 /// One evaluation: the context and the stack of macro variables.
-struct Evaluation<'c, 'a> {
+pub struct Evaluation<'c, 'a> {
     context: &'c Context<'a>,
     locals: Vec<Val<'a>>,
     steps: u32,
@@ -45,29 +41,40 @@ fn run<'c, 'a, T>(
     context: &'c Context<'a>,
     evaluate: impl FnOnce(&mut Evaluation<'c, 'a>) -> Result<T, Halt>,
 ) -> Result<T, Stop> {
-    let mut evaluation =
-        Evaluation { context, locals: Vec::new(), steps: 0, most: context.budget.left(), stopped: None };
+    let mut evaluation = Evaluation::new(context);
     let result = evaluate(&mut evaluation);
     context.budget.spend(evaluation.steps);
     result.map_err(|Halt| evaluation.why())
 }
 
-/// The response, or why there is none.
-pub fn answered(reading: &Reading) -> Result<&crate::exchange::Response, Stop> {
-    reading.exchange.response.as_ref().ok_or_else(|| {
-        let why = reading.exchange.failure.as_ref().map_or("no answer was recorded", |failure| failure.kind.describe());
-        Stop::unseen(format!("there is no answer: {why}"))
-    })
-}
+impl<'c, 'a> Evaluation<'c, 'a> {
+    /// An evaluation that has not begun.
+    pub fn new(context: &'c Context<'a>) -> Self {
+        Self { context, locals: Vec::new(), steps: 0, most: context.budget.left(), stopped: None }
+    }
 
-/// The root of a body; `None` for an empty one.
-pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, Stop> {
-    let whose = if of_request { "request" } else { "response" };
-    match content {
-        Content::Json(document) => Ok(Some(document.root())),
-        Content::Empty => Ok(None),
-        Content::NotJson(_) | Content::Opaque => Err(Stop::unseen(format!("the {whose} body is not JSON"))),
-        Content::Unreadable(why) => Err(Stop::unseen(format!("the {whose} {why}"))),
+    pub fn context(&self) -> &'c Context<'a> {
+        self.context
+    }
+
+    /// The value of a part; `None` if it has none, or if that takes too long.
+    pub fn value_if_any(&mut self, at: NodeId) -> Option<Val<'a>> {
+        self.value(at).ok()
+    }
+
+    /// Whether a part holds; `None` if that can't be told, or takes too long.
+    pub fn truth_if_any(&mut self, at: NodeId) -> Option<bool> {
+        self.truth(at).ok()
+    }
+
+    /// From now on there is the variable of one more macro around.
+    pub fn push_local(&mut self, value: Val<'a>) {
+        self.locals.push(value);
+    }
+
+    /// The variable that was pushed last is no longer there.
+    pub fn pop_local(&mut self) {
+        self.locals.pop();
     }
 }
 
@@ -304,7 +311,7 @@ impl<'a> Evaluation<'_, 'a> {
         };
         match operand {
             Val::Json(value) => Ok(self.context.arena.node(value.get(name))),
-            _ => self.or_halt(member(operand, name, self.context)),
+            _ => self.or_halt((self.context.builtins.member)(operand, name, self.context)),
         }
     }
 
@@ -313,7 +320,7 @@ impl<'a> Evaluation<'_, 'a> {
             Node::Root(root) => self.root(root),
             _ => self.value(operand)?,
         };
-        self.or_halt(select(operand, member, self.context))
+        self.or_halt((self.context.builtins.select)(operand, member, self.context))
     }
 
     /// Most calls have few arguments: these need no room on the heap.
@@ -332,7 +339,8 @@ impl<'a> Evaluation<'_, 'a> {
                 let first = self.value(first)?;
                 match (function, self.context.code.node(second)) {
                     (Function::IsType, Node::Text(name)) => {
-                        Ok(Val::bool(is_type(&first, Some(self.context.code.text(*name)))))
+                        let name = self.context.code.text(*name);
+                        Ok(Val::bool(first.as_json().is_some_and(|node| is_type(node, name))))
                     }
                     _ => {
                         let second = self.value(second)?;
@@ -350,8 +358,8 @@ impl<'a> Evaluation<'_, 'a> {
 
     fn call_with(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Halt> {
         self.room()?;
-        self.spend(function.cost(arguments, self.context))?;
-        self.or_halt(function.call(arguments, self.context))
+        self.spend((self.context.builtins.cost)(function, arguments, self.context))?;
+        self.or_halt((self.context.builtins.call)(function, arguments, self.context))
     }
 
     /// `&&` and `||` as CEL has them: a part that decides outweighs a failure of another one.
@@ -376,7 +384,7 @@ impl<'a> Evaluation<'_, 'a> {
         let index = self.value(index)?;
         if let Some(name) = index.as_str() {
             // A name worked out at run time; what it selects borrows the operand, not the name.
-            return self.or_halt(member(operand, name, self.context));
+            return self.or_halt((self.context.builtins.member)(operand, name, self.context));
         }
         let Some(place) = index.place() else { return Ok(Val::Absent) };
         Ok(match &operand {

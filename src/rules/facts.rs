@@ -5,12 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::code::{Code, NodeId};
-use super::compile::compile;
 use super::models::{Models, WhatSet};
-use super::named_expressions::Names;
-use super::rule::Fault;
-use super::rule_compiler::content_start;
 
 /// What the specification says of one error type.
 #[derive(Debug, Clone, Deserialize)]
@@ -59,8 +54,6 @@ pub struct SpecifiedError {
 #[derive(Debug, Default, Clone)]
 pub struct Facts {
     errors: HashMap<String, ErrorFacts>,
-    /// The compiled claims, by error type.
-    claims: HashMap<String, NodeId>,
     /// The data models.
     pub models: Models,
     /// What the rules of the book ask of the data models, of requests and of responses.
@@ -73,16 +66,9 @@ impl Facts {
         Ok(Self { errors: toml::from_str(text)?, ..Self::default() })
     }
 
-    /// Compiles the claims of the error types, which stand in `text`, for the rule book that `code` belongs to.
-    pub fn compile_claims(&mut self, text: &str, names: &Names<'_>, code: &mut Code) -> Result<(), Fault> {
-        let with_claim = self.errors.iter().filter_map(|(name, facts)| Some((name, facts.claim.as_ref()?)));
-        self.claims = with_claim
-            .map(|(name, claim)| match compile(claim.get_ref(), content_start(text, claim), names, code) {
-                Ok(node) => Ok((name.clone(), node)),
-                Err(error) => Err(Fault { what: format!("{name}.claim: {}", error.what), at: Some(error.at) }),
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(())
+    /// The claims of the error types, by name.
+    pub fn claims(&self) -> impl Iterator<Item = (&str, &Spanned<String>)> {
+        self.errors.iter().filter_map(|(name, facts)| Some((name.as_str(), facts.claim.as_ref()?)))
     }
 
     /// Every error type, by name.
@@ -96,11 +82,6 @@ impl Facts {
         let mut errors: Vec<_> = self.errors.iter().map(specified).collect();
         errors.sort_by(|a, b| a.name.cmp(&b.name));
         errors
-    }
-
-    /// The compiled claim of an error type; `None` where the specification's text gives nothing to hold against a request.
-    pub fn claim(&self, error_type: &str) -> Option<NodeId> {
-        self.claims.get(error_type).copied()
     }
 
     /// Facts of an error type; `None` if the specification doesn't define it.

@@ -5,10 +5,13 @@
 use std::sync::Arc;
 
 use super::context::{Budget, Context};
-use super::eval::{body, evaluate, evidence, exchanges_of, holds};
+use super::eval::{evaluate, holds};
+use super::evidence::{evidence, exchanges_of};
 use super::exchange_ref::ExchangeRef;
+use super::messages::body;
 use super::rule::{At, Check, Expectation, Rule};
-use super::value::{Stop, Val, shorten};
+use super::shown::{shorten, show};
+use super::value::Stop;
 use crate::finding::{EarlierExchange, Finding, NOTHING};
 use crate::json::Value;
 use crate::openbooking::Reading;
@@ -133,7 +136,7 @@ pub(super) fn seen_at(pointer: &str, reading: &Reading) -> String {
             let content = if request { &reading.request } else { &reading.response };
             let root = body(content, request).ok().flatten();
             let node = root.and_then(|root| if rest.is_empty() { Some(root) } else { root.find(&format!("/{rest}")) });
-            return Val::node(node.as_ref()).show();
+            return show(node);
         }
         ("method", true) => Some(exchange.request.method.clone()),
         ("path", true) => Some(exchange.path().to_owned()),

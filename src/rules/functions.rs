@@ -4,292 +4,252 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::builtins::Function;
+use super::answers::{has_order_type, item_errors, may_hold_order, root_type};
 use super::context::Context;
-use super::eval::{answered, body};
 use super::facts::Facts;
 use super::history::Modified;
+use super::json_ld::{is_integer, is_prefixed, same_member};
+use super::messages::{answered, body};
 use super::nodes::{
-    are_strings, distinct, duplicate_indexes, find_all, id, is_integer, is_prefixed, is_type, keys, newer,
-    object_member, prefixed, same_basket, same_elements, same_member, seconds, size, type_name,
+    are_strings, distinct, duplicate_indexes, find_all, id, is_type, keys, newer, object_member, prefixed, same_basket,
+    same_elements, seconds, size, type_name,
 };
 use super::value::{Stop, Val};
+use super::vocabulary::Function;
 use super::{callers, money, refusal, urls};
-use crate::json::{Document, Kind, Value};
+use crate::json::{Kind, Value};
 use crate::openbooking::{Content, Reading, media_type};
 
-impl Function {
-    /// True if the value may come from another exchange than the judged one, whatever the arguments are.
-    pub fn looks_at_earlier(self) -> bool {
-        matches!(
-            self,
-            Self::OpenData
-                | Self::OpenOffer
-                | Self::OpenParent
-                | Self::SecondsSinceRead
-                | Self::BookedSinceRead
-                | Self::SellerOf
-                | Self::Inherited
-                | Self::Quoted
-                | Self::EarlierModified
-                | Self::Unchanged
-                | Self::ClaimHolds
-                | Self::FlowOf
-                | Self::OtherFlows
-                | Self::Reported
-                | Self::Refused
-        )
-    }
-
-    /// Steps that the function counts for, beside the one of every node: those that look at many values count more.
-    pub fn cost(self, arguments: &[Val<'_>], context: &Context<'_>) -> u32 {
-        let weight = |place: usize| arguments.get(place).map_or(0, Val::weight);
-        match self {
-            Self::Same => weight(0).min(weight(1)) / 4,
-            Self::FindAll
-            | Self::Prefixed
-            | Self::Keys
-            | Self::ExtraKeys
-            | Self::ChangedKeys
-            | Self::MissingKeys
-            | Self::Sum
-            | Self::ItemErrors
-            | Self::SameElements
-            | Self::Distinct => {
-                let all = weight(0) / 4;
-                let pairwise = matches!(self, Self::SameElements | Self::Distinct) && !are_strings(arguments.first());
-                if pairwise { arguments.first().map_or(0, Val::len).saturating_mul(all) } else { all }
-            }
-            Self::Quoted => {
-                let quote = context.flow.and_then(super::memory::Flow::last_quote);
-                let items = quote.and_then(|quote| quote.response.json()?.root().get("orderedItem"));
-                items.map_or(0, |items| items.len() as u32 / 2)
-            }
-            _ => 0,
+/// Steps that a function counts for, beside the one of every node: those that look at many values count more.
+pub fn cost(function: Function, arguments: &[Val<'_>], context: &Context<'_>) -> u32 {
+    let weight = |place: usize| arguments.get(place).map_or(0, Val::weight);
+    match function {
+        Function::Same => weight(0).min(weight(1)) / 4,
+        Function::FindAll
+        | Function::Prefixed
+        | Function::Keys
+        | Function::ExtraKeys
+        | Function::ChangedKeys
+        | Function::MissingKeys
+        | Function::Sum
+        | Function::ItemErrors
+        | Function::SameElements
+        | Function::Distinct => {
+            let all = weight(0) / 4;
+            let pairwise =
+                matches!(function, Function::SameElements | Function::Distinct) && !are_strings(arguments.first());
+            if pairwise { arguments.first().map_or(0, Val::len).saturating_mul(all) } else { all }
         }
+        Function::Quoted => {
+            let quote = context.flow.and_then(super::memory::Flow::last_quote);
+            let items = quote.and_then(|quote| quote.response.json()?.root().get("orderedItem"));
+            items.map_or(0, |items| items.len() as u32 / 2)
+        }
+        _ => 0,
     }
+}
 
-    /// True for the commonest tests of one value.
-    pub fn is_quick(self) -> bool {
-        self.quick(&Val::Absent).is_some()
-    }
-
-    /// What the commonest tests of one value say; `None` for every other function.
-    pub fn quick(self, value: &Val<'_>) -> Option<bool> {
-        Some(match self {
-            Self::IsObject => value.as_object().is_some(),
-            Self::IsList => value.as_array().is_some() || matches!(value, Val::List(_)),
-            Self::IsString => value.as_str().is_some(),
-            Self::Blank => value.is_nothing() || value.as_str().is_some_and(|text| text.trim().is_empty()),
-            _ => return None,
-        })
-    }
-
-    /// Applies the function. The number of arguments was checked when the rule was compiled.
-    pub fn call<'a>(self, arguments: &[Val<'a>], context: &Context<'a>) -> Result<Val<'a>, Stop> {
-        let absent = Val::Absent;
-        let (first, second) = (arguments.first().unwrap_or(&absent), arguments.get(1).unwrap_or(&absent));
-        let text = first.as_str();
-        let facts = || text.and_then(|name| context.facts.error(name));
-        let arena = context.arena;
-        let strings = |list: &'a [String]| arena.texts(list);
-        let owned = |text: Option<String>| text.map_or(Val::Absent, |text| arena.text(&text));
-        Ok(match self {
-            Self::Oa => arena.text(&format!("https://openactive.io/{}", first.show())),
-            Self::Is => Val::bool(text.is_some_and(|value| is_enumeration_value(value, second.as_str()))),
-            Self::Id => id(arena, first),
-            Self::IsType => Val::bool(is_type(first, second.as_str())),
-            Self::TypeName => type_name(arena, first),
-            Self::IsObject | Self::IsList | Self::IsString | Self::Blank => {
-                Val::bool(self.quick(first).unwrap_or_default())
+/// Applies a function. The number of arguments was checked when the rule was compiled.
+pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>) -> Result<Val<'a>, Stop> {
+    let absent = Val::Absent;
+    let (first, second) = (arguments.first().unwrap_or(&absent), arguments.get(1).unwrap_or(&absent));
+    let text = first.as_str();
+    let facts = || text.and_then(|name| context.facts.error(name));
+    let arena = context.arena;
+    let strings = |list: &'a [String]| arena.texts(list);
+    let owned = |text: Option<String>| text.map_or(Val::Absent, |text| arena.text(&text));
+    Ok(match function {
+        Function::Oa => arena.text(&format!("https://openactive.io/{}", first.show())),
+        Function::Is => Val::bool(text.is_some_and(|value| is_enumeration_value(value, second.as_str()))),
+        Function::Id => id(arena, first),
+        Function::IsType => Val::bool(is_type(first, second.as_str())),
+        Function::TypeName => type_name(arena, first),
+        Function::IsObject | Function::IsList | Function::IsString | Function::Blank => {
+            Val::bool(function.quick(first).unwrap_or_default())
+        }
+        Function::IsNumber => Val::bool(first.as_json().is_some_and(|value| value.kind() == Kind::Number)),
+        Function::IsInteger => Val::bool(first.as_json().and_then(Value::as_number).is_some_and(is_integer)),
+        Function::IsBool => Val::bool(first.as_bool().is_some()),
+        Function::Keys => keys(arena, first, |_, _| true),
+        Function::ExtraKeys => {
+            let allowed = second.elements(arena).unwrap_or_default();
+            keys(arena, first, |key, _| {
+                !key.contains(':') && !allowed.iter().any(|allowed| allowed.as_str() == Some(key))
+            })
+        }
+        Function::ChangedKeys => keys(arena, first, |key, sent| {
+            object_member(second, key).is_some_and(|echoed| !same_member(key, sent, echoed))
+                && !is_spoilt(sent, context)
+        }),
+        Function::MissingKeys => {
+            keys(arena, first, |key, sent| object_member(second, key).is_none() && !is_spoilt(sent, context))
+        }
+        Function::FindAll => find_all(arena, first, second.as_str().unwrap_or_default()),
+        Function::Same => Val::bool(first.equals(second)),
+        Function::SameUrl => Val::bool(both(text, second, |a, b| {
+            a == b || urls::normal_url(a).trim_end_matches('/') == urls::normal_url(b).trim_end_matches('/')
+        })),
+        Function::NormalUrl => owned(text.map(|url| urls::normal_url(url).into_owned())),
+        Function::SameId => {
+            let (a, b) = (id(arena, first), id(arena, second));
+            Val::bool(a.as_str().is_some() && a.as_str() == b.as_str())
+        }
+        Function::Distinct => Val::bool(distinct(first.elements(arena).unwrap_or_default())),
+        Function::Success => Val::bool(answering(arguments, context)?.map_or(Ok(false), success)?),
+        Function::OrderShaped => Val::bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
+        Function::OrderAnswer => Val::bool(answering(arguments, context)?.map_or(Ok(false), order_answer)?),
+        Function::ErrorType => arena.maybe(
+            answering(arguments, context)?
+                .map(known_answer)
+                .transpose()?
+                .and_then(root_type)
+                .filter(|name| context.facts.is_error_type(name)),
+        ),
+        Function::ItemErrors => {
+            let reading = answering(arguments, context)?.map(known_answer).transpose()?;
+            let errors = reading.map(item_errors).unwrap_or_default();
+            arena.nodes(errors)
+        }
+        Function::KnownError => Val::bool(facts().is_some()),
+        Function::ErrorStatus => facts().map_or(Val::Absent, |facts| Val::Int(i64::from(facts.status))),
+        Function::ErrorLevels => facts().map_or(Val::Absent, |facts| strings(&facts.levels)),
+        Function::ErrorStages => facts().map_or(Val::Absent, |facts| strings(&facts.stages)),
+        Function::ErrorExclusive => Val::bool(facts().is_some_and(|facts| facts.exclusive)),
+        Function::ErrorTolerated => facts()
+            .map_or(Val::Absent, |facts| arena.list(facts.tolerated.iter().map(|status| Val::Int(i64::from(*status))))),
+        Function::AnyErrorStatus => Val::bool(facts().is_some_and(|facts| facts.any_status)),
+        Function::ClaimHolds => text
+            .map_or(Ok(None), |error_type| refusal::claim_holds(error_type, context))?
+            .map_or(Val::Absent, Val::bool),
+        Function::ErrorSays => arena.maybe(facts().and_then(|facts| facts.says.as_deref())),
+        Function::BookingMediaType => Val::bool(text.is_some_and(media_type::is_booking)),
+        Function::BookingMediaTypeV1 => Val::bool(text.is_some_and(media_type::is_booking_v1)),
+        Function::AcceptsBookingV1 => Val::bool(text.is_some_and(media_type::accepts_booking_v1)),
+        Function::MediaVersion => owned(text.and_then(|text| media_type::parse(text).version)),
+        Function::IsUuid => Val::bool(text.is_some_and(crate::openbooking::is_uuid)),
+        Function::OpenData => arena.node(id(arena, first).as_str().and_then(|id| context.memory.open_data.item(id))),
+        Function::OpenOffer => {
+            let (opportunity, offer) = (id(arena, first), id(arena, second));
+            let ids = opportunity.as_str().zip(offer.as_str());
+            arena.node(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
+        }
+        Function::OpenParent => arena.node(first.as_json().and_then(|node| context.memory.open_data.above(node))),
+        Function::Instant => {
+            text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(Val::Absent, |instant| arena.instant(instant))
+        }
+        Function::StartsWith => Val::bool(both(text, second, |text, part| text.starts_with(part))),
+        Function::EndsWith => Val::bool(both(text, second, |text, part| text.ends_with(part))),
+        Function::Contains => Val::bool(both(text, second, |text, part| text.contains(part))),
+        Function::LowerAscii => owned(text.map(str::to_ascii_lowercase)),
+        Function::Trim => arena.maybe(text.map(str::trim)),
+        Function::Size => size(first)?,
+        Function::Refused => {
+            let (right, strict) = refusal::answers(arguments, arena)?;
+            Val::Refusal(context.refusals.keep(refusal::judge(&right, strict, context)?))
+        }
+        Function::SameElements => Val::bool(match (first.elements(arena), second.elements(arena)) {
+            (Some(a), Some(b)) => same_elements(a, b),
+            _ => false,
+        }),
+        Function::SameBasket => Val::bool(same_basket(first, second)),
+        Function::FlowOf => {
+            let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
+            Val::Flow(context.memory.flow(uuid.as_deref()))
+        }
+        Function::Credential => match message(first, context).map(callers::known_credential).transpose()?.flatten() {
+            None => Val::Absent,
+            Some(Cow::Borrowed(text)) => arena.str(text),
+            Some(Cow::Owned(text)) => arena.text(&text),
+        },
+        Function::SameCaller => match (message(first, context), message(second, context)) {
+            (Some(a), Some(b)) => Val::bool(callers::same_caller(a, b)?),
+            _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
+        },
+        Function::Parameter => owned(parameter(first, second.as_str().unwrap_or_default())),
+        Function::SamePage => Val::bool(match (text, second.as_str()) {
+            (Some(a), Some(b)) => urls::page(a) == urls::page(b),
+            _ => false,
+        }),
+        Function::HostOf => owned(text.and_then(urls::host).map(str::to_ascii_lowercase)),
+        Function::OriginOf => owned(text.and_then(urls::origin)),
+        Function::PathOf => arena.maybe(text.map(urls::path)),
+        Function::Pairs => {
+            let elements = first.elements(arena).unwrap_or_default();
+            arena.list(elements.windows(2).map(|pair| arena.slice(pair)))
+        }
+        Function::DuplicateIndexes => arena.list(duplicate_indexes(first.elements(arena).unwrap_or_default())),
+        Function::Newer => Val::bool(newer(first, second)?),
+        Function::EarlierModified => {
+            let history = &context.memory.history;
+            let earlier = first.as_json().and_then(|item| history.earlier_modified(context.reading, item));
+            if earlier.is_some() {
+                callers::known_reader(context.reading)?;
             }
-            Self::IsNumber => Val::bool(first.as_json().is_some_and(|value| value.kind() == Kind::Number)),
-            Self::IsInteger => Val::bool(first.as_json().and_then(Value::as_number).is_some_and(is_integer)),
-            Self::IsBool => Val::bool(first.as_bool().is_some()),
-            Self::Keys => keys(arena, first, |_, _| true),
-            Self::ExtraKeys => {
-                let allowed = second.elements(arena).unwrap_or_default();
-                keys(arena, first, |key, _| {
-                    !key.contains(':') && !allowed.iter().any(|allowed| allowed.as_str() == Some(key))
-                })
-            }
-            Self::ChangedKeys => keys(arena, first, |key, sent| {
-                object_member(second, key).is_some_and(|echoed| !same_member(key, sent, echoed))
-                    && !is_spoilt(sent, context)
-            }),
-            Self::MissingKeys => {
-                keys(arena, first, |key, sent| object_member(second, key).is_none() && !is_spoilt(sent, context))
-            }
-            Self::FindAll => find_all(arena, first, second.as_str().unwrap_or_default()),
-            Self::Same => Val::bool(first.equals(second)),
-            Self::SameUrl => Val::bool(both(text, second, |a, b| {
-                a == b || urls::normal_url(a).trim_end_matches('/') == urls::normal_url(b).trim_end_matches('/')
-            })),
-            Self::NormalUrl => owned(text.map(|url| urls::normal_url(url).into_owned())),
-            Self::SameId => {
-                let (a, b) = (id(arena, first), id(arena, second));
-                Val::bool(a.as_str().is_some() && a.as_str() == b.as_str())
-            }
-            Self::Distinct => Val::bool(distinct(first.elements(arena).unwrap_or_default())),
-            Self::Success => Val::bool(answering(arguments, context)?.map_or(Ok(false), success)?),
-            Self::OrderShaped => Val::bool(answering(arguments, context)?.map_or(Ok(false), order_shaped)?),
-            Self::OrderAnswer => Val::bool(answering(arguments, context)?.map_or(Ok(false), order_answer)?),
-            Self::ErrorType => arena.maybe(
-                answering(arguments, context)?
-                    .map(known_answer)
-                    .transpose()?
-                    .and_then(refusal::root_type)
-                    .filter(|name| context.facts.is_error_type(name)),
-            ),
-            Self::ItemErrors => {
-                let reading = answering(arguments, context)?.map(known_answer).transpose()?;
-                let errors = reading.map(refusal::item_errors).unwrap_or_default();
-                arena.nodes(errors)
-            }
-            Self::KnownError => Val::bool(facts().is_some()),
-            Self::ErrorStatus => facts().map_or(Val::Absent, |facts| Val::Int(i64::from(facts.status))),
-            Self::ErrorLevels => facts().map_or(Val::Absent, |facts| strings(&facts.levels)),
-            Self::ErrorStages => facts().map_or(Val::Absent, |facts| strings(&facts.stages)),
-            Self::ErrorExclusive => Val::bool(facts().is_some_and(|facts| facts.exclusive)),
-            Self::ErrorTolerated => facts().map_or(Val::Absent, |facts| {
-                arena.list(facts.tolerated.iter().map(|status| Val::Int(i64::from(*status))))
-            }),
-            Self::AnyErrorStatus => Val::bool(facts().is_some_and(|facts| facts.any_status)),
-            Self::ClaimHolds => text
-                .map_or(Ok(None), |error_type| refusal::claim_holds(error_type, context))?
-                .map_or(Val::Absent, Val::bool),
-            Self::ErrorSays => arena.maybe(facts().and_then(|facts| facts.says.as_deref())),
-            Self::BookingMediaType => Val::bool(text.is_some_and(media_type::is_booking)),
-            Self::BookingMediaTypeV1 => Val::bool(text.is_some_and(media_type::is_booking_v1)),
-            Self::AcceptsBookingV1 => Val::bool(text.is_some_and(media_type::accepts_booking_v1)),
-            Self::MediaVersion => owned(text.and_then(|text| media_type::parse(text).version)),
-            Self::IsUuid => Val::bool(text.is_some_and(crate::openbooking::is_uuid)),
-            Self::OpenData => arena.node(id(arena, first).as_str().and_then(|id| context.memory.open_data.item(id))),
-            Self::OpenOffer => {
-                let (opportunity, offer) = (id(arena, first), id(arena, second));
-                let ids = opportunity.as_str().zip(offer.as_str());
-                arena.node(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
-            }
-            Self::OpenParent => arena.node(first.as_json().and_then(|node| context.memory.open_data.above(node))),
-            Self::Instant => text
-                .and_then(|text| text.parse::<Timestamp>().ok())
-                .map_or(Val::Absent, |instant| arena.instant(instant)),
-            Self::StartsWith => Val::bool(both(text, second, |text, part| text.starts_with(part))),
-            Self::EndsWith => Val::bool(both(text, second, |text, part| text.ends_with(part))),
-            Self::Contains => Val::bool(both(text, second, |text, part| text.contains(part))),
-            Self::LowerAscii => owned(text.map(str::to_ascii_lowercase)),
-            Self::Trim => arena.maybe(text.map(str::trim)),
-            Self::Size => size(first)?,
-            Self::Refused => {
-                let (right, strict) = refusal::answers(arguments, arena)?;
-                Val::Refusal(context.refusals.keep(refusal::judge(&right, strict, context)?))
-            }
-            Self::SameElements => Val::bool(match (first.elements(arena), second.elements(arena)) {
-                (Some(a), Some(b)) => same_elements(a, b),
-                _ => false,
-            }),
-            Self::SameBasket => Val::bool(same_basket(first, second)),
-            Self::FlowOf => {
-                let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
-                Val::Flow(context.memory.flow(uuid.as_deref()))
-            }
-            Self::Credential => match message(first, context).map(callers::known_credential).transpose()?.flatten() {
+            match earlier {
+                Some(Modified::Number(literal)) => arena.number(literal),
+                Some(Modified::Text(text)) => arena.str(text),
                 None => Val::Absent,
-                Some(Cow::Borrowed(text)) => arena.str(text),
-                Some(Cow::Owned(text)) => arena.text(&text),
-            },
-            Self::SameCaller => match (message(first, context), message(second, context)) {
-                (Some(a), Some(b)) => Val::bool(callers::same_caller(a, b)?),
-                _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
-            },
-            Self::Parameter => owned(parameter(first, second.as_str().unwrap_or_default())),
-            Self::SamePage => Val::bool(match (text, second.as_str()) {
-                (Some(a), Some(b)) => urls::page(a) == urls::page(b),
-                _ => false,
-            }),
-            Self::HostOf => owned(text.and_then(urls::host).map(str::to_ascii_lowercase)),
-            Self::OriginOf => owned(text.and_then(urls::origin)),
-            Self::PathOf => arena.maybe(text.map(urls::path)),
-            Self::Pairs => {
-                let elements = first.elements(arena).unwrap_or_default();
-                arena.list(elements.windows(2).map(|pair| arena.slice(pair)))
             }
-            Self::DuplicateIndexes => arena.list(duplicate_indexes(first.elements(arena).unwrap_or_default())),
-            Self::Newer => Val::bool(newer(first, second)?),
-            Self::EarlierModified => {
-                let history = &context.memory.history;
-                let earlier = first.as_json().and_then(|item| history.earlier_modified(context.reading, item));
-                if earlier.is_some() {
-                    callers::known_reader(context.reading)?;
-                }
-                match earlier {
-                    Some(Modified::Number(literal)) => arena.number(literal),
-                    Some(Modified::Text(text)) => arena.str(text),
-                    None => Val::Absent,
-                }
+        }
+        Function::Unchanged => {
+            let history = &context.memory.history;
+            let unchanged = first.as_json().is_some_and(|item| history.unchanged(context.reading, item));
+            if unchanged {
+                callers::known_reader(context.reading)?;
             }
-            Self::Unchanged => {
-                let history = &context.memory.history;
-                let unchanged = first.as_json().is_some_and(|item| history.unchanged(context.reading, item));
-                if unchanged {
-                    callers::known_reader(context.reading)?;
-                }
-                Val::bool(unchanged)
-            }
-            Self::BookedSinceRead => id(arena, first)
-                .as_str()
-                .and_then(|id| context.memory.places.booked_since_read(id))
-                .map_or(Val::Absent, Val::Int),
-            Self::Seconds => text.and_then(seconds).map_or(Val::Absent, |number| arena.decimal(number)),
-            Self::Prefixed => prefixed(arena, first),
-            Self::PrefixedType => Val::bool(type_name(arena, first).as_str().is_some_and(is_prefixed)),
-            Self::AbsoluteUri => Val::bool(text.is_some_and(urls::is_absolute_uri)),
-            Self::Amount => money::amount(first).map_or(Val::Absent, |number| arena.decimal(number)),
-            Self::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, |number| arena.decimal(number)),
-            Self::ApproxEqual => {
-                Val::bool(money::approx_equal(first, second, arguments.get(2).unwrap_or(&Val::Absent)))
-            }
-            Self::Decimals => money::decimals(first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
-            Self::Last => match first.as_json() {
-                Some(value) => arena.node(value.items().last()),
-                None => first.elements(arena).and_then(|list| list.last().copied()).unwrap_or(Val::Absent),
-            },
-            Self::HttpDate => text
-                .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
-                .map_or(Val::Absent, |date| arena.instant(date.timestamp())),
-            Self::Quoted => arena.node(quoted(first, context)?),
-            Self::Inherited => {
-                let id = id(arena, first);
-                let key = second.as_str().unwrap_or_default();
-                arena.node(context.memory.open_data.inherited(id.as_str(), first.as_object(), key))
-            }
-            Self::SellerOf => {
-                let id = id(arena, first);
-                arena.maybe(id.as_str().and_then(|id| context.memory.seller_of(id)))
-            }
-            Self::SecondsSinceRead => {
-                let read = id(arena, first).as_str().and_then(|id| context.memory.open_data.read(id));
-                read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
-            }
-            Self::Reported => {
-                let value = first.as_json();
-                Val::bool(context.flow.zip(value).is_some_and(|(flow, value)| flow.was_reported(value)))
-            }
-            Self::SecretKind => arena.maybe(text.and_then(callers::secret_kind)),
-            Self::TokenExpiry => {
-                let expires = text.and_then(callers::secret_traits).and_then(|traits| traits.expires);
-                expires
-                    .and_then(|seconds| Timestamp::from_second(seconds).ok())
-                    .map_or(Val::Absent, |at| arena.instant(at))
-            }
-            Self::TokenIssuer => owned(text.and_then(callers::secret_traits).and_then(|traits| traits.issuer)),
-            Self::OtherFlows => {
-                let own = context.reading.order_uuid.as_deref();
-                let flows = id(arena, first).as_str().map(|id| context.memory.other_flows(id, own)).unwrap_or_default();
-                arena.list(flows.into_iter().map(|flow| Val::Flow(Some(flow))))
-            }
-        })
-    }
+            Val::bool(unchanged)
+        }
+        Function::BookedSinceRead => id(arena, first)
+            .as_str()
+            .and_then(|id| context.memory.places.booked_since_read(id))
+            .map_or(Val::Absent, Val::Int),
+        Function::Seconds => text.and_then(seconds).map_or(Val::Absent, |number| arena.decimal(number)),
+        Function::Prefixed => prefixed(arena, first),
+        Function::PrefixedType => Val::bool(type_name(arena, first).as_str().is_some_and(is_prefixed)),
+        Function::AbsoluteUri => Val::bool(text.is_some_and(urls::is_absolute_uri)),
+        Function::Amount => money::amount(first).map_or(Val::Absent, |number| arena.decimal(number)),
+        Function::Sum => first.elements(arena).and_then(money::sum).map_or(Val::Absent, |number| arena.decimal(number)),
+        Function::ApproxEqual => {
+            Val::bool(money::approx_equal(first, second, arguments.get(2).unwrap_or(&Val::Absent)))
+        }
+        Function::Decimals => money::decimals(first).map_or(Val::Absent, |count| Val::Int(i64::from(count))),
+        Function::Last => match first.as_json() {
+            Some(value) => arena.node(value.items().last()),
+            None => first.elements(arena).and_then(|list| list.last().copied()).unwrap_or(Val::Absent),
+        },
+        Function::HttpDate => text
+            .and_then(|text| jiff::fmt::rfc2822::parse(text).ok())
+            .map_or(Val::Absent, |date| arena.instant(date.timestamp())),
+        Function::Quoted => arena.node(quoted(first, context)?),
+        Function::Inherited => {
+            let id = id(arena, first);
+            let key = second.as_str().unwrap_or_default();
+            arena.node(context.memory.open_data.inherited(id.as_str(), first.as_object(), key))
+        }
+        Function::SellerOf => {
+            let id = id(arena, first);
+            arena.maybe(id.as_str().and_then(|id| context.memory.seller_of(id)))
+        }
+        Function::SecondsSinceRead => {
+            let read = id(arena, first).as_str().and_then(|id| context.memory.open_data.read(id));
+            read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
+        }
+        Function::Reported => {
+            let value = first.as_json();
+            Val::bool(context.flow.zip(value).is_some_and(|(flow, value)| flow.was_reported(value)))
+        }
+        Function::SecretKind => arena.maybe(text.and_then(callers::secret_kind)),
+        Function::TokenExpiry => {
+            let expires = text.and_then(callers::secret_traits).and_then(|traits| traits.expires);
+            expires.and_then(|seconds| Timestamp::from_second(seconds).ok()).map_or(Val::Absent, |at| arena.instant(at))
+        }
+        Function::TokenIssuer => owned(text.and_then(callers::secret_traits).and_then(|traits| traits.issuer)),
+        Function::OtherFlows => {
+            let own = context.reading.order_uuid.as_deref();
+            let flows = id(arena, first).as_str().map(|id| context.memory.other_flows(id, own)).unwrap_or_default();
+            arena.list(flows.into_iter().map(|flow| Val::Flow(Some(flow))))
+        }
+    })
 }
 
 /// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
@@ -375,31 +335,19 @@ pub(super) fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
     }
 }
 
-pub(super) fn success(reading: &Reading) -> Result<bool, Stop> {
+fn success(reading: &Reading) -> Result<bool, Stop> {
     Ok((200..300).contains(&answered(reading)?.status))
 }
 
 /// True if the answer holds a quote, proposal or order: a success with anything else is a finding of its own, and what
 /// that body lacks follows from it.
 fn order_answer(reading: &Reading) -> Result<bool, Stop> {
-    Ok(order_shaped(reading)? || success(reading)? && holds_order(reading))
+    Ok(order_shaped(reading)? || success(reading)? && may_hold_order(reading))
 }
 
-/// True unless the body is plainly something else: empty, an error, or an object with neither the type of an order nor
-/// items. What can't be read may be one.
-fn holds_order(reading: &Reading) -> bool {
-    let Some(root) = reading.response.json().map(Document::root) else {
-        return !matches!(reading.response, Content::Empty);
-    };
-    root.is_object()
-        && (matches!(refusal::root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order"))
-            || root.get("orderedItem").is_some()
-                && !refusal::root_type(reading).is_some_and(|name| name.ends_with("Error")))
-}
-
-pub(super) fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
+fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
     if answered(reading)?.status != 409 {
         return Ok(false);
     }
-    Ok(matches!(refusal::root_type(known_answer(reading)?), Some("OrderQuote" | "OrderProposal" | "Order")))
+    Ok(has_order_type(known_answer(reading)?))
 }

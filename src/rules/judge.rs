@@ -10,17 +10,20 @@ use cpu_time::ThreadTime;
 
 use super::arena::Arena;
 use super::book::RuleBook;
+use super::builtins::BUILTINS;
 use super::context::{Budget, Context};
 use super::definition::SeenAs;
+use super::items::Items;
 use super::memory::{Flow, Known, Memory};
 use super::models::Walks;
 use super::outcome::Outcome;
 use super::plan::ConditionCache;
 use super::profile::{Clock, Profile, Slow, SlowRules};
-use super::refusal::{self, Refusals};
+use super::refusal;
+use super::refusals::Refusals;
 use super::rule::Rule;
 use super::rule_runner::RuleRunner;
-use super::share::{Items, Memo};
+use super::share::Memo;
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::{Exchange, FailureKind};
@@ -313,6 +316,7 @@ impl Judge {
                 (Items::new(self.book.item_sources().len(), &self.arena), ConditionCache::new(plan, &self.arena));
             let asking = RuleRunner { book: &self.book, plan, items: &items, guards: &guards };
             let mut context = Context {
+                builtins: &BUILTINS,
                 reading,
                 code: self.book.code(),
                 flow,

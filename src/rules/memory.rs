@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::answers::{is_order_shaped, is_success};
 use super::bases::Bases;
 use super::callers::Access;
 use super::exchange_ref::{ExchangeRef, Names};
 use super::feeds::{OpenData, Pages, order_items};
-use super::functions::{order_shaped, success};
 use super::history::History;
 use super::numbering::Numbering;
 use super::observed_facts::ObservedFacts;
@@ -141,7 +141,7 @@ impl Flow {
 
     /// The last quote, with errors on its items or without.
     pub fn last_quote(&self) -> Option<&Reading> {
-        let answered = |reading: &Reading| success(reading) == Ok(true) || order_shaped(reading) == Ok(true);
+        let answered = |reading: &Reading| is_success(reading) || is_order_shaped(reading);
         let quote = |reading: &&Arc<Reading>| matches!(reading.stage, Stage::C1 | Stage::C2) && answered(reading);
         self.earlier.iter().rev().find(quote).map(Arc::as_ref)
     }
@@ -190,7 +190,7 @@ impl Flow {
     }
 
     fn cancellations(&self) -> impl Iterator<Item = &Reading> {
-        let done = |earlier: &&Reading| earlier.stage == Stage::OrderCancel && success(earlier) == Ok(true);
+        let done = |earlier: &&Reading| earlier.stage == Stage::OrderCancel && is_success(earlier);
         self.earlier.iter().map(Arc::as_ref).filter(done)
     }
 
@@ -273,7 +273,7 @@ impl Flow {
 
     /// The last call of C1 or C2, if it was answered 2xx.
     pub fn standing_quote(&self) -> Option<&Reading> {
-        self.last_quote_call().filter(|quote| success(quote) == Ok(true))
+        self.last_quote_call().filter(|quote| is_success(quote))
     }
 
     /// True if the recording saw the flow from its first call, a C1.
@@ -303,7 +303,7 @@ impl Flow {
     /// True if the recording doesn't hold the answer to a call at one of the stages that may be the last success there.
     pub fn is_unknown(&self, stages: &[Stage]) -> bool {
         let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
-        let mut since = of_stages.take_while(|reading| success(reading) != Ok(true));
+        let mut since = of_stages.take_while(|reading| !is_success(reading));
         since.any(|reading| reading.exchange.response.is_none() && reading.exchange.failure.is_none())
     }
 
@@ -311,7 +311,7 @@ impl Flow {
     /// booking system made of it.
     pub fn is_faulted(&self, stages: &[Stage]) -> bool {
         let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
-        let mut since = of_stages.take_while(|reading| reading.exchange.is_faulted() || success(reading) != Ok(true));
+        let mut since = of_stages.take_while(|reading| reading.exchange.is_faulted() || !is_success(reading));
         since.any(|reading| reading.exchange.is_faulted())
     }
 }

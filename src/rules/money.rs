@@ -5,7 +5,7 @@
 use rust_decimal::Decimal;
 
 use super::value::Val;
-use crate::json::{self, Value};
+use crate::json;
 
 /// An amount: a JSON number or a string that holds one (prices may be either). `None` for anything else.
 pub fn amount(value: &Val<'_>) -> Option<Decimal> {
@@ -13,11 +13,6 @@ pub fn amount(value: &Val<'_>) -> Option<Decimal> {
         Some(text) => json::decimal(text.trim()),
         None => value.decimal(),
     }
-}
-
-/// The amount that a node of a message is: a number or a string that holds one.
-pub fn amount_of(value: Value<'_>) -> Option<Decimal> {
-    json::decimal(value.as_str().map(str::trim).or_else(|| value.as_number())?)
 }
 
 /// The sum of a list of amounts; `None` if one of them is no amount or the sum goes beyond what decimals hold.

@@ -12,11 +12,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::builtins::Function;
 use super::code::Root;
 use super::compile::Typed;
 use super::parser::{Expr, SyntaxError, parse};
 use super::suggest::nearest;
+use super::vocabulary::Function;
 
 /// The names that an expression may use.
 #[derive(Debug, Default)]

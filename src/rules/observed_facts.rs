@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::answers::is_success;
 use super::exchange_ref::{ExchangeRef, Names};
-use super::functions::success;
+use super::json_ld::amount_of;
 use super::memory::MAX_TEXT;
-use super::money::amount_of;
 use crate::json::Value;
 use crate::openbooking::{Reading, Stage};
 
@@ -68,7 +68,7 @@ impl ObservedFacts {
     fn remember_made(&mut self, reading: &Reading) {
         let path = reading.exchange.path();
         let room = self.made_for.len() < MAX_OPPORTUNITIES;
-        if !room || !path.contains("/test-interface/datasets/") || success(reading) != Ok(true) {
+        if !room || !path.contains("/test-interface/datasets/") || !is_success(reading) {
             return;
         }
         let id = reading.response.json().and_then(|answer| answer.root().get("@id")).and_then(Value::as_str);
@@ -106,7 +106,7 @@ impl ObservedFacts {
     }
 
     fn remember_prepayment(&mut self, reading: &Reading) {
-        if success(reading) != Ok(true) {
+        if !is_success(reading) {
             return;
         }
         let due = reading.response.json().and_then(|response| response.root().get("totalPaymentDue"));

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::context::Context;
-use super::eval::{answered, body, evaluate};
+use super::eval::evaluate;
 use super::facts::Facts;
 use super::found::finding;
+use super::messages::{answered, body};
 use super::models::{Deviation, ModelCheck, What, describe};
 use super::rule::{Check, Rule};
 use super::value::Stop;

@@ -1,12 +1,9 @@
-//! What `each` names: nodes at a path with wildcards (`/request/body/orderedItem/*`, `/response/body/**/image`), or those that an
-//! expression gives.
+//! Paths with wildcards for `each`: `/request/body/orderedItem/*`, `/response/body/**/image`.
 
 use crate::json::{Value, unescape};
 use crate::openbooking::{Content, Reading};
 
-use super::code::NodeId;
-use super::context::Context;
-use super::eval::evaluate;
+use super::messages::{answered, body};
 use super::value::Stop;
 
 /// A compiled path.
@@ -14,48 +11,6 @@ use super::value::Stop;
 pub struct Path {
     message: Message,
     steps: Vec<Step>,
-}
-
-/// What an `each` names, and its place among the different ones of a book.
-#[derive(Debug, Clone)]
-pub struct Each {
-    pub items: ItemSource,
-    /// Given by the book; 0 until then.
-    pub place: usize,
-}
-
-/// Where the items of an `each` come from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ItemSource {
-    Path(Path),
-    /// An expression that gives a list of nodes of the judged exchange.
-    Nodes(NodeId),
-}
-
-impl ItemSource {
-    /// Visits every item, in order.
-    pub fn for_each<'a>(&self, context: &Context<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), Stop> {
-        let reading = context.reading;
-        let nodes = match self {
-            Self::Path(path) => return path.matches(reading, visit),
-            Self::Nodes(nodes) => evaluate(*nodes, context)?,
-        };
-        let elements = nodes.elements(context.arena);
-        for element in
-            elements.ok_or_else(|| Stop::fault(format!("each gives {}, not a list", nodes.name_of_kind())))?
-        {
-            let is_own = |node: &Value<'a>| {
-                [&reading.request, &reading.response]
-                    .iter()
-                    .any(|body| body.json().is_some_and(|body| node.is_of(body)))
-            };
-            match element.as_json().filter(is_own) {
-                Some(node) => visit(node),
-                None => return Err(Stop::fault("each gives something else than nodes of the exchange")),
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A message of an exchange.
@@ -102,11 +57,11 @@ impl Path {
         let content: &Content = match self.message {
             Message::Request => &reading.request,
             Message::Response => {
-                super::eval::answered(reading)?;
+                answered(reading)?;
                 &reading.response
             }
         };
-        if let Some(root) = super::eval::body(content, self.message == Message::Request)? {
+        if let Some(root) = body(content, self.message == Message::Request)? {
             collect(root, &self.steps, visit);
         }
         Ok(())

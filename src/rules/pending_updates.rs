@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::answers::{item_errors, root_type};
 use super::feeds::order_items;
 use super::memory::{Flow, MAX_KEPT_BYTES};
 use crate::json::{Document, Value};
@@ -151,8 +152,7 @@ fn rejects(call: &Reading) -> bool {
 
 fn lacks_places(call: &Reading) -> bool {
     const ERROR: &str = "OpportunityHasInsufficientCapacityError";
-    super::refusal::root_type(call) == Some(ERROR)
-        || super::refusal::item_errors(call).into_iter().any(|error| text(error, "@type") == ERROR)
+    root_type(call) == Some(ERROR) || item_errors(call).into_iter().any(|error| text(error, "@type") == ERROR)
 }
 
 #[cfg(test)]

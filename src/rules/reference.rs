@@ -5,8 +5,8 @@
 use std::fmt::Write as _;
 
 use super::book::{LoadError, named_expressions};
-use super::builtins::{Function, Member};
 use super::types::Type;
+use super::vocabulary::{Function, Member};
 
 /// What each name is, where it isn't told by its members.
 const ROOTS: [(&str, &str); 11] = [

@@ -3,16 +3,17 @@
 //! The shared terms for expected-error rules: pass on the named error, "not judged" on the exemptions, a finding on
 //! success, and a warning (or, where the rule is strict, a finding) on any other refusal.
 
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
+use super::answers::{item_errors, root_type};
 use super::arena::Arena;
 use super::context::Context;
-use super::eval::{answered, evaluate};
+use super::eval::evaluate;
 use super::facts::Facts;
 use super::functions::known_answer;
 use super::memory::Flow;
-use super::nodes::main_type;
+use super::messages::answered;
+use super::refusals::Refusal;
 use super::value::{Stop, Val};
 use crate::finding::Severity;
 use crate::json::Value;
@@ -23,43 +24,6 @@ use crate::openbooking::{Reading, Stage};
 pub struct Answer {
     pub status: u16,
     pub error_type: String,
-}
-
-/// What became of the refusals that the rules ask for in one exchange.
-#[derive(Debug, Default)]
-pub struct Refusals {
-    passed: Cell<bool>,
-    failed: Cell<bool>,
-    kept: RefCell<Vec<Refusal>>,
-}
-
-impl Refusals {
-    /// A rule found its refusal right.
-    pub fn pass(&self) {
-        self.passed.set(true);
-    }
-
-    /// A rule missed its refusal, or found it wrong.
-    pub fn fail(&self) {
-        self.failed.set(true);
-    }
-
-    /// Keeps what `refused(...)` evaluates to; gives its place.
-    pub fn keep(&self, refusal: Refusal) -> usize {
-        let mut kept = self.kept.borrow_mut();
-        kept.push(refusal);
-        kept.len() - 1
-    }
-
-    /// What was kept at a place.
-    pub fn kept(&self, place: usize) -> Option<Refusal> {
-        self.kept.borrow().get(place).cloned()
-    }
-
-    /// The request was refused as it should be: a rule says so, and none says otherwise.
-    pub fn as_it_should_be(&self) -> bool {
-        self.passed.get() && !self.failed.get()
-    }
 }
 
 /// True for a refusal of P or B with errors that the last quote of its flow named, too: the broker went on all the same, and
@@ -75,22 +39,6 @@ pub fn repeats_quote(reading: &Reading, flow: Option<&Flow>) -> bool {
     let Some(quote) = flow.filter(|_| books && refused(reading)).and_then(Flow::last_quote_call) else { return false };
     let (named, now) = (errors(quote), errors(reading));
     refused(quote) && !now.is_empty() && now.iter().all(|error| named.contains(error))
-}
-
-/// What `refused(...)` evaluates to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
-    Passed,
-    NotJudged(Arc<str>),
-    Failed {
-        /// Caps the rule's severity.
-        at_most: Option<Severity>,
-        pointer: &'static str,
-        seen: String,
-        expected: String,
-        /// The types that the answer named, to be held against the other faults of the request.
-        answered: Vec<String>,
-    },
 }
 
 /// Types that say "no" for reasons which lie in the inventory and not in the request, so that nobody but the booking
@@ -182,7 +130,7 @@ pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Re
 /// What `errors.toml` says of a refusal with this error type, held against the request: true, false, or `None` where the
 /// messages don't show it.
 pub fn claim_holds(error_type: &str, context: &Context<'_>) -> Result<Option<bool>, Stop> {
-    let Some(claim) = context.facts.claim(error_type) else { return Ok(None) };
+    let Some(claim) = context.code.claim(error_type) else { return Ok(None) };
     evaluate(claim, &context.of_item(None, None)).map(|value| value.as_bool())
 }
 
@@ -209,12 +157,6 @@ fn exemption(status: u16, root_type: Option<&str>, facts: &Facts) -> Option<Arc<
     Some(format!("answered with {status}: {reason}").into())
 }
 
-/// `@type` of the response body.
-/// Of several the one that [`main_type`] takes.
-pub fn root_type(reading: &Reading) -> Option<&str> {
-    main_type(reading.response.json()?.root())?.as_str()
-}
-
 /// The error types that the answer names: of the whole order, or else on its items.
 fn named_errors(reading: &Reading, facts: &Facts) -> Vec<String> {
     if let Some(name) = root_type(reading).filter(|name| facts.is_error_type(name)) {
@@ -224,17 +166,5 @@ fn named_errors(reading: &Reading, facts: &Facts) -> Vec<String> {
         .into_iter()
         .filter_map(|error| error.get("@type").and_then(Value::as_str))
         .map(str::to_owned)
-        .collect()
-}
-
-/// The error objects on the items of the response.
-pub fn item_errors(reading: &Reading) -> Vec<Value<'_>> {
-    let Some(items) = reading.response.json().and_then(|document| document.root().get("orderedItem")) else {
-        return Vec::new();
-    };
-    items
-        .items()
-        .filter_map(|item| item.get("error"))
-        .flat_map(|error| if error.is_array() { error.items().collect() } else { vec![error] })
         .collect()
 }

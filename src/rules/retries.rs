@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::callers::credential;
+use super::json_ld::id_of;
 use super::memory::MAX_KEPT_BYTES;
-use super::nodes::id_of;
 use crate::exchange::{BodyEnd, FailureKind, Response};
 use crate::openbooking::{Reading, Stage};
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::aliases::Alias;
-use super::builtins::Function;
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
 use super::definition::{Example, SeenAs};
+use super::items::{Each, ItemSource};
 use super::models::ModelCheck;
-use super::path::{Each, ItemSource};
 use super::template::Template;
+use super::vocabulary::Function;
 use crate::finding::{RuleInfo, Severity};
 use crate::openbooking::Stage;
 

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use toml::Spanned;
 
 use super::aliases::{Alias, is_id};
-use super::builtins::Function;
 use super::checks::NamedCheck;
 use super::code::{Code, Node, NodeId};
 use super::compile::{check_names, compile};
 use super::definition::{Check as CheckDefinition, Definition};
+use super::items::{Each, ItemSource};
 use super::models::{ModelCheck, ModelDefinition};
 use super::named_expressions::Names;
 use super::parser::SyntaxError;
-use super::path::{Each, ItemSource, Path};
+use super::path::Path;
 use super::rule::{At, Check, Expectation, Fault, Rule, Stages};
 use super::template::Template;
+use super::vocabulary::Function;
 use crate::finding::{RuleInfo, Side};
 use crate::openbooking::Stage;
 

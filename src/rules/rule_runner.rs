@@ -9,11 +9,12 @@ use super::code::NodeId;
 use super::context::{Context, FAULTED};
 use super::eval::{evaluate, holds};
 use super::found::{finding, pointer, seen_at, told_apart};
+use super::items::Items;
 use super::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
 use super::plan::{ConditionCache, Plan, RuleStep, Test};
-use super::refusal::{self, Answer, Refusal};
+use super::refusal::{self, Answer};
+use super::refusals::Refusal;
 use super::rule::{Check, Expectation, Rule};
-use super::share::Items;
 use super::value::{Stop, Val, Why};
 use crate::finding::Side;
 
@@ -97,7 +98,7 @@ impl<'a> RuleRunner<'a> {
         };
         let mut said = false;
         let mut stopped = None;
-        for item in self.items.of(each, self.book, context)? {
+        for item in self.items.of(each, self.book.item_sources(), context)? {
             let context = context.of_item(Some(item.value), item.memo);
             match self.run_on(ask, place, test, &context, findings) {
                 Ok(one_said) => said |= one_said,

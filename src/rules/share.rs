@@ -11,15 +11,13 @@
 use std::cell::Cell;
 
 use super::arena::Arena;
-use super::book::RuleBook;
 use super::code::Slots;
-use super::context::Context;
 use super::path::Message;
-use super::value::{Stop, Val};
+use super::value::Val;
 use crate::json::Value;
 use crate::openbooking::{Content, Reading};
 
-/// No node of a message: what is named is something else, or a body that only [`body`](super::eval::body) can say of why it
+/// No node of a message: what is named is something else, or a body that only [`body`](super::messages::body) can say of why it
 /// can't be read.
 #[derive(Debug, Clone, Copy)]
 pub struct NotAPath;
@@ -88,7 +86,7 @@ impl<'a> Memo<'a> {
         Self::new([Message::Request, Message::Response].map(|message| root_of(reading, message)), slots, arena)
     }
 
-    fn of_item(item: Value<'a>, slots: Slots, arena: &'a Arena) -> Self {
+    pub fn of_item(item: Value<'a>, slots: Slots, arena: &'a Arena) -> Self {
         Self::new([Ok(Some(item)), Err(NotAPath)], slots, arena)
     }
 
@@ -114,44 +112,5 @@ impl<'a> Memo<'a> {
     /// `find` finds, if nobody asked before.
     pub fn found(&self, in_response: bool, slot: u16, find: impl FnOnce() -> Place<'a>) -> Place<'a> {
         self.found[usize::from(in_response)].at(slot, find)
-    }
-}
-
-/// Most items of one `each` that keep the values of shared parts; those behind work them out each time.
-const MAX_KEEPING: usize = 256;
-
-/// A node that an `each` names.
-#[derive(Debug)]
-pub struct Item<'a> {
-    pub value: Value<'a>,
-    pub memo: Option<&'a Memo<'a>>,
-}
-
-/// The items of every `each`, found when a rule first asks.
-#[derive(Debug)]
-pub struct Items<'a>(&'a [Cell<Option<&'a [Item<'a>]>>]);
-
-impl<'a> Items<'a> {
-    /// Nothing found yet of so many different `each`.
-    pub fn new(eaches: usize, arena: &'a Arena) -> Self {
-        Self(arena.cells(eaches))
-    }
-
-    /// The items of the `each` with that place, each with room for shared parts.
-    pub fn of(&self, each: usize, book: &RuleBook, context: &Context<'a>) -> Result<&'a [Item<'a>], Stop> {
-        let (Some(found), Some(source)) = (self.0.get(each), book.item_sources().get(each)) else { return Ok(&[]) };
-        if let Some(found) = found.get() {
-            return Ok(found);
-        }
-        let slots = book.code().slots_of_items(each);
-        let mut items = context.arena.vec();
-        source.for_each(context, &mut |value| {
-            let memo =
-                (items.len() < MAX_KEEPING).then(|| context.arena.memo(Memo::of_item(value, slots, context.arena)));
-            items.push(Item { value, memo });
-        })?;
-        let items: &'a [Item<'a>] = items.into_bump_slice();
-        found.set(Some(items));
-        Ok(items)
     }
 }

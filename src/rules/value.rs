@@ -7,8 +7,11 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::arena::Arena;
+use super::callers::Unseen;
 use super::exchange_ref::Names;
+use super::json_ld::same_values;
 use super::memory::Flow;
+use super::shown::{MOST_SHOWN, MOST_SHOWN_BYTES, shorten, show};
 use crate::json::{self, Kind, Value};
 use crate::openbooking::Reading;
 
@@ -46,6 +49,12 @@ impl Stop {
 
     pub fn is_exhaustion(&self) -> bool {
         matches!(*self.0, Why::Exhausted(_))
+    }
+}
+
+impl From<Unseen> for Stop {
+    fn from(Unseen(reason): Unseen) -> Self {
+        Self::unseen(reason)
     }
 }
 
@@ -122,11 +131,6 @@ impl<'a> Val<'a> {
 
     pub fn bool(value: bool) -> Self {
         if value { Self::True } else { Self::False }
-    }
-
-    /// A node that is kept elsewhere; nothing, if there is none. See [`Arena::node`] for those that are not.
-    pub fn node(value: Option<&'a Value<'a>>) -> Self {
-        value.map_or(Self::Absent, Self::Json)
     }
 
     pub fn as_json(&self) -> Option<Value<'a>> {
@@ -264,7 +268,7 @@ impl<'a> Val<'a> {
     /// Equality as `==` has it. Values of different kinds are unequal; absent and null are equal.
     pub fn equals(&self, other: &Val<'_>) -> bool {
         if let (Some(a), Some(b)) = (self.as_json(), other.as_json()) {
-            return super::nodes::same_values(a, b);
+            return same_values(a, b);
         }
         match (self.plain(), other.plain()) {
             (Plain::Str(a), Plain::Str(b)) | (Plain::Beyond(a), Plain::Beyond(b)) => a == b,
@@ -326,6 +330,9 @@ impl<'a> Val<'a> {
 
     /// For people: strings bare, everything else as JSON; `nothing` for what isn't there. At most about 200 characters.
     pub fn show(&self) -> String {
+        if let Self::Json(value) = self {
+            return show(Some(**value));
+        }
         let text = match self.plain() {
             Plain::Nothing => if matches!(self, Self::Absent) { "nothing" } else { "null" }.to_owned(),
             Plain::Bool(value) => value.to_string(),
@@ -335,30 +342,14 @@ impl<'a> Val<'a> {
             Plain::Str("") => "\"\"".to_owned(),
             Plain::Str(text) => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
             Plain::Instant(instant) => instant.to_string(),
-            Plain::Other => match (self.as_json(), self) {
-                (Some(value), _) => value.to_json_up_to(MOST_SHOWN_BYTES),
+            Plain::Other => match self {
                 // More than these are not shown anyway.
-                (_, Self::List(list)) => list.iter().take(MOST_SHOWN).map(Val::show).collect::<Vec<_>>().join(", "),
-                (_, other) => other.name_of_kind().to_owned(),
+                Self::List(list) => list.iter().take(MOST_SHOWN).map(Val::show).collect::<Vec<_>>().join(", "),
+                other => other.name_of_kind().to_owned(),
             },
         };
         shorten(text)
     }
-}
-
-/// Most characters of a value that people are shown.
-const MOST_SHOWN: usize = 200;
-
-/// So many bytes have more characters than are shown.
-const MOST_SHOWN_BYTES: usize = 4 * MOST_SHOWN;
-
-/// Cuts a text for people at about 200 characters.
-pub fn shorten(mut text: String) -> String {
-    if let Some((cut, _)) = text.char_indices().nth(MOST_SHOWN) {
-        text.truncate(cut);
-        text.push('…');
-    }
-    text
 }
 
 /// Operators of [`Val::arithmetic`].

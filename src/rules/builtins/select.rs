@@ -2,19 +2,19 @@
 
 use jiff::Timestamp;
 
-use super::Member;
 use crate::exchange::{Body, Headers, Omitted, decode};
 use crate::finding::Side;
 use crate::openbooking::{Content, Endpoint, Reading, Stage, media_type};
 use crate::rules::arena::Arena;
 use crate::rules::callers;
 use crate::rules::context::{Context, FAULTED_BEFORE};
-use crate::rules::eval::{answered, body};
 use crate::rules::exchange_ref::ExchangeRef;
 use crate::rules::memory::{FeedItemKind, Flow};
+use crate::rules::messages::{answered, body};
 use crate::rules::types::Type;
 use crate::rules::urls::{normal_origin, normal_url};
 use crate::rules::value::{Stop, Val};
+use crate::rules::vocabulary::Member;
 
 /// A member of a value by a name that is worked out at run time, or of what has any members.
 pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {

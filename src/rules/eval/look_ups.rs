@@ -1,8 +1,8 @@
 //! Nodes of messages, found without a value being made of each member on the way.
 
-use super::{Evaluation, Halt, answered, body};
-use crate::rules::builtins::member;
+use super::{Evaluation, Halt};
 use crate::rules::code::{Node, NodeId, Root, Start, TextId};
+use crate::rules::messages::{answered, body};
 use crate::rules::path::Message;
 use crate::rules::share::{NotAPath, Place, root_of};
 use crate::rules::value::Val;
@@ -62,7 +62,7 @@ impl<'a> Evaluation<'_, 'a> {
             Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
             Err(NotAPath) => {
                 let operand = self.value(operand)?;
-                let found = self.or_halt(member(operand, name, self.context))?;
+                let found = self.or_halt((self.context.builtins.member)(operand, name, self.context))?;
                 Ok(!matches!(found, Val::Absent))
             }
         }

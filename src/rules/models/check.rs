@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{Deviation, Models, What, WhatSet};
 use crate::json::{Document, Value};
-use crate::rules::value::{Val, shorten};
+use crate::rules::shown::{shorten, show};
 
 /// The check as a rule file has it.
 #[derive(Debug, Clone, Deserialize)]
@@ -135,12 +135,12 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
         .and_then(|model| model.properties.get(usize::from(deviation.property)))
         .map_or_else(|| "another value".to_owned(), |property| property.described.to_string());
     let at = node.map(Value::pointer).unwrap_or_default();
-    let there = Val::node(node.as_ref()).show();
+    let there = show(node);
     let absent = matches!(deviation.what, What::Missing | What::Recommended | What::NoneOf);
     let seen = match deviation.what {
         _ if absent => "nothing".to_owned(),
         What::Untyped => "nothing".to_owned(),
-        What::Class => Val::node(node.and_then(|node| node.get("@type")).as_ref()).show(),
+        What::Class => show(node.and_then(|node| node.get("@type"))),
         What::Unknown => name.clone(),
         _ => there,
     };

@@ -14,7 +14,7 @@ use super::{
 use crate::exchange::secrets::is_secret;
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, Stage};
-use crate::rules::nodes::is_prefixed;
+use crate::rules::json_ld::is_prefixed;
 use crate::rules::urls::is_absolute_uri;
 
 /// Most deviations noted of one message. Past it they are counted only: a message that is wrong throughout has said so.

@@ -1,6 +1,7 @@
 //! The table of functions: name, arguments, what each gives, how it is called and what it means.
 
 use crate::rules::types::{Element, Type};
+use crate::rules::value::Val;
 
 macro_rules! functions {
     ($($variant:ident $name:literal $least:literal..=$most:literal $gives:expr, $usage:literal, $meaning:literal;)*) => {
@@ -134,6 +135,46 @@ functions! {
     TokenExpiry "token_expiry" 1..=1 Type::Plain, "token_expiry(s)", "when a JSON Web Token expires, as an instant; absent if that isn't known. Also of the token behind `Bearer`, and of a fingerprint";
     TokenIssuer "token_issuer" 1..=1 Type::Plain, "token_issuer(s)", "the host that issued a JSON Web Token, likewise";
     Reported "reported" 1..=1 Type::Plain, "reported(x)", "true if an earlier exchange of the flow, from which x comes, had a finding of a warning or more on x or on something in it: what differs from it later follows from that";
+}
+
+impl Function {
+    /// True if the value may come from another exchange than the judged one, whatever the arguments are.
+    pub fn looks_at_earlier(self) -> bool {
+        matches!(
+            self,
+            Self::OpenData
+                | Self::OpenOffer
+                | Self::OpenParent
+                | Self::SecondsSinceRead
+                | Self::BookedSinceRead
+                | Self::SellerOf
+                | Self::Inherited
+                | Self::Quoted
+                | Self::EarlierModified
+                | Self::Unchanged
+                | Self::ClaimHolds
+                | Self::FlowOf
+                | Self::OtherFlows
+                | Self::Reported
+                | Self::Refused
+        )
+    }
+
+    /// True for the commonest tests of one value.
+    pub fn is_quick(self) -> bool {
+        self.quick(&Val::Absent).is_some()
+    }
+
+    /// What the commonest tests of one value say; `None` for every other function.
+    pub fn quick(self, value: &Val<'_>) -> Option<bool> {
+        Some(match self {
+            Self::IsObject => value.as_object().is_some(),
+            Self::IsList => value.as_array().is_some() || matches!(value, Val::List(_)),
+            Self::IsString => value.as_str().is_some(),
+            Self::Blank => value.is_nothing() || value.as_str().is_some_and(|text| text.trim().is_empty()),
+            _ => return None,
+        })
+    }
 }
 
 /// Former names of functions and members, each with the one that took its place.

@@ -7,15 +7,17 @@
 //!
 //! Only a rule that has failed is asked, so every part is evaluated again and nothing of it is kept.
 
-use super::Evaluation;
 use crate::openbooking::Reading;
-use crate::rules::builtins::{Function, Member, seen_in};
+use crate::rules::builtins::seen_in;
 use crate::rules::code::{MacroKind, Node, NodeId, Span};
 use crate::rules::context::Context;
+use crate::rules::eval::Evaluation;
 use crate::rules::exchange_ref::ExchangeRef;
 
+use crate::rules::memory::Flow;
 use crate::rules::nodes::id;
 use crate::rules::value::Val;
+use crate::rules::vocabulary::{Function, Member};
 
 /// The exchanges that made an expression true or false. Empty if it rests on the judged exchange alone, or on something
 /// that did not happen.
@@ -41,13 +43,11 @@ struct Search<'c, 'a> {
 
 impl<'c, 'a> Search<'c, 'a> {
     fn new(context: &'c Context<'a>) -> Self {
-        let evaluation =
-            Evaluation { context, locals: Vec::new(), steps: 0, most: context.budget.left(), stopped: None };
-        Self { evaluation, locals: Vec::new(), found: Vec::new() }
+        Self { evaluation: Evaluation::new(context), locals: Vec::new(), found: Vec::new() }
     }
 
     fn context(&self) -> &'c Context<'a> {
-        self.evaluation.context
+        self.evaluation.context()
     }
 
     /// False for a part that looks at the judged exchange alone.
@@ -65,7 +65,7 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// The value of a part; `None` if it has none, or if that takes too long.
     fn value(&mut self, at: NodeId) -> Option<Val<'a>> {
-        self.evaluation.value(at).ok()
+        self.evaluation.value_if_any(at)
     }
 
     /// The elements of a list; none if it is none.
@@ -74,7 +74,7 @@ impl<'c, 'a> Search<'c, 'a> {
     }
 
     fn truth(&mut self, at: NodeId) -> Option<bool> {
-        self.evaluation.truth(at).ok()
+        self.evaluation.truth_if_any(at)
     }
 
     /// Adds what made a part true or false.
@@ -123,7 +123,7 @@ impl<'c, 'a> Search<'c, 'a> {
         let of_range = std::mem::replace(&mut self.found, before);
         for &element in elements {
             let own = self.exchange_of(&element);
-            self.evaluation.locals.push(element);
+            self.evaluation.push_local(element);
             self.locals.push(own.map_or_else(|| of_range.clone(), |own| vec![own]));
             let is_it = self.truth(body) == Some(outcome);
             if is_it {
@@ -136,7 +136,7 @@ impl<'c, 'a> Search<'c, 'a> {
                     self.found.extend(&of_range);
                 }
             }
-            self.evaluation.locals.pop();
+            self.evaluation.pop_local();
             self.locals.pop();
             if is_it {
                 return;
@@ -216,7 +216,7 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// Adds the exchanges that a function looks at: its arguments, and what it finds in the memory by them.
     fn called(&mut self, function: Function, arguments: &[NodeId]) {
-        let Context { reading, memory, arena, flow, facts, .. } = *self.context();
+        let Context { reading, memory, arena, flow, .. } = *self.context();
         let first = arguments.first().and_then(|&first| self.value(first)).unwrap_or(Val::Absent);
         let of_open_data = || id(arena, &first).as_str().and_then(|id| memory.open_data.seen_in(id));
         let found = match function {
@@ -226,14 +226,14 @@ impl<'c, 'a> Search<'c, 'a> {
             | Function::BookedSinceRead
             | Function::SellerOf
             | Function::Inherited => of_open_data(),
-            Function::Quoted => flow.and_then(super::super::memory::Flow::last_quote).map(ExchangeRef::from),
+            Function::Quoted => flow.and_then(Flow::last_quote).map(ExchangeRef::from),
             Function::EarlierModified | Function::Unchanged => {
                 first.as_json().and_then(|item| memory.history.seen_in(reading, item))
             }
             _ => None,
         };
         let claim = (function == Function::ClaimHolds && self.locals.is_empty())
-            .then(|| facts.claim(first.as_str()?))
+            .then(|| self.context().code.claim(first.as_str()?))
             .flatten();
         if let Some(claim) = claim {
             return self.looked_at(claim);
