@@ -555,3 +555,105 @@ fn the_reading_of_code_is_right() {
     );
     assert_eq!(crates, BTreeSet::from(["serde".to_owned(), "toml".to_owned()]));
 }
+
+/// A file of the rules: its room, its module in the room (`None` for the room's own file), and its code.
+struct RuleFile {
+    room: String,
+    module: Option<String>,
+    code: String,
+}
+
+fn rule_files() -> Vec<RuleFile> {
+    let rules = root().join("src").join("rules");
+    let mut files = Vec::new();
+    for source in sources().into_iter().filter(|source| source.module == "rules" && source.depth > 1) {
+        let inside = source.path.strip_prefix(&rules).expect("below src/rules").with_extension("");
+        let mut parts = inside.iter().map(|part| part.to_string_lossy().into_owned());
+        let room = parts.next().expect("a room");
+        files.push(RuleFile { room, module: parts.next(), code: source.code });
+    }
+    files
+}
+
+/// What follows a path in code, as `a::b` or `{a::b, c}`: the first names.
+fn heads_behind(code: &str, path: &str) -> BTreeSet<String> {
+    let mut heads = BTreeSet::new();
+    for (at, _) in code.match_indices(path) {
+        if code[..at].ends_with(|before: char| is_word(before) || before == ':') {
+            continue;
+        }
+        let rest = &code[at + path.len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => heads.extend(group_heads(group)),
+            None => heads.extend(first_word(rest)),
+        }
+    }
+    heads
+}
+
+/// The modules of a room, each with those of the room that it names.
+fn graph_of(room: &str, files: &[RuleFile]) -> BTreeMap<String, BTreeSet<String>> {
+    let of_room = || files.iter().filter(|file| file.room == room);
+    let modules: BTreeSet<&String> = of_room().filter_map(|file| file.module.as_ref()).collect();
+    let mut graph: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in of_room() {
+        let Some(module) = &file.module else { continue };
+        let mut named = heads_behind(&file.code, &format!("crate::rules::{room}::"));
+        named.extend(heads_behind(&file.code, "super::"));
+        named.retain(|name| modules.contains(name) && name != module);
+        graph.entry(module.clone()).or_default().extend(named);
+    }
+    graph
+}
+
+/// The modules that a module leads to, itself only if a way leads back to it.
+fn reachable(from: &str, graph: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![from.to_owned()];
+    while let Some(next) = open.pop() {
+        for name in graph.get(&next).into_iter().flatten() {
+            if found.insert(name.clone()) {
+                open.push(name.clone());
+            }
+        }
+    }
+    found
+}
+
+/// The rooms of `src/rules` stand in the order of the table in ARCHITECTURE.md: each names only those above it. Within one, no
+/// more than two modules need each other.
+#[test]
+fn the_rooms_of_the_rules_have_no_cycle() {
+    let table = table(&read(&root().join("ARCHITECTURE.md")), "| part of `rules` | what it is |");
+    let rooms: Vec<String> = table.iter().filter_map(|cells| ticked(&cells[0]).pop_first()).collect();
+    let files = rule_files();
+    let there: BTreeSet<&String> = files.iter().map(|file| &file.room).collect();
+    assert_eq!(there, rooms.iter().collect(), "the table of ARCHITECTURE.md names the folders of src/rules");
+    let mut faults = Vec::new();
+    let mut named_between = 0;
+    for file in &files {
+        let above = rooms.iter().take_while(|room| **room != file.room);
+        let allowed: BTreeSet<&String> = above.chain([&file.room]).collect();
+        let named = heads_behind(&file.code, "crate::rules::");
+        let named: Vec<&String> = rooms.iter().filter(|room| named.contains(*room)).collect();
+        named_between += named.len();
+        for room in named.into_iter().filter(|room| !allowed.contains(room)) {
+            let module = file.module.as_deref().unwrap_or("its own file");
+            faults.push(format!("{}, {module}: names {room}, which stands below it", file.room));
+        }
+    }
+    for room in &rooms {
+        let graph = graph_of(room, &files);
+        for module in graph.keys() {
+            let circle: Vec<String> = reachable(module, &graph)
+                .into_iter()
+                .filter(|other| reachable(other, &graph).contains(module))
+                .collect();
+            if circle.len() > 2 && circle.first() == Some(module) {
+                faults.push(format!("{room}: {} need each other", circle.join(", ")));
+            }
+        }
+    }
+    assert!(named_between > 50, "the rooms name each other");
+    report(&faults);
+}

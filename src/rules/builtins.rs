@@ -5,12 +5,16 @@
 //! BUILTINS:   what it does  ─► called while an expression is evaluated
 //! ```
 
-mod select;
+pub mod calls;
+pub mod checks;
+pub mod money;
+pub mod nodes;
+pub mod refusal;
+pub mod select;
 
-use super::context::Builtins;
-use super::functions::{call, cost};
+use crate::rules::lang::context::Builtins;
+use calls::{call, cost};
 
-pub use select::seen_in;
 use select::{member, select};
 
 /// What functions and members do.

@@ -5,16 +5,16 @@ use jiff::Timestamp;
 use crate::exchange::{Body, Headers, Omitted, decode};
 use crate::finding::Side;
 use crate::openbooking::{Content, Endpoint, Reading, Stage, media_type};
-use crate::rules::arena::Arena;
-use crate::rules::callers;
-use crate::rules::context::{Context, FAULTED_BEFORE};
-use crate::rules::exchange_ref::ExchangeRef;
-use crate::rules::memory::{FeedItemKind, Flow};
-use crate::rules::messages::{answered, body};
-use crate::rules::types::Type;
-use crate::rules::urls::{normal_origin, normal_url};
-use crate::rules::value::{Stop, Val};
-use crate::rules::vocabulary::Member;
+use crate::rules::lang::arena::Arena;
+use crate::rules::lang::context::{Context, FAULTED_BEFORE};
+use crate::rules::lang::messages::{answered, body};
+use crate::rules::lang::types::Type;
+use crate::rules::lang::value::{Stop, Val};
+use crate::rules::lang::vocabulary::Member;
+use crate::rules::models::urls::{normal_origin, normal_url};
+use crate::rules::state::credentials as callers;
+use crate::rules::state::exchange_ref::ExchangeRef;
+use crate::rules::state::flow::{FeedItemKind, Flow};
 
 /// A member of a value by a name that is worked out at run time, or of what has any members.
 pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
-use super::{Deviation, Models, What, WhatSet};
+use super::data_model::{Models, What, WhatSet};
+use super::walk::Deviation;
 use crate::json::{Document, Value};
-use crate::rules::shown::{shorten, show};
+use crate::rules::models::shown::{shorten, show};
 
 /// The check as a rule file has it.
 #[derive(Debug, Clone, Deserialize)]

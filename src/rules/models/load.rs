@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 
-use super::formats;
-use super::{
+use super::data_model::{
     ByName, Enumeration, HAS_ID, HAS_OTHER, HAS_TYPE, MAX_PROPERTIES, Masks, Model, ModelId, Models, Profile, Property,
     PropertyId, STAGES, Shape,
 };
+use super::formats;
 
 /// File of the enumerations.
 const ENUMERATIONS: &str = "enumerations";

@@ -6,16 +6,17 @@
 
 use std::cell::{Cell, OnceCell};
 
-use super::formats::{self, Scalars};
-use super::{
+use super::codes;
+use super::data_model::{
     HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY, Profile, Property, PropertyId,
-    STAGES, Shape, What, WhatSet, codes,
+    STAGES, Shape, What, WhatSet,
 };
+use super::formats::{self, Scalars};
 use crate::exchange::secrets::is_secret;
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, Stage};
-use crate::rules::json_ld::is_prefixed;
-use crate::rules::urls::is_absolute_uri;
+use crate::rules::models::json_ld::is_prefixed;
+use crate::rules::models::urls::is_absolute_uri;
 
 /// Most deviations noted of one message. Past it they are counted only: a message that is wrong throughout has said so.
 const MAX_DEVIATIONS: usize = 1_000;

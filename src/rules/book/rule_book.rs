@@ -1,0 +1,223 @@
+//! The rule book: every rule, found quickly by stage. Built-in rules come from the binary, others from folders.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::openbooking::{Reading, Stage};
+use crate::rules::book::aliases::Aliases;
+use crate::rules::book::error::{LoadError, Place};
+use crate::rules::book::expression_file::ExpressionFile;
+use crate::rules::book::files::{NOT_RULES, built_in_files, files_on_disk, read_text};
+use crate::rules::book::plan::{self, Plan};
+use crate::rules::book::rule::{Fault, Rule};
+use crate::rules::book::rule_compiler::compile_rule;
+use crate::rules::book::settings::{self, RuleSources, Settled};
+use crate::rules::book::tables::{compile_claims, facts};
+use crate::rules::lang::common_subexpressions::{Sharing, StageMask};
+use crate::rules::lang::items::ItemSource;
+use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::program::{Code, NodeId};
+use crate::rules::models::errors::Facts;
+
+/// A set of rules, indexed by stage.
+#[derive(Debug)]
+pub struct RuleBook {
+    rules: Vec<Rule>,
+    off: Vec<Rule>,
+    aliases: Aliases,
+    notices: Vec<String>,
+    /// In the order of [`kinds_of_exchange`].
+    plans: Vec<Plan>,
+    facts: Facts,
+    code: Code,
+    item_sources: Vec<ItemSource>,
+}
+
+impl RuleBook {
+    /// The built-in rules.
+    pub fn built_in() -> Result<Self, LoadError> {
+        Self::load(&RuleSources::default())
+    }
+
+    /// The built-in rules, those of further folders, which add to them and override them by id, and what is settled
+    /// about them.
+    pub fn load(set: &RuleSources) -> Result<Self, LoadError> {
+        let (mut rules, mut code) = (Vec::new(), Code::default());
+        let expressions = ExpressionFile::built_in()?;
+        let names = expressions.names(None, &mut code)?;
+        rules.extend(compile_built_in(&names, &mut code)?);
+        for folder in &set.folders {
+            for rule in read_folder(folder, &names, &mut code)? {
+                match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
+                    Some(place) => rules[place] = rule.in_place_of(&rules[place]),
+                    None => rules.push(rule),
+                }
+            }
+        }
+        rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        let aliases = Aliases::of(&rules)?;
+        let Settled { on, off, notices } = settings::apply(rules, &set.settings)?;
+        Ok(Self { off, aliases, notices, ..Self::index(on, &names, code)? })
+    }
+
+    /// Only the rules of one folder.
+    pub fn only(folder: &Path) -> Result<Self, LoadError> {
+        let (mut code, expressions) = (Code::default(), ExpressionFile::built_in()?);
+        let names = expressions.names(None, &mut code)?;
+        Self::index(read_folder(folder, &names, &mut code)?, &names, code)
+    }
+
+    /// Only the rules that are given, each as its id and the text of its file.
+    pub fn of_texts(rules: &[(&str, &str)]) -> Result<Self, LoadError> {
+        let (mut code, expressions) = (Code::default(), ExpressionFile::built_in()?);
+        let names = expressions.names(None, &mut code)?;
+        let parsed = rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text, &names, &mut code));
+        let rules = parsed.collect::<Result<_, _>>()?;
+        Self::index(rules, &names, code)
+    }
+
+    fn index(mut rules: Vec<Rule>, names: &Names<'_>, mut code: Code) -> Result<Self, LoadError> {
+        rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
+        let item_sources = place_item_sources(&mut rules);
+        let mut facts = facts()?;
+        compile_claims(&facts, names, &mut code)?;
+        let mut sharing = Sharing::new(&mut code, item_sources.len());
+        let mut conditions: HashMap<NodeId, StageMask> = HashMap::new();
+        for rule in &rules {
+            let on = occasions(rule);
+            for condition in plan::conditions(rule, sharing.code()) {
+                conditions.entry(condition).or_default().0 |= on.0;
+            }
+            rule.for_each_expression(&mut |node, eaches| sharing.ask(node, eaches, on));
+        }
+        // Of a plan they are asked once, however many rules make them theirs.
+        for (condition, on) in conditions {
+            sharing.ask(condition, &[], on);
+        }
+        sharing.mark();
+        for rule in &rules {
+            for check in rule.model_checks() {
+                let wanted = if check.request { &mut facts.wanted.0 } else { &mut facts.wanted.1 };
+                *wanted |= check.finds;
+                if let Some(name) = check.unknown_names(&facts.models) {
+                    let what = format!("model: the data models have no {name:?}");
+                    return Err(LoadError::Rule {
+                        file: format!("{}.toml", rule.info.id),
+                        place: Place::line(1),
+                        what,
+                    });
+                }
+            }
+        }
+        let plan = |(stage, is_booking_call)| {
+            let applies = |(_, rule): &(usize, &Rule)| rule.applies_at(stage, is_booking_call);
+            Plan::new(rules.iter().enumerate().filter(applies), &code)
+        };
+        let plans = kinds_of_exchange().map(plan).collect();
+        let (aliases, off, notices) = (Aliases::of(&rules)?, Vec::new(), Vec::new());
+        Ok(Self { rules, off, aliases, notices, plans, facts, code, item_sources })
+    }
+
+    /// All rules, by id.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule with an id.
+    pub fn rule(&self, id: &str) -> Option<&Rule> {
+        self.rules.binary_search_by(|rule| rule.info.id.as_str().cmp(id)).ok().map(|place| &self.rules[place])
+    }
+
+    /// The rules that are switched off, by id. They say nothing; what they hold to be the right refusal of a fault still
+    /// counts when other rules judge a refusal.
+    pub fn off(&self) -> &[Rule] {
+        &self.off
+    }
+
+    /// The former ids of all rules, those that are off included.
+    pub fn aliases(&self) -> &Aliases {
+        &self.aliases
+    }
+
+    /// What there is to say of the settings: those that name a rule by a former id.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// What to do about a name that is no rule of the book: names that are near it.
+    pub fn hint(&self, name: &str) -> String {
+        let ids: Vec<&str> = self.rules.iter().chain(&self.off).map(|rule| rule.info.id.as_str()).collect();
+        settings::hint(name, &ids)
+    }
+
+    /// What is asked of an exchange, by its stage.
+    pub(in crate::rules) fn plan(&self, reading: &Reading) -> &Plan {
+        let kind = (reading.stage, reading.is_booking_call());
+        // Every kind has its plan.
+        &self.plans[kinds_of_exchange().position(|known| known == kind).unwrap_or_default()]
+    }
+
+    /// The expressions of all rules.
+    pub(in crate::rules) fn code(&self) -> &Code {
+        &self.code
+    }
+
+    /// The different `each`, by their places.
+    pub(in crate::rules) fn item_sources(&self) -> &[ItemSource] {
+        &self.item_sources
+    }
+
+    pub(in crate::rules) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+/// What an exchange is to the question which rules are asked: its stage, and whether it is a call of the booking API.
+fn kinds_of_exchange() -> impl Iterator<Item = (Stage, bool)> {
+    Stage::ALL.into_iter().flat_map(|stage| [(stage, false), (stage, true)])
+}
+
+/// The kinds of exchange on which a rule is asked.
+fn occasions(rule: &Rule) -> StageMask {
+    let bit = |(place, (stage, is_booking_call))| u32::from(rule.applies_at(stage, is_booking_call)) << place;
+    StageMask(kinds_of_exchange().enumerate().map(bit).fold(0, std::ops::BitOr::bitor))
+}
+
+/// Gives every different `each` a place; gives where their items come from.
+fn place_item_sources(rules: &mut [Rule]) -> Vec<ItemSource> {
+    let mut sources = Vec::new();
+    for each in rules.iter_mut().flat_map(|rule| &mut rule.checks).filter_map(|check| check.each.as_mut()) {
+        each.place = sources.iter().position(|source| *source == each.items).unwrap_or_else(|| {
+            sources.push(each.items.clone());
+            sources.len() - 1
+        });
+    }
+    sources
+}
+
+/// The built-in rules, compiled with these names.
+pub(in crate::rules) fn compile_built_in(names: &Names<'_>, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
+    let files = built_in_files().into_iter();
+    files.map(|(id, text)| parse(&id, &format!("rules/{id}.toml"), text, names, code)).collect()
+}
+
+fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, code: &mut Code) -> Result<Rule, LoadError> {
+    compile_rule(id, file, text, names, code).map_err(|Fault { what, at }| LoadError::Rule {
+        file: file.to_owned(),
+        place: Place::of(text, at),
+        what,
+    })
+}
+
+fn read_folder(folder: &Path, outer: &Names<'_>, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
+    let expressions = ExpressionFile::of_folder(folder)?;
+    let names = expressions.names(Some(outer), code)?;
+    let mut rules = Vec::new();
+    for (id, path) in files_on_disk(folder, ".toml")? {
+        let in_area = id.split_once('/').is_some_and(|(area, _)| !NOT_RULES.contains(&area));
+        if in_area {
+            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?, &names, code)?);
+        }
+    }
+    if rules.is_empty() { Err(LoadError::Empty(folder.to_owned())) } else { Ok(rules) }
+}

@@ -1,0 +1,78 @@
+//! Checks in Rust, for what CEL says badly. A rule file refers to one by name: `native = "request-json"`.
+
+use crate::exchange::Exchange;
+use crate::json::Kind;
+use crate::openbooking::{Content, Reading};
+
+use crate::rules::lang::value::Stop;
+
+/// A check in Rust.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedCheck {
+    /// The request's body is one JSON object in UTF-8 without duplicate keys.
+    RequestJson,
+    /// The response's body is one JSON object in UTF-8 without duplicate keys.
+    ResponseJson,
+}
+
+/// Something a check in Rust found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub pointer: String,
+    pub seen: String,
+}
+
+impl NamedCheck {
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "request-json" => Some(Self::RequestJson),
+            "response-json" => Some(Self::ResponseJson),
+            _ => None,
+        }
+    }
+
+    /// Everything that is wrong, at most `most` of it; empty if nothing is. And how much more is wrong.
+    pub fn run(self, reading: &Reading, most: usize) -> Result<(Vec<Found>, u64), Stop> {
+        match self {
+            Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange, most),
+            Self::ResponseJson => {
+                crate::rules::lang::messages::answered(reading)?;
+                json_object(&reading.response, "/response/body", false, &reading.exchange, most)
+            }
+        }
+    }
+}
+
+fn json_object(
+    content: &Content,
+    pointer: &str,
+    must_be_there: bool,
+    exchange: &Exchange,
+    most: usize,
+) -> Result<(Vec<Found>, u64), Stop> {
+    let one = |seen: String| Ok((vec![Found { pointer: pointer.to_owned(), seen }], 0));
+    match content {
+        Content::Unreadable(why) => {
+            let whose = if must_be_there { "request" } else { "response" };
+            Err(Stop::unseen(format!("the {whose} {why}")))
+        }
+        Content::Empty if must_be_there && matches!(exchange.request.method.as_str(), "PUT" | "PATCH") => {
+            one("no body".to_owned())
+        }
+        Content::Empty => Ok((Vec::new(), 0)),
+        Content::Opaque => one("no JSON".to_owned()),
+        Content::NotJson(error) => one(error.to_string()),
+        Content::Json(document) if document.root().kind() != Kind::Object => {
+            one(format!("{:?} at the root", document.root().kind()))
+        }
+        Content::Json(document) => {
+            let found = |key| Found {
+                pointer: format!("{pointer}{key}"),
+                seen: "the key stands twice in its object".to_owned(),
+            };
+            let told: Vec<Found> = document.duplicate_keys().take(most).map(found).collect();
+            let untold = document.number_of_duplicate_keys() - told.len();
+            Ok((told, untold as u64))
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a rule says of an exchange.
+
+use std::sync::Arc;
+
+use crate::finding::Finding;
+use crate::json::{Document, Value};
+use crate::rules::book::rule::{Check, Rule};
+use crate::rules::judging::finding_builder::finding;
+use crate::rules::lang::context::Context;
+use crate::rules::lang::eval::evaluate;
+use crate::rules::lang::messages::{answered, body};
+use crate::rules::lang::value::Stop;
+use crate::rules::models::check::{ModelCheck, describe};
+use crate::rules::models::data_model::What;
+use crate::rules::models::errors::Facts;
+use crate::rules::models::walk::Deviation;
+
+/// Most findings of one rule on one exchange that are told one by one; further ones are counted.
+pub const MAX_FINDINGS: usize = 200;
+
+/// What one rule says of one exchange.
+#[derive(Debug)]
+pub(in crate::rules) enum Outcome {
+    /// It doesn't apply.
+    Silent,
+    Passed,
+    NotJudged(Arc<str>),
+    Failed(Findings),
+}
+
+impl Outcome {
+    /// The findings that are told one by one.
+    pub fn told(&self) -> impl Iterator<Item = &Finding> {
+        let told = if let Self::Failed(findings) = self { findings.told.as_slice() } else { &[] };
+        told.iter().map(|(finding, _)| finding)
+    }
+}
+
+/// The findings of one rule on one exchange.
+#[derive(Debug, Default)]
+pub(in crate::rules) struct Findings {
+    /// Each with what it is said only once for. At most [`MAX_FINDINGS`].
+    pub told: Vec<(Finding, Option<String>)>,
+    /// How many more there are.
+    pub untold: u64,
+    /// Some are said only once, and have been.
+    said_before: bool,
+}
+
+impl Findings {
+    /// Adds a finding, unless it is one that is said once only and has been.
+    pub fn add<'a>(
+        &mut self,
+        rule: &'a Rule,
+        check: &'a Check,
+        context: &Context<'a>,
+        make: impl FnOnce() -> Result<Finding, Stop>,
+    ) -> Result<(), Stop> {
+        if self.told.len() >= MAX_FINDINGS {
+            self.untold += 1;
+            return Ok(());
+        }
+        let once = check.report_once_per.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
+        if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
+            self.said_before = true;
+        } else {
+            self.told.push((make()?, once));
+        }
+        Ok(())
+    }
+
+    pub fn are_none(&self) -> bool {
+        self.told.is_empty() && !self.said_before
+    }
+}
+
+/// What of an Order the broker says, and the booking system only repeats; the steps of a pointer, `*` for any.
+const REPEATED: [&[&str]; 6] = [
+    &["brokerRole"],
+    &["broker"],
+    &["customer"],
+    &["payment"],
+    &["orderedItem", "*", "attendee"],
+    &["orderedItem", "*", "orderItemIntakeFormResponse"],
+];
+
+/// True if `node` of an answer deviates because the booking system repeated what the broker sent: the deviation is the
+/// broker's. `sent` is the body of the request.
+fn echoes(sent: Value<'_>, node: Value<'_>, what: What) -> bool {
+    let pointer = node.pointer();
+    let steps: Vec<&str> = pointer.split('/').skip(1).collect();
+    let is_repeated = |path: &&[&str]| {
+        path.len() <= steps.len() && path.iter().zip(&steps).all(|(wanted, step)| *wanted == "*" || wanted == step)
+    };
+    REPEATED.iter().any(is_repeated)
+        && sent.find(&pointer).is_some_and(|twin| {
+            node.same(twin)
+                || matches!(what, What::Untyped | What::UnknownType)
+                    && match (node.get("@type"), twin.get("@type")) {
+                        (Some(own), Some(other)) => own.same(other),
+                        (None, None) => twin.is_object(),
+                        _ => false,
+                    }
+        })
+}
+
+/// Asks the data models; true if there was a body to look at.
+pub(in crate::rules) fn deviations<'a>(
+    rule: &'a Rule,
+    check: &'a Check,
+    asked: &ModelCheck,
+    context: &Context<'a>,
+    findings: &mut Findings,
+) -> Result<bool, Stop> {
+    let Facts { models, wanted: of_models, .. } = context.facts;
+    let (reading, walks) = (context.reading, context.walks);
+    let (content, message) =
+        if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
+    if !asked.request {
+        answered(reading)?;
+    }
+    let Some(root) = body(content, asked.request)? else { return Ok(false) };
+    let found = if asked.request {
+        walks.request(root, reading, models, of_models.0)
+    } else {
+        walks.response(root, reading, models, of_models.1)
+    };
+    let sent = if asked.request { None } else { reading.request.json().map(Document::root) };
+    let is_echo = |deviation: &Deviation| {
+        sent.zip(root.document().value_at(deviation.node))
+            .is_some_and(|(sent, node)| echoes(sent, node, deviation.what))
+    };
+    for deviation in found.iter().filter(|deviation| asked.is_about(deviation, root.document(), models)) {
+        if is_echo(deviation) {
+            continue;
+        }
+        let context = context.of_item(root.document().value_at(deviation.node), None);
+        findings.add(rule, check, &context, || {
+            let described = describe(deviation, root.document(), models);
+            let expected = check.expected.is_empty().then_some(described.expected);
+            let pointer = format!("{message}{}", described.pointer);
+            let mut found = finding(rule, check, &context, pointer, described.seen, expected)?;
+            if check.message.is_empty() {
+                found.message = described.message;
+            }
+            Ok(found)
+        })?;
+    }
+    Ok(true)
+}

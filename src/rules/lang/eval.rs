@@ -1,0 +1,412 @@
+//! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
+
+mod macros;
+mod paths;
+
+use std::cmp::Ordering;
+
+use crate::json::Value;
+use crate::rules::lang::context::Context;
+use crate::rules::lang::memo::NotAPath;
+use crate::rules::lang::program::{Comparison, Keeper, Node, NodeId, Number, Root, Span, TextId};
+use crate::rules::lang::value::{Arithmetic, Stop, Val};
+use crate::rules::lang::vocabulary::{Function, Member};
+use crate::rules::models::json_ld::is_type;
+
+/// An evaluation has come to an end without a value; [`Evaluation::stopped`] knows why. A result with it goes through registers,
+/// as every step of every expression gives one.
+#[derive(Debug, Clone, Copy)]
+struct Halt;
+
+/// One evaluation: the context and the stack of macro variables.
+pub struct Evaluation<'c, 'a> {
+    context: &'c Context<'a>,
+    locals: Vec<Val<'a>>,
+    steps: u32,
+    most: u32,
+    stopped: Option<Stop>,
+}
+
+/// Evaluates to a value.
+pub fn evaluate<'a>(node: NodeId, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+    run(context, |evaluation| evaluation.value(node))
+}
+
+/// Evaluates to true or false.
+pub fn holds(node: NodeId, context: &Context<'_>) -> Result<bool, Stop> {
+    run(context, |evaluation| evaluation.truth(node))
+}
+
+fn run<'c, 'a, T>(
+    context: &'c Context<'a>,
+    evaluate: impl FnOnce(&mut Evaluation<'c, 'a>) -> Result<T, Halt>,
+) -> Result<T, Stop> {
+    let mut evaluation = Evaluation::new(context);
+    let result = evaluate(&mut evaluation);
+    context.budget.spend(evaluation.steps);
+    result.map_err(|Halt| evaluation.why())
+}
+
+impl<'c, 'a> Evaluation<'c, 'a> {
+    /// An evaluation that has not begun.
+    pub fn new(context: &'c Context<'a>) -> Self {
+        Self { context, locals: Vec::new(), steps: 0, most: context.budget.left(), stopped: None }
+    }
+
+    pub fn context(&self) -> &'c Context<'a> {
+        self.context
+    }
+
+    /// The value of a part; `None` if it has none, or if that takes too long.
+    pub fn value_if_any(&mut self, at: NodeId) -> Option<Val<'a>> {
+        self.value(at).ok()
+    }
+
+    /// Whether a part holds; `None` if that can't be told, or takes too long.
+    pub fn truth_if_any(&mut self, at: NodeId) -> Option<bool> {
+        self.truth(at).ok()
+    }
+
+    /// From now on there is the variable of one more macro around.
+    pub fn push_local(&mut self, value: Val<'a>) {
+        self.locals.push(value);
+    }
+
+    /// The variable that was pushed last is no longer there.
+    pub fn pop_local(&mut self) {
+        self.locals.pop();
+    }
+}
+
+impl<'a> Evaluation<'_, 'a> {
+    /// True or false, without making a value of what is only asked for its truth.
+    fn truth(&mut self, at: NodeId) -> Result<bool, Halt> {
+        self.spend(1)?;
+        let value = match *self.context.code.node(at) {
+            Node::All(parts) => return self.decide(parts, false),
+            Node::Any(parts) => return self.decide(parts, true),
+            Node::Not(operand) => return Ok(!self.truth(operand)?),
+            Node::Equal(left, right) => return self.equal(left, right),
+            Node::Unequal(left, right) => return Ok(!self.equal(left, right)?),
+            Node::Has(operand, name) => return self.has(operand, name),
+            Node::In(element, list) => return self.is_in(element, list),
+            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part)?,
+            Node::Call(function, arguments) => self.call(function, arguments)?,
+            ref node => self.value_of(node)?,
+        };
+        match value {
+            Val::True => Ok(true),
+            Val::False => Ok(false),
+            _ => match value.as_bool() {
+                Some(value) => Ok(value),
+                None => self.fault(|| format!("{} stands where true or false is needed", value.name_of_kind())),
+            },
+        }
+    }
+
+    /// Any value.
+    fn value(&mut self, at: NodeId) -> Result<Val<'a>, Halt> {
+        self.spend(1)?;
+        self.value_of(self.context.code.node(at))
+    }
+
+    /// Short, for the look-ups' sake: what takes longer has functions of its own.
+    fn value_of(&mut self, node: &Node) -> Result<Val<'a>, Halt> {
+        let code = self.context.code;
+        match *node {
+            Node::Text(text) => Ok(self.context.arena.str(code.text(text))),
+            Node::Local(steps) => Ok(self.local(steps).copied().unwrap_or(Val::Absent)),
+            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part),
+            Node::Found(start, slot, part) => match self.found(start, slot, part) {
+                Ok(found) => Ok(self.context.arena.node(found)),
+                Err(NotAPath) => self.value(part),
+            },
+            Node::Body(message) => self.body(message),
+            Node::Member(operand, name) => self.member(operand, name),
+            Node::Select(operand, member) => self.select(operand, member),
+            Node::Call(function, arguments) => self.call(function, arguments),
+            Node::Root(root) => Ok(self.root(root)),
+            Node::Null => Ok(Val::Null),
+            Node::Bool(value) => Ok(Val::bool(value)),
+            Node::Strict => Ok(Val::Strict),
+            Node::Number(place) => Ok(match code.number(place) {
+                Number::Int(value) => Val::Int(value),
+                Number::Decimal(value) => self.context.arena.decimal(value),
+            }),
+            Node::Index(operand, index) => self.index(operand, index),
+            Node::All(parts) => self.decide(parts, false).map(Val::bool),
+            Node::Any(parts) => self.decide(parts, true).map(Val::bool),
+            Node::Not(operand) => Ok(Val::bool(!self.truth(operand)?)),
+            Node::Has(operand, name) => self.has(operand, name).map(Val::bool),
+            Node::Equal(left, right) => self.equal(left, right).map(Val::bool),
+            Node::Unequal(left, right) => Ok(Val::bool(!self.equal(left, right)?)),
+            Node::In(element, list) => self.is_in(element, list).map(Val::bool),
+            Node::Macro(kind, range, body) => self.fold(kind, range, body),
+            Node::List(elements) => self.list(elements),
+            Node::Conditional(parts) => self.conditional(parts),
+            Node::Compare(comparison, left, right) => self.compare(comparison, left, right).map(Val::bool),
+            Node::Arithmetic(operator, left, right) => self.arithmetic(operator, left, right),
+            Node::Negate(operand) => {
+                let operand = self.value(operand)?;
+                self.or_halt(Val::Int(0).arithmetic(Arithmetic::Subtract, operand, self.context.arena))
+            }
+            Node::Matches(text, pattern) => {
+                let text = self.value(text)?;
+                Ok(Val::bool(text.as_str().is_some_and(|text| code.pattern(pattern).is_match(text))))
+            }
+            Node::Filtered(..) => self.fault(|| "a filter stands alone".to_owned()),
+        }
+    }
+
+    /// The value of the variable of a macro around.
+    fn local(&self, steps: u32) -> Option<&Val<'a>> {
+        self.locals.len().checked_sub(steps as usize + 1).and_then(|place| self.locals.get(place))
+    }
+
+    /// The value of a part that is kept once it is known.
+    fn shared(&mut self, keeper: Keeper, slot: u16, part: NodeId) -> Result<Val<'a>, Halt> {
+        let Some(memo) = self.context.memo(keeper) else { return self.value(part) };
+        match memo.known(slot) {
+            Some(known) => Ok(known),
+            None => {
+                let value = self.value(part)?;
+                memo.keep(slot, value);
+                Ok(value)
+            }
+        }
+    }
+
+    /// Ends the evaluation, or as much of it as nothing else decides.
+    #[cold]
+    fn halt<T>(&mut self, stop: Stop) -> Result<T, Halt> {
+        self.stopped = Some(stop);
+        Err(Halt)
+    }
+
+    #[cold]
+    fn fault<T>(&mut self, what: impl FnOnce() -> String) -> Result<T, Halt> {
+        self.halt(Stop::fault(what()))
+    }
+
+    fn or_halt<T>(&mut self, result: Result<T, Stop>) -> Result<T, Halt> {
+        result.or_else(|stop| self.halt(stop))
+    }
+
+    /// Why it was halted.
+    #[cold]
+    fn why(&mut self) -> Stop {
+        self.stopped.take().unwrap_or_else(|| Stop::fault("it ended without a reason"))
+    }
+
+    /// Counts steps: one for each node, more for what looks at many values at once.
+    fn spend(&mut self, steps: u32) -> Result<(), Halt> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > self.most { self.halt(self.context.budget.exhausted()) } else { Ok(()) }
+    }
+
+    /// Fails where there is no more room for values.
+    fn room(&mut self) -> Result<(), Halt> {
+        if self.context.arena.is_full() {
+            return self.halt(Stop::exhausted("the values that its rules make take more than 64 MiB"));
+        }
+        Ok(())
+    }
+
+    fn equal(&mut self, left: NodeId, right: NodeId) -> Result<bool, Halt> {
+        // Most comparisons are with a literal.
+        let code = self.context.code;
+        match *code.node(right) {
+            Node::Text(text) => {
+                let text = code.text(text);
+                Ok(match self.place(left) {
+                    Ok(found) => found.and_then(Value::as_str) == Some(text),
+                    Err(NotAPath) => self.value(left)?.as_str() == Some(text),
+                })
+            }
+            Node::Null => Ok(match self.place(left) {
+                Ok(found) => found.is_none_or(Value::is_null),
+                Err(NotAPath) => self.value(left)?.is_nothing(),
+            }),
+            _ => {
+                let left = self.value(left)?;
+                let right = self.value(right)?;
+                self.spend(left.weight().min(right.weight()) / 4)?;
+                Ok(left.equals(&right))
+            }
+        }
+    }
+
+    fn is_in(&mut self, element: NodeId, list: NodeId) -> Result<bool, Halt> {
+        let element = self.value(element)?;
+        if let Node::List(others) = self.context.code.unshared(list) {
+            return self.is_one_of(&element, self.context.code.list(others));
+        }
+        let list = self.value(list)?;
+        let Some(elements) = list.elements(self.context.arena) else {
+            return self.fault(|| format!("'in' needs a list, not {}", list.name_of_kind()));
+        };
+        self.spend(elements.len() as u32 / 4)?;
+        Ok(elements.iter().any(|other| other.equals(&element)))
+    }
+
+    /// `element in [a, b, c]`, without making the list.
+    fn is_one_of(&mut self, element: &Val<'a>, others: &[NodeId]) -> Result<bool, Halt> {
+        let text = element.as_str();
+        for &other in others {
+            let same = match *self.context.code.node(other) {
+                Node::Text(other) => text == Some(self.context.code.text(other)),
+                _ => self.value(other)?.equals(element),
+            };
+            if same {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    #[inline(never)]
+    fn list(&mut self, elements: Span) -> Result<Val<'a>, Halt> {
+        self.room()?;
+        let Context { code, arena, .. } = *self.context;
+        arena.try_list(code.list(elements).iter().map(|&element| self.value(element)))
+    }
+
+    #[inline(never)]
+    fn conditional(&mut self, parts: Span) -> Result<Val<'a>, Halt> {
+        match *self.context.code.list(parts) {
+            [condition, yes, no] => {
+                let chosen = if self.truth(condition)? { yes } else { no };
+                self.value(chosen)
+            }
+            _ => self.fault(|| "a condition has three parts".to_owned()),
+        }
+    }
+
+    #[inline(never)]
+    fn compare(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Result<bool, Halt> {
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        let order = self.or_halt(left.compare(&right))?;
+        Ok(match comparison {
+            Comparison::Less => order == Ordering::Less,
+            Comparison::LessOrEqual => order != Ordering::Greater,
+            Comparison::Greater => order == Ordering::Greater,
+            Comparison::GreaterOrEqual => order != Ordering::Less,
+        })
+    }
+
+    #[inline(never)]
+    fn arithmetic(&mut self, operator: Arithmetic, left: NodeId, right: NodeId) -> Result<Val<'a>, Halt> {
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        self.room()?;
+        self.or_halt(left.arithmetic(operator, right, self.context.arena))
+    }
+
+    fn member(&mut self, operand: NodeId, name: TextId) -> Result<Val<'a>, Halt> {
+        let name = self.context.code.text(name);
+        let operand = match *self.context.code.node(operand) {
+            Node::Root(root) => self.root(root),
+            _ => self.value(operand)?,
+        };
+        match operand {
+            Val::Json(value) => Ok(self.context.arena.node(value.get(name))),
+            _ => self.or_halt((self.context.builtins.member)(operand, name, self.context)),
+        }
+    }
+
+    fn select(&mut self, operand: NodeId, member: Member) -> Result<Val<'a>, Halt> {
+        let operand = match *self.context.code.node(operand) {
+            Node::Root(root) => self.root(root),
+            _ => self.value(operand)?,
+        };
+        self.or_halt((self.context.builtins.select)(operand, member, self.context))
+    }
+
+    /// Most calls have few arguments: these need no room on the heap.
+    #[inline(never)]
+    fn call(&mut self, function: Function, arguments: Span) -> Result<Val<'a>, Halt> {
+        match *self.context.code.list(arguments) {
+            [] => self.call_with(function, &[]),
+            [only] => {
+                let only = self.value(only)?;
+                match function.quick(&only) {
+                    Some(answer) => Ok(Val::bool(answer)),
+                    None => self.call_with(function, &[only]),
+                }
+            }
+            [first, second] => {
+                let first = self.value(first)?;
+                match (function, self.context.code.node(second)) {
+                    (Function::IsType, Node::Text(name)) => {
+                        let name = self.context.code.text(*name);
+                        Ok(Val::bool(first.as_json().is_some_and(|node| is_type(node, name))))
+                    }
+                    _ => {
+                        let second = self.value(second)?;
+                        self.call_with(function, &[first, second])
+                    }
+                }
+            }
+            ref arguments => {
+                let arguments: Vec<Val<'a>> =
+                    arguments.iter().map(|&argument| self.value(argument)).collect::<Result<_, _>>()?;
+                self.call_with(function, &arguments)
+            }
+        }
+    }
+
+    fn call_with(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Halt> {
+        self.room()?;
+        self.spend((self.context.builtins.cost)(function, arguments, self.context))?;
+        self.or_halt((self.context.builtins.call)(function, arguments, self.context))
+    }
+
+    /// `&&` and `||` as CEL has them: a part that decides outweighs a failure of another one.
+    #[inline]
+    fn decide(&mut self, parts: Span, decisive: bool) -> Result<bool, Halt> {
+        let mut failed = None;
+        for &part in self.context.code.list(parts) {
+            match self.truth(part) {
+                Ok(holds) if holds == decisive => return Ok(decisive),
+                Ok(_) => {}
+                Err(Halt) => failed = failed.or(self.stopped.take()),
+            }
+        }
+        match failed {
+            None => Ok(!decisive),
+            Some(stop) => self.halt(stop),
+        }
+    }
+
+    fn index(&mut self, operand: NodeId, index: NodeId) -> Result<Val<'a>, Halt> {
+        let operand = self.value(operand)?;
+        let index = self.value(index)?;
+        if let Some(name) = index.as_str() {
+            // A name worked out at run time; what it selects borrows the operand, not the name.
+            return self.or_halt((self.context.builtins.member)(operand, name, self.context));
+        }
+        let Some(place) = index.place() else { return Ok(Val::Absent) };
+        Ok(match &operand {
+            Val::Json(value) => self.context.arena.node(value.at(place)),
+            Val::List(list) => list.get(place).copied().unwrap_or(Val::Absent),
+            _ => Val::Absent,
+        })
+    }
+
+    fn root(&self, root: Root) -> Val<'a> {
+        let Context { reading, arena, .. } = *self.context;
+        match root {
+            Root::Request => Val::Request(reading),
+            Root::Response => Val::Response(reading),
+            Root::Call => Val::Call(reading),
+            Root::Stage => arena.str(reading.stage.as_str()),
+            Root::Item => arena.node(self.context.item),
+            Root::Feed => Val::Feed(reading),
+            Root::Flow => Val::Flow(self.context.flow),
+            Root::Recording => Val::Recording,
+            Root::Seen => arena.maybe(self.context.seen),
+            Root::Expected => arena.maybe(self.context.expected),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The items of every `each`: where they come from, and what is kept of them.
+//!
+//! `each = path or expression ─► found when a rule first asks ─► items, each with room for shared parts`
+
+use std::cell::Cell;
+
+use crate::json::Value;
+use crate::rules::lang::arena::Arena;
+use crate::rules::lang::context::Context;
+use crate::rules::lang::eval::evaluate;
+use crate::rules::lang::memo::Memo;
+use crate::rules::lang::path::Path;
+use crate::rules::lang::program::NodeId;
+use crate::rules::lang::value::Stop;
+
+/// What an `each` names, and its place among the different ones of a book.
+#[derive(Debug, Clone)]
+pub struct Each {
+    pub items: ItemSource,
+    /// Given by the book; 0 until then.
+    pub place: usize,
+}
+
+/// Where the items of an `each` come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ItemSource {
+    Path(Path),
+    /// An expression that gives a list of nodes of the judged exchange.
+    Nodes(NodeId),
+}
+
+impl ItemSource {
+    /// Visits every item, in order.
+    pub fn for_each<'a>(&self, context: &Context<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), Stop> {
+        let reading = context.reading;
+        let nodes = match self {
+            Self::Path(path) => return path.matches(reading, visit),
+            Self::Nodes(nodes) => evaluate(*nodes, context)?,
+        };
+        let elements = nodes.elements(context.arena);
+        for element in
+            elements.ok_or_else(|| Stop::fault(format!("each gives {}, not a list", nodes.name_of_kind())))?
+        {
+            let is_own = |node: &Value<'a>| {
+                [&reading.request, &reading.response]
+                    .iter()
+                    .any(|body| body.json().is_some_and(|body| node.is_of(body)))
+            };
+            match element.as_json().filter(is_own) {
+                Some(node) => visit(node),
+                None => return Err(Stop::fault("each gives something else than nodes of the exchange")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Most items of one `each` that keep the values of shared parts; those behind work them out each time.
+const MAX_KEEPING: usize = 256;
+
+/// A node that an `each` names.
+#[derive(Debug)]
+pub struct Item<'a> {
+    pub value: Value<'a>,
+    pub memo: Option<&'a Memo<'a>>,
+}
+
+/// The items of every `each`, found when a rule first asks.
+#[derive(Debug)]
+pub struct Items<'a>(&'a [Cell<Option<&'a [Item<'a>]>>]);
+
+impl<'a> Items<'a> {
+    /// Nothing found yet of so many different `each`.
+    pub fn new(eaches: usize, arena: &'a Arena) -> Self {
+        Self(arena.cells(eaches))
+    }
+
+    /// The items of the `each` with that place, each with room for shared parts.
+    pub fn of(&self, each: usize, sources: &[ItemSource], context: &Context<'a>) -> Result<&'a [Item<'a>], Stop> {
+        let (Some(found), Some(source)) = (self.0.get(each), sources.get(each)) else { return Ok(&[]) };
+        if let Some(found) = found.get() {
+            return Ok(found);
+        }
+        let slots = context.code.slots_of_items(each);
+        let mut items = context.arena.vec();
+        source.for_each(context, &mut |value| {
+            let memo =
+                (items.len() < MAX_KEEPING).then(|| &*context.arena.alloc(Memo::of_item(value, slots, context.arena)));
+            items.push(Item { value, memo });
+        })?;
+        let items: &'a [Item<'a>] = items.into_bump_slice();
+        found.set(Some(items));
+        Ok(items)
+    }
+}

@@ -1,0 +1,67 @@
+//! Text with expressions in braces: `brokerRole is {request.body.brokerRole}`.
+
+use crate::rules::lang::compile::compile;
+use crate::rules::lang::context::Context;
+use crate::rules::lang::eval::evaluate;
+use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::parser::SyntaxError;
+use crate::rules::lang::program::{Code, NodeId};
+
+/// A compiled template.
+#[derive(Debug, Clone, Default)]
+pub struct Template(Vec<Part>);
+
+#[derive(Debug, Clone)]
+enum Part {
+    Text(String),
+    Value(NodeId),
+}
+
+impl Template {
+    /// True if it gives no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|part| matches!(part, Part::Text(text) if text.is_empty()))
+    }
+
+    /// Compiles a template. `{{` and `}}` stand for single braces. `origin` is the byte of the file at which it begins.
+    pub fn parse(text: &str, origin: usize, names: &Names<'_>, code: &mut Code) -> Result<Self, SyntaxError> {
+        let mut parts = Vec::new();
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            plain.push_str(&rest[..at]);
+            let (brace, place) = (&rest[at..=at], origin + text.len() - rest.len() + at);
+            rest = &rest[at + 1..];
+            if let Some(behind) = rest.strip_prefix(brace) {
+                plain.push_str(brace);
+                rest = behind;
+            } else if brace == "{" {
+                let end = rest.find('}').ok_or_else(|| SyntaxError::new(place, "the brace is not closed"))?;
+                parts.push(Part::Text(std::mem::take(&mut plain)));
+                parts.push(Part::Value(compile(&rest[..end], place + 1, names, code)?));
+                rest = &rest[end + 1..];
+            } else {
+                let what = "a closing brace without an opening one; write }} for the brace itself";
+                return Err(SyntaxError::new(place, what));
+            }
+        }
+        plain.push_str(rest);
+        parts.push(Part::Text(plain));
+        Ok(Self(parts))
+    }
+
+    /// The text for one exchange. An expression that has no value is shown as `?`.
+    pub fn fill(&self, context: &Context<'_>) -> String {
+        let mut text = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(plain) => text.push_str(plain),
+                Part::Value(node) => match evaluate(*node, context) {
+                    Ok(value) => text.push_str(&value.show()),
+                    Err(_) => text.push('?'),
+                },
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,167 @@
+//! Who makes a call, as far as a recording shows it: secrets are fingerprints there, and equal ones mean equal secrets.
+//!
+//! `Authorization | API key → credential → the same caller, another one, or no telling`
+
+use std::borrow::Cow;
+
+use crate::exchange::secrets::{SecretKind, SecretTraits, is_fingerprint};
+use crate::json::{Document, Value};
+use crate::openbooking::{Reading, Stage};
+use crate::rules::models::urls::{form_parameter, parameter};
+
+/// What other programs put in the place of every secret alike.
+const PLACEHOLDER: &str = "REDACTED";
+
+/// What was seen of how callers are let in.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// The issuer of tokens that the dataset site advertises.
+    pub issuer: Option<String>,
+    /// The scopes of the last request for authorisation.
+    pub asked_scope: Option<String>,
+    /// A token was asked for.
+    pub token_asked: bool,
+    /// A booking call had credentials.
+    pub credentials_seen: bool,
+}
+
+impl Access {
+    /// Takes an exchange up.
+    pub fn remember(&mut self, reading: &Reading) {
+        self.credentials_seen |= reading.is_booking_call() && credential(reading).is_some();
+        match reading.stage {
+            Stage::DatasetSite => {
+                let dataset = reading.response.json().map(Document::root);
+                let issuer = dataset
+                    .and_then(|dataset| dataset.find("/accessService/authenticationAuthority").and_then(Value::as_str));
+                self.issuer = issuer.map(str::to_owned).or_else(|| self.issuer.take());
+            }
+            Stage::Other if request_parameter(reading, "grant_type").is_some() => self.token_asked = true,
+            Stage::Other if request_parameter(reading, "response_type").is_some() => {
+                self.asked_scope = request_parameter(reading, "scope");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A parameter of a request: of its query, or else of its form.
+pub fn request_parameter(reading: &Reading, name: &str) -> Option<String> {
+    let request = &reading.exchange.request;
+    parameter(&request.target, name).or_else(|| {
+        let form = request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
+        let text = std::str::from_utf8(&request.body.bytes).ok().filter(|_| form)?;
+        form_parameter(text, name)
+    })
+}
+
+/// The credential of a request: `Authorization`, or else a header or parameter that is named like an API key.
+pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {
+    let request = &reading.exchange.request;
+    if let Some(value) = request.headers.get("authorization").filter(|value| !value.trim().is_empty()) {
+        return Some(Cow::Borrowed(value));
+    }
+    let header = request.headers.0.iter().find(|field| names_a_key(&field.name) && !field.value.is_empty());
+    if let Some(field) = header {
+        return Some(String::from_utf8_lossy(&field.value));
+    }
+    ["api_key", "apiKey", "apikey", "api-key", "access_token", "subscription-key"]
+        .into_iter()
+        .find_map(|name| parameter(&request.target, name))
+        .map(Cow::Owned)
+}
+
+/// The recording doesn't tell; why, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unseen(pub &'static str);
+
+/// The same, as far as the recording tells: unseen where it may have left them out.
+pub fn known_credential(reading: &Reading) -> Result<Option<Cow<'_, str>>, Unseen> {
+    match credential(reading) {
+        None if !reading.exchange.request.headers.tells_credentials() => {
+            Err(Unseen("the credentials of the request were not recorded"))
+        }
+        found => Ok(found),
+    }
+}
+
+/// Unseen if the recording doesn't tell who makes a call.
+pub fn known_caller(reading: &Reading) -> Result<(), Unseen> {
+    known_credential(reading).map(drop)
+}
+
+/// Unseen if what a page of a feed holds depends on credentials, and the recording doesn't tell them.
+pub fn known_reader(reading: &Reading) -> Result<(), Unseen> {
+    match reading.stage {
+        Stage::OrdersFeed | Stage::OrderProposalsFeed => known_caller(reading),
+        _ => Ok(()),
+    }
+}
+
+fn names_a_key(name: &str) -> bool {
+    let name: String = name.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    ["apikey", "subscriptionkey", "authtoken", "accesstoken", "apitoken", "clientsecret"]
+        .iter()
+        .any(|key| name.contains(key))
+}
+
+/// True if two requests come from the same caller, false if not. A bearer token is renewed from time to time, and the
+/// one for the feed is another than the one for bookings, so that different ones tell nothing.
+pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Unseen> {
+    let unseen = |why: &'static str| Err(Unseen(why));
+    match (known_credential(a)?, known_credential(b)?) {
+        (Some(a), Some(b)) if a == b => {
+            if a.contains(PLACEHOLDER) {
+                return unseen("the credentials were taken out of the recording");
+            }
+            Ok(true)
+        }
+        (Some(a), Some(b)) if is_bearer(&a) || is_bearer(&b) => {
+            unseen("two different tokens may belong to the same booking partner")
+        }
+        (Some(_), Some(_)) => Ok(false),
+        _ => unseen("a call without credentials has no caller"),
+    }
+}
+
+fn is_bearer(credential: &str) -> bool {
+    without_scheme(credential, "bearer").is_some()
+}
+
+/// What is known of the secret that a text is, perhaps behind the word `Bearer`. Secrets and their fingerprints say the same.
+pub fn secret_traits(text: &str) -> Option<SecretTraits> {
+    let text = text.trim();
+    SecretTraits::of_text(without_scheme(text, "bearer").unwrap_or(text))
+}
+
+/// What kind of secret a text is: `jwt`, `basic`, `private-key`, or `bearer` for another token behind that word; `None` if
+/// it isn't known to be one.
+pub fn secret_kind(text: &str) -> Option<&'static str> {
+    /// Fewest letters of a token; shorter ones may be words, as in the name of a firm.
+    const SHORTEST_TOKEN: usize = 16;
+    let text = text.trim();
+    if let Some(traits) = secret_traits(text) {
+        return Some(traits.kind.as_str());
+    }
+    let of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let is_token = |token: &str| is_fingerprint(token) || token.len() >= SHORTEST_TOKEN && token.bytes().all(of_token);
+    let is_basic = |token: &str| {
+        let traits = SecretTraits::of_secret(token.as_bytes());
+        is_fingerprint(token) || traits.is_some_and(|traits| traits.kind == SecretKind::Basic)
+    };
+    if without_scheme(text, "bearer").is_some_and(is_token) {
+        Some("bearer")
+    } else if without_scheme(text, "basic").is_some_and(is_basic) {
+        Some(SecretKind::Basic.as_str())
+    } else if text.contains("PRIVATE KEY-----") {
+        Some(SecretKind::PrivateKey.as_str())
+    } else {
+        None
+    }
+}
+
+/// The token behind the name of a scheme.
+fn without_scheme<'t>(credential: &'t str, scheme: &str) -> Option<&'t str> {
+    let (name, token) = credential.split_once(' ')?;
+    name.eq_ignore_ascii_case(scheme).then(|| token.trim_start())
+}
