@@ -8,8 +8,9 @@ mod screen;
 
 use std::sync::{Arc, Mutex};
 
+use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use fake::{Fake, UUID, coverage, missing_customer, wrong_price};
-use screen::{Shown, booking, open_on};
+use screen::{Shown, Step, booking, open_on, show_steps};
 use umpire::capture;
 use umpire::event::{Context, Event, Judged, Mode};
 use umpire::exchange::Exchange;
@@ -309,4 +310,34 @@ async fn the_index_goes_on_where_the_list_lets_go() {
     sees(&shown, &["All 20,500 exchanges · at 1 ", "GET /read-back/0"]);
     let row = shown.text().lines().find(|line| line.contains("/read-back/9 ")).map(str::to_owned).unwrap_or_default();
     assert!(row.contains("✗ ") && row.contains("B✗") && !row.contains("not judged"), "{row}");
+}
+
+fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Step {
+    Step::Input(Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
+}
+
+#[tokio::test]
+async fn the_mouse_scrolls_selects_opens_and_drags() {
+    const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
+    let context = || Context { mode: Mode::View, ..fake::context() };
+    let many = || Step::Events((0..60).map(|index| Fake::new(index).event()).collect());
+    let with = |steps: Vec<Step>| show_steps(100, 40, context(), std::iter::once(many()).chain(steps).collect());
+    // The first row has the names of the screens.
+    let shown = with(vec![mouse(CLICK, 50, 0)]).await;
+    sees(&shown, &["Nothing has been judged yet"]);
+    // A click selects a row, another one opens it.
+    let shown = with(vec![Step::Keys("g"), mouse(CLICK, 10, 8)]).await;
+    sees(&shown, &["stopped at 3 ", "━━ 60 exchanges"]);
+    let shown = with(vec![Step::Keys("g"), mouse(CLICK, 10, 8), mouse(CLICK, 10, 8)]).await;
+    sees(&shown, &["── 60 exchanges", "━━ Findings"]);
+    let shown = with(vec![Step::Keys("g"), mouse(MouseEventKind::ScrollDown, 10, 8)]).await;
+    sees(&shown, &["stopped at 4 "]);
+    // The divider goes where it is dragged to.
+    let line = |shown: &Shown| shown.find("── Findings").map(|(row, _)| row);
+    let before = line(&with(vec![]).await).expect("the divider");
+    let drag = MouseEventKind::Drag(MouseButton::Left);
+    let shown =
+        with(vec![mouse(CLICK, 10, before), mouse(drag, 10, 30), mouse(MouseEventKind::Up(MouseButton::Left), 10, 30)])
+            .await;
+    assert!(line(&shown).is_some_and(|row| row.abs_diff(30) <= 1), "{:?} of {before}\n{}", line(&shown), shown.text());
 }
