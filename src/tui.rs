@@ -36,6 +36,8 @@ mod links;
 mod list_filter;
 mod message;
 mod model;
+mod mouse;
+mod navigation;
 mod page;
 mod pager;
 mod prompt;

@@ -228,6 +228,39 @@ async fn a_unique_prefix_of_a_uuid_is_enough() {
 }
 
 #[tokio::test]
+async fn exchanges_are_sorted_and_come_back() {
+    let events =
+        || vec![Fake::new(0).event(), Fake::new(1).took(900).event(), Fake::new(2).finding(wrong_price()).event()];
+    let context = || Context { mode: Mode::View, ..fake::context() };
+    let order = |shown: &Shown| -> Vec<char> {
+        let text = shown.text();
+        let rows = text.lines().filter(|line| line.contains("PUT order-quotes"));
+        rows.map(|row| row.chars().nth(5).unwrap_or_default()).collect()
+    };
+    for (keys, expected, words) in [
+        ("", ['1', '2', '3'], "all · following"),
+        ("s", ['2', '1', '3'], "slowest first · stopped at 3"),
+        ("ss", ['3', '1', '2'], "weightiest first · "),
+        ("sss", ['1', '2', '3'], "all · stopped at 3"),
+        ("sf", ['1', '2', '3'], "all · following"),
+    ] {
+        let shown = open_on(100, 40, context(), events(), keys).await;
+        assert_eq!(order(&shown), expected, "{keys}\n{}", shown.text());
+        sees(&shown, &[words]);
+    }
+    // What comes later stands at the end, and numbers still lead to their exchanges.
+    let steps = vec![
+        Step::Events(events()),
+        Step::Keys("s"),
+        Step::Events(vec![Fake::new(3).took(5_000).event()]),
+        Step::Keys(":2⏎"),
+    ];
+    let shown = show_steps(100, 40, context(), steps).await;
+    assert_eq!(order(&shown), ['2', '1', '3', '4']);
+    sees(&shown, &["stopped at 2 "]);
+}
+
+#[tokio::test]
 async fn the_palette_runs_commands_by_name() {
     let context = || Context { mode: Mode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), ":cov").await;

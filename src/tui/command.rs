@@ -28,6 +28,7 @@ pub(super) enum Command {
     PreviousFinding,
     Narrow,
     Filter,
+    Sort,
     Find,
     NextTab,
     PreviousTab,
@@ -179,6 +180,7 @@ pub(super) const TABLE: &[Entry] = table! {
     PreviousFinding "previous-finding" ["N"] &[P::Bookings, P::Booking, P::Exchanges, P::Detail], "", "The next, the previous finding, or row with findings";
     Narrow "narrow" ["F"] &[P::Exchanges, P::Findings], "narrow", "All; with findings; the booking system's, the broker's failures";
     Filter "filter" ["/"] &[P::Exchanges], "filter", "Filter the list; an empty filter lists all";
+    Sort "sort" ["s"] &[P::Exchanges], "sort", "By number; the slowest first; the weightiest findings first";
     Find "find" ["/"] &[P::Detail], "find", "Find a text on this page; Enter alone finds it again";
     NextTab "next-tab" ["Tab"] OF_EXCHANGE, "next tab", "Findings, request, answer";
     PreviousTab "previous-tab" ["Shift-Tab"] OF_EXCHANGE, "", "Findings, request, answer";

@@ -4,6 +4,7 @@
 
 use super::command::Command;
 use super::cursor::Motion;
+use super::exchange_list::Order;
 use super::model::{Focus, Model, Screen};
 use super::prompt::Prompt;
 use super::services::Effect;
@@ -40,6 +41,10 @@ impl Model {
                 self.list.narrow();
                 self.show_selected();
             }
+            Command::Sort => {
+                self.list.sort();
+                self.show_selected();
+            }
             Command::NextFinding => self.next_finding(true),
             Command::PreviousFinding => self.next_finding(false),
             Command::Copy => self.prompt = Some(Prompt::copy()),
@@ -68,6 +73,9 @@ impl Model {
             (Screen::Exchanges, Command::Follow) => {
                 let place = if self.list.following() { self.list.place() } else { usize::MAX };
                 let follow = !self.list.following();
+                while follow && self.list.order() != Order::Number {
+                    self.list.sort();
+                }
                 self.list.select(place, follow);
             }
             (Screen::Exchanges | Screen::Archive | Screen::Booking | Screen::Findings, Command::Open) => {

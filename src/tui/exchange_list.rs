@@ -4,6 +4,7 @@
 //!
 //! While the screen doesn't follow, nothing in view moves: what is let go there stays listed until the reader has left it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +23,28 @@ pub(super) const MAX_BYTES: usize = 128 * 1024 * 1024;
 
 /// How long a filter that is new may hold up the key that asked for it. What is left is done between two keys.
 const AT_ONCE: Duration = Duration::from_millis(20);
+
+/// In which order exchanges are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// As they came.
+    Number,
+    /// Those that took longest first.
+    Slowest,
+    /// Those with the weightiest findings, and with most of them, first.
+    Weightiest,
+}
+
+impl Order {
+    /// The words in the list's title; nothing for the usual order.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Number => "",
+            Self::Slowest => "slowest first · ",
+            Self::Weightiest => "weightiest first · ",
+        }
+    }
+}
 
 /// What became of going to an exchange by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +66,10 @@ pub(super) struct ExchangeList {
     bytes: usize,
     /// Number of the oldest kept one: how many have been let go.
     first: u64,
-    /// Numbers of those that pass the filter, ascending.
+    /// Numbers of those that pass the filter: ascending, unless they were sorted otherwise; then those that have come since
+    /// stand at the end.
     shown: VecDeque<u64>,
+    order: Order,
     filter: ListFilter,
     /// The next number to be held against a filter that is new.
     filtering: Option<u64>,
@@ -71,6 +96,7 @@ impl ExchangeList {
             bytes: 0,
             first: 0,
             shown: VecDeque::new(),
+            order: Order::Number,
             filter: ListFilter::ALL,
             filtering: None,
             marked: BTreeSet::new(),
@@ -133,7 +159,7 @@ impl ExchangeList {
 
     /// Takes one that was let go out of those shown.
     fn unlist(&mut self, number: u64) {
-        let Ok(place) = self.shown.binary_search(&number) else { return };
+        let Some(place) = self.place_of(number) else { return };
         self.shown.remove(place);
         if place < self.top {
             self.top -= 1;
@@ -202,7 +228,11 @@ impl ExchangeList {
 
     /// Place of the selected one among those shown.
     pub(super) fn place(&self) -> usize {
-        self.selected.map_or(0, |number| self.shown.partition_point(|&other| other < number))
+        match (self.selected, self.order) {
+            (None, _) => 0,
+            (Some(number), Order::Number) => self.shown.partition_point(|&other| other < number),
+            (Some(number), _) => self.place_of(number).unwrap_or(0),
+        }
     }
 
     /// Selects by place, past the ends the nearest. Follows from now on if it is the newest and `follow` says so.
@@ -237,10 +267,10 @@ impl ExchangeList {
             let newer = self.kept.front().is_none_or(|oldest| oldest.number() <= number);
             return if newer || number == 0 { Destination::Unknown } else { Destination::Evicted };
         };
-        if self.shown.binary_search(&at).is_err() {
+        if self.place_of(at).is_none() {
             self.set_filter(ListFilter::ALL);
         }
-        self.select(self.shown.partition_point(|&other| other < at), false);
+        self.select(self.place_of(at).unwrap_or(0), false);
         Destination::Selected
     }
 
@@ -265,6 +295,46 @@ impl ExchangeList {
     /// Goes on to the next quick choice.
     pub(super) fn narrow(&mut self) {
         self.set_filter(self.filter.narrower());
+    }
+
+    /// Goes on to the next order. What was selected stays so; the end is followed in the usual order only.
+    pub(super) fn sort(&mut self) {
+        if self.filtering.is_some() {
+            return;
+        }
+        self.order = match self.order {
+            Order::Number => Order::Slowest,
+            Order::Slowest => Order::Weightiest,
+            Order::Weightiest => Order::Number,
+        };
+        (self.following, self.seeking_failure) = (false, false);
+        let mut numbers: Vec<u64> = self.shown.iter().copied().collect();
+        numbers.sort_unstable();
+        let of = |number: u64| self.get(number).map(|judged| &**judged);
+        match self.order {
+            Order::Number => {}
+            Order::Slowest => {
+                numbers.sort_by_cached_key(|&number| Reverse(of(number).map(|judged| judged.exchange.timing.total)));
+            }
+            Order::Weightiest => numbers.sort_by_cached_key(|&number| {
+                let findings = of(number).map_or(&[][..], |judged| &judged.findings);
+                let worst = findings.iter().map(|finding| finding.severity).max();
+                Reverse((worst, findings.iter().filter(|finding| Some(finding.severity) == worst).count()))
+            }),
+        }
+        self.shown = numbers.into();
+    }
+
+    pub(super) fn order(&self) -> Order {
+        self.order
+    }
+
+    /// The place of a number among those shown.
+    fn place_of(&self, number: u64) -> Option<usize> {
+        match self.order {
+            Order::Number => self.shown.binary_search(&number).ok(),
+            _ => self.shown.iter().position(|&other| other == number),
+        }
     }
 
     /// Lists what passes a filter that was typed.
@@ -316,7 +386,7 @@ impl ExchangeList {
     fn set_filter(&mut self, filter: ListFilter) {
         let row = self.place().saturating_sub(self.top);
         self.before_filter = self.before_filter.or(self.selected.map(|number| (number, row)));
-        self.filter = filter;
+        (self.filter, self.order) = (filter, Order::Number);
         self.shown.clear();
         self.filtering = Some(self.pinned.keys().next().copied().unwrap_or(self.first));
         self.go_on_filtering(AT_ONCE);

@@ -130,6 +130,7 @@ fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
         spans.push(span(Ink::Name, format!("/{} ", text::clip(&typed, 40))));
         spans.push(span(Ink::Dim, "· "));
     }
+    spans.push(span(Ink::Name, list.order().words()));
     if let Some(hundredths) = list.filtered() {
         spans.push(span(Ink::Of(Severity::Warning), format!("{hundredths}% looked at · ")));
     }

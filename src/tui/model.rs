@@ -12,13 +12,13 @@ use ratatui::layout::Size;
 use super::archive::ArchiveScreen;
 use super::booking::BookingScreen;
 use super::bookings::BookingsScreen;
-use super::command::{self, Command, Place};
+use super::command::{self, Command};
 use super::compare::Comparison;
 use super::counter::Counter;
 use super::coverage::CoverageScreen;
 use super::cursor::Cursor;
 use super::detail::Detail;
-use super::exchange_list::{Destination, ExchangeList};
+use super::exchange_list::ExchangeList;
 use super::findings::FindingsScreen;
 use super::index::Index;
 use super::keys::Pointer;
@@ -94,7 +94,7 @@ pub(super) struct Model {
     /// Requests that have no answer yet.
     pub(super) under_way: UnderWay,
     /// The screens that are open; the last is the one that is shown, and there is always one.
-    stack: Vec<Screen>,
+    pub(super) stack: Vec<Screen>,
     pub(super) bookings: BookingsScreen,
     pub(super) booking: BookingScreen,
     pub(super) archive: ArchiveScreen,
@@ -107,10 +107,10 @@ pub(super) struct Model {
     pub(super) fault: Cursor,
     pub(super) detail: Detail,
     pub(super) focus: Focus,
-    arrange: Arrange,
-    divider: Option<u16>,
+    pub(super) arrange: Arrange,
+    pub(super) divider: Option<u16>,
     /// The divider is being dragged.
-    dragging: bool,
+    pub(super) dragging: bool,
     /// What there is to say about the last key.
     pub(super) word: Option<String>,
     /// What the screen asks in place of the keys.
@@ -124,7 +124,7 @@ pub(super) struct Model {
     /// When the frame is drawn.
     pub(super) now: Timestamp,
     /// The exchange that was last read back from the recording; nothing while it is being read, or if it can't be.
-    fetched: Option<(u64, Option<Arc<Judged>>)>,
+    pub(super) fetched: Option<(u64, Option<Arc<Judged>>)>,
     /// A new failure rings the bell.
     bell: bool,
     effects: Vec<Effect>,
@@ -170,48 +170,6 @@ impl Model {
             fetched: None,
             bell,
             effects: Vec::new(),
-        }
-    }
-
-    /// The screen that is shown.
-    pub(super) fn screen(&self) -> Screen {
-        self.stack.last().copied().unwrap_or(Screen::Exchanges)
-    }
-
-    /// The screen with a number that is open.
-    pub(super) fn root(&self) -> Screen {
-        self.stack.iter().rev().find(|screen| Screen::MAIN.contains(screen)).copied().unwrap_or(Screen::Exchanges)
-    }
-
-    /// True if the screen shows an exchange beside its list.
-    pub(super) fn has_detail(&self) -> bool {
-        match self.screen() {
-            Screen::Exchanges => !self.list.is_empty(),
-            Screen::Booking => true,
-            Screen::Archive => self.recorded() > 0,
-            Screen::Findings => !self.index.causes.is_empty(),
-            _ => false,
-        }
-    }
-
-    /// Where keys are pressed.
-    pub(super) fn place(&self) -> Place {
-        match self.screen() {
-            Screen::Exchanges | Screen::Archive | Screen::Booking | Screen::Findings
-                if self.focus == Focus::Detail && self.has_detail() =>
-            {
-                Place::Detail
-            }
-            Screen::Bookings => Place::Bookings,
-            Screen::Booking => Place::Booking,
-            Screen::Exchanges => Place::Exchanges,
-            Screen::Archive => Place::Archive,
-            Screen::Findings => Place::Findings,
-            Screen::Coverage => Place::Coverage,
-            Screen::Traffic => Place::Traffic,
-            Screen::Compare => Place::Compare,
-            Screen::EventLog => Place::EventLog,
-            Screen::Faults => Place::Faults,
         }
     }
 
@@ -329,121 +287,6 @@ impl Model {
         self.word = Some(word.into());
     }
 
-    fn show_main(&mut self, screen: Screen) {
-        (self.stack, self.focus) = (vec![screen], Focus::List);
-        self.show_selected();
-    }
-
-    /// Opens a screen above the one that is shown.
-    pub(super) fn push(&mut self, screen: Screen) {
-        self.stack.retain(|other| *other != screen);
-        self.stack.push(screen);
-        self.focus = Focus::List;
-        self.show_selected();
-    }
-
-    /// Leaves the detail, or the screen on top. False if nothing is left to leave.
-    fn leave(&mut self) -> bool {
-        if self.focus == Focus::Detail && self.has_detail() {
-            self.focus = Focus::List;
-        } else if self.stack.len() > 1 {
-            self.stack.pop();
-            self.focus = Focus::List;
-            self.show_selected();
-        } else {
-            return false;
-        }
-        true
-    }
-
-    /// Leaves what is open, or else the program; a run that carries traffic asks before it ends.
-    fn quit(&mut self) {
-        if self.leave() {
-            return;
-        }
-        if self.status.context.mode.carries_traffic() {
-            self.prompt = Some(Prompt::StopRun);
-        } else {
-            self.ask(Effect::Quit);
-        }
-    }
-
-    /// The exchange that the screen is about, and of it a finding where one is selected.
-    fn subject(&self) -> Option<(u64, Option<usize>)> {
-        match self.screen() {
-            Screen::Exchanges => self.list.selected().map(|(_, judged)| (judged.index, None)),
-            Screen::Archive => self.archive.selected(self.recorded()).map(|index| (index, None)),
-            Screen::Booking => self.booking.selected(&self.index).map(|step| (step.exchange, None)),
-            Screen::Findings => self
-                .findings
-                .selected(&self.index, self.list.filter().narrow)
-                .map(|group| (group.newest.exchange, Some(group.newest.finding))),
-            _ => None,
-        }
-    }
-
-    /// The number, from 1, of the exchange that the screen is about.
-    pub(super) fn subject_number(&self) -> Option<u64> {
-        self.subject().map(|(exchange, _)| crate::finding::number(exchange))
-    }
-
-    /// Shows in the detail what is selected in the list.
-    pub(super) fn show_selected(&mut self) {
-        if !self.has_detail() {
-            return;
-        }
-        let subject = self.subject();
-        let judged = subject.and_then(|(exchange, _)| self.recall(exchange));
-        let same = self.detail.judged().map(|judged| judged.index) == judged.as_ref().map(|judged| judged.index);
-        let finding = subject.and_then(|(_, finding)| finding);
-        // Steps within the detail are the reader's own.
-        let finding = finding.filter(|_| !same || self.focus == Focus::List);
-        self.detail.show(judged.as_ref(), finding);
-    }
-
-    /// The exchange of an index: as it is kept, or read back. If it is neither it is asked for.
-    fn recall(&mut self, index: u64) -> Option<Arc<Judged>> {
-        if let Some(kept) = self.list.by_index(index) {
-            return Some(Arc::clone(kept));
-        }
-        match &self.fetched {
-            Some((known, fetched)) if *known == index => fetched.clone(),
-            _ => {
-                self.fetched = Some((index, None));
-                self.ask(Effect::Fetch(index));
-                None
-            }
-        }
-    }
-
-    /// Opens an exchange by its 0-based index, and of it a finding.
-    pub(super) fn open_exchange(&mut self, exchange: u64, finding: Option<usize>) {
-        let number = crate::finding::number(exchange);
-        match self.list.select_number(number) {
-            Destination::Selected => {
-                self.push(Screen::Exchanges);
-                if let Some(finding) = finding {
-                    let judged = self.list.by_index(exchange).cloned();
-                    self.detail.show(judged.as_ref(), Some(finding));
-                    self.focus = Focus::Detail;
-                }
-            }
-            Destination::Unknown => self.say(format!("no exchange {number}")),
-            Destination::Evicted => {
-                self.archive.cursor.select(usize::try_from(exchange).unwrap_or(usize::MAX));
-                self.push(Screen::Archive);
-            }
-        }
-    }
-
-    /// Opens the booking of a place in the index.
-    pub(super) fn open_booking(&mut self, place: usize) {
-        self.bookings.cursor.select(place);
-        let from = self.detail.judged().map(|judged| judged.index);
-        self.booking.open(place, &self.index, from);
-        self.push(Screen::Booking);
-    }
-
     /// True if something waits to be done between two keys.
     pub(super) fn has_work(&self) -> bool {
         self.list.filtered().is_some() || self.counter.as_ref().is_some_and(|counter| !counter.is_done(&self.list))
@@ -471,11 +314,6 @@ impl Model {
             }
     }
 
-    /// The exchange in the detail.
-    pub(super) fn judged(&self) -> Option<&Arc<Judged>> {
-        self.detail.judged().filter(|_| self.has_detail())
-    }
-
     /// The requests under way that have a row below the list: while its end is in sight.
     pub(super) fn rows_under_way(&self) -> Vec<&RequestUnderWay> {
         let at_end = self.list.following() || self.list.place() + 1 == self.list.shown();
@@ -499,49 +337,6 @@ impl Model {
         if self.has_detail() {
             let effect = self.detail.fit(self.layout.detail_size());
             self.effects.extend(effect);
-        }
-    }
-
-    fn pointer(&mut self, pointer: Pointer) {
-        if self.help || self.prompt.is_some() {
-            return;
-        }
-        let layout = self.layout;
-        let has_detail = self.has_detail();
-        let in_detail = |x, y| has_detail && layout.detail.contains(ratatui::layout::Position { x, y });
-        match pointer {
-            Pointer::Wheel { x, y, rows } if in_detail(x, y) => self.detail.scroll(rows),
-            Pointer::Wheel { rows, .. } => self.scroll(rows),
-            Pointer::Down { x, y } => {
-                let at_divider =
-                    has_detail && if layout.is_side { x + 1 == layout.detail.x } else { y == layout.detail.y && y > 0 };
-                self.dragging = at_divider;
-                if at_divider {
-                } else if y == layout.header.y {
-                    if let Some(screen) = super::view::tab_at(self, x) {
-                        self.show_main(screen);
-                    }
-                } else if in_detail(x, y) {
-                    self.focus = Focus::Detail;
-                    let row = usize::from(y.saturating_sub(layout.detail.y + 1));
-                    self.detail.row = self.detail.top + row;
-                } else if layout.list.contains(ratatui::layout::Position { x, y }) {
-                    self.focus = Focus::List;
-                    let head = layout.list.y + layout.list_head();
-                    if let Some(row) = y.checked_sub(head) {
-                        self.click(usize::from(row));
-                    }
-                }
-            }
-            Pointer::Drag { x, y } if self.dragging => {
-                let body = layout.body;
-                let (at, whole) =
-                    if layout.is_side { (x - body.x.min(x), body.width) } else { (y - body.y.min(y), body.height) };
-                let hundredths = u32::from(at) * 100 / u32::from(whole.max(1));
-                self.divider = Some(hundredths.clamp(10, 90) as u16);
-            }
-            Pointer::Drag { .. } => {}
-            Pointer::Up => self.dragging = false,
         }
     }
 }

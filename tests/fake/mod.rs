@@ -107,6 +107,10 @@ impl Fake {
         self.exchange(|exchange| exchange.response.as_mut().unwrap().headers.push(name, value))
     }
 
+    pub fn took(self, millis: u64) -> Self {
+        self.exchange(|exchange| exchange.timing.total = Duration::from_millis(millis))
+    }
+
     pub fn unreachable(self) -> Self {
         self.exchange(|exchange| {
             exchange.response = None;
