@@ -10,7 +10,7 @@ use divan::{Bencher, black_box};
 use umpire::capture;
 use umpire::exchange::Exchange;
 use umpire::openbooking::Reading;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 fn main() {
     divan::main();
@@ -65,7 +65,7 @@ fn judge(bencher: Bencher) {
     let book = Arc::new(RuleBook::built_in().unwrap_or_else(|error| panic!("{error}")));
     bencher.counter(items(&recordings)).bench(|| {
         for recording in &recordings {
-            let mut judge = Judge::new(Arc::clone(&book), Known::default());
+            let mut judge = Judge::new(Arc::clone(&book), BookingSystemInfo::default());
             for exchange in recording {
                 black_box(judge.judge(Arc::clone(exchange)));
             }

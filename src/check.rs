@@ -357,7 +357,7 @@ mod tests {
 
     use super::*;
     use crate::capture;
-    use crate::rules::Known;
+    use crate::rules::BookingSystemInfo;
 
     /// What comes of checking these files of the project, and what is said beside the report.
     fn checked(files: &[&str], as_one: bool, options: CheckOptions) -> (CheckOutcome, String) {
@@ -367,7 +367,7 @@ mod tests {
         let mut notice = |text: SafeText| writeln!(said, "{text}").unwrap();
         let mut run = CheckRun::new(&book, options, &mut notice);
         for recording in recordings(&files, as_one, capture::open, |_| ()) {
-            let judge = |_: Vec<String>, _: bool| Judge::new(Arc::clone(&book), Known::default());
+            let judge = |_: Vec<String>, _: bool| Judge::new(Arc::clone(&book), BookingSystemInfo::default());
             run.judge(recording.unwrap(), judge, None, None).unwrap();
         }
         (run.finish(), said)

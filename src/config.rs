@@ -14,7 +14,7 @@ use crate::fault;
 use crate::finding::Severity;
 use crate::proxy::upstream::live::Timeouts;
 use crate::proxy::{BaseUri, HeadLimits, Limits};
-use crate::rules::{Known, PaymentDetails, RuleSources, Setting};
+use crate::rules::{BookingSystemInfo, PaymentDetails, RuleSources, Setting};
 
 /// Name of the file that is looked for.
 pub const FILE_NAME: &str = "umpire.toml";
@@ -42,7 +42,7 @@ pub struct Config {
     /// Further rules, severities, rules that are off.
     pub rules: RuleSources,
     /// What is known of the booking system.
-    pub known: Known,
+    pub known: BookingSystemInfo,
     /// Limits of the proxy.
     pub limits: Limits,
     /// How long the booking system may take.
@@ -215,7 +215,7 @@ impl Config {
                 folders: written.rules.iter().map(|rules| folder.join(rules)).collect(),
                 settings: settings(file, text, &written.off, &written.severity),
             },
-            known: Known {
+            known: BookingSystemInfo {
                 foreign: false,
                 base_uri: checked(system.base_uri, "base-uri", absolute)?,
                 also_base_uris: vec![],

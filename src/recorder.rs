@@ -247,7 +247,7 @@ mod tests {
     use crate::event::{Event, Recording, feed};
     use crate::exchange::Exchange;
     use crate::proxy::record::sink;
-    use crate::rules::Known;
+    use crate::rules::BookingSystemInfo;
 
     /// What came of a run over exchanges with these paths: events but for coverage and progress, and the closing.
     fn record(file: Option<&Path>, paths: &[&str]) -> (Vec<Event>, RunSummary) {
@@ -257,7 +257,7 @@ mod tests {
         let series = file.map(|file| {
             RotatingWriter::create(file, Meta::new(None, jiff::Timestamp::UNIX_EPOCH), Rotation::default()).unwrap()
         });
-        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let recorder = Recorder::new(intake, Redactor::new().unwrap(), series, judge, events, NewRules::default());
         let recorder = std::thread::spawn(move || recorder.run());
         for path in paths {

@@ -26,6 +26,6 @@ pub use judging::outcome::MAX_FINDINGS;
 pub use judging::profile::{Profile, RuleCost, SLOW_EXCHANGE, SLOW_RULE, Slow};
 pub use judging::request_changes::{RequestChange, request_changes};
 pub use models::errors::SpecifiedError;
-pub use state::booking_system::{Known, PaymentDetails};
+pub use state::booking_system::{BookingSystemInfo, PaymentDetails};
 pub use state::feeds::{MAX_FEEDS, MAX_OPEN_DATA_BYTES};
 pub use state::recording::{MAX_FLOW_BYTES, MAX_FLOW_EXCHANGES};

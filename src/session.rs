@@ -30,7 +30,7 @@ use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{Limits, Listener, ListenerMode, Shutdown, serve};
 use crate::recorder::{BypassLinkDetector, Hurry, NewRules, Recorder, RunSummary};
 use crate::redact::{RedactError, Redactor};
-use crate::rules::{Judge, Known, RuleBook};
+use crate::rules::{BookingSystemInfo, Judge, RuleBook};
 use parts::Broken;
 
 pub use reload::{Loaded, RuleSource};
@@ -59,7 +59,7 @@ pub struct Options {
     /// Where the rules come from, if they are to be loaded anew when they change on disk.
     pub rules_on_disk: Option<RuleSource>,
     /// What is known of the booking system; its Base URI is the one above.
-    pub known: Known,
+    pub known: BookingSystemInfo,
     /// Leave out the broker's findings on requests that were refused as they should be.
     pub mute_refused: bool,
     /// Limits of the proxy.
@@ -107,7 +107,7 @@ impl Options {
             rotation: Rotation::default(),
             book,
             rules_on_disk: None,
-            known: Known::default(),
+            known: BookingSystemInfo::default(),
             mute_refused: false,
             limits: Limits::default(),
             own: OwnListenAddrs::default(),
@@ -218,7 +218,7 @@ impl Session {
         let sink = sink.announcing(under_way::announcer(events.clone()));
         let missed = intake.missed_counter();
         let base_uri = options.base_uri.clone().or(options.known.base_uri.clone());
-        let known = Known { base_uri, also_base_uris: options.also_base_uris, ..options.known };
+        let known = BookingSystemInfo { base_uri, also_base_uris: options.also_base_uris, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
         let new_rules = NewRules::default();
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())

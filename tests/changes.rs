@@ -23,7 +23,7 @@ use umpire::capture::har;
 use umpire::exchange::Exchange;
 use umpire::finding::{Severity, Side};
 use umpire::redact::Redactor;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 static BOOK: LazyLock<Arc<RuleBook>> =
     LazyLock::new(|| Arc::new(RuleBook::built_in().expect("the built-in rules load")));
@@ -92,7 +92,7 @@ type Failures = BTreeMap<(String, &'static str), usize>;
 
 fn failures(entries: &[&Value]) -> Failures {
     let foreign = entries.iter().all(|entry| entry.get("_umpire").is_none());
-    let mut judge = Judge::new(Arc::clone(&BOOK), Known { foreign, ..Known::default() });
+    let mut judge = Judge::new(Arc::clone(&BOOK), BookingSystemInfo { foreign, ..BookingSystemInfo::default() });
     let mut failures = Failures::new();
     for exchange in exchanges(entries) {
         let judged = judge.judge(Arc::new(exchange));

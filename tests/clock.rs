@@ -14,7 +14,7 @@ use umpire::exchange::Exchange;
 use umpire::proxy::record::sink;
 use umpire::recorder::{NewRules, Recorder};
 use umpire::redact::Redactor;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 const GOLDEN: &str = "captures/golden.har";
 
@@ -63,7 +63,7 @@ fn record(folder: &Path, rotation: Rotation) -> (usize, Vec<PathBuf>) {
     let (sink, intake) = sink::channel(8);
     let (outlet, mut events) = feed(10_000);
     let book = RuleBook::built_in().expect("the built-in rules load").into();
-    let judge = Judge::new(book, Known { base_uri: meta.base_uri, ..Known::default() });
+    let judge = Judge::new(book, BookingSystemInfo { base_uri: meta.base_uri, ..BookingSystemInfo::default() });
     let redactor = Redactor::new().expect("a redactor");
     let recorder = Recorder::new(intake, redactor, Some(series), judge, outlet, NewRules::default());
     let recorder = std::thread::spawn(|| recorder.run());

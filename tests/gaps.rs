@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use umpire::capture::{self, Meta, Output, har};
 use umpire::exchange::{BodyEnd, Exchange, Omitted};
 use umpire::redact::Redactor;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 static BOOK: LazyLock<Arc<RuleBook>> =
     LazyLock::new(|| Arc::new(RuleBook::built_in().expect("the built-in rules load")));
@@ -48,7 +48,7 @@ struct Said {
 }
 
 fn judge(exchanges: Vec<Exchange>) -> Said {
-    let mut judge = Judge::new(Arc::clone(&BOOK), Known::default());
+    let mut judge = Judge::new(Arc::clone(&BOOK), BookingSystemInfo::default());
     let mut said = Said::default();
     for exchange in exchanges {
         let judged = judge.judge(Arc::new(exchange));

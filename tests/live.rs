@@ -14,7 +14,7 @@ use umpire::demo::{self, Ended, Script};
 use umpire::event::Event;
 use umpire::finding::{Finding, Severity};
 use umpire::proxy::upstream::Upstream;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviour, Misbehaviours, Sandbox};
 use umpire::session::{Options, Session};
 
@@ -65,7 +65,8 @@ async fn play(script: Script, capture: &Path, rotation: Rotation) -> Vec<Finding
 
 fn judge(file: &Path) -> Vec<Finding> {
     let recording = capture::open(file).expect("the recording opens");
-    let mut judge = Judge::new(book(), Known { base_uri: recording.meta.base_uri, ..Known::default() });
+    let mut judge =
+        Judge::new(book(), BookingSystemInfo { base_uri: recording.meta.base_uri, ..BookingSystemInfo::default() });
     recording.exchanges.flat_map(|exchange| judge.judge(Arc::new(exchange.expect("an exchange"))).findings).collect()
 }
 

@@ -14,7 +14,7 @@ use umpire::event::Judged;
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
 use umpire::openbooking::media_type::BOOKING_V1;
 use umpire::redact::{Fields, Redactor};
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
@@ -191,7 +191,7 @@ fn recording() -> impl Strategy<Value = Vec<Exchange>> {
 
 /// Everything that is said of a recording.
 fn said(exchanges: impl IntoIterator<Item = Exchange>, base_uri: Option<&str>) -> Vec<String> {
-    let known = Known { base_uri: base_uri.map(str::to_owned), ..Known::default() };
+    let known = BookingSystemInfo { base_uri: base_uri.map(str::to_owned), ..BookingSystemInfo::default() };
     let mut judge = Judge::new(Arc::clone(&BOOK), known);
     let words = |judged: &Judged| -> Vec<String> {
         let findings = judged.findings.iter().map(|finding| {

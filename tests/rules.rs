@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use umpire::exchange::Exchange;
 use umpire::redact::Redactor;
-use umpire::rules::{Judge, Known, RuleBook, RuleSources, RuleTally, Setting, test_examples};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook, RuleSources, RuleTally, Setting, test_examples};
 
 fn book() -> Arc<RuleBook> {
     Arc::new(RuleBook::built_in().expect("the built-in rules load"))
@@ -122,7 +122,7 @@ fn another_book_keeps_what_was_seen_and_counted() {
     let open = || umpire::capture::open(std::path::Path::new("captures/golden.har")).expect("the recording");
     let exchanges: Vec<_> = open().exchanges.map(|exchange| Arc::new(exchange.expect("an exchange"))).collect();
     let half = exchanges.len() / 2;
-    let known = || Known { base_uri: open().meta.base_uri, ..Known::default() };
+    let known = || BookingSystemInfo { base_uri: open().meta.base_uri, ..BookingSystemInfo::default() };
     let tallies = |judge: &Judge| -> BTreeMap<String, RuleTally> {
         judge.tallies().map(|(id, tally)| (id.to_owned(), tally.clone())).collect()
     };

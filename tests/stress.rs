@@ -17,7 +17,7 @@ use umpire::event::Judged;
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
 use umpire::openbooking::Stage;
 use umpire::openbooking::media_type::BOOKING_V1;
-use umpire::rules::{Judge, Known, MAX_FINDINGS, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, MAX_FINDINGS, RuleBook};
 
 /// Most processor time that one blown-up exchange may take, unoptimised.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 fn judge() -> Judge {
     static BOOK: LazyLock<Arc<RuleBook>> =
         LazyLock::new(|| Arc::new(RuleBook::built_in().expect("the built-in rules load")));
-    Judge::new(Arc::clone(&BOOK), Known::default())
+    Judge::new(Arc::clone(&BOOK), BookingSystemInfo::default())
 }
 
 fn example(name: &str) -> Value {
@@ -381,7 +381,7 @@ fn rules_that_make_too_much_are_not_judged() {
         expected = "nothing"
     "#;
     let book = RuleBook::of_texts(&[("trial/joins", rule)]).expect("a rule");
-    let mut judge = Judge::new(Arc::new(book), Known::default());
+    let mut judge = Judge::new(Arc::new(book), BookingSystemInfo::default());
     let body = json!({ "name": "x".repeat(1 << 20), "orderedItem": vec![0; 2_000] }).to_string();
     let target = format!("/api/openbooking/order-quotes/{UUID}");
     let judged = judge.judge(Arc::new(exchange("PUT", &target, "{}", 200, body)));

@@ -16,7 +16,7 @@ use umpire::event::{Context, Event, Judged, Mode};
 use umpire::exchange::Exchange;
 use umpire::finding::Finding;
 use umpire::openbooking::Stage;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::tui::{Export, FaultState, Services, Setup};
 
 /// An outside world that writes down what is asked of it.
@@ -80,7 +80,10 @@ fn faulty() -> Vec<Event> {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/faulty.har");
     let recording = capture::open(&file).unwrap();
     let book = Arc::new(RuleBook::built_in().unwrap());
-    let mut judge = Judge::new(book, Known { base_uri: recording.meta.base_uri.clone(), ..Known::default() });
+    let mut judge = Judge::new(
+        book,
+        BookingSystemInfo { base_uri: recording.meta.base_uri.clone(), ..BookingSystemInfo::default() },
+    );
     let judged: Vec<Event> = recording
         .exchanges
         .map(|exchange| Event::Exchange(Arc::new(judge.judge(Arc::new(exchange.unwrap())))))

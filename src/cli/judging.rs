@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::stdio::note;
 use crate::config::Config;
-use crate::rules::{Judge, Known, RuleBook, RuleSources};
+use crate::rules::{BookingSystemInfo, Judge, RuleBook, RuleSources};
 use crate::session::{Loaded, RuleSource};
 use crate::text::visible;
 
@@ -106,7 +106,7 @@ impl Judging {
     pub fn judge(&self, base_uris: Vec<String>, foreign: bool) -> Judge {
         let mut base_uris = base_uris.into_iter();
         let known = self.config.known.clone();
-        let known = Known {
+        let known = BookingSystemInfo {
             base_uri: base_uris.next().or(known.base_uri),
             also_base_uris: base_uris.collect(),
             foreign,

@@ -10,7 +10,7 @@ use crate::exchange::Exchange;
 use crate::finding::{Severity, Side};
 use crate::openbooking::{Endpoint, Stage, classify};
 use crate::resend::{Omission, ResendPlan, ResendStep};
-use crate::rules::{Known, LoadError, RequestChange, RuleBook, request_changes};
+use crate::rules::{BookingSystemInfo, LoadError, RequestChange, RuleBook, request_changes};
 
 /// Most good bookings that a change is tried on.
 const MOST_TRIED: usize = 12;
@@ -73,11 +73,11 @@ impl ProbePlan {
         recorded: &JudgedRecording,
         sendable: &ResendPlan,
         book: &Arc<RuleBook>,
-        known: &Known,
+        known: &BookingSystemInfo,
         selection: &ProbeSelection,
     ) -> Result<Self, LoadError> {
         let good = good_calls(recorded, sendable, selection.book);
-        let known = Known { base_uri: recorded.base_uris.first().cloned(), ..known.clone() };
+        let known = BookingSystemInfo { base_uri: recorded.base_uris.first().cloned(), ..known.clone() };
         let mut plan = Self::default();
         for change in request_changes(book)?.into_iter().filter(|change| selection.wants(change)) {
             let what = format!("{} ({})", change.rule.id, change.example);
@@ -151,7 +151,7 @@ fn probe(
     good: &[GoodCall],
     recorded: &JudgedRecording,
     book: &Arc<RuleBook>,
-    known: &Known,
+    known: &BookingSystemInfo,
     may_book: bool,
 ) -> Option<Probe> {
     let mut stages = change.stages.clone();

@@ -329,12 +329,12 @@ mod tests {
     use super::super::judge_queue::backlog;
     use super::*;
     use crate::event::feed;
-    use crate::rules::{Known, RuleBook};
+    use crate::rules::{BookingSystemInfo, RuleBook};
 
     #[test]
     fn that_judging_has_caught_up_is_told_when_nothing_waits_any_more() {
         let (events, mut feed) = feed(64);
-        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let mut judging = Judging::new(judge, events, NewRules::default());
         let (_backlog, waiting) = backlog();
         judging.behind = Some(Behind { since: Instant::now(), told: true });
@@ -346,7 +346,7 @@ mod tests {
     #[tokio::test]
     async fn when_there_is_no_more_time_it_says_how_many_were_not_judged() {
         let (events, mut feed) = feed(64);
-        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
+        let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let judging = Judging::new(judge, events, NewRules::default());
         let (mut backlog, waiting) = backlog();
         let file = std::path::Path::new("run.db");

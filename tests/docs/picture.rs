@@ -16,7 +16,7 @@ use ratatui::backend::TestBackend;
 use tokio_util::sync::CancellationToken;
 use umpire::capture;
 use umpire::event::{Context, Event, Mode, feed};
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::tui::{self, Setup, Theme};
 
 use crate::markdown::root;
@@ -42,7 +42,10 @@ const PICTURES: [(&str, &str, &str); 7] = [
 fn events() -> (Vec<Event>, Option<String>) {
     let recording = capture::open(&root().join(RECORDING)).expect("the recording");
     let book = Arc::new(RuleBook::built_in().expect("the rules load"));
-    let mut judge = Judge::new(book, Known { base_uri: recording.meta.base_uri.clone(), ..Known::default() });
+    let mut judge = Judge::new(
+        book,
+        BookingSystemInfo { base_uri: recording.meta.base_uri.clone(), ..BookingSystemInfo::default() },
+    );
     let mut events = Vec::new();
     for exchange in recording.exchanges {
         events.push(Event::Exchange(Arc::new(judge.judge(Arc::new(exchange.expect("an exchange"))))));

@@ -55,7 +55,7 @@ async fn without_the_mark_the_booking_system_would_be_blamed() {
     let judged = judged(&["C2 price-changed=3.00"], script).await;
     assert_eq!(findings(&judged, Side::BookingSystem), [""; 0]);
     let book = std::sync::Arc::new(umpire::rules::RuleBook::built_in().unwrap());
-    let mut judge = umpire::rules::Judge::new(book, umpire::rules::Known::default());
+    let mut judge = umpire::rules::Judge::new(book, umpire::rules::BookingSystemInfo::default());
     let mut blamed = 0;
     for judged in &judged {
         let mut exchange = (*judged.exchange).clone();

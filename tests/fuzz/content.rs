@@ -10,7 +10,7 @@ use umpire::capture::har;
 use umpire::exchange::{Headers, decode};
 use umpire::json::Document;
 use umpire::redact::{Fields, Redactor};
-use umpire::rules::{Judge, Known};
+use umpire::rules::{BookingSystemInfo, Judge};
 
 use crate::engine::{bytes, fuzz};
 use crate::material::{BOOK, JSON, bodies, exchange};
@@ -68,7 +68,10 @@ fn har() {
         har::write(file, &meta, exchanges.iter().cloned().map(Ok), &mut written).expect("what was read can be written");
         let (_, again) = har::read(file, &written).expect("what was written can be read");
         assert_eq!(again, exchanges);
-        let mut judge = Judge::new(Arc::clone(&BOOK), Known { base_uri: meta.base_uri, ..Known::default() });
+        let mut judge = Judge::new(
+            Arc::clone(&BOOK),
+            BookingSystemInfo { base_uri: meta.base_uri, ..BookingSystemInfo::default() },
+        );
         for exchange in exchanges {
             judge.judge(Arc::new(redactor.redact(exchange)));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use umpire::exchange::Exchange;
 use umpire::openbooking::media_type::BOOKING_V1;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 use crate::engine::{bytes, files, fuzz};
 use crate::material::{BOOK, JSON, bodies, exchange};
@@ -133,7 +133,7 @@ fn expressions() {
         };
         for each in ["", "each = \"/request/body/**/*\"\n"] {
             let Ok(book) = RuleBook::of_texts(&[("area/name", &rule(each))]) else { return };
-            let mut judge = Judge::new(Arc::new(book), Known::default());
+            let mut judge = Judge::new(Arc::new(book), BookingSystemInfo::default());
             for exchange in &traffic {
                 judge.judge(Arc::clone(exchange));
             }
@@ -173,7 +173,7 @@ fn feeds() {
         site,
     ];
     fuzz("feeds", &seeds, &words, |input| {
-        let mut judge = Judge::new(Arc::clone(&BOOK), Known::default());
+        let mut judge = Judge::new(Arc::clone(&BOOK), BookingSystemInfo::default());
         let html = [b"<script type=\"application/ld+json\">", input, b"</script>"].concat();
         for (target, kind) in feeds {
             let body = if target == site.0 { &html } else { input };

@@ -10,7 +10,7 @@ use umpire::capture;
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
 use umpire::finding::Finding;
 use umpire::openbooking::{Reading, Stage};
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 /// An exchange in the form of the rules' examples, which is easy to change.
 pub(crate) fn to_json(exchange: &Exchange) -> Value {
@@ -165,7 +165,7 @@ impl Recording {
     }
 
     pub(crate) fn judge(&self, book: &Arc<RuleBook>, exchanges: &[Exchange]) -> Vec<(u64, Finding)> {
-        let known = Known { base_uri: self.base_uri.clone(), ..Known::default() };
+        let known = BookingSystemInfo { base_uri: self.base_uri.clone(), ..BookingSystemInfo::default() };
         let mut judge = Judge::new(Arc::clone(book), known);
         // Numbered anew: an exchange that a change took out never was.
         let numbered =

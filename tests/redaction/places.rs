@@ -23,7 +23,7 @@ use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
 use umpire::redact::{Fields, Redactor};
 use umpire::report::{JsonLines, Paint, Plain};
-use umpire::rules::{Judge, Known};
+use umpire::rules::{BookingSystemInfo, Judge};
 
 use crate::person_places;
 use crate::secret_places::{self, Place};
@@ -173,7 +173,7 @@ pub fn check(rows: Vec<Place>, redactor: &Redactor, at_least: usize) {
     let path = folder.path().join("a.db");
     let meta = Meta::new(Some("https://booking.riverside.example/api/openbooking"), jiff::Timestamp::UNIX_EPOCH);
     let mut writer = Writer::create(&path, &meta).expect("a capture");
-    let mut judge = Judge::new(book(), Known::default());
+    let mut judge = Judge::new(book(), BookingSystemInfo::default());
     let (mut plain, mut lines) = (Plain::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
     for exchange in redacted {
         writer.append(&exchange).expect("written");

@@ -20,7 +20,7 @@ use umpire::event::{Context, Event, Feed, Mode};
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers};
 use umpire::redact::{Fields, Redactor};
 use umpire::report::{JsonLines, Paint, Plain};
-use umpire::rules::{Judge, Known};
+use umpire::rules::{BookingSystemInfo, Judge};
 use umpire::tui;
 
 use crate::support::{
@@ -191,7 +191,7 @@ async fn a_secret_reaches_neither_disk_nor_screen() {
         let path = folder.path().join(format!("{persons}.db"));
         let meta = Meta::new(Some("https://booking.riverside.example/api/openbooking"), jiff::Timestamp::UNIX_EPOCH);
         let mut writer = Writer::create(&path, &meta).expect("a capture");
-        let mut judge = Judge::new(book(), Known::default());
+        let mut judge = Judge::new(book(), BookingSystemInfo::default());
         let (mut plain, mut lines) = (Plain::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
         let mut events = Vec::new();
         for exchange in leaky() {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use umpire::capture::{self};
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version, decode};
 use umpire::finding::Finding;
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 pub const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
@@ -114,7 +114,8 @@ pub fn said(findings: &[Finding]) -> Vec<String> {
 
 pub fn judge(file: &Path) -> Vec<Finding> {
     let recording = capture::open(file).expect("the recording opens");
-    let mut judge = Judge::new(book(), Known { base_uri: recording.meta.base_uri, ..Known::default() });
+    let mut judge =
+        Judge::new(book(), BookingSystemInfo { base_uri: recording.meta.base_uri, ..BookingSystemInfo::default() });
     recording.exchanges.flat_map(|exchange| judge.judge(Arc::new(exchange.expect("an exchange"))).findings).collect()
 }
 

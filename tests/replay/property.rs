@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use umpire::capture;
 use umpire::exchange::Exchange;
 use umpire::replay::{Options, TimeMode};
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 use crate::support::{Client, open};
 
@@ -56,7 +56,7 @@ fn present(text: &str, seed: u64) -> String {
 }
 
 fn verdicts(exchanges: &[Exchange]) -> Vec<(String, u64, u64, u64)> {
-    let mut judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), Known::default());
+    let mut judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
     for exchange in exchanges {
         judge.judge(Arc::new(exchange.clone()));
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use umpire::capture;
 use umpire::diff::{JudgedRecording, RecordingDiff, compare, pair};
 use umpire::exchange::{Body, Exchange};
-use umpire::rules::{Judge, Known, RuleBook};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 pub const GOLDEN: &str = "captures/golden.har";
 
@@ -27,7 +27,7 @@ pub fn exchanges(file: &str) -> Vec<Exchange> {
 /// The exchanges with the verdicts on them.
 pub fn judged(name: &str, exchanges: Vec<Exchange>) -> JudgedRecording {
     let base_uris = vec![format!("{}/api/openbooking", exchanges[0].origin)];
-    let known = Known { base_uri: base_uris.first().cloned(), ..Known::default() };
+    let known = BookingSystemInfo { base_uri: base_uris.first().cloned(), ..BookingSystemInfo::default() };
     let mut judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), known);
     let exchanges = exchanges.into_iter().map(|exchange| Arc::new(judge.judge(Arc::new(exchange)))).collect();
     JudgedRecording { name: name.to_owned(), base_uris, exchanges }

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use crate::finding::{Scope, Severity, Side};
 use crate::rules::models::check::ModelDefinition;
-use crate::rules::state::booking_system::Known;
+use crate::rules::state::booking_system::BookingSystemInfo;
 
 /// A rule file.
 #[derive(Debug, Deserialize)]
@@ -169,7 +169,7 @@ pub struct Example {
     pub set: serde_json::Map<String, serde_json::Value>,
     /// What is known of the booking system beforehand.
     #[serde(default)]
-    pub recording: Known,
+    pub recording: BookingSystemInfo,
     /// A little recording, in place of `base`.
     #[serde(default)]
     pub exchanges: Vec<ExampleExchange>,

@@ -290,7 +290,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::exchange::{Body, Exchange};
-    use crate::rules::{Judge, Known, RuleBook};
+    use crate::rules::{BookingSystemInfo, Judge, RuleBook};
 
     const RULE: &str = r#"
 title = "t"
@@ -318,7 +318,7 @@ unwanted = "lines.filter(line, !is_wanted(line))"
         let book = Arc::new(RuleBook::of_texts(&[("a/b", &format!("{RULE}{rest}"))]).unwrap());
         let mut exchange = Exchange::get("http://a.example", "/x");
         exchange.request.body = Body::complete(r#"{"orderedItem": [{"name": "a"}, {"name": "b"}]}"#);
-        let judged = Judge::new(book, Known::default()).judge(Arc::new(exchange));
+        let judged = Judge::new(book, BookingSystemInfo::default()).judge(Arc::new(exchange));
         assert!(judged.not_judged.is_empty(), "{:?}", judged.not_judged);
         let found = judged.findings.into_iter();
         found.map(|found| (found.pointer, found.severity.to_string(), found.message)).collect()

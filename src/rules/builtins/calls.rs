@@ -130,13 +130,13 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
         Function::AcceptsBookingV1 => Val::bool(text.is_some_and(media_type::accepts_booking_v1)),
         Function::MediaVersion => owned(text.and_then(|text| media_type::parse(text).version)),
         Function::IsUuid => Val::bool(text.is_some_and(crate::openbooking::is_uuid)),
-        Function::OpenData => arena.node(id(arena, first).as_str().and_then(|id| context.memory.open_data.item(id))),
+        Function::OpenData => arena.node(id(arena, first).as_str().and_then(|id| context.state.open_data.item(id))),
         Function::OpenOffer => {
             let (opportunity, offer) = (id(arena, first), id(arena, second));
             let ids = opportunity.as_str().zip(offer.as_str());
-            arena.node(ids.and_then(|(opportunity, offer)| context.memory.open_data.offer(opportunity, offer)))
+            arena.node(ids.and_then(|(opportunity, offer)| context.state.open_data.offer(opportunity, offer)))
         }
-        Function::OpenParent => arena.node(first.as_json().and_then(|node| context.memory.open_data.above(node))),
+        Function::OpenParent => arena.node(first.as_json().and_then(|node| context.state.open_data.above(node))),
         Function::Instant => {
             text.and_then(|text| text.parse::<Timestamp>().ok()).map_or(Val::Absent, |instant| arena.instant(instant))
         }
@@ -157,7 +157,7 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
         Function::SameBasket => Val::bool(same_basket(first, second)),
         Function::FlowOf => {
             let uuid = text.and_then(|id| id.rsplit('/').next()).map(str::to_ascii_lowercase);
-            Val::Flow(context.memory.flow(uuid.as_deref()))
+            Val::Flow(context.state.flow(uuid.as_deref()))
         }
         Function::Credential => match message(first, context).map(callers::known_credential).transpose()?.flatten() {
             None => Val::Absent,
@@ -183,7 +183,7 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
         Function::DuplicateIndexes => arena.list(duplicate_indexes(first.elements(arena).unwrap_or_default())),
         Function::Newer => Val::bool(newer(first, second)?),
         Function::EarlierModified => {
-            let history = &context.memory.history;
+            let history = &context.state.history;
             let earlier = first.as_json().and_then(|item| history.earlier_modified(context.reading, item));
             if earlier.is_some() {
                 callers::known_reader(context.reading)?;
@@ -195,7 +195,7 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
             }
         }
         Function::Unchanged => {
-            let history = &context.memory.history;
+            let history = &context.state.history;
             let unchanged = first.as_json().is_some_and(|item| history.unchanged(context.reading, item));
             if unchanged {
                 callers::known_reader(context.reading)?;
@@ -204,7 +204,7 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
         }
         Function::BookedSinceRead => id(arena, first)
             .as_str()
-            .and_then(|id| context.memory.places.booked_since_read(id))
+            .and_then(|id| context.state.capacity.booked_since_read(id))
             .map_or(Val::Absent, Val::Int),
         Function::Seconds => text.and_then(seconds).map_or(Val::Absent, |number| arena.decimal(number)),
         Function::Prefixed => prefixed(arena, first),
@@ -227,14 +227,14 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
         Function::Inherited => {
             let id = id(arena, first);
             let key = second.as_str().unwrap_or_default();
-            arena.node(context.memory.open_data.inherited(id.as_str(), first.as_object(), key))
+            arena.node(context.state.open_data.inherited(id.as_str(), first.as_object(), key))
         }
         Function::SellerOf => {
             let id = id(arena, first);
-            arena.maybe(id.as_str().and_then(|id| context.memory.seller_of(id)))
+            arena.maybe(id.as_str().and_then(|id| context.state.seller_of(id)))
         }
         Function::SecondsSinceRead => {
-            let read = id(arena, first).as_str().and_then(|id| context.memory.open_data.read(id));
+            let read = id(arena, first).as_str().and_then(|id| context.state.open_data.read(id));
             read.map_or(Val::Absent, |read| arena.seconds_between(read, context.reading.exchange.started))
         }
         Function::Reported => {
@@ -249,7 +249,7 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
         Function::TokenIssuer => owned(text.and_then(callers::secret_traits).and_then(|traits| traits.issuer)),
         Function::OtherFlows => {
             let own = context.reading.order_uuid.as_deref();
-            let flows = id(arena, first).as_str().map(|id| context.memory.other_flows(id, own)).unwrap_or_default();
+            let flows = id(arena, first).as_str().map(|id| context.state.other_flows(id, own)).unwrap_or_default();
             arena.list(flows.into_iter().map(|flow| Val::Flow(Some(flow))))
         }
     })

@@ -86,7 +86,7 @@ fn of_response<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Re
 }
 
 fn of_exchange<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
-    let Context { arena, memory, reading: judged, .. } = *context;
+    let Context { arena, state, reading: judged, .. } = *context;
     Ok(match member {
         Member::ExchangeRequest => Val::Request(reading),
         Member::ExchangeCall => Val::Call(reading),
@@ -106,7 +106,7 @@ fn of_exchange<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) 
         }
         Member::ExchangeWronglyRefused => {
             context.check_answer(reading)?;
-            Val::bool(memory.was_wrongly_refused(reading))
+            Val::bool(state.was_wrongly_refused(reading))
         }
         // Since the answer was there, or since there was none to be waited for any longer.
         Member::ExchangeSecondsSinceAnswer => {
@@ -178,16 +178,16 @@ fn of_no_flow(member: Member) -> Val<'static> {
 }
 
 fn of_feed<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
-    let Context { arena, memory, .. } = *context;
+    let Context { arena, state, .. } = *context;
     let due = |is_certain| {
-        let follows = memory.history.knows(reading);
-        arena.list(memory.due.of(reading.stage, is_certain, follows).map(Val::Exchange))
+        let follows = state.history.knows(reading);
+        arena.list(state.due.of(reading.stage, is_certain, follows).map(Val::Exchange))
     };
     Ok(match member {
-        Member::FeedPrevious => known_reader(memory.pages.previous(reading), reading)?,
-        Member::FeedLast => known_reader(memory.pages.last(reading), reading)?,
+        Member::FeedPrevious => known_reader(state.pages.previous(reading), reading)?,
+        Member::FeedLast => known_reader(state.pages.last(reading), reading)?,
         Member::FeedKnownAddress => {
-            let known = memory.history.knows(reading);
+            let known = state.history.knows(reading);
             if !known {
                 callers::known_reader(reading)?;
             }
@@ -200,47 +200,47 @@ fn of_feed<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> R
 }
 
 fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
-    let Context { arena, memory, reading: judged, .. } = *context;
-    let known = memory.known();
+    let Context { arena, state, reading: judged, .. } = *context;
+    let known = state.known();
     let payment = known.payment.as_ref();
     let exchange = |reading: Option<&'a Reading>| reading.map_or(Val::Absent, Val::Exchange);
     Ok(match member {
         Member::RecordingBaseUri => {
-            memory.advertised(&judged.exchange).map_or(Val::Absent, |uri| arena.text(&normal_url(uri)))
+            state.advertised(&judged.exchange).map_or(Val::Absent, |uri| arena.text(&normal_url(uri)))
         }
         Member::RecordingRateLimited => {
-            let rate_limited = memory.retries.rate_limited(judged);
+            let rate_limited = state.retries.rate_limited(judged);
             if rate_limited.is_some() {
                 callers::known_caller(judged)?;
             }
             exchange(rate_limited)
         }
-        Member::RecordingFailed => arena.list(memory.retries.failed().map(Val::Exchange)),
+        Member::RecordingFailed => arena.list(state.retries.failed().map(Val::Exchange)),
         Member::RecordingFailedSameOpportunity => {
-            arena.list(memory.retries.failed_same_opportunity(judged).map(Val::Exchange))
+            arena.list(state.retries.failed_same_opportunity(judged).map(Val::Exchange))
         }
         Member::RecordingUnansweredSameOpportunity => {
-            arena.list(memory.retries.unanswered_same_opportunity(judged).map(Val::Exchange))
+            arena.list(state.retries.unanswered_same_opportunity(judged).map(Val::Exchange))
         }
-        Member::RecordingSentEmails => arena.list(memory.sent_emails().map(|email| arena.str(email))),
+        Member::RecordingSentEmails => arena.list(state.sent_emails().map(|email| arena.str(email))),
         Member::RecordingExtensions => arena.texts(&known.extensions),
         Member::RecordingOrdersFeed => arena.maybe(known.orders_feed.as_deref()),
         Member::RecordingIsolated => Val::bool(known.isolated),
         Member::RecordingForeign => Val::bool(known.foreign),
-        Member::RecordingGaps => Val::bool(memory.has_gaps()),
-        Member::RecordingStarted => memory.started().map_or(Val::Absent, Val::Instant),
-        Member::RecordingRecent => arena.list(memory.recent().map(Val::Exchange)),
-        Member::RecordingErrorNames => Val::Names(memory.error_names()),
-        Member::RecordingTaxModes => Val::Names(memory.observed().tax_modes()),
-        Member::RecordingIssuer => arena.maybe(memory.access().issuer.as_deref()),
-        Member::RecordingAskedScope => arena.maybe(memory.access().asked_scope.as_deref()),
-        Member::RecordingTokenAsked => Val::bool(memory.access().token_asked),
-        Member::RecordingCredentialsSeen => Val::bool(memory.access().credentials_seen),
-        Member::RecordingFirstBooking => exchange(memory.first_booking()),
-        Member::RecordingLastHarvest => exchange(memory.last_harvest()),
+        Member::RecordingGaps => Val::bool(state.has_gaps()),
+        Member::RecordingStarted => state.started().map_or(Val::Absent, Val::Instant),
+        Member::RecordingRecent => arena.list(state.recent().map(Val::Exchange)),
+        Member::RecordingErrorNames => Val::Names(state.error_names()),
+        Member::RecordingTaxModes => Val::Names(state.observed().tax_modes()),
+        Member::RecordingIssuer => arena.maybe(state.access().issuer.as_deref()),
+        Member::RecordingAskedScope => arena.maybe(state.access().asked_scope.as_deref()),
+        Member::RecordingTokenAsked => Val::bool(state.access().token_asked),
+        Member::RecordingCredentialsSeen => Val::bool(state.access().credentials_seen),
+        Member::RecordingFirstBooking => exchange(state.first_booking()),
+        Member::RecordingLastHarvest => exchange(state.last_harvest()),
         Member::RecordingPrefixes => known.prefixes.as_ref().map_or(Val::Absent, |prefixes| arena.texts(prefixes)),
-        Member::RecordingPrepaymentStated => Val::bool(memory.observed().prepayment_stated.is_some()),
-        Member::RecordingPrepaymentOmitted => Val::bool(memory.observed().prepayment_omitted.is_some()),
+        Member::RecordingPrepaymentStated => Val::bool(state.observed().prepayment_stated.is_some()),
+        Member::RecordingPrepaymentOmitted => Val::bool(state.observed().prepayment_omitted.is_some()),
         Member::RecordingPaymentAgreed => Val::bool(payment.is_some()),
         Member::RecordingPaymentName => arena.maybe(payment.and_then(|payment| payment.name.as_deref())),
         Member::RecordingPaymentAccount => arena.maybe(payment.and_then(|payment| payment.account_id.as_deref())),
@@ -257,8 +257,8 @@ fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, St
 pub fn seen_in(operand: &Val<'_>, member: Member, context: &Context<'_>) -> Option<ExchangeRef> {
     match (operand, member) {
         (Val::Flow(flow), _) => flow.as_ref()?.feed_item_seen_in(feed_item(member)?),
-        (Val::Recording, Member::RecordingPrepaymentStated) => context.memory.observed().prepayment_stated,
-        (Val::Recording, Member::RecordingPrepaymentOmitted) => context.memory.observed().prepayment_omitted,
+        (Val::Recording, Member::RecordingPrepaymentStated) => context.state.observed().prepayment_stated,
+        (Val::Recording, Member::RecordingPrepaymentOmitted) => context.state.observed().prepayment_omitted,
         _ => None,
     }
 }

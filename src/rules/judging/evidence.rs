@@ -190,7 +190,7 @@ impl<'c, 'a> Search<'c, 'a> {
                 let email = self.value(element).and_then(|element| element.as_str());
                 match email
                     .filter(|_| self.is_list_of_emails(list))
-                    .and_then(|email| self.context().memory.sent_in(email))
+                    .and_then(|email| self.context().state.sent_in(email))
                 {
                     Some(sent_in) => self.found.push(sent_in),
                     None => [element, list].into_iter().for_each(|operand| self.looked_at(operand)),
@@ -216,9 +216,9 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// Adds the exchanges that a function looks at: its arguments, and what it finds in the memory by them.
     fn called(&mut self, function: Function, arguments: &[NodeId]) {
-        let Context { reading, memory, arena, flow, .. } = *self.context();
+        let Context { reading, state, arena, flow, .. } = *self.context();
         let first = arguments.first().and_then(|&first| self.value(first)).unwrap_or(Val::Absent);
-        let of_open_data = || id(arena, &first).as_str().and_then(|id| memory.open_data.seen_in(id));
+        let of_open_data = || id(arena, &first).as_str().and_then(|id| state.open_data.seen_in(id));
         let found = match function {
             Function::OpenData
             | Function::OpenOffer
@@ -228,7 +228,7 @@ impl<'c, 'a> Search<'c, 'a> {
             | Function::Inherited => of_open_data(),
             Function::Quoted => flow.and_then(Flow::last_quote).map(ExchangeRef::from),
             Function::EarlierModified | Function::Unchanged => {
-                first.as_json().and_then(|item| memory.history.seen_in(reading, item))
+                first.as_json().and_then(|item| state.history.seen_in(reading, item))
             }
             _ => None,
         };

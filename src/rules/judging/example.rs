@@ -81,10 +81,10 @@ pub fn test_examples(
     Ok(report)
 }
 
-pub(in crate::rules) type Bases = BTreeMap<String, Value>;
+pub(in crate::rules) type BaseExchanges = BTreeMap<String, Value>;
 
-pub(in crate::rules) fn bases(folder: Option<&Path>) -> Result<Bases, LoadError> {
-    let mut bases = Bases::new();
+pub(in crate::rules) fn bases(folder: Option<&Path>) -> Result<BaseExchanges, LoadError> {
+    let mut bases = BaseExchanges::new();
     let mut add = |name: String, file: &str, text: &str| {
         let value = serde_json::from_str(text).map_err(|error| LoadError::Rule {
             file: file.to_owned(),
@@ -158,7 +158,7 @@ fn is_wanted((pointer, severity, because_of): &(String, Severity, Option<u64>), 
 }
 
 /// The exchanges of an example, in their order.
-fn exchanges(example: &Example, bases: &Bases) -> Result<Vec<Exchange>, String> {
+fn exchanges(example: &Example, bases: &BaseExchanges) -> Result<Vec<Exchange>, String> {
     let single = example.base.as_ref().map(|base| ExampleExchange {
         base: base.clone(),
         patch: example.patch.clone(),
@@ -198,7 +198,7 @@ fn run(book: &Arc<RuleBook>, place: usize, example: &Example, exchanges: Vec<Exc
     ran
 }
 
-fn exchange(entry: &ExampleExchange, bases: &Bases, started: Timestamp) -> Result<Exchange, String> {
+fn exchange(entry: &ExampleExchange, bases: &BaseExchanges, started: Timestamp) -> Result<Exchange, String> {
     let mut value =
         bases.get(&entry.base).cloned().ok_or_else(|| format!("there is no base examples/{}.json", entry.base))?;
     if let Some(patch) = &entry.patch {

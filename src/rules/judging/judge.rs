@@ -28,9 +28,9 @@ use crate::rules::lang::items::Items;
 use crate::rules::lang::memo::Memo;
 use crate::rules::lang::refusals::Refusals;
 use crate::rules::models::walk::Walks;
-use crate::rules::state::booking_system::Known;
+use crate::rules::state::booking_system::BookingSystemInfo;
 use crate::rules::state::flow::Flow;
-use crate::rules::state::recording::Memory;
+use crate::rules::state::recording::RecordingState;
 
 /// Most different reasons for "not judged" that are told apart per rule; further ones count as [`OTHER_REASONS`].
 const MAX_REASONS: usize = 20;
@@ -65,7 +65,7 @@ impl RuleTally {
 #[derive(Debug)]
 pub struct Judge {
     book: Arc<RuleBook>,
-    memory: Memory,
+    state: RecordingState,
     arena: Arena,
     tallies: Vec<RuleTally>,
     /// Tallies of rules that are no longer in the book.
@@ -82,11 +82,11 @@ pub struct Judge {
 
 impl Judge {
     /// A judge at the start of a recording.
-    pub fn new(book: Arc<RuleBook>, known: Known) -> Self {
+    pub fn new(book: Arc<RuleBook>, known: BookingSystemInfo) -> Self {
         let tallies = vec![RuleTally::default(); book.rules().len()];
         Self {
             book,
-            memory: Memory::new(known),
+            state: RecordingState::new(known),
             arena: Arena::default(),
             tallies,
             gone: BTreeMap::new(),
@@ -139,7 +139,7 @@ impl Judge {
     }
 
     /// As [`Judge::new`], applying one rule alone (the others still tell which refusals are right).
-    pub(in crate::rules) fn of_one_rule(book: Arc<RuleBook>, place: usize, known: Known) -> Self {
+    pub(in crate::rules) fn of_one_rule(book: Arc<RuleBook>, place: usize, known: BookingSystemInfo) -> Self {
         Self { only: Some(place), ..Self::new(book, known) }
     }
 
@@ -159,14 +159,14 @@ impl Judge {
         }
         let start = Instant::now();
         let reading_start = self.profile.is_some().then(ThreadTime::now);
-        let base_path = self.memory.base_path(&exchange);
+        let base_path = self.state.base_path(&exchange);
         let mut reading = Reading::new(index, exchange, base_path);
-        let flow = self.memory.flow(reading.order_uuid.as_deref());
+        let flow = self.state.flow(reading.order_uuid.as_deref());
         if flow.is_some_and(Flow::has_proposal) && reading.may_complete_proposal() {
             reading.stage = Stage::BAfterP;
         }
         let reading = Arc::new(reading);
-        self.memory.number(reading.exchange.id);
+        self.state.number(reading.exchange.id);
         self.next += 1;
         let mut judged = Judged {
             index: reading.index,
@@ -192,7 +192,7 @@ impl Judge {
             matches!(outcome, Outcome::Failed(_)) && book.rules()[*place].refutes_refusal
         };
         if outcomes.iter().any(refutes) {
-            self.memory.note_wrong_refusal(index);
+            self.state.note_wrong_refusal(index);
         }
         let mut reported = Vec::new();
         for (place, outcome) in give_way(outcomes, &book) {
@@ -206,7 +206,7 @@ impl Judge {
             }
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        let flow = self.memory.flow(reading.order_uuid.as_deref());
+        let flow = self.state.flow(reading.order_uuid.as_deref());
         if self.mute_refused && (refusals.as_it_should_be() || refusal::repeats_quote(&reading, flow)) {
             judged.mute_refused();
         }
@@ -220,7 +220,7 @@ impl Judge {
         self.remembering = true;
         #[cfg(test)]
         crate::panics::inject("memory", &reading.exchange.request.target);
-        self.memory.remember(reading, reported);
+        self.state.remember(reading, reported);
         self.remembering = false;
         if let (Some(profile), Some(clock), Some(start)) = (&mut self.profile, clock, remembering_start) {
             profile.take(&book, read, clock, start.elapsed());
@@ -233,13 +233,13 @@ impl Judge {
     pub fn recover(&mut self) {
         self.arena = Arena::default();
         if std::mem::take(&mut self.remembering) {
-            self.memory.forget();
+            self.state.forget();
         }
     }
 
     /// Number of distinct Order UUIDs seen so far.
     pub fn bookings(&self) -> u64 {
-        self.memory.bookings()
+        self.state.bookings()
     }
 
     /// Number of exchanges judged so far.
@@ -249,12 +249,12 @@ impl Judge {
 
     /// Booking flows of which exchanges had to be forgotten for lack of room. What needs them is "not judged".
     pub fn forgotten_flows(&self) -> u64 {
-        self.memory.forgotten_flows
+        self.state.forgotten_flows
     }
 
     /// Opportunities of open data that had to be forgotten for lack of room. What needs them is "not judged".
     pub fn forgotten_open_data(&self) -> u64 {
-        self.memory.open_data.forgotten
+        self.state.open_data.forgotten
     }
 
     /// Findings that were counted and not told, because one exchange has too many of one kind.
@@ -289,7 +289,7 @@ impl Judge {
                 let before = judged.findings.len();
                 self.untold += findings.untold;
                 for (finding, once) in findings.told {
-                    if once.is_none_or(|value| self.memory.first_time(&rule.info.id, value)) {
+                    if once.is_none_or(|value| self.state.first_time(&rule.info.id, value)) {
                         judged.findings.push(finding);
                     }
                 }
@@ -310,7 +310,7 @@ impl Judge {
     /// What every rule of the stage says of an exchange, those that don't apply aside.
     fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> Outcomes {
         let (walks, budget, plan) = (Walks::default(), Budget::default(), self.book.plan(reading));
-        let flow = self.memory.flow(reading.order_uuid.as_deref());
+        let flow = self.state.flow(reading.order_uuid.as_deref());
         let (mut passed, mut others) = (Vec::with_capacity(plan.asks().len()), Vec::new());
         for sides in self.passes(reading) {
             let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
@@ -322,7 +322,7 @@ impl Judge {
                 reading,
                 code: self.book.code(),
                 flow,
-                memory: &self.memory,
+                state: &self.state,
                 facts: self.book.facts(),
                 walks: &walks,
                 budget: &budget,
@@ -357,7 +357,7 @@ impl Judge {
     /// The sides whose rules are asked together. What Umpire made is one thing to the broker, who met it, and another to the
     /// booking system, which knows nothing of it: there no value that was worked out for one side is used for the other.
     fn passes(&self, reading: &Reading) -> &'static [&'static [Side]] {
-        if reading.exchange.is_faulted() || self.memory.has_faults {
+        if reading.exchange.is_faulted() || self.state.has_faults {
             &[&[Side::Broker], &[Side::BookingSystem]]
         } else {
             &[&Side::ALL]

@@ -61,7 +61,7 @@ impl Findings {
             return Ok(());
         }
         let once = check.report_once_per.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
-        if once.as_ref().is_some_and(|value| context.memory.said(&rule.info.id, value)) {
+        if once.as_ref().is_some_and(|value| context.state.said(&rule.info.id, value)) {
             self.said_before = true;
         } else {
             self.told.push((make()?, once));

@@ -17,9 +17,9 @@ use crate::rules::book::definition::{Example, ExampleExchange};
 use crate::rules::book::error::LoadError;
 use crate::rules::book::rule::Rule;
 use crate::rules::book::rule_book::RuleBook;
-use crate::rules::judging::example::{Bases, bases, headers, merge, message_body, put, take};
+use crate::rules::judging::example::{BaseExchanges, bases, headers, merge, message_body, put, take};
 use crate::rules::judging::judge::Judge;
-use crate::rules::state::booking_system::Known;
+use crate::rules::state::booking_system::BookingSystemInfo;
 
 /// A change that makes a good request break a rule.
 #[derive(Debug, Clone)]
@@ -61,7 +61,7 @@ fn failing_exchange(example: &Example) -> Option<ExampleExchange> {
 }
 
 impl RequestChange {
-    fn of(rule: &Rule, place: usize, example: &Example, bases: &Bases) -> Option<Self> {
+    fn of(rule: &Rule, place: usize, example: &Example, bases: &BaseExchanges) -> Option<Self> {
         let entry = failing_exchange(example)?;
         let base = bases.get(&entry.base)?;
         let patch = entry.patch.as_ref().and_then(|patch| patch.get("request")).cloned();
@@ -147,7 +147,13 @@ impl RequestChange {
     }
 
     /// True if the wrong request breaks the rule, where these exchanges of the same booking came before it.
-    pub fn breaks(&self, book: &Arc<RuleBook>, known: Known, before: &[Arc<Exchange>], wrong: Exchange) -> bool {
+    pub fn breaks(
+        &self,
+        book: &Arc<RuleBook>,
+        known: BookingSystemInfo,
+        before: &[Arc<Exchange>],
+        wrong: Exchange,
+    ) -> bool {
         let mut judge = Judge::of_one_rule(Arc::clone(book), self.place, known);
         for exchange in before {
             judge.judge(Arc::clone(exchange));

@@ -14,7 +14,7 @@ use crate::rules::lang::vocabulary::{Function, Member};
 use crate::rules::models::errors::Facts;
 use crate::rules::models::walk::Walks;
 use crate::rules::state::flow::Flow;
-use crate::rules::state::recording::Memory;
+use crate::rules::state::recording::RecordingState;
 
 /// Why a rule on the booking system does not judge an answer that Umpire made.
 pub const FAULTED: &str = "Umpire made this answer, as it was told to (--fault)";
@@ -90,7 +90,7 @@ pub struct Context<'a> {
     pub reading: &'a Reading,
     pub code: &'a Code,
     pub flow: Option<&'a Flow>,
-    pub memory: &'a Memory,
+    pub state: &'a RecordingState,
     pub facts: &'a Facts,
     /// What deviates from the data models, once somebody asked.
     pub walks: &'a Walks,
@@ -142,7 +142,7 @@ impl<'a> Context<'a> {
 
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { builtins, reading, code, flow, memory, facts, walks, budget, arena, item, refusals, side, .. } =
+        let Self { builtins, reading, code, flow, state, facts, walks, budget, arena, item, refusals, side, .. } =
             *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
         Context {
@@ -150,7 +150,7 @@ impl<'a> Context<'a> {
             reading,
             code,
             flow,
-            memory,
+            state,
             facts,
             walks,
             budget,
@@ -172,7 +172,7 @@ mod tests {
 
     use super::FAULTED_BEFORE;
     use crate::exchange::{Exchange, Failure, FailureKind, Simulated, Simulator};
-    use crate::rules::{Judge, Known, RuleBook};
+    use crate::rules::{BookingSystemInfo, Judge, RuleBook};
 
     const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
@@ -189,7 +189,7 @@ mod tests {
         let rules = ["broker", "booking-system"].map(rule);
         let book = Arc::new(RuleBook::of_texts(&[("a/broker", &rules[0]), ("a/system", &rules[1])]).unwrap());
         for is_faulted in [true, false] {
-            let mut judge = Judge::new(Arc::clone(&book), Known::default());
+            let mut judge = Judge::new(Arc::clone(&book), BookingSystemInfo::default());
             let mut lost = Exchange::get("https://a.example", format!("/api/orders/{UUID}"));
             lost.request.method = "PUT".to_owned();
             lost.failure = Some(Failure { kind: FailureKind::Fault, detail: String::new(), answered: None });

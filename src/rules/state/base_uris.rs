@@ -11,7 +11,7 @@ const MOST: usize = 64;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Bases {
+pub struct BaseUriResolver {
     known: Vec<Base>,
     /// They were named, not learnt.
     named: bool,
@@ -35,7 +35,7 @@ struct Advertised {
     origin: String,
 }
 
-impl Bases {
+impl BaseUriResolver {
     /// Those that were named beforehand, the first one first.
     pub fn new<'u>(named: impl Iterator<Item = &'u str>) -> Self {
         let known: Vec<Base> = named.map(Base::of).collect();
@@ -101,16 +101,16 @@ mod tests {
 
     #[test]
     fn one_holds_for_all() {
-        let bases = Bases::new(["https://a.example/api/"].into_iter());
+        let bases = BaseUriResolver::new(["https://a.example/api/"].into_iter());
         assert_eq!(bases.path(&exchange("http://127.0.0.1:8080", "/x")), Some("/api"));
-        assert_eq!(Bases::default().path(&exchange("https://a.example", "/x")), None);
+        assert_eq!(BaseUriResolver::default().path(&exchange("https://a.example", "/x")), None);
     }
 
     #[test]
     fn of_several_the_one_that_it_came_through() {
         let named =
             ["https://a.example/api", "https://A.example/api/two", "http://b.example:81", "https://c.example/c"];
-        let bases = Bases::new(named.into_iter());
+        let bases = BaseUriResolver::new(named.into_iter());
         for (origin, target, expected) in [
             ("https://a.example", "/api/orders/1?x", Some("/api")),
             ("https://a.example", "/api/two/orders/1", Some("/api/two")),
@@ -128,7 +128,7 @@ mod tests {
     fn what_dataset_sites_advertise_holds_for_their_own() {
         let (a, b) = (exchange("https://a.example", "/openactive"), exchange("https://b.example", "/openactive"));
         let call = exchange("https://api.b.example", "/b/orders/1");
-        let mut bases = Bases::default();
+        let mut bases = BaseUriResolver::default();
         bases.learn(&a, "https://a.example/api");
         assert_eq!((bases.path(&call), bases.advertised(&call)), (Some("/api"), Some("https://a.example/api")));
         bases.learn(&b, "https://api.b.example/b");
@@ -137,7 +137,7 @@ mod tests {
         let other = exchange("https://c.example", "/x");
         assert_eq!((bases.path(&other), bases.advertised(&other)), (Some("/api"), None));
         // Where they were named, what is advertised changes nothing about that.
-        let mut bases = Bases::new(["https://a.example/one", "https://b.example/two"].into_iter());
+        let mut bases = BaseUriResolver::new(["https://a.example/one", "https://b.example/two"].into_iter());
         bases.learn(&a, "https://a.example/api");
         assert_eq!((bases.path(&a), bases.path(&b)), (Some("/one"), Some("/two")));
         assert_eq!((bases.advertised(&a), bases.advertised(&b)), (Some("https://a.example/api"), None));

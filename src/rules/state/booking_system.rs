@@ -3,7 +3,7 @@
 /// What the operator knows of the booking system before the first exchange.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Known {
+pub struct BookingSystemInfo {
     /// Base URI of the booking system, such as `https://booking.example.com/api/openbooking`.
     pub base_uri: Option<String>,
     /// Those of further booking systems in the same recording. Each exchange goes by the one that it came through.

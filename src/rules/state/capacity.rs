@@ -14,7 +14,7 @@ const MAX_COUNTED: usize = 100_000;
 
 /// The places booked since open data was read.
 #[derive(Debug, Default)]
-pub struct Places(HashMap<Box<str>, Count>);
+pub struct CapacityTracker(HashMap<Box<str>, Count>);
 
 #[derive(Debug, Default)]
 struct Count {
@@ -22,7 +22,7 @@ struct Count {
     doubtful: bool,
 }
 
-impl Places {
+impl CapacityTracker {
     /// Items booked less items cancelled; `None` if the opportunity isn't counted, or if leases, proposals, deletions
     /// or the test suite's simulations make the number doubtful.
     pub fn booked_since_read(&self, opportunity: &str) -> Option<i64> {

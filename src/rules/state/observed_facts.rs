@@ -186,52 +186,52 @@ mod tests {
 
     #[test]
     fn the_first_tax_mode_stays() {
-        let mut learnt = ObservedFacts::default();
-        learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "gross"}}"#));
-        learnt.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "net"}}"#));
-        assert_eq!(learnt.tax_modes().get("s").map(|(mode, _)| &**mode), Some("gross"));
+        let mut observed = ObservedFacts::default();
+        observed.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "gross"}}"#));
+        observed.remember(&quote(UUID, "o", r#"{"seller": {"@id": "s", "taxMode": "net"}}"#));
+        assert_eq!(observed.tax_modes().get("s").map(|(mode, _)| &**mode), Some("gross"));
     }
 
     #[test]
     fn prepayment_is_missed_only_where_there_is_something_to_pay() {
-        let mut learnt = ObservedFacts::default();
-        learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 0}}"#));
-        assert!(learnt.prepayment_stated.is_none() && learnt.prepayment_omitted.is_none());
+        let mut observed = ObservedFacts::default();
+        observed.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 0}}"#));
+        assert!(observed.prepayment_stated.is_none() && observed.prepayment_omitted.is_none());
         let mut raised = (*quote(UUID, "o", r#"{"totalPaymentDue": {"price": 1}}"#).exchange).clone();
         raised.simulated = Some(Simulated { by: Simulator::Fault, detail: "C2 price-changed".to_owned() });
-        learnt.remember(&Reading::new(0, Arc::new(raised), None));
-        assert!(learnt.prepayment_omitted.is_none(), "Umpire made that total");
-        learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5}}"#));
-        assert!(learnt.prepayment_stated.is_none() && learnt.prepayment_omitted.is_some());
-        learnt.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5, "prepayment": "Required"}}"#));
-        assert!(learnt.prepayment_stated.is_some());
+        observed.remember(&Reading::new(0, Arc::new(raised), None));
+        assert!(observed.prepayment_omitted.is_none(), "Umpire made that total");
+        observed.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5}}"#));
+        assert!(observed.prepayment_stated.is_none() && observed.prepayment_omitted.is_some());
+        observed.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5, "prepayment": "Required"}}"#));
+        assert!(observed.prepayment_stated.is_some());
     }
 
     #[test]
     fn the_last_to_ask_stands_last_and_the_oldest_is_forgotten() {
-        let mut learnt = ObservedFacts::default();
+        let mut observed = ObservedFacts::default();
         let uuid = |number: usize| format!("5b0b7f3e-6d1c-4f0a-9c52-{number:012}");
         for number in (0..=MAX_UUIDS).chain([1]) {
-            learnt.remember(&quote(&uuid(number), "o", "{}"));
+            observed.remember(&quote(&uuid(number), "o", "{}"));
         }
-        let asked = learnt.asked_for("o");
+        let asked = observed.asked_for("o");
         assert_eq!(asked.len(), MAX_UUIDS);
         assert_eq!(asked.last().map(AsRef::as_ref), Some(uuid(1).as_str()));
         assert!(!asked.iter().any(|other| other.as_ref() == uuid(0)));
-        assert!(learnt.asked_for("another").is_empty());
+        assert!(observed.asked_for("another").is_empty());
     }
 
     #[test]
     fn the_test_suite_says_whose_an_opportunity_is() {
-        let mut learnt = ObservedFacts::default();
+        let mut observed = ObservedFacts::default();
         let request = r#"{"@type": "Slot", "facilityUse": {"provider": {"@id": "s/2"}}}"#;
-        learnt.remember(&reading(
+        observed.remember(&reading(
             "POST",
             "/api/test-interface/datasets/ci/opportunities",
             request,
             r#"{"@id": "slot/1"}"#,
         ));
-        assert_eq!(learnt.made_for("slot/1"), Some("s/2"));
-        assert_eq!(learnt.made_for("slot/2"), None);
+        assert_eq!(observed.made_for("slot/1"), Some("s/2"));
+        assert_eq!(observed.made_for("slot/2"), None);
     }
 }

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::exchange::Exchange;
 use crate::json::{Document, Value};
 use crate::openbooking::{Bookings, Reading, Stage};
-use crate::rules::state::base_uris::Bases;
-use crate::rules::state::booking_system::Known;
-use crate::rules::state::capacity::Places;
+use crate::rules::state::base_uris::BaseUriResolver;
+use crate::rules::state::booking_system::BookingSystemInfo;
+use crate::rules::state::capacity::CapacityTracker;
 use crate::rules::state::credentials::Access;
 use crate::rules::state::exchange_ref::{ExchangeRef, Names};
 use crate::rules::state::feeds::{OpenData, Pages, order_items};
@@ -47,9 +47,9 @@ const MAX_RECENT_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is remembered of a recording.
 #[derive(Debug, Default)]
-pub struct Memory {
-    known: Known,
-    bases: Bases,
+pub struct RecordingState {
+    known: BookingSystemInfo,
+    bases: BaseUriResolver,
     flows: HashMap<Arc<str>, Flow>,
     by_age: BTreeMap<u64, Arc<str>>,
     bytes: usize,
@@ -76,7 +76,7 @@ pub struct Memory {
     /// Calls that came to nothing.
     pub retries: Retries,
     /// Places booked since open data was read.
-    pub places: Places,
+    pub capacity: CapacityTracker,
     wrongly_refused: BTreeSet<u64>,
     first_booking: Option<Arc<Reading>>,
     last_harvest: Option<Arc<Reading>>,
@@ -85,13 +85,13 @@ pub struct Memory {
     /// What open data says of opportunities.
     pub open_data: OpenData,
     /// What answers have shown of the booking system.
-    pub learnt: ObservedFacts,
+    pub observed: ObservedFacts,
 }
 
-impl Memory {
+impl RecordingState {
     /// The memory at the start of a recording.
-    pub fn new(known: Known) -> Self {
-        let bases = Bases::new(known.base_uri.iter().chain(&known.also_base_uris).map(String::as_str));
+    pub fn new(known: BookingSystemInfo) -> Self {
+        let bases = BaseUriResolver::new(known.base_uri.iter().chain(&known.also_base_uris).map(String::as_str));
         Self { known, bases, ..Self::default() }
     }
 
@@ -152,7 +152,7 @@ impl Memory {
     }
 
     /// What the operator said of the booking system.
-    pub fn known(&self) -> &Known {
+    pub fn known(&self) -> &BookingSystemInfo {
         &self.known
     }
 
@@ -183,7 +183,7 @@ impl Memory {
 
     /// What answers have shown of the booking system.
     pub fn observed(&self) -> &ObservedFacts {
-        &self.learnt
+        &self.observed
     }
 
     /// What was seen of the access to the booking system.
@@ -211,12 +211,12 @@ impl Memory {
         let said =
             ["organizer", "provider"].iter().find_map(|key| self.open_data.inherited(Some(opportunity), None, key));
         let id = said.and_then(|seller| seller.as_str().or_else(|| seller.get("@id")?.as_str()));
-        id.or_else(|| self.learnt.made_for(opportunity))
+        id.or_else(|| self.observed.made_for(opportunity))
     }
 
     /// The flows of other Order UUIDs in which this opportunity was asked for, oldest first.
     pub fn other_flows(&self, opportunity: &str, own: Option<&str>) -> Vec<&Flow> {
-        let uuids = self.learnt.asked_for(opportunity).iter();
+        let uuids = self.observed.asked_for(opportunity).iter();
         uuids.filter(|uuid| Some(uuid.as_ref()) != own).filter_map(|uuid| self.flows.get(uuid)).collect()
     }
 
@@ -239,9 +239,9 @@ impl Memory {
         let is_feed_of_orders = matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed);
         let follows = is_feed_of_orders && self.history.knows(&reading);
         self.history.remember(&reading);
-        self.places.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
+        self.capacity.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
         self.remember_action(&reading);
-        self.learnt.remember(&reading);
+        self.observed.remember(&reading);
         if reading.stage == Stage::OpportunityFeed {
             if !reading.exchange.is_faulted() {
                 self.open_data.remember(&reading);
