@@ -95,7 +95,7 @@ fn known_names(arguments: &ProbeArgs, judging: &Judging) -> anyhow::Result<()> {
     for name in &arguments.rule {
         let is_known = book.rule(name).is_some() || book.aliases().current(name).is_some();
         if !is_known {
-            bail!("there is no rule {name}{}", book.hint(name));
+            bail!("there is no rule {name}{}", book.suggest_rule(name));
         }
     }
     for name in &arguments.feature {

@@ -125,7 +125,7 @@ fn explain(book: &RuleBook, id: &str) -> anyhow::Result<Exit> {
     let (rule, off) = match (book.rule(id), book.off().iter().find(|rule| rule.info.id == id)) {
         (Some(rule), _) => (rule, false),
         (None, Some(rule)) => (rule, true),
-        (None, None) => bail!("there is no rule {id}: {}", book.hint(id)),
+        (None, None) => bail!("there is no rule {id}: {}", book.suggest_rule(id)),
     };
     let page = page(rule, off, &features()?);
     print(|out| out.lines(&page))?;

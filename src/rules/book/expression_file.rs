@@ -13,7 +13,7 @@ use crate::rules::book::files::{built_in_text, read_text};
 use crate::rules::book::rule_compiler::content_start;
 use crate::rules::lang::compile::check_names;
 use crate::rules::lang::named_expressions::Names;
-use crate::rules::lang::program::Code;
+use crate::rules::lang::program::Program;
 
 /// Name of the file, at the root of a folder of rules.
 const FILE: &str = "expressions.toml";
@@ -68,12 +68,12 @@ impl ExpressionFile {
     }
 
     /// Its names, beside those of `outer`. All of them are compiled, so that an error is told where it is.
-    pub fn names<'n>(&'n self, outer: Option<&'n Names<'n>>, code: &mut Code) -> Result<Names<'n>, LoadError> {
+    pub fn names<'n>(&'n self, outer: Option<&'n Names<'n>>, program: &mut Program) -> Result<Names<'n>, LoadError> {
         let mut names = outer.map_or_else(Names::default, Names::below);
         let added = self.entries.iter().try_for_each(|Entry { name, is, .. }| {
             names.add(name.get_ref(), name.span().start, is.get_ref(), content_start(&self.text, is))
         });
-        added.and_then(|()| check_names(&names, code)).map_err(|error| {
+        added.and_then(|()| check_names(&names, program)).map_err(|error| {
             let (file, place) = (self.path.clone(), Place::of(&self.text, Some(error.at)));
             LoadError::Rule { file, place, what: error.what }
         })?;
@@ -100,9 +100,9 @@ mod tests {
     /// A name of the book that no rule uses only makes the list longer.
     #[test]
     fn every_name_of_the_book_is_used() {
-        let (mut code, file) = (Code::default(), ExpressionFile::built_in().unwrap());
-        let names = file.names(None, &mut code).unwrap();
-        compile_built_in(&names, &mut code).unwrap();
+        let (mut program, file) = (Program::default(), ExpressionFile::built_in().unwrap());
+        let names = file.names(None, &mut program).unwrap();
+        compile_built_in(&names, &mut program).unwrap();
         assert_eq!(names.check_used(), Ok(()));
     }
 
@@ -110,7 +110,7 @@ mod tests {
     fn an_error_names_the_file_and_the_place() {
         let text = "[[let]]\nname = \"paid\"\nmeans = \"m\"\nis = '''\n  reqest.body'''\n";
         let file = ExpressionFile::parse("expressions.toml".to_owned(), text.into()).unwrap();
-        let error = file.names(None, &mut Code::default()).unwrap_err().to_string();
+        let error = file.names(None, &mut Program::default()).unwrap_err().to_string();
         assert_eq!(error, "expressions.toml:5:3: unknown name \"reqest\"; did you mean request?");
         assert_eq!(file.meanings().collect::<Vec<_>>(), [("paid", "m")]);
     }

@@ -17,8 +17,8 @@ use crate::rules::book::rule::{Expectation, Rule};
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::holds;
-use crate::rules::lang::program::{Code, Node, NodeId};
-use crate::rules::lang::value::Stop;
+use crate::rules::lang::program::{Node, NodeId, Program};
+use crate::rules::lang::value::EvalError;
 
 /// A part of a list of the plan.
 type Part = Range<u32>;
@@ -33,10 +33,10 @@ pub struct RuleStep {
     /// What has to hold for the rule to have something to say.
     guards: Part,
     /// What has to hold for it not to judge.
-    excuses: Part,
+    skip_conditions: Part,
     tests: Part,
     /// The excuses are asked for each item.
-    pub excused_by_item: bool,
+    pub skipped_by_item: bool,
 }
 
 /// What one check of a rule asks.
@@ -54,38 +54,38 @@ pub struct Test {
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Plan {
-    asks: Vec<RuleStep>,
+    steps: Vec<RuleStep>,
     /// Different conditions of rules.
     conditions: Vec<NodeId>,
     /// Places of conditions.
     guards: Vec<u32>,
-    excuses: Vec<NodeId>,
+    skip_conditions: Vec<NodeId>,
     tests: Vec<Test>,
 }
 
 /// What has to hold for a rule to have something to say.
-pub fn conditions(rule: &Rule, code: &Code) -> Vec<NodeId> {
-    match rule.when.map(|when| (when, code.unshared(when))) {
+pub fn conditions(rule: &Rule, program: &Program) -> Vec<NodeId> {
+    match rule.when.map(|when| (when, program.unshared(when))) {
         None => Vec::new(),
-        Some((_, Node::All(parts))) => code.list(parts).to_vec(),
+        Some((_, Node::All(parts))) => program.list(parts).to_vec(),
         Some((when, _)) => vec![when],
     }
 }
 
 impl Plan {
     /// A plan to ask these rules, each with its place in the book.
-    pub fn new<'r>(rules: impl Iterator<Item = (usize, &'r Rule)>, code: &Code) -> Self {
+    pub fn new<'r>(rules: impl Iterator<Item = (usize, &'r Rule)>, program: &Program) -> Self {
         let mut plan = Self::default();
         let mut known = HashMap::new();
         for (place, rule) in rules {
-            let guards = conditions(rule, code).into_iter().map(|condition| {
+            let guards = conditions(rule, program).into_iter().map(|condition| {
                 *known.entry(condition).or_insert_with(|| {
                     plan.conditions.push(condition);
                     plan.conditions.len() as u32 - 1
                 })
             });
             let guards = append(&mut plan.guards, guards);
-            let excuses = append(&mut plan.excuses, rule.not_judged.iter().map(|(when, _)| *when));
+            let skip_conditions = append(&mut plan.skip_conditions, rule.not_judged.iter().map(|(when, _)| *when));
             let tests = append(
                 &mut plan.tests,
                 rule.checks.iter().map(|check| Test {
@@ -98,20 +98,27 @@ impl Plan {
                     asks_refusal: check.asks_refusal,
                 }),
             );
-            let excused_by_item = rule.checks.iter().any(|check| check.each.is_some());
-            plan.asks.push(RuleStep { rule: place, side: rule.info.side, guards, excuses, tests, excused_by_item });
+            let skipped_by_item = rule.checks.iter().any(|check| check.each.is_some());
+            plan.steps.push(RuleStep {
+                rule: place,
+                side: rule.info.side,
+                guards,
+                skip_conditions,
+                tests,
+                skipped_by_item,
+            });
         }
         plan
     }
 
     /// What each rule asks, in the order of the book.
-    pub fn asks(&self) -> &[RuleStep] {
-        &self.asks
+    pub fn steps(&self) -> &[RuleStep] {
+        &self.steps
     }
 
     /// What has to hold for a rule not to judge, in the order of its reasons.
-    pub fn excuses(&self, ask: &RuleStep) -> &[NodeId] {
-        part_of(&self.excuses, &ask.excuses)
+    pub fn skip_conditions(&self, ask: &RuleStep) -> &[NodeId] {
+        part_of(&self.skip_conditions, &ask.skip_conditions)
     }
 
     /// What the checks of a rule ask, in their order.
@@ -148,7 +155,7 @@ impl<'a> ConditionCache<'a> {
     }
 
     /// True if a rule has something to say. As with `&&`, a condition that does not hold outweighs one that fails.
-    pub fn hold(&self, ask: &RuleStep, context: &Context<'_>) -> Result<bool, Stop> {
+    pub fn hold(&self, ask: &RuleStep, context: &Context<'_>) -> Result<bool, EvalError> {
         let mut failed = None;
         for &guard in part_of(&self.plan.guards, &ask.guards) {
             let state = &self.states[guard as usize];
@@ -196,6 +203,6 @@ at = "/request/method"
         let book = RuleBook::of_texts(&[("a/a", &rules[0]), ("a/b", &rules[1]), ("a/c", &rules[2])]).unwrap();
         let reading = Reading::new(0, Exchange::get("http://a.example", "/x").into(), None);
         let plan = book.plan(&reading);
-        assert_eq!((plan.asks.len(), plan.conditions.len(), plan.guards.len()), (3, 2, 3));
+        assert_eq!((plan.steps.len(), plan.conditions.len(), plan.guards.len()), (3, 2, 3));
     }
 }

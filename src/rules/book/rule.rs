@@ -8,7 +8,7 @@ use crate::rules::book::aliases::Alias;
 use crate::rules::book::definition::{Example, SeenAs};
 use crate::rules::builtins::checks::NamedCheck;
 use crate::rules::lang::items::{Each, ItemSource};
-use crate::rules::lang::program::{Code, Node, NodeId};
+use crate::rules::lang::program::{Node, NodeId, Program};
 use crate::rules::lang::template::Template;
 use crate::rules::lang::vocabulary::Function;
 use crate::rules::models::check::ModelCheck;
@@ -156,10 +156,10 @@ impl Rule {
     }
 
     /// Arguments of `refused(...)` where that is what the rule expects.
-    pub(in crate::rules) fn refusal<'c>(&self, code: &'c Code) -> Option<&'c [NodeId]> {
+    pub(in crate::rules) fn refusal<'c>(&self, program: &'c Program) -> Option<&'c [NodeId]> {
         self.checks.iter().find_map(|check| match &check.expect {
-            Expectation::Expression(expect) => match code.unshared(*expect) {
-                Node::Call(Function::Refused, arguments) => Some(code.list(arguments)),
+            Expectation::Expression(expect) => match program.unshared(*expect) {
+                Node::Call(Function::Refused, arguments) => Some(program.list(arguments)),
                 _ => None,
             },
             Expectation::InRust(_) | Expectation::Model(_) => None,

@@ -16,7 +16,7 @@ use crate::rules::book::tables::{compile_claims, facts};
 use crate::rules::lang::common_subexpressions::{Sharing, StageMask};
 use crate::rules::lang::items::ItemSource;
 use crate::rules::lang::named_expressions::Names;
-use crate::rules::lang::program::{Code, NodeId};
+use crate::rules::lang::program::{NodeId, Program};
 use crate::rules::models::errors::Facts;
 
 /// A set of rules, indexed by stage.
@@ -29,7 +29,7 @@ pub struct RuleBook {
     /// In the order of [`kinds_of_exchange`].
     plans: Vec<Plan>,
     facts: Facts,
-    code: Code,
+    program: Program,
     item_sources: Vec<ItemSource>,
 }
 
@@ -42,12 +42,12 @@ impl RuleBook {
     /// The built-in rules, those of further folders, which add to them and override them by id, and what is settled
     /// about them.
     pub fn load(set: &RuleSources) -> Result<Self, LoadError> {
-        let (mut rules, mut code) = (Vec::new(), Code::default());
+        let (mut rules, mut program) = (Vec::new(), Program::default());
         let expressions = ExpressionFile::built_in()?;
-        let names = expressions.names(None, &mut code)?;
-        rules.extend(compile_built_in(&names, &mut code)?);
+        let names = expressions.names(None, &mut program)?;
+        rules.extend(compile_built_in(&names, &mut program)?);
         for folder in &set.folders {
-            for rule in read_folder(folder, &names, &mut code)? {
+            for rule in read_folder(folder, &names, &mut program)? {
                 match rules.iter().position(|known: &Rule| known.info.id == rule.info.id) {
                     Some(place) => rules[place] = rule.in_place_of(&rules[place]),
                     None => rules.push(rule),
@@ -57,35 +57,35 @@ impl RuleBook {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let aliases = Aliases::of(&rules)?;
         let Settled { on, off, notices } = settings::apply(rules, &set.settings)?;
-        Ok(Self { off, aliases, notices, ..Self::index(on, &names, code)? })
+        Ok(Self { off, aliases, notices, ..Self::index(on, &names, program)? })
     }
 
     /// Only the rules of one folder.
     pub fn only(folder: &Path) -> Result<Self, LoadError> {
-        let (mut code, expressions) = (Code::default(), ExpressionFile::built_in()?);
-        let names = expressions.names(None, &mut code)?;
-        Self::index(read_folder(folder, &names, &mut code)?, &names, code)
+        let (mut program, expressions) = (Program::default(), ExpressionFile::built_in()?);
+        let names = expressions.names(None, &mut program)?;
+        Self::index(read_folder(folder, &names, &mut program)?, &names, program)
     }
 
     /// Only the rules that are given, each as its id and the text of its file.
     pub fn of_texts(rules: &[(&str, &str)]) -> Result<Self, LoadError> {
-        let (mut code, expressions) = (Code::default(), ExpressionFile::built_in()?);
-        let names = expressions.names(None, &mut code)?;
-        let parsed = rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text, &names, &mut code));
+        let (mut program, expressions) = (Program::default(), ExpressionFile::built_in()?);
+        let names = expressions.names(None, &mut program)?;
+        let parsed = rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text, &names, &mut program));
         let rules = parsed.collect::<Result<_, _>>()?;
-        Self::index(rules, &names, code)
+        Self::index(rules, &names, program)
     }
 
-    fn index(mut rules: Vec<Rule>, names: &Names<'_>, mut code: Code) -> Result<Self, LoadError> {
+    fn index(mut rules: Vec<Rule>, names: &Names<'_>, mut program: Program) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let item_sources = place_item_sources(&mut rules);
         let mut facts = facts()?;
-        compile_claims(&facts, names, &mut code)?;
-        let mut sharing = Sharing::new(&mut code, item_sources.len());
+        compile_claims(&facts, names, &mut program)?;
+        let mut sharing = Sharing::new(&mut program, item_sources.len());
         let mut conditions: HashMap<NodeId, StageMask> = HashMap::new();
         for rule in &rules {
-            let on = occasions(rule);
-            for condition in plan::conditions(rule, sharing.code()) {
+            let on = stage_mask(rule);
+            for condition in plan::conditions(rule, sharing.program()) {
                 conditions.entry(condition).or_default().0 |= on.0;
             }
             rule.for_each_expression(&mut |node, eaches| sharing.ask(node, eaches, on));
@@ -111,11 +111,11 @@ impl RuleBook {
         }
         let plan = |(stage, is_booking_call)| {
             let applies = |(_, rule): &(usize, &Rule)| rule.applies_at(stage, is_booking_call);
-            Plan::new(rules.iter().enumerate().filter(applies), &code)
+            Plan::new(rules.iter().enumerate().filter(applies), &program)
         };
         let plans = kinds_of_exchange().map(plan).collect();
         let (aliases, off, notices) = (Aliases::of(&rules)?, Vec::new(), Vec::new());
-        Ok(Self { rules, off, aliases, notices, plans, facts, code, item_sources })
+        Ok(Self { rules, off, aliases, notices, plans, facts, program, item_sources })
     }
 
     /// All rules, by id.
@@ -145,9 +145,9 @@ impl RuleBook {
     }
 
     /// What to do about a name that is no rule of the book: names that are near it.
-    pub fn hint(&self, name: &str) -> String {
+    pub fn suggest_rule(&self, name: &str) -> String {
         let ids: Vec<&str> = self.rules.iter().chain(&self.off).map(|rule| rule.info.id.as_str()).collect();
-        settings::hint(name, &ids)
+        settings::suggest_rule(name, &ids)
     }
 
     /// What is asked of an exchange, by its stage.
@@ -158,8 +158,8 @@ impl RuleBook {
     }
 
     /// The expressions of all rules.
-    pub(in crate::rules) fn code(&self) -> &Code {
-        &self.code
+    pub(in crate::rules) fn program(&self) -> &Program {
+        &self.program
     }
 
     /// The different `each`, by their places.
@@ -178,7 +178,7 @@ fn kinds_of_exchange() -> impl Iterator<Item = (Stage, bool)> {
 }
 
 /// The kinds of exchange on which a rule is asked.
-fn occasions(rule: &Rule) -> StageMask {
+fn stage_mask(rule: &Rule) -> StageMask {
     let bit = |(place, (stage, is_booking_call))| u32::from(rule.applies_at(stage, is_booking_call)) << place;
     StageMask(kinds_of_exchange().enumerate().map(bit).fold(0, std::ops::BitOr::bitor))
 }
@@ -196,27 +196,27 @@ fn place_item_sources(rules: &mut [Rule]) -> Vec<ItemSource> {
 }
 
 /// The built-in rules, compiled with these names.
-pub(in crate::rules) fn compile_built_in(names: &Names<'_>, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
+pub(in crate::rules) fn compile_built_in(names: &Names<'_>, program: &mut Program) -> Result<Vec<Rule>, LoadError> {
     let files = built_in_files().into_iter();
-    files.map(|(id, text)| parse(&id, &format!("rules/{id}.toml"), text, names, code)).collect()
+    files.map(|(id, text)| parse(&id, &format!("rules/{id}.toml"), text, names, program)).collect()
 }
 
-fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, code: &mut Code) -> Result<Rule, LoadError> {
-    compile_rule(id, file, text, names, code).map_err(|Fault { what, at }| LoadError::Rule {
+fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, program: &mut Program) -> Result<Rule, LoadError> {
+    compile_rule(id, file, text, names, program).map_err(|Fault { what, at }| LoadError::Rule {
         file: file.to_owned(),
         place: Place::of(text, at),
         what,
     })
 }
 
-fn read_folder(folder: &Path, outer: &Names<'_>, code: &mut Code) -> Result<Vec<Rule>, LoadError> {
+fn read_folder(folder: &Path, outer: &Names<'_>, program: &mut Program) -> Result<Vec<Rule>, LoadError> {
     let expressions = ExpressionFile::of_folder(folder)?;
-    let names = expressions.names(Some(outer), code)?;
+    let names = expressions.names(Some(outer), program)?;
     let mut rules = Vec::new();
     for (id, path) in files_on_disk(folder, ".toml")? {
         let in_area = id.split_once('/').is_some_and(|(area, _)| !NOT_RULES.contains(&area));
         if in_area {
-            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?, &names, code)?);
+            rules.push(parse(&id, &path.display().to_string(), &read_text(&path)?, &names, program)?);
         }
     }
     if rules.is_empty() { Err(LoadError::Empty(folder.to_owned())) } else { Ok(rules) }

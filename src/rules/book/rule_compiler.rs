@@ -17,7 +17,7 @@ use crate::rules::lang::items::{Each, ItemSource};
 use crate::rules::lang::named_expressions::Names;
 use crate::rules::lang::parser::SyntaxError;
 use crate::rules::lang::path::Path;
-use crate::rules::lang::program::{Code, Node, NodeId};
+use crate::rules::lang::program::{Node, NodeId, Program};
 use crate::rules::lang::template::Template;
 use crate::rules::lang::vocabulary::Function;
 use crate::rules::models::check::{ModelCheck, ModelDefinition};
@@ -28,7 +28,7 @@ pub(in crate::rules) fn compile_rule(
     file: &str,
     text: &str,
     outer: &Names<'_>,
-    code: &mut Code,
+    program: &mut Program,
 ) -> Result<Rule, Fault> {
     let mut definition = Definition::read(text).map_err(|(what, at)| Fault { what, at })?;
     let aliases = aliases(&definition, file, text)?;
@@ -38,8 +38,8 @@ pub(in crate::rules) fn compile_rule(
         let (at, origin) = (signature.span().start, content_start(text, expression));
         names.add(signature.get_ref(), at, expression.get_ref(), origin).map_err(|error| in_key("let", error))?;
     }
-    check_names(&names, code).map_err(|error| in_key("let", error))?;
-    let rule = RuleCompiler { text, names: &names, code }.rule(id, definition)?;
+    check_names(&names, program).map_err(|error| in_key("let", error))?;
+    let rule = RuleCompiler { text, names: &names, program }.rule(id, definition)?;
     names.check_used().map_err(|error| in_key("let", error))?;
     Ok(rule.with_aliases(file, aliases))
 }
@@ -61,7 +61,7 @@ fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> Fault {
 struct RuleCompiler<'c> {
     text: &'c str,
     names: &'c Names<'c>,
-    code: &'c mut Code,
+    program: &'c mut Program,
 }
 
 impl RuleCompiler<'_> {
@@ -90,7 +90,7 @@ impl RuleCompiler<'_> {
         }
         let asks_refusal = |check: &Check| {
             check.asks_refusal
-                || matches!(&check.expect, Expectation::Expression(expect) if self.code.calls(*expect, Function::Refused))
+                || matches!(&check.expect, Expectation::Expression(expect) if self.program.calls(*expect, Function::Refused))
         };
         let judges_refusals =
             definition.side == Side::BookingSystem && (definition.asks_refusal || checks.iter().any(asks_refusal));
@@ -127,7 +127,7 @@ impl RuleCompiler<'_> {
     }
 
     fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<NodeId, Fault> {
-        compile(text.get_ref(), content_start(self.text, text), self.names, self.code)
+        compile(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
@@ -137,7 +137,7 @@ impl RuleCompiler<'_> {
 
     fn template(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
         let Some(text) = text else { return Ok(Template::default()) };
-        Template::parse(text.get_ref(), content_start(self.text, text), self.names, self.code)
+        Template::parse(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
@@ -224,7 +224,9 @@ impl RuleCompiler<'_> {
         let Some(text) = text else {
             let points_by_itself = match expect {
                 Expectation::InRust(_) | Expectation::Model(_) => true,
-                Expectation::Expression(expect) => matches!(self.code.node(*expect), Node::Call(Function::Refused, _)),
+                Expectation::Expression(expect) => {
+                    matches!(self.program.node(*expect), Node::Call(Function::Refused, _))
+                }
             };
             return match (with_each, points_by_itself) {
                 (true, _) => Ok(At::Item(String::new())),

@@ -80,7 +80,7 @@ pub(in crate::rules) fn apply(mut rules: Vec<Rule>, settings: &[Setting]) -> Res
         let former = places(Setting::is_about_former);
         if former.is_empty() {
             let ids: Vec<&str> = rules.iter().map(|rule| rule.info.id.as_str()).collect();
-            let hint = hint(&setting.of, &ids);
+            let hint = suggest_rule(&setting.of, &ids);
             return Err(LoadError::NoSuchRule { origin: setting.origin.clone(), name: setting.of.clone(), hint });
         }
         for &place in &former {
@@ -108,7 +108,7 @@ pub(in crate::rules) fn apply(mut rules: Vec<Rule>, settings: &[Setting]) -> Res
 }
 
 /// What to do about a name that is neither a rule nor an area.
-pub fn hint(name: &str, ids: &[&str]) -> String {
+pub fn suggest_rule(name: &str, ids: &[&str]) -> String {
     let last = |id: &str| id.rsplit('/').next().unwrap_or_default().to_owned();
     let mut areas: Vec<&str> = ids.iter().map(|id| area(id)).collect();
     areas.sort_unstable();
@@ -137,9 +137,9 @@ mod tests {
     #[test]
     fn hints_name_what_is_near() {
         let ids = ["agent-broker/customer-required", "broker/reflected", "broker/type", "customer/type"];
-        assert_eq!(hint("broker/reflekted", &ids), "did you mean broker/reflected?");
-        assert_eq!(hint("brokr", &ids), "did you mean broker?");
-        assert_eq!(hint("nobody/customer-required", &ids), "did you mean agent-broker/customer-required?");
-        assert!(hint("something-else-entirely", &ids).contains("rules list"));
+        assert_eq!(suggest_rule("broker/reflekted", &ids), "did you mean broker/reflected?");
+        assert_eq!(suggest_rule("brokr", &ids), "did you mean broker?");
+        assert_eq!(suggest_rule("nobody/customer-required", &ids), "did you mean agent-broker/customer-required?");
+        assert!(suggest_rule("something-else-entirely", &ids).contains("rules list"));
     }
 }

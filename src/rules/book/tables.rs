@@ -9,7 +9,7 @@ use crate::rules::book::files::{built_in_models, built_in_text};
 use crate::rules::book::rule_compiler::content_start;
 use crate::rules::lang::compile::compile;
 use crate::rules::lang::named_expressions::Names;
-use crate::rules::lang::program::Code;
+use crate::rules::lang::program::Program;
 use crate::rules::models::data_model::Models;
 use crate::rules::models::errors::{Facts, SpecifiedError};
 use crate::rules::models::load::ModelError;
@@ -24,12 +24,12 @@ pub struct NotJudgedHere {
 }
 
 /// Compiles the claims of the error types.
-pub fn compile_claims(facts: &Facts, names: &Names<'_>, code: &mut Code) -> Result<(), LoadError> {
+pub fn compile_claims(facts: &Facts, names: &Names<'_>, program: &mut Program) -> Result<(), LoadError> {
     let text = built_in_text(ERRORS_FILE);
     for (name, claim) in facts.claims() {
-        let node = compile(claim.get_ref(), content_start(text, claim), names, code)
+        let node = compile(claim.get_ref(), content_start(text, claim), names, program)
             .map_err(|error| in_errors_file(format!("{name}.claim: {}", error.what), Some(error.at)))?;
-        code.set_claim(name, node);
+        program.set_claim(name, node);
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::rules::builtins::nodes::{
 use crate::rules::builtins::refusal;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::messages::{answered, body};
-use crate::rules::lang::value::{Stop, Val};
+use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::lang::vocabulary::Function;
 use crate::rules::models::errors::Facts;
 use crate::rules::models::json_ld::{is_integer, is_prefixed, same_member};
@@ -53,7 +53,7 @@ pub fn cost(function: Function, arguments: &[Val<'_>], context: &Context<'_>) ->
 }
 
 /// Applies a function. The number of arguments was checked when the rule was compiled.
-pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>) -> Result<Val<'a>, Stop> {
+pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     let absent = Val::Absent;
     let (first, second) = (arguments.first().unwrap_or(&absent), arguments.get(1).unwrap_or(&absent));
     let text = first.as_str();
@@ -166,7 +166,7 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
         },
         Function::SameCaller => match (message(first, context), message(second, context)) {
             (Some(a), Some(b)) => Val::bool(callers::same_caller(a, b)?),
-            _ => return Err(Stop::fault("same_caller compares two exchanges or requests")),
+            _ => return Err(EvalError::fault("same_caller compares two exchanges or requests")),
         },
         Function::Parameter => owned(parameter(first, second.as_str().unwrap_or_default())),
         Function::SamePage => Val::bool(match (text, second.as_str()) {
@@ -257,7 +257,7 @@ pub fn call<'a>(function: Function, arguments: &[Val<'a>], context: &Context<'a>
 
 /// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
 /// offer and opportunity, at the same position if several have them.
-fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Result<Option<Value<'a>>, Stop> {
+fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Result<Option<Value<'a>>, EvalError> {
     let Some(quote) = context.flow.and_then(crate::rules::state::flow::Flow::last_quote) else { return Ok(None) };
     context.check_answer(quote)?;
     Ok(item.as_json().and_then(|item| quoted_in(quote, item)))
@@ -310,13 +310,13 @@ fn parameter(of: &Val<'_>, name: &str) -> Option<String> {
 
 /// The exchange whose answer a function looks at: its argument (one of the flow, `None` if it isn't there), or the
 /// judged one if there is no argument.
-fn answering<'a>(arguments: &[Val<'a>], context: &Context<'a>) -> Result<Option<&'a Reading>, Stop> {
+fn answering<'a>(arguments: &[Val<'a>], context: &Context<'a>) -> Result<Option<&'a Reading>, EvalError> {
     match arguments.first() {
         None => Ok(Some(context.reading)),
         Some(Val::Exchange(reading)) => context.check_answer(reading).map(|()| Some(*reading)),
         Some(Val::Response(reading)) => Ok(Some(reading)),
         Some(nothing) if nothing.is_nothing() => Ok(None),
-        Some(other) => Err(Stop::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
+        Some(other) => Err(EvalError::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
     }
 }
 
@@ -330,7 +330,7 @@ fn is_spoilt(sent: Value<'_>, context: &Context<'_>) -> bool {
 }
 
 /// The exchange, if an answer to it came whose body can be read.
-pub(in crate::rules) fn known_answer(reading: &Reading) -> Result<&Reading, Stop> {
+pub(in crate::rules) fn known_answer(reading: &Reading) -> Result<&Reading, EvalError> {
     answered(reading)?;
     match reading.response {
         Content::Unreadable(_) => body(&reading.response, false).map(|_| reading),
@@ -338,17 +338,17 @@ pub(in crate::rules) fn known_answer(reading: &Reading) -> Result<&Reading, Stop
     }
 }
 
-fn success(reading: &Reading) -> Result<bool, Stop> {
+fn success(reading: &Reading) -> Result<bool, EvalError> {
     Ok((200..300).contains(&answered(reading)?.status))
 }
 
 /// True if the answer holds a quote, proposal or order: a success with anything else is a finding of its own, and what
 /// that body lacks follows from it.
-fn order_answer(reading: &Reading) -> Result<bool, Stop> {
+fn order_answer(reading: &Reading) -> Result<bool, EvalError> {
     Ok(order_shaped(reading)? || success(reading)? && may_hold_order(reading))
 }
 
-fn order_shaped(reading: &Reading) -> Result<bool, Stop> {
+fn order_shaped(reading: &Reading) -> Result<bool, EvalError> {
     if answered(reading)?.status != 409 {
         return Ok(false);
     }

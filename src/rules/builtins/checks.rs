@@ -4,7 +4,7 @@ use crate::exchange::Exchange;
 use crate::json::Kind;
 use crate::openbooking::{Content, Reading};
 
-use crate::rules::lang::value::Stop;
+use crate::rules::lang::value::EvalError;
 
 /// A check in Rust.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl NamedCheck {
     }
 
     /// Everything that is wrong, at most `most` of it; empty if nothing is. And how much more is wrong.
-    pub fn run(self, reading: &Reading, most: usize) -> Result<(Vec<Found>, u64), Stop> {
+    pub fn run(self, reading: &Reading, most: usize) -> Result<(Vec<Found>, u64), EvalError> {
         match self {
             Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange, most),
             Self::ResponseJson => {
@@ -49,12 +49,12 @@ fn json_object(
     must_be_there: bool,
     exchange: &Exchange,
     most: usize,
-) -> Result<(Vec<Found>, u64), Stop> {
+) -> Result<(Vec<Found>, u64), EvalError> {
     let one = |seen: String| Ok((vec![Found { pointer: pointer.to_owned(), seen }], 0));
     match content {
         Content::Unreadable(why) => {
             let whose = if must_be_there { "request" } else { "response" };
-            Err(Stop::unseen(format!("the {whose} {why}")))
+            Err(EvalError::unseen(format!("the {whose} {why}")))
         }
         Content::Empty if must_be_there && matches!(exchange.request.method.as_str(), "PUT" | "PATCH") => {
             one("no body".to_owned())
@@ -71,8 +71,8 @@ fn json_object(
                 seen: "the key stands twice in its object".to_owned(),
             };
             let told: Vec<Found> = document.duplicate_keys().take(most).map(found).collect();
-            let untold = document.number_of_duplicate_keys() - told.len();
-            Ok((told, untold as u64))
+            let omitted = document.number_of_duplicate_keys() - told.len();
+            Ok((told, omitted as u64))
         }
     }
 }

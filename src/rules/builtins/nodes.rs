@@ -8,7 +8,7 @@ use rust_decimal::prelude::FromPrimitive;
 
 use crate::json::Value;
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::value::{Stop, Val};
+use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::models::json_ld::{self, id_of, main_type};
 
 /// Places of the elements that equal an earlier one.
@@ -28,7 +28,7 @@ pub fn duplicate_indexes<'a>(elements: &[Val<'a>]) -> Vec<Val<'a>> {
 
 /// True if one value of `modified` lies behind another: integers and strings of digits go by their number, dates by
 /// the instant, other strings by their text.
-pub fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, Stop> {
+pub fn newer(a: &Val<'_>, b: &Val<'_>) -> Result<bool, EvalError> {
     let (left, right) = (a.show(), b.show());
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if digits(&left) && digits(&right) {
@@ -143,7 +143,7 @@ pub fn prefixed<'a>(arena: &'a Arena, value: &Val<'a>) -> Val<'a> {
     arena.list(names.filter(|name| seen.insert(name)).map(|name| arena.str(name)))
 }
 
-pub fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
+pub fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, EvalError> {
     let size = match value.as_object().or_else(|| value.as_array()) {
         Some(node) => node.len(),
         None => match value {
@@ -151,7 +151,7 @@ pub fn size<'a>(value: &Val<'a>) -> Result<Val<'a>, Stop> {
             other => match other.as_str() {
                 Some(text) => text.chars().count(),
                 None if other.is_nothing() => 0,
-                None => return Err(Stop::fault(format!("{} has no size", other.name_of_kind()))),
+                None => return Err(EvalError::fault(format!("{} has no size", other.name_of_kind()))),
             },
         },
     };

@@ -14,7 +14,7 @@ use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::messages::answered;
 use crate::rules::lang::refusals::Refusal;
-use crate::rules::lang::value::{Stop, Val};
+use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::models::errors::Facts;
 use crate::rules::state::answers::{item_errors, root_type};
 use crate::rules::state::flow::Flow;
@@ -59,30 +59,31 @@ const UNSEEN_FAULTS: [&str; 12] = [
 ];
 
 /// Reads the arguments of `refused`: `(400, "Type")`, `(400, "Type", strict)` or `([[404, "A"], [404, "B"]])`.
-pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Answer>, bool), Stop> {
+pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Answer>, bool), EvalError> {
     let strict = matches!(arguments.last(), Some(Val::Strict));
     let arguments = if strict { &arguments[..arguments.len() - 1] } else { arguments };
     let one = |status: &Val<'_>, error_type: &Val<'_>| {
-        let status = status.show().parse().map_err(|_| Stop::fault("refused takes a status"))?;
-        let error_type = error_type.as_str().ok_or_else(|| Stop::fault("refused takes the name of an error type"))?;
+        let status = status.show().parse().map_err(|_| EvalError::fault("refused takes a status"))?;
+        let error_type =
+            error_type.as_str().ok_or_else(|| EvalError::fault("refused takes the name of an error type"))?;
         Ok(Answer { status, error_type: error_type.to_owned() })
     };
     match arguments {
         [status, error_type] => Ok((vec![one(status, error_type)?], strict)),
         [list] => {
-            let pairs = list.elements(arena).ok_or_else(|| Stop::fault("refused takes a list of answers"))?;
+            let pairs = list.elements(arena).ok_or_else(|| EvalError::fault("refused takes a list of answers"))?;
             let answers = pairs.iter().map(|pair| match pair.elements(arena) {
                 Some([status, error_type]) => one(status, error_type),
-                _ => Err(Stop::fault("each answer of refused is a list of status and error type")),
+                _ => Err(EvalError::fault("each answer of refused is a list of status and error type")),
             });
             Ok((answers.collect::<Result<_, _>>()?, strict))
         }
-        _ => Err(Stop::fault("refused takes a status and an error type, or a list of such pairs")),
+        _ => Err(EvalError::fault("refused takes a status and an error type, or a list of such pairs")),
     }
 }
 
 /// Judges the answer of `context` against the right ones.
-pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Refusal, Stop> {
+pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Refusal, EvalError> {
     let reading = context.reading;
     let status = answered(reading)?.status;
     let root_type = root_type(reading);
@@ -129,8 +130,8 @@ pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Re
 
 /// What `errors.toml` says of a refusal with this error type, held against the request: true, false, or `None` where the
 /// messages don't show it.
-pub fn claim_holds(error_type: &str, context: &Context<'_>) -> Result<Option<bool>, Stop> {
-    let Some(claim) = context.code.claim(error_type) else { return Ok(None) };
+pub fn claim_holds(error_type: &str, context: &Context<'_>) -> Result<Option<bool>, EvalError> {
+    let Some(claim) = context.program.claim(error_type) else { return Ok(None) };
     evaluate(claim, &context.of_item(None, None)).map(|value| value.as_bool())
 }
 

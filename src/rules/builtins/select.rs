@@ -9,7 +9,7 @@ use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::{Context, FAULTED_BEFORE};
 use crate::rules::lang::messages::{answered, body};
 use crate::rules::lang::types::Type;
-use crate::rules::lang::value::{Stop, Val};
+use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::lang::vocabulary::Member;
 use crate::rules::models::urls::{normal_origin, normal_url};
 use crate::rules::state::credentials as callers;
@@ -17,7 +17,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 use crate::rules::state::flow::{FeedItemKind, Flow};
 
 /// A member of a value by a name that is worked out at run time, or of what has any members.
-pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     let arena = context.arena;
     let of = match operand {
         Val::Json(value) => return Ok(arena.node(value.get(name))),
@@ -37,12 +37,12 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
     };
     match Member::find(of, name) {
         Some(member) => select(operand, member, context),
-        None => Err(Stop::fault(format!("{} has no member {name:?}", of.describe()))),
+        None => Err(EvalError::fault(format!("{} has no member {name:?}", of.describe()))),
     }
 }
 
 /// A member that was resolved when the rule was loaded; absent where its operand is.
-pub fn select<'a>(operand: Val<'a>, member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+pub fn select<'a>(operand: Val<'a>, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     match operand {
         Val::Request(reading) => of_request(reading, member, context.arena),
         Val::Response(reading) => of_response(reading, member, context.arena),
@@ -56,7 +56,7 @@ pub fn select<'a>(operand: Val<'a>, member: Member, context: &Context<'a>) -> Re
     }
 }
 
-fn of_request<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, Stop> {
+fn of_request<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
     let request = &reading.exchange.request;
     Ok(match member {
         Member::RequestMethod => arena.str(&request.method),
@@ -72,7 +72,7 @@ fn of_request<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Res
     })
 }
 
-fn of_response<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, Stop> {
+fn of_response<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
     let response = answered(reading)?;
     Ok(match member {
         Member::ResponseStatus => Val::Int(i64::from(response.status)),
@@ -85,7 +85,7 @@ fn of_response<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Re
     })
 }
 
-fn of_exchange<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+fn of_exchange<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     let Context { arena, state, reading: judged, .. } = *context;
     Ok(match member {
         Member::ExchangeRequest => Val::Request(reading),
@@ -100,7 +100,7 @@ fn of_exchange<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) 
         Member::ExchangeAnswered => {
             context.check_answer(reading)?;
             match (&reading.exchange.response, &reading.exchange.failure) {
-                (None, None) => return Err(Stop::unseen("the answer to an earlier call was not recorded")),
+                (None, None) => return Err(EvalError::unseen("the answer to an earlier call was not recorded")),
                 (response, _) => Val::bool(response.is_some()),
             }
         }
@@ -143,15 +143,15 @@ fn feed_item(member: Member) -> Option<FeedItemKind> {
     })
 }
 
-fn of_flow<'a>(flow: &'a Flow, member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+fn of_flow<'a>(flow: &'a Flow, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     let arena = context.arena;
     let asked = if member == Member::FlowQuote { Some(&[Stage::C1, Stage::C2][..]) } else { stages(member) };
     if let Some(asked) = asked {
         if flow.is_unknown(asked) {
-            return Err(Stop::unseen("the answer to an earlier call of this booking was not recorded"));
+            return Err(EvalError::unseen("the answer to an earlier call of this booking was not recorded"));
         }
         if context.side == Side::BookingSystem && flow.is_faulted(asked) {
-            return Err(Stop::unseen(FAULTED_BEFORE));
+            return Err(EvalError::unseen(FAULTED_BEFORE));
         }
     }
     let exchange = |reading: Option<&'a Reading>| reading.map_or(Val::Absent, Val::Exchange);
@@ -177,7 +177,7 @@ fn of_no_flow(member: Member) -> Val<'static> {
     }
 }
 
-fn of_feed<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+fn of_feed<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     let Context { arena, state, .. } = *context;
     let due = |is_certain| {
         let follows = state.history.knows(reading);
@@ -199,7 +199,7 @@ fn of_feed<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> R
     })
 }
 
-fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     let Context { arena, state, reading: judged, .. } = *context;
     let known = state.known();
     let payment = known.payment.as_ref();
@@ -263,7 +263,7 @@ pub fn seen_in(operand: &Val<'_>, member: Member, context: &Context<'_>) -> Opti
     }
 }
 
-fn of_call<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, Stop> {
+fn of_call<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
     let origin = || normal_origin(&reading.exchange.origin);
     Ok(match member {
         Member::CallStage => arena.str(reading.stage.as_str()),
@@ -296,14 +296,14 @@ fn of_call<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result
 }
 
 /// A page that the reader of this one has seen, if it can be told who that is.
-fn known_reader<'a>(page: Option<&'a Reading>, reading: &Reading) -> Result<Val<'a>, Stop> {
+fn known_reader<'a>(page: Option<&'a Reading>, reading: &Reading) -> Result<Val<'a>, EvalError> {
     let Some(page) = page else { return Ok(Val::Absent) };
     callers::known_reader(reading)?;
     Ok(Val::Exchange(page))
 }
 
 /// A header field; unseen if the recording may have left it out.
-fn field<'h>(headers: &'h Headers, name: &str, whose: &str) -> Result<Option<&'h str>, Stop> {
+fn field<'h>(headers: &'h Headers, name: &str, whose: &str) -> Result<Option<&'h str>, EvalError> {
     let found = headers.get(name);
     let in_part = || {
         // Browsers note the media type without its parameters where they don't note the field itself.
@@ -312,14 +312,14 @@ fn field<'h>(headers: &'h Headers, name: &str, whose: &str) -> Result<Option<&'h
     };
     if !headers.is_recorded(name) || in_part() {
         let what = if headers.1 == Omitted::Credentials { "credentials" } else { "header fields" };
-        return Err(Stop::unseen(format!("the {what} of the {whose} were not recorded")));
+        return Err(EvalError::unseen(format!("the {what} of the {whose} were not recorded")));
     }
     Ok(found)
 }
 
 /// Bytes of a body on the wire.
-fn size<'a>(body: &Body, whose: &str) -> Result<Val<'a>, Stop> {
-    let length = body.known_length().ok_or_else(|| Stop::unseen(format!("the {whose} body was not recorded")))?;
+fn size<'a>(body: &Body, whose: &str) -> Result<Val<'a>, EvalError> {
+    let length = body.known_length().ok_or_else(|| EvalError::unseen(format!("the {whose} body was not recorded")))?;
     Ok(Val::Int(length as i64))
 }
 
@@ -329,7 +329,7 @@ fn begins_with_mark(body: &Body, headers: &Headers) -> bool {
 }
 
 /// What kind of content a message has, where that can be told.
-fn content<'a>(content: &Content, of_request: bool, arena: &'a Arena) -> Result<Val<'a>, Stop> {
+fn content<'a>(content: &Content, of_request: bool, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
     let kind = match content {
         Content::Empty => "empty",
         Content::Json(_) => "json",

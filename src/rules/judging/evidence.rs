@@ -52,15 +52,15 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// False for a part that looks at the judged exchange alone.
     fn may_rest_on_earlier(&self, at: NodeId) -> bool {
-        self.context().code.may_rest_on_earlier(at)
+        self.context().program.may_rest_on_earlier(at)
     }
 
     fn node(&self, at: NodeId) -> Node {
-        *self.context().code.node(at)
+        *self.context().program.node(at)
     }
 
     fn list(&self, span: Span) -> &'c [NodeId] {
-        self.context().code.list(span)
+        self.context().program.list(span)
     }
 
     /// The value of a part; `None` if it has none, or if that takes too long.
@@ -210,7 +210,7 @@ impl<'c, 'a> Search<'c, 'a> {
                 self.found.extend(exchanges);
             }
             Node::Conditional(parts) => self.chosen(parts, Self::looked_at),
-            node => self.context().code.children(node).into_iter().for_each(|child| self.looked_at(child)),
+            node => self.context().program.children(node).into_iter().for_each(|child| self.looked_at(child)),
         }
     }
 
@@ -233,7 +233,7 @@ impl<'c, 'a> Search<'c, 'a> {
             _ => None,
         };
         let claim = (function == Function::ClaimHolds && self.locals.is_empty())
-            .then(|| self.context().code.claim(first.as_str()?))
+            .then(|| self.context().program.claim(first.as_str()?))
             .flatten();
         if let Some(claim) = claim {
             return self.looked_at(claim);
@@ -267,8 +267,8 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// True for `recording.sent_emails`.
     fn is_list_of_emails(&self, at: NodeId) -> bool {
-        let code = self.context().code;
-        match code.unshared(at) {
+        let program = self.context().program;
+        match program.unshared(at) {
             Node::Select(_, member) => member == Member::RecordingSentEmails,
             _ => false,
         }

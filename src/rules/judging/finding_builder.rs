@@ -12,7 +12,7 @@ use crate::rules::judging::evidence::{evidence, exchanges_of};
 use crate::rules::lang::context::{Budget, Context};
 use crate::rules::lang::eval::{evaluate, holds};
 use crate::rules::lang::messages::body;
-use crate::rules::lang::value::Stop;
+use crate::rules::lang::value::EvalError;
 use crate::rules::models::shown::{shorten, show};
 use crate::rules::state::exchange_ref::ExchangeRef;
 
@@ -27,7 +27,7 @@ pub(in crate::rules) fn finding<'a>(
     pointer: String,
     seen: String,
     expected: Option<String>,
-) -> Result<Finding, Stop> {
+) -> Result<Finding, EvalError> {
     let mut pointer = pointer;
     pointer.truncate(pointer.floor_char_boundary(MAX_POINTER));
     let mut severity = check.severity;
@@ -87,7 +87,7 @@ fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<Stri
 }
 
 /// Where a finding of a check points.
-pub(in crate::rules) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<String, Stop> {
+pub(in crate::rules) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<String, EvalError> {
     Ok(match &check.at {
         At::Pointer(pointer) => pointer.clone(),
         At::Item(rest) => {
@@ -100,7 +100,10 @@ pub(in crate::rules) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> 
                 (Some(node), _) => pointer_of(node, context.reading),
                 (None, Some(pointer)) => pointer.to_owned(),
                 (None, None) => {
-                    return Err(Stop::fault(format!("at gives {}, not a node of the message", value.name_of_kind())));
+                    return Err(EvalError::fault(format!(
+                        "at gives {}, not a node of the message",
+                        value.name_of_kind()
+                    )));
                 }
             }
         }
@@ -115,7 +118,7 @@ fn pointer_of(value: Value<'_>, reading: &Reading) -> String {
 
 /// What a rule says it saw. `nothing` alone means that there is nothing at the pointer, so that what lies below it can be
 /// put down to that; where the node is there, but not what the rule looked for, other words say so.
-pub(in crate::rules) fn told_apart(seen: String, pointer: &str, reading: &Reading) -> String {
+pub(in crate::rules) fn describe_seen(seen: String, pointer: &str, reading: &Reading) -> String {
     let in_body = ["/request/body", "/response/body"].iter().any(|body| pointer.starts_with(body));
     if seen == NOTHING && in_body && seen_at(pointer, reading) != NOTHING {
         return "nothing of the kind".to_owned();

@@ -27,7 +27,7 @@ use crate::rules::lang::context::{Budget, Context};
 use crate::rules::lang::items::Items;
 use crate::rules::lang::memo::Memo;
 use crate::rules::lang::refusals::Refusals;
-use crate::rules::models::walk::Walks;
+use crate::rules::models::walk::ModelValidator;
 use crate::rules::state::booking_system::BookingSystemInfo;
 use crate::rules::state::flow::Flow;
 use crate::rules::state::recording::RecordingState;
@@ -71,7 +71,7 @@ pub struct Judge {
     /// Tallies of rules that are no longer in the book.
     gone: BTreeMap<String, RuleTally>,
     next: u64,
-    untold: u64,
+    omitted: u64,
     only: Option<usize>,
     mute_refused: bool,
     profile: Option<Profile>,
@@ -91,7 +91,7 @@ impl Judge {
             tallies,
             gone: BTreeMap::new(),
             next: 0,
-            untold: 0,
+            omitted: 0,
             only: None,
             mute_refused: false,
             profile: None,
@@ -182,8 +182,8 @@ impl Judge {
         let refusals = Refusals::default();
         let clock = self.profile.is_some().then(Clock::default);
         let read = reading_start.map(|start| start.elapsed()).unwrap_or_default();
-        let Outcomes { passed, others: outcomes, untold } = self.outcomes(&reading, &refusals, clock.as_ref());
-        self.untold += untold;
+        let Outcomes { passed, others: outcomes, omitted } = self.outcomes(&reading, &refusals, clock.as_ref());
+        self.omitted += omitted;
         for place in passed.into_iter().filter(|place| self.only.is_none_or(|only| only == *place)) {
             self.tallies[place].passed += 1;
             judged.passed += 1;
@@ -259,7 +259,7 @@ impl Judge {
 
     /// Findings that were counted and not told, because one exchange has too many of one kind.
     pub fn untold_findings(&self) -> u64 {
-        self.untold
+        self.omitted
     }
 
     /// Every rule's id and tally, in the order of the book; then those of rules that were in force before.
@@ -287,13 +287,13 @@ impl Judge {
             Outcome::NotJudged(reason) => reason,
             Outcome::Failed(findings) => {
                 let before = judged.findings.len();
-                self.untold += findings.untold;
+                self.omitted += findings.omitted;
                 for (finding, once) in findings.told {
                     if once.is_none_or(|value| self.state.first_time(&rule.info.id, value)) {
                         judged.findings.push(finding);
                     }
                 }
-                tally.failed += (judged.findings.len() - before) as u64 + findings.untold;
+                tally.failed += (judged.findings.len() - before) as u64 + findings.omitted;
                 // A finding that was reported before is no verdict that could not be given.
                 return;
             }
@@ -309,18 +309,18 @@ impl Judge {
 
     /// What every rule of the stage says of an exchange, those that don't apply aside.
     fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> Outcomes {
-        let (walks, budget, plan) = (Walks::default(), Budget::default(), self.book.plan(reading));
+        let (walks, budget, plan) = (ModelValidator::default(), Budget::default(), self.book.plan(reading));
         let flow = self.state.flow(reading.order_uuid.as_deref());
-        let (mut passed, mut others) = (Vec::with_capacity(plan.asks().len()), Vec::new());
+        let (mut passed, mut others) = (Vec::with_capacity(plan.steps().len()), Vec::new());
         for sides in self.passes(reading) {
-            let memo = Memo::of_exchange(reading, self.book.code().slots(), &self.arena);
+            let memo = Memo::of_exchange(reading, self.book.program().slots(), &self.arena);
             let (items, guards) =
                 (Items::new(self.book.item_sources().len(), &self.arena), ConditionCache::new(plan, &self.arena));
             let asking = RuleRunner { book: &self.book, plan, items: &items, guards: &guards };
             let mut context = Context {
                 builtins: &BUILTINS,
                 reading,
-                code: self.book.code(),
+                program: self.book.program(),
                 flow,
                 state: &self.state,
                 facts: self.book.facts(),
@@ -335,7 +335,7 @@ impl Judge {
                 seen: None,
                 expected: None,
             };
-            for ask in plan.asks() {
+            for ask in plan.steps() {
                 let is_other = |only| only != ask.rule && !self.book.rules()[ask.rule].refutes_refusal;
                 if self.only.is_some_and(is_other) || !sides.contains(&ask.side) {
                     continue;
@@ -351,7 +351,7 @@ impl Judge {
             }
         }
         others.sort_by_key(|(place, _)| *place);
-        Outcomes { passed, others, untold: walks.untold() }
+        Outcomes { passed, others, omitted: walks.omitted() }
     }
 
     /// The sides whose rules are asked together. What Umpire made is one thing to the broker, who met it, and another to the
@@ -371,7 +371,7 @@ struct Outcomes {
     /// Those that failed or could not judge.
     others: Vec<(usize, Outcome)>,
     /// Deviations from the data models past those that are noted.
-    untold: u64,
+    omitted: u64,
 }
 
 /// Takes out the findings of general rules where another rule speaks of the same.

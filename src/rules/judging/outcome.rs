@@ -9,9 +9,9 @@ use crate::rules::judging::finding_builder::finding;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::messages::{answered, body};
-use crate::rules::lang::value::Stop;
+use crate::rules::lang::value::EvalError;
 use crate::rules::models::check::{ModelCheck, describe};
-use crate::rules::models::data_model::What;
+use crate::rules::models::data_model::DeviationKind;
 use crate::rules::models::errors::Facts;
 use crate::rules::models::walk::Deviation;
 
@@ -39,30 +39,30 @@ impl Outcome {
 /// The findings of one rule on one exchange.
 #[derive(Debug, Default)]
 pub(in crate::rules) struct Findings {
-    /// Each with what it is said only once for. At most [`MAX_FINDINGS`].
+    /// Each with the value for which it is reported only once. At most [`MAX_FINDINGS`].
     pub told: Vec<(Finding, Option<String>)>,
     /// How many more there are.
-    pub untold: u64,
+    pub omitted: u64,
     /// Some are said only once, and have been.
-    said_before: bool,
+    reported_before: bool,
 }
 
 impl Findings {
-    /// Adds a finding, unless it is one that is said once only and has been.
+    /// Adds a finding, unless it is reported only once and was already reported in this recording.
     pub fn add<'a>(
         &mut self,
         rule: &'a Rule,
         check: &'a Check,
         context: &Context<'a>,
-        make: impl FnOnce() -> Result<Finding, Stop>,
-    ) -> Result<(), Stop> {
+        make: impl FnOnce() -> Result<Finding, EvalError>,
+    ) -> Result<(), EvalError> {
         if self.told.len() >= MAX_FINDINGS {
-            self.untold += 1;
+            self.omitted += 1;
             return Ok(());
         }
         let once = check.report_once_per.map(|once| evaluate(once, context).map(|value| value.show())).transpose()?;
-        if once.as_ref().is_some_and(|value| context.state.said(&rule.info.id, value)) {
-            self.said_before = true;
+        if once.as_ref().is_some_and(|value| context.state.was_reported(&rule.info.id, value)) {
+            self.reported_before = true;
         } else {
             self.told.push((make()?, once));
         }
@@ -70,7 +70,7 @@ impl Findings {
     }
 
     pub fn are_none(&self) -> bool {
-        self.told.is_empty() && !self.said_before
+        self.told.is_empty() && !self.reported_before
     }
 }
 
@@ -86,7 +86,7 @@ const REPEATED: [&[&str]; 6] = [
 
 /// True if `node` of an answer deviates because the booking system repeated what the broker sent: the deviation is the
 /// broker's. `sent` is the body of the request.
-fn echoes(sent: Value<'_>, node: Value<'_>, what: What) -> bool {
+fn echoes(sent: Value<'_>, node: Value<'_>, what: DeviationKind) -> bool {
     let pointer = node.pointer();
     let steps: Vec<&str> = pointer.split('/').skip(1).collect();
     let is_repeated = |path: &&[&str]| {
@@ -95,7 +95,7 @@ fn echoes(sent: Value<'_>, node: Value<'_>, what: What) -> bool {
     REPEATED.iter().any(is_repeated)
         && sent.find(&pointer).is_some_and(|twin| {
             node.same(twin)
-                || matches!(what, What::Untyped | What::UnknownType)
+                || matches!(what, DeviationKind::Untyped | DeviationKind::UnknownType)
                     && match (node.get("@type"), twin.get("@type")) {
                         (Some(own), Some(other)) => own.same(other),
                         (None, None) => twin.is_object(),
@@ -111,7 +111,7 @@ pub(in crate::rules) fn deviations<'a>(
     asked: &ModelCheck,
     context: &Context<'a>,
     findings: &mut Findings,
-) -> Result<bool, Stop> {
+) -> Result<bool, EvalError> {
     let Facts { models, wanted: of_models, .. } = context.facts;
     let (reading, walks) = (context.reading, context.walks);
     let (content, message) =

@@ -149,7 +149,7 @@ impl Clock {
 #[derive(Debug, Default)]
 pub(in crate::rules) struct SlowRules {
     named: Vec<String>,
-    untold: Option<Slow>,
+    omitted: Option<Slow>,
 }
 
 impl SlowRules {
@@ -164,13 +164,13 @@ impl SlowRules {
         let rule = &book.rules()[place].info.id;
         if !self.named.contains(rule) {
             self.named.push(rule.clone());
-            self.untold = Some(Slow { rule: rule.clone(), exchange, took });
+            self.omitted = Some(Slow { rule: rule.clone(), exchange, took });
         }
     }
 
     /// The rule that was named last, once.
     pub fn tell(&mut self) -> Option<Slow> {
-        self.untold.take()
+        self.omitted.take()
     }
 }
 

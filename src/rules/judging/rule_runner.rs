@@ -1,6 +1,6 @@
 //! Applies the rules of a plan to one exchange.
 //!
-//! `guards hold ─► no excuse ─► each test, of each item ─► Outcome`
+//! `guards hold ─► no skip_condition ─► each test, of each item ─► Outcome`
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::rules::book::plan::{ConditionCache, Plan, RuleStep, Test};
 use crate::rules::book::rule::{Check, Expectation, Rule};
 use crate::rules::book::rule_book::RuleBook;
 use crate::rules::builtins::refusal::{self, Answer};
-use crate::rules::judging::finding_builder::{finding, pointer, seen_at, told_apart};
+use crate::rules::judging::finding_builder::{describe_seen, finding, pointer, seen_at};
 use crate::rules::judging::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
 use crate::rules::lang::context::{Context, FAULTED};
 use crate::rules::lang::eval::{evaluate, holds};
 use crate::rules::lang::items::Items;
 use crate::rules::lang::program::NodeId;
 use crate::rules::lang::refusals::Refusal;
-use crate::rules::lang::value::{Stop, Val, Why};
+use crate::rules::lang::value::{ErrorKind, EvalError, Val};
 
 /// Runs the steps of a plan on one exchange.
 #[derive(Clone, Copy)]
@@ -32,25 +32,25 @@ impl<'a> RuleRunner<'a> {
     pub fn apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Outcome {
         match self.try_apply(ask, context) {
             Ok(outcome) => outcome,
-            Err(stop) => Outcome::NotJudged(match stop.why() {
-                Why::Unseen(reason) => Arc::clone(reason),
-                Why::Exhausted(reason) => Arc::from(*reason),
-                Why::Fault(what) => format!("the rule itself failed: {what}").into(),
+            Err(stop) => Outcome::NotJudged(match stop.kind() {
+                ErrorKind::Unseen(reason) => Arc::clone(reason),
+                ErrorKind::Exhausted(reason) => Arc::from(*reason),
+                ErrorKind::Fault(what) => format!("the rule itself failed: {what}").into(),
             }),
         }
     }
 
-    fn try_apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Result<Outcome, Stop> {
+    fn try_apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Result<Outcome, EvalError> {
         // A rule on the booking system that would look is not judged; what its conditions lack is no reason of its own.
         let is_faulted = context.side == Side::BookingSystem && context.reading.exchange.is_faulted();
         match self.guards.hold(ask, context) {
             Ok(false) => return Ok(Outcome::Silent),
-            Ok(true) | Err(_) if is_faulted => return Err(Stop::unseen(FAULTED)),
+            Ok(true) | Err(_) if is_faulted => return Err(EvalError::unseen(FAULTED)),
             Ok(true) => {}
             Err(stop) => return Err(stop),
         }
-        if !ask.excused_by_item {
-            self.no_excuse(ask, context)?;
+        if !ask.skipped_by_item {
+            self.no_skip_condition(ask, context)?;
         }
         let mut said = false;
         let mut findings = Findings::default();
@@ -71,10 +71,10 @@ impl<'a> RuleRunner<'a> {
         }
     }
 
-    fn no_excuse(&self, ask: &RuleStep, context: &Context<'a>) -> Result<(), Stop> {
-        for (place, excuse) in self.plan.excuses(ask).iter().enumerate() {
-            if holds(*excuse, context)? {
-                return Err(Stop::unseen(Arc::clone(&self.rule(ask).not_judged[place].1)));
+    fn no_skip_condition(&self, ask: &RuleStep, context: &Context<'a>) -> Result<(), EvalError> {
+        for (place, skip_condition) in self.plan.skip_conditions(ask).iter().enumerate() {
+            if holds(*skip_condition, context)? {
+                return Err(EvalError::unseen(Arc::clone(&self.rule(ask).not_judged[place].1)));
             }
         }
         Ok(())
@@ -92,7 +92,7 @@ impl<'a> RuleRunner<'a> {
         test: &Test,
         context: &Context<'a>,
         findings: &mut Findings,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, EvalError> {
         let Some(each) = test.each else {
             return self.run_on(ask, place, test, context, findings);
         };
@@ -115,12 +115,12 @@ impl<'a> RuleRunner<'a> {
         test: &Test,
         context: &Context<'a>,
         findings: &mut Findings,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, EvalError> {
         if !test.when.map_or(Ok(true), |when| holds(when, context))? {
             return Ok(false);
         }
         if test.each.is_some() {
-            self.no_excuse(ask, context)?;
+            self.no_skip_condition(ask, context)?;
         }
         let check = || &self.rule(ask).checks[place];
         let Some(expect) = test.expect else {
@@ -128,7 +128,7 @@ impl<'a> RuleRunner<'a> {
         };
         match evaluate(expect, context)? {
             Val::Refusal(kept) => {
-                let refusal = context.refusals.kept(kept).ok_or_else(|| Stop::fault("a refusal was not kept"))?;
+                let refusal = context.refusals.kept(kept).ok_or_else(|| EvalError::fault("a refusal was not kept"))?;
                 self.refused(ask, check(), context, refusal, findings)?;
             }
             value => match value.as_bool() {
@@ -138,12 +138,14 @@ impl<'a> RuleRunner<'a> {
                 Some(false) => findings.add(self.rule(ask), check(), context, || {
                     let pointer = pointer(check(), context)?;
                     let seen = match check().seen {
-                        Some(seen) => told_apart(evaluate(seen, context)?.show(), &pointer, context.reading),
+                        Some(seen) => describe_seen(evaluate(seen, context)?.show(), &pointer, context.reading),
                         None => seen_at(&pointer, context.reading),
                     };
                     finding(self.rule(ask), check(), context, pointer, seen, None)
                 })?,
-                None => return Err(Stop::fault(format!("expect gives {}, not true or false", value.name_of_kind()))),
+                None => {
+                    return Err(EvalError::fault(format!("expect gives {}, not true or false", value.name_of_kind())));
+                }
             },
         }
         Ok(true)
@@ -156,20 +158,20 @@ impl<'a> RuleRunner<'a> {
         context: &Context<'a>,
         refusal: Refusal,
         findings: &mut Findings,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), EvalError> {
         let (at_most, pointer, seen, expected, answered) = match refusal {
             Refusal::Passed => {
                 context.refusals.pass();
                 return Ok(());
             }
-            Refusal::NotJudged(reason) => return Err(Stop::unseen(reason)),
+            Refusal::NotJudged(reason) => return Err(EvalError::unseen(reason)),
             Refusal::Failed { at_most, pointer, seen, expected, answered } => {
                 (at_most, pointer, seen, expected, answered)
             }
         };
         let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
         if !accepted && let Some(other) = self.fits_another_fault(ask, &answered, context) {
-            return Err(Stop::unseen(format!("the answer fits another fault of the same request ({other})")));
+            return Err(EvalError::unseen(format!("the answer fits another fault of the same request ({other})")));
         }
         context.refusals.fail();
         findings.add(self.rule(ask), check, context, || {
@@ -183,16 +185,16 @@ impl<'a> RuleRunner<'a> {
     /// claim, which is true of the request.
     fn fits_another_fault(&self, ask: &RuleStep, answered: &[String], context: &Context<'a>) -> Option<String> {
         // What is kept of an item is kept for the rules about that item.
-        let (context, code) = (&context.of_item(context.item, None), self.book.code());
+        let (context, program) = (&context.of_item(context.item, None), self.book.program());
         let own: Vec<Answer> =
-            self.rule(ask).refusal(code).map(|arguments| right_answers(arguments, context)).unwrap_or_default();
-        let others = self.plan.asks().iter().filter(|other| other.rule != ask.rule).map(|other| self.rule(other));
+            self.rule(ask).refusal(program).map(|arguments| right_answers(arguments, context)).unwrap_or_default();
+        let others = self.plan.steps().iter().filter(|other| other.rule != ask.rule).map(|other| self.rule(other));
         let off = self.book.off().iter();
         let (stage, is_booking_call) = (context.reading.stage, context.reading.is_booking_call());
         others
             .chain(off.filter(|rule| rule.applies_at(stage, is_booking_call)))
             .find(|rule| {
-                rule.refusal(code).is_some_and(|arguments| {
+                rule.refusal(program).is_some_and(|arguments| {
                     right_answers(arguments, context).iter().any(|right| {
                         answered.contains(&right.error_type)
                             && !own.iter().any(|own| own.error_type == right.error_type)
@@ -216,12 +218,12 @@ fn run_unwritten<'a>(
     check: &'a Check,
     context: &Context<'a>,
     findings: &mut Findings,
-) -> Result<bool, Stop> {
+) -> Result<bool, EvalError> {
     match &check.expect {
         Expectation::Expression(_) => Ok(false),
         Expectation::InRust(named) => {
-            let (found, untold) = named.run(context.reading, MAX_FINDINGS)?;
-            findings.untold += untold;
+            let (found, omitted) = named.run(context.reading, MAX_FINDINGS)?;
+            findings.omitted += omitted;
             for found in found {
                 let make = || finding(rule, check, context, found.pointer, found.seen, None);
                 findings.add(rule, check, context, make)?;

@@ -89,7 +89,7 @@ impl Arena {
         if let Ok(int) = literal.parse() {
             return Val::Int(int);
         }
-        json::decimal(literal).map_or_else(|| Val::Beyond(self.0.alloc(literal)), |number| self.decimal(number))
+        json::decimal(literal).map_or_else(|| Val::BigNumber(self.0.alloc(literal)), |number| self.decimal(number))
     }
 
     /// An instant.

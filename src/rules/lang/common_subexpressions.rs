@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 
 use crate::rules::lang::path::Message;
-use crate::rules::lang::program::{Code, Keeper, Node, NodeId, Root, Slots, Start};
+use crate::rules::lang::program::{MemoScope, Node, NodeId, Program, Root, Slots, Start};
 
 /// The last variable of a macro that has a bit of its own.
 const FURTHEST: u32 = 63;
 
 /// What the value of a node depends on, beside the exchange.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Depends {
+pub struct FreeVariables {
     item: bool,
     /// The words of a finding, `seen` and `expected`.
     words: bool,
@@ -25,7 +25,7 @@ pub struct Depends {
     locals: u64,
 }
 
-impl Depends {
+impl FreeVariables {
     /// What a node depends on, those right below it depending on `below`.
     pub fn of(node: Node, below: impl Iterator<Item = Self>) -> Self {
         match node {
@@ -70,59 +70,59 @@ pub struct StageMask(pub u32);
 
 /// See the module.
 pub struct Sharing<'c> {
-    code: &'c mut Code,
+    program: &'c mut Program,
     uses: Vec<Uses>,
 }
 
 impl<'c> Sharing<'c> {
     /// Of the expressions of a book with so many different `each`. Done once, when all of them are there.
-    pub fn new(code: &'c mut Code, paths: usize) -> Self {
-        code.item_slots = vec![Slots::default(); paths];
-        Self { uses: vec![Uses::default(); code.nodes.len()], code }
+    pub fn new(program: &'c mut Program, paths: usize) -> Self {
+        program.item_slots = vec![Slots::default(); paths];
+        Self { uses: vec![Uses::default(); program.nodes.len()], program }
     }
 
     /// The expressions.
-    pub fn code(&self) -> &Code {
-        self.code
+    pub fn program(&self) -> &Program {
+        self.program
     }
 
     /// An expression of a rule: asked once for an exchange, or for each item of the `each` with these places.
     pub fn ask(&mut self, at: NodeId, eaches: &[usize], on: StageMask) {
         let place = at.0 as usize;
-        self.uses[place].ask(eaches, self.code.depends[place], on);
+        self.uses[place].ask(eaches, self.program.depends[place], on);
     }
 
     /// Marks the parts that are asked for more than once.
     pub fn mark(self) {
-        let Self { code, mut uses } = self;
+        let Self { program, mut uses } = self;
         // Who names a node stands behind it.
         for place in (0..uses.len()).rev() {
             let above = std::mem::take(&mut uses[place]);
-            for child in code.children(code.nodes[place]) {
-                let (its, own) = (code.depends[place], code.depends[child.0 as usize]);
+            for child in program.children(program.nodes[place]) {
+                let (its, own) = (program.depends[place], program.depends[child.0 as usize]);
                 uses[child.0 as usize].take(&above, its, own);
             }
             uses[place] = above;
         }
         for (place, uses) in uses.iter().enumerate() {
-            let depends = code.depends[place];
+            let depends = program.depends[place];
             if depends.words || depends.locals != 0 || !uses.are_several() {
                 continue;
             }
-            match code.nodes[place] {
-                Node::Member(operand, _) if code.start_of(operand).is_some() => {
-                    if let Some(start) = code.start_of(operand) {
-                        code.find_once(place, start, uses);
+            match program.nodes[place] {
+                Node::Member(operand, _) if program.start_of(operand).is_some() => {
+                    if let Some(start) = program.start_of(operand) {
+                        program.find_once(place, start, uses);
                     }
                 }
-                node if code.is_worth_keeping(node) => code.keep(place, uses),
+                node if program.is_worth_keeping(node) => program.keep(place, uses),
                 _ => {}
             }
         }
     }
 }
 
-impl Code {
+impl Program {
     /// What a chain of members starts at.
     fn start_of(&self, at: NodeId) -> Option<Start> {
         match *self.node(at) {
@@ -138,11 +138,11 @@ impl Code {
     fn keep(&mut self, place: usize, uses: &Uses) {
         if self.depends[place].item {
             let slot = self.item_slot(uses, |slots| &mut slots.values);
-            self.stand_before(place, slot, |slot, behind| Node::Shared(Keeper::Item, slot, behind));
+            self.stand_before(place, slot, |slot, behind| Node::Shared(MemoScope::Item, slot, behind));
         } else {
             let slot = self.slots.values;
             self.slots.values += 1;
-            self.stand_before(place, slot, |slot, behind| Node::Shared(Keeper::Exchange, slot, behind));
+            self.stand_before(place, slot, |slot, behind| Node::Shared(MemoScope::Exchange, slot, behind));
         }
     }
 
@@ -225,7 +225,7 @@ struct Uses {
 }
 
 impl Uses {
-    fn ask(&mut self, eaches: &[usize], own: Depends, StageMask(on): StageMask) {
+    fn ask(&mut self, eaches: &[usize], own: FreeVariables, StageMask(on): StageMask) {
         if own.item {
             for &each in eaches {
                 self.of_items.entry(each).or_default().add(on, false);
@@ -237,7 +237,7 @@ impl Uses {
     }
 
     /// A part that has this one above it.
-    fn take(&mut self, above: &Self, its: Depends, own: Depends) {
+    fn take(&mut self, above: &Self, its: FreeVariables, own: FreeVariables) {
         // What a macro asks for each of its elements, and depends on none, is asked again and again.
         let again = its.locals != 0 && own.locals == 0 || its.item && !own.item;
         if own.item {
@@ -263,23 +263,23 @@ mod tests {
 
     /// What stands where a part was, once two expressions that have it were asked.
     fn marked(part: &str, [first, second]: [(&str, &[usize], u32); 2]) -> Node {
-        let mut code = Code::default();
-        let part = compile(part, 0, &Names::default(), &mut code).unwrap();
+        let mut program = Program::default();
+        let part = compile(part, 0, &Names::default(), &mut program).unwrap();
         let asked = [first, second]
-            .map(|(text, eaches, on)| (compile(text, 0, &Names::default(), &mut code).unwrap(), eaches, on));
-        let mut sharing = Sharing::new(&mut code, 2);
+            .map(|(text, eaches, on)| (compile(text, 0, &Names::default(), &mut program).unwrap(), eaches, on));
+        let mut sharing = Sharing::new(&mut program, 2);
         for (at, eaches, on) in asked {
             sharing.ask(at, eaches, StageMask(on));
         }
         sharing.mark();
-        *code.node(part)
+        *program.node(part)
     }
 
     #[test]
     fn what_is_asked_again_of_one_exchange_is_kept() {
         let (part, one, two) = ("size(request.body.a)", "size(request.body.a) > 1", "size(request.body.a) > 2");
         let is_kept = |on: [u32; 2]| {
-            matches!(marked(part, [(one, &[], on[0]), (two, &[], on[1])]), Node::Shared(Keeper::Exchange, 0, _))
+            matches!(marked(part, [(one, &[], on[0]), (two, &[], on[1])]), Node::Shared(MemoScope::Exchange, 0, _))
         };
         assert!(is_kept([0b01, 0b01]));
         assert!(is_kept([0b11, 0b10]));

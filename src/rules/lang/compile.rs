@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::rules::lang::named_expressions::{Named, Names, hidden_by, suggest_name};
 use crate::rules::lang::parser::{Expr, Kind, Macro, Operator, SyntaxError, parse};
 use crate::rules::lang::path::Message;
-use crate::rules::lang::program::{Code, MacroKind, Node, NodeId, Number, Root, Span};
+use crate::rules::lang::program::{MacroKind, Node, NodeId, Number, Program, Root, Span};
 use crate::rules::lang::suggest::nearest;
 use crate::rules::lang::types::Type;
 use crate::rules::lang::value::Arithmetic;
@@ -20,15 +20,15 @@ const MAX_NODES: usize = 10_000;
 const MAX_HEIGHT: usize = 200;
 
 /// Compiles an expression. `origin` is the byte of the file at which its text begins; errors name their place in the file.
-pub fn compile(text: &str, origin: usize, names: &Names<'_>, code: &mut Code) -> Result<NodeId, SyntaxError> {
-    Compiler::new(code, names).node(&parse(text, origin)?, &Scope::default()).map(|part| part.node)
+pub fn compile(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<NodeId, SyntaxError> {
+    Compiler::new(program, names).node(&parse(text, origin)?, &Scope::default()).map(|part| part.node)
 }
 
 /// Compiles the named expressions of a file, so that what is wrong with one is told at its own place.
-pub fn check_names(names: &Names<'_>, code: &mut Code) -> Result<(), SyntaxError> {
+pub fn check_names(names: &Names<'_>, program: &mut Program) -> Result<(), SyntaxError> {
     for (name, named) in names.own() {
         let anything = named.parameters.iter().map(|parameter| (*parameter, Bound::Anything));
-        Compiler::new(code, names).named(name, named, names, Scope::default().with(anything), named.at)?;
+        Compiler::new(program, names).named(name, named, names, Scope::default().with(anything), named.at)?;
     }
     Ok(())
 }
@@ -85,7 +85,7 @@ impl<'e> Scope<'e> {
 }
 
 struct Compiler<'c, 'e> {
-    code: &'c mut Code,
+    program: &'c mut Program,
     /// The named expressions that can be used here.
     names: &'e Names<'e>,
     /// Variables of macros around.
@@ -97,8 +97,8 @@ struct Compiler<'c, 'e> {
 }
 
 impl<'c, 'e> Compiler<'c, 'e> {
-    fn new(code: &'c mut Code, names: &'e Names<'e>) -> Self {
-        Self { code, names, variables: 0, open: Vec::new(), nodes: 0, height: 0 }
+    fn new(program: &'c mut Program, names: &'e Names<'e>) -> Self {
+        Self { program, names, variables: 0, open: Vec::new(), nodes: 0, height: 0 }
     }
 
     fn node(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
@@ -119,8 +119,8 @@ impl<'c, 'e> Compiler<'c, 'e> {
         let (node, gives) = match &expr.kind {
             Kind::Null => (Node::Null, Type::Nothing),
             Kind::Bool(value) => (Node::Bool(*value), Type::Plain),
-            Kind::Number(literal) => (Node::Number(self.code.push_number(number(literal, expr.at)?)), Type::Plain),
-            Kind::Text(text) => (Node::Text(self.code.push_text(text)), Type::Plain),
+            Kind::Number(literal) => (Node::Number(self.program.push_number(number(literal, expr.at)?)), Type::Plain),
+            Kind::Text(text) => (Node::Text(self.program.push_text(text)), Type::Plain),
             Kind::Name(name) => return self.name(name, expr.at, scope),
             Kind::Member(operand, name) => {
                 let operand = self.node(operand, scope)?;
@@ -129,7 +129,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
             Kind::Has(operand, name) => {
                 let operand = self.node(operand, scope)?;
                 self.member(operand, name, expr.at)?;
-                (Node::Has(operand.node, self.code.push_text(name)), Type::Plain)
+                (Node::Has(operand.node, self.program.push_text(name)), Type::Plain)
             }
             Kind::Index(operand, index) => {
                 let operand = self.node(operand, scope)?;
@@ -164,13 +164,13 @@ impl<'c, 'e> Compiler<'c, 'e> {
                 (Node::List(elements), types.into_iter().reduce(Type::or).unwrap_or(Type::Any).list())
             }
         };
-        Ok(Typed { node: self.code.push(node), gives })
+        Ok(Typed { node: self.program.push(node), gives })
     }
 
     fn list(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>) -> Result<(Span, Vec<Type>), SyntaxError> {
         let parts = parts.iter().map(|part| self.node(part, scope)).collect::<Result<Vec<_>, _>>()?;
         let nodes: Vec<NodeId> = parts.iter().map(|part| part.node).collect();
-        Ok((self.code.push_list(&nodes), parts.into_iter().map(|part| part.gives).collect()))
+        Ok((self.program.push_list(&nodes), parts.into_iter().map(|part| part.gives).collect()))
     }
 
     fn name(&mut self, name: &str, at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
@@ -190,7 +190,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
                 }
             },
         };
-        Ok(Typed { node: self.code.push(node), gives })
+        Ok(Typed { node: self.program.push(node), gives })
     }
 
     fn argument(&mut self, argument: &Argument<'e>) -> Result<Typed, SyntaxError> {
@@ -264,9 +264,9 @@ impl<'c, 'e> Compiler<'c, 'e> {
         match gives {
             Type::Any | Type::Nothing | Type::Node => {
                 let gives = if gives == Type::Node { Type::Node } else { Type::Any };
-                Ok((Node::Member(operand, self.code.push_text(name)), gives))
+                Ok((Node::Member(operand, self.program.push_text(name)), gives))
             }
-            Type::Headers | Type::Names => Ok((Node::Member(operand, self.code.push_text(name)), Type::Plain)),
+            Type::Headers | Type::Names => Ok((Node::Member(operand, self.program.push_text(name)), Type::Plain)),
             Type::Plain => {
                 Err(SyntaxError::new(at, format!("{name:?} is asked of a plain value, which has no members")))
             }
@@ -275,10 +275,10 @@ impl<'c, 'e> Compiler<'c, 'e> {
                 Err(SyntaxError::new(at, what))
             }
             of => match Member::find(of, name) {
-                Some(Member::RequestBody) if *self.code.node(operand) == Node::Root(Root::Request) => {
+                Some(Member::RequestBody) if *self.program.node(operand) == Node::Root(Root::Request) => {
                     Ok((Node::Body(Message::Request), Type::Node))
                 }
-                Some(Member::ResponseBody) if *self.code.node(operand) == Node::Root(Root::Response) => {
+                Some(Member::ResponseBody) if *self.program.node(operand) == Node::Root(Root::Response) => {
                     Ok((Node::Body(Message::Response), Type::Node))
                 }
                 Some(member) => Ok((Node::Select(operand, member), member.gives())),
@@ -321,7 +321,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
             (Function::Last, Some(list)) => list.element(),
             _ => function.gives(),
         };
-        Ok(Typed { node: self.code.push(Node::Call(function, arguments)), gives })
+        Ok(Typed { node: self.program.push(Node::Call(function, arguments)), gives })
     }
 
     fn unknown_function(&self, name: &str) -> String {
@@ -343,8 +343,8 @@ impl<'c, 'e> Compiler<'c, 'e> {
         };
         let compiled = Regex::new(literal)
             .map_err(|error| SyntaxError::new(pattern.at, format!("pattern of matches: {error}")))?;
-        let (text, pattern) = (self.node(text, scope)?.node, self.code.push_pattern(compiled));
-        Ok(Typed { node: self.code.push(Node::Matches(text, pattern)), gives: Type::Plain })
+        let (text, pattern) = (self.node(text, scope)?.node, self.program.push_pattern(compiled));
+        Ok(Typed { node: self.program.push(Node::Matches(text, pattern)), gives: Type::Plain })
     }
 
     /// `a && b && c` as one list, however it is put in parentheses; the same for `||`.
@@ -352,14 +352,14 @@ impl<'c, 'e> Compiler<'c, 'e> {
         let mut flat = Vec::new();
         for part in parts {
             let part = self.node(part, scope)?.node;
-            match *self.code.node(part) {
+            match *self.program.node(part) {
                 node @ (Node::All(inner) | Node::Any(inner)) if make(inner) == node => {
-                    flat.extend(self.code.list(inner));
+                    flat.extend(self.program.list(inner));
                 }
                 _ => flat.push(part),
             }
         }
-        Ok(make(self.code.push_list(&flat)))
+        Ok(make(self.program.push_list(&flat)))
     }
 
     fn folded(&mut self, folded: &'e Macro<'e>, at: usize, scope: &Scope<'e>) -> Result<(Node, Type), SyntaxError> {
@@ -385,7 +385,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
     fn body(&mut self, folded: &'e Macro<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
         let filter = folded.filter.as_ref().map(|filter| self.node(filter, scope)).transpose()?;
         let body = self.node(&folded.body, scope)?;
-        let filtered = |filter: Typed| self.code.push(Node::Filtered(filter.node, body.node));
+        let filtered = |filter: Typed| self.program.push(Node::Filtered(filter.node, body.node));
         Ok(Typed { node: filter.map_or(body.node, filtered), ..body })
     }
 }
@@ -412,7 +412,7 @@ mod tests {
     use super::*;
 
     fn error(text: &str) -> (usize, String) {
-        let error = compile(text, 100, &Names::default(), &mut Code::default()).expect_err(text);
+        let error = compile(text, 100, &Names::default(), &mut Program::default()).expect_err(text);
         (error.at - 100, error.what)
     }
 
@@ -442,10 +442,10 @@ mod tests {
 
     #[test]
     fn what_is_written_twice_is_one_node_at_any_depth() {
-        let mut code = Code::default();
+        let mut program = Program::default();
         let [outside, inside] = ["[1].exists(a, a == 1)", "[2].exists(b, [1].exists(a, a == 1))"]
-            .map(|text| compile(text, 0, &Names::default(), &mut code).expect("an expression"));
-        assert!(matches!(*code.node(inside), Node::Macro(_, _, body) if body == outside));
+            .map(|text| compile(text, 0, &Names::default(), &mut program).expect("an expression"));
+        assert!(matches!(*program.node(inside), Node::Macro(_, _, body) if body == outside));
     }
 
     #[test]

@@ -7,12 +7,12 @@ use crate::json::Value;
 use crate::openbooking::Reading;
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::memo::Memo;
-use crate::rules::lang::program::{Code, Keeper};
+use crate::rules::lang::program::{MemoScope, Program};
 use crate::rules::lang::refusals::Refusals;
-use crate::rules::lang::value::{Stop, Val};
+use crate::rules::lang::value::{EvalError, Val};
 use crate::rules::lang::vocabulary::{Function, Member};
 use crate::rules::models::errors::Facts;
-use crate::rules::models::walk::Walks;
+use crate::rules::models::walk::ModelValidator;
 use crate::rules::state::flow::Flow;
 use crate::rules::state::recording::RecordingState;
 
@@ -61,8 +61,8 @@ impl Budget {
         self.exchange.set(self.exchange.get().saturating_sub(steps));
     }
 
-    pub fn exhausted(&self) -> Stop {
-        Stop::exhausted(if self.exchange.get() < MAX_RULE_STEPS {
+    pub fn exhausted(&self) -> EvalError {
+        EvalError::exhausted(if self.exchange.get() < MAX_RULE_STEPS {
             "the exchange is so large that its rules take more than 20 million steps together"
         } else {
             "the rule takes more than 2 million steps on an exchange as large as this"
@@ -74,13 +74,13 @@ impl Budget {
 #[derive(Debug)]
 pub struct Builtins {
     /// Applies a function. The number of arguments was checked when the rule was compiled.
-    pub call: for<'a> fn(Function, &[Val<'a>], &Context<'a>) -> Result<Val<'a>, Stop>,
+    pub call: for<'a> fn(Function, &[Val<'a>], &Context<'a>) -> Result<Val<'a>, EvalError>,
     /// Steps that a call counts for, beside the one of every node.
     pub cost: fn(Function, &[Val<'_>], &Context<'_>) -> u32,
     /// A member that was resolved when the rule was loaded; absent where its operand is.
-    pub select: for<'a> fn(Val<'a>, Member, &Context<'a>) -> Result<Val<'a>, Stop>,
+    pub select: for<'a> fn(Val<'a>, Member, &Context<'a>) -> Result<Val<'a>, EvalError>,
     /// A member by a name that is worked out at run time, or of what has any members.
-    pub member: for<'a> fn(Val<'a>, &str, &Context<'a>) -> Result<Val<'a>, Stop>,
+    pub member: for<'a> fn(Val<'a>, &str, &Context<'a>) -> Result<Val<'a>, EvalError>,
 }
 
 /// What an expression may look at.
@@ -88,12 +88,12 @@ pub struct Builtins {
 pub struct Context<'a> {
     pub builtins: &'static Builtins,
     pub reading: &'a Reading,
-    pub code: &'a Code,
+    pub program: &'a Program,
     pub flow: Option<&'a Flow>,
     pub state: &'a RecordingState,
     pub facts: &'a Facts,
     /// What deviates from the data models, once somebody asked.
-    pub walks: &'a Walks,
+    pub walks: &'a ModelValidator,
     pub budget: &'a Budget,
     /// Room for values that stand in no message.
     pub arena: &'a Arena,
@@ -119,18 +119,18 @@ impl<'a> Context<'a> {
     }
 
     /// Fails for an answer that says nothing of the side whose rules look.
-    pub fn check_answer(&self, earlier: &Reading) -> Result<(), Stop> {
+    pub fn check_answer(&self, earlier: &Reading) -> Result<(), EvalError> {
         match self.side {
-            Side::BookingSystem if earlier.exchange.is_faulted() => Err(Stop::unseen(FAULTED_BEFORE)),
+            Side::BookingSystem if earlier.exchange.is_faulted() => Err(EvalError::unseen(FAULTED_BEFORE)),
             _ => Ok(()),
         }
     }
 
     /// Where the values of shared parts are kept.
-    pub fn memo(&self, keeper: Keeper) -> Option<&'a Memo<'a>> {
+    pub fn memo(&self, keeper: MemoScope) -> Option<&'a Memo<'a>> {
         match keeper {
-            Keeper::Exchange => self.memo,
-            Keeper::Item => self.item_memo,
+            MemoScope::Exchange => self.memo,
+            MemoScope::Item => self.item_memo,
         }
     }
 
@@ -142,13 +142,13 @@ impl<'a> Context<'a> {
 
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { builtins, reading, code, flow, state, facts, walks, budget, arena, item, refusals, side, .. } =
+        let Self { builtins, reading, program, flow, state, facts, walks, budget, arena, item, refusals, side, .. } =
             *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
         Context {
             builtins,
             reading,
-            code,
+            program,
             flow,
             state,
             facts,

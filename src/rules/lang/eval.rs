@@ -8,15 +8,15 @@ use std::cmp::Ordering;
 use crate::json::Value;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::memo::NotAPath;
-use crate::rules::lang::program::{Comparison, Keeper, Node, NodeId, Number, Root, Span, TextId};
-use crate::rules::lang::value::{Arithmetic, Stop, Val};
+use crate::rules::lang::program::{Comparison, MemoScope, Node, NodeId, Number, Root, Span, TextId};
+use crate::rules::lang::value::{Arithmetic, EvalError, Val};
 use crate::rules::lang::vocabulary::{Function, Member};
 use crate::rules::models::json_ld::is_type;
 
 /// An evaluation has come to an end without a value; [`Evaluation::stopped`] knows why. A result with it goes through registers,
 /// as every step of every expression gives one.
 #[derive(Debug, Clone, Copy)]
-struct Halt;
+struct Interrupted;
 
 /// One evaluation: the context and the stack of macro variables.
 pub struct Evaluation<'c, 'a> {
@@ -24,27 +24,27 @@ pub struct Evaluation<'c, 'a> {
     locals: Vec<Val<'a>>,
     steps: u32,
     most: u32,
-    stopped: Option<Stop>,
+    stopped: Option<EvalError>,
 }
 
 /// Evaluates to a value.
-pub fn evaluate<'a>(node: NodeId, context: &Context<'a>) -> Result<Val<'a>, Stop> {
+pub fn evaluate<'a>(node: NodeId, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     run(context, |evaluation| evaluation.value(node))
 }
 
 /// Evaluates to true or false.
-pub fn holds(node: NodeId, context: &Context<'_>) -> Result<bool, Stop> {
+pub fn holds(node: NodeId, context: &Context<'_>) -> Result<bool, EvalError> {
     run(context, |evaluation| evaluation.truth(node))
 }
 
 fn run<'c, 'a, T>(
     context: &'c Context<'a>,
-    evaluate: impl FnOnce(&mut Evaluation<'c, 'a>) -> Result<T, Halt>,
-) -> Result<T, Stop> {
+    evaluate: impl FnOnce(&mut Evaluation<'c, 'a>) -> Result<T, Interrupted>,
+) -> Result<T, EvalError> {
     let mut evaluation = Evaluation::new(context);
     let result = evaluate(&mut evaluation);
     context.budget.spend(evaluation.steps);
-    result.map_err(|Halt| evaluation.why())
+    result.map_err(|Interrupted| evaluation.kind())
 }
 
 impl<'c, 'a> Evaluation<'c, 'a> {
@@ -80,9 +80,9 @@ impl<'c, 'a> Evaluation<'c, 'a> {
 
 impl<'a> Evaluation<'_, 'a> {
     /// True or false, without making a value of what is only asked for its truth.
-    fn truth(&mut self, at: NodeId) -> Result<bool, Halt> {
+    fn truth(&mut self, at: NodeId) -> Result<bool, Interrupted> {
         self.spend(1)?;
-        let value = match *self.context.code.node(at) {
+        let value = match *self.context.program.node(at) {
             Node::All(parts) => return self.decide(parts, false),
             Node::Any(parts) => return self.decide(parts, true),
             Node::Not(operand) => return Ok(!self.truth(operand)?),
@@ -105,16 +105,16 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     /// Any value.
-    fn value(&mut self, at: NodeId) -> Result<Val<'a>, Halt> {
+    fn value(&mut self, at: NodeId) -> Result<Val<'a>, Interrupted> {
         self.spend(1)?;
-        self.value_of(self.context.code.node(at))
+        self.value_of(self.context.program.node(at))
     }
 
     /// Short, for the look-ups' sake: what takes longer has functions of its own.
-    fn value_of(&mut self, node: &Node) -> Result<Val<'a>, Halt> {
-        let code = self.context.code;
+    fn value_of(&mut self, node: &Node) -> Result<Val<'a>, Interrupted> {
+        let program = self.context.program;
         match *node {
-            Node::Text(text) => Ok(self.context.arena.str(code.text(text))),
+            Node::Text(text) => Ok(self.context.arena.str(program.text(text))),
             Node::Local(steps) => Ok(self.local(steps).copied().unwrap_or(Val::Absent)),
             Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part),
             Node::Found(start, slot, part) => match self.found(start, slot, part) {
@@ -129,7 +129,7 @@ impl<'a> Evaluation<'_, 'a> {
             Node::Null => Ok(Val::Null),
             Node::Bool(value) => Ok(Val::bool(value)),
             Node::Strict => Ok(Val::Strict),
-            Node::Number(place) => Ok(match code.number(place) {
+            Node::Number(place) => Ok(match program.number(place) {
                 Number::Int(value) => Val::Int(value),
                 Number::Decimal(value) => self.context.arena.decimal(value),
             }),
@@ -152,7 +152,7 @@ impl<'a> Evaluation<'_, 'a> {
             }
             Node::Matches(text, pattern) => {
                 let text = self.value(text)?;
-                Ok(Val::bool(text.as_str().is_some_and(|text| code.pattern(pattern).is_match(text))))
+                Ok(Val::bool(text.as_str().is_some_and(|text| program.pattern(pattern).is_match(text))))
             }
             Node::Filtered(..) => self.fault(|| "a filter stands alone".to_owned()),
         }
@@ -164,7 +164,7 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     /// The value of a part that is kept once it is known.
-    fn shared(&mut self, keeper: Keeper, slot: u16, part: NodeId) -> Result<Val<'a>, Halt> {
+    fn shared(&mut self, keeper: MemoScope, slot: u16, part: NodeId) -> Result<Val<'a>, Interrupted> {
         let Some(memo) = self.context.memo(keeper) else { return self.value(part) };
         match memo.known(slot) {
             Some(known) => Ok(known),
@@ -178,46 +178,46 @@ impl<'a> Evaluation<'_, 'a> {
 
     /// Ends the evaluation, or as much of it as nothing else decides.
     #[cold]
-    fn halt<T>(&mut self, stop: Stop) -> Result<T, Halt> {
+    fn halt<T>(&mut self, stop: EvalError) -> Result<T, Interrupted> {
         self.stopped = Some(stop);
-        Err(Halt)
+        Err(Interrupted)
     }
 
     #[cold]
-    fn fault<T>(&mut self, what: impl FnOnce() -> String) -> Result<T, Halt> {
-        self.halt(Stop::fault(what()))
+    fn fault<T>(&mut self, what: impl FnOnce() -> String) -> Result<T, Interrupted> {
+        self.halt(EvalError::fault(what()))
     }
 
-    fn or_halt<T>(&mut self, result: Result<T, Stop>) -> Result<T, Halt> {
+    fn or_halt<T>(&mut self, result: Result<T, EvalError>) -> Result<T, Interrupted> {
         result.or_else(|stop| self.halt(stop))
     }
 
     /// Why it was halted.
     #[cold]
-    fn why(&mut self) -> Stop {
-        self.stopped.take().unwrap_or_else(|| Stop::fault("it ended without a reason"))
+    fn kind(&mut self) -> EvalError {
+        self.stopped.take().unwrap_or_else(|| EvalError::fault("it ended without a reason"))
     }
 
     /// Counts steps: one for each node, more for what looks at many values at once.
-    fn spend(&mut self, steps: u32) -> Result<(), Halt> {
+    fn spend(&mut self, steps: u32) -> Result<(), Interrupted> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > self.most { self.halt(self.context.budget.exhausted()) } else { Ok(()) }
     }
 
     /// Fails where there is no more room for values.
-    fn room(&mut self) -> Result<(), Halt> {
+    fn room(&mut self) -> Result<(), Interrupted> {
         if self.context.arena.is_full() {
-            return self.halt(Stop::exhausted("the values that its rules make take more than 64 MiB"));
+            return self.halt(EvalError::exhausted("the values that its rules make take more than 64 MiB"));
         }
         Ok(())
     }
 
-    fn equal(&mut self, left: NodeId, right: NodeId) -> Result<bool, Halt> {
+    fn equal(&mut self, left: NodeId, right: NodeId) -> Result<bool, Interrupted> {
         // Most comparisons are with a literal.
-        let code = self.context.code;
-        match *code.node(right) {
+        let program = self.context.program;
+        match *program.node(right) {
             Node::Text(text) => {
-                let text = code.text(text);
+                let text = program.text(text);
                 Ok(match self.place(left) {
                     Ok(found) => found.and_then(Value::as_str) == Some(text),
                     Err(NotAPath) => self.value(left)?.as_str() == Some(text),
@@ -236,10 +236,10 @@ impl<'a> Evaluation<'_, 'a> {
         }
     }
 
-    fn is_in(&mut self, element: NodeId, list: NodeId) -> Result<bool, Halt> {
+    fn is_in(&mut self, element: NodeId, list: NodeId) -> Result<bool, Interrupted> {
         let element = self.value(element)?;
-        if let Node::List(others) = self.context.code.unshared(list) {
-            return self.is_one_of(&element, self.context.code.list(others));
+        if let Node::List(others) = self.context.program.unshared(list) {
+            return self.is_one_of(&element, self.context.program.list(others));
         }
         let list = self.value(list)?;
         let Some(elements) = list.elements(self.context.arena) else {
@@ -250,11 +250,11 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     /// `element in [a, b, c]`, without making the list.
-    fn is_one_of(&mut self, element: &Val<'a>, others: &[NodeId]) -> Result<bool, Halt> {
+    fn is_one_of(&mut self, element: &Val<'a>, others: &[NodeId]) -> Result<bool, Interrupted> {
         let text = element.as_str();
         for &other in others {
-            let same = match *self.context.code.node(other) {
-                Node::Text(other) => text == Some(self.context.code.text(other)),
+            let same = match *self.context.program.node(other) {
+                Node::Text(other) => text == Some(self.context.program.text(other)),
                 _ => self.value(other)?.equals(element),
             };
             if same {
@@ -265,15 +265,15 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     #[inline(never)]
-    fn list(&mut self, elements: Span) -> Result<Val<'a>, Halt> {
+    fn list(&mut self, elements: Span) -> Result<Val<'a>, Interrupted> {
         self.room()?;
-        let Context { code, arena, .. } = *self.context;
-        arena.try_list(code.list(elements).iter().map(|&element| self.value(element)))
+        let Context { program, arena, .. } = *self.context;
+        arena.try_list(program.list(elements).iter().map(|&element| self.value(element)))
     }
 
     #[inline(never)]
-    fn conditional(&mut self, parts: Span) -> Result<Val<'a>, Halt> {
-        match *self.context.code.list(parts) {
+    fn conditional(&mut self, parts: Span) -> Result<Val<'a>, Interrupted> {
+        match *self.context.program.list(parts) {
             [condition, yes, no] => {
                 let chosen = if self.truth(condition)? { yes } else { no };
                 self.value(chosen)
@@ -283,7 +283,7 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     #[inline(never)]
-    fn compare(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Result<bool, Halt> {
+    fn compare(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Result<bool, Interrupted> {
         let left = self.value(left)?;
         let right = self.value(right)?;
         let order = self.or_halt(left.compare(&right))?;
@@ -296,16 +296,16 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     #[inline(never)]
-    fn arithmetic(&mut self, operator: Arithmetic, left: NodeId, right: NodeId) -> Result<Val<'a>, Halt> {
+    fn arithmetic(&mut self, operator: Arithmetic, left: NodeId, right: NodeId) -> Result<Val<'a>, Interrupted> {
         let left = self.value(left)?;
         let right = self.value(right)?;
         self.room()?;
         self.or_halt(left.arithmetic(operator, right, self.context.arena))
     }
 
-    fn member(&mut self, operand: NodeId, name: TextId) -> Result<Val<'a>, Halt> {
-        let name = self.context.code.text(name);
-        let operand = match *self.context.code.node(operand) {
+    fn member(&mut self, operand: NodeId, name: TextId) -> Result<Val<'a>, Interrupted> {
+        let name = self.context.program.text(name);
+        let operand = match *self.context.program.node(operand) {
             Node::Root(root) => self.root(root),
             _ => self.value(operand)?,
         };
@@ -315,8 +315,8 @@ impl<'a> Evaluation<'_, 'a> {
         }
     }
 
-    fn select(&mut self, operand: NodeId, member: Member) -> Result<Val<'a>, Halt> {
-        let operand = match *self.context.code.node(operand) {
+    fn select(&mut self, operand: NodeId, member: Member) -> Result<Val<'a>, Interrupted> {
+        let operand = match *self.context.program.node(operand) {
             Node::Root(root) => self.root(root),
             _ => self.value(operand)?,
         };
@@ -325,8 +325,8 @@ impl<'a> Evaluation<'_, 'a> {
 
     /// Most calls have few arguments: these need no room on the heap.
     #[inline(never)]
-    fn call(&mut self, function: Function, arguments: Span) -> Result<Val<'a>, Halt> {
-        match *self.context.code.list(arguments) {
+    fn call(&mut self, function: Function, arguments: Span) -> Result<Val<'a>, Interrupted> {
+        match *self.context.program.list(arguments) {
             [] => self.call_with(function, &[]),
             [only] => {
                 let only = self.value(only)?;
@@ -337,9 +337,9 @@ impl<'a> Evaluation<'_, 'a> {
             }
             [first, second] => {
                 let first = self.value(first)?;
-                match (function, self.context.code.node(second)) {
+                match (function, self.context.program.node(second)) {
                     (Function::IsType, Node::Text(name)) => {
-                        let name = self.context.code.text(*name);
+                        let name = self.context.program.text(*name);
                         Ok(Val::bool(first.as_json().is_some_and(|node| is_type(node, name))))
                     }
                     _ => {
@@ -356,7 +356,7 @@ impl<'a> Evaluation<'_, 'a> {
         }
     }
 
-    fn call_with(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Halt> {
+    fn call_with(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Interrupted> {
         self.room()?;
         self.spend((self.context.builtins.cost)(function, arguments, self.context))?;
         self.or_halt((self.context.builtins.call)(function, arguments, self.context))
@@ -364,13 +364,13 @@ impl<'a> Evaluation<'_, 'a> {
 
     /// `&&` and `||` as CEL has them: a part that decides outweighs a failure of another one.
     #[inline]
-    fn decide(&mut self, parts: Span, decisive: bool) -> Result<bool, Halt> {
+    fn decide(&mut self, parts: Span, decisive: bool) -> Result<bool, Interrupted> {
         let mut failed = None;
-        for &part in self.context.code.list(parts) {
+        for &part in self.context.program.list(parts) {
             match self.truth(part) {
                 Ok(holds) if holds == decisive => return Ok(decisive),
                 Ok(_) => {}
-                Err(Halt) => failed = failed.or(self.stopped.take()),
+                Err(Interrupted) => failed = failed.or(self.stopped.take()),
             }
         }
         match failed {
@@ -379,7 +379,7 @@ impl<'a> Evaluation<'_, 'a> {
         }
     }
 
-    fn index(&mut self, operand: NodeId, index: NodeId) -> Result<Val<'a>, Halt> {
+    fn index(&mut self, operand: NodeId, index: NodeId) -> Result<Val<'a>, Interrupted> {
         let operand = self.value(operand)?;
         let index = self.value(index)?;
         if let Some(name) = index.as_str() {

@@ -11,7 +11,7 @@ use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::memo::Memo;
 use crate::rules::lang::path::Path;
 use crate::rules::lang::program::NodeId;
-use crate::rules::lang::value::Stop;
+use crate::rules::lang::value::EvalError;
 
 /// What an `each` names, and its place among the different ones of a book.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub enum ItemSource {
 
 impl ItemSource {
     /// Visits every item, in order.
-    pub fn for_each<'a>(&self, context: &Context<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), Stop> {
+    pub fn for_each<'a>(&self, context: &Context<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
         let reading = context.reading;
         let nodes = match self {
             Self::Path(path) => return path.matches(reading, visit),
@@ -39,7 +39,7 @@ impl ItemSource {
         };
         let elements = nodes.elements(context.arena);
         for element in
-            elements.ok_or_else(|| Stop::fault(format!("each gives {}, not a list", nodes.name_of_kind())))?
+            elements.ok_or_else(|| EvalError::fault(format!("each gives {}, not a list", nodes.name_of_kind())))?
         {
             let is_own = |node: &Value<'a>| {
                 [&reading.request, &reading.response]
@@ -48,7 +48,7 @@ impl ItemSource {
             };
             match element.as_json().filter(is_own) {
                 Some(node) => visit(node),
-                None => return Err(Stop::fault("each gives something else than nodes of the exchange")),
+                None => return Err(EvalError::fault("each gives something else than nodes of the exchange")),
             }
         }
         Ok(())
@@ -76,12 +76,12 @@ impl<'a> Items<'a> {
     }
 
     /// The items of the `each` with that place, each with room for shared parts.
-    pub fn of(&self, each: usize, sources: &[ItemSource], context: &Context<'a>) -> Result<&'a [Item<'a>], Stop> {
+    pub fn of(&self, each: usize, sources: &[ItemSource], context: &Context<'a>) -> Result<&'a [Item<'a>], EvalError> {
         let (Some(found), Some(source)) = (self.0.get(each), sources.get(each)) else { return Ok(&[]) };
         if let Some(found) = found.get() {
             return Ok(found);
         }
-        let slots = context.code.slots_of_items(each);
+        let slots = context.program.slots_of_items(each);
         let mut items = context.arena.vec();
         source.for_each(context, &mut |value| {
             let memo =

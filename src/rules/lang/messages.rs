@@ -3,23 +3,23 @@
 use crate::exchange::Response;
 use crate::json::Value;
 use crate::openbooking::{Content, Reading};
-use crate::rules::lang::value::Stop;
+use crate::rules::lang::value::EvalError;
 
 /// The response, or why there is none.
-pub fn answered(reading: &Reading) -> Result<&Response, Stop> {
+pub fn answered(reading: &Reading) -> Result<&Response, EvalError> {
     reading.exchange.response.as_ref().ok_or_else(|| {
         let why = reading.exchange.failure.as_ref().map_or("no answer was recorded", |failure| failure.kind.describe());
-        Stop::unseen(format!("there is no answer: {why}"))
+        EvalError::unseen(format!("there is no answer: {why}"))
     })
 }
 
 /// The root of a body; `None` for an empty one.
-pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, Stop> {
+pub fn body(content: &Content, of_request: bool) -> Result<Option<Value<'_>>, EvalError> {
     let whose = if of_request { "request" } else { "response" };
     match content {
         Content::Json(document) => Ok(Some(document.root())),
         Content::Empty => Ok(None),
-        Content::NotJson(_) | Content::Opaque => Err(Stop::unseen(format!("the {whose} body is not JSON"))),
-        Content::Unreadable(why) => Err(Stop::unseen(format!("the {whose} {why}"))),
+        Content::NotJson(_) | Content::Opaque => Err(EvalError::unseen(format!("the {whose} body is not JSON"))),
+        Content::Unreadable(why) => Err(EvalError::unseen(format!("the {whose} {why}"))),
     }
 }

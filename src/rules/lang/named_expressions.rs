@@ -150,23 +150,23 @@ pub fn suggest_name<'k>(name: &str, names: &'k Names<'_>, variables: impl Iterat
 mod tests {
     use super::*;
     use crate::rules::lang::compile::{check_names, compile};
-    use crate::rules::lang::program::{Code, Node, NodeId};
+    use crate::rules::lang::program::{Node, NodeId, Program};
 
     /// What an expression is, with these names; or what is wrong, and at which byte of the file.
-    fn compiled(lets: &[(&str, &str)], text: &str) -> Result<(Code, NodeId), SyntaxError> {
-        let (mut code, mut names) = (Code::default(), Names::default());
+    fn compiled(lets: &[(&str, &str)], text: &str) -> Result<(Program, NodeId), SyntaxError> {
+        let (mut program, mut names) = (Program::default(), Names::default());
         for (place, (signature, text)) in lets.iter().enumerate() {
             names.add(signature, 100 * place, text, 100 * place + 50)?;
         }
-        check_names(&names, &mut code)?;
-        let node = compile(text, 1_000, &names, &mut code)?;
-        names.check_used().map(|()| (code, node))
+        check_names(&names, &mut program)?;
+        let node = compile(text, 1_000, &names, &mut program)?;
+        names.check_used().map(|()| (program, node))
     }
 
     #[track_caller]
     fn assert_same(lets: &[(&str, &str)], text: &str, written_out: &str) {
-        let (mut code, node) = compiled(lets, text).unwrap();
-        assert_eq!(compile(written_out, 0, &Names::default(), &mut code).unwrap(), node, "{text}");
+        let (mut program, node) = compiled(lets, text).unwrap();
+        assert_eq!(compile(written_out, 0, &Names::default(), &mut program).unwrap(), node, "{text}");
     }
 
     #[test]
@@ -216,15 +216,15 @@ mod tests {
 
     #[test]
     fn names_of_the_book_are_found_behind_those_of_the_file() {
-        let (mut code, mut book) = (Code::default(), Names::default());
+        let (mut program, mut book) = (Program::default(), Names::default());
         book.add("paid", 0, "request.body.payment", 0).unwrap();
         book.add("is_paid", 0, "paid != null", 0).unwrap();
         let mut file = Names::below(&book);
         file.add("paid", 0, "true", 0).unwrap();
-        let node = compile("is_paid && paid", 0, &file, &mut code).unwrap();
-        let written_out = compile("request.body.payment != null && true", 0, &Names::default(), &mut code).unwrap();
+        let node = compile("is_paid && paid", 0, &file, &mut program).unwrap();
+        let written_out = compile("request.body.payment != null && true", 0, &Names::default(), &mut program).unwrap();
         assert_eq!(node, written_out, "the book's own names mean what they mean in the book");
-        assert!(matches!(code.node(node), Node::All(_)));
+        assert!(matches!(program.node(node), Node::All(_)));
     }
 
     #[test]
@@ -236,6 +236,6 @@ mod tests {
             names.add(signature, 0, text, 0).unwrap();
         }
         names.add("n40(x)", 0, "x", 0).unwrap();
-        assert!(compile("n0(1)", 0, &names, &mut Code::default()).is_err_and(|error| error.what.contains("parts")));
+        assert!(compile("n0(1)", 0, &names, &mut Program::default()).is_err_and(|error| error.what.contains("parts")));
     }
 }

@@ -4,7 +4,7 @@ use crate::json::{Value, unescape};
 use crate::openbooking::{Content, Reading};
 
 use crate::rules::lang::messages::{answered, body};
-use crate::rules::lang::value::Stop;
+use crate::rules::lang::value::EvalError;
 
 /// A compiled path.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ impl Path {
     }
 
     /// Visits every node that matches, in document order.
-    pub fn matches<'a>(&self, reading: &'a Reading, visit: &mut impl FnMut(Value<'a>)) -> Result<(), Stop> {
+    pub fn matches<'a>(&self, reading: &'a Reading, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
         let content: &Content = match self.message {
             Message::Request => &reading.request,
             Message::Response => {

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use regex::Regex;
 use rust_decimal::Decimal;
 
-use crate::rules::lang::common_subexpressions::Depends;
+use crate::rules::lang::common_subexpressions::FreeVariables;
 use crate::rules::lang::path::Message;
 use crate::rules::lang::types::Type;
 use crate::rules::lang::value::Arithmetic;
@@ -76,14 +76,14 @@ pub enum Node {
     Matches(NodeId, u32),
     Call(Function, Span),
     /// A part that is asked for more than once, and its slot in the memo of what it depends on.
-    Shared(Keeper, u16, NodeId),
+    Shared(MemoScope, u16, NodeId),
     /// The same of a chain of members, and its slot among the nodes that are found from where it starts.
     Found(Start, u16, NodeId),
 }
 
 /// What a shared part depends on, and keeps its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Keeper {
+pub enum MemoScope {
     Exchange,
     /// The item of an `each`.
     Item,
@@ -177,9 +177,9 @@ pub enum MacroKind {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Code {
+pub struct Program {
     pub(in crate::rules) nodes: Vec<Node>,
-    pub(in crate::rules) depends: Vec<Depends>,
+    pub(in crate::rules) depends: Vec<FreeVariables>,
     lists: Vec<NodeId>,
     texts: Vec<Box<str>>,
     numbers: Vec<Number>,
@@ -203,7 +203,7 @@ pub struct Slots {
     pub nodes: [usize; 2],
 }
 
-impl Code {
+impl Program {
     pub fn node(&self, at: NodeId) -> &Node {
         &self.nodes[at.0 as usize]
     }
@@ -272,7 +272,7 @@ impl Code {
         let below = self.children(node).into_iter().map(|child| self.depends[child.0 as usize]);
         let depends = match (node, &below.collect::<Vec<_>>()[..]) {
             (Node::Macro(..), [range, body]) => range.and(body.bound()),
-            (_, below) => Depends::of(node, below.iter().copied()),
+            (_, below) => FreeVariables::of(node, below.iter().copied()),
         };
         let at = NodeId(place(self.nodes.len()));
         self.nodes.push(node);
@@ -370,14 +370,14 @@ mod tests {
 
     #[test]
     fn equal_nodes_are_one() {
-        let mut code = Code::default();
+        let mut program = Program::default();
         let mut member = |name: &str| {
-            let (root, name) = (code.push(Node::Root(Root::Request)), code.push_text(name));
-            code.push(Node::Member(root, name))
+            let (root, name) = (program.push(Node::Root(Root::Request)), program.push_text(name));
+            program.push(Node::Member(root, name))
         };
         assert_eq!(member("body"), member("body"));
         assert_ne!(member("body"), member("method"));
-        let [one, two] = ["1.0", "1.00"].map(|text| code.push_number(Number::Decimal(text.parse().unwrap())));
+        let [one, two] = ["1.0", "1.00"].map(|text| program.push_number(Number::Decimal(text.parse().unwrap())));
         assert_ne!(one, two);
     }
 }

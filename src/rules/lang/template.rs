@@ -5,7 +5,7 @@ use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::named_expressions::Names;
 use crate::rules::lang::parser::SyntaxError;
-use crate::rules::lang::program::{Code, NodeId};
+use crate::rules::lang::program::{NodeId, Program};
 
 /// A compiled template.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ impl Template {
     }
 
     /// Compiles a template. `{{` and `}}` stand for single braces. `origin` is the byte of the file at which it begins.
-    pub fn parse(text: &str, origin: usize, names: &Names<'_>, code: &mut Code) -> Result<Self, SyntaxError> {
+    pub fn parse(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<Self, SyntaxError> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;
@@ -38,7 +38,7 @@ impl Template {
             } else if brace == "{" {
                 let end = rest.find('}').ok_or_else(|| SyntaxError::new(place, "the brace is not closed"))?;
                 parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(Part::Value(compile(&rest[..end], place + 1, names, code)?));
+                parts.push(Part::Value(compile(&rest[..end], place + 1, names, program)?));
                 rest = &rest[end + 1..];
             } else {
                 let what = "a closing brace without an opening one; write }} for the brace itself";

@@ -17,11 +17,11 @@ use crate::rules::state::flow::Flow;
 
 /// Why an expression has no value. Small, because every step of every expression may give one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Stop(Arc<Why>);
+pub struct EvalError(Arc<ErrorKind>);
 
-/// See [`Stop`].
+/// See [`EvalError`].
 #[derive(Debug, Clone, PartialEq)]
-pub enum Why {
+pub enum ErrorKind {
     /// What it needs can't be seen; the reason is for people.
     Unseen(Arc<str>),
     /// It takes longer than a rule may take.
@@ -30,29 +30,29 @@ pub enum Why {
     Fault(String),
 }
 
-impl Stop {
+impl EvalError {
     pub fn unseen(reason: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(Why::Unseen(reason.into())))
+        Self(Arc::new(ErrorKind::Unseen(reason.into())))
     }
 
     pub fn exhausted(reason: &'static str) -> Self {
-        Self(Arc::new(Why::Exhausted(reason)))
+        Self(Arc::new(ErrorKind::Exhausted(reason)))
     }
 
     pub fn fault(text: impl Into<String>) -> Self {
-        Self(Arc::new(Why::Fault(text.into())))
+        Self(Arc::new(ErrorKind::Fault(text.into())))
     }
 
-    pub fn why(&self) -> &Why {
+    pub fn kind(&self) -> &ErrorKind {
         &self.0
     }
 
     pub fn is_exhaustion(&self) -> bool {
-        matches!(*self.0, Why::Exhausted(_))
+        matches!(*self.0, ErrorKind::Exhausted(_))
     }
 }
 
-impl From<Unseen> for Stop {
+impl From<Unseen> for EvalError {
     fn from(Unseen(reason): Unseen) -> Self {
         Self::unseen(reason)
     }
@@ -71,7 +71,7 @@ pub enum Val<'a> {
     Int(i64),
     Decimal(&'a Decimal),
     /// A number beyond what decimals hold, as it stood on the wire.
-    Beyond(&'a &'a str),
+    BigNumber(&'a &'a str),
     Str(&'a &'a str),
     /// A node of a message, scalars included: it knows where it stands, so that `at` can point to it. See
     /// [`Val::as_json`].
@@ -103,7 +103,7 @@ enum Plain<'a> {
     Bool(bool),
     Int(i64),
     Decimal(Decimal),
-    Beyond(&'a str),
+    BigNumber(&'a str),
     Str(&'a str),
     Instant(Timestamp),
     Other,
@@ -113,7 +113,7 @@ impl<'a> Plain<'a> {
     fn number(literal: &'a str) -> Self {
         match literal.parse() {
             Ok(int) => Self::Int(int),
-            Err(_) => json::decimal(literal).map_or(Self::Beyond(literal), Self::Decimal),
+            Err(_) => json::decimal(literal).map_or(Self::BigNumber(literal), Self::Decimal),
         }
     }
 
@@ -147,7 +147,7 @@ impl<'a> Val<'a> {
             Self::True => Plain::Bool(true),
             Self::Int(value) => Plain::Int(value),
             Self::Decimal(value) => Plain::Decimal(*value),
-            Self::Beyond(literal) => Plain::Beyond(literal),
+            Self::BigNumber(literal) => Plain::BigNumber(literal),
             Self::Str(text) => Plain::Str(text),
             Self::Instant(instant) => Plain::Instant(*instant),
             Self::Json(value) => match value.kind() {
@@ -253,7 +253,7 @@ impl<'a> Val<'a> {
             Plain::Nothing if matches!(self, Self::Absent) => "nothing",
             Plain::Nothing => "null",
             Plain::Bool(_) => "a boolean",
-            Plain::Int(_) | Plain::Decimal(_) | Plain::Beyond(_) => "a number",
+            Plain::Int(_) | Plain::Decimal(_) | Plain::BigNumber(_) => "a number",
             Plain::Str(_) => "a string",
             Plain::Instant(_) => "an instant",
             Plain::Other => match self {
@@ -271,7 +271,7 @@ impl<'a> Val<'a> {
             return same_values(a, b);
         }
         match (self.plain(), other.plain()) {
-            (Plain::Str(a), Plain::Str(b)) | (Plain::Beyond(a), Plain::Beyond(b)) => a == b,
+            (Plain::Str(a), Plain::Str(b)) | (Plain::BigNumber(a), Plain::BigNumber(b)) => a == b,
             (Plain::Nothing, Plain::Nothing) => true,
             (Plain::Bool(a), Plain::Bool(b)) => a == b,
             (Plain::Int(a), Plain::Int(b)) => a == b,
@@ -282,7 +282,7 @@ impl<'a> Val<'a> {
     }
 
     /// Order of two numbers, strings or instants.
-    pub fn compare(&self, other: &Val<'_>) -> Result<Ordering, Stop> {
+    pub fn compare(&self, other: &Val<'_>) -> Result<Ordering, EvalError> {
         match (self.plain(), other.plain()) {
             (Plain::Str(a), Plain::Str(b)) => Ok(a.cmp(b)),
             (Plain::Int(a), Plain::Int(b)) => Ok(a.cmp(&b)),
@@ -294,12 +294,12 @@ impl<'a> Val<'a> {
         }
     }
 
-    pub fn mismatch(&self, what: &str, other: &Val<'_>) -> Stop {
-        Stop::fault(format!("cannot {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
+    pub fn mismatch(&self, what: &str, other: &Val<'_>) -> EvalError {
+        EvalError::fault(format!("cannot {what} {} and {}", self.name_of_kind(), other.name_of_kind()))
     }
 
     /// `+ - * / %`; `+` also joins strings and lists, `-` also gives the seconds between two instants.
-    pub fn arithmetic(self, operator: Arithmetic, other: Val<'a>, arena: &'a Arena) -> Result<Val<'a>, Stop> {
+    pub fn arithmetic(self, operator: Arithmetic, other: Val<'a>, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
         if operator == Arithmetic::Add {
             if let (Some(a), Some(b)) = (self.as_str(), other.as_str()) {
                 return Ok(arena.text(&format!("{a}{b}")));
@@ -325,7 +325,7 @@ impl<'a> Val<'a> {
         };
         result
             .map(|result| arena.decimal(result))
-            .ok_or_else(|| Stop::fault("a number went beyond its range, or was divided by zero"))
+            .ok_or_else(|| EvalError::fault("a number went beyond its range, or was divided by zero"))
     }
 
     /// For people: strings bare, everything else as JSON; `nothing` for what isn't there. At most about 200 characters.
@@ -338,7 +338,7 @@ impl<'a> Val<'a> {
             Plain::Bool(value) => value.to_string(),
             Plain::Int(value) => value.to_string(),
             Plain::Decimal(value) => value.to_string(),
-            Plain::Beyond(literal) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
+            Plain::BigNumber(literal) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
             Plain::Str("") => "\"\"".to_owned(),
             Plain::Str(text) => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
             Plain::Instant(instant) => instant.to_string(),
@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn values_are_small() {
         assert_eq!(size_of::<Val<'_>>(), 16);
-        assert_eq!(size_of::<Result<Val<'_>, Stop>>(), 16);
-        assert_eq!(size_of::<Result<bool, Stop>>(), 16);
+        assert_eq!(size_of::<Result<Val<'_>, EvalError>>(), 16);
+        assert_eq!(size_of::<Result<bool, EvalError>>(), 16);
     }
 }

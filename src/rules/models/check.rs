@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::data_model::{Models, What, WhatSet};
+use super::data_model::{DeviationKind, DeviationKinds, Models};
 use super::walk::Deviation;
 use crate::json::{Document, Value};
 use crate::rules::models::shown::{shorten, show};
@@ -29,7 +29,7 @@ pub struct ModelCheck {
     /// True if it is about the request.
     pub request: bool,
     /// Kinds that it is about.
-    pub finds: WhatSet,
+    pub finds: DeviationKinds,
     types: Vec<String>,
     properties: Vec<String>,
     except: Vec<String>,
@@ -56,7 +56,7 @@ impl TryFrom<ModelDefinition> for ModelCheck {
             other => return Err(format!("of is request or response, not {other:?}")),
         };
         let finds = definition.finds.iter().try_fold(0, |set, name| {
-            let what = What::from_name(name).ok_or_else(|| format!("finds: there is no kind {name:?}"))?;
+            let what = DeviationKind::from_name(name).ok_or_else(|| format!("finds: there is no kind {name:?}"))?;
             Ok::<_, String>(set | what.bit())
         })?;
         let ModelDefinition { types, properties, except, under, .. } = definition;
@@ -112,9 +112,13 @@ fn name(deviation: &Deviation, document: &Document, models: &Models) -> String {
     let profile = || model.and_then(|model| model.profiles.get(usize::from(deviation.entry.1)));
     let entry = usize::from(deviation.entry.0);
     match deviation.what {
-        What::Missing => profile().and_then(|profile| profile.required.get(entry)).map(ToString::to_string),
-        What::Recommended => profile().and_then(|profile| profile.recommended.get(entry)).map(ToString::to_string),
-        What::NoneOf => profile().and_then(|profile| profile.one_of.get(entry)).map(|names| names.join(" or ")),
+        DeviationKind::Missing => profile().and_then(|profile| profile.required.get(entry)).map(ToString::to_string),
+        DeviationKind::Recommended => {
+            profile().and_then(|profile| profile.recommended.get(entry)).map(ToString::to_string)
+        }
+        DeviationKind::NoneOf => {
+            profile().and_then(|profile| profile.one_of.get(entry)).map(|names| names.join(" or "))
+        }
         _ => None,
     }
     .or_else(|| model?.properties.get(usize::from(deviation.property)).map(|property| property.name.to_string()))
@@ -137,42 +141,44 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
         .map_or_else(|| "another value".to_owned(), |property| property.described.to_string());
     let at = node.map(Value::pointer).unwrap_or_default();
     let there = show(node);
-    let absent = matches!(deviation.what, What::Missing | What::Recommended | What::NoneOf);
+    let absent = matches!(deviation.what, DeviationKind::Missing | DeviationKind::Recommended | DeviationKind::NoneOf);
     let seen = match deviation.what {
         _ if absent => "nothing".to_owned(),
-        What::Untyped => "nothing".to_owned(),
-        What::Class => show(node.and_then(|node| node.get("@type"))),
-        What::Unknown => name.clone(),
+        DeviationKind::Untyped => "nothing".to_owned(),
+        DeviationKind::Class => show(node.and_then(|node| node.get("@type"))),
+        DeviationKind::Unknown => name.clone(),
         _ => there,
     };
     let expected = match deviation.what {
-        What::Empty | What::Blank => format!("a value, or no {name} at all"),
-        What::Id => "an absolute URI".to_owned(),
-        What::Untyped | What::UnknownType => format!("the type of {takes}"),
-        What::Unknown => format!("a property of {thing}, or a name with a prefix"),
-        What::Missing | What::Recommended | What::NoneOf if name.starts_with('@') || takes == "another value" => {
+        DeviationKind::Empty | DeviationKind::Blank => format!("a value, or no {name} at all"),
+        DeviationKind::Id => "an absolute URI".to_owned(),
+        DeviationKind::Untyped | DeviationKind::UnknownType => format!("the type of {takes}"),
+        DeviationKind::Unknown => format!("a property of {thing}, or a name with a prefix"),
+        DeviationKind::Missing | DeviationKind::Recommended | DeviationKind::NoneOf
+            if name.starts_with('@') || takes == "another value" =>
+        {
             name.clone()
         }
-        What::Forbidden => format!("no {name}"),
-        What::Reference => "the @id alone".to_owned(),
-        What::Object => "an object".to_owned(),
-        What::DateOnly => "a date-time with offset".to_owned(),
+        DeviationKind::Forbidden => format!("no {name}"),
+        DeviationKind::Reference => "the @id alone".to_owned(),
+        DeviationKind::Object => "an object".to_owned(),
+        DeviationKind::DateOnly => "a date-time with offset".to_owned(),
         _ => takes,
     };
     let message = match deviation.what {
-        What::Unknown => format!("{thing} has no property {name}"),
-        What::Missing | What::NoneOf => format!("{thing} is without {name}"),
-        What::Recommended => format!("{thing} is without {name}, which it should have"),
-        What::Forbidden => format!("{thing} has {name}, which it must not have here"),
-        What::Class => format!("{name} is of type {seen}; expected {expected}"),
-        What::Untyped => format!("{name} has no @type"),
-        What::UnknownType => format!("{name} is of type {seen}, which the models don't have"),
-        What::Reference => format!("{name} is an object; expected {expected}"),
+        DeviationKind::Unknown => format!("{thing} has no property {name}"),
+        DeviationKind::Missing | DeviationKind::NoneOf => format!("{thing} is without {name}"),
+        DeviationKind::Recommended => format!("{thing} is without {name}, which it should have"),
+        DeviationKind::Forbidden => format!("{thing} has {name}, which it must not have here"),
+        DeviationKind::Class => format!("{name} is of type {seen}; expected {expected}"),
+        DeviationKind::Untyped => format!("{name} has no @type"),
+        DeviationKind::UnknownType => format!("{name} is of type {seen}, which the models don't have"),
+        DeviationKind::Reference => format!("{name} is an object; expected {expected}"),
         _ => format!("{name} is {seen}; expected {expected}"),
     };
     let pointer = match deviation.what {
-        What::Missing | What::Recommended => format!("{at}/{}", crate::json::escape(&name)),
-        What::Untyped => format!("{at}/@type"),
+        DeviationKind::Missing | DeviationKind::Recommended => format!("{at}/{}", crate::json::escape(&name)),
+        DeviationKind::Untyped => format!("{at}/@type"),
         _ => at,
     };
     Described { pointer, seen: shorten(seen), expected: shorten(expected), message: shorten(message) }

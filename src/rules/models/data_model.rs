@@ -31,7 +31,7 @@ pub(super) const STAGES: [&str; 21] = [
 /// What can be wrong with a node, in the eyes of the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum What {
+pub enum DeviationKind {
     /// `null`, `""` or `[]`.
     Empty,
     /// A string of nothing but white space.
@@ -76,7 +76,7 @@ pub enum What {
     UnknownType,
 }
 
-impl What {
+impl DeviationKind {
     /// True where a value is there that is wrong in itself, so that nobody can be held to repeat it.
     pub fn spoils_value(self) -> bool {
         !matches!(self, Self::Missing | Self::NoneOf | Self::Recommended | Self::Forbidden | Self::Untyped)
@@ -110,14 +110,14 @@ impl What {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, what)| *what)
     }
 
-    /// The kind as a bit of a [`WhatSet`].
-    pub(super) const fn bit(self) -> WhatSet {
+    /// The kind as a bit of a [`DeviationKinds`].
+    pub(super) const fn bit(self) -> DeviationKinds {
         1 << self as u32
     }
 }
 
-/// A set of [`What`].
-pub type WhatSet = u32;
+/// A set of [`DeviationKind`].
+pub type DeviationKinds = u32;
 
 /// A type of the models, by its place in [`Models`].
 pub type ModelId = u16;

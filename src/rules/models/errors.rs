@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::rules::models::data_model::{Models, WhatSet};
+use crate::rules::models::data_model::{DeviationKinds, Models};
 
 /// What the specification says of one error type.
 #[derive(Debug, Clone, Deserialize)]
@@ -57,7 +57,7 @@ pub struct Facts {
     /// The data models.
     pub models: Models,
     /// What the rules of the book ask of the data models, of requests and of responses.
-    pub wanted: (WhatSet, WhatSet),
+    pub wanted: (DeviationKinds, DeviationKinds),
 }
 
 impl Facts {

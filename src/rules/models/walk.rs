@@ -8,8 +8,8 @@ use std::cell::{Cell, OnceCell};
 
 use super::codes;
 use super::data_model::{
-    HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY, Profile, Property, PropertyId,
-    STAGES, Shape, What, WhatSet,
+    DeviationKind, DeviationKinds, HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY,
+    Profile, Property, PropertyId, STAGES, Shape,
 };
 use super::formats::{self, Scalars};
 use crate::exchange::secrets::is_secret;
@@ -28,7 +28,7 @@ const MAX_INHERITANCE: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deviation {
     /// What is wrong.
-    pub what: What,
+    pub what: DeviationKind,
     /// Place in the document of the node that is wrong; of the object where something is missing.
     pub node: u32,
     /// Type of the object that has the property.
@@ -41,30 +41,36 @@ pub struct Deviation {
 
 /// The walks over the two messages of an exchange, each made when a rule first asks.
 #[derive(Debug, Default)]
-pub struct Walks {
+pub struct ModelValidator {
     request: OnceCell<Vec<Deviation>>,
     response: OnceCell<Vec<Deviation>>,
-    untold: Cell<u64>,
+    omitted: Cell<u64>,
 }
 
-impl Walks {
+impl ModelValidator {
     /// Deviations that were counted and not noted, because a message has too many.
-    pub fn untold(&self) -> u64 {
-        self.untold.get()
+    pub fn omitted(&self) -> u64 {
+        self.omitted.get()
     }
 
     /// What deviates in the request, whose root is given.
-    pub fn request(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: WhatSet) -> &[Deviation] {
+    pub fn request(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: DeviationKinds) -> &[Deviation] {
         self.request.get_or_init(|| {
             let mut walk = Walk::new(models, request_stage(reading.stage), wanted);
             walk.root(root, reading.stage.request_type());
-            self.untold.set(self.untold.get() + walk.untold);
+            self.omitted.set(self.omitted.get() + walk.omitted);
             walk.found
         })
     }
 
     /// What deviates in the response, whose root is given. Of a feed the data of its items are walked.
-    pub fn response(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: WhatSet) -> &[Deviation] {
+    pub fn response(
+        &self,
+        root: Value<'_>,
+        reading: &Reading,
+        models: &Models,
+        wanted: DeviationKinds,
+    ) -> &[Deviation] {
         self.response.get_or_init(|| {
             let mut walk = Walk::new(models, response_stage(reading), wanted);
             if matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
@@ -76,7 +82,7 @@ impl Walks {
             } else {
                 walk.root(root, None);
             }
-            self.untold.set(self.untold.get() + walk.untold);
+            self.omitted.set(self.omitted.get() + walk.omitted);
             walk.found
         })
     }
@@ -131,18 +137,18 @@ struct ParentProperty<'w> {
 struct Walk<'m> {
     models: &'m Models,
     stage: u32,
-    wanted: WhatSet,
+    wanted: DeviationKinds,
     dynamic_payment: bool,
     /// Inside a secret. Recordings have other texts and numbers there, so that only its structure is judged.
     in_secret: bool,
     found: Vec<Deviation>,
     /// Deviations past the most that are noted.
-    untold: u64,
+    omitted: u64,
 }
 
 impl<'m> Walk<'m> {
-    fn new(models: &'m Models, stage: u32, wanted: WhatSet) -> Self {
-        Self { models, stage, wanted, dynamic_payment: false, in_secret: false, found: Vec::new(), untold: 0 }
+    fn new(models: &'m Models, stage: u32, wanted: DeviationKinds) -> Self {
+        Self { models, stage, wanted, dynamic_payment: false, in_secret: false, found: Vec::new(), omitted: 0 }
     }
 
     fn root(&mut self, root: Value<'_>, expected: Option<&str>) {
@@ -157,20 +163,27 @@ impl<'m> Walk<'m> {
         }
     }
 
-    fn wants(&self, what: What) -> bool {
+    fn wants(&self, what: DeviationKind) -> bool {
         self.wanted & what.bit() != 0
     }
 
-    fn note(&mut self, what: What, node: Value<'_>, model: ModelId, property: PropertyId) {
+    fn note(&mut self, what: DeviationKind, node: Value<'_>, model: ModelId, property: PropertyId) {
         self.note_entry(what, node, model, property, (0, 0));
     }
 
-    fn note_entry(&mut self, what: What, node: Value<'_>, model: ModelId, property: PropertyId, entry: (u16, u16)) {
+    fn note_entry(
+        &mut self,
+        what: DeviationKind,
+        node: Value<'_>,
+        model: ModelId,
+        property: PropertyId,
+        entry: (u16, u16),
+    ) {
         if !self.wants(what) {
         } else if self.found.len() < MAX_DEVIATIONS {
             self.found.push(Deviation { what, node: node.place(), model, property, entry });
         } else {
-            self.untold += 1;
+            self.omitted += 1;
         }
     }
 
@@ -194,7 +207,7 @@ impl<'m> Walk<'m> {
         let Some(stated) = object.get("@type") else {
             let is_reference = object.entries().all(|(key, _)| key.starts_with('@'));
             if !is_reference {
-                self.note(What::Untyped, object, holder.model, holder.property);
+                self.note(DeviationKind::Untyped, object, holder.model, holder.property);
             }
             return is_reference;
         };
@@ -206,7 +219,7 @@ impl<'m> Walk<'m> {
             kind => kind == Kind::Null,
         };
         if !is_known {
-            self.note(What::UnknownType, stated, holder.model, holder.property);
+            self.note(DeviationKind::UnknownType, stated, holder.model, holder.property);
         }
         is_known
     }
@@ -227,7 +240,7 @@ impl<'m> Walk<'m> {
         let Some(model) = models.model(id) else { return };
         let takes_it = holder.models.is_empty() || holder.models.iter().any(|taken| models.related(id, *taken));
         if !takes_it {
-            self.note(What::Class, object, holder.model, holder.property);
+            self.note(DeviationKind::Class, object, holder.model, holder.property);
         }
         let mut members: Members = 0;
         for (key, value) in object.entries() {
@@ -249,7 +262,7 @@ impl<'m> Walk<'m> {
                         members |= HAS_OTHER;
                         // Of an object that doesn't say which of several things it is nobody knows what it may have.
                         if !key.contains(':') && (known_type || self.is_sole_type(holder)) {
-                            self.note(What::Unknown, value, id, NO_PROPERTY);
+                            self.note(DeviationKind::Unknown, value, id, NO_PROPERTY);
                         }
                         self.unknown_member(key, value, id);
                     }
@@ -267,12 +280,13 @@ impl<'m> Walk<'m> {
 
     /// True if an object with these members may deviate from a profile in what is asked for.
     fn deviates(&self, profile: &Profile, members: Members) -> bool {
-        const RESTRICTIONS: WhatSet = What::Forbidden.bit() | What::Reference.bit() | What::Object.bit();
+        const RESTRICTIONS: DeviationKinds =
+            DeviationKind::Forbidden.bit() | DeviationKind::Reference.bit() | DeviationKind::Object.bit();
         let lacks = |wanted: Members| wanted & !(members & !HAS_OTHER) != 0;
-        self.wants(What::Missing) && lacks(profile.masks.required)
-            || self.wants(What::Recommended) && lacks(profile.masks.recommended)
+        self.wants(DeviationKind::Missing) && lacks(profile.masks.required)
+            || self.wants(DeviationKind::Recommended) && lacks(profile.masks.recommended)
             || self.wanted & RESTRICTIONS != 0 && profile.masks.restricted & members != 0
-            || self.wants(What::NoneOf) && !profile.one_of.is_empty()
+            || self.wants(DeviationKind::NoneOf) && !profile.one_of.is_empty()
     }
 
     fn unknown_object(&mut self, object: Value<'_>) {
@@ -299,20 +313,20 @@ impl<'m> Walk<'m> {
     }
 
     fn absolute(&mut self, value: Value<'_>, model: ModelId, property: PropertyId) {
-        if self.wants(What::Id) && !self.in_secret && !value.as_str().is_some_and(is_absolute_uri) {
-            self.note(What::Id, value, model, property);
+        if self.wants(DeviationKind::Id) && !self.in_secret && !value.as_str().is_some_and(is_absolute_uri) {
+            self.note(DeviationKind::Id, value, model, property);
         }
     }
 
     /// True if there is nothing to look at.
     fn empty(&mut self, value: Value<'_>, model: ModelId, property: PropertyId) -> bool {
         let what = match value.kind() {
-            Kind::Null => What::Empty,
-            Kind::Array if value.is_empty() => What::Empty,
+            Kind::Null => DeviationKind::Empty,
+            Kind::Array if value.is_empty() => DeviationKind::Empty,
             Kind::String => match value.as_str() {
-                Some("") => What::Empty,
+                Some("") => DeviationKind::Empty,
                 Some(text) if text.starts_with(char::is_whitespace) && text.trim().is_empty() && !self.in_secret => {
-                    What::Blank
+                    DeviationKind::Blank
                 }
                 _ => return false,
             },
@@ -340,7 +354,7 @@ impl<'m> Walk<'m> {
         }
         if value.is_array() {
             if facts.list.is_nothing() {
-                self.note(What::Type, value, model, property);
+                self.note(DeviationKind::Type, value, model, property);
                 let holder = ParentProperty { name: &facts.name, models: &facts.single.models, model, property };
                 return value.items().for_each(|item| self.anything(item, holder));
             }
@@ -350,7 +364,7 @@ impl<'m> Walk<'m> {
                 }
             }
         } else if facts.single.is_nothing() {
-            self.note(What::List, value, model, property);
+            self.note(DeviationKind::List, value, model, property);
             self.one(value, facts, &facts.list, model, property);
         } else {
             self.one(value, facts, &facts.single, model, property);
@@ -361,7 +375,7 @@ impl<'m> Walk<'m> {
         let what = match value.kind() {
             Kind::Object => {
                 if !shape.takes_objects() {
-                    self.note(What::Type, value, model, property);
+                    self.note(DeviationKind::Type, value, model, property);
                 }
                 let models: &[ModelId] = if shape.any_object { &[] } else { &shape.models };
                 return self.object(value, ParentProperty { name: &facts.name, models, model, property });
@@ -376,10 +390,10 @@ impl<'m> Walk<'m> {
             Kind::Number => {
                 let literal = value.as_number().unwrap_or_default();
                 let whole = shape.scalars & formats::INTEGER != 0 && formats::is_integer(literal);
-                (shape.scalars & formats::NUMBER == 0 && !whole).then_some(What::Type)
+                (shape.scalars & formats::NUMBER == 0 && !whole).then_some(DeviationKind::Type)
             }
-            Kind::Bool => (shape.scalars & formats::BOOLEAN == 0).then_some(What::Type),
-            Kind::Array | Kind::Null => Some(What::Type),
+            Kind::Bool => (shape.scalars & formats::BOOLEAN == 0).then_some(DeviationKind::Type),
+            Kind::Array | Kind::Null => Some(DeviationKind::Type),
         };
         if let Some(what) = what {
             self.note(what, value, model, property);
@@ -387,7 +401,7 @@ impl<'m> Walk<'m> {
     }
 
     /// What is wrong with a text, if anything.
-    fn text(&self, text: &str, shape: &Shape) -> Option<What> {
+    fn text(&self, text: &str, shape: &Shape) -> Option<DeviationKind> {
         let takes = |scalar: Scalars| shape.scalars & scalar != 0;
         if takes(formats::TEXT) {
             return None;
@@ -411,20 +425,20 @@ impl<'m> Walk<'m> {
             return None;
         }
         if fits(formats::DATE, formats::is_date) {
-            return takes(formats::DATE_TIME).then_some(What::DateOnly);
+            return takes(formats::DATE_TIME).then_some(DeviationKind::DateOnly);
         }
         Some(if !shape.enumerations.is_empty() {
-            What::Enum
+            DeviationKind::Enum
         } else if takes(formats::DATE | formats::DATE_TIME | formats::DURATION) {
-            What::Date
+            DeviationKind::Date
         } else if takes(formats::CURRENCY) {
-            What::Currency
+            DeviationKind::Currency
         } else if takes(formats::COUNTRY) {
-            What::Country
+            DeviationKind::Country
         } else if takes(formats::STRINGS | formats::NUMBER) {
-            What::Format
+            DeviationKind::Format
         } else {
-            What::Type
+            DeviationKind::Type
         })
     }
 
@@ -437,9 +451,11 @@ impl<'m> Walk<'m> {
         holder: ParentProperty<'_>,
     ) {
         // `Untyped` says so where the property takes objects of certain types.
-        let untyped = self.wants(What::Untyped) && !holder.models.is_empty() && holder.property != NO_PROPERTY;
+        let untyped = self.wants(DeviationKind::Untyped) && !holder.models.is_empty() && holder.property != NO_PROPERTY;
         let in_error = object.get("error").is_some_and(|error| !error.is_empty());
-        for (what, names) in [(What::Missing, &profile.required), (What::Recommended, &profile.recommended)] {
+        for (what, names) in
+            [(DeviationKind::Missing, &profile.required), (DeviationKind::Recommended, &profile.recommended)]
+        {
             if self.wants(what) {
                 for (entry, name) in names.iter().enumerate() {
                     let said = untyped && &**name == "@type";
@@ -450,23 +466,23 @@ impl<'m> Walk<'m> {
             }
         }
         for (entry, names) in profile.one_of.iter().enumerate() {
-            if self.wants(What::NoneOf) && !names.iter().any(|name| self.has(object, name, model, 0)) {
-                self.note_entry(What::NoneOf, object, model, NO_PROPERTY, (entry as u16, place));
+            if self.wants(DeviationKind::NoneOf) && !names.iter().any(|name| self.has(object, name, model, 0)) {
+                self.note_entry(DeviationKind::NoneOf, object, model, NO_PROPERTY, (entry as u16, place));
             }
         }
         for name in &profile.forbidden {
             if let Some(value) = object.get(name) {
-                self.note(What::Forbidden, value, model, self.property(model, name));
+                self.note(DeviationKind::Forbidden, value, model, self.property(model, name));
             }
         }
         for name in &profile.reference {
             if let Some(value) = object.get(name).filter(|value| value.is_object()) {
-                self.note(What::Reference, value, model, self.property(model, name));
+                self.note(DeviationKind::Reference, value, model, self.property(model, name));
             }
         }
         for name in profile.object.iter().filter(|_| !in_error) {
             if let Some(value) = object.get(name).filter(|value| value.as_str().is_some()) {
-                self.note(What::Object, value, model, self.property(model, name));
+                self.note(DeviationKind::Object, value, model, self.property(model, name));
             }
         }
     }
@@ -543,15 +559,15 @@ mod tests {
         reference = ["parent"]
     "#;
 
-    fn found(text: &str) -> Vec<(What, String)> {
+    fn found(text: &str) -> Vec<(DeviationKind, String)> {
         let models = Models::parse(&[("x", MODELS)]).unwrap();
         let document = Document::parse_str(text).unwrap();
-        let mut walk = Walk::new(&models, bit("C1 response"), WhatSet::MAX);
+        let mut walk = Walk::new(&models, bit("C1 response"), DeviationKinds::MAX);
         walk.root(document.root(), None);
         walk.found.iter().map(|found| (found.what, document.value_at(found.node).unwrap().pointer())).collect()
     }
 
-    fn at(what: What, pointer: &str) -> (What, String) {
+    fn at(what: DeviationKind, pointer: &str) -> (DeviationKind, String) {
         (what, pointer.to_owned())
     }
 
@@ -565,13 +581,13 @@ mod tests {
     fn values() {
         let text = r#"{"@type":"Part","count":"1","when":"today","parts":{"@type":"Part"},"part":"p","parent":[],"colour":" ","size":1}"#;
         let wanted = [
-            at(What::Type, "/count"),
-            at(What::Date, "/when"),
-            at(What::List, "/parts"),
-            at(What::Id, "/part"),
-            at(What::Empty, "/parent"),
-            at(What::Blank, "/colour"),
-            at(What::Unknown, "/size"),
+            at(DeviationKind::Type, "/count"),
+            at(DeviationKind::Date, "/when"),
+            at(DeviationKind::List, "/parts"),
+            at(DeviationKind::Id, "/part"),
+            at(DeviationKind::Empty, "/parent"),
+            at(DeviationKind::Blank, "/colour"),
+            at(DeviationKind::Unknown, "/size"),
         ];
         assert_eq!(found(text), wanted);
     }
@@ -580,16 +596,19 @@ mod tests {
     fn profiles() {
         let text = r#"{"@type":"Thing1","parts":[{"@type":"Part"}],"part":"https://a.example/2"}"#;
         let wanted = [
-            at(What::Missing, ""),
-            at(What::Missing, ""),
-            at(What::NoneOf, ""),
-            at(What::Forbidden, "/parts"),
-            at(What::Object, "/part"),
+            at(DeviationKind::Missing, ""),
+            at(DeviationKind::Missing, ""),
+            at(DeviationKind::NoneOf, ""),
+            at(DeviationKind::Forbidden, "/parts"),
+            at(DeviationKind::Object, "/part"),
         ];
         assert_eq!(found(text), wanted);
         let text = r#"{"@type":"Part","part":{"@type":"Part","parent":{"@id":"https://a.example/2"}}}"#;
-        let wanted = [at(What::Reference, "/part/parent")];
-        assert_eq!(found(text).into_iter().filter(|(what, _)| *what == What::Reference).collect::<Vec<_>>(), wanted);
+        let wanted = [at(DeviationKind::Reference, "/part/parent")];
+        assert_eq!(
+            found(text).into_iter().filter(|(what, _)| *what == DeviationKind::Reference).collect::<Vec<_>>(),
+            wanted
+        );
     }
 
     #[test]
@@ -597,21 +616,21 @@ mod tests {
         let text = r#"{"@type":"Thing1","@id":"https://a.example/1","count":1,"parent":{"@type":"Thing1","@id":"https://a.example/2","count":1,"location":"here"}}"#;
         assert_eq!(found(text), []);
         let online = r#"{"@type":"Thing1","@id":"https://a.example/1","count":1,"eventAttendanceMode":"https://schema.org/OnlineEventAttendanceMode"}"#;
-        assert_eq!(found(online), [at(What::Unknown, "/eventAttendanceMode")]);
+        assert_eq!(found(online), [at(DeviationKind::Unknown, "/eventAttendanceMode")]);
     }
 
     #[test]
     fn what_is_a_secret_is_no_model() {
         let part = r#"{"@type":"Part","@id":"x","colour":" ","size":[1,null]}"#;
         for (name, wanted) in [
-            ("x:token", vec![at(What::Empty, "/x:token/a/0/size/1")]),
+            ("x:token", vec![at(DeviationKind::Empty, "/x:token/a/0/size/1")]),
             (
                 "x:thing",
                 vec![
-                    at(What::Id, "/x:thing/a/0/@id"),
-                    at(What::Blank, "/x:thing/a/0/colour"),
-                    at(What::Unknown, "/x:thing/a/0/size"),
-                    at(What::Empty, "/x:thing/a/0/size/1"),
+                    at(DeviationKind::Id, "/x:thing/a/0/@id"),
+                    at(DeviationKind::Blank, "/x:thing/a/0/colour"),
+                    at(DeviationKind::Unknown, "/x:thing/a/0/size"),
+                    at(DeviationKind::Empty, "/x:thing/a/0/size/1"),
                 ],
             ),
         ] {
@@ -623,14 +642,14 @@ mod tests {
     #[test]
     fn an_object_of_another_type() {
         let text = r#"{"@type":"Part","part":{"@type":"Other","count":1}}"#;
-        assert_eq!(found(text), [at(What::UnknownType, "/part/@type")]);
+        assert_eq!(found(text), [at(DeviationKind::UnknownType, "/part/@type")]);
         let text =
             r#"{"@type":"Part","part":{"count":1},"parts":[{"@id":"https://a.example/1"},{"@type":["x:Y","Part"]}]}"#;
-        assert_eq!(found(text), [at(What::Untyped, "/part")]);
+        assert_eq!(found(text), [at(DeviationKind::Untyped, "/part")]);
         let models = Models::parse(&[("x", "[A.properties]\na = \"B\"\n[B]\n[C]\nis = [\"B\"]\n[D]\n")]).unwrap();
         for (text, wanted) in [(r#"{"@type":"A","a":{"@type":"D"}}"#, 1), (r#"{"@type":"A","a":{"@type":"C"}}"#, 0)] {
             let document = Document::parse_str(text).unwrap();
-            let mut walk = Walk::new(&models, 0, What::Class.bit());
+            let mut walk = Walk::new(&models, 0, DeviationKind::Class.bit());
             walk.root(document.root(), None);
             assert_eq!(walk.found.len(), wanted, "{text}");
         }

@@ -123,7 +123,7 @@ impl RecordingState {
 
     /// True the first time that `value` is said for a rule, and of values for which there is no more room every time.
     pub fn first_time(&mut self, rule: &str, value: String) -> bool {
-        if self.said(rule, &value) {
+        if self.was_reported(rule, &value) {
             return false;
         }
         if self.onces < MAX_NAMES {
@@ -134,7 +134,7 @@ impl RecordingState {
     }
 
     /// True if `value` was said for a rule before.
-    pub fn said(&self, rule: &str, value: &str) -> bool {
+    pub fn was_reported(&self, rule: &str, value: &str) -> bool {
         self.once.get(rule).is_some_and(|said| said.contains(value))
     }
 

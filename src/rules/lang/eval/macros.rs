@@ -1,12 +1,12 @@
 //! The macros: `all`, `exists`, `exists_one`, `filter` and `map`.
 
-use super::{Evaluation, Halt};
+use super::{Evaluation, Interrupted};
 use crate::rules::lang::program::{MacroKind, Node, NodeId};
 use crate::rules::lang::value::Val;
 
 impl<'a> Evaluation<'_, 'a> {
     #[inline(never)]
-    pub(super) fn fold(&mut self, kind: MacroKind, range: NodeId, body: NodeId) -> Result<Val<'a>, Halt> {
+    pub(super) fn fold(&mut self, kind: MacroKind, range: NodeId, body: NodeId) -> Result<Val<'a>, Interrupted> {
         let range = self.value(range)?;
         match range {
             Val::List(list) => self.fold_over(kind, body, list.iter().copied()),
@@ -26,7 +26,7 @@ impl<'a> Evaluation<'_, 'a> {
         kind: MacroKind,
         body: NodeId,
         elements: impl Iterator<Item = Val<'a>>,
-    ) -> Result<Val<'a>, Halt> {
+    ) -> Result<Val<'a>, Interrupted> {
         let mut kept = Vec::new();
         let mut count = 0_usize;
         let mut failed = None;
@@ -38,8 +38,8 @@ impl<'a> Evaluation<'_, 'a> {
                 Ok(None) => {}
                 Ok(Some(decided)) => return Ok(Val::bool(decided)),
                 // As with && and ||: a later element may still decide.
-                Err(Halt) => {
-                    let stop = self.why();
+                Err(Interrupted) => {
+                    let stop = self.kind();
                     if !matches!(kind, MacroKind::All | MacroKind::Exists) || stop.is_exhaustion() {
                         return self.halt(stop);
                     }
@@ -68,7 +68,7 @@ impl<'a> Evaluation<'_, 'a> {
         element: Val<'a>,
         kept: &mut Vec<Val<'a>>,
         count: &mut usize,
-    ) -> Result<Option<bool>, Halt> {
+    ) -> Result<Option<bool>, Interrupted> {
         match kind {
             MacroKind::All => return Ok((!self.truth(body)?).then_some(false)),
             MacroKind::Exists => return Ok(self.truth(body)?.then_some(true)),
@@ -78,7 +78,7 @@ impl<'a> Evaluation<'_, 'a> {
                     kept.push(element);
                 }
             }
-            MacroKind::Map => match *self.context.code.node(body) {
+            MacroKind::Map => match *self.context.program.node(body) {
                 Node::Filtered(filter, value) => {
                     if self.truth(filter)? {
                         kept.push(self.value(value)?);

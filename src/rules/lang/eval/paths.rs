@@ -1,6 +1,6 @@
 //! Nodes of messages, found without a value being made of each member on the way.
 
-use super::{Evaluation, Halt};
+use super::{Evaluation, Interrupted};
 use crate::rules::lang::memo::{NotAPath, Place, root_of};
 use crate::rules::lang::messages::{answered, body};
 use crate::rules::lang::path::Message;
@@ -19,9 +19,9 @@ fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
 impl<'a> Evaluation<'_, 'a> {
     /// The node of a message that a chain of members names.
     pub(super) fn place(&self, at: NodeId) -> Place<'a> {
-        let code = self.context.code;
-        match *code.node(at) {
-            Node::Member(operand, name) => Ok(self.place(operand)?.and_then(|value| value.get(code.text(name)))),
+        let program = self.context.program;
+        match *program.node(at) {
+            Node::Member(operand, name) => Ok(self.place(operand)?.and_then(|value| value.get(program.text(name)))),
             Node::Found(start, slot, part) => self.found(start, slot, part),
             Node::Body(message) => root_of(self.context.reading, message),
             Node::Root(Root::Item) => Ok(self.context.item),
@@ -47,7 +47,7 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     #[inline(never)]
-    pub(super) fn body(&mut self, message: Message) -> Result<Val<'a>, Halt> {
+    pub(super) fn body(&mut self, message: Message) -> Result<Val<'a>, Interrupted> {
         let reading = self.context.reading;
         let found = match message {
             Message::Request => body(&reading.request, true),
@@ -56,8 +56,8 @@ impl<'a> Evaluation<'_, 'a> {
         self.or_halt(found).map(|found| self.context.arena.node(found))
     }
 
-    pub(super) fn has(&mut self, operand: NodeId, name: TextId) -> Result<bool, Halt> {
-        let name = self.context.code.text(name);
+    pub(super) fn has(&mut self, operand: NodeId, name: TextId) -> Result<bool, Interrupted> {
+        let name = self.context.program.text(name);
         match self.place(operand) {
             Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
             Err(NotAPath) => {

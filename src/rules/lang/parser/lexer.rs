@@ -190,9 +190,9 @@ impl<'t> Lexer<'t> {
                     'U' => 8,
                     _ => 2,
                 };
-                let code = self.rest().get(..digits).ok_or_else(unknown)?;
+                let program = self.rest().get(..digits).ok_or_else(unknown)?;
                 self.at += digits;
-                u32::from_str_radix(code, 16).ok().and_then(char::from_u32).ok_or_else(unknown)?
+                u32::from_str_radix(program, 16).ok().and_then(char::from_u32).ok_or_else(unknown)?
             }
             _ => return Err(unknown()),
         })
