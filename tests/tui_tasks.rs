@@ -264,6 +264,19 @@ async fn exchanges_are_sorted_and_come_back() {
 }
 
 #[tokio::test]
+async fn comments_stand_behind_their_exchanges() {
+    let context = || Context { mode: Mode::View, ..fake::context() };
+    let row =
+        |shown: &Shown| shown.text().lines().find(|line| line.contains("order-quotes")).unwrap_or_default().to_owned();
+    let shown = open_on(120, 40, context(), vec![Fake::new(0).event()], "cask Robin⏎").await;
+    assert!(row(&shown).contains("ok  # ask Robin"), "{}", shown.text());
+    let shown = open_on(120, 40, context(), vec![Fake::new(0).event()], "cask Robin⏎c⌫⌫⌫⌫⌫Alex⏎").await;
+    assert!(row(&shown).contains("# ask Alex"), "{}", shown.text());
+    let shown = open_on(120, 40, context(), vec![Fake::new(0).event()], "cx⏎c⌫⏎").await;
+    assert!(!row(&shown).contains('#'), "{}", shown.text());
+}
+
+#[tokio::test]
 async fn the_palette_runs_commands_by_name() {
     let context = || Context { mode: Mode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), ":cov").await;

@@ -27,6 +27,7 @@ pub(super) enum Command {
     NextFinding,
     PreviousFinding,
     Narrow,
+    Comment,
     Filter,
     Sort,
     Find,
@@ -197,6 +198,7 @@ pub(super) const TABLE: &[Entry] = table! {
     Export "export" ["x"] &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Findings, P::Detail], "export", "Export: this exchange, what is listed or marked, a bundle";
     Pager "pager" ["e"] OF_EXCHANGE, "", "Open the exchange in $PAGER or $EDITOR";
     Mark "mark" ["Space"] &[P::Booking, P::Exchanges, P::Archive], "", "Mark, for comparing and exporting, or unmark";
+    Comment "comment" ["c"] OF_EXCHANGE, "", "Write a comment on the exchange, for this session";
     Follow "follow" ["f"] &[P::Bookings, P::Exchanges], "follow", "Follow the newest, or stop";
     Up "up" ["↑" "k"] ALL, "", "One row up; stops following";
     Down "down" ["↓" "j"] ALL, "", "One row down";

@@ -41,6 +41,13 @@ impl Model {
                 self.list.narrow();
                 self.show_selected();
             }
+            Command::Comment => match self.judged().map(|judged| judged.index) {
+                Some(index) => {
+                    let before = self.comments.get(&index).map_or("", String::as_str);
+                    self.prompt = Some(Prompt::comment(index, before));
+                }
+                None => self.say("no exchange is selected"),
+            },
             Command::Sort => {
                 self.list.sort();
                 self.show_selected();

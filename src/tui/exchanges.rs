@@ -95,7 +95,9 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         let row = first + place as u16;
         let before = place.checked_sub(1).map(|before| shown[before].0);
         let marked = model.list.is_marked(judged.index);
-        line(buffer, area, row, &exchange(judged, before, marked, &columns));
+        let mut words = exchange(judged, before, marked, &columns);
+        words.spans.extend(comment(model, judged.index));
+        line(buffer, area, row, &words);
         if *selected {
             select(buffer, area, row, focused);
         }
@@ -168,6 +170,12 @@ pub(super) fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, c
     let mut spans = columns_of(judged, gutter(judged), before, marked, columns);
     spans.extend(marks(judged));
     Line::from(spans)
+}
+
+/// What the reader wrote about an exchange.
+fn comment(model: &Model, index: u64) -> Option<Span<'static>> {
+    let comment = model.comments.get(&index)?;
+    Some(span(Ink::Name, format!(" # {}", text::visible(comment))))
 }
 
 /// A row of an exchange whose findings are not kept: what is remembered of them.

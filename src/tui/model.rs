@@ -3,6 +3,7 @@
 //! `Message → update → Model, and effects for whoever runs it` · `Message::Frame` comes before each drawing: it fits the
 //! state to the terminal's size and lays out what is to be seen, so that drawing itself changes nothing
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,6 +118,8 @@ pub(super) struct Model {
     pub(super) prompt: Option<Prompt>,
     /// How many exchanges the filter that is being typed would list.
     pub(super) counter: Option<Counter>,
+    /// What the reader wrote about exchanges, by their 0-based indexes.
+    pub(super) comments: BTreeMap<u64, String>,
     /// Filters that were typed before, the newest last.
     pub(super) history: Vec<String>,
     pub(super) help: bool,
@@ -163,6 +166,7 @@ impl Model {
             word: None,
             prompt: None,
             counter: None,
+            comments: BTreeMap::new(),
             history: Vec::new(),
             help: false,
             layout: ScreenLayout::default(),

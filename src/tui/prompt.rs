@@ -9,13 +9,16 @@ use super::model::{Model, Screen};
 use super::services::{Effect, Export};
 use crate::event::{Judged, Mode};
 use crate::filter::{self, Completion, Filter};
-use crate::finding::{Finding, shape};
+use crate::finding::{Finding, number, shape};
 
 /// Most characters of a line that is typed; what is typed or pasted past it is left out.
 const MAX_LINE: usize = 200;
 
 /// Most filters that are kept to be used again.
 const MAX_HISTORY: usize = 50;
+
+/// Most comments that are kept.
+const MAX_COMMENTS: usize = 1_000;
 
 /// Most commands that the palette lists.
 const MAX_LISTED: usize = 8;
@@ -46,6 +49,8 @@ pub(super) enum Line {
     GoTo,
     Filter,
     Find,
+    /// A comment on the exchange of this index.
+    Comment(u64),
     /// The reason to set a finding of this rule aside.
     SetAside(String),
 }
@@ -65,6 +70,10 @@ impl Prompt {
 
     pub(super) fn find() -> Self {
         Self::line(Line::Find, "")
+    }
+
+    pub(super) fn comment(index: u64, comment: &str) -> Self {
+        Self::line(Line::Comment(index), comment)
     }
 
     pub(super) fn set_aside(rule: &str) -> Self {
@@ -97,6 +106,9 @@ impl Model {
                 )
             }
             Prompt::Line { of: Line::Find, text, .. } => format!("Find /{text}▏ (Enter finds it, again the next)"),
+            Prompt::Line { of: Line::Comment(index), text, .. } => {
+                format!("Comment on exchange {}: {text}▏ (Enter keeps it for this session)", number(*index))
+            }
             Prompt::Line { of: Line::SetAside(rule), text, .. } => {
                 format!("Set {rule} aside for 90 days, because: {text}▏ (Enter does)")
             }
@@ -232,6 +244,12 @@ impl Model {
                 if !self.detail.find() {
                     let sought = self.detail.sought.clone();
                     self.say(format!("{sought} is not on this page"));
+                }
+            }
+            Line::Comment(index) => {
+                self.comments.remove(index);
+                if !line.is_empty() && self.comments.len() < MAX_COMMENTS {
+                    self.comments.insert(*index, line);
                 }
             }
             Line::SetAside(_) => {
