@@ -12,6 +12,7 @@ pub mod feeds;
 pub mod flow;
 pub mod history;
 pub mod limits;
+pub mod maps;
 pub mod numbering;
 pub mod observed_facts;
 pub mod pending_updates;

@@ -154,6 +154,11 @@ impl<'a> ConditionCache<'a> {
         Self { plan, states: arena.cells(plan.conditions.len()) }
     }
 
+    /// True if a condition of a rule was evaluated before, and does not hold: then the rule has nothing to say.
+    pub fn has_failed(&self, ask: &RuleStep) -> bool {
+        part_of(&self.plan.guards, &ask.guards).iter().any(|&guard| self.states[guard as usize].get() == FAILS)
+    }
+
     /// True if a rule has something to say. As with `&&`, a condition that does not hold outweighs one that fails.
     pub fn hold(&self, ask: &RuleStep, context: &Context<'_>) -> Result<bool, EvalError> {
         let mut failed = None;

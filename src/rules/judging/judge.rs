@@ -337,7 +337,7 @@ impl Judge {
             };
             for ask in plan.steps() {
                 let is_other = |only| only != ask.rule && !self.book.rules()[ask.rule].refutes_refusal;
-                if self.only.is_some_and(is_other) || !sides.contains(&ask.side) {
+                if guards.has_failed(ask) || self.only.is_some_and(is_other) || !sides.contains(&ask.side) {
                     continue;
                 }
                 context.side = ask.side;

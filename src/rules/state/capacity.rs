@@ -2,8 +2,7 @@
 //!
 //! `item of open data → 0` · `B: +1 for each item` · `cancellation: -1 for each item` · `anything else that holds places → doubtful`
 
-use std::collections::HashMap;
-
+use super::maps::HashMap;
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 use crate::rules::state::flow::Flow;

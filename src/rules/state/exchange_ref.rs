@@ -1,7 +1,6 @@
 //! Names an exchange of the recording: which one a value was read from.
 
-use std::collections::HashMap;
-
+use super::maps::HashMap;
 use crate::finding::EarlierExchange;
 use crate::openbooking::{Reading, Stage};
 

@@ -2,11 +2,12 @@
 //!
 //! `page → previous page of the same feed` · `Orders feed item → its booking flow` · `open data item → by its @id`
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::maps::HashMap;
 use crate::json::{Document, Value};
 use crate::openbooking::Reading;
 use crate::rules::models::urls;

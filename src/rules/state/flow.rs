@@ -1,8 +1,8 @@
 //! The booking flow of one Order UUID: its exchanges, and its items in feeds.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::maps::HashMap;
 use crate::json::{Document, Value};
 use crate::openbooking::{Content, Reading, Stage};
 use crate::rules::state::answers::{is_order_shaped, is_success};

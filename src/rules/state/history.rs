@@ -2,9 +2,7 @@
 //!
 //! `page → its address and its next · each item → modified and a digest of its content`
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
-
+use super::maps::{HashMap, HashSet, digest as hash};
 use crate::json::{Kind, Value, decimal};
 use crate::openbooking::{Reading, Stage};
 use crate::rules::models::urls::page;
@@ -145,12 +143,6 @@ fn digest(value: Value<'_>) -> u64 {
         Kind::String => hash(&(4_u8, value.as_str())),
         Kind::Bool | Kind::Null => hash(&(5_u8, value.as_bool())),
     }
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

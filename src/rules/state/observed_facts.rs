@@ -2,9 +2,9 @@
 //!
 //! `every exchange → tax mode of its Seller · whether prepayment is stated · which booking asked for which opportunity`
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::maps::HashMap;
 use crate::json::Value;
 use crate::openbooking::{Reading, Stage};
 use crate::rules::models::json_ld::amount_of;

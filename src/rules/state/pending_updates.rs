@@ -2,9 +2,10 @@
 //!
 //! `call of a flow → Due → page that shows it: done` · `end of the feed, and still due → a rule says so`
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::maps::{HashMap, HashSet};
 use crate::json::{Document, Value};
 use crate::openbooking::{Reading, Stage};
 use crate::rules::state::answers::{item_errors, root_type};

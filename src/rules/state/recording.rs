@@ -2,11 +2,12 @@
 //!
 //! Everything is bounded; what is forgotten is counted, and rules that would need it are "not judged".
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::maps::{HashMap, HashSet};
 use crate::exchange::Exchange;
 use crate::json::{Document, Value};
 use crate::openbooking::{Bookings, Reading, Stage};

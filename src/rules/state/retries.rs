@@ -3,9 +3,10 @@
 //! `429 or 503 → pushed back, until the same call comes again` · `attempt to book that failed → until it succeeds or is given up` ·
 //! `booking whose answer never came → until its Order UUID is answered for`
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::maps::HashMap;
 use crate::exchange::{BodyEnd, FailureKind, Response};
 use crate::openbooking::{Reading, Stage};
 use crate::rules::models::json_ld::id_of;
@@ -136,8 +137,9 @@ fn keep(calls: &mut VecDeque<Failed>, reading: &Arc<Reading>) {
 /// Those with an item for an opportunity that an item of this call is for, too.
 fn alike<'r>(calls: &'r VecDeque<Failed>, reading: &Reading) -> impl Iterator<Item = &'r Reading> + use<'r> {
     let wanted = if calls.is_empty() { Vec::new() } else { opportunities(reading) };
-    let wanted: HashSet<Box<str>> = wanted.into_iter().map(Box::from).collect();
-    let is_alike = move |failed: &&Failed| failed.opportunities.iter().any(|id| wanted.contains(id));
+    let mut wanted: Vec<Box<str>> = wanted.into_iter().map(Box::from).collect();
+    wanted.sort_unstable();
+    let is_alike = move |failed: &&Failed| failed.opportunities.iter().any(|id| wanted.binary_search(id).is_ok());
     calls.iter().filter(is_alike).map(|failed| &*failed.call)
 }
 
