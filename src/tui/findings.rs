@@ -72,8 +72,8 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let widest =
         |of: &dyn Fn(&Group) -> usize, least: usize| shown.iter().map(|one| of(one)).max().unwrap_or(0).max(least);
     let count = widest(&|group| group.count.to_string().len(), 1) + 1;
-    let newest = widest(&|group| number(group.newest.exchange).to_string().len(), 2);
-    let first = widest(&|group| number(group.first.exchange).to_string().len(), 2);
+    let newest = widest(&|group| number(group.newest.exchange).to_string().len(), 4);
+    let first = widest(&|group| number(group.first.exchange).to_string().len(), 3);
     let fixed = 4 + count + 2 + first + 1 + newest + 2;
     let room = usize::from(area.width).saturating_sub(fixed);
     let rule = widest(&|group| text::width(&group.rule.id), 4).min(room * 2 / 3);
