@@ -308,6 +308,8 @@ async fn a_message_folds_wraps_and_is_searched() {
     sees(&found, &["\"price\": 14.990"]);
     let missing = open_on(100, 40, context(), event(), "⇥⇥⏎/nowhere⏎").await;
     sees(&missing, &["nowhere is not on this page"]);
+    let nothing = open_on(100, 40, context(), event(), "⇥⇥⏎/⏎").await;
+    assert!(nothing.find("is not on this page").is_none(), "{}", nothing.text());
     let hex = open_on(100, 40, context(), event(), "⇥⇥⏎vv").await;
     sees(&hex, &["00000000  7b 22 40 63"]);
     let raw = open_on(100, 40, context(), event(), "⇥⇥⏎v").await;

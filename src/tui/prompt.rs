@@ -241,7 +241,7 @@ impl Model {
                 if !line.is_empty() {
                     self.detail.sought = line;
                 }
-                if !self.detail.find() {
+                if !self.detail.sought.is_empty() && !self.detail.find() {
                     let sought = self.detail.sought.clone();
                     self.say(format!("{sought} is not on this page"));
                 }
