@@ -124,7 +124,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     };
     let mut notice = |text: SafeText| note(text);
     let mut run = CheckRun::new(&judging.book, options, &mut notice);
-    for recording in recordings(&check.files, check.as_one, open_quietly, |text| note(text)) {
+    for recording in recordings(&check.files, check.as_one, open_quietly, note) {
         match recording {
             Ok(files) => {
                 let judge = |base_uris, foreign| judging.judge(base_uris, foreign);

@@ -5,6 +5,8 @@ mod paths;
 
 use std::cmp::Ordering;
 
+use smallvec::SmallVec;
+
 use crate::json::Value;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::memo::NotAPath;
@@ -18,10 +20,13 @@ use crate::rules::models::json_ld::is_type;
 #[derive(Debug, Clone, Copy)]
 struct Interrupted;
 
+/// Macros within each other whose variables take no room on the heap; few rules nest more.
+const MOST_NESTED: usize = 4;
+
 /// One evaluation: the context and the stack of macro variables.
 pub struct Evaluation<'c, 'a> {
     context: &'c Context<'a>,
-    locals: Vec<Val<'a>>,
+    locals: SmallVec<[Val<'a>; MOST_NESTED]>,
     steps: u32,
     most: u32,
     stopped: Option<EvalError>,
@@ -50,7 +55,7 @@ fn run<'c, 'a, T>(
 impl<'c, 'a> Evaluation<'c, 'a> {
     /// An evaluation that has not begun.
     pub fn new(context: &'c Context<'a>) -> Self {
-        Self { context, locals: Vec::new(), steps: 0, most: context.budget.left(), stopped: None }
+        Self { context, locals: SmallVec::new(), steps: 0, most: context.budget.left(), stopped: None }
     }
 
     pub fn context(&self) -> &'c Context<'a> {

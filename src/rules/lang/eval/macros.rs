@@ -1,8 +1,13 @@
 //! The macros: `all`, `exists`, `exists_one`, `filter` and `map`.
 
+use smallvec::SmallVec;
+
 use super::{Evaluation, Interrupted};
 use crate::rules::lang::program::{MacroKind, Node, NodeId};
 use crate::rules::lang::value::Val;
+
+/// Elements of a result that take no room on the heap while it is made.
+const FEW: usize = 8;
 
 impl<'a> Evaluation<'_, 'a> {
     #[inline(never)]
@@ -27,7 +32,7 @@ impl<'a> Evaluation<'_, 'a> {
         body: NodeId,
         elements: impl Iterator<Item = Val<'a>>,
     ) -> Result<Val<'a>, Interrupted> {
-        let mut kept = Vec::new();
+        let mut kept = SmallVec::new();
         let mut count = 0_usize;
         let mut failed = None;
         for element in elements {
@@ -66,7 +71,7 @@ impl<'a> Evaluation<'_, 'a> {
         kind: MacroKind,
         body: NodeId,
         element: Val<'a>,
-        kept: &mut Vec<Val<'a>>,
+        kept: &mut SmallVec<[Val<'a>; FEW]>,
         count: &mut usize,
     ) -> Result<Option<bool>, Interrupted> {
         match kind {
