@@ -96,6 +96,7 @@ pub fn named_expressions() -> Result<Vec<(String, String)>, LoadError> {
 mod tests {
     use super::*;
     use crate::rules::book::rule_book::compile_built_in;
+    use crate::rules::{RuleBook, RuleSources};
 
     /// A name of the book that no rule uses only makes the list longer.
     #[test]
@@ -104,6 +105,22 @@ mod tests {
         let names = file.names(None, &mut program).unwrap();
         compile_built_in(&names, &mut program).unwrap();
         assert_eq!(names.check_used(), Ok(()));
+    }
+
+    #[test]
+    fn a_folder_of_rules_has_names_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let area = folder.path().join("customer");
+        std::fs::create_dir(&area).unwrap();
+        let rule = "title = 't'\nseverity = 'failure'\nside = 'broker'\nscope = 'request'\nstages = ['B']\nwhy = 'w'\nfix = 'f'\n\
+                    spec = 'https://example.org'\nexpect = 'is_reachable(request.body.customer)'\nat = '/request/body'\n";
+        std::fs::write(area.join("reachable.toml"), rule).unwrap();
+        let set = RuleSources { folders: vec![folder.path().to_owned()], ..RuleSources::default() };
+        let error = RuleBook::load(&set).unwrap_err().to_string();
+        assert!(error.contains("reachable.toml:9:11: expect: unknown function \"is_reachable\""), "{error}");
+        let names = "[[let]]\nname = 'is_reachable(one)'\nmeans = 'm'\nis = '!blank(one.email)'\n";
+        std::fs::write(folder.path().join(FILE), names).unwrap();
+        assert!(RuleBook::load(&set).unwrap().rule("customer/reachable").is_some());
     }
 
     #[test]
