@@ -167,7 +167,7 @@ fn the_example_of_the_settings_names_rules_that_there_are() {
     assert!(book.off().len() > 1);
 }
 
-/// Longest expression that is read at a glance, in characters, white space counted once.
+/// Longest expression that is read at a glance, in characters, a run of white space counted as one.
 const LONGEST: usize = 200;
 
 /// Longest text that may stand twice in the expressions of a file, in characters.

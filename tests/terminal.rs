@@ -279,11 +279,10 @@ fn a_view_is_suspended_and_comes_back_with_everything_on_it() {
     terminal.end();
 }
 
-#[test]
-fn stopped_from_outside_the_screen_is_set_up_again() {
-    let folder = tempfile::tempdir().unwrap();
-    recording(folder.path());
-    let mut terminal = Terminal::run(folder.path(), "exec sh -i");
+/// A shell, and a view in it that was stopped from outside.
+fn stopped_view(folder: &Path) -> (Terminal, u32) {
+    recording(folder);
+    let mut terminal = Terminal::run(folder, "exec sh -i");
     terminal.until("PROMPT ");
     terminal.press("umpire view a.db\r");
     terminal.until("look-for-me");
@@ -291,14 +290,11 @@ fn stopped_from_outside_the_screen_is_set_up_again() {
     send(view, Signal::STOP);
     wait_for_state(view, 'T');
     terminal.until("PROMPT ");
-    terminal.press("stty sane; echo in-be''tween\n");
-    terminal.until("in-between\r\n");
-    // In the background it draws nothing, and leaves the keyboard alone.
-    terminal.press("bg\r");
-    wait_for_state(view, 'S');
-    terminal.press("echo still\"\"mine\r");
-    let before = terminal.until("stillmine\r\n");
-    assert!(!before.contains(ENTER), "{before:?}");
+    (terminal, view)
+}
+
+/// Brings the view back, with everything on it, and ends it and the shell.
+fn back_and_out(mut terminal: Terminal) {
     terminal.press("fg\r");
     terminal.until(ENTER);
     terminal.until("look-for-me");
@@ -309,20 +305,28 @@ fn stopped_from_outside_the_screen_is_set_up_again() {
     terminal.end();
 }
 
+#[test]
+fn stopped_from_outside_the_screen_is_set_up_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut terminal, view) = stopped_view(folder.path());
+    terminal.press("stty sane; echo in-be''tween\n");
+    terminal.until("in-between\r\n");
+    // In the background it draws nothing, and leaves the keyboard alone.
+    terminal.press("bg\r");
+    wait_for_state(view, 'S');
+    terminal.press("echo still\"\"mine\r");
+    let before = terminal.until("stillmine\r\n");
+    assert!(!before.contains(ENTER), "{before:?}");
+    back_and_out(terminal);
+}
+
 /// In the background, the reader of the keyboard is stopped by what is typed for the shell. It goes on with that read when the
 /// view runs again, and waits there for a key; nothing else may wait for it.
 #[test]
 fn a_reader_that_waits_for_a_key_does_not_hold_up_the_screen() {
     let folder = tempfile::tempdir().unwrap();
-    recording(folder.path());
-    let mut terminal = Terminal::run(folder.path(), "exec sh -i");
-    terminal.until("PROMPT ");
-    terminal.press("umpire view a.db\r");
-    terminal.until("look-for-me");
-    let (shell, view) = (terminal.leader.id(), child_of(terminal.leader.id()));
-    send(view, Signal::STOP);
-    wait_for_state(view, 'T');
-    terminal.until("PROMPT ");
+    let (mut terminal, view) = stopped_view(folder.path());
+    let shell = terminal.leader.id();
     // The shell leaves the line behind these to whoever reads the terminal.
     terminal.press("stty sane; echo sle\"\"eps; sleep 0.3; bg; kill -STOP $$\n");
     terminal.until("sleeps\r\n");
@@ -331,13 +335,7 @@ fn a_reader_that_waits_for_a_key_does_not_hold_up_the_screen() {
     wait_for_state(view, 'T');
     send(shell, Signal::CONT);
     terminal.until("stillmine\r\n");
-    terminal.press("fg\r");
-    terminal.until(ENTER);
-    terminal.until("look-for-me");
-    terminal.press("q");
-    terminal.until("PROMPT ");
-    terminal.press("exit\r");
-    terminal.end();
+    back_and_out(terminal);
 }
 
 #[test]

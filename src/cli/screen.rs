@@ -217,34 +217,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("baseline.toml");
         let services = Local { recording: None, faults: Faults::new([]), baseline: Mutex::new(file.clone()) };
-        let rule = crate::finding::RuleInfo {
-            id: "a/b".to_owned(),
-            aliases: Vec::new(),
-            severity: crate::finding::Severity::Failure,
-            side: crate::finding::Side::Broker,
-            scope: crate::finding::Scope::Request,
-            stages: Vec::new(),
-            title: String::new(),
-            spec: String::new(),
-            feature: None,
-            unusable_answer: false,
-            superfluous: false,
-            comparison: false,
-            why: String::new(),
-            fix: String::new(),
-        };
-        let finding = Finding {
-            severity: rule.severity,
-            rule: Arc::new(rule),
-            stage: crate::openbooking::Stage::C2,
-            exchange: Some(0),
-            order_uuid: None,
-            pointer: "/request/body/items/3".to_owned(),
-            message: String::new(),
-            seen: String::new(),
-            expected: String::new(),
-            because_of: None,
-        };
+        let finding = Finding::for_tests("a/b", crate::finding::Side::Broker, crate::finding::Severity::Failure);
+        let finding = Finding { pointer: "/request/body/items/3".to_owned(), ..finding };
         for (count, reason) in [(2, "known"), (1, "still known")] {
             services.set_aside(&finding, count, reason).unwrap();
         }

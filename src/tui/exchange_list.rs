@@ -472,38 +472,17 @@ fn weight(judged: &Judged) -> usize {
 mod tests {
     use super::*;
     use crate::exchange::Exchange;
-    use crate::finding::{RuleInfo, Scope, Side};
+    use crate::finding::Side;
     use crate::openbooking::Stage;
 
     #[test]
     fn findings_count_to_what_is_kept() {
-        let rule = Arc::new(RuleInfo {
-            id: "a/b".to_owned(),
-            aliases: Vec::new(),
-            severity: Severity::Warning,
-            side: Side::Broker,
-            scope: Scope::Request,
-            stages: Vec::new(),
-            title: String::new(),
-            spec: String::new(),
-            feature: None,
-            unusable_answer: false,
-            superfluous: false,
-            comparison: false,
-            why: String::new(),
-            fix: String::new(),
-        });
         let finding = Finding {
-            severity: rule.severity,
-            rule,
-            stage: Stage::C2,
-            exchange: Some(0),
-            order_uuid: None,
             pointer: "/request/body/orderedItem/0".repeat(4),
             message: "a message of some length, as messages are".repeat(3),
             seen: "what was seen".repeat(10),
             expected: "what was expected".repeat(10),
-            because_of: None,
+            ..Finding::for_tests("a/b", Side::Broker, Severity::Warning)
         };
         let mut list = ExchangeList::new();
         for index in 0..3_000 {
