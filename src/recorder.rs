@@ -33,7 +33,7 @@ use crate::rules::{Judge, RuleBook};
 use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
 use judging::Judging;
 pub use judging::{failed_in_words, unjudged_in_words};
-use keeper::Keeper;
+use keeper::CaptureGuard;
 pub use links::BypassLinkDetector;
 
 /// Longest time that an exchange waits for its commit while traffic never pauses. When the queue runs empty, all is
@@ -80,9 +80,9 @@ impl Hurry {
 
 /// A set of rules on its way to a recorder; the latest counts.
 #[derive(Debug, Clone, Default)]
-pub struct NewRules(Arc<Mutex<Option<Arc<RuleBook>>>>);
+pub struct RuleBookSlot(Arc<Mutex<Option<Arc<RuleBook>>>>);
 
-impl NewRules {
+impl RuleBookSlot {
     /// From the next exchange on these rules are in force.
     pub fn put(&self, book: Arc<RuleBook>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(book);
@@ -97,7 +97,7 @@ impl NewRules {
 pub struct Recorder {
     intake: ExchangeReceiver,
     redactor: Redactor,
-    keeper: Keeper,
+    keeper: CaptureGuard,
     judging: Judging,
 }
 
@@ -110,9 +110,9 @@ impl Recorder {
         series: Option<RotatingWriter>,
         judge: Judge,
         events: Outlet,
-        new_rules: NewRules,
+        new_rules: RuleBookSlot,
     ) -> Self {
-        let keeper = Keeper::new(series, events.clone(), &intake);
+        let keeper = CaptureGuard::new(series, events.clone(), &intake);
         Self { intake, redactor, keeper, judging: Judging::new(judge, events, new_rules) }
     }
 
@@ -164,7 +164,7 @@ const GIVE_UP: u32 = 6;
 struct RecordLoop {
     intake: ExchangeReceiver,
     redactor: Redactor,
-    keeper: Keeper,
+    keeper: CaptureGuard,
     backlog: JudgeQueue,
     /// The last commit.
     committed: Instant,
@@ -175,7 +175,7 @@ struct RecordLoop {
 }
 
 impl RecordLoop {
-    fn new(intake: ExchangeReceiver, redactor: Redactor, keeper: Keeper, backlog: JudgeQueue) -> Self {
+    fn new(intake: ExchangeReceiver, redactor: Redactor, keeper: CaptureGuard, backlog: JudgeQueue) -> Self {
         Self { intake, redactor, keeper, backlog, committed: Instant::now(), at_hand: false, panics: 0 }
     }
 
@@ -224,7 +224,7 @@ impl RecordLoop {
     }
 }
 
-fn commit(keeper: &mut Keeper, backlog: &mut JudgeQueue) {
+fn commit(keeper: &mut CaptureGuard, backlog: &mut JudgeQueue) {
     if keeper.commit() {
         backlog.committed();
     } else {
@@ -258,7 +258,7 @@ mod tests {
             RotatingWriter::create(file, Meta::new(None, jiff::Timestamp::UNIX_EPOCH), Rotation::default()).unwrap()
         });
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
-        let recorder = Recorder::new(intake, Redactor::new().unwrap(), series, judge, events, NewRules::default());
+        let recorder = Recorder::new(intake, Redactor::new().unwrap(), series, judge, events, RuleBookSlot::default());
         let recorder = std::thread::spawn(move || recorder.run());
         for path in paths {
             let place = runtime.block_on(sink.reserve()).unwrap();

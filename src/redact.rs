@@ -27,12 +27,12 @@ use ring::rand::SystemRandom;
 
 use crate::exchange::secrets::{fingerprint, fingerprint_at};
 use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, codings, decode, encode, salvage};
-use credentials::Own;
+use credentials::OwnCredentials;
 pub use level::RedactionLevel;
 use personal::Personal;
 pub use personal::{FieldCount, Fields};
 use scan::Scanner;
-use seen::Seen;
+use seen::KnownSecrets;
 
 /// What other programs and people put in a secret's place.
 const PLACEHOLDER: &str = "REDACTED";
@@ -144,7 +144,7 @@ impl Redactor {
     }
 
     fn without_secrets(&self, mut exchange: Exchange) -> Exchange {
-        let own = Own::of(&exchange.request.headers);
+        let own = OwnCredentials::of(&exchange.request.headers);
         // Bodies first: the rest is short, and what they hold may stand there too.
         self.body(&mut exchange.request.body, &exchange.request.headers, &own);
         if let Some(response) = &mut exchange.response {
@@ -196,21 +196,21 @@ impl Redactor {
     }
 
     /// The text with what looks like a secret replaced, or `None` if nothing does.
-    fn clean(&self, text: &[u8], own: &Own) -> Option<Vec<u8>> {
+    fn clean(&self, text: &[u8], own: &OwnCredentials) -> Option<Vec<u8>> {
         let first = own.replace(text, &self.fingerprinter);
         let second = self.scanner.replace(first.as_deref().unwrap_or(text), &self.fingerprinter).or(first);
         let third = self.fingerprinter.seen().replace(second.as_deref().unwrap_or(text));
         third.or(second)
     }
 
-    fn replace_text(&self, text: &mut String, own: &Own) {
+    fn replace_text(&self, text: &mut String, own: &OwnCredentials) {
         if let Some(clean) = self.clean(text.as_bytes(), own) {
             // Secrets are cut at ASCII characters, so this is UTF-8; were it not, it would still be no secret.
             *text = String::from_utf8_lossy(&clean).into_owned();
         }
     }
 
-    fn headers(&self, headers: &mut Headers, own: &Own) {
+    fn headers(&self, headers: &mut Headers, own: &OwnCredentials) {
         for field in &mut headers.0 {
             let clean = credentials::replace(&field.name, &field.value, &self.fingerprinter);
             let again = self.clean(clean.as_deref().unwrap_or(&field.value), own);
@@ -220,7 +220,7 @@ impl Redactor {
         }
     }
 
-    fn body(&self, body: &mut Body, headers: &Headers, own: &Own) {
+    fn body(&self, body: &mut Body, headers: &Headers, own: &OwnCredentials) {
         if body.bytes.is_empty() {
             return;
         }
@@ -237,7 +237,7 @@ impl Redactor {
     }
 
     /// The content of a body, which may be packed once more than its header fields say.
-    fn content(&self, body: &mut Body, content: &[u8], own: &Own, put: impl FnOnce(&mut Body, Vec<u8>)) {
+    fn content(&self, body: &mut Body, content: &[u8], own: &OwnCredentials, put: impl FnOnce(&mut Body, Vec<u8>)) {
         let is_unreadable = Cell::new(false);
         let clean = |text: &[u8]| {
             is_unreadable.set(self.texts_only && !content::is_text(text));
@@ -263,7 +263,7 @@ impl Redactor {
     }
 
     /// A part that can be decoded is kept, since a secret in it is seen; the rest might hold one unseen.
-    fn undecodable(&self, body: &mut Body, headers: &Headers, own: &Own) {
+    fn undecodable(&self, body: &mut Body, headers: &Headers, own: &OwnCredentials) {
         let bytes = body.bytes.clone();
         if let Some(content::Packing::Coded(coding)) = content::packing(&bytes)
             && !codings(headers).iter().any(|known| known.ends_with(coding))
@@ -321,7 +321,7 @@ fn cut(body: &mut Body) {
 /// Makes fingerprints under a key, and knows the secrets of this recording so far.
 struct Fingerprinter {
     key: hmac::Key,
-    seen: Mutex<Seen>,
+    seen: Mutex<KnownSecrets>,
 }
 
 impl Fingerprinter {
@@ -340,7 +340,7 @@ impl Fingerprinter {
         Some(mask)
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, KnownSecrets> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

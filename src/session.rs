@@ -28,7 +28,7 @@ use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{Limits, Listener, ListenerMode, Shutdown, serve};
-use crate::recorder::{BypassLinkDetector, Hurry, NewRules, Recorder, RunSummary};
+use crate::recorder::{BypassLinkDetector, Hurry, Recorder, RuleBookSlot, RunSummary};
 use crate::redact::{RedactError, Redactor};
 use crate::rules::{BookingSystemInfo, Judge, RuleBook};
 use parts::Broken;
@@ -220,7 +220,7 @@ impl Session {
         let base_uri = options.base_uri.clone().or(options.known.base_uri.clone());
         let known = BookingSystemInfo { base_uri, also_base_uris: options.also_base_uris, ..options.known };
         let judge = Judge::new(options.book, known).muting_refused(options.mute_refused);
-        let new_rules = NewRules::default();
+        let new_rules = RuleBookSlot::default();
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&specs));
         let (hurry, grace) = (recorder.hurry(), options.limits.grace);

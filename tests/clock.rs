@@ -12,7 +12,7 @@ use umpire::capture::{self, Meta, RotatingWriter, Rotation, numbered};
 use umpire::event::{Event, feed};
 use umpire::exchange::Exchange;
 use umpire::proxy::record::sink;
-use umpire::recorder::{NewRules, Recorder};
+use umpire::recorder::{Recorder, RuleBookSlot};
 use umpire::redact::Redactor;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
@@ -65,7 +65,7 @@ fn record(folder: &Path, rotation: Rotation) -> (usize, Vec<PathBuf>) {
     let book = RuleBook::built_in().expect("the built-in rules load").into();
     let judge = Judge::new(book, BookingSystemInfo { base_uri: meta.base_uri, ..BookingSystemInfo::default() });
     let redactor = Redactor::new().expect("a redactor");
-    let recorder = Recorder::new(intake, redactor, Some(series), judge, outlet, NewRules::default());
+    let recorder = Recorder::new(intake, redactor, Some(series), judge, outlet, RuleBookSlot::default());
     let recorder = std::thread::spawn(|| recorder.run());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let count = exchanges.len() as u64;

@@ -70,7 +70,7 @@ pub struct Bundle {
 
 /// What is gathered of one booking.
 #[derive(Default)]
-struct Gathered {
+struct BundleFiles {
     exchanges: Vec<Arc<Judged>>,
     findings: Vec<Finding>,
     /// Identifiers of what was ordered, as JSON strings.
@@ -93,7 +93,7 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
     let uuid = bundle.booking.to_ascii_lowercase();
     let recording = redaction::open(&bundle.file, Arc::clone(&redactor))?;
     let meta = recording.meta.clone();
-    let mut gathered = Gathered::default();
+    let mut gathered = BundleFiles::default();
     let mut judge = judging.judge(meta.base_uris(), meta.is_foreign());
     // Of each exchange that had any, the bodies that were left out.
     let mut unreadable: BTreeMap<u64, u64> = BTreeMap::new();
@@ -113,7 +113,7 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
     let context = Context::read(&bundle.file, redactor, &gathered, &uuid)?;
     let count = |chosen: &Chosen| beyond(&judging, &meta, chosen, &gathered.findings);
     let (chosen, beyond) = context.chosen(&gathered.exchanges, count);
-    let Gathered { exchanges, findings, left_out, .. } = gathered;
+    let BundleFiles { exchanges, findings, left_out, .. } = gathered;
     let more = chosen.len() - exchanges.len();
     let unreadable: u64 = chosen.keys().filter_map(|index| unreadable.get(index)).sum();
     let redaction_in_words = bundle.redaction.said(unreadable);
@@ -143,7 +143,7 @@ fn findings_in_words(booking: &Booking) -> SafeText {
     text::count(booking.findings.len() as u64, "finding")
 }
 
-impl Gathered {
+impl BundleFiles {
     fn take(&mut self, judged: Judged, uuid: &str) {
         if let Some(order) = &judged.order_uuid {
             *self.bookings.entry(Arc::clone(order)).or_default() += 1;
@@ -235,7 +235,7 @@ struct Context {
 }
 
 impl Context {
-    fn read(file: &Path, redactor: Arc<Redactor>, gathered: &Gathered, uuid: &str) -> anyhow::Result<Self> {
+    fn read(file: &Path, redactor: Arc<Redactor>, gathered: &BundleFiles, uuid: &str) -> anyhow::Result<Self> {
         let mut context = Self::default();
         let rests_on: BTreeSet<u64> = gathered.rests_on().collect();
         let wanted: Vec<memmem::Finder<'_>> =

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::judge_queue::{Next, RowRange, Waiting};
-use super::{BypassLinkDetector, Hurry, NewRules, RunSummary};
+use super::{BypassLinkDetector, Hurry, RuleBookSlot, RunSummary};
 use crate::capture::{CaptureError, Reader};
 use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, PROGRESS_EVERY, Progress, Throttle};
 use crate::exchange::Exchange;
@@ -33,7 +33,7 @@ struct Behind {
 pub(super) struct Judging {
     judge: Judge,
     events: Outlet,
-    new_rules: NewRules,
+    new_rules: RuleBookSlot,
     hurry: Hurry,
     /// What was left out when there was no more time.
     unjudged: u64,
@@ -55,7 +55,7 @@ pub(super) struct Judging {
 }
 
 impl Judging {
-    pub(super) fn new(judge: Judge, events: Outlet, new_rules: NewRules) -> Self {
+    pub(super) fn new(judge: Judge, events: Outlet, new_rules: RuleBookSlot) -> Self {
         let (findings, coverage) = (Tally::default(), Throttle::new(COVERAGE_EVERY));
         let hurry = Hurry::default();
         Self {
@@ -335,7 +335,7 @@ mod tests {
     fn that_judging_has_caught_up_is_told_when_nothing_waits_any_more() {
         let (events, mut feed) = feed(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
-        let mut judging = Judging::new(judge, events, NewRules::default());
+        let mut judging = Judging::new(judge, events, RuleBookSlot::default());
         let (_backlog, waiting) = backlog();
         judging.behind = Some(Behind { since: Instant::now(), told: true });
         judging.take(Next::Nothing, &waiting);
@@ -347,7 +347,7 @@ mod tests {
     async fn when_there_is_no_more_time_it_says_how_many_were_not_judged() {
         let (events, mut feed) = feed(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
-        let judging = Judging::new(judge, events, NewRules::default());
+        let judging = Judging::new(judge, events, RuleBookSlot::default());
         let (mut backlog, waiting) = backlog();
         let file = std::path::Path::new("run.db");
         for index in 0..400 {

@@ -48,7 +48,7 @@ pub(super) struct Closed {
 }
 
 /// Keeps a capture, and count of what is missing from it.
-pub(super) struct Keeper {
+pub(super) struct CaptureGuard {
     /// `None` where nothing is to be recorded, or where the capture was given up.
     series: Option<RotatingWriter>,
     /// The capture was given up; it would have had so many exchanges.
@@ -73,7 +73,7 @@ pub(super) struct Keeper {
     stall: Option<WriteWatchdog>,
 }
 
-impl Keeper {
+impl CaptureGuard {
     pub(super) fn new(series: Option<RotatingWriter>, events: Outlet, intake: &ExchangeReceiver) -> Self {
         let (not_handed_over, memory) = (intake.missed_counter(), intake.body_memory());
         let stall = series.as_ref().map(|_| WriteWatchdog::new(events.clone(), Arc::clone(&not_handed_over)));

@@ -124,14 +124,14 @@ pub(super) fn is_basic(credentials: &[u8]) -> bool {
 }
 
 /// The credentials of one request, to be found again in its target, bodies and other fields.
-pub(super) struct Own(Vec<Secret>);
+pub(super) struct OwnCredentials(Vec<Secret>);
 
 struct Secret {
     plain: Vec<u8>,
     finder: memmem::Finder<'static>,
 }
 
-impl Own {
+impl OwnCredentials {
     pub(super) fn of(headers: &Headers) -> Self {
         let mut own: Vec<Secret> = Vec::new();
         let fields = headers.0.iter().filter(|field| is_secret_field(&field.name));
@@ -234,7 +234,7 @@ mod tests {
     fn own_credentials_are_found_again() {
         let fingerprinter = Redactor::new().unwrap().fingerprinter;
         let headers: Headers = [("Authorization", "Bearer abc/defgh")].into_iter().collect();
-        let own = Own::of(&headers);
+        let own = OwnCredentials::of(&headers);
         let mask = fingerprinter.fingerprint(b"abc/defgh").unwrap();
         let clean = own.replace(br#"["abc/defgh", "abc\/defgh", "x"]"#, &fingerprinter).unwrap();
         assert_eq!(String::from_utf8(clean).unwrap(), format!("[\"{mask}\", \"{mask}\", \"x\"]"));

@@ -35,7 +35,7 @@ struct Form {
 type Table = HashMap<[u8; KEY], Vec<Form>>;
 
 /// The secrets of a recording so far.
-pub(super) struct Seen {
+pub(super) struct KnownSecrets {
     young: Table,
     old: Table,
     bytes: usize,
@@ -43,7 +43,7 @@ pub(super) struct Seen {
     filter: Box<[u64]>,
 }
 
-impl Default for Seen {
+impl Default for KnownSecrets {
     fn default() -> Self {
         Self { young: Table::new(), old: Table::new(), bytes: 0, filter: vec![0; FILTER / 64].into() }
     }
@@ -63,7 +63,7 @@ fn is_distinct(secret: &[u8]) -> bool {
         && !secret.split(|&byte| byte == b'/').any(super::personal::is_uuid)
 }
 
-impl Seen {
+impl KnownSecrets {
     /// Takes up a secret and what stands in its place.
     pub(super) fn remember(&mut self, secret: &[u8], mask: &str) {
         if !is_distinct(secret) {
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn every_form_is_found_as_a_whole() {
-        let mut seen = Seen::default();
+        let mut seen = KnownSecrets::default();
         seen.remember(b"aBc/def+123=", "#");
         let shown = |text: &str| seen.replace(text.as_bytes()).map(|clean| String::from_utf8(clean).unwrap());
         for (text, clean) in [
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn words_numbers_and_uuids_are_not_looked_for() {
-        let mut seen = Seen::default();
+        let mut seen = KnownSecrets::default();
         for word in
             ["lantern-yoga-class", "1234567890123", "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3", "short1", "two words 1"]
         {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn old_secrets_are_forgotten() {
-        let mut seen = Seen::default();
+        let mut seen = KnownSecrets::default();
         (0..100_000).for_each(|number| seen.remember(format!("Secret-{number:06}").as_bytes(), "#"));
         assert!(seen.bytes <= MOST_BYTES);
         assert!(seen.replace(b"Secret-099999").is_some() && seen.replace(b"Secret-000000").is_none());

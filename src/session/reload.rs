@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{Event, Outlet};
-use crate::recorder::NewRules;
+use crate::recorder::RuleBookSlot;
 use crate::rules::RuleBook;
 
 /// How often the disk is looked at. A change is loaded when two looks in a row see the same, so that a file that is being
@@ -107,7 +107,7 @@ impl Watch {
 }
 
 /// Looks at the disk until the session stops.
-pub(super) async fn watch(mut watch: Watch, rules: NewRules, events: Outlet, stop: CancellationToken) {
+pub(super) async fn watch(mut watch: Watch, rules: RuleBookSlot, events: Outlet, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use ring::hmac;
 
-use super::shuffle::{Alphabet, Cell, FormatPreservingCipher};
+use super::shuffle::{Alphabet, FormatPreservingCipher, Symbol};
 
 /// Makes pseudonyms under one key.
 pub(super) struct Pseudonyms(FormatPreservingCipher);
@@ -82,7 +82,7 @@ impl Pseudonyms {
 
     fn address(&self, word: &str) -> String {
         if let Ok(address) = word.parse::<std::net::Ipv4Addr>() {
-            let mut cells = address.octets().map(|octet| Cell::new(u16::from(octet), 256));
+            let mut cells = address.octets().map(|octet| Symbol::new(u16::from(octet), 256));
             self.0.cells(&mut cells, "address");
             return cells.map(|cell| cell.value.to_string()).join(".");
         }
@@ -94,7 +94,7 @@ impl Pseudonyms {
 
     /// Letters and digits replaced, everything else as it is. `other` may give a character another alphabet, by what
     /// stands before it.
-    fn shaped(&self, text: &str, form: &str, other: impl Fn(&str, char) -> Option<(Alphabet, Cell)>) -> String {
+    fn shaped(&self, text: &str, form: &str, other: impl Fn(&str, char) -> Option<(Alphabet, Symbol)>) -> String {
         let mut alphabets = Vec::with_capacity(text.len());
         let mut cells = Vec::with_capacity(text.len());
         let mut after_digit = false;
@@ -136,7 +136,7 @@ impl Pseudonyms {
         let Date { year, month, day } = date;
         if (month, day) == (2, 29) {
             // Leap years of the same century.
-            let mut cells = [Cell::new(year % 100 / 4, 25)];
+            let mut cells = [Symbol::new(year % 100 / 4, 25)];
             self.0.cells(&mut cells, "leap day");
             let moved = year - year % 100 + cells[0].value * 4;
             return format!("{:04}-02-29", if is_leap(moved) { moved } else { year });
@@ -144,7 +144,7 @@ impl Pseudonyms {
         let mut text = format!("{:03}", year / 10);
         let decade = text.clone();
         if day <= 28 {
-            let mut cells = [Cell::new(year % 10, 10), Cell::new((month - 1) * 28 + day - 1, 336)];
+            let mut cells = [Symbol::new(year % 10, 10), Symbol::new((month - 1) * 28 + day - 1, 336)];
             self.0.cells(&mut cells, &decade);
             let (month, day) = (cells[1].value / 28 + 1, cells[1].value % 28 + 1);
             // Writing to a String does not fail.
@@ -153,7 +153,7 @@ impl Pseudonyms {
         }
         let months: Vec<u16> = (1..=12).filter(|&month| month != 2 && days(year, month) >= day).collect();
         let place = months.iter().position(|&other| other == month).unwrap_or_default();
-        let mut cells = [Cell::new(year % 10, 10), Cell::new(place as u16, months.len() as u16)];
+        let mut cells = [Symbol::new(year % 10, 10), Symbol::new(place as u16, months.len() as u16)];
         self.0.cells(&mut cells, &decade);
         let month = months.get(usize::from(cells[1].value)).copied().unwrap_or(month);
         let _ = write!(text, "{}-{month:02}-{day:02}", cells[0].value);

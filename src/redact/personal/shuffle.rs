@@ -19,12 +19,12 @@ const ROUNDS: u8 = 6;
 
 /// A character that is replaced: its place in an alphabet of `radix` characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cell {
+pub(super) struct Symbol {
     pub(super) value: u16,
     pub(super) radix: u16,
 }
 
-impl Cell {
+impl Symbol {
     /// The n-th of an alphabet of `radix` characters.
     pub(super) fn new(value: u16, radix: u16) -> Self {
         Self { value, radix: radix.max(1) }
@@ -40,7 +40,7 @@ impl FormatPreservingCipher {
     }
 
     /// Gives the cells other values. `form` sets texts apart that have equal cells and unequal forms.
-    pub(super) fn cells(&self, cells: &mut [Cell], form: &str) {
+    pub(super) fn cells(&self, cells: &mut [Symbol], form: &str) {
         if cells.len() > PERMUTED {
             return self.draw(cells, form);
         }
@@ -65,7 +65,7 @@ impl FormatPreservingCipher {
     }
 
     /// Values that the text determines, and that say nothing of it.
-    fn draw(&self, cells: &mut [Cell], form: &str) {
+    fn draw(&self, cells: &mut [Symbol], form: &str) {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(b"long");
         context.update(form.as_bytes());
@@ -110,13 +110,13 @@ pub(super) enum Alphabet {
 impl Alphabet {
     /// The alphabet of a character and its place there; `None` for a character that stays. `first` says that no digit
     /// stands before it.
-    pub(super) fn of(character: char, first: bool) -> Option<(Self, Cell)> {
+    pub(super) fn of(character: char, first: bool) -> Option<(Self, Symbol)> {
         Some(match character {
-            'a'..='z' => (Self::Lower, Cell::new(character as u16 - 'a' as u16, 26)),
-            'A'..='Z' => (Self::Upper, Cell::new(character as u16 - 'A' as u16, 26)),
+            'a'..='z' => (Self::Lower, Symbol::new(character as u16 - 'a' as u16, 26)),
+            'A'..='Z' => (Self::Upper, Symbol::new(character as u16 - 'A' as u16, 26)),
             '0' if first => return None,
-            '1'..='9' if first => (Self::FirstDigit, Cell::new(character as u16 - '1' as u16, 9)),
-            '0'..='9' => (Self::Digit, Cell::new(character as u16 - '0' as u16, 10)),
+            '1'..='9' if first => (Self::FirstDigit, Symbol::new(character as u16 - '1' as u16, 9)),
+            '0'..='9' => (Self::Digit, Symbol::new(character as u16 - '0' as u16, 10)),
             _ if character.is_ascii() || !character.is_alphanumeric() => return None,
             _ => {
                 let (mut radix, mut value) = (0, 0);
@@ -126,19 +126,19 @@ impl Alphabet {
                     }
                     radix += 1;
                 }
-                (Self::Block(character), Cell::new(value, radix))
+                (Self::Block(character), Symbol::new(value, radix))
             }
         })
     }
 
     /// A hexadecimal digit; `None` for any other character.
-    pub(super) fn hex(character: char, upper: bool) -> Option<(Self, Cell)> {
-        Some((Self::Hex { upper }, Cell::new(character.to_digit(16)? as u16, 16)))
+    pub(super) fn hex(character: char, upper: bool) -> Option<(Self, Symbol)> {
+        Some((Self::Hex { upper }, Symbol::new(character.to_digit(16)? as u16, 16)))
     }
 
     /// A character that stays, though it counts.
-    pub(super) fn itself(character: char) -> (Self, Cell) {
-        (Self::Itself(character), Cell::new(0, 1))
+    pub(super) fn itself(character: char) -> (Self, Symbol) {
+        (Self::Itself(character), Symbol::new(0, 1))
     }
 
     /// The character at a place.
@@ -184,12 +184,12 @@ mod tests {
             let mut seen = HashSet::new();
             for number in 0..count {
                 let mut rest = number;
-                let mut cells: Vec<Cell> = radices
+                let mut cells: Vec<Symbol> = radices
                     .iter()
                     .map(|&radix| {
                         let value = rest % u32::from(radix);
                         rest /= u32::from(radix);
-                        Cell::new(value as u16, radix)
+                        Symbol::new(value as u16, radix)
                     })
                     .collect();
                 shuffle.cells(&mut cells, "");
@@ -213,7 +213,7 @@ mod tests {
             for place in 0..cell.radix {
                 let other = alphabet.at(place);
                 assert_eq!(other.len_utf8(), character.len_utf8());
-                assert_eq!(Alphabet::of(other, false).unwrap().1, Cell::new(place, cell.radix));
+                assert_eq!(Alphabet::of(other, false).unwrap().1, Symbol::new(place, cell.radix));
             }
         }
         for character in " .@+-%\u{1f600}\u{301}".chars() {
