@@ -403,6 +403,28 @@ fn every_file_opens_with_what_it_is() {
     report(&faults);
 }
 
+/// Cargo leaves out a file that nobody names, in silence: its tests would never run.
+#[test]
+fn every_file_of_tests_is_a_module_of_the_one_binary() {
+    let binary = root().join("tests/it");
+    let apart = [root().join("tests/architecture.rs"), root().join("tests/crash.rs"), binary.join("main.rs")];
+    let faults: Vec<String> = rust_files("tests")
+        .into_iter()
+        .filter(|path| !apart.contains(path))
+        .filter_map(|path| {
+            let folder = path.parent().expect("a folder");
+            if !path.starts_with(&binary) {
+                return Some(format!("{}: belongs into tests/it/, see CONTRIBUTING.md", shown(&path)));
+            }
+            let parent = if folder == binary { binary.join("main.rs") } else { folder.with_extension("rs") };
+            let name = path.file_stem().expect("a name").display().to_string();
+            let names = plain_code(&read(&parent)).contains(&format!("mod {name};"));
+            (!names).then(|| format!("{}: {} has no `mod {name};`", shown(&path), shown(&parent)))
+        })
+        .collect();
+    report(&faults);
+}
+
 #[test]
 fn no_file_outgrows_its_reader() {
     let faults: Vec<String> = ["src", "tests", "benches"]

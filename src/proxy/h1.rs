@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Strict where laxness would let two parties read different messages; what RFC 9112 lets a proxy mend is mended. What
-//! becomes of which input is a table: `docs/wire.md`, and `tests/proxy/wire/` for every case.
+//! becomes of which input is a table: `docs/wire.md`, and `tests/it/proxy/wire/` for every case.
 
 mod decoder;
 mod encode;

@@ -1,5 +1,5 @@
 //! What clients of other machines reach of this one: their address is handed to the forward proxy as if they had
-//! connected from it. (`tests/second_machine.rs` does the same over real wires, where it may.)
+//! connected from it. (`tests/it/second_machine.rs` does the same over real wires, where it may.)
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
