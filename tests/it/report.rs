@@ -1,5 +1,8 @@
 //! The printed reports and the JSON contract.
 
+mod compare;
+mod unjudged;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -310,89 +313,6 @@ fn known_findings_are_not_counted() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&json(&report)["baseline"]).unwrap());
 }
 
-/// A report as it was reported.
-fn earlier(report: &CheckReport) -> Earlier {
-    Earlier::parse(json(report).to_string().as_bytes()).unwrap()
-}
-
-#[test]
-fn the_same_has_not_changed() {
-    for report in [CheckReport::default(), check_report(), one_cause()] {
-        let comparison = Comparison::new(&report, &earlier(&report));
-        assert_eq!(changes(&comparison), "nothing has changed\n");
-        assert_eq!(comparison.worst(), None);
-    }
-}
-
-fn changes(comparison: &Comparison) -> String {
-    let mut out = Vec::new();
-    compare_text(&mut Printer::new(&mut out), comparison, Paint::PLAIN).unwrap();
-    String::from_utf8(out).unwrap()
-}
-
-#[test]
-fn what_changed_is_said_and_nothing_else() {
-    let before = check_report();
-    let mut after = check_report();
-    // One is gone, one weighs less, one is new; a file is gone and a rule says otherwise.
-    after.findings.retain(|(file, finding)| &**file != "a.har" && finding.exchange != Some(5));
-    for (_, finding) in after.findings.iter_mut().filter(|(_, finding)| finding.exchange == Some(4)) {
-        finding.severity = finding.severity.min(Severity::Warning);
-    }
-    after.findings.push((Arc::from("b.har"), Fake::new(1).finding(accepted()).judged().findings.remove(0)));
-    after.files.remove(1);
-    after.rules[0].passed += 2;
-    after.rules[0].rule = "price/item".into();
-    after.rules[1] = RuleTally { rule: "price/new".into(), passed: 1, failed: 0, not_judged: 0 };
-    after.rules.push(RuleTally { rule: "price/silent".into(), passed: 0, failed: 0, not_judged: 0 });
-    let comparison = Comparison::new(&after, &earlier(&before));
-    assert_eq!(comparison.worst(), Some(Severity::Failure));
-    insta::assert_snapshot!(changes(&comparison));
-
-    let mut out = Vec::new();
-    compare_json(&mut Printer::new(&mut out), &comparison, "other.json").unwrap();
-    let out: Value = serde_json::from_slice(&out).unwrap();
-    let schema: Value = serde_json::from_str(include_str!("../../docs/check-compare.schema.json")).unwrap();
-    assert_eq!(fake::schema::faults(&schema, &schema, &out, ""), Vec::<String>::new());
-    let gone = json(&before)["findings"].as_array().unwrap().iter().find(|f| f["exchange"] == 5).cloned().unwrap();
-    assert!(out["gone"].as_array().unwrap().contains(&gone), "as it was reported");
-}
-
-#[test]
-fn another_recording_numbers_its_exchanges_otherwise() {
-    let one = |file: &str, indexes: &[u64]| CheckReport {
-        files: vec![FileReport { file: file.into(), exchanges: 9, bookings: 1, ..judged_file() }],
-        findings: indexes
-            .iter()
-            .map(|&index| {
-                let pointer = format!("/response/body/orderedItem/{index}/price");
-                let finding = finding(Side::BookingSystem, Severity::Warning, "price/item", &pointer);
-                (Arc::from(file), Fake::new(index).finding(finding).judged().findings.remove(0))
-            })
-            .collect(),
-        verdicts: verdicts(1, 0, &[]),
-        ..CheckReport::default()
-    };
-    let same = Comparison::new(&one("tuesday.har", &[2, 5]), &earlier(&one("monday.har", &[7, 5])));
-    assert_eq!((same.new.len(), same.gone.len()), (0, 0));
-    let more = Comparison::new(&one("tuesday.har", &[2, 5, 7]), &earlier(&one("monday.har", &[7, 5])));
-    let new: Vec<_> = more.new.iter().map(|(_, finding)| finding.exchange).collect();
-    assert_eq!(new, [Some(2)], "those of the same exchange belong together");
-    // A pair that is new and gone in files of several.
-    let mut two = one("tuesday.har", &[2]);
-    two.files.push(FileReport { file: "monday.har".into(), exchanges: 1, bookings: 1, ..judged_file() });
-    let apart = Comparison::new(&two, &earlier(&one("monday.har", &[2])));
-    assert_eq!((apart.new.len(), apart.gone.len()), (1, 1), "files of several are matched by name");
-}
-
-#[test]
-fn what_is_no_report_is_not_compared_with() {
-    for (text, words) in [("[]", "not a report"), ("{\"format_version\":2}", "format_version 2"), ("x", "not a report")]
-    {
-        assert!(Earlier::parse(text.as_bytes()).unwrap_err().to_string().contains(words), "{text}");
-    }
-}
-
 #[test]
 fn coverage_in_every_format() {
     let report = CheckReport { findings: vec![], coverage: Some(coverage()), ..check_report() };
@@ -487,99 +407,6 @@ fn a_summary_counts_bookings_once() {
     assert_eq!((summary.exchanges(), summary.bookings(), summary.failed_exchanges()), (6, 2, 0));
 }
 
-/// A recording of which hardly anything could be judged: a HAR without bodies.
-fn without_bodies() -> CheckReport {
-    let verdicts = verdicts(400, 0, &[("the response body was not recorded", 5_600), ("no quote was seen", 55)]);
-    let file = FileReport { file: "a.har".into(), exchanges: 90, bookings: 9, ..judged_file() };
-    CheckReport { files: vec![FileReport { verdicts: verdicts.clone(), ..file }], verdicts, ..CheckReport::default() }
-}
-
-const WITHOUT_BODIES: &str = "400 passed, 5,655 not judged: bodies are missing; save the HAR with content";
-
-#[test]
-fn what_could_not_be_judged_does_not_look_green() {
-    let report = without_bodies();
-    let said = text(&report, Paint::PLAIN);
-    assert_eq!(said.lines().next(), Some(WITHOUT_BODIES));
-    assert!(said.contains("a.har: 90 exchanges, 9 bookings: no findings in what could be judged"), "{said}");
-    assert!(said.contains("5600   the response body was not recorded; save the HAR with content"), "{said}");
-    assert!(said.trim_end().ends_with("no findings in what could be judged; 400 passed, 5,655 not judged"), "{said}");
-    let coloured = text(&report, Paint { colour: true, width: None });
-    assert!(!coloured.contains("\u{1b}[32m"), "nothing is green: {coloured:?}");
-    let json = json(&report);
-    assert_eq!((&json["summary"]["passed"], &json["summary"]["not_judged"]), (&400.into(), &5_655.into()));
-    assert_eq!(json["reasons"][0]["because"], "the response body was not recorded");
-    assert_eq!((&json["reasons"][0]["count"], &json["reasons"][1]["count"]), (&5_600.into(), &55.into()));
-    assert_eq!(json["reasons"][0]["remedy"], "save the HAR with content");
-    assert_eq!(json["reasons"][1].get("remedy"), None);
-}
-
-#[test]
-fn one_file_of_several_that_could_not_be_judged_is_named_first() {
-    let mut report = check_report();
-    let [unjudged] = without_bodies().files.try_into().unwrap();
-    report.files.push(FileReport { file: "bare.har".into(), ..unjudged });
-    let said = text(&report, Paint::PLAIN);
-    assert_eq!(said.lines().next(), Some(format!("bare.har: {WITHOUT_BODIES}").as_str()));
-    assert!(!text(&check_report(), Paint::PLAIN).lines().next().unwrap().contains("not judged"));
-}
-
-#[test]
-fn a_recording_without_booking_calls_says_which_paths_it_has() {
-    let others = |calls, open_data, others| Recognized {
-        calls,
-        open_data,
-        others,
-        paths: vec!["PUT /v1/quotes/…".into(), "GET /".into()],
-        ..Recognized::default()
-    };
-    let of = |recognized: Recognized, counts: VerdictCounts| {
-        let file = FileReport { file: "a.har".into(), exchanges: 40, ..judged_file() };
-        let file = FileReport { verdicts: counts.clone(), recognized, ..file };
-        text(&CheckReport { files: vec![file], verdicts: counts, ..CheckReport::default() }, Paint::PLAIN)
-    };
-    let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
-    let said = of(others(0, 0, 40), verdicts(0, 0, &[]));
-    assert_eq!(
-        first(&said),
-        "0 passed, 0 not judged: no call of the booking API among 40 exchanges; seen: PUT /v1/quotes/…, GET /; --base-uri says where the booking API is"
-    );
-    assert!(said.contains("a.har: 40 exchanges, 0 bookings: nothing could be judged"), "{said}");
-    let base = Some("https://booking.example.com/api".to_owned());
-    let said = of(Recognized { unmatched_base: base, ..others(0, 0, 40) }, verdicts(0, 0, &[]));
-    assert!(first(&said).contains("none of 40 exchanges lies under the Base URI https://booking.example.com/api"));
-    // A harvest of open data is judged: what is beside it is said, and alarms nobody.
-    let said = of(others(0, 38, 2), verdicts(300, 0, &[]));
-    assert!(first(&said).ends_with("no findings"), "{said}");
-    assert!(said.contains("no call of the booking API among 40 exchanges"), "{said}");
-    let said = of(others(30, 8, 2), verdicts(300, 0, &[]));
-    assert!(!said.contains("--base-uri"), "{said}");
-}
-
-#[test]
-fn a_run_of_which_little_was_judged_says_so_first() {
-    let bare = |index| Fake::new(index).not_judged("errors/shape", "the response body was not recorded");
-    let events: Vec<Event> = (0..3)
-        .map(|index| {
-            let fake =
-                (0..30).fold(bare(index), |fake, _| fake.not_judged("a/b", "the response body was not recorded"));
-            fake.event()
-        })
-        .collect();
-    let said = plain(&events, Paint::PLAIN);
-    let summary: Vec<&str> = said.lines().rev().take_while(|line| !line.is_empty()).collect();
-    assert_eq!(
-        summary.last().copied(),
-        Some("63 passed, 93 not judged: bodies are missing; save the HAR with content"),
-        "{said}"
-    );
-    assert!(!said.contains(" ok"), "{said}");
-    let lines = json_lines(&events);
-    let last = lines.last().unwrap();
-    assert_eq!((&last["passed"], &last["not_judged"]), (&63.into(), &93.into()));
-    assert_eq!(last["reasons"][0]["count"], 93);
-}
-
 /// A finding that rests on the quote of the third exchange.
 fn dearer() -> Finding {
     let because_of = Some(EarlierExchange { file: None, exchange: 2, stage: Stage::C2 });
@@ -612,23 +439,4 @@ fn the_exchange_that_a_finding_rests_on_is_named_everywhere() {
     compare_text(&mut Printer::new(&mut out), &Comparison::new(&now, &earlier), Paint::PLAIN).unwrap();
     let said = String::from_utf8(out).unwrap();
     assert!(said.contains("exchange 12 · B") && said.contains("because of exchange 3, C2"), "{said}");
-}
-
-#[test]
-fn a_renamed_rule_is_the_same_rule() {
-    let report = check_report();
-    let mut old: Value = json(&report);
-    let rename = |value: &mut Value| {
-        if value["rule"] == "price/item" {
-            value["rule"] = "price/of-item".into();
-        }
-    };
-    old["findings"].as_array_mut().unwrap().iter_mut().for_each(rename);
-    old["rules"].as_array_mut().unwrap().iter_mut().for_each(rename);
-    let mut earlier = Earlier::parse(old.to_string().as_bytes()).unwrap();
-    assert!(!Comparison::new(&report, &earlier).new.is_empty());
-    let renamed = earlier.follow_renames(|id| (id == "price/of-item").then_some("price/item"));
-    assert_eq!(renamed.into_iter().collect::<Vec<_>>(), [("price/of-item".to_owned(), "price/item".to_owned())]);
-    let comparison = Comparison::new(&report, &earlier);
-    assert!(comparison.new.is_empty() && comparison.gone.is_empty() && comparison.rules.is_empty(), "{comparison:?}");
 }

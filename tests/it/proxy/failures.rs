@@ -8,7 +8,7 @@ use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
 use umpire::proxy::upstream::live::Timeouts;
 
-use super::support::{OK, Peer, Proxy, Server, live, round_trip, text};
+use super::support::{OK, Peer, Proxy, Server, connected, forwarded, live, round_trip, text};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -58,9 +58,7 @@ async fn a_name_that_nobody_has_is_502() {
 
 #[tokio::test]
 async fn breaking_off_before_the_head_is_502() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     for answer in [
         "",
         "HTTP/1.1 200 OK\r\nContent-",
@@ -126,12 +124,7 @@ async fn breaking_off_in_mid_body_aborts_the_broker_too() {
 
 #[tokio::test]
 async fn a_reset_within_a_body_until_the_end_is_passed_on_as_one() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send(GET).await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) = forwarded(GET).await;
     system.send("HTTP/1.1 200 OK\r\n\r\nhalf").await;
     broker.until("half").await;
     system.stream.set_zero_linger().unwrap();
@@ -143,9 +136,7 @@ async fn a_reset_within_a_body_until_the_end_is_passed_on_as_one() {
 
 #[tokio::test]
 async fn a_pooled_connection_that_was_closed_is_no_error() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     let mut request = GET;
     for _ in 0..3 {
         broker.send(request).await;
@@ -162,9 +153,7 @@ async fn a_pooled_connection_that_was_closed_is_no_error() {
 
 #[tokio::test]
 async fn a_pooled_connection_that_closes_under_the_request_is_no_error() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     broker.send(GET).await;
     let mut first = server.accept().await;
     first.head().await;
@@ -195,9 +184,7 @@ async fn a_pooled_connection_that_closes_under_the_request_is_no_error() {
 
 #[tokio::test]
 async fn a_request_whose_body_comes_later_uses_the_pool_too() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     broker.send(GET).await;
     let mut first = server.accept().await;
     first.head().await;
@@ -223,12 +210,8 @@ async fn a_request_whose_body_comes_later_uses_the_pool_too() {
 
 #[tokio::test]
 async fn a_broker_that_leaves_before_the_answer() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, broker, mut system) =
+        forwarded("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi").await;
     broker.stream.set_zero_linger().unwrap();
     drop(broker);
     let exchange = proxy.recorded().await;
@@ -242,12 +225,8 @@ async fn a_broker_that_leaves_before_the_answer() {
 
 #[tokio::test]
 async fn a_broker_that_leaves_within_its_request() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, broker, mut system) =
+        forwarded("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf").await;
     system.exactly(4).await;
     drop(broker);
     let exchange = proxy.recorded().await;
@@ -258,12 +237,7 @@ async fn a_broker_that_leaves_within_its_request() {
 
 #[tokio::test]
 async fn a_broker_that_leaves_within_the_answer() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send(GET).await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) = forwarded(GET).await;
     system.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it").await;
     broker.until("half of it").await;
     // Nobody can tell a closed connection from one that is closed on one side, until it is written to.
@@ -280,12 +254,7 @@ async fn a_broker_that_leaves_within_the_answer() {
 
 #[tokio::test]
 async fn a_broker_that_is_reset_within_the_answer() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send(GET).await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) = forwarded(GET).await;
     system.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it").await;
     broker.until("half of it").await;
     broker.stream.set_zero_linger().unwrap();
@@ -299,12 +268,8 @@ async fn a_broker_that_is_reset_within_the_answer() {
 
 #[tokio::test]
 async fn an_early_refusal_of_a_long_request_reaches_the_broker() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nbegin").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) =
+        forwarded("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nbegin").await;
     system.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno").await;
     assert!(broker.until("no").await.starts_with("HTTP/1.1 413 Too Large\r\n"));
     let exchange = proxy.recorded().await;
@@ -314,9 +279,7 @@ async fn an_early_refusal_of_a_long_request_reaches_the_broker() {
 
 #[tokio::test]
 async fn an_early_answer_does_not_cost_the_connection() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     for (length, rest, whole) in [
         ("Transfer-Encoding: chunked", "3\r\nabc\r\n0\r\n\r\n", true),
         ("Content-Length: 100000", &*"x".repeat(100_000), true),
@@ -341,12 +304,8 @@ async fn an_early_answer_does_not_cost_the_connection() {
 
 #[tokio::test]
 async fn a_body_that_was_announced_and_not_asked_for_is_not_waited_for() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) =
+        forwarded("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n").await;
     system.send("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno").await;
     assert!(broker.until("no").await.starts_with("HTTP/1.1 403 "));
     // Whatever comes now may be that body, or another request: nobody can tell.
@@ -358,9 +317,7 @@ async fn a_body_that_was_announced_and_not_asked_for_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_short_body_right_behind_its_head_goes_out_with_it() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     let mut system: Option<Peer> = None;
     for _ in 0..20 {
         broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n").await;

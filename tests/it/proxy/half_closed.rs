@@ -15,7 +15,7 @@ use umpire::proxy::{Limits, Listener};
 
 use super::forward::{NAME, Wishes, rig};
 use super::h2_support::Certified;
-use super::support::{OK, Peer, Proxy, Server, live, soon, text};
+use super::support::{OK, Peer, Proxy, Server, connected, live, soon, text};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 const PUT: &str = "PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
@@ -188,9 +188,7 @@ async fn what_is_not_whole_is_no_request() {
 /// What came before a request that is not whole is answered.
 #[tokio::test]
 async fn whole_requests_before_one_that_is_not_are_answered() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     broker.send(format!("{GET}{GET}{}", &PUT[..40])).await;
     broker.stream.shutdown().await.unwrap();
     let mut system = server.accept().await;
@@ -208,9 +206,7 @@ async fn whole_requests_before_one_that_is_not_are_answered() {
 /// Whoever closed its sending side and then resets the connection has gone: the next write says so.
 #[tokio::test]
 async fn who_goes_after_closing_is_noticed_by_a_failed_write() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     broker.send(PUT).await;
     broker.stream.shutdown().await.unwrap();
     let mut system = server.accept().await;
@@ -230,9 +226,7 @@ async fn who_goes_after_closing_is_noticed_by_a_failed_write() {
 /// A body that was announced with `Expect` and never sent.
 #[tokio::test]
 async fn who_closes_instead_of_going_on_has_sent_no_whole_request() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").await;
     broker.stream.shutdown().await.unwrap();
     let mut system = server.accept().await;

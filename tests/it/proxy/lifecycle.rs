@@ -48,8 +48,7 @@ async fn shutdown_drains_what_is_in_flight() {
 async fn what_outlasts_the_grace_time_is_recorded_as_stopped() {
     let server = Server::start().await;
     let limits = Limits { grace: Duration::from_millis(100), ..Limits::default() };
-    let upstream = live(&format!("http://{}", server.address), Timeouts::default());
-    let proxy = Proxy::with(upstream, limits, 4).await;
+    let proxy = Proxy::limited(&server, limits).await;
     let mut waiting = proxy.connect().await;
     waiting.send(GET).await;
     let mut never = server.accept().await;

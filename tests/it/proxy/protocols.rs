@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
-use umpire::proxy::upstream::live::Timeouts;
 
-use super::support::{OK, Peer, Proxy, Server, live, text};
+use super::support::{OK, Peer, Proxy, Server, connected, forwarded, text};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -18,12 +17,7 @@ const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
 
 #[tokio::test]
 async fn interim_answers_arrive_while_the_answer_is_waited_for() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send(GET).await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) = forwarded(GET).await;
     for interim in
         ["HTTP/1.1 103 Early Hints\r\nLink: </a.css>; REL=preload\r\n\r\n", "HTTP/1.1 102 Processing\r\n\r\n"]
     {
@@ -45,12 +39,8 @@ async fn interim_answers_arrive_while_the_answer_is_waited_for() {
 
 #[tokio::test]
 async fn going_on_is_said_once_and_in_the_words_of_the_booking_system() {
-    let server = Server::start().await;
-    let proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, _proxy, mut broker, mut system) =
+        forwarded("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
     system.send("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Go On\r\nX: y\r\n\r\n").await;
     assert_eq!(broker.head().await, "HTTP/1.1 102 Processing\r\n\r\n");
     assert_eq!(broker.head().await, "HTTP/1.1 100 Go On\r\nX: y\r\n\r\n");
@@ -127,7 +117,7 @@ async fn a_switched_connection_that_breaks_off_says_so() {
 async fn a_switched_connection_is_cut_at_the_end_and_counted() {
     let server = Server::start().await;
     let limits = Limits { grace: Duration::from_millis(100), ..Limits::default() };
-    let proxy = Proxy::with(live(&format!("http://{}", server.address), Timeouts::default()), limits, 4).await;
+    let proxy = Proxy::limited(&server, limits).await;
     let (_broker, _system) = switched(&proxy, &server).await;
     let (served, rest) = proxy.stop_with().await;
     assert_eq!((served.cut, rest.len()), (1, 1));
@@ -139,7 +129,7 @@ async fn a_switched_connection_is_cut_at_the_end_and_counted() {
 async fn a_switched_connection_on_which_nothing_passes_is_given_up() {
     let server = Server::start().await;
     let limits = Limits { idle_timeout: Duration::from_millis(300), ..Limits::default() };
-    let mut proxy = Proxy::with(live(&format!("http://{}", server.address), Timeouts::default()), limits, 4).await;
+    let mut proxy = Proxy::limited(&server, limits).await;
     let (mut broker, _system) = switched(&proxy, &server).await;
     broker.rest().await;
     let failure = proxy.recorded().await.failure.unwrap();
@@ -148,12 +138,7 @@ async fn a_switched_connection_on_which_nothing_passes_is_given_up() {
 
 #[tokio::test]
 async fn an_offer_that_is_not_taken_changes_nothing() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send(format!("{HANDSHAKE}{GET}")).await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) = forwarded(format!("{HANDSHAKE}{GET}")).await;
     system
         .send("HTTP/1.1 426 Upgrade Required\r\nUpgrade: x\r\nConnection: Upgrade\r\nContent-Length: 2\r\n\r\nno")
         .await;
@@ -166,9 +151,7 @@ async fn an_offer_that_is_not_taken_changes_nothing() {
 
 #[tokio::test]
 async fn ranges_pass_as_they_are() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     broker.send("GET /x HTTP/1.1\r\nHost: h\r\nRange: bytes=0-1,4-\r\nIf-Range: \"e\"\r\n\r\n").await;
     let mut system = server.accept().await;
     assert!(system.head().await.contains("\r\nRange: bytes=0-1,4-\r\nIf-Range: \"e\"\r\n"));

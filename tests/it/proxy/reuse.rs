@@ -5,10 +5,10 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use umpire::proxy::Limits;
-use umpire::proxy::upstream::live::{Timeouts, UpstreamHttp};
+use umpire::proxy::upstream::live::UpstreamHttp;
 
 use super::h2_support::{Certified, Wire, accepting, live};
-use super::support::{OK, Proxy, Server, soon, text};
+use super::support::{OK, Proxy, Server, connected, soon, text};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
 /// Answers before it has the request, then takes the rest of the request for another one.
@@ -43,9 +43,7 @@ async fn who_answers_too_early_is_not_asked_again() {
 /// The answer was there before the rest of the request went out, although both are seen at the same moment.
 #[tokio::test]
 async fn an_early_answer_is_told_from_one_in_time() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     for _ in 0..20 {
         broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nab").await;
         let mut system = server.accept().await;
@@ -100,8 +98,7 @@ async fn who_behaves_is_asked_again() {
 #[tokio::test]
 async fn an_answer_that_ends_its_connection_does_not_end_the_request() {
     let server = Server::start().await;
-    let upstream = super::support::live(&format!("http://{}", server.address), Timeouts::default());
-    let mut proxy = Proxy::with(upstream, Limits::default(), 4).await;
+    let mut proxy = Proxy::to(&server).await;
     let mut broker = proxy.connect().await;
     broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc").await;
     let mut system = server.accept().await;

@@ -4,15 +4,10 @@ use std::time::Duration;
 
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::proxy::Limits;
-use umpire::proxy::upstream::live::Timeouts;
 
-use super::support::{Peer, Proxy, Server, live, soon, text};
+use super::support::{Peer, Proxy, Server, soon, text};
 
 const GET: &str = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
-
-async fn proxy(server: &Server, limits: Limits) -> Proxy {
-    Proxy::with(live(&format!("http://{}", server.address), Timeouts::default()), limits, 64).await
-}
 
 fn stalls() -> Limits {
     Limits { stall_timeout: Duration::from_millis(300), ..Limits::default() }
@@ -32,7 +27,7 @@ async fn is_served(proxy: &Proxy, server: &Server) -> Peer {
 async fn when_all_connections_are_taken_the_longest_idle_one_makes_room() {
     let server = Server::start().await;
     let limits = Limits { connections: 2, ..Limits::default() };
-    let proxy = proxy(&server, limits).await;
+    let proxy = Proxy::limited(&server, limits).await;
     let mut first = is_served(&proxy, &server).await;
     let mut second = proxy.connect().await;
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -51,7 +46,7 @@ async fn when_all_connections_are_taken_the_longest_idle_one_makes_room() {
 async fn heads_that_dribble_in_stop_nobody_else() {
     let server = Server::start().await;
     let limits = Limits { connections: 3, ..Limits::default() };
-    let proxy = proxy(&server, limits).await;
+    let proxy = Proxy::limited(&server, limits).await;
     let mut slow = Vec::new();
     for _ in 0..3 {
         let mut broker = proxy.connect().await;
@@ -67,7 +62,7 @@ async fn heads_that_dribble_in_stop_nobody_else() {
 #[tokio::test]
 async fn a_body_that_stops_coming_is_not_waited_for() {
     let server = Server::start().await;
-    let mut proxy = proxy(&server, stalls()).await;
+    let mut proxy = Proxy::limited(&server, stalls()).await;
     let mut broker = proxy.connect().await;
     broker.send("PUT /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf").await;
     let mut system = server.accept().await;
@@ -86,7 +81,7 @@ async fn a_body_that_stops_coming_is_not_waited_for() {
 #[tokio::test]
 async fn who_takes_nothing_of_the_answer_is_let_go() {
     let server = Server::start().await;
-    let mut proxy = proxy(&server, stalls()).await;
+    let mut proxy = Proxy::limited(&server, stalls()).await;
     let mut broker = proxy.connect().await;
     broker.send(GET).await;
     let mut system = server.accept().await;
@@ -107,7 +102,7 @@ async fn who_takes_nothing_of_the_answer_is_let_go() {
 #[tokio::test]
 async fn an_answer_that_pauses_is_no_slow_broker() {
     let server = Server::start().await;
-    let mut proxy = proxy(&server, stalls()).await;
+    let mut proxy = Proxy::limited(&server, stalls()).await;
     let mut broker = proxy.connect().await;
     broker.send(GET).await;
     let mut system = server.accept().await;
@@ -124,7 +119,7 @@ async fn an_answer_that_pauses_is_no_slow_broker() {
 async fn empty_lines_are_no_requests() {
     let server = Server::start().await;
     let limits = Limits { idle_timeout: Duration::from_millis(400), ..Limits::default() };
-    let proxy = proxy(&server, limits).await;
+    let proxy = Proxy::limited(&server, limits).await;
     let mut broker = proxy.connect().await;
     let closed = soon("the end", async {
         loop {
@@ -160,7 +155,7 @@ async fn whatever_the_ending_it_is_one_exchange() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx",
     ];
     let server = Server::start().await;
-    let mut proxy = proxy(&server, stalls()).await;
+    let mut proxy = Proxy::limited(&server, stalls()).await;
     let mut number = 0;
     for (head, body) in requests {
         for answer in answers {

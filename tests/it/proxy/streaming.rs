@@ -8,19 +8,14 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use umpire::exchange::BodyEnd;
 use umpire::proxy::Limits;
-use umpire::proxy::upstream::live::Timeouts;
 
-use super::support::{OK, Proxy, Server, live, text};
+use super::support::{OK, Proxy, Server, connected, forwarded, text};
 use crate::own_process;
 
 #[tokio::test]
 async fn the_first_byte_arrives_before_the_last_has_left() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) =
+        forwarded("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc").await;
     assert_eq!(system.exactly(3).await, b"abc", "the request's beginning arrives before its end was sent");
     broker.send("def").await;
     assert_eq!(system.exactly(3).await, b"def");
@@ -38,12 +33,8 @@ async fn the_first_byte_arrives_before_the_last_has_left() {
 
 #[tokio::test]
 async fn an_answer_may_begin_while_the_request_goes_on() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) =
+        forwarded("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     system.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     broker.head().await;
     for piece in ["1\r\na\r\n", "1\r\nb\r\n", "0\r\n\r\n"] {
@@ -59,9 +50,7 @@ async fn an_answer_may_begin_while_the_request_goes_on() {
 
 #[tokio::test]
 async fn an_announced_body_is_sent_when_the_booking_system_allows_it() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
+    let (server, mut proxy, mut broker) = connected().await;
     let head = "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
     broker.send(head).await;
     let mut system = server.accept().await;
@@ -90,12 +79,8 @@ async fn an_announced_body_is_sent_when_the_booking_system_allows_it() {
 
 #[tokio::test]
 async fn an_announced_body_that_is_refused_is_never_sent() {
-    let server = Server::start().await;
-    let mut proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, mut proxy, mut broker, mut system) =
+        forwarded("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n").await;
     system.send("HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\nno").await;
     assert!(text(&broker.rest().await.0).starts_with("HTTP/1.1 401 No\r\nContent-Length: 2\r\n"));
     let exchange = proxy.recorded().await;
@@ -112,8 +97,7 @@ async fn a_body_over_the_cap_passes_whole_and_is_kept_as_a_prefix() {
     }
     let server = Server::start().await;
     let limits = Limits { kept_body: MIB, ..Limits::default() };
-    let upstream = live(&format!("http://{}", server.address), Timeouts::default());
-    let mut proxy = Proxy::with(upstream, limits, 4).await;
+    let mut proxy = Proxy::limited(&server, limits).await;
     let mut broker = proxy.connect().await;
     broker.send(format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {LENGTH}\r\n\r\n")).await;
     let mut system = server.accept().await;
@@ -151,12 +135,7 @@ fn resident() -> Option<usize> {
 
 #[tokio::test]
 async fn a_slow_reader_is_waited_for() {
-    let server = Server::start().await;
-    let proxy = Proxy::to(&server).await;
-    let mut broker = proxy.connect().await;
-    broker.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
-    let mut system = server.accept().await;
-    system.head().await;
+    let (_server, _proxy, mut broker, mut system) = forwarded("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
     // More than all buffers on the way can take: sending can't end before the broker reads.
     let length = 64 * 1024 * 1024;
     system.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n")).await;
@@ -180,8 +159,7 @@ async fn a_gigabyte_each_way_in_flat_memory() {
     }
     let server = Server::start().await;
     let limits = Limits { kept_body: MIB, ..Limits::default() };
-    let upstream = live(&format!("http://{}", server.address), Timeouts::default());
-    let mut proxy = Proxy::with(upstream, limits, 4).await;
+    let mut proxy = Proxy::limited(&server, limits).await;
     let mut broker = proxy.connect().await;
     broker.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n").await;
     let mut system = server.accept().await;

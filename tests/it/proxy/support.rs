@@ -129,7 +129,12 @@ pub struct Proxy {
 impl Proxy {
     /// In front of that server, with the usual limits.
     pub async fn to(server: &Server) -> Self {
-        Self::with(live(&format!("http://{}", server.address), Timeouts::default()), Limits::default(), 64).await
+        Self::limited(server, Limits::default()).await
+    }
+
+    /// In front of that server, with limits of one's own.
+    pub async fn limited(server: &Server, limits: Limits) -> Self {
+        Self::with(live(&format!("http://{}", server.address), Timeouts::default()), limits, 64).await
     }
 
     pub async fn with(upstream: Arc<dyn Upstream>, limits: Limits, capacity: usize) -> Self {
@@ -173,6 +178,23 @@ impl Proxy {
         }
         (served, rest)
     }
+}
+
+/// A booking system, a proxy in front of it, and a broker's connection to the proxy.
+pub async fn connected() -> (Server, Proxy, Peer) {
+    let server = Server::start().await;
+    let proxy = Proxy::to(&server).await;
+    let broker = proxy.connect().await;
+    (server, proxy, broker)
+}
+
+/// As [`connected`], and the broker has sent a request whose head the booking system has read: its connection is the last.
+pub async fn forwarded(request: impl AsRef<[u8]>) -> (Server, Proxy, Peer, Peer) {
+    let (server, proxy, mut broker) = connected().await;
+    broker.send(request).await;
+    let mut system = server.accept().await;
+    system.head().await;
+    (server, proxy, broker, system)
 }
 
 pub fn live(base: &str, timeouts: Timeouts) -> Arc<dyn Upstream> {
