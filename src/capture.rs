@@ -8,6 +8,7 @@
 //! A capture knows no findings: they are worked out again from what it holds. What the files look like is written
 //! down in `captures/README.md`.
 
+pub mod beside;
 pub mod har;
 pub mod index;
 mod merge;

@@ -2,6 +2,8 @@
 //!
 //! `files ─► recordings (parts of one joined) ─► CheckRun: judge, filter, count ─► CheckOutcome`
 
+mod judging;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +19,8 @@ use crate::report::{
 };
 use crate::rules::{Judge, Profile, RuleBook};
 use crate::text::{SafeText, safe_format};
+use crate::verdicts::Totals;
+use judging::{Judging, Unread};
 
 /// What is looked at, and how much is kept.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +33,8 @@ pub struct CheckOptions {
     pub profile: bool,
     /// All findings are kept, whatever their number: where they are held against others one by one.
     pub every_finding: bool,
+    /// Captures that were judged before are not judged again, and what is judged is kept for the next time (`verdicts`).
+    pub keep_verdicts: bool,
 }
 
 /// What came of checking recordings.
@@ -44,10 +50,16 @@ pub struct CheckOutcome {
     pub empty: usize,
 }
 
-/// A rule that a judge does not know.
+/// Why recordings can't be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the judge has no tally of the rule {0}")]
-pub struct UnknownRule(Arc<str>);
+pub enum CheckError {
+    /// A rule that a judge does not know.
+    #[error("the judge has no tally of the rule {0}")]
+    UnknownRule(Arc<str>),
+    /// The verdicts that are kept beside a capture were changed while they were read.
+    #[error("the verdicts that are kept of it can't be read: {0}")]
+    Verdicts(String),
+}
 
 /// A file of a recording, opened.
 pub type OpenedFile = (PathBuf, Recording);
@@ -205,42 +217,49 @@ impl<'n> CheckRun<'n> {
     /// Judges files that are one recording, in this order. `judge` makes the judge of a recording at these Base URIs, made by
     /// another program or not. `base_uri` is the one to use, `default_base_uri` the one where nothing else says it.
     ///
-    /// Fails where the judge has other rules than those that the run was begun with.
+    /// Fails where the judge has other rules than those that the run was begun with, or where kept verdicts change meanwhile.
     pub fn judge(
         &mut self,
         files: Vec<OpenedFile>,
         judge: impl FnOnce(Vec<String>, bool) -> Judge,
         base_uri: Option<&str>,
         default_base_uri: Option<&str>,
-    ) -> Result<(), UnknownRule> {
+    ) -> Result<(), CheckError> {
         let known = files.iter().map(|(_, recording)| recording.meta.base_uris()).find(|uris| !uris.is_empty());
         let base_uris = base_uri.map_or_else(|| known.unwrap_or_default(), |base_uri| vec![base_uri.to_owned()]);
         let base = base_uris.first().cloned().or_else(|| default_base_uri.map(str::to_owned));
         let foreign = files.iter().any(|(_, recording)| recording.meta.is_foreign());
-        let mut judge = judge(base_uris, foreign).profiling(self.profile.is_some());
+        let judge = judge(base_uris, foreign).profiling(self.profile.is_some());
         let names: Vec<Arc<str>> = files.iter().map(|(path, _)| path.display().to_string().into()).collect();
+        let mut judging = if self.options.keep_verdicts && self.profile.is_none() {
+            Judging::keeping(judge, &files, self.notice)
+        } else {
+            Judging::not_keeping(judge)
+        };
+        let with_bodies = self.options.filter.is_some();
+        let mut totals = Totals::default();
         // Exchanges before each file.
         let mut starts = Vec::with_capacity(files.len());
-        for ((_, recording), name) in files.into_iter().zip(&names) {
-            let (before, bookings) = (judge.exchanges(), judge.bookings());
-            let verdicts = self.verdicts(&judge);
+        for (place, ((_, recording), name)) in files.into_iter().zip(&names).enumerate() {
+            let (before, bookings) = (totals.exchanges, totals.bookings);
+            let verdicts = self.verdicts(&totals);
             let mut recognized = Recognized::default();
             let mut is_under_base = false;
             starts.push(before);
             let (oddities, mut fault, mut simulated) = (recording.oddities, None, Vec::new());
-            for exchange in recording.exchanges {
-                let judged = match exchange {
-                    Ok(exchange) => {
-                        SimulatedReport::count(&mut simulated, &exchange);
-                        is_under_base |= lies_under(&exchange, base.as_deref());
-                        judge.judge(Arc::new(exchange))
-                    }
-                    Err(error) => {
+            let mut file = judging.file(place, recording.exchanges, with_bodies);
+            while let Some(next) = file.next() {
+                let judged = match next {
+                    Ok(judged) => judged,
+                    Err(Unread::Exchange(error)) => {
                         fault = Some(error);
                         continue;
                     }
+                    Err(Unread::Verdicts(error)) => return Err(CheckError::Verdicts(error.to_string())),
                 };
-                if let Some(slow) = judge.slow_rule() {
+                SimulatedReport::count(&mut simulated, &judged.exchange);
+                is_under_base |= lies_under(&judged.exchange, base.as_deref());
+                if let Some(slow) = file.slow_rule() {
                     (self.notice)(safe_format!("{name}: {slow}"));
                 }
                 recognized.add(&judged);
@@ -263,7 +282,8 @@ impl<'n> CheckRun<'n> {
                     self.report.findings.push((Arc::clone(&names[at]), finding));
                 }
             }
-            let exchanges = judge.exchanges() - before;
+            totals = file.end(fault.is_none());
+            let exchanges = totals.exchanges - before;
             if exchanges == 0 {
                 match fault {
                     Some(fault) => (self.notice)(safe_format!("{fault}")),
@@ -272,10 +292,10 @@ impl<'n> CheckRun<'n> {
                 self.empty += 1;
                 continue;
             }
-            let bookings = judge.bookings() - bookings;
+            let bookings = totals.bookings - bookings;
             let odd = oddities.list().into_iter().map(odd_report).collect();
             let fault = fault.map(|fault| self.unread.insert(fault).to_string());
-            let verdicts = self.verdicts(&judge).since(&verdicts);
+            let verdicts = self.verdicts(&totals).since(&verdicts);
             recognized.unmatched_base = base.clone().filter(|_| !is_under_base);
             let file = Arc::clone(name);
             self.report.files.push(FileReport {
@@ -289,15 +309,15 @@ impl<'n> CheckRun<'n> {
                 recognized,
             });
         }
-        if let (Some(profile), Some(of_file)) = (&mut self.profile, judge.profile()) {
+        if let (Some(profile), Some(of_file)) = (&mut self.profile, judging.profile()) {
             profile.add(of_file);
         }
         self.report.left_out += LeftOut {
-            flows: judge.forgotten_flows(),
-            open_data: judge.forgotten_open_data(),
-            findings: judge.untold_findings(),
+            flows: totals.forgotten_flows,
+            open_data: totals.forgotten_open_data,
+            findings: totals.untold_findings,
         };
-        self.add_tallies(&judge)
+        self.add_tallies(&totals)
     }
 
     /// Without the findings that don't match the filter, which knows exchanges by their number in their file.
@@ -310,24 +330,24 @@ impl<'n> CheckRun<'n> {
         Judged { index: of_file.index + before, findings: matching, ..of_file }
     }
 
-    fn add_tallies(&mut self, judge: &Judge) -> Result<(), UnknownRule> {
-        let tallies: BTreeMap<&str, _> = judge.tallies().collect();
+    fn add_tallies(&mut self, totals: &Totals) -> Result<(), CheckError> {
+        let tallies: BTreeMap<&str, _> = totals.tallies.iter().map(|(rule, tally)| (&**rule, tally)).collect();
         for rule in &mut self.report.rules {
-            let tally = tallies.get(&*rule.rule).ok_or_else(|| UnknownRule(Arc::clone(&rule.rule)))?;
+            let tally = tallies.get(&*rule.rule).ok_or_else(|| CheckError::UnknownRule(Arc::clone(&rule.rule)))?;
             rule.passed += tally.passed;
             rule.failed += tally.failed;
             rule.not_judged += tally.not_judged;
         }
-        let verdicts = self.verdicts(judge);
+        let verdicts = self.verdicts(totals);
         self.report.verdicts.add(&verdicts);
         Ok(())
     }
 
     /// What the rules that are asked have said of a recording so far.
-    fn verdicts(&self, judge: &Judge) -> VerdictCounts {
+    fn verdicts(&self, totals: &Totals) -> VerdictCounts {
         let mut counts = VerdictCounts::default();
-        for (rule, tally) in judge.tallies() {
-            if self.options.side.is_some() && !self.report.rules.iter().any(|asked| &*asked.rule == rule) {
+        for (rule, tally) in &totals.tallies {
+            if self.options.side.is_some() && !self.report.rules.iter().any(|asked| asked.rule == *rule) {
                 continue;
             }
             counts.passed += tally.passed;

@@ -21,6 +21,7 @@ pub mod rules;
 pub mod ca;
 pub mod redact;
 pub mod capture;
+pub mod verdicts;
 pub mod proxy;
 pub mod fault;
 pub mod config;

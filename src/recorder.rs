@@ -19,6 +19,7 @@ mod keeper;
 mod links;
 mod watchdog;
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -98,6 +99,8 @@ pub struct Recorder {
     intake: ExchangeReceiver,
     redactor: Redactor,
     keeper: CaptureGuard,
+    /// The capture, if it is one file.
+    capture: Option<PathBuf>,
     judging: Judging,
 }
 
@@ -113,7 +116,10 @@ impl Recorder {
         new_rules: RuleBookSlot,
     ) -> Self {
         let keeper = CaptureGuard::new(series, events.clone(), &intake);
-        Self { intake, redactor, keeper, judging: Judging::new(judge, events, new_rules) }
+        // The verdicts on a part rest on the parts before it: those of a rotated recording are kept when it is looked at.
+        let capture = keeper.file().filter(|_| !keeper.is_rotated()).map(Path::to_owned);
+        let judging = Judging::new(judge, events, new_rules).keeping_verdicts(capture.as_deref());
+        Self { intake, redactor, keeper, capture, judging }
     }
 
     /// For the moment when the end can't wait for the judge any longer.
@@ -129,7 +135,7 @@ impl Recorder {
     /// Runs until the proxy is gone and everything it handed over is recorded and judged. Blocks: call it on a thread. The
     /// judge has a thread of its own, which has ended when this returns.
     pub fn run(self) -> RunSummary {
-        let Self { intake, redactor, keeper, judging } = self;
+        let Self { intake, redactor, keeper, capture, judging } = self;
         let (backlog, waiting) = backlog();
         let judge = std::thread::Builder::new().name("judge".to_owned());
         let judging = judge.spawn(move || panics::catch(|| judging.run(&waiting)));
@@ -142,14 +148,19 @@ impl Recorder {
         let RecordLoop { mut keeper, backlog, .. } = recording;
         let not_taken = backlog.not_taken();
         drop(backlog);
-        let judged = match judging.map(|judging| judging.join().unwrap_or_else(|payload| Err(Panicked::new(&*payload))))
-        {
-            Ok(Ok(judged)) => judged,
-            Ok(Err(panicked)) => RunSummary::without_judge(format!("the judge {panicked}"), not_taken),
-            Err(error) => RunSummary::without_judge(format!("the judge could not be started: {error}"), not_taken),
-        };
+        let (judged, kept) =
+            match judging.map(|judging| judging.join().unwrap_or_else(|payload| Err(Panicked::new(&*payload)))) {
+                Ok(Ok(judged)) => judged,
+                Ok(Err(panicked)) => (RunSummary::without_judge(format!("the judge {panicked}"), not_taken), None),
+                Err(error) => {
+                    (RunSummary::without_judge(format!("the judge could not be started: {error}"), not_taken), None)
+                }
+            };
         keeper.report_missed();
         let closed = keeper.close();
+        if let (Some(kept), Some(capture)) = (kept, &capture) {
+            kept.seal(capture);
+        }
         RunSummary { missed: closed.missed, trouble: closed.trouble, removed: closed.removed, ..judged }
     }
 }
@@ -240,8 +251,6 @@ impl RunSummary {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::capture::{self, Meta, Rotation};
     use crate::event::{Event, Recording, feed};

@@ -12,6 +12,7 @@ mod build;
 
 use std::path::{Path, PathBuf};
 
+pub(in crate::capture) use build::remove_of;
 pub use build::{Index, Progress};
 
 use crate::exchange::Exchange;

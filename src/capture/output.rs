@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 
 use super::har::HarWriter;
 use super::ndjson::NdjsonWriter;
-use super::{CaptureError, Meta, Writer};
+use super::{CaptureError, Meta, Writer, beside};
 use crate::exchange::Exchange;
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
@@ -164,6 +164,10 @@ impl Output {
             Sink::Capture(writer) => drop(writer.finish().map_err(|error| of(new.as_ref(), error))?),
             Sink::Har(writer) => writer.finish()?.finish().map_err(written)?,
             Sink::Ndjson(writer) => writer.finish()?.finish().map_err(written)?,
+        }
+        if new.as_ref().is_some_and(|new| !new.is_stream()) {
+            // What is kept beside a recording that had the name before may say more than this one does.
+            beside::remove(&file);
         }
         new.map_or(Ok(()), NewFile::finish)?;
         Ok(count)

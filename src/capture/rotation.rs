@@ -73,6 +73,11 @@ impl RotatingWriter {
         self.writer.file()
     }
 
+    /// True if it goes on in another file once this one is full or old.
+    pub fn is_rotated(&self) -> bool {
+        self.rotation.is_asked_for()
+    }
+
     /// Exchanges in all parts that would be there if everything were committed now.
     pub fn len(&self) -> u64 {
         self.before + self.writer.len()

@@ -121,6 +121,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
         filter: check.filter.clone(),
         profile: check.profile_rules,
         every_finding: check.baseline.is_some() || check.write_baseline.is_some() || check.compare.is_some(),
+        keep_verdicts: true,
     };
     let mut notice = |text: SafeText| note(text);
     let mut run = CheckRun::new(&judging.book, options, &mut notice);

@@ -3,6 +3,7 @@
 //! `backlog → judge → Event::Exchange, Event::Coverage, Event::Progress, Event::Notice` · the end of the backlog: `RunSummary`
 
 use std::mem::take;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use crate::openbooking::Stage;
 use crate::panics::{self, Panicked};
 use crate::rules::Judge;
 use crate::text;
+use crate::verdicts::{CaptureId, Key, Totals, VerdictWriter};
 
 /// How long judging may be behind before it is told.
 const TELL_AFTER: Duration = Duration::from_secs(1);
@@ -52,6 +54,26 @@ pub(super) struct Judging {
     /// Of the file that was read back last.
     reader: Option<Reader>,
     behind: Option<Behind>,
+    /// What is kept of the verdicts. `None` once not all of the capture can be judged in the same way.
+    kept: Option<VerdictWriter>,
+}
+
+/// The verdicts on a whole capture, but for its end: it is still being written.
+pub(super) struct KeptVerdicts {
+    writer: VerdictWriter,
+    totals: Totals,
+}
+
+impl KeptVerdicts {
+    /// Has them used from now on, if they are on all that is in the capture.
+    pub(super) fn seal(self, capture: &Path) {
+        let Self { writer, totals } = self;
+        let is_all = Reader::open(capture).and_then(|reader| reader.len()).is_ok_and(|len| len == writer.len());
+        match CaptureId::of(capture, CaptureId::default()) {
+            Ok(id) if is_all => writer.seal(id, &totals),
+            _ => drop(writer),
+        }
+    }
 }
 
 impl Judging {
@@ -75,7 +97,14 @@ impl Judging {
             links: None,
             reader: None,
             behind: None,
+            kept: None,
         }
+    }
+
+    /// Keeps the verdicts beside this capture.
+    pub(super) fn keeping_verdicts(self, capture: Option<&Path>) -> Self {
+        let kept = capture.map(|capture| VerdictWriter::new(capture, Key::of(&self.judge)));
+        Self { kept, ..self }
     }
 
     pub(super) fn hurry(&self) -> Hurry {
@@ -87,8 +116,8 @@ impl Judging {
         Self { links, ..self }
     }
 
-    /// Runs until nothing more can come.
-    pub(super) fn run(mut self, waiting: &Waiting) -> RunSummary {
+    /// Runs until nothing more can come. What is kept of the verdicts is to be sealed when the capture is closed.
+    pub(super) fn run(mut self, waiting: &Waiting) -> (RunSummary, Option<KeptVerdicts>) {
         yield_to_the_proxy();
         while let Some(next) = waiting.next(self.next_report()) {
             self.at_hand = next.count();
@@ -107,7 +136,10 @@ impl Judging {
         if self.unjudged > 0 {
             self.events.send(Event::Notice(unjudged_in_words(self.unjudged)));
         }
-        RunSummary {
+        let is_whole = self.unjudged == 0 && self.failed == 0;
+        let kept = self.kept.filter(|_| is_whole);
+        let kept = kept.map(|writer| KeptVerdicts { writer, totals: Totals::of(&self.judge) });
+        let summary = RunSummary {
             exchanges: self.judged,
             unjudged: self.unjudged,
             bookings: self.judge.bookings(),
@@ -115,7 +147,8 @@ impl Judging {
             failed: self.failed,
             failure: self.failure,
             ..RunSummary::default()
-        }
+        };
+        (summary, kept)
     }
 
     fn take(&mut self, next: Next, waiting: &Waiting) {
@@ -190,6 +223,7 @@ impl Judging {
     /// Judging has panicked: what was at hand is not judged. It goes on, but not for ever.
     fn failed(&mut self, panicked: &Panicked, what: &str) {
         let left = take(&mut self.at_hand);
+        self.kept = None;
         self.failures += 1;
         self.failed += left;
         self.reader = None;
@@ -251,6 +285,7 @@ impl Judging {
         panics::inject("judge", &exchange.request.target);
         if let Some(book) = self.new_rules.take() {
             self.judge.adopt(book);
+            self.kept = None;
         }
         let judged = match index {
             Some(index) => self.judge.judge_at(exchange, index),
@@ -264,6 +299,11 @@ impl Judging {
             "judged"
         );
         judged.findings.iter().for_each(|finding| self.findings.add(finding));
+        match &mut self.kept {
+            Some(kept) if index == Some(kept.len()) => kept.add(&judged),
+            // It is not in the capture, or one before it isn't.
+            kept => *kept = None,
+        }
         self.coverage.changed();
         self.judged += 1;
         self.at_hand = self.at_hand.saturating_sub(1);
@@ -357,7 +397,8 @@ mod tests {
         backlog.committed();
         drop(backlog);
         judging.hurry().up();
-        let closing = judging.run(&waiting);
+        let (closing, kept) = judging.run(&waiting);
+        assert!(kept.is_none());
         assert_eq!((closing.exchanges, closing.unjudged), (0, 400));
         let (mut notices, mut progress) = (Vec::new(), Progress::default());
         while let Some(event) = feed.events.recv().await {

@@ -169,6 +169,16 @@ impl CaptureGuard {
         self.series.as_ref().and_then(RotatingWriter::last)
     }
 
+    /// The file that is written.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.series.as_ref().map(RotatingWriter::file)
+    }
+
+    /// True if the recording goes on in other files.
+    pub(super) fn is_rotated(&self) -> bool {
+        self.series.as_ref().is_some_and(RotatingWriter::is_rotated)
+    }
+
     /// True if the exchange was appended.
     fn append(&mut self, exchange: &Exchange) -> bool {
         self.look();

@@ -197,7 +197,7 @@ impl<W: Write> JsonLines<W> {
             Event::Unread { authority, count } => Line::Unread { authority, count: *count },
             Event::Notice(message) => Line::Notice { message },
             // Every rule, once a second: the last line says what it comes to.
-            Event::Coverage(_) | Event::Progress(_) | Event::Request(_) => return Ok(()),
+            Event::Coverage(_) | Event::Progress(_) | Event::Request(_) | Event::Past(_) => return Ok(()),
         };
         write_line(&mut self.out, &line)
     }

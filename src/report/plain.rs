@@ -110,7 +110,7 @@ impl<W: Write> Plain<W> {
                     self.labelled("unread", &words)?;
                 }
             }
-            Event::Coverage(_) | Event::Progress(_) | Event::Request(_) => {}
+            Event::Coverage(_) | Event::Progress(_) | Event::Request(_) | Event::Past(_) => {}
         }
         self.out.flush()
     }

@@ -24,6 +24,9 @@ pub(super) const MAX_BYTES: usize = 128 * 1024 * 1024;
 /// How long a filter that is new may hold up the key that asked for it. What is left is done between two keys.
 const AT_ONCE: Duration = Duration::from_millis(20);
 
+/// Rows that are taken to be in view where nothing was drawn yet.
+const ROWS_AT_FIRST: usize = 40;
+
 /// In which order exchanges are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -125,6 +128,9 @@ impl ExchangeList {
             }
             if self.seeking_failure && failed {
                 (self.seeking_failure, self.following) = (false, false);
+                // What comes next may come before it is drawn: what stands around it stays.
+                self.height = self.height.max(ROWS_AT_FIRST);
+                self.top = self.place().saturating_sub(self.height / 2);
             }
         }
         self.bytes += weight(&judged);
@@ -132,6 +138,14 @@ impl ExchangeList {
         while self.kept.len() > MAX_KEPT || (self.bytes > MAX_BYTES && self.kept.len() > 1) {
             self.let_go();
         }
+    }
+
+    /// Takes note of so many that are not kept. What is kept is let go before them, but for what is in view.
+    pub(super) fn pass_over(&mut self, count: u64) {
+        while !self.kept.is_empty() {
+            self.let_go();
+        }
+        self.first += count;
     }
 
     fn let_go(&mut self) {
@@ -264,7 +278,7 @@ impl ExchangeList {
     /// Selects an exchange by the number that people know it by, and lists all if the filter hides it.
     pub(super) fn select_number(&mut self, number: u64) -> Destination {
         let Some(at) = number.checked_sub(1).and_then(|index| self.number_of(index)) else {
-            let newer = self.kept.front().is_none_or(|oldest| oldest.number() <= number);
+            let newer = self.kept.front().map_or(number > self.first, |oldest| oldest.number() <= number);
             return if newer || number == 0 { Destination::Unknown } else { Destination::Evicted };
         };
         if self.place_of(at).is_none() {
@@ -469,33 +483,4 @@ fn weight(judged: &Judged) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exchange::Exchange;
-    use crate::finding::Side;
-    use crate::openbooking::Stage;
-
-    #[test]
-    fn findings_count_to_what_is_kept() {
-        let finding = Finding {
-            pointer: "/request/body/orderedItem/0".repeat(4),
-            message: "a message of some length, as messages are".repeat(3),
-            seen: "what was seen".repeat(10),
-            expected: "what was expected".repeat(10),
-            ..Finding::for_tests("a/b", Side::Broker, Severity::Warning)
-        };
-        let mut list = ExchangeList::new();
-        for index in 0..3_000 {
-            let exchange = Arc::new(Exchange::get("https://a.example", "/"));
-            let mut judged = Judged::without_verdicts(index, exchange, Stage::C2, None);
-            judged.findings = vec![finding.clone(); 300];
-            list.push(Arc::new(judged));
-        }
-        assert!(list.bytes <= MAX_BYTES && list.gone() > 0, "{} bytes, {} gone", list.bytes, list.gone());
-        let held: usize = list
-            .kept()
-            .map(|judged| judged.findings.iter().map(|one| size_of_val(one) + one.message.len()).sum::<usize>())
-            .sum();
-        assert!(held <= MAX_BYTES && held > MAX_BYTES / 4, "{held}");
-    }
-}
+mod tests;

@@ -29,7 +29,7 @@ use super::services::{Effect, FaultState, Reply};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
-use crate::event::{Context, Event, Judged, Mode, RequestUnderWay};
+use crate::event::{Context, Event, Judged, Mode, Past, RequestUnderWay};
 use crate::finding::Severity;
 
 /// How long one slice of what is done between two keys may take.
@@ -223,6 +223,7 @@ impl Model {
                 self.list.push(judged);
                 self.show_selected();
             }
+            Event::Past(past) => self.count_past(&past),
             Event::Request(request) => self.under_way.begin(request),
             Event::Recording(state) => self.status.recording = Some(state),
             Event::Progress(progress) => {
@@ -233,6 +234,20 @@ impl Model {
             Event::Unread { authority, count } => self.status.unread = Some((authority, count)),
             Event::Notice(notice) => self.status.notice(notice),
         }
+    }
+
+    /// Counts exchanges that are not listed: they are in the recording.
+    fn count_past(&mut self, past: &Past) {
+        let gone = self.index.bookings.gone();
+        for judged in &past.exchanges {
+            self.status.count(judged);
+            self.index.add_past(judged, past.with_bodies);
+        }
+        let gone = (self.index.bookings.gone() - gone) as usize;
+        self.bookings.cursor.lose_first(gone);
+        self.booking.lose_first(gone);
+        self.list.pass_over(past.exchanges.len() as u64);
+        self.show_selected();
     }
 
     fn key(&mut self, key: &str) {

@@ -43,4 +43,5 @@ mod stress;
 mod terminal;
 mod trust;
 mod tui;
+mod verdicts;
 mod view;

@@ -50,6 +50,7 @@ async fn findings_of_one_request(address: SocketAddr, feed: &mut Feed) -> Vec<(S
             Event::Notice(notice) => panic!("unexpected notice: {notice}"),
             Event::Recording(_)
             | Event::Coverage(_)
+            | Event::Past(_)
             | Event::Progress(_)
             | Event::Request(_)
             | Event::Unread { .. } => {}

@@ -288,6 +288,22 @@ fn remove(file: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes the index of a capture, unless what has its name is somebody else's.
+pub(in crate::capture) fn remove_of(capture: &Path) {
+    let file = path_of(capture);
+    let removed = match found(&file, "") {
+        Found::Nothing | Found::Foreign => Ok(()),
+        Found::Current(db) => {
+            drop(db);
+            remove(&file)
+        }
+        Found::Outdated => remove(&file),
+    };
+    if let Err(error) = removed {
+        tracing::warn!(file = %file.display(), %error, "the index of a recording that is gone can't be removed");
+    }
+}
+
 fn is_of(db: &Connection, of: &str) -> rusqlite::Result<bool> {
     let form = db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?;
     let found = db.query_row("SELECT of FROM state", [], |row| row.get::<_, String>(0)).optional()?;

@@ -17,7 +17,7 @@ use super::{
     APPLICATION_ID, COLUMNS, FORMAT_GAPS, FORMAT_SIMULATED, FORMAT_WHOLE, OMITTED, REWRITTEN, SCHEMA, SIMULATED,
     TRAILERS, digest, headers,
 };
-use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, create_failed, end_name};
+use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, beside, create_failed, end_name};
 use crate::exchange::{Body, BodyEnd, Exchange, FailureKind, Omitted};
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
@@ -483,6 +483,7 @@ fn identity(path: &Path) -> Option<Identity> {
 
 /// Removes a capture that is of no use, with what SQLite keeps beside it.
 fn discard(path: &Path) {
+    beside::remove(path);
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

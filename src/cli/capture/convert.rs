@@ -68,7 +68,7 @@ pub fn convert(convert: &Convert) -> anyhow::Result<Exit> {
 fn write(convert: &Convert, always_redacted: bool) -> anyhow::Result<Exit> {
     let outlet = convert.target.outlet(always_redacted)?;
     let recording = outlet.open(&convert.file)?;
-    let mut chosen = Filtered::new(convert.filter.as_ref(), &recording.meta, convert.target.rules())?;
+    let mut chosen = Filtered::new(convert.filter.as_ref(), &convert.file, &recording.meta, convert.target.rules())?;
     let exchanges = recording.exchanges.filter_map(|exchange| match exchange {
         Ok(exchange) => {
             let exchange = Arc::new(exchange);
@@ -142,7 +142,7 @@ pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
 
 fn pruned(prune: &Prune, outlet: &Outlet) -> anyhow::Result<SafeText> {
     let recording = outlet.open(&prune.file)?;
-    let mut filtered = Filtered::new(prune.selection.filter(), &recording.meta, prune.target.rules())?;
+    let mut filtered = Filtered::new(prune.selection.filter(), &prune.file, &recording.meta, prune.target.rules())?;
     let mut before = 0_u64;
     let mut writer = None;
     for exchange in recording.exchanges {

@@ -80,7 +80,8 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
         }
     };
     let recording = recording::open(&search.file)?;
-    let mut filtered = Filtered::new(search.filter.as_ref(), &recording.meta, RuleArgs::of_settings(None))?;
+    let mut filtered =
+        Filtered::new(search.filter.as_ref(), &search.file, &recording.meta, RuleArgs::of_settings(None))?;
     let mut out = BufWriter::new(stdio::stdout());
     let (mut found, mut failed) = (0, None);
     let mut each = |index: u64, exchange: &Exchange, at: Option<(SearchPart, &str)>| {

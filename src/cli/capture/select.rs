@@ -2,12 +2,13 @@
 //!
 //! `Exchange → all kinds of conditions hold, of each kind at least one → selected`
 
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
 
-use crate::capture::Meta;
+use crate::capture::{self, Meta};
 use crate::cli::judging::{Judging, RuleArgs};
 use crate::event::Judged;
 use crate::exchange::Exchange;
@@ -16,6 +17,7 @@ use crate::openbooking::{Reading, Stage, classify, is_uuid};
 use crate::rules::Judge;
 use crate::search::Pattern;
 use crate::units;
+use crate::verdicts::{CaptureId, Found, Key, VerdictFile};
 
 /// Conditions on an exchange. Different options must all hold; of an option given several times, one value is enough.
 #[derive(Debug, Default, Args)]
@@ -81,21 +83,24 @@ impl Selection {
     }
 }
 
-/// A filter on the way through a recording. Where it asks for findings, the recording is judged.
+/// A filter on the way through a recording. Where it asks for findings, the recording is judged, unless verdicts are kept of it.
 pub struct Filtered<'f> {
     filter: Option<&'f Filter>,
     judge: Option<Judge>,
+    kept: Option<Box<VerdictFile>>,
     next: u64,
 }
 
 impl<'f> Filtered<'f> {
     /// At the start of a recording, of which this is known.
-    pub fn new(filter: Option<&'f Filter>, meta: &Meta, rules: RuleArgs) -> anyhow::Result<Self> {
-        let judge = match filter.filter(|filter| filter.needs_verdicts()) {
+    pub fn new(filter: Option<&'f Filter>, file: &Path, meta: &Meta, rules: RuleArgs) -> anyhow::Result<Self> {
+        let mut judge = match filter.filter(|filter| filter.needs_verdicts()) {
             Some(_) => Some(Judging::of_rules(rules)?.judge(meta.base_uris(), meta.is_foreign())),
             None => None,
         };
-        Ok(Self { filter, judge, next: 0 })
+        let kept = judge.as_ref().and_then(|judge| kept_verdicts(file, judge));
+        judge.take_if(|_| kept.is_some());
+        Ok(Self { filter, judge, kept, next: 0 })
     }
 
     /// True if exchanges may be asked about in any order: if nothing is judged.
@@ -112,14 +117,31 @@ impl<'f> Filtered<'f> {
     pub fn matches_at(&mut self, index: u64, exchange: &Arc<Exchange>) -> bool {
         self.next = index + 1;
         let Some(filter) = self.filter else { return true };
-        let judged = match &mut self.judge {
-            Some(judge) => judge.judge(Arc::clone(exchange)),
-            None => {
+        let kept = match &mut self.kept {
+            Some(kept) => kept.row(index).ok().flatten().cloned(),
+            None => None,
+        };
+        let judged = match (&mut self.judge, kept) {
+            (Some(judge), _) => judge.judge(Arc::clone(exchange)),
+            (None, Some(kept)) => Judged { exchange: Arc::clone(exchange), ..kept },
+            (None, None) => {
                 let reading = Reading::new(index, Arc::clone(exchange), None);
                 Judged::without_verdicts(index, reading.exchange, reading.stage, reading.order_uuid)
             }
         };
         filter.matches(&judged, false)
+    }
+}
+
+/// The verdicts that are kept of a recording by itself, as this judge would give them.
+pub fn kept_verdicts(file: &Path, judge: &Judge) -> Option<Box<VerdictFile>> {
+    if !capture::is_capture(file).ok()? {
+        return None;
+    }
+    let id = CaptureId::of(file, CaptureId::default()).ok()?;
+    match VerdictFile::open(file, Key::of(judge), id, judge.book()) {
+        Found::Current(kept) => Some(kept),
+        Found::Nothing | Found::Damaged => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::finding::Severity;
 use crate::openbooking::{Reading, Stage};
 use crate::rules::book::aliases::Aliases;
 use crate::rules::book::error::{LoadError, Place};
@@ -31,6 +32,8 @@ pub struct RuleBook {
     facts: Facts,
     program: Program,
     item_sources: Vec<ItemSource>,
+    /// What it was made of beside the built-in rules.
+    sources: String,
 }
 
 impl RuleBook {
@@ -57,7 +60,7 @@ impl RuleBook {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let aliases = Aliases::of(&rules)?;
         let Settled { on, off, notices } = settings::apply(rules, &set.settings)?;
-        Ok(Self { off, aliases, notices, ..Self::index(on, &names, program)? })
+        Ok(Self { off, aliases, notices, sources: sources(set)?, ..Self::index(on, &names, program)? })
     }
 
     /// Only the rules of one folder.
@@ -115,12 +118,18 @@ impl RuleBook {
         };
         let plans = kinds_of_exchange().map(plan).collect();
         let (aliases, off, notices) = (Aliases::of(&rules)?, Vec::new(), Vec::new());
-        Ok(Self { rules, off, aliases, notices, plans, facts, program, item_sources })
+        Ok(Self { rules, off, aliases, notices, plans, facts, program, item_sources, sources: String::new() })
     }
 
     /// All rules, by id.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The texts and settings that it was made of beside the built-in rules: two books of one build that have the same here say
+    /// the same.
+    pub fn sources(&self) -> &str {
+        &self.sources
     }
 
     /// The rule with an id.
@@ -170,6 +179,23 @@ impl RuleBook {
     pub(in crate::rules) fn facts(&self) -> &Facts {
         &self.facts
     }
+}
+
+/// Every text that is read of the folders, and the settings.
+fn sources(set: &RuleSources) -> Result<String, LoadError> {
+    let mut sources = String::new();
+    for folder in &set.folders {
+        for (name, path) in files_on_disk(folder, ".toml")? {
+            let text = read_text(&path)?;
+            sources.extend([&name, " ", &text.len().to_string(), " ", &text, "\n"]);
+        }
+        sources += "\n";
+    }
+    for setting in &set.settings {
+        let severity = setting.severity.map_or("off", Severity::as_str);
+        sources.extend([&setting.of, " ", severity, "\n"]);
+    }
+    Ok(sources)
 }
 
 /// What an exchange is to the question which rules are asked: its stage, and whether it is a call of the booking API.

@@ -268,6 +268,16 @@ impl Judge {
         in_force.chain(self.gone.iter().map(|(id, tally)| (id.as_str(), tally)))
     }
 
+    /// Everything but the recording that changes a verdict, the build aside, as text.
+    pub fn inputs(&self) -> String {
+        format!("{:?} {} {}", self.state.known(), self.mute_refused, self.book.sources())
+    }
+
+    /// The rules that are in force.
+    pub fn book(&self) -> &Arc<RuleBook> {
+        &self.book
+    }
+
     /// How far every rule has come.
     pub fn coverage(&self) -> Coverage {
         let rules = self.book.rules().iter().zip(&self.tallies);

@@ -1,0 +1,316 @@
+//! The recording that is shown: judged as it is read, or as it was judged before.
+//!
+//! ```text
+//! HAR, NDJSON ─► judge ─► Event::Exchange*
+//! capture ─► kept verdicts on all of it? ─► yes: Event::Past* (counted), then Event::Exchange* for what is listed
+//!                 └─ no, or it has grown ─► judge ─► Event::Exchange*, and kept once all of it was judged
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::capture::{self, CaptureError, Meta, Reader, next_part};
+use crate::cli::recording::open_quietly;
+use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, PROGRESS_EVERY, Past, Progress, Recording, Throttle};
+use crate::exchange::Exchange;
+use crate::finding::Severity;
+use crate::rules::Judge;
+use crate::verdicts::{CaptureId, Found, Key, Totals, VerdictFile, VerdictWriter};
+
+/// How often a capture is asked for what is new.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Exchanges at the end of a capture that the screen has in memory; those before it are read back when they are looked at.
+const LISTED: u64 = 20_000;
+
+/// Exchanges at the end whose bodies tell the screen of bookings: as many as it keeps steps of bookings.
+const BOOKED: u64 = 100_000;
+
+/// How a recording is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told {
+    /// Go on with what another Umpire adds.
+    pub(super) follow: bool,
+    /// On the screen, which can do without most bodies.
+    pub(super) on_screen: bool,
+}
+
+/// Where exchanges come from: a capture that may still grow, or a recording read once.
+pub(super) enum Source {
+    Capture(Reader),
+    Har(capture::Recording),
+}
+
+impl Source {
+    pub(super) fn open(file: &Path) -> Result<Self, CaptureError> {
+        if capture::is_capture(file)? {
+            Reader::open(file).map(Self::Capture)
+        } else {
+            open_quietly(file).map(Self::Har)
+        }
+    }
+
+    pub(super) fn meta(&self) -> &Meta {
+        match self {
+            Self::Capture(reader) => reader.meta(),
+            Self::Har(recording) => &recording.meta,
+        }
+    }
+
+    /// Tells all exchanges, until there are no more or the front end has gone.
+    pub(super) fn tell_all(
+        self,
+        judge: Judge,
+        outlet: &Outlet,
+        told: Told,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let mut teller = Teller::new(judge, outlet);
+        match self {
+            Self::Har(recording) => tell_once(recording, &mut teller, stop)?,
+            Self::Capture(reader) => drop(tell_capture(reader, &mut teller, told, stop)?),
+        }
+        if teller.coverage.left().is_some() {
+            teller.tell_coverage();
+        }
+        Ok(())
+    }
+}
+
+/// Judges and tells.
+struct Teller<'o> {
+    judge: Judge,
+    outlet: &'o Outlet,
+    coverage: Throttle,
+    progress: Throttle,
+    told: u64,
+    /// What the judge would have counted of what was told without it.
+    kept: Option<Totals>,
+}
+
+impl<'o> Teller<'o> {
+    fn new(judge: Judge, outlet: &'o Outlet) -> Self {
+        let (coverage, progress) = (Throttle::new(COVERAGE_EVERY), Throttle::new(PROGRESS_EVERY));
+        Self { judge, outlet, coverage, progress, told: 0, kept: None }
+    }
+
+    /// Judges an exchange and tells it. `recorded`: how many there are so far, if that is known. False if the front end has
+    /// gone.
+    fn judge(&mut self, exchange: Exchange, recorded: Option<u64>, writer: Option<&mut VerdictWriter>) -> bool {
+        let judged = self.judge.judge(Arc::new(exchange));
+        if let Some(writer) = writer {
+            writer.add(&judged);
+        }
+        let slow = self.judge.slow_rule().map(|slow| Event::Notice(slow.to_string()));
+        self.tell(Event::Exchange(Arc::new(judged)), 1, recorded)
+            && slow.is_none_or(|slow| self.outlet.send_blocking(slow))
+    }
+
+    /// Tells an event that is about so many exchanges.
+    fn tell(&mut self, event: Event, exchanges: u64, recorded: Option<u64>) -> bool {
+        self.coverage.changed();
+        self.progress.changed();
+        self.told += exchanges;
+        self.outlet.send_blocking(event) && self.tell_progress(recorded)
+    }
+
+    /// Tells how far it is, if it is time to.
+    fn tell_progress(&mut self, recorded: Option<u64>) -> bool {
+        let judged = self.told;
+        let is_due = |progress: &mut Throttle, recorded: u64| {
+            progress.is_due() || judged == recorded && progress.left().is_some()
+        };
+        let recorded = recorded.filter(|&recorded| is_due(&mut self.progress, recorded));
+        let progress = recorded.map(|recorded| Event::Progress(Progress { recorded, judged, lag: Duration::ZERO }));
+        progress.is_none_or(|progress| self.outlet.send_blocking(progress))
+            && (!self.coverage.is_due() || self.tell_coverage())
+    }
+
+    fn tell_coverage(&self) -> bool {
+        let coverage = match &self.kept {
+            Some(kept) => kept.coverage(self.judge.book()),
+            None => self.judge.coverage(),
+        };
+        self.outlet.send_blocking(Event::Coverage(Arc::new(coverage)))
+    }
+}
+
+fn tell_once(recording: capture::Recording, teller: &mut Teller<'_>, stop: &CancellationToken) -> anyhow::Result<()> {
+    let oddities = recording.oddities;
+    let mut fault = None;
+    for exchange in recording.exchanges {
+        if stop.is_cancelled() {
+            break;
+        }
+        match exchange {
+            Ok(exchange) => {
+                if !teller.judge(exchange, None, None) {
+                    break;
+                }
+            }
+            Err(error) => fault = Some(error),
+        }
+    }
+    let told = oddities.list().into_iter().map(|oddity| oddity.to_string());
+    for notice in told.chain(fault.iter().map(ToString::to_string)) {
+        if !teller.outlet.send_blocking(Event::Notice(notice)) {
+            break;
+        }
+    }
+    fault.map_or(Ok(()), |fault| Err(fault.into()))
+}
+
+/// The parts of a recording so far, and what is kept of them.
+struct Parts {
+    key: Key,
+    /// Of the parts before this one; `None` once the verdicts on one of them were neither kept nor are to be.
+    before: Option<CaptureId>,
+    /// Parts that were told as they were kept: the judge has not seen them.
+    unseen: Vec<PathBuf>,
+    /// Keeps the verdicts on this part.
+    writer: Option<VerdictWriter>,
+}
+
+impl Parts {
+    /// The verdicts on this part, if they are kept and on all of it.
+    fn kept(&mut self, reader: &Reader, judge: &Judge, end: u64) -> Option<Box<VerdictFile>> {
+        let id = CaptureId::of(reader.file(), self.before?).ok()?;
+        match VerdictFile::open(reader.file(), self.key, id, judge.book()) {
+            Found::Current(kept) if kept.len() == end => {
+                self.unseen.push(reader.file().to_owned());
+                self.before = Some(id);
+                Some(kept)
+            }
+            _ => {
+                self.writer = Some(VerdictWriter::new(reader.file(), self.key));
+                None
+            }
+        }
+    }
+
+    /// All of this part, as far as it goes now, was judged: its verdicts are kept.
+    fn seal(&mut self, reader: &Reader, judge: &Judge) {
+        let Some(writer) = self.writer.take() else { return };
+        let id = self.before.and_then(|before| CaptureId::of(reader.file(), before).ok());
+        if let Some(id) = id.filter(|_| reader.len().is_ok_and(|len| len == writer.len())) {
+            writer.seal(id, &Totals::of(judge));
+            self.before = Some(id);
+        } else {
+            self.before = None;
+        }
+    }
+}
+
+/// False if the front end has gone.
+fn tell_capture(
+    mut reader: Reader,
+    teller: &mut Teller<'_>,
+    told: Told,
+    stop: &CancellationToken,
+) -> anyhow::Result<bool> {
+    let key = Key::of(&teller.judge);
+    let mut parts = Parts { key, before: Some(CaptureId::default()), unseen: Vec::new(), writer: None };
+    // Exchanges of the parts before this one.
+    let (mut next, mut before) = (0, 0);
+    while !stop.is_cancelled() {
+        // Looked for first: when there is a next part, all that belongs into this one is in it.
+        let behind = if told.follow { next_part(&reader)? } else { None };
+        let end = reader.len()?;
+        if next == 0
+            && end > 0
+            && parts.writer.is_none()
+            && let Some(mut kept) = parts.kept(&reader, &teller.judge, end)
+        {
+            if !tell_kept(&mut kept, &reader, before, told, teller, stop)? {
+                return Ok(false);
+            }
+            teller.kept = Some(kept.totals().clone());
+            next = end;
+        }
+        if next < end && !parts.unseen.is_empty() {
+            // What came before has a bearing on what comes now.
+            teller.kept = None;
+            for file in parts.unseen.drain(..) {
+                for exchange in Reader::open(&file)?.into_exchanges(0) {
+                    if stop.is_cancelled() {
+                        return Ok(true);
+                    }
+                    teller.judge.judge(Arc::new(exchange?));
+                }
+            }
+        }
+        while next < end && !stop.is_cancelled() {
+            if !teller.judge(reader.exchange(next)?, Some(before + end), parts.writer.as_mut()) {
+                return Ok(false);
+            }
+            next += 1;
+        }
+        if !stop.is_cancelled() && next > 0 {
+            parts.seal(&reader, &teller.judge);
+        }
+        if !told.follow {
+            break;
+        }
+        match behind {
+            Some(part) => {
+                let file = part.file().display().to_string();
+                if !teller.outlet.send_blocking(Event::Recording(Recording::On { file, missed: 0 })) {
+                    return Ok(false);
+                }
+                before += end;
+                (reader, next) = (part, 0);
+            }
+            None if !teller.tell_progress(Some(before + end)) => return Ok(false),
+            None => std::thread::sleep(POLL),
+        }
+    }
+    Ok(true)
+}
+
+/// Tells a capture, or a part, as it was judged before. False if the front end has gone.
+fn tell_kept(
+    kept: &mut VerdictFile,
+    reader: &Reader,
+    before: u64,
+    told: Told,
+    teller: &mut Teller<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<bool> {
+    let (end, mut row) = (kept.len(), 0);
+    let recorded = Some(before + end);
+    let mut sought = true;
+    let whole = |row: u64, judged: Judged| -> Result<Judged, CaptureError> {
+        Ok(Judged { exchange: Arc::new(reader.exchange(row)?), ..judged })
+    };
+    for block in 0..kept.blocks() {
+        let rows = kept.block(block)?;
+        let (first, count) = (row, rows.len() as u64);
+        row += count;
+        // The screen opens at the first failure.
+        let has_failure =
+            rows.iter().flat_map(|row| &row.findings).any(|finding| finding.severity == Severity::Failure);
+        let stops_here = sought && has_failure;
+        sought &= !has_failure;
+        if !told.on_screen || stops_here || first + LISTED >= end {
+            for (at, judged) in (first..).zip(rows) {
+                if stop.is_cancelled() || !teller.tell(Event::Exchange(Arc::new(whole(at, judged)?)), 1, recorded) {
+                    return Ok(false);
+                }
+            }
+            continue;
+        }
+        let with_bodies = first + BOOKED >= end;
+        let exchanges = if with_bodies {
+            (first..).zip(rows).map(|(at, judged)| whole(at, judged)).collect::<Result<_, _>>()?
+        } else {
+            rows
+        };
+        if stop.is_cancelled() || !teller.tell(Event::Past(Past { exchanges, with_bodies }), count, recorded) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
