@@ -88,6 +88,25 @@ fn tag(name: &[u8]) -> u16 {
     (name.len() as u16) ^ (u16::from(first) << 4) ^ (u16::from(last) << 9)
 }
 
+/// The name of a member, made ready to be looked for: see [`Value::get_named`].
+#[derive(Debug, Clone)]
+pub struct Name {
+    text: Box<str>,
+    tag: u16,
+}
+
+impl Name {
+    /// Makes a name ready.
+    pub fn new(text: &str) -> Self {
+        Self { text: text.into(), tag: tag(text.as_bytes()) }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 /// A parsed JSON text.
 ///
 /// Bounded by [`MAX_DEPTH`], [`MAX_BYTES`] and [`MAX_NODES`]; memory is about 20 bytes per node over the text itself.
@@ -298,8 +317,23 @@ impl<'d> Value<'d> {
         self.len() == 0
     }
 
+    /// True for this very string.
+    pub fn is_str(self, text: &str) -> bool {
+        let node = self.raw();
+        node.kind == Kind::String && node.len as usize == text.len() && self.literal_bytes(node) == text.as_bytes()
+    }
+
     /// The value of a member. Of a key that stands twice the last counts, as in ECMAScript's `JSON.parse`.
     pub fn get(self, key: &str) -> Option<Value<'d>> {
+        self.member(key, tag(key.as_bytes()))
+    }
+
+    /// As [`Value::get`], by a name that is looked for again and again.
+    pub fn get_named(self, name: &Name) -> Option<Value<'d>> {
+        self.member(&name.text, name.tag)
+    }
+
+    fn member(self, key: &str, tag: u16) -> Option<Value<'d>> {
         let object = self.raw();
         if object.kind != Kind::Object {
             return None;
@@ -308,11 +342,11 @@ impl<'d> Value<'d> {
             return self.look_up(key);
         }
         let must_see_all = self.document.has_duplicate_keys();
-        let (key, tag) = (key.as_bytes(), tag(key.as_bytes()));
+        // Nothing of what stands behind the object is looked at.
+        let nodes = &self.document.nodes[..object.next as usize];
         let (mut at, mut found) = (self.node + 1, None);
-        while at < object.next {
-            let name = &self.document.nodes[at as usize];
-            if name.tag == tag && self.literal_bytes(name) == key {
+        while let Some(name) = nodes.get(at as usize) {
+            if name.tag == tag && self.literal_bytes(name) == key.as_bytes() {
                 found = Some(Value { document: self.document, node: at + 1 });
                 if !must_see_all {
                     break;

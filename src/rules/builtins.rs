@@ -1,21 +1,26 @@
 //! What functions and members do.
 //!
 //! ```text
-//! vocabulary: what there is ─► resolved when a rule is loaded
-//! BUILTINS:   what it does  ─► called while an expression is evaluated
+//! signatures, members: what there is ─► resolved when a rule is loaded
+//! Builtins:            what it does  ─► called while an expression is evaluated
 //! ```
 
-pub mod calls;
 pub mod checks;
+pub mod functions;
 pub mod money;
 pub mod nodes;
 pub mod refusal;
 pub mod select;
 
-use crate::rules::lang::context::Builtins;
-use calls::{call, cost};
+use std::sync::LazyLock;
 
+use crate::rules::lang::context::Builtins;
+use functions::FUNCTIONS;
 use select::{member, select};
 
 /// What functions and members do.
-pub static BUILTINS: Builtins = Builtins { call, cost, select, member };
+pub fn builtins() -> &'static Builtins {
+    static BUILTINS: LazyLock<Builtins> =
+        LazyLock::new(|| Builtins { functions: FUNCTIONS.into_iter().flatten().collect(), select, member });
+    &BUILTINS
+}

@@ -96,12 +96,13 @@ pub fn named_expressions() -> Result<Vec<(String, String)>, LoadError> {
 mod tests {
     use super::*;
     use crate::rules::book::rule_book::compile_built_in;
+    use crate::rules::builtins::builtins;
     use crate::rules::{RuleBook, RuleSources};
 
     /// A name of the book that no rule uses only makes the list longer.
     #[test]
     fn every_name_of_the_book_is_used() {
-        let (mut program, file) = (Program::default(), ExpressionFile::built_in().unwrap());
+        let (mut program, file) = (builtins().program(), ExpressionFile::built_in().unwrap());
         let names = file.names(None, &mut program).unwrap();
         compile_built_in(&names, &mut program).unwrap();
         assert_eq!(names.check_used(), Ok(()));
@@ -127,7 +128,7 @@ mod tests {
     fn an_error_names_the_file_and_the_place() {
         let text = "[[let]]\nname = \"paid\"\nmeans = \"m\"\nis = '''\n  reqest.body'''\n";
         let file = ExpressionFile::parse("expressions.toml".to_owned(), text.into()).unwrap();
-        let error = file.names(None, &mut Program::default()).unwrap_err().to_string();
+        let error = file.names(None, &mut builtins().program()).unwrap_err().to_string();
         assert_eq!(error, "expressions.toml:5:3: unknown name \"reqest\"; did you mean request?");
         assert_eq!(file.meanings().collect::<Vec<_>>(), [("paid", "m")]);
     }

@@ -1,23 +1,20 @@
 //! The rules that apply to one kind of exchange, precompiled, in order.
 //!
 //! ```text
-//! rules ─► Plan of each kind of exchange: asks (guards, excuses, tests of one rule)   all in a few short lists
-//!                                         └─► Guards: what several rules make their condition is asked once
+//! rules ─► Plan of each kind of exchange: steps (conditions, skip conditions, tests of one rule), in a few short lists
 //! ```
 //!
 //! Most rules have nothing to say of most exchanges, or pass. For that nothing of the rule itself is touched: its words, its
 //! templates and its examples stay out of the processor's cache.
 
-use std::cell::Cell;
-use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::finding::Side;
 use crate::rules::book::rule::{Expectation, Rule};
-use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::holds;
-use crate::rules::lang::program::{Node, NodeId, Program};
+use crate::rules::lang::node::{BoolId, BoolNode, ValueId, ValueNode};
+use crate::rules::lang::program::Program;
 use crate::rules::lang::value::EvalError;
 
 /// A part of a list of the plan.
@@ -31,7 +28,7 @@ pub struct RuleStep {
     /// The side that it judges.
     pub side: Side,
     /// What has to hold for the rule to have something to say.
-    guards: Part,
+    conditions: Part,
     /// What has to hold for it not to judge.
     skip_conditions: Part,
     tests: Part,
@@ -44,30 +41,52 @@ pub struct RuleStep {
 pub struct Test {
     /// The `each` for whose items it is asked, by its place.
     pub each: Option<usize>,
-    pub when: Option<NodeId>,
+    pub when: Option<BoolId>,
     /// `None` where the check isn't an expression.
-    pub expect: Option<NodeId>,
+    pub expect: Option<Expected>,
     /// Passing says that the request was refused as it should be.
     pub asks_refusal: bool,
+}
+
+/// What a test expects.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected {
+    Holds(BoolId),
+    /// A refusal, or a value that turns out to be true or false.
+    Value(ValueId),
+}
+
+impl Expected {
+    fn of(expect: ValueId, program: &Program) -> Self {
+        match *program.value(expect) {
+            ValueNode::Bool(part) => Self::Holds(part),
+            _ => Self::Value(expect),
+        }
+    }
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Plan {
     steps: Vec<RuleStep>,
-    /// Different conditions of rules.
-    conditions: Vec<NodeId>,
-    /// Places of conditions.
-    guards: Vec<u32>,
-    skip_conditions: Vec<NodeId>,
+    conditions: Vec<Condition>,
+    skip_conditions: Vec<BoolId>,
     tests: Vec<Test>,
 }
 
+/// A condition of a rule.
+#[derive(Debug, Clone, Copy)]
+struct Condition {
+    part: BoolId,
+    /// Its slot in the memo of the exchange. Rules that share a condition share the slot.
+    slot: Option<u16>,
+}
+
 /// What has to hold for a rule to have something to say.
-pub fn conditions(rule: &Rule, program: &Program) -> Vec<NodeId> {
-    match rule.when.map(|when| (when, program.unshared(when))) {
+pub fn conditions(rule: &Rule, program: &Program) -> Vec<BoolId> {
+    match rule.when.map(|when| (when, program.unshared_bool(when))) {
         None => Vec::new(),
-        Some((_, Node::All(parts))) => program.list(parts).to_vec(),
+        Some((_, BoolNode::All(parts))) => program.bools_of(parts).collect(),
         Some((when, _)) => vec![when],
     }
 }
@@ -76,15 +95,9 @@ impl Plan {
     /// A plan to ask these rules, each with its place in the book.
     pub fn new<'r>(rules: impl Iterator<Item = (usize, &'r Rule)>, program: &Program) -> Self {
         let mut plan = Self::default();
-        let mut known = HashMap::new();
         for (place, rule) in rules {
-            let guards = conditions(rule, program).into_iter().map(|condition| {
-                *known.entry(condition).or_insert_with(|| {
-                    plan.conditions.push(condition);
-                    plan.conditions.len() as u32 - 1
-                })
-            });
-            let guards = append(&mut plan.guards, guards);
+            let condition = |part: BoolId| Condition { part, slot: program.slot_of(part) };
+            let conditions = append(&mut plan.conditions, conditions(rule, program).into_iter().map(condition));
             let skip_conditions = append(&mut plan.skip_conditions, rule.not_judged.iter().map(|(when, _)| *when));
             let tests = append(
                 &mut plan.tests,
@@ -92,7 +105,7 @@ impl Plan {
                     each: check.each.as_ref().map(|each| each.place),
                     when: check.when,
                     expect: match check.expect {
-                        Expectation::Expression(expect) => Some(expect),
+                        Expectation::Expression(expect) => Some(Expected::of(expect, program)),
                         Expectation::InRust(_) | Expectation::Model(_) => None,
                     },
                     asks_refusal: check.asks_refusal,
@@ -102,7 +115,7 @@ impl Plan {
             plan.steps.push(RuleStep {
                 rule: place,
                 side: rule.info.side,
-                guards,
+                conditions,
                 skip_conditions,
                 tests,
                 skipped_by_item,
@@ -116,8 +129,29 @@ impl Plan {
         &self.steps
     }
 
+    /// True if a condition of a rule was evaluated before, and does not hold: then the rule has nothing to say.
+    pub fn has_failed(&self, step: &RuleStep, context: &Context<'_>) -> bool {
+        let Some(memo) = context.memo else { return false };
+        let conditions = part_of(&self.conditions, &step.conditions);
+        conditions.iter().any(|condition| condition.slot.is_some_and(|slot| memo.bool(slot) == Some(false)))
+    }
+
+    /// True if a rule has something to say. As with `&&`, a condition that does not hold outweighs one that fails.
+    pub fn applies(&self, step: &RuleStep, context: &Context<'_>) -> Result<bool, EvalError> {
+        let mut failed = None;
+        for condition in part_of(&self.conditions, &step.conditions) {
+            let known = condition.slot.zip(context.memo).and_then(|(slot, memo)| memo.bool(slot));
+            match known.map_or_else(|| holds(condition.part, context), Ok) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(stop) => failed = failed.or(Some(stop)),
+            }
+        }
+        failed.map_or(Ok(true), Err)
+    }
+
     /// What has to hold for a rule not to judge, in the order of its reasons.
-    pub fn skip_conditions(&self, ask: &RuleStep) -> &[NodeId] {
+    pub fn skip_conditions(&self, ask: &RuleStep) -> &[BoolId] {
         part_of(&self.skip_conditions, &ask.skip_conditions)
     }
 
@@ -135,51 +169,6 @@ fn append<T>(list: &mut Vec<T>, more: impl Iterator<Item = T>) -> Part {
 
 fn part_of<'p, T>(list: &'p [T], part: &Part) -> &'p [T] {
     list.get(part.start as usize..part.end as usize).unwrap_or_default()
-}
-
-/// The outcomes of the conditions of a plan on one exchange, so that each is evaluated once.
-#[derive(Debug)]
-pub struct ConditionCache<'a> {
-    plan: &'a Plan,
-    /// Of each condition [`HOLDS`], [`FAILS`], or that nobody asked.
-    states: &'a [Cell<u32>],
-}
-
-const HOLDS: u32 = 1;
-const FAILS: u32 = 2;
-
-impl<'a> ConditionCache<'a> {
-    /// Nothing asked yet.
-    pub fn new(plan: &'a Plan, arena: &'a Arena) -> Self {
-        Self { plan, states: arena.cells(plan.conditions.len()) }
-    }
-
-    /// True if a condition of a rule was evaluated before, and does not hold: then the rule has nothing to say.
-    pub fn has_failed(&self, ask: &RuleStep) -> bool {
-        part_of(&self.plan.guards, &ask.guards).iter().any(|&guard| self.states[guard as usize].get() == FAILS)
-    }
-
-    /// True if a rule has something to say. As with `&&`, a condition that does not hold outweighs one that fails.
-    pub fn hold(&self, ask: &RuleStep, context: &Context<'_>) -> Result<bool, EvalError> {
-        let mut failed = None;
-        for &guard in part_of(&self.plan.guards, &ask.guards) {
-            let state = &self.states[guard as usize];
-            match state.get() {
-                HOLDS => {}
-                FAILS => return Ok(false),
-                _ => match holds(self.plan.conditions[guard as usize], context) {
-                    Ok(true) => state.set(HOLDS),
-                    Ok(false) => {
-                        state.set(FAILS);
-                        return Ok(false);
-                    }
-                    // Not kept: where the rule had but no steps left, the next one has steps of its own.
-                    Err(stop) => failed = failed.or(Some(stop)),
-                },
-            }
-        }
-        failed.map_or(Ok(true), Err)
-    }
 }
 
 #[cfg(test)]
@@ -202,12 +191,14 @@ at = "/request/method"
 "#;
 
     #[test]
-    fn conditions_that_rules_share_are_one_guard() {
+    fn conditions_that_rules_share_have_one_slot() {
         let with = |when: &str| format!("{RULE}when = '''{when}'''\n");
         let rules = [with("stage == 'other' && call.loopback"), with("call.loopback"), RULE.to_owned()];
         let book = RuleBook::of_texts(&[("a/a", &rules[0]), ("a/b", &rules[1]), ("a/c", &rules[2])]).unwrap();
         let reading = Reading::new(0, Exchange::get("http://a.example", "/x").into(), None);
         let plan = book.plan(&reading);
-        assert_eq!((plan.steps.len(), plan.conditions.len(), plan.guards.len()), (3, 2, 3));
+        let slots: Vec<Option<u16>> = plan.conditions.iter().map(|condition| condition.slot).collect();
+        assert_eq!((plan.steps.len(), slots.len()), (3, 3));
+        assert!(slots[0].is_some() && slots[1] == slots[2] && slots[0] != slots[1], "{slots:?}");
     }
 }

@@ -1,13 +1,15 @@
 //! The reference of the language, as Markdown: generated from the tables that the language itself goes by.
 //!
-//! `Root, Member, Function, expressions.toml → rules/REFERENCE.md, umpire rules guide`
+//! `Root, Member, Signature, expressions.toml → rules/REFERENCE.md, umpire rules guide`
 
 use std::fmt::Write as _;
 
 use crate::rules::book::error::LoadError;
 use crate::rules::book::expression_file::named_expressions;
+use crate::rules::builtins::builtins;
+use crate::rules::lang::members::Member;
+use crate::rules::lang::signature::Signature;
 use crate::rules::lang::types::Type;
-use crate::rules::lang::vocabulary::{Function, Member};
 
 /// What each name is, where it isn't told by its members.
 const ROOTS: [(&str, &str); 11] = [
@@ -50,9 +52,10 @@ pub fn reference() -> Result<String, LoadError> {
         let members = Member::ALL.iter().filter(|member| member.of() == of);
         table(&mut text, heading(of), members.map(|member| (format!("`.{}`", member.name()), describe(*member))));
     }
-    let functions = Function::ALL.iter().map(|function| {
-        let usages: Vec<String> = function.usage().split("), ").map(|usage| format!("`{}`", closed(usage))).collect();
-        (usages.join(", "), function.meaning().to_owned())
+    let functions = builtins().functions.iter().map(|function| {
+        let Signature { usage, meaning, .. } = function.signature;
+        let usages: Vec<String> = usage.split("), ").map(|usage| format!("`{}`", closed(usage))).collect();
+        (usages.join(", "), meaning.to_owned())
     });
     table(&mut text, "Functions", functions);
     table(&mut text, "Operators and macros", FORMS.map(|(form, meaning)| (form.to_owned(), meaning.to_owned())));
@@ -99,7 +102,7 @@ fn table(text: &mut String, heading: &str, rows: impl IntoIterator<Item = (Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::lang::program::Root;
+    use crate::rules::lang::node::Root;
 
     #[test]
     fn every_name_and_function_is_in_the_reference() {
@@ -107,8 +110,9 @@ mod tests {
         for name in Root::NAMES.into_iter().chain(["strict"]) {
             assert!(reference.contains(&format!("| `{name}` |")), "{name}");
         }
-        for function in Function::NAMES {
-            assert!(reference.contains(&format!("{function}(")), "{function}");
+        for function in &builtins().functions {
+            let name = function.signature.name;
+            assert!(reference.contains(&format!("{name}(")), "{name}");
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::rules::book::aliases::Alias;
 use crate::rules::book::definition::{Example, SeenAs};
 use crate::rules::builtins::checks::NamedCheck;
 use crate::rules::lang::items::{Each, ItemSource};
-use crate::rules::lang::program::{Node, NodeId, Program};
+use crate::rules::lang::node::{BoolId, NodeId, ValueId};
+use crate::rules::lang::program::Program;
 use crate::rules::lang::template::Template;
-use crate::rules::lang::vocabulary::Function;
 use crate::rules::models::check::ModelCheck;
 
 /// A compiled rule.
@@ -22,9 +22,9 @@ pub struct Rule {
     pub(in crate::rules) file: String,
     pub(in crate::rules) aliases: Vec<Alias>,
     pub(in crate::rules) stages: Stages,
-    pub(in crate::rules) when: Option<NodeId>,
-    pub(in crate::rules) not_judged: Vec<(NodeId, Arc<str>)>,
-    pub(in crate::rules) downgrades: Vec<(NodeId, Severity)>,
+    pub(in crate::rules) when: Option<BoolId>,
+    pub(in crate::rules) not_judged: Vec<(BoolId, Arc<str>)>,
+    pub(in crate::rules) downgrades: Vec<(BoolId, Severity)>,
     /// Its findings give way to those of other rules on the same side and place.
     pub(in crate::rules) general: bool,
     /// A finding shows that the request was refused wrongly.
@@ -49,18 +49,18 @@ pub enum Stages {
 pub struct Check {
     pub each: Option<Each>,
     /// Asked for each node, where `each` is there.
-    pub when: Option<NodeId>,
+    pub when: Option<BoolId>,
     pub expect: Expectation,
     pub at: At,
-    pub seen: Option<NodeId>,
+    pub seen: Option<ValueId>,
     /// What is wrong with the things that `seen` lists.
     pub seen_as: Option<SeenAs>,
     pub expected: Template,
     pub message: Template,
     /// Of findings with an equal value only the first in a recording is reported.
-    pub report_once_per: Option<NodeId>,
+    pub report_once_per: Option<ValueId>,
     /// Gives the exchange that a finding rests on; where it is left out, that is found in the conditions of the rule.
-    pub because: Option<NodeId>,
+    pub because: Option<ValueId>,
     pub severity: Severity,
     /// It asks for a refusal, so that passing says that the request was refused as it should be.
     pub asks_refusal: bool,
@@ -69,7 +69,7 @@ pub struct Check {
 /// How an expectation is judged.
 #[derive(Debug)]
 pub enum Expectation {
-    Expression(NodeId),
+    Expression(ValueId),
     InRust(NamedCheck),
     /// Asked of the data models.
     Model(ModelCheck),
@@ -83,7 +83,7 @@ pub enum At {
     /// A pointer relative to `item`; empty for the item itself.
     Item(String),
     /// A node of the message, or a pointer as string.
-    Expression(NodeId),
+    Expression(ValueId),
 }
 
 /// What is wrong with a rule file, and at which byte of it.
@@ -156,12 +156,11 @@ impl Rule {
     }
 
     /// Arguments of `refused(...)` where that is what the rule expects.
-    pub(in crate::rules) fn refusal<'c>(&self, program: &'c Program) -> Option<&'c [NodeId]> {
+    pub(in crate::rules) fn refusal(&self, program: &Program) -> Option<Vec<ValueId>> {
         self.checks.iter().find_map(|check| match &check.expect {
-            Expectation::Expression(expect) => match program.unshared(*expect) {
-                Node::Call(Function::Refused, arguments) => Some(program.list(arguments)),
-                _ => None,
-            },
+            Expectation::Expression(expect) => {
+                program.call_of(*expect, "refused").map(|arguments| program.values_of(arguments).collect())
+            }
             Expectation::InRust(_) | Expectation::Model(_) => None,
         })
     }
@@ -170,19 +169,17 @@ impl Rule {
     pub(in crate::rules) fn for_each_expression(&self, visit: &mut impl FnMut(NodeId, &[usize])) {
         let place = |check: &Check| check.each.as_ref().map(|each| each.place);
         let all: Vec<usize> = self.checks.iter().filter_map(place).collect();
-        self.not_judged.iter().for_each(|(when, _)| visit(*when, &all));
+        self.not_judged.iter().for_each(|(when, _)| visit(NodeId::Bool(*when), &all));
         for check in &self.checks {
             let each: Vec<usize> = place(check).into_iter().collect();
             if let Some(ItemSource::Nodes(nodes)) = check.each.as_ref().map(|each| &each.items) {
-                visit(*nodes, &[]);
+                visit(NodeId::Value(*nodes), &[]);
             }
             let expect = if let Expectation::Expression(expect) = &check.expect { Some(*expect) } else { None };
             let at = if let At::Expression(at) = &check.at { Some(*at) } else { None };
-            [check.when, expect, at, check.seen, check.report_once_per]
-                .into_iter()
-                .flatten()
-                .for_each(|node| visit(node, &each));
+            let values = [expect, at, check.seen, check.report_once_per].into_iter().flatten().map(NodeId::Value);
+            check.when.map(NodeId::Bool).into_iter().chain(values).for_each(|node| visit(node, &each));
         }
-        self.downgrades.iter().for_each(|(when, _)| visit(*when, &all));
+        self.downgrades.iter().for_each(|(when, _)| visit(NodeId::Bool(*when), &all));
     }
 }

@@ -14,10 +14,12 @@ use crate::rules::book::rule::{Fault, Rule};
 use crate::rules::book::rule_compiler::compile_rule;
 use crate::rules::book::settings::{self, RuleSources, Settled};
 use crate::rules::book::tables::{compile_claims, facts};
+use crate::rules::builtins::builtins;
 use crate::rules::lang::common_subexpressions::{Sharing, StageMask};
 use crate::rules::lang::items::ItemSource;
 use crate::rules::lang::named_expressions::Names;
-use crate::rules::lang::program::{NodeId, Program};
+use crate::rules::lang::node::BoolId;
+use crate::rules::lang::program::Program;
 use crate::rules::models::errors::Facts;
 
 /// A set of rules, indexed by stage.
@@ -45,7 +47,7 @@ impl RuleBook {
     /// The built-in rules, those of further folders, which add to them and override them by id, and what is settled
     /// about them.
     pub fn load(set: &RuleSources) -> Result<Self, LoadError> {
-        let (mut rules, mut program) = (Vec::new(), Program::default());
+        let (mut rules, mut program) = (Vec::new(), builtins().program());
         let expressions = ExpressionFile::built_in()?;
         let names = expressions.names(None, &mut program)?;
         rules.extend(compile_built_in(&names, &mut program)?);
@@ -65,14 +67,14 @@ impl RuleBook {
 
     /// Only the rules of one folder.
     pub fn only(folder: &Path) -> Result<Self, LoadError> {
-        let (mut program, expressions) = (Program::default(), ExpressionFile::built_in()?);
+        let (mut program, expressions) = (builtins().program(), ExpressionFile::built_in()?);
         let names = expressions.names(None, &mut program)?;
         Self::index(read_folder(folder, &names, &mut program)?, &names, program)
     }
 
     /// Only the rules that are given, each as its id and the text of its file.
     pub fn of_texts(rules: &[(&str, &str)]) -> Result<Self, LoadError> {
-        let (mut program, expressions) = (Program::default(), ExpressionFile::built_in()?);
+        let (mut program, expressions) = (builtins().program(), ExpressionFile::built_in()?);
         let names = expressions.names(None, &mut program)?;
         let parsed = rules.iter().map(|(id, text)| parse(id, &format!("{id}.toml"), text, &names, &mut program));
         let rules = parsed.collect::<Result<_, _>>()?;
@@ -85,17 +87,16 @@ impl RuleBook {
         let mut facts = facts()?;
         compile_claims(&facts, names, &mut program)?;
         let mut sharing = Sharing::new(&mut program, item_sources.len());
-        let mut conditions: HashMap<NodeId, StageMask> = HashMap::new();
+        let mut conditions: HashMap<BoolId, StageMask> = HashMap::new();
         for rule in &rules {
             let on = stage_mask(rule);
             for condition in plan::conditions(rule, sharing.program()) {
-                conditions.entry(condition).or_default().0 |= on.0;
+                *conditions.entry(condition).or_default() |= on;
             }
             rule.for_each_expression(&mut |node, eaches| sharing.ask(node, eaches, on));
         }
-        // Of a plan they are asked once, however many rules make them theirs.
         for (condition, on) in conditions {
-            sharing.ask(condition, &[], on);
+            sharing.keep(condition, on);
         }
         sharing.mark();
         for rule in &rules {
@@ -205,8 +206,9 @@ fn kinds_of_exchange() -> impl Iterator<Item = (Stage, bool)> {
 
 /// The kinds of exchange on which a rule is asked.
 fn stage_mask(rule: &Rule) -> StageMask {
-    let bit = |(place, (stage, is_booking_call))| u32::from(rule.applies_at(stage, is_booking_call)) << place;
-    StageMask(kinds_of_exchange().enumerate().map(bit).fold(0, std::ops::BitOr::bitor))
+    let kinds = kinds_of_exchange().enumerate();
+    let applies = kinds.filter(|(_, (stage, is_booking_call))| rule.applies_at(*stage, *is_booking_call));
+    applies.map(|(place, _)| StageMask::of_kind(place)).collect()
 }
 
 /// Gives every different `each` a place; gives where their items come from.

@@ -12,14 +12,14 @@ use crate::rules::book::aliases::{Alias, is_id};
 use crate::rules::book::definition::{Check as CheckDefinition, Definition};
 use crate::rules::book::rule::{At, Check, Expectation, Fault, Rule, Stages};
 use crate::rules::builtins::checks::NamedCheck;
-use crate::rules::lang::compile::{check_names, compile};
+use crate::rules::lang::compile::{check_names, compile, compile_condition};
 use crate::rules::lang::items::{Each, ItemSource};
 use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::node::{BoolId, NodeId, ValueId};
 use crate::rules::lang::parser::SyntaxError;
 use crate::rules::lang::path::Path;
-use crate::rules::lang::program::{Node, NodeId, Program};
+use crate::rules::lang::program::Program;
 use crate::rules::lang::template::Template;
-use crate::rules::lang::vocabulary::Function;
 use crate::rules::models::check::{ModelCheck, ModelDefinition};
 
 /// Compiles the text of a rule file. `id` is its path without `.toml`.
@@ -67,7 +67,7 @@ struct RuleCompiler<'c> {
 impl RuleCompiler<'_> {
     fn rule(&mut self, id: &str, definition: Definition) -> Result<Rule, Fault> {
         let stages = stages(&definition.stages)?;
-        let mut rule_when = self.optional("when", definition.when.as_ref())?;
+        let mut rule_when = self.optional_condition("when", definition.when.as_ref())?;
         let mut checks = Vec::new();
         for check in &definition.checks {
             checks.push(self.check(&definition, check)?);
@@ -82,15 +82,15 @@ impl RuleCompiler<'_> {
         }
         let mut not_judged = Vec::new();
         for entry in &definition.not_judged {
-            not_judged.push((self.expression("not_judged.when", &entry.when)?, Arc::from(entry.because.as_str())));
+            not_judged.push((self.condition("not_judged.when", &entry.when)?, Arc::from(entry.because.as_str())));
         }
         let mut downgrades = Vec::new();
         for entry in &definition.downgrades {
-            downgrades.push((self.expression("downgrade.when", &entry.when)?, entry.severity));
+            downgrades.push((self.condition("downgrade.when", &entry.when)?, entry.severity));
         }
         let asks_refusal = |check: &Check| {
             check.asks_refusal
-                || matches!(&check.expect, Expectation::Expression(expect) if self.program.calls(*expect, Function::Refused))
+                || matches!(check.expect, Expectation::Expression(expect) if self.program.calls(NodeId::Value(expect), "refused"))
         };
         let judges_refusals =
             definition.side == Side::BookingSystem && (definition.asks_refusal || checks.iter().any(asks_refusal));
@@ -126,12 +126,21 @@ impl RuleCompiler<'_> {
         })
     }
 
-    fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<NodeId, Fault> {
+    fn condition(&mut self, key: &str, text: &Spanned<String>) -> Result<BoolId, Fault> {
+        compile_condition(text.get_ref(), content_start(self.text, text), self.names, self.program)
+            .map_err(|error| in_key(key, error))
+    }
+
+    fn optional_condition(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<BoolId>, Fault> {
+        text.map(|text| self.condition(key, text)).transpose()
+    }
+
+    fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<ValueId, Fault> {
         compile(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
-    fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<NodeId>, Fault> {
+    fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<ValueId>, Fault> {
         text.map(|text| self.expression(key, text)).transpose()
     }
 
@@ -193,7 +202,7 @@ impl RuleCompiler<'_> {
         };
         Ok(Check {
             at: self.at(check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
-            when: self.optional("check.when", check.when.as_ref())?,
+            when: self.optional_condition("check.when", check.when.as_ref())?,
             seen: self.optional("check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,
             seen_as: if check.seen.is_some() { check.seen_as } else { check.seen_as.or(definition.seen_as) },
             expected: self.template("check.expected", check.expected.as_ref().or(definition.expected.as_ref()))?,
@@ -224,9 +233,7 @@ impl RuleCompiler<'_> {
         let Some(text) = text else {
             let points_by_itself = match expect {
                 Expectation::InRust(_) | Expectation::Model(_) => true,
-                Expectation::Expression(expect) => {
-                    matches!(self.program.node(*expect), Node::Call(Function::Refused, _))
-                }
+                Expectation::Expression(expect) => self.program.call_of(*expect, "refused").is_some(),
             };
             return match (with_each, points_by_itself) {
                 (true, _) => Ok(At::Item(String::new())),

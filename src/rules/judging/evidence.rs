@@ -11,26 +11,30 @@ use crate::openbooking::Reading;
 use crate::rules::builtins::select::seen_in;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::Evaluation;
-use crate::rules::lang::program::{MacroKind, Node, NodeId, Span};
-use crate::rules::state::exchange_ref::ExchangeRef;
-
-use crate::rules::builtins::nodes::id;
+use crate::rules::lang::function::Call;
+use crate::rules::lang::members::Member;
+use crate::rules::lang::node::{
+    BoolId, BoolNode, FunctionId, NodeId, PathNode, Quantifier, Span, Start, ValueId, ValueNode,
+};
 use crate::rules::lang::value::Val;
-use crate::rules::lang::vocabulary::{Function, Member};
-use crate::rules::state::flow::Flow;
+use crate::rules::state::exchange_ref::ExchangeRef;
 
 /// The exchanges that made an expression true or false. Empty if it rests on the judged exchange alone, or on something
 /// that did not happen.
-pub fn evidence(node: NodeId, outcome: bool, context: &Context<'_>) -> Vec<ExchangeRef> {
+pub fn evidence(part: NodeId, outcome: bool, context: &Context<'_>) -> Vec<ExchangeRef> {
     let mut search = Search::new(context);
-    search.decided(node, outcome);
+    match part {
+        NodeId::Bool(part) => search.decided(part, outcome),
+        NodeId::Value(value) => search.decided_value(value, outcome),
+        NodeId::Path(_) => {}
+    }
     search.found
 }
 
 /// The exchanges that a value was read from; the exchange itself where the value is one.
-pub fn exchanges_of(node: NodeId, context: &Context<'_>) -> Vec<ExchangeRef> {
+pub fn exchanges_of(value: ValueId, context: &Context<'_>) -> Vec<ExchangeRef> {
     let mut search = Search::new(context);
-    search.looked_at(node);
+    search.looked_at_value(value);
     search.found
 }
 
@@ -55,58 +59,68 @@ impl<'c, 'a> Search<'c, 'a> {
         self.context().program.may_rest_on_earlier(at)
     }
 
-    fn node(&self, at: NodeId) -> Node {
-        *self.context().program.node(at)
-    }
-
-    fn list(&self, span: Span) -> &'c [NodeId] {
-        self.context().program.list(span)
-    }
-
     /// The value of a part; `None` if it has none, or if that takes too long.
-    fn value(&mut self, at: NodeId) -> Option<Val<'a>> {
+    fn value(&mut self, at: ValueId) -> Option<Val<'a>> {
         self.evaluation.value_if_any(at)
     }
 
     /// The elements of a list; none if it is none.
-    fn elements(&mut self, at: NodeId) -> &'a [Val<'a>] {
+    fn elements(&mut self, at: ValueId) -> &'a [Val<'a>] {
         self.value(at).and_then(|list| list.elements(self.context().arena)).unwrap_or_default()
     }
 
-    fn truth(&mut self, at: NodeId) -> Option<bool> {
-        self.evaluation.truth_if_any(at)
+    fn bool(&mut self, at: BoolId) -> Option<bool> {
+        self.evaluation.bool_if_any(at)
+    }
+
+    /// Adds what made a value true or false.
+    fn decided_value(&mut self, at: ValueId, outcome: bool) {
+        if !self.may_rest_on_earlier(NodeId::Value(at)) {
+            return;
+        }
+        let program = self.context().program;
+        match program.unshared(at) {
+            ValueNode::Bool(part) => self.decided(part, outcome),
+            ValueNode::Conditional(condition, branches) => self.chosen(condition, |search, chosen| {
+                search.decided_value(program.branch(branches, chosen), outcome);
+            }),
+            _ => self.looked_at_value(at),
+        }
     }
 
     /// Adds what made a part true or false.
-    fn decided(&mut self, at: NodeId, outcome: bool) {
-        if !self.may_rest_on_earlier(at) {
+    fn decided(&mut self, at: BoolId, outcome: bool) {
+        if !self.may_rest_on_earlier(NodeId::Bool(at)) {
             return;
         }
-        match self.node(at) {
-            Node::Shared(_, _, part) | Node::Found(_, _, part) => self.decided(part, outcome),
-            Node::All(parts) => self.decided_by(parts, outcome, !outcome),
-            Node::Any(parts) => self.decided_by(parts, outcome, outcome),
-            Node::Not(operand) => self.decided(operand, !outcome),
-            Node::Conditional(parts) => self.chosen(parts, |search, branch| search.decided(branch, outcome)),
-            Node::Macro(MacroKind::All, range, body) if !outcome => self.decided_in(range, body, false),
-            Node::Macro(MacroKind::Exists, range, body) if outcome => self.decided_in(range, body, true),
-            Node::Macro(kind @ (MacroKind::All | MacroKind::Exists), range, body) => {
+        let program = self.context().program;
+        match program.unshared_bool(at) {
+            BoolNode::All(parts) => self.decided_by(parts, outcome, !outcome),
+            BoolNode::Any(parts) => self.decided_by(parts, outcome, outcome),
+            BoolNode::Not(part) => self.decided(part, !outcome),
+            BoolNode::Value(value) => self.decided_value(value, outcome),
+            BoolNode::Conditional(condition, branches) => self.chosen(condition, |search, chosen| {
+                search.decided(program.bool_branch(branches, chosen), outcome);
+            }),
+            BoolNode::Macro(Quantifier::All, range, body) if !outcome => self.decided_in(range, body, false),
+            BoolNode::Macro(Quantifier::Exists, range, body) if outcome => self.decided_in(range, body, true),
+            BoolNode::Macro(quantifier @ (Quantifier::All | Quantifier::Exists), range, body) => {
                 let known = self.found.len();
-                self.looked_at(range);
+                self.looked_at_value(range);
                 let elements = self.elements(range);
                 if self.found.len() == known && elements.first().is_some_and(|one| one.as_json().is_some()) {
                     // All nodes of a message are alike: the first stands for them.
-                    self.decided_in(range, body, kind == MacroKind::All);
+                    self.decided_in(range, body, quantifier == Quantifier::All);
                 }
             }
-            _ => self.looked_at(at),
+            _ => self.looked_at_bool(at),
         }
     }
 
     /// Adds what made parts of `&&` or `||` come out as the whole did: the first alone, if one is enough.
     fn decided_by(&mut self, parts: Span, outcome: bool, one_is_enough: bool) {
-        for &part in self.list(parts) {
-            if self.truth(part) == Some(outcome) {
+        for part in self.context().program.bools_of(parts) {
+            if self.bool(part) == Some(outcome) {
                 self.decided(part, outcome);
                 if one_is_enough {
                     return;
@@ -116,16 +130,16 @@ impl<'c, 'a> Search<'c, 'a> {
     }
 
     /// Adds what the first element rests on for which the body of a macro is as it is asked for.
-    fn decided_in(&mut self, range: NodeId, body: NodeId, outcome: bool) {
+    fn decided_in(&mut self, range: ValueId, body: BoolId, outcome: bool) {
         let elements = self.elements(range);
         let before = std::mem::take(&mut self.found);
-        self.looked_at(range);
+        self.looked_at_value(range);
         let of_range = std::mem::replace(&mut self.found, before);
         for &element in elements {
             let own = self.exchange_of(&element);
             self.evaluation.push_local(element);
             self.locals.push(own.map_or_else(|| of_range.clone(), |own| vec![own]));
-            let is_it = self.truth(body) == Some(outcome);
+            let is_it = self.bool(body) == Some(outcome);
             if is_it {
                 let known = self.found.len();
                 self.found.extend(own);
@@ -146,106 +160,141 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// Adds the exchanges that a part looks at.
     fn looked_at(&mut self, at: NodeId) {
-        if !self.may_rest_on_earlier(at) {
+        match at {
+            NodeId::Bool(part) => self.looked_at_bool(part),
+            NodeId::Value(value) => self.looked_at_value(value),
+            NodeId::Path(path) => {
+                if let PathNode { start: Start::Local(steps), .. } = *self.context().program.path(path) {
+                    self.looked_at_local(steps);
+                }
+            }
+        }
+    }
+
+    fn looked_at_parts_of(&mut self, at: NodeId) {
+        self.context().program.children(at).into_iter().for_each(|child| self.looked_at(child));
+    }
+
+    fn looked_at_local(&mut self, steps: u32) {
+        let known = self.locals.iter().rev().nth(steps as usize).cloned().unwrap_or_default();
+        self.found.extend(known);
+    }
+
+    fn looked_at_bool(&mut self, at: BoolId) {
+        let part = NodeId::Bool(at);
+        if !self.may_rest_on_earlier(part) {
             return;
         }
-        match self.node(at) {
-            Node::Shared(_, _, part) | Node::Found(_, _, part) => self.looked_at(part),
-            Node::Local(steps) => {
-                let known = self.locals.iter().rev().nth(steps as usize).cloned().unwrap_or_default();
-                self.found.extend(known);
-            }
-            Node::Select(operand, member) => {
-                let seen_in = self.value(operand).and_then(|operand| seen_in(&operand, member, self.context()));
-                if let Some(seen_in) = seen_in {
-                    self.found.push(seen_in);
-                } else if !self.is_exchange(at) {
-                    self.looked_at(operand);
-                }
-            }
-            Node::Member(operand, _) => {
-                if !self.is_exchange(at) {
-                    self.looked_at(operand);
-                }
-            }
-            Node::Index(operand, index) => {
-                let key = self.value(index).and_then(|index| index.as_str());
-                if let Some(Val::Names(names)) = self.value(operand)
-                    && let Some((_, seen_in)) = key.and_then(|key| names.get(key))
-                {
-                    self.found.push(*seen_in);
-                } else if !self.is_exchange(at) {
-                    self.looked_at(operand);
-                    self.looked_at(index);
-                }
-            }
-            // What is asked of a refusal is asked of the judged exchange.
-            Node::Call(Function::Refused, _) => {}
-            Node::Call(function, arguments) => {
-                if !self.is_exchange(at) {
-                    self.called(function, self.list(arguments));
-                }
-            }
-            Node::In(element, list) => {
+        match self.context().program.unshared_bool(at) {
+            BoolNode::Call(function, arguments) => self.called(function, arguments),
+            BoolNode::In(element, list) => {
                 let email = self.value(element).and_then(|element| element.as_str());
                 match email
                     .filter(|_| self.is_list_of_emails(list))
                     .and_then(|email| self.context().state.sent_in(email))
                 {
                     Some(sent_in) => self.found.push(sent_in),
-                    None => [element, list].into_iter().for_each(|operand| self.looked_at(operand)),
+                    None => [element, list].into_iter().for_each(|operand| self.looked_at_value(operand)),
                 }
             }
-            Node::Macro(MacroKind::All | MacroKind::Exists, ..) | Node::All(_) | Node::Any(_) | Node::Not(_) => {
-                if let Some(truth) = self.truth(at) {
-                    self.decided(at, truth);
+            BoolNode::Macro(Quantifier::All | Quantifier::Exists, ..)
+            | BoolNode::All(_)
+            | BoolNode::Any(_)
+            | BoolNode::Not(_)
+            | BoolNode::Conditional(..) => {
+                if let Some(outcome) = self.bool(at) {
+                    self.decided(at, outcome);
                 }
             }
-            Node::Macro(_, range, _) => {
-                let exchanges: Vec<ExchangeRef> =
-                    self.elements(at).iter().filter_map(|one| self.exchange_of(one)).collect();
-                if exchanges.is_empty() {
-                    self.looked_at(range);
-                }
-                self.found.extend(exchanges);
-            }
-            Node::Conditional(parts) => self.chosen(parts, Self::looked_at),
-            node => self.context().program.children(node).into_iter().for_each(|child| self.looked_at(child)),
+            BoolNode::Macro(Quantifier::ExistsOne, range, _) => self.looked_at_value(range),
+            BoolNode::Shared(_, _, part) => self.looked_at_bool(part),
+            _ => self.looked_at_parts_of(part),
         }
     }
 
-    /// Adds the exchanges that a function looks at: its arguments, and what it finds in the memory by them.
-    fn called(&mut self, function: Function, arguments: &[NodeId]) {
-        let Context { reading, state, arena, flow, .. } = *self.context();
-        let first = arguments.first().and_then(|&first| self.value(first)).unwrap_or(Val::Absent);
-        let of_open_data = || id(arena, &first).as_str().and_then(|id| state.open_data.seen_in(id));
-        let found = match function {
-            Function::OpenData
-            | Function::OpenOffer
-            | Function::SecondsSinceRead
-            | Function::BookedSinceRead
-            | Function::SellerOf
-            | Function::Inherited => of_open_data(),
-            Function::Quoted => flow.and_then(Flow::last_quote).map(ExchangeRef::from),
-            Function::EarlierModified | Function::Unchanged => {
-                first.as_json().and_then(|item| state.history.seen_in(reading, item))
+    fn looked_at_value(&mut self, at: ValueId) {
+        let part = NodeId::Value(at);
+        if !self.may_rest_on_earlier(part) {
+            return;
+        }
+        let program = self.context().program;
+        match program.unshared(at) {
+            ValueNode::Local(steps) => self.looked_at_local(steps),
+            ValueNode::Select(operand, member) => {
+                let seen_in = self.value(operand).and_then(|operand| seen_in(&operand, member, self.context()));
+                if let Some(seen_in) = seen_in {
+                    self.found.push(seen_in);
+                } else if !self.is_exchange(at) {
+                    self.looked_at_value(operand);
+                }
             }
-            _ => None,
-        };
-        let claim = (function == Function::ClaimHolds && self.locals.is_empty())
-            .then(|| self.context().program.claim(first.as_str()?))
+            ValueNode::Member(operand, _) => {
+                if !self.is_exchange(at) {
+                    self.looked_at_value(operand);
+                }
+            }
+            ValueNode::Index(operand, index) => {
+                let key = self.value(index).and_then(|index| index.as_str());
+                if let Some(Val::Names(names)) = self.value(operand)
+                    && let Some((_, seen_in)) = key.and_then(|key| names.get(key))
+                {
+                    self.found.push(*seen_in);
+                } else if !self.is_exchange(at) {
+                    self.looked_at_value(operand);
+                    self.looked_at_value(index);
+                }
+            }
+            ValueNode::Call(function, arguments) => {
+                if !self.is_exchange(at) {
+                    self.called(function, arguments);
+                }
+            }
+            ValueNode::Filter(range, _) | ValueNode::Map(range, _) => self.looked_at_made_list(at, range),
+            ValueNode::MapWhere(parts, _) => {
+                let [range, _] = program.pair(parts);
+                self.looked_at_made_list(at, range);
+            }
+            ValueNode::Conditional(condition, branches) => self.chosen(condition, |search, chosen| {
+                search.looked_at_value(program.branch(branches, chosen));
+            }),
+            _ => self.looked_at_parts_of(part),
+        }
+    }
+
+    /// Adds the exchanges that a list is made of; what its range looks at, if it is made of none.
+    fn looked_at_made_list(&mut self, at: ValueId, range: ValueId) {
+        let exchanges: Vec<ExchangeRef> = self.elements(at).iter().filter_map(|one| self.exchange_of(one)).collect();
+        if exchanges.is_empty() {
+            self.looked_at_value(range);
+        }
+        self.found.extend(exchanges);
+    }
+
+    /// Adds the exchanges that a function looks at: its arguments, and what it finds in the memory by them.
+    fn called(&mut self, function: FunctionId, arguments: Span) {
+        let context = self.context();
+        let function = context.builtins.function(function);
+        // What is asked of a refusal is asked of the judged exchange.
+        if function.signature.name == "refused" {
+            return;
+        }
+        let parts: Vec<ValueId> = context.program.values_of(arguments).collect();
+        let values: Vec<Val<'a>> = parts.iter().map(|&part| self.value(part).unwrap_or(Val::Absent)).collect();
+        let call = Call { arguments: &values, context };
+        let claim = (function.signature.name == "claim_holds" && self.locals.is_empty())
+            .then(|| context.program.claim(call.text()?))
             .flatten();
         if let Some(claim) = claim {
-            return self.looked_at(claim);
+            return self.looked_at_value(claim);
         }
-        match found {
+        match function.found_in.and_then(|find| find(&call)) {
             Some(found) => self.found.push(found),
-            None => arguments.iter().for_each(|&argument| self.looked_at(argument)),
+            None => parts.into_iter().for_each(|argument| self.looked_at_value(argument)),
         }
     }
 
     /// Adds the exchange that a part stands for; false if it stands for none.
-    fn is_exchange(&mut self, at: NodeId) -> bool {
+    fn is_exchange(&mut self, at: ValueId) -> bool {
         let exchange = self.value(at).and_then(|value| self.exchange_of(&value));
         self.found.extend(exchange);
         exchange.is_some()
@@ -266,22 +315,17 @@ impl<'c, 'a> Search<'c, 'a> {
     }
 
     /// True for `recording.sent_emails`.
-    fn is_list_of_emails(&self, at: NodeId) -> bool {
-        let program = self.context().program;
-        match program.unshared(at) {
-            Node::Select(_, member) => member == Member::RecordingSentEmails,
-            _ => false,
-        }
+    fn is_list_of_emails(&self, at: ValueId) -> bool {
+        matches!(self.context().program.unshared(at), ValueNode::Select(_, Member::RecordingSentEmails))
     }
 
-    /// Looks at the branch of a condition that was taken; at the condition, if the branch looks at no other exchange.
-    fn chosen(&mut self, parts: Span, look: impl FnOnce(&mut Self, NodeId)) {
-        let &[condition, yes, no] = self.list(parts) else { return };
-        let Some(truth) = self.truth(condition) else { return };
+    /// Looks at what a condition chose; at the condition, if that looks at no other exchange.
+    fn chosen(&mut self, condition: BoolId, look: impl FnOnce(&mut Self, bool)) {
+        let Some(chosen) = self.bool(condition) else { return };
         let known = self.found.len();
-        look(self, if truth { yes } else { no });
+        look(self, chosen);
         if self.found.len() == known {
-            self.decided(condition, truth);
+            self.decided(condition, chosen);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::rules::judging::evidence::{evidence, exchanges_of};
 use crate::rules::lang::context::{Budget, Context};
 use crate::rules::lang::eval::{evaluate, holds};
 use crate::rules::lang::messages::body;
+use crate::rules::lang::node::NodeId;
 use crate::rules::lang::value::EvalError;
 use crate::rules::models::shown::{shorten, show};
 use crate::rules::state::exchange_ref::ExchangeRef;
@@ -75,8 +76,9 @@ fn because_of(rule: &Rule, check: &Check, context: &Context<'_>) -> Option<Excha
         Expectation::Expression(expect) => Some(expect),
         Expectation::InRust(_) | Expectation::Model(_) => None,
     };
-    let decided = [(expect, false), (check.when, true), (rule.when, true)];
-    decided.into_iter().find_map(|(node, outcome)| latest(evidence(node?, outcome, context)))
+    let conditions = [check.when, rule.when].map(|condition| (condition.map(NodeId::Bool), true));
+    let decided = [(expect.map(NodeId::Value), false)].into_iter().chain(conditions);
+    decided.into_iter().find_map(|(part, outcome)| latest(evidence(part?, outcome, context)))
 }
 
 fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {

@@ -14,10 +14,9 @@ use crate::exchange::{Exchange, FailureKind};
 use crate::finding::{Finding, OTHER_REASONS, Severity, Side};
 use crate::openbooking::{Reading, Stage};
 use crate::rules::book::definition::SeenAs;
-use crate::rules::book::plan::ConditionCache;
 use crate::rules::book::rule::Rule;
 use crate::rules::book::rule_book::RuleBook;
-use crate::rules::builtins::BUILTINS;
+use crate::rules::builtins::builtins;
 use crate::rules::builtins::refusal;
 use crate::rules::judging::outcome::Outcome;
 use crate::rules::judging::profile::{Clock, Profile, Slow, SlowRules};
@@ -323,12 +322,11 @@ impl Judge {
         let flow = self.state.flow(reading.order_uuid.as_deref());
         let (mut passed, mut others) = (Vec::with_capacity(plan.steps().len()), Vec::new());
         for sides in self.passes(reading) {
-            let memo = Memo::of_exchange(reading, self.book.program().slots(), &self.arena);
-            let (items, guards) =
-                (Items::new(self.book.item_sources().len(), &self.arena), ConditionCache::new(plan, &self.arena));
-            let asking = RuleRunner { book: &self.book, plan, items: &items, guards: &guards };
+            let memo = Memo::new(self.book.program().slots(), &self.arena);
+            let items = Items::new(self.book.item_sources().len(), &self.arena);
+            let runner = RuleRunner { book: &self.book, plan, items: &items };
             let mut context = Context {
-                builtins: &BUILTINS,
+                builtins: builtins(),
                 reading,
                 program: self.book.program(),
                 flow,
@@ -347,12 +345,12 @@ impl Judge {
             };
             for ask in plan.steps() {
                 let is_other = |only| only != ask.rule && !self.book.rules()[ask.rule].refutes_refusal;
-                if guards.has_failed(ask) || self.only.is_some_and(is_other) || !sides.contains(&ask.side) {
+                if plan.has_failed(ask, &context) || self.only.is_some_and(is_other) || !sides.contains(&ask.side) {
                     continue;
                 }
                 context.side = ask.side;
                 budget.next_rule();
-                let apply = || asking.apply(ask, &context);
+                let apply = || runner.apply(ask, &context);
                 match clock.map_or_else(apply, |clock| clock.time(ask.rule, apply)) {
                     Outcome::Silent => {}
                     Outcome::Passed => passed.push(ask.rule),

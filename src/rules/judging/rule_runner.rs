@@ -1,11 +1,11 @@
 //! Applies the rules of a plan to one exchange.
 //!
-//! `guards hold ─► no skip_condition ─► each test, of each item ─► Outcome`
+//! `conditions hold ─► no skip_condition ─► each test, of each item ─► Outcome`
 
 use std::sync::Arc;
 
 use crate::finding::Side;
-use crate::rules::book::plan::{ConditionCache, Plan, RuleStep, Test};
+use crate::rules::book::plan::{Expected, Plan, RuleStep, Test};
 use crate::rules::book::rule::{Check, Expectation, Rule};
 use crate::rules::book::rule_book::RuleBook;
 use crate::rules::builtins::refusal::{self, Answer};
@@ -14,7 +14,7 @@ use crate::rules::judging::outcome::{Findings, MAX_FINDINGS, Outcome, deviations
 use crate::rules::lang::context::{Context, FAULTED};
 use crate::rules::lang::eval::{evaluate, holds};
 use crate::rules::lang::items::Items;
-use crate::rules::lang::program::NodeId;
+use crate::rules::lang::node::{BoolId, ValueId};
 use crate::rules::lang::refusals::Refusal;
 use crate::rules::lang::value::{ErrorKind, EvalError, Val};
 
@@ -24,7 +24,6 @@ pub(in crate::rules) struct RuleRunner<'a> {
     pub book: &'a RuleBook,
     pub plan: &'a Plan,
     pub items: &'a Items<'a>,
-    pub guards: &'a ConditionCache<'a>,
 }
 
 impl<'a> RuleRunner<'a> {
@@ -43,7 +42,7 @@ impl<'a> RuleRunner<'a> {
     fn try_apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Result<Outcome, EvalError> {
         // A rule on the booking system that would look is not judged; what its conditions lack is no reason of its own.
         let is_faulted = context.side == Side::BookingSystem && context.reading.exchange.is_faulted();
-        match self.guards.hold(ask, context) {
+        match self.plan.applies(ask, context) {
             Ok(false) => return Ok(Outcome::Silent),
             Ok(true) | Err(_) if is_faulted => return Err(EvalError::unseen(FAULTED)),
             Ok(true) => {}
@@ -126,7 +125,11 @@ impl<'a> RuleRunner<'a> {
         let Some(expect) = test.expect else {
             return run_unwritten(self.rule(ask), check(), context, findings);
         };
-        match evaluate(expect, context)? {
+        let value = match expect {
+            Expected::Holds(part) => Val::bool(holds(part, context)?),
+            Expected::Value(value) => evaluate(value, context)?,
+        };
+        match value {
             Val::Refusal(kept) => {
                 let refusal = context.refusals.kept(kept).ok_or_else(|| EvalError::fault("a refusal was not kept"))?;
                 self.refused(ask, check(), context, refusal, findings)?;
@@ -187,7 +190,7 @@ impl<'a> RuleRunner<'a> {
         // What is kept of an item is kept for the rules about that item.
         let (context, program) = (&context.of_item(context.item, None), self.book.program());
         let own: Vec<Answer> =
-            self.rule(ask).refusal(program).map(|arguments| right_answers(arguments, context)).unwrap_or_default();
+            self.rule(ask).refusal(program).map(|arguments| right_answers(&arguments, context)).unwrap_or_default();
         let others = self.plan.steps().iter().filter(|other| other.rule != ask.rule).map(|other| self.rule(other));
         let off = self.book.off().iter();
         let (stage, is_booking_call) = (context.reading.stage, context.reading.is_booking_call());
@@ -195,7 +198,7 @@ impl<'a> RuleRunner<'a> {
             .chain(off.filter(|rule| rule.applies_at(stage, is_booking_call)))
             .find(|rule| {
                 rule.refusal(program).is_some_and(|arguments| {
-                    right_answers(arguments, context).iter().any(|right| {
+                    right_answers(&arguments, context).iter().any(|right| {
                         answered.contains(&right.error_type)
                             && !own.iter().any(|own| own.error_type == right.error_type)
                     })
@@ -234,14 +237,14 @@ fn run_unwritten<'a>(
     }
 }
 
-fn right_answers(arguments: &[NodeId], context: &Context<'_>) -> Vec<Answer> {
+fn right_answers(arguments: &[ValueId], context: &Context<'_>) -> Vec<Answer> {
     let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(*argument, context)).collect();
     values.and_then(|values| refusal::answers(&values, context.arena)).map(|(right, _)| right).unwrap_or_default()
 }
 
 /// True if a rule has something to say of the exchange.
 fn asks<'a>(rule: &'a Rule, context: &Context<'a>) -> bool {
-    let yes = |when: Option<NodeId>, context: &Context<'a>| when.is_none_or(|when| holds(when, context) == Ok(true));
+    let yes = |when: Option<BoolId>, context: &Context<'a>| when.is_none_or(|when| holds(when, context) == Ok(true));
     yes(rule.when, context)
         && rule.checks.iter().any(|check| match &check.each {
             None => yes(check.when, context),

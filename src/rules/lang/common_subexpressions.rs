@@ -1,84 +1,53 @@
 //! Which parts of a book's expressions are asked for more than once, and so are kept once they are worked out.
 //!
 //! ```text
-//! every expression, with its occasions ─► uses of each node, from the top down ─► Shared or Found before those that are
-//!                                                                                  asked for again on one occasion
+//! every expression, with its occasions ─► uses of each part, from the top down ─► a slot for those that are asked for
+//!                                                                                  again on one occasion
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::rules::lang::path::Message;
-use crate::rules::lang::program::{MemoScope, Node, NodeId, Program, Root, Slots, Start};
+use crate::rules::lang::node::{BoolId, BoolNode, MemoScope, NodeId, PathId, Root, Slots, ValueId, ValueNode};
+use crate::rules::lang::pool::FreeVariables;
+use crate::rules::lang::program::Program;
 
-/// The last variable of a macro that has a bit of its own.
-const FURTHEST: u32 = 63;
-
-/// What the value of a node depends on, beside the exchange.
+/// The kinds of exchange on which a rule is asked. What is asked for by two rules that are never asked of the same exchange is
+/// asked for once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FreeVariables {
-    item: bool,
-    /// The words of a finding, `seen` and `expected`.
-    words: bool,
-    /// Other exchanges than the judged one.
-    earlier: bool,
-    /// Variables of macros around it, a bit for each, the innermost one first; the last bit stands for all further ones too.
-    locals: u64,
-}
+pub struct StageMask(u64);
 
-impl FreeVariables {
-    /// What a node depends on, those right below it depending on `below`.
-    pub fn of(node: Node, below: impl Iterator<Item = Self>) -> Self {
-        match node {
-            Node::Root(Root::Item) => Self { item: true, ..Self::default() },
-            Node::Root(Root::Seen | Root::Expected) => Self { words: true, ..Self::default() },
-            Node::Root(Root::Call | Root::Flow | Root::Feed | Root::Recording) => {
-                Self { earlier: true, ..Self::default() }
-            }
-            Node::Call(function, _) if function.looks_at_earlier() => {
-                below.fold(Self { earlier: true, ..Self::default() }, Self::and)
-            }
-            Node::Local(steps) => Self { locals: 1 << steps.min(FURTHEST), ..Self::default() },
-            _ => below.fold(Self::default(), Self::and),
-        }
-    }
-
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            item: self.item || other.item,
-            words: self.words || other.words,
-            earlier: self.earlier || other.earlier,
-            locals: self.locals | other.locals,
-        }
-    }
-
-    /// True if the value may rest on other exchanges than the judged one.
-    pub fn may_rest_on_earlier(self) -> bool {
-        self.earlier || self.locals != 0
-    }
-
-    /// What a macro depends on whose body depends on this: its own variable is no longer one of those around.
-    pub fn bound(self) -> Self {
-        // Beyond the last bit no variable can be told from another.
-        Self { locals: self.locals >> 1 | self.locals & 1 << FURTHEST, ..self }
+impl StageMask {
+    /// One kind of exchange, by its place among them. Those past the 64th are taken for one.
+    pub fn of_kind(place: usize) -> Self {
+        Self(1 << place.min(63))
     }
 }
 
-/// The kinds of exchange on which a rule is asked, a bit for each. What is asked for by two rules that are never asked of the same
-/// exchange is asked for once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StageMask(pub u32);
+impl std::ops::BitOrAssign for StageMask {
+    fn bitor_assign(&mut self, Self(other): Self) {
+        self.0 |= other;
+    }
+}
+
+impl FromIterator<Self> for StageMask {
+    fn from_iter<I: IntoIterator<Item = Self>>(masks: I) -> Self {
+        masks.into_iter().fold(Self::default(), |Self(all), Self(mask)| Self(all | mask))
+    }
+}
 
 /// See the module.
 pub struct Sharing<'c> {
     program: &'c mut Program,
-    uses: Vec<Uses>,
+    uses: HashMap<NodeId, Uses>,
+    /// Conditions of rules, which have a slot whatever they cost.
+    conditions: Vec<BoolId>,
 }
 
 impl<'c> Sharing<'c> {
     /// Of the expressions of a book with so many different `each`. Done once, when all of them are there.
     pub fn new(program: &'c mut Program, paths: usize) -> Self {
         program.item_slots = vec![Slots::default(); paths];
-        Self { uses: vec![Uses::default(); program.nodes.len()], program }
+        Self { uses: HashMap::new(), program, conditions: Vec::new() }
     }
 
     /// The expressions.
@@ -88,79 +57,79 @@ impl<'c> Sharing<'c> {
 
     /// An expression of a rule: asked once for an exchange, or for each item of the `each` with these places.
     pub fn ask(&mut self, at: NodeId, eaches: &[usize], on: StageMask) {
-        let place = at.0 as usize;
-        self.uses[place].ask(eaches, self.program.depends[place], on);
+        let depends = self.program.depends(at);
+        self.uses.entry(at).or_default().ask(eaches, depends, on);
     }
 
-    /// Marks the parts that are asked for more than once.
+    /// A condition that rules share, which is kept whatever it costs.
+    pub fn keep(&mut self, condition: BoolId, on: StageMask) {
+        self.ask(NodeId::Bool(condition), &[], on);
+        self.conditions.push(condition);
+    }
+
+    /// Gives the parts that are asked for more than once a slot.
     pub fn mark(self) {
-        let Self { program, mut uses } = self;
-        // Who names a node stands behind it.
-        for place in (0..uses.len()).rev() {
-            let above = std::mem::take(&mut uses[place]);
-            for child in program.children(program.nodes[place]) {
-                let (its, own) = (program.depends[place], program.depends[child.0 as usize]);
-                uses[child.0 as usize].take(&above, its, own);
+        let Self { program, mut uses, conditions } = self;
+        let order = std::mem::take(&mut program.order);
+        // Who names a part stands behind it.
+        for &at in order.iter().rev() {
+            let Some(above) = uses.remove(&at) else { continue };
+            for child in program.children(at) {
+                let (its, own) = (program.depends(at), program.depends(child));
+                uses.entry(child).or_default().take(&above, its, own);
             }
-            uses[place] = above;
+            uses.insert(at, above);
         }
-        for (place, uses) in uses.iter().enumerate() {
-            let depends = program.depends[place];
-            if depends.words || depends.locals != 0 || !uses.are_several() {
-                continue;
-            }
-            match program.nodes[place] {
-                Node::Member(operand, _) if program.start_of(operand).is_some() => {
-                    if let Some(start) = program.start_of(operand) {
-                        program.find_once(place, start, uses);
-                    }
-                }
-                node if program.is_worth_keeping(node) => program.keep(place, uses),
-                _ => {}
+        for at in order {
+            let Some(uses) = uses.get(&at).filter(|_| program.depends(at).can_be_kept()) else { continue };
+            match at {
+                NodeId::Bool(condition) if conditions.contains(&condition) => program.keep_bool(condition, uses),
+                _ if !uses.are_several() => {}
+                NodeId::Path(path) => program.keep_path(path, uses),
+                NodeId::Bool(part) if program.is_bool_worth_keeping(part) => program.keep_bool(part, uses),
+                NodeId::Value(part) if program.is_value_worth_keeping(part) => program.keep_value(part, uses),
+                NodeId::Bool(_) | NodeId::Value(_) => {}
             }
         }
+        program.link_paths();
     }
 }
 
 impl Program {
-    /// What a chain of members starts at.
-    fn start_of(&self, at: NodeId) -> Option<Start> {
-        match *self.node(at) {
-            Node::Body(message) => Some(Start::Body(message)),
-            Node::Root(Root::Item) => Some(Start::Item),
-            Node::Found(start, ..) => Some(start),
-            Node::Member(operand, _) => self.start_of(operand),
-            _ => None,
+    fn keep_bool(&mut self, BoolId(at): BoolId, uses: &Uses) {
+        if let Some((scope, slot)) = self.slot(self.bools.depends(at), uses, |slots| &mut slots.bools) {
+            self.bools.put_before(at, |behind| BoolNode::Shared(scope, slot, BoolId(behind)));
         }
     }
 
-    /// Puts a slot of the memo before a node.
-    fn keep(&mut self, place: usize, uses: &Uses) {
-        if self.depends[place].item {
-            let slot = self.item_slot(uses, |slots| &mut slots.values);
-            self.stand_before(place, slot, |slot, behind| Node::Shared(MemoScope::Item, slot, behind));
-        } else {
-            let slot = self.slots.values;
-            self.slots.values += 1;
-            self.stand_before(place, slot, |slot, behind| Node::Shared(MemoScope::Exchange, slot, behind));
+    fn keep_value(&mut self, ValueId(at): ValueId, uses: &Uses) {
+        if let Some((scope, slot)) = self.slot(self.values.depends(at), uses, |slots| &mut slots.values) {
+            self.values.put_before(at, |behind| ValueNode::Shared(scope, slot, ValueId(behind)));
         }
     }
 
-    /// Puts a slot of the nodes that are found from a start before one of them.
-    fn find_once(&mut self, place: usize, start: Start, uses: &Uses) {
-        let slot = match start {
-            Start::Item => self.item_slot(uses, |slots| &mut slots.nodes[0]),
-            Start::Body(message) => {
-                let slots = &mut self.slots.nodes[usize::from(message == Message::Response)];
-                *slots += 1;
-                *slots - 1
-            }
-        };
-        self.stand_before(place, slot, |slot, behind| Node::Found(start, slot, behind));
+    /// Paths of one name and more have a slot; a start is found at once.
+    fn keep_path(&mut self, path: PathId, uses: &Uses) {
+        let (PathId(at), start) = (path, self.path(path).start);
+        if self.parent(path).is_some() && start.scope().is_some() {
+            let slot = self.slot(self.paths.depends(at), uses, |slots| &mut slots.paths);
+            self.paths[at].slot = slot.map(|(_, slot)| slot);
+        }
     }
 
-    /// A slot that is free for the items of all `each` that ask.
-    fn item_slot(&mut self, uses: &Uses, of: impl Fn(&mut Slots) -> &mut usize) -> usize {
+    /// A free slot of the memo of what a part depends on; `None` where there are too many.
+    fn slot(
+        &mut self,
+        depends: FreeVariables,
+        uses: &Uses,
+        of: impl Fn(&mut Slots) -> &mut usize,
+    ) -> Option<(MemoScope, u16)> {
+        if !depends.has_item() {
+            let slots = of(&mut self.slots);
+            *slots += 1;
+            return Some((MemoScope::Exchange, u16::try_from(*slots - 1).ok()?));
+        }
+        // One that is free for the items of all `each` that ask.
         let mut slot = 0;
         for &each in uses.of_items.keys() {
             slot = slot.max(*of(&mut self.item_slots[each]));
@@ -168,49 +137,63 @@ impl Program {
         for &each in uses.of_items.keys() {
             *of(&mut self.item_slots[each]) = slot + 1;
         }
-        slot
+        Some((MemoScope::Item, u16::try_from(slot).ok()?))
     }
 
-    fn stand_before(&mut self, place: usize, slot: usize, node: impl Fn(u16, NodeId) -> Node) {
-        if let (Ok(slot), Ok(behind)) = (u16::try_from(slot), u32::try_from(self.nodes.len())) {
-            self.nodes.push(self.nodes[place]);
-            self.depends.push(self.depends[place]);
-            self.nodes[place] = node(slot, NodeId(behind));
-        }
-    }
-
-    /// Literals, roots, what is known of an exchange at once, and a look at a node or two cost no more than a slot.
-    fn is_worth_keeping(&self, node: Node) -> bool {
-        match node {
-            Node::Call(function, arguments) => match self.list(arguments) {
-                [only] => !(function.is_quick() && self.is_at_hand(*only)),
-                _ => true,
-            },
-            Node::Filtered(..) | Node::Shared(..) | Node::Found(..) => false,
-            Node::Not(operand) => self.is_worth_keeping(*self.node(operand)),
-            Node::Has(operand, _) => !self.is_at_hand(operand),
-            Node::Equal(left, right) | Node::Unequal(left, right) => !(self.is_at_hand(left) && self.is_at_hand(right)),
-            Node::Member(operand, _) | Node::Select(operand, _) => {
-                !matches!(self.node(operand), Node::Root(Root::Request | Root::Response | Root::Call))
+    /// False for what costs no more than a slot: constants, and a look at a path or a literal.
+    fn is_bool_worth_keeping(&self, at: BoolId) -> bool {
+        match *self.bool(at) {
+            BoolNode::Constant(_)
+            | BoolNode::PathIsText(..)
+            | BoolNode::PathIsNothing(_)
+            | BoolNode::Exists(_)
+            | BoolNode::Shared(..) => false,
+            BoolNode::Not(part) => self.is_bool_worth_keeping(part),
+            BoolNode::Value(value) | BoolNode::IsText(value, _) | BoolNode::IsNothing(value) => !self.is_at_hand(value),
+            BoolNode::Equal(left, right) => !(self.is_at_hand(left) && self.is_at_hand(right)),
+            BoolNode::Call(function, arguments) => {
+                !(self.function(function).is_cheap
+                    && self.values_of(arguments).all(|argument| self.is_at_hand(argument)))
             }
-            node => !self.children(node).is_empty(),
+            _ => true,
         }
     }
 
-    fn is_at_hand(&self, at: NodeId) -> bool {
-        self.start_of(at).is_some() || self.children(*self.node(at)).is_empty()
+    /// False for what costs no more than a slot: literals, roots, paths, and what is known of an exchange at once.
+    fn is_value_worth_keeping(&self, at: ValueId) -> bool {
+        match *self.value(at) {
+            ValueNode::Select(operand, _) => {
+                !matches!(self.value(operand), ValueNode::Root(Root::Request | Root::Response | Root::Call))
+            }
+            ValueNode::Bool(_) | ValueNode::Path(_) | ValueNode::Shared(..) => false,
+            ValueNode::List(elements) => self.values_of(elements).len() > 0,
+            _ => !self.is_at_hand(at),
+        }
+    }
+
+    fn is_at_hand(&self, at: ValueId) -> bool {
+        matches!(
+            self.value(at),
+            ValueNode::Null
+                | ValueNode::Strict
+                | ValueNode::Text(_)
+                | ValueNode::Number(_)
+                | ValueNode::Root(_)
+                | ValueNode::Local(_)
+                | ValueNode::Path(_)
+        )
     }
 }
 
 /// On which occasions something is asked for, and on which again.
 #[derive(Debug, Clone, Copy, Default)]
 struct Asked {
-    on: u32,
-    again: u32,
+    on: u64,
+    again: u64,
 }
 
 impl Asked {
-    fn add(&mut self, on: u32, again: bool) {
+    fn add(&mut self, on: u64, again: bool) {
         self.again |= if again { on } else { self.on & on };
         self.on |= on;
     }
@@ -226,7 +209,7 @@ struct Uses {
 
 impl Uses {
     fn ask(&mut self, eaches: &[usize], own: FreeVariables, StageMask(on): StageMask) {
-        if own.item {
+        if own.has_item() {
             for &each in eaches {
                 self.of_items.entry(each).or_default().add(on, false);
             }
@@ -239,8 +222,8 @@ impl Uses {
     /// A part that has this one above it.
     fn take(&mut self, above: &Self, its: FreeVariables, own: FreeVariables) {
         // What a macro asks for each of its elements, and depends on none, is asked again and again.
-        let again = its.locals != 0 && own.locals == 0 || its.item && !own.item;
-        if own.item {
+        let again = its.has_locals() && !own.has_locals() || its.has_item() && !own.has_item();
+        if own.has_item() {
             for (&each, asked) in &above.of_items {
                 self.of_items.entry(each).or_default().add(asked.on, again);
             }
@@ -258,28 +241,32 @@ impl Uses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::builtins::builtins;
     use crate::rules::lang::compile::compile;
     use crate::rules::lang::named_expressions::Names;
+    use crate::rules::lang::node::{Message, Start};
 
-    /// What stands where a part was, once two expressions that have it were asked.
-    fn marked(part: &str, [first, second]: [(&str, &[usize], u32); 2]) -> Node {
-        let mut program = Program::default();
+    /// The program once two expressions were asked, and a part of it.
+    fn marked(part: &str, [first, second]: [(&str, &[usize], u64); 2]) -> (Program, ValueNode) {
+        let mut program = builtins().program();
         let part = compile(part, 0, &Names::default(), &mut program).unwrap();
         let asked = [first, second]
             .map(|(text, eaches, on)| (compile(text, 0, &Names::default(), &mut program).unwrap(), eaches, on));
         let mut sharing = Sharing::new(&mut program, 2);
         for (at, eaches, on) in asked {
-            sharing.ask(at, eaches, StageMask(on));
+            sharing.ask(NodeId::Value(at), eaches, StageMask(on));
         }
         sharing.mark();
-        *program.node(part)
+        let part = *program.value(part);
+        (program, part)
     }
 
     #[test]
     fn what_is_asked_again_of_one_exchange_is_kept() {
         let (part, one, two) = ("size(request.body.a)", "size(request.body.a) > 1", "size(request.body.a) > 2");
-        let is_kept = |on: [u32; 2]| {
-            matches!(marked(part, [(one, &[], on[0]), (two, &[], on[1])]), Node::Shared(MemoScope::Exchange, 0, _))
+        let is_kept = |on: [u64; 2]| {
+            let (_, part) = marked(part, [(one, &[], on[0]), (two, &[], on[1])]);
+            matches!(part, ValueNode::Shared(MemoScope::Exchange, 0, _))
         };
         assert!(is_kept([0b01, 0b01]));
         assert!(is_kept([0b11, 0b10]));
@@ -287,26 +274,24 @@ mod tests {
     }
 
     #[test]
-    fn chains_of_members_are_found_once() {
-        let body = [("request.body.a.b", &[][..], 1), ("request.body.a.c", &[][..], 1)];
-        let start = Start::Body(Message::Request);
-        assert!(matches!(marked("request.body.a", body), Node::Found(found, 0, _) if found == start));
-        assert!(matches!(marked("request.body.a.b", body), Node::Member(..)));
-        let of_item = |eaches: [&'static [usize]; 2]| {
-            let [first, second] = eaches;
-            matches!(
-                marked("item.a", [("item.a.b", first, 1), ("item.a.c", second, 1)]),
-                Node::Found(Start::Item, 0, _)
-            )
+    fn paths_are_followed_once() {
+        let slot = |part: &str, asked: [(&str, &[usize], u64); 2]| match marked(part, asked) {
+            (program, ValueNode::Path(path)) => (program.path(path).start, program.path(path).slot),
+            (_, other) => panic!("{other:?}"),
         };
-        assert!(of_item([&[0], &[0]]));
-        assert!(!of_item([&[0], &[1]]), "no item is asked both");
+        let body = [("request.body.a.b", &[][..], 1), ("request.body.a.c", &[][..], 1)];
+        assert_eq!(slot("request.body.a", body), (Start::Body(Message::Request), Some(0)));
+        assert_eq!(slot("request.body.a.b", body).1, None);
+        let of_item =
+            |eaches: [&'static [usize]; 2]| slot("item.a", [("item.a.b", eaches[0], 1), ("item.a.c", eaches[1], 1)]);
+        assert_eq!(of_item([&[0], &[0]]), (Start::Item, Some(0)));
+        assert_eq!(of_item([&[0], &[1]]).1, None, "no item is asked both");
     }
 
     #[test]
     fn what_a_macro_asks_of_every_element_is_kept() {
         let once = ("request.body.list.all(x, x == size(request.body.a))", &[][..], 1);
         let other = ("true", &[][..], 1);
-        assert!(matches!(marked("size(request.body.a)", [once, other]), Node::Shared(..)));
+        assert!(matches!(marked("size(request.body.a)", [once, other]).1, ValueNode::Shared(..)));
     }
 }

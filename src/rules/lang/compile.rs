@@ -4,14 +4,16 @@ use std::rc::Rc;
 
 use regex::Regex;
 
+use crate::rules::lang::members::{Member, present_name};
 use crate::rules::lang::named_expressions::{Named, Names, hidden_by, suggest_name};
-use crate::rules::lang::parser::{Expr, Kind, Macro, Operator, SyntaxError, parse};
-use crate::rules::lang::path::Message;
-use crate::rules::lang::program::{MacroKind, Node, NodeId, Number, Program, Root, Span};
+use crate::rules::lang::node::{
+    Arithmetic, BoolId, BoolNode, Message, NodeId, Number, PathId, Quantifier, Root, Span, Start, TextId, ValueId,
+    ValueNode,
+};
+use crate::rules::lang::parser::{Expr, Kind, Macro, MacroKind, Operator, SyntaxError, parse};
+use crate::rules::lang::program::Program;
 use crate::rules::lang::suggest::nearest;
 use crate::rules::lang::types::Type;
-use crate::rules::lang::value::Arithmetic;
-use crate::rules::lang::vocabulary::{Function, Member, present_name};
 
 /// Most nodes of one expression, those of the named ones in it included.
 const MAX_NODES: usize = 10_000;
@@ -19,14 +21,55 @@ const MAX_NODES: usize = 10_000;
 /// Highest tree of an expression, with those of the named ones in it.
 const MAX_HEIGHT: usize = 200;
 
-/// Compiles an expression. `origin` is the byte of the file at which its text begins; errors name their place in the file.
-pub fn compile(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<NodeId, SyntaxError> {
+/// Compiles an expression with a value. `origin` is the byte of the file at which its text begins; errors name their place
+/// in the file.
+pub fn compile(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<ValueId, SyntaxError> {
+    compile_part(text, origin, names, program).map(|part| value_of(part, program))
+}
+
+/// Compiles an expression that is true or false.
+pub fn compile_condition(
+    text: &str,
+    origin: usize,
+    names: &Names<'_>,
+    program: &mut Program,
+) -> Result<BoolId, SyntaxError> {
+    compile_part(text, origin, names, program).map(|part| bool_of(part, program))
+}
+
+fn compile_part(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<NodeId, SyntaxError> {
     Compiler::new(program, names).node(&parse(text, origin)?, &Scope::default()).map(|part| part.node)
+}
+
+/// A part as a value.
+fn value_of(part: NodeId, program: &mut Program) -> ValueId {
+    match part {
+        NodeId::Value(value) => value,
+        NodeId::Bool(part) => program.push_value(ValueNode::Bool(part)),
+        NodeId::Path(path) => program.push_value(ValueNode::Path(path)),
+    }
+}
+
+/// A part as one that is true or false, which a value may turn out not to be.
+fn bool_of(part: NodeId, program: &mut Program) -> BoolId {
+    match part {
+        NodeId::Bool(part) => part,
+        other => {
+            let value = value_of(other, program);
+            program.push_bool(BoolNode::Value(value))
+        }
+    }
 }
 
 /// Compiles the named expressions of a file, so that what is wrong with one is told at its own place.
 pub fn check_names(names: &Names<'_>, program: &mut Program) -> Result<(), SyntaxError> {
     for (name, named) in names.own() {
+        if program.find_function(name).is_some() {
+            return Err(SyntaxError::new(
+                named.at,
+                format!("{name} hides a function of the language: take another name"),
+            ));
+        }
         let anything = named.parameters.iter().map(|parameter| (*parameter, Bound::Anything));
         Compiler::new(program, names).named(name, named, names, Scope::default().with(anything), named.at)?;
     }
@@ -115,82 +158,204 @@ impl<'c, 'e> Compiler<'c, 'e> {
         node
     }
 
+    /// A part as a value.
+    fn value(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<(ValueId, Type), SyntaxError> {
+        let part = self.node(expr, scope)?;
+        Ok((value_of(part.node, self.program), part.gives))
+    }
+
+    /// A part as one that is true or false.
+    fn condition(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<BoolId, SyntaxError> {
+        let part = self.node(expr, scope)?;
+        Ok(bool_of(part.node, self.program))
+    }
+
     fn node_of(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
-        let (node, gives) = match &expr.kind {
-            Kind::Null => (Node::Null, Type::Nothing),
-            Kind::Bool(value) => (Node::Bool(*value), Type::Plain),
-            Kind::Number(literal) => (Node::Number(self.program.push_number(number(literal, expr.at)?)), Type::Plain),
-            Kind::Text(text) => (Node::Text(self.program.push_text(text)), Type::Plain),
-            Kind::Name(name) => return self.name(name, expr.at, scope),
+        match &expr.kind {
+            Kind::Null => Ok(self.typed(ValueNode::Null, Type::Nothing)),
+            Kind::Bool(value) => Ok(self.typed_bool(BoolNode::Constant(*value))),
+            Kind::Number(literal) => {
+                let number = self.program.push_number(number(literal, expr.at)?);
+                Ok(self.typed(ValueNode::Number(number), Type::Plain))
+            }
+            Kind::Text(text) => {
+                let text = self.program.push_text(text);
+                Ok(self.typed(ValueNode::Text(text), Type::Plain))
+            }
+            Kind::Name(name) => self.name(name, expr.at, scope),
             Kind::Member(operand, name) => {
                 let operand = self.node(operand, scope)?;
-                self.member(operand, name, expr.at)?
+                self.member(operand, name, expr.at)
             }
             Kind::Has(operand, name) => {
                 let operand = self.node(operand, scope)?;
-                self.member(operand, name, expr.at)?;
-                (Node::Has(operand.node, self.program.push_text(name)), Type::Plain)
+                let member = self.member(operand, name, expr.at)?;
+                Ok(self.has(operand, name, member))
             }
             Kind::Index(operand, index) => {
                 let operand = self.node(operand, scope)?;
                 match &index.kind {
                     // `x["@type"]` is the common way to a key that is no identifier.
-                    Kind::Text(key) => self.member(operand, key, index.at)?,
-                    _ => (Node::Index(operand.node, self.node(index, scope)?.node), operand.gives.element()),
+                    Kind::Text(key) => self.member(operand, key, index.at),
+                    _ => {
+                        let of = value_of(operand.node, self.program);
+                        let (index, _) = self.value(index, scope)?;
+                        Ok(self.typed(ValueNode::Index(of, index), operand.gives.element()))
+                    }
                 }
             }
-            Kind::Call(name, arguments) => return self.call(name, arguments, expr.at, scope),
-            Kind::Macro(folded) => self.folded(folded, expr.at, scope)?,
-            Kind::Not(operand) => (Node::Not(self.node(operand, scope)?.node), Type::Plain),
-            Kind::Negate(operand) => (Node::Negate(self.node(operand, scope)?.node), Type::Plain),
-            Kind::All(parts) => (self.chain(parts, scope, Node::All)?, Type::Plain),
-            Kind::Any(parts) => (self.chain(parts, scope, Node::Any)?, Type::Plain),
-            Kind::Conditional(parts) => {
-                let (parts, types) = self.list(&parts[..], scope)?;
-                (Node::Conditional(parts), types.into_iter().skip(1).reduce(Type::or).unwrap_or(Type::Any))
+            Kind::Call(name, arguments) => self.call(name, arguments, expr.at, scope),
+            Kind::Macro(folded) => self.folded(folded, expr.at, scope),
+            Kind::Not(operand) => {
+                let operand = self.condition(operand, scope)?;
+                Ok(self.typed_bool(BoolNode::Not(operand)))
             }
-            Kind::Binary(operator, sides) => {
-                let [left, right] = &**sides;
-                let (left, right) = (self.node(left, scope)?, self.node(right, scope)?);
-                let gives = match operator {
-                    // Of two lists it is a list.
-                    Operator::Arithmetic(Arithmetic::Add) => left.gives.or(right.gives),
-                    _ => Type::Plain,
-                };
-                (binary(*operator, left.node, right.node), gives)
+            Kind::Negate(operand) => {
+                let (operand, _) = self.value(operand, scope)?;
+                Ok(self.typed(ValueNode::Negate(operand), Type::Plain))
             }
+            Kind::All(parts) => self.chain(parts, scope, BoolNode::All),
+            Kind::Any(parts) => self.chain(parts, scope, BoolNode::Any),
+            Kind::Conditional(parts) => self.conditional(parts, scope),
+            Kind::Binary(operator, sides) => self.binary(*operator, sides, scope),
             Kind::List(elements) => {
                 let (elements, types) = self.list(elements, scope)?;
-                (Node::List(elements), types.into_iter().reduce(Type::or).unwrap_or(Type::Any).list())
+                let gives = types.into_iter().reduce(Type::or).unwrap_or(Type::Any).list();
+                Ok(self.typed(ValueNode::List(elements), gives))
             }
-        };
-        Ok(Typed { node: self.program.push(node), gives })
+        }
+    }
+
+    fn typed(&mut self, node: ValueNode, gives: Type) -> Typed {
+        Typed { node: NodeId::Value(self.program.push_value(node)), gives }
+    }
+
+    fn typed_bool(&mut self, node: BoolNode) -> Typed {
+        Typed { node: NodeId::Bool(self.program.push_bool(node)), gives: Type::Bool }
+    }
+
+    fn path(&mut self, path: PathId) -> Typed {
+        Typed { node: NodeId::Path(path), gives: Type::Node }
     }
 
     fn list(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>) -> Result<(Span, Vec<Type>), SyntaxError> {
-        let parts = parts.iter().map(|part| self.node(part, scope)).collect::<Result<Vec<_>, _>>()?;
-        let nodes: Vec<NodeId> = parts.iter().map(|part| part.node).collect();
-        Ok((self.program.push_list(&nodes), parts.into_iter().map(|part| part.gives).collect()))
+        let parts = parts.iter().map(|part| self.value(part, scope)).collect::<Result<Vec<_>, _>>()?;
+        let (values, types): (Vec<ValueId>, Vec<Type>) = parts.into_iter().unzip();
+        Ok((self.program.push_values(&values), types))
+    }
+
+    fn conditional(&mut self, parts: &'e [Expr<'e>; 3], scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+        let [condition, yes, no] = parts;
+        let condition = self.condition(condition, scope)?;
+        let (yes, no) = (self.node(yes, scope)?, self.node(no, scope)?);
+        if let (NodeId::Bool(yes), NodeId::Bool(no)) = (yes.node, no.node) {
+            let branches = self.program.push_bools(&[yes, no]);
+            return Ok(self.typed_bool(BoolNode::Conditional(condition, branches)));
+        }
+        let branches = [yes, no].map(|branch| value_of(branch.node, self.program));
+        let branches = self.program.push_values(&branches);
+        Ok(self.typed(ValueNode::Conditional(condition, branches), yes.gives.or(no.gives)))
+    }
+
+    fn binary(
+        &mut self,
+        operator: Operator,
+        sides: &'e [Expr<'e>; 2],
+        scope: &Scope<'e>,
+    ) -> Result<Typed, SyntaxError> {
+        let (left, right) = (self.node(&sides[0], scope)?, self.node(&sides[1], scope)?);
+        let mut values = || [left, right].map(|side| value_of(side.node, self.program));
+        Ok(match operator {
+            Operator::Equal => {
+                let equal = self.equal(left.node, right.node);
+                self.typed_bool(equal)
+            }
+            Operator::Unequal => {
+                let equal = self.equal(left.node, right.node);
+                let equal = self.program.push_bool(equal);
+                self.typed_bool(BoolNode::Not(equal))
+            }
+            Operator::Compare(comparison) => {
+                let [left, right] = values();
+                self.typed_bool(BoolNode::Compare(comparison, left, right))
+            }
+            Operator::In => {
+                let [element, list] = values();
+                self.typed_bool(match *self.program.value(list) {
+                    ValueNode::List(others) => BoolNode::OneOf(element, others),
+                    _ => BoolNode::In(element, list),
+                })
+            }
+            Operator::Arithmetic(operator) => {
+                let gives = match (operator, left.gives.or(right.gives)) {
+                    // Of two lists a sum is a list, and no node of a message any more.
+                    (Arithmetic::Add, Type::Node) => Type::Any,
+                    (Arithmetic::Add, both) => both,
+                    _ => Type::Plain,
+                };
+                let [left, right] = values();
+                self.typed(ValueNode::Arithmetic(operator, left, right), gives)
+            }
+        })
+    }
+
+    /// Most comparisons are with a text or with nothing, and of a path.
+    fn equal(&mut self, left: NodeId, right: NodeId) -> BoolNode {
+        let literal = |part: NodeId| match part {
+            NodeId::Value(value) => Literal::of(*self.program.value(value)),
+            NodeId::Bool(_) | NodeId::Path(_) => None,
+        };
+        let (other, literal) = match (literal(left), literal(right)) {
+            (_, Some(literal)) => (left, Some(literal)),
+            (Some(literal), None) => (right, Some(literal)),
+            (None, None) => (left, None),
+        };
+        match (other, literal) {
+            (NodeId::Path(path), Some(Literal::Text(text))) => BoolNode::PathIsText(path, text),
+            (NodeId::Path(path), Some(Literal::Nothing)) => BoolNode::PathIsNothing(path),
+            (other, Some(Literal::Text(text))) => BoolNode::IsText(value_of(other, self.program), text),
+            (other, Some(Literal::Nothing)) => BoolNode::IsNothing(value_of(other, self.program)),
+            (_, None) => BoolNode::Equal(value_of(left, self.program), value_of(right, self.program)),
+        }
+    }
+
+    /// Whether a member is there.
+    fn has(&mut self, operand: Typed, name: &str, member: Typed) -> Typed {
+        if let NodeId::Path(path) = member.node {
+            return self.typed_bool(BoolNode::Exists(path));
+        }
+        let (operand, name) = (value_of(operand.node, self.program), self.program.push_text(name));
+        self.typed_bool(BoolNode::Has(operand, name))
     }
 
     fn name(&mut self, name: &str, at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
-        let (node, gives) = match scope.find(name) {
+        match scope.find(name) {
             Some(Bound::Variable(around, gives)) => {
-                (Node::Local(u32::try_from(self.variables - around - 1).unwrap_or(u32::MAX)), *gives)
+                let steps = u32::try_from(self.variables - around - 1).unwrap_or(u32::MAX);
+                Ok(match gives {
+                    Type::Node => {
+                        let path = self.program.push_start(Start::Local(steps));
+                        self.path(path)
+                    }
+                    gives => self.typed(ValueNode::Local(steps), *gives),
+                })
             }
-            Some(Bound::Argument(argument)) => return self.argument(argument),
-            Some(Bound::Anything) => (Node::Null, Type::Any),
-            None if name == "strict" => (Node::Strict, Type::Any),
+            Some(Bound::Argument(argument)) => self.argument(argument),
+            Some(Bound::Anything) => Ok(self.typed(ValueNode::Null, Type::Any)),
+            None if name == "strict" => Ok(self.typed(ValueNode::Strict, Type::Any)),
             None => match (Root::from_name(name), self.names.find(name)) {
-                (Some(root), _) => (Node::Root(root), root.gives()),
-                (None, Some(found)) => return self.use_named(found, &[], at, scope),
+                (Some(Root::Item), _) => {
+                    let path = self.program.push_start(Start::Item);
+                    Ok(self.path(path))
+                }
+                (Some(root), _) => Ok(self.typed(ValueNode::Root(root), root.gives())),
+                (None, Some(found)) => self.use_named(found, &[], at, scope),
                 (None, None) => {
                     let near = suggest_name(name, self.names, scope.bindings().map(|binding| binding.name));
-                    return Err(SyntaxError::new(at, format!("unknown name {name:?}{near}")));
+                    Err(SyntaxError::new(at, format!("unknown name {name:?}{near}")))
                 }
             },
-        };
-        Ok(Typed { node: self.program.push(node), gives })
+        }
     }
 
     fn argument(&mut self, argument: &Argument<'e>) -> Result<Typed, SyntaxError> {
@@ -259,40 +424,50 @@ impl<'c, 'e> Compiler<'c, 'e> {
     }
 
     /// A member: any of a node of a message, one of its own of an exchange and the like.
-    fn member(&mut self, operand: Typed, name: &str, at: usize) -> Result<(Node, Type), SyntaxError> {
-        let Typed { node: operand, gives } = operand;
-        match gives {
-            Type::Any | Type::Nothing | Type::Node => {
-                let gives = if gives == Type::Node { Type::Node } else { Type::Any };
-                Ok((Node::Member(operand, self.program.push_text(name)), gives))
-            }
-            Type::Headers | Type::Names => Ok((Node::Member(operand, self.program.push_text(name)), Type::Plain)),
-            Type::Plain => {
+    fn member(&mut self, operand: Typed, name: &str, at: usize) -> Result<Typed, SyntaxError> {
+        if let NodeId::Path(path) = operand.node {
+            let path = self.program.push_step(path, name);
+            return Ok(self.path(path));
+        }
+        let of = value_of(operand.node, self.program);
+        let mut any = |gives: Type| {
+            let name = self.program.push_text(name);
+            Ok(self.typed(ValueNode::Member(of, name), gives))
+        };
+        match operand.gives {
+            Type::Any | Type::Nothing => any(Type::Any),
+            Type::Node => any(Type::Node),
+            Type::Headers | Type::Names => any(Type::Plain),
+            Type::Plain | Type::Bool => {
                 Err(SyntaxError::new(at, format!("{name:?} is asked of a plain value, which has no members")))
             }
             Type::List(_) => {
                 let what = format!("{name:?} is asked of a list: take an element of it, or a macro");
                 Err(SyntaxError::new(at, what))
             }
-            of => match Member::find(of, name) {
-                Some(Member::RequestBody) if *self.program.node(operand) == Node::Root(Root::Request) => {
-                    Ok((Node::Body(Message::Request), Type::Node))
-                }
-                Some(Member::ResponseBody) if *self.program.node(operand) == Node::Root(Root::Response) => {
-                    Ok((Node::Body(Message::Response), Type::Node))
-                }
-                Some(member) => Ok((Node::Select(operand, member), member.gives())),
-                None if present_name(name).is_some_and(|present| Member::find(of, present).is_some()) => {
+            kind => match Member::find(kind, name) {
+                Some(member) => Ok(self.known_member(of, member)),
+                None if present_name(name).is_some_and(|present| Member::find(kind, present).is_some()) => {
                     let what = format!("the member {name} is now {}", present_name(name).unwrap_or_default());
                     Err(SyntaxError::new(at, what))
                 }
                 None => {
-                    let known = Member::ALL.iter().filter(|member| member.of() == of).map(|member| member.name());
-                    let what = format!("{} has no member {name:?}{}", of.describe(), nearest(name, known));
+                    let known = Member::ALL.iter().filter(|member| member.of() == kind).map(|member| member.name());
+                    let what = format!("{} has no member {name:?}{}", kind.describe(), nearest(name, known));
                     Err(SyntaxError::new(at, what))
                 }
             },
         }
+    }
+
+    fn known_member(&mut self, of: ValueId, member: Member) -> Typed {
+        let message = match (member, *self.program.value(of)) {
+            (Member::RequestBody, ValueNode::Root(Root::Request)) => Message::Request,
+            (Member::ResponseBody, ValueNode::Root(Root::Response)) => Message::Response,
+            _ => return self.typed(ValueNode::Select(of, member), member.gives()),
+        };
+        let path = self.program.push_start(Start::Body(message));
+        self.path(path)
     }
 
     fn call(
@@ -305,30 +480,33 @@ impl<'c, 'e> Compiler<'c, 'e> {
         if name == "matches" {
             return self.matches(arguments, at, scope);
         }
-        let Some(function) = Function::from_name(name) else {
+        let Some((function, signature)) = self.program.find_function(name) else {
             if let Some(found) = self.names.find(name) {
                 return self.use_named(found, arguments, at, scope);
             }
             return Err(SyntaxError::new(at, self.unknown_function(name)));
         };
-        let (least, most) = function.arguments();
+        let [least, most] = signature.arguments;
         if !(least..=most).contains(&arguments.len()) {
             let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
             return Err(SyntaxError::new(at, format!("{name} takes {wanted} arguments, not {}", arguments.len())));
         }
         let (arguments, types) = self.list(arguments, scope)?;
-        let gives = match (function, types.first()) {
-            (Function::Last, Some(list)) => list.element(),
-            _ => function.gives(),
-        };
-        Ok(Typed { node: self.program.push(Node::Call(function, arguments)), gives })
+        Ok(match (signature.gives, types.first()) {
+            (Type::Bool, _) => self.typed_bool(BoolNode::Call(function, arguments)),
+            (_, Some(list)) if signature.gives_element => {
+                self.typed(ValueNode::Call(function, arguments), list.element())
+            }
+            (gives, _) => self.typed(ValueNode::Call(function, arguments), gives),
+        })
     }
 
     fn unknown_function(&self, name: &str) -> String {
         match present_name(name) {
             Some(present) => format!("the function {name} is now {present}"),
             None => {
-                let near = nearest(name, Function::NAMES.iter().copied().chain(self.names.all()));
+                let named: Vec<&str> = self.names.all();
+                let near = nearest(name, self.program.function_names().chain(named));
                 format!("unknown function {name:?}{near}")
             }
         }
@@ -343,60 +521,89 @@ impl<'c, 'e> Compiler<'c, 'e> {
         };
         let compiled = Regex::new(literal)
             .map_err(|error| SyntaxError::new(pattern.at, format!("pattern of matches: {error}")))?;
-        let (text, pattern) = (self.node(text, scope)?.node, self.program.push_pattern(compiled));
-        Ok(Typed { node: self.program.push(Node::Matches(text, pattern)), gives: Type::Plain })
+        let (text, _) = self.value(text, scope)?;
+        let pattern = self.program.push_pattern(compiled);
+        Ok(self.typed_bool(BoolNode::Matches(text, pattern)))
     }
 
     /// `a && b && c` as one list, however it is put in parentheses; the same for `||`.
-    fn chain(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>, make: fn(Span) -> Node) -> Result<Node, SyntaxError> {
+    fn chain(
+        &mut self,
+        parts: &'e [Expr<'e>],
+        scope: &Scope<'e>,
+        make: fn(Span) -> BoolNode,
+    ) -> Result<Typed, SyntaxError> {
         let mut flat = Vec::new();
         for part in parts {
-            let part = self.node(part, scope)?.node;
-            match *self.program.node(part) {
-                node @ (Node::All(inner) | Node::Any(inner)) if make(inner) == node => {
-                    flat.extend(self.program.list(inner));
+            let part = self.condition(part, scope)?;
+            match *self.program.bool(part) {
+                node @ (BoolNode::All(inner) | BoolNode::Any(inner)) if make(inner) == node => {
+                    flat.extend(self.program.bools_of(inner));
                 }
                 _ => flat.push(part),
             }
         }
-        Ok(make(self.program.push_list(&flat)))
+        let parts = self.program.push_bools(&flat);
+        Ok(self.typed_bool(make(parts)))
     }
 
-    fn folded(&mut self, folded: &'e Macro<'e>, at: usize, scope: &Scope<'e>) -> Result<(Node, Type), SyntaxError> {
+    fn folded(&mut self, folded: &'e Macro<'e>, at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
         let variable = folded.variable;
         if let Some(hidden) = hidden_by(variable, self.names, scope.find(variable).is_some()) {
             return Err(SyntaxError::new(at, format!("the variable {variable} hides {hidden}: take another name")));
         }
-        let range = self.node(&folded.range, scope)?;
-        let bound = Bound::Variable(self.variables, range.gives.element());
+        let (range, of_range) = self.value(&folded.range, scope)?;
+        let bound = Bound::Variable(self.variables, of_range.element());
         let inner = scope.clone().with(std::iter::once((variable, bound)));
         self.variables += 1;
-        let body = self.body(folded, &inner);
+        let folded = self.folded_over(folded, range, of_range, &inner);
         self.variables -= 1;
-        let body = body?;
-        let gives = match folded.kind {
-            MacroKind::Filter => range.gives,
-            MacroKind::Map => body.gives.list(),
-            MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne => Type::Plain,
-        };
-        Ok((Node::Macro(folded.kind, range.node, body.node), gives))
+        folded
     }
 
-    fn body(&mut self, folded: &'e Macro<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
-        let filter = folded.filter.as_ref().map(|filter| self.node(filter, scope)).transpose()?;
-        let body = self.node(&folded.body, scope)?;
-        let filtered = |filter: Typed| self.program.push(Node::Filtered(filter.node, body.node));
-        Ok(Typed { node: filter.map_or(body.node, filtered), ..body })
+    fn folded_over(
+        &mut self,
+        folded: &'e Macro<'e>,
+        range: ValueId,
+        of_range: Type,
+        scope: &Scope<'e>,
+    ) -> Result<Typed, SyntaxError> {
+        let quantifier = match folded.kind {
+            MacroKind::All => Quantifier::All,
+            MacroKind::Exists => Quantifier::Exists,
+            MacroKind::ExistsOne => Quantifier::ExistsOne,
+            MacroKind::Filter => {
+                let body = self.condition(&folded.body, scope)?;
+                return Ok(self.typed(ValueNode::Filter(range, body), of_range.element().list()));
+            }
+            MacroKind::Map => {
+                let filter = folded.filter.as_ref().map(|filter| self.condition(filter, scope)).transpose()?;
+                let (body, gives) = self.value(&folded.body, scope)?;
+                let node = match filter {
+                    Some(filter) => ValueNode::MapWhere(self.program.push_values(&[range, body]), filter),
+                    None => ValueNode::Map(range, body),
+                };
+                return Ok(self.typed(node, gives.list()));
+            }
+        };
+        let body = self.condition(&folded.body, scope)?;
+        Ok(self.typed_bool(BoolNode::Macro(quantifier, range, body)))
     }
 }
 
-fn binary(operator: Operator, left: NodeId, right: NodeId) -> Node {
-    match operator {
-        Operator::Equal => Node::Equal(left, right),
-        Operator::Unequal => Node::Unequal(left, right),
-        Operator::Compare(comparison) => Node::Compare(comparison, left, right),
-        Operator::Arithmetic(operator) => Node::Arithmetic(operator, left, right),
-        Operator::In => Node::In(left, right),
+/// What a value is compared with, mostly.
+enum Literal {
+    Text(TextId),
+    Nothing,
+}
+
+impl Literal {
+    fn of(node: ValueNode) -> Option<Self> {
+        match node {
+            ValueNode::Text(text) => Some(Self::Text(text)),
+            ValueNode::Null => Some(Self::Nothing),
+            _ => None,
+        }
     }
 }
 
@@ -410,9 +617,10 @@ fn number(literal: &str, at: usize) -> Result<Number, SyntaxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::builtins::builtins;
 
     fn error(text: &str) -> (usize, String) {
-        let error = compile(text, 100, &Names::default(), &mut Program::default()).expect_err(text);
+        let error = compile(text, 100, &Names::default(), &mut builtins().program()).expect_err(text);
         (error.at - 100, error.what)
     }
 
@@ -442,10 +650,15 @@ mod tests {
 
     #[test]
     fn what_is_written_twice_is_one_node_at_any_depth() {
-        let mut program = Program::default();
+        let mut program = builtins().program();
         let [outside, inside] = ["[1].exists(a, a == 1)", "[2].exists(b, [1].exists(a, a == 1))"]
             .map(|text| compile(text, 0, &Names::default(), &mut program).expect("an expression"));
-        assert!(matches!(*program.node(inside), Node::Macro(_, _, body) if body == outside));
+        let condition = |value| match *program.value(value) {
+            ValueNode::Bool(part) => part,
+            other => panic!("{other:?}"),
+        };
+        let (inside, outside) = (condition(inside), condition(outside));
+        assert!(matches!(*program.bool(inside), BoolNode::Macro(_, _, body) if body == outside));
     }
 
     #[test]

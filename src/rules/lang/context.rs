@@ -6,11 +6,13 @@ use crate::finding::Side;
 use crate::json::Value;
 use crate::openbooking::Reading;
 use crate::rules::lang::arena::Arena;
+use crate::rules::lang::function::Function;
+use crate::rules::lang::members::Member;
 use crate::rules::lang::memo::Memo;
-use crate::rules::lang::program::{MemoScope, Program};
+use crate::rules::lang::node::{FunctionId, MemoScope};
+use crate::rules::lang::program::Program;
 use crate::rules::lang::refusals::Refusals;
 use crate::rules::lang::value::{EvalError, Val};
-use crate::rules::lang::vocabulary::{Function, Member};
 use crate::rules::models::errors::Facts;
 use crate::rules::models::walk::ModelValidator;
 use crate::rules::state::flow::Flow;
@@ -70,17 +72,27 @@ impl Budget {
     }
 }
 
-/// What functions and members do. The language knows what there is ([`Function`], [`Member`]), not what it does.
+/// What functions and members do. The language knows what there is, not what it does.
 #[derive(Debug)]
 pub struct Builtins {
-    /// Applies a function. The number of arguments was checked when the rule was compiled.
-    pub call: for<'a> fn(Function, &[Val<'a>], &Context<'a>) -> Result<Val<'a>, EvalError>,
-    /// Steps that a call counts for, beside the one of every node.
-    pub cost: fn(Function, &[Val<'_>], &Context<'_>) -> u32,
+    /// All functions, in the order of the reference.
+    pub functions: Vec<&'static Function>,
     /// A member that was resolved when the rule was loaded; absent where its operand is.
     pub select: for<'a> fn(Val<'a>, Member, &Context<'a>) -> Result<Val<'a>, EvalError>,
     /// A member by a name that is worked out at run time, or of what has any members.
     pub member: for<'a> fn(Val<'a>, &str, &Context<'a>) -> Result<Val<'a>, EvalError>,
+}
+
+impl Builtins {
+    /// A function by its place.
+    pub fn function(&self, FunctionId(at): FunctionId) -> &'static Function {
+        self.functions[usize::from(at)]
+    }
+
+    /// A program without expressions yet, in the language with these functions.
+    pub fn program(&self) -> Program {
+        Program::new(self.functions.iter().map(|function| &function.signature))
+    }
 }
 
 /// What an expression may look at.

@@ -1,4 +1,6 @@
 //! Evaluates compiled expressions against one exchange. Borrows everything, cannot loop for ever, calls nothing outside.
+//!
+//! One evaluator for each kind of part: [`Evaluation::bool`], [`Evaluation::value`] and, in [`paths`], [`Evaluation::path`].
 
 mod macros;
 mod paths;
@@ -7,13 +9,12 @@ use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
-use crate::json::Value;
 use crate::rules::lang::context::Context;
-use crate::rules::lang::memo::NotAPath;
-use crate::rules::lang::program::{Comparison, MemoScope, Node, NodeId, Number, Root, Span, TextId};
-use crate::rules::lang::value::{Arithmetic, EvalError, Val};
-use crate::rules::lang::vocabulary::{Function, Member};
-use crate::rules::models::json_ld::is_type;
+use crate::rules::lang::function::Call;
+use crate::rules::lang::node::{
+    Arithmetic, BoolId, BoolNode, Comparison, FunctionId, Number, Root, Span, ValueId, ValueNode,
+};
+use crate::rules::lang::value::{EvalError, Val};
 
 /// An evaluation has come to an end without a value; [`Evaluation::stopped`] knows why. A result with it goes through registers,
 /// as every step of every expression gives one.
@@ -32,14 +33,17 @@ pub struct Evaluation<'c, 'a> {
     stopped: Option<EvalError>,
 }
 
+/// Arguments of a call that take no room on the heap; no function has more.
+const MOST_ARGUMENTS: usize = 3;
+
 /// Evaluates to a value.
-pub fn evaluate<'a>(node: NodeId, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
+pub fn evaluate<'a>(node: ValueId, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     run(context, |evaluation| evaluation.value(node))
 }
 
 /// Evaluates to true or false.
-pub fn holds(node: NodeId, context: &Context<'_>) -> Result<bool, EvalError> {
-    run(context, |evaluation| evaluation.truth(node))
+pub fn holds(node: BoolId, context: &Context<'_>) -> Result<bool, EvalError> {
+    run(context, |evaluation| evaluation.bool(node))
 }
 
 fn run<'c, 'a, T>(
@@ -63,13 +67,13 @@ impl<'c, 'a> Evaluation<'c, 'a> {
     }
 
     /// The value of a part; `None` if it has none, or if that takes too long.
-    pub fn value_if_any(&mut self, at: NodeId) -> Option<Val<'a>> {
+    pub fn value_if_any(&mut self, at: ValueId) -> Option<Val<'a>> {
         self.value(at).ok()
     }
 
     /// Whether a part holds; `None` if that can't be told, or takes too long.
-    pub fn truth_if_any(&mut self, at: NodeId) -> Option<bool> {
-        self.truth(at).ok()
+    pub fn bool_if_any(&mut self, at: BoolId) -> Option<bool> {
+        self.bool(at).ok()
     }
 
     /// From now on there is the variable of one more macro around.
@@ -84,21 +88,63 @@ impl<'c, 'a> Evaluation<'c, 'a> {
 }
 
 impl<'a> Evaluation<'_, 'a> {
-    /// True or false, without making a value of what is only asked for its truth.
-    fn truth(&mut self, at: NodeId) -> Result<bool, Interrupted> {
+    /// Whether a part is true.
+    fn bool(&mut self, at: BoolId) -> Result<bool, Interrupted> {
         self.spend(1)?;
-        let value = match *self.context.program.node(at) {
-            Node::All(parts) => return self.decide(parts, false),
-            Node::Any(parts) => return self.decide(parts, true),
-            Node::Not(operand) => return Ok(!self.truth(operand)?),
-            Node::Equal(left, right) => return self.equal(left, right),
-            Node::Unequal(left, right) => return Ok(!self.equal(left, right)?),
-            Node::Has(operand, name) => return self.has(operand, name),
-            Node::In(element, list) => return self.is_in(element, list),
-            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part)?,
-            Node::Call(function, arguments) => self.call(function, arguments)?,
-            ref node => self.value_of(node)?,
-        };
+        let program = self.context.program;
+        match *program.bool(at) {
+            BoolNode::All(parts) => self.decide(parts, false),
+            BoolNode::Any(parts) => self.decide(parts, true),
+            BoolNode::Not(part) => Ok(!self.bool(part)?),
+            BoolNode::Shared(scope, slot, part) => {
+                let Some(memo) = self.context.memo(scope) else { return self.bool(part) };
+                if let Some(known) = memo.bool(slot) {
+                    return Ok(known);
+                }
+                let value = self.bool(part)?;
+                memo.keep_bool(slot, value);
+                Ok(value)
+            }
+            BoolNode::PathIsText(path, text) => {
+                let text = program.text(text);
+                Ok(self.path(path)?.is_some_and(|found| found.is_str(text)))
+            }
+            BoolNode::PathIsNothing(path) => Ok(self.path(path)?.is_none_or(|found| found.is_null())),
+            BoolNode::Exists(path) => Ok(self.path(path)?.is_some()),
+            BoolNode::IsText(value, text) => Ok(self.value(value)?.as_str() == Some(program.text(text))),
+            BoolNode::IsNothing(value) => Ok(self.value(value)?.is_nothing()),
+            BoolNode::Call(function, arguments) => {
+                let value = self.call(function, arguments)?;
+                self.truth(value)
+            }
+            BoolNode::Value(value) => {
+                let value = self.value(value)?;
+                self.truth(value)
+            }
+            BoolNode::OneOf(element, others) => self.is_one_of(element, others),
+            BoolNode::Macro(quantifier, range, body) => self.quantify(quantifier, range, body),
+            BoolNode::Conditional(condition, branches) => {
+                let chosen = self.bool(condition)?;
+                self.bool(program.bool_branch(branches, chosen))
+            }
+            BoolNode::Constant(value) => Ok(value),
+            BoolNode::Equal(left, right) => self.equal(left, right),
+            BoolNode::Compare(comparison, left, right) => self.compare(comparison, left, right),
+            BoolNode::In(element, list) => self.is_in(element, list),
+            BoolNode::Has(operand, name) => {
+                let operand = self.value(operand)?;
+                let member = (self.context.builtins.member)(operand, program.text(name), self.context);
+                Ok(!matches!(self.or_halt(member)?, Val::Absent))
+            }
+            BoolNode::Matches(text, pattern) => {
+                let text = self.value(text)?;
+                Ok(text.as_str().is_some_and(|text| program.pattern(pattern).is_match(text)))
+            }
+        }
+    }
+
+    /// A value that has to be true or false.
+    fn truth(&mut self, value: Val<'a>) -> Result<bool, Interrupted> {
         match value {
             Val::True => Ok(true),
             Val::False => Ok(false),
@@ -110,75 +156,73 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     /// Any value.
-    fn value(&mut self, at: NodeId) -> Result<Val<'a>, Interrupted> {
+    fn value(&mut self, at: ValueId) -> Result<Val<'a>, Interrupted> {
         self.spend(1)?;
-        self.value_of(self.context.program.node(at))
+        let Context { program, arena, .. } = *self.context;
+        match *program.value(at) {
+            ValueNode::Path(path) => self.path(path).map(|found| arena.node(found)),
+            ValueNode::Text(text) => Ok(Val::Literal(program.literal(text))),
+            ValueNode::Local(steps) => Ok(self.local(steps).copied().unwrap_or(Val::Absent)),
+            ValueNode::Shared(scope, slot, part) => {
+                let Some(memo) = self.context.memo(scope) else { return self.value(part) };
+                if let Some(known) = memo.value(slot) {
+                    return Ok(known);
+                }
+                let value = self.value(part)?;
+                memo.keep_value(slot, value);
+                Ok(value)
+            }
+            ValueNode::Call(function, arguments) => self.call(function, arguments),
+            ValueNode::Root(root) => Ok(self.root(root)),
+            ValueNode::Select(operand, member) => {
+                let operand = self.operand(operand)?;
+                self.or_halt((self.context.builtins.select)(operand, member, self.context))
+            }
+            ValueNode::Member(operand, name) => {
+                let name = program.text(name);
+                match self.operand(operand)? {
+                    Val::Json(value) => Ok(arena.node(value.get(name))),
+                    operand => self.or_halt((self.context.builtins.member)(operand, name, self.context)),
+                }
+            }
+            ValueNode::Bool(part) => self.bool(part).map(Val::bool),
+            ValueNode::Null => Ok(Val::Null),
+            ValueNode::Strict => Ok(Val::Strict),
+            ValueNode::Number(place) => Ok(match program.number(place) {
+                Number::Int(value) => Val::Int(value),
+                Number::Decimal(value) => arena.decimal(value),
+            }),
+            ValueNode::Index(operand, index) => self.index(operand, index),
+            ValueNode::List(elements) => self.list(elements),
+            ValueNode::Conditional(condition, branches) => {
+                let chosen = self.bool(condition)?;
+                self.value(program.branch(branches, chosen))
+            }
+            ValueNode::Arithmetic(operator, left, right) => self.arithmetic(operator, left, right),
+            ValueNode::Negate(operand) => {
+                let operand = self.value(operand)?;
+                self.or_halt(Val::Int(0).arithmetic(Arithmetic::Subtract, operand, arena))
+            }
+            ValueNode::Filter(range, condition) => self.filter(range, condition),
+            ValueNode::Map(range, value) => self.map(range, value, None),
+            ValueNode::MapWhere(parts, condition) => {
+                let [range, value] = program.pair(parts);
+                self.map(range, value, Some(condition))
+            }
+        }
     }
 
-    /// Short, for the look-ups' sake: what takes longer has functions of its own.
-    fn value_of(&mut self, node: &Node) -> Result<Val<'a>, Interrupted> {
-        let program = self.context.program;
-        match *node {
-            Node::Text(text) => Ok(self.context.arena.str(program.text(text))),
-            Node::Local(steps) => Ok(self.local(steps).copied().unwrap_or(Val::Absent)),
-            Node::Shared(keeper, slot, part) => self.shared(keeper, slot, part),
-            Node::Found(start, slot, part) => match self.found(start, slot, part) {
-                Ok(found) => Ok(self.context.arena.node(found)),
-                Err(NotAPath) => self.value(part),
-            },
-            Node::Body(message) => self.body(message),
-            Node::Member(operand, name) => self.member(operand, name),
-            Node::Select(operand, member) => self.select(operand, member),
-            Node::Call(function, arguments) => self.call(function, arguments),
-            Node::Root(root) => Ok(self.root(root)),
-            Node::Null => Ok(Val::Null),
-            Node::Bool(value) => Ok(Val::bool(value)),
-            Node::Strict => Ok(Val::Strict),
-            Node::Number(place) => Ok(match program.number(place) {
-                Number::Int(value) => Val::Int(value),
-                Number::Decimal(value) => self.context.arena.decimal(value),
-            }),
-            Node::Index(operand, index) => self.index(operand, index),
-            Node::All(parts) => self.decide(parts, false).map(Val::bool),
-            Node::Any(parts) => self.decide(parts, true).map(Val::bool),
-            Node::Not(operand) => Ok(Val::bool(!self.truth(operand)?)),
-            Node::Has(operand, name) => self.has(operand, name).map(Val::bool),
-            Node::Equal(left, right) => self.equal(left, right).map(Val::bool),
-            Node::Unequal(left, right) => Ok(Val::bool(!self.equal(left, right)?)),
-            Node::In(element, list) => self.is_in(element, list).map(Val::bool),
-            Node::Macro(kind, range, body) => self.fold(kind, range, body),
-            Node::List(elements) => self.list(elements),
-            Node::Conditional(parts) => self.conditional(parts),
-            Node::Compare(comparison, left, right) => self.compare(comparison, left, right).map(Val::bool),
-            Node::Arithmetic(operator, left, right) => self.arithmetic(operator, left, right),
-            Node::Negate(operand) => {
-                let operand = self.value(operand)?;
-                self.or_halt(Val::Int(0).arithmetic(Arithmetic::Subtract, operand, self.context.arena))
-            }
-            Node::Matches(text, pattern) => {
-                let text = self.value(text)?;
-                Ok(Val::bool(text.as_str().is_some_and(|text| program.pattern(pattern).is_match(text))))
-            }
-            Node::Filtered(..) => self.fault(|| "a filter stands alone".to_owned()),
+    /// The value of an operand: most are roots, which cost no step.
+    fn operand(&mut self, at: ValueId) -> Result<Val<'a>, Interrupted> {
+        match *self.context.program.value(at) {
+            ValueNode::Root(root) => Ok(self.root(root)),
+            _ => self.value(at),
         }
     }
 
     /// The value of the variable of a macro around.
     fn local(&self, steps: u32) -> Option<&Val<'a>> {
         self.locals.len().checked_sub(steps as usize + 1).and_then(|place| self.locals.get(place))
-    }
-
-    /// The value of a part that is kept once it is known.
-    fn shared(&mut self, keeper: MemoScope, slot: u16, part: NodeId) -> Result<Val<'a>, Interrupted> {
-        let Some(memo) = self.context.memo(keeper) else { return self.value(part) };
-        match memo.known(slot) {
-            Some(known) => Ok(known),
-            None => {
-                let value = self.value(part)?;
-                memo.keep(slot, value);
-                Ok(value)
-            }
-        }
     }
 
     /// Ends the evaluation, or as much of it as nothing else decides.
@@ -217,35 +261,17 @@ impl<'a> Evaluation<'_, 'a> {
         Ok(())
     }
 
-    fn equal(&mut self, left: NodeId, right: NodeId) -> Result<bool, Interrupted> {
-        // Most comparisons are with a literal.
-        let program = self.context.program;
-        match *program.node(right) {
-            Node::Text(text) => {
-                let text = program.text(text);
-                Ok(match self.place(left) {
-                    Ok(found) => found.and_then(Value::as_str) == Some(text),
-                    Err(NotAPath) => self.value(left)?.as_str() == Some(text),
-                })
-            }
-            Node::Null => Ok(match self.place(left) {
-                Ok(found) => found.is_none_or(Value::is_null),
-                Err(NotAPath) => self.value(left)?.is_nothing(),
-            }),
-            _ => {
-                let left = self.value(left)?;
-                let right = self.value(right)?;
-                self.spend(left.weight().min(right.weight()) / 4)?;
-                Ok(left.equals(&right))
-            }
-        }
+    #[inline(never)]
+    fn equal(&mut self, left: ValueId, right: ValueId) -> Result<bool, Interrupted> {
+        let left = self.value(left)?;
+        let right = self.value(right)?;
+        self.spend(left.weight().min(right.weight()) / 4)?;
+        Ok(left.equals(&right))
     }
 
-    fn is_in(&mut self, element: NodeId, list: NodeId) -> Result<bool, Interrupted> {
+    #[inline(never)]
+    fn is_in(&mut self, element: ValueId, list: ValueId) -> Result<bool, Interrupted> {
         let element = self.value(element)?;
-        if let Node::List(others) = self.context.program.unshared(list) {
-            return self.is_one_of(&element, self.context.program.list(others));
-        }
         let list = self.value(list)?;
         let Some(elements) = list.elements(self.context.arena) else {
             return self.fault(|| format!("'in' needs a list, not {}", list.name_of_kind()));
@@ -255,12 +281,14 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     /// `element in [a, b, c]`, without making the list.
-    fn is_one_of(&mut self, element: &Val<'a>, others: &[NodeId]) -> Result<bool, Interrupted> {
-        let text = element.as_str();
-        for &other in others {
-            let same = match *self.context.program.node(other) {
-                Node::Text(other) => text == Some(self.context.program.text(other)),
-                _ => self.value(other)?.equals(element),
+    #[inline(never)]
+    fn is_one_of(&mut self, element: ValueId, others: Span) -> Result<bool, Interrupted> {
+        let element = self.value(element)?;
+        let (text, program) = (element.as_str(), self.context.program);
+        for other in program.values_of(others) {
+            let same = match *program.value(other) {
+                ValueNode::Text(other) => text == Some(program.text(other)),
+                _ => self.value(other)?.equals(&element),
             };
             if same {
                 return Ok(true);
@@ -273,22 +301,11 @@ impl<'a> Evaluation<'_, 'a> {
     fn list(&mut self, elements: Span) -> Result<Val<'a>, Interrupted> {
         self.room()?;
         let Context { program, arena, .. } = *self.context;
-        arena.try_list(program.list(elements).iter().map(|&element| self.value(element)))
+        arena.try_list(program.values_of(elements).map(|element| self.value(element)))
     }
 
     #[inline(never)]
-    fn conditional(&mut self, parts: Span) -> Result<Val<'a>, Interrupted> {
-        match *self.context.program.list(parts) {
-            [condition, yes, no] => {
-                let chosen = if self.truth(condition)? { yes } else { no };
-                self.value(chosen)
-            }
-            _ => self.fault(|| "a condition has three parts".to_owned()),
-        }
-    }
-
-    #[inline(never)]
-    fn compare(&mut self, comparison: Comparison, left: NodeId, right: NodeId) -> Result<bool, Interrupted> {
+    fn compare(&mut self, comparison: Comparison, left: ValueId, right: ValueId) -> Result<bool, Interrupted> {
         let left = self.value(left)?;
         let right = self.value(right)?;
         let order = self.or_halt(left.compare(&right))?;
@@ -301,78 +318,35 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     #[inline(never)]
-    fn arithmetic(&mut self, operator: Arithmetic, left: NodeId, right: NodeId) -> Result<Val<'a>, Interrupted> {
+    fn arithmetic(&mut self, operator: Arithmetic, left: ValueId, right: ValueId) -> Result<Val<'a>, Interrupted> {
         let left = self.value(left)?;
         let right = self.value(right)?;
         self.room()?;
         self.or_halt(left.arithmetic(operator, right, self.context.arena))
     }
 
-    fn member(&mut self, operand: NodeId, name: TextId) -> Result<Val<'a>, Interrupted> {
-        let name = self.context.program.text(name);
-        let operand = match *self.context.program.node(operand) {
-            Node::Root(root) => self.root(root),
-            _ => self.value(operand)?,
-        };
-        match operand {
-            Val::Json(value) => Ok(self.context.arena.node(value.get(name))),
-            _ => self.or_halt((self.context.builtins.member)(operand, name, self.context)),
-        }
-    }
-
-    fn select(&mut self, operand: NodeId, member: Member) -> Result<Val<'a>, Interrupted> {
-        let operand = match *self.context.program.node(operand) {
-            Node::Root(root) => self.root(root),
-            _ => self.value(operand)?,
-        };
-        self.or_halt((self.context.builtins.select)(operand, member, self.context))
-    }
-
-    /// Most calls have few arguments: these need no room on the heap.
     #[inline(never)]
-    fn call(&mut self, function: Function, arguments: Span) -> Result<Val<'a>, Interrupted> {
-        match *self.context.program.list(arguments) {
-            [] => self.call_with(function, &[]),
-            [only] => {
-                let only = self.value(only)?;
-                match function.quick(&only) {
-                    Some(answer) => Ok(Val::bool(answer)),
-                    None => self.call_with(function, &[only]),
-                }
-            }
-            [first, second] => {
-                let first = self.value(first)?;
-                match (function, self.context.program.node(second)) {
-                    (Function::IsType, Node::Text(name)) => {
-                        let name = self.context.program.text(*name);
-                        Ok(Val::bool(first.as_json().is_some_and(|node| is_type(node, name))))
-                    }
-                    _ => {
-                        let second = self.value(second)?;
-                        self.call_with(function, &[first, second])
-                    }
-                }
-            }
-            ref arguments => {
-                let arguments: Vec<Val<'a>> =
-                    arguments.iter().map(|&argument| self.value(argument)).collect::<Result<_, _>>()?;
-                self.call_with(function, &arguments)
-            }
+    fn call(&mut self, function: FunctionId, arguments: Span) -> Result<Val<'a>, Interrupted> {
+        let context = self.context;
+        let mut values = SmallVec::<[Val<'a>; MOST_ARGUMENTS]>::new();
+        for argument in context.program.values_of(arguments) {
+            values.push(self.value(argument)?);
         }
-    }
-
-    fn call_with(&mut self, function: Function, arguments: &[Val<'a>]) -> Result<Val<'a>, Interrupted> {
+        let function = context.builtins.function(function);
+        let call = Call { arguments: &values, context };
         self.room()?;
-        self.spend((self.context.builtins.cost)(function, arguments, self.context))?;
-        self.or_halt((self.context.builtins.call)(function, arguments, self.context))
+        if let Some(cost) = function.cost {
+            self.spend(cost(&call))?;
+        }
+        self.or_halt((function.apply)(&call))
     }
 
     /// `&&` and `||` as CEL has them: a part that decides outweighs a failure of another one.
     #[inline]
     fn decide(&mut self, parts: Span, decisive: bool) -> Result<bool, Interrupted> {
         let mut failed = None;
-        for &part in self.context.program.list(parts) {
-            match self.truth(part) {
+        for part in self.context.program.bools_of(parts) {
+            match self.bool(part) {
                 Ok(holds) if holds == decisive => return Ok(decisive),
                 Ok(_) => {}
                 Err(Interrupted) => failed = failed.or(self.stopped.take()),
@@ -384,7 +358,8 @@ impl<'a> Evaluation<'_, 'a> {
         }
     }
 
-    fn index(&mut self, operand: NodeId, index: NodeId) -> Result<Val<'a>, Interrupted> {
+    #[inline(never)]
+    fn index(&mut self, operand: ValueId, index: ValueId) -> Result<Val<'a>, Interrupted> {
         let operand = self.value(operand)?;
         let index = self.value(index)?;
         if let Some(name) = index.as_str() {

@@ -9,8 +9,8 @@ use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::memo::Memo;
+use crate::rules::lang::node::ValueId;
 use crate::rules::lang::path::Path;
-use crate::rules::lang::program::NodeId;
 use crate::rules::lang::value::EvalError;
 
 /// What an `each` names, and its place among the different ones of a book.
@@ -26,7 +26,7 @@ pub struct Each {
 pub enum ItemSource {
     Path(Path),
     /// An expression that gives a list of nodes of the judged exchange.
-    Nodes(NodeId),
+    Nodes(ValueId),
 }
 
 impl ItemSource {
@@ -84,8 +84,7 @@ impl<'a> Items<'a> {
         let slots = context.program.slots_of_items(each);
         let mut items = context.arena.vec();
         source.for_each(context, &mut |value| {
-            let memo =
-                (items.len() < MAX_KEEPING).then(|| &*context.arena.alloc(Memo::of_item(value, slots, context.arena)));
+            let memo = (items.len() < MAX_KEEPING).then(|| &*context.arena.alloc(Memo::new(slots, context.arena)));
             items.push(Item { value, memo });
         })?;
         let items: &'a [Item<'a>] = items.into_bump_slice();

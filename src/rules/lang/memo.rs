@@ -1,8 +1,8 @@
 //! Parts of expressions that are asked for more than once are worked out once per exchange.
 //!
 //! ```text
-//! Node::Shared(keeper, slot, part)   slot empty ─► value ─► slot
-//! Node::Found(start, slot, part)     the same for a chain of members, whose slot is but the place of a node
+//! Shared(scope, slot, part)   slot empty ─► evaluated ─► slot
+//! PathNode { slot, … }        the same for a path, whose slot is but the place of a node in its document
 //! ```
 //!
 //! A part that depends on nothing but the exchange has the same value in all rules, and for every item of an `each`. A part
@@ -10,107 +10,70 @@
 
 use std::cell::Cell;
 
-use crate::json::Value;
-use crate::openbooking::{Content, Reading};
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::path::Message;
-use crate::rules::lang::program::Slots;
+use crate::rules::lang::node::Slots;
 use crate::rules::lang::value::Val;
 
-/// No node of a message: what is named is something else, or a body that only [`body`](crate::rules::lang::messages::body) can say of why it
-/// can't be read.
-#[derive(Debug, Clone, Copy)]
-pub struct NotAPath;
-
-/// A node of a message; `None` where it isn't there.
-pub type Place<'a> = Result<Option<Value<'a>>, NotAPath>;
-
-/// The root of the body of a message.
-pub fn root_of(reading: &Reading, message: Message) -> Place<'_> {
-    let content = match message {
-        Message::Request => &reading.request,
-        Message::Response if reading.exchange.response.is_none() => return Err(NotAPath),
-        Message::Response => &reading.response,
-    };
-    match content {
-        Content::Json(document) => Ok(Some(document.root())),
-        Content::Empty => Ok(None),
-        Content::NotJson(_) | Content::Opaque | Content::Unreadable(_) => Err(NotAPath),
-    }
-}
-
-/// The nodes that chains of members lead to from one start.
-#[derive(Debug, Clone, Copy)]
-struct Found<'a> {
-    start: Place<'a>,
-    /// [`UNKNOWN`], [`NOWHERE`], or [`NODES`] and the place of the node in its document.
-    slots: &'a [Cell<u32>],
-}
-
-const UNKNOWN: u32 = 0;
-const NOWHERE: u32 = 1;
-const NODES: u32 = 2;
-
-impl<'a> Found<'a> {
-    fn new(start: Place<'a>, slots: usize, arena: &'a Arena) -> Self {
-        Self { start, slots: arena.cells(slots) }
-    }
-
-    /// The node of a slot; what `find` finds, if nobody asked before.
-    fn at(&self, slot: u16, find: impl FnOnce() -> Place<'a>) -> Place<'a> {
-        let Some(start) = self.start? else { return Ok(None) };
-        let Some(kept) = self.slots.get(usize::from(slot)) else { return find() };
-        match kept.get() {
-            UNKNOWN => {
-                let found = find()?;
-                kept.set(found.map_or(NOWHERE, |value| value.place().saturating_add(NODES)));
-                Ok(found)
-            }
-            NOWHERE => Ok(None),
-            place => Ok(start.document().value_at(place - NODES)),
-        }
-    }
-}
-
-/// The values of shared parts for one exchange, or for one item of it.
+/// What is known of shared parts, for one exchange or for one item of it.
 #[derive(Debug)]
 pub struct Memo<'a> {
+    bools: &'a [Cell<Option<bool>>],
     values: &'a [Cell<Option<Val<'a>>>],
-    /// From the bodies of request and response, or from the item.
-    found: [Found<'a>; 2],
+    /// 0 where nothing is known, 1 where the path leads nowhere, else 2 and the place of the node in its document.
+    paths: &'a [Cell<u32>],
+}
+
+/// Where a path is known to lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownNode {
+    Nowhere,
+    /// The place of the node in its document.
+    At(u32),
 }
 
 impl<'a> Memo<'a> {
-    /// Nothing known of an exchange.
-    pub fn of_exchange(reading: &'a Reading, slots: Slots, arena: &'a Arena) -> Self {
-        Self::new([Message::Request, Message::Response].map(|message| root_of(reading, message)), slots, arena)
+    /// Nothing known yet.
+    pub fn new(slots: Slots, arena: &'a Arena) -> Self {
+        Self { bools: arena.cells(slots.bools), values: arena.cells(slots.values), paths: arena.cells(slots.paths) }
     }
 
-    pub fn of_item(item: Value<'a>, slots: Slots, arena: &'a Arena) -> Self {
-        Self::new([Ok(Some(item)), Err(NotAPath)], slots, arena)
+    /// What is in the slot of a part that is true or false.
+    pub fn bool(&self, slot: u16) -> Option<bool> {
+        self.bools.get(usize::from(slot))?.get()
     }
 
-    fn new(starts: [Place<'a>; 2], slots: Slots, arena: &'a Arena) -> Self {
-        let [first, second] = starts;
-        let found = [Found::new(first, slots.nodes[0], arena), Found::new(second, slots.nodes[1], arena)];
-        Self { values: arena.cells(slots.values), found }
+    /// Keeps true or false. That a part is neither is not kept: another rule may have steps left where one had none.
+    pub fn keep_bool(&self, slot: u16, value: bool) {
+        if let Some(cell) = self.bools.get(usize::from(slot)) {
+            cell.set(Some(value));
+        }
     }
 
-    /// The value of a slot, if it was worked out before.
-    pub fn known(&self, slot: u16) -> Option<Val<'a>> {
+    /// What is in the slot of a value.
+    pub fn value(&self, slot: u16) -> Option<Val<'a>> {
         self.values.get(usize::from(slot))?.get()
     }
 
-    /// Keeps a value. That there is none is not kept: another rule may have steps left where one had none.
-    pub fn keep(&self, slot: u16, value: Val<'a>) {
+    /// Keeps a value.
+    pub fn keep_value(&self, slot: u16, value: Val<'a>) {
         if let Some(cell) = self.values.get(usize::from(slot)) {
             cell.set(Some(value));
         }
     }
 
-    /// The node of a slot, seen from the request's body (of an item's memo: from the item) or from the response's; what
-    /// `find` finds, if nobody asked before.
-    pub fn found(&self, in_response: bool, slot: u16, find: impl FnOnce() -> Place<'a>) -> Place<'a> {
-        self.found[usize::from(in_response)].at(slot, find)
+    /// What is in the slot of a path.
+    pub fn node(&self, slot: u16) -> Option<KnownNode> {
+        match self.paths.get(usize::from(slot))?.get() {
+            0 => None,
+            1 => Some(KnownNode::Nowhere),
+            place => Some(KnownNode::At(place - 2)),
+        }
+    }
+
+    /// Keeps the place of the node that a path leads to; `None` if it leads nowhere.
+    pub fn keep_node(&self, slot: u16, place: Option<u32>) {
+        if let Some(cell) = self.paths.get(usize::from(slot)) {
+            cell.set(place.map_or(1, |place| place.saturating_add(2)));
+        }
     }
 }

@@ -13,10 +13,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::rules::lang::compile::Typed;
+use crate::rules::lang::node::Root;
 use crate::rules::lang::parser::{Expr, SyntaxError, parse};
-use crate::rules::lang::program::Root;
 use crate::rules::lang::suggest::nearest;
-use crate::rules::lang::vocabulary::Function;
 
 /// The names that an expression may use.
 #[derive(Debug, Default)]
@@ -110,10 +109,8 @@ fn read_signature(signature: &str) -> Result<(&str, Vec<&str>), String> {
         if !is_name {
             return Err(format!("{one:?} is no name: small letters, digits and underscores, a letter first"));
         }
-        let is_function = || Function::from_name(one).is_some() || FORMS.contains(one);
-        if let Some(hidden) =
-            word_of_the_language(one).or_else(|| (place == 0 && is_function()).then_some("a function"))
-        {
+        let is_form = || FORMS.contains(one);
+        if let Some(hidden) = word_of_the_language(one).or_else(|| (place == 0 && is_form()).then_some("a function")) {
             return Err(format!("{one} hides {hidden} of the language: take another name"));
         }
         if place > 0 && parameters[..place - 1].contains(one) {
@@ -149,12 +146,14 @@ pub fn suggest_name<'k>(name: &str, names: &'k Names<'_>, variables: impl Iterat
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::builtins::builtins;
     use crate::rules::lang::compile::{check_names, compile};
-    use crate::rules::lang::program::{Node, NodeId, Program};
+    use crate::rules::lang::node::{BoolNode, ValueId, ValueNode};
+    use crate::rules::lang::program::Program;
 
     /// What an expression is, with these names; or what is wrong, and at which byte of the file.
-    fn compiled(lets: &[(&str, &str)], text: &str) -> Result<(Program, NodeId), SyntaxError> {
-        let (mut program, mut names) = (Program::default(), Names::default());
+    fn compiled(lets: &[(&str, &str)], text: &str) -> Result<(Program, ValueId), SyntaxError> {
+        let (mut program, mut names) = (builtins().program(), Names::default());
         for (place, (signature, text)) in lets.iter().enumerate() {
             names.add(signature, 100 * place, text, 100 * place + 50)?;
         }
@@ -216,7 +215,7 @@ mod tests {
 
     #[test]
     fn names_of_the_book_are_found_behind_those_of_the_file() {
-        let (mut program, mut book) = (Program::default(), Names::default());
+        let (mut program, mut book) = (builtins().program(), Names::default());
         book.add("paid", 0, "request.body.payment", 0).unwrap();
         book.add("is_paid", 0, "paid != null", 0).unwrap();
         let mut file = Names::below(&book);
@@ -224,7 +223,8 @@ mod tests {
         let node = compile("is_paid && paid", 0, &file, &mut program).unwrap();
         let written_out = compile("request.body.payment != null && true", 0, &Names::default(), &mut program).unwrap();
         assert_eq!(node, written_out, "the book's own names mean what they mean in the book");
-        assert!(matches!(program.node(node), Node::All(_)));
+        let ValueNode::Bool(node) = *program.value(node) else { panic!("no condition") };
+        assert!(matches!(program.bool(node), BoolNode::All(_)));
     }
 
     #[test]
@@ -236,6 +236,8 @@ mod tests {
             names.add(signature, 0, text, 0).unwrap();
         }
         names.add("n40(x)", 0, "x", 0).unwrap();
-        assert!(compile("n0(1)", 0, &names, &mut Program::default()).is_err_and(|error| error.what.contains("parts")));
+        assert!(
+            compile("n0(1)", 0, &names, &mut builtins().program()).is_err_and(|error| error.what.contains("parts"))
+        );
     }
 }

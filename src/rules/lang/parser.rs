@@ -13,8 +13,8 @@ use std::borrow::Cow;
 
 use lexer::{Lexer, Token};
 
-use crate::rules::lang::program::{Comparison, MacroKind};
-use crate::rules::lang::value::Arithmetic;
+use crate::rules::lang::node::Arithmetic;
+use crate::rules::lang::node::Comparison;
 
 /// Longest text of an expression, in bytes.
 const MAX_TEXT: usize = 6_000;
@@ -72,6 +72,16 @@ pub struct Macro<'t> {
     /// Of `range.map(variable, filter, body)`.
     pub filter: Option<Expr<'t>>,
     pub body: Expr<'t>,
+}
+
+/// The macros of CEL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacroKind {
+    All,
+    Exists,
+    ExistsOne,
+    Filter,
+    Map,
 }
 
 /// Operators of two operands that evaluate both.

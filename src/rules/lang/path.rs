@@ -1,9 +1,10 @@
 //! Paths with wildcards for `each`: `/request/body/orderedItem/*`, `/response/body/**/image`.
 
 use crate::json::{Value, unescape};
-use crate::openbooking::{Content, Reading};
+use crate::openbooking::Reading;
 
-use crate::rules::lang::messages::{answered, body};
+use crate::rules::lang::messages::body_of;
+use crate::rules::lang::node::Message;
 use crate::rules::lang::value::EvalError;
 
 /// A compiled path.
@@ -11,13 +12,6 @@ use crate::rules::lang::value::EvalError;
 pub struct Path {
     message: Message,
     steps: Vec<Step>,
-}
-
-/// A message of an exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Message {
-    Request,
-    Response,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -54,14 +48,7 @@ impl Path {
 
     /// Visits every node that matches, in document order.
     pub fn matches<'a>(&self, reading: &'a Reading, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
-        let content: &Content = match self.message {
-            Message::Request => &reading.request,
-            Message::Response => {
-                answered(reading)?;
-                &reading.response
-            }
-        };
-        if let Some(root) = body(content, self.message == Message::Request)? {
+        if let Some(root) = body_of(reading, self.message)? {
             collect(root, &self.steps, visit);
         }
         Ok(())

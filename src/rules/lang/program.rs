@@ -1,232 +1,163 @@
-//! The expressions of a book as flat code.
+//! The expressions of a book as flat, typed code.
 //!
-//! `texts → compile → one list of small nodes, equal ones kept once → shared parts marked → evaluated`
+//! `texts → compile → three lists of small nodes, equal ones kept once → shared parts marked → evaluated`
 //!
-//! A node names the nodes below it by their places, and stands behind them. Hundreds of rules ask the same things
-//! (`order_answer()`, `is(request.body.brokerRole, "AgentBroker")`): because equal nodes are one node, what several rules
-//! ask is known without a search, and all that an exchange is asked fits in a processor's cache.
+//! Hundreds of rules ask the same things (`order_answer()`, `is(request.body.brokerRole, "AgentBroker")`): because equal
+//! nodes are one node, what several rules ask is known without a search, and all that an exchange is asked fits in a
+//! processor's cache.
 
 use std::collections::HashMap;
 
 use regex::Regex;
-use rust_decimal::Decimal;
 
-use crate::rules::lang::common_subexpressions::FreeVariables;
-use crate::rules::lang::path::Message;
-use crate::rules::lang::types::Type;
-use crate::rules::lang::value::Arithmetic;
-use crate::rules::lang::vocabulary::{Function, Member};
-
-/// Place of a node in the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct NodeId(pub(in crate::rules) u32);
-
-/// Place of a name or text in the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TextId(u32);
-
-/// Several nodes one behind the other, of a list or of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Span {
-    len: u16,
-    start: u32,
-}
-
-/// A step of an expression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Node {
-    Null,
-    Bool(bool),
-    /// A number, by its place.
-    Number(u32),
-    Text(TextId),
-    /// The word `strict`.
-    Strict,
-    Root(Root),
-    /// A variable of a macro: of the innermost one around for 0, of the next one for 1. So a part that names no variable of
-    /// the macros around it is the same node at any depth.
-    Local(u32),
-    /// The body of a message.
-    Body(Message),
-    /// A member of a node of a message, or of what has any members.
-    Member(NodeId, TextId),
-    /// A member that was resolved when the rule was loaded.
-    Select(NodeId, Member),
-    Has(NodeId, TextId),
-    Index(NodeId, NodeId),
-    /// `a && b && …`
-    All(Span),
-    /// `a || b || …`
-    Any(Span),
-    Not(NodeId),
-    /// Condition, and what the value is if it holds and if not.
-    Conditional(Span),
-    Equal(NodeId, NodeId),
-    Unequal(NodeId, NodeId),
-    Compare(Comparison, NodeId, NodeId),
-    Arithmetic(Arithmetic, NodeId, NodeId),
-    Negate(NodeId),
-    In(NodeId, NodeId),
-    List(Span),
-    /// A macro by its range and its body.
-    Macro(MacroKind, NodeId, NodeId),
-    /// Filter and value of `list.map(x, filter, value)`.
-    Filtered(NodeId, NodeId),
-    /// A text and a pattern, by its place.
-    Matches(NodeId, u32),
-    Call(Function, Span),
-    /// A part that is asked for more than once, and its slot in the memo of what it depends on.
-    Shared(MemoScope, u16, NodeId),
-    /// The same of a chain of members, and its slot among the nodes that are found from where it starts.
-    Found(Start, u16, NodeId),
-}
-
-/// What a shared part depends on, and keeps its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MemoScope {
-    Exchange,
-    /// The item of an `each`.
-    Item,
-}
-
-/// What chains of members start at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Start {
-    Body(Message),
-    /// The item of an `each`.
-    Item,
-}
-
-/// A literal number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Number {
-    Int(i64),
-    Decimal(Decimal),
-}
-
-/// The names an expression starts from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Root {
-    Request,
-    Response,
-    Call,
-    Stage,
-    Item,
-    Flow,
-    Feed,
-    Recording,
-    Seen,
-    Expected,
-}
-
-impl Root {
-    /// All names.
-    pub const NAMES: [&str; 10] =
-        ["request", "response", "call", "stage", "item", "flow", "feed", "recording", "seen", "expected"];
-
-    /// What it gives.
-    pub fn gives(self) -> Type {
-        match self {
-            Self::Request => Type::Request,
-            Self::Response => Type::Response,
-            Self::Call => Type::Call,
-            Self::Stage | Self::Seen | Self::Expected => Type::Plain,
-            Self::Item => Type::Node,
-            Self::Flow => Type::Flow,
-            Self::Feed => Type::Feed,
-            Self::Recording => Type::Recording,
-        }
-    }
-
-    /// The root with a name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "request" => Self::Request,
-            "response" => Self::Response,
-            "call" => Self::Call,
-            "stage" => Self::Stage,
-            "item" => Self::Item,
-            "flow" => Self::Flow,
-            "feed" => Self::Feed,
-            "recording" => Self::Recording,
-            "seen" => Self::Seen,
-            "expected" => Self::Expected,
-            _ => return None,
-        })
-    }
-}
-
-/// `<`, `<=`, `>`, `>=`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Comparison {
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-/// The macros of CEL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum MacroKind {
-    All,
-    Exists,
-    ExistsOne,
-    Filter,
-    Map,
-}
+use crate::json::Name;
+use crate::rules::lang::node::{
+    BoolId, BoolNode, FunctionId, MemoScope, NodeId, Number, PathId, PathNode, Root, Slots, Span, Start, TextId,
+    ValueId, ValueNode,
+};
+use crate::rules::lang::pool::{FreeVariables, Pool};
+use crate::rules::lang::signature::Signature;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Program {
-    pub(in crate::rules) nodes: Vec<Node>,
-    pub(in crate::rules) depends: Vec<FreeVariables>,
-    lists: Vec<NodeId>,
-    texts: Vec<Box<str>>,
+    functions: Vec<&'static Signature>,
+    pub(super) bools: Pool<BoolNode>,
+    pub(super) values: Pool<ValueNode>,
+    pub(super) paths: Pool<PathNode>,
+    /// For each path the one without its last name, and that name.
+    parents: Vec<Option<(PathId, TextId)>>,
+    /// Every part, behind those that it is made of.
+    pub(super) order: Vec<NodeId>,
+    /// Lists of places, each behind its length.
+    lists: Vec<u32>,
+    places_of_lists: HashMap<Box<[u32]>, Span>,
+    /// Each also as a name of members.
+    texts: Vec<(Box<str>, Name)>,
+    places_of_texts: HashMap<Box<str>, TextId>,
     numbers: Vec<Number>,
     patterns: Vec<Regex>,
-    places: HashMap<Node, NodeId>,
-    places_of_lists: HashMap<Box<[NodeId]>, Span>,
-    places_of_texts: HashMap<Box<str>, TextId>,
-    pub(in crate::rules) slots: Slots,
+    pub(super) slots: Slots,
     /// For the items of each `each`, by its place.
-    pub(in crate::rules) item_slots: Vec<Slots>,
+    pub(super) item_slots: Vec<Slots>,
     /// What an error says of the request, by its type.
-    claims: HashMap<String, NodeId>,
-}
-
-/// Slots for shared parts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Slots {
-    /// Of the memo.
-    pub values: usize,
-    /// For nodes that are found from a start: the bodies of request and response, or the item.
-    pub nodes: [usize; 2],
+    claims: HashMap<String, ValueId>,
 }
 
 impl Program {
-    pub fn node(&self, at: NodeId) -> &Node {
-        &self.nodes[at.0 as usize]
+    /// No expressions yet, in a language with these functions, the 256 first ones.
+    pub fn new(functions: impl IntoIterator<Item = &'static Signature>) -> Self {
+        Self {
+            functions: functions.into_iter().collect(),
+            bools: Pool::default(),
+            values: Pool::default(),
+            paths: Pool::default(),
+            parents: Vec::new(),
+            order: Vec::new(),
+            lists: Vec::new(),
+            places_of_lists: HashMap::new(),
+            texts: Vec::new(),
+            places_of_texts: HashMap::new(),
+            numbers: Vec::new(),
+            patterns: Vec::new(),
+            slots: Slots::default(),
+            item_slots: Vec::new(),
+            claims: HashMap::new(),
+        }
+    }
+
+    pub fn bool(&self, BoolId(at): BoolId) -> &BoolNode {
+        &self.bools[at]
+    }
+
+    pub fn value(&self, ValueId(at): ValueId) -> &ValueNode {
+        &self.values[at]
+    }
+
+    pub fn path(&self, PathId(at): PathId) -> &PathNode {
+        &self.paths[at]
+    }
+
+    pub fn function(&self, FunctionId(at): FunctionId) -> &'static Signature {
+        self.functions[usize::from(at)]
+    }
+
+    /// A function by its name, and its place.
+    pub fn find_function(&self, name: &str) -> Option<(FunctionId, &'static Signature)> {
+        let at = self.functions.iter().position(|function| function.name == name)?;
+        Some((FunctionId(u8::try_from(at).ok()?), self.functions[at]))
+    }
+
+    /// The names of all functions.
+    pub fn function_names(&self) -> impl Iterator<Item = &str> {
+        self.functions.iter().map(|function| function.name)
     }
 
     /// The node itself, or what stands in its slot.
-    pub fn unshared(&self, at: NodeId) -> Node {
-        match *self.node(at) {
-            Node::Shared(_, _, part) | Node::Found(_, _, part) => *self.node(part),
+    pub fn unshared_bool(&self, at: BoolId) -> BoolNode {
+        match *self.bool(at) {
+            BoolNode::Shared(_, _, part) => *self.bool(part),
             other => other,
         }
     }
 
-    /// False for a part that looks at the judged exchange alone.
-    pub fn may_rest_on_earlier(&self, at: NodeId) -> bool {
-        self.depends[at.0 as usize].may_rest_on_earlier()
+    /// The node itself, or what stands in its slot.
+    pub fn unshared(&self, at: ValueId) -> ValueNode {
+        match *self.value(at) {
+            ValueNode::Shared(_, _, part) => *self.value(part),
+            other => other,
+        }
     }
 
-    pub fn list(&self, span: Span) -> &[NodeId] {
-        &self.lists[span.start as usize..][..usize::from(span.len)]
+    /// The slot of a part in the memo of the exchange, if it has one.
+    pub fn slot_of(&self, at: BoolId) -> Option<u16> {
+        match *self.bool(at) {
+            BoolNode::Shared(MemoScope::Exchange, slot, _) => Some(slot),
+            _ => None,
+        }
     }
 
-    pub fn text(&self, at: TextId) -> &str {
-        &self.texts[at.0 as usize]
+    /// The places of a list.
+    fn list(&self, Span(start): Span) -> &[u32] {
+        let (len, list) = self.lists[start as usize..].split_first().unwrap_or((&0, &[]));
+        &list[..*len as usize]
+    }
+
+    pub fn bools_of(&self, span: Span) -> impl Iterator<Item = BoolId> + use<'_> {
+        self.list(span).iter().map(|&at| BoolId(at))
+    }
+
+    pub fn values_of(&self, span: Span) -> impl ExactSizeIterator<Item = ValueId> + use<'_> {
+        self.list(span).iter().map(|&at| ValueId(at))
+    }
+
+    pub fn names_of(&self, span: Span) -> impl Iterator<Item = &Name> {
+        self.list(span).iter().map(|&at| &self.texts[at as usize].1)
+    }
+
+    /// Two values that stand side by side; the compiler makes no shorter list where they are asked for.
+    pub fn pair(&self, span: Span) -> [ValueId; 2] {
+        let list = self.list(span);
+        [ValueId(list[0]), ValueId(list[1])]
+    }
+
+    /// The part that a condition chooses.
+    pub fn branch(&self, span: Span, chosen: bool) -> ValueId {
+        ValueId(self.list(span)[usize::from(!chosen)])
+    }
+
+    /// The part that a condition chooses, where both are true or false.
+    pub fn bool_branch(&self, span: Span, chosen: bool) -> BoolId {
+        BoolId(self.list(span)[usize::from(!chosen)])
+    }
+
+    pub fn text(&self, TextId(at): TextId) -> &str {
+        &self.texts[at as usize].0
+    }
+
+    /// A text where it stands.
+    pub fn literal(&self, TextId(at): TextId) -> &Box<str> {
+        &self.texts[at as usize].0
     }
 
     pub fn number(&self, at: u32) -> Number {
@@ -237,20 +168,33 @@ impl Program {
         &self.patterns[at as usize]
     }
 
+    /// The arguments of a call of a function; `None` if the part is no call of it.
+    pub fn call_of(&self, at: ValueId, name: &str) -> Option<Span> {
+        match self.unshared(at) {
+            ValueNode::Call(function, arguments) if self.function(function).name == name => Some(arguments),
+            _ => None,
+        }
+    }
+
     /// True if a part, or one below it, calls a function.
-    pub fn calls(&self, at: NodeId, function: Function) -> bool {
-        let node = *self.node(at);
-        matches!(node, Node::Call(called, _) if called == function)
-            || self.children(node).into_iter().any(|child| self.calls(child, function))
+    pub fn calls(&self, at: NodeId, name: &str) -> bool {
+        let is_call = match at {
+            NodeId::Value(at) => self.call_of(at, name).is_some(),
+            NodeId::Bool(at) => {
+                matches!(self.unshared_bool(at), BoolNode::Call(function, _) if self.function(function).name == name)
+            }
+            NodeId::Path(_) => false,
+        };
+        is_call || self.children(at).into_iter().any(|child| self.calls(child, name))
     }
 
     /// Keeps what an error says of the request.
-    pub fn set_claim(&mut self, error_type: &str, claim: NodeId) {
+    pub fn set_claim(&mut self, error_type: &str, claim: ValueId) {
         self.claims.insert(error_type.to_owned(), claim);
     }
 
     /// What an error says of the request; `None` where the specification's text gives nothing to hold against it.
-    pub fn claim(&self, error_type: &str) -> Option<NodeId> {
+    pub fn claim(&self, error_type: &str) -> Option<ValueId> {
         self.claims.get(error_type).copied()
     }
 
@@ -264,32 +208,96 @@ impl Program {
         self.item_slots.get(each).copied().unwrap_or_default()
     }
 
-    /// The place of a node; of an equal one, if there is one.
-    pub fn push(&mut self, node: Node) -> NodeId {
-        if let Some(known) = self.places.get(&node) {
-            return *known;
+    /// The place of a part; of an equal one, if there is one.
+    pub fn push_bool(&mut self, node: BoolNode) -> BoolId {
+        if let Some(known) = self.bools.find(&node) {
+            return BoolId(known);
         }
-        let below = self.children(node).into_iter().map(|child| self.depends[child.0 as usize]);
-        let depends = match (node, &below.collect::<Vec<_>>()[..]) {
-            (Node::Macro(..), [range, body]) => range.and(body.bound()),
-            (_, below) => FreeVariables::of(node, below.iter().copied()),
-        };
-        let at = NodeId(place(self.nodes.len()));
-        self.nodes.push(node);
-        self.depends.push(depends);
-        self.places.insert(node, at);
+        let depends = self.bool_depends(node);
+        let at = BoolId(self.bools.push(node, depends));
+        self.order.push(NodeId::Bool(at));
         at
     }
 
-    pub fn push_list(&mut self, nodes: &[NodeId]) -> Span {
-        if let Some(known) = self.places_of_lists.get(nodes) {
+    /// The place of a part; of an equal one, if there is one.
+    pub fn push_value(&mut self, node: ValueNode) -> ValueId {
+        if let Some(known) = self.values.find(&node) {
+            return ValueId(known);
+        }
+        let depends = self.value_depends(node);
+        let at = ValueId(self.values.push(node, depends));
+        self.order.push(NodeId::Value(at));
+        at
+    }
+
+    /// The path that is nothing but a start.
+    pub fn push_start(&mut self, start: Start) -> PathId {
+        self.push_path(start, &[], None)
+    }
+
+    /// A path with one name more.
+    pub fn push_step(&mut self, parent: PathId, name: &str) -> PathId {
+        let name = self.push_text(name);
+        let PathNode { start, names, .. } = *self.path(parent);
+        let names: Vec<u32> = self.list(names).iter().copied().chain([name.0]).collect();
+        self.push_path(start, &names, Some((parent, name)))
+    }
+
+    fn push_path(&mut self, start: Start, names: &[u32], parent: Option<(PathId, TextId)>) -> PathId {
+        let node = PathNode { start, from: None, names: self.push_list(names), slot: None };
+        if let Some(known) = self.paths.find(&node) {
+            return PathId(known);
+        }
+        let depends = match start {
+            Start::Body(_) => FreeVariables::default(),
+            Start::Item => FreeVariables::item(),
+            Start::Local(steps) => FreeVariables::local(steps),
+        };
+        let at = PathId(self.paths.push(node, depends));
+        self.parents.push(parent);
+        self.order.push(NodeId::Path(at));
+        at
+    }
+
+    /// The path without its last name; `None` of a start.
+    pub(super) fn parent(&self, PathId(at): PathId) -> Option<PathId> {
+        self.parents[at as usize].map(|(parent, _)| parent)
+    }
+
+    /// Lets every path go on from the longest part of it that has a slot.
+    pub(super) fn link_paths(&mut self) {
+        for at in 0..place(self.parents.len()) {
+            let (mut names, mut from, mut above) = (Vec::new(), None, self.parents[at as usize]);
+            while let Some((parent, TextId(name))) = above {
+                names.push(name);
+                if self.path(parent).slot.is_some() {
+                    from = Some(parent);
+                    break;
+                }
+                above = self.parents[parent.0 as usize];
+            }
+            names.reverse();
+            self.paths[at].from = from;
+            self.paths[at].names = self.push_list(&names);
+        }
+    }
+
+    pub fn push_bools(&mut self, parts: &[BoolId]) -> Span {
+        self.push_list(&parts.iter().map(|part| part.0).collect::<Vec<_>>())
+    }
+
+    pub fn push_values(&mut self, parts: &[ValueId]) -> Span {
+        self.push_list(&parts.iter().map(|part| part.0).collect::<Vec<_>>())
+    }
+
+    fn push_list(&mut self, parts: &[u32]) -> Span {
+        if let Some(known) = self.places_of_lists.get(parts) {
             return *known;
         }
-        // An expression has at most two thousand nodes.
-        let len = u16::try_from(nodes.len()).unwrap_or(u16::MAX);
-        let span = Span { len, start: place(self.lists.len()) };
-        self.lists.extend(&nodes[..usize::from(len)]);
-        self.places_of_lists.insert(nodes.into(), span);
+        let span = Span(place(self.lists.len()));
+        self.lists.push(place(parts.len()));
+        self.lists.extend(parts);
+        self.places_of_lists.insert(parts.into(), span);
         span
     }
 
@@ -298,7 +306,7 @@ impl Program {
             return *known;
         }
         let at = TextId(place(self.texts.len()));
-        self.texts.push(text.into());
+        self.texts.push((text.into(), Name::new(text)));
         self.places_of_texts.insert(text.into(), at);
         at
     }
@@ -318,66 +326,165 @@ impl Program {
             self.patterns.len() - 1
         }))
     }
+}
 
-    /// The nodes right below one.
-    pub(in crate::rules) fn children(&self, node: Node) -> Vec<NodeId> {
-        match node {
-            Node::Null
-            | Node::Bool(_)
-            | Node::Number(_)
-            | Node::Text(_)
-            | Node::Strict
-            | Node::Root(_)
-            | Node::Body(_)
-            | Node::Local(_) => Vec::new(),
-            Node::Member(operand, _)
-            | Node::Select(operand, _)
-            | Node::Has(operand, _)
-            | Node::Not(operand)
-            | Node::Negate(operand)
-            | Node::Matches(operand, _)
-            | Node::Shared(_, _, operand)
-            | Node::Found(_, _, operand) => vec![operand],
-            Node::Index(left, right)
-            | Node::Equal(left, right)
-            | Node::Unequal(left, right)
-            | Node::Compare(_, left, right)
-            | Node::Arithmetic(_, left, right)
-            | Node::In(left, right)
-            | Node::Macro(_, left, right)
-            | Node::Filtered(left, right) => vec![left, right],
-            Node::All(span) | Node::Any(span) | Node::Conditional(span) | Node::List(span) | Node::Call(_, span) => {
-                self.list(span).to_vec()
+/// What the parts of a program are made of.
+impl Program {
+    /// The parts right below one.
+    pub fn children(&self, at: NodeId) -> Vec<NodeId> {
+        match at {
+            NodeId::Bool(at) => self.children_of_bool(*self.bool(at)),
+            NodeId::Value(at) => self.children_of_value(*self.value(at)),
+            NodeId::Path(PathId(at)) => {
+                self.parents[at as usize].map(|(parent, _)| NodeId::Path(parent)).into_iter().collect()
             }
+        }
+    }
+
+    fn children_of_bool(&self, node: BoolNode) -> Vec<NodeId> {
+        use NodeId::{Bool, Path, Value};
+        match node {
+            BoolNode::Constant(_) => Vec::new(),
+            BoolNode::All(parts) | BoolNode::Any(parts) => self.bools_of(parts).map(Bool).collect(),
+            BoolNode::Not(part) | BoolNode::Shared(_, _, part) => vec![Bool(part)],
+            BoolNode::Conditional(condition, branches) => {
+                [condition].into_iter().chain(self.bools_of(branches)).map(Bool).collect()
+            }
+            BoolNode::Value(value)
+            | BoolNode::IsText(value, _)
+            | BoolNode::IsNothing(value)
+            | BoolNode::Has(value, _)
+            | BoolNode::Matches(value, _) => vec![Value(value)],
+            BoolNode::PathIsText(path, _) | BoolNode::PathIsNothing(path) | BoolNode::Exists(path) => vec![Path(path)],
+            BoolNode::Equal(left, right) | BoolNode::Compare(_, left, right) | BoolNode::In(left, right) => {
+                vec![Value(left), Value(right)]
+            }
+            BoolNode::OneOf(value, list) => [value].into_iter().chain(self.values_of(list)).map(Value).collect(),
+            BoolNode::Macro(_, range, body) => vec![Value(range), Bool(body)],
+            BoolNode::Call(_, arguments) => self.values_of(arguments).map(Value).collect(),
+        }
+    }
+
+    fn children_of_value(&self, node: ValueNode) -> Vec<NodeId> {
+        use NodeId::{Bool, Path, Value};
+        match node {
+            ValueNode::Null
+            | ValueNode::Strict
+            | ValueNode::Text(_)
+            | ValueNode::Number(_)
+            | ValueNode::Root(_)
+            | ValueNode::Local(_) => Vec::new(),
+            ValueNode::Bool(part) => vec![Bool(part)],
+            ValueNode::Path(path) => vec![Path(path)],
+            ValueNode::Member(operand, _)
+            | ValueNode::Select(operand, _)
+            | ValueNode::Negate(operand)
+            | ValueNode::Shared(_, _, operand) => vec![Value(operand)],
+            ValueNode::Index(left, right) | ValueNode::Arithmetic(_, left, right) => vec![Value(left), Value(right)],
+            ValueNode::Conditional(condition, branches) => {
+                [Bool(condition)].into_iter().chain(self.values_of(branches).map(Value)).collect()
+            }
+            ValueNode::List(parts) | ValueNode::Call(_, parts) => self.values_of(parts).map(Value).collect(),
+            ValueNode::Filter(range, condition) => vec![Value(range), Bool(condition)],
+            ValueNode::Map(range, value) => vec![Value(range), Value(value)],
+            ValueNode::MapWhere(parts, condition) => {
+                self.values_of(parts).map(Value).chain([Bool(condition)]).collect()
+            }
+        }
+    }
+
+    /// What a part depends on, beside the exchange.
+    pub(super) fn depends(&self, at: NodeId) -> FreeVariables {
+        match at {
+            NodeId::Bool(BoolId(at)) => self.bools.depends(at),
+            NodeId::Value(ValueId(at)) => self.values.depends(at),
+            NodeId::Path(PathId(at)) => self.paths.depends(at),
+        }
+    }
+
+    /// False for a part that looks at the judged exchange alone.
+    pub fn may_rest_on_earlier(&self, at: NodeId) -> bool {
+        self.depends(at).may_rest_on_earlier()
+    }
+
+    /// What depends on these parts.
+    fn all_of(&self, parts: &[NodeId]) -> FreeVariables {
+        parts.iter().fold(FreeVariables::default(), |all, part| all.and(self.depends(*part)))
+    }
+
+    /// The same of a macro, whose first part is its range and whose others are asked of each element.
+    fn macro_of(&self, parts: &[NodeId]) -> FreeVariables {
+        let (range, body) = parts.split_at(1.min(parts.len()));
+        self.all_of(range).and(self.all_of(body).bound())
+    }
+
+    fn call_depends(&self, function: FunctionId, parts: &[NodeId]) -> FreeVariables {
+        let own =
+            if self.function(function).looks_at_earlier { FreeVariables::earlier() } else { FreeVariables::default() };
+        own.and(self.all_of(parts))
+    }
+
+    fn bool_depends(&self, node: BoolNode) -> FreeVariables {
+        let parts = self.children_of_bool(node);
+        match node {
+            BoolNode::Macro(..) => self.macro_of(&parts),
+            BoolNode::Call(function, _) => self.call_depends(function, &parts),
+            _ => self.all_of(&parts),
+        }
+    }
+
+    fn value_depends(&self, node: ValueNode) -> FreeVariables {
+        let parts = self.children_of_value(node);
+        match node {
+            ValueNode::Root(Root::Item) => FreeVariables::item(),
+            ValueNode::Root(Root::Seen | Root::Expected) => FreeVariables::words(),
+            ValueNode::Root(Root::Call | Root::Flow | Root::Feed | Root::Recording) => FreeVariables::earlier(),
+            ValueNode::Local(steps) => FreeVariables::local(steps),
+            ValueNode::Filter(..) | ValueNode::Map(..) | ValueNode::MapWhere(..) => self.macro_of(&parts),
+            ValueNode::Call(function, _) => self.call_depends(function, &parts),
+            _ => self.all_of(&parts),
         }
     }
 }
 
 /// A place as nodes keep it. The texts of all rules together are far from so many.
-fn place(at: usize) -> u32 {
+pub(super) fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// All that an exchange is asked has to fit in a cache.
-    #[test]
-    fn nodes_are_small() {
-        assert!(size_of::<Node>() <= 12, "{}", size_of::<Node>());
-    }
+    use crate::rules::lang::node::Message;
 
     #[test]
     fn equal_nodes_are_one() {
-        let mut program = Program::default();
+        let mut program = Program::new([]);
         let mut member = |name: &str| {
-            let (root, name) = (program.push(Node::Root(Root::Request)), program.push_text(name));
-            program.push(Node::Member(root, name))
+            let start = program.push_start(Start::Body(Message::Request));
+            program.push_step(start, name)
         };
-        assert_eq!(member("body"), member("body"));
-        assert_ne!(member("body"), member("method"));
+        assert_eq!(member("customer"), member("customer"));
+        assert_ne!(member("customer"), member("broker"));
         let [one, two] = ["1.0", "1.00"].map(|text| program.push_number(Number::Decimal(text.parse().unwrap())));
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn a_path_goes_on_from_the_longest_part_that_is_kept() {
+        let mut program = Program::new([]);
+        let start = program.push_start(Start::Body(Message::Request));
+        let names = ["a", "b", "c"];
+        let mut steps = Vec::from([start]);
+        for name in names {
+            steps.push(program.push_step(steps[steps.len() - 1], name));
+        }
+        program.paths[steps[1].0].slot = Some(0);
+        program.link_paths();
+        let path = *program.path(steps[3]);
+        assert_eq!(path.from, Some(steps[1]));
+        let names: Vec<&str> = program.names_of(path.names).map(Name::as_str).collect();
+        assert_eq!(names, ["b", "c"]);
+        assert_eq!(program.path(steps[1]).from, None);
     }
 }

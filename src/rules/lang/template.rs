@@ -4,8 +4,9 @@ use crate::rules::lang::compile::compile;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::node::ValueId;
 use crate::rules::lang::parser::SyntaxError;
-use crate::rules::lang::program::{NodeId, Program};
+use crate::rules::lang::program::Program;
 
 /// A compiled template.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +15,7 @@ pub struct Template(Vec<Part>);
 #[derive(Debug, Clone)]
 enum Part {
     Text(String),
-    Value(NodeId),
+    Value(ValueId),
 }
 
 impl Template {

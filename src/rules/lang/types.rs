@@ -7,8 +7,10 @@ pub enum Type {
     Any,
     /// `null`, or nothing.
     Nothing,
-    /// A text, a number, true or false, an instant.
+    /// A text, a number, an instant; true or false among others.
     Plain,
+    /// True or false.
+    Bool,
     /// A node of a message.
     Node,
     List(Element),
@@ -30,6 +32,7 @@ pub enum Type {
 pub enum Element {
     Any,
     Plain,
+    Node,
     Exchange,
     Request,
     Response,
@@ -42,6 +45,7 @@ impl Type {
     pub fn element(self) -> Self {
         match self {
             Self::List(Element::Plain) => Self::Plain,
+            Self::List(Element::Node) | Self::Node => Self::Node,
             Self::List(Element::Exchange) => Self::Exchange,
             Self::List(Element::Request) => Self::Request,
             Self::List(Element::Response) => Self::Response,
@@ -54,7 +58,8 @@ impl Type {
     /// A list of elements of this type.
     pub fn list(self) -> Self {
         Self::List(match self {
-            Self::Plain => Element::Plain,
+            Self::Plain | Self::Bool => Element::Plain,
+            Self::Node => Element::Node,
             Self::Exchange => Element::Exchange,
             Self::Request => Element::Request,
             Self::Response => Element::Response,
@@ -69,6 +74,7 @@ impl Type {
         match (self, other) {
             (Self::Nothing, only) | (only, Self::Nothing) => only,
             (one, other) if one == other => one,
+            (Self::Plain | Self::Bool, Self::Plain | Self::Bool) => Self::Plain,
             _ => Self::Any,
         }
     }
@@ -78,7 +84,7 @@ impl Type {
         match self {
             Self::Any => "a value",
             Self::Nothing => "nothing",
-            Self::Plain => "a plain value",
+            Self::Plain | Self::Bool => "a plain value",
             Self::Node => "a node of a message",
             Self::List(Element::Exchange) => "a list of exchanges",
             Self::List(Element::Flow) => "a list of flows",

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use crate::json::{self, Kind, Value};
 use crate::openbooking::Reading;
 use crate::rules::lang::arena::Arena;
+use crate::rules::lang::node::Arithmetic;
 use crate::rules::models::json_ld::same_values;
 use crate::rules::models::shown::{MOST_SHOWN, MOST_SHOWN_BYTES, shorten, show};
 use crate::rules::state::credentials::Unseen;
@@ -73,6 +74,8 @@ pub enum Val<'a> {
     /// A number beyond what decimals hold, as it stood on the wire.
     BigNumber(&'a &'a str),
     Str(&'a &'a str),
+    /// A text of the program.
+    Literal(&'a Box<str>),
     /// A node of a message, scalars included: it knows where it stands, so that `at` can point to it. See
     /// [`Val::as_json`].
     Json(&'a Value<'a>),
@@ -149,6 +152,7 @@ impl<'a> Val<'a> {
             Self::Decimal(value) => Plain::Decimal(*value),
             Self::BigNumber(literal) => Plain::BigNumber(literal),
             Self::Str(text) => Plain::Str(text),
+            Self::Literal(text) => Plain::Str(text),
             Self::Instant(instant) => Plain::Instant(*instant),
             Self::Json(value) => match value.kind() {
                 Kind::Null => Plain::Nothing,
@@ -164,6 +168,7 @@ impl<'a> Val<'a> {
     pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Str(text) => Some(text),
+            Self::Literal(text) => Some(text),
             Self::Json(value) => value.as_str(),
             _ => None,
         }
@@ -350,16 +355,6 @@ impl<'a> Val<'a> {
         };
         shorten(text)
     }
-}
-
-/// Operators of [`Val::arithmetic`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Arithmetic {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Modulo,
 }
 
 #[cfg(test)]

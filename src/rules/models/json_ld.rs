@@ -90,7 +90,7 @@ pub fn item_errors(answer: Value<'_>) -> Vec<Value<'_>> {
 /// True if an object has a type, alone or among others.
 pub fn is_type(node: Value<'_>, name: &str) -> bool {
     let Some(types) = node.get("@type") else { return false };
-    types.as_str() == Some(name) || types.items().any(|item| item.as_str() == Some(name))
+    types.is_str(name) || types.items().any(|item| item.is_str(name))
 }
 
 #[cfg(test)]

@@ -3,94 +3,110 @@
 use smallvec::SmallVec;
 
 use super::{Evaluation, Interrupted};
-use crate::rules::lang::program::{MacroKind, Node, NodeId};
-use crate::rules::lang::value::Val;
+use crate::rules::lang::node::{BoolId, Quantifier, ValueId};
+use crate::rules::lang::value::{EvalError, Val};
 
 /// Elements of a result that take no room on the heap while it is made.
 const FEW: usize = 8;
 
 impl<'a> Evaluation<'_, 'a> {
     #[inline(never)]
-    pub(super) fn fold(&mut self, kind: MacroKind, range: NodeId, body: NodeId) -> Result<Val<'a>, Interrupted> {
-        let range = self.value(range)?;
-        match range {
-            Val::List(list) => self.fold_over(kind, body, list.iter().copied()),
-            _ => match range.as_array() {
-                Some(list) => {
-                    let arena = self.context.arena;
-                    self.fold_over(kind, body, list.items().map(|value| arena.json(value)))
-                }
-                None if range.is_nothing() => self.fold_over(kind, body, std::iter::empty()),
-                None => self.fault(|| format!("a macro runs over a list, not {}", range.name_of_kind())),
-            },
-        }
-    }
-
-    fn fold_over(
+    pub(super) fn quantify(
         &mut self,
-        kind: MacroKind,
-        body: NodeId,
-        elements: impl Iterator<Item = Val<'a>>,
-    ) -> Result<Val<'a>, Interrupted> {
-        let mut kept = SmallVec::new();
+        quantifier: Quantifier,
+        range: ValueId,
+        body: BoolId,
+    ) -> Result<bool, Interrupted> {
         let mut count = 0_usize;
-        let mut failed = None;
-        for element in elements {
-            self.locals.push(element);
-            let outcome = self.fold_one(kind, body, element, &mut kept, &mut count);
-            self.locals.pop();
-            match outcome {
-                Ok(None) => {}
-                Ok(Some(decided)) => return Ok(Val::bool(decided)),
-                // As with && and ||: a later element may still decide.
+        // As with && and ||: a later element may still decide.
+        let mut failed: Option<EvalError> = None;
+        let decided = self.for_each(range, |evaluation, _| {
+            match evaluation.bool(body) {
+                Ok(holds) => match quantifier {
+                    Quantifier::All if !holds => return Ok(Some(false)),
+                    Quantifier::Exists if holds => return Ok(Some(true)),
+                    _ => count += usize::from(holds),
+                },
                 Err(Interrupted) => {
-                    let stop = self.kind();
-                    if !matches!(kind, MacroKind::All | MacroKind::Exists) || stop.is_exhaustion() {
-                        return self.halt(stop);
+                    let stop = evaluation.kind();
+                    if quantifier == Quantifier::ExistsOne || stop.is_exhaustion() {
+                        return evaluation.halt(stop);
                     }
-                    failed = failed.or(Some(stop));
+                    failed.get_or_insert(stop);
                 }
             }
+            Ok(None)
+        })?;
+        match (decided, failed) {
+            (Some(decided), _) => Ok(decided),
+            (None, Some(stop)) => self.halt(stop),
+            (None, None) => Ok(match quantifier {
+                Quantifier::All => true,
+                Quantifier::Exists => false,
+                Quantifier::ExistsOne => count == 1,
+            }),
         }
-        if let Some(stop) = failed {
-            return self.halt(stop);
-        }
-        Ok(match kind {
-            MacroKind::All => Val::bool(true),
-            MacroKind::Exists => Val::bool(false),
-            MacroKind::ExistsOne => Val::bool(count == 1),
-            MacroKind::Filter | MacroKind::Map => {
-                self.room()?;
-                self.context.arena.list(kept)
-            }
-        })
     }
 
-    fn fold_one(
+    #[inline(never)]
+    pub(super) fn filter(&mut self, range: ValueId, condition: BoolId) -> Result<Val<'a>, Interrupted> {
+        let mut kept = SmallVec::<[Val<'a>; FEW]>::new();
+        self.for_each(range, |evaluation, element| {
+            if evaluation.bool(condition)? {
+                kept.push(element);
+            }
+            Ok(None::<()>)
+        })?;
+        self.room()?;
+        Ok(self.context.arena.list(kept))
+    }
+
+    #[inline(never)]
+    pub(super) fn map(
         &mut self,
-        kind: MacroKind,
-        body: NodeId,
-        element: Val<'a>,
-        kept: &mut SmallVec<[Val<'a>; FEW]>,
-        count: &mut usize,
-    ) -> Result<Option<bool>, Interrupted> {
-        match kind {
-            MacroKind::All => return Ok((!self.truth(body)?).then_some(false)),
-            MacroKind::Exists => return Ok(self.truth(body)?.then_some(true)),
-            MacroKind::ExistsOne => *count += usize::from(self.truth(body)?),
-            MacroKind::Filter => {
-                if self.truth(body)? {
-                    kept.push(element);
+        range: ValueId,
+        value: ValueId,
+        condition: Option<BoolId>,
+    ) -> Result<Val<'a>, Interrupted> {
+        let mut made = SmallVec::<[Val<'a>; FEW]>::new();
+        self.for_each(range, |evaluation, _| {
+            if condition.map_or(Ok(true), |condition| evaluation.bool(condition))? {
+                made.push(evaluation.value(value)?);
+            }
+            Ok(None::<()>)
+        })?;
+        self.room()?;
+        Ok(self.context.arena.list(made))
+    }
+
+    /// Looks at each element of a list, as the variable of a macro, until `look` gives something.
+    fn for_each<T>(
+        &mut self,
+        range: ValueId,
+        mut look: impl FnMut(&mut Self, Val<'a>) -> Result<Option<T>, Interrupted>,
+    ) -> Result<Option<T>, Interrupted> {
+        let range = self.value(range)?;
+        let mut look_at = |evaluation: &mut Self, element| {
+            evaluation.locals.push(element);
+            let result = look(evaluation, element);
+            evaluation.locals.pop();
+            result
+        };
+        if let Val::List(list) = range {
+            for &element in *list {
+                if let Some(found) = look_at(self, element)? {
+                    return Ok(Some(found));
                 }
             }
-            MacroKind::Map => match *self.context.program.node(body) {
-                Node::Filtered(filter, value) => {
-                    if self.truth(filter)? {
-                        kept.push(self.value(value)?);
-                    }
+        } else if let Some(list) = range.as_array() {
+            let arena = self.context.arena;
+            for element in list.items() {
+                if let Some(found) = look_at(self, arena.json(element))? {
+                    return Ok(Some(found));
                 }
-                _ => kept.push(self.value(body)?),
-            },
+            }
+        } else if !range.is_nothing() {
+            return self.fault(|| format!("a macro runs over a list, not {}", range.name_of_kind()));
         }
         Ok(None)
     }

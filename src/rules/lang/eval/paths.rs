@@ -1,70 +1,55 @@
-//! Nodes of messages, found without a value being made of each member on the way.
+//! Nodes of messages, found by the names that lead to them.
 
 use super::{Evaluation, Interrupted};
-use crate::rules::lang::memo::{NotAPath, Place, root_of};
-use crate::rules::lang::messages::{answered, body};
-use crate::rules::lang::path::Message;
-use crate::rules::lang::program::{Node, NodeId, Root, Start, TextId};
-use crate::rules::lang::value::Val;
-
-/// The node behind a value that is one, or is known not to be there.
-fn json_of<'a>(value: &Val<'a>) -> Place<'a> {
-    match value {
-        Val::Json(value) => Ok(Some(**value)),
-        Val::Absent => Ok(None),
-        _ => Err(NotAPath),
-    }
-}
+use crate::json::Value;
+use crate::rules::lang::memo::KnownNode;
+use crate::rules::lang::messages::body_of;
+use crate::rules::lang::node::{Message, PathId, Start};
 
 impl<'a> Evaluation<'_, 'a> {
-    /// The node of a message that a chain of members names.
-    pub(super) fn place(&self, at: NodeId) -> Place<'a> {
+    /// The node that a path leads to; `None` if it leads nowhere. Fails where the message can't be looked at.
+    pub(super) fn path(&mut self, at: PathId) -> Result<Option<Value<'a>>, Interrupted> {
         let program = self.context.program;
-        match *program.node(at) {
-            Node::Member(operand, name) => Ok(self.place(operand)?.and_then(|value| value.get(program.text(name)))),
-            Node::Found(start, slot, part) => self.found(start, slot, part),
-            Node::Body(message) => root_of(self.context.reading, message),
-            Node::Root(Root::Item) => Ok(self.context.item),
-            Node::Local(steps) => self.local(steps).map_or(Err(NotAPath), json_of),
-            Node::Shared(keeper, slot, _) => match self.context.memo(keeper).and_then(|memo| memo.known(slot)) {
-                Some(known) => json_of(&known),
-                None => Err(NotAPath),
-            },
-            _ => Err(NotAPath),
+        let path = program.path(at);
+        let memo = path.slot.and_then(|slot| Some((self.context.memo(path.start.scope()?)?, slot)));
+        if let Some((memo, slot)) = memo
+            && let Some(known) = memo.node(slot)
+        {
+            return Ok(match known {
+                KnownNode::Nowhere => None,
+                KnownNode::At(place) => self.node_at(path.start, place),
+            });
         }
-    }
-
-    /// The node that a chain of members led to, or leads to now.
-    pub(super) fn found(&self, start: Start, slot: u16, part: NodeId) -> Place<'a> {
-        let (memo, in_response) = match start {
-            Start::Body(message) => (self.context.memo, message == Message::Response),
-            Start::Item => (self.context.item_memo, false),
+        let mut found = match path.from {
+            Some(from) => self.path(from)?,
+            None => self.start(path.start)?,
         };
-        match memo {
-            Some(memo) => memo.found(in_response, slot, || self.place(part)),
-            None => self.place(part),
+        for name in program.names_of(path.names) {
+            let Some(node) = found else { break };
+            found = node.get_named(name);
+        }
+        if let Some((memo, slot)) = memo {
+            memo.keep_node(slot, found.map(Value::place));
+        }
+        Ok(found)
+    }
+
+    fn start(&mut self, start: Start) -> Result<Option<Value<'a>>, Interrupted> {
+        match start {
+            Start::Body(message) => self.or_halt(body_of(self.context.reading, message)),
+            Start::Item => Ok(self.context.item),
+            Start::Local(steps) => Ok(self.local(steps).and_then(|value| value.as_json())),
         }
     }
 
-    #[inline(never)]
-    pub(super) fn body(&mut self, message: Message) -> Result<Val<'a>, Interrupted> {
+    /// The node with a place in the document that paths from a start lead into.
+    fn node_at(&self, start: Start, place: u32) -> Option<Value<'a>> {
         let reading = self.context.reading;
-        let found = match message {
-            Message::Request => body(&reading.request, true),
-            Message::Response => answered(reading).and_then(|_| body(&reading.response, false)),
-        };
-        self.or_halt(found).map(|found| self.context.arena.node(found))
-    }
-
-    pub(super) fn has(&mut self, operand: NodeId, name: TextId) -> Result<bool, Interrupted> {
-        let name = self.context.program.text(name);
-        match self.place(operand) {
-            Ok(found) => Ok(found.is_some_and(|value| value.get(name).is_some())),
-            Err(NotAPath) => {
-                let operand = self.value(operand)?;
-                let found = self.or_halt((self.context.builtins.member)(operand, name, self.context))?;
-                Ok(!matches!(found, Val::Absent))
-            }
+        match start {
+            Start::Body(Message::Request) => reading.request.json()?.value_at(place),
+            Start::Body(Message::Response) => reading.response.json()?.value_at(place),
+            Start::Item => self.context.item?.document().value_at(place),
+            Start::Local(_) => None,
         }
     }
 }

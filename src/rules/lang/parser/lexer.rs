@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{Operator, SyntaxError};
-use crate::rules::lang::program::Comparison;
-use crate::rules::lang::value::Arithmetic;
+use crate::rules::lang::node::Arithmetic;
+use crate::rules::lang::node::Comparison;
 
 /// A token.
 #[derive(Debug, Clone, PartialEq)]

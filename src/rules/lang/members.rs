@@ -149,3 +149,19 @@ members! {
         RecordingTokenSellers "token_sellers": TEXTS, "`@id`s of the Sellers that the credentials are for, as configured; empty if unknown";
     }
 }
+
+/// Former names of functions and members, each with the one that took its place.
+const FORMER: [(&str, &str); 7] = [
+    ("anywhere", "find_all"),
+    ("neighbours", "pairs"),
+    ("repeated", "duplicate_indexes"),
+    ("near", "approx_equal"),
+    ("others", "other_flows"),
+    ("pushed_back", "rate_limited"),
+    ("failed_alike", "failed_same_opportunity"),
+];
+
+/// The name that took the place of a former one.
+pub fn present_name(former: &str) -> Option<&'static str> {
+    FORMER.iter().find(|(name, _)| *name == former).map(|(_, present)| *present)
+}
