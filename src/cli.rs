@@ -3,6 +3,7 @@
 //! `arguments → Cli → run → Exit`
 
 mod address_space;
+mod archive;
 mod broker_run;
 mod bundle;
 mod ca;

@@ -61,7 +61,7 @@ use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 pub use screen::run_on_screen;
-pub use services::{Export, FaultState, NoServices, Services};
+pub use services::{Export, FaultState, KnownFinding, NoServices, Search, SearchSlice, Services};
 pub use theme::Theme;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -74,6 +74,9 @@ use services::Effect;
 
 /// Least time between two frames.
 const FRAME: Duration = Duration::from_millis(50);
+
+/// Least time from a frame to the one that answers a key.
+const ANSWER: Duration = Duration::from_millis(10);
 
 /// Most events that are taken in before keys and frames get their turn.
 const BATCH: usize = 256;
@@ -242,7 +245,7 @@ async fn run_in<C: Console>(
     let carries_traffic = setup.context.mode.carries_traffic();
     let mut model = Model::new(setup.context, setup.bell);
     let mut effects = Effects::new(setup.services);
-    let (mut open, mut changed, mut next_frame) = (true, true, Instant::now());
+    let (mut open, mut changed, mut next_frame, mut drawn) = (true, true, Instant::now(), Instant::now());
     // While the terminal is somebody else's: when to look again.
     let mut away: Option<Instant> = None;
     let mut asked: Vec<Effect> = Vec::new();
@@ -282,9 +285,12 @@ async fn run_in<C: Console>(
                 changed = true;
             }
             () = sleep_until(next_frame), if changed && away.is_none() => {
+                let begun = Instant::now();
                 asked = console.draw(&mut model)?;
                 changed = false;
-                next_frame = Instant::now() + FRAME;
+                drawn = Instant::now();
+                next_frame = drawn + FRAME;
+                tracing::trace!(micros = drawn.duration_since(begun).as_micros() as u64, "frame");
             }
             reply = effects.next() => {
                 changed = true;
@@ -294,6 +300,7 @@ async fn run_in<C: Console>(
                 Some(Ok(Input::Terminal(event))) => {
                     let Some(message) = keys::message(event) else { continue };
                     changed = true;
+                    next_frame = next_frame.min(drawn + ANSWER);
                     asked = model.update(message);
                 }
                 Some(Ok(Input::Stop)) if away.is_none() => {

@@ -129,7 +129,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             warnings: vec![],
             settings,
         };
-        let setup = screen::setup(demo.screen, &context, judging.config.screen, &Faults::new([]));
+        let setup = screen::setup(demo.screen, &context, judging.config.screen, &Faults::new([]), None);
         let stop = CancellationToken::new();
         // One for each step, and one for the end.
         let most = script.iter().count() + 1;

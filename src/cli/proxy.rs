@@ -121,7 +121,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         for notice in listeners.notices.into_iter().chain(from_elsewhere) {
             session.notices.send(Event::Notice(notice));
         }
-        let setup = screen::setup(proxy.screen, &context, judging.config.screen, &made);
+        let setup = screen::setup(proxy.screen, &context, judging.config.screen, &made, None);
         until_stopped(session, feed, ui, setup, signals).await
     });
     faults::note_made(&made);

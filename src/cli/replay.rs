@@ -216,7 +216,7 @@ async fn play(
         (None, false) => None,
         (asked, _) => Some(Ui::choose(asked)),
     };
-    let setup = screen::setup(arguments.screen, &context, screen_settings, made);
+    let setup = screen::setup(arguments.screen, &context, screen_settings, made, None);
     let stop = CancellationToken::new();
     // For programs: the first line, once the listener takes connections.
     if ui == Some(Ui::Plain) && print(|out| out.line(safe_format!("ready {base_uri}")))? == Audience::Gone {

@@ -2,31 +2,28 @@
 //!
 //! ```text
 //! open ─► xdg-open, open        export ─► umpire capture export | bundle, in a process of its own ─► what it says
-//! set_aside ─► umpire-baseline.toml        arm ─► Faults
+//! set_aside ─► umpire-baseline.toml        arm ─► Faults        exchange, exchanges, search ─► Archive
 //! ```
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
-use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
+use jiff::Timestamp;
+use jiff::civil::Date;
 
-use crate::baseline::Baseline;
-use crate::capture;
+use super::archive::{Archive, Given};
+use crate::baseline::{Baseline, Entry};
 use crate::config;
-use crate::event::Context;
-use crate::exchange::{Body, Exchange};
+use crate::event::{Context, Judged};
 use crate::fault::Faults;
 use crate::finding::{Finding, number};
 use crate::new_file::Existing;
-use crate::tui::{Export, FaultState, Services, Setup, Theme};
+use crate::tui::{Export, FaultState, KnownFinding, Search, SearchSlice, Services, Setup, Theme};
 
 /// Where findings are set aside, in the working directory; `umpire check --baseline` takes it.
 const BASELINE: &str = "umpire-baseline.toml";
-
-/// How long a finding is set aside for, in days.
-const DAYS: i64 = 90;
 
 /// Most characters of a filter that is passed to another process.
 const MAX_FILTER: usize = 100_000;
@@ -40,7 +37,13 @@ pub struct ScreenArgs {
 }
 
 /// The screen of a run.
-pub fn setup(args: ScreenArgs, context: &Context, settings: config::Screen, faults: &Faults) -> Setup {
+pub fn setup(
+    args: ScreenArgs,
+    context: &Context,
+    settings: config::Screen,
+    faults: &Faults,
+    given: Option<Given>,
+) -> Setup {
     let theme = match settings.theme {
         config::Theme::Dark => Theme::Dark,
         config::Theme::Light => Theme::Light,
@@ -48,6 +51,7 @@ pub fn setup(args: ScreenArgs, context: &Context, settings: config::Screen, faul
         config::Theme::Ascii => Theme::Ascii,
     };
     let services = Local {
+        archive: Mutex::new(Archive::new(context.capture.as_ref().map(PathBuf::from), given)),
         recording: context.capture.as_ref().map(PathBuf::from),
         faults: faults.clone(),
         baseline: Mutex::new(PathBuf::from(BASELINE)),
@@ -60,6 +64,8 @@ pub fn setup(args: ScreenArgs, context: &Context, settings: config::Screen, faul
 struct Local {
     /// The recording that is shown or written.
     recording: Option<PathBuf>,
+    /// The same, to be read back from.
+    archive: Mutex<Archive>,
     faults: Faults,
     /// Its file; held while it is read and written.
     baseline: Mutex<PathBuf>,
@@ -112,12 +118,10 @@ impl Services for Local {
         Err(errors.lines().next().unwrap_or("it could not be written").to_owned())
     }
 
-    fn set_aside(&self, finding: &Finding, count: u64, reason: &str) -> Result<String, String> {
+    fn set_aside(&self, finding: &Finding, count: u64, reason: &str, expires: Date) -> Result<String, String> {
         let file = self.baseline.lock().unwrap_or_else(PoisonError::into_inner);
         let mut baseline =
             if file.exists() { Baseline::read(&file).map_err(|error| error.to_string())? } else { Baseline::default() };
-        let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
-        let expires = today.checked_add(DAYS.days()).map_err(|error| error.to_string())?;
         baseline.set_aside(finding, count, reason, expires);
         baseline.write(&file, Existing::with_force(true)).map_err(|error| error.to_string())?;
         let file = file.display();
@@ -127,18 +131,34 @@ impl Services for Local {
         ))
     }
 
-    fn exchange(&self, index: u64) -> Result<Exchange, String> {
-        let (reader, length) = self.reader()?;
-        if index >= length {
-            return Err(format!("exchange {} is in another part of the recording", number(index)));
-        }
-        reader.exchange(index).map_err(|error| error.to_string())
+    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String> {
+        self.archive().exchange(index)
     }
 
-    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Exchange>, String> {
-        let (reader, length) = self.reader()?;
-        let exchange = |index| reader.exchange(index).map(without_bodies).map_err(|error| error.to_string());
-        (from..length.min(from + most)).map(exchange).collect()
+    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String> {
+        self.archive().exchanges(from, most)
+    }
+
+    fn search(&self, search: &Search) -> Result<SearchSlice, String> {
+        self.archive().search(search)
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.archive().size()
+    }
+
+    fn known(&self) -> Vec<KnownFinding> {
+        let file = self.baseline.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that can't be read says so when something is set aside.
+        let baseline = if file.exists() { Baseline::read(&file).unwrap_or_default() } else { Baseline::default() };
+        let known = |entry: &Entry| KnownFinding {
+            rule: entry.rule.clone(),
+            stage: entry.stage,
+            pointer: entry.pointer.clone(),
+            reason: entry.reason.clone(),
+            expires: entry.expires,
+        };
+        baseline.entries().iter().map(known).collect()
     }
 
     fn faults(&self) -> Vec<FaultState> {
@@ -152,26 +172,9 @@ impl Services for Local {
 }
 
 impl Local {
-    /// Opens the recording; how many exchanges it has. A rotated one goes on in other files.
-    fn reader(&self) -> Result<(capture::Reader, u64), String> {
-        let file = self.recording.as_ref().ok_or("nothing is recorded, so nothing can be read back")?;
-        if !capture::is_capture(file).map_err(|error| error.to_string())? {
-            return Err(format!("only captures are read back; `umpire capture convert {}` makes one", file.display()));
-        }
-        let reader = capture::Reader::open(file).map_err(|error| error.to_string())?;
-        let length = reader.len().map_err(|error| error.to_string())?;
-        Ok((reader, length))
+    fn archive(&self) -> MutexGuard<'_, Archive> {
+        self.archive.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a row of a list shows of an exchange.
-fn without_bodies(mut exchange: Exchange) -> Exchange {
-    let empty = |body: &mut Body| *body = Body::not_recorded(body.length);
-    empty(&mut exchange.request.body);
-    if let Some(response) = &mut exchange.response {
-        empty(&mut response.body);
-    }
-    exchange
 }
 
 /// A filter that matches the exchanges of these indexes: `no:1-20 or no:33`.
@@ -216,11 +219,16 @@ mod tests {
     fn a_finding_that_is_set_aside_is_one_entry_whatever_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("baseline.toml");
-        let services = Local { recording: None, faults: Faults::new([]), baseline: Mutex::new(file.clone()) };
+        let services = Local {
+            recording: None,
+            archive: Mutex::new(Archive::new(None, None)),
+            faults: Faults::new([]),
+            baseline: Mutex::new(file.clone()),
+        };
         let finding = Finding::for_tests("a/b", crate::finding::Side::Broker, crate::finding::Severity::Failure);
         let finding = Finding { pointer: "/request/body/items/3".to_owned(), ..finding };
         for (count, reason) in [(2, "known"), (1, "still known")] {
-            services.set_aside(&finding, count, reason).unwrap();
+            services.set_aside(&finding, count, reason, jiff::civil::date(2027, 1, 31)).unwrap();
         }
         let baseline = Baseline::read(&file).unwrap();
         let [entry] = baseline.entries() else { panic!("{baseline:?}") };
@@ -228,12 +236,18 @@ mod tests {
             (entry.pointer.as_str(), entry.count, entry.reason.as_str()),
             ("/request/body/items/*", 2, "still known")
         );
-        assert!(entry.expires.is_some());
+        assert_eq!(entry.expires, Some(jiff::civil::date(2027, 1, 31)));
+        assert_eq!(services.known()[0].reason, "still known");
     }
 
     #[test]
     fn only_addresses_of_the_web_are_opened() {
-        let services = Local { recording: None, faults: Faults::new([]), baseline: Mutex::default() };
+        let services = Local {
+            recording: None,
+            archive: Mutex::new(Archive::new(None, None)),
+            faults: Faults::new([]),
+            baseline: Mutex::default(),
+        };
         for address in ["file:///etc/passwd", "-h", "javascript:x"] {
             assert!(services.open(address).unwrap_err().contains("is no address"), "{address}");
         }

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
+use super::archive::Given;
 use super::front::{Front, Ui};
 use super::judging::JudgingArgs;
 use super::screen::{self, ScreenArgs};
@@ -60,13 +61,13 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         warnings: vec![],
         settings,
     };
-    let setup = screen::setup(view.screen, &context, judging.config.screen, &Faults::new([]));
+    let judge = judging.judge(source.meta().base_uris(), source.meta().is_foreign());
+    let setup = screen::setup(view.screen, &context, judging.config.screen, &Faults::new([]), Some(Given::by(&judge)));
     let follow = view.follow || ui == Ui::Tui;
     block_on(async {
         let mut signals = Signals::listen()?;
         let (outlet, feed) = feed(EVENTS);
         let stop = CancellationToken::new();
-        let judge = judging.judge(source.meta().base_uris(), source.meta().is_foreign());
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
             move || {

@@ -164,7 +164,7 @@ impl Entry {
 const ALL: &[Place] = &Place::ALL;
 const OF_EXCHANGE: &[Place] = &[P::Booking, P::Exchanges, P::Archive, P::Findings, P::Detail];
 const LISTS: &[Place] =
-    &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Findings, P::Coverage, P::Faults, P::Detail];
+    &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Findings, P::Coverage, P::Traffic, P::Faults, P::Detail];
 macro_rules! table {
     ($($id:ident $name:literal [$($key:literal)+] $places:expr, $hint:literal, $words:literal;)+) => {
         &[$(Entry {
@@ -177,10 +177,10 @@ macro_rules! table {
 pub(super) const TABLE: &[Entry] = table! {
     Open "open" ["Enter"] LISTS, "open", "Open it; in a message fold it; on a finding go to its place";
     Back "back" ["Esc"] ALL, "back", "Back to the list, or to the screen before";
-    NextFinding "next-finding" ["n"] &[P::Bookings, P::Booking, P::Exchanges, P::Detail], "next finding", "The next, the previous finding, or row with findings";
-    PreviousFinding "previous-finding" ["N"] &[P::Bookings, P::Booking, P::Exchanges, P::Detail], "", "The next, the previous finding, or row with findings";
-    Narrow "narrow" ["F"] &[P::Exchanges, P::Findings], "narrow", "All; with findings; the booking system's, the broker's failures";
-    Filter "filter" ["/"] &[P::Exchanges], "filter", "Filter the list; an empty filter lists all";
+    NextFinding "next-finding" ["n"] &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Detail], "next finding", "The next, the previous finding, or row with findings";
+    PreviousFinding "previous-finding" ["N"] &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Detail], "", "The next, the previous finding, or row with findings";
+    Narrow "narrow" ["F"] &[P::Exchanges, P::Archive, P::Findings], "narrow", "All; with findings; the booking system's, the broker's failures";
+    Filter "filter" ["/"] &[P::Exchanges, P::Archive], "filter", "Filter the list; an empty filter lists all";
     Sort "sort" ["s"] &[P::Exchanges], "sort", "By number; the slowest first; the weightiest findings first";
     Find "find" ["/"] &[P::Detail], "find", "Find a text on this page; Enter alone finds it again";
     NextTab "next-tab" ["Tab"] OF_EXCHANGE, "next tab", "Findings, request, answer";

@@ -36,7 +36,13 @@ impl Model {
         let in_detail = self.has_detail() && self.focus == Focus::Detail;
         match command {
             Command::Find => self.prompt = Some(Prompt::find()),
+            Command::Filter if self.screen() == Screen::Archive => {
+                self.prompt = Some(Prompt::filter(&self.archive.filter().text()));
+            }
             Command::Filter => self.prompt = Some(Prompt::filter(&self.list.filter().text())),
+            Command::Narrow if self.screen() == Screen::Archive => {
+                self.choose_in_archive(self.archive.filter().narrower());
+            }
             Command::Narrow => {
                 self.list.narrow();
                 self.show_selected();
@@ -91,6 +97,10 @@ impl Model {
                 }
             }
             (Screen::Coverage, Command::Open) => self.open_feature(),
+            (Screen::Traffic, Command::Open) => match self.traffic.selected(&self.index.traffic) {
+                Some(slow) => self.open_exchange(slow.exchange, None),
+                None => self.say("nothing has passed yet"),
+            },
             (Screen::Faults, Command::Open) => {
                 if let Some(fault) = self.faults.get(self.fault.at) {
                     let armed = !fault.armed;
@@ -105,7 +115,7 @@ impl Model {
                     Screen::Booking => self.booking.cursor.go(motion, self.booking.len(&self.index), false),
                     Screen::Exchanges => self.move_in_list(motion),
                     Screen::Archive => {
-                        let len = self.recorded();
+                        let len = self.archive.len(self.recorded());
                         self.archive.cursor.go(motion, len, false);
                     }
                     Screen::Findings => {
@@ -113,7 +123,7 @@ impl Model {
                         self.findings.cursor.go(motion, len, false);
                     }
                     Screen::Coverage => self.coverage.go(motion),
-                    Screen::Traffic => self.traffic.go(motion),
+                    Screen::Traffic => self.traffic.go(motion, &self.index.traffic),
                     Screen::Compare => self.comparison.go(motion),
                     Screen::EventLog => self.event_log.go(motion, self.status.notices.len(), true),
                     Screen::Faults => self.fault.go(motion, self.faults.len(), false),
@@ -151,7 +161,7 @@ impl Model {
                 (&mut self.findings.cursor, len)
             }
             Screen::Archive => {
-                let len = self.recorded();
+                let len = self.archive.len(self.recorded());
                 (&mut self.archive.cursor, len)
             }
             Screen::Coverage => self.coverage.rows(),
@@ -177,7 +187,7 @@ impl Model {
             Screen::Booking => self.booking.cursor.scroll(rows, self.booking.len(&self.index)),
             Screen::Exchanges => self.list.scroll(rows),
             Screen::Archive => {
-                let len = self.recorded();
+                let len = self.archive.len(self.recorded());
                 self.archive.cursor.scroll(rows, len);
             }
             Screen::Findings => {
@@ -213,7 +223,7 @@ impl Model {
                 self.findings.cursor.fit(len, rows);
             }
             Screen::Coverage => self.coverage.fit(self.status.coverage.as_deref(), rows),
-            Screen::Traffic => self.traffic.fit(&self.index.traffic, &self.status, layout.body),
+            Screen::Traffic => self.traffic.fit(&self.index.traffic, &self.status, self.size, layout.body),
             Screen::Compare => self.comparison.fit(width, usize::from(layout.body.height).saturating_sub(1)),
             Screen::EventLog => {
                 self.event_log.fit(self.status.notices.len(), usize::from(layout.body.height).saturating_sub(1));
@@ -230,6 +240,10 @@ impl Model {
         let found = match self.screen() {
             Screen::Exchanges => self.list.select_with_findings(forward),
             Screen::Booking => self.booking.next_finding(&self.index, forward),
+            Screen::Archive => {
+                let recorded = self.recorded();
+                self.archive.step_to_findings(&self.index.verdicts, recorded, forward)
+            }
             Screen::Bookings => self.bookings.next_finding(&self.index, forward),
             _ => false,
         };
@@ -260,7 +274,7 @@ impl Model {
     fn set_aside(&mut self) {
         match self.detail.selected_finding() {
             Some(finding) if self.judged().is_some() => {
-                self.prompt = Some(Prompt::set_aside(&finding.rule.id));
+                self.prompt = Some(Prompt::set_aside(&finding.rule.id, self.today()));
             }
             _ => self.say("no finding is selected"),
         }
@@ -308,11 +322,22 @@ impl Model {
             Screen::Booking if marked.is_none() => self.booking.quote_and_order(&self.index),
             _ => marked.map(|marked| (marked, chosen.index)),
         };
-        let of_index = |index| self.list.by_index(index).cloned();
-        self.comparison = match pair.and_then(|(first, second)| of_index(first).zip(of_index(second))) {
-            Some((first, second)) => compare::of_exchanges(&first, &second),
-            None => compare::of_messages(&chosen),
+        let Some((first, second)) = pair else {
+            self.comparison = compare::of_messages(&chosen);
+            return self.push(Screen::Compare);
         };
+        self.to_compare = Some((first, second));
+        self.compare_when_there();
+    }
+
+    /// Compares two exchanges once both of them are at hand.
+    pub(super) fn compare_when_there(&mut self) {
+        let Some((first, second)) = self.to_compare else { return };
+        // Both are asked for at once.
+        let (one, other) = (self.recall(first), self.recall(second));
+        let (Some(one), Some(other)) = (one, other) else { return };
+        self.to_compare = None;
+        self.comparison = compare::of_exchanges(&one, &other);
         self.push(Screen::Compare);
     }
 

@@ -9,9 +9,6 @@ use tokio::task::JoinSet;
 use super::archive::PAGE;
 use super::page::DetailPage;
 use super::services::{Effect, Reply, Services};
-use crate::event::Judged;
-use crate::exchange::Exchange;
-use crate::openbooking::Reading;
 
 /// Most effects that are under way at once. Past it further ones are refused.
 const MOST: usize = 16;
@@ -60,29 +57,22 @@ fn perform(services: &dyn Services, effect: Effect) -> Option<Reply> {
     match effect {
         Effect::Open(address) => told(services.open(&address)),
         Effect::Export(export) => told(services.export(&export)),
-        Effect::SetAside { finding, count, reason } => told(services.set_aside(&finding, count, &reason)),
+        Effect::SetAside { finding, count, reason, expires } => {
+            let said = services.set_aside(&finding, count, &reason, expires);
+            Some(Reply::SetAside(said.unwrap_or_else(|error| error), services.known()))
+        }
+        Effect::ListKnown => Some(Reply::Known(services.known())),
+        Effect::Measure => Some(Reply::Measured(services.size())),
+        Effect::Search(number, search) => Some(Reply::Found(number, services.search(&search))),
         Effect::ListFaults => Some(Reply::Faults(services.faults())),
         Effect::Arm(fault, armed) => {
             services.arm(fault, armed);
             Some(Reply::Faults(services.faults()))
         }
-        Effect::Fetch(index) => {
-            Some(Reply::Fetched(index, services.exchange(index).map(|exchange| unjudged(index, exchange))))
-        }
-        Effect::ReadPage(page) => {
-            let from = page * PAGE;
-            let judged =
-                |exchanges: Vec<Exchange>| (from..).zip(exchanges).map(|(at, one)| unjudged(at, one)).collect();
-            Some(Reply::PageRead(page, services.exchanges(from, PAGE).map(judged)))
-        }
+        Effect::Fetch(index) => Some(Reply::Fetched(index, services.exchange(index))),
+        Effect::ReadPage(page) => Some(Reply::PageRead(page, services.exchanges(page * PAGE, PAGE))),
         Effect::LayOut(request) => Some(Reply::Page(Box::new(DetailPage::new(&request)))),
         // The terminal's own.
         Effect::Quit | Effect::Suspend | Effect::Wipe | Effect::Bell | Effect::Copy(_) | Effect::Pager(_) => None,
     }
-}
-
-/// An exchange that was read back. What the rules said of it is not kept; the index still counts it.
-fn unjudged(index: u64, exchange: Exchange) -> Arc<Judged> {
-    let reading = Reading::new(index, Arc::new(exchange), None);
-    Arc::new(Judged::without_verdicts(index, reading.exchange, reading.stage, reading.order_uuid))
 }

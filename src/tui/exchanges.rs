@@ -8,7 +8,6 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::index::verdicts::Remembered;
-use super::list_filter::Narrow;
 use super::model::{Focus, Model};
 use super::theme::{Ink, letter, sign};
 use super::under_way;
@@ -84,10 +83,8 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
     if model.list.shown() == 0 && !model.list.is_empty() {
         let filter = model.list.filter();
-        let narrow = if filter.narrow == Narrow::All { "" } else { filter.narrow.words() };
-        let words =
-            [narrow, &filter.text()].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ");
-        let words = format!("  No exchange is \"{}\" so far; F goes on, / changes the filter.", text::clip(&words, 60));
+        let words = text::clip(&filter.words(), 60).to_string();
+        let words = format!("  No exchange is \"{words}\" so far; F goes on, / changes the filter.");
         line(buffer, area, first, &Line::from(span(Ink::Dim, words)));
     }
     let focused = model.focus == Focus::List;
@@ -197,7 +194,8 @@ pub(super) fn remembered(
     }
     match (worst, verdict) {
         (Some(_), _) => {}
-        (None, Some(verdict)) if verdict.is_judged() => spans.push(span(Ink::Dim, "ok")),
+        (None, Some(verdict)) if verdict.is_wholly_judged() => spans.push(span(Ink::Dim, "ok")),
+        (None, Some(verdict)) if verdict.is_judged() => spans.push(span(Ink::Dim, "ok, in part")),
         (None, Some(_)) => spans.push(span(Ink::Bold, "not judged")),
         (None, None) => spans.push(span(Ink::Dim, "?")),
     }
@@ -276,8 +274,10 @@ fn findings(judged: &Judged) -> Vec<Span<'static>> {
     if tally.total() == 0 {
         return vec![if judged.exchange.failure.is_some() {
             span(Ink::Bad, "failed ")
-        } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
+        } else if judged.passed > 0 && judged.not_judged.is_empty() {
             span(Ink::Dim, "ok ")
+        } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
+            span(Ink::Plain, format!("ok, {} not judged ", judged.not_judged.len()))
         } else {
             span(Ink::Bold, "not judged ")
         }];

@@ -11,6 +11,7 @@ use super::index::Index;
 use super::index::causes::Group;
 use super::list_filter::Narrow;
 use super::model::{Focus, Model};
+use super::services::KnownFinding;
 use super::theme::{Ink, letter, sign};
 use super::view::{line, select, span, teach, title};
 use crate::finding::number;
@@ -37,6 +38,19 @@ impl Model {
     pub(super) fn count_groups(&self) -> usize {
         groups(&self.index, self.list.filter().narrow).count()
     }
+
+    /// Until when, and why, the findings of a group are set aside; `None` if they aren't, or aren't any more.
+    fn set_aside_because(&self, group: &Group) -> Option<String> {
+        let today = self.today();
+        let is_it = |known: &&KnownFinding| {
+            known.rule == group.rule.id
+                && known.pointer == group.place
+                && known.expires.is_none_or(|expires| today <= expires)
+        };
+        let known = self.known.iter().flatten().find(is_it)?;
+        let until = known.expires.map(|day| format!(" until {day}")).unwrap_or_default();
+        Some(format!("set aside{until}: {}", text::visible(&known.reason)))
+    }
 }
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
@@ -45,6 +59,10 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let len = model.count_groups();
     let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(len as u64, "cause")))];
     spans.push(span(Ink::Dim, format!("· {} ", narrow.words())));
+    let aside = groups(&model.index, narrow).filter(|group| model.set_aside_because(group).is_some()).count();
+    if aside > 0 {
+        spans.push(span(Ink::Dim, format!("· {aside} set aside ")));
+    }
     if model.index.causes.more() > 0 {
         spans.push(span(Ink::Dim, format!("· {} not listed", text::count(model.index.causes.more(), "finding"))));
     }
@@ -88,8 +106,10 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         let place_words = if group.place.is_empty() { "(no one place)" } else { &group.place };
         let rest = room.saturating_sub(rule + 1);
         let follow = if group.follow > 0 { format!(" and {} that follow", group.follow) } else { String::new() };
+        let aside = model.set_aside_because(group);
+        let severity = if aside.is_some() { Ink::Dim } else { Ink::Of(group.severity) };
         let spans = vec![
-            span(Ink::Of(group.severity), format!("{} ", sign(group.severity))),
+            span(severity, format!("{} ", sign(group.severity))),
             span(Ink::By(group.side()), format!("{} ", letter(group.side()))),
             span(Ink::Bold, format!("{:>count$}  ", format!("×{}", group.count))),
             span(Ink::Plain, text::clip_middle(&group.rule.id, rule).pad(rule)),
@@ -97,7 +117,13 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             span(Ink::Name, text::clip_middle(place_words, rest)),
             span(Ink::Dim, follow),
         ];
-        line(buffer, area, row, &Line::from(spans));
+        // Why it is set aside matters more than the end of its place.
+        let mut words = Line::from(spans);
+        if let Some(aside) = aside {
+            words.spans.truncate(5);
+            words.spans.push(span(Ink::Dim, text::clip(&format!("{aside} · {place_words}"), room).to_string()));
+        }
+        line(buffer, area, row, &words);
         if cursor.top + place == cursor.at {
             select(buffer, area, row, focused);
         }

@@ -70,6 +70,23 @@ impl ListFilter {
         Self { narrow: self.narrow.next(), typed: self.typed.clone() }
     }
 
+    /// True if it admits all.
+    pub(super) fn is_all(&self) -> bool {
+        self.narrow == Narrow::All && self.typed.is_none()
+    }
+
+    /// What was typed.
+    pub(super) fn condition(&self) -> Option<&Arc<filter::Filter>> {
+        self.typed.as_ref()
+    }
+
+    /// Both in words.
+    pub(super) fn words(&self) -> String {
+        let narrow = if self.narrow == Narrow::All { "" } else { self.narrow.words() };
+        let text = self.text();
+        [narrow, &text].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
     /// What was typed; empty if nothing was.
     pub(super) fn text(&self) -> String {
         self.typed.as_ref().map_or_else(String::new, ToString::to_string)

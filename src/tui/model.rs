@@ -3,11 +3,11 @@
 //! `Message → update → Model, and effects for whoever runs it` · `Message::Frame` comes before each drawing: it fits the
 //! state to the terminal's size and lays out what is to be seen, so that drawing itself changes nothing
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ratatui::layout::Size;
 
 use super::archive::ArchiveScreen;
@@ -25,12 +25,15 @@ use super::index::Index;
 use super::keys::Pointer;
 use super::layout::{Arrange, ScreenLayout, Wishes};
 use super::prompt::Prompt;
-use super::services::{Effect, FaultState, Reply};
+use super::services::{Effect, FaultState, KnownFinding, Reply};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
 use crate::event::{Context, Event, Judged, Mode, Past, RequestUnderWay};
 use crate::finding::Severity;
+
+/// How often it is asked how large the recording is.
+const MEASURE_EVERY: SignedDuration = SignedDuration::from_secs(2);
 
 /// How long one slice of what is done between two keys may take.
 const SLICE: Duration = Duration::from_millis(5);
@@ -126,8 +129,15 @@ pub(super) struct Model {
     pub(super) layout: ScreenLayout,
     /// When the frame is drawn.
     pub(super) now: Timestamp,
-    /// The exchange that was last read back from the recording; nothing while it is being read, or if it can't be.
-    pub(super) fetched: Option<(u64, Option<Arc<Judged>>)>,
+    /// The exchanges that were last read back from the recording; nothing while one is being read, or if it can't be.
+    pub(super) fetched: VecDeque<(u64, Option<Arc<Judged>>)>,
+    /// Two exchanges that are compared when they have been read back.
+    pub(super) to_compare: Option<(u64, u64)>,
+    /// Findings that are set aside; `None` before anybody wanted to know.
+    pub(super) known: Option<Vec<KnownFinding>>,
+    /// Bytes of the recording on disk, and when that was asked for.
+    pub(super) size: Option<u64>,
+    measured: Timestamp,
     /// A new failure rings the bell.
     bell: bool,
     effects: Vec<Effect>,
@@ -171,7 +181,11 @@ impl Model {
             help: false,
             layout: ScreenLayout::default(),
             now: Timestamp::UNIX_EPOCH,
-            fetched: None,
+            fetched: VecDeque::new(),
+            to_compare: None,
+            known: None,
+            size: None,
+            measured: Timestamp::UNIX_EPOCH,
             bell,
             effects: Vec::new(),
         }
@@ -199,7 +213,23 @@ impl Model {
             Message::Reply(Reply::Page(page)) => self.detail.take(*page),
             Message::Reply(Reply::PageRead(page, read)) => self.archive.take(page, read),
             Message::Reply(Reply::Fetched(index, fetched)) => {
-                self.fetched = Some((index, fetched.map_err(|why| self.say(why)).ok()));
+                let fetched = fetched.map_err(|why| self.say(why)).ok();
+                if fetched.is_none() {
+                    self.to_compare = None;
+                }
+                if let Some((_, place)) = self.fetched.iter_mut().find(|(known, _)| *known == index) {
+                    *place = fetched;
+                }
+                self.compare_when_there();
+                self.show_selected();
+            }
+            Message::Reply(Reply::Known(known)) => self.known = Some(known),
+            Message::Reply(Reply::SetAside(word, known)) => (self.word, self.known) = (Some(word), Some(known)),
+            Message::Reply(Reply::Measured(size)) => self.size = size,
+            Message::Reply(Reply::Found(number, slice)) => {
+                let marked = self.list.marked();
+                let effect = self.archive.take_found(number, slice, &self.index.verdicts, marked);
+                self.effects.extend(effect);
                 self.show_selected();
             }
         }
@@ -339,17 +369,30 @@ impl Model {
         if at_end { self.under_way.waiting(self.now) } else { Vec::new() }
     }
 
+    /// Asks for what the screen shows of the outside world: once, or once in a while.
+    fn look_outside(&mut self) {
+        if self.screen() == Screen::Findings && self.known.is_none() {
+            self.known = Some(Vec::new());
+            self.effects.push(Effect::ListKnown);
+        }
+        if self.screen() == Screen::Traffic && self.now.duration_since(self.measured) >= MEASURE_EVERY {
+            self.measured = self.now;
+            self.effects.push(Effect::Measure);
+        }
+    }
+
     fn frame(&mut self, size: Size, now: Timestamp) {
         self.now = now;
         let rows = match self.screen() {
             Screen::Exchanges => Some(self.list.shown() + self.rows_under_way().len()),
-            Screen::Archive => Some(self.recorded()),
+            Screen::Archive => Some(self.archive.len(self.recorded())),
             Screen::Booking => Some(self.booking.len(&self.index)),
             Screen::Findings => Some(self.count_groups()),
             _ => None,
         };
         let list = rows.filter(|_| self.has_detail()).map(|rows| rows.saturating_add(3));
         let wishes = Wishes { focus: self.focus, arrange: self.arrange, list, divider: self.divider };
+        self.look_outside();
         self.layout = ScreenLayout::new(size, wishes);
         self.fit();
         self.show_selected();

@@ -14,6 +14,9 @@ use super::prompt::Prompt;
 use super::services::Effect;
 use crate::event::Judged;
 
+/// Most exchanges that were read back and are kept: those that are looked at, and two that are compared.
+const MOST_FETCHED: usize = 4;
+
 impl Model {
     /// The screen that is shown.
     pub(super) fn screen(&self) -> Screen {
@@ -134,10 +137,13 @@ impl Model {
         if let Some(kept) = self.list.by_index(index) {
             return Some(Arc::clone(kept));
         }
-        match &self.fetched {
-            Some((known, fetched)) if *known == index => fetched.clone(),
-            _ => {
-                self.fetched = Some((index, None));
+        match self.fetched.iter().find(|(known, _)| *known == index) {
+            Some((_, fetched)) => fetched.clone(),
+            None => {
+                if self.fetched.len() >= MOST_FETCHED {
+                    self.fetched.pop_front();
+                }
+                self.fetched.push_back((index, None));
                 self.ask(Effect::Fetch(index));
                 None
             }
@@ -158,7 +164,7 @@ impl Model {
             }
             Destination::Unknown => self.say(format!("no exchange {number}")),
             Destination::Evicted => {
-                self.archive.cursor.select(usize::try_from(exchange).unwrap_or(usize::MAX));
+                self.archive.select(exchange);
                 self.push(Screen::Archive);
             }
         }

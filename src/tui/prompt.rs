@@ -2,6 +2,9 @@
 //!
 //! `Prompt, key or pasted text → Prompt, and at its end what was asked for`
 
+use jiff::civil::Date;
+use jiff::{ToSpan as _, tz::TimeZone};
+
 use super::clipboard::{self, Choice};
 use super::command::{self, Command, Entry};
 use super::counter::Counter;
@@ -22,6 +25,12 @@ const MAX_COMMENTS: usize = 1_000;
 
 /// Most commands that the palette lists.
 const MAX_LISTED: usize = 8;
+
+/// How long a finding is set aside for unless the reader says otherwise, in days.
+const DAYS: i64 = 90;
+
+/// Numbers of days that may be typed.
+const MOST_DAYS: std::ops::RangeInclusive<i32> = -36_500..=36_500;
 
 /// Least characters of the beginning of an Order UUID.
 const LEAST_PREFIX: usize = 4;
@@ -51,8 +60,18 @@ pub(super) enum Line {
     Find,
     /// A comment on the exchange of this index.
     Comment(u64),
-    /// The reason to set a finding of this rule aside.
-    SetAside(String),
+    /// Why a finding is set aside, or until when.
+    SetAside(SettingAside),
+}
+
+/// A finding that is to be set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SettingAside {
+    rule: String,
+    /// The day is typed, and not the reason.
+    types_day: bool,
+    /// What is not being typed: the day, or the reason.
+    other: String,
 }
 
 impl Prompt {
@@ -76,8 +95,9 @@ impl Prompt {
         Self::line(Line::Comment(index), comment)
     }
 
-    pub(super) fn set_aside(rule: &str) -> Self {
-        Self::line(Line::SetAside(rule.to_owned()), "")
+    pub(super) fn set_aside(rule: &str, today: Date) -> Self {
+        let other = today.saturating_add(DAYS.days()).to_string();
+        Self::line(Line::SetAside(SettingAside { rule: rule.to_owned(), types_day: false, other }), "")
     }
 
     pub(super) fn copy() -> Self {
@@ -109,8 +129,15 @@ impl Model {
             Prompt::Line { of: Line::Comment(index), text, .. } => {
                 format!("Comment on exchange {}: {text}▏ (Enter keeps it for this session)", number(*index))
             }
-            Prompt::Line { of: Line::SetAside(rule), text, .. } => {
-                format!("Set {rule} aside for 90 days, because: {text}▏ (Enter does)")
+            Prompt::Line { of: Line::SetAside(SettingAside { rule, types_day: false, other }), text, .. } => {
+                format!("Set {rule} aside until {other}, because: {text}▏ (Enter does, Tab: until when)")
+            }
+            Prompt::Line { of: Line::SetAside(SettingAside { rule, other, .. }), text, .. } => {
+                let hint = match day_of(text, self.today()) {
+                    Err(why) if !text.is_empty() => why,
+                    _ => "a day, or 30d".to_owned(),
+                };
+                format!("Set {rule} aside until {text}▏ ({hint}; Enter does, Tab: why), because: {other}")
             }
             Prompt::Copy => format!("Copy: {}", clipboard::menu()),
             Prompt::Export => format!(
@@ -197,6 +224,10 @@ impl Model {
                     text.replace_range(range, candidate);
                 }
             }
+            Some(Prompt::Line { of: Line::SetAside(aside), text, .. }) => {
+                std::mem::swap(text, &mut aside.other);
+                aside.types_day = !aside.types_day;
+            }
             _ => {}
         }
     }
@@ -234,6 +265,9 @@ impl Model {
                         self.history.remove(0);
                     }
                 }
+                if self.screen() == Screen::Archive {
+                    return self.choose_in_archive(self.archive.filter().typed(filter));
+                }
                 self.list.type_filter(filter);
                 self.show_selected();
             }
@@ -252,14 +286,29 @@ impl Model {
                     self.comments.insert(*index, line);
                 }
             }
-            Line::SetAside(_) => {
-                let reason = if line.is_empty() { "set aside on the screen" } else { &line };
-                if let Some(finding) = self.detail.selected_finding().cloned() {
-                    let count = self.count_like(&finding);
-                    self.ask(Effect::SetAside { finding: Box::new(finding), count, reason: reason.to_owned() });
-                }
-            }
+            Line::SetAside(aside) => self.take_aside(aside, line),
         }
+    }
+
+    fn take_aside(&mut self, aside: &SettingAside, line: String) {
+        let (reason, day) = if aside.types_day { (&aside.other, &line) } else { (&line, &aside.other) };
+        let Ok(expires) = day_of(day, self.today()) else {
+            // Its line says what is wrong.
+            let (types_day, other) = (true, reason.clone());
+            let of = Line::SetAside(SettingAside { types_day, other, ..aside.clone() });
+            self.prompt = Some(Prompt::line(of, day));
+            return;
+        };
+        let reason = if reason.trim().is_empty() { "set aside on the screen" } else { reason.trim() };
+        if let Some(finding) = self.detail.selected_finding().cloned() {
+            let (count, reason) = (self.count_like(&finding), reason.to_owned());
+            self.ask(Effect::SetAside { finding: Box::new(finding), count, reason, expires });
+        }
+    }
+
+    /// The day in UTC.
+    pub(super) fn today(&self) -> Date {
+        TimeZone::UTC.to_datetime(self.now).date()
     }
 
     fn go_to(&mut self, line: &str) {
@@ -348,8 +397,42 @@ impl Model {
     }
 }
 
+/// The day that was typed: `2027-01-31`, or `30d` for so many days from today on. It is still to come.
+fn day_of(text: &str, today: Date) -> Result<Date, String> {
+    let text = text.trim();
+    let days = text.strip_suffix('d').and_then(|days| days.trim().parse::<i32>().ok());
+    let days = days.filter(|days| MOST_DAYS.contains(days));
+    let day = match days {
+        Some(days) => today.checked_add(days.days()).ok(),
+        None => text.parse().ok(),
+    };
+    match day {
+        Some(day) if day > today => Ok(day),
+        Some(day) => Err(format!("{day} is over, or today; a finding is set aside until a day to come")),
+        None => Err(format!("{text:?} is no day; write it like 2027-01-31 or 30d")),
+    }
+}
+
 fn append(line: &mut String, character: char) {
     if line.chars().count() < MAX_LINE {
         line.push(character);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_date_or_a_number_of_days_and_to_come() {
+        let today = jiff::civil::date(2026, 11, 30);
+        assert_eq!(day_of(" 2026-12-24 ", today), Ok(jiff::civil::date(2026, 12, 24)));
+        assert_eq!(day_of("30d", today), Ok(jiff::civil::date(2026, 12, 30)));
+        for wrong in ["2026-11-30", "0d", "-3d", "2025-01-01"] {
+            assert!(day_of(wrong, today).is_err_and(|why| why.contains("is over")), "{wrong}");
+        }
+        for wrong in ["", "soon", "30", "99999999999d", "2026-13-01", "9999999d"] {
+            assert!(day_of(wrong, today).is_err_and(|why| why.contains("is no day")), "{wrong}");
+        }
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! `Model ─► Effect ─► Services (off the drawing thread) ─► Reply ─► Model`
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::civil::Date;
+
 use crate::event::Judged;
-use crate::exchange::Exchange;
+use crate::filter::Filter;
 use crate::finding::Finding;
+use crate::openbooking::Stage;
 
 /// The outside world, as far as the screen needs it. Calls may block; the screen makes them on a thread of their own.
 /// Each says in a sentence what came of it.
@@ -17,14 +21,24 @@ pub trait Services: Send + Sync {
     /// Writes a file.
     fn export(&self, export: &Export) -> Result<String, String>;
 
-    /// Sets a finding aside into the baseline, and so many like it.
-    fn set_aside(&self, finding: &Finding, count: u64, reason: &str) -> Result<String, String>;
+    /// Sets a finding aside into the baseline, and so many like it, until a day.
+    fn set_aside(&self, finding: &Finding, count: u64, reason: &str, expires: Date) -> Result<String, String>;
 
-    /// Reads an exchange back from the recording, by its 0-based index; an error if it can't be found there.
-    fn exchange(&self, index: u64) -> Result<Exchange, String>;
+    /// Reads an exchange back from the recording, by its 0-based index, with its verdicts where they are kept; an error if it
+    /// can't be found there.
+    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String>;
 
     /// Reads a number of exchanges back from the recording, from a 0-based index on; their bodies may be left out.
-    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Exchange>, String>;
+    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String>;
+
+    /// Goes on with a search through the recording for a moment.
+    fn search(&self, search: &Search) -> Result<SearchSlice, String>;
+
+    /// Bytes of the recording on disk.
+    fn size(&self) -> Option<u64>;
+
+    /// Which findings are set aside.
+    fn known(&self) -> Vec<KnownFinding>;
 
     /// The faults of the run and how they stand.
     fn faults(&self) -> Vec<FaultState>;
@@ -40,6 +54,43 @@ pub enum Export {
     Exchanges(Vec<u64>),
     /// A bundle of the booking with this Order UUID.
     Bundle(String),
+}
+
+/// A search for exchanges in the whole recording.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// What they match.
+    pub filter: Arc<Filter>,
+    /// The 0-based indexes of those that are marked.
+    pub marked: Arc<BTreeSet<u64>>,
+    /// Where it goes on: 0 at first.
+    pub from: u64,
+}
+
+/// What a part of a search has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchSlice {
+    /// The 0-based indexes of what matches, ascending.
+    pub found: Vec<u64>,
+    /// Where it goes on.
+    pub next: u64,
+    /// How many exchanges there are: the search is over when `next` has come there.
+    pub of: u64,
+}
+
+/// A finding that is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownFinding {
+    /// The rule's id.
+    pub rule: String,
+    /// Stage of the exchanges.
+    pub stage: Stage,
+    /// The pointer with `*` for array indexes.
+    pub pointer: String,
+    /// Why.
+    pub reason: String,
+    /// Until when; `None` for ever.
+    pub expires: Option<Date>,
 }
 
 /// A fault and how it stands.
@@ -66,16 +117,28 @@ impl Services for NoServices {
         Err("nothing can be written here".to_owned())
     }
 
-    fn set_aside(&self, _finding: &Finding, _count: u64, _reason: &str) -> Result<String, String> {
+    fn set_aside(&self, _finding: &Finding, _count: u64, _reason: &str, _expires: Date) -> Result<String, String> {
         Err("there is no baseline here".to_owned())
     }
 
-    fn exchange(&self, index: u64) -> Result<Exchange, String> {
+    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String> {
         Err(format!("exchange {} is not kept", crate::finding::number(index)))
     }
 
-    fn exchanges(&self, _from: u64, _most: u64) -> Result<Vec<Exchange>, String> {
+    fn exchanges(&self, _from: u64, _most: u64) -> Result<Vec<Arc<Judged>>, String> {
         Err("nothing is recorded".to_owned())
+    }
+
+    fn search(&self, _search: &Search) -> Result<SearchSlice, String> {
+        Err("nothing is recorded".to_owned())
+    }
+
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
+    fn known(&self) -> Vec<KnownFinding> {
+        Vec::new()
     }
 
     fn faults(&self) -> Vec<FaultState> {
@@ -106,13 +169,20 @@ pub(super) enum Effect {
         finding: Box<Finding>,
         count: u64,
         reason: String,
+        expires: Date,
     },
+    /// Read which findings are set aside.
+    ListKnown,
+    /// Ask how large the recording is.
+    Measure,
     ListFaults,
     Arm(usize, bool),
     /// Read an exchange back that is not in memory any more, by its 0-based index.
     Fetch(u64),
     /// Read a page of the archive.
     ReadPage(u64),
+    /// Go on with a search, which has a number.
+    Search(u64, Search),
     /// Lay a long message out, away from the drawing thread.
     LayOut(Box<super::page::Request>),
 }
@@ -124,8 +194,15 @@ pub(super) enum Reply {
     Word(String),
     Faults(Vec<FaultState>),
     Page(Box<super::page::DetailPage>),
-    /// A page of the archive, without verdicts.
+    /// The bytes of the recording on disk.
+    Measured(Option<u64>),
+    Known(Vec<KnownFinding>),
+    /// In words, and what is set aside now.
+    SetAside(String, Vec<KnownFinding>),
+    /// What the search of this number has found.
+    Found(u64, Result<SearchSlice, String>),
+    /// A page of the archive.
     PageRead(u64, Result<Vec<Arc<Judged>>, String>),
-    /// The exchange of this index, without verdicts.
+    /// The exchange of this index.
     Fetched(u64, Result<Arc<Judged>, String>),
 }

@@ -10,17 +10,20 @@ use ratatui::text::Span;
 
 use super::cursor::Motion;
 use super::exchanges::stage_name;
-use super::index::traffic::{Bucket, Latencies, TrafficIndex};
+use super::index::traffic::{Bucket, Latencies, Slow, TrafficIndex};
 use super::model::Model;
 use super::page::Row;
 use super::status::Status;
 use super::theme::Ink;
-use super::view::{rows, span, teach, title};
+use super::view::{rows, select, span, teach, title};
 use crate::finding::{Severity, grouped, number};
 use crate::text;
 
 /// Eighths of a bar, from none to a whole one.
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+
+/// How many of the slowest exchanges are listed.
+const LISTED: usize = 5;
 
 /// Columns of the names before the rows.
 const LABEL: usize = 16;
@@ -31,20 +34,37 @@ pub(super) struct TrafficScreen {
     top: usize,
     height: usize,
     page: Vec<Row>,
+    /// Which of the slowest exchanges is selected, and the row of the first of them.
+    slow: usize,
+    first_slow: usize,
 }
 
 impl TrafficScreen {
-    pub(super) fn go(&mut self, motion: Motion) {
-        self.top = motion.from(self.top, self.height);
+    /// Selects another one of the slowest, or turns the page.
+    pub(super) fn go(&mut self, motion: Motion, index: &TrafficIndex) {
+        let last = listed(index).count().saturating_sub(1);
+        match motion {
+            Motion::Up | Motion::Down => {
+                self.slow = motion.from(self.slow, self.height).min(last);
+                let row = self.first_slow + self.slow;
+                self.top = self.top.min(row).max((row + 1).saturating_sub(self.height));
+            }
+            motion => self.top = motion.from(self.top, self.height),
+        }
+    }
+
+    /// The selected one of the slowest exchanges.
+    pub(super) fn selected(&self, index: &TrafficIndex) -> Option<Slow> {
+        listed(index).nth(self.slow).copied()
     }
 
     pub(super) fn scroll(&mut self, rows: isize) {
         self.top = self.top.saturating_add_signed(rows);
     }
 
-    pub(super) fn fit(&mut self, index: &TrafficIndex, status: &Status, body: Rect) {
+    pub(super) fn fit(&mut self, index: &TrafficIndex, status: &Status, size: Option<u64>, body: Rect) {
         self.height = usize::from(body.height).saturating_sub(1);
-        self.page = page(index, status, usize::from(body.width));
+        (self.page, self.first_slow) = page(index, status, size, usize::from(body.width));
         self.top = self.top.min(self.page.len().saturating_sub(self.height));
     }
 }
@@ -74,10 +94,20 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         );
         return;
     }
-    rows(buffer, area, 1, &model.traffic.page, model.traffic.top);
+    let TrafficScreen { top, slow, first_slow, ref page, .. } = model.traffic;
+    rows(buffer, area, 1, page, top);
+    if let Some(row) = (first_slow + slow).checked_sub(top).and_then(|row| u16::try_from(row).ok()) {
+        select(buffer, area, row + 1, true);
+    }
 }
 
-fn page(index: &TrafficIndex, status: &Status, width: usize) -> Vec<Row> {
+/// The slowest exchanges that are listed.
+fn listed(index: &TrafficIndex) -> impl Iterator<Item = &Slow> {
+    index.slowest().iter().take(LISTED)
+}
+
+/// The rows, and which one is the first of the slowest exchanges.
+fn page(index: &TrafficIndex, status: &Status, size: Option<u64>, width: usize) -> (Vec<Row>, usize) {
     let room = width.saturating_sub(LABEL + 22).clamp(8, 240);
     let mut page = Vec::new();
     let buckets = index.buckets();
@@ -125,17 +155,22 @@ fn page(index: &TrafficIndex, status: &Status, width: usize) -> Vec<Row> {
     page.push(classes(index.classes()));
     page.push(health(index));
     page.push(Row::default());
-    histogram(index.all(), room, &mut page);
+    let size = size.map_or_else(String::new, |size| format!(", {}", size_words(size)));
+    let recording = format!("{}{size}", status.file());
+    page.push(Row::new(Ink::Dim, &format!("  {:LABEL$}", "recording")).with(Ink::Plain, &recording));
     page.push(Row::default());
-    let mut row = Row::new(Ink::Dim, &format!("  {:LABEL$}", "slowest"));
-    for slow in index.slowest().iter().take(5) {
-        row = row
-            .with(Ink::Bold, &duration(slow.took))
-            .with(Ink::Plain, &format!(" exchange {} ({})   ", number(slow.exchange), stage_name(slow.stage)));
+    let first_slow = page.len();
+    for (place, slow) in listed(index).enumerate() {
+        let label = if place == 0 { "slowest" } else { "" };
+        page.push(
+            Row::new(Ink::Dim, &format!("  {label:LABEL$}"))
+                .with(Ink::Bold, &format!("{:>9}", duration(slow.took)))
+                .with(Ink::Plain, &format!("  exchange {} ({})", number(slow.exchange), stage_name(slow.stage))),
+        );
     }
-    page.push(row);
-    page.push(Row::new(Ink::Dim, &format!("  {:LABEL$}", "recording")).with(Ink::Plain, status.file()));
-    page
+    page.push(Row::default());
+    histogram(index.all(), room, &mut page);
+    (page, first_slow)
 }
 
 fn series(label: &str, ink: Ink, spark: &str, words: &str) -> Row {
@@ -203,6 +238,13 @@ fn histogram(latencies: &Latencies, room: usize, page: &mut Vec<Row>) {
                 .with(Ink::Dim, &format!(" {}", grouped(*count))),
         );
     }
+}
+
+/// `812 B`, `35.1 MB`.
+fn size_words(bytes: u64) -> String {
+    let units = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    let unit = units.into_iter().find(|(_, of)| bytes as f64 >= *of);
+    unit.map_or_else(|| format!("{bytes} B"), |(name, of)| format!("{:.1} {name}", bytes as f64 / of))
 }
 
 /// `35 ms`, `1.2 s`.

@@ -4,15 +4,15 @@
 
 use crate::event::Judged;
 use crate::finding::{Severity, Side};
+use crate::tui::list_filter::Narrow;
 
 /// Most exchanges that are remembered, a byte each. What comes behind them is not.
 const MOST: usize = 8_000_000;
 
-/// Enough was judged to call what has no findings good.
-const JUDGED: u8 = 1 << 6;
-
-/// This byte was written.
-const KNOWN: u8 = 1 << 7;
+/// Bits 6 and 7: nothing is known; less was judged than not; some of it was not judged; all was judged.
+const UNJUDGED: u8 = 1 << 6;
+const IN_PART: u8 = 2 << 6;
+const WHOLLY: u8 = 3 << 6;
 
 /// What is remembered of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,12 @@ impl Remembered {
             let of_side = judged.findings.iter().filter(|finding| finding.rule.side == side);
             of_side.map(|finding| finding.severity as u8 + 1).max().unwrap_or(0)
         };
-        let is_judged = judged.passed > 0 && !judged.is_mostly_unjudged();
-        Self(KNOWN | if is_judged { JUDGED } else { 0 } | worst(Side::Broker) | worst(Side::BookingSystem) << 3)
+        let judged = match judged {
+            judged if judged.passed == 0 || judged.is_mostly_unjudged() => UNJUDGED,
+            judged if judged.not_judged.is_empty() => WHOLLY,
+            _ => IN_PART,
+        };
+        Self(judged | worst(Side::Broker) | worst(Side::BookingSystem) << 3)
     }
 
     /// Severity of the weightiest finding on a side.
@@ -39,7 +43,18 @@ impl Remembered {
 
     /// True if enough was judged to call it good where it has no findings.
     pub(in crate::tui) fn is_judged(self) -> bool {
-        self.0 & JUDGED != 0
+        self.0 >= IN_PART
+    }
+
+    /// True if no rule was left without a verdict.
+    pub(in crate::tui) fn is_wholly_judged(self) -> bool {
+        self.0 >= WHOLLY
+    }
+
+    /// True if there is a finding that a choice admits.
+    pub(in crate::tui) fn has(self, narrow: Narrow) -> bool {
+        let of_side = |side| self.worst(side).is_some_and(|worst| narrow.admits(side, worst));
+        Side::ALL.into_iter().any(of_side)
     }
 }
 
@@ -59,7 +74,7 @@ impl VerdictIndex {
     /// What the rules said of an exchange; `None` if that is not known.
     pub(in crate::tui) fn get(&self, index: u64) -> Option<Remembered> {
         let byte = self.0.get(usize::try_from(index).ok()?).copied()?;
-        (byte & KNOWN != 0).then_some(Remembered(byte))
+        (byte != 0).then_some(Remembered(byte))
     }
 }
 
@@ -80,11 +95,11 @@ mod tests {
         assert_eq!(index.get(3).map(|one| (one.is_judged(), one.worst(Side::Broker))), Some((false, None)));
         judged.passed = 1;
         index.add(&judged);
-        assert_eq!(index.get(3).map(Remembered::is_judged), Some(true));
+        assert_eq!(index.get(3).map(|one| (one.is_judged(), one.is_wholly_judged())), Some((true, true)));
         assert_eq!((index.get(2), index.get(4)), (None, None));
         for broker in 0..=4 {
             for system in 0..=4 {
-                let one = Remembered(KNOWN | broker | system << 3);
+                let one = Remembered(WHOLLY | broker | system << 3);
                 let expected = |bits: u8| bits.checked_sub(1).map(|at| Severity::ALL[3 - usize::from(at)]);
                 assert_eq!(
                     (one.worst(Side::Broker), one.worst(Side::BookingSystem)),

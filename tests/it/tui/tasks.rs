@@ -5,13 +5,15 @@
 use std::sync::{Arc, Mutex};
 
 use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use jiff::civil::Date;
+use jiff::{Timestamp, tz::TimeZone};
 use umpire::capture;
 use umpire::event::{Context, Event, Judged, Mode};
 use umpire::exchange::Exchange;
-use umpire::finding::Finding;
+use umpire::finding::{Finding, shape};
 use umpire::openbooking::Stage;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
-use umpire::tui::{Export, FaultState, Services, Setup};
+use umpire::tui::{Export, FaultState, KnownFinding, Search, SearchSlice, Services, Setup};
 
 use crate::fake::screen::{Shown, Step, booking, open_on, show_steps};
 use crate::fake::{self, Fake, UUID, coverage, missing_customer, wrong_price};
@@ -21,6 +23,7 @@ use crate::fake::{self, Fake, UUID, coverage, missing_customer, wrong_price};
 struct Told {
     calls: Mutex<Vec<String>>,
     armed: Mutex<bool>,
+    known: Mutex<Vec<KnownFinding>>,
 }
 
 impl Told {
@@ -39,16 +42,36 @@ impl Services for Told {
         Ok(self.note(format!("exported {export:?}")))
     }
 
-    fn set_aside(&self, finding: &Finding, count: u64, reason: &str) -> Result<String, String> {
-        Ok(self.note(format!("set aside {}×{count}: {reason}", finding.rule.id)))
+    fn set_aside(&self, finding: &Finding, count: u64, reason: &str, expires: Date) -> Result<String, String> {
+        let days = expires.duration_since(TimeZone::UTC.to_datetime(Timestamp::now()).date()).as_hours() / 24;
+        let (rule, stage, pointer) = (finding.rule.id.clone(), finding.stage, shape(&finding.pointer));
+        let known = KnownFinding { rule, stage, pointer, reason: reason.to_owned(), expires: Some(expires) };
+        self.known.lock().unwrap().push(known);
+        Ok(self.note(format!("set aside {}×{count} for {days} days: {reason}", finding.rule.id)))
     }
 
-    fn exchange(&self, index: u64) -> Result<Exchange, String> {
-        Ok(Exchange::get("https://booking.example.com", format!("/read-back/{index}")))
+    fn exchange(&self, index: u64) -> Result<Arc<Judged>, String> {
+        let exchange = Exchange::get("https://booking.example.com", format!("/read-back/{index}"));
+        Ok(Arc::new(Judged::without_verdicts(index, Arc::new(exchange), Stage::Other, None)))
     }
 
-    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Exchange>, String> {
+    fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String> {
         (from..from + most).map(|index| self.exchange(index)).collect()
+    }
+
+    /// Finds one exchange in a hundred, a thousand looked through at a time.
+    fn search(&self, search: &Search) -> Result<SearchSlice, String> {
+        self.note(format!("searched {} from {}", search.filter, search.from));
+        let next = search.from + 1_000;
+        Ok(SearchSlice { found: (search.from..next).step_by(100).collect(), next, of: 3_000 })
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(2_300_000_000)
+    }
+
+    fn known(&self) -> Vec<KnownFinding> {
+        self.known.lock().unwrap().clone()
     }
 
     fn faults(&self) -> Vec<FaultState> {
@@ -173,9 +196,69 @@ async fn setting_a_known_finding_aside_in_two_keys() {
     let events =
         vec![Fake::new(0).finding(missing_customer()).event(), Fake::new(1).finding(missing_customer()).event()];
     let (_, calls) = after(Mode::View, events.clone(), "m⏎").await;
-    assert_eq!(calls, ["set aside agent-broker/customer-required×2: set aside on the screen"]);
-    let (_, calls) = after(Mode::View, events, "mticket 7⏎").await;
-    assert_eq!(calls, ["set aside agent-broker/customer-required×2: ticket 7"]);
+    assert_eq!(calls, ["set aside agent-broker/customer-required×2 for 90 days: set aside on the screen"]);
+    let (shown, calls) = after(Mode::View, events.clone(), "mticket 7⏎3").await;
+    assert_eq!(calls, ["set aside agent-broker/customer-required×2 for 90 days: ticket 7"]);
+    sees(&shown, &["1 cause · all · 1 set aside", "set aside until 2", ": ticket 7"]);
+    // Until when can be typed, too.
+    let (_, calls) = after(Mode::View, events.clone(), "mknown⇥⌫⌫⌫⌫⌫⌫⌫⌫⌫⌫30d⏎").await;
+    assert_eq!(calls, ["set aside agent-broker/customer-required×2 for 30 days: known"]);
+    let (shown, calls) = after(Mode::View, events, "mknown⇥⌫⌫soon⏎").await;
+    assert_eq!(calls, [""; 0]);
+    sees(&shown, &["is no day; write it"]);
+}
+
+#[tokio::test]
+async fn the_slowest_exchange_in_two_keys() {
+    let slow = |index: u64, millis: u64| Fake::new(index).took(millis).event();
+    let events = vec![slow(0, 20), slow(1, 900), slow(2, 300)];
+    let (shown, _) = after(Mode::Live, events.clone(), "5~").await;
+    sees(&shown, &["900 ms  exchange 2", "300 ms  exchange 3", ", 2.3 GB"]);
+    let (shown, _) = after(Mode::Live, events.clone(), "5⏎").await;
+    sees(&shown, &["exchange 2 · C2"]);
+    let (shown, _) = after(Mode::Live, events, "5↓⏎").await;
+    sees(&shown, &["exchange 3 · C2"]);
+}
+
+#[tokio::test]
+async fn what_was_judged_in_part_is_not_plainly_ok() {
+    let events = vec![Fake::new(0).event(), Fake::new(1).not_judged("a/b", "no quote was seen").event()];
+    let (shown, _) = after(Mode::View, events, "").await;
+    sees(&shown, &["ok, 1 not judged"]);
+    assert_eq!(shown.text().matches(" ok ").count(), 1 + 2, "one row, and both sides in the header\n{}", shown.text());
+}
+
+/// Exchanges past those that are kept; every tenth one has a finding.
+fn many() -> Vec<Event> {
+    let (good, bad) = (Fake::new(0).judged(), Fake::new(0).finding(missing_customer()).judged());
+    let one = |index: u64| if index.is_multiple_of(10) { bad.clone() } else { good.clone() };
+    (0..20_500).map(|index| Event::Exchange(Arc::new(Judged { index, ..one(index) }))).collect()
+}
+
+#[tokio::test]
+async fn the_archive_goes_from_finding_to_finding_and_lists_what_has_some() {
+    let (shown, _) = after(Mode::Live, many(), "Agnn~").await;
+    sees(&shown, &["All 20,500 exchanges · at 21 "]);
+    let (shown, _) = after(Mode::Live, many(), "AgF~").await;
+    sees(&shown, &["2,050 of 20,500 exchanges · with findings"]);
+    let (shown, _) = after(Mode::Live, many(), "AgFF~").await;
+    sees(&shown, &["0 of 20,500 exchanges · the booking system's failures"]);
+}
+
+#[tokio::test]
+async fn a_filter_in_the_archive_looks_through_all_of_the_recording() {
+    let (shown, calls) = after(Mode::Live, many(), "Ag/stage:C2⏎~~").await;
+    assert_eq!(calls, [0, 1_000, 2_000].map(|from| format!("searched stage:C2 from {from}")));
+    sees(&shown, &["30 of 20,500 exchanges · stage:C2", "GET /read-back/100"]);
+    // An empty one lists all again.
+    let (shown, _) = after(Mode::Live, many(), "Ag/stage:C2⏎~~/⌫⌫⌫⌫⌫⌫⌫⌫⏎~").await;
+    sees(&shown, &["All 20,500 exchanges"]);
+}
+
+#[tokio::test]
+async fn what_was_let_go_is_compared_too() {
+    let (shown, _) = after(Mode::Live, many(), ":3⏎~~ :8⏎~~d~~").await;
+    sees(&shown, &["(exchange 3) → ", "(exchange 8)"]);
 }
 
 #[tokio::test]
