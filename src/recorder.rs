@@ -271,8 +271,8 @@ mod tests {
         let recorder = std::thread::spawn(move || recorder.run());
         for path in paths {
             let place = runtime.block_on(sink.reserve()).unwrap();
-            let turn = place.turn();
-            place.send(Exchange::get("http://x", *path), Some(&turn));
+            let mut turn = place.turn();
+            place.send(Exchange::get("http://x", *path), Some(&mut turn));
         }
         drop(sink);
         let closing = recorder.join().unwrap();

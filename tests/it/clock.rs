@@ -72,8 +72,8 @@ fn record(folder: &Path, rotation: Rotation) -> (usize, Vec<PathBuf>) {
     runtime.block_on(async {
         for exchange in exchanges {
             let place = sink.reserve().await.expect("room");
-            let turn = place.turn();
-            place.send(exchange, Some(&turn));
+            let mut turn = place.turn();
+            place.send(exchange, Some(&mut turn));
         }
     });
     drop(sink);

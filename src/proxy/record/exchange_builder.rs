@@ -19,7 +19,7 @@ use crate::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Timing, Version,
 };
 use crate::proxy::h1::FinalWriteObserver;
-use crate::proxy::record::sink::{MemoryShare, SendPermit, Ticket};
+use crate::proxy::record::sink::{MemoryShare, SendPermit, Turn};
 
 /// What is known when the request's head has arrived.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ struct State {
     simulated: Option<Simulated>,
     delivered: bool,
     /// While the last write of the answer is under way.
-    turn: Option<Ticket>,
+    turn: Option<Turn>,
 }
 
 /// An answer whose last bytes the broker's socket never took was abandoned.
@@ -104,12 +104,12 @@ impl FinalWriteObserver for ExchangeBuilder {
 
     fn ended(&self, all: bool) {
         let mut state = self.state();
-        let turn = state.turn.take();
+        let mut turn = state.turn.take();
         state.delivered |= all;
         if all && state.request_body.is_some() && state.answer_body.is_some() {
             let ended = std::mem::take(&mut *state);
             drop(state);
-            self.hand_over(ended, turn.as_ref());
+            self.hand_over(ended, turn.as_mut());
         }
     }
 }
@@ -209,14 +209,14 @@ impl Drop for ExchangeBuilder {
     fn drop(&mut self) {
         let state = std::mem::take(&mut *self.state());
         // Behind the exchanges whose last writes began before: the broker may have made this one because of them.
-        let turn = state.opening.as_ref().map(|(_, place)| place.turn());
-        self.hand_over(state, turn.as_ref());
+        let mut turn = state.opening.as_ref().map(|(_, place)| place.turn());
+        self.hand_over(state, turn.as_mut());
     }
 }
 
 impl ExchangeBuilder {
     /// Makes the exchange and sends it; does nothing if that was done before.
-    fn hand_over(&self, state: State, turn: Option<&Ticket>) {
+    fn hand_over(&self, state: State, turn: Option<&mut Turn>) {
         let Some((opening, place)) = state.opening else { return };
         let cancelled = || Body::ended("", BodyEnd::Cancelled);
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);

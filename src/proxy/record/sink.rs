@@ -1,24 +1,28 @@
-//! The bounded channel that hands exchanges to the recorder.
+//! The bounded queue that hands exchanges to the recorder.
 //!
 //! ```text
-//! Sink::reserve ─► Place ── the exchange has ended ──► Place::send ─► Intake::next ─► Handed ─► dropped: room again
-//!       └─ no place in time, or nobody takes any more ─► missed + 1, traffic goes on
+//! ExchangeSender::reserve ─► SendPermit ── the exchange has ended ──► send ─► ExchangeReceiver::next ─► released: room again
+//!       └─ no room in time, or nobody takes any more ─► missed + 1, traffic goes on
+//!
+//! slots, in the order in which last writes began:   filled · open · filled · gone · open
+//!                                                   └ taken  └ waited for: a write that doesn't wait is under way
 //! ```
 //!
-//! A place is reserved before a request is forwarded, so an exchange whose request went out is never lost for want of
-//! room. An exchange that lasts long (a streaming response) holds its place for as long; when such exchanges hold all
-//! places, later exchanges are missed and counted, not held up.
+//! Room is reserved before a request is forwarded, so an exchange whose request went out is never lost for want of
+//! room. An exchange that lasts long (a streaming response) holds its room for as long; when such exchanges hold all
+//! of it, later exchanges are missed and counted, not held up.
 //!
-//! Exchanges come out in the order in which the last writes of their answers began ([`Ticket`]), though an exchange is handed
-//! over only when that write has succeeded.
+//! Exchanges come out in the order in which the last writes of their answers began: each write begins with a slot
+//! ([`Turn`]), which is filled when the write has succeeded. To begin a write wakes nobody, so that the answer never waits
+//! for the recorder's thread.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc};
 
 use super::exchange_builder::RequestMeta;
 use crate::exchange::Exchange;
@@ -44,21 +48,25 @@ pub fn channel(capacity: usize) -> (ExchangeSender, ExchangeReceiver) {
 
 /// As [`channel`], with other room for bodies, in bytes.
 pub(super) fn channel_with(capacity: usize, body_memory: u64) -> (ExchangeSender, ExchangeReceiver) {
-    let memory = Arc::new(BodyMemory { free: AtomicU64::new(body_memory), cut: AtomicU64::new(0) });
-    let (sender, receiver) = mpsc::channel(capacity);
-    let missed = Arc::new(AtomicU64::new(0));
-    let places = Arc::new(Semaphore::new(capacity));
-    let (stuck, turns) = (Arc::new(AtomicBool::new(false)), Arc::<Turns>::default());
-    let sink = ExchangeSender {
-        sender,
-        places: Arc::clone(&places),
-        missed: Arc::clone(&missed),
-        stuck,
-        turns: Arc::clone(&turns),
-        memory: Arc::clone(&memory),
-        announcer: None,
+    // One ring is enough: whoever hears it takes all that is there.
+    let (bell, rung) = mpsc::channel(1);
+    let queue = Arc::new(Queue {
+        slots: Arc::default(),
+        bell,
+        places: Arc::new(Semaphore::new(capacity)),
+        stuck: AtomicBool::new(false),
+        missed: Arc::default(),
+        memory: Arc::new(BodyMemory { free: AtomicU64::new(body_memory), cut: AtomicU64::new(0) }),
+    });
+    let receiver = ExchangeReceiver {
+        slots: Arc::clone(&queue.slots),
+        rung,
+        capacity,
+        places: Arc::clone(&queue.places),
+        missed: Arc::clone(&queue.missed),
+        memory: Arc::clone(&queue.memory),
     };
-    (sink, ExchangeReceiver { receiver, places, missed, turns, memory, early: BinaryHeap::new() })
+    (ExchangeSender { queue, announcer: None }, receiver)
 }
 
 /// Memory for the bodies of all exchanges.
@@ -105,35 +113,95 @@ impl Drop for MemoryShare {
     }
 }
 
-/// Which last writes are under way. They don't wait for anything, so a turn is over in a moment.
+/// Exchanges in the order in which their last writes began.
 #[derive(Debug, Default)]
-struct Turns {
-    /// The number that was given last, and those that are not over.
-    state: Mutex<(u64, BTreeSet<u64>)>,
+struct Slots {
+    queue: VecDeque<Slot>,
+    /// The number of the first of them.
+    first: u64,
 }
 
-impl Turns {
-    fn state(&self) -> MutexGuard<'_, (u64, BTreeSet<u64>)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Debug)]
+enum Slot {
+    /// A last write is under way. It doesn't wait for anything, so it is over in a moment.
+    Open,
+    /// It has succeeded. Boxed, so that slots move cheaply.
+    Filled(Box<QueuedExchange>),
+    /// It has failed, or not all was written. Kept only while there are slots behind it.
+    Gone,
+}
+
+impl Slots {
+    fn push(&mut self, slot: Slot) -> u64 {
+        self.queue.push_back(slot);
+        self.first + self.queue.len() as u64 - 1
     }
 
-    /// True if no turn before this one is under way.
-    fn are_over_before(&self, number: u64) -> bool {
-        self.state().1.first().is_none_or(|first| *first >= number)
+    /// What becomes of an open slot.
+    fn settle(&mut self, number: u64, slot: Slot) {
+        if let Some(place) = number.checked_sub(self.first).and_then(|place| self.queue.get_mut(place as usize)) {
+            *place = slot;
+        }
+        while let Some(Slot::Gone) = self.queue.back() {
+            self.queue.pop_back();
+        }
+    }
+
+    /// The first exchange; `None` if there is none, or a write that began before its own is still under way.
+    fn take(&mut self) -> Option<QueuedExchange> {
+        loop {
+            if let Slot::Open = self.queue.front()? {
+                return None;
+            }
+            self.first += 1;
+            if let Some(Slot::Filled(queued)) = self.queue.pop_front() {
+                return Some(*queued);
+            }
+        }
+    }
+}
+
+fn locked(slots: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
+    slots.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What senders and permits share.
+#[derive(Debug)]
+struct Queue {
+    slots: Arc<Mutex<Slots>>,
+    /// Rung when there may be something to take.
+    bell: mpsc::Sender<()>,
+    places: Arc<Semaphore>,
+    /// The last request for room was in vain.
+    stuck: AtomicBool,
+    missed: Arc<AtomicU64>,
+    memory: Arc<BodyMemory>,
+}
+
+impl Queue {
+    fn ring(&self) {
+        // It has been rung already, or nobody listens any more.
+        let _heard = self.bell.try_send(());
     }
 }
 
 /// The place in the order of a last write that is under way. Take it, write, hand the exchange over, drop it: nothing
 /// in between may wait.
 #[derive(Debug)]
-pub struct Ticket {
-    turns: Arc<Turns>,
+pub struct Turn {
+    queue: Arc<Queue>,
     number: u64,
+    /// Its slot is filled.
+    settled: bool,
 }
 
-impl Drop for Ticket {
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.turns.state().1.remove(&self.number);
+        if !self.settled {
+            locked(&self.queue.slots).settle(self.number, Slot::Gone);
+            // Those behind it may have waited for it.
+            self.queue.ring();
+        }
     }
 }
 
@@ -151,31 +219,28 @@ impl fmt::Debug for Announcer {
 /// The proxy's end.
 #[derive(Debug, Clone)]
 pub struct ExchangeSender {
-    sender: mpsc::Sender<QueuedExchange>,
-    places: Arc<Semaphore>,
-    missed: Arc<AtomicU64>,
-    stuck: Arc<AtomicBool>,
-    turns: Arc<Turns>,
-    memory: Arc<BodyMemory>,
+    queue: Arc<Queue>,
     announcer: Option<Announcer>,
 }
 
 /// Receives exchanges in the order in which they ended.
 #[derive(Debug)]
 pub struct ExchangeReceiver {
-    receiver: mpsc::Receiver<QueuedExchange>,
+    slots: Arc<Mutex<Slots>>,
+    /// Ends with the last sender.
+    rung: mpsc::Receiver<()>,
+    capacity: usize,
     places: Arc<Semaphore>,
     missed: Arc<AtomicU64>,
-    turns: Arc<Turns>,
     memory: Arc<BodyMemory>,
-    /// What was taken from the receiver and waits for its turn; no more than there are places.
-    early: BinaryHeap<QueuedExchange>,
 }
 
 /// Whoever waits for a place learns at once that there will be none.
 impl Drop for ExchangeReceiver {
     fn drop(&mut self) {
         self.places.close();
+        self.rung.close();
+        locked(&self.slots).queue.clear();
     }
 }
 
@@ -185,30 +250,7 @@ pub struct QueuedExchange {
     exchange: Exchange,
     _place: OwnedSemaphorePermit,
     _memory: Arc<MemoryShare>,
-    /// Of its turn; 0 if it had none.
-    number: u64,
 }
-
-/// The greatest is whose turn came first.
-impl Ord for QueuedExchange {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.number.cmp(&self.number)
-    }
-}
-
-impl PartialOrd for QueuedExchange {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for QueuedExchange {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for QueuedExchange {}
 
 impl QueuedExchange {
     /// The exchange; its place is free again.
@@ -220,10 +262,8 @@ impl QueuedExchange {
 /// Room for one exchange. Dropped unused, it frees the room.
 #[derive(Debug)]
 pub struct SendPermit {
-    sender: mpsc::Sender<QueuedExchange>,
+    queue: Arc<Queue>,
     permit: OwnedSemaphorePermit,
-    missed: Arc<AtomicU64>,
-    turns: Arc<Turns>,
     memory: Arc<MemoryShare>,
 }
 
@@ -242,35 +282,26 @@ impl ExchangeSender {
 
     /// Room for one exchange, or `None` (counted as missed) if there is none within [`PATIENCE`].
     pub async fn reserve(&self) -> Option<SendPermit> {
-        let places = || Arc::clone(&self.places);
-        let permit = if self.sender.is_closed() {
-            None
-        } else {
-            match places().try_acquire_owned() {
-                Ok(permit) => Some(permit),
-                Err(_) if self.stuck.load(Ordering::Relaxed) => None,
-                Err(_) => tokio::time::timeout(PATIENCE, places().acquire_owned()).await.ok().and_then(Result::ok),
-            }
+        let queue = &self.queue;
+        let places = || Arc::clone(&queue.places);
+        let permit = match places().try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(TryAcquireError::Closed) => None,
+            Err(_) if queue.stuck.load(Ordering::Relaxed) => None,
+            Err(_) => tokio::time::timeout(PATIENCE, places().acquire_owned()).await.ok().and_then(Result::ok),
         };
-        self.stuck.store(permit.is_none(), Ordering::Relaxed);
-        match permit {
-            Some(permit) => Some(SendPermit {
-                sender: self.sender.clone(),
-                permit,
-                missed: Arc::clone(&self.missed),
-                turns: Arc::clone(&self.turns),
-                memory: Arc::new(MemoryShare { memory: Arc::clone(&self.memory), taken: AtomicU64::new(0) }),
-            }),
-            None => {
-                self.missed.fetch_add(1, Ordering::Relaxed);
-                None
-            }
-        }
+        queue.stuck.store(permit.is_none(), Ordering::Relaxed);
+        let Some(permit) = permit else {
+            queue.missed.fetch_add(1, Ordering::Relaxed);
+            return None;
+        };
+        let memory = Arc::new(MemoryShare { memory: Arc::clone(&queue.memory), taken: AtomicU64::new(0) });
+        Some(SendPermit { queue: Arc::clone(queue), permit, memory })
     }
 
     /// Exchanges that passed without being handed over.
     pub fn missed(&self) -> u64 {
-        self.missed.load(Ordering::Relaxed)
+        self.queue.missed.load(Ordering::Relaxed)
     }
 }
 
@@ -281,43 +312,53 @@ impl SendPermit {
     }
 
     /// A turn: exchanges that are handed over in their turns come out in the order of the turns.
-    pub fn turn(&self) -> Ticket {
-        let mut state = self.turns.state();
-        state.0 += 1;
-        let number = state.0;
-        state.1.insert(number);
-        Ticket { turns: Arc::clone(&self.turns), number }
+    pub fn turn(&self) -> Turn {
+        let number = locked(&self.queue.slots).push(Slot::Open);
+        Turn { queue: Arc::clone(&self.queue), number, settled: false }
     }
 
     /// Hands an exchange over, in its turn if it has one; never waits. If nobody takes any more, it is counted as missed.
-    pub fn send(self, exchange: Exchange, turn: Option<&Ticket>) {
-        let number = turn.map_or(0, |turn| turn.number);
-        // The queue has room for as many as there are places.
-        let handed = QueuedExchange { exchange, _place: self.permit, _memory: self.memory, number };
-        if self.sender.try_send(handed).is_err() {
-            self.missed.fetch_add(1, Ordering::Relaxed);
+    pub fn send(self, exchange: Exchange, turn: Option<&mut Turn>) {
+        let Self { queue, permit, memory } = self;
+        if queue.bell.is_closed() {
+            queue.missed.fetch_add(1, Ordering::Relaxed);
+            return;
         }
+        let filled = Slot::Filled(Box::new(QueuedExchange { exchange, _place: permit, _memory: memory }));
+        let mut slots = locked(&queue.slots);
+        match turn {
+            Some(turn) => {
+                turn.settled = true;
+                slots.settle(turn.number, filled);
+            }
+            None => drop(slots.push(filled)),
+        }
+        drop(slots);
+        queue.ring();
     }
 }
 
 impl ExchangeReceiver {
     /// Most exchanges that can be handed over and not be released yet.
     pub fn capacity(&self) -> usize {
-        self.receiver.max_capacity()
+        self.capacity
     }
 
     /// The next exchange that ended; `None` once the proxy is gone and all were taken.
     pub async fn next(&mut self) -> Option<Exchange> {
-        if self.early.is_empty() {
-            let handed = self.receiver.recv().await?;
-            self.early.push(handed);
+        loop {
+            if let Some(queued) = self.try_next() {
+                return Some(queued.release());
+            }
+            if self.rung.recv().await.is_none() {
+                return self.try_next().map(QueuedExchange::release);
+            }
         }
-        self.in_turn().map(QueuedExchange::release)
     }
 
     /// The next exchange that ended, if one is waiting.
     pub fn try_next(&mut self) -> Option<QueuedExchange> {
-        self.in_turn()
+        locked(&self.slots).take()
     }
 
     /// As [`Self::next`], from a thread outside the runtime, and with its place.
@@ -325,31 +366,13 @@ impl ExchangeReceiver {
     /// # Panics
     /// If called within an asynchronous task.
     pub fn blocking_next(&mut self) -> Option<QueuedExchange> {
-        if self.early.is_empty() {
-            let handed = self.receiver.blocking_recv()?;
-            self.early.push(handed);
-        }
-        self.in_turn()
-    }
-
-    /// Whose turn it is of those that were handed over.
-    fn in_turn(&mut self) -> Option<QueuedExchange> {
         loop {
-            self.take_all();
-            let first = self.early.peek()?.number;
-            if self.turns.are_over_before(first) {
-                // Whoever's turn is over has handed over by now.
-                self.take_all();
-                return self.early.pop();
+            if let Some(queued) = self.try_next() {
+                return Some(queued);
             }
-            // A write that doesn't wait is under way in another thread.
-            std::thread::yield_now();
-        }
-    }
-
-    fn take_all(&mut self) {
-        while let Ok(handed) = self.receiver.try_recv() {
-            self.early.push(handed);
+            if self.rung.blocking_recv().is_none() {
+                return self.try_next();
+            }
         }
     }
 
@@ -440,17 +463,18 @@ mod tests {
     async fn exchanges_come_out_in_their_turns() {
         let (sink, mut exchange_receiver) = channel(4);
         let places = [sink.reserve().await, sink.reserve().await, sink.reserve().await].map(Option::unwrap);
-        let [first, second, third] = places.each_ref().map(SendPermit::turn);
+        let [first, mut second, mut third] = places.each_ref().map(SendPermit::turn);
         let [one, two, three] = places;
-        three.send(exchange(3), Some(&third));
+        three.send(exchange(3), Some(&mut third));
         drop(third);
-        two.send(exchange(2), Some(&second));
-        // The first write failed: what comes of it has no turn.
+        two.send(exchange(2), Some(&mut second));
+        assert!(exchange_receiver.try_next().is_none(), "the first write is under way");
+        // It failed: what comes of it is behind what was handed over meanwhile.
         drop((first, second));
-        assert_eq!(exchange_receiver.next().await.unwrap().id, 2);
         one.send(exchange(1), None);
-        assert_eq!(exchange_receiver.next().await.unwrap().id, 1);
-        assert_eq!(exchange_receiver.next().await.unwrap().id, 3);
+        for id in [2, 3, 1] {
+            assert_eq!(exchange_receiver.next().await.unwrap().id, id);
+        }
         assert!(exchange_receiver.try_next().is_none());
     }
 
@@ -458,15 +482,33 @@ mod tests {
     async fn a_turn_that_is_not_over_is_waited_for() {
         let (sink, mut exchange_receiver) = channel(2);
         let (slow, fast) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
-        let (first, second) = (slow.turn(), fast.turn());
-        fast.send(exchange(2), Some(&second));
+        let (mut first, mut second) = (slow.turn(), fast.turn());
+        fast.send(exchange(2), Some(&mut second));
         drop(second);
         let late = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
-            slow.send(exchange(1), Some(&first));
+            slow.send(exchange(1), Some(&mut first));
         });
         assert_eq!([exchange_receiver.next().await.unwrap().id, exchange_receiver.next().await.unwrap().id], [1, 2]);
         late.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn writes_that_are_tried_again_and_again_take_no_room() {
+        let (sink, mut exchange_receiver) = channel(2);
+        let (slow, other) = (sink.reserve().await.unwrap(), sink.reserve().await.unwrap());
+        for _ in 0..1_000 {
+            drop(slow.turn());
+        }
+        let under_way = other.turn();
+        drop((slow.turn(), slow.turn()));
+        assert_eq!(locked(&exchange_receiver.slots).queue.len(), 1);
+        slow.send(exchange(1), None);
+        drop(under_way);
+        drop((sink, other));
+        assert_eq!(exchange_receiver.next().await.unwrap().id, 1);
+        assert!(exchange_receiver.next().await.is_none());
+        assert_eq!(locked(&exchange_receiver.slots).queue.len(), 0);
     }
 
     #[tokio::test]
