@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -134,6 +135,56 @@ impl AsyncWrite for Socket {
     }
 }
 
+/// A stream of which some was read ahead: that comes first, then the rest.
+#[derive(Debug)]
+pub struct PrefixedIo<S> {
+    /// What was read ahead.
+    pub prefix: BytesMut,
+    /// The stream behind it.
+    pub io: S,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for PrefixedIo<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.prefix.is_empty() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let taken = self.prefix.len().min(buf.remaining());
+        buf.put_slice(&self.prefix[..taken]);
+        self.prefix.advance(taken);
+        if self.prefix.is_empty() {
+            self.prefix = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for PrefixedIo<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
 /// TLS over a socket, or over whatever a tunnel is made of.
 pub struct TlsConnection<S> {
     /// TLS itself; the handshake is done.
@@ -217,5 +268,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsWriteSide<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.half).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_ahead_comes_first() {
+        let (near, mut far) = tokio::io::duplex(64);
+        far.write_all(b"the rest").await.unwrap();
+        let mut stream = PrefixedIo { prefix: BytesMut::from(&b"ahead of "[..]), io: near };
+        let mut read = [0; 17];
+        stream.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"ahead of the rest");
+        stream.write_all(b"answer").await.unwrap();
+        let mut answer = [0; 6];
+        far.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"answer");
     }
 }

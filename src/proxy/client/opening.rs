@@ -9,15 +9,13 @@
 
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::h2::PREFACE;
-use crate::proxy::io::Transport;
+use crate::proxy::io::{PrefixedIo, Transport};
 use crate::proxy::relay::ProxyShared;
 
 /// Room for the first read: most requests of HTTP/1 are in it whole.
@@ -68,57 +66,9 @@ async fn within<F: Future>(patience: std::time::Duration, future: F) -> Option<F
     tokio::time::timeout(patience, future).await.ok()
 }
 
-/// A stream of which some was read already.
-pub struct Rejoined<W> {
-    read: BytesMut,
-    wire: W,
-}
-
 impl<W> DetectedProtocol<W> {
     /// The connection as it was.
-    pub fn rejoin(self) -> Rejoined<W> {
-        Rejoined { read: self.read, wire: self.wire }
-    }
-}
-
-impl<W: AsyncRead + Unpin> AsyncRead for Rejoined<W> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.read.is_empty() {
-            return Pin::new(&mut this.wire).poll_read(cx, buf);
-        }
-        let count = this.read.len().min(buf.remaining());
-        buf.put_slice(&this.read[..count]);
-        this.read.advance(count);
-        if this.read.is_empty() {
-            this.read = BytesMut::new();
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<W: AsyncWrite + Unpin> AsyncWrite for Rejoined<W> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.wire.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_shutdown(cx)
+    pub fn rejoin(self) -> PrefixedIo<W> {
+        PrefixedIo { prefix: self.read, io: self.wire }
     }
 }

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::proxy::client::{ClientInfo, Route, run};
 use crate::proxy::event::handshake_trouble;
 use crate::proxy::forward::{ForwardProxy, TunnelTarget};
-use crate::proxy::io::{Input, Output, ResetFlag, TlsConnection, Transport};
+use crate::proxy::io::{Input, Output, PrefixedIo, ResetFlag, TlsConnection, Transport};
 use crate::proxy::logged::Kind;
 use crate::proxy::server::listener::HANDSHAKE_FAILURE;
 use crate::proxy::upstream::live::UpstreamStream;
@@ -36,14 +36,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A broker's connection from behind the head of its CONNECT request.
 pub struct Tunnel<I, O: Output> {
-    input: Ahead<I>,
+    input: PrefixedIo<I>,
     output: ResetOnDrop<O>,
-}
-
-/// A reading side with what was read ahead of it.
-pub struct Ahead<I> {
-    buf: BytesMut,
-    io: I,
 }
 
 /// The write side of a tunnel. It ends with a TCP reset if its flag was set before it was dropped.
@@ -56,20 +50,23 @@ pub struct ResetOnDrop<O: Output> {
 impl<I: Input, O: Output> Tunnel<I, O> {
     /// `buf`: what was read ahead.
     pub fn new(buf: BytesMut, io: I, output: O) -> Self {
-        Self { input: Ahead { buf, io }, output: ResetOnDrop { output: Some(output), doom: ResetFlag::default() } }
+        Self {
+            input: PrefixedIo { prefix: buf, io },
+            output: ResetOnDrop { output: Some(output), doom: ResetFlag::default() },
+        }
     }
 
     /// The first byte, which stays; `None` if there is none.
     async fn first(&mut self) -> io::Result<Option<u8>> {
-        if self.input.buf.is_empty() {
-            self.input.io.read_buf(&mut self.input.buf).await?;
+        if self.input.prefix.is_empty() {
+            self.input.io.read_buf(&mut self.input.prefix).await?;
         }
-        Ok(self.input.buf.first().copied())
+        Ok(self.input.prefix.first().copied())
     }
 }
 
 impl<I: Input, O: Output> Transport for Tunnel<I, O> {
-    type Input = Ahead<I>;
+    type Input = PrefixedIo<I>;
     type Output = ResetOnDrop<O>;
 
     fn halves(self) -> (Self::Input, Self::Output) {
@@ -201,21 +198,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
-impl<I: AsyncRead + Unpin> AsyncRead for Ahead<I> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.buf.is_empty() {
-            return Pin::new(&mut self.io).poll_read(cx, buf);
-        }
-        let taken = self.buf.len().min(buf.remaining());
-        buf.put_slice(&self.buf[..taken]);
-        self.buf.advance(taken);
-        if self.buf.is_empty() {
-            self.buf = BytesMut::new();
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
