@@ -283,12 +283,12 @@ impl<W: Transport> Connection<W> {
             let event = tokio::select! {
                 biased;
                 answer = &mut answer => {
-                    while let Ok(head) = interims.try_recv() {
+                    while let Some(head) = interims.try_recv() {
                         self.write_interim(writer, &head).await?;
                     }
                     return Ok(answer);
                 }
-                Some(head) = interims.recv() => {
+                head = poll_fn(|cx| interims.poll_recv(cx)) => {
                     if head.status == 100 {
                         self.source.continue_sent();
                     }

@@ -5,16 +5,17 @@
 
 pub mod live;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::mpsc;
 
 use crate::exchange::{FailureKind, Headers, Simulated, Version};
 use crate::proxy::message::fields::{RawTrailers, end_to_end};
@@ -184,23 +185,61 @@ pub struct InformationalResponse {
     pub fields: Headers,
 }
 
-/// Channel for 1xx responses, passed along with a request.
+/// Channel for 1xx responses, passed along with a request. Hardly any request has one, so it takes no room until one comes.
 #[derive(Debug, Clone)]
-pub struct Informational(mpsc::Sender<InformationalResponse>);
+pub struct Informational(Arc<Mutex<Interims>>);
+
+/// The other end of [`Informational`].
+#[derive(Debug)]
+pub struct InformationalReceiver(Arc<Mutex<Interims>>);
+
+#[derive(Debug, Default)]
+struct Interims {
+    /// No more than [`INTERIM`].
+    waiting: VecDeque<InformationalResponse>,
+    /// Of the task that waits for one.
+    waker: Option<Waker>,
+}
 
 impl Informational {
-    /// A way and its end.
-    pub fn channel() -> (Self, mpsc::Receiver<InformationalResponse>) {
-        let (sender, receiver) = mpsc::channel(INTERIM);
-        (Self(sender), receiver)
+    /// Both ends.
+    pub fn channel() -> (Self, InformationalReceiver) {
+        let interims = Arc::<Mutex<Interims>>::default();
+        (Self(Arc::clone(&interims)), InformationalReceiver(interims))
     }
 
     /// Passes one on.
     pub fn send(&self, head: InformationalResponse) {
-        let status = head.status;
-        if self.0.try_send(head).is_err() {
-            tracing::debug!(status, "an interim answer was dropped: the broker takes none, or takes them too slowly");
+        let mut interims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if interims.waiting.len() >= INTERIM {
+            tracing::debug!(status = head.status, "an interim answer was dropped: the broker takes them too slowly");
+            return;
         }
+        interims.waiting.push_back(head);
+        let waker = interims.waker.take();
+        drop(interims);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl InformationalReceiver {
+    /// The next one, if it has come.
+    pub fn try_recv(&mut self) -> Option<InformationalResponse> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
+    }
+
+    /// The next one. Of a request whose answer has come there is none any more, and this stays pending.
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<InformationalResponse> {
+        let mut interims = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = interims.waiting.pop_front() {
+            return Poll::Ready(head);
+        }
+        if !interims.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            interims.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 }
 

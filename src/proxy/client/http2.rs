@@ -291,7 +291,7 @@ async fn await_response(
     let mut answer = pin!(relay.forward(id, head, (body, RawTrailers::default()), Some(interim)));
     poll_fn(|cx| {
         let answer = answer.as_mut().poll(cx);
-        while let Poll::Ready(Some(head)) = interims.poll_recv(cx) {
+        while let Poll::Ready(head) = interims.poll_recv(cx) {
             if head.status == 100 {
                 asked = None;
             }
