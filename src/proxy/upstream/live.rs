@@ -19,6 +19,7 @@ mod addresses;
 mod call;
 mod connect;
 mod dial;
+mod driver;
 mod http;
 mod line;
 mod peeked;

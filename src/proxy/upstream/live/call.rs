@@ -7,8 +7,8 @@
 //!
 //! No task is spawned: whoever waits for the head, and then whoever reads the body, drives both directions.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -19,25 +19,19 @@ use hyper::body::{Body, Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
 use hyper::{Method, StatusCode};
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::time::Instant;
 
 use crate::exchange::FailureKind;
 use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadLimits, ResponseHead};
 use crate::proxy::upstream::live::connect::H1Connection;
+use crate::proxy::upstream::live::driver::{CONTINUE, Call, Received, await_head};
 use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::pool::Pool;
 use crate::proxy::upstream::{
     BodyError, Informational, InformationalResponse, UpgradedIo, UpstreamError, UpstreamResponse, WireBody, empty_body,
     fault_of_request,
 };
-
-/// How long the booking system is waited for to allow a body that was announced with `Expect: 100-continue`.
-pub const CONTINUE: Duration = Duration::from_secs(1);
-
-/// Most interim answers to one request. Whoever sends more is not going to answer.
-pub const INTERIM: usize = 64;
 
 /// A request on its way.
 pub struct H1Request {
@@ -106,97 +100,90 @@ impl CallError {
 type Sending = Outgoing<WriteHalf<UpstreamStream>>;
 type Reading = Reader<ReadHalf<UpstreamStream>>;
 
-/// Sends a message and returns when the head of the answer is there. `patience` runs while it is the server that is
-/// waited for: it starts anew with each part of the request that the server took or the broker has yet to send.
+/// A request and the connection that it is on.
+struct H1Call {
+    message: H1Request,
+    reading: Reading,
+    sending: Sending,
+    watch: HeadWatch,
+    /// Why nothing more can be sent.
+    unwritten: Option<io::Error>,
+}
+
+/// Sends a message and returns when the head of the answer is there; see [`await_head`].
 pub async fn call(
     link: H1Connection,
     mut message: H1Request,
     patience: Duration,
     pool: &Arc<Pool>,
 ) -> Result<UpstreamResponse, CallError> {
-    let mut reading = link.reader;
-    let mut sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
+    let sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
         .with_trailers(message.trailers.clone());
-    sending.hold(message.expects);
-    let mut unwritten = None;
-    let head = {
-        let mut timer = pin!(tokio::time::sleep(patience));
-        let mut go_on = message.expects.then(|| Box::pin(tokio::time::sleep(CONTINUE)));
-        let (mut written, mut interim, mut watch) = (0, 0, HeadWatch::default());
-        poll_fn(|cx| {
-            loop {
-                // What can be read before the rest of the request goes out was not sent in answer to all of it.
-                let mut read = Poll::Pending;
-                if sending.written() > 0 && !sending.is_done() {
-                    read = poll_head(&mut reading, &mut watch, &message, cx);
-                }
-                if read.is_pending() && unwritten.is_none() && !sending.is_done() {
-                    match sending.poll_send(cx) {
-                        Poll::Ready(Err(SendError::Body(error))) => {
-                            let what = format!("did not get all of the request: {error}");
-                            let error = message.error(fault_of_request(&error), &what);
-                            return Poll::Ready(Err(CallError::Failed(error)));
-                        }
-                        // It may have answered before it closed: reading tells.
-                        Poll::Ready(Err(SendError::Write(error))) => unwritten = Some(error),
-                        Poll::Ready(Ok(())) | Poll::Pending => {}
-                    }
-                    if written != sending.written() || sending.waits_for_body() {
-                        written = sending.written();
-                        timer.as_mut().reset(Instant::now() + patience);
-                    }
-                }
-                if read.is_pending() {
-                    read = poll_head(&mut reading, &mut watch, &message, cx);
-                }
-                match read {
-                    Poll::Ready(Ok(head)) if head.status == 101 && !message.offers => {
-                        let error = message.error(FailureKind::BrokenOff, "switched protocols without being asked to");
-                        return Poll::Ready(Err(CallError::Failed(error)));
-                    }
-                    Poll::Ready(Ok(head)) if head.status < 200 && head.status != 101 => {
-                        (interim, watch) = (interim + 1, HeadWatch::default());
-                        if interim > INTERIM {
-                            let what = format!("sent more than {INTERIM} interim answers and no other");
-                            return Poll::Ready(Err(CallError::Failed(message.error(FailureKind::BrokenOff, &what))));
-                        }
-                        if head.status == 100 {
-                            go_on = None;
-                            sending.hold(false);
-                        }
-                        if let Some(informational) = &message.interim {
-                            let ResponseHead { status, reason, fields, .. } = head;
-                            informational.send(InformationalResponse { status, reason, fields });
-                        }
-                        continue;
-                    }
-                    Poll::Ready(Err(CallError::Closed(error))) => {
-                        let error = match &unwritten {
-                            Some(cause) => {
-                                message.error(FailureKind::BrokenOff, &format!("closed the connection: {cause}"))
-                            }
-                            None => error,
-                        };
-                        return Poll::Ready(Err(CallError::Closed(error)));
-                    }
-                    Poll::Ready(result) => return Poll::Ready(result),
-                    Poll::Pending => {}
-                }
-                if let Some(timer) = &mut go_on
-                    && timer.as_mut().poll(cx).is_ready()
-                {
-                    go_on = None;
-                    sending.hold(false);
-                    continue;
-                }
-                ready!(timer.as_mut().poll(cx));
-                let error = message.error(FailureKind::TimedOut, &format!("sent no answer within {patience:?}"));
-                return Poll::Ready(Err(CallError::Failed(error)));
-            }
-        })
-        .await?
-    };
+    let (unasked, informational) = (message.expects.then_some(CONTINUE), message.interim.take());
+    let mut call = H1Call { message, reading: link.reader, sending, watch: HeadWatch::default(), unwritten: None };
+    let head = await_head(&mut call, unasked, patience, informational.as_ref()).await?;
+    let H1Call { message, reading, sending, unwritten, .. } = call;
     answer(head, &message, reading, sending, unwritten.is_none(), pool)
+}
+
+impl Call for H1Call {
+    type Head = ResponseHead;
+    type Error = CallError;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<ResponseHead>, CallError>> {
+        let Self { message, reading, sending, watch, unwritten } = self;
+        // What can be read before the rest of the request goes out was not sent in answer to all of it.
+        let mut read = Poll::Pending;
+        if sending.written() > 0 && !sending.is_done() {
+            read = poll_head(reading, watch, message, cx);
+        }
+        if read.is_pending() && unwritten.is_none() && !sending.is_done() {
+            match sending.poll_send(cx) {
+                Poll::Ready(Err(SendError::Body(error))) => {
+                    let what = format!("did not get all of the request: {error}");
+                    return Poll::Ready(Err(CallError::Failed(message.error(fault_of_request(&error), &what))));
+                }
+                // It may have answered before it closed: reading tells.
+                Poll::Ready(Err(SendError::Write(error))) => *unwritten = Some(error),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+        }
+        if read.is_pending() {
+            read = poll_head(reading, watch, message, cx);
+        }
+        match ready!(read) {
+            Ok(head) if head.status == 101 && !message.offers => {
+                let error = message.error(FailureKind::BrokenOff, "switched protocols without being asked to");
+                Poll::Ready(Err(CallError::Failed(error)))
+            }
+            Ok(head) if head.status < 200 && head.status != 101 => {
+                *watch = HeadWatch::default();
+                let ResponseHead { status, reason, fields, .. } = head;
+                Poll::Ready(Ok(Received::Interim(InformationalResponse { status, reason, fields })))
+            }
+            Ok(head) => Poll::Ready(Ok(Received::Head(head))),
+            Err(CallError::Closed(error)) => {
+                let error = match unwritten {
+                    Some(cause) => message.error(FailureKind::BrokenOff, &format!("closed the connection: {cause}")),
+                    None => error,
+                };
+                Poll::Ready(Err(CallError::Closed(error)))
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn sent(&self) -> (u64, bool) {
+        (self.sending.written(), !self.sending.is_done() && self.sending.waits_for_body())
+    }
+
+    fn hold(&mut self, held: bool) {
+        self.sending.hold(held);
+    }
+
+    fn error(&self, kind: FailureKind, what: &str) -> CallError {
+        CallError::Failed(self.message.error(kind, what))
+    }
 }
 
 fn poll_head(

@@ -8,26 +8,25 @@
 //!
 //! As over HTTP/1, no task is spawned: whoever waits for the head, and then whoever reads the body, drives both.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{Reason, SendStream};
+use h2::{Reason, RecvStream, SendStream};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
-use hyper::{Method, Request};
-use tokio::time::Instant;
+use hyper::{Method, Request, Response};
 
 use crate::exchange::{FailureKind, Version};
 use crate::proxy::h2::head::response as read_answer;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
 use crate::proxy::message::head::{HeadError, HeadLimits, Length, ResponseHead};
-use crate::proxy::upstream::live::call::{CONTINUE, INTERIM};
 use crate::proxy::upstream::live::connect::Connector;
+use crate::proxy::upstream::live::driver::{CONTINUE, Call, Received, await_head};
 use crate::proxy::upstream::live::shared::{H2Connection, Lease};
 use crate::proxy::upstream::{
     BodyError, Informational, InformationalResponse, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
@@ -90,8 +89,59 @@ pub async fn open(
     }
 }
 
-/// Sends the body and returns when the head of the answer is there. `patience` is for the booking system alone, as over
-/// HTTP/1. `expects`: the body is only sent when it is asked for.
+/// A request and the stream that it is on.
+struct H2Call {
+    lease: Lease,
+    response: ResponseFuture,
+    sending: Outgoing,
+    host: String,
+    answer_head: HeadLimits,
+}
+
+impl Call for H2Call {
+    type Head = Response<RecvStream>;
+    type Error = CallError;
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<Self::Head>, CallError>> {
+        if !self.sending.is_done() {
+            match self.sending.poll_send(cx) {
+                Poll::Ready(Err(SendError::Body(error))) => {
+                    let what = format!("did not get all of the request: {error}");
+                    return Poll::Ready(Err(self.error(fault_of_request(&error), &what)));
+                }
+                // It may have answered all the same: the response tells.
+                Poll::Ready(Err(SendError::Stream(_)) | Ok(())) | Poll::Pending => {}
+            }
+        }
+        if let Poll::Ready(Some(Ok(head))) = self.response.poll_informational(cx) {
+            let interim = read_answer(head.headers(), self.answer_head).map_err(|error| unreadable(&self.host, &error));
+            return Poll::Ready(interim.map(|ResponseHead { status, fields, .. }| {
+                Received::Interim(InformationalResponse { status, reason: reason(head.status()), fields })
+            }));
+        }
+        let answer = ready!(Pin::new(&mut self.response).poll(cx));
+        Poll::Ready(answer.map(Received::Head).map_err(|error| failed(&self.host, &error, &self.lease)))
+    }
+
+    fn sent(&self) -> (u64, bool) {
+        (self.sending.sent(), !self.sending.is_done() && self.sending.waits_for_body())
+    }
+
+    fn hold(&mut self, held: bool) {
+        self.sending.hold(held);
+    }
+
+    fn error(&self, kind: FailureKind, what: &str) -> CallError {
+        CallError::Failed(UpstreamError { kind, detail: format!("{} {what}", self.host) })
+    }
+
+    /// Whether the connection is still alive nobody knows: others are not to wait for it.
+    fn timed_out(&mut self) {
+        self.lease.retire();
+    }
+}
+
+/// Sends the body and returns when the head of the answer is there; see [`await_head`].
 pub async fn send_and_await_head(
     opened: OpenStream,
     method: &Method,
@@ -100,71 +150,10 @@ pub async fn send_and_await_head(
     patience: Duration,
     interim: Option<&Informational>,
 ) -> Result<UpstreamResponse, CallError> {
-    let OpenStream { lease, mut response, sending, host, answer_head } = opened;
-    let mut sending = Outgoing::new(sending, body);
-    sending.hold(expects);
-    let answer = {
-        let mut timer = pin!(tokio::time::sleep(patience));
-        let mut go_on = expects.then(|| Box::pin(tokio::time::sleep(CONTINUE)));
-        let (mut sent, mut interims) = (0, 0);
-        poll_fn(|cx| {
-            loop {
-                if !sending.is_done() {
-                    match sending.poll_send(cx) {
-                        Poll::Ready(Err(SendError::Body(error))) => {
-                            let what = format!("did not get all of the request: {error}");
-                            return Poll::Ready(Err(CallError::Failed(UpstreamError {
-                                kind: fault_of_request(&error),
-                                detail: format!("{host} {what}"),
-                            })));
-                        }
-                        // It may have answered all the same: the response tells.
-                        Poll::Ready(Err(SendError::Stream(_)) | Ok(())) | Poll::Pending => {}
-                    }
-                    if sent != sending.sent() || sending.waits_for_body() {
-                        sent = sending.sent();
-                        timer.as_mut().reset(Instant::now() + patience);
-                    }
-                }
-                if let Poll::Ready(Some(Ok(head))) = response.poll_informational(cx) {
-                    interims += 1;
-                    if interims > INTERIM {
-                        let what = format!("sent more than {INTERIM} interim answers and no other");
-                        return Poll::Ready(Err(CallError::Failed(broken(&host, &what))));
-                    }
-                    let ResponseHead { status, fields, .. } = match read_answer(head.headers(), answer_head) {
-                        Ok(head) => head,
-                        Err(error) => return Poll::Ready(Err(unreadable(&host, &error))),
-                    };
-                    if status == 100 {
-                        go_on = None;
-                        sending.hold(false);
-                    }
-                    if let Some(informational) = interim {
-                        informational.send(InformationalResponse { status, reason: reason(head.status()), fields });
-                    }
-                    continue;
-                }
-                if let Poll::Ready(answer) = Pin::new(&mut response).poll(cx) {
-                    return Poll::Ready(answer.map_err(|error| failed(&host, &error, &lease)));
-                }
-                if let Some(timer) = &mut go_on
-                    && timer.as_mut().poll(cx).is_ready()
-                {
-                    go_on = None;
-                    sending.hold(false);
-                    continue;
-                }
-                ready!(timer.as_mut().poll(cx));
-                // Whether the connection is still alive nobody knows: others are not to wait for it.
-                lease.retire();
-                let detail = format!("{host} sent no answer within {patience:?}");
-                let error = UpstreamError { kind: FailureKind::TimedOut, detail };
-                return Poll::Ready(Err(CallError::Failed(error)));
-            }
-        })
-        .await?
-    };
+    let OpenStream { lease, response, sending, host, answer_head } = opened;
+    let mut call = H2Call { lease, response, sending: Outgoing::new(sending, body), host, answer_head };
+    let answer = await_head(&mut call, expects.then_some(CONTINUE), patience, interim).await?;
+    let H2Call { lease, sending, host, answer_head, .. } = call;
     let (parts, stream) = answer.into_parts();
     let head = read_answer(&parts.headers, answer_head).map_err(|error| unreadable(&host, &error))?;
     let length = match head.length(method).map_err(|error| unreadable(&host, &error))? {
