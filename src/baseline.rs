@@ -23,12 +23,12 @@ use crate::openbooking::Stage;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Baseline {
     /// Sorted by rule, stage and pointer, each combination once.
-    entries: Vec<Entry>,
+    entries: Vec<BaselineEntry>,
 }
 
 /// Known findings of one rule at one stage and place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct BaselineEntry {
     /// The rule's id.
     pub rule: String,
     /// Stage of the exchanges.
@@ -44,10 +44,10 @@ pub struct Entry {
 }
 
 /// What an entry is recognised by.
-type Key<'e> = (&'e str, Stage, &'e str);
+type EntryKey<'e> = (&'e str, Stage, &'e str);
 
-impl Entry {
-    fn key(&self) -> Key<'_> {
+impl BaselineEntry {
+    fn key(&self) -> EntryKey<'_> {
         (&self.rule, self.stage, &self.pointer)
     }
 
@@ -71,24 +71,24 @@ impl Entry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
     /// Every entry that was asked about, in the order of the file's contents: by rule, stage and pointer.
-    pub entries: Vec<(Entry, Outcome)>,
+    pub entries: Vec<(BaselineEntry, EntryOutcome)>,
     /// Whether each finding is set aside, in their order.
     pub aside: Vec<bool>,
 }
 
 /// What became of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
+pub struct EntryOutcome {
     /// How many such findings there are.
     pub found: u64,
     /// What that means.
-    pub state: State,
+    pub state: EntryState,
 }
 
 /// What became of an entry, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
+pub enum EntryState {
     /// There are more than it counts: those beyond the count are not set aside.
     Beyond,
     /// Its day has passed: nothing is set aside.
@@ -115,7 +115,7 @@ impl Baseline {
         for finding in findings {
             *counts.entry((finding.rule.id.clone(), finding.stage, shape(&finding.pointer))).or_default() += 1;
         }
-        let entry = |((rule, stage, pointer), count)| Entry {
+        let entry = |((rule, stage, pointer), count)| BaselineEntry {
             rule,
             stage,
             pointer,
@@ -144,11 +144,11 @@ impl Baseline {
     /// place takes these in place of its own, and never counts fewer than before.
     pub fn set_aside(&mut self, finding: &Finding, count: u64, reason: &str, expires: Date) {
         let (rule, stage, pointer) = (finding.rule.id.clone(), finding.stage, shape(&finding.pointer));
-        let new = Entry { rule, stage, pointer, count, reason: reason.to_owned(), expires: Some(expires) };
+        let new = BaselineEntry { rule, stage, pointer, count, reason: reason.to_owned(), expires: Some(expires) };
         match self.entries.binary_search_by(|entry| entry.key().cmp(&new.key())) {
             Ok(at) => {
                 let count = self.entries[at].count.max(count);
-                self.entries[at] = Entry { count, ..new };
+                self.entries[at] = BaselineEntry { count, ..new };
             }
             Err(at) => self.entries.insert(at, new),
         }
@@ -158,7 +158,7 @@ impl Baseline {
     /// Entries that come to be the same become one: their counts add up, the earlier of their days holds.
     pub fn follow_renames<'n>(&mut self, current: impl Fn(&str) -> Option<&'n str>) -> BTreeMap<String, String> {
         let mut renamed = BTreeMap::new();
-        let mut entries: Vec<Entry> = Vec::with_capacity(self.entries.len());
+        let mut entries: Vec<BaselineEntry> = Vec::with_capacity(self.entries.len());
         for mut entry in std::mem::take(&mut self.entries) {
             if let Some(new) = current(&entry.rule) {
                 let old = std::mem::replace(&mut entry.rule, new.to_owned());
@@ -175,15 +175,15 @@ impl Baseline {
     }
 
     /// The entries, by rule, stage and pointer.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[BaselineEntry] {
         &self.entries
     }
 
     /// Sets findings aside, the first of each entry first. Entries whose rules were not asked are left out.
     pub fn apply(&self, findings: &[&Finding], today: Date, is_asked: impl Fn(&str) -> bool) -> Applied {
         let shapes: Vec<String> = findings.iter().map(|finding| shape(&finding.pointer)).collect();
-        let mut found: BTreeMap<Key<'_>, u64> = self.entries.iter().map(|entry| (entry.key(), 0)).collect();
-        let room: BTreeMap<Key<'_>, u64> = self
+        let mut found: BTreeMap<EntryKey<'_>, u64> = self.entries.iter().map(|entry| (entry.key(), 0)).collect();
+        let room: BTreeMap<EntryKey<'_>, u64> = self
             .entries
             .iter()
             .map(|entry| (entry.key(), if entry.has_expired(today) { 0 } else { entry.count }))
@@ -198,16 +198,16 @@ impl Baseline {
                 *found <= *room
             })
             .collect();
-        let outcome = |entry: &Entry| {
+        let outcome = |entry: &BaselineEntry| {
             let found = found.get(&entry.key()).copied().unwrap_or(0);
             let state = match found {
-                0 => State::Stale,
-                _ if entry.has_expired(today) => State::Expired,
-                found if found > entry.count => State::Beyond,
-                found if found < entry.count => State::Fewer,
-                _ => State::Within,
+                0 => EntryState::Stale,
+                _ if entry.has_expired(today) => EntryState::Expired,
+                found if found > entry.count => EntryState::Beyond,
+                found if found < entry.count => EntryState::Fewer,
+                _ => EntryState::Within,
             };
-            (entry.clone(), Outcome { found, state })
+            (entry.clone(), EntryOutcome { found, state })
         };
         let entries = self.entries.iter().filter(|entry| is_asked(&entry.rule)).map(outcome).collect();
         Applied { entries, aside }

@@ -29,11 +29,11 @@ use crate::exchange::BodyEnd;
 use crate::new_file::{NewFile, NewFileError};
 use crate::redact::{RedactError, RedactionLevel};
 pub use merge::merge;
-pub use odd::{Oddities, Oddity, Outcome};
-pub use output::{Format, Output};
+pub use odd::{Oddities, Oddity, OddityOutcome};
+pub use output::{Format, RecordingWriter};
 pub use recording::{Exchanges, Recording, is_capture, open};
 pub use rotation::{RotatingWriter, Rotation, next_part};
-pub use store::{Call, Reader, Writer};
+pub use store::{Reader, StoredCall, Writer};
 pub use verify::{IntegrityReport, examine};
 
 /// Folder of captures that were given no name of their own.
@@ -53,12 +53,12 @@ pub struct Meta {
     /// What was replaced in all of its exchanges.
     pub redaction: RedactionLevel,
     /// Which part of a recording in several files it is; `None` for one that stands alone, and in HAR and NDJSON.
-    pub part: Option<Part>,
+    pub part: Option<PartNumber>,
 }
 
 /// A file's place in a recording of several files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct PartNumber {
     /// What all parts of the recording have in common, and no other recording has.
     pub of: String,
     /// 1-based number of the part.
@@ -212,7 +212,7 @@ impl CaptureError {
     /// A recording of which nothing can be given out: because there is nothing, or because of what is odd about it.
     fn without_exchanges(file: &Path, oddities: &Oddities) -> Self {
         let file = file.to_owned();
-        match oddities.list().first().filter(|first| first.outcome == Outcome::LeftOut) {
+        match oddities.list().first().filter(|first| first.outcome == OddityOutcome::LeftOut) {
             None => Self::Empty { file },
             Some(first) => Self::Har { file, what: format!("holds no exchange that can be read: {first}") },
         }

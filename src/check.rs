@@ -20,7 +20,7 @@ use crate::report::{
 use crate::rules::{Judge, Profile, RuleBook};
 use crate::text::{SafeText, safe_format};
 use crate::verdicts::Totals;
-use judging::{Judging, Unread};
+use judging::{RecordingJudge, WithoutVerdict};
 
 /// What is looked at, and how much is kept.
 #[derive(Debug, Clone, Default)]
@@ -232,9 +232,9 @@ impl<'n> CheckRun<'n> {
         let judge = judge(base_uris, foreign).profiling(self.profile.is_some());
         let names: Vec<Arc<str>> = files.iter().map(|(path, _)| path.display().to_string().into()).collect();
         let mut judging = if self.options.keep_verdicts && self.profile.is_none() {
-            Judging::keeping(judge, &files, self.notice)
+            RecordingJudge::keeping(judge, &files, self.notice)
         } else {
-            Judging::not_keeping(judge)
+            RecordingJudge::not_keeping(judge)
         };
         let with_bodies = self.options.filter.is_some();
         let mut totals = Totals::default();
@@ -251,11 +251,11 @@ impl<'n> CheckRun<'n> {
             while let Some(next) = file.next() {
                 let judged = match next {
                     Ok(judged) => judged,
-                    Err(Unread::Exchange(error)) => {
+                    Err(WithoutVerdict::Exchange(error)) => {
                         fault = Some(error);
                         continue;
                     }
-                    Err(Unread::Verdicts(error)) => return Err(CheckError::Verdicts(error.to_string())),
+                    Err(WithoutVerdict::Verdicts(error)) => return Err(CheckError::Verdicts(error.to_string())),
                 };
                 SimulatedReport::count(&mut simulated, &judged.exchange);
                 is_under_base |= lies_under(&judged.exchange, base.as_deref());

@@ -50,7 +50,7 @@ pub struct Config {
     /// What is taken out of recordings.
     pub redaction: Redaction,
     /// How the screen looks.
-    pub screen: Screen,
+    pub screen: ScreenConfig,
     /// Scenarios of faults, by name.
     pub faults: BTreeMap<String, Vec<fault::Fault>>,
 }
@@ -68,7 +68,7 @@ pub struct Redaction {
 /// How the screen looks and what it listens to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Screen {
+pub struct ScreenConfig {
     /// Its colours and characters.
     pub theme: Theme,
     /// The mouse scrolls and selects; without it the terminal's own selection works as ever.
@@ -77,7 +77,7 @@ pub struct Screen {
     pub bell: bool,
 }
 
-impl Default for Screen {
+impl Default for ScreenConfig {
     fn default() -> Self {
         Self { theme: Theme::default(), mouse: true, bell: false }
     }
@@ -124,7 +124,7 @@ pub enum ConfigError {
 /// The file as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Written {
+struct ConfigFile {
     rules: Vec<PathBuf>,
     off: Vec<Spanned<String>>,
     severity: BTreeMap<Spanned<String>, Severity>,
@@ -132,7 +132,7 @@ struct Written {
     booking_system: BookingSystem,
     limits: WrittenLimits,
     redaction: Redaction,
-    screen: Screen,
+    screen: ScreenConfig,
     faults: BTreeMap<String, Vec<Spanned<String>>>,
 }
 
@@ -175,7 +175,7 @@ struct WrittenLimits {
 }
 
 /// A value that can't be, and at which byte it stands.
-struct Fault {
+struct ConfigFault {
     what: String,
     at: usize,
 }
@@ -193,19 +193,21 @@ impl Config {
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let text =
             std::fs::read_to_string(file).map_err(|cause| ConfigError::Unreadable { file: file.to_owned(), cause })?;
-        let wrong = |Fault { what, at }| ConfigError::Wrong { file: file.to_owned(), line: line_of(&text, at), what };
+        let wrong =
+            |ConfigFault { what, at }| ConfigError::Wrong { file: file.to_owned(), line: line_of(&text, at), what };
         let config = Self::parse(file, &text).map_err(wrong)?;
         tracing::info!(file = %file.display(), "configured");
         Ok(config)
     }
 
-    fn parse(file: &Path, text: &str) -> Result<Self, Fault> {
+    fn parse(file: &Path, text: &str) -> Result<Self, ConfigFault> {
         let at = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-        text.parse::<toml::Table>().map_err(|error| Fault { what: error.message().to_owned(), at: at(&error) })?;
-        let written: Written = toml::from_str(text).map_err(|error| {
+        text.parse::<toml::Table>()
+            .map_err(|error| ConfigFault { what: error.message().to_owned(), at: at(&error) })?;
+        let written: ConfigFile = toml::from_str(text).map_err(|error| {
             let (at, message) = (at(&error), error.message());
             let key = key_at(text, at).filter(|key| !message.contains(&format!("`{key}`")));
-            Fault { what: key.map_or_else(|| message.to_owned(), |key| format!("{key}: {message}")), at }
+            ConfigFault { what: key.map_or_else(|| message.to_owned(), |key| format!("{key}: {message}")), at }
         })?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let system = written.booking_system;
@@ -241,13 +243,16 @@ impl Config {
 }
 
 /// Scenarios of faults, each read; what is wrong with one is said of its line.
-fn scenarios(written: BTreeMap<String, Vec<Spanned<String>>>) -> Result<BTreeMap<String, Vec<fault::Fault>>, Fault> {
+fn scenarios(
+    written: BTreeMap<String, Vec<Spanned<String>>>,
+) -> Result<BTreeMap<String, Vec<fault::Fault>>, ConfigFault> {
     let read = |name: &str, text: &Spanned<String>| {
-        let wrong = |error: fault::FaultError| Fault { what: format!("faults.{name}: {error}"), at: text.span().start };
+        let wrong =
+            |error: fault::FaultError| ConfigFault { what: format!("faults.{name}: {error}"), at: text.span().start };
         text.get_ref().parse::<fault::Fault>().map_err(wrong)
     };
     let scenario = |(name, texts): (String, Vec<Spanned<String>>)| {
-        let faults: Result<Vec<_>, Fault> = texts.iter().map(|text| read(&name, text)).collect();
+        let faults: Result<Vec<_>, ConfigFault> = texts.iter().map(|text| read(&name, text)).collect();
         Ok((name, faults?))
     };
     written.into_iter().map(scenario).collect()
@@ -267,7 +272,7 @@ fn settings(
     off.chain(severity.iter().map(|(of, &severity)| setting(of, Some(severity), "severity"))).collect()
 }
 
-fn limits(written: &WrittenLimits) -> Result<Limits, Fault> {
+fn limits(written: &WrittenLimits) -> Result<Limits, ConfigFault> {
     let default = Limits::default();
     let number = |value: Option<&Spanned<u64>>, key, most, default: usize| {
         Ok(within(value, key, most)?.map_or(default, |value| usize::try_from(value).unwrap_or(usize::MAX)))
@@ -302,7 +307,7 @@ fn limits(written: &WrittenLimits) -> Result<Limits, Fault> {
     })
 }
 
-fn timeouts(written: &WrittenLimits) -> Result<Timeouts, Fault> {
+fn timeouts(written: &WrittenLimits) -> Result<Timeouts, ConfigFault> {
     let default = Timeouts::default();
     Ok(Timeouts {
         connect: seconds(written.connect_seconds.as_ref(), "connect-seconds", default.connect)?,
@@ -310,17 +315,17 @@ fn timeouts(written: &WrittenLimits) -> Result<Timeouts, Fault> {
     })
 }
 
-fn seconds(value: Option<&Spanned<u64>>, key: &str, default: Duration) -> Result<Duration, Fault> {
+fn seconds(value: Option<&Spanned<u64>>, key: &str, default: Duration) -> Result<Duration, ConfigFault> {
     Ok(within(value, key, LONGEST)?.map_or(default, Duration::from_secs))
 }
 
-fn within(value: Option<&Spanned<u64>>, key: &str, most: u64) -> Result<Option<u64>, Fault> {
+fn within(value: Option<&Spanned<u64>>, key: &str, most: u64) -> Result<Option<u64>, ConfigFault> {
     let Some(value) = value else { return Ok(None) };
     let number = *value.get_ref();
     if (1..=most).contains(&number) {
         return Ok(Some(number));
     }
-    Err(Fault { what: format!("{key}: {number} is out of range; give 1 to {most}"), at: value.span().start })
+    Err(ConfigFault { what: format!("{key}: {number} is out of range; give 1 to {most}"), at: value.span().start })
 }
 
 /// A text that a check has nothing against; the check says what is wrong and what to do.
@@ -328,15 +333,19 @@ fn checked(
     text: Option<Spanned<String>>,
     key: &str,
     check: fn(&str) -> Result<(), String>,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<String>, ConfigFault> {
     let Some(text) = text else { return Ok(None) };
     let at = text.span().start;
     let text = text.into_inner();
-    check(&text).map_err(|what| Fault { what: format!("{key}: {what}"), at })?;
+    check(&text).map_err(|what| ConfigFault { what: format!("{key}: {what}"), at })?;
     Ok(Some(text))
 }
 
-fn all(texts: Vec<Spanned<String>>, key: &str, check: fn(&str) -> Result<(), String>) -> Result<Vec<String>, Fault> {
+fn all(
+    texts: Vec<Spanned<String>>,
+    key: &str,
+    check: fn(&str) -> Result<(), String>,
+) -> Result<Vec<String>, ConfigFault> {
     texts.into_iter().filter_map(|text| checked(Some(text), key, check).transpose()).collect()
 }
 
@@ -383,7 +392,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::parse(Path::new("site/umpire.toml"), text)
-            .map_err(|Fault { what, at }| format!("{}: {what}", line_of(text, at)))
+            .map_err(|ConfigFault { what, at }| format!("{}: {what}", line_of(text, at)))
     }
 
     #[test]
@@ -407,7 +416,7 @@ mod tests {
         assert_eq!(config.limits.kept_body, 4_194_304);
         assert_eq!(config.timeouts.head, Duration::from_mins(2));
         assert_eq!(config.limits.grace, Limits::default().grace, "what isn't said stays");
-        assert_eq!(config.screen, Screen { theme: Theme::Light, mouse: false, bell: true });
+        assert_eq!(config.screen, ScreenConfig { theme: Theme::Light, mouse: false, bell: true });
         let scenario: Vec<&str> = config.faults["bad-day"].iter().map(|fault| fault.text.as_str()).collect();
         assert_eq!(scenario, ["C2 status=503 times=2", "B answer-lost times=1"]);
     }

@@ -77,7 +77,7 @@ impl RuleCoverage {
 
 /// The rules of one feature of the test suite, or, of those that belong to no feature, of one area.
 #[derive(Debug, Clone)]
-pub struct Group<'c> {
+pub struct FeatureGroup<'c> {
     /// Name of the feature or area.
     pub name: &'c str,
     /// True for a feature of the test suite.
@@ -86,7 +86,7 @@ pub struct Group<'c> {
     pub rules: Vec<&'c RuleCoverage>,
 }
 
-impl<'c> Group<'c> {
+impl<'c> FeatureGroup<'c> {
     /// How far the farthest of its rules has come.
     pub fn reach(&self) -> Reach {
         self.rules.iter().map(|rule| rule.reach()).max().unwrap_or(Reach::NeverReached)
@@ -111,14 +111,17 @@ impl<'c> Group<'c> {
 
 impl Coverage {
     /// Features of the test suite by name, then areas of the rules that belong to none.
-    pub fn groups(&self) -> Vec<Group<'_>> {
+    pub fn groups(&self) -> Vec<FeatureGroup<'_>> {
         let mut groups: BTreeMap<(bool, &str), Vec<&RuleCoverage>> = BTreeMap::new();
         for rule in &self.rules {
             let area = rule.rule.id.split('/').next().unwrap_or_default();
             let key = rule.rule.feature.as_deref().map_or((true, area), |feature| (false, feature));
             groups.entry(key).or_default().push(rule);
         }
-        groups.into_iter().map(|((no_feature, name), rules)| Group { name, is_feature: !no_feature, rules }).collect()
+        groups
+            .into_iter()
+            .map(|((no_feature, name), rules)| FeatureGroup { name, is_feature: !no_feature, rules })
+            .collect()
     }
 
     /// How many rules had a verdict.
@@ -139,7 +142,7 @@ impl Coverage {
     /// The features that nobody has tried, in words, as one line; at most `most` of them. `None` if all were tried.
     pub fn untried(&self, most: usize) -> Option<String> {
         let groups = self.groups();
-        let untried: Vec<&Group<'_>> =
+        let untried: Vec<&FeatureGroup<'_>> =
             groups.iter().filter(|group| group.is_feature && group.reach() == Reach::NeverReached).collect();
         let named: Vec<String> =
             untried.iter().take(most).map(|group| format!("{} ({})", group.name, group.in_words())).collect();

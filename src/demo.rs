@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-pub use script::{Act, Call, Mutation, Role, Script, Step, faulty, golden};
+pub use script::{Act, BrokerRole, Mutation, Script, ScriptCall, ScriptStep, faulty, golden};
 
 use crate::http_client::{self, ClientRequest};
 use crate::openbooking::media_type;
@@ -32,7 +32,7 @@ pub const USER_AGENT: &str = "WeekendFinder/1.0 (umpire demo)";
 
 /// How the demo ended, if nothing failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum DemoEnd {
     /// All steps were made.
     Finished,
     /// It was stopped before the end.
@@ -53,7 +53,7 @@ pub struct DemoError {
 
 /// How far a demo has come: a step begins, or the script is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct DemoProgress {
     /// Calls made so far, each of which is an exchange.
     pub calls: u64,
     /// Title of the step that begins; `None` at the end of the script.
@@ -71,15 +71,15 @@ pub async fn run(
     base_uri: &str,
     sandbox: &Arc<Sandbox>,
     pace: Duration,
-    mut progress: impl FnMut(Progress) + Send,
+    mut progress: impl FnMut(DemoProgress) + Send,
     shutdown: &CancellationToken,
-) -> Result<Ended, DemoError> {
-    let mut run = Run::new(base_uri, pace, shutdown)?;
-    let mut ended = Ok(Ended::Finished);
+) -> Result<DemoEnd, DemoError> {
+    let mut run = ScriptRun::new(base_uri, pace, shutdown)?;
+    let mut ended = Ok(DemoEnd::Finished);
     for step in script.iter() {
         sandbox.set_misbehaviours(step.misbehaviours.iter().copied().collect());
         match run.step(step, &mut progress).await {
-            Ok(Ended::Finished) => {}
+            Ok(DemoEnd::Finished) => {}
             stopped_or_failed => {
                 ended = stopped_or_failed;
                 break;
@@ -88,14 +88,14 @@ pub async fn run(
     }
     sandbox.set_misbehaviours(Misbehaviours::NONE);
     // What is said last leaves time to look at the last exchange.
-    if ended == Ok(Ended::Finished) && run.pause().await == Ended::Finished {
-        progress(Progress { calls: run.calls, title: None });
+    if ended == Ok(DemoEnd::Finished) && run.pause().await == DemoEnd::Finished {
+        progress(DemoProgress { calls: run.calls, title: None });
     }
     ended
 }
 
 /// A run of the script.
-struct Run<'r> {
+struct ScriptRun<'r> {
     authority: &'r str,
     base_path: String,
     harvest: Harvest,
@@ -107,7 +107,7 @@ struct Run<'r> {
     shutdown: &'r CancellationToken,
 }
 
-impl<'r> Run<'r> {
+impl<'r> ScriptRun<'r> {
     fn new(base_uri: &'r str, pace: Duration, shutdown: &'r CancellationToken) -> Result<Self, DemoError> {
         let rest = base_uri.strip_prefix("http://").ok_or_else(|| DemoError {
             step: String::new(),
@@ -122,39 +122,42 @@ impl<'r> Run<'r> {
 
     async fn step(
         &mut self,
-        step: &'static Step,
-        progress: &mut (impl FnMut(Progress) + Send),
-    ) -> Result<Ended, DemoError> {
-        let fail =
-            |call: Call, reason: String| DemoError { step: step.name.to_owned(), call: call.name().to_owned(), reason };
-        let Some(first) = step.acts.first() else { return Ok(Ended::Finished) };
+        step: &'static ScriptStep,
+        progress: &mut (impl FnMut(DemoProgress) + Send),
+    ) -> Result<DemoEnd, DemoError> {
+        let fail = |call: ScriptCall, reason: String| DemoError {
+            step: step.name.to_owned(),
+            call: call.name().to_owned(),
+            reason,
+        };
+        let Some(first) = step.acts.first() else { return Ok(DemoEnd::Finished) };
         let basket = self.harvest.basket(step.basket).map_err(|reason| fail(first.call, reason))?;
         let mut dealing = BookingSession::new(step, basket);
         for (index, act) in step.acts.iter().enumerate() {
-            if self.pause().await == Ended::Stopped {
-                return Ok(Ended::Stopped);
+            if self.pause().await == DemoEnd::Stopped {
+                return Ok(DemoEnd::Stopped);
             }
             if index == 0 {
-                progress(Progress { calls: self.calls, title: Some(step.title) });
+                progress(DemoProgress { calls: self.calls, title: Some(step.title) });
             }
             self.act(&mut dealing, act).await.map_err(|reason| fail(act.call, reason))?;
         }
-        Ok(Ended::Finished)
+        Ok(DemoEnd::Finished)
     }
 
     /// Waits for the time between two calls, or for the end.
-    async fn pause(&self) -> Ended {
+    async fn pause(&self) -> DemoEnd {
         tokio::select! {
             biased;
-            () = self.shutdown.cancelled() => Ended::Stopped,
-            () = tokio::time::sleep(self.pace) => Ended::Finished,
+            () = self.shutdown.cancelled() => DemoEnd::Stopped,
+            () = tokio::time::sleep(self.pace) => DemoEnd::Finished,
         }
     }
 
     async fn act(&mut self, dealing: &mut BookingSession<'_>, act: &Act) -> Result<(), String> {
         match act.call {
-            Call::Harvest => return self.read_open_data(act).await,
-            Call::OrdersFeed => {
+            ScriptCall::Harvest => return self.read_open_data(act).await,
+            ScriptCall::OrdersFeed => {
                 let start = self.orders_next.clone();
                 let next = self.follow(start, act, |_| {}).await?;
                 self.orders_next = next;
@@ -164,15 +167,15 @@ impl<'r> Run<'r> {
         }
         let uuid = dealing.step.uuid();
         let (method, segment) = match act.call {
-            Call::C1 => ("PUT", "order-quote-templates"),
-            Call::C2 => ("PUT", "order-quotes"),
-            Call::B => ("PUT", "orders"),
-            Call::Cancel => ("PATCH", "orders"),
-            Call::DeleteQuote => ("DELETE", "order-quotes"),
-            Call::DeleteOrder => ("DELETE", "orders"),
-            Call::UnknownPath => ("PUT", "ordres"),
-            Call::Post => ("POST", "orders"),
-            Call::Status | Call::Harvest | Call::OrdersFeed => ("GET", "orders"),
+            ScriptCall::C1 => ("PUT", "order-quote-templates"),
+            ScriptCall::C2 => ("PUT", "order-quotes"),
+            ScriptCall::B => ("PUT", "orders"),
+            ScriptCall::Cancel => ("PATCH", "orders"),
+            ScriptCall::DeleteQuote => ("DELETE", "order-quotes"),
+            ScriptCall::DeleteOrder => ("DELETE", "orders"),
+            ScriptCall::UnknownPath => ("PUT", "ordres"),
+            ScriptCall::Post => ("POST", "orders"),
+            ScriptCall::Status | ScriptCall::Harvest | ScriptCall::OrdersFeed => ("GET", "orders"),
         };
         let target = format!("{}/{segment}/{uuid}", self.base_path);
         let mut body = match dealing.message(act.call, act.tweaks)? {

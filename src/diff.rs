@@ -25,7 +25,7 @@ use crate::json::Document;
 use crate::shape::{Normalizer, differences, looks_like_json, operation};
 use counterparts::Counterparts;
 pub use leaves::{DifferenceClass, ValueDifference};
-pub use pairing::{Pair, Pairing, pair};
+pub use pairing::{ExchangePair, Pairing, pair};
 pub use verdicts::{VerdictChange, VerdictChangeKind};
 
 /// Version of the JSON form of [`RecordingDiff`]; it grows when a field changes its meaning or goes.
@@ -215,7 +215,12 @@ pub fn operation_of(judged: &Judged) -> String {
 }
 
 /// Learns from the requests of a pair, then compares the answers.
-fn pair_differences(one: &Judged, other: &Judged, pair: Pair, counterparts: &mut Counterparts) -> Vec<ValueDifference> {
+fn pair_differences(
+    one: &Judged,
+    other: &Judged,
+    pair: ExchangePair,
+    counterparts: &mut Counterparts,
+) -> Vec<ValueDifference> {
     let mut found = Vec::new();
     let (asked, asked_again) = (&one.exchange.request, &other.exchange.request);
     let documents = (

@@ -21,7 +21,7 @@ use crate::proxy::upstream::live::UpstreamConfig;
 
 /// What to look at.
 #[derive(Debug)]
-pub struct Plan {
+pub struct DoctorPlan {
     /// The booking system, if one is named.
     pub to: Option<BaseUri>,
     /// Where the proxy is to listen.
@@ -40,7 +40,7 @@ pub struct Plan {
 
 /// How something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum CheckState {
     /// As it should be.
     Good,
     /// It works, but not well, or not for all.
@@ -49,7 +49,7 @@ pub enum State {
     Bad,
 }
 
-impl State {
+impl CheckState {
     /// Stable name.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,29 +62,29 @@ impl State {
 
 /// What was found of one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
+pub struct DoctorCheck {
     /// Stable name of what was looked at.
     pub what: &'static str,
     /// How it is.
-    pub state: State,
+    pub state: CheckState,
     /// What was seen, in words.
     pub found: String,
     /// What to do; where nothing has to be done, what is good about it.
     pub advice: String,
 }
 
-impl Check {
-    fn new(what: &'static str, state: State, found: impl Into<String>, advice: impl Into<String>) -> Self {
+impl DoctorCheck {
+    fn new(what: &'static str, state: CheckState, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { what, state, found: found.into(), advice: advice.into() }
     }
 
     fn good(what: &'static str, found: impl Into<String>) -> Self {
-        Self::new(what, State::Good, found, "nothing to do")
+        Self::new(what, CheckState::Good, found, "nothing to do")
     }
 }
 
 /// Looks at everything in the plan. Takes at most a minute, whatever the booking system does.
-pub async fn examine(plan: &Plan) -> Vec<Check> {
+pub async fn examine(plan: &DoctorPlan) -> Vec<DoctorCheck> {
     let mut checks = vec![place::listen(plan.listen).await, place::disk(&plan.captures)];
     if let Some(to) = &plan.to {
         checks.extend(upstream::examine(to, &plan.reach).await);

@@ -33,8 +33,8 @@ use tokio::sync::Notify;
 use crate::capture::CaptureError;
 use crate::openbooking::{Endpoint, classify};
 use crate::panics;
-use library::{Source, Unread};
-use player::{Player, Rules};
+use library::{ReplaySource, UnreadExchanges};
+use player::{Player, PlayerSettings};
 pub use report::{MissReport, RecordedReport, ReplayReport};
 pub use time::TimeMode;
 pub use upstream::{FIELD, MAX_REQUEST};
@@ -56,7 +56,7 @@ pub enum Speed {
 
 /// How recordings are played.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct PlaybackOptions {
     /// How time passes.
     pub time: TimeMode,
     /// How fast answers come.
@@ -71,7 +71,7 @@ pub struct Options {
     pub base_uri: Option<String>,
 }
 
-impl Default for Options {
+impl Default for PlaybackOptions {
     fn default() -> Self {
         let (time, speed) = (TimeMode::Shift, Speed::Fast);
         Self { time, speed, lenient: false, field: true, scheme: "http", base_uri: None }
@@ -80,7 +80,7 @@ impl Default for Options {
 
 /// Why recordings can't be played.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub enum ReplayError {
     /// A recording can't be read.
     #[error(transparent)]
     Recording(#[from] CaptureError),
@@ -100,13 +100,13 @@ pub enum LoadError {
 
 /// Recordings that stand in for the booking system.
 pub struct Replay {
-    options: Options,
+    options: PlaybackOptions,
     origin: String,
     base_path: Option<String>,
     recorded_base_uris: Vec<String>,
     recordings: Vec<String>,
     player: Mutex<Player>,
-    sources: Arc<[Source]>,
+    sources: Arc<[ReplaySource]>,
     progress: Notify,
     stop: AtomicBool,
     fault: Mutex<Option<String>>,
@@ -115,18 +115,18 @@ pub struct Replay {
 impl Replay {
     /// Opens recordings, which are played as one in this order. They are read while requests are answered already; see
     /// [`Self::start_reading`].
-    pub fn open(files: &[PathBuf], options: Options) -> Result<(Arc<Self>, Reading), LoadError> {
+    pub fn open(files: &[PathBuf], options: PlaybackOptions) -> Result<(Arc<Self>, UnreadRecordings), ReplayError> {
         if files.len() > usize::from(u16::MAX) {
-            return Err(LoadError::TooMany);
+            return Err(ReplayError::TooMany);
         }
         let (mut sources, mut unread) = (Vec::new(), Vec::new());
         for file in files {
-            let (source, rest) = Source::open(file)?;
+            let (source, rest) = ReplaySource::open(file)?;
             sources.push(source);
             unread.push(rest);
         }
         let (Some(source), Some(rest)) = (sources.first(), unread.first_mut()) else {
-            return Err(LoadError::NoRecording);
+            return Err(ReplayError::NoRecording);
         };
         let mut first = Vec::new();
         while first.len() < READ_FIRST {
@@ -154,9 +154,9 @@ impl Replay {
             recorded_base_uris = vec![base_uri.clone()];
         }
         source.settle()?;
-        let recordings = sources.iter().map(Source::name).collect();
-        let sources: Arc<[Source]> = sources.into();
-        let rules = Rules { time: options.time, lenient: options.lenient };
+        let recordings = sources.iter().map(ReplaySource::name).collect();
+        let sources: Arc<[ReplaySource]> = sources.into();
+        let rules = PlayerSettings { time: options.time, lenient: options.lenient };
         let mut player = Player::new(Arc::clone(&sources), rules, origin.clone(), began);
         for (index, exchange) in first.iter().enumerate() {
             player.index.add(0, index as u32, exchange);
@@ -173,7 +173,7 @@ impl Replay {
             stop: AtomicBool::new(false),
             fault: Mutex::new(None),
         };
-        Ok((Arc::new(replay), Reading { unread, done: first.len() as u32 }))
+        Ok((Arc::new(replay), UnreadRecordings { unread, done: first.len() as u32 }))
     }
 
     /// Path of the Base URI of the recorded booking system, without a trailing slash, as far as it can be told.
@@ -212,7 +212,7 @@ impl Replay {
     }
 
     /// Has the rest of the recordings read by a thread, which ends when all is read, or with [`Self::stop_reading`].
-    pub fn start_reading(self: &Arc<Self>, reading: Reading) -> Result<(), LoadError> {
+    pub fn start_reading(self: &Arc<Self>, reading: UnreadRecordings) -> Result<(), ReplayError> {
         let replay = Arc::clone(self);
         let read = move || {
             if let Err(panicked) = panics::catch(|| replay.read(reading)) {
@@ -223,7 +223,7 @@ impl Replay {
                 replay.progress.notify_waiters();
             }
         };
-        std::thread::Builder::new().name("replay".to_owned()).spawn(read).map(drop).map_err(LoadError::Thread)
+        std::thread::Builder::new().name("replay".to_owned()).spawn(read).map(drop).map_err(ReplayError::Thread)
     }
 
     fn note_fault(&self, what: String) {
@@ -236,8 +236,8 @@ impl Replay {
     }
 
     /// Reads the rest of the recordings.
-    pub fn read(&self, reading: Reading) {
-        let Reading { mut unread, done } = reading;
+    pub fn read(&self, reading: UnreadRecordings) {
+        let UnreadRecordings { mut unread, done } = reading;
         for (file, (source, rest)) in self.sources.iter().zip(&mut unread).enumerate() {
             let mut index = if file == 0 { done } else { 0 };
             let mut batch = Vec::with_capacity(BATCH);
@@ -274,8 +274,8 @@ impl Replay {
 }
 
 /// What is left to be read of the recordings of a replay.
-pub struct Reading {
-    unread: Vec<Unread>,
+pub struct UnreadRecordings {
+    unread: Vec<UnreadExchanges>,
     /// Exchanges of the first recording that have been read.
     done: u32,
 }

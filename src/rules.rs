@@ -12,7 +12,7 @@ mod models;
 mod state;
 
 pub use book::aliases::{Aliases, renamed};
-pub use book::error::{LoadError, Place};
+pub use book::error::{FilePlace, LoadError};
 pub use book::features::{Feature, Features, PACKAGE};
 pub use book::files::{built_in_bases, guide};
 pub use book::reference::reference;

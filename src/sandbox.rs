@@ -30,7 +30,7 @@ pub use service::{MAX_CONNECTIONS, MAX_REQUEST, serve};
 
 use crate::exchange::Headers;
 use crate::openbooking::{Endpoint, Path, Stage, classify, is_uuid};
-use api::{Call, Reply};
+use api::{ApiCall, ApiReply};
 use book::Book;
 use catalogue::Uris;
 use problem::Problem;
@@ -47,10 +47,10 @@ pub const BASE_PATH: &str = "/api/openbooking";
 /// The booking system.
 pub struct Sandbox {
     uris: Uris,
-    state: Mutex<State>,
+    state: Mutex<SandboxState>,
 }
 
-struct State {
+struct SandboxState {
     /// Opened at the first request: sessions lie ahead of that time.
     book: Option<Book>,
     misbehaviours: Misbehaviours,
@@ -90,7 +90,7 @@ impl Sandbox {
             return Err(refuse());
         }
         let uris = Uris { origin: format!("{scheme}://{authority}"), base_path: format!("/{path}") };
-        Ok(Self { uris, state: Mutex::new(State { book: None, misbehaviours }) })
+        Ok(Self { uris, state: Mutex::new(SandboxState { book: None, misbehaviours }) })
     }
 
     /// Scheme and authority of the Base URI.
@@ -149,13 +149,13 @@ impl Sandbox {
         };
         if call.stage == Stage::OrdersFeed {
             let page = feed::after(query)
-                .map(|after| Reply::OrdersPage(feed::orders(book, &self.uris, &caller, misbehaviours, after)));
+                .map(|after| ApiReply::OrdersPage(feed::orders(book, &self.uris, &caller, misbehaviours, after)));
             return self.finish(page, call.stage, misbehaviours);
         }
         let Some(uuid) = call.uuid_segment.filter(|segment| is_uuid(segment)) else {
             return self.finish(unknown_endpoint(path, Misbehaviours::NONE), call.stage, misbehaviours);
         };
-        let operation = Call {
+        let operation = ApiCall {
             stage: call.stage,
             key: (caller, uuid.to_ascii_lowercase()),
             body,
@@ -174,11 +174,11 @@ impl Sandbox {
         query: Option<&str>,
         book: &Book,
         misbehaviours: Misbehaviours,
-    ) -> Result<Reply, Problem> {
+    ) -> Result<ApiReply, Problem> {
         match path {
-            dataset::PATH => Ok(Reply::Html(dataset::page(&self.uris, misbehaviours))),
+            dataset::PATH => Ok(ApiReply::Html(dataset::page(&self.uris, misbehaviours))),
             feed::SESSIONS_PATH => {
-                feed::after(query).map(|after| Reply::OpenPage(feed::sessions(book, &self.uris, after)))
+                feed::after(query).map(|after| ApiReply::OpenPage(feed::sessions(book, &self.uris, after)))
             }
             _ => unknown_endpoint(path, misbehaviours),
         }
@@ -197,11 +197,11 @@ impl Sandbox {
         self.finish(Err(problem), Stage::Other, self.misbehaviours())
     }
 
-    fn finish(&self, reply: Result<Reply, Problem>, stage: Stage, misbehaviours: Misbehaviours) -> SandboxAnswer {
+    fn finish(&self, reply: Result<ApiReply, Problem>, stage: Stage, misbehaviours: Misbehaviours) -> SandboxAnswer {
         finish::finish(reply, stage, &self.uris, misbehaviours)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SandboxState> {
         // The book is changed in one go after all checks, so what a panic elsewhere left behind is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -225,9 +225,9 @@ fn caller(headers: &Headers) -> Result<&str, Problem> {
     }
 }
 
-fn unknown_endpoint(path: &str, misbehaviours: Misbehaviours) -> Result<Reply, Problem> {
+fn unknown_endpoint(path: &str, misbehaviours: Misbehaviours) -> Result<ApiReply, Problem> {
     if misbehaviours.has(Misbehaviour::AcceptsUnknownPath) {
-        return Ok(Reply::NoContent);
+        return Ok(ApiReply::NoContent);
     }
     Err(Problem::new(&problem::UNKNOWN_ENDPOINT, format!("nothing answers at {path}")))
 }

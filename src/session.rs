@@ -42,7 +42,7 @@ pub const QUEUE: usize = 1_024;
 pub const EVENTS: usize = 8_192;
 
 /// What a session needs.
-pub struct Options {
+pub struct SessionOptions {
     /// Base URI of the booking system, as recorded: what the broker's requests go to. `None`: a forward proxy's only
     /// say where they go.
     pub base_uri: Option<String>,
@@ -96,7 +96,7 @@ impl ListenerSpec {
     }
 }
 
-impl Options {
+impl SessionOptions {
     /// A proxy on a free port of this machine that judges by `book` and records nothing.
     pub fn new(base_uri: String, book: Arc<RuleBook>) -> Self {
         Self {
@@ -186,13 +186,13 @@ pub struct Session {
 
 impl Session {
     /// Listens where the options say, as a reverse proxy to `upstream`.
-    pub async fn start(options: Options, upstream: Arc<dyn Upstream>) -> Result<(Self, Feed), StartError> {
+    pub async fn start(options: SessionOptions, upstream: Arc<dyn Upstream>) -> Result<(Self, Feed), StartError> {
         let spec = ListenerSpec::new(options.listen, upstream);
         Self::open(options, vec![spec]).await
     }
 
     /// Binds the addresses of the specs, makes the capture and starts to serve.
-    pub async fn open(options: Options, specs: Vec<ListenerSpec>) -> Result<(Self, Feed), StartError> {
+    pub async fn open(options: SessionOptions, specs: Vec<ListenerSpec>) -> Result<(Self, Feed), StartError> {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         for ListenerSpec { listen: address, .. } in &specs {
             let failed = |cause| StartError::Listen { address: *address, cause };

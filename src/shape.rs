@@ -20,10 +20,10 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 pub use bind::Bindings;
-pub use compare::{Binding, Difference, DifferenceKind, bindings, differences};
+pub use compare::{Binding, DifferenceKind, LeafDifference, bindings, differences};
 pub use operation::{Operation, operation};
-pub use request::{Asked, is_safe, looks_like_json};
-pub use uuids::{Found, find_uuids, parse_uuid, replace_uuids};
+pub use request::{RequestOutline, is_safe, looks_like_json};
+pub use uuids::{FoundUuid, find_uuids, parse_uuid, replace_uuids};
 
 use crate::json::{Kind, Value, decimal};
 

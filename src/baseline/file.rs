@@ -1,6 +1,6 @@
 //! The file of a baseline: TOML that people read, and add reasons and expiry dates to.
 //!
-//! `text → Definition (checked, with lines) → Baseline → text`
+//! `text → BaselineDefinition (checked, with lines) → Baseline → text`
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
-use super::{Baseline, Entry};
+use super::{Baseline, BaselineEntry};
 use crate::new_file::{self, Existing, NewFileError, Readers};
 use crate::openbooking::Stage;
 
@@ -49,15 +49,15 @@ pub enum BaselineError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Definition {
+struct BaselineDefinition {
     format_version: Spanned<u32>,
     #[serde(default)]
-    known: Vec<Known>,
+    known: Vec<KnownDefinition>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Known {
+struct KnownDefinition {
     rule: Spanned<String>,
     stage: Spanned<String>,
     pointer: String,
@@ -68,7 +68,7 @@ struct Known {
 }
 
 /// What is wrong, and at which byte.
-type Fault = (String, usize);
+type BaselineFault = (String, usize);
 
 impl Baseline {
     /// Reads a baseline.
@@ -86,8 +86,8 @@ impl Baseline {
         new_file::write(path, self.to_toml().as_bytes(), existing, Readers::All)
     }
 
-    pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        let definition: Definition = toml::from_str(text)
+    pub(super) fn parse(text: &str) -> Result<Self, BaselineFault> {
+        let definition: BaselineDefinition = toml::from_str(text)
             .map_err(|error| (error.message().to_owned(), error.span().map_or(0, |span| span.start)))?;
         let version = definition.format_version;
         if *version.get_ref() != FORMAT_VERSION {
@@ -98,7 +98,7 @@ impl Baseline {
         for known in definition.known {
             let at = known.rule.span().start;
             let entry = entry(known)?;
-            if entries.iter().any(|other: &Entry| other.key() == entry.key()) {
+            if entries.iter().any(|other: &BaselineEntry| other.key() == entry.key()) {
                 return Err((format!("{} at {} is listed twice; add the counts up", entry.rule, entry.pointer), at));
             }
             entries.push(entry);
@@ -128,7 +128,7 @@ impl Baseline {
     }
 }
 
-fn entry(known: Known) -> Result<Entry, Fault> {
+fn entry(known: KnownDefinition) -> Result<BaselineEntry, BaselineFault> {
     let (at, stage) = (known.stage.span().start, known.stage.into_inner());
     let stage = Stage::from_name(&stage).ok_or_else(|| (format!("there is no stage {stage:?}"), at))?;
     let expires = known.expires.map(|expires| {
@@ -136,7 +136,7 @@ fn entry(known: Known) -> Result<Entry, Fault> {
         date(expires.get_ref())
             .ok_or_else(|| (format!("expires is a day such as 2026-12-31, not {}", expires.get_ref()), at))
     });
-    Ok(Entry {
+    Ok(BaselineEntry {
         rule: known.rule.into_inner(),
         stage,
         pointer: known.pointer,

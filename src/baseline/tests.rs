@@ -26,7 +26,7 @@ fn apply(baseline: &Baseline, findings: &[Finding]) -> Applied {
     baseline.apply(&findings.iter().collect::<Vec<_>>(), date(2026, 6, 1), |_| true)
 }
 
-fn states(applied: &Applied) -> Vec<(u64, State)> {
+fn states(applied: &Applied) -> Vec<(u64, EntryState)> {
     applied.entries.iter().map(|(_, outcome)| (outcome.found, outcome.state)).collect()
 }
 
@@ -35,7 +35,7 @@ fn what_was_written_is_set_aside_whole() {
     let baseline = Baseline::of(&findings());
     assert_eq!(Baseline::parse(&baseline.to_toml()), Ok(baseline.clone()));
     let applied = apply(&baseline, &findings());
-    assert_eq!((applied.set_aside(), states(&applied)), (4, vec![(1, State::Within), (3, State::Within)]));
+    assert_eq!((applied.set_aside(), states(&applied)), (4, vec![(1, EntryState::Within), (3, EntryState::Within)]));
 }
 
 #[test]
@@ -74,16 +74,16 @@ fn what_goes_beyond_the_count_is_not_set_aside() {
     let baseline = Baseline::of(&findings()[1..]);
     let applied = apply(&baseline, &findings());
     assert_eq!(applied.aside, [true, true, false, true], "the first are those that are known");
-    assert_eq!(states(&applied), [(1, State::Within), (3, State::Beyond)]);
+    assert_eq!(states(&applied), [(1, EntryState::Within), (3, EntryState::Beyond)]);
 }
 
 #[test]
 fn what_is_found_less_or_no_more_is_said() {
     let baseline = Baseline::of(&findings());
     let applied = apply(&baseline, &findings()[..2]);
-    assert_eq!(states(&applied), [(0, State::Stale), (2, State::Fewer)]);
+    assert_eq!(states(&applied), [(0, EntryState::Stale), (2, EntryState::Fewer)]);
     let applied = baseline.apply(&[], date(2026, 6, 1), |rule| rule != "a/price");
-    assert_eq!(states(&applied), [(0, State::Stale)], "nobody asked for the other");
+    assert_eq!(states(&applied), [(0, EntryState::Stale)], "nobody asked for the other");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_entry_holds_to_the_end_of_its_last_day() {
     baseline.entries[0].expires = Some(date(2026, 5, 31));
     let applied = apply(&baseline, &findings());
     assert_eq!(applied.aside, [true, true, true, false]);
-    assert_eq!(states(&applied), [(1, State::Expired), (3, State::Within)]);
+    assert_eq!(states(&applied), [(1, EntryState::Expired), (3, EntryState::Within)]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn writing_anew_keeps_what_people_wrote() {
     older.entries[1].reason = "known".to_owned();
     older.entries[1].expires = Some(date(2026, 6, 30));
     let newer = Baseline::of(&findings()[..1]).in_place_of(&older, |_| true);
-    assert_eq!(newer.entries, [Entry { count: 1, ..older.entries[1].clone() }]);
+    assert_eq!(newer.entries, [BaselineEntry { count: 1, ..older.entries[1].clone() }]);
     let newer = Baseline::of(&findings()[..1]).in_place_of(&older, |rule| rule == "a/price");
     assert_eq!(newer.entries.len(), 2, "what was not asked stays");
 }

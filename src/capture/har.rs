@@ -33,8 +33,8 @@ pub(super) mod lenient {
     pub(in crate::capture) use super::fields::{Fields, Message, headers_of};
     pub(in crate::capture) use super::lenient_value::LenientValue;
     pub(in crate::capture) use super::mend::mend;
-    pub(in crate::capture) use super::part::{BodyText, Part};
-    pub(in crate::capture) use super::text::{Written, written};
+    pub(in crate::capture) use super::part::{BodyText, ObjectMember};
+    pub(in crate::capture) use super::text::{ContentText, written};
     pub(in crate::capture) use super::time::instant;
 }
 pub(super) use read::open;

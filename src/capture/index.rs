@@ -13,7 +13,7 @@ mod build;
 use std::path::{Path, PathBuf};
 
 pub(in crate::capture) use build::remove_of;
-pub use build::{Index, Progress};
+pub use build::{CaptureIndex, IndexProgress};
 
 use crate::exchange::Exchange;
 use crate::search::SearchPart;

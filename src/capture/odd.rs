@@ -16,7 +16,7 @@ const MOST: usize = 50;
 
 /// What was made of something odd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum OddityOutcome {
     /// The entry is no exchange of the recording.
     LeftOut,
     /// A part of it counts as not recorded.
@@ -25,7 +25,7 @@ pub enum Outcome {
     Mended,
 }
 
-impl Outcome {
+impl OddityOutcome {
     /// Stable name, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,20 +41,20 @@ impl Outcome {
 pub(in crate::capture) struct Note {
     /// What is odd, in words that are the same for all entries of which it is. Never holds anything of what was recorded.
     pub(in crate::capture) what: Cow<'static, str>,
-    pub(in crate::capture) outcome: Outcome,
+    pub(in crate::capture) outcome: OddityOutcome,
 }
 
 impl Note {
     pub(in crate::capture) fn left_out(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), outcome: Outcome::LeftOut }
+        Self { what: what.into(), outcome: OddityOutcome::LeftOut }
     }
 
     pub(in crate::capture) fn not_recorded(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), outcome: Outcome::NotRecorded }
+        Self { what: what.into(), outcome: OddityOutcome::NotRecorded }
     }
 
     pub(in crate::capture) fn mended(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { what: what.into(), outcome: Outcome::Mended }
+        Self { what: what.into(), outcome: OddityOutcome::Mended }
     }
 }
 
@@ -64,7 +64,7 @@ pub struct Oddity {
     /// What is odd, in words.
     pub what: Cow<'static, str>,
     /// What was made of it.
-    pub outcome: Outcome,
+    pub outcome: OddityOutcome,
     /// Entries or lines of which it is true.
     pub count: u64,
     /// 1-based number of the first of them.
@@ -83,9 +83,9 @@ impl fmt::Display for Oddity {
             _ => write!(f, "{count} {unit}s, the first is {unit} {first}: {what}")?,
         }
         f.write_str(match outcome {
-            Outcome::LeftOut => "; left out",
-            Outcome::NotRecorded => "; taken as not recorded",
-            Outcome::Mended => "",
+            OddityOutcome::LeftOut => "; left out",
+            OddityOutcome::NotRecorded => "; taken as not recorded",
+            OddityOutcome::Mended => "",
         })
     }
 }
@@ -136,12 +136,12 @@ impl Oddities {
 
     /// Entries that are left out, so far.
     pub fn left_out(&self) -> u64 {
-        self.lock().iter().filter(|kind| kind.outcome == Outcome::LeftOut).map(|kind| kind.count).sum()
+        self.lock().iter().filter(|kind| kind.outcome == OddityOutcome::LeftOut).map(|kind| kind.count).sum()
     }
 
     /// True if nothing was left out or taken for not recorded, so far.
     pub fn lost_nothing(&self) -> bool {
-        self.lock().iter().all(|kind| kind.outcome == Outcome::Mended)
+        self.lock().iter().all(|kind| kind.outcome == OddityOutcome::Mended)
     }
 }
 
@@ -161,7 +161,11 @@ mod tests {
         shared.add(9, Note::not_recorded("a"));
         let told: Vec<_> =
             oddities.list().into_iter().map(|kind| (kind.what, kind.outcome, kind.count, kind.first)).collect();
-        let expected = [("b", Outcome::LeftOut, 1, 5), ("a", Outcome::NotRecorded, 1, 9), ("a", Outcome::Mended, 2, 3)];
+        let expected = [
+            ("b", OddityOutcome::LeftOut, 1, 5),
+            ("a", OddityOutcome::NotRecorded, 1, 9),
+            ("a", OddityOutcome::Mended, 2, 3),
+        ];
         assert_eq!(told, expected.map(|(what, outcome, count, first)| (what.into(), outcome, count, first)));
         assert_eq!((oddities.left_out(), oddities.lost_nothing(), oddities.is_empty()), (1, false, false));
         let lines: Vec<String> = oddities.list().iter().map(ToString::to_string).collect();

@@ -62,21 +62,21 @@ impl Format {
 
 /// Writes a recording under a temporary name beside the one that it is to have, readable by its owner only; or as a
 /// stream.
-pub struct Output {
+pub struct RecordingWriter {
     file: PathBuf,
-    sink: Sink,
+    sink: OutputFile,
     /// `None` for a stream.
     new: Option<NewFile>,
     count: u64,
 }
 
-enum Sink {
+enum OutputFile {
     Capture(Box<Writer>),
     Har(HarWriter<Text>),
     Ndjson(NdjsonWriter<Text>),
 }
 
-impl Output {
+impl RecordingWriter {
     /// Gets ready to write `file`, in the format that its name asks for. Missing folders are made. With `force` it may
     /// exist, and is replaced at the end.
     pub fn create(file: &Path, meta: &Meta, force: bool) -> Result<Self, CaptureError> {
@@ -88,9 +88,11 @@ impl Output {
                 let cause = "a capture can't be written to a pipe or device".to_owned();
                 return Err(NewFileError::Create { file: file.to_owned(), cause }.into());
             }
-            Format::Capture => Sink::Capture(Box::new(Writer::fill(new.path(), meta).map_err(|error| error.of(&new))?)),
-            Format::Har => Sink::Har(HarWriter::new(file, meta, text()?)?),
-            Format::Ndjson => Sink::Ndjson(NdjsonWriter::new(file, meta, text()?)),
+            Format::Capture => {
+                OutputFile::Capture(Box::new(Writer::fill(new.path(), meta).map_err(|error| error.of(&new))?))
+            }
+            Format::Har => OutputFile::Har(HarWriter::new(file, meta, text()?)?),
+            Format::Ndjson => OutputFile::Ndjson(NdjsonWriter::new(file, meta, text()?)),
         };
         Ok(Self { file: file.to_owned(), sink, new: Some(new), count: 0 })
     }
@@ -105,8 +107,8 @@ impl Output {
         let file = PathBuf::from(name);
         let text = Text::new(Box::new(Unsynced(out)), false);
         let sink = match format {
-            Format::Har => Sink::Har(HarWriter::new(&file, meta, text)?),
-            Format::Ndjson => Sink::Ndjson(NdjsonWriter::new(&file, meta, text)),
+            Format::Har => OutputFile::Har(HarWriter::new(&file, meta, text)?),
+            Format::Ndjson => OutputFile::Ndjson(NdjsonWriter::new(&file, meta, text)),
             Format::Capture => {
                 let cause = "a capture can't be streamed; write HAR or NDJSON".to_owned();
                 return Err(NewFileError::Create { file, cause }.into());
@@ -134,23 +136,23 @@ impl Output {
     pub fn size(&self) -> u64 {
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
         match &self.sink {
-            Sink::Capture(writer) => writer.size(),
-            Sink::Har(_) | Sink::Ndjson(_) => self.new.as_ref().map_or(0, |new| size(new.path())),
+            OutputFile::Capture(writer) => writer.size(),
+            OutputFile::Har(_) | OutputFile::Ndjson(_) => self.new.as_ref().map_or(0, |new| size(new.path())),
         }
     }
 
     /// Appends an exchange, secrets and all: redact it first.
     pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
         match &mut self.sink {
-            Sink::Capture(writer) => {
+            OutputFile::Capture(writer) => {
                 let written = writer.append(exchange).and_then(|index| match index % BATCH {
                     last if last == BATCH - 1 => writer.commit(),
                     _ => Ok(()),
                 });
                 written.map_err(|error| of(self.new.as_ref(), error))?;
             }
-            Sink::Har(writer) => writer.append(exchange)?,
-            Sink::Ndjson(writer) => writer.append(exchange)?,
+            OutputFile::Har(writer) => writer.append(exchange)?,
+            OutputFile::Ndjson(writer) => writer.append(exchange)?,
         }
         self.count += 1;
         Ok(())
@@ -161,9 +163,9 @@ impl Output {
         let Self { file, sink, new, count } = self;
         let written = |error: io::Error| CaptureError::Write { file: file.clone(), cause: error.to_string(), lost: 0 };
         match sink {
-            Sink::Capture(writer) => drop(writer.finish().map_err(|error| of(new.as_ref(), error))?),
-            Sink::Har(writer) => writer.finish()?.finish().map_err(written)?,
-            Sink::Ndjson(writer) => writer.finish()?.finish().map_err(written)?,
+            OutputFile::Capture(writer) => drop(writer.finish().map_err(|error| of(new.as_ref(), error))?),
+            OutputFile::Har(writer) => writer.finish()?.finish().map_err(written)?,
+            OutputFile::Ndjson(writer) => writer.finish()?.finish().map_err(written)?,
         }
         if new.as_ref().is_some_and(|new| !new.is_stream()) {
             // What is kept beside a recording that had the name before may say more than this one does.

@@ -6,7 +6,7 @@
 //!     └ the next can't be made: the last goes on, said once, tried again a second later
 //! ```
 //!
-//! The parts know that they belong together ([`Part`]), so that `check` judges them as one recording, and whoever reads one
+//! The parts know that they belong together ([`PartNumber`]), so that `check` judges them as one recording, and whoever reads one
 //! finds the [`next_part`].
 
 use std::fs;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{CaptureError, Meta, Part, Reader, Writer, create_failed, is_capture, numbered};
+use super::{CaptureError, Meta, PartNumber, Reader, Writer, create_failed, is_capture, numbered};
 use crate::exchange::Exchange;
 use crate::panics::{self, Panicked};
 
@@ -59,7 +59,7 @@ impl RotatingWriter {
     pub fn create(file: &Path, meta: Meta, rotation: Rotation) -> Result<Self, CaptureError> {
         let (meta, first) = if rotation.is_asked_for() {
             let of = format!("{}-{}", Timestamp::now(), std::process::id());
-            (Meta { part: Some(Part { of, number: 1 }), ..meta }, numbered(file, 1))
+            (Meta { part: Some(PartNumber { of, number: 1 }), ..meta }, numbered(file, 1))
         } else {
             (meta, file.to_owned())
         };
@@ -196,10 +196,10 @@ impl RotatingWriter {
 
     /// The writer of the next part. A number whose name is taken is passed over: nothing is written over.
     fn next(&mut self) -> Result<Writer, CaptureError> {
-        let Part { of, number } = self.meta.part.clone().unwrap_or_default();
+        let PartNumber { of, number } = self.meta.part.clone().unwrap_or_default();
         let mut next = number + 1;
         loop {
-            let meta = Meta { part: Some(Part { of: of.clone(), number: next }), ..self.meta.clone() };
+            let meta = Meta { part: Some(PartNumber { of: of.clone(), number: next }), ..self.meta.clone() };
             match Writer::create(&numbered(&self.file, next), &meta) {
                 Err(CaptureError::Exists { .. }) if next < u32::MAX => next += 1,
                 Err(error) => return Err(error),

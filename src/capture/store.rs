@@ -11,7 +11,7 @@ mod headers;
 mod reader;
 mod writer;
 
-pub use reader::{Call, Reader};
+pub use reader::{Reader, StoredCall};
 pub use writer::Writer;
 
 /// First bytes of every SQLite file.

@@ -16,7 +16,7 @@ use crate::text::{SafeText, safe_format};
 use crate::verdicts::{CaptureId, Found, Key, Totals, VerdictFile, VerdictWriter};
 
 /// The judge of a recording, or what was kept of one.
-pub(super) struct Judging {
+pub(super) struct RecordingJudge {
     judge: Judge,
     /// Of each file; empty where not all of them have some.
     kept: Vec<VerdictFile>,
@@ -34,7 +34,7 @@ struct Keeping {
     id: CaptureId,
 }
 
-impl Judging {
+impl RecordingJudge {
     /// Judges everything, and keeps nothing.
     pub(super) fn not_keeping(judge: Judge) -> Self {
         Self { judge, kept: Vec::new(), keeping: Vec::new(), broken: false }
@@ -89,7 +89,7 @@ impl Judging {
 }
 
 /// Why an exchange has no verdicts.
-pub(super) enum Unread {
+pub(super) enum WithoutVerdict {
     /// It can't be read.
     Exchange(CaptureError),
     /// The kept verdicts can't be read.
@@ -98,7 +98,7 @@ pub(super) enum Unread {
 
 /// The exchanges of one file.
 pub(super) struct JudgedFile<'j> {
-    judging: &'j mut Judging,
+    judging: &'j mut RecordingJudge,
     place: usize,
     exchanges: Exchanges,
     with_bodies: bool,
@@ -110,13 +110,13 @@ pub(super) struct JudgedFile<'j> {
 
 impl JudgedFile<'_> {
     /// The next one.
-    pub(super) fn next(&mut self) -> Option<Result<Judged, Unread>> {
+    pub(super) fn next(&mut self) -> Option<Result<Judged, WithoutVerdict>> {
         if !self.judging.kept.is_empty() {
             return self.next_kept();
         }
         let exchange = match self.exchanges.next()? {
             Ok(exchange) => exchange,
-            Err(error) => return Some(Err(Unread::Exchange(error))),
+            Err(error) => return Some(Err(WithoutVerdict::Exchange(error))),
         };
         let judged = self.judging.judge.judge(Arc::new(exchange));
         if let Some(writer) = &mut self.writer {
@@ -125,7 +125,7 @@ impl JudgedFile<'_> {
         Some(Ok(judged))
     }
 
-    fn next_kept(&mut self) -> Option<Result<Judged, Unread>> {
+    fn next_kept(&mut self) -> Option<Result<Judged, WithoutVerdict>> {
         let judged = loop {
             if let Some(judged) = self.rows.next() {
                 break judged;
@@ -136,7 +136,7 @@ impl JudgedFile<'_> {
             }
             match kept.block(self.block) {
                 Ok(rows) => self.rows = rows.into_iter(),
-                Err(error) => return Some(Err(Unread::Verdicts(error))),
+                Err(error) => return Some(Err(WithoutVerdict::Verdicts(error))),
             }
             self.block += 1;
         };
@@ -145,7 +145,7 @@ impl JudgedFile<'_> {
         }
         match self.exchanges.next()? {
             Ok(exchange) => Some(Ok(Judged { exchange: Arc::new(exchange), ..judged })),
-            Err(error) => Some(Err(Unread::Exchange(error))),
+            Err(error) => Some(Err(WithoutVerdict::Exchange(error))),
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::recording::open_quietly;
-use crate::capture::{self, CaptureError, Exchanges, Reader, index::Index, next_part};
+use crate::capture::{self, CaptureError, Exchanges, Reader, index::CaptureIndex, next_part};
 use crate::event::Judged;
 use crate::exchange::{Body, Exchange};
 use crate::finding::number;
@@ -144,7 +144,7 @@ impl Archive {
             return Ok(None);
         }
         let words = |error: CaptureError| error.to_string();
-        let mut index = Index::open(&file).map_err(words)?;
+        let mut index = CaptureIndex::open(&file).map_err(words)?;
         let len = part.reader.len().map_err(words)?;
         if index.foreign_file().is_some() || index.len().map_err(words)? + MOST_NEW < len {
             return Ok(None);
@@ -255,7 +255,7 @@ fn refresh(parts: &mut Vec<Part>) {
 /// A capture, or a part of one.
 struct Part {
     reader: Reader,
-    /// Index of its first exchange in the recording.
+    /// CaptureIndex of its first exchange in the recording.
     first: u64,
     len: u64,
     kept: Option<Box<VerdictFile>>,
@@ -286,7 +286,7 @@ impl Part {
 struct Other {
     file: PathBuf,
     exchanges: Exchanges,
-    /// Index of the exchange that is read next.
+    /// CaptureIndex of the exchange that is read next.
     next: u64,
     /// Exchanges that have been read at most.
     seen: u64,

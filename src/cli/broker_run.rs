@@ -26,7 +26,7 @@ use crate::proxy::BaseUri;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::{Dialer, OwnListenAddrs, UpstreamClient};
 use crate::resend::{MissingValue, ResendTarget, SendPace, Substitutes};
-use crate::session::{Links, Options, Session};
+use crate::session::{Links, Session, SessionOptions};
 use crate::text::{self, safe, safe_format};
 
 /// Most bookings that are made at a booking system of another machine, unless more are asked for.
@@ -88,7 +88,7 @@ pub struct BrokerArgs {
 }
 
 /// A recording, judged, and what is known of it.
-pub struct Recorded {
+pub struct JudgedCapture {
     /// The recording.
     pub recording: JudgedRecording,
     /// What is known of it as a whole.
@@ -124,7 +124,7 @@ impl BrokerArgs {
     }
 
     /// The recording with the verdicts on it.
-    pub fn recorded(&self, file: &Path, judging: &Judging) -> anyhow::Result<Recorded> {
+    pub fn recorded(&self, file: &Path, judging: &Judging) -> anyhow::Result<JudgedCapture> {
         let (mut recording, meta, coverage) = super::diff::judged(file, judging)?;
         let said = self.base_uri.clone().or_else(|| recording.base_uris.first().and_then(|uri| uri.parse().ok()));
         let inferred = || {
@@ -144,7 +144,7 @@ impl BrokerArgs {
         })?;
         recording.base_uris.insert(0, format!("{}{}", base.0, base.1));
         recording.base_uris.dedup();
-        Ok(Recorded { recording, meta, base, coverage })
+        Ok(JudgedCapture { recording, meta, base, coverage })
     }
 
     /// The values that the user gives.
@@ -227,7 +227,7 @@ impl BrokerArgs {
         let (limits, timeouts) = (judging.config.limits.clone(), judging.config.timeouts);
         let dialer = Arc::new(Dialer::new(&self.upstream.reach(&own), timeouts.connect)?);
         let upstream: Arc<dyn Upstream> = Arc::new(UpstreamClient::dialing(&self.to, dialer, timeouts)?);
-        let options = Options {
+        let options = SessionOptions {
             base_uri: Some(self.to.to_string()),
             also_base_uris: vec![],
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -251,7 +251,7 @@ impl BrokerArgs {
     }
 
     /// Where requests go that are sent to a session's listener.
-    pub fn target(&self, session: Option<&Session>, recorded: &Recorded) -> ResendTarget {
+    pub fn target(&self, session: Option<&Session>, recorded: &JudgedCapture) -> ResendTarget {
         ResendTarget {
             listener: session.map(|session| listen::from_here(session.address).to_string()).unwrap_or_default(),
             origin: self.to.origin().to_owned(),

@@ -27,7 +27,7 @@ use crate::finding::Finding;
 use crate::json::{Document, Value};
 use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::redact::Redactor;
-use crate::report::{Booking, Secrets, curl, markdown};
+use crate::report::{BookingReport, Secrets, curl, markdown};
 use crate::text::{self, SafeText, quoted, safe, safe_format};
 
 /// Most exchanges of a booking that go into a bundle; of one with more the first so many do, and the page says so.
@@ -117,7 +117,7 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
     let more = chosen.len() - exchanges.len();
     let unreadable: u64 = chosen.keys().filter_map(|index| unreadable.get(index)).sum();
     let redaction_in_words = bundle.redaction.said(unreadable);
-    let booking = Booking {
+    let booking = BookingReport {
         uuid,
         creator: Meta::new(None, meta.created).creator,
         redaction: redaction_in_words.clone(),
@@ -139,7 +139,7 @@ pub fn run(bundle: Bundle) -> anyhow::Result<Exit> {
     Ok(Exit::Clean)
 }
 
-fn findings_in_words(booking: &Booking) -> SafeText {
+fn findings_in_words(booking: &BookingReport) -> SafeText {
     text::count(booking.findings.len() as u64, "finding")
 }
 
@@ -318,7 +318,7 @@ fn har_of(meta: &Meta, chosen: &Chosen) -> anyhow::Result<Vec<u8>> {
 }
 
 /// A script with a line for each request.
-fn requests(booking: &Booking) -> SafeText {
+fn requests(booking: &BookingReport) -> SafeText {
     let mut secrets = Secrets::default();
     let mut lines = SafeText::default();
     for judged in &booking.exchanges {
@@ -340,7 +340,7 @@ fn requests(booking: &Booking) -> SafeText {
     ]
 }
 
-fn readme(booking: &Booking, more: usize, left_out: usize) -> SafeText {
+fn readme(booking: &BookingReport, more: usize, left_out: usize) -> SafeText {
     let more = match more {
         0 => SafeText::default(),
         more => safe![" and ", more, " more that findings rest on (open data, pages of feeds, other bookings)"],

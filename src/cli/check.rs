@@ -18,7 +18,7 @@ use crate::check::{CheckOptions, CheckOutcome, CheckRun, coverage, is_empty, rec
 use crate::filter::Filter;
 use crate::finding::{Severity, Side};
 use crate::new_file::{Existing, ensure_free};
-use crate::report::{CheckReport, Comparison, Earlier, Paint, RuleTally};
+use crate::report::{CheckReport, Earlier, Paint, ReportComparison, RuleTally};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{RuleBook, renamed};
 use crate::text::{SafeText, safe_format, visible};
@@ -190,7 +190,7 @@ fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -
     if let Some(side) = check.side {
         earlier.only(side.into(), |rule| book.rule(rule).is_some() && is_asked(rule, &report.rules, book));
     }
-    let comparison = Comparison::new(report, &earlier);
+    let comparison = ReportComparison::new(report, &earlier);
     let headline = report.headline();
     print(|out| match check.format {
         Format::Text => {

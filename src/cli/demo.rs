@@ -22,15 +22,15 @@ use super::signals::{self, Signals};
 use super::stdio::{Audience, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
-use crate::demo::{self, Progress, Script};
+use crate::demo::{self, DemoProgress, Script};
 use crate::event::{Context, Mode};
 use crate::fault::Faults;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use crate::session::{Links, Options, Session};
+use crate::session::{Links, Session, SessionOptions};
 use crate::text::{self, safe};
-use captions::{Caption, Relay};
+use captions::{Caption, CaptionMerger};
 
 /// Seconds between two calls where somebody watches.
 const WATCHED_PACE: f64 = 1.2;
@@ -97,7 +97,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
     let judging = demo.judging.load()?;
     let settings = judging.settings();
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE)?);
-    let options = Options {
+    let options = SessionOptions {
         base_uri: Some(sandbox.base_uri()),
         also_base_uris: vec![],
         listen: demo.listen,
@@ -133,10 +133,10 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         let stop = CancellationToken::new();
         // One for each step, and one for the end.
         let most = script.iter().count() + 1;
-        let (relay, captions, feed) = Relay::new(feed, most);
+        let (relay, captions, feed) = CaptionMerger::new(feed, most);
         let relay = tokio::spawn(relay.run());
         let front = Front::start(ui, feed, setup, stop.clone(), false)?;
-        let tell = |Progress { calls, title }: Progress| {
+        let tell = |DemoProgress { calls, title }: DemoProgress| {
             let text = match title {
                 Some(title) => title,
                 None if ui == Ui::Tui => OVER_ON_SCREEN,
@@ -152,7 +152,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
             signal = signals.next() => {
                 stop.cancel();
                 signal?;
-                Ok(demo::Ended::Stopped)
+                Ok(demo::DemoEnd::Stopped)
             }
         };
         if ui == Ui::Tui && played.is_ok() {
@@ -181,11 +181,11 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
 }
 
 /// What was seen, and what to do now.
-fn what_next(ended: demo::Ended, capture: Option<&str>) -> anyhow::Result<Audience> {
+fn what_next(ended: demo::DemoEnd, capture: Option<&str>) -> anyhow::Result<Audience> {
     let program = super::program();
     let seen = match ended {
-        demo::Ended::Finished => "That was the demo. Every fault above was made on purpose.",
-        demo::Ended::Stopped => "The demo was stopped before its end.",
+        demo::DemoEnd::Finished => "That was the demo. Every fault above was made on purpose.",
+        demo::DemoEnd::Stopped => "The demo was stopped before its end.",
     };
     print(|out| {
         out.line(safe!["\n", seen, " What to do next:\n"])?;

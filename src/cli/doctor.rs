@@ -1,6 +1,6 @@
 //! `umpire doctor`: what a run of the proxy needs, looked at before there is one.
 //!
-//! `arguments → Plan → Check… → a line each and what to do, or JSON`
+//! `arguments → DoctorPlan → DoctorCheck… → a line each and what to do, or JSON`
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use super::stdio::print;
 use super::upstreams::UpstreamArgs;
 use super::{Exit, Format, runtime};
 use crate::ca::HostPattern;
-use crate::doctor::{Check, Plan, State, examine};
+use crate::doctor::{CheckState, DoctorCheck, DoctorPlan, examine};
 use crate::proxy::BaseUri;
 use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::text::safe_format;
@@ -47,7 +47,7 @@ pub struct Doctor {
 
 /// Runs `umpire doctor …`: status 1 if something does not work.
 pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
-    let plan = Plan {
+    let plan = DoctorPlan {
         reach: doctor.upstream.reach(&OwnListenAddrs::default()),
         to: doctor.to,
         listen: doctor.listen,
@@ -57,26 +57,26 @@ pub fn run(doctor: Doctor) -> anyhow::Result<Exit> {
         captures: doctor.captures,
     };
     let checks = runtime()?.block_on(examine(&plan));
-    let bad = checks.iter().any(|check| check.state == State::Bad);
+    let bad = checks.iter().any(|check| check.state == CheckState::Bad);
     print(|out| match doctor.format {
         Format::Json => {
             let lines: Vec<_> = checks
                 .iter()
-                .map(|Check { what, state, found, advice }| {
+                .map(|DoctorCheck { what, state, found, advice }| {
                     json!({ "check": what, "state": state.as_str(), "found": found, "advice": advice })
                 })
                 .collect();
             out.json_line(&json!({ "format_version": FORMAT_VERSION, "works": !bad, "checks": lines }))
         }
         Format::Text => {
-            for Check { what, state, found, advice } in &checks {
+            for DoctorCheck { what, state, found, advice } in &checks {
                 let sign = match state {
-                    State::Good => "✓",
-                    State::Warning => "!",
-                    State::Bad => "✗",
+                    CheckState::Good => "✓",
+                    CheckState::Warning => "!",
+                    CheckState::Bad => "✗",
                 };
                 out.line(safe_format!("{sign} {what:13} {found}"))?;
-                if *state != State::Good {
+                if *state != CheckState::Good {
                     out.line(safe_format!("  {:13} → {advice}", ""))?;
                 }
             }

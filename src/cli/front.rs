@@ -25,7 +25,7 @@ use crate::event::{Context, Event, Feed, Recording};
 use crate::finding::{Severity, Side};
 use crate::panics;
 use crate::recorder::{RunSummary, failed_in_words, unjudged_in_words};
-use crate::report::{JsonLines, Paint, Plain, Summary};
+use crate::report::{JsonLines, Paint, PlainReport, Summary};
 use crate::text::{self, safe, safe_format, visible};
 use crate::tui::{self, Setup, TuiError};
 
@@ -185,7 +185,7 @@ impl Show {
 
     fn plain(&mut self) -> io::Result<()> {
         let Self { feed, context, taken, .. } = self;
-        let mut plain = Plain::new(stdio::stdout(), Paint::for_stdout());
+        let mut plain = PlainReport::new(stdio::stdout(), Paint::for_stdout());
         let mut summary = Summary::new();
         plain.header(context)?;
         while let Some(event) = feed.events.blocking_recv() {

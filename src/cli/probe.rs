@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::broker_run::{BrokerArgs, Recorded};
+use super::broker_run::{BrokerArgs, JudgedCapture};
 use super::diff::DiffFormat;
 use super::judging::Judging;
 use super::resend::until_stopped;
@@ -108,7 +108,12 @@ fn known_names(arguments: &ProbeArgs, judging: &Judging) -> anyhow::Result<()> {
 }
 
 /// Prints the probes. With `--dry-run`, also the wrong requests; values that answers issue are still the recorded ones.
-fn list(arguments: &ProbeArgs, recorded: &Recorded, plan: &ProbePlan, given: &Substitutes) -> anyhow::Result<Exit> {
+fn list(
+    arguments: &ProbeArgs,
+    recorded: &JudgedCapture,
+    plan: &ProbePlan,
+    given: &Substitutes,
+) -> anyhow::Result<Exit> {
     let target = arguments.broker.target(None, recorded);
     let (origin, pace) = (target.origin.clone(), arguments.broker.pace()?);
     let request_line = |probe: &Probe| {
@@ -144,7 +149,7 @@ fn list(arguments: &ProbeArgs, recorded: &Recorded, plan: &ProbePlan, given: &Su
 async fn probe(
     arguments: &ProbeArgs,
     judging: &Judging,
-    recorded: &Recorded,
+    recorded: &JudgedCapture,
     plan: &ProbePlan,
     given: &Substitutes,
 ) -> anyhow::Result<Exit> {
@@ -179,7 +184,7 @@ async fn probe(
 fn answers(
     broker: &BrokerArgs,
     judging: &Judging,
-    recorded: &Recorded,
+    recorded: &JudgedCapture,
     exchanges: Result<Vec<Exchange>, crate::capture::CaptureError>,
 ) -> anyhow::Result<(Vec<JudgedAnswer>, Coverage)> {
     let exchanges = exchanges.context("the capture of the probes")?;

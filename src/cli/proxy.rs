@@ -23,7 +23,7 @@ use crate::capture::{self, Rotation};
 use crate::event::{Context, Event, Feed, Mode};
 use crate::proxy::server::descriptors;
 use crate::recorder::{RunSummary, failed_in_words};
-use crate::session::{Links, Options, Session};
+use crate::session::{Links, Session, SessionOptions};
 use crate::text;
 use crate::tui::Setup;
 use crate::units;
@@ -84,7 +84,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
             text::count(judging.config.limits.connections as u64, "connection")
         ));
     }
-    let options = Options {
+    let options = SessionOptions {
         base_uri: listeners.bases.first().map(ToString::to_string),
         also_base_uris: listeners.bases.iter().skip(1).map(ToString::to_string).collect(),
         // Each door has its own.

@@ -9,7 +9,7 @@ use clap::Args;
 use super::redaction::PersonalArgs;
 use super::stdio::print;
 use super::{Exit, redaction};
-use crate::capture::{self, Output, Recording};
+use crate::capture::{self, Recording, RecordingWriter};
 use crate::redact::{FieldCount, Redactor};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
@@ -75,7 +75,7 @@ fn count(file: &Path, redactor: &Redactor) -> anyhow::Result<(u64, u64)> {
 
 /// Writes a recording in the format that the name of the file asks for.
 fn write(output: &Path, force: bool, recording: Recording) -> anyhow::Result<u64> {
-    let mut output = Output::create(output, &recording.meta, force)?;
+    let mut output = RecordingWriter::create(output, &recording.meta, force)?;
     for exchange in recording.exchanges {
         output.append(&exchange?)?;
     }

@@ -36,9 +36,9 @@ use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::proxy::BaseUri;
 use crate::proxy::server::descriptors;
 use crate::proxy::upstream::Upstream;
-use crate::replay::{Options as ReplayOptions, Replay, ReplayReport, Speed, TimeMode};
+use crate::replay::{PlaybackOptions, Replay, ReplayReport, Speed, TimeMode};
 use crate::report::{replay_json, replay_text};
-use crate::session::{Links, Options, Session};
+use crate::session::{Links, Session, SessionOptions};
 use crate::text::safe_format;
 
 /// `umpire replay …`
@@ -114,8 +114,8 @@ enum SpeedName {
 }
 
 impl ReplayArgs {
-    fn options(&self) -> ReplayOptions {
-        ReplayOptions {
+    fn options(&self) -> PlaybackOptions {
+        PlaybackOptions {
             time: match self.time {
                 TimeName::Shift => TimeMode::Shift,
                 TimeName::Recorded => TimeMode::Recorded,
@@ -160,7 +160,7 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
     listeners.warnings.extend(faults::armed(&made));
     let mut base_uris = replay.recorded_base_uris().to_vec().into_iter();
     let capture = arguments.capture.clone().unwrap_or_else(|| capture::default_path(Timestamp::now()));
-    let options = Options {
+    let options = SessionOptions {
         base_uri: base_uris.next(),
         also_base_uris: base_uris.collect(),
         listen: default,
@@ -184,12 +184,12 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
 }
 
 async fn play(
-    options: Options,
+    options: SessionOptions,
     listeners: &mut Listeners,
     arguments: &ReplayArgs,
     replay: &Arc<Replay>,
     made: &Faults,
-    screen_settings: config::Screen,
+    screen_settings: config::ScreenConfig,
     settings: Option<String>,
 ) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::broker_run::{BrokerArgs, Recorded};
+use super::broker_run::{BrokerArgs, JudgedCapture};
 use super::diff::DiffFormat;
 use super::judging::Judging;
 use super::signals::{self, Signals};
@@ -103,7 +103,7 @@ pub fn run(arguments: ResendArgs) -> anyhow::Result<Exit> {
 /// Prints what would be sent. Values that answers issue are still the recorded ones.
 fn dry_run(
     arguments: &ResendArgs,
-    recorded: &Recorded,
+    recorded: &JudgedCapture,
     plan: &ResendPlan,
     given: &Substitutes,
 ) -> anyhow::Result<Exit> {
@@ -142,7 +142,7 @@ fn dry_run(
 async fn resend(
     arguments: &ResendArgs,
     judging: &Judging,
-    recorded: &Recorded,
+    recorded: &JudgedCapture,
     plan: &ResendPlan,
     given: &Substitutes,
 ) -> anyhow::Result<Exit> {

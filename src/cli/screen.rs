@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::archive::{Archive, Given};
-use crate::baseline::{Baseline, Entry};
+use crate::baseline::{Baseline, BaselineEntry};
 use crate::config;
 use crate::event::{Context, Judged};
 use crate::fault::Faults;
@@ -40,7 +40,7 @@ pub struct ScreenArgs {
 pub fn setup(
     args: ScreenArgs,
     context: &Context,
-    settings: config::Screen,
+    settings: config::ScreenConfig,
     faults: &Faults,
     given: Option<Given>,
 ) -> Setup {
@@ -151,7 +151,7 @@ impl Services for Local {
         let file = self.baseline.lock().unwrap_or_else(PoisonError::into_inner);
         // One that can't be read says so when something is set aside.
         let baseline = if file.exists() { Baseline::read(&file).unwrap_or_default() } else { Baseline::default() };
-        let known = |entry: &Entry| KnownFinding {
+        let known = |entry: &BaselineEntry| KnownFinding {
             rule: entry.rule.clone(),
             stage: entry.stage,
             pointer: entry.pointer.clone(),

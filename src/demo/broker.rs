@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::script::{Call, Mutation, Role, Step};
+use super::script::{BrokerRole, Mutation, ScriptCall, ScriptStep};
 
 const CONTEXT: &str = "https://openactive.io/";
 
@@ -62,7 +62,7 @@ impl Harvest {
 
 /// What the scripted broker knows while it books.
 pub(super) struct BookingSession<'s> {
-    pub(super) step: &'s Step,
+    pub(super) step: &'s ScriptStep,
     basket: Vec<Offer>,
     /// Total of the latest quote.
     total: Option<Value>,
@@ -71,21 +71,21 @@ pub(super) struct BookingSession<'s> {
 }
 
 impl<'s> BookingSession<'s> {
-    pub(super) fn new(step: &'s Step, basket: Vec<Offer>) -> Self {
+    pub(super) fn new(step: &'s ScriptStep, basket: Vec<Offer>) -> Self {
         Self { step, basket, total: None, first_item: None }
     }
 
     /// Remembers what an answer says that later calls need.
-    pub(super) fn learn(&mut self, call: Call, answer: &Value) {
+    pub(super) fn learn(&mut self, call: ScriptCall, answer: &Value) {
         let total = &answer["totalPaymentDue"];
-        if matches!(call, Call::C1 | Call::C2) && total.is_object() {
+        if matches!(call, ScriptCall::C1 | ScriptCall::C2) && total.is_object() {
             self.total = Some(json!({
                 "@type": "PriceSpecification",
                 "price": total["price"],
                 "priceCurrency": total["priceCurrency"],
             }));
         }
-        if call == Call::B
+        if call == ScriptCall::B
             && let Some(id) = answer["orderedItem"][0]["@id"].as_str()
         {
             self.first_item = Some(id.to_owned());
@@ -93,13 +93,17 @@ impl<'s> BookingSession<'s> {
     }
 
     /// The message of a call with its tweaks; `None` where the call has none.
-    pub(super) fn message(&self, call: Call, tweaks: &[Mutation]) -> Result<Option<Value>, String> {
+    pub(super) fn message(&self, call: ScriptCall, tweaks: &[Mutation]) -> Result<Option<Value>, String> {
         let mut message = match call {
-            Call::C1 => self.request("OrderQuote", false),
-            Call::C2 => self.request("OrderQuote", true),
-            Call::B | Call::UnknownPath | Call::Post => self.booking(),
-            Call::Cancel => self.cancellation()?,
-            Call::Harvest | Call::Status | Call::OrdersFeed | Call::DeleteQuote | Call::DeleteOrder => return Ok(None),
+            ScriptCall::C1 => self.request("OrderQuote", false),
+            ScriptCall::C2 => self.request("OrderQuote", true),
+            ScriptCall::B | ScriptCall::UnknownPath | ScriptCall::Post => self.booking(),
+            ScriptCall::Cancel => self.cancellation()?,
+            ScriptCall::Harvest
+            | ScriptCall::Status
+            | ScriptCall::OrdersFeed
+            | ScriptCall::DeleteQuote
+            | ScriptCall::DeleteOrder => return Ok(None),
         };
         for tweak in tweaks {
             apply(*tweak, &mut message);
@@ -109,21 +113,21 @@ impl<'s> BookingSession<'s> {
 
     fn request(&self, kind: &str, with_customer: bool) -> Map<String, Value> {
         let role = match self.step.role {
-            Role::Agent => "AgentBroker",
-            Role::Reseller => "ResellerBroker",
-            Role::Direct => "NoBroker",
+            BrokerRole::Agent => "AgentBroker",
+            BrokerRole::Reseller => "ResellerBroker",
+            BrokerRole::Direct => "NoBroker",
         };
         let mut message = Map::new();
         message.insert("@context".to_owned(), json!(CONTEXT));
         message.insert("@type".to_owned(), json!(kind));
         message.insert("brokerRole".to_owned(), json!(format!("https://openactive.io/{role}")));
-        if self.step.role != Role::Direct {
+        if self.step.role != BrokerRole::Direct {
             message.insert("broker".to_owned(), broker());
         }
         if let Some(first) = self.basket.first() {
             message.insert("seller".to_owned(), json!(first.seller));
         }
-        if with_customer && self.step.role != Role::Reseller {
+        if with_customer && self.step.role != BrokerRole::Reseller {
             message.insert("customer".to_owned(), customer());
         }
         let items = self.basket.iter().zip(0..).map(|(offer, position)| {

@@ -2,7 +2,7 @@
 //!
 //! `the missing customer four ways → faults of the broker, refused → faults of the booking system, one by one`
 
-use super::script::{Call, Mutation, Role, Step, act, tweaked};
+use super::script::{BrokerRole, Mutation, ScriptCall, ScriptStep, act, tweaked};
 use crate::sandbox::Misbehaviour as M;
 
 const SWIM: (&str, &str) = ("Open Swim", "Adult");
@@ -24,44 +24,44 @@ const fn swim(
     title: &'static str,
     misbehaviours: &'static [M],
     acts: &'static [super::Act],
-) -> Step {
-    Step { name, title, misbehaviours, role: Role::Agent, basket: &[SWIM], acts }
+) -> ScriptStep {
+    ScriptStep { name, title, misbehaviours, role: BrokerRole::Agent, basket: &[SWIM], acts }
 }
 
 /// The same under another role, with another basket.
-const fn of(step: Step, role: Role, basket: &'static [(&'static str, &'static str)]) -> Step {
-    Step { role, basket, ..step }
+const fn of(step: ScriptStep, role: BrokerRole, basket: &'static [(&'static str, &'static str)]) -> ScriptStep {
+    ScriptStep { role, basket, ..step }
 }
 
-const C1: super::Act = act(Call::C1, 200);
-const C2: super::Act = act(Call::C2, 200);
-const B: super::Act = act(Call::B, 201);
+const C1: super::Act = act(ScriptCall::C1, 200);
+const C2: super::Act = act(ScriptCall::C2, 200);
+const B: super::Act = act(ScriptCall::B, 201);
 
-pub(super) const STEPS: &[Step] = &[
+pub(super) const STEPS: &[ScriptStep] = &[
     // The missing customer.
     swim(
         "no-customer-refused",
         "AgentBroker forgets the customer at B, and is refused: the broker's fault alone",
         &[],
-        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 400)],
+        &[C1, C2, tweaked(ScriptCall::B, NO_CUSTOMER, 400)],
     ),
     swim(
         "no-customer-accepted",
         "AgentBroker forgets the customer, and is taken all the same: both at fault",
         &[M::AcceptsMissingCustomer],
-        &[C1, tweaked(Call::C2, NO_CUSTOMER, 200), tweaked(Call::B, NO_CUSTOMER, 201)],
+        &[C1, tweaked(ScriptCall::C2, NO_CUSTOMER, 200), tweaked(ScriptCall::B, NO_CUSTOMER, 201)],
     ),
     swim(
         "no-customer-wrong-error",
         "AgentBroker forgets the customer, and is refused for the wrong reason: both at fault",
         &[M::WrongError],
-        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 400)],
+        &[C1, C2, tweaked(ScriptCall::B, NO_CUSTOMER, 400)],
     ),
     swim(
         "no-customer-wrong-status",
         "AgentBroker forgets the customer, and the right error comes with the wrong status",
         &[M::WrongErrorStatus],
-        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 500)],
+        &[C1, C2, tweaked(ScriptCall::B, NO_CUSTOMER, 500)],
     ),
     // Faults of the broker, refused as they should be.
     of(
@@ -69,9 +69,9 @@ pub(super) const STEPS: &[Step] = &[
             "direct-no-customer",
             "NoBroker without a customer is refused",
             &[],
-            &[C1, tweaked(Call::C2, NO_CUSTOMER, 400)],
+            &[C1, tweaked(ScriptCall::C2, NO_CUSTOMER, 400)],
         ),
-        Role::Direct,
+        BrokerRole::Direct,
         &[WALK],
     ),
     of(
@@ -79,9 +79,9 @@ pub(super) const STEPS: &[Step] = &[
             "direct-with-broker",
             "NoBroker names a broker, and is refused",
             &[],
-            &[tweaked(Call::C1, &[Mutation::AddBroker], 400)],
+            &[tweaked(ScriptCall::C1, &[Mutation::AddBroker], 400)],
         ),
-        Role::Direct,
+        BrokerRole::Direct,
         &[WALK],
     ),
     of(
@@ -89,96 +89,101 @@ pub(super) const STEPS: &[Step] = &[
             "reseller-no-broker",
             "ResellerBroker without a broker is refused",
             &[],
-            &[tweaked(Call::C1, NO_BROKER, 400)],
+            &[tweaked(ScriptCall::C1, NO_BROKER, 400)],
         ),
-        Role::Reseller,
+        BrokerRole::Reseller,
         &[BOULDER],
     ),
     swim(
         "no-email",
         "The customer has no e-mail address: C2 is refused",
         &[],
-        &[C1, tweaked(Call::C2, &[Mutation::NoEmail], 400)],
+        &[C1, tweaked(ScriptCall::C2, &[Mutation::NoEmail], 400)],
     ),
     swim(
         "customer-at-c1",
         "The broker shows the customer too early, at C1; the booking system looks away",
         &[],
-        &[tweaked(Call::C1, &[Mutation::AddCustomer], 200)],
+        &[tweaked(ScriptCall::C1, &[Mutation::AddCustomer], 200)],
     ),
     swim(
         "no-role",
         "brokerRole is missing: refused",
         &[],
-        &[tweaked(Call::C1, &[Mutation::Without("brokerRole")], 400)],
+        &[tweaked(ScriptCall::C1, &[Mutation::Without("brokerRole")], 400)],
     ),
-    swim("no-seller", "seller is missing: refused", &[], &[tweaked(Call::C1, &[Mutation::Without("seller")], 500)]),
+    swim(
+        "no-seller",
+        "seller is missing: refused",
+        &[],
+        &[tweaked(ScriptCall::C1, &[Mutation::Without("seller")], 500)],
+    ),
     of(
-        swim("other-seller", "A basket with sessions of two sellers is refused", &[], &[act(Call::C1, 500)]),
-        Role::Agent,
+        swim("other-seller", "A basket with sessions of two sellers is refused", &[], &[act(ScriptCall::C1, 500)]),
+        BrokerRole::Agent,
         &[SWIM, BOULDER],
     ),
     swim(
         "no-offer",
         "An item has no offer: 409, with the error on the item",
         &[],
-        &[tweaked(Call::C1, &[Mutation::NoOffer], 409)],
+        &[tweaked(ScriptCall::C1, &[Mutation::NoOffer], 409)],
     ),
     swim(
         "unknown-session",
         "An item names a session that nobody knows: 409, with the error on the item",
         &[],
-        &[tweaked(Call::C1, &[Mutation::UnknownOpportunity], 409)],
+        &[tweaked(ScriptCall::C1, &[Mutation::UnknownOpportunity], 409)],
     ),
     of(
-        swim("not-yet", "Booking is not open yet: 409, with the error on the item", &[], &[act(Call::C1, 409)]),
-        Role::Agent,
+        swim("not-yet", "Booking is not open yet: 409, with the error on the item", &[], &[act(ScriptCall::C1, 409)]),
+        BrokerRole::Agent,
         &[LATER],
     ),
     of(
-        swim("two-of-one", "Two places are asked for where one is left: 409", &[], &[act(Call::C1, 409)]),
-        Role::Agent,
+        swim("two-of-one", "Two places are asked for where one is left: 409", &[], &[act(ScriptCall::C1, 409)]),
+        BrokerRole::Agent,
         &[SPIN, SPIN],
     ),
     swim(
         "wrong-total-sent",
         "The broker names another total than it was quoted: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Mutation::Total(100)], 400)],
+        &[C1, C2, tweaked(ScriptCall::B, &[Mutation::Total(100)], 400)],
     ),
     swim(
         "no-payment",
         "Payment is due and missing: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Mutation::Without("payment")], 400)],
+        &[C1, C2, tweaked(ScriptCall::B, &[Mutation::Without("payment")], 400)],
     ),
     swim(
         "no-payment-id",
         "The payment has no identifier: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Mutation::NoPaymentIdentifier], 400)],
+        &[C1, C2, tweaked(ScriptCall::B, &[Mutation::NoPaymentIdentifier], 400)],
     ),
     of(
         swim(
             "needless-payment",
             "A free walk is paid for: refused",
             &[],
-            &[C1, C2, tweaked(Call::B, &[Mutation::AddPayment], 400)],
+            &[C1, C2, tweaked(ScriptCall::B, &[Mutation::AddPayment], 400)],
         ),
-        Role::Agent,
+        BrokerRole::Agent,
         &[WALK],
     ),
     swim(
         "wrong-type",
         "A quote is sent to the endpoint for Orders: refused",
         &[],
-        &[C1, C2, tweaked(Call::B, &[Mutation::Type("OrderQuote")], 500)],
+        &[C1, C2, tweaked(ScriptCall::B, &[Mutation::Type("OrderQuote")], 500)],
     ),
     swim(
         "reused-uuid",
         "The UUID of an Order is used again, for another customer: refused",
         &[],
-        &[C1, C2, B, tweaked(Call::B, &[Mutation::OnlyEmail], 500)],
+        &[C1, C2, B, tweaked(ScriptCall::B, &[Mutation::OnlyEmail], 500)],
     ),
     swim(
         "bad-patches",
@@ -188,25 +193,25 @@ pub(super) const STEPS: &[Step] = &[
             C1,
             C2,
             B,
-            tweaked(Call::Cancel, &[Mutation::ExcessiveProperty], 400),
-            tweaked(Call::Cancel, &[Mutation::AnotherStatus], 400),
+            tweaked(ScriptCall::Cancel, &[Mutation::ExcessiveProperty], 400),
+            tweaked(ScriptCall::Cancel, &[Mutation::AnotherStatus], 400),
         ],
     ),
-    swim("unknown-order", "The broker deletes an Order that was never made", &[], &[act(Call::DeleteOrder, 404)]),
+    swim("unknown-order", "The broker deletes an Order that was never made", &[], &[act(ScriptCall::DeleteOrder, 404)]),
     swim(
         "lost",
         "The broker calls an endpoint that does not exist, then POSTs where PUT is due",
         &[],
-        &[act(Call::UnknownPath, 404), act(Call::Post, 405)],
+        &[act(ScriptCall::UnknownPath, 404), act(ScriptCall::Post, 405)],
     ),
     swim(
         "unreadable",
         "The broker sends half a message, then one without credentials, then one labelled as plain JSON",
         &[],
         &[
-            tweaked(Call::C1, &[Mutation::CutOff], 400),
-            tweaked(Call::C1, &[Mutation::NoAuthorization], 403),
-            tweaked(Call::C1, &[Mutation::PlainJson], 200),
+            tweaked(ScriptCall::C1, &[Mutation::CutOff], 400),
+            tweaked(ScriptCall::C1, &[Mutation::NoAuthorization], 403),
+            tweaked(ScriptCall::C1, &[Mutation::PlainJson], 200),
         ],
     ),
     // Faults of the booking system.
@@ -214,28 +219,28 @@ pub(super) const STEPS: &[Step] = &[
         "takes-no-broker",
         "The booking system takes a quote without a broker",
         &[M::AcceptsMissingBroker],
-        &[tweaked(Call::C1, NO_BROKER, 200)],
+        &[tweaked(ScriptCall::C1, NO_BROKER, 200)],
     ),
     swim(
         "takes-nameless-broker",
         "The booking system takes a broker without a name",
         &[M::AcceptsIncompleteBroker],
-        &[tweaked(Call::C1, &[Mutation::NoBrokerName], 200)],
+        &[tweaked(ScriptCall::C1, &[Mutation::NoBrokerName], 200)],
     ),
     swim(
         "takes-no-email",
         "The booking system takes a customer without an e-mail address",
         &[M::AcceptsIncompleteCustomer],
-        &[C1, tweaked(Call::C2, &[Mutation::NoEmail], 200)],
+        &[C1, tweaked(ScriptCall::C2, &[Mutation::NoEmail], 200)],
     ),
     of(
         swim(
             "takes-broker-under-no-broker",
             "The booking system takes a direct sale that names a broker",
             &[M::AcceptsBrokerUnderNoBroker],
-            &[tweaked(Call::C1, &[Mutation::AddBroker], 200)],
+            &[tweaked(ScriptCall::C1, &[Mutation::AddBroker], 200)],
         ),
-        Role::Direct,
+        BrokerRole::Direct,
         &[WALK],
     ),
     of(
@@ -245,7 +250,7 @@ pub(super) const STEPS: &[Step] = &[
             &[M::AddsBrokerUnderNoBroker],
             &[C1],
         ),
-        Role::Direct,
+        BrokerRole::Direct,
         &[WALK],
     ),
     of(
@@ -253,16 +258,16 @@ pub(super) const STEPS: &[Step] = &[
             "demands-customer",
             "The booking system demands a customer of a reseller",
             &[M::DemandsResellersCustomer],
-            &[C1, act(Call::C2, 400)],
+            &[C1, act(ScriptCall::C2, 400)],
         ),
-        Role::Reseller,
+        BrokerRole::Reseller,
         &[BOULDER],
     ),
     swim(
         "demands-names",
         "The booking system demands the customer's name, though an e-mail address is enough",
         &[M::DemandsCustomerNames],
-        &[C1, tweaked(Call::C2, &[Mutation::OnlyEmail], 400)],
+        &[C1, tweaked(ScriptCall::C2, &[Mutation::OnlyEmail], 400)],
     ),
     swim("drops-role", "The booking system drops brokerRole", &[M::DropsBrokerRole], &[C1, C2]),
     swim("renames-broker", "The booking system renames the broker", &[M::RenamesBroker], &[C1, C2]),
@@ -273,77 +278,77 @@ pub(super) const STEPS: &[Step] = &[
         "leaky-feed",
         "The booking system shows the customer in the Orders feed",
         &[M::LeaksCustomerInFeed],
-        &[C1, C2, B, act(Call::Cancel, 204), act(Call::OrdersFeed, 200)],
+        &[C1, C2, B, act(ScriptCall::Cancel, 204), act(ScriptCall::OrdersFeed, 200)],
     ),
     swim("plain-json", "The booking system labels its answers as plain JSON", &[M::PlainJson], &[C1, C2]),
     swim(
         "errors-200",
         "The booking system sends an error with status 200",
         &[M::ErrorWith200],
-        &[tweaked(Call::C1, NO_BROKER, 200)],
+        &[tweaked(ScriptCall::C1, NO_BROKER, 200)],
     ),
     swim(
         "errors-generic",
         "The booking system has one name for all errors",
         &[M::GenericErrors],
-        &[tweaked(Call::C1, NO_BROKER, 400)],
+        &[tweaked(ScriptCall::C1, NO_BROKER, 400)],
     ),
     swim(
         "errors-no-context",
         "The booking system sends an error without @context",
         &[M::NoErrorContext],
-        &[tweaked(Call::C1, NO_BROKER, 400)],
+        &[tweaked(ScriptCall::C1, NO_BROKER, 400)],
     ),
     swim(
         "errors-html",
         "The booking system sends a web page for an error",
         &[M::HtmlErrors],
-        &[tweaked(Call::C1, NO_BROKER, 400)],
+        &[tweaked(ScriptCall::C1, NO_BROKER, 400)],
     ),
     swim(
         "takes-unknown-path",
         "The booking system welcomes a call at a path that does not exist",
         &[M::AcceptsUnknownPath],
-        &[act(Call::UnknownPath, 204)],
+        &[act(ScriptCall::UnknownPath, 204)],
     ),
     swim(
         "takes-wrong-type",
         "The booking system takes an Order where a quote is due",
         &[M::AcceptsWrongType],
-        &[tweaked(Call::C1, &[Mutation::Type("Order")], 200)],
+        &[tweaked(ScriptCall::C1, &[Mutation::Type("Order")], 200)],
     ),
     swim(
         "takes-wrong-total",
         "The booking system books for one pound what costs more",
         &[M::AcceptsWrongTotal],
-        &[C1, C2, tweaked(Call::B, &[Mutation::Total(100)], 201)],
+        &[C1, C2, tweaked(ScriptCall::B, &[Mutation::Total(100)], 201)],
     ),
     of(
         swim("wrong-sum", "The booking system cannot add up", &[M::WrongTotal], &[C1, C2, B]),
-        Role::Agent,
+        BrokerRole::Agent,
         &[BADMINTON],
     ),
     swim("relative-ids", "The booking system answers with relative identifiers", &[M::RelativeIds], &[C1, C2, B]),
     of(
         swim("drops-item", "The booking system loses an item", &[M::DropsItem], &[C1, C2]),
-        Role::Agent,
+        BrokerRole::Agent,
         &[SWIM, SWIM_JUNIOR],
     ),
     of(
         swim("oversells", "The booking system quotes for a session that is full", &[M::Oversells], &[C1, C2]),
-        Role::Agent,
+        BrokerRole::Agent,
         &[FULL],
     ),
 ];
 
 /// What stays on the screen.
-pub(super) const LAST: &[Step] = &[of(
+pub(super) const LAST: &[ScriptStep] = &[of(
     swim(
         "last",
         "Once more, to end with: the broker forgets the customer, and its order is taken all the same",
         &[M::AcceptsMissingCustomer],
-        &[C1, C2, tweaked(Call::B, NO_CUSTOMER, 201)],
+        &[C1, C2, tweaked(ScriptCall::B, NO_CUSTOMER, 201)],
     ),
-    Role::Agent,
+    BrokerRole::Agent,
     &[YOGA],
 )];

@@ -1,6 +1,6 @@
 //! What the scripted broker does: steps of named calls, as data.
 //!
-//! `Script → Step (title, misbehaviours, basket, role) → Act (call, tweaks to its message, expected status)`
+//! `Script → ScriptStep (title, misbehaviours, basket, role) → Act (call, tweaks to its message, expected status)`
 //!
 //! Nothing is left to chance: Order UUIDs follow from the names of the steps, so every run sends the same messages
 //! (but for the dates that come from the booking system).
@@ -14,12 +14,12 @@ use crate::sandbox::Misbehaviour;
 #[derive(Debug, Clone, Copy)]
 pub struct Script {
     /// Its steps in order.
-    pub steps: &'static [&'static [Step]],
+    pub steps: &'static [&'static [ScriptStep]],
 }
 
 impl Script {
     /// The steps in order.
-    pub fn iter(self) -> impl Iterator<Item = &'static Step> {
+    pub fn iter(self) -> impl Iterator<Item = &'static ScriptStep> {
         self.steps.iter().flat_map(|part| part.iter())
     }
 }
@@ -33,13 +33,13 @@ pub fn golden() -> Script {
 /// traffic. Whoever watches sees the first fault within seconds, and is left with one that is worth reading.
 pub fn faulty() -> Script {
     /// The feed that the broker has to know, and one clean booking.
-    const OPENING: (&[Step], &[Step]) = golden_steps::STEPS.split_at(2);
+    const OPENING: (&[ScriptStep], &[ScriptStep]) = golden_steps::STEPS.split_at(2);
     Script { steps: &[OPENING.0, super::faulty_steps::STEPS, OPENING.1, super::faulty_steps::LAST] }
 }
 
 /// One step: a booking, or an attempt at one, under one Order UUID.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub struct ScriptStep {
     /// Short and unique; the Order UUID follows from it.
     pub name: &'static str,
     /// What happens, in one line for people.
@@ -47,14 +47,14 @@ pub struct Step {
     /// How the booking system misbehaves meanwhile.
     pub misbehaviours: &'static [Misbehaviour],
     /// Who sells to whom.
-    pub role: Role,
+    pub role: BrokerRole,
     /// Names of the series and offers in the basket, one for each item.
     pub basket: &'static [(&'static str, &'static str)],
     /// The calls in order.
     pub acts: &'static [Act],
 }
 
-impl Step {
+impl ScriptStep {
     /// The Order UUID of the step.
     pub fn uuid(&self) -> String {
         Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("urn:umpire:demo:{}", self.name).as_bytes()).to_string()
@@ -63,7 +63,7 @@ impl Step {
 
 /// The broker's role, `brokerRole` on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum BrokerRole {
     /// Arranges the sale between customer and seller.
     Agent,
     /// Buys for itself.
@@ -76,7 +76,7 @@ pub enum Role {
 #[derive(Debug, Clone, Copy)]
 pub struct Act {
     /// The call.
-    pub call: Call,
+    pub call: ScriptCall,
     /// What its message does differently from a proper one.
     pub tweaks: &'static [Mutation],
     /// Status that the booking system should answer, misbehaving as the step says.
@@ -85,7 +85,7 @@ pub struct Act {
 
 /// A call of the booking system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
+pub enum ScriptCall {
     /// The dataset site, then the opportunity feed to its end.
     Harvest,
     /// A quote without the customer.
@@ -110,7 +110,7 @@ pub enum Call {
     Post,
 }
 
-impl Call {
+impl ScriptCall {
     /// What it is called in messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -169,12 +169,12 @@ pub enum Mutation {
 }
 
 /// A proper call.
-pub(super) const fn act(call: Call, status: u16) -> Act {
+pub(super) const fn act(call: ScriptCall, status: u16) -> Act {
     Act { call, tweaks: &[], status }
 }
 
 /// A call with a difference.
-pub(super) const fn tweaked(call: Call, tweaks: &'static [Mutation], status: u16) -> Act {
+pub(super) const fn tweaked(call: ScriptCall, tweaks: &'static [Mutation], status: u16) -> Act {
     Act { call, tweaks, status }
 }
 

@@ -11,7 +11,7 @@ use super::document;
 use crate::event::Judged;
 use crate::exchange::{Exchange, Response};
 use crate::json::{Kind, Value, decimal, escape};
-use crate::shape::{Difference, Zone, is_date_time};
+use crate::shape::{LeafDifference, Zone, is_date_time};
 
 /// Longest value that a difference shows, in bytes.
 const SHOWN: usize = 120;
@@ -73,8 +73,8 @@ pub struct ValueDifference {
 
 impl ValueDifference {
     /// A difference between two requests.
-    pub(super) fn of_request(difference: Difference) -> Self {
-        let Difference { pointer, recorded, present, .. } = difference;
+    pub(super) fn of_request(difference: LeafDifference) -> Self {
+        let LeafDifference { pointer, recorded, present, .. } = difference;
         Self { pointer: format!("/request/body{pointer}"), class: DifferenceClass::Other, a: recorded, b: present }
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn answer_differences(
                 return add("/response/body/@type", kinds.0, kinds.1);
             }
             let is_page = is_feed_page(a.root()) && is_feed_page(b.root());
-            let mut comparison = Comparison {
+            let mut comparison = LeafComparison {
                 counterparts,
                 booking,
                 pointer: "/response/body".to_owned(),
@@ -171,7 +171,7 @@ fn is_feed_page(root: Value<'_>) -> bool {
     root.get("next").is_some() && root.get("items").is_some_and(Value::is_array)
 }
 
-struct Comparison<'c> {
+struct LeafComparison<'c> {
     counterparts: &'c mut Counterparts,
     booking: Option<usize>,
     pointer: String,
@@ -182,7 +182,7 @@ struct Comparison<'c> {
     found: &'c mut Vec<ValueDifference>,
 }
 
-impl Comparison<'_> {
+impl LeafComparison<'_> {
     fn values(&mut self, zone: Zone, name: &str, a: Value<'_>, b: Value<'_>) {
         match (a.kind(), b.kind()) {
             (Kind::Object, Kind::Object) => self.members(zone, a, b),

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use super::JudgedRecording;
 use crate::openbooking::{Endpoint, classify};
-use crate::shape::{Asked, Normalizer, Shape};
+use crate::shape::{Normalizer, RequestOutline, Shape};
 
 /// Most bookings that are looked at for the likest one.
 const MOST_CANDIDATES: usize = 64;
@@ -21,7 +21,7 @@ const MOST_CELLS: usize = 4_000_000;
 
 /// An exchange of the first recording and its counterpart in the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pair {
+pub struct ExchangePair {
     /// Place in the first recording, from 0.
     pub a: usize,
     /// Place in the second recording, from 0.
@@ -34,7 +34,7 @@ pub struct Pair {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pairing {
     /// The pairs, in the order of the first recording.
-    pub pairs: Vec<Pair>,
+    pub pairs: Vec<ExchangePair>,
     /// Exchanges that only the first recording has.
     pub only_a: Vec<usize>,
     /// Exchanges that only the second recording has.
@@ -42,7 +42,7 @@ pub struct Pairing {
 }
 
 /// What pairing needs to know of an exchange.
-struct Entry {
+struct PairingEntry {
     /// Operation, without the path of the Base URI.
     operation: String,
     /// The same without the query, in which cursors are.
@@ -52,7 +52,7 @@ struct Entry {
     status: u16,
 }
 
-impl Entry {
+impl PairingEntry {
     /// How well two exchanges fit each other; 0: not at all.
     fn likeness(&self, other: &Self) -> u32 {
         if self.path != other.path {
@@ -71,20 +71,20 @@ pub fn pair(a: &JudgedRecording, b: &JudgedRecording) -> Pairing {
     let mut pairs = Vec::new();
     for (booking, (one, other)) in pair_bookings(&of_a, &bookings_a, &of_b, &bookings_b).into_iter().enumerate() {
         let steps = align(&of_a, &bookings_a[one], &of_b, &bookings_b[other]);
-        pairs.extend(steps.into_iter().map(|(a, b)| Pair { a, b, booking: Some(booking) }));
+        pairs.extend(steps.into_iter().map(|(a, b)| ExchangePair { a, b, booking: Some(booking) }));
     }
     let (paths_a, mut paths_b) = (by_path(&of_a), by_path(&of_b));
     for (path, one) in paths_a {
         let other = paths_b.remove(path).unwrap_or_default();
         let steps = align(&of_a, &one, &of_b, &other);
-        pairs.extend(steps.into_iter().map(|(a, b)| Pair { a, b, booking: None }));
+        pairs.extend(steps.into_iter().map(|(a, b)| ExchangePair { a, b, booking: None }));
     }
     Pairing::of(pairs, of_a.len(), of_b.len())
 }
 
 impl Pairing {
     /// The pairing of these pairs; all other exchanges are those of one recording alone.
-    pub fn of(mut pairs: Vec<Pair>, of_a: usize, of_b: usize) -> Self {
+    pub fn of(mut pairs: Vec<ExchangePair>, of_a: usize, of_b: usize) -> Self {
         pairs.sort_by_key(|pair| pair.a);
         let (mut only_a, mut only_b) = (vec![true; of_a], vec![true; of_b]);
         for pair in &pairs {
@@ -95,11 +95,12 @@ impl Pairing {
     }
 }
 
-fn entries(recording: &JudgedRecording, origin: Option<(&str, &str)>) -> Vec<Entry> {
+fn entries(recording: &JudgedRecording, origin: Option<(&str, &str)>) -> Vec<PairingEntry> {
     let mut orders = HashSet::new();
     let entry = |judged: &std::sync::Arc<crate::event::Judged>| {
         let exchange = &judged.exchange;
-        let asked = Asked::read(&exchange.request, Normalizer { is_order: &|uuid| orders.contains(&uuid), origin });
+        let asked =
+            RequestOutline::read(&exchange.request, Normalizer { is_order: &|uuid| orders.contains(&uuid), origin });
         orders.extend(asked.order);
         let call = classify(&exchange.request.method, exchange.path(), None, false);
         let mut operation = asked.operation.key;
@@ -108,13 +109,13 @@ fn entries(recording: &JudgedRecording, origin: Option<(&str, &str)>) -> Vec<Ent
         }
         let path = operation.split('?').next().unwrap_or_default().to_owned();
         let status = exchange.response.as_ref().map_or(0, |response| response.status);
-        Entry { operation, path, order: asked.order, shape: asked.shape, status }
+        PairingEntry { operation, path, order: asked.order, shape: asked.shape, status }
     };
     recording.exchanges.iter().map(entry).collect()
 }
 
 /// The places of the exchanges of each booking, in recorded order.
-fn bookings(entries: &[Entry]) -> Vec<Vec<usize>> {
+fn bookings(entries: &[PairingEntry]) -> Vec<Vec<usize>> {
     let (mut of_order, mut bookings) = (HashMap::new(), Vec::<Vec<usize>>::new());
     for (place, entry) in entries.iter().enumerate() {
         let Some(order) = entry.order else { continue };
@@ -128,7 +129,7 @@ fn bookings(entries: &[Entry]) -> Vec<Vec<usize>> {
 }
 
 /// The places of the exchanges that belong to no booking, by path.
-fn by_path(entries: &[Entry]) -> BTreeMap<&str, Vec<usize>> {
+fn by_path(entries: &[PairingEntry]) -> BTreeMap<&str, Vec<usize>> {
     let mut paths: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.order.is_none()) {
         paths.entry(&entry.path).or_default().push(place);
@@ -137,7 +138,7 @@ fn by_path(entries: &[Entry]) -> BTreeMap<&str, Vec<usize>> {
 }
 
 /// A hash that is equal for bookings, lists of places of entries, that have something in common.
-type Likeness = fn(&[Entry], &[usize]) -> u64;
+type Likeness = fn(&[PairingEntry], &[usize]) -> u64;
 
 /// What bookings must have in common, the strictest first.
 const LIKENESS: [Likeness; 4] = [
@@ -156,7 +157,12 @@ fn hash_of(parts: impl Iterator<Item = impl Hash>) -> u64 {
 }
 
 /// Pairs bookings, the likest first; those that are alike in recorded order.
-fn pair_bookings(of_a: &[Entry], a: &[Vec<usize>], of_b: &[Entry], b: &[Vec<usize>]) -> Vec<(usize, usize)> {
+fn pair_bookings(
+    of_a: &[PairingEntry],
+    a: &[Vec<usize>],
+    of_b: &[PairingEntry],
+    b: &[Vec<usize>],
+) -> Vec<(usize, usize)> {
     let (mut free_a, mut free_b) = (vec![true; a.len()], vec![true; b.len()]);
     let mut pairs = Vec::new();
     for signature in LIKENESS {
@@ -181,12 +187,12 @@ fn pair_bookings(of_a: &[Entry], a: &[Vec<usize>], of_b: &[Entry], b: &[Vec<usiz
     pairs
 }
 
-fn score(of_a: &[Entry], a: &[usize], of_b: &[Entry], b: &[usize]) -> u32 {
+fn score(of_a: &[PairingEntry], a: &[usize], of_b: &[PairingEntry], b: &[usize]) -> u32 {
     align(of_a, a, of_b, b).into_iter().map(|(a, b)| of_a[a].likeness(&of_b[b])).sum()
 }
 
 /// Aligns two sequences of exchanges so that the sum of likenesses is greatest; neither order changes.
-fn align(of_a: &[Entry], a: &[usize], of_b: &[Entry], b: &[usize]) -> Vec<(usize, usize)> {
+fn align(of_a: &[PairingEntry], a: &[usize], of_b: &[PairingEntry], b: &[usize]) -> Vec<(usize, usize)> {
     let likeness = |i: usize, j: usize| of_a[a[i]].likeness(&of_b[b[j]]);
     if a.len().saturating_mul(b.len()) > MOST_CELLS {
         let both = a.iter().zip(b).filter(|(a, b)| of_a[**a].likeness(&of_b[**b]) > 0);

@@ -61,7 +61,7 @@ pub struct VerdictChange {
 }
 
 /// What findings must have in common to be the same verdict: rule, severity, shape of the pointer.
-type Key<'j> = (&'j str, Severity, String);
+type VerdictKey<'j> = (&'j str, Severity, String);
 
 /// A finding, and the numbers of the exchange that it is on and of its counterpart.
 type Placed<'j> = (&'j Finding, Option<u64>, Option<u64>);
@@ -118,7 +118,7 @@ pub(super) fn changes(
     (verdicts, judged_otherwise)
 }
 
-fn key(finding: &Finding) -> Key<'_> {
+fn key(finding: &Finding) -> VerdictKey<'_> {
     (&finding.rule.id, finding.severity, shape(&finding.pointer))
 }
 

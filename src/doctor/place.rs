@@ -9,7 +9,7 @@ use std::path::Path;
 
 use tokio::net::TcpListener;
 
-use super::{Check, State};
+use super::{CheckState, DoctorCheck};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -20,9 +20,9 @@ const LITTLE: u64 = 1024 * MIB;
 const TOO_LITTLE: u64 = 100 * MIB;
 
 /// Whether the address can be listened on.
-pub async fn listen(address: SocketAddr) -> Check {
+pub async fn listen(address: SocketAddr) -> DoctorCheck {
     let Err(error) = TcpListener::bind(address).await else {
-        return Check::good("listen", format!("{address} is free"));
+        return DoctorCheck::good("listen", format!("{address} is free"));
     };
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
@@ -35,34 +35,39 @@ pub async fn listen(address: SocketAddr) -> Check {
         }
         _ => "choose another address with --listen",
     };
-    Check::new("listen", State::Bad, format!("{address} can't be listened on: {error}"), advice)
+    DoctorCheck::new("listen", CheckState::Bad, format!("{address} can't be listened on: {error}"), advice)
 }
 
 /// Whether captures can be written, and how much.
-pub fn disk(folder: &Path) -> Check {
+pub fn disk(folder: &Path) -> DoctorCheck {
     let nearest = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     let shown = if nearest.as_os_str().is_empty() { Path::new(".") } else { nearest };
     let trial = shown.join(format!(".umpire-doctor-{}", std::process::id()));
     if let Err(error) = fs::File::create_new(&trial).and_then(|_| fs::remove_file(&trial)) {
         let found = format!("{} can't be written to: {error}", shown.display());
-        return Check::new("disk", State::Bad, found, "start Umpire in another folder, or name a file with --capture");
+        return DoctorCheck::new(
+            "disk",
+            CheckState::Bad,
+            found,
+            "start Umpire in another folder, or name a file with --capture",
+        );
     }
     let free = match fs4::available_space(shown) {
         Ok(free) => free,
         Err(error) => {
             let found = format!("the free space of {} is not known: {error}", shown.display());
-            return Check::new("disk", State::Warning, found, "see that there is at least 1 GiB");
+            return DoctorCheck::new("disk", CheckState::Warning, found, "see that there is at least 1 GiB");
         }
     };
     let found = format!("{} MiB free for captures in {}", free / MIB, shown.display());
     match free {
         0..TOO_LITTLE => {
-            Check::new("disk", State::Bad, found, "make room, or name a file on another disk with --capture")
+            DoctorCheck::new("disk", CheckState::Bad, found, "make room, or name a file on another disk with --capture")
         }
         TOO_LITTLE..LITTLE => {
-            Check::new("disk", State::Warning, found, "enough to begin; make room for longer recordings")
+            DoctorCheck::new("disk", CheckState::Warning, found, "enough to begin; make room for longer recordings")
         }
-        _ => Check::good("disk", found),
+        _ => DoctorCheck::good("disk", found),
     }
 }
 
@@ -74,17 +79,17 @@ mod tests {
     async fn a_port_in_use_is_said_with_the_remedy() {
         let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let check = listen(taken.local_addr().unwrap()).await;
-        assert_eq!(check.state, State::Bad);
+        assert_eq!(check.state, CheckState::Bad);
         assert!(check.advice.contains("--listen"), "{check:?}");
-        assert_eq!(listen("127.0.0.1:0".parse().unwrap()).await.state, State::Good);
-        assert_eq!(listen("192.0.2.1:0".parse().unwrap()).await.state, State::Bad);
+        assert_eq!(listen("127.0.0.1:0".parse().unwrap()).await.state, CheckState::Good);
+        assert_eq!(listen("192.0.2.1:0".parse().unwrap()).await.state, CheckState::Bad);
     }
 
     #[test]
     fn a_folder_that_is_yet_to_be_made_is_judged_by_the_one_above() {
         let folder = tempfile::tempdir().unwrap();
         let check = disk(&folder.path().join("captures/today"));
-        assert_ne!(check.state, State::Bad, "{check:?}");
+        assert_ne!(check.state, CheckState::Bad, "{check:?}");
         assert!(check.found.contains(&folder.path().display().to_string()), "{check:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
     }

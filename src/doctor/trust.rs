@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::{Check, State};
+use super::{CheckState, DoctorCheck};
 use crate::ca::{Authority, HostPattern, Store};
 
 /// Variables that name files of trusted certificates, and who reads them.
@@ -48,19 +48,19 @@ impl Needs<'_> {
 }
 
 /// All that a run needs; of what it doesn't need, only what is a danger.
-pub fn examine(store: &Store, needs: Needs<'_>) -> Vec<Check> {
+pub fn examine(store: &Store, needs: Needs<'_>) -> Vec<DoctorCheck> {
     let all = match store.all() {
         Ok(all) => all,
         Err(error) => {
             let (state, advice) = if needs.any() {
-                (State::Bad, "do what it says: without a usable authority nothing can be intercepted")
+                (CheckState::Bad, "do what it says: without a usable authority nothing can be intercepted")
             } else {
-                (State::Warning, "this run needs none; do what it says before one does")
+                (CheckState::Warning, "this run needs none; do what it says before one does")
             };
-            return vec![Check::new("authority", state, error.to_string(), advice)];
+            return vec![DoctorCheck::new("authority", state, error.to_string(), advice)];
         }
     };
-    let mut checks: Vec<Check> = all.iter().filter_map(too_wide).collect();
+    let mut checks: Vec<DoctorCheck> = all.iter().filter_map(too_wide).collect();
     if !needs.any() {
         return checks;
     }
@@ -74,7 +74,7 @@ pub fn examine(store: &Store, needs: Needs<'_>) -> Vec<Check> {
         if !current.iter().any(|authority| authority.covers(host)) {
             let found = format!("no authority may vouch for {host}");
             let advice = format!("`umpire ca init {host}` makes one more; clients then need `umpire ca trust` anew");
-            checks.push(Check::new("hosts", State::Warning, found, advice));
+            checks.push(DoctorCheck::new("hosts", CheckState::Warning, found, advice));
         }
     }
     let wanted = needs.of(&current);
@@ -86,7 +86,7 @@ pub fn examine(store: &Store, needs: Needs<'_>) -> Vec<Check> {
 }
 
 /// Who of this environment trusts all of these authorities, and who does not, by file.
-fn trust(store: &Store, wanted: &[&Authority]) -> Vec<Check> {
+fn trust(store: &Store, wanted: &[&Authority]) -> Vec<DoctorCheck> {
     let ids = wanted.iter().map(|authority| authority.id.as_str()).collect::<Vec<_>>().join(", ");
     let mut by_file: Vec<(PathBuf, Vec<String>)> = Vec::new();
     for (name, who) in VARIABLES {
@@ -102,9 +102,9 @@ fn trust(store: &Store, wanted: &[&Authority]) -> Vec<Check> {
         let names = variables.join(" and ");
         let named = format!("{names}: {}", file.display());
         let check = match certificates(&file) {
-            Err(error) => Check::new(
+            Err(error) => DoctorCheck::new(
                 "trust",
-                State::Bad,
+                CheckState::Bad,
                 format!("{named} can't be read: {error}"),
                 format!("name {} there, or unset it", store.bundle().display()),
             ),
@@ -113,9 +113,9 @@ fn trust(store: &Store, wanted: &[&Authority]) -> Vec<Check> {
                     trusting.push(names);
                     continue;
                 }
-                Some(lacking) => Check::new(
+                Some(lacking) => DoctorCheck::new(
                     "trust",
-                    State::Warning,
+                    CheckState::Warning,
                     format!("{named} does not hold authority {}", lacking.id),
                     format!(
                         "`cat {} {} > both.pem`, and name that file there",
@@ -131,11 +131,11 @@ fn trust(store: &Store, wanted: &[&Authority]) -> Vec<Check> {
         trusting.push("the system's store".to_owned());
     }
     if !trusting.is_empty() {
-        checks.insert(0, Check::good("trust", format!("authority {ids} is trusted by {}", trusting.join(", "))));
+        checks.insert(0, DoctorCheck::good("trust", format!("authority {ids} is trusted by {}", trusting.join(", "))));
     } else if checks.is_empty() {
-        checks.push(Check::new(
+        checks.push(DoctorCheck::new(
             "trust",
-            State::Warning,
+            CheckState::Warning,
             format!("neither this environment nor the system's store trusts authority {ids}"),
             "`umpire ca trust` says what your client needs; set its variable where the client is started",
         ));
@@ -143,16 +143,16 @@ fn trust(store: &Store, wanted: &[&Authority]) -> Vec<Check> {
     checks
 }
 
-fn not_for_java(authority: &Authority) -> Check {
+fn not_for_java(authority: &Authority) -> DoctorCheck {
     let id = &authority.id;
     let found = format!("authority {id} is of an earlier version: Java takes what it signs for every host");
     let advice =
         format!("if a Java client trusts it, `umpire ca remove {id}` and `umpire ca init HOST...` for another");
-    Check::new("authority", State::Warning, found, advice)
+    DoctorCheck::new("authority", CheckState::Warning, found, advice)
 }
 
 /// What is to be said of an authority for names that nobody owns.
-fn too_wide(authority: &Authority) -> Option<Check> {
+fn too_wide(authority: &Authority) -> Option<DoctorCheck> {
     let names: Vec<&str> = authority.too_wide().collect();
     let id = &authority.id;
     (!names.is_empty()).then(|| {
@@ -161,11 +161,17 @@ fn too_wide(authority: &Authority) -> Option<Check> {
             "`umpire ca remove {id}`, and take \"Umpire CA {id}\" out of every store and file that trusts it; `umpire ca init` \
              with the hosts themselves makes a narrow one"
         );
-        Check::new("authority", State::Bad, found, advice)
+        DoctorCheck::new("authority", CheckState::Bad, found, advice)
     })
 }
 
-fn authority(store: &Store, all: &[Authority], current: &[&Authority], needs: Needs<'_>, now: Timestamp) -> Check {
+fn authority(
+    store: &Store,
+    all: &[Authority],
+    current: &[&Authority],
+    needs: Needs<'_>,
+    now: Timestamp,
+) -> DoctorCheck {
     let Some(last) = current.iter().max_by_key(|authority| authority.until) else {
         let found = if all.is_empty() {
             format!("there is no certificate authority in {} yet", store.folder().display())
@@ -175,11 +181,11 @@ fn authority(store: &Store, all: &[Authority], current: &[&Authority], needs: Ne
         let mut command = vec!["umpire ca init".to_owned()];
         command.extend(needs.intercept.iter().map(ToString::to_string));
         let advice = format!("`{}` makes one, or else the next run does; then `umpire ca trust`", command.join(" "));
-        return Check::new("authority", State::Warning, found, advice);
+        return DoctorCheck::new("authority", CheckState::Warning, found, advice);
     };
     let days = usize::try_from(last.left(now).as_secs() / DAY).unwrap_or(usize::MAX);
     let keys = store.file(&last.id);
-    Check::good(
+    DoctorCheck::good(
         "authority",
         format!(
             "{} in use, the newest for {} more; key in {}",

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Check, State};
+use super::{CheckState, DoctorCheck};
 use crate::exchange::Headers;
 use crate::openbooking::media_type::BOOKING_V1;
 use crate::proxy::BaseUri;
@@ -37,20 +37,25 @@ const SOON: i64 = 14;
 const SKEW: i64 = 5;
 
 /// All of it; ends with the first thing that keeps the rest from being looked at.
-pub async fn examine(to: &BaseUri, reach: &UpstreamConfig) -> Vec<Check> {
+pub async fn examine(to: &BaseUri, reach: &UpstreamConfig) -> Vec<DoctorCheck> {
     let dialer = match Dialer::new(reach, PATIENCE) {
         Ok(dialer) => Arc::new(dialer),
         Err(error) => {
-            return vec![Check::new("upstream", State::Bad, error.to_string(), "correct the option that it names")];
+            return vec![DoctorCheck::new(
+                "upstream",
+                CheckState::Bad,
+                error.to_string(),
+                "correct the option that it names",
+            )];
         }
     };
     let mut checks = vec![connection(to, &dialer).await];
-    if checks[0].state == State::Bad {
+    if checks[0].state == CheckState::Bad {
         return checks;
     }
     if to.is_tls() {
         let certificate = certificate(to, &dialer, reach).await;
-        let usable = certificate.state != State::Bad;
+        let usable = certificate.state != CheckState::Bad;
         checks.push(certificate);
         if !usable {
             return checks;
@@ -60,7 +65,7 @@ pub async fn examine(to: &BaseUri, reach: &UpstreamConfig) -> Vec<Check> {
     checks
 }
 
-async fn connection(to: &BaseUri, dialer: &Dialer) -> Check {
+async fn connection(to: &BaseUri, dialer: &Dialer) -> DoctorCheck {
     let scheme = if to.is_tls() { "https" } else { "http" };
     let dialing = async {
         let proxy = |error: UpstreamClientError| Trouble { what: error.to_string(), remedy: "correct it".to_owned() };
@@ -69,14 +74,17 @@ async fn connection(to: &BaseUri, dialer: &Dialer) -> Check {
         dialed.map(|_| via.is_some()).map_err(|error| no_connection(&error, Peer::BookingSystem))
     };
     match tokio::time::timeout(PATIENCE, dialing).await {
-        Ok(Ok(false)) => Check::good("upstream", format!("{} accepts connections", to.authority())),
-        Ok(Ok(true)) => Check::good("upstream", format!("{} is reached through a proxy", to.authority())),
-        Ok(Err(Trouble { what, remedy })) => {
-            Check::new("upstream", State::Bad, format!("{} can't be reached: {what}", to.authority()), remedy)
-        }
-        Err(_) => Check::new(
+        Ok(Ok(false)) => DoctorCheck::good("upstream", format!("{} accepts connections", to.authority())),
+        Ok(Ok(true)) => DoctorCheck::good("upstream", format!("{} is reached through a proxy", to.authority())),
+        Ok(Err(Trouble { what, remedy })) => DoctorCheck::new(
             "upstream",
-            State::Bad,
+            CheckState::Bad,
+            format!("{} can't be reached: {what}", to.authority()),
+            remedy,
+        ),
+        Err(_) => DoctorCheck::new(
+            "upstream",
+            CheckState::Bad,
             format!("{} accepted no connection within {PATIENCE:?}", to.authority()),
             "check that it runs, and firewalls between; behind a company's proxy, name that with --upstream-proxy",
         ),
@@ -93,20 +101,25 @@ fn ends_in(days: i64) -> String {
     }
 }
 
-async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &UpstreamConfig) -> Check {
+async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &UpstreamConfig) -> DoctorCheck {
     match handshake(to, dialer).await {
-        Ok(certificate) if reach.insecure => Check::new(
+        Ok(certificate) if reach.insecure => DoctorCheck::new(
             "certificate",
-            State::Warning,
+            CheckState::Warning,
             format!("not checked, because of --insecure-upstream; {}", words(&certificate)),
             "give the file of its authority, or the certificate itself, with --upstream-ca instead",
         ),
         Ok(certificate) => match left(&certificate) {
             Some(days) if days < SOON => {
                 let found = format!("{}; {}", ends_in(days), words(&certificate));
-                Check::new("certificate", State::Warning, found, "the booking system should have it renewed now")
+                DoctorCheck::new(
+                    "certificate",
+                    CheckState::Warning,
+                    found,
+                    "the booking system should have it renewed now",
+                )
             }
-            _ => Check::good("certificate", format!("trusted; {}", words(&certificate))),
+            _ => DoctorCheck::good("certificate", format!("trusted; {}", words(&certificate))),
         },
         Err(Trouble { what, remedy }) => {
             // Once more without checking: what it says of itself tells what to do.
@@ -119,7 +132,7 @@ async fn certificate(to: &BaseUri, dialer: &Dialer, reach: &UpstreamConfig) -> C
                 Some(words) => format!("not trusted: {what}; it is {words}"),
                 None => format!("no TLS: {what}"),
             };
-            Check::new("certificate", State::Bad, found, remedy)
+            DoctorCheck::new("certificate", CheckState::Bad, found, remedy)
         }
     }
 }
@@ -182,7 +195,7 @@ fn address(bytes: &[u8]) -> Option<String> {
 }
 
 /// Asks for the Orders feed, and looks at the answer and its clock.
-async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<Check> {
+async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<DoctorCheck> {
     let timeouts = Timeouts { connect: PATIENCE, head: PATIENCE };
     let target = format!("{}/orders-rpde", to.path());
     let asking = async {
@@ -195,10 +208,12 @@ async fn answer(to: &BaseUri, dialer: Arc<Dialer>) -> Vec<Check> {
     };
     let (before, after, response) = match tokio::time::timeout(2 * PATIENCE, asking).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => return vec![Check::new("api", State::Bad, error, "look into the booking system's log")],
+        Ok(Err(error)) => {
+            return vec![DoctorCheck::new("api", CheckState::Bad, error, "look into the booking system's log")];
+        }
         Err(_) => {
             let found = format!("GET {target}: no answer within {:?}", 2 * PATIENCE);
-            return vec![Check::new("api", State::Bad, found, "look into the booking system's log")];
+            return vec![DoctorCheck::new("api", CheckState::Bad, found, "look into the booking system's log")];
         }
     };
     vec![api(&target, &response), clock(&response, before, after)]
@@ -217,7 +232,7 @@ async fn read(response: UpstreamResponse) -> CollectedResponse {
     CollectedResponse { status: response.status, headers: response.headers, body: body.unwrap_or_default() }
 }
 
-fn api(target: &str, response: &CollectedResponse) -> Check {
+fn api(target: &str, response: &CollectedResponse) -> DoctorCheck {
     let status = response.status;
     let json: Option<serde_json::Value> = serde_json::from_slice(&response.body).ok();
     let field = |name: &str| json.as_ref().and_then(|json| json.get(name));
@@ -226,39 +241,39 @@ fn api(target: &str, response: &CollectedResponse) -> Check {
     let found = format!("GET {target}: {status}, {media}");
     match status.as_u16() {
         200 if field("next").is_some() && field("items").is_some() => {
-            Check::good("api", format!("{found}: an Orders feed"))
+            DoctorCheck::good("api", format!("{found}: an Orders feed"))
         }
         401 | 403 if kind.ends_with("Error") => {
-            Check::good("api", format!("{found}: {kind}, as it should be without credentials"))
+            DoctorCheck::good("api", format!("{found}: {kind}, as it should be without credentials"))
         }
-        401 | 403 => Check::new(
+        401 | 403 => DoctorCheck::new(
             "api",
-            State::Warning,
+            CheckState::Warning,
             format!("{found}: refused, but not with an OpenBookingError"),
             "it may be the API behind another guard; the specification wants an OpenBookingError in the body",
         ),
-        404 if kind.ends_with("Error") => Check::new(
+        404 if kind.ends_with("Error") => DoctorCheck::new(
             "api",
-            State::Warning,
+            CheckState::Warning,
             format!("{found}: {kind}"),
             "an Open Booking API without an Orders feed here: compare --to with endpointUrl of the dataset site",
         ),
-        200..=299 => Check::new(
+        200..=299 => DoctorCheck::new(
             "api",
-            State::Warning,
+            CheckState::Warning,
             format!("{found}: not an Orders feed"),
             "compare --to with endpointUrl of the dataset site: it must be the Base URI, without a further path",
         ),
-        300..=399 => Check::new(
+        300..=399 => DoctorCheck::new(
             "api",
-            State::Warning,
+            CheckState::Warning,
             format!("{found}: it sends elsewhere"),
             "name in --to where it sends to: brokers don't follow redirects of bookings",
         ),
-        500..=599 => Check::new("api", State::Bad, found, "look into the booking system's log"),
-        _ => Check::new(
+        500..=599 => DoctorCheck::new("api", CheckState::Bad, found, "look into the booking system's log"),
+        _ => DoctorCheck::new(
             "api",
-            State::Warning,
+            CheckState::Warning,
             format!("{found}: that is not how an Open Booking API answers"),
             "compare --to with endpointUrl of the dataset site: scheme, host and the whole path",
         ),
@@ -266,11 +281,11 @@ fn api(target: &str, response: &CollectedResponse) -> Check {
 }
 
 /// Compares clocks: the answer was made between `before` and `after`.
-fn clock(response: &CollectedResponse, before: Timestamp, after: Timestamp) -> Check {
+fn clock(response: &CollectedResponse, before: Timestamp, after: Timestamp) -> DoctorCheck {
     let date = response.headers.get("date");
     let Some(date) = date.and_then(|date| DateTimeParser::new().parse_timestamp(date).ok()) else {
         let advice = "times in its messages are judged by this machine's clock alone; a server should send Date";
-        return Check::new("clock", State::Warning, "the answer has no usable Date", advice);
+        return DoctorCheck::new("clock", CheckState::Warning, "the answer has no usable Date", advice);
     };
     let off = if date < before {
         date.as_second() - before.as_second()
@@ -280,12 +295,12 @@ fn clock(response: &CollectedResponse, before: Timestamp, after: Timestamp) -> C
         0
     };
     if off.abs() <= SKEW {
-        return Check::good("clock", "this machine and the booking system have the same time");
+        return DoctorCheck::good("clock", "this machine and the booking system have the same time");
     }
     let side = if off > 0 { "ahead of" } else { "behind" };
     let found = format!("the booking system's clock is {} s {side} this machine's", off.abs());
     let advice = "set the wrong one by NTP: leases, start dates and certificates depend on it";
-    Check::new("clock", State::Warning, found, advice)
+    DoctorCheck::new("clock", CheckState::Warning, found, advice)
 }
 
 #[cfg(test)]
@@ -308,15 +323,15 @@ mod tests {
     #[test]
     fn what_answers_like_an_open_booking_api() {
         for (status, body, state) in [
-            (200, r#"{"next":"x","items":[]}"#, State::Good),
-            (401, r#"{"@type":"UnauthenticatedError"}"#, State::Good),
-            (403, r#"{"@type":"UnauthorizedError"}"#, State::Good),
-            (401, "<html>", State::Warning),
-            (200, "<html>", State::Warning),
-            (404, r#"{"@type":"NotFoundError"}"#, State::Warning),
-            (404, "", State::Warning),
-            (302, "", State::Warning),
-            (500, "", State::Bad),
+            (200, r#"{"next":"x","items":[]}"#, CheckState::Good),
+            (401, r#"{"@type":"UnauthenticatedError"}"#, CheckState::Good),
+            (403, r#"{"@type":"UnauthorizedError"}"#, CheckState::Good),
+            (401, "<html>", CheckState::Warning),
+            (200, "<html>", CheckState::Warning),
+            (404, r#"{"@type":"NotFoundError"}"#, CheckState::Warning),
+            (404, "", CheckState::Warning),
+            (302, "", CheckState::Warning),
+            (500, "", CheckState::Bad),
         ] {
             let check = api("/orders-rpde", &response(status, body));
             assert_eq!(check.state, state, "{status} {body}: {check:?}");
@@ -333,10 +348,14 @@ mod tests {
             Arc::make_mut(&mut response.headers).push("Date", date);
             clock(&response, now, now)
         };
-        assert_eq!(dated(0).state, State::Good);
-        assert_eq!(dated(-4).state, State::Good);
-        assert!(dated(-90).found.contains("90 s behind") && dated(-90).state == State::Warning, "{:?}", dated(-90));
+        assert_eq!(dated(0).state, CheckState::Good);
+        assert_eq!(dated(-4).state, CheckState::Good);
+        assert!(
+            dated(-90).found.contains("90 s behind") && dated(-90).state == CheckState::Warning,
+            "{:?}",
+            dated(-90)
+        );
         assert!(dated(300).found.contains("ahead of"), "{:?}", dated(300));
-        assert_eq!(clock(&response(200, ""), now, now).state, State::Warning);
+        assert_eq!(clock(&response(200, ""), now, now).state, CheckState::Warning);
     }
 }

@@ -33,12 +33,12 @@ pub(super) enum Condition {
     Number(Range<u64>),
     Since(Timestamp),
     Until(Timestamp),
-    Is(State),
+    Is(ExchangeState),
 }
 
 /// What an exchange is, for `is:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum ExchangeState {
     Marked,
     Faulty,
     Ok,
@@ -47,7 +47,7 @@ pub(super) enum State {
     Simulated,
 }
 
-impl State {
+impl ExchangeState {
     pub(super) const ALL: [(&str, Self); 6] = [
         ("marked", Self::Marked),
         ("faulty", Self::Faulty),
@@ -92,7 +92,7 @@ pub(super) fn values(key: &str) -> Vec<&'static str> {
         "stage" => Stage::ALL.into_iter().map(Stage::as_str).collect(),
         "status" => vec!["2xx", "3xx", "4xx", "5xx", "none"],
         "method" => vec!["GET", "PUT", "PATCH", "DELETE", "POST"],
-        "is" => State::ALL.into_iter().map(|(name, _)| name).collect(),
+        "is" => ExchangeState::ALL.into_iter().map(|(name, _)| name).collect(),
         _ => Vec::new(),
     }
 }
@@ -153,7 +153,7 @@ impl Condition {
             "since" => Self::Since(units::time(value)?),
             "until" => Self::Until(units::time(value)?),
             "is" => {
-                let state = State::ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(value));
+                let state = ExchangeState::ALL.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(value));
                 Self::Is(state.map(|(_, state)| state).ok_or_else(|| listed("is", value))?)
             }
             _ => return Err(format!("there is no key {key:?}")),
@@ -163,7 +163,11 @@ impl Condition {
     /// True if the answer depends on what the rules say.
     pub(super) fn needs_verdicts(&self) -> bool {
         self.asks_finding()
-            || matches!(self, Self::Is(State::Ok | State::Faulty | State::Unjudged) | Self::Stage(Stage::BAfterP))
+            || matches!(
+                self,
+                Self::Is(ExchangeState::Ok | ExchangeState::Faulty | ExchangeState::Unjudged)
+                    | Self::Stage(Stage::BAfterP)
+            )
     }
 
     /// True if it is about one finding.
@@ -195,12 +199,12 @@ impl Condition {
             Self::Since(since) => exchange.started >= *since,
             Self::Until(until) => exchange.started < *until,
             Self::Is(state) => match state {
-                State::Marked => marked,
-                State::Faulty => !judged.findings.is_empty(),
-                State::Ok => judged.findings.is_empty() && !judged.is_mostly_unjudged(),
-                State::Unjudged => !judged.not_judged.is_empty(),
-                State::Broken => exchange.failure.is_some(),
-                State::Simulated => exchange.simulated.is_some(),
+                ExchangeState::Marked => marked,
+                ExchangeState::Faulty => !judged.findings.is_empty(),
+                ExchangeState::Ok => judged.findings.is_empty() && !judged.is_mostly_unjudged(),
+                ExchangeState::Unjudged => !judged.not_judged.is_empty(),
+                ExchangeState::Broken => exchange.failure.is_some(),
+                ExchangeState::Simulated => exchange.simulated.is_some(),
             },
         }
     }

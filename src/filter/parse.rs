@@ -31,11 +31,11 @@ pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Token {
     pub(super) column: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     Open,
     Close,
     And,
@@ -53,7 +53,7 @@ impl Token {
 
 /// The words of a filter.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
-    let mut reader = Reader { text: text.chars().collect(), at: 0 };
+    let mut reader = FilterLexer { text: text.chars().collect(), at: 0 };
     let mut tokens = Vec::new();
     while let Some(token) = reader.next()? {
         tokens.push(token);
@@ -61,12 +61,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
     Ok(tokens)
 }
 
-struct Reader {
+struct FilterLexer {
     text: Vec<char>,
     at: usize,
 }
 
-impl Reader {
+impl FilterLexer {
     fn next(&mut self) -> Result<Option<Token>, FilterError> {
         while self.peek().is_some_and(char::is_whitespace) {
             self.at += 1;
@@ -74,10 +74,10 @@ impl Reader {
         let column = self.at + 1;
         let single = match self.peek() {
             None => return Ok(None),
-            Some('(') => Some(Kind::Open),
-            Some(')') => Some(Kind::Close),
-            Some('!') => Some(Kind::Not),
-            Some('-') if self.text.get(self.at + 1).is_some_and(|next| !next.is_whitespace()) => Some(Kind::Not),
+            Some('(') => Some(TokenKind::Open),
+            Some(')') => Some(TokenKind::Close),
+            Some('!') => Some(TokenKind::Not),
+            Some('-') if self.text.get(self.at + 1).is_some_and(|next| !next.is_whitespace()) => Some(TokenKind::Not),
             Some(_) => None,
         };
         if let Some(kind) = single {
@@ -86,7 +86,7 @@ impl Reader {
         }
         if self.peek() == Some('"') {
             let text = self.quoted()?;
-            return Ok(Some(Token { column, kind: Kind::Condition(None, text) }));
+            return Ok(Some(Token { column, kind: TokenKind::Condition(None, text) }));
         }
         let mut word = String::new();
         let mut key = None;
@@ -106,10 +106,10 @@ impl Reader {
             }
         }
         let kind = match (key, word.to_ascii_lowercase().as_str()) {
-            (None, "and" | "&&" | "&") => Kind::And,
-            (None, "or" | "||" | "|") => Kind::Or,
-            (None, "not") => Kind::Not,
-            (key, _) => Kind::Condition(key, word),
+            (None, "and" | "&&" | "&") => TokenKind::And,
+            (None, "or" | "||" | "|") => TokenKind::Or,
+            (None, "not") => TokenKind::Not,
+            (key, _) => TokenKind::Condition(key, word),
         };
         Ok(Some(Token { column, kind }))
     }
@@ -152,7 +152,7 @@ impl<'t> Parser<'t> {
         self.tokens.get(self.at)
     }
 
-    fn take(&mut self, kind: &Kind) -> bool {
+    fn take(&mut self, kind: &TokenKind) -> bool {
         let is = self.peek().is_some_and(|token| token.kind == *kind);
         self.at += usize::from(is);
         is
@@ -160,7 +160,7 @@ impl<'t> Parser<'t> {
 
     fn or(&mut self) -> Result<Expression, FilterError> {
         let mut any = vec![self.and()?];
-        while self.take(&Kind::Or) {
+        while self.take(&TokenKind::Or) {
             any.push(self.and()?);
         }
         Ok(if any.len() == 1 { any.remove(0) } else { Expression::Any(any) })
@@ -169,7 +169,9 @@ impl<'t> Parser<'t> {
     fn and(&mut self) -> Result<Expression, FilterError> {
         let mut all = vec![self.unary()?];
         loop {
-            if !self.take(&Kind::And) && self.peek().is_none_or(|token| matches!(token.kind, Kind::Or | Kind::Close)) {
+            if !self.take(&TokenKind::And)
+                && self.peek().is_none_or(|token| matches!(token.kind, TokenKind::Or | TokenKind::Close))
+            {
                 return Ok(if all.len() == 1 { all.remove(0) } else { Expression::All(all) });
             }
             all.push(self.unary()?);
@@ -182,20 +184,20 @@ impl<'t> Parser<'t> {
         };
         self.at += 1;
         match &token.kind {
-            Kind::Not => {
+            TokenKind::Not => {
                 self.deeper(token)?;
                 let operand = self.unary()?;
                 self.depth -= 1;
                 Ok(Expression::Not(Box::new(operand)))
             }
-            Kind::Open => {
+            TokenKind::Open => {
                 self.deeper(token)?;
                 let inner = self.or()?;
                 self.depth -= 1;
-                if self.take(&Kind::Close) { Ok(inner) } else { Err(token.error("this ( is not closed")) }
+                if self.take(&TokenKind::Close) { Ok(inner) } else { Err(token.error("this ( is not closed")) }
             }
-            Kind::Condition(key, value) => condition(token, key.as_deref(), value).map(Expression::Condition),
-            Kind::And | Kind::Or | Kind::Close => Err(token.error("a condition is missing before this")),
+            TokenKind::Condition(key, value) => condition(token, key.as_deref(), value).map(Expression::Condition),
+            TokenKind::And | TokenKind::Or | TokenKind::Close => Err(token.error("a condition is missing before this")),
         }
     }
 

@@ -35,12 +35,12 @@ const MOST_STEPS: usize = 8;
 const STATUS: &str = "/response/status";
 
 /// Exchange, side, pointer and what was seen there.
-type Place<'f> = (u64, Side, &'f str, &'f str);
+type CausePlace<'f> = (u64, Side, &'f str, &'f str);
 
 /// For each finding of one recording the index of the one that it follows from; `None` for those that stand for
 /// themselves.
 pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
-    let mut first: HashMap<Place<'_>, usize> = HashMap::with_capacity(findings.len());
+    let mut first: HashMap<CausePlace<'_>, usize> = HashMap::with_capacity(findings.len());
     let mut unusable: HashMap<(u64, Side), usize> = HashMap::new();
     let mut superfluous: HashMap<(u64, Side, &str), usize> = HashMap::new();
     let compared = Compared::of(findings);
@@ -170,7 +170,7 @@ pub fn folded(findings: &[&Finding]) -> Vec<(usize, Vec<usize>)> {
     folded
 }
 
-fn place(finding: &Finding) -> Option<Place<'_>> {
+fn place(finding: &Finding) -> Option<CausePlace<'_>> {
     let pointer = finding.pointer.as_str();
     let somewhere = !pointer.is_empty() && pointer != STATUS;
     somewhere.then_some((finding.exchange?, finding.rule.side, pointer, without_label(&finding.seen)))

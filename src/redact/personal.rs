@@ -32,7 +32,7 @@ use crate::exchange::{Body, Exchange, Headers};
 use crate::json::Document;
 use again::{KnownPersonalValues, decoded};
 use form::Pseudonyms;
-use read::{Content, Found, Read};
+use read::{BodyContent, FoundValue, ReadBody};
 pub use tally::FieldCount;
 use tally::Tally;
 use work::ExchangeRedactor;
@@ -77,19 +77,19 @@ impl Fields {
 pub(super) struct Personal {
     fields: Fields,
     pseudonyms: Pseudonyms,
-    memory: Mutex<Memory>,
+    memory: Mutex<KnownPersonalData>,
 }
 
 /// What is remembered of a recording.
 #[derive(Default)]
-struct Memory {
+struct KnownPersonalData {
     again: KnownPersonalValues,
     /// The options of each field of a form, by its `@id`.
     options: HashMap<String, HashSet<String>>,
     tally: Tally,
 }
 
-impl Memory {
+impl KnownPersonalData {
     /// Takes up a value of a person.
     fn note(&mut self, text: &str, words: &mut Vec<Box<str>>) {
         if let Some(word) = self.again.remember(text)
@@ -119,13 +119,13 @@ impl Personal {
     }
 
     /// Both bodies, read.
-    fn bodies(&self, exchange: &Exchange) -> [Read; 2] {
-        let request = Read::of(&exchange.request.body, &exchange.request.headers, false, &self.fields);
+    fn bodies(&self, exchange: &Exchange) -> [ReadBody; 2] {
+        let request = ReadBody::of(&exchange.request.body, &exchange.request.headers, false, &self.fields);
         let from_get = exchange.request.method == "GET";
         let (none, no_fields) = (Body::empty(), Headers::default());
         let response = exchange.response.as_ref();
         let (body, headers) = response.map_or((&none, &no_fields), |response| (&response.body, &response.headers));
-        [request, Read::of(body, headers, from_get, &self.fields)]
+        [request, ReadBody::of(body, headers, from_get, &self.fields)]
     }
 
     /// The exchange without personal data.
@@ -162,10 +162,10 @@ impl Personal {
     }
 
     /// Takes up the values of a body, to be found again, and the options of the forms in it.
-    fn note(&self, content: &Content, memory: &mut Memory, words: &mut Vec<Box<str>>) {
+    fn note(&self, content: &BodyContent, memory: &mut KnownPersonalData, words: &mut Vec<Box<str>>) {
         match content {
-            Content::Json(document, found) => self.note_document(document, found, memory, words),
-            Content::Form(text) => {
+            BodyContent::Json(document, found) => self.note_document(document, found, memory, words),
+            BodyContent::Form(text) => {
                 let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
                 for (_, value) in pairs.filter(|(name, _)| names::is_personal_parameter(&decoded(name, true))) {
                     memory.note(&decoded(value, true), words);
@@ -176,7 +176,13 @@ impl Personal {
     }
 
     /// Takes up the values of a JSON document, and the options of the forms in it.
-    fn note_document(&self, document: &Document, found: &[Found], memory: &mut Memory, words: &mut Vec<Box<str>>) {
+    fn note_document(
+        &self,
+        document: &Document,
+        found: &[FoundValue],
+        memory: &mut KnownPersonalData,
+        words: &mut Vec<Box<str>>,
+    ) {
         for form in document.root().named_below("orderItemIntakeForm") {
             for field in form.items() {
                 let Some(id) = field.get("@id").and_then(crate::json::Value::as_str) else { continue };
@@ -212,7 +218,7 @@ impl Personal {
 
     /// True for a value that is personal by its place and stays all the same: a choice among options, a term, what stands
     /// in place of a secret, what organisations agreed on.
-    fn stays(&self, found: &read::Found, text: &str, memory: &Memory) -> bool {
+    fn stays(&self, found: &read::FoundValue, text: &str, memory: &KnownPersonalData) -> bool {
         let is_option = || {
             let options = found.answers.as_deref().and_then(|field| memory.options.get(field));
             options.is_some_and(|options| options.contains(text))

@@ -26,7 +26,7 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use super::views::{self, View};
+use super::views::{self, DecodedPart};
 use super::{Fingerprinter, credentials};
 use crate::redact::RedactError;
 use edits::{Edit, Replacement};
@@ -62,13 +62,13 @@ impl Scanner {
     /// The text with its secrets replaced; `None` if it holds none.
     pub(super) fn replace(&self, text: &[u8], fingerprinter: &Fingerprinter) -> Option<Vec<u8>> {
         let budget = Cell::new(text.len().saturating_mul(MOST_DECODED).max(LEAST_DECODED));
-        Scan::new(text, Context { scanner: self, fingerprinter, budget: &budget, level: 0 }).clean()
+        Scan::new(text, ScanContext { scanner: self, fingerprinter, budget: &budget, level: 0 }).clean()
     }
 }
 
 /// What all levels of a text share.
 #[derive(Clone, Copy)]
-struct Context<'t> {
+struct ScanContext<'t> {
     scanner: &'t Scanner,
     fingerprinter: &'t Fingerprinter,
     /// Bytes that may still be decoded or looked at twice.
@@ -77,7 +77,7 @@ struct Context<'t> {
     level: u8,
 }
 
-impl Context<'_> {
+impl ScanContext<'_> {
     /// Takes from the budget; false if it is used up.
     fn spend(&self, bytes: usize) -> bool {
         let left = self.budget.get().checked_sub(bytes);
@@ -89,7 +89,7 @@ impl Context<'_> {
 /// The pass over one text.
 struct Scan<'t> {
     text: &'t [u8],
-    context: Context<'t>,
+    context: ScanContext<'t>,
     /// The text is JSON: a quote ends a string wherever it stands.
     is_json: bool,
     edits: Vec<Edit>,
@@ -122,7 +122,7 @@ const TELLING: [bool; 256] = {
 };
 
 impl<'t> Scan<'t> {
-    fn new(text: &'t [u8], context: Context<'t>) -> Self {
+    fn new(text: &'t [u8], context: ScanContext<'t>) -> Self {
         Self {
             text,
             context,
@@ -186,7 +186,7 @@ impl<'t> Scan<'t> {
     }
 
     /// The secrets within the value of a header field, or of a member that logs one.
-    fn field_value(&mut self, name: &[u8], range: Range<usize>, view: &View) {
+    fn field_value(&mut self, name: &[u8], range: Range<usize>, view: &DecodedPart) {
         for within in credentials::secrets_within(name, &view.text) {
             let plain = &view.text[within.clone()];
             let raw = view.range(within);
@@ -195,8 +195,8 @@ impl<'t> Scan<'t> {
     }
 
     /// Looks at a part of the text as it is meant.
-    fn look_into(&mut self, range: Range<usize>, view: &View) {
-        let context = Context { level: self.context.level + 1, ..self.context };
+    fn look_into(&mut self, range: Range<usize>, view: &DecodedPart) {
+        let context = ScanContext { level: self.context.level + 1, ..self.context };
         for edit in Scan::new(&view.text, context).edits() {
             let raw = view.range(edit.range);
             let with = match edit.with {
@@ -232,7 +232,7 @@ impl<'t> Scan<'t> {
         if !self.may_decode(start..end) {
             return;
         }
-        let view = View::of_string(&self.text[start..end]);
+        let view = DecodedPart::of_string(&self.text[start..end]);
         let colon = self.behind_space(end + 1);
         if self.byte(end) == Some(b'"') && self.byte(colon) == Some(b':') {
             self.member(&view.text, start..end, colon + 1);
@@ -252,7 +252,7 @@ impl<'t> Scan<'t> {
         let end = at + self.run(at, within);
         self.percent = end;
         if self.may_decode(start..end) {
-            let view = View::of_percent(&self.text[start..end]);
+            let view = DecodedPart::of_percent(&self.text[start..end]);
             self.look_into(start..end, &view);
         }
     }
@@ -267,7 +267,7 @@ impl<'t> Scan<'t> {
         let end = at + self.run(at, within);
         self.references = end;
         if self.may_decode(start..end) {
-            let view = View::of_references(&self.text[start..end]);
+            let view = DecodedPart::of_references(&self.text[start..end]);
             self.look_into(start..end, &view);
         }
     }

@@ -21,7 +21,7 @@ enum Coding {
 
 /// A part of a text, decoded.
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct DecodedPart {
     pub(super) text: Vec<u8>,
     coding: Coding,
     /// Where escapes and what is between them begin, here and there.
@@ -38,7 +38,7 @@ struct Piece {
     is_escape: bool,
 }
 
-impl View {
+impl DecodedPart {
     /// A text that means what it is.
     pub(super) fn plain(raw: &[u8]) -> Self {
         let pieces = vec![Piece { here: 0, there: 0, is_escape: false }];
@@ -253,10 +253,10 @@ mod tests {
     #[test]
     fn what_is_meant_leads_back_to_where_it_stands() {
         for (view, text) in [
-            (View::of_string(br"a\u003db\/\u00e9\ud83d\ude00c"), "a=b/é😀c"),
-            (View::of_percent(b"a%3Db%2F%c3%a9%F0%9F%98%80c"), "a=b/é😀c"),
-            (View::of_references(b"a&#61;b&sol;&#xe9;&#128512;c"), "a=b/é😀c"),
-            (View::plain("a=b/é😀c".as_bytes()), "a=b/é😀c"),
+            (DecodedPart::of_string(br"a\u003db\/\u00e9\ud83d\ude00c"), "a=b/é😀c"),
+            (DecodedPart::of_percent(b"a%3Db%2F%c3%a9%F0%9F%98%80c"), "a=b/é😀c"),
+            (DecodedPart::of_references(b"a&#61;b&sol;&#xe9;&#128512;c"), "a=b/é😀c"),
+            (DecodedPart::plain("a=b/é😀c".as_bytes()), "a=b/é😀c"),
         ] {
             assert_eq!(String::from_utf8_lossy(&view.text), text);
             assert_eq!(view.range(0..1), 0..1, "{:?}", view.coding);
@@ -266,7 +266,7 @@ mod tests {
             assert_eq!(view.range(2..3), equals.end..equals.end + 1);
             assert_eq!(view.range(view.text.len()..view.text.len()), view.length..view.length);
         }
-        let view = View::of_string(br"x\u00e9y");
+        let view = DecodedPart::of_string(br"x\u00e9y");
         assert_eq!((view.range(1..2), view.range(2..3), view.range(2..4)), (1..7, 1..7, 1..8), "halves of a character");
         assert_eq!(view.range(1..3), 1..7);
     }
@@ -274,10 +274,10 @@ mod tests {
     #[test]
     fn what_is_no_escape_stays() {
         for (view, text) in [
-            (View::of_string(br"a\q\u12\"), r"a\q\u12\"),
-            (View::of_string(br"\ud800x"), "\u{fffd}x"),
-            (View::of_percent(b"100%, 5%x"), "100%, 5%x"),
-            (View::of_references(b"a & b &nonsense; &#; &"), "a & b &nonsense; &#; &"),
+            (DecodedPart::of_string(br"a\q\u12\"), r"a\q\u12\"),
+            (DecodedPart::of_string(br"\ud800x"), "\u{fffd}x"),
+            (DecodedPart::of_percent(b"100%, 5%x"), "100%, 5%x"),
+            (DecodedPart::of_references(b"a & b &nonsense; &#; &"), "a & b &nonsense; &#; &"),
         ] {
             assert_eq!(String::from_utf8_lossy(&view.text), text);
         }

@@ -34,7 +34,7 @@ impl Shift {
 
 /// What replaces what in an answer.
 #[derive(Clone, Copy)]
-pub struct Changes<'c> {
+pub struct AnswerChanges<'c> {
     /// What the client chose.
     pub bindings: Option<&'c Bindings>,
     /// The present Order UUID for a recorded one.
@@ -44,15 +44,15 @@ pub struct Changes<'c> {
 }
 
 /// A stretch of a text, and what comes in its place.
-pub type Edit = (Range<usize>, String);
+pub type TextEdit = (Range<usize>, String);
 
-impl Changes<'_> {
+impl AnswerChanges<'_> {
     /// The edits of a JSON document below a value, whose pointer is given. `keeps_time` are pointers of parts whose times stay.
-    pub fn edits(&self, value: Value<'_>, pointer: &str, edits: &mut Vec<Edit>) {
+    pub fn edits(&self, value: Value<'_>, pointer: &str, edits: &mut Vec<TextEdit>) {
         self.walk(value, &mut pointer.to_owned(), "", "", edits);
     }
 
-    fn walk(&self, value: Value<'_>, pointer: &mut String, party: &str, name: &str, edits: &mut Vec<Edit>) {
+    fn walk(&self, value: Value<'_>, pointer: &mut String, party: &str, name: &str, edits: &mut Vec<TextEdit>) {
         let length = pointer.len();
         if let Some(text) = value.as_str() {
             if let Some(place) = value.literal_place()
@@ -139,7 +139,7 @@ fn shifted(text: &str, seconds: i64) -> Option<String> {
 }
 
 /// The text of a document with edits in it, which are in the order of the text.
-pub fn edited(document: &Document, edits: &[Edit]) -> Vec<u8> {
+pub fn edited(document: &Document, edits: &[TextEdit]) -> Vec<u8> {
     let text = document.text();
     let mut out = Vec::with_capacity(text.len() + 256);
     let mut done = 0;

@@ -12,14 +12,14 @@ use std::collections::HashMap;
 use super::request::{Caller, credentials};
 use crate::exchange::{BodyEnd, Exchange};
 use crate::openbooking::{Stage, classify};
-use crate::shape::{Asked, Normalizer, Shape, is_safe};
+use crate::shape::{Normalizer, RequestOutline, Shape, is_safe};
 
 /// Number of an entry: the position of its exchange in all recordings of the replay, from 0 on.
-pub type Number = u32;
+pub type EntryNumber = u32;
 
 /// An exchange of a recording.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct ReplayEntry {
     /// Which recording.
     pub file: u16,
     /// 0-based index within that recording.
@@ -42,7 +42,7 @@ pub struct Entry {
     pub is_c1: bool,
 }
 
-impl Entry {
+impl ReplayEntry {
     /// True if it changed an order, for all that is known.
     pub fn changed_order(&self) -> bool {
         self.moves && (200..300).contains(&self.status) && !self.is_c1
@@ -51,44 +51,44 @@ impl Entry {
 
 /// All exchanges of one Order UUID.
 #[derive(Debug)]
-pub struct Booking {
+pub struct RecordedBooking {
     /// Its UUID.
     pub uuid: u128,
     /// Its exchanges in recorded order.
-    pub entries: Vec<Number>,
+    pub entries: Vec<EntryNumber>,
 }
 
 /// The exchanges that ask for the same.
 #[derive(Debug, Default)]
-pub struct Group {
+pub struct OperationGroup {
     /// Those that begin a booking.
-    pub first: Vec<Number>,
+    pub first: Vec<EntryNumber>,
     /// The others.
-    pub later: Vec<Number>,
+    pub later: Vec<EntryNumber>,
 }
 
 /// The exchanges of all recordings.
 #[derive(Debug, Default)]
-pub struct Index {
+pub struct ReplayIndex {
     /// In recorded order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ReplayEntry>,
     /// Bookings in the order of their first exchanges.
-    pub bookings: Vec<Booking>,
+    pub bookings: Vec<RecordedBooking>,
     /// All of the recordings have been read.
     pub complete: bool,
     operations: HashMap<Box<str>, u32>,
-    of_operation: Vec<Vec<Number>>,
-    groups: HashMap<(u32, Shape), Group>,
+    of_operation: Vec<Vec<EntryNumber>>,
+    groups: HashMap<(u32, Shape), OperationGroup>,
     by_uuid: HashMap<u128, u32>,
     callers: HashMap<Box<[u8]>, u16>,
 }
 
-impl Index {
+impl ReplayIndex {
     /// Adds the next exchange.
     pub fn add(&mut self, file: u16, index: u32, exchange: &Exchange) {
-        let number = self.entries.len() as Number;
+        let number = self.entries.len() as EntryNumber;
         let normalizer = Normalizer { is_order: &|uuid| self.by_uuid.contains_key(&uuid), origin: None };
-        let asked = Asked::read(&exchange.request, normalizer);
+        let asked = RequestOutline::read(&exchange.request, normalizer);
         let next = self.of_operation.len() as u32;
         let operation = *self.operations.entry(asked.operation.key.as_str().into()).or_insert(next);
         if operation == next {
@@ -100,7 +100,7 @@ impl Index {
                 let next = self.bookings.len() as u32;
                 let booking = *self.by_uuid.entry(uuid).or_insert(next);
                 if booking == next {
-                    self.bookings.push(Booking { uuid, entries: Vec::new() });
+                    self.bookings.push(RecordedBooking { uuid, entries: Vec::new() });
                 }
                 self.bookings[booking as usize].entries.push(number);
                 (Some(booking), booking == next)
@@ -114,7 +114,7 @@ impl Index {
         let caller = self.caller(exchange);
         let answer = exchange.response.as_ref();
         let whole = |body: &crate::exchange::Body| body.end == BodyEnd::Complete;
-        self.entries.push(Entry {
+        self.entries.push(ReplayEntry {
             file,
             index,
             operation,
@@ -153,12 +153,12 @@ impl Index {
     }
 
     /// The exchanges of an operation.
-    pub fn of_operation(&self, operation: u32) -> &[Number] {
+    pub fn of_operation(&self, operation: u32) -> &[EntryNumber] {
         self.of_operation.get(operation as usize).map_or(&[], Vec::as_slice)
     }
 
     /// The exchanges that ask for the same.
-    pub fn group(&self, operation: u32, shape: Shape) -> Option<&Group> {
+    pub fn group(&self, operation: u32, shape: Shape) -> Option<&OperationGroup> {
         self.groups.get(&(operation, shape))
     }
 
@@ -173,13 +173,13 @@ impl Index {
     }
 
     /// An entry.
-    pub fn entry(&self, number: Number) -> &Entry {
+    pub fn entry(&self, number: EntryNumber) -> &ReplayEntry {
         &self.entries[number as usize]
     }
 
     /// The exchanges of a booking that ask for this, and whose answer is there, in recorded order.
-    pub fn within(&self, booking: u32, operation: u32, shape: Shape) -> Vec<Number> {
-        let fits = |&number: &Number| {
+    pub fn within(&self, booking: u32, operation: u32, shape: Shape) -> Vec<EntryNumber> {
+        let fits = |&number: &EntryNumber| {
             let entry = self.entry(number);
             entry.operation == operation && entry.shape == Some(shape)
         };

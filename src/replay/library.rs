@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use tempfile::TempDir;
 
-use super::LoadError;
+use super::ReplayError;
 use crate::capture::{self, CaptureError, Exchanges, Meta, Reader, Writer};
 use crate::exchange::Exchange;
 
@@ -21,15 +21,15 @@ const KEPT: usize = 64 << 20;
 const COMMIT_EVERY: u64 = 200;
 
 /// One recording.
-pub struct Source {
+pub struct ReplaySource {
     /// Its file as given.
     pub file: PathBuf,
     /// What is known of it as a whole.
     pub meta: Meta,
-    kept: Kept,
+    kept: StoredEntry,
 }
 
-enum Kept {
+enum StoredEntry {
     /// A capture.
     OnDisk(Box<Mutex<Reader>>),
     /// Anything else, as far as it was read.
@@ -53,23 +53,23 @@ struct Spilled {
 
 /// The exchanges of a recording that are yet to be looked at, in recorded order. Those of a capture come without the bytes of
 /// their response bodies.
-pub struct Unread {
+pub struct UnreadExchanges {
     exchanges: Exchanges,
     copy: bool,
 }
 
-impl Source {
+impl ReplaySource {
     /// Opens a recording, and begins to read it.
-    pub fn open(file: &Path) -> Result<(Self, Unread), LoadError> {
+    pub fn open(file: &Path) -> Result<(Self, UnreadExchanges), ReplayError> {
         let recording = capture::open(file)?;
         let (meta, copy) = (recording.meta, recording.format != capture::Format::Capture);
         let (kept, exchanges) = if copy {
-            (Kept::Copied(Box::default()), recording.exchanges)
+            (StoredEntry::Copied(Box::default()), recording.exchanges)
         } else {
             let exchanges: Exchanges = Box::new(Reader::open(file)?.without_response_bodies().into_exchanges(0));
-            (Kept::OnDisk(Box::new(Mutex::new(Reader::open(file)?))), exchanges)
+            (StoredEntry::OnDisk(Box::new(Mutex::new(Reader::open(file)?))), exchanges)
         };
-        Ok((Self { file: file.to_owned(), meta, kept }, Unread { exchanges, copy }))
+        Ok((Self { file: file.to_owned(), meta, kept }, UnreadExchanges { exchanges, copy }))
     }
 
     /// The exchange at a 0-based index that was read before.
@@ -80,8 +80,8 @@ impl Source {
             what: "there is none of that index".to_owned(),
         };
         match &self.kept {
-            Kept::OnDisk(reader) => lock(reader).exchange(index.into()),
-            Kept::Copied(copied) => {
+            StoredEntry::OnDisk(reader) => lock(reader).exchange(index.into()),
+            StoredEntry::Copied(copied) => {
                 let copied = copied.read().unwrap_or_else(PoisonError::into_inner);
                 if let Some(exchange) = copied.exchanges.get(index as usize) {
                     return Ok(exchange.clone());
@@ -93,13 +93,13 @@ impl Source {
     }
 
     /// The next exchange of the recording, which can be asked for from then on.
-    pub fn read(&self, unread: &mut Unread) -> Option<Result<Exchange, LoadError>> {
+    pub fn read(&self, unread: &mut UnreadExchanges) -> Option<Result<Exchange, ReplayError>> {
         let exchange = match unread.exchanges.next()? {
             Ok(exchange) => exchange,
             Err(error) => return Some(Err(error.into())),
         };
         Some(match &self.kept {
-            Kept::Copied(copied) if unread.copy => {
+            StoredEntry::Copied(copied) if unread.copy => {
                 let mut copied = copied.write().unwrap_or_else(PoisonError::into_inner);
                 copied.keep(&exchange, &self.meta).map(|()| exchange)
             }
@@ -116,7 +116,7 @@ impl Source {
 }
 
 impl Copied {
-    fn keep(&mut self, exchange: &Exchange, meta: &Meta) -> Result<(), LoadError> {
+    fn keep(&mut self, exchange: &Exchange, meta: &Meta) -> Result<(), ReplayError> {
         let size = exchange.request.body.bytes.len()
             + exchange.response.as_ref().map_or(0, |response| response.body.bytes.len());
         if self.spilled.is_none() && self.bytes + size <= KEPT {
@@ -125,7 +125,7 @@ impl Copied {
             return Ok(());
         }
         if self.spilled.is_none() {
-            let folder = tempfile::tempdir().map_err(LoadError::Temporary)?;
+            let folder = tempfile::tempdir().map_err(ReplayError::Temporary)?;
             let file = folder.path().join("replay.db");
             let writer = Mutex::new(Writer::create(&file, meta)?);
             self.spilled = Some(Spilled { writer, reader: Mutex::new(Reader::open(&file)?), _folder: folder });
@@ -145,12 +145,12 @@ impl Copied {
     }
 }
 
-impl Source {
+impl ReplaySource {
     /// Makes everything that was read available.
-    pub fn settle(&self) -> Result<(), LoadError> {
+    pub fn settle(&self) -> Result<(), ReplayError> {
         match &self.kept {
-            Kept::OnDisk(_) => Ok(()),
-            Kept::Copied(copied) => Ok(copied.read().unwrap_or_else(PoisonError::into_inner).commit()?),
+            StoredEntry::OnDisk(_) => Ok(()),
+            StoredEntry::Copied(copied) => Ok(copied.read().unwrap_or_else(PoisonError::into_inner).commit()?),
         }
     }
 }

@@ -11,10 +11,10 @@
 
 use std::cmp::Reverse;
 
-use super::index::{Index, Number};
+use super::index::{EntryNumber, ReplayIndex};
 use super::request::Caller;
-use super::state::{Run, State};
-use crate::shape::{Asked, Shape};
+use super::state::{BookingRun, ReplayState};
+use crate::shape::{RequestOutline, Shape};
 
 /// Most exchanges of a list that are looked at for one request.
 const FEW: usize = 1_024;
@@ -24,13 +24,13 @@ const BETWEEN: u32 = 10_000;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum Match {
     /// An exchange that belongs to no booking; its index among those that ask for the same.
-    Loose(Number, usize),
+    Loose(EntryNumber, usize),
     /// An exchange of the booking of the run of this UUID.
-    OfRun(Number),
+    OfRun(EntryNumber),
     /// An exchange of a recorded booking for which a run is to begin, or to which the run is to go over.
-    OfBooking(Number, u32),
+    OfBooking(EntryNumber, u32),
 }
 
 /// Why nothing was found.
@@ -41,11 +41,11 @@ pub enum NotFound {
     /// Nothing asks for the same.
     Request,
     /// The recorded answer is from after this exchange, which the client has not asked for yet.
-    TooEarly(Number),
+    TooEarly(EntryNumber),
     /// The recorded answers are from before this exchange, which the client has asked for.
-    TooLate(Number),
+    TooLate(EntryNumber),
     /// What asks for the same has no answer that can be given.
-    NoAnswer(Number),
+    NoAnswer(EntryNumber),
     /// Only callers with credentials were answered, or only those without.
     Caller,
 }
@@ -54,7 +54,7 @@ pub enum NotFound {
 #[derive(Clone, Copy)]
 pub struct Question<'q> {
     /// The request.
-    pub asked: &'q Asked,
+    pub asked: &'q RequestOutline,
     /// Number of its operation.
     pub operation: u32,
     /// What it asks for.
@@ -77,8 +77,8 @@ fn suits(recorded: Caller, present: Caller, status: u16, moves: bool) -> u8 {
 }
 
 /// The exchanges among these that answer a caller best. All of them: that have an answer.
-fn answerable(index: &Index, numbers: &[Number], caller: Caller) -> Result<Vec<Number>, NotFound> {
-    let level = |&number: &Number| {
+fn answerable(index: &ReplayIndex, numbers: &[EntryNumber], caller: Caller) -> Result<Vec<EntryNumber>, NotFound> {
+    let level = |&number: &EntryNumber| {
         let entry = index.entry(number);
         if entry.has_answer { suits(entry.caller, caller, entry.status, entry.moves) } else { 0 }
     };
@@ -93,7 +93,7 @@ fn answerable(index: &Index, numbers: &[Number], caller: Caller) -> Result<Vec<N
 }
 
 /// Finds the exchange that answers a request.
-pub fn find(index: &Index, state: &State, question: Question<'_>) -> Result<Found, NotFound> {
+pub fn find(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) -> Result<Match, NotFound> {
     let Some(uuid) = question.asked.order else { return loose(index, state, question) };
     let Some(run) = state.runs.get(&uuid) else {
         let booking = match index.booking_of(uuid).filter(|&booking| has(index, booking, question)) {
@@ -101,35 +101,35 @@ pub fn find(index: &Index, state: &State, question: Question<'_>) -> Result<Foun
             None => begin(index, state, question)?,
         };
         let number = within(index, booking, None, question)?;
-        return Ok(Found::OfBooking(number, booking));
+        return Ok(Match::OfBooking(number, booking));
     };
     let own = within(index, run.booking, Some(run), question);
     match own {
-        Ok(number) => Ok(Found::OfRun(number)),
+        Ok(number) => Ok(Match::OfRun(number)),
         Err(why @ (NotFound::Request | NotFound::TooEarly(_) | NotFound::NoAnswer(_))) => {
             let Some(booking) = sibling(index, run, question) else { return Err(why) };
             // What was served so far is served in the sibling as well.
             let moved = moved(index, run, booking);
             let number = within(index, booking, Some(&moved), question).map_err(|_| why)?;
-            Ok(Found::OfBooking(number, booking))
+            Ok(Match::OfBooking(number, booking))
         }
         Err(why) => Err(why),
     }
 }
 
-fn has(index: &Index, booking: u32, question: Question<'_>) -> bool {
+fn has(index: &ReplayIndex, booking: u32, question: Question<'_>) -> bool {
     !index.within(booking, question.operation, question.shape).is_empty()
 }
 
 /// The recorded booking for a new Order UUID: one that begins so before others, and of those the next after the one that was
 /// taken last, so that each is used as often as the others, the earliest first.
-fn begin(index: &Index, state: &State, question: Question<'_>) -> Result<u32, NotFound> {
+fn begin(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) -> Result<u32, NotFound> {
     let group = index.group(question.operation, question.shape).ok_or(NotFound::Request)?;
     let last = state.last_of_group.get(&(question.operation, question.shape)).copied();
     let mut why = NotFound::Request;
     for list in [&group.first, &group.later] {
         let behind = last.map_or(0, |last| list.partition_point(|&number| number <= last));
-        let in_turn: Vec<Number> = list[behind..].iter().chain(&list[..behind]).copied().take(FEW).collect();
+        let in_turn: Vec<EntryNumber> = list[behind..].iter().chain(&list[..behind]).copied().take(FEW).collect();
         match answerable(index, &in_turn, question.caller) {
             Ok(numbers) => {
                 if let Some(booking) = numbers.into_iter().find_map(|number| index.entry(number).booking) {
@@ -144,14 +144,14 @@ fn begin(index: &Index, state: &State, question: Question<'_>) -> Result<u32, No
 }
 
 /// The booking that a run goes on in: one whose exchanges ask for all that was asked so far, and for this.
-fn sibling(index: &Index, run: &Run, question: Question<'_>) -> Option<u32> {
+fn sibling(index: &ReplayIndex, run: &BookingRun, question: Question<'_>) -> Option<u32> {
     let group = index.group(question.operation, question.shape)?;
     let says_what = question.asked.document.is_some();
     let candidates = group.first.iter().take(FEW).chain(group.later.iter().take(FEW));
     let matching = |booking: u32| {
         run.steps.iter().filter(|step| !index.within(booking, step.operation, step.shape).is_empty()).count()
     };
-    let mut best: Option<(usize, Reverse<Number>, u32)> = None;
+    let mut best: Option<(usize, Reverse<EntryNumber>, u32)> = None;
     for &number in candidates {
         let entry = index.entry(number);
         let Some(booking) = entry.booking.filter(|&booking| booking != run.booking) else { continue };
@@ -172,26 +172,31 @@ fn sibling(index: &Index, run: &Run, question: Question<'_>) -> Option<u32> {
 }
 
 /// A run as it would be in another booking: the same requests, with the exchanges that answer them there.
-pub fn moved(index: &Index, run: &Run, booking: u32) -> Run {
-    let mut moved = Run::new(booking, run.uuid.clone());
+pub fn moved(index: &ReplayIndex, run: &BookingRun, booking: u32) -> BookingRun {
+    let mut moved = BookingRun::new(booking, run.uuid.clone());
     for step in &run.steps {
         let twins = index.within(booking, step.operation, step.shape);
         // Those that were asked for again have moved on.
         let next = twins.iter().find(|&&twin| moved.served_at(twin).is_none()).or(twins.last());
         if let Some(&number) = next {
             moved.steps.retain(|other| other.number != number);
-            moved.steps.push(super::state::Step { number, ..step.clone() });
+            moved.steps.push(super::state::RunStep { number, ..step.clone() });
         }
     }
     moved
 }
 
 /// The exchange of a booking whose turn it is.
-fn within(index: &Index, booking: u32, run: Option<&Run>, question: Question<'_>) -> Result<Number, NotFound> {
+fn within(
+    index: &ReplayIndex,
+    booking: u32,
+    run: Option<&BookingRun>,
+    question: Question<'_>,
+) -> Result<EntryNumber, NotFound> {
     let numbers = index.within(booking, question.operation, question.shape);
     let numbers = answerable(index, &numbers, question.caller)?;
     let entries = &index.bookings[booking as usize].entries;
-    let served_at = |number: Number| run.and_then(|run| run.served_at(number));
+    let served_at = |number: EntryNumber| run.and_then(|run| run.served_at(number));
     let last = numbers.iter().enumerate().filter_map(|(at, &number)| served_at(number).map(|when| (when, at))).max();
     let depends = question.asked.method != "PUT";
     if let Some((when, at)) = last {
@@ -199,7 +204,7 @@ fn within(index: &Index, booking: u32, run: Option<&Run>, question: Question<'_>
             let between = entries.iter().copied().filter(|&number| {
                 numbers[at] < number && number < next && index.entry(number).moves && !numbers.contains(&number)
             });
-            let between: Vec<Number> = between.collect();
+            let between: Vec<EntryNumber> = between.collect();
             let last_of = |c1: bool| between.iter().rev().copied().find(|&number| index.entry(number).is_c1 == c1);
             let required = last_of(false).or_else(|| last_of(true));
             if required.is_none_or(|number| served_at(number).is_some_and(|then| then > when)) {
@@ -217,9 +222,9 @@ fn within(index: &Index, booking: u32, run: Option<&Run>, question: Question<'_>
     }
     let moves = run.into_iter().flat_map(|run| &run.steps).map(|step| step.number);
     let position = moves.filter(|&number| index.entry(number).moves).max();
-    let behind = |number: Number| position.is_none_or(|position| number > position);
+    let behind = |number: EntryNumber| position.is_none_or(|position| number > position);
     // What changed the order between where the client is and what it asks for.
-    let undone = |to: Number| {
+    let undone = |to: EntryNumber| {
         let changed = entries.iter().copied().filter(|&number| behind(number) && number < to);
         changed.filter(|&number| index.entry(number).changed_order()).find(|&number| served_at(number).is_none())
     };
@@ -241,11 +246,11 @@ fn within(index: &Index, booking: u32, run: Option<&Run>, question: Question<'_>
 }
 
 /// An exchange that belongs to no booking.
-fn loose(index: &Index, state: &State, question: Question<'_>) -> Result<Found, NotFound> {
+fn loose(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) -> Result<Match, NotFound> {
     let group = index.group(question.operation, question.shape).ok_or(NotFound::Request)?;
     let numbers = answerable(index, &group.later, question.caller)?;
     let of_group = state.positions.get(&(question.operation, question.shape));
-    let found = |at: usize| Ok(Found::Loose(numbers[at], at));
+    let found = |at: usize| Ok(Match::Loose(numbers[at], at));
     let Some(position) = of_group.filter(|position| position.at < numbers.len()) else { return found(0) };
     let (at, last) = (position.at, position.at + 1 == numbers.len());
     // A POST is never the same request again (RFC 9110 section 9.2.2).
@@ -267,7 +272,7 @@ fn loose(index: &Index, state: &State, question: Question<'_>) -> Result<Found, 
 }
 
 /// True unless an exchange changed an order, and the last run of that booking has not got there.
-fn is_done(index: &Index, state: &State, number: Number) -> bool {
+fn is_done(index: &ReplayIndex, state: &ReplayState, number: EntryNumber) -> bool {
     let entry = index.entry(number);
     let Some(booking) = entry.booking.filter(|_| entry.changed_order()) else { return true };
     state.latest(booking).is_some_and(|run| run.served_at(number).is_some())

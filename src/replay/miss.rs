@@ -1,8 +1,8 @@
 //! What is said of a request that the recording doesn't answer: the nearest exchange, and each place where it differs.
 
-use super::index::{Index, Number};
+use super::index::{EntryNumber, ReplayIndex};
 use super::matching::NotFound;
-use crate::shape::{Asked, Difference, DifferenceKind};
+use crate::shape::{DifferenceKind, LeafDifference, RequestOutline};
 
 /// Most exchanges that are compared with a request in order to find the nearest.
 pub const COMPARED: usize = 200;
@@ -20,22 +20,22 @@ pub struct Miss {
     /// Why, and what to do, in words.
     pub detail: String,
     /// The nearest exchange.
-    pub nearest: Option<Number>,
+    pub nearest: Option<EntryNumber>,
 }
 
 /// Names an exchange in words, such as `exchange 12`.
-pub type Name<'n> = &'n dyn Fn(Number) -> String;
+pub type NameExchange<'n> = &'n dyn Fn(EntryNumber) -> String;
 
 /// Why a request is not answered, in words.
 pub fn describe(
-    index: &Index,
-    asked: &Asked,
+    index: &ReplayIndex,
+    asked: &RequestOutline,
     why: &NotFound,
-    nearest: Option<(Number, &[Difference])>,
+    nearest: Option<(EntryNumber, &[LeafDifference])>,
     answer: Option<&str>,
-    name: Name<'_>,
+    name: NameExchange<'_>,
 ) -> String {
-    let operation = |number: Number| index.operation_key(index.entry(number).operation).to_owned();
+    let operation = |number: EntryNumber| index.operation_key(index.entry(number).operation).to_owned();
     match why {
         NotFound::Operation => match nearest_operation(index, &asked.operation.key) {
             Some(near) => format!("nothing like {} was recorded; the nearest is {near}", asked.operation.key),
@@ -81,8 +81,8 @@ pub fn describe(
     }
 }
 
-fn in_words(difference: &Difference) -> String {
-    let Difference { pointer, recorded, present, kind } = difference;
+fn in_words(difference: &LeafDifference) -> String {
+    let LeafDifference { pointer, recorded, present, kind } = difference;
     let place = if pointer.is_empty() { "the whole body" } else { pointer };
     match (kind, recorded, present) {
         (DifferenceKind::Other, Some(recorded), Some(present)) => {
@@ -95,7 +95,7 @@ fn in_words(difference: &Difference) -> String {
 }
 
 /// The recorded operation that has most in common with this one.
-fn nearest_operation<'i>(index: &'i Index, key: &str) -> Option<&'i str> {
+fn nearest_operation<'i>(index: &'i ReplayIndex, key: &str) -> Option<&'i str> {
     let parts = |key: &str| key.split([' ', '/', '?', '&']).map(str::to_owned).collect::<Vec<_>>();
     let own = parts(key);
     let common = |other: &str| {

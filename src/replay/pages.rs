@@ -7,8 +7,8 @@
 //!                                                                   else told on a later page, once the booking has got there
 //! ```
 
-use super::index::{Index, Number};
-use super::state::State;
+use super::index::{EntryNumber, ReplayIndex};
+use super::state::ReplayState;
 use crate::json::{Document, Value};
 use crate::shape::find_uuids;
 
@@ -17,9 +17,9 @@ const MOST_HELD: usize = 10_000;
 
 /// An item of a page that is to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Item {
+pub struct PageItem {
     /// The page that has it.
-    pub page: Number,
+    pub page: EntryNumber,
     /// 0-based index of it there.
     pub at: usize,
     /// The run that it tells of.
@@ -28,21 +28,21 @@ pub struct Item {
 
 /// What a page is made of.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct PagePlan {
     /// The items to tell.
-    pub items: Vec<Item>,
+    pub items: Vec<PageItem>,
     /// Those that are held.
     pub held: Vec<usize>,
 }
 
-impl Plan {
+impl PagePlan {
     /// True if nothing of the page is told although there is something to tell: the client is to ask again.
     pub fn waits(&self) -> bool {
         self.items.is_empty() && !self.held.is_empty()
     }
 
     /// True if the page is told as it was recorded.
-    pub fn is_recorded(&self, page: Number, items: usize) -> bool {
+    pub fn is_recorded(&self, page: EntryNumber, items: usize) -> bool {
         self.items.len() == items && self.items.iter().enumerate().all(|(at, item)| item.page == page && item.at == at)
     }
 }
@@ -56,14 +56,14 @@ pub fn items_of(document: &Document) -> Option<Vec<Value<'_>>> {
 }
 
 /// The recorded booking that an item tells of.
-fn booking_of(index: &Index, item: Value<'_>) -> Option<u32> {
+fn booking_of(index: &ReplayIndex, item: Value<'_>) -> Option<u32> {
     let texts = [item.get("id"), item.find("/data/@id"), item.find("/data/id"), item.find("/data/identifier")];
     let texts = texts.into_iter().flatten().filter_map(Value::as_str);
     texts.flat_map(find_uuids).find_map(|found| index.booking_of(found.uuid))
 }
 
 /// The runs of a booking that have got as far as it had when a page was recorded; `None` if the recording never saw it begin.
-fn reached(index: &Index, state: &State, booking: u32, page: Number) -> Option<Vec<u128>> {
+fn reached(index: &ReplayIndex, state: &ReplayState, booking: u32, page: EntryNumber) -> Option<Vec<u128>> {
     let entries = &index.bookings[booking as usize].entries;
     let before = entries.iter().copied().take_while(|&number| number < page);
     let last = before.filter(|&number| index.entry(number).changed_order()).last()?;
@@ -73,9 +73,15 @@ fn reached(index: &Index, state: &State, booking: u32, page: Number) -> Option<V
 }
 
 /// What to tell of a page: its own items, and those of pages before it that were held and have been reached.
-pub fn plan(index: &Index, state: &State, page: Number, items: &[Value<'_>], held: &[(Number, usize, u32)]) -> Plan {
-    let mut plan = Plan { items: Vec::new(), held: Vec::new() };
-    let told = |page: Number, booking: u32| {
+pub fn plan(
+    index: &ReplayIndex,
+    state: &ReplayState,
+    page: EntryNumber,
+    items: &[Value<'_>],
+    held: &[(EntryNumber, usize, u32)],
+) -> PagePlan {
+    let mut plan = PagePlan { items: Vec::new(), held: Vec::new() };
+    let told = |page: EntryNumber, booking: u32| {
         let runs = reached(index, state, booking, page)?;
         let untold = |uuid: &u128| state.runs.get(uuid).is_some_and(|run| !run.told.contains(&page));
         let new: Vec<u128> = runs.iter().copied().filter(untold).collect();
@@ -83,20 +89,27 @@ pub fn plan(index: &Index, state: &State, page: Number, items: &[Value<'_>], hel
     };
     for &(page, at, booking) in held {
         let runs = told(page, booking).unwrap_or_default();
-        plan.items.extend(runs.into_iter().map(|run| Item { page, at, run: Some(run) }));
+        plan.items.extend(runs.into_iter().map(|run| PageItem { page, at, run: Some(run) }));
     }
     for (at, &item) in items.iter().enumerate() {
         match booking_of(index, item).and_then(|booking| told(page, booking)) {
-            None => plan.items.push(Item { page, at, run: None }),
+            None => plan.items.push(PageItem { page, at, run: None }),
             Some(runs) if runs.is_empty() => plan.held.push(at),
-            Some(runs) => plan.items.extend(runs.into_iter().map(|run| Item { page, at, run: Some(run) })),
+            Some(runs) => plan.items.extend(runs.into_iter().map(|run| PageItem { page, at, run: Some(run) })),
         }
     }
     plan
 }
 
 /// Notes what was told, and what is still to be.
-pub fn has_told(index: &Index, state: &mut State, path: &str, page: Number, plan: &Plan, items: &[Value<'_>]) {
+pub fn has_told(
+    index: &ReplayIndex,
+    state: &mut ReplayState,
+    path: &str,
+    page: EntryNumber,
+    plan: &PagePlan,
+    items: &[Value<'_>],
+) {
     for item in &plan.items {
         if let Some(run) = item.run.and_then(|uuid| state.runs.get_mut(&uuid))
             && !run.told.contains(&item.page)

@@ -17,18 +17,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::index::{Index, Number};
-use super::library::Source;
-use super::matching::{self, Found, NotFound, Question};
+use super::index::{EntryNumber, ReplayIndex};
+use super::library::ReplaySource;
+use super::matching::{self, Match, NotFound, Question};
 use super::miss::{self, Miss};
 use super::report::{Counts, MissReport, RecordedReport, ReplayReport};
 use super::request::{Caller, credentials};
-use super::state::{Position, Run, State, Step};
+use super::state::{BookingRun, Position, ReplayState, RunStep};
 use super::time::TimeMode;
 use crate::capture::CaptureError;
 use crate::exchange::{Exchange, Headers, Request, decode};
 use crate::json::Document;
-use crate::shape::{Asked, Bindings, Normalizer, bindings, find_uuids, looks_like_json};
+use crate::shape::{Bindings, Normalizer, RequestOutline, bindings, find_uuids, looks_like_json};
 
 /// Most memory of recorded exchanges that are kept ready, in bytes: 64 MiB.
 const MOST_READY: usize = 64 << 20;
@@ -38,9 +38,9 @@ const MOST_TOLD: usize = 1_000;
 
 /// What came of a request.
 #[derive(Debug)]
-pub enum Outcome {
+pub enum ReplayOutcome {
     /// An answer.
-    Served(Box<Served>),
+    Served(Box<ServedAnswer>),
     /// The recording has none.
     Miss(Miss),
     /// Nothing fits among what has been read of the recordings so far.
@@ -49,7 +49,7 @@ pub enum Outcome {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Served {
+pub struct ServedAnswer {
     /// Name of the recording.
     pub recording: Arc<str>,
     /// Its number there, from 1 on.
@@ -74,7 +74,7 @@ pub struct Served {
 
 /// How recordings are played.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub struct PlayerSettings {
     /// How time passes.
     pub time: TimeMode,
     /// The nearest exchange is served where none fits.
@@ -99,32 +99,32 @@ impl Ready {
 /// Plays recordings. See the module.
 pub struct Player {
     /// What is known of the recorded exchanges so far.
-    pub index: Index,
-    sources: Arc<[Source]>,
-    rules: Rules,
+    pub index: ReplayIndex,
+    sources: Arc<[ReplaySource]>,
+    rules: PlayerSettings,
     /// Scheme and authority of the recorded booking system.
     origin: String,
     /// When the recording begins.
     began: Timestamp,
     /// When the client's first request came.
     epoch: Option<Timestamp>,
-    state: State,
+    state: ReplayState,
     counts: Counts,
-    ready: HashMap<Number, Arc<Ready>>,
+    ready: HashMap<EntryNumber, Arc<Ready>>,
     memory: usize,
 }
 
 impl Player {
     /// A player of recordings that have yet to be indexed. `began` is when their first exchange was.
-    pub fn new(sources: Arc<[Source]>, rules: Rules, origin: String, began: Timestamp) -> Self {
+    pub fn new(sources: Arc<[ReplaySource]>, rules: PlayerSettings, origin: String, began: Timestamp) -> Self {
         Self {
-            index: Index::default(),
+            index: ReplayIndex::default(),
             sources,
             rules,
             origin,
             began,
             epoch: None,
-            state: State::default(),
+            state: ReplayState::default(),
             counts: Counts::default(),
             ready: HashMap::new(),
             memory: 0,
@@ -132,27 +132,32 @@ impl Player {
     }
 
     /// Answers a request that came at `now`. `own` is the origin by which the client knows this machine.
-    pub fn answer(&mut self, request: &Request, own: Option<&str>, now: Timestamp) -> Result<Outcome, CaptureError> {
+    pub fn answer(
+        &mut self,
+        request: &Request,
+        own: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ReplayOutcome, CaptureError> {
         let is_order = |uuid: u128| self.state.runs.contains_key(&uuid) || self.index.booking_of(uuid).is_some();
         let origin = own.map(|own| (own, self.origin.as_str()));
-        let asked = Asked::read(request, Normalizer { is_order: &is_order, origin });
+        let asked = RequestOutline::read(request, Normalizer { is_order: &is_order, origin });
         let found = self.find(&asked, credentials(&request.headers));
         let why = match found {
             Ok(found) => {
                 self.epoch.get_or_insert(now);
-                return self.serve(found, asked, now).map(|served| Outcome::Served(Box::new(served)));
+                return self.serve(found, asked, now).map(|served| ReplayOutcome::Served(Box::new(served)));
             }
             Err(why) => why,
         };
         if !self.index.complete {
-            return Ok(Outcome::NotYet);
+            return Ok(ReplayOutcome::NotYet);
         }
         let nearest = self.nearest(&asked, own, &why)?;
         if let (true, Some((number, _))) = (self.rules.lenient, &nearest)
             && self.index.entry(*number).has_answer
         {
             self.epoch.get_or_insert(now);
-            return self.serve_nearest(*number, asked, now).map(|served| Outcome::Served(Box::new(served)));
+            return self.serve_nearest(*number, asked, now).map(|served| ReplayOutcome::Served(Box::new(served)));
         }
         let answer = match why {
             NotFound::NoAnswer(number) => Some(self.why_no_answer(number)?),
@@ -164,10 +169,10 @@ impl Player {
         let nearest = nearest.map(|(number, _)| number);
         let miss = Miss { method: asked.method, target: asked.target, detail, nearest };
         self.counts.has_missed(miss.clone());
-        Ok(Outcome::Miss(miss))
+        Ok(ReplayOutcome::Miss(miss))
     }
 
-    fn find(&mut self, asked: &Asked, credentials: Option<&[u8]>) -> Result<Found, NotFound> {
+    fn find(&mut self, asked: &RequestOutline, credentials: Option<&[u8]>) -> Result<Match, NotFound> {
         let operation = self.index.operation(&asked.operation.key).or_else(|| {
             let get = asked.operation.key.strip_prefix("HEAD ").map(|rest| format!("GET {rest}"));
             get.and_then(|key| self.index.operation(&key))
@@ -191,14 +196,14 @@ impl Player {
         matching::find(&self.index, &self.state, question)
     }
 
-    fn serve(&mut self, found: Found, asked: Asked, now: Timestamp) -> Result<Served, CaptureError> {
+    fn serve(&mut self, found: Match, asked: RequestOutline, now: Timestamp) -> Result<ServedAnswer, CaptureError> {
         self.state.requests += 1;
         if !asked.is_safe() {
             self.state.moves += 1;
         }
         let mut begins = false;
         let number = match found {
-            Found::Loose(number, at) => {
+            Match::Loose(number, at) => {
                 let entry = *self.index.entry(number);
                 if let Some(shape) = entry.shape {
                     let position = Position { at, moves: self.state.moves, rewinds: self.state.rewinds.0 };
@@ -214,8 +219,8 @@ impl Player {
                 }
                 number
             }
-            Found::OfRun(number) => number,
-            Found::OfBooking(number, booking) => {
+            Match::OfRun(number) => number,
+            Match::OfBooking(number, booking) => {
                 begins = asked.order.is_some_and(|uuid| !self.state.runs.contains_key(&uuid));
                 self.place(&asked, booking)?;
                 number
@@ -234,7 +239,7 @@ impl Player {
         if let (Some(uuid), Some(shape)) = (asked.order, entry.shape) {
             let document = asked.document.map(Arc::new);
             let (operation, at) = (entry.operation, self.state.requests);
-            self.state.has_served(uuid, Step { operation, shape, document, number, at }, begins);
+            self.state.has_served(uuid, RunStep { operation, shape, document, number, at }, begins);
         }
         let served = self.present(number, &recorded, asked.order, &passing, &asked.target, now)?;
         self.counts.has_served(number, false);
@@ -242,10 +247,10 @@ impl Player {
     }
 
     /// Begins a run of a booking, or has the one that there is go over to it, with all that was learnt.
-    fn place(&mut self, asked: &Asked, booking: u32) -> Result<(), CaptureError> {
+    fn place(&mut self, asked: &RequestOutline, booking: u32) -> Result<(), CaptureError> {
         let Some(uuid) = asked.order else { return Ok(()) };
         let run = match self.state.runs.get(&uuid) {
-            None => Run::new(booking, written(asked, uuid)),
+            None => BookingRun::new(booking, written(asked, uuid)),
             Some(run) => matching::moved(&self.index, run, booking),
         };
         let steps = run.steps.clone();
@@ -260,10 +265,15 @@ impl Player {
     }
 
     /// Learns what the client chose in a request.
-    fn learn(&mut self, uuid: u128, number: Number, found: Vec<crate::shape::Binding>) -> Result<(), CaptureError> {
+    fn learn(
+        &mut self,
+        uuid: u128,
+        number: EntryNumber,
+        found: Vec<crate::shape::Binding>,
+    ) -> Result<(), CaptureError> {
         let Some(booking) = self.index.entry(number).booking else { return Ok(()) };
         let entries = &self.index.bookings[booking as usize].entries;
-        let until: Vec<Number> = entries.iter().copied().take_while(|&other| other <= number).collect();
+        let until: Vec<EntryNumber> = entries.iter().copied().take_while(|&other| other <= number).collect();
         let mut messages = Vec::new();
         for other in until {
             messages.push(self.ready(other)?);
@@ -287,7 +297,7 @@ impl Player {
     }
 
     /// A recorded exchange, read and parsed.
-    fn ready(&mut self, number: Number) -> Result<Arc<Ready>, CaptureError> {
+    fn ready(&mut self, number: EntryNumber) -> Result<Arc<Ready>, CaptureError> {
         if let Some(ready) = self.ready.get(&number) {
             return Ok(Arc::clone(ready));
         }
@@ -309,12 +319,12 @@ impl Player {
         Ok(ready)
     }
 
-    fn source(&self, number: Number) -> &Source {
+    fn source(&self, number: EntryNumber) -> &ReplaySource {
         &self.sources[usize::from(self.index.entry(number).file)]
     }
 
     /// An exchange in words.
-    fn name(&self, number: Number) -> String {
+    fn name(&self, number: EntryNumber) -> String {
         let exchange = self.index.entry(number).index + 1;
         if self.sources.len() == 1 {
             format!("exchange {exchange}")
@@ -323,7 +333,7 @@ impl Player {
         }
     }
 
-    fn recorded(&self, number: Number) -> RecordedReport {
+    fn recorded(&self, number: EntryNumber) -> RecordedReport {
         let entry = self.index.entry(number);
         RecordedReport {
             recording: self.source(number).name(),
@@ -339,7 +349,7 @@ impl Player {
 
     /// What it amounts to so far.
     pub fn report(&self) -> ReplayReport {
-        let numbers = 0..self.index.entries.len() as Number;
+        let numbers = 0..self.index.entries.len() as EntryNumber;
         let never = numbers.filter(|&number| !self.counts.was_asked(number));
         let never_asked = never.clone().count() as u64;
         let missed = self.counts.missed.iter().map(|miss| MissReport {
@@ -364,7 +374,7 @@ impl Player {
 }
 
 /// An Order UUID as the client writes it.
-fn written(asked: &Asked, uuid: u128) -> String {
+fn written(asked: &RequestOutline, uuid: u128) -> String {
     let found = find_uuids(&asked.target).find(|found| found.uuid == uuid);
     found.map_or_else(|| hyphenated(uuid), |found| asked.target[found.at].to_owned())
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::index::Number;
+use super::index::EntryNumber;
 use super::miss::Miss;
 
 /// Most misses that are kept one by one; further ones are counted.
@@ -24,7 +24,7 @@ pub struct Counts {
 
 impl Counts {
     /// Counts an exchange that was served.
-    pub fn has_served(&mut self, number: Number, nearest: bool) {
+    pub fn has_served(&mut self, number: EntryNumber, nearest: bool) {
         if nearest {
             self.nearest += 1;
         } else {
@@ -46,7 +46,7 @@ impl Counts {
     }
 
     /// True if an exchange was served at least once.
-    pub fn was_asked(&self, number: Number) -> bool {
+    pub fn was_asked(&self, number: EntryNumber) -> bool {
         let (word, bit) = (number as usize / 64, number % 64);
         self.asked.get(word).is_some_and(|asked| asked & 1 << bit != 0)
     }

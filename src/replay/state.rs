@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::index::{Index, Number};
+use super::index::{EntryNumber, ReplayIndex};
 use super::request::Caller;
 use crate::json::Document;
 use crate::shape::{Bindings, Shape};
@@ -24,7 +24,7 @@ const MOST_CALLERS: usize = 10_000;
 
 /// A request of a run, and what was served.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct RunStep {
     /// Its operation.
     pub operation: u32,
     /// What it asked for.
@@ -32,36 +32,36 @@ pub struct Step {
     /// Its body.
     pub document: Option<Arc<Document>>,
     /// The exchange that was served.
-    pub number: Number,
+    pub number: EntryNumber,
     /// When it was served, counted in requests.
     pub at: u64,
 }
 
 /// A booking of the client, played after a recorded one.
 #[derive(Debug)]
-pub struct Run {
+pub struct BookingRun {
     /// The recorded booking.
     pub booking: u32,
     /// The present Order UUID as the client writes it.
     pub uuid: String,
     /// What was served, in order; a request that came again counts once, where it came last.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RunStep>,
     /// What the client chose.
     pub bindings: Bindings,
     /// Pages that have told of it.
-    pub told: Vec<Number>,
+    pub told: Vec<EntryNumber>,
     /// When it was used last, counted in requests.
     used: u64,
 }
 
-impl Run {
+impl BookingRun {
     /// A run of which nothing has been served.
     pub fn new(booking: u32, uuid: String) -> Self {
         Self { booking, uuid, steps: Vec::new(), bindings: Bindings::default(), told: Vec::new(), used: 0 }
     }
 
     /// When an exchange was served, counted in requests.
-    pub fn served_at(&self, number: Number) -> Option<u64> {
+    pub fn served_at(&self, number: EntryNumber) -> Option<u64> {
         self.steps.iter().rev().find(|step| step.number == number).map(|step| step.at)
     }
 
@@ -85,32 +85,32 @@ pub struct Position {
 
 /// How far the client has got.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct ReplayState {
     /// The bookings of the client, by their present Order UUID.
-    pub runs: HashMap<u128, Run>,
+    pub runs: HashMap<u128, BookingRun>,
     /// The last runs of each recorded booking, in the order in which they began.
     pub runs_of: HashMap<u32, Vec<u128>>,
     /// Of the exchanges that ask for the same the one that was served last, or a later one that was served before: new
     /// bookings begin with the next. Who plays a whole recording again and again gets its bookings in the same order each time.
-    pub last_of_group: HashMap<(u32, Shape), Number>,
+    pub last_of_group: HashMap<(u32, Shape), EntryNumber>,
     /// What belongs to no booking.
     pub positions: HashMap<(u32, Shape), Position>,
     /// Items of feeds that the client has read past and was not told: by path, the page, the index of the item, and its booking.
-    pub held: HashMap<String, Vec<(Number, usize, u32)>>,
+    pub held: HashMap<String, Vec<(EntryNumber, usize, u32)>>,
     /// Requests so far.
     pub requests: u64,
     /// Requests so far that may have changed something.
     pub moves: u64,
     /// How often the client began to read from an earlier place again, and the place of the last time.
-    pub rewinds: (u64, Number),
+    pub rewinds: (u64, EntryNumber),
     /// Runs that were forgotten for lack of room.
     pub forgotten: u64,
-    last_read: Option<Number>,
+    last_read: Option<EntryNumber>,
     callers: HashMap<Box<[u8]>, u16>,
     memory: usize,
 }
 
-impl State {
+impl ReplayState {
     /// Who calls, if these credentials have been used before.
     pub fn caller(&self, credentials: Option<&[u8]>) -> Option<Caller> {
         match credentials {
@@ -121,7 +121,7 @@ impl State {
 
     /// Takes credentials that are used for the first time for those of the first recorded caller among `wanted` that nobody
     /// stands for yet.
-    pub fn meet(&mut self, credentials: &[u8], wanted: impl Iterator<Item = u16>, index: &Index) -> Caller {
+    pub fn meet(&mut self, credentials: &[u8], wanted: impl Iterator<Item = u16>, index: &ReplayIndex) -> Caller {
         let taken = |class: &u16| self.callers.values().any(|other| other == class);
         let mut wanted: Vec<u16> = wanted.collect();
         wanted.sort_unstable();
@@ -135,17 +135,17 @@ impl State {
     }
 
     /// The present Order UUID for a recorded one, if the client has such a booking.
-    pub fn present(&self, index: &Index, recorded: u128) -> Option<String> {
+    pub fn present(&self, index: &ReplayIndex, recorded: u128) -> Option<String> {
         Some(self.latest(index.booking_of(recorded)?)?.uuid.clone())
     }
 
     /// The last run of a recorded booking.
-    pub fn latest(&self, booking: u32) -> Option<&Run> {
+    pub fn latest(&self, booking: u32) -> Option<&BookingRun> {
         self.runs.get(self.runs_of.get(&booking)?.last()?)
     }
 
     /// Begins a run, or has one go over to another booking.
-    pub fn place(&mut self, uuid: u128, run: Run) {
+    pub fn place(&mut self, uuid: u128, run: BookingRun) {
         let booking = run.booking;
         if let Some(before) = self.runs.insert(uuid, run)
             && let Some(runs) = self.runs_of.get_mut(&before.booking)
@@ -160,7 +160,7 @@ impl State {
     }
 
     /// Notes that an exchange without a booking, which changed nothing, was served.
-    pub fn has_read(&mut self, number: Number) {
+    pub fn has_read(&mut self, number: EntryNumber) {
         if self.last_read.is_some_and(|last| number < last) {
             self.rewinds = (self.rewinds.0 + 1, number);
         }
@@ -168,7 +168,7 @@ impl State {
     }
 
     /// Notes what was served to a run, which begins with it or not.
-    pub fn has_served(&mut self, uuid: u128, step: Step, begins: bool) {
+    pub fn has_served(&mut self, uuid: u128, step: RunStep, begins: bool) {
         let requests = self.requests;
         let last = self.last_of_group.entry((step.operation, step.shape)).or_insert(step.number);
         // A request that comes again moves nothing back.
@@ -197,6 +197,6 @@ impl State {
             !uuids.is_empty()
         });
         self.forgotten += (before - self.runs.len()) as u64;
-        self.memory = self.runs.values().map(Run::memory).sum();
+        self.memory = self.runs.values().map(BookingRun::memory).sum();
     }
 }

@@ -12,7 +12,7 @@ use hyper::ext::ReasonPhrase;
 use hyper::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 
-use super::player::{Outcome, Served};
+use super::player::{ReplayOutcome, ServedAnswer};
 use super::{Replay, Speed};
 use crate::exchange::{Body, FailureKind, Header, Request, Simulated, Simulator, Version};
 use crate::proxy::upstream::{
@@ -79,12 +79,12 @@ impl Replay {
             let more = self.progress.notified();
             let outcome = self.player().answer(request, own, Timestamp::now());
             match outcome {
-                Ok(Outcome::Served(served)) => return Ok(self.deliver(*served).await),
-                Ok(Outcome::Miss(miss)) => {
+                Ok(ReplayOutcome::Served(served)) => return Ok(self.deliver(*served).await),
+                Ok(ReplayOutcome::Miss(miss)) => {
                     let detail = format!("{} {}: {}", miss.method, miss.target, miss.detail);
                     return Err(UpstreamError { kind: FailureKind::NoReplay, detail });
                 }
-                Ok(Outcome::NotYet) => {
+                Ok(ReplayOutcome::NotYet) => {
                     tokio::select! {
                         () = more => {}
                         () = tokio::time::sleep(PATIENCE) => {}
@@ -98,7 +98,7 @@ impl Replay {
         }
     }
 
-    async fn deliver(&self, served: Served) -> UpstreamResponse {
+    async fn deliver(&self, served: ServedAnswer) -> UpstreamResponse {
         if self.options.speed == Speed::Recorded {
             tokio::time::sleep(served.took.1).await;
         }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::check::BaselineReport;
-use crate::baseline::State;
+use crate::baseline::EntryState;
 
 /// What was set aside, and what became of each entry.
 #[derive(Serialize)]
@@ -22,7 +22,7 @@ struct EntryJson<'b> {
     pointer: &'b str,
     count: u64,
     found: u64,
-    state: State,
+    state: EntryState,
     reason: &'b str,
     expires: Option<String>,
 }

@@ -25,7 +25,7 @@ struct Cause<'r> {
 }
 
 /// What one rule says in one file at one severity.
-type Group<'c, 'r> = Vec<&'c Cause<'r>>;
+type RuleGroup<'c, 'r> = Vec<&'c Cause<'r>>;
 
 /// Writes the report in words.
 pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> io::Result<()> {
@@ -188,10 +188,10 @@ pub(super) fn muted(muted: u64) -> SafeText {
 }
 
 /// Causes by rule and severity; the weightiest first, then as they came.
-fn groups<'c, 'r>(causes: &'c [Cause<'r>]) -> Vec<Group<'c, 'r>> {
-    let mut groups: Vec<Group<'c, 'r>> = Vec::new();
+fn groups<'c, 'r>(causes: &'c [Cause<'r>]) -> Vec<RuleGroup<'c, 'r>> {
+    let mut groups: Vec<RuleGroup<'c, 'r>> = Vec::new();
     for cause in causes {
-        let same = |group: &&mut Group<'_, '_>| {
+        let same = |group: &&mut RuleGroup<'_, '_>| {
             let first = group[0].finding;
             first.rule.id == cause.finding.rule.id && first.severity == cause.finding.severity
         };
@@ -205,7 +205,7 @@ fn groups<'c, 'r>(causes: &'c [Cause<'r>]) -> Vec<Group<'c, 'r>> {
 }
 
 /// A rule, the first finding of each place, how many more are like it, and what follows from them.
-fn full(out: &mut Printer<'_>, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
+fn full(out: &mut Printer<'_>, paint: Paint, group: &RuleGroup<'_, '_>) -> io::Result<()> {
     let first = group[0].finding;
     out.line(safe!["\n  ", headline(paint, first.severity, first.rule.side, &first.rule.id)])?;
     paragraph(out, paint, 4, &first.rule.title)?;
@@ -224,7 +224,7 @@ fn full(out: &mut Printer<'_>, paint: Paint, group: &Group<'_, '_>) -> io::Resul
 }
 
 /// A rule in two lines, and what follows from it.
-fn compact(out: &mut Printer<'_>, paint: Paint, group: &Group<'_, '_>) -> io::Result<()> {
+fn compact(out: &mut Printer<'_>, paint: Paint, group: &RuleGroup<'_, '_>) -> io::Result<()> {
     let first = group[0].finding;
     let headline = headline(paint, first.severity, first.rule.side, &first.rule.id);
     let more = match group.len() {
@@ -250,8 +250,8 @@ fn whereabouts(finding: &Finding) -> String {
 }
 
 /// Findings whose pointers differ in array indices only.
-fn by_place<'c, 'r>(causes: &Group<'c, 'r>) -> Vec<Group<'c, 'r>> {
-    let mut places: Vec<(String, Group<'c, 'r>)> = Vec::new();
+fn by_place<'c, 'r>(causes: &RuleGroup<'c, 'r>) -> Vec<RuleGroup<'c, 'r>> {
+    let mut places: Vec<(String, RuleGroup<'c, 'r>)> = Vec::new();
     for &cause in causes {
         let shape = shape(&cause.finding.pointer);
         match places.iter_mut().find(|(known, _)| *known == shape) {

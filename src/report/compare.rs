@@ -40,7 +40,7 @@ pub struct Earlier {
 }
 
 #[derive(Deserialize)]
-struct Version {
+struct ReportVersion {
     format_version: u32,
 }
 
@@ -100,7 +100,7 @@ pub struct RuleChange {
 
 /// What has changed.
 #[derive(Debug, Clone, Default)]
-pub struct Comparison {
+pub struct ReportComparison {
     /// Findings that were not there, with their file, in the order of every output.
     pub new: Vec<(Arc<str>, Finding)>,
     /// Findings that are no longer there, as they were reported.
@@ -114,7 +114,7 @@ pub struct Comparison {
 impl Earlier {
     /// Reads a report.
     pub fn parse(text: &[u8]) -> Result<Self, EarlierError> {
-        let Version { format_version } = serde_json::from_slice(text)?;
+        let ReportVersion { format_version } = serde_json::from_slice(text)?;
         if format_version != FORMAT_VERSION {
             return Err(EarlierError::Version(format_version));
         }
@@ -162,12 +162,12 @@ impl Earlier {
 }
 
 /// What findings must have in common to be the same verdict: file, rule, severity, side, stage, shape of the pointer.
-type Key = (Arc<str>, String, Severity, Side, String, String);
+type FindingKey = (Arc<str>, String, Severity, Side, String, String);
 
 /// What more they have in common: their pointer, and their exchange.
 type More<'f> = (Option<&'f str>, Option<u64>);
 
-impl Comparison {
+impl ReportComparison {
     /// Compares a report with an earlier one. Files are matched by name, or, where both have one, with each other.
     pub fn new(report: &CheckReport, earlier: &Earlier) -> Self {
         let name = |file: &Arc<str>| match (&report.files[..], &earlier.files[..]) {
@@ -176,7 +176,7 @@ impl Comparison {
         };
         let is_judged = |file: &Arc<str>| report.files.iter().any(|now| now.file == name(file));
         let sorted = report.sorted();
-        let now: Vec<(Key, More<'_>)> = sorted
+        let now: Vec<(FindingKey, More<'_>)> = sorted
             .iter()
             .map(|&(file, finding)| {
                 let Finding { rule, severity, stage, pointer, exchange, .. } = finding;
@@ -186,7 +186,7 @@ impl Comparison {
             })
             .collect();
         let then: Vec<&EarlierFinding> = earlier.findings.iter().filter(|then| is_judged(&then.file)).collect();
-        let keyed: Vec<(Key, More<'_>)> = then
+        let keyed: Vec<(FindingKey, More<'_>)> = then
             .iter()
             .map(|finding| {
                 let EarlierFinding { rule, severity, side, stage, file, pointer, exchange, .. } = finding;
@@ -213,10 +213,10 @@ impl Comparison {
 }
 
 /// Pairs what is the same verdict, the likest first; what is left keeps its flag.
-fn pair(now: &[(Key, More<'_>)], then: &[(Key, More<'_>)], is_new: &mut [bool], is_gone: &mut [bool]) {
+fn pair(now: &[(FindingKey, More<'_>)], then: &[(FindingKey, More<'_>)], is_new: &mut [bool], is_gone: &mut [bool]) {
     let likeness: [fn(More<'_>) -> More<'_>; 3] = [|more| more, |(pointer, _)| (pointer, None), |_| (None, None)];
     for like in likeness {
-        let mut waiting: HashMap<(&Key, More<'_>), VecDeque<usize>> = HashMap::new();
+        let mut waiting: HashMap<(&FindingKey, More<'_>), VecDeque<usize>> = HashMap::new();
         for (place, (key, more)) in then.iter().enumerate().filter(|&(place, _)| is_gone[place]) {
             waiting.entry((key, like(*more))).or_default().push_back(place);
         }

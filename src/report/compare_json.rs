@@ -1,6 +1,6 @@
 //! What has changed between two judgements, as JSON (docs/check-report.md and its schema).
 //!
-//! `Comparison → one object`
+//! `ReportComparison → one object`
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::check_json::FORMAT_VERSION;
-use super::compare::{Comparison, EarlierFinding, RuleChange};
+use super::compare::{EarlierFinding, ReportComparison, RuleChange};
 use super::finding_json::FindingJson;
 use crate::text::Printer;
 
@@ -23,7 +23,7 @@ struct Changes<'c> {
 }
 
 /// Writes what has changed since the report of the name given, as one JSON object and a line feed.
-pub fn compare_json(out: &mut Printer<'_>, comparison: &Comparison, compared_with: &str) -> io::Result<()> {
+pub fn compare_json(out: &mut Printer<'_>, comparison: &ReportComparison, compared_with: &str) -> io::Result<()> {
     let changes = Changes {
         format_version: FORMAT_VERSION,
         compared_with,

@@ -1,18 +1,18 @@
 //! What has changed between two judgements, in words.
 //!
-//! `Comparison → new findings in full → gone ones in a line each → rules that say otherwise → last line`
+//! `ReportComparison → new findings in full → gone ones in a line each → rules that say otherwise → last line`
 
 use std::io;
 
-use super::compare::{Comparison, Verdicts};
+use super::compare::{ReportComparison, Verdicts};
 use super::finding_text::{headline, labelled, link, paragraph, particulars};
 use super::paint::{Ink, Paint};
 use crate::finding::Finding;
 use crate::text::{self, Printer, SafeText, safe, safe_format};
 
 /// Writes only what has changed.
-pub fn compare_text(out: &mut Printer<'_>, comparison: &Comparison, paint: Paint) -> io::Result<()> {
-    let Comparison { new, gone, rules, not_judged } = comparison;
+pub fn compare_text(out: &mut Printer<'_>, comparison: &ReportComparison, paint: Paint) -> io::Result<()> {
+    let ReportComparison { new, gone, rules, not_judged } = comparison;
     let title = |out: &mut Printer<'_>, number: usize, what| {
         let title = text::count(number as u64, what);
         if number == 0 { Ok(()) } else { out.line(paint.ink(Ink::Bold, title)) }

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::coverage::{Coverage, Group, Reach};
+use crate::coverage::{Coverage, FeatureGroup, Reach};
 
 /// How far every rule has come, by feature.
 #[derive(Serialize)]
@@ -39,7 +39,7 @@ struct RuleJson<'c> {
 impl<'c> CoverageJson<'c> {
     pub(super) fn new(coverage: &'c Coverage) -> Self {
         let groups = coverage.groups();
-        let features: Vec<&Group<'_>> = groups.iter().filter(|group| group.is_feature).collect();
+        let features: Vec<&FeatureGroup<'_>> = groups.iter().filter(|group| group.is_feature).collect();
         let seen = features.iter().filter(|group| group.reach().is_exercised()).count();
         Self {
             features: Count { all: features.len(), seen },
@@ -50,7 +50,7 @@ impl<'c> CoverageJson<'c> {
 }
 
 impl<'c> GroupJson<'c> {
-    fn new(group: &Group<'c>) -> Self {
+    fn new(group: &FeatureGroup<'c>) -> Self {
         let untried = group.is_feature && group.reach() == Reach::NeverReached;
         Self {
             name: group.name,

@@ -6,7 +6,7 @@ use std::io;
 
 use super::finding_text::indented;
 use super::paint::{Ink, Paint};
-use crate::coverage::{Coverage, Group, Reach};
+use crate::coverage::{Coverage, FeatureGroup, Reach};
 use crate::finding::Severity;
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
@@ -38,7 +38,8 @@ pub(super) fn coverage_text(out: &mut Printer<'_>, coverage: &Coverage, paint: P
         (Reach::NotJudged, "tried, but never judged for want of something that was not seen"),
         (Reach::NeverReached, "nobody has yet tried"),
     ] {
-        let of: Vec<&Group<'_>> = groups.iter().filter(|group| group.is_feature && group.reach() == reach).collect();
+        let of: Vec<&FeatureGroup<'_>> =
+            groups.iter().filter(|group| group.is_feature && group.reach() == reach).collect();
         if !of.is_empty() {
             out.line(safe!["  ", paint.ink(Ink::Bold, words)])?;
         }

@@ -1,6 +1,6 @@
 //! One booking and its findings as Markdown, for developers who don't have Umpire.
 //!
-//! `Booking → what it was → its exchanges in a table → per cause: who, what, where, seen, expected, why, fix, link`
+//! `BookingReport → what it was → its exchanges in a table → per cause: who, what, where, seen, expected, why, fix, link`
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// A booking as it is told to the other side.
 #[derive(Debug)]
-pub struct Booking {
+pub struct BookingReport {
     /// Order UUID.
     pub uuid: String,
     /// The program that wrote it, with version.
@@ -30,7 +30,7 @@ pub struct Booking {
     pub beyond: usize,
 }
 
-impl Booking {
+impl BookingReport {
     /// The number of an exchange in `booking.har`; nothing if it is not in there.
     pub fn words(&self, index: u64) -> SafeText {
         self.numbers.get(&index).map_or_else(SafeText::default, |&number| number.into())
@@ -46,7 +46,7 @@ impl Booking {
 }
 
 /// The page.
-pub fn markdown(booking: &Booking) -> SafeText {
+pub fn markdown(booking: &BookingReport) -> SafeText {
     let origins: std::collections::BTreeSet<&str> =
         booking.exchanges.iter().map(|judged| judged.exchange.origin.as_str()).collect();
     let mut page = safe![
@@ -88,7 +88,7 @@ pub fn markdown(booking: &Booking) -> SafeText {
 const SPEC: &str = "https://openactive.io/open-booking-api/EditorsDraft/";
 
 /// How much of the booking could be judged. Where that is little, it stands out.
-fn judged(booking: &Booking) -> SafeText {
+fn judged(booking: &BookingReport) -> SafeText {
     let (mut verdicts, mut recognized) = (VerdictCounts::default(), Recognized::default());
     for judged in &booking.exchanges {
         verdicts.passed += u64::from(judged.passed);
@@ -122,7 +122,7 @@ fn counts(findings: &[Finding]) -> SafeText {
     safe!["Found on ", sides, ". A failure goes against a MUST, a warning against a SHOULD."]
 }
 
-fn exchanges(booking: &Booking) -> SafeText {
+fn exchanges(booking: &BookingReport) -> SafeText {
     let mut table =
         SafeText::from("| exchange | UTC | stage | request | status | findings |\n|---|---|---|---|---|---|\n");
     for judged in &booking.exchanges {
@@ -149,7 +149,7 @@ fn exchanges(booking: &Booking) -> SafeText {
     table
 }
 
-fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &Booking) -> SafeText {
+fn cause(number: usize, finding: &Finding, follow: &[&Finding], booking: &BookingReport) -> SafeText {
     let Finding { rule, severity, stage, .. } = finding;
     let place = finding.exchange.map_or("the whole recording".into(), |index| booking.words_of(index));
     let earlier = finding.because_of.as_ref().map_or_else(SafeText::default, |earlier| {

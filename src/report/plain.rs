@@ -24,7 +24,7 @@ const UNTRIED: usize = 2;
 
 /// Writes the plain report.
 #[derive(Debug)]
-pub struct Plain<W> {
+pub struct PlainReport<W> {
     out: W,
     paint: Paint,
     /// A recording is shown, not made.
@@ -35,7 +35,7 @@ pub struct Plain<W> {
     unread: HashSet<Box<str>>,
 }
 
-impl<W: Write> Plain<W> {
+impl<W: Write> PlainReport<W> {
     /// Writes to `out`, usually the locked standard output with [`Paint::for_stdout`].
     pub fn new(out: W, paint: Paint) -> Self {
         Self { out, paint, viewing: false, recording_to: None, unread: HashSet::new() }

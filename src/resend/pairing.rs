@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::plan::ResendPlan;
 use super::send::ResendOutcome;
-use crate::diff::{JudgedRecording, Pair, Pairing};
+use crate::diff::{ExchangePair, JudgedRecording, Pairing};
 
 /// The pairing of a recording with what was recorded of its resend. What was left out counts for neither, nor do pages of
 /// feeds that were asked for in between.
@@ -20,7 +20,7 @@ pub fn pairing(plan: &ResendPlan, outcome: &ResendOutcome, present: &JudgedRecor
             *bookings.entry(order).or_insert(next)
         });
         if let Some(&b) = sent.get(&step.place).filter(|&&b| b < present.exchanges.len()) {
-            pairs.push(Pair { a: step.place, b, booking });
+            pairs.push(ExchangePair { a: step.place, b, booking });
         }
     }
     let paired: HashSet<usize> = pairs.iter().map(|pair| pair.a).collect();

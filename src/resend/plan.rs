@@ -15,7 +15,7 @@ use crate::filter::Filter;
 use crate::json::{Document, Value};
 use crate::openbooking::Stage;
 use crate::redact::{Fields, RedactError, RedactionLevel, Redactor};
-use crate::shape::{Asked, Normalizer, find_uuids};
+use crate::shape::{Normalizer, RequestOutline, find_uuids};
 
 /// Which bookings are sent again.
 #[derive(Debug, Clone, Default)]
@@ -233,7 +233,8 @@ fn steps(recorded: &JudgedRecording) -> Vec<ResendStep> {
     let (mut orders, mut callers) = (HashSet::new(), Vec::<Vec<u8>>::new());
     let mut step = |(place, judged): (usize, &std::sync::Arc<Judged>)| {
         let request = &judged.exchange.request;
-        let asked = Asked::read(request, Normalizer { is_order: &|uuid| orders.contains(&uuid), origin: None });
+        let asked =
+            RequestOutline::read(request, Normalizer { is_order: &|uuid| orders.contains(&uuid), origin: None });
         orders.extend(asked.order);
         let credentials = request.headers.0.iter().find(|field| field.name.eq_ignore_ascii_case("authorization"));
         let caller = match credentials {

@@ -1,14 +1,14 @@
 //! Builds OrderQuotes and Orders as the broker sees them.
 //!
-//! `Asked + lines + totals → OrderQuote (C1, C2) · Order (B) · Order (status) · Order (Orders feed)`
+//! `OrderRequest + lines + totals → OrderQuote (C1, C2) · BookedOrder (B) · BookedOrder (status) · BookedOrder (Orders feed)`
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::book::{Book, BookedLine, Key, Line, Order};
+use super::book::{Book, BookedLine, BookedOrder, BookingKey, OrderLine};
 use super::catalogue::{Pair, Prepayment, Uris, instant};
-use super::request::{Asked, AskedItem};
+use super::request::{AskedItem, OrderRequest};
 use super::{CONTEXT, Misbehaviour, Misbehaviours, money};
 use crate::openbooking::Stage;
 
@@ -71,13 +71,19 @@ fn vat(amount: Decimal) -> Value {
 pub(super) struct Builder<'b> {
     pub(super) book: &'b Book,
     pub(super) uris: &'b Uris,
-    pub(super) key: &'b Key,
+    pub(super) key: &'b BookingKey,
     pub(super) misbehaviours: Misbehaviours,
 }
 
 impl Builder<'_> {
     /// The answer to C1 and C2, and, with problems on items, to B. `lease`: until when places are held.
-    pub(super) fn proposal(&self, stage: Stage, asked: &Asked, lines: &[Line], lease: Option<Timestamp>) -> Value {
+    pub(super) fn proposal(
+        &self,
+        stage: Stage,
+        asked: &OrderRequest,
+        lines: &[OrderLine],
+        lease: Option<Timestamp>,
+    ) -> Value {
         let mut answer = if stage == Stage::B {
             self.head("Order", &self.uris.order(&self.key.1), asked)
         } else {
@@ -101,16 +107,16 @@ impl Builder<'_> {
     }
 
     /// The answer to B, for lines that have just been sold.
-    pub(super) fn order(&self, asked: &Asked, lines: &[BookedLine], number: u64) -> Value {
+    pub(super) fn order(&self, asked: &OrderRequest, lines: &[BookedLine], number: u64) -> Value {
         self.whole_order(asked, lines, number, true)
     }
 
     /// The answer to a call for the Order's status.
-    pub(super) fn status(&self, order: &Order) -> Value {
+    pub(super) fn status(&self, order: &BookedOrder) -> Value {
         self.whole_order(&order.asked, &order.lines, order.number, false)
     }
 
-    fn whole_order(&self, asked: &Asked, lines: &[BookedLine], number: u64, with_position: bool) -> Value {
+    fn whole_order(&self, asked: &OrderRequest, lines: &[BookedLine], number: u64, with_position: bool) -> Value {
         let mut answer = self.head("Order", &self.uris.order(&self.key.1), asked);
         answer.insert("identifier".to_owned(), json!(self.key.1));
         answer.insert("orderNumber".to_owned(), json!(format!("SBX-{number:06}")));
@@ -136,7 +142,7 @@ impl Builder<'_> {
     }
 
     /// The Order as it stands in the Orders feed: no parties, no payment, opportunities as references.
-    pub(super) fn feed_item(&self, order: &Order) -> Value {
+    pub(super) fn feed_item(&self, order: &BookedOrder) -> Value {
         let mut data = Map::new();
         data.insert("@context".to_owned(), json!(CONTEXT));
         data.insert("@type".to_owned(), json!("Order"));
@@ -162,7 +168,7 @@ impl Builder<'_> {
         Totals::of(lines.iter().filter(|line| !line.cancelled).map(|line| line.pair), self.misbehaviours)
     }
 
-    fn head(&self, kind: &str, id: &str, asked: &Asked) -> Map<String, Value> {
+    fn head(&self, kind: &str, id: &str, asked: &OrderRequest) -> Map<String, Value> {
         let mut head = Map::new();
         head.insert("@context".to_owned(), json!(CONTEXT));
         head.insert("@type".to_owned(), json!(kind));
@@ -179,7 +185,7 @@ impl Builder<'_> {
         head
     }
 
-    fn proposed_item(&self, line: &Line) -> Value {
+    fn proposed_item(&self, line: &OrderLine) -> Value {
         let mut item = Map::new();
         item.insert("@type".to_owned(), json!("OrderItem"));
         item.insert("position".to_owned(), json!(line.item.position));
@@ -248,7 +254,7 @@ fn insert_tax(item: &mut Map<String, Value>, pair: Pair) {
     }
 }
 
-fn payment_without_identifier(asked: &Asked) -> Option<Value> {
+fn payment_without_identifier(asked: &OrderRequest) -> Option<Value> {
     let mut payment = asked.payment.clone()?;
     payment.as_object_mut()?.shift_remove("identifier");
     Some(payment)

@@ -1,21 +1,21 @@
 //! The operations of the booking API, from a request that was routed here to the reply.
 //!
-//! `Call → quote · book · cancel · delete · status · feeds → Reply`
+//! `ApiCall → quote · book · cancel · delete · status · feeds → ApiReply`
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use super::answer::{Builder, Totals, item_id};
-use super::book::{Book, BookedLine, Booking, Key, Line, Order, sold_by};
+use super::book::{Book, BookedLine, BookedOrder, Booking, BookingKey, OrderLine, sold_by};
 use super::catalogue::{Prepayment, Uris, instant};
 use super::problem::{self, Problem};
-use super::request::{self, Asked};
+use super::request::{self, OrderRequest};
 use super::{Misbehaviour, Misbehaviours};
 use crate::openbooking::Stage;
 
 /// What an operation comes to, before it is put into bytes.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum ApiReply {
     /// An OrderQuote or an Order.
     Order(u16, Value),
     /// Done, nothing to say.
@@ -29,30 +29,30 @@ pub(super) enum Reply {
 }
 
 /// One call of the booking API.
-pub(super) struct Call<'c> {
+pub(super) struct ApiCall<'c> {
     pub(super) stage: Stage,
-    pub(super) key: Key,
+    pub(super) key: BookingKey,
     pub(super) body: &'c [u8],
     pub(super) now: Timestamp,
     pub(super) uris: &'c Uris,
     pub(super) misbehaviours: Misbehaviours,
 }
 
-impl Call<'_> {
+impl ApiCall<'_> {
     /// Carries the call out.
-    pub(super) fn run(&self, book: &mut Book) -> Result<Reply, Problem> {
+    pub(super) fn run(&self, book: &mut Book) -> Result<ApiReply, Problem> {
         match self.stage {
             Stage::C1 | Stage::C2 => self.quote(book),
             Stage::B => self.book(book),
             Stage::OrderQuoteDelete => {
                 book.let_go(&self.key);
-                Ok(Reply::NoContent)
+                Ok(ApiReply::NoContent)
             }
             Stage::OrderDelete => self.delete(book),
             Stage::OrderCancel => self.cancel(book),
             Stage::OrderStatus => {
                 let order = self.live(book)?;
-                Ok(Reply::Order(200, self.builder(book).status(order)))
+                Ok(ApiReply::Order(200, self.builder(book).status(order)))
             }
             _ => Err(Problem::new(&problem::UNKNOWN_ENDPOINT, "this system does not offer the operation")),
         }
@@ -68,7 +68,7 @@ impl Call<'_> {
         if body.is_object() { Ok(body) } else { Err(Problem::new(&problem::MALFORMED, "the body is no JSON object")) }
     }
 
-    fn quote(&self, book: &mut Book) -> Result<Reply, Problem> {
+    fn quote(&self, book: &mut Book) -> Result<ApiReply, Problem> {
         let body = self.json()?;
         request::check_type(&body, self.stage, self.misbehaviours)?;
         if book.booking(&self.key).is_some() {
@@ -78,18 +78,20 @@ impl Call<'_> {
         let lines = self.assess(book, &asked)?;
         if lines.iter().any(|line| line.problem.is_some()) {
             book.let_go(&self.key);
-            return Ok(Reply::Order(409, self.builder(book).proposal(self.stage, &asked, &lines, None)));
+            return Ok(ApiReply::Order(409, self.builder(book).proposal(self.stage, &asked, &lines, None)));
         }
         let places = lines.iter().filter_map(|line| line.pair).map(|pair| pair.listing).collect();
         let expires = book.hold(&self.key, places, self.now)?;
-        Ok(Reply::Order(200, self.builder(book).proposal(self.stage, &asked, &lines, Some(expires))))
+        Ok(ApiReply::Order(200, self.builder(book).proposal(self.stage, &asked, &lines, Some(expires))))
     }
 
-    fn book(&self, book: &mut Book) -> Result<Reply, Problem> {
+    fn book(&self, book: &mut Book) -> Result<ApiReply, Problem> {
         let body = self.json()?;
         request::check_type(&body, self.stage, self.misbehaviours)?;
         match book.booking(&self.key) {
-            Some(Booking::Live(order)) if order.request == body => return Ok(Reply::Order(201, order.answer.clone())),
+            Some(Booking::Live(order)) if order.request == body => {
+                return Ok(ApiReply::Order(201, order.answer.clone()));
+            }
             Some(_) => return Err(used(&self.key.1)),
             None => {}
         }
@@ -99,7 +101,7 @@ impl Call<'_> {
         let asked = request::read(&body, self.stage, self.uris, self.misbehaviours)?;
         let lines = self.assess(book, &asked)?;
         if lines.iter().any(|line| line.problem.is_some()) {
-            return Ok(Reply::Order(409, self.builder(book).proposal(self.stage, &asked, &lines, None)));
+            return Ok(ApiReply::Order(409, self.builder(book).proposal(self.stage, &asked, &lines, None)));
         }
         let lines: Vec<_> = lines.iter().filter_map(|line| booked(line, book)).collect();
         let totals = self.builder(book).totals(&lines);
@@ -109,28 +111,28 @@ impl Call<'_> {
         check_payment(&asked, totals)?;
         let number = book.sell(&self.key, &lines)?;
         let answer = self.builder(book).order(&asked, &lines, number);
-        let order = Order { request: body, answer: answer.clone(), asked, lines, number, modified: None };
+        let order = BookedOrder { request: body, answer: answer.clone(), asked, lines, number, modified: None };
         book.keep(self.key.clone(), order);
-        Ok(Reply::Order(201, answer))
+        Ok(ApiReply::Order(201, answer))
     }
 
-    fn assess<'a>(&self, book: &Book, asked: &'a Asked) -> Result<Vec<Line<'a>>, Problem> {
+    fn assess<'a>(&self, book: &Book, asked: &'a OrderRequest) -> Result<Vec<OrderLine<'a>>, Problem> {
         let lines = book.assess(asked, &self.key, self.uris, self.now, self.misbehaviours);
         sold_by(&lines, asked.seller)?;
         Ok(lines)
     }
 
     /// Deletes an Order. Repeating it is no error.
-    fn delete(&self, book: &mut Book) -> Result<Reply, Problem> {
+    fn delete(&self, book: &mut Book) -> Result<ApiReply, Problem> {
         match book.booking(&self.key) {
             None => return Err(unknown(&self.key.1)),
             Some(Booking::Deleted(_)) => {}
             Some(Booking::Live(_)) => book.delete(&self.key),
         }
-        Ok(Reply::NoContent)
+        Ok(ApiReply::NoContent)
     }
 
-    fn live<'b>(&self, book: &'b Book) -> Result<&'b Order, Problem> {
+    fn live<'b>(&self, book: &'b Book) -> Result<&'b BookedOrder, Problem> {
         match book.booking(&self.key) {
             None => Err(unknown(&self.key.1)),
             Some(Booking::Deleted(_)) => {
@@ -141,7 +143,7 @@ impl Call<'_> {
     }
 
     /// Cancels items on the customer's behalf: all that are named, or none.
-    fn cancel(&self, book: &mut Book) -> Result<Reply, Problem> {
+    fn cancel(&self, book: &mut Book) -> Result<ApiReply, Problem> {
         let body = self.json()?;
         let order = self.live(book)?;
         request::check_type(&body, self.stage, self.misbehaviours)?;
@@ -153,10 +155,10 @@ impl Call<'_> {
             lines.push(at);
         }
         book.cancel(&self.key, &lines);
-        Ok(Reply::NoContent)
+        Ok(ApiReply::NoContent)
     }
 
-    fn find_item(&self, id: &str, order: &Order) -> Result<usize, Problem> {
+    fn find_item(&self, id: &str, order: &BookedOrder) -> Result<usize, Problem> {
         let uuid = &self.key.1;
         if let Some(at) = (0..order.lines.len()).find(|at| item_id(self.uris, uuid, *at) == id) {
             return Ok(at);
@@ -171,7 +173,7 @@ impl Call<'_> {
     }
 }
 
-fn booked(line: &Line, book: &Book) -> Option<BookedLine> {
+fn booked(line: &OrderLine, book: &Book) -> Option<BookedLine> {
     let pair = line.pair?;
     Some(BookedLine {
         pair,
@@ -190,7 +192,7 @@ fn unknown(uuid: &str) -> Problem {
     Problem::new(&problem::UNKNOWN_ORDER, format!("no Order has been made under {uuid}"))
 }
 
-fn check_total(asked: &Asked, totals: Totals) -> Result<(), Problem> {
+fn check_total(asked: &OrderRequest, totals: Totals) -> Result<(), Problem> {
     let due = totals.due.normalize();
     match asked.total {
         Some(total) if total == due => Ok(()),
@@ -202,7 +204,7 @@ fn check_total(asked: &Asked, totals: Totals) -> Result<(), Problem> {
     }
 }
 
-fn check_payment(asked: &Asked, totals: Totals) -> Result<(), Problem> {
+fn check_payment(asked: &OrderRequest, totals: Totals) -> Result<(), Problem> {
     let payable = !totals.due.is_zero() && totals.prepayment != Prepayment::Unavailable;
     match &asked.payment {
         Some(_) if !payable => {

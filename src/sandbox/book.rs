@@ -1,6 +1,6 @@
 //! What is booked and what is held: places, leases, Orders, and the order in which all of it changed.
 //!
-//! `quote → lease (some minutes) → Order → item cancelled → Order deleted (its UUID stays used)`
+//! `quote → lease (some minutes) → BookedOrder → item cancelled → BookedOrder deleted (its UUID stays used)`
 //!
 //! Everything is kept per caller: two sets of credentials may use the same Order UUID and never meet.
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::catalogue::{LISTINGS, Pair, Uris};
 use super::problem::{self, Problem};
-use super::request::{Asked, AskedItem};
+use super::request::{AskedItem, OrderRequest};
 use super::{Misbehaviour, Misbehaviours};
 
 /// How long a quote holds its places.
@@ -27,14 +27,14 @@ pub(super) const MAX_ORDERS: usize = 10_000;
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Caller (the value of Authorization) and Order UUID in lower case.
-pub(super) type Key = (String, String);
+pub(super) type BookingKey = (String, String);
 
 /// The state of the booking system.
 pub(super) struct Book {
     /// One for each of [`LISTINGS`].
-    pub(super) sessions: Vec<Session>,
-    leases: BTreeMap<Key, Lease>,
-    bookings: BTreeMap<Key, Booking>,
+    pub(super) sessions: Vec<SessionState>,
+    leases: BTreeMap<BookingKey, Lease>,
+    bookings: BTreeMap<BookingKey, Booking>,
     /// Number of the latest change; both feeds count with it.
     changes: u64,
     /// Number of the latest Order.
@@ -42,7 +42,7 @@ pub(super) struct Book {
 }
 
 /// The state of a listing's session.
-pub(super) struct Session {
+pub(super) struct SessionState {
     pub(super) start: Timestamp,
     booked: u32,
     /// Number of its latest change.
@@ -57,18 +57,18 @@ struct Lease {
 
 /// What an Order UUID stands for.
 pub(super) enum Booking {
-    Live(Box<Order>),
+    Live(Box<BookedOrder>),
     /// Number of the deletion, if the Orders feed has ever shown the Order.
     Deleted(Option<u64>),
 }
 
 /// A booking that was made.
-pub(super) struct Order {
+pub(super) struct BookedOrder {
     /// Body of the request that made it.
     pub(super) request: Value,
     /// The answer that it got.
     pub(super) answer: Value,
-    pub(super) asked: Asked,
+    pub(super) asked: OrderRequest,
     pub(super) lines: Vec<BookedLine>,
     pub(super) number: u64,
     /// Number of its latest change after it was made, if any.
@@ -86,7 +86,7 @@ pub(super) struct BookedLine {
 }
 
 /// An item asked for, and what there is to say about it.
-pub(super) struct Line<'a> {
+pub(super) struct OrderLine<'a> {
     pub(super) item: &'a AskedItem,
     /// The pair that it names, if it exists.
     pub(super) pair: Option<Pair>,
@@ -100,7 +100,7 @@ impl Book {
         let sessions = LISTINGS
             .iter()
             .zip(1..)
-            .map(|(listing, modified)| Session {
+            .map(|(listing, modified)| SessionState {
                 start: today + SignedDuration::from_mins(listing.days * 24 * 60 + listing.minute),
                 booked: listing.sold,
                 modified,
@@ -126,7 +126,7 @@ impl Book {
     }
 
     /// Places left for the holder of `key`: neither sold nor held for anyone else.
-    pub(super) fn left(&self, listing: usize, key: &Key) -> u32 {
+    pub(super) fn left(&self, listing: usize, key: &BookingKey) -> u32 {
         self.unsold(listing).saturating_sub(self.held_for_others(listing, key))
     }
 
@@ -135,7 +135,7 @@ impl Book {
         LISTINGS[listing].capacity.saturating_sub(self.sessions[listing].booked)
     }
 
-    fn held_for_others(&self, listing: usize, key: &Key) -> u32 {
+    fn held_for_others(&self, listing: usize, key: &BookingKey) -> u32 {
         let others = self.leases.iter().filter(|(holder, _)| *holder != key);
         others.flat_map(|(_, lease)| &lease.places).filter(|place| **place == listing).count() as u32
     }
@@ -143,17 +143,17 @@ impl Book {
     /// Looks each item up and says what is wrong with it, capacity last.
     pub(super) fn assess<'a>(
         &self,
-        asked: &'a Asked,
-        key: &Key,
+        asked: &'a OrderRequest,
+        key: &BookingKey,
         uris: &Uris,
         now: Timestamp,
         misbehaviours: Misbehaviours,
-    ) -> Vec<Line<'a>> {
+    ) -> Vec<OrderLine<'a>> {
         let mut taken: BTreeMap<usize, u32> = BTreeMap::new();
         let assess = |item: &'a AskedItem| {
             let pair = match find_pair(item, uris) {
                 Ok(pair) => pair,
-                Err(problem) => return Line { item, pair: None, problem: Some(problem) },
+                Err(problem) => return OrderLine { item, pair: None, problem: Some(problem) },
             };
             let mut problem = self.check_window(pair, now).err();
             if problem.is_none() && !misbehaviours.has(Misbehaviour::Oversells) {
@@ -161,7 +161,7 @@ impl Book {
                 problem = self.check_capacity(pair, *taken, key).err();
                 *taken += 1;
             }
-            Line { item, pair: Some(pair), problem }
+            OrderLine { item, pair: Some(pair), problem }
         };
         asked.items.iter().map(assess).collect()
     }
@@ -179,7 +179,7 @@ impl Book {
         }
     }
 
-    fn check_capacity(&self, pair: Pair, taken: u32, key: &Key) -> Result<(), Problem> {
+    fn check_capacity(&self, pair: Pair, taken: u32, key: &BookingKey) -> Result<(), Problem> {
         let left = self.left(pair.listing, key);
         let held = self.unsold(pair.listing) - left;
         let (kind, what) = match taken {
@@ -196,7 +196,7 @@ impl Book {
     }
 
     /// Holds places under `key` in place of those held under it before; answers until when.
-    pub(super) fn hold(&mut self, key: &Key, places: Vec<usize>, now: Timestamp) -> Result<Timestamp, Problem> {
+    pub(super) fn hold(&mut self, key: &BookingKey, places: Vec<usize>, now: Timestamp) -> Result<Timestamp, Problem> {
         if self.leases.len() >= MAX_LEASES && !self.leases.contains_key(key) {
             return Err(Problem::new(&problem::QUOTE_UNAVAILABLE, "too many quotes are open"));
         }
@@ -206,17 +206,17 @@ impl Book {
     }
 
     /// Lets go of the places held under `key`, if any.
-    pub(super) fn let_go(&mut self, key: &Key) {
+    pub(super) fn let_go(&mut self, key: &BookingKey) {
         self.leases.remove(key);
     }
 
     /// What the UUID of `key` stands for.
-    pub(super) fn booking(&self, key: &Key) -> Option<&Booking> {
+    pub(super) fn booking(&self, key: &BookingKey) -> Option<&Booking> {
         self.bookings.get(key)
     }
 
     /// Sells the places of `lines`, ends the lease of `key` and answers the new Order's number.
-    pub(super) fn sell(&mut self, key: &Key, lines: &[BookedLine]) -> Result<u64, Problem> {
+    pub(super) fn sell(&mut self, key: &BookingKey, lines: &[BookedLine]) -> Result<u64, Problem> {
         if self.bookings.len() >= MAX_ORDERS {
             return Err(Problem::new(
                 &problem::ORDER_UNAVAILABLE,
@@ -232,12 +232,12 @@ impl Book {
     }
 
     /// Keeps a new Order.
-    pub(super) fn keep(&mut self, key: Key, order: Order) {
+    pub(super) fn keep(&mut self, key: BookingKey, order: BookedOrder) {
         self.bookings.insert(key, Booking::Live(Box::new(order)));
     }
 
     /// Cancels the items at `lines` of a live Order; those that are cancelled already stay as they are.
-    pub(super) fn cancel(&mut self, key: &Key, lines: &[usize]) {
+    pub(super) fn cancel(&mut self, key: &BookingKey, lines: &[usize]) {
         let Some(Booking::Live(order)) = self.bookings.get_mut(key) else { return };
         let mut freed = Vec::new();
         for at in lines {
@@ -257,7 +257,7 @@ impl Book {
     }
 
     /// Deletes a live Order: its places are free again, its UUID stays used.
-    pub(super) fn delete(&mut self, key: &Key) {
+    pub(super) fn delete(&mut self, key: &BookingKey) {
         let Some(booking @ Booking::Live(_)) = self.bookings.get_mut(key) else { return };
         let Booking::Live(order) = std::mem::replace(booking, Booking::Deleted(None)) else { return };
         if order.modified.is_some() {
@@ -309,7 +309,7 @@ fn find_pair(item: &AskedItem, uris: &Uris) -> Result<Pair, Problem> {
 }
 
 /// True if everything that was found belongs to one seller.
-pub(super) fn sold_by(lines: &[Line], seller: usize) -> Result<(), Problem> {
+pub(super) fn sold_by(lines: &[OrderLine], seller: usize) -> Result<(), Problem> {
     match lines.iter().find(|line| line.pair.is_some_and(|pair| pair.listing().seller != seller)) {
         None => Ok(()),
         Some(line) => Err(Problem::new(

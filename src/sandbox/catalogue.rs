@@ -81,7 +81,7 @@ struct Seller {
     telephone: &'static str,
 }
 
-struct Place {
+struct Venue {
     key: &'static str,
     name: &'static str,
     street: &'static str,
@@ -117,8 +117,8 @@ static SELLERS: [Seller; 2] = [
     },
 ];
 
-static PLACES: [Place; 3] = [
-    Place {
+static PLACES: [Venue; 3] = [
+    Venue {
         key: "baths",
         name: "Brackenford Baths",
         street: "2 Mill Race",
@@ -128,7 +128,7 @@ static PLACES: [Place; 3] = [
         latitude: 51.2011,
         longitude: -1.4802,
     },
-    Place {
+    Venue {
         key: "meadow",
         name: "Heron Meadow",
         street: "Towpath Lane",
@@ -138,7 +138,7 @@ static PLACES: [Place; 3] = [
         latitude: 51.2047,
         longitude: -1.4755,
     },
-    Place {
+    Venue {
         key: "foundry",
         name: "The Old Foundry",
         street: "Casting Yard",
@@ -451,7 +451,7 @@ impl Uris {
         })
     }
 
-    fn place_json(&self, place: &Place) -> Value {
+    fn place_json(&self, place: &Venue) -> Value {
         json!({
             "@type": "Place",
             "@id": format!("{}/id/places/{}", self.origin, place.key),

@@ -1,11 +1,11 @@
 //! Puts a reply into bytes, and spoils it on the way where a misbehaviour asks for that.
 //!
-//! `Result<Reply, Problem> → body, status, media type → misbehaviours → SandboxAnswer`
+//! `Result<ApiReply, Problem> → body, status, media type → misbehaviours → SandboxAnswer`
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::api::Reply;
+use super::api::ApiReply;
 use super::catalogue::Uris;
 use super::problem::Problem;
 use super::{Misbehaviour, Misbehaviours, SandboxAnswer};
@@ -17,21 +17,21 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// Makes the answer.
 pub(super) fn finish(
-    reply: Result<Reply, Problem>,
+    reply: Result<ApiReply, Problem>,
     stage: Stage,
     uris: &Uris,
     misbehaviours: Misbehaviours,
 ) -> SandboxAnswer {
     let booking = if misbehaviours.has(Misbehaviour::PlainJson) { "application/json" } else { media_type::BOOKING_V1 };
     match reply {
-        Ok(Reply::NoContent) => SandboxAnswer { status: 204, headers: Headers::default(), body: Bytes::new() },
-        Ok(Reply::Order(status, mut order)) => {
+        Ok(ApiReply::NoContent) => SandboxAnswer { status: 204, headers: Headers::default(), body: Bytes::new() },
+        Ok(ApiReply::Order(status, mut order)) => {
             spoil_order(&mut order, stage, uris, misbehaviours);
             answer(status, booking, order.to_string())
         }
-        Ok(Reply::OrdersPage(page)) => answer(200, booking, page.to_string()),
-        Ok(Reply::OpenPage(page)) => answer(200, RPDE_V1, page.to_string()),
-        Ok(Reply::Html(page)) => answer(200, HTML, page),
+        Ok(ApiReply::OrdersPage(page)) => answer(200, booking, page.to_string()),
+        Ok(ApiReply::OpenPage(page)) => answer(200, RPDE_V1, page.to_string()),
+        Ok(ApiReply::Html(page)) => answer(200, HTML, page),
         Err(problem) => refuse(&problem, booking, misbehaviours),
     }
 }

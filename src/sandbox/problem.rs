@@ -8,7 +8,7 @@ use super::CONTEXT;
 
 /// A type of error: its name on the wire, its status and its title, which never changes for one type.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct ProblemType {
     pub(super) name: &'static str,
     pub(super) status: u16,
     pub(super) title: &'static str,
@@ -16,7 +16,7 @@ pub(super) struct Kind {
 
 macro_rules! kinds {
     ($($constant:ident = $name:literal, $status:literal, $title:literal;)*) => {
-        $(pub(super) static $constant: Kind = Kind { name: $name, status: $status, title: $title };)*
+        $(pub(super) static $constant: ProblemType = ProblemType { name: $name, status: $status, title: $title };)*
     };
 }
 
@@ -61,13 +61,13 @@ kinds! {
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
-    pub(super) kind: &'static Kind,
+    pub(super) kind: &'static ProblemType,
     /// What exactly is wrong, for people.
     pub(super) description: String,
 }
 
 impl Problem {
-    pub(super) fn new(kind: &'static Kind, description: impl Into<String>) -> Self {
+    pub(super) fn new(kind: &'static ProblemType, description: impl Into<String>) -> Self {
         Self { kind, description: description.into() }
     }
 

@@ -1,6 +1,6 @@
 //! Reads a C1, C2 or B request and checks what concerns the Order as a whole.
 //!
-//! `body → type → broker role → broker → customer → seller → items → Asked`
+//! `body → type → broker role → broker → customer → seller → items → OrderRequest`
 //!
 //! The first thing that is wrong ends the reading with a [`Problem`]; what is wrong with single items is found later.
 
@@ -17,13 +17,13 @@ pub(super) const MAX_ITEMS: usize = 100;
 
 /// Who sells to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum SellerRole {
     Agent,
     Reseller,
     Direct,
 }
 
-impl Role {
+impl SellerRole {
     pub(super) fn iri(self) -> &'static str {
         match self {
             Self::Agent => "https://openactive.io/AgentBroker",
@@ -46,8 +46,8 @@ impl Role {
 
 /// A request for a quote or a booking, in good order but for its items.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) role: Role,
+pub(super) struct OrderRequest {
+    pub(super) role: SellerRole,
     /// As it is reflected in answers.
     pub(super) broker: Option<Value>,
     /// As it is reflected in answers; never read at C1.
@@ -82,22 +82,27 @@ pub(super) fn check_type(body: &Value, stage: Stage, misbehaviours: Misbehaviour
 }
 
 /// Reads the body of a C1, C2 or B request.
-pub(super) fn read(body: &Value, stage: Stage, uris: &Uris, misbehaviours: Misbehaviours) -> Result<Asked, Problem> {
+pub(super) fn read(
+    body: &Value,
+    stage: Stage,
+    uris: &Uris,
+    misbehaviours: Misbehaviours,
+) -> Result<OrderRequest, Problem> {
     check_type(body, stage, misbehaviours)?;
-    let role = Role::read(body)?;
+    let role = SellerRole::read(body)?;
     let broker = read_broker(body, role, misbehaviours)?;
     let customer = if stage == Stage::C1 { None } else { read_customer(body, role, misbehaviours)? };
     let seller = read_seller(body, uris)?;
     let items = read_items(body, stage)?;
     let payment = read_payment(body)?;
     let total = body.get("totalPaymentDue").and_then(|total| total.get("price")).and_then(money::read);
-    Ok(Asked { role, broker, customer, seller, items, payment, total })
+    Ok(OrderRequest { role, broker, customer, seller, items, payment, total })
 }
 
-fn read_broker(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Result<Option<Value>, Problem> {
+fn read_broker(body: &Value, role: SellerRole, misbehaviours: Misbehaviours) -> Result<Option<Value>, Problem> {
     let refuse = |what| Err(Problem::new(&problem::INCOMPLETE_BROKER, what));
     let broker = body.get("broker");
-    if role == Role::Direct {
+    if role == SellerRole::Direct {
         return match broker {
             Some(_) if !misbehaviours.has(Misbehaviour::AcceptsBrokerUnderNoBroker) => {
                 refuse("there can be no broker when brokerRole is NoBroker")
@@ -123,10 +128,10 @@ fn read_broker(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Result
     Ok(reflect(broker))
 }
 
-fn read_customer(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Result<Option<Value>, Problem> {
+fn read_customer(body: &Value, role: SellerRole, misbehaviours: Misbehaviours) -> Result<Option<Value>, Problem> {
     let refuse = |what| Err(Problem::new(&problem::INCOMPLETE_CUSTOMER, what));
     let Some(customer) = body.get("customer") else {
-        if role == Role::Reseller {
+        if role == SellerRole::Reseller {
             return if misbehaviours.has(Misbehaviour::DemandsResellersCustomer) {
                 refuse("customer is missing")
             } else {
@@ -141,7 +146,7 @@ fn read_customer(body: &Value, role: Role, misbehaviours: Misbehaviours) -> Resu
         }
         return refuse("customer is missing");
     };
-    if role != Role::Reseller && !misbehaviours.has(Misbehaviour::AcceptsIncompleteCustomer) {
+    if role != SellerRole::Reseller && !misbehaviours.has(Misbehaviour::AcceptsIncompleteCustomer) {
         let kind = customer.get("@type").and_then(Value::as_str);
         if !matches!(kind, Some("Person" | "Organization")) {
             return refuse("customer must be a Person or an Organization");

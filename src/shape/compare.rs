@@ -18,7 +18,7 @@ pub struct Binding {
 
 /// Where two requests differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub struct LeafDifference {
     /// JSON pointer of it in the request.
     pub pointer: String,
     /// The recorded value as JSON; `None` where there is none, or where it may be personal.
@@ -99,7 +99,7 @@ pub fn differences(
     present: Value<'_>,
     (of_recorded, of_present): (Normalizer<'_>, Normalizer<'_>),
     most: usize,
-) -> Vec<Difference> {
+) -> Vec<LeafDifference> {
     let mut comparison = Comparison { of_recorded, of_present, most, pointer: String::new(), found: Vec::new() };
     comparison.values(Zone::of_root(recorded), "", recorded, present);
     comparison.found
@@ -110,7 +110,7 @@ struct Comparison<'n> {
     of_present: Normalizer<'n>,
     most: usize,
     pointer: String,
-    found: Vec<Difference>,
+    found: Vec<LeafDifference>,
 }
 
 /// Longest value that a difference shows, in bytes.
@@ -125,7 +125,7 @@ impl Comparison<'_> {
                 Zone::Order | Zone::Catalogue => value.map(|value| value.to_json_up_to(SHOWN)),
             };
             let (recorded, present) = (shown(recorded), shown(present));
-            self.found.push(Difference { pointer: self.pointer.clone(), recorded, present, kind });
+            self.found.push(LeafDifference { pointer: self.pointer.clone(), recorded, present, kind });
         }
     }
 

@@ -8,7 +8,7 @@ use crate::json::Document;
 
 /// What a request asks for.
 #[derive(Debug)]
-pub struct Asked {
+pub struct RequestOutline {
     /// Method.
     pub method: String,
     /// Path and query.
@@ -23,7 +23,7 @@ pub struct Asked {
     pub document: Option<Document>,
 }
 
-impl Asked {
+impl RequestOutline {
     /// Reads a request. `shape` is `None` where its body can't be read.
     pub fn read(request: &Request, normalizer: Normalizer<'_>) -> Self {
         let operation = operation(&request.method, &request.target, normalizer.is_order);

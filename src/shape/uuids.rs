@@ -9,7 +9,7 @@ const LENGTH: usize = 36;
 
 /// A UUID within a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundUuid {
     /// Where it stands.
     pub at: Range<usize>,
     /// Which one it is.
@@ -38,7 +38,7 @@ pub fn parse_uuid(text: &str) -> Option<u128> {
 }
 
 /// The UUIDs of a text, in order. One that is a part of a longer word is none.
-pub fn find_uuids(text: &str) -> impl Iterator<Item = Found> + '_ {
+pub fn find_uuids(text: &str) -> impl Iterator<Item = FoundUuid> + '_ {
     let bytes = text.as_bytes();
     let mut behind = 0;
     memchr_iter(b'-', bytes).filter_map(move |hyphen| {
@@ -50,7 +50,7 @@ pub fn find_uuids(text: &str) -> impl Iterator<Item = Found> + '_ {
             return None;
         }
         behind = at.end;
-        Some(Found { at, uuid })
+        Some(FoundUuid { at, uuid })
     })
 }
 
@@ -58,7 +58,7 @@ pub fn find_uuids(text: &str) -> impl Iterator<Item = Found> + '_ {
 pub fn replace_uuids(text: &str, mut by: impl FnMut(u128) -> Option<String>) -> Option<String> {
     let mut replaced: Option<String> = None;
     let mut done = 0;
-    for Found { at, uuid } in find_uuids(text) {
+    for FoundUuid { at, uuid } in find_uuids(text) {
         if let Some(word) = by(uuid) {
             let out = replaced.get_or_insert_with(|| String::with_capacity(text.len()));
             out.push_str(&text[done..at.start]);

@@ -10,7 +10,7 @@ use super::cursor::{Cursor, Motion};
 use super::model::Model;
 use super::theme::Ink;
 use super::view::{line, select, span, teach, title};
-use crate::coverage::{Coverage, Group, Reach};
+use crate::coverage::{Coverage, FeatureGroup, Reach};
 use crate::finding::Severity;
 use crate::text;
 
@@ -58,8 +58,8 @@ fn list_rows(len: usize, rows: usize) -> usize {
 }
 
 /// What nobody has tried first, then what could not be judged, what failed, what passed; features before areas.
-fn sorted(coverage: &Coverage) -> Vec<Group<'_>> {
-    let rank = |group: &Group<'_>| match group.reach() {
+fn sorted(coverage: &Coverage) -> Vec<FeatureGroup<'_>> {
+    let rank = |group: &FeatureGroup<'_>| match group.reach() {
         Reach::NeverReached if group.is_feature => 0,
         Reach::NotJudged => 1,
         Reach::Failed => 2,
@@ -121,7 +121,7 @@ fn ink(reach: Reach) -> Ink {
     }
 }
 
-fn group_row(group: &Group<'_>, name: usize) -> Line<'static> {
+fn group_row(group: &FeatureGroup<'_>, name: usize) -> Line<'static> {
     let reach = group.reach();
     let sign = match reach {
         Reach::Failed => "✗ ",
@@ -145,7 +145,7 @@ fn group_row(group: &Group<'_>, name: usize) -> Line<'static> {
 }
 
 /// What part of the rules has passed and failed.
-fn bar(group: &Group<'_>) -> Vec<Span<'static>> {
+fn bar(group: &FeatureGroup<'_>) -> Vec<Span<'static>> {
     let all = group.rules.len().max(1);
     // What there is of shows, however little.
     let part = |count: usize| if count == 0 { 0 } else { (count * BAR / all).max(1) };
@@ -159,7 +159,7 @@ fn bar(group: &Group<'_>) -> Vec<Span<'static>> {
 }
 
 /// The rules of a feature by how far they have come, and how to try what was not.
-fn rules(model: &Model, group: &Group<'_>, area: Rect, buffer: &mut Buffer) {
+fn rules(model: &Model, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffer) {
     let kind = if group.is_feature { "feature" } else { "area" };
     let words = format!(
         " {kind} {} · {} of {} exercised ",

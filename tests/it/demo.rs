@@ -6,25 +6,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use umpire::demo::{self, Script, Step};
+use umpire::demo::{self, Script, ScriptStep};
 use umpire::event::{Event, Judged};
 use umpire::finding::{Finding, Severity, Side};
 use umpire::openbooking::Stage;
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviour, Misbehaviours, Sandbox};
-use umpire::session::{Options, Session};
+use umpire::session::{Session, SessionOptions};
 
 /// Plays a script and returns all that was judged, in order.
 async fn play(script: Script, book: &Arc<RuleBook>) -> Vec<Arc<Judged>> {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a fit base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
-    let options = Options::new(sandbox.base_uri(), Arc::clone(book));
+    let options = SessionOptions::new(sandbox.base_uri(), Arc::clone(book));
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let base_uri = format!("http://{}/api/openbooking", session.address);
     let stop = CancellationToken::new();
     let ended = demo::run(script, &base_uri, &sandbox, Duration::ZERO, |_| {}, &stop).await;
-    assert_eq!(ended, Ok(demo::Ended::Finished));
+    assert_eq!(ended, Ok(demo::DemoEnd::Finished));
     let closing = session.stop().await;
     let mut judged = Vec::new();
     while let Some(event) = feed.events.recv().await {
@@ -45,7 +45,7 @@ fn told(finding: &Finding) -> String {
 }
 
 /// True if the exchange belongs to the step. The Orders feed has no UUID: its readers are told apart by misbehaviour.
-fn belongs(judged: &Judged, step: &Step) -> bool {
+fn belongs(judged: &Judged, step: &ScriptStep) -> bool {
     let leaks = step.misbehaviours.contains(&Misbehaviour::LeaksCustomerInFeed);
     judged.exchange.request.target.contains(&step.uuid()) || (leaks && judged.stage == Stage::OrdersFeed)
 }

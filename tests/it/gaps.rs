@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
-use umpire::capture::{self, Meta, Output, har};
+use umpire::capture::{self, Meta, RecordingWriter, har};
 use umpire::exchange::{BodyEnd, Exchange, Omitted};
 use umpire::redact::Redactor;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
@@ -279,7 +279,7 @@ fn a_gap_stays_one_in_every_format() {
     let meta = Meta::new(None, exchanges[0].started);
     for name in ["x.db", "x.har", "x.har.gz", "x.ndjson"] {
         let file = folder.path().join(name);
-        let mut output = Output::create(&file, &meta, false).expect("a file");
+        let mut output = RecordingWriter::create(&file, &meta, false).expect("a file");
         for exchange in &exchanges {
             output.append(exchange).expect("appended");
         }

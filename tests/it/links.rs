@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use umpire::capture::{self, Output};
+use umpire::capture::{self, RecordingWriter};
 use umpire::event::Event;
 use umpire::exchange::Exchange;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Links, Options, Session};
+use umpire::session::{Links, Session, SessionOptions};
 
 /// Reads the dataset site and twice the feed; what the broker got, the notices, and what was recorded.
 async fn read_all(links: Links, file: &Path) -> (String, Vec<String>, Vec<Exchange>) {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let book = Arc::new(RuleBook::built_in().expect("the built-in rules load"));
-    let options = Options { capture: Some(file.to_owned()), links, ..Options::new(sandbox.base_uri(), book) };
+    let options =
+        SessionOptions { capture: Some(file.to_owned()), links, ..SessionOptions::new(sandbox.base_uri(), book) };
     let (session, mut feed) = Session::start(options, sandbox).await.expect("the session starts");
     let address = session.address;
     let mut got = String::new();
@@ -70,7 +71,7 @@ async fn they_are_rewritten_and_recorded_both_ways() {
     for name in ["rewritten.har", "rewritten.ndjson"] {
         let file = folder.path().join(name);
         let recording = capture::open(&folder.path().join("rewritten.db")).expect("the capture opens");
-        let mut output = Output::create(&file, &recording.meta, false).expect("the export begins");
+        let mut output = RecordingWriter::create(&file, &recording.meta, false).expect("the export begins");
         recording.exchanges.for_each(|exchange| output.append(&exchange.expect("an exchange")).expect("written"));
         output.finish().expect("the export works");
         let read = capture::open(&file).expect("it opens").exchanges;

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{self, Output, Rotation};
-use umpire::demo::{self, Ended, Script};
+use umpire::capture::{self, RecordingWriter, Rotation};
+use umpire::demo::{self, DemoEnd, Script};
 use umpire::event::Event;
 use umpire::finding::{Finding, Severity};
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviour, Misbehaviours, Sandbox};
-use umpire::session::{Options, Session};
+use umpire::session::{Session, SessionOptions};
 
 fn book() -> Arc<RuleBook> {
     Arc::new(RuleBook::built_in().expect("the built-in rules load"))
@@ -39,7 +39,11 @@ fn said(findings: &[Finding]) -> Vec<String> {
 async fn play(script: Script, capture: &Path, rotation: Rotation) -> Vec<Finding> {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
-    let options = Options { capture: Some(capture.to_owned()), rotation, ..Options::new(sandbox.base_uri(), book()) };
+    let options = SessionOptions {
+        capture: Some(capture.to_owned()),
+        rotation,
+        ..SessionOptions::new(sandbox.base_uri(), book())
+    };
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let base_uri = format!("http://{}/api/openbooking", session.address);
     let gather = tokio::spawn(async move {
@@ -57,7 +61,7 @@ async fn play(script: Script, capture: &Path, rotation: Rotation) -> Vec<Finding
         findings
     });
     let ended = demo::run(script, &base_uri, &sandbox, Duration::ZERO, |_| {}, &CancellationToken::new()).await;
-    assert_eq!(ended, Ok(Ended::Finished));
+    assert_eq!(ended, Ok(DemoEnd::Finished));
     let closing = session.stop().await;
     assert_eq!((closing.missed, closing.trouble), (0, None));
     gather.await.expect("the events end")
@@ -84,7 +88,7 @@ async fn a_faulty_run_is_judged_alike_live_and_offline() {
     assert_eq!(said(&judge(&capture)), said(&live));
 
     let recording = capture::open(&capture).expect("the capture opens");
-    let mut output = Output::create(&har_file, &recording.meta, false).expect("the export begins");
+    let mut output = RecordingWriter::create(&har_file, &recording.meta, false).expect("the export begins");
     recording.exchanges.for_each(|exchange| output.append(&exchange.expect("an exchange")).expect("it is written"));
     output.finish().expect("the export works");
     assert_eq!(said(&judge(&har_file)), said(&live));
@@ -180,7 +184,8 @@ async fn what_waits_to_be_judged_is_read_back_in_order() {
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
     // Parts that are so small that what waits stands in several.
     let rotation = Rotation { size: Some(200_000), every: None };
-    let options = Options { capture: Some(capture), rotation, ..Options::new(sandbox.base_uri(), book()) };
+    let options =
+        SessionOptions { capture: Some(capture), rotation, ..SessionOptions::new(sandbox.base_uri(), book()) };
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let address = session.address;
     let gather = tokio::spawn(async move {

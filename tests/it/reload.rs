@@ -13,7 +13,7 @@ use umpire::event::{Event, Feed};
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::{RuleBook, RuleSources};
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Loaded, Options, RuleSource, Session};
+use umpire::session::{Loaded, RuleSource, Session, SessionOptions};
 
 const RULE: &str = r#"
 title    = "Nobody asks for anything"
@@ -102,7 +102,8 @@ async fn a_change_on_disk_is_judged_by_and_a_broken_one_is_said() {
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
     let set = RuleSources { folders: vec![folder.to_owned()], settings: Vec::new() };
     let book = Arc::new(RuleBook::load(&set).expect("the rules load"));
-    let options = Options { rules_on_disk: Some(source(folder)), ..Options::new(sandbox.base_uri(), book) };
+    let options =
+        SessionOptions { rules_on_disk: Some(source(folder)), ..SessionOptions::new(sandbox.base_uri(), book) };
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let address = session.address;
     let one = ("mine/first".to_owned(), "one".to_owned());

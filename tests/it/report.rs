@@ -11,7 +11,8 @@ use umpire::event::{Event, Recording};
 use umpire::finding::{EarlierExchange, Finding, Severity, Side, VerdictCounts};
 use umpire::openbooking::Stage;
 use umpire::report::{
-    CheckReport, Comparison, Earlier, FileReport, JsonLines, LeftOut, Paint, Plain, Recognized, RuleTally, Summary,
+    CheckReport, Earlier, FileReport, JsonLines, LeftOut, Paint, PlainReport, Recognized, ReportComparison, RuleTally,
+    Summary,
 };
 use umpire::report::{check_json, check_text, compare_json, compare_text};
 use umpire::text::Printer;
@@ -38,7 +39,7 @@ fn summary(events: &[Event]) -> Summary {
 }
 
 fn plain(events: &[Event], paint: Paint) -> String {
-    let mut plain = Plain::new(Vec::new(), paint);
+    let mut plain = PlainReport::new(Vec::new(), paint);
     plain.header(&context()).unwrap();
     for event in events {
         plain.event(event).unwrap();
@@ -436,7 +437,7 @@ fn the_exchange_that_a_finding_rests_on_is_named_everywhere() {
     let earlier = Earlier::parse(json(&report).to_string().as_bytes()).unwrap();
     let now = CheckReport { findings: Vec::new(), ..report };
     let mut out = Vec::new();
-    compare_text(&mut Printer::new(&mut out), &Comparison::new(&now, &earlier), Paint::PLAIN).unwrap();
+    compare_text(&mut Printer::new(&mut out), &ReportComparison::new(&now, &earlier), Paint::PLAIN).unwrap();
     let said = String::from_utf8(out).unwrap();
     assert!(said.contains("exchange 12 · B") && said.contains("because of exchange 3, C2"), "{said}");
 }

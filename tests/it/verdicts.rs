@@ -17,7 +17,7 @@ use umpire::exchange::Exchange;
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Options, Session};
+use umpire::session::{Session, SessionOptions};
 
 const BASE_URI: &str = "https://booking.example.com/api/openbooking";
 
@@ -244,7 +244,7 @@ async fn a_live_run_keeps_what_check_would() {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
     let book = Arc::new(RuleBook::built_in().expect("the rules load"));
-    let options = Options { capture: Some(file.clone()), ..Options::new(sandbox.base_uri(), book) };
+    let options = SessionOptions { capture: Some(file.clone()), ..SessionOptions::new(sandbox.base_uri(), book) };
     let (session, mut feed) = Session::start(options, upstream).await.expect("it starts");
     let events = tokio::spawn(async move { while feed.events.recv().await.is_some() {} });
     let base_uri = format!("http://{}/api/openbooking", session.address);

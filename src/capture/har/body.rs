@@ -16,7 +16,7 @@ use crate::capture::{end_from_name, end_name};
 use crate::exchange::{Body, BodyEnd, Headers, codings, decode, encode};
 
 /// A body as HAR says it.
-pub(in crate::capture) struct Described {
+pub(in crate::capture) struct BodyDescription {
     /// The text; empty if nothing was kept.
     pub(in crate::capture) text: String,
     /// The text is base64.
@@ -27,7 +27,7 @@ pub(in crate::capture) struct Described {
     pub(in crate::capture) extra: BodyExtra,
 }
 
-pub(in crate::capture) fn describe(body: &Body, headers: &Headers) -> Described {
+pub(in crate::capture) fn describe(body: &Body, headers: &Headers) -> BodyDescription {
     let mut extra = BodyExtra {
         length: (body.length != body.bytes.len() as u64).then_some(body.length),
         end: (body.end != BodyEnd::Complete).then(|| end_name(body.end).to_owned()),
@@ -37,15 +37,15 @@ pub(in crate::capture) fn describe(body: &Body, headers: &Headers) -> Described 
     let whole_size = body.known_length();
     if body.bytes.is_empty() || codings(headers).is_empty() {
         let (text, base64) = to_text(&body.bytes);
-        return Described { text, base64, size: whole_size, extra };
+        return BodyDescription { text, base64, size: whole_size, extra };
     }
     if let Ok(content) = decode(&body.bytes, headers) {
         extra.wire = Some(STANDARD.encode(&body.bytes));
         let (text, base64) = to_text(&content);
-        return Described { text, base64, size: Some(content.len() as u64), extra };
+        return BodyDescription { text, base64, size: Some(content.len() as u64), extra };
     }
     extra.coded = true;
-    Described { text: STANDARD.encode(&body.bytes), base64: true, size: whole_size, extra }
+    BodyDescription { text: STANDARD.encode(&body.bytes), base64: true, size: whole_size, extra }
 }
 
 fn to_text(bytes: &[u8]) -> (String, bool) {
@@ -53,7 +53,7 @@ fn to_text(bytes: &[u8]) -> (String, bool) {
 }
 
 /// What an entry says of a body.
-pub(in crate::capture) struct Found<'e> {
+pub(in crate::capture) struct EntryBody<'e> {
     /// What its text stands for, if there is one.
     pub(in crate::capture) content: Option<Bytes>,
     /// The text was in an encoding of bytes, such as base64.
@@ -108,7 +108,7 @@ fn bytes_of(text: &str) -> Result<Bytes, String> {
 }
 
 /// The body of an entry that this program wrote.
-pub(in crate::capture) fn restore_own(found: Found<'_>, extra: BodyExtra) -> Result<Body, String> {
+pub(in crate::capture) fn restore_own(found: EntryBody<'_>, extra: BodyExtra) -> Result<Body, String> {
     let content = found.content.unwrap_or_default();
     let bytes = match &extra.wire {
         Some(wire) => bytes_of(wire)?,
@@ -125,8 +125,8 @@ pub(in crate::capture) fn restore_own(found: Found<'_>, extra: BodyExtra) -> Res
 
 /// The body of an entry that another program wrote. One that isn't in the file, or not whole, is marked as such, so that
 /// nobody judges it.
-pub(in crate::capture) fn restore_foreign(found: Found<'_>) -> Body {
-    let Found { content, binary, size, wire_size, headers, .. } = &found;
+pub(in crate::capture) fn restore_foreign(found: EntryBody<'_>) -> Body {
+    let EntryBody { content, binary, size, wire_size, headers, .. } = &found;
     let Some(content) = content.clone().filter(|content| !content.is_empty()) else { return without_text(&found) };
     // Sizes are often counted otherwise (characters, another charset): only a text that is no JSON either is cut off.
     if size.is_some_and(|size| size > content.len() as u64) && looks_cut_off(&content) {
@@ -138,8 +138,8 @@ pub(in crate::capture) fn restore_foreign(found: Found<'_>) -> Body {
 
 /// The body of a message of which there is no text: there was none, or it isn't in the file. Sizes of -1 mean unknown, and so
 /// does 0 with many programs: what the message says of its own length counts more.
-fn without_text(found: &Found<'_>) -> Body {
-    let Found { size, wire_size, without_text, headers, .. } = found;
+fn without_text(found: &EntryBody<'_>) -> Body {
+    let EntryBody { size, wire_size, without_text, headers, .. } = found;
     if *without_text == WithoutText::Bodyless {
         return Body::empty();
     }
@@ -168,9 +168,9 @@ fn coded(content: Bytes, binary: bool, headers: &Headers) -> Bytes {
 mod tests {
     use super::*;
 
-    fn found(content: impl Into<Bytes>, headers: &Headers) -> Found<'_> {
+    fn found(content: impl Into<Bytes>, headers: &Headers) -> EntryBody<'_> {
         let content = Some(content.into());
-        Found { content, binary: false, size: None, wire_size: None, without_text: WithoutText::Unknown, headers }
+        EntryBody { content, binary: false, size: None, wire_size: None, without_text: WithoutText::Unknown, headers }
     }
 
     #[test]
@@ -184,16 +184,16 @@ mod tests {
     fn coded_bytes_are_told_from_decoded_ones() {
         let headers: Headers = [("Content-Encoding", "gzip")].into_iter().collect();
         let wire = encode(b"{\"a\": 1}", &headers).unwrap();
-        let body = restore_foreign(Found { binary: true, ..found(wire.clone(), &headers) });
+        let body = restore_foreign(EntryBody { binary: true, ..found(wire.clone(), &headers) });
         assert_eq!(body, Body::complete(wire));
     }
 
     #[test]
     fn what_is_not_in_the_file_is_not_recorded_and_what_is_cut_is_truncated() {
         let headers = Headers::default();
-        let cut = restore_foreign(Found { size: Some(50), ..found("{\"a\": [1, ", &headers) });
+        let cut = restore_foreign(EntryBody { size: Some(50), ..found("{\"a\": [1, ", &headers) });
         assert_eq!((cut.end, cut.length), (BodyEnd::Truncated, 50));
-        let whole = restore_foreign(Found { size: Some(50), ..found("{\"a\": [1]}", &headers) });
+        let whole = restore_foreign(EntryBody { size: Some(50), ..found("{\"a\": [1]}", &headers) });
         assert_eq!(whole.end, BodyEnd::Complete);
     }
 
@@ -222,7 +222,7 @@ mod tests {
             (Some(0), None, Some(("Transfer-Encoding", "chunked")), Unknown, gap(0)),
         ] {
             let headers: Headers = field.into_iter().collect();
-            let found = Found { content: None, size, wire_size, without_text, ..found("", &headers) };
+            let found = EntryBody { content: None, size, wire_size, without_text, ..found("", &headers) };
             let case = format!("{size:?} {wire_size:?} {field:?} {without_text:?}");
             assert_eq!(restore_foreign(found), expected, "{case}");
         }

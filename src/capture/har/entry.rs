@@ -13,12 +13,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::address::{self, Address};
-use super::body::{Found, WithoutText, content, restore_foreign, restore_own};
+use super::body::{EntryBody, WithoutText, content, restore_foreign, restore_own};
 use super::fields::{Fields, Message, headers_of};
 use super::lenient_value::LenientValue;
 use super::mend::mend;
-use super::part::{BodyText, EMPTY, Part};
-use super::text::{Written, written};
+use super::part::{BodyText, EMPTY, ObjectMember};
+use super::text::{ContentText, written};
 use super::time::{self, Timings, instant};
 use super::{BodyExtra, EntryExtra, omitted_from_name, text_to_value, url};
 use crate::capture::odd::Note;
@@ -32,19 +32,19 @@ pub(super) struct Entry {
     #[serde(default)]
     time: LenientValue,
     #[serde(default)]
-    request: Part<RequestPart>,
+    request: ObjectMember<RequestPart>,
     #[serde(default)]
-    response: Part<ResponsePart>,
+    response: ObjectMember<ResponsePart>,
     #[serde(default)]
-    timings: Part<Timings>,
+    timings: ObjectMember<Timings>,
     #[serde(default)]
     connection: LenientValue,
     #[serde(default, rename = "_umpire")]
-    extra: Part<EntryExtra>,
+    extra: ObjectMember<EntryExtra>,
 }
 
 /// What an entry turned out to be.
-pub(super) enum Read {
+pub(super) enum ParsedEntry {
     /// An exchange.
     Exchange(Box<Exchange>),
     /// Something that a browser lists and that never was on the wire (`data:`, `blob:`, …).
@@ -71,7 +71,7 @@ struct RequestPart {
     #[serde(default)]
     headers: Fields,
     #[serde(default, rename = "postData")]
-    post_data: Part<PostData>,
+    post_data: ObjectMember<PostData>,
     #[serde(default, rename = "bodySize")]
     body_size: LenientValue,
 }
@@ -99,7 +99,7 @@ struct ResponsePart {
     #[serde(default)]
     headers: Fields,
     #[serde(default)]
-    content: Part<Content>,
+    content: ObjectMember<Content>,
     #[serde(default, rename = "bodySize")]
     body_size: LenientValue,
     /// What Chromium and mitmproxy say went wrong.
@@ -125,7 +125,7 @@ struct Content {
 impl Entry {
     /// Reads the text of an entry. The error says why it is left out.
     pub(super) fn parse(text: &[u8], notes: &mut Vec<Note>) -> Result<Self, Note> {
-        match serde_json::from_slice::<Part<Self>>(text) {
+        match serde_json::from_slice::<ObjectMember<Self>>(text) {
             Ok(entry) => entry.or_left_out(),
             Err(_) => Self::parse_odd(text, notes),
         }
@@ -139,14 +139,14 @@ impl Entry {
         if !legal {
             notes.push(Note::mended("it is not quite JSON; mended"));
         }
-        if let Ok(entry) = Part::<Self>::deserialize(&value) {
+        if let Ok(entry) = ObjectMember::<Self>::deserialize(&value) {
             return entry.or_left_out();
         }
         let extra = value.as_object_mut().and_then(|members| members.remove("_umpire"));
         if extra.is_some() {
             notes.push(Note::not_recorded("what Umpire noted in its _umpire can't be read"));
         }
-        Part::<Self>::deserialize(&value).map_err(|_| Note::left_out("it can't be read"))?.or_left_out()
+        ObjectMember::<Self>::deserialize(&value).map_err(|_| Note::left_out("it can't be read"))?.or_left_out()
     }
 
     /// The exchange. `index` serves as its number, and `before` (the start of the one before it) as its start, where
@@ -157,17 +157,17 @@ impl Entry {
         before: Option<Timestamp>,
         facts: FileFacts,
         notes: &mut Vec<Note>,
-    ) -> Result<Read, Note> {
+    ) -> Result<ParsedEntry, Note> {
         let Self { started, time, request, response, timings, connection, extra } = self;
         let mut extra = extra.object();
         let part = match request {
-            Part::There(part) => part,
-            Part::Absent => return Err(Note::left_out("it has no request")),
-            Part::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
+            ObjectMember::There(part) => part,
+            ObjectMember::Absent => return Err(Note::left_out("it has no request")),
+            ObjectMember::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
         };
         let url = part.url.clone().text().unwrap_or_default();
         if extra.is_none() && url::outside_http(&url).is_some() {
-            return Ok(Read::NotHttp);
+            return Ok(ParsedEntry::NotHttp);
         }
         let started = if started.is_nothing() { None } else { Some(instant(&started)) };
         if started == Some(None) {
@@ -176,9 +176,9 @@ impl Entry {
         let (origin, request) = request_of(part, &url, extra.as_mut(), facts, notes)?;
         let answer = response_of(response, &request.method, extra.as_mut(), facts, notes);
         let (response, failure) = match (&extra, answer) {
-            (_, Answer::Given(response)) => (Some(response), None),
-            (None, Answer::Failed(detail)) => (None, Some(foreign_failure(detail))),
-            (_, Answer::Failed(_) | Answer::Unknown) => (None, None),
+            (_, EntryResponse::Given(response)) => (Some(response), None),
+            (None, EntryResponse::Failed(detail)) => (None, Some(foreign_failure(detail))),
+            (_, EntryResponse::Failed(_) | EntryResponse::Unknown) => (None, None),
         };
         let own_failure = extra.as_ref().and_then(|extra| extra.failure.as_ref());
         let simulated = extra.as_ref().and_then(|extra| simulated_of(extra.simulated.as_ref()?, notes));
@@ -194,11 +194,11 @@ impl Entry {
             simulated,
             timing: extra.as_ref().map_or_else(|| time::timing(&time, timings.object().as_ref()), time::exact),
         };
-        Ok(Read::Exchange(Box::new(exchange)))
+        Ok(ParsedEntry::Exchange(Box::new(exchange)))
     }
 }
 
-impl<T> Part<T> {
+impl<T> ObjectMember<T> {
     fn or_left_out(self) -> Result<T, Note> {
         match self {
             Self::There(entry) => Ok(entry),
@@ -267,7 +267,7 @@ fn form_text(params: &Fields) -> String {
 }
 
 /// What an entry says of the answer.
-enum Answer {
+enum EntryResponse {
     Given(Response),
     /// None came; the cause in words.
     Failed(String),
@@ -276,24 +276,24 @@ enum Answer {
 }
 
 fn response_of(
-    part: Part<ResponsePart>,
+    part: ObjectMember<ResponsePart>,
     method: &str,
     mut extra: Option<&mut EntryExtra>,
     facts: FileFacts,
     notes: &mut Vec<Note>,
-) -> Answer {
+) -> EntryResponse {
     odd_part(&part, "its response", notes);
-    let Some(part) = part.object() else { return Answer::Unknown };
+    let Some(part) = part.object() else { return EntryResponse::Unknown };
     let error = part.error.text().or_else(|| part.failure_text.text()).filter(|error| !error.is_empty());
     let status = match (part.status.number(), error) {
         (Some(status), _) if (100.0..=999.0).contains(&status) => status as u16,
         // Browsers write 0 where there was no answer, or none that they show; -1 and nothing mean the same.
-        (_, Some(error)) => return Answer::Failed(error),
-        (Some(status), None) if status <= 0.0 => return Answer::Unknown,
-        (None, None) if part.status.is_nothing() => return Answer::Unknown,
+        (_, Some(error)) => return EntryResponse::Failed(error),
+        (Some(status), None) if status <= 0.0 => return EntryResponse::Unknown,
+        (None, None) if part.status.is_nothing() => return EntryResponse::Unknown,
         _ => {
             notes.push(Note::not_recorded("its response has no possible status"));
-            return Answer::Unknown;
+            return EntryResponse::Unknown;
         }
     };
     odd_part(&part.content, "the content of its response", notes);
@@ -318,11 +318,11 @@ fn response_of(
     let body = body.restore(&headers, notes);
     let version = Version::from_name(&part.version.text().unwrap_or_default());
     let reason = part.reason.text().unwrap_or_default();
-    Answer::Given(Response { status, reason, version, headers, body })
+    EntryResponse::Given(Response { status, reason, version, headers, body })
 }
 
 /// Notes that something stands in the place of an object.
-fn odd_part<T>(part: &Part<T>, whose: &str, notes: &mut Vec<Note>) {
+fn odd_part<T>(part: &ObjectMember<T>, whose: &str, notes: &mut Vec<Note>) {
     if let Some(what) = part.odd() {
         notes.push(Note::not_recorded(format!("{whose} is {what} and no object")));
     }
@@ -343,7 +343,7 @@ struct Stated {
 impl Stated {
     fn restore(self, headers: &Headers, notes: &mut Vec<Note>) -> Body {
         let Self { text, encoding, size, wire_size, without_text, extra, whose } = self;
-        let found = |content, binary| Found { content, binary, size, wire_size, without_text, headers };
+        let found = |content, binary| EntryBody { content, binary, size, wire_size, without_text, headers };
         if let (Some(extra), BodyText::Nothing | BodyText::Text(_)) = (extra, &text) {
             let text = if let BodyText::Text(text) = text { Some(text) } else { None };
             let content = content(text, encoding.eq_ignore_ascii_case("base64"));
@@ -352,7 +352,7 @@ impl Stated {
                 Body::not_recorded(0)
             });
         }
-        let Written { bytes, binary, unreadable } = written(text, &encoding, whose, notes);
+        let ContentText { bytes, binary, unreadable } = written(text, &encoding, whose, notes);
         if unreadable {
             return Body::not_recorded(size.or(wire_size).unwrap_or_default());
         }

@@ -14,7 +14,7 @@ pub(in crate::capture) const EMPTY: &str = "an empty text";
 
 /// A member that ought to be an object.
 #[derive(Debug, Default)]
-pub(in crate::capture) enum Part<T> {
+pub(in crate::capture) enum ObjectMember<T> {
     /// It isn't there, or it is null.
     #[default]
     Absent,
@@ -24,7 +24,7 @@ pub(in crate::capture) enum Part<T> {
     Odd(&'static str),
 }
 
-impl<T> Part<T> {
+impl<T> ObjectMember<T> {
     /// The object, if it is one.
     pub(in crate::capture) fn object(self) -> Option<T> {
         match self {
@@ -42,7 +42,7 @@ impl<T> Part<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Part<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ObjectMember<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(PartVisitor(PhantomData))
     }
@@ -51,43 +51,43 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Part<T> {
 struct PartVisitor<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for PartVisitor<T> {
-    type Value = Part<T>;
+    type Value = ObjectMember<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Part<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(members)).map(Part::There)
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<ObjectMember<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(ObjectMember::There)
     }
 
-    fn visit_unit<E>(self) -> Result<Part<T>, E> {
-        Ok(Part::Absent)
+    fn visit_unit<E>(self) -> Result<ObjectMember<T>, E> {
+        Ok(ObjectMember::Absent)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Part<T>, E> {
-        Ok(Part::Odd("true or false"))
+    fn visit_bool<E>(self, _: bool) -> Result<ObjectMember<T>, E> {
+        Ok(ObjectMember::Odd("true or false"))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Part<T>, E> {
-        Ok(Part::Odd("a number"))
+    fn visit_i64<E>(self, _: i64) -> Result<ObjectMember<T>, E> {
+        Ok(ObjectMember::Odd("a number"))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Part<T>, E> {
-        Ok(Part::Odd("a number"))
+    fn visit_u64<E>(self, _: u64) -> Result<ObjectMember<T>, E> {
+        Ok(ObjectMember::Odd("a number"))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Part<T>, E> {
-        Ok(Part::Odd("a number"))
+    fn visit_f64<E>(self, _: f64) -> Result<ObjectMember<T>, E> {
+        Ok(ObjectMember::Odd("a number"))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Part<T>, E> {
-        Ok(Part::Odd(if text.is_empty() { EMPTY } else { "a text" }))
+    fn visit_str<E>(self, text: &str) -> Result<ObjectMember<T>, E> {
+        Ok(ObjectMember::Odd(if text.is_empty() { EMPTY } else { "a text" }))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Part<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<ObjectMember<T>, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Part::Odd("a list"))
+        Ok(ObjectMember::Odd("a list"))
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn whatever_stands_in_the_place_of_an_object_is_told() {
-        let read = |text: &str| serde_json::from_str::<Part<Vec<u8>>>(text).unwrap().odd();
+        let read = |text: &str| serde_json::from_str::<ObjectMember<Vec<u8>>>(text).unwrap().odd();
         for (text, odd) in [
             ("null", None),
             ("\"\"", Some("an empty text")),
@@ -133,7 +133,7 @@ mod tests {
         ] {
             assert_eq!(read(text), odd, "{text}");
         }
-        let there = serde_json::from_str::<Part<Value>>("{\"a\": 1}").unwrap();
+        let there = serde_json::from_str::<ObjectMember<Value>>("{\"a\": 1}").unwrap();
         assert_eq!(there.object(), Some(serde_json::json!({ "a": 1 })));
     }
 

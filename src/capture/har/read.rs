@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::entry::{Entry, FileFacts, Read as Found};
+use super::entry::{Entry, FileFacts, ParsedEntry as Found};
 use super::json_scanner::{JsonScanner, SkimError};
-use super::survey::{Log, Order, Wrong};
+use super::survey::{EntryOrder, Log, Wrong};
 use crate::capture::odd::{Note, Oddities};
 use crate::capture::source::Source;
 use crate::capture::{CaptureError, Meta};
@@ -43,7 +43,7 @@ pub fn read(file: &Path, text: &[u8]) -> Result<(Meta, Vec<Exchange>), CaptureEr
 }
 
 /// Surveys a HAR 1.2 file and gets ready to read its entries; `file` is its name in errors.
-pub(in crate::capture) fn open(file: &Path, source: Source) -> Result<(Meta, Entries), CaptureError> {
+pub(in crate::capture) fn open(file: &Path, source: Source) -> Result<(Meta, HarExchanges), CaptureError> {
     let fault = |what: String| CaptureError::Har { file: file.to_owned(), what };
     let head = source.head(3).map_err(|error| unreadable(file, &error))?;
     let start = if *head == *b"\xef\xbb\xbf" { 3 } else { 0 };
@@ -62,21 +62,21 @@ pub(in crate::capture) fn open(file: &Path, source: Source) -> Result<(Meta, Ent
     let own = log.extra.is_some();
     let order = log.order(own).map_err(fault)?;
     let source = match order {
-        Order::Sorted(_) if source.is_sequential() => source.unpacked(file, MAX_UNPACKED).map_err(|error| {
+        EntryOrder::Sorted(_) if source.is_sequential() => source.unpacked(file, MAX_UNPACKED).map_err(|error| {
             let what = "has entries that are not in order of time, and can't be unpacked to put them in order";
             fault(format!("{what}: {error}; unpack it first where there is room (gunzip)"))
         })?,
         _ => source,
     };
     let created = log.extra.as_ref().and_then(|extra| extra.created.parse().ok());
-    let created = created.unwrap_or(if let Order::Sorted(starts) = &order { starts[0].0 } else { first });
+    let created = created.unwrap_or(if let EntryOrder::Sorted(starts) = &order { starts[0].0 } else { first });
     let redaction =
         log.extra.as_ref().map_or(RedactionLevel::Nothing, |extra| RedactionLevel::from_name(&extra.redaction));
     let facts = log.facts();
     let extra = log.extra.unwrap_or_default();
     let (base_uri, also_base_uris) = (extra.base_uri, extra.also_base_uris);
     let meta = Meta { base_uri, also_base_uris, created, creator: log.creator, redaction, part: None };
-    let entries = Entries {
+    let entries = HarExchanges {
         file: file.to_owned(),
         source,
         order,
@@ -97,10 +97,10 @@ fn unreadable(file: &Path, error: &std::io::Error) -> CaptureError {
 }
 
 /// The exchanges of a HAR file, read one at a time; behind the last one what is wrong with the file as a whole.
-pub(in crate::capture) struct Entries {
+pub(in crate::capture) struct HarExchanges {
     file: PathBuf,
     source: Source,
-    order: Order,
+    order: EntryOrder,
     count: u64,
     next: u64,
     /// Start of the entry before.
@@ -113,7 +113,7 @@ pub(in crate::capture) struct Entries {
     fault: Option<CaptureError>,
 }
 
-impl Entries {
+impl HarExchanges {
     /// What is odd about the entries, as far as they have been read.
     pub(in crate::capture) fn oddities(&self) -> Oddities {
         self.oddities.clone()
@@ -129,8 +129,8 @@ impl Entries {
         let position = self.next;
         self.next += 1;
         let (seek, index) = match &self.order {
-            Order::AsWritten(at) => ((position == 0).then_some(*at), position),
-            Order::Sorted(starts) => {
+            EntryOrder::AsWritten(at) => ((position == 0).then_some(*at), position),
+            EntryOrder::Sorted(starts) => {
                 let (start, offset, index) = starts[position as usize];
                 self.before = Some(start);
                 (Some(offset), index)
@@ -181,7 +181,7 @@ impl Entries {
     }
 }
 
-impl Iterator for Entries {
+impl Iterator for HarExchanges {
     type Item = Result<Exchange, CaptureError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -41,7 +41,7 @@ impl From<SkimError> for Wrong {
 }
 
 /// The order in which entries are given out.
-pub(super) enum Order {
+pub(super) enum EntryOrder {
     /// One behind the other, from an offset on.
     AsWritten(u64),
     /// Start, offset and number in the file.
@@ -115,7 +115,7 @@ impl Log {
     fn member(&mut self, key: &str, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
         match key {
             "creator" | "browser" => {
-                let program: Program = small(skim)?;
+                let program: HarCreator = small(skim)?;
                 self.of_browser |= program.is_browser();
                 self.says_sanitised |= program.says_sanitised();
                 if key == "creator" {
@@ -228,17 +228,17 @@ impl Log {
 
     /// The order in which entries are given out. That of Umpire's own files is the order in which exchanges ended; other
     /// programs' entries are put in order of their start, which is what a proxy in their place would have seen.
-    pub(super) fn order(&mut self, own: bool) -> Result<Order, String> {
+    pub(super) fn order(&mut self, own: bool) -> Result<EntryOrder, String> {
         let at = self.entries.unwrap_or_default();
         if own || !self.disordered {
-            return Ok(Order::AsWritten(at));
+            return Ok(EntryOrder::AsWritten(at));
         }
         if self.count > MAX_SORTED as u64 {
             return Err(format!("has more than {MAX_SORTED} entries that are not in order of time; split it"));
         }
         let mut starts = std::mem::take(&mut self.starts);
         starts.sort_by(|a, b| a.0.cmp(&b.0).then(Ordering::Equal));
-        Ok(Order::Sorted(starts))
+        Ok(EntryOrder::Sorted(starts))
     }
 
     /// What is wrong with the file, in words, and what to do.
@@ -285,7 +285,7 @@ fn members<R: Read>(
 
 /// The program that wrote a file, or the browser that it was written of.
 #[derive(Default, Deserialize)]
-struct Program {
+struct HarCreator {
     #[serde(default)]
     name: LenientValue,
     #[serde(default)]
@@ -294,7 +294,7 @@ struct Program {
     comment: LenientValue,
 }
 
-impl Program {
+impl HarCreator {
     fn name(self) -> String {
         let parts = [self.name.text(), self.version.text()];
         parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")

@@ -13,7 +13,7 @@ use crate::json::Document;
 
 /// The content of a body as it stands in the file.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::capture) struct Written {
+pub(in crate::capture) struct ContentText {
     /// The bytes; `None` if there are none, or none that can be read.
     pub(in crate::capture) bytes: Option<Bytes>,
     /// They stood there in an encoding of bytes, such as base64.
@@ -23,10 +23,10 @@ pub(in crate::capture) struct Written {
 }
 
 /// Reads the text of a body of another program's file; `whose` is `request` or `response`.
-pub(in crate::capture) fn written(text: BodyText, encoding: &str, whose: &str, notes: &mut Vec<Note>) -> Written {
-    let plain = |text: String| Written { bytes: Some(Bytes::from(text)), ..Written::default() };
+pub(in crate::capture) fn written(text: BodyText, encoding: &str, whose: &str, notes: &mut Vec<Note>) -> ContentText {
+    let plain = |text: String| ContentText { bytes: Some(Bytes::from(text)), ..ContentText::default() };
     let text = match text {
-        BodyText::Nothing => return Written::default(),
+        BodyText::Nothing => return ContentText::default(),
         BodyText::Text(text) => text,
         BodyText::Json(json) => {
             notes.push(Note::mended(format!("the text of its {whose} body is JSON and no text; read as it stands")));
@@ -44,7 +44,7 @@ pub(in crate::capture) fn written(text: BodyText, encoding: &str, whose: &str, n
         _ => None,
     };
     if let Some(bytes) = bytes {
-        return Written { bytes: Some(Bytes::from(bytes)), binary: true, unreadable: false };
+        return ContentText { bytes: Some(Bytes::from(bytes)), binary: true, unreadable: false };
     }
     let marked =
         if name == "base64" { "is marked as base64 and is none" } else { "has an encoding that can't be read" };
@@ -54,7 +54,7 @@ pub(in crate::capture) fn written(text: BodyText, encoding: &str, whose: &str, n
         return plain(text);
     }
     notes.push(Note::not_recorded(format!("its {whose} body {marked}")));
-    Written { unreadable: true, ..Written::default() }
+    ContentText { unreadable: true, ..ContentText::default() }
 }
 
 /// The bytes behind base64, in lines or not, padded or not, in either alphabet.
@@ -94,9 +94,9 @@ pub(in crate::capture) fn looks_cut_off(content: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::odd::Outcome;
+    use crate::capture::odd::OddityOutcome;
 
-    fn read(text: &str, encoding: &str) -> (Option<Vec<u8>>, Option<Outcome>) {
+    fn read(text: &str, encoding: &str) -> (Option<Vec<u8>>, Option<OddityOutcome>) {
         let mut notes = Vec::new();
         let written = written(BodyText::Text(text.to_owned()), encoding, "response", &mut notes);
         assert_eq!(written.unreadable, written.bytes.is_none());
@@ -124,19 +124,19 @@ mod tests {
     #[test]
     fn what_its_encoding_does_not_fit_is_text_or_not_recorded() {
         for (text, encoding, outcome) in [
-            (r#"{"a": 1}"#, "base64", Outcome::Mended),
-            (r#"["H4sIAAAAAAAA", "!"]"#, "base64", Outcome::Mended),
-            ("<html></html>", "base64", Outcome::Mended),
-            (r#"{"a": 1}"#, "rot13", Outcome::Mended),
+            (r#"{"a": 1}"#, "base64", OddityOutcome::Mended),
+            (r#"["H4sIAAAAAAAA", "!"]"#, "base64", OddityOutcome::Mended),
+            ("<html></html>", "base64", OddityOutcome::Mended),
+            (r#"{"a": 1}"#, "rot13", OddityOutcome::Mended),
             // Base64 that was cut off says nothing of what was sent.
-            ("eyJhIjogMX0=*", "base64", Outcome::NotRecorded),
-            ("eyJhI", "base64", Outcome::NotRecorded),
-            ("0g", "hex", Outcome::NotRecorded),
-            ("H4sI", "gzip", Outcome::NotRecorded),
+            ("eyJhIjogMX0=*", "base64", OddityOutcome::NotRecorded),
+            ("eyJhI", "base64", OddityOutcome::NotRecorded),
+            ("0g", "hex", OddityOutcome::NotRecorded),
+            ("H4sI", "gzip", OddityOutcome::NotRecorded),
         ] {
             let (bytes, told) = read(text, encoding);
             assert_eq!(told, Some(outcome), "{text} {encoding}");
-            let expected = (outcome == Outcome::Mended).then(|| text.as_bytes().to_vec());
+            let expected = (outcome == OddityOutcome::Mended).then(|| text.as_bytes().to_vec());
             assert_eq!(bytes, expected, "{text} {encoding}");
         }
     }

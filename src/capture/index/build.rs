@@ -49,7 +49,7 @@ CREATE VIRTUAL TABLE word USING fts5(words, content='', detail=none, columnsize=
 
 /// How far an update has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct IndexProgress {
     /// Exchanges that are in the index.
     pub done: u64,
     /// Exchanges that will be.
@@ -57,7 +57,7 @@ pub struct Progress {
 }
 
 /// The index of a capture, with the capture.
-pub struct Index {
+pub struct CaptureIndex {
     reader: Reader,
     capture: PathBuf,
     db: Connection,
@@ -66,7 +66,7 @@ pub struct Index {
     foreign: bool,
 }
 
-impl Index {
+impl CaptureIndex {
     /// Opens the index of a capture, or makes an empty one. Where the folder can't be written to, or something else has the
     /// name, it is kept in memory, and gone afterwards.
     pub fn open(capture: &Path) -> Result<Self, CaptureError> {
@@ -75,13 +75,15 @@ impl Index {
         let of = identity(&reader)?;
         let failed = |cause: &dyn Display| CaptureError::Open { file: file.clone(), cause: cause.to_string() };
         let name_is_free = match found(&file, &of) {
-            Found::Current(db) => return Ok(Self { reader, capture: capture.to_owned(), db, file, foreign: false }),
-            Found::Outdated => {
+            IndexFile::Current(db) => {
+                return Ok(Self { reader, capture: capture.to_owned(), db, file, foreign: false });
+            }
+            IndexFile::Outdated => {
                 remove(&file).map_err(|error| failed(&error))?;
                 true
             }
-            Found::Nothing => true,
-            Found::Foreign => false,
+            IndexFile::Nothing => true,
+            IndexFile::Foreign => false,
         };
         let made = if name_is_free { create_new(&file, Readers::Owner).map(drop) } else { Ok(()) };
         let db = match made {
@@ -124,7 +126,7 @@ impl Index {
     }
 
     /// Takes up what is new in the capture. Reading and writing go on side by side; `told` hears of the progress.
-    pub fn update(&mut self, mut told: impl FnMut(Progress)) -> Result<(), CaptureError> {
+    pub fn update(&mut self, mut told: impl FnMut(IndexProgress)) -> Result<(), CaptureError> {
         let (begun, there) = (self.len()? / BLOCK, self.reader.len()? / BLOCK);
         if begun >= there {
             return Ok(());
@@ -147,7 +149,7 @@ impl Index {
             if !matches!(written, Ok(true)) {
                 break;
             }
-            told(Progress { done: (block + 1) * BLOCK, of: there * BLOCK });
+            told(IndexProgress { done: (block + 1) * BLOCK, of: there * BLOCK });
         }
         drop(receiver);
         let read = reading.join();
@@ -236,7 +238,7 @@ fn ready(db: &Connection) -> rusqlite::Result<()> {
 }
 
 /// What has the name of an index.
-enum Found {
+enum IndexFile {
     /// The index of this capture, as this version writes it.
     Current(Connection),
     /// An index of Umpire's that is damaged, of an earlier form or of another capture.
@@ -247,16 +249,16 @@ enum Found {
     Nothing,
 }
 
-fn found(file: &Path, of: &str) -> Found {
+fn found(file: &Path, of: &str) -> IndexFile {
     let mut head = Vec::with_capacity(HEAD);
     match File::open(file).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
-        Err(_) => return Found::Foreign,
-        Ok(0) => return Found::Outdated,
+        Err(error) if error.kind() == ErrorKind::NotFound => return IndexFile::Nothing,
+        Err(_) => return IndexFile::Foreign,
+        Ok(0) => return IndexFile::Outdated,
         Ok(_) => {}
     }
     if !head.starts_with(MAGIC) {
-        return Found::Foreign;
+        return IndexFile::Foreign;
     }
     // Only read, so that nothing of somebody's file changes.
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -267,11 +269,11 @@ fn found(file: &Path, of: &str) -> Found {
     let is_own = head.get(68..72).is_some_and(|id| id == (APPLICATION_ID as u32).to_be_bytes())
         || Connection::open_with_flags(file, flags).is_ok_and(|db| has_tables(&db));
     if !is_own {
-        return Found::Foreign;
+        return IndexFile::Foreign;
     }
     match Connection::open(file) {
-        Ok(db) if ready(&db).and_then(|()| is_of(&db, of)).unwrap_or(false) => Found::Current(db),
-        _ => Found::Outdated,
+        Ok(db) if ready(&db).and_then(|()| is_of(&db, of)).unwrap_or(false) => IndexFile::Current(db),
+        _ => IndexFile::Outdated,
     }
 }
 
@@ -292,12 +294,12 @@ fn remove(file: &Path) -> io::Result<()> {
 pub(in crate::capture) fn remove_of(capture: &Path) {
     let file = path_of(capture);
     let removed = match found(&file, "") {
-        Found::Nothing | Found::Foreign => Ok(()),
-        Found::Current(db) => {
+        IndexFile::Nothing | IndexFile::Foreign => Ok(()),
+        IndexFile::Current(db) => {
             drop(db);
             remove(&file)
         }
-        Found::Outdated => remove(&file),
+        IndexFile::Outdated => remove(&file),
     };
     if let Err(error) = removed {
         tracing::warn!(file = %file.display(), %error, "the index of a recording that is gone can't be removed");

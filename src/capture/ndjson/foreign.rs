@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::line::{RecordingPart, version};
-use crate::capture::har::body::{Found, WithoutText, restore_foreign};
+use crate::capture::har::body::{EntryBody, WithoutText, restore_foreign};
 use crate::capture::har::lenient::{
-    Address, BodyText, Fields, LenientValue, Message, Part, Written, headers_of, instant, mend, method, written,
+    Address, BodyText, ContentText, Fields, LenientValue, Message, ObjectMember, headers_of, instant, mend, method,
+    written,
 };
 use crate::capture::odd::Note;
 use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing};
@@ -34,11 +35,11 @@ struct LooseLine {
     #[serde(default)]
     origin: LenientValue,
     #[serde(default)]
-    request: Part<LooseRequest>,
+    request: ObjectMember<LooseRequest>,
     #[serde(default)]
-    response: Part<LooseResponse>,
+    response: ObjectMember<LooseResponse>,
     #[serde(default)]
-    failure: Part<LooseFailure>,
+    failure: ObjectMember<LooseFailure>,
     #[serde(default)]
     recording: Value,
 }
@@ -106,10 +107,10 @@ pub(super) fn read(
     if !legal {
         notes.push(Note::mended("it is not quite JSON; mended"));
     }
-    let line = match Part::<LooseLine>::deserialize(value) {
-        Ok(Part::There(line)) => line,
-        Ok(Part::Absent) => return Err(Note::left_out("it is null")),
-        Ok(Part::Odd(what)) => return Err(Note::left_out(format!("it is {what} and no object"))),
+    let line = match ObjectMember::<LooseLine>::deserialize(value) {
+        Ok(ObjectMember::There(line)) => line,
+        Ok(ObjectMember::Absent) => return Err(Note::left_out("it is null")),
+        Ok(ObjectMember::Odd(what)) => return Err(Note::left_out(format!("it is {what} and no object"))),
         Err(_) => return Err(Note::left_out("it can't be read")),
     };
     let started = if line.started.is_nothing() { None } else { instant(&line.started) };
@@ -159,14 +160,14 @@ pub(super) fn is_plain(exchange: &Exchange) -> bool {
 }
 
 fn request_of(
-    part: Part<LooseRequest>,
+    part: ObjectMember<LooseRequest>,
     origin: LenientValue,
     notes: &mut Vec<Note>,
 ) -> Result<(String, Request), Note> {
     let part = match part {
-        Part::There(part) => part,
-        Part::Absent => return Err(Note::left_out("it has no request")),
-        Part::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
+        ObjectMember::There(part) => part,
+        ObjectMember::Absent => return Err(Note::left_out("it has no request")),
+        ObjectMember::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
     };
     let method = method(&part.method.text().unwrap_or_default());
     if method.is_empty() {
@@ -180,7 +181,7 @@ fn request_of(
     Ok((origin, Request { method, target, version: version(part.version.text()), headers, body }))
 }
 
-fn response_of(part: Part<LooseResponse>, method: &str, notes: &mut Vec<Note>) -> Option<Response> {
+fn response_of(part: ObjectMember<LooseResponse>, method: &str, notes: &mut Vec<Note>) -> Option<Response> {
     if let Some(what) = part.odd() {
         notes.push(Note::not_recorded(format!("its response is {what} and no object")));
     }
@@ -203,12 +204,12 @@ fn message(whose: &'static str) -> Message<'static> {
 impl LooseBody {
     fn restore(self, headers: &Headers, without_text: WithoutText, whose: &str, notes: &mut Vec<Note>) -> Body {
         let encoding = self.encoding.text().unwrap_or_default();
-        let Written { bytes: content, binary, unreadable } = written(self.body, &encoding, whose, notes);
+        let ContentText { bytes: content, binary, unreadable } = written(self.body, &encoding, whose, notes);
         let wire_size = self.size.size();
         if unreadable {
             return Body::not_recorded(wire_size.unwrap_or_default());
         }
-        let body = restore_foreign(Found { content, binary, size: None, wire_size, without_text, headers });
+        let body = restore_foreign(EntryBody { content, binary, size: None, wire_size, without_text, headers });
         match crate::capture::end_from_name(&self.end.text().unwrap_or_default()) {
             Some(end) if !body.bytes.is_empty() => Body { end, ..body },
             _ => body,

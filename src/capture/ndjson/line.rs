@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::capture::Meta;
-use crate::capture::har::body::{Found, WithoutText, content, describe, restore_foreign, restore_own};
+use crate::capture::har::body::{EntryBody, WithoutText, content, describe, restore_foreign, restore_own};
 use crate::capture::har::{
     BodyExtra, Field, RewrittenExtra, SimulatedExtra, from_fields, omitted_from_name, omitted_name, to_fields,
 };
@@ -327,7 +327,7 @@ impl BodyPart {
         };
         let Self { size: length, end, wire, coded, trailers, .. } = self;
         let content = content(self.body, base64)?;
-        let found = Found { content, binary: base64, size: None, wire_size: length, without_text, headers };
+        let found = EntryBody { content, binary: base64, size: None, wire_size: length, without_text, headers };
         // Umpire's own lines always say how a body ended.
         if end.is_none() && wire.is_none() && !coded {
             return Ok(Body { trailers: from_fields(trailers), ..restore_foreign(found) });

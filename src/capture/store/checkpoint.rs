@@ -50,7 +50,7 @@ const MOMENT: Duration = Duration::from_millis(200);
 const FRAME: u64 = PAGE as u64 + 24;
 
 /// Why there is no such thread, in words.
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
+type ThreadError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The thread that moves a log, and what is known of it.
 #[derive(Debug)]
@@ -64,12 +64,12 @@ pub(super) struct Checkpoints {
 
 #[derive(Debug, Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<CheckpointState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CheckpointState {
     /// A pass is to be made, or under way.
     passing: bool,
     /// Bytes of the log that the last pass had moved.
@@ -83,14 +83,14 @@ struct State {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CheckpointState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until there is no pass under way, but no longer than `patience` if that is given.
     fn rested(&self, patience: Option<Duration>) {
         let state = self.state();
-        let passing = |state: &mut State| state.passing && !state.gone;
+        let passing = |state: &mut CheckpointState| state.passing && !state.gone;
         match patience {
             Some(patience) => drop(self.changed.wait_timeout_while(state, patience, passing)),
             None => drop(self.changed.wait_while(state, passing)),
@@ -100,11 +100,11 @@ impl Shared {
 
 impl Checkpoints {
     /// Takes over the checkpoints of a capture, whose writer must make none of its own.
-    pub(super) fn of(file: &Path) -> Result<Self, Trouble> {
+    pub(super) fn of(file: &Path) -> Result<Self, ThreadError> {
         Self::made_by(pass, file, LENGTHS)
     }
 
-    fn made_by<P>(pass: P, file: &Path, lengths: Lengths) -> Result<Self, Trouble>
+    fn made_by<P>(pass: P, file: &Path, lengths: Lengths) -> Result<Self, ThreadError>
     where
         P: FnMut(&Connection) -> rusqlite::Result<u64> + Send + 'static,
     {
@@ -182,7 +182,7 @@ fn run(shared: &Shared, db: &Connection, mut pass: impl FnMut(&Connection) -> ru
     let _gone = Gone(shared);
     loop {
         let state = shared.state();
-        let idle = |state: &mut State| !state.passing && !state.ended;
+        let idle = |state: &mut CheckpointState| !state.passing && !state.ended;
         let state = shared.changed.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
         if state.ended {
             return;

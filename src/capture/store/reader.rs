@@ -16,7 +16,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
-use crate::capture::{CaptureError, Meta, Part, end_from_name};
+use crate::capture::{CaptureError, Meta, PartNumber, end_from_name};
 use crate::exchange::{
     Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Omitted, Request, Response, Rewritten, Simulated,
     Simulator, Timing, Version,
@@ -28,7 +28,7 @@ const MAX_KEPT: u64 = 4 * MAX_DECODED as u64;
 
 /// What the request line of an exchange says, and when it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
+pub struct StoredCall {
     /// When the request's head had arrived.
     pub started: Timestamp,
     /// How long it took, all in all.
@@ -85,7 +85,7 @@ impl Reader {
         let created: Timestamp =
             created.parse().map_err(|_| failed(&format!("its time of creation is no time: {created:?}")))?;
         let number = value("part")?.and_then(|number| number.parse().ok());
-        let part = value("part_of")?.zip(number).map(|(of, number)| Part { of, number });
+        let part = value("part_of")?.zip(number).map(|(of, number)| PartNumber { of, number });
         let also = value("also_base_uris")?.map(|also| serde_json::from_str(&also)).transpose();
         let meta = Meta {
             base_uri: value("base_uri")?,
@@ -135,7 +135,7 @@ impl Reader {
     }
 
     /// The calls of all exchanges in recorded order, without the cost of their bodies, until `each` says to stop.
-    pub fn calls(&self, mut each: impl FnMut(Call) -> bool) -> Result<(), CaptureError> {
+    pub fn calls(&self, mut each: impl FnMut(StoredCall) -> bool) -> Result<(), CaptureError> {
         let failed = |error: rusqlite::Error| CaptureError::Read { file: self.file.clone(), cause: error.to_string() };
         let sql = "SELECT n, started, total_ns, method, target FROM exchange ORDER BY n";
         let mut select = self.db.prepare(sql).map_err(failed)?;
@@ -144,7 +144,7 @@ impl Reader {
             let index = row.get::<_, i64>(0).map_err(failed)? as u64;
             let damaged = |error: rusqlite::Error| self.damaged(index, &error);
             let started: String = row.get(1).map_err(damaged)?;
-            let call = Call {
+            let call = StoredCall {
                 started: started.parse().map_err(|_| self.damaged(index, &"its start is no time"))?,
                 total: Duration::from_nanos(row.get::<_, i64>(2).map_err(damaged)? as u64),
                 method: row.get(3).map_err(damaged)?,
@@ -172,8 +172,8 @@ impl Reader {
     }
 
     /// The exchanges from an index on, in recorded order, one at a time; ends with the last one that is there then.
-    pub fn into_exchanges(self, from: u64) -> Exchanges {
-        Exchanges { reader: self, next: from, ready: VecDeque::new(), ended: false }
+    pub fn into_exchanges(self, from: u64) -> StoredExchanges {
+        StoredExchanges { reader: self, next: from, ready: VecDeque::new(), ended: false }
     }
 
     fn look_up(&self, index: u64) -> Result<Option<Exchange>, CaptureError> {
@@ -393,7 +393,7 @@ impl<'r> Cells<'r> {
 }
 
 /// The exchanges of a capture in recorded order; see [`Reader::into_exchanges`]. Ends behind an error.
-pub struct Exchanges {
+pub struct StoredExchanges {
     reader: Reader,
     /// Index of the first exchange that was not read.
     next: u64,
@@ -402,7 +402,7 @@ pub struct Exchanges {
     ended: bool,
 }
 
-impl Iterator for Exchanges {
+impl Iterator for StoredExchanges {
     type Item = Result<Exchange, CaptureError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -417,7 +417,7 @@ impl Iterator for Exchanges {
     }
 }
 
-impl Exchanges {
+impl StoredExchanges {
     /// Reads a few exchanges under one lock.
     fn read_some(&mut self) -> rusqlite::Result<()> {
         let Self { reader, next, ready, ended } = self;

@@ -38,7 +38,7 @@ const CHECKPOINT: i64 = LONG as i64 / PAGE;
 pub struct Writer {
     db: Connection,
     file: PathBuf,
-    identity: Identity,
+    identity: FileIdentity,
     insert: String,
     /// Of a recording.
     checkpoints: Option<Checkpoints>,
@@ -466,11 +466,11 @@ fn text_or_blob(bytes: &[u8]) -> ToSqlOutput<'_> {
 }
 
 /// What tells one file from another of the same name.
-type Identity = (u64, u64);
+type FileIdentity = (u64, u64);
 
 /// The identity of the file that has this name; `None` if there is none. Where the system has no such thing, all files
 /// are alike.
-fn identity(path: &Path) -> Option<Identity> {
+fn identity(path: &Path) -> Option<FileIdentity> {
     let found = fs::metadata(path).ok()?;
     #[cfg(unix)]
     {

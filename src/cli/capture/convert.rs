@@ -1,6 +1,6 @@
 //! `umpire capture export | convert | merge | prune`: recordings into another one.
 //!
-//! `recording(s) → merge, select → Outlet (redacted) → renamed when whole`
+//! `recording(s) → merge, select → TargetWriter (redacted) → renamed when whole`
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::select::{Filtered, Selection};
-use super::target::{Outlet, Target};
+use super::target::{Target, TargetWriter};
 use crate::capture::{self, CaptureError, Meta};
 use crate::cli::Exit;
 use crate::exchange::Exchange;
@@ -90,7 +90,7 @@ pub fn merge(merge: &Merge) -> anyhow::Result<Exit> {
 
 /// Writes a recording; what there is to say of it.
 fn written(
-    outlet: &Outlet,
+    outlet: &TargetWriter,
     meta: &Meta,
     exchanges: impl Iterator<Item = Result<Exchange, CaptureError>>,
 ) -> anyhow::Result<SafeText> {
@@ -140,7 +140,7 @@ pub fn prune(prune: &Prune) -> anyhow::Result<Exit> {
     outlet.end(pruned(prune, &outlet))
 }
 
-fn pruned(prune: &Prune, outlet: &Outlet) -> anyhow::Result<SafeText> {
+fn pruned(prune: &Prune, outlet: &TargetWriter) -> anyhow::Result<SafeText> {
     let recording = outlet.open(&prune.file)?;
     let mut filtered = Filtered::new(prune.selection.filter(), &prune.file, &recording.meta, prune.target.rules())?;
     let mut before = 0_u64;

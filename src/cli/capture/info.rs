@@ -30,16 +30,16 @@ pub struct Info {
 
 /// Runs `umpire capture info …`.
 pub fn run(info: &Info) -> anyhow::Result<Exit> {
-    let known = info.files.iter().map(|file| Known::of(file)).collect::<anyhow::Result<Vec<_>>>()?;
+    let known = info.files.iter().map(|file| RecordingInfo::of(file)).collect::<anyhow::Result<Vec<_>>>()?;
     print(|out| match info.format {
         Shown::Text => known.iter().try_for_each(|known| known.print(out)),
-        Shown::Json => out.json(&known.iter().map(Known::json).collect::<Value>()),
+        Shown::Json => out.json(&known.iter().map(RecordingInfo::json).collect::<Value>()),
     })?;
     Ok(Exit::Clean)
 }
 
 /// What is known of one recording.
-struct Known {
+struct RecordingInfo {
     file: String,
     format: Format,
     /// Version of the schema, of a capture.
@@ -56,7 +56,7 @@ struct Known {
     odd: Vec<Oddity>,
 }
 
-impl Known {
+impl RecordingInfo {
     fn of(file: &Path) -> anyhow::Result<Self> {
         let mut known = Self {
             file: file.display().to_string(),

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::select::Filtered;
-use crate::capture::index::{Hit, Index, Progress, path_of};
+use crate::capture::index::{CaptureIndex, Hit, IndexProgress, path_of};
 use crate::capture::is_capture;
 use crate::cli::judging::RuleArgs;
 use crate::cli::stdio::{self, Audience, note, print};
@@ -91,7 +91,7 @@ pub fn search(search: &Search) -> anyhow::Result<Exit> {
     };
     match &query {
         Some(query) if is_capture(&search.file)? && filtered.is_in_any_order() => {
-            let mut index = Index::open(&search.file)?;
+            let mut index = CaptureIndex::open(&search.file)?;
             if let Some(file) = index.foreign_file() {
                 note(safe_format!("{} is no index of Umpire's and stays; the index is kept in memory", file.display()));
             }
@@ -135,7 +135,7 @@ pub fn index(args: &IndexArgs) -> anyhow::Result<Exit> {
         if !is_capture(file)? {
             anyhow::bail!("{}: only captures have an index; convert it into one first", file.display());
         }
-        let mut index = Index::open(file)?;
+        let mut index = CaptureIndex::open(file)?;
         if let Some(file) = index.foreign_file() {
             anyhow::bail!("{}: is no index of Umpire's, and nothing was written over it; move it away", file.display());
         }
@@ -147,10 +147,10 @@ pub fn index(args: &IndexArgs) -> anyhow::Result<Exit> {
 }
 
 /// Continues the index, and says so if it takes long.
-fn update(index: &mut Index, file: &Path) -> anyhow::Result<()> {
+fn update(index: &mut CaptureIndex, file: &Path) -> anyhow::Result<()> {
     /// Exchanges between two lines.
     const TOLD: u64 = 1 << 16;
-    index.update(|Progress { done, of }| {
+    index.update(|IndexProgress { done, of }| {
         if done % TOLD == 0 || (done == of && of > TOLD) {
             note(safe_format!("{}: {done} of {} in the index", file.display(), text::count(of, "exchange")));
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::select::booking;
-use super::target::{Outlet, Target, Writer};
+use super::target::{Target, TargetRecording, TargetWriter};
 use crate::capture::{CaptureError, Meta, numbered};
 use crate::cli::Exit;
 use crate::text::{self, SafeText, safe_format};
@@ -63,10 +63,10 @@ pub fn run(split: &Split) -> anyhow::Result<Exit> {
 
 type Written = Vec<(PathBuf, u64)>;
 
-fn in_order(split: &Split, outlet: &Outlet) -> anyhow::Result<Written> {
+fn in_order(split: &Split, outlet: &TargetWriter) -> anyhow::Result<Written> {
     let recording = outlet.open(&split.file)?;
     let mut written = Written::new();
-    let mut current: Option<(Writer, jiff::Timestamp)> = None;
+    let mut current: Option<(TargetRecording, jiff::Timestamp)> = None;
     for exchange in recording.exchanges {
         let exchange = exchange?;
         let full = current.as_ref().is_some_and(|(output, since)| {
@@ -93,7 +93,7 @@ fn in_order(split: &Split, outlet: &Outlet) -> anyhow::Result<Written> {
     Ok(written)
 }
 
-fn by_booking(split: &Split, outlet: &Outlet) -> anyhow::Result<Written> {
+fn by_booking(split: &Split, outlet: &TargetWriter) -> anyhow::Result<Written> {
     let mut names = BTreeSet::new();
     for exchange in outlet.open(&split.file)?.exchanges {
         names.insert(booking(&exchange?));
@@ -121,12 +121,17 @@ fn by_booking(split: &Split, outlet: &Outlet) -> anyhow::Result<Written> {
     Ok(written)
 }
 
-fn create(split: &Split, outlet: &Outlet, name: Option<&str>, meta: &Meta) -> Result<Writer, CaptureError> {
+fn create(
+    split: &Split,
+    outlet: &TargetWriter,
+    name: Option<&str>,
+    meta: &Meta,
+) -> Result<TargetRecording, CaptureError> {
     let file = crate::capture::named(&split.target.output, name.unwrap_or("other"));
     outlet.create_part(&file, meta)
 }
 
-fn finish(writer: Writer, written: &mut Written) -> Result<(), CaptureError> {
+fn finish(writer: TargetRecording, written: &mut Written) -> Result<(), CaptureError> {
     let file: PathBuf = Path::to_owned(writer.output().file());
     let count = writer.finish()?;
     written.push((file, count));

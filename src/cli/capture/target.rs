@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 
-use crate::capture::{self, CaptureError, Format, Meta, Output, Recording};
+use crate::capture::{self, CaptureError, Format, Meta, Recording, RecordingWriter};
 use crate::cli::judging::RuleArgs;
 use crate::cli::redaction::{self, SharedArgs};
 use crate::cli::stdio::{self, note, print};
@@ -64,14 +64,14 @@ impl Target {
     }
 
     /// What writes there. Personal data are taken out of what is made to be given away; of captures too if `always`.
-    pub fn outlet(&self, always: bool) -> anyhow::Result<Outlet> {
-        let outlet = Outlet::new(&self.output, self.force, &self.redaction, self.config.as_ref(), always)?;
-        Ok(Outlet { streamed: self.streamed, ..outlet })
+    pub fn outlet(&self, always: bool) -> anyhow::Result<TargetWriter> {
+        let outlet = TargetWriter::new(&self.output, self.force, &self.redaction, self.config.as_ref(), always)?;
+        Ok(TargetWriter { streamed: self.streamed, ..outlet })
     }
 }
 
 /// Writes recordings to a file, its parts, or standard output.
-pub struct Outlet {
+pub struct TargetWriter {
     output: PathBuf,
     force: bool,
     streamed: Streamed,
@@ -82,7 +82,7 @@ pub struct Outlet {
     unread: Arc<AtomicBool>,
 }
 
-impl Outlet {
+impl TargetWriter {
     /// Gets ready to write to `output`, or to files named after it.
     pub fn new(
         output: &Path,
@@ -125,13 +125,13 @@ impl Outlet {
         }
     }
 
-    /// Opens it once more, after [`Outlet::open`], and says nothing of what is odd about it.
+    /// Opens it once more, after [`TargetWriter::open`], and says nothing of what is odd about it.
     pub fn open_again(&self, file: &Path) -> anyhow::Result<Recording> {
         Ok(if self.redactor.is_some() { capture::open(file)? } else { recording::open_quietly(file)? })
     }
 
     /// Begins the file, or the stream.
-    pub fn create(&self, meta: &Meta) -> Result<Writer, CaptureError> {
+    pub fn create(&self, meta: &Meta) -> Result<TargetRecording, CaptureError> {
         if !self.is_stdout() {
             return self.create_part(&self.output, meta);
         }
@@ -140,14 +140,14 @@ impl Outlet {
             Streamed::Ndjson => Format::Ndjson,
         };
         let out = Stdout { unread: Arc::clone(&self.unread) };
-        let output = Output::stream(STDOUT_NAME, format, &self.meta(meta), out)?;
-        Ok(Writer { output, redactor: self.redactor.clone() })
+        let output = RecordingWriter::stream(STDOUT_NAME, format, &self.meta(meta), out)?;
+        Ok(TargetRecording { output, redactor: self.redactor.clone() })
     }
 
     /// Begins a file that is a part of what is written.
-    pub fn create_part(&self, file: &Path, meta: &Meta) -> Result<Writer, CaptureError> {
-        let output = Output::create(file, &self.meta(meta), self.force)?;
-        Ok(Writer { output, redactor: self.redactor.clone() })
+    pub fn create_part(&self, file: &Path, meta: &Meta) -> Result<TargetRecording, CaptureError> {
+        let output = RecordingWriter::create(file, &self.meta(meta), self.force)?;
+        Ok(TargetRecording { output, redactor: self.redactor.clone() })
     }
 
     fn meta(&self, meta: &Meta) -> Meta {
@@ -184,12 +184,12 @@ impl Outlet {
 }
 
 /// A recording on its way to where it is written.
-pub struct Writer {
-    output: Output,
+pub struct TargetRecording {
+    output: RecordingWriter,
     redactor: Option<Arc<Redactor>>,
 }
 
-impl Writer {
+impl TargetRecording {
     /// Writes an exchange, without personal data where they are taken out.
     pub fn append(&mut self, exchange: Exchange) -> Result<(), CaptureError> {
         match &self.redactor {
@@ -199,7 +199,7 @@ impl Writer {
     }
 
     /// The file as it is being written.
-    pub fn output(&self) -> &Output {
+    pub fn output(&self) -> &RecordingWriter {
         &self.output
     }
 

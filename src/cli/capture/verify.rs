@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::target::Outlet;
-use crate::capture::{self, CaptureError, Format, Oddity, Outcome};
+use super::target::TargetWriter;
+use crate::capture::{self, CaptureError, Format, Oddity, OddityOutcome};
 use crate::cli::redaction::SharedArgs;
 use crate::cli::stdio::{note, print};
 use crate::cli::{Exit, Format as Shown};
@@ -47,9 +47,9 @@ pub fn run(verify: &Verify) -> anyhow::Result<Exit> {
         anyhow::bail!("--save takes one FILE at a time");
     }
     let save = verify.save.as_deref();
-    let save = save.map(|file| Outlet::new(file, verify.force, &verify.redaction, verify.config.as_ref(), false));
+    let save = save.map(|file| TargetWriter::new(file, verify.force, &verify.redaction, verify.config.as_ref(), false));
     let save = save.transpose()?;
-    if save.as_ref().is_some_and(Outlet::is_stdout) {
+    if save.as_ref().is_some_and(TargetWriter::is_stdout) {
         anyhow::bail!("--save names a file: what was found goes to standard output");
     }
     let verified = verify.files.iter().map(|file| Verified::of(file, save.as_ref())).collect::<Result<Vec<_>, _>>()?;
@@ -78,7 +78,7 @@ struct Verified {
 }
 
 impl Verified {
-    fn of(path: &Path, save: Option<&Outlet>) -> Result<Self, CaptureError> {
+    fn of(path: &Path, save: Option<&TargetWriter>) -> Result<Self, CaptureError> {
         let file = path.display().to_string();
         let examination = match capture::examine(path) {
             Ok(examination) => examination,
@@ -95,7 +95,7 @@ impl Verified {
             Self { file, faults: examination.faults, readable: 0, damaged: Vec::new(), unreadable: 0, odd: Vec::new() };
         // Personal data and with them secrets go as it is written; where personal data stay, secrets of other programs'
         // recordings go here.
-        let persons = save.and_then(Outlet::redactor);
+        let persons = save.and_then(TargetWriter::redactor);
         if let Some(persons) = persons {
             capture::examine(path)?.exchanges.flatten().for_each(|exchange| persons.learn(exchange));
         }
@@ -135,7 +135,7 @@ impl Verified {
 
     /// Nothing is missing: what could be read all the same is no damage.
     fn is_whole(&self) -> bool {
-        let lost = self.odd.iter().any(|oddity| oddity.outcome != Outcome::Mended);
+        let lost = self.odd.iter().any(|oddity| oddity.outcome != OddityOutcome::Mended);
         self.faults.is_empty() && self.unreadable == 0 && !lost
     }
 
@@ -150,7 +150,7 @@ impl Verified {
         faults.iter().chain(damaged).try_for_each(|fault| out.line(safe_format!("  {fault}")))?;
         odd.iter().try_for_each(|oddity| out.line(safe_format!("  {oddity}")))?;
         let left_out: u64 =
-            odd.iter().filter(|oddity| oddity.outcome == Outcome::LeftOut).map(|oddity| oddity.count).sum();
+            odd.iter().filter(|oddity| oddity.outcome == OddityOutcome::LeftOut).map(|oddity| oddity.count).sum();
         let untold = unreadable - left_out - damaged.len() as u64;
         if untold > 0 {
             out.line(safe_format!("  and {} that can't be read", text::count(untold, "more exchange")))?;

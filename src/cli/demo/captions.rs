@@ -22,8 +22,8 @@ pub(super) struct Caption {
     pub(super) text: String,
 }
 
-/// Takes the session's events and the captions; `run` passes them on to the feed that [`Relay::new`] returns.
-pub(super) struct Relay {
+/// Takes the session's events and the captions; `run` passes them on to the feed that [`CaptionMerger::new`] returns.
+pub(super) struct CaptionMerger {
     session: Feed,
     captions: mpsc::Receiver<Caption>,
     out: mpsc::Sender<Event>,
@@ -32,7 +32,7 @@ pub(super) struct Relay {
     shown: u64,
 }
 
-impl Relay {
+impl CaptionMerger {
     /// A relay that holds at most `most` captions not yet taken, the sender for them, and the feed for the front end.
     pub(super) fn new(session: Feed, most: usize) -> (Self, mpsc::Sender<Caption>, Feed) {
         let (sender, captions) = mpsc::channel(most.max(1));
@@ -114,7 +114,7 @@ mod tests {
     /// What the front end gets of these events and captions, all of which are there before the relay runs.
     async fn shown(events: &[Event], captions: &[(u64, &str)]) -> Vec<String> {
         let (outlet, session) = feed(64);
-        let (relay, sender, mut feed) = Relay::new(session, 8);
+        let (relay, sender, mut feed) = CaptionMerger::new(session, 8);
         for &(calls, text) in captions {
             sender.send(Caption { calls, text: text.to_owned() }).await.unwrap();
         }

@@ -33,7 +33,7 @@ const MOST_BYTES: usize = 8 << 20;
 
 /// How a value is written where it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
+enum ValueCoding {
     Plain,
     /// Two values, the first one so many bytes long, with a blank between them as it is written here: itself, or as in a
     /// URL or form, where the values are encoded too.
@@ -44,7 +44,7 @@ enum Coding {
 
 struct Needle {
     text: Box<str>,
-    coding: Coding,
+    coding: ValueCoding,
 }
 
 /// Personal values found so far in a recording, so that they are replaced wherever they occur again.
@@ -89,13 +89,13 @@ impl KnownPersonalValues {
             let letters = value.chars().filter(|c| c.is_alphanumeric()).count();
             return (letters >= SHORTEST_WORD).then_some(value);
         }
-        self.add(value, Coding::Plain);
+        self.add(value, ValueCoding::Plain);
         let (percent, form) = (encoded(value, "%20"), encoded(value, "+"));
         if percent != value {
-            self.add(&percent, Coding::Percent);
+            self.add(&percent, ValueCoding::Percent);
         }
         if form != percent {
-            self.add(&form, Coding::Form);
+            self.add(&form, ValueCoding::Form);
         }
         None
     }
@@ -106,14 +106,14 @@ impl KnownPersonalValues {
         if both.len() > LONGEST || !is_distinct(&both) {
             return;
         }
-        self.add(&both, Coding::Pair(first.len(), " "));
+        self.add(&both, ValueCoding::Pair(first.len(), " "));
         for blank in ["%20", "+"] {
             let (first, second) = (encoded(first, blank), encoded(second, blank));
-            self.add(&format!("{first}{blank}{second}"), Coding::Pair(first.len(), blank));
+            self.add(&format!("{first}{blank}{second}"), ValueCoding::Pair(first.len(), blank));
         }
     }
 
-    fn add(&mut self, text: &str, coding: Coding) {
+    fn add(&mut self, text: &str, coding: ValueCoding) {
         let Some(key) = key(text.as_bytes()) else { return };
         if [&self.young, &self.old].iter().any(|table| {
             table.get(&key).is_some_and(|needles| needles.iter().any(|needle| needle.text.eq_ignore_ascii_case(text)))
@@ -144,7 +144,7 @@ impl KnownPersonalValues {
         }
         let bytes = text.as_bytes();
         let mut edits = Vec::new();
-        let mut found: Vec<(Range<usize>, Coding)> = Vec::new();
+        let mut found: Vec<(Range<usize>, ValueCoding)> = Vec::new();
         for end in KEY..=bytes.len() {
             if !is_edge(bytes, end) {
                 continue;
@@ -163,8 +163,8 @@ impl KnownPersonalValues {
         for (range, coding) in found {
             let Some(text) = text.get(range.clone()) else { continue };
             let clean = match coding {
-                Coding::Plain => pseudonyms.of(text, host),
-                Coding::Pair(at, blank) => {
+                ValueCoding::Plain => pseudonyms.of(text, host),
+                ValueCoding::Pair(at, blank) => {
                     let (first, second) = text.split_at(at);
                     let clean = [first, &second[blank.len()..]].map(|name| match blank {
                         " " => pseudonyms.of(name, host),
@@ -172,8 +172,8 @@ impl KnownPersonalValues {
                     });
                     clean.join(blank)
                 }
-                Coding::Percent => encoded(&pseudonyms.of(&decoded(text, false), host), "%20"),
-                Coding::Form => encoded(&pseudonyms.of(&decoded(text, true), host), "+"),
+                ValueCoding::Percent => encoded(&pseudonyms.of(&decoded(text, false), host), "%20"),
+                ValueCoding::Form => encoded(&pseudonyms.of(&decoded(text, true), host), "+"),
             };
             edits.push(Edit { range, with: clean });
         }

@@ -5,7 +5,7 @@
 //! customer[givenName] · orderedItem[0].attendee.name ─► steps ─► what holds below each of them
 //! ```
 
-use super::places::{self, Place, below, is_personal, is_personal_name, normal};
+use super::places::{self, MemberRule, below, is_personal, is_personal_name, normal};
 
 /// Longest name that is looked at, in bytes.
 const LONGEST: usize = 128;
@@ -125,13 +125,13 @@ pub(super) fn is_personal_field(name: &str) -> bool {
 
 /// True for a parameter of a URL or form, or another name that stands alone, whose value is personal.
 pub(super) fn is_personal_parameter(name: &str) -> bool {
-    let (place, last) = resolved(Place::Plain, name);
-    let of_name = place != Place::Published && (is_personal_name(&normal(last)) || says_personal(last));
+    let (place, last) = resolved(MemberRule::Plain, name);
+    let of_name = place != MemberRule::Published && (is_personal_name(&normal(last)) || says_personal(last));
     is_personal(place, &normal(last)) || of_name
 }
 
 /// Where a name leads that may be a path, from a place on, and its last step.
-pub(super) fn resolved(place: Place, name: &str) -> (Place, &str) {
+pub(super) fn resolved(place: MemberRule, name: &str) -> (MemberRule, &str) {
     if name.len() > LONGEST || name.contains("://") || !name.contains(['[', '.']) {
         return (place, name);
     }

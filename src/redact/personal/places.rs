@@ -11,7 +11,7 @@
 
 /// What holds below a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum MemberRule {
     /// Nothing known; members of telling names are personal, and values found elsewhere are found again.
     Plain,
     /// An organisation's own details or open data: nothing is personal there but what stands under a telling object.
@@ -158,31 +158,31 @@ pub(super) fn normal(name: &str) -> String {
 
 /// What holds below a member of this normal name that is an object or a list. `in_list` says that the object it belongs
 /// to stands in a list, as an OrderItem does.
-pub(super) fn below(above: Place, name: &str, is_object: bool) -> Place {
+pub(super) fn below(above: MemberRule, name: &str, is_object: bool) -> MemberRule {
     match above {
-        Place::Personal if name == "termsofservice" => Place::Published,
-        Place::Personal | Place::Access => above,
-        _ if PERSONS.contains(&name) => Place::Personal,
-        _ if ACCESS.contains(&name) => Place::Access,
-        _ if name == "orderitemintakeformresponse" => Place::Answers,
-        Place::Answers | Place::Payment => above,
-        _ if name == "payment" => Place::Payment,
-        Place::Published => Place::Published,
-        Place::Plain if PUBLISHED.contains(&name) || (name == "ordereditem" && is_object) => Place::Published,
-        Place::Plain if NAMES.contains(&name) => Place::Personal,
-        Place::Plain => Place::Plain,
+        MemberRule::Personal if name == "termsofservice" => MemberRule::Published,
+        MemberRule::Personal | MemberRule::Access => above,
+        _ if PERSONS.contains(&name) => MemberRule::Personal,
+        _ if ACCESS.contains(&name) => MemberRule::Access,
+        _ if name == "orderitemintakeformresponse" => MemberRule::Answers,
+        MemberRule::Answers | MemberRule::Payment => above,
+        _ if name == "payment" => MemberRule::Payment,
+        MemberRule::Published => MemberRule::Published,
+        MemberRule::Plain if PUBLISHED.contains(&name) || (name == "ordereditem" && is_object) => MemberRule::Published,
+        MemberRule::Plain if NAMES.contains(&name) => MemberRule::Personal,
+        MemberRule::Plain => MemberRule::Plain,
     }
 }
 
 /// True if a string or number under a member of this normal name is personal.
-pub(super) fn is_personal(place: Place, name: &str) -> bool {
+pub(super) fn is_personal(place: MemberRule, name: &str) -> bool {
     match place {
-        Place::Personal => !KINDS.contains(&name),
-        Place::Access => !LABELS.contains(&name),
-        Place::Answers => name == "value",
-        Place::Payment => OF_PAYMENTS.contains(&name) || NAMES.contains(&name),
-        Place::Plain => is_personal_name(name),
-        Place::Published => PERSONS.contains(&name) || ACCESS.contains(&name),
+        MemberRule::Personal => !KINDS.contains(&name),
+        MemberRule::Access => !LABELS.contains(&name),
+        MemberRule::Answers => name == "value",
+        MemberRule::Payment => OF_PAYMENTS.contains(&name) || NAMES.contains(&name),
+        MemberRule::Plain => is_personal_name(name),
+        MemberRule::Published => PERSONS.contains(&name) || ACCESS.contains(&name),
     }
 }
 
@@ -233,27 +233,27 @@ mod tests {
     #[test]
     fn names_are_written_as_programs_like() {
         for name in ["givenName", "given_name", "GIVEN-NAME", "beta:givenName"] {
-            assert!(is_personal(Place::Plain, &normal(name)), "{name}");
+            assert!(is_personal(MemberRule::Plain, &normal(name)), "{name}");
         }
         for name in ["name", "@type", "identifier", "orderNumber"] {
-            assert!(!is_personal(Place::Plain, &normal(name)), "{name}");
+            assert!(!is_personal(MemberRule::Plain, &normal(name)), "{name}");
         }
     }
 
     #[test]
     fn organisations_are_no_persons() {
-        let seller = below(Place::Plain, "seller", true);
+        let seller = below(MemberRule::Plain, "seller", true);
         assert!(!is_personal(seller, "email") && !is_personal(below(seller, "address", true), "streetaddress"));
-        let opportunity = below(Place::Plain, "ordereditem", true);
-        assert_eq!(below(opportunity, "organizer", true), Place::Published);
-        assert_eq!(below(opportunity, "attendee", true), Place::Personal);
-        assert_eq!(below(Place::Plain, "ordereditem", false), Place::Plain, "items of an Order");
+        let opportunity = below(MemberRule::Plain, "ordereditem", true);
+        assert_eq!(below(opportunity, "organizer", true), MemberRule::Published);
+        assert_eq!(below(opportunity, "attendee", true), MemberRule::Personal);
+        assert_eq!(below(MemberRule::Plain, "ordereditem", false), MemberRule::Plain, "items of an Order");
     }
 
     #[test]
     fn choices_stay() {
         assert!(is_term("gender", "https://schema.org/Male") && is_term("gender", "Female"));
         assert!(!is_term("name", "Female") && !is_term("url", "https://schema.org/a/b") && !is_term("url", "schema:"));
-        assert!(!is_personal(Place::Personal, "taxmode") && is_personal(Place::Personal, "vatid"));
+        assert!(!is_personal(MemberRule::Personal, "taxmode") && is_personal(MemberRule::Personal, "vatid"));
     }
 }

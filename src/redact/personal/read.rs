@@ -1,22 +1,22 @@
 //! What of a body is personal, and what is to be searched.
 //!
-//! `Body → unpacked → Content { JSON with its findings, form, open data, text, unreadable } → packed as it was`
+//! `Body → unpacked → BodyContent { JSON with its findings, form, open data, text, unreadable } → packed as it was`
 
 use std::borrow::Cow;
 
 use super::super::content::Unpacked;
 use super::Fields;
 use super::names;
-use super::places::{self, Place};
+use super::places::{self, MemberRule};
 use crate::exchange::{Body, BodyEnd, Headers, decode};
 use crate::json::{Document, Kind, Value};
 
 /// The content of a body, as far as it can be read.
-pub(super) enum Content {
+pub(super) enum BodyContent {
     /// There is none.
     Nothing,
     /// JSON, and what of it is personal or to be searched, in the order of the text.
-    Json(Box<Document>, Vec<Found>),
+    Json(Box<Document>, Vec<FoundValue>),
     /// Pairs of names and values, as forms send them.
     Form(String),
     /// Open data in HTML.
@@ -30,7 +30,7 @@ pub(super) enum Content {
 }
 
 /// A string or number of a body, or the name of a member, that is not simply left alone.
-pub(super) struct Found {
+pub(super) struct FoundValue {
     /// Its node in the document.
     pub(super) place: u32,
     /// It is the name of a member.
@@ -45,7 +45,7 @@ pub(super) struct Found {
     pub(super) person: Option<u32>,
 }
 
-impl Found {
+impl FoundValue {
     /// True if it is personal by its place.
     pub(super) fn is_personal(&self) -> bool {
         !self.label.is_empty()
@@ -53,8 +53,8 @@ impl Found {
 }
 
 /// A body that was read.
-pub(super) struct Read {
-    pub(super) content: Content,
+pub(super) struct ReadBody {
+    pub(super) content: BodyContent,
     /// What the content was packed in beyond what the header fields say.
     packed: Option<Unpacked>,
     /// JSON behind a byte order mark, which is not a part of the document.
@@ -64,23 +64,23 @@ pub(super) struct Read {
 /// The byte order mark in UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-impl Read {
+impl ReadBody {
     /// Reads a body. `from_get` says that it answers a GET, as open data does.
     pub(super) fn of(body: &Body, headers: &Headers, from_get: bool, fields: &Fields) -> Self {
         let unpacked = |content| Self { content, packed: None, has_mark: false };
         if body.bytes.is_empty() {
-            return unpacked(Content::Nothing);
+            return unpacked(BodyContent::Nothing);
         }
         let Ok(decoded) = decode(&body.bytes, headers) else {
             let text = std::str::from_utf8(&body.bytes).is_ok();
-            return unpacked(if text { Content::Undecoded(body.bytes.to_vec()) } else { Content::Unreadable });
+            return unpacked(if text { BodyContent::Undecoded(body.bytes.to_vec()) } else { BodyContent::Unreadable });
         };
-        let Ok(packed) = Unpacked::of(&decoded) else { return unpacked(Content::Unreadable) };
+        let Ok(packed) = Unpacked::of(&decoded) else { return unpacked(BodyContent::Unreadable) };
         let media_type = headers.get("content-type").unwrap_or_default().to_ascii_lowercase();
         let is_page = from_get && body.end == BodyEnd::Complete && media_type.starts_with("text/html");
         let text = packed.text(&decoded);
-        let content = Content::read(text, &media_type, is_page, fields);
-        let has_mark = matches!(content, Content::Json(..)) && text.starts_with(MARK);
+        let content = BodyContent::read(text, &media_type, is_page, fields);
+        let has_mark = matches!(content, BodyContent::Json(..)) && text.starts_with(MARK);
         Self { content, packed: Some(packed), has_mark }
     }
 
@@ -94,7 +94,7 @@ impl Read {
     }
 }
 
-impl Content {
+impl BodyContent {
     /// Reads a content that is packed no more. `is_page` says that it may be a page of open data.
     fn read(content: &[u8], media_type: &str, is_page: bool, fields: &Fields) -> Self {
         if let Ok(document) = Document::parse(content) {
@@ -145,11 +145,11 @@ fn is_open_data(root: Value<'_>) -> bool {
 }
 
 /// What of a document is personal or to be searched, in the order of the text.
-pub(super) fn find(document: &Document, fields: &Fields) -> Vec<Found> {
+pub(super) fn find(document: &Document, fields: &Fields) -> Vec<FoundValue> {
     let root = document.root();
-    let place = if is_open_data(root) { Place::Published } else { Place::Plain };
-    let mut walk = Walk { fields, found: Vec::new(), path: Vec::new(), label: Vec::new() };
-    walk.value(root, place, Told::No, "", None);
+    let place = if is_open_data(root) { MemberRule::Published } else { MemberRule::Plain };
+    let mut walk = BodyWalk { fields, found: Vec::new(), path: Vec::new(), label: Vec::new() };
+    walk.value(root, place, Declaration::No, "", None);
     walk.found
 }
 
@@ -180,30 +180,30 @@ fn is_behind_personal(list: Value<'_>, index: usize) -> bool {
 
 /// Whether somebody said that a field is personal, which nothing below it takes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum Declaration {
     No,
     Yes,
 }
 
-struct Walk<'d, 'f> {
+struct BodyWalk<'d, 'f> {
     fields: &'f Fields,
-    found: Vec<Found>,
+    found: Vec<FoundValue>,
     /// Names of members, and `*` for elements.
     path: Vec<Cow<'d, str>>,
     /// Names of members from the first that is personal on.
     label: Vec<&'d str>,
 }
 
-impl<'d> Walk<'d, '_> {
-    fn value(&mut self, value: Value<'d>, place: Place, told: Told, name: &str, around: Option<Value<'d>>) {
+impl<'d> BodyWalk<'d, '_> {
+    fn value(&mut self, value: Value<'d>, place: MemberRule, told: Declaration, name: &str, around: Option<Value<'d>>) {
         match value.kind() {
             Kind::Object => self.members(value, place, told),
             Kind::Array => {
                 for (index, item) in value.items().enumerate() {
                     self.path.push(index.to_string().into());
                     let is_personal =
-                        place == Place::Plain && item.as_str().is_some() && is_behind_personal(value, index);
-                    let place = if is_personal { Place::Personal } else { place };
+                        place == MemberRule::Plain && item.as_str().is_some() && is_behind_personal(value, index);
+                    let place = if is_personal { MemberRule::Personal } else { place };
                     self.value(item, place, told, name, around);
                     self.path.pop();
                 }
@@ -213,10 +213,10 @@ impl<'d> Walk<'d, '_> {
         }
     }
 
-    fn members(&mut self, object: Value<'d>, place: Place, told: Told) {
+    fn members(&mut self, object: Value<'d>, place: MemberRule, told: Declaration) {
         for (key, child) in object.entries() {
-            if place != Place::Published && may_be_value(key) {
-                self.found.push(Found {
+            if place != MemberRule::Published && may_be_value(key) {
+                self.found.push(FoundValue {
                     // The name stands right before its value.
                     place: child.place() - 1,
                     is_name: true,
@@ -229,16 +229,20 @@ impl<'d> Walk<'d, '_> {
             let (place, last) = names::resolved(place, key);
             let name = places::normal(last);
             self.path.push(Cow::Borrowed(key));
-            let told = if told == Told::Yes || self.fields.says(&name, &self.path) { Told::Yes } else { Told::No };
+            let told = if told == Declaration::Yes || self.fields.says(&name, &self.path) {
+                Declaration::Yes
+            } else {
+                Declaration::No
+            };
             let below = match child.kind() {
                 Kind::Object | Kind::Array => match places::below(place, &name, child.is_object()) {
-                    Place::Plain if names::says_person(last) || names::says_personal(last) => Place::Personal,
+                    MemberRule::Plain if names::says_person(last) || names::says_personal(last) => MemberRule::Personal,
                     below => below,
                 },
-                _ if place == Place::Plain && names::says_personal(last) => Place::Personal,
+                _ if place == MemberRule::Plain && names::says_personal(last) => MemberRule::Personal,
                 _ => place,
             };
-            let begins = below != place && !matches!(below, Place::Plain | Place::Published);
+            let begins = below != place && !matches!(below, MemberRule::Plain | MemberRule::Published);
             let outer = begins.then(|| std::mem::take(&mut self.label));
             self.label.push(key);
             self.value(child, below, told, &name, Some(object));
@@ -250,28 +254,35 @@ impl<'d> Walk<'d, '_> {
         }
     }
 
-    fn scalar(&mut self, value: Value<'d>, place: Place, told: Told, name: &str, around: Option<Value<'d>>) {
-        let personal = told == Told::Yes
+    fn scalar(
+        &mut self,
+        value: Value<'d>,
+        place: MemberRule,
+        told: Declaration,
+        name: &str,
+        around: Option<Value<'d>>,
+    ) {
+        let personal = told == Declaration::Yes
             || places::is_personal(place, name)
-            || (place == Place::Plain && is_named_personal(name, around));
-        if !personal && (place == Place::Published || value.kind() == Kind::Number || places::is_structure(name)) {
+            || (place == MemberRule::Plain && is_named_personal(name, around));
+        if !personal && (place == MemberRule::Published || value.kind() == Kind::Number || places::is_structure(name)) {
             return;
         }
         let property = || around?.get("propertyID")?.as_str();
-        self.found.push(Found {
+        self.found.push(FoundValue {
             place: value.place(),
             is_name: false,
             name: name.into(),
             label: if personal { self.label(place).into() } else { Box::default() },
-            answers: (place == Place::Answers).then(property).flatten().map(Box::from),
+            answers: (place == MemberRule::Answers).then(property).flatten().map(Box::from),
             person: around.filter(|_| personal && name == "givenname").map(Value::place),
         });
     }
 
     /// Where a personal value stands: from the object that is personal on, or by its own name.
-    fn label(&self, place: Place) -> String {
+    fn label(&self, place: MemberRule) -> String {
         match place {
-            Place::Plain | Place::Published => self.label.last().map_or("(root)", |name| *name).to_owned(),
+            MemberRule::Plain | MemberRule::Published => self.label.last().map_or("(root)", |name| *name).to_owned(),
             _ => self.label.join("."),
         }
     }

@@ -14,11 +14,11 @@ use base64::Engine as _;
 
 use super::super::content::Unpacked;
 use super::super::scan::{FIRST, engine, is_base64, may_be_encoded_text};
-use super::super::views::View;
+use super::super::views::DecodedPart;
 use super::again::{decoded, emails, encoded};
 use super::edits::{Edit, apply, merged};
 use super::named;
-use super::work::{ExchangeRedactor, Known, whole};
+use super::work::{ExchangeRedactor, SearchScope, whole};
 
 /// How often a text is decoded; a text within it stays as it is.
 const MOST_LEVELS: u8 = 5;
@@ -28,7 +28,7 @@ const SHORTEST: usize = 20;
 
 impl ExchangeRedactor<'_> {
     /// What of a text is replaced, in its order and without overlaps. `level` says how often it was decoded.
-    pub(super) fn edits(&mut self, text: &str, known: Known, level: u8) -> Vec<Edit> {
+    pub(super) fn edits(&mut self, text: &str, known: SearchScope, level: u8) -> Vec<Edit> {
         if let Some(document) = whole(text) {
             let clean = if level < MOST_LEVELS { self.document(&document, level + 1) } else { None };
             let start = text.len() - document.text().len();
@@ -36,9 +36,9 @@ impl ExchangeRedactor<'_> {
         }
         let pseudonyms = &self.personal.pseudonyms;
         let mut edits = match known {
-            Known::Addresses => emails(text, pseudonyms),
-            Known::Values => self.memory.again.edits(text, &[], self.host, pseudonyms),
-            Known::Words => self.memory.again.edits(text, self.words, self.host, pseudonyms),
+            SearchScope::Addresses => emails(text, pseudonyms),
+            SearchScope::Values => self.memory.again.edits(text, &[], self.host, pseudonyms),
+            SearchScope::Words => self.memory.again.edits(text, self.words, self.host, pseudonyms),
         };
         edits.extend(named::values(text).into_iter().filter_map(|range| self.named(text, range)));
         if level < MOST_LEVELS {
@@ -76,7 +76,7 @@ impl ExchangeRedactor<'_> {
     }
 
     /// The edits of a text as it is meant, where they stand in it.
-    fn within(&mut self, text: &str, view: &View, known: Known, level: u8) -> Vec<Edit> {
+    fn within(&mut self, text: &str, view: &DecodedPart, known: SearchScope, level: u8) -> Vec<Edit> {
         if !self.spend(text.len()) {
             return self.all(text, 0..text.len());
         }
@@ -85,7 +85,7 @@ impl ExchangeRedactor<'_> {
     }
 
     /// Runs of base64 that hold a text.
-    fn base64_runs(&mut self, text: &str, known: Known, level: u8) -> Vec<Edit> {
+    fn base64_runs(&mut self, text: &str, known: SearchScope, level: u8) -> Vec<Edit> {
         let bytes = text.as_bytes();
         let mut edits = Vec::new();
         let mut at = SHORTEST - 1;
@@ -107,7 +107,7 @@ impl ExchangeRedactor<'_> {
     }
 
     /// A run of letters that may be base64, or the path of a URL whose last part is.
-    fn base64_run(&mut self, text: &str, run: Range<usize>, known: Known, level: u8) -> Vec<Edit> {
+    fn base64_run(&mut self, text: &str, run: Range<usize>, known: SearchScope, level: u8) -> Vec<Edit> {
         let bytes = text.as_bytes();
         let is_text = |start: usize| bytes.get(start..start + FIRST).is_some_and(may_be_encoded_text);
         let slashes = memchr::memchr_iter(b'/', &bytes[run.clone()]).map(|slash| run.start + slash + 1);
@@ -146,18 +146,18 @@ fn readable(text: &[u8]) -> Cow<'_, str> {
 }
 
 /// The ways to decode a text that change anything.
-fn views(text: &str) -> Vec<View> {
+fn views(text: &str) -> Vec<DecodedPart> {
     let bytes = text.as_bytes();
     let has = |sign: u8| memchr::memchr(sign, bytes).is_some();
     let mut views = Vec::new();
     if has(b'%') {
-        views.push(View::of_percent(bytes));
+        views.push(DecodedPart::of_percent(bytes));
     }
     if has(b'&') && has(b';') {
-        views.push(View::of_references(bytes));
+        views.push(DecodedPart::of_references(bytes));
     }
     if has(b'\\') {
-        views.push(View::of_string(bytes));
+        views.push(DecodedPart::of_string(bytes));
     }
     views.retain(|view| view.text != bytes);
     views

@@ -1,6 +1,6 @@
 //! One exchange rewritten: target, header fields, bodies.
 //!
-//! `Read + what was noted → the same bytes with pseudonyms in their places`
+//! `ReadBody + what was noted → the same bytes with pseudonyms in their places`
 
 use bytes::Bytes;
 
@@ -9,8 +9,8 @@ use super::again::{decoded, emails, encoded};
 use super::edits::{Edit, apply, merged};
 use super::names::{is_personal_field, is_personal_parameter};
 use super::places::{is_text, normal};
-use super::read::{Content, Found, Read, literals};
-use super::{Memory, Personal};
+use super::read::{BodyContent, FoundValue, ReadBody, literals};
+use super::{KnownPersonalData, Personal};
 use crate::exchange::secrets::is_secret_field;
 use crate::exchange::{Body, Headers};
 use crate::json::{Document, Value};
@@ -38,7 +38,7 @@ const MOST_STEPS: usize = 1_000;
 /// Replaces the personal data of one exchange.
 pub(super) struct ExchangeRedactor<'w> {
     pub(super) personal: &'w Personal,
-    pub(super) memory: &'w mut Memory,
+    pub(super) memory: &'w mut KnownPersonalData,
     /// Words of this exchange that are looked for in its texts.
     pub(super) words: &'w [&'w str],
     /// The booking system's host.
@@ -49,7 +49,7 @@ pub(super) struct ExchangeRedactor<'w> {
 
 /// How much is looked for in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum SearchScope {
     /// E-mail addresses and what the text itself names, and nothing else: what rules compare stays comparable with what was
     /// recorded before a value was known.
     Addresses,
@@ -69,7 +69,7 @@ impl<'w> ExchangeRedactor<'w> {
     /// The work on an exchange whose bodies have so many bytes.
     pub(super) fn new(
         personal: &'w Personal,
-        memory: &'w mut Memory,
+        memory: &'w mut KnownPersonalData,
         words: &'w [&'w str],
         host: &'w str,
         length: usize,
@@ -86,7 +86,7 @@ impl<'w> ExchangeRedactor<'w> {
     }
 
     /// The text with what turned up again replaced; `None` if there is nothing of it.
-    fn searched(&mut self, text: &str, known: Known, label: &str) -> Option<String> {
+    fn searched(&mut self, text: &str, known: SearchScope, label: &str) -> Option<String> {
         let edits = self.edits(text, known, 0);
         let clean = apply(text, &edits)?;
         self.memory.tally.add(label, &clean);
@@ -95,7 +95,7 @@ impl<'w> ExchangeRedactor<'w> {
 
     /// A text that is no part of a body.
     pub(super) fn text(&mut self, text: &mut String, label: &str) {
-        if let Some(clean) = self.searched(text, Known::Words, &format!("(again) {label}")) {
+        if let Some(clean) = self.searched(text, SearchScope::Words, &format!("(again) {label}")) {
             *text = clean;
         }
     }
@@ -106,7 +106,7 @@ impl<'w> ExchangeRedactor<'w> {
             Some((path, query)) => (path, Some(query)),
             None => (target.as_str(), None),
         };
-        let mut clean = self.searched(path, Known::Values, "(again) URL").unwrap_or_else(|| path.to_owned());
+        let mut clean = self.searched(path, SearchScope::Values, "(again) URL").unwrap_or_else(|| path.to_owned());
         if let Some(query) = query {
             clean.push('?');
             clean += &self.pairs(query, "URL");
@@ -122,12 +122,12 @@ impl<'w> ExchangeRedactor<'w> {
                 Some((name, value)) => {
                     let value = self.parameter(name, value, label);
                     // A name may hold an address, too.
-                    let clean = self.searched(name, Known::Addresses, &format!("(again) {label}"));
+                    let clean = self.searched(name, SearchScope::Addresses, &format!("(again) {label}"));
                     format!("{}={value}", clean.as_deref().unwrap_or(name))
                 }
-                None => {
-                    self.searched(pair, Known::Values, &format!("(again) {label}")).unwrap_or_else(|| pair.to_owned())
-                }
+                None => self
+                    .searched(pair, SearchScope::Values, &format!("(again) {label}"))
+                    .unwrap_or_else(|| pair.to_owned()),
             })
             .collect();
         pairs.join("&")
@@ -145,7 +145,7 @@ impl<'w> ExchangeRedactor<'w> {
                 self.memory.tally.add(&again, &clean);
                 return encoded(&clean, blank);
             }
-            return self.searched(value, Known::Values, &again).unwrap_or_else(|| value.to_owned());
+            return self.searched(value, SearchScope::Values, &again).unwrap_or_else(|| value.to_owned());
         }
         let clean = self.pseudonym(&plain, &format!("{label} {name}"));
         encoded(&clean, if value.contains("%20") { "%20" } else { "+" })
@@ -154,7 +154,7 @@ impl<'w> ExchangeRedactor<'w> {
     /// The value of a header field that is personal: JSON, or a text of which everything is replaced, addresses as elsewhere.
     fn field(&mut self, value: &str, label: &str) -> String {
         if whole(value).is_some() {
-            return self.searched(value, Known::Values, label).unwrap_or_else(|| value.to_owned());
+            return self.searched(value, SearchScope::Values, label).unwrap_or_else(|| value.to_owned());
         }
         let mut clean = String::with_capacity(value.len());
         let mut copied = 0;
@@ -188,7 +188,7 @@ impl<'w> ExchangeRedactor<'w> {
             } else if is_secret_field(&field.name) || PROTOCOL.contains(&normal.as_str()) {
                 None
             } else {
-                self.searched(value, Known::Values, &format!("(again) {label}"))
+                self.searched(value, SearchScope::Values, &format!("(again) {label}"))
             };
             if let Some(clean) = clean {
                 field.value = Bytes::from(clean);
@@ -197,21 +197,23 @@ impl<'w> ExchangeRedactor<'w> {
     }
 
     /// A body, from what was read of it.
-    pub(super) fn body(&mut self, body: &mut Body, headers: &Headers, read: &Read) {
+    pub(super) fn body(&mut self, body: &mut Body, headers: &Headers, read: &ReadBody) {
         let clean = match &read.content {
-            Content::Nothing | Content::Page => return,
-            Content::Json(document, found) => self.json(document, found, 0).map(String::into_bytes),
-            Content::Form(text) => Some(self.pairs(text, "form")).filter(|clean| clean != text).map(String::into_bytes),
-            Content::Unread(text) => {
+            BodyContent::Nothing | BodyContent::Page => return,
+            BodyContent::Json(document, found) => self.json(document, found, 0).map(String::into_bytes),
+            BodyContent::Form(text) => {
+                Some(self.pairs(text, "form")).filter(|clean| clean != text).map(String::into_bytes)
+            }
+            BodyContent::Unread(text) => {
                 self.memory.tally.add("(body that is no JSON, as a whole)", "");
                 Some(self.personal.pseudonyms.unread(text))
             }
-            Content::Undecoded(text) => {
+            BodyContent::Undecoded(text) => {
                 self.memory.tally.add("(body that can't be decoded, as a whole)", "");
                 body.bytes = Bytes::from(self.personal.pseudonyms.unread(text));
                 return;
             }
-            Content::Unreadable => {
+            BodyContent::Unreadable => {
                 self.memory.tally.add("(body that can't be read, dropped)", "");
                 return give_up(body);
             }
@@ -231,7 +233,7 @@ impl<'w> ExchangeRedactor<'w> {
     }
 
     /// The text of a document with its personal values replaced; `None` if there are none.
-    fn json(&mut self, document: &Document, found: &[Found], level: u8) -> Option<String> {
+    fn json(&mut self, document: &Document, found: &[FoundValue], level: u8) -> Option<String> {
         let text = document.text();
         let mut places = None;
         let mut clean = String::new();
@@ -249,7 +251,7 @@ impl<'w> ExchangeRedactor<'w> {
     }
 
     /// The literal that takes the place of a value; `None` if it stays.
-    fn value(&mut self, value: Value<'_>, found: &Found, level: u8) -> Option<String> {
+    fn value(&mut self, value: Value<'_>, found: &FoundValue, level: u8) -> Option<String> {
         if let Some(number) = value.as_number() {
             if self.personal.stays(found, number, self.memory) {
                 return None;
@@ -262,7 +264,7 @@ impl<'w> ExchangeRedactor<'w> {
         let clean = if found.is_name {
             self.member_name(text, level)?
         } else if !found.is_personal() {
-            let known = if is_text(&found.name) { Known::Words } else { Known::Addresses };
+            let known = if is_text(&found.name) { SearchScope::Words } else { SearchScope::Addresses };
             let edits = self.edits(text, known, level);
             let clean = apply(text, &edits)?;
             self.memory.tally.add(&format!("(again) {}", found.name), &clean);
@@ -292,7 +294,7 @@ impl<'w> ExchangeRedactor<'w> {
         let clean = if is_word {
             self.personal.pseudonyms.of(name, self.host)
         } else {
-            let edits = self.edits(name, Known::Values, level);
+            let edits = self.edits(name, SearchScope::Values, level);
             apply(name, &edits)?
         };
         self.memory.tally.add("(again) names of members", &clean);

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::super::views::View;
+use super::super::views::DecodedPart;
 use super::{Scan, is_name, pairs};
 use crate::exchange::secrets::{
     FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_parameter_of_login, is_secret_of_login,
@@ -62,7 +62,7 @@ impl Scan<'_> {
         let name = &text[end - length..end];
         // What is percent-encoded may part names too.
         let is_encoded = memchr::memchr(b'%', name).is_some();
-        let decoded = is_encoded.then(|| View::of_percent(name).text);
+        let decoded = is_encoded.then(|| DecodedPart::of_percent(name).text);
         let name = decoded.as_deref().unwrap_or(name);
         let parted = name.iter().rposition(|byte| b"?&;#=".contains(byte)).map_or(0, |at| at + 1);
         let left = if parted > 0 { Some(name[parted - 1]) } else { text[..end - length].last().copied() };
@@ -98,7 +98,7 @@ impl Scan<'_> {
         let value = self.assigned_value(quote, start, left, usize::MAX);
         // Where there is too much to be looked at, what may be a secret is one.
         let is_certain = secrecy == Some(Secrecy::Certain) || !self.context.spend(value.len());
-        let plain = View::of_percent(&self.text[value.clone()]).text;
+        let plain = DecodedPart::of_percent(&self.text[value.clone()]).text;
         let is_secret = match secrecy {
             _ if is_certain => true,
             Some(_) => is_secret_value(name, context, &plain),
@@ -108,7 +108,7 @@ impl Scan<'_> {
             return;
         }
         if let (Some(_), Some(FieldSyntax::Cookies | FieldSyntax::SetCookie)) = (quote, field_syntax(name)) {
-            let view = View::plain(&self.text[value.clone()]);
+            let view = DecodedPart::plain(&self.text[value.clone()]);
             return self.field_value(name, value, &view);
         }
         self.done = self.done.max(value.end);
@@ -241,7 +241,7 @@ impl Scan<'_> {
         if syntax != FieldSyntax::Challenge && memchr::memchr(b'=', &self.text[start..end]).is_none() {
             return;
         }
-        let view = View::plain(&self.text[start..end]);
+        let view = DecodedPart::plain(&self.text[start..end]);
         self.field_value(name, start..end, &view);
     }
 }

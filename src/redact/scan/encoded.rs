@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::super::content;
 use super::edits::{Edit, Replacement};
-use super::{Context, MOST_LEVELS, Scan};
+use super::{MOST_LEVELS, Scan, ScanContext};
 
 /// Fewest letters of a text in base64 that is looked for: fewer hold no name with its secret.
 const SHORTEST: usize = 20;
@@ -122,7 +122,7 @@ impl Scan<'_> {
         // What is cut off in the middle of four letters has one too many.
         let whole = if raw.len() % 4 == 1 { &raw[..raw.len() - 1] } else { &raw[..] };
         let Ok(decoded) = engine.decode(whole) else { return end };
-        let context = Context { level: self.context.level + 1, ..self.context };
+        let context = ScanContext { level: self.context.level + 1, ..self.context };
         let clean = match content::unpacked(&decoded, |text| Scan::new(text, context).clean()) {
             Ok(None) => return end,
             Ok(Some(clean)) => clean,

@@ -163,7 +163,7 @@ impl Scan<'_> {
                 }
             }
             Argument::Cookies if memchr::memchr(b'=', text).is_some() => {
-                let view = super::super::views::View::plain(text);
+                let view = super::super::views::DecodedPart::plain(text);
                 self.field_value(b"cookie", value, &view);
             }
             _ => {}

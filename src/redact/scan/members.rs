@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::super::credentials::secret_of;
-use super::super::views::View;
+use super::super::views::DecodedPart;
 use super::edits::{Edit, Replacement};
 use super::{Scan, is_name, pairs, string_end};
 use crate::exchange::secrets::{
@@ -131,9 +131,9 @@ impl Scan<'_> {
     }
 
     /// A part of the text, decoded if it has escapes of a string.
-    pub(super) fn view(&self, range: Range<usize>) -> View {
+    pub(super) fn view(&self, range: Range<usize>) -> DecodedPart {
         let raw = &self.text[range];
-        if memchr::memchr(b'\\', raw).is_some() { View::of_string(raw) } else { View::plain(raw) }
+        if memchr::memchr(b'\\', raw).is_some() { DecodedPart::of_string(raw) } else { DecodedPart::plain(raw) }
     }
 
     /// A number stays a number.

@@ -4,30 +4,30 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Player, Served, written};
+use super::{Player, ServedAnswer, written};
 use crate::capture::CaptureError;
 use crate::exchange::BodyEnd;
-use crate::replay::index::Number;
+use crate::replay::index::EntryNumber;
 use crate::replay::matching::NotFound;
 use crate::replay::miss;
-use crate::replay::state::{Run, Step};
-use crate::shape::{Asked, Bindings, Difference, Normalizer, bindings, differences};
+use crate::replay::state::{BookingRun, RunStep};
+use crate::shape::{Bindings, LeafDifference, Normalizer, RequestOutline, bindings, differences};
 
 impl Player {
     /// Serves an exchange that doesn't fit.
     pub(super) fn serve_nearest(
         &mut self,
-        number: Number,
-        asked: Asked,
+        number: EntryNumber,
+        asked: RequestOutline,
         now: Timestamp,
-    ) -> Result<Served, CaptureError> {
+    ) -> Result<ServedAnswer, CaptureError> {
         self.state.requests += 1;
         self.state.moves += u64::from(!asked.is_safe());
         let entry = *self.index.entry(number);
         if let (Some(uuid), Some(booking)) = (asked.order, entry.booking)
             && !self.state.runs.contains_key(&uuid)
         {
-            self.state.place(uuid, Run::new(booking, written(&asked, uuid)));
+            self.state.place(uuid, BookingRun::new(booking, written(&asked, uuid)));
         }
         let recorded = self.ready(number)?;
         let mut passing = Bindings::default();
@@ -39,7 +39,7 @@ impl Player {
         served.is_nearest = true;
         if let (Some(uuid), Some(shape)) = (runs, entry.shape) {
             let (operation, at) = (entry.operation, self.state.requests);
-            let step = Step { operation, shape, document: asked.document.map(Arc::new), number, at };
+            let step = RunStep { operation, shape, document: asked.document.map(Arc::new), number, at };
             self.state.has_served(uuid, step, false);
         }
         self.counts.has_served(number, true);
@@ -49,10 +49,10 @@ impl Player {
     /// The recorded exchange that has most in common with a request, and where it differs.
     pub(super) fn nearest(
         &mut self,
-        asked: &Asked,
+        asked: &RequestOutline,
         own: Option<&str>,
         why: &NotFound,
-    ) -> Result<Option<(Number, Vec<Difference>)>, CaptureError> {
+    ) -> Result<Option<(EntryNumber, Vec<LeafDifference>)>, CaptureError> {
         if let NotFound::NoAnswer(number) | NotFound::TooEarly(number) | NotFound::TooLate(number) = why {
             return Ok(self
                 .rules
@@ -67,9 +67,9 @@ impl Player {
         let booking = asked.order.and_then(|uuid| self.state.runs.get(&uuid)).map(|run| run.booking);
         let mine =
             all.iter().copied().filter(|&number| booking.is_some() && self.index.entry(number).booking == booking);
-        let mut numbers: Vec<Number> = mine.take(miss::COMPARED).collect();
+        let mut numbers: Vec<EntryNumber> = mine.take(miss::COMPARED).collect();
         numbers.extend(all.iter().copied().take(miss::COMPARED));
-        let mut best: Option<(Number, Vec<Difference>)> = None;
+        let mut best: Option<(EntryNumber, Vec<LeafDifference>)> = None;
         for number in numbers {
             let recorded = self.ready(number)?;
             let (Some(ours), Some(theirs)) = (&recorded.request, &asked.document) else {
@@ -92,19 +92,19 @@ impl Player {
     }
 
     /// An exchange that asks for the same, whatever has happened before it.
-    pub(super) fn same_request(&self, asked: &Asked) -> Option<Number> {
+    pub(super) fn same_request(&self, asked: &RequestOutline) -> Option<EntryNumber> {
         let operation = self.index.operation(&asked.operation.key)?;
         let group = self.index.group(operation, asked.shape?)?;
         let booking = asked.order.and_then(|uuid| self.state.runs.get(&uuid)).map(|run| run.booking);
         let mut numbers = group.first.iter().chain(&group.later).copied();
         let all = || group.first.iter().chain(&group.later).copied();
-        let answered = |number: &Number| self.index.entry(*number).has_answer;
+        let answered = |number: &EntryNumber| self.index.entry(*number).has_answer;
         numbers
             .find(|number| booking.is_some() && self.index.entry(*number).booking == booking && answered(number))
             .or_else(|| all().find(answered))
     }
 
-    pub(super) fn why_no_answer(&mut self, number: Number) -> Result<String, CaptureError> {
+    pub(super) fn why_no_answer(&mut self, number: EntryNumber) -> Result<String, CaptureError> {
         let recorded = self.ready(number)?;
         let exchange = &recorded.exchange;
         Ok(match (&exchange.response, &exchange.failure) {

@@ -4,14 +4,14 @@
 
 use jiff::Timestamp;
 
-use super::{Player, Ready, Served};
+use super::{Player, Ready, ServedAnswer};
 use crate::capture::CaptureError;
 use crate::exchange::{Exchange, Response, decode};
 use crate::json::{Document, Value};
-use crate::replay::answer::{Changes, Edit, Shift, coded, edited};
-use crate::replay::index::Number;
+use crate::replay::answer::{AnswerChanges, Shift, TextEdit, coded, edited};
+use crate::replay::index::EntryNumber;
 use crate::replay::pages;
-use crate::replay::state::Run;
+use crate::replay::state::BookingRun;
 use crate::replay::time::{TimeMode, seconds_between};
 use crate::shape::{Bindings, replace_uuids};
 
@@ -19,13 +19,13 @@ impl Player {
     /// The answer of a recorded exchange as the client is to get it.
     pub(super) fn present(
         &mut self,
-        number: Number,
+        number: EntryNumber,
         recorded: &Ready,
         run: Option<u128>,
         passing: &Bindings,
         target: &str,
         now: Timestamp,
-    ) -> Result<Served, CaptureError> {
+    ) -> Result<ServedAnswer, CaptureError> {
         let exchange = &recorded.exchange;
         let Some(response) = &exchange.response else {
             let what = "it has no answer".to_owned();
@@ -46,8 +46,8 @@ impl Player {
                 let own = run.and_then(|uuid| self.state.runs.get(&uuid));
                 let order = |uuid: u128| self.order(own, uuid);
                 let bindings = own.map_or(passing, |run| &run.bindings);
-                let changes = Changes { bindings: Some(bindings), order: &order, shift };
-                let mut edits: Vec<Edit> = Vec::new();
+                let changes = AnswerChanges { bindings: Some(bindings), order: &order, shift };
+                let mut edits: Vec<TextEdit> = Vec::new();
                 changes.edits(document.root(), "", &mut edits);
                 ((!edits.is_empty()).then(|| edited(document, &edits)), !edits.is_empty())
             }
@@ -58,12 +58,12 @@ impl Player {
         let body = content.unwrap_or_else(|| response.body.bytes.clone());
         let own = run.and_then(|uuid| self.state.runs.get(&uuid));
         let order = |uuid: u128| self.order(own, uuid);
-        let changes = Changes { bindings: own.map(|run| &run.bindings), order: &order, shift };
+        let changes = AnswerChanges { bindings: own.map(|run| &run.bindings), order: &order, shift };
         // Of an answer to HEAD the length is that of a body that it doesn't have.
         let length = (!body.is_empty()).then_some(body.len());
         let headers = changes.fields(&response.headers, length, is_changed);
         let entry = self.index.entry(number);
-        Ok(Served {
+        Ok(ServedAnswer {
             recording: self.source(number).name().into(),
             exchange: u64::from(entry.index) + 1,
             is_bound,
@@ -78,7 +78,7 @@ impl Player {
     }
 
     /// The present Order UUID in place of a recorded one: of the run at hand, or else of the last run of that booking.
-    pub(super) fn order(&self, own: Option<&Run>, recorded: u128) -> Option<String> {
+    pub(super) fn order(&self, own: Option<&BookingRun>, recorded: u128) -> Option<String> {
         if let Some(run) = own
             && self.index.bookings[run.booking as usize].uuid == recorded
         {
@@ -90,7 +90,7 @@ impl Player {
     /// A page of a feed, with what the client has made.
     fn page(
         &mut self,
-        number: Number,
+        number: EntryNumber,
         exchange: &Exchange,
         document: &Document,
         items: &[Value<'_>],
@@ -119,18 +119,18 @@ impl Player {
             Document::parse_str(&pages::text_with(document, &texts, plan.waits().then_some(own.as_str()))).ok()
         };
         let shown = rebuilt.as_ref().unwrap_or(document);
-        let mut edits: Vec<Edit> = Vec::new();
+        let mut edits: Vec<TextEdit> = Vec::new();
         for (name, value) in shown.root().entries() {
             if name != "items" {
                 let order = |uuid: u128| self.order(None, uuid);
-                let changes = Changes { bindings: None, order: &order, shift };
+                let changes = AnswerChanges { bindings: None, order: &order, shift };
                 changes.edits(value, &format!("/{name}"), &mut edits);
                 continue;
             }
             for (item, told) in value.items().zip(&plan.items) {
                 let own = told.run.and_then(|uuid| self.state.runs.get(&uuid));
                 let order = |uuid: u128| self.order(own, uuid);
-                let changes = Changes { bindings: own.map(|run| &run.bindings), order: &order, shift };
+                let changes = AnswerChanges { bindings: own.map(|run| &run.bindings), order: &order, shift };
                 for (name, member) in item.entries().filter(|(name, _)| *name != "modified") {
                     changes.edits(member, &format!("/{name}"), &mut edits);
                 }

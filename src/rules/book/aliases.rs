@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rules::book::error::{LoadError, Place};
+use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::rule::Rule;
 
 /// A former id of a rule.
@@ -27,7 +27,7 @@ impl Aliases {
         for rule in rules {
             let new = &rule.info.id;
             for Alias { id, file, line } in &rule.aliases {
-                let wrong = |what: String| LoadError::Rule { file: file.clone(), place: Place::line(*line), what };
+                let wrong = |what: String| LoadError::Rule { file: file.clone(), place: FilePlace::line(*line), what };
                 if let Some(live) = rules.iter().find(|rule| rule.info.id == *id) {
                     return Err(wrong(format!(
                         "aliases: {id} is the id of a rule ({}); it can't be the former id of {new} as well. A file that is to replace {new} is called {new}.toml",

@@ -11,7 +11,7 @@ pub enum LoadError {
         /// The file.
         file: String,
         /// Where in it.
-        place: Place,
+        place: FilePlace,
         /// What is wrong.
         what: String,
     },
@@ -40,12 +40,12 @@ pub enum LoadError {
 
 /// A place in a file, for people: its line and, where that is known, its column, both from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct FilePlace {
     line: usize,
     column: Option<usize>,
 }
 
-impl Place {
+impl FilePlace {
     /// A line, of which no more is known.
     pub fn line(line: usize) -> Self {
         Self { line, column: None }
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for FilePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.column {
             Some(column) => write!(f, "{}:{column}", self.line),

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::rules::book::error::{LoadError, Place};
+use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::files::{built_in_text, read_text};
 use crate::rules::book::rule_compiler::content_start;
 use crate::rules::lang::compile::check_names;
@@ -61,7 +61,7 @@ impl ExpressionFile {
         match toml::from_str(&text) {
             Ok(Entries { entries }) => Ok(Self { path, text, entries }),
             Err(error) => {
-                let place = Place::of(&text, error.span().map(|span| span.start));
+                let place = FilePlace::of(&text, error.span().map(|span| span.start));
                 Err(LoadError::Rule { file: path, place, what: error.message().to_owned() })
             }
         }
@@ -74,7 +74,7 @@ impl ExpressionFile {
             names.add(name.get_ref(), name.span().start, is.get_ref(), content_start(&self.text, is))
         });
         added.and_then(|()| check_names(&names, program)).map_err(|error| {
-            let (file, place) = (self.path.clone(), Place::of(&self.text, Some(error.at)));
+            let (file, place) = (self.path.clone(), FilePlace::of(&self.text, Some(error.at)));
             LoadError::Rule { file, place, what: error.what }
         })?;
         Ok(names)

@@ -18,7 +18,7 @@ use crate::rules::lang::program::Program;
 use crate::rules::lang::value::EvalError;
 
 /// A part of a list of the plan.
-type Part = Range<u32>;
+type ListRange = Range<u32>;
 
 /// One rule of a plan: its conditions, its excuses, its checks.
 #[derive(Debug)]
@@ -28,10 +28,10 @@ pub struct RuleStep {
     /// The side that it judges.
     pub side: Side,
     /// What has to hold for the rule to have something to say.
-    conditions: Part,
+    conditions: ListRange,
     /// What has to hold for it not to judge.
-    skip_conditions: Part,
-    tests: Part,
+    skip_conditions: ListRange,
+    tests: ListRange,
     /// The excuses are asked for each item.
     pub skipped_by_item: bool,
 }
@@ -161,13 +161,13 @@ impl Plan {
     }
 }
 
-fn append<T>(list: &mut Vec<T>, more: impl Iterator<Item = T>) -> Part {
+fn append<T>(list: &mut Vec<T>, more: impl Iterator<Item = T>) -> ListRange {
     let start = list.len() as u32;
     list.extend(more);
     start..list.len() as u32
 }
 
-fn part_of<'p, T>(list: &'p [T], part: &Part) -> &'p [T] {
+fn part_of<'p, T>(list: &'p [T], part: &ListRange) -> &'p [T] {
     list.get(part.start as usize..part.end as usize).unwrap_or_default()
 }
 

@@ -88,7 +88,7 @@ pub enum At {
 
 /// What is wrong with a rule file, and at which byte of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct RuleFault {
     pub what: String,
     pub at: Option<usize>,
 }

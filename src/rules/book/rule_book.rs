@@ -6,16 +6,16 @@ use std::path::Path;
 use crate::finding::Severity;
 use crate::openbooking::{Reading, Stage};
 use crate::rules::book::aliases::Aliases;
-use crate::rules::book::error::{LoadError, Place};
+use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::expression_file::ExpressionFile;
 use crate::rules::book::files::{NOT_RULES, built_in_files, files_on_disk, read_text};
 use crate::rules::book::plan::{self, Plan};
-use crate::rules::book::rule::{Fault, Rule};
+use crate::rules::book::rule::{Rule, RuleFault};
 use crate::rules::book::rule_compiler::compile_rule;
 use crate::rules::book::settings::{self, RuleSources, Settled};
 use crate::rules::book::tables::{compile_claims, facts};
 use crate::rules::builtins::builtins;
-use crate::rules::lang::common_subexpressions::{Sharing, StageMask};
+use crate::rules::lang::common_subexpressions::{CommonSubexpressions, StageMask};
 use crate::rules::lang::items::ItemSource;
 use crate::rules::lang::named_expressions::Names;
 use crate::rules::lang::node::BoolId;
@@ -86,7 +86,7 @@ impl RuleBook {
         let item_sources = place_item_sources(&mut rules);
         let mut facts = facts()?;
         compile_claims(&facts, names, &mut program)?;
-        let mut sharing = Sharing::new(&mut program, item_sources.len());
+        let mut sharing = CommonSubexpressions::new(&mut program, item_sources.len());
         let mut conditions: HashMap<BoolId, StageMask> = HashMap::new();
         for rule in &rules {
             let on = stage_mask(rule);
@@ -107,7 +107,7 @@ impl RuleBook {
                     let what = format!("model: the data models have no {name:?}");
                     return Err(LoadError::Rule {
                         file: format!("{}.toml", rule.info.id),
-                        place: Place::line(1),
+                        place: FilePlace::line(1),
                         what,
                     });
                 }
@@ -230,9 +230,9 @@ pub(in crate::rules) fn compile_built_in(names: &Names<'_>, program: &mut Progra
 }
 
 fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, program: &mut Program) -> Result<Rule, LoadError> {
-    compile_rule(id, file, text, names, program).map_err(|Fault { what, at }| LoadError::Rule {
+    compile_rule(id, file, text, names, program).map_err(|RuleFault { what, at }| LoadError::Rule {
         file: file.to_owned(),
-        place: Place::of(text, at),
+        place: FilePlace::of(text, at),
         what,
     })
 }

@@ -10,7 +10,7 @@ use crate::finding::{RuleInfo, Side};
 use crate::openbooking::Stage;
 use crate::rules::book::aliases::{Alias, is_id};
 use crate::rules::book::definition::{Check as CheckDefinition, Definition};
-use crate::rules::book::rule::{At, Check, Expectation, Fault, Rule, Stages};
+use crate::rules::book::rule::{At, Check, Expectation, Rule, RuleFault, Stages};
 use crate::rules::builtins::checks::NamedCheck;
 use crate::rules::lang::compile::{check_names, compile, compile_condition};
 use crate::rules::lang::items::{Each, ItemSource};
@@ -29,8 +29,8 @@ pub(in crate::rules) fn compile_rule(
     text: &str,
     outer: &Names<'_>,
     program: &mut Program,
-) -> Result<Rule, Fault> {
-    let mut definition = Definition::read(text).map_err(|(what, at)| Fault { what, at })?;
+) -> Result<Rule, RuleFault> {
+    let mut definition = Definition::read(text).map_err(|(what, at)| RuleFault { what, at })?;
     let aliases = aliases(&definition, file, text)?;
     let lets = std::mem::take(&mut definition.lets);
     let mut names = Names::below(outer);
@@ -54,8 +54,8 @@ pub(in crate::rules) fn content_start(file: &str, string: &Spanned<String>) -> u
     start + if is_long { 3 + line_break.min(2) } else { 1 }
 }
 
-fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> Fault {
-    Fault { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
+fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> RuleFault {
+    RuleFault { what: format!("{key}: {what}"), at: Some(spanned.span().start) }
 }
 
 struct RuleCompiler<'c> {
@@ -65,7 +65,7 @@ struct RuleCompiler<'c> {
 }
 
 impl RuleCompiler<'_> {
-    fn rule(&mut self, id: &str, definition: Definition) -> Result<Rule, Fault> {
+    fn rule(&mut self, id: &str, definition: Definition) -> Result<Rule, RuleFault> {
         let stages = stages(&definition.stages)?;
         let mut rule_when = self.optional_condition("when", definition.when.as_ref())?;
         let mut checks = Vec::new();
@@ -126,31 +126,31 @@ impl RuleCompiler<'_> {
         })
     }
 
-    fn condition(&mut self, key: &str, text: &Spanned<String>) -> Result<BoolId, Fault> {
+    fn condition(&mut self, key: &str, text: &Spanned<String>) -> Result<BoolId, RuleFault> {
         compile_condition(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
-    fn optional_condition(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<BoolId>, Fault> {
+    fn optional_condition(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<BoolId>, RuleFault> {
         text.map(|text| self.condition(key, text)).transpose()
     }
 
-    fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<ValueId, Fault> {
+    fn expression(&mut self, key: &str, text: &Spanned<String>) -> Result<ValueId, RuleFault> {
         compile(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
-    fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<ValueId>, Fault> {
+    fn optional(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Option<ValueId>, RuleFault> {
         text.map(|text| self.expression(key, text)).transpose()
     }
 
-    fn template(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Template, Fault> {
+    fn template(&mut self, key: &str, text: Option<&Spanned<String>>) -> Result<Template, RuleFault> {
         let Some(text) = text else { return Ok(Template::default()) };
         Template::parse(text.get_ref(), content_start(self.text, text), self.names, self.program)
             .map_err(|error| in_key(key, error))
     }
 
-    fn single_check(&mut self, definition: &Definition) -> Result<Check, Fault> {
+    fn single_check(&mut self, definition: &Definition) -> Result<Check, RuleFault> {
         let expect = match (&definition.expect, &definition.native) {
             (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
             (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
@@ -181,20 +181,20 @@ impl RuleCompiler<'_> {
         key: &str,
         expect: Option<&Spanned<String>>,
         model: Option<&Spanned<ModelDefinition>>,
-    ) -> Result<Expectation, Fault> {
+    ) -> Result<Expectation, RuleFault> {
         match (expect, model) {
             (Some(expect), None) => Ok(Expectation::Expression(self.expression(key, expect)?)),
             (None, Some(model)) => {
                 let at = Some(model.span().start);
                 let check = ModelCheck::try_from(model.get_ref().clone());
-                check.map(Expectation::Model).map_err(|what| Fault { what: format!("model: {what}"), at })
+                check.map(Expectation::Model).map_err(|what| RuleFault { what: format!("model: {what}"), at })
             }
             (Some(expect), Some(_)) => Err(fault(key, expect, "there is either expect or model")),
-            (None, None) => Err(Fault { what: format!("{key} is missing"), at: None }),
+            (None, None) => Err(RuleFault { what: format!("{key} is missing"), at: None }),
         }
     }
 
-    fn check(&mut self, definition: &Definition, check: &CheckDefinition) -> Result<Check, Fault> {
+    fn check(&mut self, definition: &Definition, check: &CheckDefinition) -> Result<Check, RuleFault> {
         let expect = self.expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
         let each = match expect {
             Expectation::Model(_) => None,
@@ -219,7 +219,7 @@ impl RuleCompiler<'_> {
         })
     }
 
-    fn each(&mut self, text: Option<&Spanned<String>>) -> Result<Option<Each>, Fault> {
+    fn each(&mut self, text: Option<&Spanned<String>>) -> Result<Option<Each>, RuleFault> {
         let Some(text) = text else { return Ok(None) };
         let items = if text.get_ref().starts_with('/') {
             ItemSource::Path(Path::parse(text.get_ref()).map_err(|what| fault("each", text, &what))?)
@@ -229,7 +229,7 @@ impl RuleCompiler<'_> {
         Ok(Some(Each { items, place: 0 }))
     }
 
-    fn at(&mut self, text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, Fault> {
+    fn at(&mut self, text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, RuleFault> {
         let Some(text) = text else {
             let points_by_itself = match expect {
                 Expectation::InRust(_) | Expectation::Model(_) => true,
@@ -238,7 +238,9 @@ impl RuleCompiler<'_> {
             return match (with_each, points_by_itself) {
                 (true, _) => Ok(At::Item(String::new())),
                 (false, true) => Ok(At::Pointer(String::new())),
-                (false, false) => Err(Fault { what: "at is missing: say where a finding points".to_owned(), at: None }),
+                (false, false) => {
+                    Err(RuleFault { what: "at is missing: say where a finding points".to_owned(), at: None })
+                }
             };
         };
         let pointer = text.get_ref();
@@ -261,12 +263,12 @@ impl RuleCompiler<'_> {
     }
 }
 
-fn in_key(key: &str, SyntaxError { what, at }: SyntaxError) -> Fault {
-    Fault { what: format!("{key}: {what}"), at: Some(at) }
+fn in_key(key: &str, SyntaxError { what, at }: SyntaxError) -> RuleFault {
+    RuleFault { what: format!("{key}: {what}"), at: Some(at) }
 }
 
 /// The former ids that a rule file lists.
-fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>, Fault> {
+fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>, RuleFault> {
     let alias = |listed: &Spanned<String>| {
         let (id, at) = (listed.get_ref(), listed.span().start);
         if !is_id(id) {
@@ -278,7 +280,7 @@ fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>
     definition.aliases.iter().map(alias).collect()
 }
 
-fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
+fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, RuleFault> {
     let at = Some(names.span().start);
     if names.get_ref().iter().any(|name| name == "any") {
         return Ok(Stages::Any);
@@ -286,10 +288,12 @@ fn stages(names: &Spanned<Vec<String>>) -> Result<Stages, Fault> {
     let stages = names
         .get_ref()
         .iter()
-        .map(|name| Stage::from_name(name).ok_or_else(|| Fault { what: format!("stages: unknown stage {name:?}"), at }))
+        .map(|name| {
+            Stage::from_name(name).ok_or_else(|| RuleFault { what: format!("stages: unknown stage {name:?}"), at })
+        })
         .collect::<Result<Vec<_>, _>>()?;
     if stages.is_empty() {
-        return Err(Fault { what: "stages: name at least one stage, or any".to_owned(), at });
+        return Err(RuleFault { what: "stages: name at least one stage, or any".to_owned(), at });
     }
     Ok(Stages::Some(stages))
 }

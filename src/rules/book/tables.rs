@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use crate::rules::book::error::{LoadError, Place};
+use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::features::Features;
 use crate::rules::book::files::{built_in_models, built_in_text};
 use crate::rules::book::rule_compiler::content_start;
@@ -53,7 +53,7 @@ fn read_facts() -> Result<Facts, LoadError> {
 const ERRORS_FILE: &str = "models/errors.toml";
 
 fn in_errors_file(what: String, at: Option<usize>) -> LoadError {
-    LoadError::Rule { file: format!("rules/{ERRORS_FILE}"), place: Place::of(built_in_text(ERRORS_FILE), at), what }
+    LoadError::Rule { file: format!("rules/{ERRORS_FILE}"), place: FilePlace::of(built_in_text(ERRORS_FILE), at), what }
 }
 
 fn models() -> Result<Models, LoadError> {
@@ -65,7 +65,7 @@ fn models() -> Result<Models, LoadError> {
         .collect();
     Models::parse(&files).map_err(|ModelError { file, what, at }| {
         let text = files.iter().find(|(name, _)| *name == file).map_or("", |(_, text)| text);
-        LoadError::Rule { file: format!("rules/models/{file}.toml"), place: Place::of(text, at), what }
+        LoadError::Rule { file: format!("rules/models/{file}.toml"), place: FilePlace::of(text, at), what }
     })
 }
 
@@ -95,7 +95,7 @@ fn built_in_table<T: serde::de::DeserializeOwned + Default>(name: &str) -> Resul
     let text = built_in_text(name);
     toml::from_str(text).map_err(|error| LoadError::Rule {
         file: format!("rules/{name}"),
-        place: Place::of(text, error.span().map(|span| span.start)),
+        place: FilePlace::of(text, error.span().map(|span| span.start)),
         what: error.message().to_owned(),
     })
 }

@@ -17,7 +17,7 @@ pub enum NamedCheck {
 
 /// Something a check in Rust found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct CheckFailure {
     pub pointer: String,
     pub seen: String,
 }
@@ -32,7 +32,7 @@ impl NamedCheck {
     }
 
     /// Everything that is wrong, at most `most` of it; empty if nothing is. And how much more is wrong.
-    pub fn run(self, reading: &Reading, most: usize) -> Result<(Vec<Found>, u64), EvalError> {
+    pub fn run(self, reading: &Reading, most: usize) -> Result<(Vec<CheckFailure>, u64), EvalError> {
         match self {
             Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange, most),
             Self::ResponseJson => {
@@ -49,8 +49,8 @@ fn json_object(
     must_be_there: bool,
     exchange: &Exchange,
     most: usize,
-) -> Result<(Vec<Found>, u64), EvalError> {
-    let one = |seen: String| Ok((vec![Found { pointer: pointer.to_owned(), seen }], 0));
+) -> Result<(Vec<CheckFailure>, u64), EvalError> {
+    let one = |seen: String| Ok((vec![CheckFailure { pointer: pointer.to_owned(), seen }], 0));
     match content {
         Content::Unreadable(why) => {
             let whose = if must_be_there { "request" } else { "response" };
@@ -66,11 +66,11 @@ fn json_object(
             one(format!("{:?} at the root", document.root().kind()))
         }
         Content::Json(document) => {
-            let found = |key| Found {
+            let found = |key| CheckFailure {
                 pointer: format!("{pointer}{key}"),
                 seen: "the key stands twice in its object".to_owned(),
             };
-            let told: Vec<Found> = document.duplicate_keys().take(most).map(found).collect();
+            let told: Vec<CheckFailure> = document.duplicate_keys().take(most).map(found).collect();
             let omitted = document.number_of_duplicate_keys() - told.len();
             Ok((told, omitted as u64))
         }

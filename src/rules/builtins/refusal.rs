@@ -20,7 +20,7 @@ use crate::rules::state::flow::Flow;
 
 /// One right answer: status and error type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct RightAnswer {
     pub status: u16,
     pub error_type: String,
 }
@@ -58,14 +58,14 @@ const UNSEEN_FAULTS: [&str; 12] = [
 ];
 
 /// Reads the arguments of `refused`: `(400, "Type")`, `(400, "Type", strict)` or `([[404, "A"], [404, "B"]])`.
-pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Answer>, bool), EvalError> {
+pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<RightAnswer>, bool), EvalError> {
     let strict = matches!(arguments.last(), Some(Val::Strict));
     let arguments = if strict { &arguments[..arguments.len() - 1] } else { arguments };
     let one = |status: &Val<'_>, error_type: &Val<'_>| {
         let status = status.show().parse().map_err(|_| EvalError::fault("refused takes a status"))?;
         let error_type =
             error_type.as_str().ok_or_else(|| EvalError::fault("refused takes the name of an error type"))?;
-        Ok(Answer { status, error_type: error_type.to_owned() })
+        Ok(RightAnswer { status, error_type: error_type.to_owned() })
     };
     match arguments {
         [status, error_type] => Ok((vec![one(status, error_type)?], strict)),
@@ -82,7 +82,7 @@ pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Answe
 }
 
 /// Judges the answer of `context` against the right ones.
-pub fn judge(right: &[Answer], strict: bool, context: &Context<'_>) -> Result<Refusal, EvalError> {
+pub fn judge(right: &[RightAnswer], strict: bool, context: &Context<'_>) -> Result<Refusal, EvalError> {
     let reading = context.reading;
     let status = answered(reading)?.status;
     let root_type = root_type(reading);

@@ -16,7 +16,7 @@ use crate::exchange::{
 };
 use crate::finding::Severity;
 use crate::rules::book::definition::{Example, ExampleExchange};
-use crate::rules::book::error::{LoadError, Place};
+use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::files::{built_in_bases, files_on_disk, read_text};
 use crate::rules::book::rule_book::RuleBook;
 use crate::rules::judging::judge::Judge;
@@ -88,7 +88,7 @@ pub(in crate::rules) fn bases(folder: Option<&Path>) -> Result<BaseExchanges, Lo
     let mut add = |name: String, file: &str, text: &str| {
         let value = serde_json::from_str(text).map_err(|error| LoadError::Rule {
             file: file.to_owned(),
-            place: Place::line(error.line()),
+            place: FilePlace::line(error.line()),
             what: error.to_string(),
         })?;
         bases.insert(name, value);

@@ -8,7 +8,7 @@ use crate::finding::Side;
 use crate::rules::book::plan::{Expected, Plan, RuleStep, Test};
 use crate::rules::book::rule::{Check, Expectation, Rule};
 use crate::rules::book::rule_book::RuleBook;
-use crate::rules::builtins::refusal::{self, Answer};
+use crate::rules::builtins::refusal::{self, RightAnswer};
 use crate::rules::judging::finding_builder::{describe_seen, finding, pointer, seen_at};
 use crate::rules::judging::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
 use crate::rules::lang::context::{Context, FAULTED};
@@ -189,7 +189,7 @@ impl<'a> RuleRunner<'a> {
     fn fits_another_fault(&self, ask: &RuleStep, answered: &[String], context: &Context<'a>) -> Option<String> {
         // What is kept of an item is kept for the rules about that item.
         let (context, program) = (&context.of_item(context.item, None), self.book.program());
-        let own: Vec<Answer> =
+        let own: Vec<RightAnswer> =
             self.rule(ask).refusal(program).map(|arguments| right_answers(&arguments, context)).unwrap_or_default();
         let others = self.plan.steps().iter().filter(|other| other.rule != ask.rule).map(|other| self.rule(other));
         let off = self.book.off().iter();
@@ -237,7 +237,7 @@ fn run_unwritten<'a>(
     }
 }
 
-fn right_answers(arguments: &[ValueId], context: &Context<'_>) -> Vec<Answer> {
+fn right_answers(arguments: &[ValueId], context: &Context<'_>) -> Vec<RightAnswer> {
     let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(*argument, context)).collect();
     values.and_then(|values| refusal::answers(&values, context.arena)).map(|(right, _)| right).unwrap_or_default()
 }

@@ -36,14 +36,14 @@ impl FromIterator<Self> for StageMask {
 }
 
 /// See the module.
-pub struct Sharing<'c> {
+pub struct CommonSubexpressions<'c> {
     program: &'c mut Program,
     uses: HashMap<NodeId, Uses>,
     /// Conditions of rules, which have a slot whatever they cost.
     conditions: Vec<BoolId>,
 }
 
-impl<'c> Sharing<'c> {
+impl<'c> CommonSubexpressions<'c> {
     /// Of the expressions of a book with so many different `each`. Done once, when all of them are there.
     pub fn new(program: &'c mut Program, paths: usize) -> Self {
         program.item_slots = vec![Slots::default(); paths];
@@ -187,12 +187,12 @@ impl Program {
 
 /// On which occasions something is asked for, and on which again.
 #[derive(Debug, Clone, Copy, Default)]
-struct Asked {
+struct AskedKinds {
     on: u64,
     again: u64,
 }
 
-impl Asked {
+impl AskedKinds {
     fn add(&mut self, on: u64, again: bool) {
         self.again |= if again { on } else { self.on & on };
         self.on |= on;
@@ -202,9 +202,9 @@ impl Asked {
 /// How often a part is asked for, on one exchange.
 #[derive(Debug, Clone, Default)]
 struct Uses {
-    of_exchange: Asked,
+    of_exchange: AskedKinds,
     /// The same of a part that depends on the item, for each `each` that asks for it.
-    of_items: BTreeMap<usize, Asked>,
+    of_items: BTreeMap<usize, AskedKinds>,
 }
 
 impl Uses {
@@ -252,7 +252,7 @@ mod tests {
         let part = compile(part, 0, &Names::default(), &mut program).unwrap();
         let asked = [first, second]
             .map(|(text, eaches, on)| (compile(text, 0, &Names::default(), &mut program).unwrap(), eaches, on));
-        let mut sharing = Sharing::new(&mut program, 2);
+        let mut sharing = CommonSubexpressions::new(&mut program, 2);
         for (at, eaches, on) in asked {
             sharing.ask(NodeId::Value(at), eaches, StageMask(on));
         }

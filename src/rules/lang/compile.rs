@@ -7,10 +7,10 @@ use regex::Regex;
 use crate::rules::lang::members::{Member, present_name};
 use crate::rules::lang::named_expressions::{Named, Names, hidden_by, suggest_name};
 use crate::rules::lang::node::{
-    Arithmetic, BoolId, BoolNode, Message, NodeId, Number, PathId, Quantifier, Root, Span, Start, TextId, ValueId,
-    ValueNode,
+    Arithmetic, BoolId, BoolNode, Message, NodeId, NumberLiteral, PathId, Quantifier, Root, Span, Start, TextId,
+    ValueId, ValueNode,
 };
-use crate::rules::lang::parser::{Expr, Kind, Macro, MacroKind, Operator, SyntaxError, parse};
+use crate::rules::lang::parser::{Expr, ExprKind, Macro, MacroKind, Operator, SyntaxError, parse};
 use crate::rules::lang::program::Program;
 use crate::rules::lang::suggest::nearest;
 use crate::rules::lang::types::Type;
@@ -172,31 +172,31 @@ impl<'c, 'e> Compiler<'c, 'e> {
 
     fn node_of(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
         match &expr.kind {
-            Kind::Null => Ok(self.typed(ValueNode::Null, Type::Nothing)),
-            Kind::Bool(value) => Ok(self.typed_bool(BoolNode::Constant(*value))),
-            Kind::Number(literal) => {
+            ExprKind::Null => Ok(self.typed(ValueNode::Null, Type::Nothing)),
+            ExprKind::Bool(value) => Ok(self.typed_bool(BoolNode::Constant(*value))),
+            ExprKind::Number(literal) => {
                 let number = self.program.push_number(number(literal, expr.at)?);
                 Ok(self.typed(ValueNode::Number(number), Type::Plain))
             }
-            Kind::Text(text) => {
+            ExprKind::Text(text) => {
                 let text = self.program.push_text(text);
                 Ok(self.typed(ValueNode::Text(text), Type::Plain))
             }
-            Kind::Name(name) => self.name(name, expr.at, scope),
-            Kind::Member(operand, name) => {
+            ExprKind::Name(name) => self.name(name, expr.at, scope),
+            ExprKind::Member(operand, name) => {
                 let operand = self.node(operand, scope)?;
                 self.member(operand, name, expr.at)
             }
-            Kind::Has(operand, name) => {
+            ExprKind::Has(operand, name) => {
                 let operand = self.node(operand, scope)?;
                 let member = self.member(operand, name, expr.at)?;
                 Ok(self.has(operand, name, member))
             }
-            Kind::Index(operand, index) => {
+            ExprKind::Index(operand, index) => {
                 let operand = self.node(operand, scope)?;
                 match &index.kind {
                     // `x["@type"]` is the common way to a key that is no identifier.
-                    Kind::Text(key) => self.member(operand, key, index.at),
+                    ExprKind::Text(key) => self.member(operand, key, index.at),
                     _ => {
                         let of = value_of(operand.node, self.program);
                         let (index, _) = self.value(index, scope)?;
@@ -204,21 +204,21 @@ impl<'c, 'e> Compiler<'c, 'e> {
                     }
                 }
             }
-            Kind::Call(name, arguments) => self.call(name, arguments, expr.at, scope),
-            Kind::Macro(folded) => self.folded(folded, expr.at, scope),
-            Kind::Not(operand) => {
+            ExprKind::Call(name, arguments) => self.call(name, arguments, expr.at, scope),
+            ExprKind::Macro(folded) => self.folded(folded, expr.at, scope),
+            ExprKind::Not(operand) => {
                 let operand = self.condition(operand, scope)?;
                 Ok(self.typed_bool(BoolNode::Not(operand)))
             }
-            Kind::Negate(operand) => {
+            ExprKind::Negate(operand) => {
                 let (operand, _) = self.value(operand, scope)?;
                 Ok(self.typed(ValueNode::Negate(operand), Type::Plain))
             }
-            Kind::All(parts) => self.chain(parts, scope, BoolNode::All),
-            Kind::Any(parts) => self.chain(parts, scope, BoolNode::Any),
-            Kind::Conditional(parts) => self.conditional(parts, scope),
-            Kind::Binary(operator, sides) => self.binary(*operator, sides, scope),
-            Kind::List(elements) => {
+            ExprKind::All(parts) => self.chain(parts, scope, BoolNode::All),
+            ExprKind::Any(parts) => self.chain(parts, scope, BoolNode::Any),
+            ExprKind::Conditional(parts) => self.conditional(parts, scope),
+            ExprKind::Binary(operator, sides) => self.binary(*operator, sides, scope),
+            ExprKind::List(elements) => {
                 let (elements, types) = self.list(elements, scope)?;
                 let gives = types.into_iter().reduce(Type::or).unwrap_or(Type::Any).list();
                 Ok(self.typed(ValueNode::List(elements), gives))
@@ -516,7 +516,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         let [text, pattern] = arguments else {
             return Err(SyntaxError::new(at, "matches takes a string and a pattern"));
         };
-        let Kind::Text(literal) = &pattern.kind else {
+        let ExprKind::Text(literal) = &pattern.kind else {
             return Err(SyntaxError::new(pattern.at, "the pattern of matches must be a literal string"));
         };
         let compiled = Regex::new(literal)
@@ -607,11 +607,14 @@ impl Literal {
     }
 }
 
-fn number(literal: &str, at: usize) -> Result<Number, SyntaxError> {
+fn number(literal: &str, at: usize) -> Result<NumberLiteral, SyntaxError> {
     if let Ok(int) = literal.parse() {
-        return Ok(Number::Int(int));
+        return Ok(NumberLiteral::Int(int));
     }
-    literal.parse().map(Number::Decimal).map_err(|_| SyntaxError::new(at, "a number beyond the range of decimals"))
+    literal
+        .parse()
+        .map(NumberLiteral::Decimal)
+        .map_err(|_| SyntaxError::new(at, "a number beyond the range of decimals"))
 }
 
 #[cfg(test)]
@@ -663,7 +666,7 @@ mod tests {
 
     #[test]
     fn numbers_are_exact() {
-        assert_eq!(number("0.10", 0), Ok(Number::Decimal(rust_decimal::Decimal::new(10, 2))));
+        assert_eq!(number("0.10", 0), Ok(NumberLiteral::Decimal(rust_decimal::Decimal::new(10, 2))));
         assert!(number("99999999999999999999999999999999", 0).is_err());
     }
 }

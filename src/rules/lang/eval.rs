@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::function::Call;
 use crate::rules::lang::node::{
-    Arithmetic, BoolId, BoolNode, Comparison, FunctionId, Number, Root, Span, ValueId, ValueNode,
+    Arithmetic, BoolId, BoolNode, Comparison, FunctionId, NumberLiteral, Root, Span, ValueId, ValueNode,
 };
 use crate::rules::lang::value::{EvalError, Val};
 
@@ -189,8 +189,8 @@ impl<'a> Evaluation<'_, 'a> {
             ValueNode::Null => Ok(Val::Null),
             ValueNode::Strict => Ok(Val::Strict),
             ValueNode::Number(place) => Ok(match program.number(place) {
-                Number::Int(value) => Val::Int(value),
-                Number::Decimal(value) => arena.decimal(value),
+                NumberLiteral::Int(value) => Val::Int(value),
+                NumberLiteral::Decimal(value) => arena.decimal(value),
             }),
             ValueNode::Index(operand, index) => self.index(operand, index),
             ValueNode::List(elements) => self.list(elements),

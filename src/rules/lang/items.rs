@@ -60,14 +60,14 @@ const MAX_KEEPING: usize = 256;
 
 /// A node that an `each` names.
 #[derive(Debug)]
-pub struct Item<'a> {
+pub struct EachItem<'a> {
     pub value: Value<'a>,
     pub memo: Option<&'a Memo<'a>>,
 }
 
 /// The items of every `each`, found when a rule first asks.
 #[derive(Debug)]
-pub struct Items<'a>(&'a [Cell<Option<&'a [Item<'a>]>>]);
+pub struct Items<'a>(&'a [Cell<Option<&'a [EachItem<'a>]>>]);
 
 impl<'a> Items<'a> {
     /// Nothing found yet of so many different `each`.
@@ -76,7 +76,12 @@ impl<'a> Items<'a> {
     }
 
     /// The items of the `each` with that place, each with room for shared parts.
-    pub fn of(&self, each: usize, sources: &[ItemSource], context: &Context<'a>) -> Result<&'a [Item<'a>], EvalError> {
+    pub fn of(
+        &self,
+        each: usize,
+        sources: &[ItemSource],
+        context: &Context<'a>,
+    ) -> Result<&'a [EachItem<'a>], EvalError> {
         let (Some(found), Some(source)) = (self.0.get(each), sources.get(each)) else { return Ok(&[]) };
         if let Some(found) = found.get() {
             return Ok(found);
@@ -85,9 +90,9 @@ impl<'a> Items<'a> {
         let mut items = context.arena.vec();
         source.for_each(context, &mut |value| {
             let memo = (items.len() < MAX_KEEPING).then(|| &*context.arena.alloc(Memo::new(slots, context.arena)));
-            items.push(Item { value, memo });
+            items.push(EachItem { value, memo });
         })?;
-        let items: &'a [Item<'a>] = items.into_bump_slice();
+        let items: &'a [EachItem<'a>] = items.into_bump_slice();
         found.set(Some(items));
         Ok(items)
     }

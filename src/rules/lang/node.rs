@@ -162,7 +162,7 @@ pub enum MemoScope {
 
 /// A literal number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Number {
+pub enum NumberLiteral {
     Int(i64),
     Decimal(Decimal),
 }

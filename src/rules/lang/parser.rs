@@ -31,7 +31,7 @@ const MAX_HEIGHT: u8 = 100;
 /// A part of an expression.
 #[derive(Debug, PartialEq)]
 pub struct Expr<'t> {
-    pub kind: Kind<'t>,
+    pub kind: ExprKind<'t>,
     /// Byte of the file at which its name or operator stands, or where it begins.
     pub at: usize,
     height: u8,
@@ -39,7 +39,7 @@ pub struct Expr<'t> {
 
 /// What a part of an expression is.
 #[derive(Debug, PartialEq)]
-pub enum Kind<'t> {
+pub enum ExprKind<'t> {
     Null,
     Bool(bool),
     /// A number as it is written, with its sign.
@@ -173,7 +173,7 @@ impl<'t> Parser<'t> {
             let yes = self.any()?;
             self.expect(":")?;
             let no = self.expression()?;
-            Expr::above(at, [condition, yes, no], |parts| Kind::Conditional(Box::new(parts)))?
+            Expr::above(at, [condition, yes, no], |parts| ExprKind::Conditional(Box::new(parts)))?
         } else {
             condition
         };
@@ -182,11 +182,11 @@ impl<'t> Parser<'t> {
     }
 
     fn any(&mut self) -> Result<Expr<'t>, SyntaxError> {
-        self.chain("||", Self::all, Kind::Any)
+        self.chain("||", Self::all, ExprKind::Any)
     }
 
     fn all(&mut self) -> Result<Expr<'t>, SyntaxError> {
-        self.chain("&&", |parser| parser.binary(RELATION), Kind::All)
+        self.chain("&&", |parser| parser.binary(RELATION), ExprKind::All)
     }
 
     /// `a && b && c` as one list; the same for `||`.
@@ -194,7 +194,7 @@ impl<'t> Parser<'t> {
         &mut self,
         sign: &str,
         part: fn(&mut Self) -> Result<Expr<'t>, SyntaxError>,
-        make: fn(Vec<Expr<'t>>) -> Kind<'t>,
+        make: fn(Vec<Expr<'t>>) -> ExprKind<'t>,
     ) -> Result<Expr<'t>, SyntaxError> {
         let first = part(self)?;
         if !self.is_at(sign) {
@@ -214,7 +214,7 @@ impl<'t> Parser<'t> {
             let at = self.at;
             self.advance()?;
             let right = self.binary(precedence + 1)?;
-            left = Expr::above(at, [left, right], |sides| Kind::Binary(operator, Box::new(sides)))?;
+            left = Expr::above(at, [left, right], |sides| ExprKind::Binary(operator, Box::new(sides)))?;
         }
         Ok(left)
     }
@@ -230,7 +230,7 @@ impl<'t> Parser<'t> {
                 let literal = self.lexer.slice(start, self.at + digits.len());
                 signs.pop();
                 self.advance()?;
-                let number = Expr::leaf(start, Kind::Number(literal));
+                let number = Expr::leaf(start, ExprKind::Number(literal));
                 return Self::signed(signs, self.behind(number)?);
             }
         }
@@ -240,7 +240,7 @@ impl<'t> Parser<'t> {
 
     fn signed(signs: Vec<(bool, usize)>, operand: Expr<'t>) -> Result<Expr<'t>, SyntaxError> {
         signs.into_iter().rev().try_fold(operand, |operand, (is_not, at)| {
-            let make = if is_not { Kind::Not } else { Kind::Negate };
+            let make = if is_not { ExprKind::Not } else { ExprKind::Negate };
             Expr::above(at, [operand], |[operand]| make(Box::new(operand)))
         })
     }
@@ -252,8 +252,9 @@ impl<'t> Parser<'t> {
             if self.eat("[")? {
                 let index = self.expression()?;
                 self.expect("]")?;
-                value =
-                    Expr::above(at, [value, index], |[value, index]| Kind::Index(Box::new(value), Box::new(index)))?;
+                value = Expr::above(at, [value, index], |[value, index]| {
+                    ExprKind::Index(Box::new(value), Box::new(index))
+                })?;
             } else if self.eat(".")? {
                 let at = self.at;
                 let name = self.name("the name of a member")?;
@@ -261,7 +262,7 @@ impl<'t> Parser<'t> {
                     let arguments = self.list(")")?;
                     method(at, name, value, arguments)?
                 } else {
-                    Expr::above(at, [value], |[value]| Kind::Member(Box::new(value), name))?
+                    Expr::above(at, [value], |[value]| ExprKind::Member(Box::new(value), name))?
                 };
             } else {
                 return Ok(value);
@@ -278,21 +279,21 @@ impl<'t> Parser<'t> {
         }
         if self.eat("[")? {
             let elements = self.list("]")?;
-            return Expr::above_all(at, elements, Kind::List);
+            return Expr::above_all(at, elements, ExprKind::List);
         }
         let kind = match &self.token {
             Token::Number(_) | Token::Text(_) | Token::Name(_) => match self.advance()? {
-                Token::Number(literal) => Kind::Number(literal),
-                Token::Text(text) => Kind::Text(text),
-                Token::Name("null") => Kind::Null,
-                Token::Name("true") => Kind::Bool(true),
-                Token::Name("false") => Kind::Bool(false),
+                Token::Number(literal) => ExprKind::Number(literal),
+                Token::Text(text) => ExprKind::Text(text),
+                Token::Name("null") => ExprKind::Null,
+                Token::Name("true") => ExprKind::Bool(true),
+                Token::Name("false") => ExprKind::Bool(false),
                 Token::Name(name) => {
                     if self.eat("(")? {
                         let arguments = self.list(")")?;
                         return function(at, name, arguments);
                     }
-                    Kind::Name(name)
+                    ExprKind::Name(name)
                 }
                 Token::Sign(_) | Token::End => return Err(self.unexpected("a value")),
             },
@@ -338,7 +339,7 @@ fn method<'t>(
         ("map", count) => (MacroKind::Map, count),
         _ => {
             arguments.insert(0, object);
-            return Expr::above_all(at, arguments, |arguments| Kind::Call(name, arguments));
+            return Expr::above_all(at, arguments, |arguments| ExprKind::Call(name, arguments));
         }
     };
     let most = if kind == MacroKind::Map { 3 } else { 2 };
@@ -346,34 +347,34 @@ fn method<'t>(
         return Err(SyntaxError::new(at, format!("{name} takes a variable and an expression")));
     }
     let variable = match arguments.remove(0) {
-        Expr { kind: Kind::Name(variable), .. } => variable,
+        Expr { kind: ExprKind::Name(variable), .. } => variable,
         other => return Err(SyntaxError::new(other.at, format!("{name} takes the name of a variable first"))),
     };
     let height = arguments.iter().map(|argument| argument.height).max().unwrap_or_default().max(object.height);
     let filter = (count == 3).then(|| arguments.remove(0));
     let body = arguments.remove(0);
-    Expr::new(at, height, Kind::Macro(Box::new(Macro { kind, range: object, variable, filter, body })))
+    Expr::new(at, height, ExprKind::Macro(Box::new(Macro { kind, range: object, variable, filter, body })))
 }
 
 /// A call of a function, or `has(operand.name)`.
 fn function<'t>(at: usize, name: &'t str, mut arguments: Vec<Expr<'t>>) -> Result<Expr<'t>, SyntaxError> {
     if name != "has" {
-        return Expr::above_all(at, arguments, |arguments| Kind::Call(name, arguments));
+        return Expr::above_all(at, arguments, |arguments| ExprKind::Call(name, arguments));
     }
     match (arguments.len(), arguments.pop()) {
-        (1, Some(Expr { kind: Kind::Member(operand, member), at, height })) => {
-            Ok(Expr { kind: Kind::Has(operand, member), at, height })
+        (1, Some(Expr { kind: ExprKind::Member(operand, member), at, height })) => {
+            Ok(Expr { kind: ExprKind::Has(operand, member), at, height })
         }
         _ => Err(SyntaxError::new(at, "has takes a member, as in has(item.name)")),
     }
 }
 
 impl<'t> Expr<'t> {
-    fn leaf(at: usize, kind: Kind<'t>) -> Self {
+    fn leaf(at: usize, kind: ExprKind<'t>) -> Self {
         Self { kind, at, height: 0 }
     }
 
-    fn new(at: usize, below: u8, kind: Kind<'t>) -> Result<Self, SyntaxError> {
+    fn new(at: usize, below: u8, kind: ExprKind<'t>) -> Result<Self, SyntaxError> {
         if below >= MAX_HEIGHT {
             let what = format!("the expression goes more than {MAX_HEIGHT} levels deep: make its chains shorter");
             return Err(SyntaxError::new(at, what));
@@ -384,13 +385,17 @@ impl<'t> Expr<'t> {
     fn above<const N: usize>(
         at: usize,
         parts: [Self; N],
-        make: impl FnOnce([Self; N]) -> Kind<'t>,
+        make: impl FnOnce([Self; N]) -> ExprKind<'t>,
     ) -> Result<Self, SyntaxError> {
         let height = parts.iter().map(|part| part.height).max().unwrap_or_default();
         Self::new(at, height, make(parts))
     }
 
-    fn above_all(at: usize, parts: Vec<Self>, make: impl FnOnce(Vec<Self>) -> Kind<'t>) -> Result<Self, SyntaxError> {
+    fn above_all(
+        at: usize,
+        parts: Vec<Self>,
+        make: impl FnOnce(Vec<Self>) -> ExprKind<'t>,
+    ) -> Result<Self, SyntaxError> {
         let height = parts.iter().map(|part| part.height).max().unwrap_or_default();
         Self::new(at, height, make(parts))
     }
@@ -408,27 +413,27 @@ mod tests {
     fn show(expr: &Expr<'_>) -> String {
         let list = |parts: &[Expr<'_>]| parts.iter().map(show).collect::<Vec<_>>().join(" ");
         match &expr.kind {
-            Kind::Null => "null".to_owned(),
-            Kind::Bool(value) => value.to_string(),
-            Kind::Number(literal) => (*literal).to_owned(),
-            Kind::Text(text) => format!("{text:?}"),
-            Kind::Name(name) => (*name).to_owned(),
-            Kind::Member(operand, name) => format!("(. {} {name})", show(operand)),
-            Kind::Has(operand, name) => format!("(has {} {name})", show(operand)),
-            Kind::Index(operand, index) => format!("(at {} {})", show(operand), show(index)),
-            Kind::Call(name, arguments) => format!("({name} {})", list(arguments)),
-            Kind::Macro(folded) => {
+            ExprKind::Null => "null".to_owned(),
+            ExprKind::Bool(value) => value.to_string(),
+            ExprKind::Number(literal) => (*literal).to_owned(),
+            ExprKind::Text(text) => format!("{text:?}"),
+            ExprKind::Name(name) => (*name).to_owned(),
+            ExprKind::Member(operand, name) => format!("(. {} {name})", show(operand)),
+            ExprKind::Has(operand, name) => format!("(has {} {name})", show(operand)),
+            ExprKind::Index(operand, index) => format!("(at {} {})", show(operand), show(index)),
+            ExprKind::Call(name, arguments) => format!("({name} {})", list(arguments)),
+            ExprKind::Macro(folded) => {
                 let filter = folded.filter.as_ref().map(|filter| format!("{} ", show(filter))).unwrap_or_default();
                 let Macro { kind, range, variable, body, .. } = &**folded;
                 format!("({kind:?} {} {variable} {filter}{})", show(range), show(body))
             }
-            Kind::Not(operand) => format!("(! {})", show(operand)),
-            Kind::Negate(operand) => format!("(- {})", show(operand)),
-            Kind::All(parts) => format!("(&& {})", list(parts)),
-            Kind::Any(parts) => format!("(|| {})", list(parts)),
-            Kind::Conditional(parts) => format!("(? {})", list(&parts[..])),
-            Kind::Binary(operator, sides) => format!("({operator:?} {})", list(&sides[..])),
-            Kind::List(elements) => format!("[{}]", list(elements)),
+            ExprKind::Not(operand) => format!("(! {})", show(operand)),
+            ExprKind::Negate(operand) => format!("(- {})", show(operand)),
+            ExprKind::All(parts) => format!("(&& {})", list(parts)),
+            ExprKind::Any(parts) => format!("(|| {})", list(parts)),
+            ExprKind::Conditional(parts) => format!("(? {})", list(&parts[..])),
+            ExprKind::Binary(operator, sides) => format!("({operator:?} {})", list(&sides[..])),
+            ExprKind::List(elements) => format!("[{}]", list(elements)),
         }
     }
 

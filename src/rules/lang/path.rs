@@ -11,11 +11,11 @@ use crate::rules::lang::value::EvalError;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
     message: Message,
-    steps: Vec<Step>,
+    steps: Vec<PathStep>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Step {
+enum PathStep {
     Member(String),
     Any,
     Deep,
@@ -38,9 +38,9 @@ impl Path {
             .split('/')
             .skip(1)
             .map(|step| match step {
-                "*" => Step::Any,
-                "**" => Step::Deep,
-                member => Step::Member(unescape(member).into_owned()),
+                "*" => PathStep::Any,
+                "**" => PathStep::Deep,
+                member => PathStep::Member(unescape(member).into_owned()),
             })
             .collect();
         Ok(Self { message, steps })
@@ -55,10 +55,10 @@ impl Path {
     }
 }
 
-fn collect<'a>(value: Value<'a>, steps: &[Step], visit: &mut impl FnMut(Value<'a>)) {
+fn collect<'a>(value: Value<'a>, steps: &[PathStep], visit: &mut impl FnMut(Value<'a>)) {
     match steps.split_first() {
         None => visit(value),
-        Some((Step::Member(name), rest)) => {
+        Some((PathStep::Member(name), rest)) => {
             let child =
                 if value.is_array() { name.parse().ok().and_then(|index| value.at(index)) } else { value.get(name) };
             if let Some(child) = child {
@@ -66,15 +66,15 @@ fn collect<'a>(value: Value<'a>, steps: &[Step], visit: &mut impl FnMut(Value<'a
             }
         }
         // One object in place of a list is a list of one, as in JSON-LD.
-        Some((Step::Any, rest)) if value.is_object() => collect(value, rest, visit),
-        Some((Step::Any, rest)) => children(value, |child| collect(child, rest, visit)),
+        Some((PathStep::Any, rest)) if value.is_object() => collect(value, rest, visit),
+        Some((PathStep::Any, rest)) => children(value, |child| collect(child, rest, visit)),
         // `**/name`, the common use: the document knows where its names stand.
-        Some((Step::Deep, [Step::Member(name), rest @ ..])) => {
+        Some((PathStep::Deep, [PathStep::Member(name), rest @ ..])) => {
             for child in value.named_below(name) {
                 collect(child, rest, visit);
             }
         }
-        Some((Step::Deep, rest)) => {
+        Some((PathStep::Deep, rest)) => {
             collect(value, rest, visit);
             children(value, |child| collect(child, steps, visit));
         }

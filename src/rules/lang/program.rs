@@ -12,7 +12,7 @@ use regex::Regex;
 
 use crate::json::Name;
 use crate::rules::lang::node::{
-    BoolId, BoolNode, FunctionId, MemoScope, NodeId, Number, PathId, PathNode, Root, Slots, Span, Start, TextId,
+    BoolId, BoolNode, FunctionId, MemoScope, NodeId, NumberLiteral, PathId, PathNode, Root, Slots, Span, Start, TextId,
     ValueId, ValueNode,
 };
 use crate::rules::lang::pool::{FreeVariables, Pool};
@@ -35,7 +35,7 @@ pub struct Program {
     /// Each also as a name of members.
     texts: Vec<(Box<str>, Name)>,
     places_of_texts: HashMap<Box<str>, TextId>,
-    numbers: Vec<Number>,
+    numbers: Vec<NumberLiteral>,
     patterns: Vec<Regex>,
     pub(super) slots: Slots,
     /// For the items of each `each`, by its place.
@@ -160,7 +160,7 @@ impl Program {
         &self.texts[at as usize].0
     }
 
-    pub fn number(&self, at: u32) -> Number {
+    pub fn number(&self, at: u32) -> NumberLiteral {
         self.numbers[at as usize]
     }
 
@@ -311,9 +311,9 @@ impl Program {
         at
     }
 
-    pub fn push_number(&mut self, number: Number) -> u32 {
+    pub fn push_number(&mut self, number: NumberLiteral) -> u32 {
         // As it is written: 1.0 and 1.00 are the same number, not the same literal.
-        let same = |other: &Number| format!("{other:?}") == format!("{number:?}");
+        let same = |other: &NumberLiteral| format!("{other:?}") == format!("{number:?}");
         place(self.numbers.iter().position(same).unwrap_or_else(|| {
             self.numbers.push(number);
             self.numbers.len() - 1
@@ -466,7 +466,7 @@ mod tests {
         };
         assert_eq!(member("customer"), member("customer"));
         assert_ne!(member("customer"), member("broker"));
-        let [one, two] = ["1.0", "1.00"].map(|text| program.push_number(Number::Decimal(text.parse().unwrap())));
+        let [one, two] = ["1.0", "1.00"].map(|text| program.push_number(NumberLiteral::Decimal(text.parse().unwrap())));
         assert_ne!(one, two);
     }
 

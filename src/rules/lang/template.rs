@@ -10,10 +10,10 @@ use crate::rules::lang::program::Program;
 
 /// A compiled template.
 #[derive(Debug, Clone, Default)]
-pub struct Template(Vec<Part>);
+pub struct Template(Vec<TemplatePart>);
 
 #[derive(Debug, Clone)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Value(ValueId),
 }
@@ -21,7 +21,7 @@ enum Part {
 impl Template {
     /// True if it gives no text at all.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|part| matches!(part, Part::Text(text) if text.is_empty()))
+        self.0.iter().all(|part| matches!(part, TemplatePart::Text(text) if text.is_empty()))
     }
 
     /// Compiles a template. `{{` and `}}` stand for single braces. `origin` is the byte of the file at which it begins.
@@ -38,8 +38,8 @@ impl Template {
                 rest = behind;
             } else if brace == "{" {
                 let end = rest.find('}').ok_or_else(|| SyntaxError::new(place, "the brace is not closed"))?;
-                parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(Part::Value(compile(&rest[..end], place + 1, names, program)?));
+                parts.push(TemplatePart::Text(std::mem::take(&mut plain)));
+                parts.push(TemplatePart::Value(compile(&rest[..end], place + 1, names, program)?));
                 rest = &rest[end + 1..];
             } else {
                 let what = "a closing brace without an opening one; write }} for the brace itself";
@@ -47,7 +47,7 @@ impl Template {
             }
         }
         plain.push_str(rest);
-        parts.push(Part::Text(plain));
+        parts.push(TemplatePart::Text(plain));
         Ok(Self(parts))
     }
 
@@ -56,8 +56,8 @@ impl Template {
         let mut text = String::new();
         for part in &self.0 {
             match part {
-                Part::Text(plain) => text.push_str(plain),
-                Part::Value(node) => match evaluate(*node, context) {
+                TemplatePart::Text(plain) => text.push_str(plain),
+                TemplatePart::Value(node) => match evaluate(*node, context) {
                     Ok(value) => text.push_str(&value.show()),
                     Err(_) => text.push('?'),
                 },

@@ -13,7 +13,7 @@ use crate::rules::lang::node::Arithmetic;
 use crate::rules::models::json_ld::same_values;
 use crate::rules::models::shown::{MOST_SHOWN, MOST_SHOWN_BYTES, shorten, show};
 use crate::rules::state::credentials::Unseen;
-use crate::rules::state::exchange_ref::Names;
+use crate::rules::state::exchange_ref::FirstSeenNames;
 use crate::rules::state::flow::Flow;
 
 /// Why an expression has no value. Small, because every step of every expression may give one.
@@ -92,7 +92,7 @@ pub enum Val<'a> {
     Feed(&'a Reading),
     Recording,
     /// Names by key: the first name seen of each error type, the tax mode of each Seller.
-    Names(&'a Names),
+    Names(&'a FirstSeenNames),
     /// What becomes of a refusal, by its place in [`Refusals`](crate::rules::builtins::refusal::Refusals).
     Refusal(usize),
     /// The marker for `refused`.
@@ -101,7 +101,7 @@ pub enum Val<'a> {
 
 /// A value as operators see it: a JSON scalar is what it stands for.
 #[derive(Clone, Copy)]
-enum Plain<'a> {
+enum PlainValue<'a> {
     Nothing,
     Bool(bool),
     Int(i64),
@@ -112,7 +112,7 @@ enum Plain<'a> {
     Other,
 }
 
-impl<'a> Plain<'a> {
+impl<'a> PlainValue<'a> {
     fn number(literal: &'a str) -> Self {
         match literal.parse() {
             Ok(int) => Self::Int(int),
@@ -143,25 +143,25 @@ impl<'a> Val<'a> {
         }
     }
 
-    fn plain(self) -> Plain<'a> {
+    fn plain(self) -> PlainValue<'a> {
         match self {
-            Self::Absent | Self::Null => Plain::Nothing,
-            Self::False => Plain::Bool(false),
-            Self::True => Plain::Bool(true),
-            Self::Int(value) => Plain::Int(value),
-            Self::Decimal(value) => Plain::Decimal(*value),
-            Self::BigNumber(literal) => Plain::BigNumber(literal),
-            Self::Str(text) => Plain::Str(text),
-            Self::Literal(text) => Plain::Str(text),
-            Self::Instant(instant) => Plain::Instant(*instant),
+            Self::Absent | Self::Null => PlainValue::Nothing,
+            Self::False => PlainValue::Bool(false),
+            Self::True => PlainValue::Bool(true),
+            Self::Int(value) => PlainValue::Int(value),
+            Self::Decimal(value) => PlainValue::Decimal(*value),
+            Self::BigNumber(literal) => PlainValue::BigNumber(literal),
+            Self::Str(text) => PlainValue::Str(text),
+            Self::Literal(text) => PlainValue::Str(text),
+            Self::Instant(instant) => PlainValue::Instant(*instant),
             Self::Json(value) => match value.kind() {
-                Kind::Null => Plain::Nothing,
-                Kind::Bool => Plain::Bool(value.as_bool().unwrap_or_default()),
-                Kind::Number => Plain::number(value.as_number().unwrap_or_default()),
-                Kind::String => Plain::Str(value.as_str().unwrap_or_default()),
-                Kind::Array | Kind::Object => Plain::Other,
+                Kind::Null => PlainValue::Nothing,
+                Kind::Bool => PlainValue::Bool(value.as_bool().unwrap_or_default()),
+                Kind::Number => PlainValue::number(value.as_number().unwrap_or_default()),
+                Kind::String => PlainValue::Str(value.as_str().unwrap_or_default()),
+                Kind::Array | Kind::Object => PlainValue::Other,
             },
-            _ => Plain::Other,
+            _ => PlainValue::Other,
         }
     }
 
@@ -225,8 +225,8 @@ impl<'a> Val<'a> {
     /// The number as a place in a list.
     pub fn place(&self) -> Option<usize> {
         match self.plain() {
-            Plain::Int(place) => usize::try_from(place).ok(),
-            Plain::Decimal(place) if place.is_integer() => usize::try_from(place).ok(),
+            PlainValue::Int(place) => usize::try_from(place).ok(),
+            PlainValue::Decimal(place) if place.is_integer() => usize::try_from(place).ok(),
             _ => None,
         }
     }
@@ -255,13 +255,13 @@ impl<'a> Val<'a> {
 
     pub fn name_of_kind(&self) -> &'static str {
         match self.plain() {
-            Plain::Nothing if matches!(self, Self::Absent) => "nothing",
-            Plain::Nothing => "null",
-            Plain::Bool(_) => "a boolean",
-            Plain::Int(_) | Plain::Decimal(_) | Plain::BigNumber(_) => "a number",
-            Plain::Str(_) => "a string",
-            Plain::Instant(_) => "an instant",
-            Plain::Other => match self {
+            PlainValue::Nothing if matches!(self, Self::Absent) => "nothing",
+            PlainValue::Nothing => "null",
+            PlainValue::Bool(_) => "a boolean",
+            PlainValue::Int(_) | PlainValue::Decimal(_) | PlainValue::BigNumber(_) => "a number",
+            PlainValue::Str(_) => "a string",
+            PlainValue::Instant(_) => "an instant",
+            PlainValue::Other => match self {
                 Self::Json(..) if self.as_array().is_some() => "an array",
                 Self::Json(..) => "an object",
                 Self::List(_) => "a list",
@@ -276,12 +276,12 @@ impl<'a> Val<'a> {
             return same_values(a, b);
         }
         match (self.plain(), other.plain()) {
-            (Plain::Str(a), Plain::Str(b)) | (Plain::BigNumber(a), Plain::BigNumber(b)) => a == b,
-            (Plain::Nothing, Plain::Nothing) => true,
-            (Plain::Bool(a), Plain::Bool(b)) => a == b,
-            (Plain::Int(a), Plain::Int(b)) => a == b,
-            (Plain::Instant(a), Plain::Instant(b)) => a == b,
-            (Plain::Other, Plain::Other) => self.same_list(*other),
+            (PlainValue::Str(a), PlainValue::Str(b)) | (PlainValue::BigNumber(a), PlainValue::BigNumber(b)) => a == b,
+            (PlainValue::Nothing, PlainValue::Nothing) => true,
+            (PlainValue::Bool(a), PlainValue::Bool(b)) => a == b,
+            (PlainValue::Int(a), PlainValue::Int(b)) => a == b,
+            (PlainValue::Instant(a), PlainValue::Instant(b)) => a == b,
+            (PlainValue::Other, PlainValue::Other) => self.same_list(*other),
             (a, b) => a.decimal().is_some_and(|a| Some(a) == b.decimal()),
         }
     }
@@ -289,9 +289,9 @@ impl<'a> Val<'a> {
     /// Order of two numbers, strings or instants.
     pub fn compare(&self, other: &Val<'_>) -> Result<Ordering, EvalError> {
         match (self.plain(), other.plain()) {
-            (Plain::Str(a), Plain::Str(b)) => Ok(a.cmp(b)),
-            (Plain::Int(a), Plain::Int(b)) => Ok(a.cmp(&b)),
-            (Plain::Instant(a), Plain::Instant(b)) => Ok(a.cmp(&b)),
+            (PlainValue::Str(a), PlainValue::Str(b)) => Ok(a.cmp(b)),
+            (PlainValue::Int(a), PlainValue::Int(b)) => Ok(a.cmp(&b)),
+            (PlainValue::Instant(a), PlainValue::Instant(b)) => Ok(a.cmp(&b)),
             (a, b) => match (a.decimal(), b.decimal()) {
                 (Some(a), Some(b)) => Ok(a.cmp(&b)),
                 _ => Err(self.mismatch("compare", other)),
@@ -339,15 +339,15 @@ impl<'a> Val<'a> {
             return show(Some(**value));
         }
         let text = match self.plain() {
-            Plain::Nothing => if matches!(self, Self::Absent) { "nothing" } else { "null" }.to_owned(),
-            Plain::Bool(value) => value.to_string(),
-            Plain::Int(value) => value.to_string(),
-            Plain::Decimal(value) => value.to_string(),
-            Plain::BigNumber(literal) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
-            Plain::Str("") => "\"\"".to_owned(),
-            Plain::Str(text) => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
-            Plain::Instant(instant) => instant.to_string(),
-            Plain::Other => match self {
+            PlainValue::Nothing => if matches!(self, Self::Absent) { "nothing" } else { "null" }.to_owned(),
+            PlainValue::Bool(value) => value.to_string(),
+            PlainValue::Int(value) => value.to_string(),
+            PlainValue::Decimal(value) => value.to_string(),
+            PlainValue::BigNumber(literal) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
+            PlainValue::Str("") => "\"\"".to_owned(),
+            PlainValue::Str(text) => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
+            PlainValue::Instant(instant) => instant.to_string(),
+            PlainValue::Other => match self {
                 // More than these are not shown anyway.
                 Self::List(list) => list.iter().take(MOST_SHOWN).map(Val::show).collect::<Vec<_>>().join(", "),
                 other => other.name_of_kind().to_owned(),

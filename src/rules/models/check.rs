@@ -38,7 +38,7 @@ pub struct ModelCheck {
 
 /// A deviation in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Described {
+pub struct DescribedDeviation {
     /// Pointer within the body.
     pub pointer: String,
     pub seen: String,
@@ -131,7 +131,7 @@ fn name(deviation: &Deviation, document: &Document, models: &Models) -> String {
 }
 
 /// Puts a deviation into words.
-pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> Described {
+pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> DescribedDeviation {
     let node = document.value_at(deviation.node);
     let model = models.model(deviation.model);
     let name = name(deviation, document, models);
@@ -181,5 +181,5 @@ pub fn describe(deviation: &Deviation, document: &Document, models: &Models) -> 
         DeviationKind::Untyped => format!("{at}/@type"),
         _ => at,
     };
-    Described { pointer, seen: shorten(seen), expected: shorten(expected), message: shorten(message) }
+    DescribedDeviation { pointer, seen: shorten(seen), expected: shorten(expected), message: shorten(message) }
 }

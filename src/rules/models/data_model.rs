@@ -180,9 +180,9 @@ pub(super) struct Model {
 pub(super) struct Property {
     pub(super) name: Box<str>,
     /// What may stand alone.
-    pub(super) single: Shape,
+    pub(super) single: ValueShape,
     /// What may stand in a list.
-    pub(super) list: Shape,
+    pub(super) list: ValueShape,
     pub(super) reference: bool,
     pub(super) inherits: bool,
     /// For people.
@@ -191,7 +191,7 @@ pub(super) struct Property {
 
 /// What a value may be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Shape {
+pub(super) struct ValueShape {
     /// Bits of [`formats::Scalar`].
     pub(super) scalars: u16,
     pub(super) enumerations: Vec<u16>,
@@ -199,7 +199,7 @@ pub(super) struct Shape {
     pub(super) any_object: bool,
 }
 
-impl Shape {
+impl ValueShape {
     pub(super) fn is_nothing(&self) -> bool {
         *self == Self::default()
     }

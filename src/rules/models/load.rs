@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::data_model::{
     ByName, Enumeration, HAS_ID, HAS_OTHER, HAS_TYPE, MAX_PROPERTIES, Masks, Model, ModelId, Models, Profile, Property,
-    PropertyId, STAGES, Shape,
+    PropertyId, STAGES, ValueShape,
 };
 use super::formats;
 
@@ -185,8 +185,8 @@ impl Reader {
         let mut parts = written.split(", ");
         let mut property = Property {
             name: name.into(),
-            single: Shape::default(),
-            list: Shape::default(),
+            single: ValueShape::default(),
+            list: ValueShape::default(),
             reference: false,
             inherits: false,
             described: "".into(),
@@ -218,7 +218,7 @@ impl Reader {
         Ok(property)
     }
 
-    fn shape(&self, kind: &str, shape: &mut Shape) -> Result<Words, String> {
+    fn shape(&self, kind: &str, shape: &mut ValueShape) -> Result<Words, String> {
         if let Some((_, bit, words)) = formats::NAMES.iter().find(|(name, ..)| *name == kind) {
             shape.scalars |= bit;
             return Ok(Words { singular: (*words).to_owned(), plural: format!("what is {words}") });

@@ -9,7 +9,7 @@ use std::cell::{Cell, OnceCell};
 use super::codes;
 use super::data_model::{
     DeviationKind, DeviationKinds, HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY,
-    Profile, Property, PropertyId, STAGES, Shape,
+    Profile, Property, PropertyId, STAGES, ValueShape,
 };
 use super::formats::{self, Scalars};
 use crate::exchange::secrets::is_secret;
@@ -56,7 +56,7 @@ impl ModelValidator {
     /// What deviates in the request, whose root is given.
     pub fn request(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: DeviationKinds) -> &[Deviation] {
         self.request.get_or_init(|| {
-            let mut walk = Walk::new(models, request_stage(reading.stage), wanted);
+            let mut walk = ModelWalk::new(models, request_stage(reading.stage), wanted);
             walk.root(root, reading.stage.request_type());
             self.omitted.set(self.omitted.get() + walk.omitted);
             walk.found
@@ -72,7 +72,7 @@ impl ModelValidator {
         wanted: DeviationKinds,
     ) -> &[Deviation] {
         self.response.get_or_init(|| {
-            let mut walk = Walk::new(models, response_stage(reading), wanted);
+            let mut walk = ModelWalk::new(models, response_stage(reading), wanted);
             if matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
                 for item in root.get("items").into_iter().flat_map(Value::items) {
                     if let Some(data) = item.get("data").filter(|data| data.is_object()) {
@@ -134,7 +134,7 @@ struct ParentProperty<'w> {
     property: PropertyId,
 }
 
-struct Walk<'m> {
+struct ModelWalk<'m> {
     models: &'m Models,
     stage: u32,
     wanted: DeviationKinds,
@@ -146,7 +146,7 @@ struct Walk<'m> {
     omitted: u64,
 }
 
-impl<'m> Walk<'m> {
+impl<'m> ModelWalk<'m> {
     fn new(models: &'m Models, stage: u32, wanted: DeviationKinds) -> Self {
         Self { models, stage, wanted, dynamic_payment: false, in_secret: false, found: Vec::new(), omitted: 0 }
     }
@@ -371,7 +371,14 @@ impl<'m> Walk<'m> {
         }
     }
 
-    fn one(&mut self, value: Value<'_>, facts: &'m Property, shape: &'m Shape, model: ModelId, property: PropertyId) {
+    fn one(
+        &mut self,
+        value: Value<'_>,
+        facts: &'m Property,
+        shape: &'m ValueShape,
+        model: ModelId,
+        property: PropertyId,
+    ) {
         let what = match value.kind() {
             Kind::Object => {
                 if !shape.takes_objects() {
@@ -401,7 +408,7 @@ impl<'m> Walk<'m> {
     }
 
     /// What is wrong with a text, if anything.
-    fn text(&self, text: &str, shape: &Shape) -> Option<DeviationKind> {
+    fn text(&self, text: &str, shape: &ValueShape) -> Option<DeviationKind> {
         let takes = |scalar: Scalars| shape.scalars & scalar != 0;
         if takes(formats::TEXT) {
             return None;
@@ -562,7 +569,7 @@ mod tests {
     fn found(text: &str) -> Vec<(DeviationKind, String)> {
         let models = Models::parse(&[("x", MODELS)]).unwrap();
         let document = Document::parse_str(text).unwrap();
-        let mut walk = Walk::new(&models, bit("C1 response"), DeviationKinds::MAX);
+        let mut walk = ModelWalk::new(&models, bit("C1 response"), DeviationKinds::MAX);
         walk.root(document.root(), None);
         walk.found.iter().map(|found| (found.what, document.value_at(found.node).unwrap().pointer())).collect()
     }
@@ -649,7 +656,7 @@ mod tests {
         let models = Models::parse(&[("x", "[A.properties]\na = \"B\"\n[B]\n[C]\nis = [\"B\"]\n[D]\n")]).unwrap();
         for (text, wanted) in [(r#"{"@type":"A","a":{"@type":"D"}}"#, 1), (r#"{"@type":"A","a":{"@type":"C"}}"#, 0)] {
             let document = Document::parse_str(text).unwrap();
-            let mut walk = Walk::new(&models, 0, DeviationKind::Class.bit());
+            let mut walk = ModelWalk::new(&models, 0, DeviationKind::Class.bit());
             walk.root(document.root(), None);
             assert_eq!(walk.found.len(), wanted, "{text}");
         }

@@ -14,7 +14,7 @@ pub struct ExchangeRef {
 }
 
 /// Names by key, each with the exchange in which it was first seen.
-pub type Names = HashMap<Box<str>, (Box<str>, ExchangeRef)>;
+pub type FirstSeenNames = HashMap<Box<str>, (Box<str>, ExchangeRef)>;
 
 impl From<&Reading> for ExchangeRef {
     fn from(reading: &Reading) -> Self {

@@ -79,7 +79,7 @@ const ABOVE: [&str; 3] = ["superEvent", "facilityUse", "aggregateFacilityUse"];
 
 /// An item of open data, in its newest version.
 #[derive(Debug)]
-struct Item {
+struct OpenDataItem {
     version: u64,
     read: Timestamp,
     seen_in: ExchangeRef,
@@ -89,7 +89,7 @@ struct Item {
 /// What open data says of opportunities and their offers, by `@id`.
 #[derive(Debug, Default)]
 pub struct OpenData {
-    items: HashMap<Box<str>, Item>,
+    items: HashMap<Box<str>, OpenDataItem>,
     /// Every version taken up, oldest first: `@id`, number of the version, bytes.
     order: VecDeque<(Box<str>, u64, usize)>,
     versions: u64,
@@ -180,7 +180,7 @@ impl OpenData {
         let size = 256 + 2 * id.len() + data.memory();
         self.bytes += size;
         self.versions += 1;
-        self.items.insert(id.into(), Item { version: self.versions, read, seen_in, data });
+        self.items.insert(id.into(), OpenDataItem { version: self.versions, read, seen_in, data });
         self.order.push_back((id.into(), self.versions, size));
         while self.bytes > MAX_OPEN_DATA_BYTES {
             let Some((id, version, size)) = self.order.pop_front() else { break };

@@ -22,11 +22,11 @@ const MAX_MODIFIED: usize = 64;
 #[derive(Debug, Default)]
 pub struct History {
     addresses: HashSet<u64>,
-    versions: HashMap<u64, Version>,
+    versions: HashMap<u64, ItemVersion>,
 }
 
 #[derive(Debug)]
-struct Version {
+struct ItemVersion {
     modified: Modified,
     content: u64,
     seen_in: ExchangeRef,
@@ -94,7 +94,7 @@ impl History {
             let Some(key) = key(reading, item) else { continue };
             let Some(modified) = item.get("modified").and_then(modified) else { continue };
             if self.versions.len() < MAX_VERSIONS || self.versions.contains_key(&key) {
-                let version = Version { modified, content: content(item), seen_in: reading.into() };
+                let version = ItemVersion { modified, content: content(item), seen_in: reading.into() };
                 self.versions.insert(key, version);
             }
         }

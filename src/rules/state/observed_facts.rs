@@ -9,7 +9,7 @@ use crate::json::Value;
 use crate::openbooking::{Reading, Stage};
 use crate::rules::models::json_ld::amount_of;
 use crate::rules::state::answers::is_success;
-use crate::rules::state::exchange_ref::{ExchangeRef, Names};
+use crate::rules::state::exchange_ref::{ExchangeRef, FirstSeenNames};
 use crate::rules::state::limits::MAX_TEXT;
 
 /// Most Sellers whose tax mode is remembered. Past it no new ones are taken up.
@@ -25,7 +25,7 @@ const MAX_UUIDS: usize = 50;
 /// Facts that answers have shown of the booking system and its bookings.
 #[derive(Debug, Default)]
 pub struct ObservedFacts {
-    tax_modes: Names,
+    tax_modes: FirstSeenNames,
     asked_for: HashMap<Box<str>, Vec<Arc<str>>>,
     made_for: HashMap<Box<str>, Box<str>>,
     /// The first 2xx answer that said whether prepayment is needed.
@@ -36,7 +36,7 @@ pub struct ObservedFacts {
 
 impl ObservedFacts {
     /// The first tax mode seen of each Seller, by its `@id`.
-    pub fn tax_modes(&self) -> &Names {
+    pub fn tax_modes(&self) -> &FirstSeenNames {
         &self.tax_modes
     }
 

@@ -15,7 +15,7 @@ use crate::rules::state::base_uris::BaseUriResolver;
 use crate::rules::state::booking_system::BookingSystemInfo;
 use crate::rules::state::capacity::CapacityTracker;
 use crate::rules::state::credentials::Access;
-use crate::rules::state::exchange_ref::{ExchangeRef, Names};
+use crate::rules::state::exchange_ref::{ExchangeRef, FirstSeenNames};
 use crate::rules::state::feeds::{OpenData, Pages, order_items};
 use crate::rules::state::flow::{FeedItem, FeedItems, Flow};
 use crate::rules::state::history::History;
@@ -59,7 +59,7 @@ pub struct RecordingState {
     pub forgotten_flows: u64,
     bookings: Bookings,
     emails: BTreeMap<Box<str>, ExchangeRef>,
-    error_names: Names,
+    error_names: FirstSeenNames,
     once: HashMap<Box<str>, HashSet<String>>,
     onces: usize,
     /// When the first exchange began.
@@ -178,7 +178,7 @@ impl RecordingState {
     }
 
     /// The first `name` seen of each error type.
-    pub fn error_names(&self) -> &Names {
+    pub fn error_names(&self) -> &FirstSeenNames {
         &self.error_names
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use umpire::capture::{self, CaptureError, Format, Meta, Output};
+use umpire::capture::{self, CaptureError, Format, Meta, RecordingWriter};
 use umpire::exchange::{Body, Exchange, Omitted};
 use umpire::new_file::NewFileError;
 
@@ -19,7 +19,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 fn write(file: &Path, exchanges: &[Exchange]) -> u64 {
-    let mut output = Output::create(file, &meta(), false).unwrap();
+    let mut output = RecordingWriter::create(file, &meta(), false).unwrap();
     for exchange in exchanges {
         output.append(exchange).unwrap();
     }
@@ -57,17 +57,17 @@ fn until_it_is_whole_it_is_not_there() {
     for name in ["x.db", "x.har", "x.ndjson.gz"] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(name);
-        let mut output = Output::create(&file, &meta(), false).unwrap();
+        let mut output = RecordingWriter::create(&file, &meta(), false).unwrap();
         output.append(&ordinary()).unwrap();
         assert!(!file.exists() && !names(folder.path()).is_empty(), "{name}");
         drop(output);
         assert_eq!(names(folder.path()), [""; 0], "{name}: given up");
         write(&file, &[ordinary()]);
         assert_eq!(names(folder.path()), [name]);
-        let error = Output::create(&file, &meta(), false).err().unwrap();
+        let error = RecordingWriter::create(&file, &meta(), false).err().unwrap();
         assert_eq!(error, CaptureError::Output(NewFileError::Exists { file: file.clone() }));
         let before = fs::read(&file).unwrap();
-        let mut output = Output::create(&file, &meta(), true).unwrap();
+        let mut output = RecordingWriter::create(&file, &meta(), true).unwrap();
         (0..3).for_each(|_| output.append(&ordinary()).unwrap());
         assert_eq!(fs::read(&file).unwrap(), before, "{name}: untouched until the end");
         assert_eq!(output.finish().unwrap(), 3);
@@ -80,7 +80,7 @@ fn until_it_is_whole_it_is_not_there() {
 fn a_file_that_came_in_between_stays() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.har");
-    let output = Output::create(&file, &meta(), false).unwrap();
+    let output = RecordingWriter::create(&file, &meta(), false).unwrap();
     fs::write(&file, "precious").unwrap();
     let error = output.finish().unwrap_err();
     assert_eq!(error, CaptureError::Output(NewFileError::Exists { file: file.clone() }));
@@ -91,7 +91,7 @@ fn a_file_that_came_in_between_stays() {
 #[test]
 fn names_without_a_known_ending_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Output::create(&folder.path().join("x.json"), &meta(), false).err().unwrap().to_string();
+    let error = RecordingWriter::create(&folder.path().join("x.json"), &meta(), false).err().unwrap().to_string();
     assert!(error.contains("x.json") && error.contains(".har"), "{error}");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use umpire::capture::{self, Output, Writer};
+use umpire::capture::{self, RecordingWriter, Writer};
 use umpire::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, decode};
 use umpire::json::Document;
 use umpire::redact::Redactor;
@@ -128,7 +128,7 @@ fn no_secret_is_on_the_disk() {
     for name in ["b.har", "b.ndjson", "b.db"] {
         let out = folder.path().join(name);
         let recording = capture::open(&path).unwrap();
-        let mut output = Output::create(&out, &recording.meta, false).unwrap();
+        let mut output = RecordingWriter::create(&out, &recording.meta, false).unwrap();
         recording.exchanges.for_each(|exchange| output.append(&exchange.unwrap()).unwrap());
         assert_eq!(output.finish().unwrap(), 9);
         no_secret_in(&out);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use umpire::capture::{self, CaptureError, Output, har};
+use umpire::capture::{self, CaptureError, RecordingWriter, har};
 use umpire::exchange::{Body, Exchange, FailureKind, Version, decode};
 
 use super::arbitrary::{gzip, ordinary};
@@ -244,7 +244,7 @@ fn entries_out_of_order_are_put_in_order() {
     let file = folder.path().join("own.har");
     let mut late = ordinary();
     late.started = "2030-01-01T00:00:00Z".parse().unwrap();
-    let mut output = Output::create(&file, &super::arbitrary::meta(), false).unwrap();
+    let mut output = RecordingWriter::create(&file, &super::arbitrary::meta(), false).unwrap();
     for exchange in [&late, &ordinary()] {
         output.append(exchange).unwrap();
     }

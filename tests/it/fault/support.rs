@@ -15,7 +15,7 @@ use umpire::openbooking::media_type::BOOKING_V1;
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Options, Session};
+use umpire::session::{Session, SessionOptions};
 
 pub const ORIGIN: &str = "https://sandbox.example";
 
@@ -50,7 +50,7 @@ impl Run {
         let base = sandbox.base_uri();
         let upstream: Arc<dyn Upstream> = FaultyUpstream::wrap(sandbox, &faults);
         let book = Arc::new(RuleBook::built_in().expect("the rules load"));
-        let mut options = Options::new(base, book);
+        let mut options = SessionOptions::new(base, book);
         // So that places left are reckoned.
         options.known.isolated = true;
         let (session, feed) = Session::start(options, upstream).await.expect("the session starts");

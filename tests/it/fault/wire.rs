@@ -11,7 +11,7 @@ use umpire::fault::{Faults, FaultyUpstream};
 use umpire::finding::Side;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{ListenerSpec, Options, Session};
+use umpire::session::{ListenerSpec, Session, SessionOptions};
 
 use super::support::*;
 
@@ -168,7 +168,7 @@ async fn with_tls(faults: &Faults) -> (Session, Feed, tokio_rustls::TlsConnector
         tls_fault: Some(Arc::new(move || broken.breaks_handshake())),
         ..ListenerSpec::new(([127, 0, 0, 1], 0).into(), FaultyUpstream::wrap(sandbox, faults))
     };
-    let options = Options::new(base, Arc::new(RuleBook::built_in().unwrap()));
+    let options = SessionOptions::new(base, Arc::new(RuleBook::built_in().unwrap()));
     let (session, feed) = Session::open(options, vec![entrance]).await.unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certified.cert.der().clone()).unwrap();

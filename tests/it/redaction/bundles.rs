@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use umpire::capture::{Meta, Output};
+use umpire::capture::{Meta, RecordingWriter};
 use umpire::exchange::{Body, Headers};
 use umpire::finding::Finding;
 
@@ -73,7 +73,8 @@ fn a_bundle_tells_one_booking_to_those_without_umpire() {
 fn a_bundle_says_which_bodies_were_left_out() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, name) = named(&folder, "a.db");
-    let mut output = Output::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
+    let mut output =
+        RecordingWriter::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
     let image = "\u{89}PNG\r\n\u{1a}\n\0\0\0\rIHDR";
     // One of the booking, one of another one.
     for (second, uuid) in [(0, UUID), (1, "0f1f3a52-41f1-4b02-8a7d-6b0f8e0c2a11")] {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{Meta, Output};
-use umpire::demo::{self, Ended};
+use umpire::capture::{Meta, RecordingWriter};
+use umpire::demo::{self, DemoEnd};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
 use umpire::proxy::upstream::Upstream;
 use umpire::redact::{Fields, Redactor};
 use umpire::report::JsonLines;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Options, Session};
+use umpire::session::{Session, SessionOptions};
 
 use super::support::{
     FAULTY, JSON, UUID, all_of, book, done, everything, exchange, holds_none, judge, named, nobody, response, said,
@@ -55,10 +55,10 @@ async fn a_proxy_that_redacts_personal_data_judges_the_same_and_keeps_nobodys() 
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
     let capture = folder.path().join("run.db");
     let redactor = Redactor::of_persons(Fields::default()).expect("a redactor");
-    let options = Options {
+    let options = SessionOptions {
         capture: Some(capture.clone()),
         redactor: Some(redactor),
-        ..Options::new(sandbox.base_uri(), book())
+        ..SessionOptions::new(sandbox.base_uri(), book())
     };
     let (session, mut feed) = Session::start(options, upstream).await.expect("the session starts");
     let base_uri = format!("http://{}/api/openbooking", session.address);
@@ -76,7 +76,7 @@ async fn a_proxy_that_redacts_personal_data_judges_the_same_and_keeps_nobodys() 
         (findings, shown)
     });
     let ended = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, |_| {}, &CancellationToken::new()).await;
-    assert_eq!(ended, Ok(Ended::Finished));
+    assert_eq!(ended, Ok(DemoEnd::Finished));
     session.stop().await;
     let (findings, shown) = gather.await.expect("the events end");
     assert_eq!(said(&findings), Vec::<String>::new());
@@ -145,7 +145,7 @@ fn who_somebody_is_may_come_to_light_later() {
     let target = "/api/openbooking/orders/x?for=Robin%20Hale&or=Robin+Hale".to_owned();
     let early = exchange(0, "GET", target, Headers::default(), Body::empty(), early);
     let now = "2026-06-01T08:00:00Z".parse().expect("a time");
-    let mut writer = Output::create(&recording, &Meta::new(None, now), false).expect("a file");
+    let mut writer = RecordingWriter::create(&recording, &Meta::new(None, now), false).expect("a file");
     for exchange in [early, echo()] {
         writer.append(&exchange).expect("written");
     }

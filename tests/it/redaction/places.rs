@@ -18,11 +18,11 @@ use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use umpire::capture::{Meta, Output, Writer};
+use umpire::capture::{Meta, RecordingWriter, Writer};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
 use umpire::redact::{Fields, Redactor};
-use umpire::report::{JsonLines, Paint, Plain};
+use umpire::report::{JsonLines, Paint, PlainReport};
 use umpire::rules::{BookingSystemInfo, Judge};
 
 use super::person_places;
@@ -174,7 +174,7 @@ pub fn check(rows: Vec<Place>, redactor: &Redactor, at_least: usize) {
     let meta = Meta::new(Some("https://booking.riverside.example/api/openbooking"), jiff::Timestamp::UNIX_EPOCH);
     let mut writer = Writer::create(&path, &meta).expect("a capture");
     let mut judge = Judge::new(book(), BookingSystemInfo::default());
-    let (mut plain, mut lines) = (Plain::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
+    let (mut plain, mut lines) = (PlainReport::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
     for exchange in redacted {
         writer.append(&exchange).expect("written");
         let event = Event::Exchange(Arc::new(judge.judge(Arc::new(exchange))));
@@ -203,7 +203,7 @@ fn searched(rows: &[Place], searcher: &AhoCorasick, path: &Path) {
     for name in ["a.har", "a.ndjson", "again.db"] {
         let out = folder.join(name);
         let recording = umpire::capture::open(path).expect("it opens");
-        let mut output = Output::create(&out, &recording.meta, true).expect("a file");
+        let mut output = RecordingWriter::create(&out, &recording.meta, true).expect("a file");
         for exchange in recording.exchanges {
             let exchange = exchange.expect("an exchange");
             none_left(rows, searcher, &searchable(&exchange), "what is read back");
@@ -233,7 +233,8 @@ fn persons_of_every_place_are_gone_from_what_is_given_away() {
     let searcher = searcher(&rows);
     let folder = tempfile::tempdir().expect("a folder");
     let (path, name) = named(&folder, "a.db");
-    let mut output = Output::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
+    let mut output =
+        RecordingWriter::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
     for row in &rows {
         output.append(&row.exchange).expect("written");
     }
@@ -460,7 +461,8 @@ fn secrets_of_every_place_are_gone_from_what_a_run_leaves() {
 fn what_cant_be_read_is_not_exported_and_that_is_said() {
     let folder = tempfile::tempdir().expect("a folder");
     let (path, name) = named(&folder, "a.db");
-    let mut output = Output::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
+    let mut output =
+        RecordingWriter::create(&path, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH), false).expect("a file");
     let bodies: [&[u8]; 6] = [
         b"{\"a\": 1}",
         b"caf\xe9 au lait",

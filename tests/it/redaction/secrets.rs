@@ -15,11 +15,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{self, Meta, Output as Target, Recording, Writer};
+use umpire::capture::{self, Meta, Recording, RecordingWriter as Target, Writer};
 use umpire::event::{Context, Event, Feed, Mode};
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers};
 use umpire::redact::{Fields, Redactor};
-use umpire::report::{JsonLines, Paint, Plain};
+use umpire::report::{JsonLines, Paint, PlainReport};
 use umpire::rules::{BookingSystemInfo, Judge};
 use umpire::tui;
 
@@ -192,7 +192,7 @@ async fn a_secret_reaches_neither_disk_nor_screen() {
         let meta = Meta::new(Some("https://booking.riverside.example/api/openbooking"), jiff::Timestamp::UNIX_EPOCH);
         let mut writer = Writer::create(&path, &meta).expect("a capture");
         let mut judge = Judge::new(book(), BookingSystemInfo::default());
-        let (mut plain, mut lines) = (Plain::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
+        let (mut plain, mut lines) = (PlainReport::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
         let mut events = Vec::new();
         for exchange in leaky() {
             assert!(needles.iter().any(|needle| everything(&exchange).contains(needle)));

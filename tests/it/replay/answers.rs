@@ -5,7 +5,7 @@ use std::io::Write as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use umpire::exchange::Body;
-use umpire::replay::Options;
+use umpire::replay::PlaybackOptions;
 
 use super::support::{A, ORIGIN, Tape, X, quote};
 
@@ -93,7 +93,7 @@ async fn time_shifts_as_a_whole_and_leases_count_from_now() {
     let mut asked = quote("swim", Some("Ann"));
     asked["customer"]["birthDate"] = json!("1990-01-01");
     tape.add("PUT", &format!("/api/order-quotes/{A}"), &asked, 200, &answer);
-    let client = tape.play_with(Options::default());
+    let client = tape.play_with(PlaybackOptions::default());
     let before = Timestamp::now();
     client.c1(X, "swim").await;
     let seen = client.get("PUT", &format!("/api/order-quotes/{X}"), &asked).await;

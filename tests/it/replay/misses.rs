@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use umpire::capture::har;
 use umpire::exchange::{Body, BodyEnd, Failure, FailureKind};
 use umpire::redact::Redactor;
-use umpire::replay::{Options, TimeMode};
+use umpire::replay::{PlaybackOptions, TimeMode};
 
 use super::support::{A, Client, ORIGIN, Tape, X, Y, open, order, quote};
 
@@ -83,7 +83,7 @@ async fn an_answer_that_is_not_whole_is_a_miss_that_says_why() {
 
 #[tokio::test]
 async fn lenient_takes_the_nearest_and_says_so() {
-    let options = Options { lenient: true, time: TimeMode::Recorded, ..Options::default() };
+    let options = PlaybackOptions { lenient: true, time: TimeMode::Recorded, ..PlaybackOptions::default() };
     let client = tape().play_with(options);
     let seen = client.c1(X, "yoga").await;
     assert_eq!((seen.text(), seen.field("umpire-replay")), ("quote", "exchange=1; nearest"));
@@ -94,7 +94,7 @@ async fn lenient_takes_the_nearest_and_says_so() {
 
 #[tokio::test]
 async fn the_field_can_be_left_out() {
-    let client = tape().play_with(Options { field: false, ..Options::default() });
+    let client = tape().play_with(PlaybackOptions { field: false, ..PlaybackOptions::default() });
     assert_eq!(client.c1(X, "swim").await.field("umpire-replay"), "");
 }
 
@@ -114,9 +114,9 @@ async fn a_redacted_recording_plays_like_any_other() {
 #[tokio::test]
 async fn the_base_uri_is_told_by_the_paths_or_by_the_user() {
     let (_folder, file) = tape().write();
-    assert_eq!(open(std::slice::from_ref(&file), Options::default()).base_path(), Some("/api"));
+    assert_eq!(open(std::slice::from_ref(&file), PlaybackOptions::default()).base_path(), Some("/api"));
     let base_uri = Some("https://other.example/v2".to_owned());
-    let told = open(&[file], Options { base_uri, ..Options::default() });
+    let told = open(&[file], PlaybackOptions { base_uri, ..PlaybackOptions::default() });
     assert_eq!(
         (told.base_path(), told.recorded_base_uris()),
         (Some("/v2"), &["https://other.example/v2".to_owned()][..])
@@ -131,7 +131,7 @@ async fn the_base_uri_is_told_by_the_paths_or_by_the_user() {
             "content": { "text": order(A, "hello").to_string(), "mimeType": "application/json" } },
     }] } });
     std::fs::write(&file, har.to_string()).unwrap();
-    let replay = open(&[file], Options::default());
+    let replay = open(&[file], PlaybackOptions::default());
     assert_eq!(replay.base_path(), Some("/v3"));
     let client = Client { replay, token: None, _folder: None };
     let seen = client.get("GET", &format!("/v3/orders/{Y}"), &Value::Null).await;
@@ -146,7 +146,8 @@ async fn har_of_the_same_plays_the_same() {
     let meta = umpire::capture::Meta::new(None, super::support::BEGAN.parse().unwrap());
     har::write(&file, &meta, tape().exchanges.into_iter().map(Ok), &mut text).unwrap();
     std::fs::write(&file, text).unwrap();
-    let replay = open(&[file.clone(), file], Options { time: TimeMode::Recorded, ..Options::default() });
+    let replay =
+        open(&[file.clone(), file], PlaybackOptions { time: TimeMode::Recorded, ..PlaybackOptions::default() });
     let client = Client { replay, token: Some("Bearer x"), _folder: Some(folder) };
     for (uuid, field) in [(X, "exchange=1; recording=tape.har; bound"), (Y, "exchange=1; recording=tape.har; bound")] {
         assert_eq!(client.c1(uuid, "swim").await.field("umpire-replay"), field);

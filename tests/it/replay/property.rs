@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 use umpire::capture;
 use umpire::exchange::Exchange;
-use umpire::replay::{Options, TimeMode};
+use umpire::replay::{PlaybackOptions, TimeMode};
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 use super::support::{Client, open};
@@ -72,7 +72,7 @@ proptest! {
         let recorded = recorded();
         let golden = ["captures/golden.har".into()];
         let client = |time| Client {
-            replay: open(&golden, Options { time, field: false, ..Options::default() }),
+            replay: open(&golden, PlaybackOptions { time, field: false, ..PlaybackOptions::default() }),
             token: Some("Bearer another"),
             _folder: None,
         };

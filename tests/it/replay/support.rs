@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use umpire::capture::{Meta, Writer};
 use umpire::exchange::{Body, Exchange, FailureKind, Headers, Response, Timing, Version, decode};
 use umpire::proxy::upstream::{OutboundRequest, Upstream, UpstreamResponse, full_body};
-use umpire::replay::{Options, Replay, TimeMode};
+use umpire::replay::{PlaybackOptions, Replay, TimeMode};
 
 pub const ORIGIN: &str = "https://booking.example";
 pub const A: &str = "0d5a8a5c-4b2e-4d27-9a55-1f2f3a9b7c01";
@@ -95,16 +95,16 @@ impl Tape {
     }
 
     pub fn play(&self) -> Client {
-        self.play_with(Options { time: TimeMode::Recorded, ..Options::default() })
+        self.play_with(PlaybackOptions { time: TimeMode::Recorded, ..PlaybackOptions::default() })
     }
 
-    pub fn play_with(&self, options: Options) -> Client {
+    pub fn play_with(&self, options: PlaybackOptions) -> Client {
         let (folder, file) = self.write();
         Client { replay: open(&[file], options), token: Some("Bearer present"), _folder: Some(folder) }
     }
 }
 
-pub fn open(files: &[PathBuf], options: Options) -> Arc<Replay> {
+pub fn open(files: &[PathBuf], options: PlaybackOptions) -> Arc<Replay> {
     let (replay, reading) = Replay::open(files, options).unwrap();
     replay.read(reading);
     replay

@@ -10,13 +10,13 @@ fn earlier(report: &CheckReport) -> Earlier {
 #[test]
 fn the_same_has_not_changed() {
     for report in [CheckReport::default(), check_report(), one_cause()] {
-        let comparison = Comparison::new(&report, &earlier(&report));
+        let comparison = ReportComparison::new(&report, &earlier(&report));
         assert_eq!(changes(&comparison), "nothing has changed\n");
         assert_eq!(comparison.worst(), None);
     }
 }
 
-fn changes(comparison: &Comparison) -> String {
+fn changes(comparison: &ReportComparison) -> String {
     let mut out = Vec::new();
     compare_text(&mut Printer::new(&mut out), comparison, Paint::PLAIN).unwrap();
     String::from_utf8(out).unwrap()
@@ -37,7 +37,7 @@ fn what_changed_is_said_and_nothing_else() {
     after.rules[0].rule = "price/item".into();
     after.rules[1] = RuleTally { rule: "price/new".into(), passed: 1, failed: 0, not_judged: 0 };
     after.rules.push(RuleTally { rule: "price/silent".into(), passed: 0, failed: 0, not_judged: 0 });
-    let comparison = Comparison::new(&after, &earlier(&before));
+    let comparison = ReportComparison::new(&after, &earlier(&before));
     assert_eq!(comparison.worst(), Some(Severity::Failure));
     insta::assert_snapshot!(changes(&comparison));
 
@@ -65,15 +65,15 @@ fn another_recording_numbers_its_exchanges_otherwise() {
         verdicts: verdicts(1, 0, &[]),
         ..CheckReport::default()
     };
-    let same = Comparison::new(&one("tuesday.har", &[2, 5]), &earlier(&one("monday.har", &[7, 5])));
+    let same = ReportComparison::new(&one("tuesday.har", &[2, 5]), &earlier(&one("monday.har", &[7, 5])));
     assert_eq!((same.new.len(), same.gone.len()), (0, 0));
-    let more = Comparison::new(&one("tuesday.har", &[2, 5, 7]), &earlier(&one("monday.har", &[7, 5])));
+    let more = ReportComparison::new(&one("tuesday.har", &[2, 5, 7]), &earlier(&one("monday.har", &[7, 5])));
     let new: Vec<_> = more.new.iter().map(|(_, finding)| finding.exchange).collect();
     assert_eq!(new, [Some(2)], "those of the same exchange belong together");
     // A pair that is new and gone in files of several.
     let mut two = one("tuesday.har", &[2]);
     two.files.push(FileReport { file: "monday.har".into(), exchanges: 1, bookings: 1, ..judged_file() });
-    let apart = Comparison::new(&two, &earlier(&one("monday.har", &[2])));
+    let apart = ReportComparison::new(&two, &earlier(&one("monday.har", &[2])));
     assert_eq!((apart.new.len(), apart.gone.len()), (1, 1), "files of several are matched by name");
 }
 
@@ -97,9 +97,9 @@ fn a_renamed_rule_is_the_same_rule() {
     old["findings"].as_array_mut().unwrap().iter_mut().for_each(rename);
     old["rules"].as_array_mut().unwrap().iter_mut().for_each(rename);
     let mut earlier = Earlier::parse(old.to_string().as_bytes()).unwrap();
-    assert!(!Comparison::new(&report, &earlier).new.is_empty());
+    assert!(!ReportComparison::new(&report, &earlier).new.is_empty());
     let renamed = earlier.follow_renames(|id| (id == "price/of-item").then_some("price/item"));
     assert_eq!(renamed.into_iter().collect::<Vec<_>>(), [("price/of-item".to_owned(), "price/item".to_owned())]);
-    let comparison = Comparison::new(&report, &earlier);
+    let comparison = ReportComparison::new(&report, &earlier);
     assert!(comparison.new.is_empty() && comparison.gone.is_empty() && comparison.rules.is_empty(), "{comparison:?}");
 }

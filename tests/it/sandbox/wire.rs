@@ -23,9 +23,9 @@ async fn the_whole_demo_over_a_real_socket() {
     let server = tokio::spawn(serve(listener, Arc::clone(&sandbox), shutdown.clone()));
 
     let mut told = Vec::new();
-    let tell = |progress: demo::Progress| told.push(progress);
+    let tell = |progress: demo::DemoProgress| told.push(progress);
     let ended = demo::run(demo::faulty(), &base_uri, &sandbox, Duration::ZERO, tell, &shutdown).await;
-    assert_eq!(ended, Ok(demo::Ended::Finished));
+    assert_eq!(ended, Ok(demo::DemoEnd::Finished));
     let titles: Vec<_> = demo::faulty().iter().map(|step| Some(step.title)).chain([None]).collect();
     assert_eq!(told.iter().map(|progress| progress.title).collect::<Vec<_>>(), titles);
     assert!(told.is_sorted_by(|a, b| a.calls < b.calls) && told[0].calls == 0, "{told:?}");
@@ -40,7 +40,7 @@ async fn the_whole_demo_over_a_real_socket() {
     shutdown.cancel();
     let none = |progress| panic!("nothing is announced that is not made: {progress:?}");
     let stopped = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, none, &shutdown).await;
-    assert_eq!(stopped, Ok(demo::Ended::Stopped));
+    assert_eq!(stopped, Ok(demo::DemoEnd::Stopped));
     server.await.expect("no panic").expect("no failure");
     let error = demo::run(demo::golden(), &base_uri, &sandbox, Duration::ZERO, |_| {}, &CancellationToken::new()).await;
     let error = error.expect_err("nobody listens").to_string();
