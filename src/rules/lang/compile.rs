@@ -83,6 +83,12 @@ pub struct Typed {
     pub gives: Type,
 }
 
+impl Typed {
+    fn path(path: PathId) -> Self {
+        Self { node: NodeId::Path(path), gives: Type::Node }
+    }
+}
+
 /// What names stand for within an expression, those of the language and named expressions aside.
 #[derive(Clone, Default)]
 struct Scope<'e>(Option<Rc<Binding<'e>>>);
@@ -234,10 +240,6 @@ impl<'c, 'e> Compiler<'c, 'e> {
         Typed { node: NodeId::Bool(self.program.push_bool(node)), gives: Type::Bool }
     }
 
-    fn path(&mut self, path: PathId) -> Typed {
-        Typed { node: NodeId::Path(path), gives: Type::Node }
-    }
-
     fn list(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>) -> Result<(Span, Vec<Type>), SyntaxError> {
         let parts = parts.iter().map(|part| self.value(part, scope)).collect::<Result<Vec<_>, _>>()?;
         let (values, types): (Vec<ValueId>, Vec<Type>) = parts.into_iter().unzip();
@@ -335,7 +337,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
                 Ok(match gives {
                     Type::Node => {
                         let path = self.program.push_start(Start::Local(steps));
-                        self.path(path)
+                        Typed::path(path)
                     }
                     gives => self.typed(ValueNode::Local(steps), *gives),
                 })
@@ -346,7 +348,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
             None => match (Root::from_name(name), self.names.find(name)) {
                 (Some(Root::Item), _) => {
                     let path = self.program.push_start(Start::Item);
-                    Ok(self.path(path))
+                    Ok(Typed::path(path))
                 }
                 (Some(root), _) => Ok(self.typed(ValueNode::Root(root), root.gives())),
                 (None, Some(found)) => self.use_named(found, &[], at, scope),
@@ -427,7 +429,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
     fn member(&mut self, operand: Typed, name: &str, at: usize) -> Result<Typed, SyntaxError> {
         if let NodeId::Path(path) = operand.node {
             let path = self.program.push_step(path, name);
-            return Ok(self.path(path));
+            return Ok(Typed::path(path));
         }
         let of = value_of(operand.node, self.program);
         let mut any = |gives: Type| {
@@ -467,7 +469,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
             _ => return self.typed(ValueNode::Select(of, member), member.gives()),
         };
         let path = self.program.push_start(Start::Body(message));
-        self.path(path)
+        Typed::path(path)
     }
 
     fn call(

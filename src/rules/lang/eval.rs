@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 
 use smallvec::SmallVec;
 
+use crate::json::Value;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::function::Call;
 use crate::rules::lang::node::{
@@ -109,7 +110,7 @@ impl<'a> Evaluation<'_, 'a> {
                 let text = program.text(text);
                 Ok(self.path(path)?.is_some_and(|found| found.is_str(text)))
             }
-            BoolNode::PathIsNothing(path) => Ok(self.path(path)?.is_none_or(|found| found.is_null())),
+            BoolNode::PathIsNothing(path) => Ok(self.path(path)?.is_none_or(Value::is_null)),
             BoolNode::Exists(path) => Ok(self.path(path)?.is_some()),
             BoolNode::IsText(value, text) => Ok(self.value(value)?.as_str() == Some(program.text(text))),
             BoolNode::IsNothing(value) => Ok(self.value(value)?.is_nothing()),

@@ -32,8 +32,8 @@ pub struct Program {
     /// Lists of places, each behind its length.
     lists: Vec<u32>,
     places_of_lists: HashMap<Box<[u32]>, Span>,
-    /// Each also as a name of members.
-    texts: Vec<(Box<str>, Name)>,
+    /// Each ready to be looked for as the name of a member.
+    texts: Vec<Name>,
     places_of_texts: HashMap<Box<str>, TextId>,
     numbers: Vec<NumberLiteral>,
     patterns: Vec<Regex>,
@@ -132,7 +132,7 @@ impl Program {
     }
 
     pub fn names_of(&self, span: Span) -> impl Iterator<Item = &Name> {
-        self.list(span).iter().map(|&at| &self.texts[at as usize].1)
+        self.list(span).iter().map(|&at| &self.texts[at as usize])
     }
 
     /// Two values that stand side by side; the compiler makes no shorter list where they are asked for.
@@ -152,12 +152,12 @@ impl Program {
     }
 
     pub fn text(&self, TextId(at): TextId) -> &str {
-        &self.texts[at as usize].0
+        self.texts[at as usize].as_str()
     }
 
     /// A text where it stands.
-    pub fn literal(&self, TextId(at): TextId) -> &Box<str> {
-        &self.texts[at as usize].0
+    pub fn literal(&self, TextId(at): TextId) -> &Name {
+        &self.texts[at as usize]
     }
 
     pub fn number(&self, at: u32) -> NumberLiteral {
@@ -306,7 +306,7 @@ impl Program {
             return *known;
         }
         let at = TextId(place(self.texts.len()));
-        self.texts.push((text.into(), Name::new(text)));
+        self.texts.push(Name::new(text));
         self.places_of_texts.insert(text.into(), at);
         at
     }

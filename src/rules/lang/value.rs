@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use crate::json::{self, Kind, Value};
+use crate::json::{self, Kind, Name, Value};
 use crate::openbooking::Reading;
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::node::Arithmetic;
@@ -75,7 +75,7 @@ pub enum Val<'a> {
     BigNumber(&'a &'a str),
     Str(&'a &'a str),
     /// A text of the program.
-    Literal(&'a Box<str>),
+    Literal(&'a Name),
     /// A node of a message, scalars included: it knows where it stands, so that `at` can point to it. See
     /// [`Val::as_json`].
     Json(&'a Value<'a>),
@@ -152,7 +152,7 @@ impl<'a> Val<'a> {
             Self::Decimal(value) => PlainValue::Decimal(*value),
             Self::BigNumber(literal) => PlainValue::BigNumber(literal),
             Self::Str(text) => PlainValue::Str(text),
-            Self::Literal(text) => PlainValue::Str(text),
+            Self::Literal(text) => PlainValue::Str(text.as_str()),
             Self::Instant(instant) => PlainValue::Instant(*instant),
             Self::Json(value) => match value.kind() {
                 Kind::Null => PlainValue::Nothing,
@@ -168,7 +168,7 @@ impl<'a> Val<'a> {
     pub fn as_str(&self) -> Option<&'a str> {
         match self {
             Self::Str(text) => Some(text),
-            Self::Literal(text) => Some(text),
+            Self::Literal(text) => Some(text.as_str()),
             Self::Json(value) => value.as_str(),
             _ => None,
         }

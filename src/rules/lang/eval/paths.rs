@@ -5,6 +5,7 @@ use crate::json::Value;
 use crate::rules::lang::memo::KnownNode;
 use crate::rules::lang::messages::body_of;
 use crate::rules::lang::node::{Message, PathId, Start};
+use crate::rules::lang::value::Val;
 
 impl<'a> Evaluation<'_, 'a> {
     /// The node that a path leads to; `None` if it leads nowhere. Fails where the message can't be looked at.
@@ -38,7 +39,7 @@ impl<'a> Evaluation<'_, 'a> {
         match start {
             Start::Body(message) => self.or_halt(body_of(self.context.reading, message)),
             Start::Item => Ok(self.context.item),
-            Start::Local(steps) => Ok(self.local(steps).and_then(|value| value.as_json())),
+            Start::Local(steps) => Ok(self.local(steps).and_then(Val::as_json)),
         }
     }
 
