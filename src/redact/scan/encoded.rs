@@ -10,7 +10,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::super::content;
 use super::edits::{Edit, Replacement};
-use super::{MOST_LEVELS, Scan, ScanContext};
+use super::{MOST_LEVELS, Scan, ScanContext, table};
 
 /// Fewest letters of a text in base64 that is looked for: fewer hold no name with its secret.
 const SHORTEST: usize = 20;
@@ -46,9 +46,12 @@ pub(in crate::redact) fn may_be_encoded_text(first: &[u8]) -> bool {
     length.is_ok_and(|length| content::may_be_text(&decoded[..length]))
 }
 
+/// The letters of base64 of either kind.
+static LETTERS: [bool; 256] = table(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_");
+
 /// True for a letter of base64 of either kind.
 pub(in crate::redact) fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+    LETTERS[usize::from(byte)]
 }
 
 impl Scan<'_> {
