@@ -41,7 +41,7 @@ use crate::proxy::h1::{
     Coding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
     response_head,
 };
-use crate::proxy::io::{Output as _, Transport};
+use crate::proxy::io::{Transport, WriteSide as _};
 use crate::proxy::logged::Kind;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadError, RequestHead, bodiless};
@@ -81,7 +81,7 @@ impl Route {
 }
 
 /// What is left of a connection that became a tunnel.
-pub type ConnectUpgrade<W> = (TunnelTarget, Tunnel<<W as Transport>::Input, <W as Transport>::Output>);
+pub type ConnectUpgrade<W> = (TunnelTarget, Tunnel<<W as Transport>::ReadSide, <W as Transport>::WriteSide>);
 
 /// Serves one connection until it ends, becomes a tunnel or, once `shutdown` is cancelled, until its exchange has ended.
 pub async fn run<W: Transport>(
@@ -108,7 +108,7 @@ pub async fn run<W: Transport>(
         http2::run(opened.rejoin(), route, client_info, on_event, shutdown).await;
         return None;
     }
-    let (reader, writer) = opened.wire.halves();
+    let (reader, writer) = opened.wire.into_halves();
     let source = ClientReader::new(Reader::having_read(reader, opened.read));
     let mut connection: Connection<W> =
         Connection { route, common, client_info, on_event: Arc::clone(on_event), shutdown, source };
@@ -126,7 +126,7 @@ struct Connection<W: Transport> {
     client_info: ClientInfo,
     on_event: EventHandler,
     shutdown: CancellationToken,
-    source: ClientReader<W::Input>,
+    source: ClientReader<W::ReadSide>,
 }
 
 /// Why a connection ends before its time.
@@ -153,7 +153,7 @@ enum NextRequest {
 }
 
 impl<W: Transport> Connection<W> {
-    async fn serve(&mut self, mut writer: W::Output) -> Result<Option<ConnectUpgrade<W>>, ConnectionError> {
+    async fn serve(&mut self, mut writer: W::WriteSide) -> Result<Option<ConnectUpgrade<W>>, ConnectionError> {
         loop {
             let mut head = match self.read_head().await? {
                 NextRequest::Head(head) => head,
@@ -211,7 +211,7 @@ impl<W: Transport> Connection<W> {
     async fn part(
         &mut self,
         opened: TunnelTarget,
-        mut writer: W::Output,
+        mut writer: W::WriteSide,
     ) -> Result<Option<ConnectUpgrade<W>>, ConnectionError> {
         writer.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.map_err(ConnectionError::Write)?;
         writer.flush().await.map_err(ConnectionError::Write)?;
@@ -273,7 +273,7 @@ impl<W: Transport> Connection<W> {
         head: RequestHead,
         body: WireBody,
         trailers: RawTrailers,
-        writer: &mut W::Output,
+        writer: &mut W::WriteSide,
     ) -> Result<ProxiedResponse, ConnectionError> {
         let (interim, mut interims) = Informational::channel();
         // HTTP/1.0 has no interim answers (RFC 9110 section 15.2).
@@ -309,7 +309,11 @@ impl<W: Transport> Connection<W> {
     }
 
     /// A broker that takes nothing is given as long for an interim answer as for any other.
-    async fn write_interim(&self, writer: &mut W::Output, head: &InformationalResponse) -> Result<(), ConnectionError> {
+    async fn write_interim(
+        &self,
+        writer: &mut W::WriteSide,
+        head: &InformationalResponse,
+    ) -> Result<(), ConnectionError> {
         let mut out = BytesMut::new();
         interim_head(&mut out, head.status, &head.reason, &head.fields);
         let writing = async {
@@ -322,7 +326,7 @@ impl<W: Transport> Connection<W> {
     }
 
     /// The answer was 101: what follows is not HTTP, and passes as it is.
-    async fn switch(&mut self, answer: ProxiedResponse, mut writer: W::Output) -> Result<(), ConnectionError> {
+    async fn switch(&mut self, answer: ProxiedResponse, mut writer: W::WriteSide) -> Result<(), ConnectionError> {
         let passage = tunnel::UpgradeRelay::of(answer.exchange_builder);
         let shape = ResponseShape {
             status: 101,
@@ -346,8 +350,8 @@ impl<W: Transport> Connection<W> {
         &mut self,
         answer: ProxiedResponse,
         client: &Client,
-        writer: W::Output,
-    ) -> Result<(W::Output, bool), ConnectionError> {
+        writer: W::WriteSide,
+    ) -> Result<(W::WriteSide, bool), ConnectionError> {
         let ProxiedResponse { status, reason, headers, is_from_wire, body, trailers, exchange_builder, .. } = answer;
         let mut shape = ResponseShape {
             status: status.as_u16(),
@@ -413,7 +417,11 @@ impl<W: Transport> Connection<W> {
     }
 
     /// Refuses a request that nobody but its sender and the one who watches learns of.
-    async fn refuse_unread<T>(&mut self, writer: W::Output, error: &HeadError) -> Result<Option<T>, ConnectionError> {
+    async fn refuse_unread<T>(
+        &mut self,
+        writer: W::WriteSide,
+        error: &HeadError,
+    ) -> Result<Option<T>, ConnectionError> {
         self.not_understood(error.to_string());
         self.refuse(writer, problem::bad_request(error)).await
     }
@@ -424,7 +432,7 @@ impl<W: Transport> Connection<W> {
 
     async fn refuse<T>(
         &mut self,
-        writer: W::Output,
+        writer: W::WriteSide,
         response: Response<WireBody>,
     ) -> Result<Option<T>, ConnectionError> {
         tracing::debug!(status = response.status().as_u16(), "refused");
@@ -436,7 +444,7 @@ impl<W: Transport> Connection<W> {
 
     /// Closes the connection; first drains what is unread, because closing over it would reset the connection and the
     /// answer could be lost on its way.
-    async fn close(&mut self, mut writer: W::Output) -> Result<(), ConnectionError> {
+    async fn close(&mut self, mut writer: W::WriteSide) -> Result<(), ConnectionError> {
         let patience = self.common.limits.stall_timeout;
         tokio::time::timeout(patience, writer.shutdown())
             .await

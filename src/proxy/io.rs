@@ -1,6 +1,6 @@
 //! What a broker's connection runs over: TCP, TLS, or TLS within a tunnel. The code above it is the same.
 //!
-//! `Transport ─► halves ─► Input (read ahead, lent to bodies) and Output (written, ended, or reset)`
+//! `Transport ─► into_halves ─► ReadSide (read ahead, lent to bodies) and WriteSide (written, ended, or reset)`
 
 use std::io;
 use std::pin::Pin;
@@ -18,12 +18,12 @@ use crate::proxy::logged::Kind;
 use crate::proxy::server::tls::in_plain_words;
 
 /// The reading side.
-pub trait Input: AsyncRead + Unpin + Send + Sync + 'static {}
+pub trait ReadSide: AsyncRead + Unpin + Send + Sync + 'static {}
 
-impl<R: AsyncRead + Unpin + Send + Sync + 'static> Input for R {}
+impl<R: AsyncRead + Unpin + Send + Sync + 'static> ReadSide for R {}
 
 /// The writing side.
-pub trait Output: AsyncWrite + Unpin + Send + Sync + 'static {
+pub trait WriteSide: AsyncWrite + Unpin + Send + Sync + 'static {
     /// Ends the connection in a way that nobody takes for an orderly end. Needed where a body goes on until the
     /// connection is closed: closing it in order would say that the body is whole.
     fn reset(self);
@@ -32,24 +32,24 @@ pub trait Output: AsyncWrite + Unpin + Send + Sync + 'static {
 /// A byte stream with a broker at its other end.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Its reading side.
-    type Input: Input;
+    type ReadSide: ReadSide;
     /// Its writing side.
-    type Output: Output;
+    type WriteSide: WriteSide;
 
     /// Both sides, to be used at the same time.
-    fn halves(self) -> (Self::Input, Self::Output);
+    fn into_halves(self) -> (Self::ReadSide, Self::WriteSide);
 }
 
 impl Transport for TcpStream {
-    type Input = OwnedReadHalf;
-    type Output = OwnedWriteHalf;
+    type ReadSide = OwnedReadHalf;
+    type WriteSide = OwnedWriteHalf;
 
-    fn halves(self) -> (Self::Input, Self::Output) {
+    fn into_halves(self) -> (Self::ReadSide, Self::WriteSide) {
         self.into_split()
     }
 }
 
-impl Output for OwnedWriteHalf {
+impl WriteSide for OwnedWriteHalf {
     fn reset(self) {
         if let Err(error) = self.as_ref().set_zero_linger() {
             tracing::debug!(error = %Kind(&error), "no reset");
@@ -70,12 +70,12 @@ pub struct Socket {
 pub struct ResetFlag(Arc<AtomicBool>);
 
 impl Socket {
-    /// Ends in order, unless its doom is sealed.
+    /// Ends in order, unless its flag is set.
     pub fn new(stream: TcpStream) -> Self {
         Self { stream, doomed: ResetFlag::default() }
     }
 
-    /// What seals its doom.
+    /// The flag that makes it end with a reset.
     pub fn doom(&self) -> ResetFlag {
         self.doomed.clone()
     }
@@ -83,19 +83,19 @@ impl Socket {
 
 impl ResetFlag {
     /// From now on the socket ends with a reset.
-    pub fn seal(&self) {
+    pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// True once that was said.
-    pub fn is_sealed(&self) -> bool {
+    /// True once it was set.
+    pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.doomed.is_sealed()
+        if self.doomed.is_set()
             && let Err(error) = self.stream.set_zero_linger()
         {
             tracing::debug!(error = %Kind(&error), "no reset");
@@ -203,19 +203,19 @@ pub struct TlsWriteSide<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Transport for TlsConnection<S> {
-    type Input = TlsReadSide<S>;
-    type Output = TlsWriteSide<S>;
+    type ReadSide = TlsReadSide<S>;
+    type WriteSide = TlsWriteSide<S>;
 
-    fn halves(self) -> (Self::Input, Self::Output) {
+    fn into_halves(self) -> (Self::ReadSide, Self::WriteSide) {
         let (input, half) = tokio::io::split(self.stream);
         (TlsReadSide(input), TlsWriteSide { half, doom: self.doom })
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> Output for TlsWriteSide<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static> WriteSide for TlsWriteSide<S> {
     /// Dropped without TLS's own farewell, and with a reset below it for those that don't look for one.
     fn reset(self) {
-        self.doom.seal();
+        self.doom.set();
     }
 }
 

@@ -26,7 +26,7 @@ const TELL_AFTER: Duration = Duration::from_secs(1);
 const MOST_FAILURES: u64 = 20;
 
 /// Judging does not keep up with the recording.
-struct Behind {
+struct Lag {
     since: Instant,
     told: bool,
 }
@@ -53,7 +53,7 @@ pub(super) struct Judging {
     links: Option<BypassLinkDetector>,
     /// Of the file that was read back last.
     reader: Option<Reader>,
-    behind: Option<Behind>,
+    behind: Option<Lag>,
     /// What is kept of the verdicts. `None` once not all of the capture can be judged in the same way.
     kept: Option<VerdictWriter>,
 }
@@ -246,7 +246,7 @@ impl Judging {
     }
 
     fn falls_behind(&mut self, waiting: u64) {
-        let behind = self.behind.get_or_insert_with(|| Behind { since: Instant::now(), told: false });
+        let behind = self.behind.get_or_insert_with(|| Lag { since: Instant::now(), told: false });
         if !behind.told && behind.since.elapsed() >= TELL_AFTER {
             behind.told = true;
             let exchanges = text::count(waiting, "exchange");
@@ -377,7 +377,7 @@ mod tests {
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
         let mut judging = Judging::new(judge, events, RuleBookSlot::default());
         let (_backlog, waiting) = backlog();
-        judging.behind = Some(Behind { since: Instant::now(), told: true });
+        judging.behind = Some(Lag { since: Instant::now(), told: true });
         judging.take(Next::Nothing, &waiting);
         let told = feed.events.try_recv();
         assert!(matches!(&told, Ok(Event::Notice(words)) if words.contains("caught up")), "{told:?}");

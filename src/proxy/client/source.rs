@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
 use crate::proxy::h1::{ChunkError, Decoder, Reader};
-use crate::proxy::io::Input;
+use crate::proxy::io::ReadSide;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::Length;
 use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
@@ -51,7 +51,7 @@ pub enum Event {
     Failed(io::Error),
 }
 
-impl<I: Input> ClientReader<I> {
+impl<I: ReadSide> ClientReader<I> {
     /// Nothing read yet.
     pub fn new(reader: Reader<I>) -> Self {
         Self { reader: Some(reader), rest: Decoder::Done, announced: false, home: ReaderSlot::default(), wanted: None }
@@ -220,7 +220,7 @@ impl<I> RequestBody<I> {
     }
 }
 
-impl<I: Input> Body for RequestBody<I> {
+impl<I: ReadSide> Body for RequestBody<I> {
     type Data = Bytes;
     type Error = BodyError;
 

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::proxy::client::{ClientInfo, Route, run};
 use crate::proxy::event::handshake_trouble;
 use crate::proxy::forward::{ForwardProxy, TunnelTarget};
-use crate::proxy::io::{Input, Output, PrefixedIo, ResetFlag, TlsConnection, Transport};
+use crate::proxy::io::{PrefixedIo, ReadSide, ResetFlag, TlsConnection, Transport, WriteSide};
 use crate::proxy::logged::Kind;
 use crate::proxy::server::listener::HANDSHAKE_FAILURE;
 use crate::proxy::upstream::live::UpstreamStream;
@@ -32,22 +32,22 @@ use crate::proxy::upstream::live::UpstreamStream;
 const HANDSHAKE: u8 = 0x16;
 
 /// What unread tunnels are given to end by themselves at shutdown.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const TUNNEL_DRAIN: Duration = Duration::from_secs(1);
 
 /// A broker's connection from behind the head of its CONNECT request.
-pub struct Tunnel<I, O: Output> {
+pub struct Tunnel<I, O: WriteSide> {
     input: PrefixedIo<I>,
     output: ResetOnDrop<O>,
 }
 
 /// The write side of a tunnel. It ends with a TCP reset if its flag was set before it was dropped.
-pub struct ResetOnDrop<O: Output> {
+pub struct ResetOnDrop<O: WriteSide> {
     /// Always there, but in [`Drop`].
     output: Option<O>,
     doom: ResetFlag,
 }
 
-impl<I: Input, O: Output> Tunnel<I, O> {
+impl<I: ReadSide, O: WriteSide> Tunnel<I, O> {
     /// `buf`: what was read ahead.
     pub fn new(buf: BytesMut, io: I, output: O) -> Self {
         Self {
@@ -65,18 +65,18 @@ impl<I: Input, O: Output> Tunnel<I, O> {
     }
 }
 
-impl<I: Input, O: Output> Transport for Tunnel<I, O> {
-    type Input = PrefixedIo<I>;
-    type Output = ResetOnDrop<O>;
+impl<I: ReadSide, O: WriteSide> Transport for Tunnel<I, O> {
+    type ReadSide = PrefixedIo<I>;
+    type WriteSide = ResetOnDrop<O>;
 
-    fn halves(self) -> (Self::Input, Self::Output) {
+    fn into_halves(self) -> (Self::ReadSide, Self::WriteSide) {
         (self.input, self.output)
     }
 }
 
 impl ForwardProxy {
     /// Serves what a connection has become.
-    pub async fn serve<I: Input, O: Output>(
+    pub async fn serve<I: ReadSide, O: WriteSide>(
         &self,
         opened: TunnelTarget,
         mut tunnel: Tunnel<I, O>,
@@ -136,7 +136,7 @@ impl ForwardProxy {
 }
 
 /// Passes bytes both ways.
-async fn pass<I: Input, O: Output>(
+async fn pass<I: ReadSide, O: WriteSide>(
     mut tunnel: Tunnel<I, O>,
     line: UpstreamStream,
     idle: Duration,
@@ -158,7 +158,7 @@ async fn pass<I: Input, O: Output>(
     };
     let stopped = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(LAST_WORDS).await;
+        tokio::time::sleep(TUNNEL_DRAIN).await;
     };
     tokio::select! {
         copied = copying => match copied {
@@ -201,15 +201,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     }
 }
 
-impl<O: Output> ResetOnDrop<O> {
+impl<O: WriteSide> ResetOnDrop<O> {
     fn io(&mut self) -> io::Result<Pin<&mut O>> {
         self.output.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
-impl<O: Output> Drop for ResetOnDrop<O> {
+impl<O: WriteSide> Drop for ResetOnDrop<O> {
     fn drop(&mut self) {
-        if self.doom.is_sealed()
+        if self.doom.is_set()
             && let Some(output) = self.output.take()
         {
             output.reset();
@@ -217,13 +217,13 @@ impl<O: Output> Drop for ResetOnDrop<O> {
     }
 }
 
-impl<O: Output> Output for ResetOnDrop<O> {
+impl<O: WriteSide> WriteSide for ResetOnDrop<O> {
     fn reset(self) {
-        self.doom.seal();
+        self.doom.set();
     }
 }
 
-impl<O: Output> AsyncWrite for ResetOnDrop<O> {
+impl<O: WriteSide> AsyncWrite for ResetOnDrop<O> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.io()?.poll_write(cx, buf)
     }
@@ -249,13 +249,13 @@ impl<O: Output> AsyncWrite for ResetOnDrop<O> {
     }
 }
 
-impl<I: Input, O: Output> AsyncRead for Tunnel<I, O> {
+impl<I: ReadSide, O: WriteSide> AsyncRead for Tunnel<I, O> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.input).poll_read(cx, buf)
     }
 }
 
-impl<I: Input, O: Output> AsyncWrite for Tunnel<I, O> {
+impl<I: ReadSide, O: WriteSide> AsyncWrite for Tunnel<I, O> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.output).poll_write(cx, buf)
     }

@@ -14,7 +14,7 @@ use h2::{Reason, RecvStream, SendStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::proxy::io::Output;
+use crate::proxy::io::WriteSide;
 
 /// What comes. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
 pub struct Reading {
@@ -113,7 +113,7 @@ impl AsyncWrite for Writing {
     }
 }
 
-impl Output for Writing {
+impl WriteSide for Writing {
     fn reset(mut self) {
         self.stream.send_reset(Reason::CONNECT_ERROR);
     }
