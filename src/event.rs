@@ -291,6 +291,11 @@ impl Outlet {
         self.events.blocking_send(event).is_ok()
     }
 
+    /// True if the front end has gone.
+    pub fn is_closed(&self) -> bool {
+        self.events.is_closed()
+    }
+
     /// How many events the front end has yet to take.
     pub fn waiting(&self) -> usize {
         self.events.max_capacity() - self.events.capacity()

@@ -78,6 +78,9 @@ const FRAME: Duration = Duration::from_millis(50);
 /// Least time from a frame to the one that answers a key.
 const ANSWER: Duration = Duration::from_millis(10);
 
+/// How long events are taken in before keys and frames get their turn: some are about hundreds of exchanges.
+const INTAKE: Duration = Duration::from_millis(5);
+
 /// Most events that are taken in before keys and frames get their turn.
 const BATCH: usize = 256;
 
@@ -318,11 +321,14 @@ async fn run_in<C: Console>(
             },
             event = events.recv(), if open => {
                 changed = true;
-                let mut next = event;
+                let (mut next, begun) = (event, Instant::now());
                 open = next.is_some();
                 for _ in 0..BATCH {
-                    let Some(event) = next else { break };
+                    let Some(event) = next.take() else { break };
                     asked.extend(model.update(Message::Event(event)));
+                    if begun.elapsed() >= INTAKE {
+                        break;
+                    }
                     next = events.try_recv().ok();
                 }
                 if let Some(event) = next {

@@ -303,6 +303,11 @@ fn tell_kept(
             continue;
         }
         let with_bodies = first + BOOKED >= end;
+        // Each is about many exchanges: few of them are under way at once.
+        let most = if with_bodies { 1 } else { 16 };
+        while teller.outlet.waiting() > most && !stop.is_cancelled() && !teller.outlet.is_closed() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let exchanges = if with_bodies {
             (first..).zip(rows).map(|(at, judged)| whole(at, judged)).collect::<Result<_, _>>()?
         } else {
