@@ -12,6 +12,7 @@ pub mod errors;
 pub mod formats;
 pub mod json_ld;
 pub mod load;
+mod message_kind;
 pub mod shown;
 pub mod urls;
 pub mod walk;

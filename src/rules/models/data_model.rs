@@ -3,30 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Messages whose contents the models tell apart, by name as in the files.
-pub(super) const STAGES: [&str; 21] = [
-    "C1 request",
-    "C1 response",
-    "C1 conflict",
-    "C2 request",
-    "C2 response",
-    "C2 conflict",
-    "P request",
-    "P response",
-    "P conflict",
-    "B request",
-    "B-after-P request",
-    "B response",
-    "B conflict",
-    "proposal-update request",
-    "order-cancel request",
-    "orders-feed",
-    "order-proposals-feed",
-    "order-status",
-    "opportunity-feed",
-    "opportunity-feed bookable",
-    "dataset-site",
-];
+use super::message_kind::{MessageKind, MessageKinds};
 
 /// What can be wrong with a node, in the eyes of the models.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,7 +189,7 @@ impl ValueShape {
 /// What holds of a type at some stages. Properties by name, since `@id` and `@type` are among them.
 #[derive(Debug, Clone)]
 pub(super) struct Profile {
-    pub(super) stages: u32,
+    pub(super) stages: MessageKinds,
     pub(super) inside: Vec<Box<str>>,
     pub(super) required: Vec<Box<str>>,
     pub(super) one_of: Vec<Vec<Box<str>>>,
@@ -276,9 +253,9 @@ impl Model {
         Some((id, &self.properties[usize::from(id)]))
     }
 
-    /// What holds at a stage (as a bit), for an object that is the value of property `holder`.
-    pub(super) fn profile(&self, stage: u32, holder: &str) -> Option<(u16, &Profile)> {
-        let at_stage = || (0..).zip(&self.profiles).filter(|(_, profile)| profile.stages & stage != 0);
+    /// What holds in a kind of message, for an object that is the value of property `holder`.
+    pub(super) fn profile(&self, kind: MessageKind, holder: &str) -> Option<(u16, &Profile)> {
+        let at_stage = || (0..).zip(&self.profiles).filter(|(_, profile)| profile.stages.contains(kind));
         at_stage()
             .find(|(_, profile)| profile.inside.iter().any(|name| **name == *holder))
             .or_else(|| at_stage().find(|(_, profile)| profile.inside.is_empty()))

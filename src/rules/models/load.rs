@@ -8,9 +8,10 @@ use serde::Deserialize;
 
 use super::data_model::{
     ByName, Enumeration, HAS_ID, HAS_OTHER, HAS_TYPE, MAX_PROPERTIES, Masks, Model, ModelId, Models, Profile, Property,
-    PropertyId, STAGES, ValueShape,
+    PropertyId, ValueShape,
 };
 use super::formats;
+use super::message_kind::{MessageKind, MessageKinds};
 
 /// File of the enumerations.
 const ENUMERATIONS: &str = "enumerations";
@@ -140,7 +141,7 @@ impl Reader {
             .iter()
             .map(|at| {
                 Ok(Profile {
-                    stages: stage_bits(&at.stages)?,
+                    stages: kinds_of_messages(&at.stages)?,
                     inside: at.inside.clone(),
                     required: at.required.clone(),
                     one_of: at.one_of.clone(),
@@ -245,15 +246,12 @@ struct Words {
     plural: String,
 }
 
-fn stage_bits(names: &[String]) -> Result<u32, String> {
+fn kinds_of_messages(names: &[String]) -> Result<MessageKinds, String> {
     if names.iter().any(|name| name == "any") {
-        return Ok(u32::MAX);
+        return Ok(MessageKinds::ANY);
     }
-    names.iter().try_fold(0, |bits, name| {
-        let place =
-            STAGES.iter().position(|known| known == name).ok_or_else(|| format!("there is no stage {name:?}"))?;
-        Ok(bits | 1 << place)
-    })
+    let kind = |name: &String| MessageKind::from_name(name).ok_or_else(|| format!("there is no stage {name:?}"));
+    names.iter().map(kind).collect()
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use std::cell::{Cell, OnceCell};
 use super::codes;
 use super::data_model::{
     DeviationKind, DeviationKinds, HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY,
-    Profile, Property, PropertyId, STAGES, ValueShape,
+    Profile, Property, PropertyId, ValueShape,
 };
 use super::formats::{self, Scalars};
+use super::message_kind::MessageKind;
 use crate::exchange::secrets::is_secret;
 use crate::json::{Kind, Value};
 use crate::openbooking::{Reading, Stage};
@@ -56,7 +57,7 @@ impl ModelValidator {
     /// What deviates in the request, whose root is given.
     pub fn request(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: DeviationKinds) -> &[Deviation] {
         self.request.get_or_init(|| {
-            let mut walk = ModelWalk::new(models, request_stage(reading.stage), wanted);
+            let mut walk = ModelWalk::new(models, MessageKind::of_request(reading.stage), wanted);
             walk.root(root, reading.stage.request_type());
             self.omitted.set(self.omitted.get() + walk.omitted);
             walk.found
@@ -72,7 +73,7 @@ impl ModelValidator {
         wanted: DeviationKinds,
     ) -> &[Deviation] {
         self.response.get_or_init(|| {
-            let mut walk = ModelWalk::new(models, response_stage(reading), wanted);
+            let mut walk = ModelWalk::new(models, MessageKind::of_response(reading), wanted);
             if matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
                 for item in root.get("items").into_iter().flat_map(Value::items) {
                     if let Some(data) = item.get("data").filter(|data| data.is_object()) {
@@ -88,42 +89,6 @@ impl ModelValidator {
     }
 }
 
-fn bit(name: &str) -> u32 {
-    STAGES.iter().position(|known| *known == name).map_or(0, |place| 1 << place)
-}
-
-fn request_stage(stage: Stage) -> u32 {
-    bit(match stage {
-        Stage::C1 => "C1 request",
-        Stage::C2 => "C2 request",
-        Stage::P => "P request",
-        Stage::B => "B request",
-        Stage::BAfterP => "B-after-P request",
-        Stage::OrderCancel => "order-cancel request",
-        Stage::ProposalUpdate => "proposal-update request",
-        _ => return 0,
-    })
-}
-
-fn response_stage(reading: &Reading) -> u32 {
-    let conflict = reading.status() == Some(409);
-    bit(match (reading.stage, conflict) {
-        (Stage::C1, false) => "C1 response",
-        (Stage::C1, true) => "C1 conflict",
-        (Stage::C2, false) => "C2 response",
-        (Stage::C2, true) => "C2 conflict",
-        (Stage::P, false) => "P response",
-        (Stage::P, true) => "P conflict",
-        (Stage::B | Stage::BAfterP, false) => "B response",
-        (Stage::B | Stage::BAfterP, true) => "B conflict",
-        (Stage::OrderStatus, _) => "order-status",
-        (Stage::OrdersFeed, _) => "orders-feed",
-        (Stage::OrderProposalsFeed, _) => "order-proposals-feed",
-        (Stage::OpportunityFeed, _) => "opportunity-feed",
-        _ => return 0,
-    })
-}
-
 /// The property that an object is a value of.
 #[derive(Clone, Copy)]
 struct ParentProperty<'w> {
@@ -136,7 +101,7 @@ struct ParentProperty<'w> {
 
 struct ModelWalk<'m> {
     models: &'m Models,
-    stage: u32,
+    kind: Option<MessageKind>,
     wanted: DeviationKinds,
     dynamic_payment: bool,
     /// Inside a secret. Recordings have other texts and numbers there, so that only its structure is judged.
@@ -147,8 +112,8 @@ struct ModelWalk<'m> {
 }
 
 impl<'m> ModelWalk<'m> {
-    fn new(models: &'m Models, stage: u32, wanted: DeviationKinds) -> Self {
-        Self { models, stage, wanted, dynamic_payment: false, in_secret: false, found: Vec::new(), omitted: 0 }
+    fn new(models: &'m Models, kind: Option<MessageKind>, wanted: DeviationKinds) -> Self {
+        Self { models, kind, wanted, dynamic_payment: false, in_secret: false, found: Vec::new(), omitted: 0 }
     }
 
     fn root(&mut self, root: Value<'_>, expected: Option<&str>) {
@@ -269,7 +234,7 @@ impl<'m> ModelWalk<'m> {
                 },
             }
         }
-        match model.profile(self.stage, holder.name) {
+        match self.kind.and_then(|kind| model.profile(kind, holder.name)) {
             // Of an object that could be several things nobody knows what it lacks.
             Some((place, profile)) if (known_type || self.is_sole_type(holder)) && self.deviates(profile, members) => {
                 self.profile(object, profile, id, place, holder);
@@ -569,7 +534,7 @@ mod tests {
     fn found(text: &str) -> Vec<(DeviationKind, String)> {
         let models = Models::parse(&[("x", MODELS)]).unwrap();
         let document = Document::parse_str(text).unwrap();
-        let mut walk = ModelWalk::new(&models, bit("C1 response"), DeviationKinds::MAX);
+        let mut walk = ModelWalk::new(&models, Some(MessageKind::C1Response), DeviationKinds::MAX);
         walk.root(document.root(), None);
         walk.found.iter().map(|found| (found.what, document.value_at(found.node).unwrap().pointer())).collect()
     }
@@ -656,7 +621,7 @@ mod tests {
         let models = Models::parse(&[("x", "[A.properties]\na = \"B\"\n[B]\n[C]\nis = [\"B\"]\n[D]\n")]).unwrap();
         for (text, wanted) in [(r#"{"@type":"A","a":{"@type":"D"}}"#, 1), (r#"{"@type":"A","a":{"@type":"C"}}"#, 0)] {
             let document = Document::parse_str(text).unwrap();
-            let mut walk = ModelWalk::new(&models, 0, DeviationKind::Class.bit());
+            let mut walk = ModelWalk::new(&models, None, DeviationKind::Class.bit());
             walk.root(document.root(), None);
             assert_eq!(walk.found.len(), wanted, "{text}");
         }
