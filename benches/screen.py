@@ -95,6 +95,7 @@ class Screen:
         began = time.monotonic()
         while bool(re.search(pattern, self.text())) == goes:
             if time.monotonic() - began > seconds:
+                self.process.kill()
                 raise SystemExit(f"{pattern!r} is not in sight after {seconds} s:\n{self.text()}")
             if not self.read(0.2) and self.process.poll() is not None:
                 raise SystemExit(f"{self.process.args}: has ended, with status {self.process.returncode}")
