@@ -54,6 +54,43 @@ pub(super) fn is_in_foreground() -> bool {
     of.map_or(true, |group| group == rustix::process::getpgrp())
 }
 
+/// True once the terminal that is read from has hung up. Then a read gives nothing, at once and for ever, and crossterm tries
+/// again.
+#[cfg(unix)]
+pub(super) fn has_hung_up() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = rustix::stdio::stdin();
+    let mut input = [PollFd::new(&stdin, PollFlags::empty())];
+    poll(&mut input, Some(&Timespec::default())).is_ok() && input[0].revents().contains(PollFlags::HUP)
+}
+
+/// The other end of the pipe that a parked reader waits for.
+#[cfg(unix)]
+static NEVER_WRITTEN_TO: std::sync::OnceLock<io::PipeWriter> = std::sync::OnceLock::new();
+
+/// Lets whoever still reads from a terminal that has hung up wait for ever, in place of trying without end.
+#[cfg(unix)]
+pub(super) fn park_reader() -> io::Result<()> {
+    if NEVER_WRITTEN_TO.get().is_some() {
+        return Ok(());
+    }
+    let (reader, writer) = io::pipe()?;
+    rustix::stdio::dup2_stdin(&reader)?;
+    // Nothing ever comes, and it never ends.
+    let _writer = NEVER_WRITTEN_TO.get_or_init(|| writer);
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(super) fn has_hung_up() -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+pub(super) fn park_reader() -> io::Result<()> {
+    Ok(())
+}
+
 #[cfg(not(unix))]
 pub(super) struct JobSignals;
 

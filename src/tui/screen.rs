@@ -11,6 +11,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossterm::cursor::Show;
 use crossterm::event::{
@@ -26,6 +27,7 @@ use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{self, JobSignals};
@@ -167,6 +169,24 @@ struct OwnTerminal {
     /// `None` while the terminal is somebody else's: who reads from it then is stopped.
     keys: Option<Keys>,
     signals: JobSignals,
+    /// When to see whether the terminal is still there.
+    looks: Interval,
+}
+
+/// How often an idle screen looks whether its terminal is still there.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Ends once the terminal has hung up. Who reads from it is not told.
+async fn hung_up(looks: &mut Interval) -> io::Error {
+    loop {
+        looks.tick().await;
+        if job::has_hung_up() {
+            return match job::park_reader() {
+                Ok(()) => io::Error::other("the terminal is gone"),
+                Err(error) => error,
+            };
+        }
+    }
 }
 
 /// What is typed.
@@ -238,6 +258,7 @@ impl Console for OwnTerminal {
             biased;
             signal = self.signals.next() => Some(Ok(signal)),
             key = key => key,
+            gone = hung_up(&mut self.looks) => Some(Err(gone)),
         }
     }
 
@@ -279,7 +300,8 @@ pub fn run_on_screen(
     let screen = Screen::take(setup.theme, setup.mouse)?;
     runtime.block_on(async {
         let signals = JobSignals::listen().map_err(TuiError::Setup)?;
-        let mut console = OwnTerminal { screen, keys: Some(Keys::open().map_err(TuiError::Setup)?), signals };
+        let keys = Some(Keys::open().map_err(TuiError::Setup)?);
+        let mut console = OwnTerminal { screen, keys, signals, looks: tokio::time::interval(LOOK) };
         run_in(&mut console, feed, setup, shutdown).await
     })
 }

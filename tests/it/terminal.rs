@@ -453,6 +453,21 @@ fn with_hangups_ignored_what_only_shows_something_ends_with_its_terminal() {
     }
 }
 
+/// No session of its own ends with such a terminal, and nobody sends SIGHUP.
+#[test]
+fn a_view_ends_with_a_terminal_that_does_not_control_it() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(folder.path());
+    let view = "trap '' HUP; exec setsid --wait umpire view a.db 2>errors.txt";
+    let mut terminal = Terminal::run(folder.path(), view);
+    terminal.until("look-for-me");
+    terminal.close();
+    let status = terminal.end();
+    let errors = std::fs::read_to_string(folder.path().join("errors.txt")).unwrap();
+    assert_eq!(ended_by(status), None, "{status} {errors}");
+    assert!(errors.contains("the terminal is gone"), "{errors}");
+}
+
 /// The signal that a process was ended by.
 fn ended_by(status: ExitStatus) -> Option<i32> {
     std::os::unix::process::ExitStatusExt::signal(&status)
