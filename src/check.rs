@@ -19,7 +19,7 @@ use crate::report::{
 };
 use crate::rules::{Judge, Profile, RuleBook};
 use crate::text::{SafeText, safe_format};
-use crate::verdicts::Totals;
+use crate::verdicts::VerdictTotals;
 use judging::{RecordingJudge, WithoutVerdict};
 
 /// What is looked at, and how much is kept.
@@ -237,7 +237,7 @@ impl<'n> CheckRun<'n> {
             RecordingJudge::not_keeping(judge)
         };
         let with_bodies = self.options.filter.is_some();
-        let mut totals = Totals::default();
+        let mut totals = VerdictTotals::default();
         // Exchanges before each file.
         let mut starts = Vec::with_capacity(files.len());
         for (place, ((_, recording), name)) in files.into_iter().zip(&names).enumerate() {
@@ -330,7 +330,7 @@ impl<'n> CheckRun<'n> {
         Judged { index: of_file.index + before, findings: matching, ..of_file }
     }
 
-    fn add_tallies(&mut self, totals: &Totals) -> Result<(), CheckError> {
+    fn add_tallies(&mut self, totals: &VerdictTotals) -> Result<(), CheckError> {
         let tallies: BTreeMap<&str, _> = totals.tallies.iter().map(|(rule, tally)| (&**rule, tally)).collect();
         for rule in &mut self.report.rules {
             let tally = tallies.get(&*rule.rule).ok_or_else(|| CheckError::UnknownRule(Arc::clone(&rule.rule)))?;
@@ -344,7 +344,7 @@ impl<'n> CheckRun<'n> {
     }
 
     /// What the rules that are asked have said of a recording so far.
-    fn verdicts(&self, totals: &Totals) -> VerdictCounts {
+    fn verdicts(&self, totals: &VerdictTotals) -> VerdictCounts {
         let mut counts = VerdictCounts::default();
         for (rule, tally) in &totals.tallies {
             if self.options.side.is_some() && !self.report.rules.iter().any(|asked| asked.rule == *rule) {

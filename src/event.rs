@@ -180,7 +180,7 @@ impl Recording {
 
 /// What a front end tells of the run before the first event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Context {
+pub struct RunContext {
     /// What kind of run it is.
     pub mode: Mode,
     /// The Base URI to give to the broker; `None` where no traffic is taken.
@@ -242,35 +242,35 @@ impl Mode {
 
 /// Events on their way to a front end.
 #[derive(Debug)]
-pub struct Feed {
+pub struct EventReceiver {
     /// The bounded channel they come through. It closes when the run has ended.
     pub events: mpsc::Receiver<Event>,
     /// How many events the sender had to drop because the channel was full.
     pub dropped: Arc<AtomicU64>,
 }
 
-impl Feed {
+impl EventReceiver {
     /// How many events the sender had to drop so far.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 }
 
-/// The sender's side of a [`Feed`].
+/// The sender's side of a [`EventReceiver`].
 #[derive(Debug, Clone)]
-pub struct Outlet {
+pub struct EventSender {
     events: mpsc::Sender<Event>,
     dropped: Arc<AtomicU64>,
 }
 
 /// A feed of at most `capacity` waiting events; what is sent past them is dropped and counted.
-pub fn feed(capacity: usize) -> (Outlet, Feed) {
+pub fn feed(capacity: usize) -> (EventSender, EventReceiver) {
     let (sender, events) = mpsc::channel(capacity.max(1));
     let dropped = Arc::new(AtomicU64::new(0));
-    (Outlet { events: sender, dropped: Arc::clone(&dropped) }, Feed { events, dropped })
+    (EventSender { events: sender, dropped: Arc::clone(&dropped) }, EventReceiver { events, dropped })
 }
 
-impl Outlet {
+impl EventSender {
     /// Sends an event without waiting. A front end that has gone drops it silently; one that is too slow counts it.
     pub fn send(&self, event: Event) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {

@@ -20,12 +20,13 @@ mod links;
 mod watchdog;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::capture::RotatingWriter;
-use crate::event::Outlet;
+use crate::event::EventSender;
 use crate::finding::Tally;
 use crate::panics::{self, Panicked};
 use crate::proxy::record::sink::{ExchangeReceiver, QueuedExchange};
@@ -64,21 +65,6 @@ pub struct RunSummary {
     pub removed: bool,
 }
 
-/// Tells the judge that there is no more time: what still waits is recorded, and not judged.
-#[derive(Debug, Clone, Default)]
-pub struct Hurry(Arc<AtomicBool>);
-
-impl Hurry {
-    /// From here on nothing is judged.
-    pub fn up(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn is_up(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// A set of rules on its way to a recorder; the latest counts.
 #[derive(Debug, Clone, Default)]
 pub struct RuleBookSlot(Arc<Mutex<Option<Arc<RuleBook>>>>);
@@ -112,7 +98,7 @@ impl Recorder {
         redactor: Redactor,
         series: Option<RotatingWriter>,
         judge: Judge,
-        events: Outlet,
+        events: EventSender,
         new_rules: RuleBookSlot,
     ) -> Self {
         let keeper = CaptureGuard::new(series, events.clone(), &intake);
@@ -122,9 +108,9 @@ impl Recorder {
         Self { intake, redactor, keeper, capture, judging }
     }
 
-    /// For the moment when the end can't wait for the judge any longer.
-    pub fn hurry(&self) -> Hurry {
-        self.judging.hurry()
+    /// To be cancelled when the end can't wait for the judge any longer: what still waits is recorded, and not judged.
+    pub fn judging_deadline(&self) -> CancellationToken {
+        self.judging.deadline()
     }
 
     /// Links that lead past the proxy are said, once each.

@@ -21,14 +21,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{CaptureError, Meta, RotatingWriter, Rotation};
-use crate::event::{Event, Feed, Outlet, Recording, feed};
+use crate::event::{Event, EventReceiver, EventSender, Recording, feed};
 use crate::proxy::forward::ClientAllowList;
 use crate::proxy::record::sink;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::proxy::wire_fault::TlsFault;
 use crate::proxy::{Limits, Listener, ListenerMode, Shutdown, serve};
-use crate::recorder::{BypassLinkDetector, Hurry, Recorder, RuleBookSlot, RunSummary};
+use crate::recorder::{BypassLinkDetector, Recorder, RuleBookSlot, RunSummary};
 use crate::redact::{RedactError, Redactor};
 use crate::rules::{BookingSystemInfo, Judge, RuleBook};
 use parts::Broken;
@@ -170,7 +170,7 @@ pub struct Session {
     /// The capture being written.
     pub capture: Option<PathBuf>,
     /// For notices to the front end. The front end ends when every copy is gone.
-    pub notices: Outlet,
+    pub notices: EventSender,
     shutdown: Shutdown,
     broken: Broken,
     /// Ends with the listeners.
@@ -179,20 +179,23 @@ pub struct Session {
     drained: CancellationToken,
     /// Comes when the recorder has ended.
     recorder: oneshot::Receiver<RunSummary>,
-    hurry: Hurry,
+    judging_deadline: CancellationToken,
     grace: Duration,
     reload: Option<JoinHandle<()>>,
 }
 
 impl Session {
     /// Listens where the options say, as a reverse proxy to `upstream`.
-    pub async fn start(options: SessionOptions, upstream: Arc<dyn Upstream>) -> Result<(Self, Feed), StartError> {
+    pub async fn start(
+        options: SessionOptions,
+        upstream: Arc<dyn Upstream>,
+    ) -> Result<(Self, EventReceiver), StartError> {
         let spec = ListenerSpec::new(options.listen, upstream);
         Self::open(options, vec![spec]).await
     }
 
     /// Binds the addresses of the specs, makes the capture and starts to serve.
-    pub async fn open(options: SessionOptions, specs: Vec<ListenerSpec>) -> Result<(Self, Feed), StartError> {
+    pub async fn open(options: SessionOptions, specs: Vec<ListenerSpec>) -> Result<(Self, EventReceiver), StartError> {
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         for ListenerSpec { listen: address, .. } in &specs {
             let failed = |cause| StartError::Listen { address: *address, cause };
@@ -223,7 +226,7 @@ impl Session {
         let new_rules = RuleBookSlot::default();
         let recorder = Recorder::new(intake, redactor, series, judge, events.clone(), new_rules.clone())
             .watching_links(options.links.watch(&specs));
-        let (hurry, grace) = (recorder.hurry(), options.limits.grace);
+        let (judging_deadline, grace) = (recorder.judging_deadline(), options.limits.grace);
         let (ended, recorded) = oneshot::channel();
         let (drained, broken) = (CancellationToken::new(), Broken::default());
         let run = {
@@ -269,7 +272,7 @@ impl Session {
             proxy,
             drained,
             recorder,
-            hurry,
+            judging_deadline,
             grace,
             reload,
         };
@@ -306,8 +309,8 @@ impl Session {
         let (mut recorder, left) = (self.recorder, self.grace.saturating_sub(start.elapsed()).max(LEAST));
         let closing = tokio::select! {
             closing = &mut recorder => closing,
-            () = self.shutdown.at_once.cancelled() => { self.hurry.up(); recorder.await }
-            () = tokio::time::sleep(left) => { self.hurry.up(); recorder.await }
+            () = self.shutdown.at_once.cancelled() => { self.judging_deadline.cancel(); recorder.await }
+            () = tokio::time::sleep(left) => { self.judging_deadline.cancel(); recorder.await }
         };
         closing.unwrap_or_else(|_| RunSummary {
             trouble: Some("the recorder ended badly; the capture is whole up to its last commit".to_owned()),

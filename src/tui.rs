@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The model is plain data and [`run`] gets its terminal and its input from outside, so that tests drive the screen by
-//! keys. The screen never holds up the pipeline: the sender's side of a [`Feed`] never waits, and what is dropped is
+//! keys. The screen never holds up the pipeline: the sender's side of a [`EventReceiver`] never waits, and what is dropped is
 //! counted and shown.
 
 mod archive;
@@ -66,7 +66,7 @@ pub use theme::Theme;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Context, Feed};
+use crate::event::{EventReceiver, RunContext};
 use effects::Effects;
 use links::Link;
 use model::{Message, Model};
@@ -94,7 +94,7 @@ const TICK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Setup {
     /// What is told of the run before the first event.
-    pub context: Context,
+    pub context: RunContext,
     /// How the screen looks.
     pub theme: Theme,
     /// The mouse is listened to.
@@ -105,8 +105,8 @@ pub struct Setup {
     pub services: Arc<dyn Services>,
 }
 
-impl From<Context> for Setup {
-    fn from(context: Context) -> Self {
+impl From<RunContext> for Setup {
+    fn from(context: RunContext) -> Self {
         Self { context, theme: Theme::default(), mouse: true, bell: false, services: Arc::new(NoServices) }
     }
 }
@@ -226,7 +226,7 @@ where
 pub async fn run<B>(
     terminal: &mut Terminal<B>,
     input: impl Stream<Item = io::Result<crossterm::event::Event>>,
-    mut feed: Feed,
+    mut feed: EventReceiver,
     setup: impl Into<Setup>,
     shutdown: CancellationToken,
 ) -> Result<Outcome, TuiError>
@@ -239,7 +239,7 @@ where
 
 async fn run_in<C: Console>(
     console: &mut C,
-    feed: &mut Feed,
+    feed: &mut EventReceiver,
     setup: Setup,
     shutdown: CancellationToken,
 ) -> Result<Outcome, TuiError> {
@@ -447,7 +447,7 @@ mod tests {
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let foreground = foreground.iter().copied().collect();
         let mut console = Told { terminal, input: input.into(), foreground, shell, calls: Vec::new() };
-        let context = Context {
+        let context = RunContext {
             mode,
             base_uri: None,
             upstream: None,

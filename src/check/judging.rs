@@ -13,7 +13,7 @@ use crate::capture::{CaptureError, Exchanges, Format};
 use crate::event::Judged;
 use crate::rules::{Judge, Profile, Slow};
 use crate::text::{SafeText, safe_format};
-use crate::verdicts::{CaptureId, Found, Key, Totals, VerdictFile, VerdictWriter};
+use crate::verdicts::{CaptureId, VerdictFile, VerdictTotals, VerdictWriter, VerdictsFile, VerdictsKey};
 
 /// The judge of a recording, or what was kept of one.
 pub(super) struct RecordingJudge {
@@ -29,7 +29,7 @@ pub(super) struct RecordingJudge {
 /// What is needed to keep the verdicts on a capture.
 struct Keeping {
     file: std::path::PathBuf,
-    key: Key,
+    key: VerdictsKey,
     before: CaptureId,
     id: CaptureId,
 }
@@ -43,7 +43,7 @@ impl RecordingJudge {
     /// Takes the verdicts that are kept of these files, if they are there; else judges and keeps them. `notice` is told of what
     /// was damaged.
     pub(super) fn keeping(judge: Judge, files: &[OpenedFile], notice: &mut dyn FnMut(SafeText)) -> Self {
-        let key = Key::of(&judge);
+        let key = VerdictsKey::of(&judge);
         let (mut keeping, mut before) = (Vec::new(), CaptureId::default());
         for (file, recording) in files {
             let id = (recording.format == Format::Capture).then(|| CaptureId::of(file, before).ok()).flatten();
@@ -55,9 +55,9 @@ impl RecordingJudge {
         let mut kept = Vec::new();
         for Keeping { file, id, .. } in &keeping {
             match VerdictFile::open(file, key, *id, judge.book()) {
-                Found::Current(found) => kept.push(*found),
-                Found::Nothing => break,
-                Found::Damaged => {
+                VerdictsFile::Current(found) => kept.push(*found),
+                VerdictsFile::Nothing => break,
+                VerdictsFile::Damaged => {
                     let file = file.display();
                     notice(safe_format!("{file}: the verdicts that were kept of it are damaged; it is judged anew"));
                     break;
@@ -155,11 +155,11 @@ impl JudgedFile<'_> {
     }
 
     /// What was counted up to the end of the file. The verdicts are kept if the file was `read` to its end.
-    pub(super) fn end(mut self, read: bool) -> Totals {
+    pub(super) fn end(mut self, read: bool) -> VerdictTotals {
         if let Some(kept) = self.judging.kept.get(self.place) {
             return kept.totals().clone();
         }
-        let totals = Totals::of(&self.judging.judge);
+        let totals = VerdictTotals::of(&self.judging.judge);
         if let (Some(writer), Some(keeping)) = (self.writer.take(), self.judging.keeping.get(self.place)) {
             // One that has changed meanwhile is none that was judged.
             match CaptureId::of(&keeping.file, keeping.before) {

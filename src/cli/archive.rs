@@ -20,7 +20,7 @@ use crate::finding::number;
 use crate::openbooking::Reading;
 use crate::rules::{Judge, RuleBook};
 use crate::tui::{Search, SearchSlice};
-use crate::verdicts::{CaptureId, Found, Key, VerdictFile};
+use crate::verdicts::{CaptureId, VerdictFile, VerdictsFile, VerdictsKey};
 
 /// How long one slice of a search may take.
 const SLICE: Duration = Duration::from_millis(150);
@@ -33,14 +33,14 @@ const MOST_NEW: u64 = 20_000;
 
 /// How the verdicts were given that may be kept of a recording.
 pub struct Given {
-    key: Key,
+    key: VerdictsKey,
     book: Arc<RuleBook>,
 }
 
 impl Given {
     /// As this judge gives them.
     pub fn by(judge: &Judge) -> Self {
-        Self { key: Key::of(judge), book: Arc::clone(judge.book()) }
+        Self { key: VerdictsKey::of(judge), book: Arc::clone(judge.book()) }
     }
 }
 
@@ -223,7 +223,7 @@ impl Archive {
 fn kept(reader: &Reader, len: u64, before: &mut Option<CaptureId>, given: Option<&Given>) -> Option<Box<VerdictFile>> {
     let (id, given) = (CaptureId::of(reader.file(), before.take()?).ok()?, given?);
     match VerdictFile::open(reader.file(), given.key, id, &given.book) {
-        Found::Current(kept) if kept.len() == len => {
+        VerdictsFile::Current(kept) if kept.len() == len => {
             *before = Some(id);
             Some(kept)
         }
@@ -437,7 +437,7 @@ mod tests {
             kept.add(&judged);
         }
         let id = CaptureId::of(&file, CaptureId::default()).unwrap();
-        kept.seal(id, &crate::verdicts::Totals::of(&one));
+        kept.seal(id, &crate::verdicts::VerdictTotals::of(&one));
         let mut archive = Archive::new(Some(file), Some(given));
         assert!(!archive.exchange(faulty[0]).unwrap().findings.is_empty());
         assert_eq!(found(&mut archive, "is:faulty"), faulty);

@@ -23,7 +23,7 @@ use super::stdio::{Audience, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, DemoProgress, Script};
-use crate::event::{Context, Mode};
+use crate::event::{Mode, RunContext};
 use crate::fault::Faults;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::OwnListenAddrs;
@@ -119,7 +119,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
         let (session, feed) = Session::start(options, upstream).await?;
         let base_uri = format!("http://{}{path}", listen::from_here(session.address));
-        let context = Context {
+        let context = RunContext {
             mode: Mode::Demo,
             base_uri: Some(base_uri.clone()),
             upstream: Some(format!("the embedded booking system, {}", sandbox.base_uri())),

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::logging::ScreenGuard;
 use super::signals::Signals;
 use super::stdio::{self, note, print};
-use crate::event::{Context, Event, Feed, Recording};
+use crate::event::{Event, EventReceiver, Recording, RunContext};
 use crate::finding::{Severity, Side};
 use crate::panics;
 use crate::recorder::{RunSummary, failed_in_words, unjudged_in_words};
@@ -63,7 +63,7 @@ impl Front {
     /// `outlives_terminal`, a proxy goes on when its terminal goes away. Needs a tokio runtime.
     pub fn start(
         ui: Ui,
-        feed: Feed,
+        feed: EventReceiver,
         setup: Setup,
         stop: CancellationToken,
         outlives_terminal: bool,
@@ -116,8 +116,8 @@ impl Front {
 
 /// What the thread of a front end works with.
 struct Show {
-    feed: Feed,
-    context: Context,
+    feed: EventReceiver,
+    context: RunContext,
     setup: Setup,
     stop: CancellationToken,
     outlives_terminal: bool,
@@ -212,7 +212,7 @@ impl Show {
     }
 }
 
-fn said_dropped(feed: &Feed, mut say: impl FnMut(&Event) -> io::Result<()>) -> io::Result<()> {
+fn said_dropped(feed: &EventReceiver, mut say: impl FnMut(&Event) -> io::Result<()>) -> io::Result<()> {
     let dropped = feed.dropped();
     if dropped == 0 {
         return Ok(());
@@ -222,7 +222,7 @@ fn said_dropped(feed: &Feed, mut say: impl FnMut(&Event) -> io::Result<()>) -> i
 }
 
 /// What is left on the terminal once the terminal UI has gone, and in the log in any case.
-pub fn say_goodbye(ui: Ui, closing: &RunSummary, context: &Context) {
+pub fn say_goodbye(ui: Ui, closing: &RunSummary, context: &RunContext) {
     let RunSummary { exchanges, bookings, missed, unjudged, failed, .. } = closing;
     tracing::info!(exchanges, bookings, missed, unjudged, failed, "ended");
     if ui != Ui::Tui {
@@ -234,7 +234,7 @@ pub fn say_goodbye(ui: Ui, closing: &RunSummary, context: &Context) {
     }
 }
 
-fn goodbye(closing: &RunSummary, context: &Context) -> anyhow::Result<()> {
+fn goodbye(closing: &RunSummary, context: &RunContext) -> anyhow::Result<()> {
     print(|out| {
         let exchanges = text::count(closing.exchanges, "exchange");
         out.line(safe![exchanges, " of ", text::count(closing.bookings, "booking")])?;

@@ -20,7 +20,7 @@ use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
-use crate::event::{Context, Event, Feed, Mode};
+use crate::event::{Event, EventReceiver, Mode, RunContext};
 use crate::proxy::server::descriptors;
 use crate::recorder::{RunSummary, failed_in_words};
 use crate::session::{Links, Session, SessionOptions};
@@ -108,7 +108,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         let mut base_uris = listeners.base_uris(&session.addresses).into_iter();
         let from_elsewhere = listeners.for_other_machines(&session.addresses);
         let (base_uri, upstream) = base_uris.next().unzip();
-        let context = Context {
+        let context = RunContext {
             mode: Mode::Live,
             base_uri,
             upstream,
@@ -131,7 +131,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
 /// Runs a session until the user, a signal or the end of the front end stops it.
 async fn until_stopped(
     session: Session,
-    feed: Feed,
+    feed: EventReceiver,
     ui: Ui,
     setup: Setup,
     mut signals: Signals,

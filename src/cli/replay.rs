@@ -30,7 +30,7 @@ use super::stdio::{Audience, note_with, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::config;
-use crate::event::{Context, Event, Mode, Outlet};
+use crate::event::{Event, EventSender, Mode, RunContext};
 use crate::fault::Faults;
 use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::proxy::BaseUri;
@@ -198,7 +198,7 @@ async fn play(
     let from_elsewhere = listeners.for_other_machines(&session.addresses);
     let (base_uri, upstream) = base_uris.next().unzip();
     let names = replay.recordings().join(", ");
-    let context = Context {
+    let context = RunContext {
         mode: Mode::Replay,
         base_uri: base_uri.clone(),
         upstream: Some(format!("a replay of {names}, in place of {}", upstream.unwrap_or_default())),
@@ -268,7 +268,7 @@ async fn play(
 const TALLY_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells the screen what was served and missed so far, whenever that has changed.
-async fn show_tally(replay: &Replay, notices: Outlet, on_screen: bool) -> Infallible {
+async fn show_tally(replay: &Replay, notices: EventSender, on_screen: bool) -> Infallible {
     let mut told = (0, 0, 0);
     loop {
         tokio::time::sleep(TALLY_EVERY).await;

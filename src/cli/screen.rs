@@ -16,7 +16,7 @@ use jiff::civil::Date;
 use super::archive::{Archive, Given};
 use crate::baseline::{Baseline, BaselineEntry};
 use crate::config;
-use crate::event::{Context, Judged};
+use crate::event::{Judged, RunContext};
 use crate::fault::Faults;
 use crate::finding::{Finding, number};
 use crate::new_file::Existing;
@@ -39,7 +39,7 @@ pub struct ScreenArgs {
 /// The screen of a run.
 pub fn setup(
     args: ScreenArgs,
-    context: &Context,
+    context: &RunContext,
     settings: config::ScreenConfig,
     faults: &Faults,
     given: Option<Given>,

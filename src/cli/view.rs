@@ -19,7 +19,7 @@ use super::judging::JudgingArgs;
 use super::screen::{self, ScreenArgs};
 use super::signals::Signals;
 use super::{Exit, block_on};
-use crate::event::{Context, Event, Mode, feed};
+use crate::event::{Event, Mode, RunContext, feed};
 use crate::fault::Faults;
 use crate::panics;
 use source::{Source, Told};
@@ -51,7 +51,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
     let settings = judging.settings();
     let ui = Ui::choose(view.ui);
     let source = Source::open(&view.file)?;
-    let context = Context {
+    let context = RunContext {
         mode: Mode::View,
         base_uri: None,
         upstream: source.meta().base_uri.clone(),

@@ -23,7 +23,7 @@ use crate::proxy::event::{EventHandler, ProxyEvent};
 use crate::proxy::message::fields::{RawTrailers, from_map};
 use crate::proxy::message::head::{RequestHead, bodiless};
 use crate::proxy::message::problem;
-use crate::proxy::record::exchange_builder::{ExchangeBuilder, Part, RequestMeta, ResponseMeta};
+use crate::proxy::record::exchange_builder::{ExchangeBuilder, MessagePart, RequestMeta, ResponseMeta};
 use crate::proxy::record::sink::ExchangeSender;
 use crate::proxy::record::tee::tee;
 use crate::proxy::rewrite::Rewriter;
@@ -161,7 +161,7 @@ impl Relay {
         let cap = self.common.limits.kept_body;
         if let Some(exchange_builder) = &exchange_builder {
             let body = request.take_body();
-            request.body = tee(body, request.trailers.clone(), Part::Request, Arc::clone(exchange_builder), cap);
+            request.body = tee(body, request.trailers.clone(), MessagePart::Request, Arc::clone(exchange_builder), cap);
         }
         let (method, headers) = (request.method.clone(), Arc::clone(&request.headers));
         match self.upstream.send(request).await {
@@ -262,7 +262,7 @@ impl ProxiedResponse {
                 version,
                 headers: Arc::clone(&headers),
             });
-            body = tee(body, trailers.clone(), Part::Response, Arc::clone(exchange_builder), cap);
+            body = tee(body, trailers.clone(), MessagePart::Response, Arc::clone(exchange_builder), cap);
         }
         Self { status, reason, headers, is_from_wire, body, trailers, upgrade, exchange_builder, reset: false }
     }

@@ -61,7 +61,7 @@ impl Next {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     queue: VecDeque<ToJudge>,
     /// Bytes of the bodies in it.
     bytes: usize,
@@ -79,7 +79,7 @@ struct State {
     recorded: u64,
 }
 
-impl State {
+impl QueueState {
     /// The judge has finished what it had taken.
     fn finish_at_hand(&mut self) {
         let at_hand = std::mem::take(&mut self.at_hand);
@@ -95,12 +95,12 @@ impl State {
 
 #[derive(Debug, Default)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

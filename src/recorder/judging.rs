@@ -7,17 +7,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::judge_queue::{Next, RowRange, Waiting};
-use super::{BypassLinkDetector, Hurry, RuleBookSlot, RunSummary};
+use super::{BypassLinkDetector, RuleBookSlot, RunSummary};
 use crate::capture::{CaptureError, Reader};
-use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, PROGRESS_EVERY, Progress, Throttle};
+use crate::event::{COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, Progress, Throttle};
 use crate::exchange::Exchange;
 use crate::finding::{Tally, number};
 use crate::openbooking::Stage;
 use crate::panics::{self, Panicked};
 use crate::rules::Judge;
 use crate::text;
-use crate::verdicts::{CaptureId, Key, Totals, VerdictWriter};
+use crate::verdicts::{CaptureId, VerdictTotals, VerdictWriter, VerdictsKey};
 
 /// How long judging may be behind before it is told.
 const TELL_AFTER: Duration = Duration::from_secs(1);
@@ -34,9 +36,10 @@ struct Lag {
 /// Judges exchanges as they come and tells of them.
 pub(super) struct Judging {
     judge: Judge,
-    events: Outlet,
+    events: EventSender,
     new_rules: RuleBookSlot,
-    hurry: Hurry,
+    /// Cancelled when there is no more time.
+    deadline: CancellationToken,
     /// What was left out when there was no more time.
     unjudged: u64,
     /// What was judged.
@@ -61,7 +64,7 @@ pub(super) struct Judging {
 /// The verdicts on a whole capture, but for its end: it is still being written.
 pub(super) struct KeptVerdicts {
     writer: VerdictWriter,
-    totals: Totals,
+    totals: VerdictTotals,
 }
 
 impl KeptVerdicts {
@@ -77,14 +80,14 @@ impl KeptVerdicts {
 }
 
 impl Judging {
-    pub(super) fn new(judge: Judge, events: Outlet, new_rules: RuleBookSlot) -> Self {
+    pub(super) fn new(judge: Judge, events: EventSender, new_rules: RuleBookSlot) -> Self {
         let (findings, coverage) = (Tally::default(), Throttle::new(COVERAGE_EVERY));
-        let hurry = Hurry::default();
+        let deadline = CancellationToken::new();
         Self {
             judge,
             events,
             new_rules,
-            hurry,
+            deadline,
             unjudged: 0,
             judged: 0,
             failed: 0,
@@ -103,12 +106,12 @@ impl Judging {
 
     /// Keeps the verdicts beside this capture.
     pub(super) fn keeping_verdicts(self, capture: Option<&Path>) -> Self {
-        let kept = capture.map(|capture| VerdictWriter::new(capture, Key::of(&self.judge)));
+        let kept = capture.map(|capture| VerdictWriter::new(capture, VerdictsKey::of(&self.judge)));
         Self { kept, ..self }
     }
 
-    pub(super) fn hurry(&self) -> Hurry {
-        self.hurry.clone()
+    pub(super) fn deadline(&self) -> CancellationToken {
+        self.deadline.clone()
     }
 
     /// Links that lead past the proxy are said too.
@@ -138,7 +141,7 @@ impl Judging {
         }
         let is_whole = self.unjudged == 0 && self.failed == 0;
         let kept = self.kept.filter(|_| is_whole);
-        let kept = kept.map(|writer| KeptVerdicts { writer, totals: Totals::of(&self.judge) });
+        let kept = kept.map(|writer| KeptVerdicts { writer, totals: VerdictTotals::of(&self.judge) });
         let summary = RunSummary {
             exchanges: self.judged,
             unjudged: self.unjudged,
@@ -156,7 +159,9 @@ impl Judging {
             self.progress.changed();
         }
         match next {
-            Next::Exchange(_) | Next::RowRange(_) if self.hurry.is_up() => self.unjudged += take(&mut self.at_hand),
+            Next::Exchange(_) | Next::RowRange(_) if self.deadline.is_cancelled() => {
+                self.unjudged += take(&mut self.at_hand);
+            }
             Next::Exchange(_) | Next::RowRange(_) if self.is_given_up() => self.failed += take(&mut self.at_hand),
             Next::Exchange((exchange, index)) => {
                 self.judge(exchange, index);
@@ -193,7 +198,7 @@ impl Judging {
                 self.reader = Some(Reader::open(&file)?);
             }
             for place in 0..count {
-                if self.hurry.is_up() {
+                if self.deadline.is_cancelled() {
                     self.unjudged += take(&mut self.at_hand);
                     break;
                 }
@@ -396,7 +401,7 @@ mod tests {
         }
         backlog.committed();
         drop(backlog);
-        judging.hurry().up();
+        judging.deadline().cancel();
         let (closing, kept) = judging.run(&waiting);
         assert!(kept.is_none());
         assert_eq!((closing.exchanges, closing.unjudged), (0, 400));

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::watchdog::{Hung, WriteWatchdog};
 use crate::capture::{CaptureError, RotatingWriter};
-use crate::event::{Event, Outlet, Recording};
+use crate::event::{Event, EventSender, Recording};
 use crate::exchange::Exchange;
 use crate::panics::{self, Panicked};
 use crate::proxy::record::sink::{BODY_MEMORY, BodyMemory, ExchangeReceiver};
@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What became of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Recorded {
+pub(super) struct KeptExchange {
     /// Its index in the recording.
     pub index: u64,
     /// It was appended, and will be on disk with the next commit.
@@ -53,7 +53,7 @@ pub(super) struct CaptureGuard {
     series: Option<RotatingWriter>,
     /// The capture was given up; it would have had so many exchanges.
     given_up: Option<u64>,
-    events: Outlet,
+    events: EventSender,
     /// Exchanges that the proxy could not hand over.
     not_handed_over: Arc<AtomicU64>,
     /// Says how many bodies had to be cut.
@@ -74,7 +74,7 @@ pub(super) struct CaptureGuard {
 }
 
 impl CaptureGuard {
-    pub(super) fn new(series: Option<RotatingWriter>, events: Outlet, intake: &ExchangeReceiver) -> Self {
+    pub(super) fn new(series: Option<RotatingWriter>, events: EventSender, intake: &ExchangeReceiver) -> Self {
         let (not_handed_over, memory) = (intake.missed_counter(), intake.body_memory());
         let stall = series.as_ref().map(|_| WriteWatchdog::new(events.clone(), Arc::clone(&not_handed_over)));
         Self {
@@ -97,14 +97,14 @@ impl CaptureGuard {
 
     /// Appends an exchange, in the next file if it is time for it. Its index within the recording; of one that can't be
     /// kept, the index that the next one will have. `None` if nothing is to be recorded.
-    pub(super) fn record(&mut self, exchange: &Exchange) -> Option<Recorded> {
+    pub(super) fn record(&mut self, exchange: &Exchange) -> Option<KeptExchange> {
         if let Some(index) = self.given_up {
             self.lost += 1;
-            return Some(Recorded { index, appended: false });
+            return Some(KeptExchange { index, appended: false });
         }
         let index = self.series.as_ref()?.len();
         let appended = self.watched(|keeper| keeper.append(exchange));
-        Some(Recorded { index, appended })
+        Some(KeptExchange { index, appended })
     }
 
     /// Goes on after a panic of the recorder. With `at_hand`, an exchange had been taken and is lost. True if what was

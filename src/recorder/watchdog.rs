@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::event::{Event, Outlet, Recording};
+use crate::event::{Event, EventSender, Recording};
 use crate::panics;
 
 /// How long writing may take before it is said.
@@ -34,15 +34,15 @@ pub(super) struct WriteWatchdog {
 
 #[derive(Debug)]
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<WatchState>,
     ended: Condvar,
     /// Exchanges that the proxy could not hand over.
     not_handed_over: Arc<AtomicU64>,
-    events: Outlet,
+    events: EventSender,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WatchState {
     /// What is being written was begun then.
     since: Option<Instant>,
     /// Exchanges that could not be written before, and all that were missing before.
@@ -57,7 +57,7 @@ struct State {
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WatchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,13 +72,13 @@ pub(super) struct Hung {
 }
 
 impl WriteWatchdog {
-    pub(super) fn new(events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(events: EventSender, not_handed_over: Arc<AtomicU64>) -> Self {
         Self::looked_at_by(look, events, not_handed_over)
     }
 
-    fn looked_at_by<L>(mut look: L, events: Outlet, not_handed_over: Arc<AtomicU64>) -> Self
+    fn looked_at_by<L>(mut look: L, events: EventSender, not_handed_over: Arc<AtomicU64>) -> Self
     where
-        L: FnMut(&mut State, &Shared) + Send + 'static,
+        L: FnMut(&mut WatchState, &Shared) + Send + 'static,
     {
         let shared = Arc::new(Shared { state: Mutex::default(), ended: Condvar::new(), not_handed_over, events });
         let watched = Arc::clone(&shared);
@@ -123,7 +123,7 @@ impl Drop for WriteWatchdog {
     }
 }
 
-fn watch(shared: &Shared, look: &mut impl FnMut(&mut State, &Shared)) {
+fn watch(shared: &Shared, look: &mut impl FnMut(&mut WatchState, &Shared)) {
     let mut state = shared.state();
     while !state.ended {
         if state.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
@@ -134,7 +134,7 @@ fn watch(shared: &Shared, look: &mut impl FnMut(&mut State, &Shared)) {
     }
 }
 
-fn look(state: &mut State, shared: &Shared) {
+fn look(state: &mut WatchState, shared: &Shared) {
     if !state.said {
         state.said = true;
         tracing::warn!("the disk hangs");
@@ -181,7 +181,7 @@ mod tests {
     fn a_watch_that_panics_is_reported_and_starts_over() {
         let (outlet, mut feed) = feed(16);
         let mut looks = 0;
-        let failing = move |state: &mut State, shared: &Shared| {
+        let failing = move |state: &mut WatchState, shared: &Shared| {
             looks += 1;
             assert!(looks > 1, "on purpose");
             look(state, shared);

@@ -6,14 +6,14 @@ use std::io;
 
 use super::check::BaselineReport;
 use super::finding_text::labelled;
-use super::paint::{Ink, Paint};
+use super::paint::{Paint, ReportStyle};
 use crate::baseline::{BaselineEntry, EntryOutcome, EntryState};
 use crate::text::{self, Printer, safe, visible};
 
 /// Writes what was set aside, and every entry that is not as it was.
 pub(super) fn baseline_text(out: &mut Printer<'_>, baseline: &BaselineReport, paint: Paint) -> io::Result<()> {
     let aside = text::count(baseline.applied.set_aside(), "known finding");
-    out.line(safe![paint.ink(Ink::Bold, visible(&baseline.file)), ": ", aside, " set aside"])?;
+    out.line(safe![paint.ink(ReportStyle::Bold, visible(&baseline.file)), ": ", aside, " set aside"])?;
     for state in [EntryState::Beyond, EntryState::Expired, EntryState::Stale, EntryState::Fewer] {
         for (entry, outcome) in baseline.applied.entries.iter().filter(|(_, outcome)| outcome.state == state) {
             labelled(out, paint, 2, label(state), &words(entry, *outcome))?;

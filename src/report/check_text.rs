@@ -9,7 +9,7 @@ use std::io;
 use super::baseline_text::baseline_text;
 use super::coverage_text::coverage_text;
 use super::finding_text::{also, because_of, headline, labelled, link, paragraph, particulars};
-use super::paint::{Ink, Paint};
+use super::paint::{Paint, ReportStyle};
 use super::plain::{not_judged, table};
 use super::{CheckReport, FileReport, FilterReport, LeftOut};
 use crate::finding::{Finding, Severity, VerdictCounts, folded, grouped, shape};
@@ -32,24 +32,24 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
     let sorted = report.sorted();
     let headline = report.headline();
     if let Some(headline) = &headline {
-        out.line(paint.ink(Ink::Of(Severity::Warning), visible(headline)))?;
+        out.line(paint.ink(ReportStyle::Of(Severity::Warning), visible(headline)))?;
     }
     for file in &report.files {
         for simulated in &file.simulated {
             let words = visible(&simulated.in_words(file.exchanges));
-            out.line(safe![visible(&file.file), ": ", paint.ink(Ink::Of(Severity::Warning), words)])?;
+            out.line(safe![visible(&file.file), ": ", paint.ink(ReportStyle::Of(Severity::Warning), words)])?;
         }
     }
     for file in &report.files {
         let findings: Vec<&Finding> =
             sorted.iter().filter(|(name, _)| *name == &*file.file).map(|&(_, finding)| finding).collect();
-        let name = paint.ink(Ink::Bold, visible(&file.file));
+        let name = paint.ink(ReportStyle::Bold, visible(&file.file));
         let size = safe![text::count(file.exchanges, "exchange"), ", ", text::count(file.bookings, "booking")];
         if findings.is_empty() {
             let words = match file.unjudged() {
-                None if file.verdicts.is_empty() => paint.ink(Ink::Dim, "nothing to judge"),
-                None => paint.ink(Ink::Good, nothing(report)),
-                Some(_) => paint.ink(Ink::Of(Severity::Warning), nothing_in_what_was_judged(&file.verdicts)),
+                None if file.verdicts.is_empty() => paint.ink(ReportStyle::Dim, "nothing to judge"),
+                None => paint.ink(ReportStyle::Good, nothing(report)),
+                Some(_) => paint.ink(ReportStyle::Of(Severity::Warning), nothing_in_what_was_judged(&file.verdicts)),
             };
             out.line(safe![name, ": ", size, ": ", words])?;
             odd(out, paint, file)?;
@@ -96,22 +96,22 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
     if let Some(FilterReport { filter, exchanges, hidden }) = &report.filter {
         let exchanges = text::count(*exchanges, "exchange");
         let hidden = text::count(*hidden, "finding");
-        out.line(paint.ink(Ink::Dim, safe_format!("filter {filter:?}: {exchanges} matched, {hidden} hidden")))?;
+        out.line(paint.ink(ReportStyle::Dim, safe_format!("filter {filter:?}: {exchanges} matched, {hidden} hidden")))?;
     }
     if let Some(line) = left_out(report.left_out) {
-        out.line(paint.ink(Ink::Dim, line))?;
+        out.line(paint.ink(ReportStyle::Dim, line))?;
     }
-    out.line(paint.ink(Ink::Bold, last_line(report, headline.is_some())))?;
+    out.line(paint.ink(ReportStyle::Bold, last_line(report, headline.is_some())))?;
     out.flush()
 }
 
 /// What of a file could not be read as it stands, or not at all.
 fn odd(out: &mut Printer<'_>, paint: Paint, file: &FileReport) -> io::Result<()> {
     for odd in &file.odd {
-        out.line(safe!["  ", paint.ink(Ink::Dim, visible(&odd.words))])?;
+        out.line(safe!["  ", paint.ink(ReportStyle::Dim, visible(&odd.words))])?;
     }
     if let Some(fault) = &file.fault {
-        out.line(safe!["  ", paint.ink(Ink::Of(Severity::Failure), visible(fault))])?;
+        out.line(safe!["  ", paint.ink(ReportStyle::Of(Severity::Failure), visible(fault))])?;
         out.line("  what stands before that place is judged")?;
     }
     Ok(())
@@ -210,10 +210,10 @@ fn full(out: &mut Printer<'_>, paint: Paint, group: &RuleGroup<'_, '_>) -> io::R
     out.line(safe!["\n  ", headline(paint, first.severity, first.rule.side, &first.rule.id)])?;
     paragraph(out, paint, 4, &first.rule.title)?;
     for place in by_place(group) {
-        out.line(safe!["    ", paint.ink(Ink::Bold, visible(&whereabouts(place[0].finding)))])?;
+        out.line(safe!["    ", paint.ink(ReportStyle::Bold, visible(&whereabouts(place[0].finding)))])?;
         particulars(out, paint, 6, place[0].finding)?;
         if place.len() > 1 {
-            out.line(safe!["      ", paint.ink(Ink::Dim, visible(&repeats(&place[1..])))])?;
+            out.line(safe!["      ", paint.ink(ReportStyle::Dim, visible(&repeats(&place[1..])))])?;
         }
         also(out, paint, 6, follow(&place))?;
     }

@@ -6,7 +6,7 @@ use std::io;
 
 use super::compare::{ReportComparison, Verdicts};
 use super::finding_text::{headline, labelled, link, paragraph, particulars};
-use super::paint::{Ink, Paint};
+use super::paint::{Paint, ReportStyle};
 use crate::finding::Finding;
 use crate::text::{self, Printer, SafeText, safe, safe_format};
 
@@ -15,12 +15,12 @@ pub fn compare_text(out: &mut Printer<'_>, comparison: &ReportComparison, paint:
     let ReportComparison { new, gone, rules, not_judged } = comparison;
     let title = |out: &mut Printer<'_>, number: usize, what| {
         let title = text::count(number as u64, what);
-        if number == 0 { Ok(()) } else { out.line(paint.ink(Ink::Bold, title)) }
+        if number == 0 { Ok(()) } else { out.line(paint.ink(ReportStyle::Bold, title)) }
     };
     title(out, new.len(), "new finding")?;
     for (file, finding) in new {
         out.line(safe!["  ", headline(paint, finding.severity, finding.rule.side, &finding.rule.id)])?;
-        out.line(safe!["    ", paint.ink(Ink::Bold, whereabouts(file, finding))])?;
+        out.line(safe!["    ", paint.ink(ReportStyle::Bold, whereabouts(file, finding))])?;
         particulars(out, paint, 4, finding)?;
         link(out, paint, 4, &finding.rule.spec)?;
     }
@@ -53,7 +53,7 @@ pub fn compare_text(out: &mut Printer<'_>, comparison: &ReportComparison, paint:
             ", ",
         ),
     };
-    out.line(paint.ink(Ink::Bold, last))?;
+    out.line(paint.ink(ReportStyle::Bold, last))?;
     out.flush()
 }
 

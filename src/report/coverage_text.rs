@@ -5,7 +5,7 @@
 use std::io;
 
 use super::finding_text::indented;
-use super::paint::{Ink, Paint};
+use super::paint::{Paint, ReportStyle};
 use crate::coverage::{Coverage, FeatureGroup, Reach};
 use crate::finding::Severity;
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
@@ -15,20 +15,20 @@ const LABEL: usize = 15;
 
 /// Writes how far every rule has come, by feature of the test suite.
 pub(super) fn coverage_text(out: &mut Printer<'_>, coverage: &Coverage, paint: Paint) -> io::Result<()> {
-    out.line(safe!["\n", paint.ink(Ink::Bold, safe_format!("coverage: {}", coverage.headline()))])?;
+    out.line(safe!["\n", paint.ink(ReportStyle::Bold, safe_format!("coverage: {}", coverage.headline()))])?;
     let groups = coverage.groups();
     for group in &groups {
         let kind = if group.is_feature { "feature" } else { "area" };
         let rules = text::count(group.rules.len() as u64, "rule");
-        let name = paint.ink(Ink::Bold, visible(group.name));
+        let name = paint.ink(ReportStyle::Bold, visible(group.name));
         out.line(safe!["  ", kind, " ", name, ": ", group.exercised(), " of ", rules, " exercised"])?;
         for reach in Reach::ALL {
             let rules: Vec<String> = group.of(reach).map(|rule| rule.rule.id.clone()).collect();
             if !rules.is_empty() {
                 let ink = match reach {
-                    Reach::Failed => Ink::Of(Severity::Failure),
-                    Reach::Passed => Ink::Good,
-                    Reach::NotJudged | Reach::NeverReached => Ink::Dim,
+                    Reach::Failed => ReportStyle::Of(Severity::Failure),
+                    Reach::Passed => ReportStyle::Good,
+                    Reach::NotJudged | Reach::NeverReached => ReportStyle::Dim,
                 };
                 listed(out, paint, &paint.ink(ink, SafeText::from(reach.in_words()).pad(LABEL)), &rules.join(", "))?;
             }
@@ -41,10 +41,15 @@ pub(super) fn coverage_text(out: &mut Printer<'_>, coverage: &Coverage, paint: P
         let of: Vec<&FeatureGroup<'_>> =
             groups.iter().filter(|group| group.is_feature && group.reach() == reach).collect();
         if !of.is_empty() {
-            out.line(safe!["  ", paint.ink(Ink::Bold, words)])?;
+            out.line(safe!["  ", paint.ink(ReportStyle::Bold, words)])?;
         }
         for group in of {
-            out.line(safe!["    ", paint.ink(Ink::Bold, visible(group.name)), ": ", visible(group.in_words())])?;
+            out.line(safe![
+                "    ",
+                paint.ink(ReportStyle::Bold, visible(group.name)),
+                ": ",
+                visible(group.in_words())
+            ])?;
         }
     }
     out.line("")

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::finding_text::{labelled, paragraph};
-use super::paint::{Ink, Paint, sign};
+use super::paint::{Paint, ReportStyle, sign};
 use crate::diff::{DifferenceClass, ExchangeDiff, RecordingDiff, UnpairedExchange, ValueDifference, VerdictChange};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
@@ -16,11 +16,11 @@ const MOST_UNPAIRED: usize = 50;
 pub fn diff_text(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool, paint: Paint) -> io::Result<()> {
     if !diff.verdicts.is_empty() {
         let title = text::count(diff.verdicts.len() as u64, "changed verdict");
-        out.line(paint.ink(Ink::Bold, title))?;
+        out.line(paint.ink(ReportStyle::Bold, title))?;
         diff.verdicts.iter().try_for_each(|change| verdict(out, paint, change))?;
     }
     if !diff.judged_otherwise.is_empty() {
-        out.line(paint.ink(Ink::Bold, "rules that could judge one of the two only"))?;
+        out.line(paint.ink(ReportStyle::Bold, "rules that could judge one of the two only"))?;
         let shown = if all { usize::MAX } else { MOST_UNPAIRED };
         diff.judged_otherwise.iter().take(shown).try_for_each(|change| verdict(out, paint, change))?;
         match diff.judged_otherwise.len().saturating_sub(shown) {
@@ -31,7 +31,7 @@ pub fn diff_text(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool, paint: 
     let listed = |exchange: &&ExchangeDiff| all || exchange.unexpected().next().is_some();
     if diff.exchanges.iter().any(|exchange| listed(&exchange)) {
         let what = if all { "values that differ" } else { "values that differ and need not" };
-        out.line(paint.ink(Ink::Bold, what))?;
+        out.line(paint.ink(ReportStyle::Bold, what))?;
     }
     for exchange in diff.exchanges.iter().filter(listed) {
         let numbers = exchange_numbers(Some(exchange.a), Some(exchange.b));
@@ -44,7 +44,7 @@ pub fn diff_text(out: &mut Printer<'_>, diff: &RecordingDiff, all: bool, paint: 
     if let Some(counts) = expected_counts(diff) {
         labelled(out, paint, 0, "expected", &counts)?;
     }
-    out.line(paint.ink(if diff.is_same() { Ink::Good } else { Ink::Bold }, summary(diff)))?;
+    out.line(paint.ink(if diff.is_same() { ReportStyle::Good } else { ReportStyle::Bold }, summary(diff)))?;
     out.flush()
 }
 
@@ -94,14 +94,16 @@ pub(super) fn exchange_numbers(a: Option<u64>, b: Option<u64>) -> String {
 fn verdict(out: &mut Printer<'_>, paint: Paint, change: &VerdictChange) -> io::Result<()> {
     let of = match (change.severity, change.side) {
         (Some(severity), Some(side)) => safe![
-            paint
-                .ink(Ink::Of(severity), safe![sign(severity), " ", change.change.in_words(), " · ", severity.as_str()]),
+            paint.ink(
+                ReportStyle::Of(severity),
+                safe![sign(severity), " ", change.change.in_words(), " · ", severity.as_str()]
+            ),
             " · ",
-            paint.ink(Ink::By(side), side.in_words()),
+            paint.ink(ReportStyle::By(side), side.in_words()),
         ],
         _ => safe!["  ", change.change.in_words()],
     };
-    out.line(safe!["  ", of, " · ", paint.ink(Ink::Bold, visible(&change.rule))])?;
+    out.line(safe!["  ", of, " · ", paint.ink(ReportStyle::Bold, visible(&change.rule))])?;
     let pointer = change.pointer.as_ref().map(|pointer| format!(" · {pointer}")).unwrap_or_default();
     let place = format!("{} · {}{pointer}", exchange_numbers(change.a, change.b), change.stage);
     out.line(safe!["    ", visible(&place)])?;
@@ -110,7 +112,7 @@ fn verdict(out: &mut Printer<'_>, paint: Paint, change: &VerdictChange) -> io::R
 
 fn labelled_value(out: &mut Printer<'_>, paint: Paint, value: &ValueDifference, all: bool) -> io::Result<()> {
     let class = if all { safe_format!(" ({})", value.class.in_words()) } else { SafeText::default() };
-    out.line(safe!["    ", paint.ink(Ink::Dim, visible(&value.pointer)), class, "  ", visible(&values(value))])
+    out.line(safe!["    ", paint.ink(ReportStyle::Dim, visible(&value.pointer)), class, "  ", visible(&values(value))])
 }
 
 /// Both values: `11.7 → 12`.
@@ -127,7 +129,7 @@ fn unpaired(out: &mut Printer<'_>, paint: Paint, recording: &str, only: &[Unpair
     if only.is_empty() {
         return Ok(());
     }
-    out.line(paint.ink(Ink::Bold, safe!["only in ", visible(recording)]))?;
+    out.line(paint.ink(ReportStyle::Bold, safe!["only in ", visible(recording)]))?;
     for exchange in only.iter().take(MOST_UNPAIRED) {
         let UnpairedExchange { number, stage, operation, .. } = exchange;
         out.line(safe!["  ", visible(&format!("exchange {number} · {stage} · {operation}"))])?;

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::paint::{Ink, Paint, sign};
+use super::paint::{Paint, ReportStyle, sign};
 use crate::finding::{EarlierExchange, Finding, Severity, Side};
 use crate::text::{self, Printer, SafeText, safe, visible};
 
@@ -17,11 +17,11 @@ const LABEL: usize = 10;
 /// The line that says who is at fault, how much it weighs and which rule says so.
 pub(super) fn headline(paint: Paint, severity: Severity, side: Side, rule: &str) -> SafeText {
     safe![
-        paint.ink(Ink::Of(severity), safe![sign(severity), " ", severity.as_str()]),
+        paint.ink(ReportStyle::Of(severity), safe![sign(severity), " ", severity.as_str()]),
         " · ",
-        paint.ink(Ink::By(side), side.in_words()),
+        paint.ink(ReportStyle::By(side), side.in_words()),
         " · ",
-        paint.ink(Ink::Bold, visible(rule)),
+        paint.ink(ReportStyle::Bold, visible(rule)),
     ]
 }
 
@@ -41,7 +41,7 @@ pub(super) fn labelled(
     let room = paint.width.map_or(usize::MAX, |width| width.saturating_sub(indent + LABEL).max(20));
     let mut label = label.into();
     for line in text::wrap(text, room) {
-        let label = paint.ink(Ink::Dim, std::mem::take(&mut label).pad(LABEL));
+        let label = paint.ink(ReportStyle::Dim, std::mem::take(&mut label).pad(LABEL));
         out.line(safe![indented(indent), label, line])?;
     }
     Ok(())
@@ -100,6 +100,6 @@ pub(super) fn also<'f>(
 
 /// The link to the specification, never broken over lines so that a terminal can open it.
 pub(super) fn link(out: &mut Printer<'_>, paint: Paint, indent: usize, spec: &str) -> io::Result<()> {
-    let label = paint.ink(Ink::Dim, SafeText::from("spec").pad(LABEL));
+    let label = paint.ink(ReportStyle::Dim, SafeText::from("spec").pad(LABEL));
     out.line(safe![indented(indent), label, visible(spec)])
 }

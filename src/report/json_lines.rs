@@ -11,7 +11,7 @@ use super::Summary;
 use super::check_json::ReasonJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
-use crate::event::{Context, Event, Forwarding, Judged, Recording};
+use crate::event::{Event, Forwarding, Judged, Recording, RunContext};
 use crate::finding::{Severity, Side, Tally, causes};
 use crate::text::Printer;
 
@@ -157,7 +157,7 @@ impl<W: Write> JsonLines<W> {
     }
 
     /// The first line: what the broker needs to know, and where the recording goes.
-    pub fn header(&mut self, context: &Context) -> io::Result<()> {
+    pub fn header(&mut self, context: &RunContext) -> io::Result<()> {
         self.file.clone_from(&context.capture);
         write_line(
             &mut self.out,

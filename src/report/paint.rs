@@ -18,7 +18,7 @@ pub struct Paint {
 
 /// What a piece of text looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(super) enum ReportStyle {
     /// Stands out.
     Bold,
     /// Stands back.
@@ -45,20 +45,20 @@ impl Paint {
         Self { colour: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()), width }
     }
 
-    pub(super) fn ink(self, ink: Ink, text: impl Into<SafeText>) -> SafeText {
+    pub(super) fn ink(self, ink: ReportStyle, text: impl Into<SafeText>) -> SafeText {
         if !self.colour {
             return text.into();
         }
         let code = match ink {
-            Ink::Bold => "1",
-            Ink::Dim => "2",
-            Ink::Good => "32",
-            Ink::Of(Severity::Failure) => "1;31",
-            Ink::Of(Severity::Warning) => "33",
-            Ink::Of(Severity::Notice) => "34",
-            Ink::Of(Severity::Suggestion) => "37",
-            Ink::By(Side::Broker) => "36",
-            Ink::By(Side::BookingSystem) => "35",
+            ReportStyle::Bold => "1",
+            ReportStyle::Dim => "2",
+            ReportStyle::Good => "32",
+            ReportStyle::Of(Severity::Failure) => "1;31",
+            ReportStyle::Of(Severity::Warning) => "33",
+            ReportStyle::Of(Severity::Notice) => "34",
+            ReportStyle::Of(Severity::Suggestion) => "37",
+            ReportStyle::By(Side::Broker) => "36",
+            ReportStyle::By(Side::BookingSystem) => "35",
         };
         safe!["\u{1b}[", code, "m", text, "\u{1b}[0m"]
     }

@@ -7,8 +7,8 @@ use std::io::{self, Write};
 
 use super::Summary;
 use super::finding_text::{also, headline, indented, labelled, link, particulars};
-use super::paint::{Ink, Paint, sign};
-use crate::event::{Context, Event, Forwarding, Judged, Mode, Recording};
+use super::paint::{Paint, ReportStyle, sign};
+use crate::event::{Event, Forwarding, Judged, Mode, Recording, RunContext};
 use crate::exchange::Simulator;
 use crate::finding::{Finding, Gap, OTHER_REASONS, Severity, Side, Tally, VerdictCounts, folded, grouped};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
@@ -47,7 +47,7 @@ impl<W: Write> PlainReport<W> {
     }
 
     /// What the broker needs to know, where the recording goes, and the columns that follow.
-    pub fn header(&mut self, context: &Context) -> io::Result<()> {
+    pub fn header(&mut self, context: &RunContext) -> io::Result<()> {
         self.viewing = context.mode == Mode::View;
         self.recording_to = context.capture.clone().map(|file| (file, 0));
         let (paint, out) = (self.paint, &mut Printer::new(&mut self.out));
@@ -93,7 +93,7 @@ impl<W: Write> PlainReport<W> {
             "",
             "time"
         );
-        out.line(safe!["\n", paint.ink(Ink::Dim, columns)])?;
+        out.line(safe!["\n", paint.ink(ReportStyle::Dim, columns)])?;
         out.flush()
     }
 
@@ -131,7 +131,7 @@ impl<W: Write> PlainReport<W> {
             Recording::Off { reason, missed } => {
                 let missed = text::count(*missed, "exchange");
                 let line = safe_format!("NOT RECORDING: {reason} ({missed} missed; traffic goes on)");
-                Printer::new(&mut self.out).line(self.paint.ink(Ink::Of(Severity::Failure), line))
+                Printer::new(&mut self.out).line(self.paint.ink(ReportStyle::Of(Severity::Failure), line))
             }
             Recording::Removed { file } => self.labelled("recording", &format!("{} ({file})", Recording::REMOVED)),
         }
@@ -176,7 +176,7 @@ impl<W: Write> PlainReport<W> {
     }
 
     /// What the run amounts to.
-    pub fn summary(&mut self, summary: &Summary, context: &Context) -> io::Result<()> {
+    pub fn summary(&mut self, summary: &Summary, context: &RunContext) -> io::Result<()> {
         let (paint, out) = (self.paint, &mut Printer::new(&mut self.out));
         let amounts = [
             text::count(summary.exchanges(), "exchange"),
@@ -185,13 +185,13 @@ impl<W: Write> PlainReport<W> {
         ];
         out.line("")?;
         if let Some(headline) = summary.unjudged(context.mode == Mode::View) {
-            out.line(paint.ink(Ink::Of(Severity::Warning), visible(&headline)))?;
+            out.line(paint.ink(ReportStyle::Of(Severity::Warning), visible(&headline)))?;
         }
         let verdicts = summary.verdicts();
         let (passed, not_judged_count) = (grouped(verdicts.passed), grouped(verdicts.not_judged));
         let amounts =
             safe![SafeText::join(amounts, ", "), safe_format!("; {passed} passed, {not_judged_count} not judged"),];
-        out.line(paint.ink(Ink::Bold, amounts))?;
+        out.line(paint.ink(ReportStyle::Bold, amounts))?;
         if summary.failed_exchanges() > 0 {
             let failed = text::count(summary.failed_exchanges(), "exchange");
             labelled(out, paint, 2, "broken", &format!("{failed} did not come to an end"))?;
@@ -234,7 +234,7 @@ impl<W: Write> PlainReport<W> {
             Some(Recording::Off { reason, missed }) => {
                 let missed = text::count(*missed, "exchange");
                 let line = safe_format!("  NOT RECORDED: {reason} ({missed} missed)");
-                out.line(paint.ink(Ink::Of(Severity::Failure), line))?;
+                out.line(paint.ink(ReportStyle::Of(Severity::Failure), line))?;
             }
             Some(Recording::On { file, missed }) => {
                 labelled(out, paint, 2, "recording", &format!("{file}{}", missing(*missed)))?;
@@ -263,21 +263,20 @@ fn counts(paint: Paint, judged: &Judged) -> SafeText {
     let tally = judged.tally();
     if tally.total() == 0 {
         return if judged.exchange.failure.is_some() {
-            paint.ink(Ink::Of(Severity::Failure), "failed")
+            paint.ink(ReportStyle::Of(Severity::Failure), "failed")
         } else if judged.muted > 0 {
-            paint.ink(Ink::Dim, safe!["refused as it should be, ", judged.muted, " muted"])
+            paint.ink(ReportStyle::Dim, safe!["refused as it should be, ", judged.muted, " muted"])
         } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
-            paint.ink(Ink::Good, "ok")
+            paint.ink(ReportStyle::Good, "ok")
         } else {
-            paint.ink(Ink::Dim, "not judged")
+            paint.ink(ReportStyle::Dim, "not judged")
         };
     }
     let side = |side: Side| {
-        let counts = Severity::ALL
-            .into_iter()
-            .filter(|&severity| tally.get(side, severity) > 0)
-            .map(|severity| paint.ink(Ink::Of(severity), text::count(tally.get(side, severity), severity.as_str())));
-        safe![paint.ink(Ink::By(side), side.in_words()), ": ", SafeText::join(counts, ", ")]
+        let counts = Severity::ALL.into_iter().filter(|&severity| tally.get(side, severity) > 0).map(|severity| {
+            paint.ink(ReportStyle::Of(severity), text::count(tally.get(side, severity), severity.as_str()))
+        });
+        safe![paint.ink(ReportStyle::By(side), side.in_words()), ": ", SafeText::join(counts, ", ")]
     };
     SafeText::join(Side::ALL.into_iter().filter(|&of| tally.of_side(of) > 0).map(side), " · ")
 }
@@ -290,10 +289,10 @@ pub(super) fn table(out: &mut Printer<'_>, paint: Paint, tally: &Tally) -> io::R
     }
     out.line(head)?;
     for side in Side::ALL {
-        let mut row = safe!["  ", paint.ink(Ink::By(side), SafeText::from(side.in_words()).pad(15))];
+        let mut row = safe!["  ", paint.ink(ReportStyle::By(side), SafeText::from(side.in_words()).pad(15))];
         for severity in Severity::ALL {
             let number = tally.get(side, severity);
-            let ink = if number == 0 { Ink::Dim } else { Ink::Of(severity) };
+            let ink = if number == 0 { ReportStyle::Dim } else { ReportStyle::Of(severity) };
             row.push(safe![" ", paint.ink(ink, SafeText::from(number).pad_start(12))]);
         }
         out.line(row)?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::coverage_json::CoverageJson;
 use super::diff_markdown::{cell, table};
 use super::finding_text::labelled;
-use super::paint::{Ink, Paint};
+use super::paint::{Paint, ReportStyle};
 use super::resend::{LeftBookedReport, LeftOutReport};
 use crate::coverage::{Coverage, Reach};
 use crate::probe::{ProbeRow, ProbeVerdict};
@@ -92,19 +92,19 @@ impl ProbeReport {
 
 /// Writes the report in words.
 pub fn probe_text(out: &mut Printer<'_>, report: &ProbeReport, paint: Paint) -> io::Result<()> {
-    let line = |cells: [&str; 4], ink: Ink| {
+    let line = |cells: [&str; 4], ink: ReportStyle| {
         let [asked, expected, answered, verdict] = cells;
         let [a, b, c, d] = COLUMNS;
         let columns = safe![clip(asked, a).pad(a + 2), clip(expected, b).pad(b + 2), clip(answered, c).pad(c + 2)];
         safe![columns, paint.ink(ink, clip(verdict, d))]
     };
-    out.line(line(["asked", "expected", "answered", "verdict"], Ink::Bold))?;
+    out.line(line(["asked", "expected", "answered", "verdict"], ReportStyle::Bold))?;
     for row in &report.rows {
         let asked = format!("{} {}: {}", row.stage, row.rule, row.asked);
         let ink = match row.verdict {
-            ProbeVerdict::Finding | ProbeVerdict::NoAnswer => Ink::Of(crate::finding::Severity::Failure),
-            ProbeVerdict::Conforming => Ink::Good,
-            _ => Ink::Dim,
+            ProbeVerdict::Finding | ProbeVerdict::NoAnswer => ReportStyle::Of(crate::finding::Severity::Failure),
+            ProbeVerdict::Conforming => ReportStyle::Good,
+            _ => ReportStyle::Dim,
         };
         out.line(line([&asked, &row.expected, &row.answered, row.verdict.in_words()], ink))?;
         for found in &row.findings {
@@ -113,7 +113,7 @@ pub fn probe_text(out: &mut Printer<'_>, report: &ProbeReport, paint: Paint) -> 
         }
     }
     let stopped = if report.stopped { ", then stopped" } else { "" };
-    out.line(paint.ink(Ink::Bold, safe![report.last_line(), stopped]))?;
+    out.line(paint.ink(ReportStyle::Bold, safe![report.last_line(), stopped]))?;
     if !report.left_out.is_empty() {
         let why = "; --list says which, and why";
         out.line(safe![text::count(report.left_out.len() as u64, "wrong request"), " could not be made", why])?;

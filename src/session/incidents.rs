@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::event::{Event, Outlet};
+use crate::event::{Event, EventSender};
 use crate::proxy::event::{EventHandler, ProxyEvent};
 
 /// The same trouble is told anew only after so long: a client that tries again and again is one line.
@@ -16,7 +16,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 64;
 
 /// Tells incidents to a front end.
-pub fn teller(events: Outlet) -> EventHandler {
+pub fn teller(events: EventSender) -> EventHandler {
     let (unread, told) = (AtomicU64::new(0), Mutex::new(Vec::<(ProxyEvent, Instant)>::new()));
     Arc::new(move |incident| {
         if let ProxyEvent::Unread { authority } = incident {

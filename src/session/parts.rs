@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Event, Outlet, Recording};
+use crate::event::{Event, EventSender, Recording};
 use crate::panics::{self, Panicked};
 use crate::proxy::Served;
 use crate::recorder::{Recorder, RunSummary};
@@ -45,7 +45,7 @@ impl Broken {
 /// Runs the listeners, and notices if they end before `drain`.
 pub(super) fn watch_listeners(
     listeners: JoinHandle<Served>,
-    events: Outlet,
+    events: EventSender,
     drain: CancellationToken,
     broken: Broken,
 ) -> JoinHandle<()> {
@@ -62,7 +62,7 @@ pub(super) fn watch_listeners(
 }
 
 /// Watches over whoever looks for new rules.
-pub(super) fn watch_reload(reload: JoinHandle<()>, events: Outlet, drain: CancellationToken) -> JoinHandle<()> {
+pub(super) fn watch_reload(reload: JoinHandle<()>, events: EventSender, drain: CancellationToken) -> JoinHandle<()> {
     tokio::spawn(async move {
         if reload.await.is_ok() {
             return;
@@ -80,7 +80,7 @@ pub(super) fn watch_reload(reload: JoinHandle<()>, events: Outlet, drain: Cancel
 pub(super) fn record(
     recorder: Recorder,
     missed: &AtomicU64,
-    events: &Outlet,
+    events: &EventSender,
     drained: &CancellationToken,
 ) -> RunSummary {
     let panicked = match panics::catch(|| recorder.run()) {
@@ -90,7 +90,12 @@ pub(super) fn record(
     count_missed(&panicked, missed, events, drained)
 }
 
-fn count_missed(panicked: &Panicked, missed: &AtomicU64, events: &Outlet, drained: &CancellationToken) -> RunSummary {
+fn count_missed(
+    panicked: &Panicked,
+    missed: &AtomicU64,
+    events: &EventSender,
+    drained: &CancellationToken,
+) -> RunSummary {
     let trouble = format!("the recorder {panicked}; the capture is whole up to its last commit");
     tracing::error!("nothing is recorded any more: {trouble}");
     let mut told = None;
@@ -112,9 +117,9 @@ fn count_missed(panicked: &Panicked, missed: &AtomicU64, events: &Outlet, draine
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Feed, feed};
+    use crate::event::{EventReceiver, feed};
 
-    fn notices(mut feed: Feed) -> Vec<String> {
+    fn notices(mut feed: EventReceiver) -> Vec<String> {
         let mut notices = Vec::new();
         while let Ok(event) = feed.events.try_recv() {
             let Event::Notice(words) = event else { panic!("{event:?}") };

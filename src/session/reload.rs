@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Event, Outlet};
+use crate::event::{Event, EventSender};
 use crate::recorder::RuleBookSlot;
 use crate::rules::RuleBook;
 
@@ -107,7 +107,7 @@ impl Watch {
 }
 
 /// Looks at the disk until the session stops.
-pub(super) async fn watch(mut watch: Watch, rules: RuleBookSlot, events: Outlet, stop: CancellationToken) {
+pub(super) async fn watch(mut watch: Watch, rules: RuleBookSlot, events: EventSender, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use crate::event::{Event, Outlet, RequestUnderWay};
+use crate::event::{Event, EventSender, RequestUnderWay};
 use crate::openbooking::{classify, is_uuid};
 use crate::proxy::record::exchange_builder::RequestMeta;
 use crate::proxy::record::sink::Announcer;
 
 /// Tells a front end of requests, as long as it keeps up.
-pub(super) fn announcer(events: Outlet) -> Announcer {
+pub(super) fn announcer(events: EventSender) -> Announcer {
     Announcer(Arc::new(move |opening| events.send_if_idle(|| Event::Request(request(opening)))))
 }
 

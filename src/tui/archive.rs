@@ -19,7 +19,7 @@ use super::index::verdicts::VerdictIndex;
 use super::list_filter::{ListFilter, Narrow};
 use super::model::{Focus, Model};
 use super::services::{Effect, Search, SearchSlice};
-use super::theme::Ink;
+use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
 use crate::event::Judged;
 use crate::finding::{Severity, grouped, number};
@@ -241,17 +241,17 @@ fn head(model: &Model, recorded: usize) -> Vec<Span<'static>> {
     let Some(choice) = &model.archive.choice else {
         let at = grouped(model.archive.cursor.at as u64 + 1);
         return vec![
-            span(Ink::Bold, format!(" All {all} exchanges ")),
-            span(Ink::Dim, format!("· at {at} · what was let go is read from the recording")),
+            span(TextStyle::Bold, format!(" All {all} exchanges ")),
+            span(TextStyle::Dim, format!("· at {at} · what was let go is read from the recording")),
         ];
     };
     let found = grouped(choice.found.len() as u64);
     let mut spans = vec![
-        span(Ink::Bold, format!(" {found} of {all} exchanges ")),
-        span(Ink::Dim, format!("· {} ", crate::text::clip(&choice.filter.words(), 60))),
+        span(TextStyle::Bold, format!(" {found} of {all} exchanges ")),
+        span(TextStyle::Dim, format!("· {} ", crate::text::clip(&choice.filter.words(), 60))),
     ];
     if let Some((next, of)) = choice.searched {
-        spans.push(span(Ink::Name, format!("· {} % looked through", next * 100 / of.max(1))));
+        spans.push(span(TextStyle::Name, format!("· {} % looked through", next * 100 / of.max(1))));
     }
     spans
 }
@@ -262,7 +262,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let focused = model.focus == Focus::List;
     let mut spans = head(model, recorded);
     if let Some(trouble) = &model.archive.trouble {
-        spans.push(span(Ink::Of(Severity::Warning), format!(" · {}", crate::text::clip(trouble, 80))));
+        spans.push(span(TextStyle::Of(Severity::Warning), format!(" · {}", crate::text::clip(trouble, 80))));
     }
     title(buffer, area, focused, spans);
     if recorded == 0 {
@@ -300,7 +300,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
                     remembered(judged, model.index.verdicts.get(index), before, marked, &columns)
                 }
             }
-            None => Line::from(span(Ink::Dim, format!("  {:>1$} …", number(index), columns.number))),
+            None => Line::from(span(TextStyle::Dim, format!("  {:>1$} …", number(index), columns.number))),
         };
         line(buffer, area, row, &words);
         if Some(index) == selected {

@@ -11,9 +11,9 @@ use super::bookings::stages;
 use super::cursor::Cursor;
 use super::exchanges::stage_name;
 use super::index::Index;
-use super::index::bookings::{Booking, Step, is_feed};
+use super::index::bookings::{Booking, BookingStep, is_feed};
 use super::model::{Focus, Model};
-use super::theme::{Ink, sign};
+use super::theme::{TextStyle, sign};
 use super::view::{line, select, span, title};
 use crate::event::Mode;
 use crate::finding::{Severity, number};
@@ -52,7 +52,7 @@ impl BookingScreen {
         self.booking(index).map_or(0, |booking| booking.steps.len())
     }
 
-    pub(super) fn selected<'i>(&self, index: &'i Index) -> Option<&'i Step> {
+    pub(super) fn selected<'i>(&self, index: &'i Index) -> Option<&'i BookingStep> {
         self.booking(index)?.steps.get(self.cursor.at)
     }
 
@@ -90,8 +90,8 @@ impl BookingScreen {
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let Some(booking) = model.booking.booking(&model.index).filter(|_| !area.is_empty()) else { return };
     let focused = model.focus == Focus::List;
-    let mut spans = vec![span(Ink::Bold, format!(" Booking {} ", booking.uuid))];
-    spans.push(span(Ink::Dim, format!("· {}", booking.state())));
+    let mut spans = vec![span(TextStyle::Bold, format!(" Booking {} ", booking.uuid))];
+    spans.push(span(TextStyle::Dim, format!("· {}", booking.state())));
     title(buffer, area, focused, spans);
     let rows = usize::from(area.height).saturating_sub(2);
     line(buffer, area, 1, &summary(model, booking));
@@ -107,7 +107,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 
 /// A booking below the list of bookings.
 pub(super) fn preview(model: &Model, booking: &Booking, area: Rect, buffer: &mut Buffer) {
-    let spans = vec![span(Ink::Plain, format!(" {} ", booking.uuid)), span(Ink::Dim, "· Enter opens it")];
+    let spans = vec![span(TextStyle::Plain, format!(" {} ", booking.uuid)), span(TextStyle::Dim, "· Enter opens it")];
     title(buffer, area, false, spans);
     line(buffer, area, 1, &summary(model, booking));
     for (at, row) in (0..booking.steps.len()).zip(2..area.height) {
@@ -117,50 +117,50 @@ pub(super) fn preview(model: &Model, booking: &Booking, area: Rect, buffer: &mut
 
 /// Stages, total, lease, proposal.
 fn summary(model: &Model, booking: &Booking) -> Line<'static> {
-    let mut spans = vec![span(Ink::Plain, "  ")];
+    let mut spans = vec![span(TextStyle::Plain, "  ")];
     spans.extend(stages(booking));
     if let Some(total) = booking.total() {
-        spans.push(span(Ink::Dim, "  total "));
-        spans.push(span(Ink::Plain, text::visible(total)));
+        spans.push(span(TextStyle::Dim, "  total "));
+        spans.push(span(TextStyle::Plain, text::visible(total)));
     }
     if let Some(lease) = booking.lease() {
         let (ink, words) = lease_words(lease, model);
         spans.push(span(ink, format!("  {words}")));
     }
     if booking.more > 0 {
-        spans.push(span(Ink::Dim, format!("  {} more not listed", booking.more)));
+        spans.push(span(TextStyle::Dim, format!("  {} more not listed", booking.more)));
     }
     Line::from(spans)
 }
 
 /// `lease until 12:19:05`, and on a live run how long that is.
-fn lease_words(lease: Timestamp, model: &Model) -> (Ink, String) {
+fn lease_words(lease: Timestamp, model: &Model) -> (TextStyle, String) {
     let clock = lease.strftime("%H:%M:%S");
     if model.status.context.mode == Mode::View {
-        return (Ink::Dim, format!("lease until {clock}"));
+        return (TextStyle::Dim, format!("lease until {clock}"));
     }
     let left = lease.as_second() - model.now.as_second();
     match left {
-        ..=0 => (Ink::Of(Severity::Warning), format!("lease ended {clock}")),
-        left => (Ink::Plain, format!("lease until {clock}, {}:{:02} left", left / 60, left % 60)),
+        ..=0 => (TextStyle::Of(Severity::Warning), format!("lease ended {clock}")),
+        left => (TextStyle::Plain, format!("lease until {clock}, {}:{:02} left", left / 60, left % 60)),
     }
 }
 
 fn step_row(booking: &Booking, at: usize, marked: bool) -> Line<'static> {
     let step = &booking.steps[at];
     let mut spans = vec![match step.worst {
-        Some(severity) => span(Ink::Of(severity), sign(severity)),
-        None => span(Ink::Plain, " "),
+        Some(severity) => span(TextStyle::Of(severity), sign(severity)),
+        None => span(TextStyle::Plain, " "),
     }];
-    spans.push(span(Ink::Bold, if marked { "●" } else { " " }));
-    spans.push(span(Ink::Dim, format!("{:>5} ", number(step.exchange))));
+    spans.push(span(TextStyle::Bold, if marked { "●" } else { " " }));
+    spans.push(span(TextStyle::Dim, format!("{:>5} ", number(step.exchange))));
     let since = booking.started().map_or(0, |first| step.started.as_millisecond() - first.as_millisecond());
     let since = if at == 0 { step.started.strftime("%H:%M:%S").to_string() } else { since_words(since) };
-    spans.push(span(Ink::Dim, format!("{since:>8} ")));
-    spans.push(span(Ink::Bold, format!("{:9} ", stage_name(step.stage))));
+    spans.push(span(TextStyle::Dim, format!("{since:>8} ")));
+    spans.push(span(TextStyle::Bold, format!("{:9} ", stage_name(step.stage))));
     let status = step.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
     let bad = step.status.is_none_or(|status| status >= 400);
-    spans.push(span(if bad { Ink::Of(Severity::Warning) } else { Ink::Good }, format!("{status:4} ")));
+    spans.push(span(if bad { TextStyle::Of(Severity::Warning) } else { TextStyle::Good }, format!("{status:4} ")));
     spans.extend(said(booking, at));
     Line::from(spans)
 }
@@ -192,22 +192,22 @@ fn said(booking: &Booking, at: usize) -> Vec<Span<'static>> {
         match before.filter(|before| !same_amount(before, total)) {
             Some(before) => {
                 let words = format!("total {} → {}  ", text::visible(before), text::visible(total));
-                spans.push(span(Ink::Of(Severity::Warning), words));
+                spans.push(span(TextStyle::Of(Severity::Warning), words));
             }
-            None => spans.push(span(Ink::Plain, format!("total {}  ", text::visible(total)))),
+            None => spans.push(span(TextStyle::Plain, format!("total {}  ", text::visible(total)))),
         }
     }
     if let Some(proposal) = &facts.proposal {
-        spans.push(span(Ink::Plain, format!("proposal version {}  ", text::visible(proposal))));
+        spans.push(span(TextStyle::Plain, format!("proposal version {}  ", text::visible(proposal))));
     }
     if let Some(status) = &facts.status {
-        spans.push(span(Ink::Plain, format!("{}  ", text::visible(status))));
+        spans.push(span(TextStyle::Plain, format!("{}  ", text::visible(status))));
     }
     if let Some(lease) = facts.lease {
-        spans.push(span(Ink::Dim, format!("lease until {}  ", lease.strftime("%H:%M:%S"))));
+        spans.push(span(TextStyle::Dim, format!("lease until {}  ", lease.strftime("%H:%M:%S"))));
     }
     if is_feed(step.stage) && spans.is_empty() {
-        spans.push(span(Ink::Dim, "an item tells of it"));
+        spans.push(span(TextStyle::Dim, "an item tells of it"));
     }
     spans
 }

@@ -10,9 +10,9 @@ use super::booking;
 use super::cursor::Cursor;
 use super::exchanges::stage_name;
 use super::index::Index;
-use super::index::bookings::{Booking, Step, is_feed, worst_of};
+use super::index::bookings::{Booking, BookingStep, is_feed, worst_of};
 use super::model::Model;
-use super::theme::{Ink, letter, sign};
+use super::theme::{TextStyle, letter, sign};
 use super::view::{line, select, span, teach, title, width};
 use crate::finding::{Severity, Side};
 use crate::openbooking::Stage;
@@ -65,17 +65,17 @@ struct Columns {
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let BookingsScreen { cursor, rows } = &model.bookings;
     let bookings = &model.index.bookings;
-    let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(bookings.len() as u64, "booking")))];
+    let mut spans = vec![span(TextStyle::Bold, format!(" {} ", text::count(bookings.len() as u64, "booking")))];
     spans.push(if cursor.following {
         match model.status.lag_seconds() {
-            0 => span(Ink::Good, "· following"),
-            lag => span(Ink::Of(Severity::Warning), format!("· following, {lag} s behind")),
+            0 => span(TextStyle::Good, "· following"),
+            lag => span(TextStyle::Of(Severity::Warning), format!("· following, {lag} s behind")),
         }
     } else {
-        span(Ink::Of(Severity::Warning), format!("· stopped at {} (f follows)", cursor.at + 1))
+        span(TextStyle::Of(Severity::Warning), format!("· stopped at {} (f follows)", cursor.at + 1))
     });
     if bookings.gone() > 0 {
-        spans.push(span(Ink::Dim, format!(" · {} older no longer listed", bookings.gone())));
+        spans.push(span(TextStyle::Dim, format!(" · {} older no longer listed", bookings.gone())));
     }
     title(buffer, area, true, spans);
     if bookings.is_empty() {
@@ -134,28 +134,28 @@ fn headings(columns: &Columns) -> Line<'static> {
         stages = columns.stages,
         total = columns.total,
     );
-    Line::from(span(Ink::Dim, words))
+    Line::from(span(TextStyle::Dim, words))
 }
 
 fn booking_row(booking: &Booking, columns: &Columns) -> Line<'static> {
     let worst = booking.tally.worst();
     let mut spans = vec![match worst {
-        Some(severity) => span(Ink::Of(severity), format!("{} ", sign(severity))),
-        None => span(Ink::Plain, "  "),
+        Some(severity) => span(TextStyle::Of(severity), format!("{} ", sign(severity))),
+        None => span(TextStyle::Plain, "  "),
     }];
     let clock = booking.started().map_or_else(String::new, |time| time.strftime("%H:%M:%S").to_string());
-    spans.push(span(Ink::Dim, format!("{clock:8} ")));
-    spans.push(span(Ink::Plain, format!("{:8} ", booking.uuid.get(..8).unwrap_or(&booking.uuid))));
+    spans.push(span(TextStyle::Dim, format!("{clock:8} ")));
+    spans.push(span(TextStyle::Plain, format!("{:8} ", booking.uuid.get(..8).unwrap_or(&booking.uuid))));
     pad(&mut spans, fitted(stages(booking), columns.stages), columns.stages);
-    pad(&mut spans, vec![span(Ink::Plain, text::visible(booking.total().unwrap_or("")))], columns.total);
+    pad(&mut spans, vec![span(TextStyle::Plain, text::visible(booking.total().unwrap_or("")))], columns.total);
     for (side, width) in Side::ALL.into_iter().zip(columns.side) {
         pad(&mut spans, of_side(booking, side), width);
     }
     let state = booking.state();
     let ink = match state {
-        "booked" | "quoted" | "proposed" => Ink::Plain,
-        "refused" | "no answer" | "booked, refused" | "booked, no answer" => Ink::Of(Severity::Warning),
-        _ => Ink::Dim,
+        "booked" | "quoted" | "proposed" => TextStyle::Plain,
+        "refused" | "no answer" | "booked, refused" | "booked, no answer" => TextStyle::Of(Severity::Warning),
+        _ => TextStyle::Dim,
     };
     spans.push(span(ink, format!("{state:0$}", columns.state)));
     Line::from(spans)
@@ -164,20 +164,20 @@ fn booking_row(booking: &Booking, columns: &Columns) -> Line<'static> {
 fn pad(spans: &mut Vec<Span<'static>>, column: Vec<Span<'static>>, columns: usize) {
     let used = width(&column);
     spans.extend(column);
-    spans.push(span(Ink::Plain, " ".repeat(columns.saturating_sub(used) + 2)));
+    spans.push(span(TextStyle::Plain, " ".repeat(columns.saturating_sub(used) + 2)));
 }
 
 /// `✗2 !1`, or how it is if nothing was found.
 fn of_side(booking: &Booking, side: Side) -> Vec<Span<'static>> {
     if worst_of(&booking.tally, side).is_none() {
         let unjudged = booking.steps.iter().filter(|step| !is_feed(step.stage)).all(|step| step.unjudged);
-        return vec![span(Ink::Dim, if unjudged { "?" } else { "ok" })];
+        return vec![span(TextStyle::Dim, if unjudged { "?" } else { "ok" })];
     }
     let found = Severity::ALL.into_iter().map(|severity| (severity, booking.tally.get(side, severity)));
     let mut spans: Vec<Span<'static>> = Vec::new();
     for (severity, count) in found.filter(|(_, count)| *count > 0) {
         let blank = if spans.is_empty() { "" } else { " " };
-        spans.push(span(Ink::Of(severity), format!("{blank}{}{count}", sign(severity))));
+        spans.push(span(TextStyle::Of(severity), format!("{blank}{}{count}", sign(severity))));
     }
     spans
 }
@@ -185,16 +185,17 @@ fn of_side(booking: &Booking, side: Side) -> Vec<Span<'static>> {
 /// `C1─C2✗─B─cancel  feed✓`
 pub(super) fn stages(booking: &Booking) -> Vec<Span<'static>> {
     let mut spans: Vec<Span<'static>> = Vec::new();
-    let calls: Vec<&Step> = booking.steps.iter().filter(|step| !is_feed(step.stage)).collect();
+    let calls: Vec<&BookingStep> = booking.steps.iter().filter(|step| !is_feed(step.stage)).collect();
     let mut at = 0;
     while let Some(step) = calls.get(at) {
         // The same call with the same outcome again and again is one, with its number.
-        let same = |other: &&&Step| (other.stage, other.worst, other.status) == (step.stage, step.worst, step.status);
+        let same =
+            |other: &&&BookingStep| (other.stage, other.worst, other.status) == (step.stage, step.worst, step.status);
         let times = calls[at..].iter().take_while(same).count();
         if !spans.is_empty() {
-            spans.push(span(Ink::Dim, "─"));
+            spans.push(span(TextStyle::Dim, "─"));
         }
-        let ink = step.worst.map_or(Ink::Plain, Ink::Of);
+        let ink = step.worst.map_or(TextStyle::Plain, TextStyle::Of);
         let refused = step.status.is_none_or(|status| status >= 400);
         let mark = step.worst.map_or("", sign);
         let again = if times > 1 { format!("×{times}") } else { String::new() };
@@ -204,7 +205,7 @@ pub(super) fn stages(booking: &Booking) -> Vec<Span<'static>> {
         at += times;
     }
     if booking.in_feed() {
-        spans.push(span(Ink::Good, if spans.is_empty() { "feed✓" } else { "  feed✓" }));
+        spans.push(span(TextStyle::Good, if spans.is_empty() { "feed✓" } else { "  feed✓" }));
     }
     spans
 }
@@ -223,7 +224,7 @@ fn fitted(spans: Vec<Span<'static>>, room: usize) -> Vec<Span<'static>> {
         used += wide;
         kept.push(one);
     }
-    kept.push(span(Ink::Dim, "…"));
+    kept.push(span(TextStyle::Dim, "…"));
     kept
 }
 

@@ -3,7 +3,7 @@
 //! `TABLE ─► key map · hints in the footer · help of the current screen · palette · docs/screen.md`
 
 use Command as C;
-use Place as P;
+use CommandContext as P;
 
 /// What a key can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub(super) enum Command {
 
 /// Where keys are pressed: a screen, or the part of it that has the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum CommandContext {
     Bookings,
     Booking,
     Exchanges,
@@ -74,7 +74,7 @@ pub(super) enum Place {
     Faults,
 }
 
-impl Place {
+impl CommandContext {
     /// Every place, in the order of the documentation.
     pub(super) const ALL: [Self; 11] = [
         P::Bookings,
@@ -135,23 +135,23 @@ impl Place {
 
 /// One command.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct CommandEntry {
     pub(super) id: Command,
     /// Its name in the palette.
     pub(super) name: &'static str,
     /// Its keys, as they are written.
     pub(super) keys: &'static [&'static str],
     /// Where it is there.
-    places: &'static [Place],
+    places: &'static [CommandContext],
     /// The word in the footer; empty where it has none.
     pub(super) hint: &'static str,
     /// What it does.
     pub(super) words: &'static str,
 }
 
-impl Entry {
+impl CommandEntry {
     /// True if the command is there.
-    pub(super) fn is_at(&self, place: Place) -> bool {
+    pub(super) fn is_at(&self, place: CommandContext) -> bool {
         self.places.contains(&place)
     }
 
@@ -161,20 +161,20 @@ impl Entry {
     }
 }
 
-const ALL: &[Place] = &Place::ALL;
-const OF_EXCHANGE: &[Place] = &[P::Booking, P::Exchanges, P::Archive, P::Findings, P::Detail];
-const LISTS: &[Place] =
+const ALL: &[CommandContext] = &CommandContext::ALL;
+const OF_EXCHANGE: &[CommandContext] = &[P::Booking, P::Exchanges, P::Archive, P::Findings, P::Detail];
+const LISTS: &[CommandContext] =
     &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Findings, P::Coverage, P::Traffic, P::Faults, P::Detail];
 macro_rules! table {
     ($($id:ident $name:literal [$($key:literal)+] $places:expr, $hint:literal, $words:literal;)+) => {
-        &[$(Entry {
+        &[$(CommandEntry {
             id: C::$id, name: $name, keys: &[$($key),+], places: $places, hint: $hint, words: $words,
         }),+]
     };
 }
 
 /// Every command, in the order of the help. The footer's hints come in this order, too.
-pub(super) const TABLE: &[Entry] = table! {
+pub(super) const TABLE: &[CommandEntry] = table! {
     Open "open" ["Enter"] LISTS, "open", "Open it; in a message fold it; on a finding go to its place";
     Back "back" ["Esc"] ALL, "back", "Back to the list, or to the screen before";
     NextFinding "next-finding" ["n"] &[P::Bookings, P::Booking, P::Exchanges, P::Archive, P::Detail], "next finding", "The next, the previous finding, or row with findings";
@@ -226,18 +226,18 @@ pub(super) const TABLE: &[Entry] = table! {
 };
 
 /// The command of a key at a place.
-pub(super) fn of_key(key: &str, place: Place) -> Option<Command> {
+pub(super) fn of_key(key: &str, place: CommandContext) -> Option<Command> {
     at(place).find(|entry| entry.keys.contains(&key)).map(|entry| entry.id)
 }
 
 /// The commands that are there, in the order of the table.
-pub(super) fn at(place: Place) -> impl Iterator<Item = &'static Entry> {
+pub(super) fn at(place: CommandContext) -> impl Iterator<Item = &'static CommandEntry> {
     TABLE.iter().filter(move |entry| entry.is_at(place))
 }
 
 /// Commands with their keys; those that say the same, such as the next and the previous, are one.
-pub(super) fn joined<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<(&'e Entry, Vec<&'e str>)> {
-    let mut joined: Vec<(&Entry, Vec<&str>)> = Vec::new();
+pub(super) fn joined<'e>(entries: impl Iterator<Item = &'e CommandEntry>) -> Vec<(&'e CommandEntry, Vec<&'e str>)> {
+    let mut joined: Vec<(&CommandEntry, Vec<&str>)> = Vec::new();
     for entry in entries {
         match joined.last_mut() {
             Some((before, keys)) if before.words == entry.words => keys.extend(entry.keys),
@@ -250,13 +250,13 @@ pub(super) fn joined<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<(&'e E
 /// The keys of every screen as Markdown, for the documentation.
 pub(super) fn markdown() -> String {
     let mut page = String::from("### Everywhere\n\n| key | command | what it does |\n|---|---|---|\n");
-    let row = |(entry, keys): (&Entry, Vec<&str>)| {
+    let row = |(entry, keys): (&CommandEntry, Vec<&str>)| {
         let keys: Vec<String> = keys.iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect();
         format!("| {} | {} | {} |\n", keys.join(" "), entry.name, entry.words)
     };
     let everywhere = TABLE.iter().filter(|entry| entry.is_everywhere());
     page.extend(joined(everywhere).into_iter().map(row));
-    for place in Place::ALL {
+    for place in CommandContext::ALL {
         let own = joined(at(place).filter(|entry| !entry.is_everywhere()));
         if own.is_empty() {
             continue;
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn no_key_has_two_meanings_at_one_place() {
-        for place in Place::ALL {
+        for place in CommandContext::ALL {
             let keys: Vec<&str> = at(place).flat_map(|entry| entry.keys.iter().copied()).collect();
             let different: BTreeSet<&str> = keys.iter().copied().collect();
             assert_eq!(keys.len(), different.len(), "{place:?}");

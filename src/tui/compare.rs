@@ -13,7 +13,7 @@ use super::exchanges::stage_name;
 use super::index::bookings::document;
 use super::model::Model;
 use super::page::Row;
-use super::theme::Ink;
+use super::theme::TextStyle;
 use super::view::{rows, span, title};
 use crate::event::Judged;
 use crate::exchange::{Body, Headers};
@@ -151,32 +151,37 @@ fn section_rows(section: &Section, width: usize) -> Vec<Row> {
     let differences = match &section.differences {
         Ok(differences) => differences,
         Err(why) => {
-            page.push(Row::new(Ink::Bold, &section.title).with(Ink::Dim, &format!(": {why}")));
+            page.push(Row::new(TextStyle::Bold, &section.title).with(TextStyle::Dim, &format!(": {why}")));
             page.push(Row::default());
             return page;
         }
     };
     let count = text::count(differences.len() as u64, "difference");
-    page.push(Row::new(Ink::Bold, &section.title).with(Ink::Dim, &format!(": {count}, {} the same", section.same)));
+    page.push(
+        Row::new(TextStyle::Bold, &section.title)
+            .with(TextStyle::Dim, &format!(": {count}, {} the same", section.same)),
+    );
     let widest = differences.iter().map(|one| text::width(&one.pointer)).max().unwrap_or(0);
     let pointer = widest.min(width * 2 / 5);
     let room = width.saturating_sub(pointer + 7);
     for Difference { pointer: at, first, second } in differences {
         let (sign, ink) = match (first, second) {
-            (None, _) => ("+", Ink::Good),
-            (_, None) => ("-", Ink::Bad),
-            _ => ("~", Ink::Of(Severity::Warning)),
+            (None, _) => ("+", TextStyle::Good),
+            (_, None) => ("-", TextStyle::Bad),
+            _ => ("~", TextStyle::Of(Severity::Warning)),
         };
-        let row =
-            Row::new(ink, &format!("  {sign} ")).with(Ink::Name, &text::clip_middle(at, pointer).pad(pointer + 2));
+        let row = Row::new(ink, &format!("  {sign} "))
+            .with(TextStyle::Name, &text::clip_middle(at, pointer).pad(pointer + 2));
         page.push(match (first, second) {
             (Some(first), Some(second)) => {
                 let half = room.saturating_sub(3) / 2;
                 let first = text::clip_middle(first, half);
                 let rest = room.saturating_sub(3 + first.width());
-                row.with(Ink::Dim, &first).with(Ink::Dim, " → ").with(Ink::Plain, &text::clip_middle(second, rest))
+                row.with(TextStyle::Dim, &first)
+                    .with(TextStyle::Dim, " → ")
+                    .with(TextStyle::Plain, &text::clip_middle(second, rest))
             }
-            (Some(value), None) | (None, Some(value)) => row.with(Ink::Plain, &text::clip_middle(value, room)),
+            (Some(value), None) | (None, Some(value)) => row.with(TextStyle::Plain, &text::clip_middle(value, room)),
             (None, None) => row,
         });
     }
@@ -186,7 +191,7 @@ fn section_rows(section: &Section, width: usize) -> Vec<Row> {
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let words = format!(" {} ", text::visible(&model.comparison.title));
-    title(buffer, area, true, vec![span(Ink::Bold, words)]);
+    title(buffer, area, true, vec![span(TextStyle::Bold, words)]);
     rows(buffer, area, 1, &model.comparison.page, model.comparison.top);
 }
 

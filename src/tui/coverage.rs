@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::cursor::{Cursor, Motion};
 use super::model::Model;
-use super::theme::Ink;
+use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
 use crate::coverage::{Coverage, FeatureGroup, Reach};
 use crate::finding::Severity;
@@ -73,7 +73,7 @@ fn sorted(coverage: &Coverage) -> Vec<FeatureGroup<'_>> {
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let Some(coverage) = model.status.coverage.as_deref() else {
-        title(buffer, area, true, vec![span(Ink::Bold, " Coverage ")]);
+        title(buffer, area, true, vec![span(TextStyle::Bold, " Coverage ")]);
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         teach(
             buffer,
@@ -87,7 +87,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         );
         return;
     };
-    let headline = vec![span(Ink::Bold, " Coverage "), span(Ink::Plain, coverage.headline())];
+    let headline = vec![span(TextStyle::Bold, " Coverage "), span(TextStyle::Plain, coverage.headline())];
     title(buffer, area, true, headline);
     let groups = sorted(coverage);
     let cursor = &model.coverage.cursor;
@@ -95,7 +95,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let name =
         groups.iter().map(|group| text::width(group.name)).max().unwrap_or(0).min(usize::from(area.width) / 3).max(7);
     let words = format!("  {:name$}  {:BAR$}  passed failed  not judged", "feature", "exercised");
-    line(buffer, area, 1, &Line::from(span(Ink::Dim, words)));
+    line(buffer, area, 1, &Line::from(span(TextStyle::Dim, words)));
     for (place, group) in groups.iter().skip(cursor.top).take(rows).enumerate() {
         let row = 2 + place as u16;
         line(buffer, area, row, &group_row(group, name));
@@ -112,12 +112,12 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn ink(reach: Reach) -> Ink {
+fn ink(reach: Reach) -> TextStyle {
     match reach {
-        Reach::Failed => Ink::Of(Severity::Failure),
-        Reach::Passed => Ink::Good,
-        Reach::NotJudged => Ink::Of(Severity::Notice),
-        Reach::NeverReached => Ink::Dim,
+        Reach::Failed => TextStyle::Of(Severity::Failure),
+        Reach::Passed => TextStyle::Good,
+        Reach::NotJudged => TextStyle::Of(Severity::Notice),
+        Reach::NeverReached => TextStyle::Dim,
     }
 }
 
@@ -129,18 +129,23 @@ fn group_row(group: &FeatureGroup<'_>, name: usize) -> Line<'static> {
         Reach::NotJudged => "? ",
         Reach::Passed => "✓ ",
     };
-    let mut spans = vec![span(ink(reach), sign), span(Ink::Plain, text::clip_middle(group.name, name).pad(name + 2))];
+    let mut spans =
+        vec![span(ink(reach), sign), span(TextStyle::Plain, text::clip_middle(group.name, name).pad(name + 2))];
     spans.extend(bar(group));
     let of = |reach| group.of(reach).count();
-    let count = |ink: Ink, number: usize, width: usize| {
-        if number == 0 { span(Ink::Dim, format!("{:>width$}", "·")) } else { span(ink, format!("{number:>width$}")) }
+    let count = |ink: TextStyle, number: usize, width: usize| {
+        if number == 0 {
+            span(TextStyle::Dim, format!("{:>width$}", "·"))
+        } else {
+            span(ink, format!("{number:>width$}"))
+        }
     };
-    spans.push(count(Ink::Plain, of(Reach::Passed), 8));
-    spans.push(count(Ink::Of(Severity::Failure), of(Reach::Failed), 7));
-    spans.push(count(Ink::Plain, of(Reach::NotJudged), 12));
+    spans.push(count(TextStyle::Plain, of(Reach::Passed), 8));
+    spans.push(count(TextStyle::Of(Severity::Failure), of(Reach::Failed), 7));
+    spans.push(count(TextStyle::Plain, of(Reach::NotJudged), 12));
     let kind = if group.is_feature { "" } else { "  (area)" };
     let never = if reach == Reach::NeverReached { "  never tried" } else { "" };
-    spans.push(span(Ink::Dim, format!("{never}{kind}")));
+    spans.push(span(TextStyle::Dim, format!("{never}{kind}")));
     Line::from(spans)
 }
 
@@ -152,9 +157,9 @@ fn bar(group: &FeatureGroup<'_>) -> Vec<Span<'static>> {
     let failed = part(group.of(Reach::Failed).count());
     let passed = part(group.of(Reach::Passed).count()).min(BAR - failed);
     vec![
-        span(Ink::Of(Severity::Failure), "█".repeat(failed)),
-        span(Ink::Good, "█".repeat(passed)),
-        span(Ink::Dim, "░".repeat(BAR - failed - passed)),
+        span(TextStyle::Of(Severity::Failure), "█".repeat(failed)),
+        span(TextStyle::Good, "█".repeat(passed)),
+        span(TextStyle::Dim, "░".repeat(BAR - failed - passed)),
     ]
 }
 
@@ -167,13 +172,14 @@ fn rules(model: &Model, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffe
         group.exercised(),
         text::count(group.rules.len() as u64, "rule")
     );
-    title(buffer, area, false, vec![span(Ink::Plain, words)]);
+    title(buffer, area, false, vec![span(TextStyle::Plain, words)]);
     let width = usize::from(area.width).saturating_sub(18).max(20);
     let mut row = 1;
-    let mut labelled = |label: &str, label_ink: Ink, words: &str| {
+    let mut labelled = |label: &str, label_ink: TextStyle, words: &str| {
         for (index, part) in text::wrap(words, width).iter().enumerate() {
             let label = if index == 0 { label } else { "" };
-            let spans = vec![span(label_ink, format!("  {label:14}")), span(Ink::Plain, part.as_str().to_owned())];
+            let spans =
+                vec![span(label_ink, format!("  {label:14}")), span(TextStyle::Plain, part.as_str().to_owned())];
             line(buffer, area, row, &Line::from(spans));
             row += 1;
         }
@@ -186,7 +192,7 @@ fn rules(model: &Model, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffe
         stages.dedup();
         labelled(
             "how to try it",
-            Ink::Bold,
+            TextStyle::Bold,
             &format!("make a booking in which this holds: {} (looked for at {})", group.in_words(), stages.join(", ")),
         );
     }
@@ -197,7 +203,7 @@ fn rules(model: &Model, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffe
         }
         for rule in group.of(reach).filter(|_| reach == Reach::NotJudged) {
             if let Some(because) = model.index.causes.why_not_judged(&rule.rule.id) {
-                labelled("", Ink::Dim, &format!("- {}: {because}", rule.rule.id));
+                labelled("", TextStyle::Dim, &format!("- {}: {because}", rule.rule.id));
             }
         }
     }

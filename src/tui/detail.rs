@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::cursor::Motion;
-use super::page::{DetailPage, Key, Request, Tab, View};
+use super::page::{DetailPage, PageKey, Request, Tab, View};
 use super::services::Effect;
 use crate::event::Judged;
 use crate::exchange::{Body, Headers, decode};
@@ -40,7 +40,7 @@ pub(super) struct Detail {
     /// The laid out page; `None` while nothing is selected.
     pub(super) page: Option<DetailPage>,
     /// The page that is being laid out elsewhere.
-    pub(super) waiting: Option<Key>,
+    pub(super) waiting: Option<PageKey>,
     folded: Arc<HashSet<String>>,
     folds: u64,
     /// The selected finding has yet to be scrolled into view.
@@ -290,7 +290,7 @@ impl Detail {
             return None;
         }
         let (tab, view, wrap, folds) = (self.tab, self.view, self.wrap, self.folds);
-        let key = Key { exchange: judged.index, tab, view, width, wrap, folds };
+        let key = PageKey { exchange: judged.index, tab, view, width, wrap, folds };
         let mut effect = None;
         if self.page.as_ref().is_none_or(|page| !page.fits(key)) {
             let request = Request { key, judged, folded: Arc::clone(&self.folded) };
@@ -317,7 +317,7 @@ impl Detail {
         (self.page, self.waiting) = (Some(page), None);
     }
 
-    fn keep_in_view(&mut self, key: Key) {
+    fn keep_in_view(&mut self, key: PageKey) {
         let Some(page) = self.page.as_ref().filter(|page| page.fits(key)) else { return };
         let (width, height) = self.size;
         if self.reveal {

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::model::Model;
-use super::theme::Ink;
+use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
 use crate::text;
 
@@ -17,7 +17,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         buffer,
         area,
         true,
-        vec![span(Ink::Bold, format!(" Event log · {} ", text::count(notices.len() as u64, "notice")))],
+        vec![span(TextStyle::Bold, format!(" Event log · {} ", text::count(notices.len() as u64, "notice")))],
     );
     if notices.is_empty() {
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -38,7 +38,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         if row >= area.height {
             break;
         }
-        line(buffer, area, row, &Line::from(span(Ink::Plain, format!("  {}", text::visible(notice)))));
+        line(buffer, area, row, &Line::from(span(TextStyle::Plain, format!("  {}", text::visible(notice)))));
         if at == cursor.at {
             select(buffer, area, row, true);
         }
@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         let used = notices.len().saturating_sub(cursor.top) as u16 + 1;
         if lines.len() > 1 && used + 1 + (lines.len() as u16) < area.height {
             for (part, row) in lines.iter().zip(used + 1..) {
-                line(buffer, area, row, &Line::from(span(Ink::Plain, format!("  {part}"))));
+                line(buffer, area, row, &Line::from(span(TextStyle::Plain, format!("  {part}"))));
             }
         }
     }

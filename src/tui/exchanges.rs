@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::index::verdicts::Remembered;
 use super::model::{Focus, Model};
-use super::theme::{Ink, letter, sign};
+use super::theme::{TextStyle, letter, sign};
 use super::under_way;
 use super::view::{line, select, span, title, width};
 use crate::event::{Judged, RequestUnderWay};
@@ -85,7 +85,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         let filter = model.list.filter();
         let words = text::clip(&filter.words(), 60).to_string();
         let words = format!("  No exchange is \"{words}\" so far; F goes on, / changes the filter.");
-        line(buffer, area, first, &Line::from(span(Ink::Dim, words)));
+        line(buffer, area, first, &Line::from(span(TextStyle::Dim, words)));
     }
     let focused = model.focus == Focus::List;
     for (place, (judged, selected)) in shown.iter().enumerate() {
@@ -106,42 +106,46 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 
 /// A request that has no answer yet, with a running clock.
 fn request_under_way(request: &RequestUnderWay, now: Timestamp, columns: &Columns) -> Line<'static> {
-    let mut spans = vec![span(Ink::Dim, format!("  {:>1$} ", "…", columns.number))];
+    let mut spans = vec![span(TextStyle::Dim, format!("  {:>1$} ", "…", columns.number))];
     if columns.time > 0 {
-        spans.push(span(Ink::Dim, format!("{} ", request.started.strftime("%H:%M:%S"))));
+        spans.push(span(TextStyle::Dim, format!("{} ", request.started.strftime("%H:%M:%S"))));
     }
-    spans.push(span(Ink::Bold, format!("{:1$} ", stage_name(request.stage), columns.stage)));
+    spans.push(span(TextStyle::Bold, format!("{:1$} ", stage_name(request.stage), columns.stage)));
     if columns.order > 0 {
         let uuid = request.order_uuid.as_deref().map_or("-", |uuid| uuid.get(..8).unwrap_or(uuid));
-        spans.push(span(Ink::Plain, format!("{uuid:8} ")));
+        spans.push(span(TextStyle::Plain, format!("{uuid:8} ")));
     }
-    spans.push(span(Ink::Of(Severity::Warning), format!("no answer yet, {}", under_way::clock(request, now))));
+    spans.push(span(TextStyle::Of(Severity::Warning), format!("no answer yet, {}", under_way::clock(request, now))));
     Line::from(spans)
 }
 
 fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
     let list = &model.list;
     let filter = list.filter();
-    let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(list.shown() as u64, "exchange")))];
-    spans.push(span(Ink::Dim, format!("· {} · ", filter.narrow.words())));
+    let mut spans = vec![span(TextStyle::Bold, format!(" {} ", text::count(list.shown() as u64, "exchange")))];
+    spans.push(span(TextStyle::Dim, format!("· {} · ", filter.narrow.words())));
     let typed = filter.text();
     if !typed.is_empty() {
-        spans.push(span(Ink::Name, format!("/{} ", text::clip(&typed, 40))));
-        spans.push(span(Ink::Dim, "· "));
+        spans.push(span(TextStyle::Name, format!("/{} ", text::clip(&typed, 40))));
+        spans.push(span(TextStyle::Dim, "· "));
     }
-    spans.push(span(Ink::Name, list.order().words()));
+    spans.push(span(TextStyle::Name, list.order().words()));
     if let Some(hundredths) = list.filtered() {
-        spans.push(span(Ink::Of(Severity::Warning), format!("{hundredths}% looked at · ")));
+        spans.push(span(TextStyle::Of(Severity::Warning), format!("{hundredths}% looked at · ")));
     }
     let lag = model.status.lag_seconds();
     spans.push(match list.selected() {
-        _ if list.following() && lag > 0 => span(Ink::Of(Severity::Warning), format!("following, {lag} s behind")),
-        _ if list.following() => span(Ink::Good, "following"),
-        Some((_, judged)) => span(Ink::Of(Severity::Warning), format!("stopped at {} (f follows)", judged.number())),
-        None => span(Ink::Of(Severity::Warning), "stopped (f follows)"),
+        _ if list.following() && lag > 0 => {
+            span(TextStyle::Of(Severity::Warning), format!("following, {lag} s behind"))
+        }
+        _ if list.following() => span(TextStyle::Good, "following"),
+        Some((_, judged)) => {
+            span(TextStyle::Of(Severity::Warning), format!("stopped at {} (f follows)", judged.number()))
+        }
+        None => span(TextStyle::Of(Severity::Warning), "stopped (f follows)"),
     });
     if list.gone() > 0 {
-        spans.push(span(Ink::Dim, format!(" · {} older no longer listed", list.gone())));
+        spans.push(span(TextStyle::Dim, format!(" · {} older no longer listed", list.gone())));
     }
     title(buffer, area, model.focus == Focus::List, spans);
 }
@@ -160,7 +164,7 @@ pub(super) fn headings(columns: &Columns) -> Line<'static> {
     column("code", columns.status);
     column(&format!("{:>1$}", "time", columns.duration), columns.duration);
     words.push_str("findings");
-    Line::from(span(Ink::Dim, words))
+    Line::from(span(TextStyle::Dim, words))
 }
 
 pub(super) fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, columns: &Columns) -> Line<'static> {
@@ -172,7 +176,7 @@ pub(super) fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, c
 /// What the reader wrote about an exchange.
 fn comment(model: &Model, index: u64) -> Option<Span<'static>> {
     let comment = model.comments.get(&index)?;
-    Some(span(Ink::Name, format!(" # {}", text::visible(comment))))
+    Some(span(TextStyle::Name, format!(" # {}", text::visible(comment))))
 }
 
 /// A row of an exchange whose findings are not kept: what is remembered of them.
@@ -185,19 +189,23 @@ pub(super) fn remembered(
 ) -> Line<'static> {
     let sides = Side::ALL.map(|side| (side, verdict.and_then(|verdict| verdict.worst(side))));
     let worst = sides.iter().filter_map(|(_, severity)| *severity).max();
-    let gutter = worst.map_or_else(|| span(Ink::Plain, " "), |severity| span(Ink::Of(severity), sign(severity)));
+    let gutter =
+        worst.map_or_else(|| span(TextStyle::Plain, " "), |severity| span(TextStyle::Of(severity), sign(severity)));
     let mut spans = columns_of(judged, gutter, before, marked, columns);
     for (side, severity) in sides {
         if let Some(severity) = severity {
-            spans.extend([span(Ink::By(side), letter(side)), span(Ink::Of(severity), format!("{} ", sign(severity)))]);
+            spans.extend([
+                span(TextStyle::By(side), letter(side)),
+                span(TextStyle::Of(severity), format!("{} ", sign(severity))),
+            ]);
         }
     }
     match (worst, verdict) {
         (Some(_), _) => {}
-        (None, Some(verdict)) if verdict.is_wholly_judged() => spans.push(span(Ink::Dim, "ok")),
-        (None, Some(verdict)) if verdict.is_judged() => spans.push(span(Ink::Dim, "ok, in part")),
-        (None, Some(_)) => spans.push(span(Ink::Bold, "not judged")),
-        (None, None) => spans.push(span(Ink::Dim, "?")),
+        (None, Some(verdict)) if verdict.is_wholly_judged() => spans.push(span(TextStyle::Dim, "ok")),
+        (None, Some(verdict)) if verdict.is_judged() => spans.push(span(TextStyle::Dim, "ok, in part")),
+        (None, Some(_)) => spans.push(span(TextStyle::Bold, "not judged")),
+        (None, None) => spans.push(span(TextStyle::Dim, "?")),
     }
     Line::from(spans)
 }
@@ -210,27 +218,27 @@ fn columns_of(
     marked: bool,
     columns: &Columns,
 ) -> Vec<Span<'static>> {
-    let mut spans = vec![gutter, span(Ink::Bold, if marked { "●" } else { " " })];
-    spans.push(span(Ink::Dim, format!("{:>1$} ", judged.number(), columns.number)));
+    let mut spans = vec![gutter, span(TextStyle::Bold, if marked { "●" } else { " " })];
+    spans.push(span(TextStyle::Dim, format!("{:>1$} ", judged.number(), columns.number)));
     if columns.time > 0 {
         let since =
             before.map_or(0, |before| judged.exchange.started.as_second() - before.exchange.started.as_second());
-        spans.push(span(if since >= GAP { Ink::Plain } else { Ink::Dim }, format!("{} ", judged.clock())));
+        spans.push(span(if since >= GAP { TextStyle::Plain } else { TextStyle::Dim }, format!("{} ", judged.clock())));
     }
-    spans.push(span(Ink::Bold, format!("{:1$} ", stage_name(judged.stage), columns.stage)));
+    spans.push(span(TextStyle::Bold, format!("{:1$} ", stage_name(judged.stage), columns.stage)));
     if columns.order > 0 {
         // Bookings are set apart: the first row of each stands out.
         let same = before.is_some_and(|before| before.order_uuid == judged.order_uuid);
-        spans.push(span(if same { Ink::Dim } else { Ink::Plain }, format!("{:8} ", judged.short_uuid())));
+        spans.push(span(if same { TextStyle::Dim } else { TextStyle::Plain }, format!("{:8} ", judged.short_uuid())));
     }
     let request = text::clip_middle(&request_words(judged, columns.order > 0), columns.request).pad(columns.request);
-    spans.push(span(Ink::Plain, format!("{request} ")));
+    spans.push(span(TextStyle::Plain, format!("{request} ")));
     let bad = judged.exchange.failure.is_some() || judged.exchange.response.as_ref().is_none_or(|r| r.status >= 400);
-    let status = if bad { Ink::Of(Severity::Warning) } else { Ink::Dim };
-    let status = if judged.exchange.response.is_none() { Ink::Bad } else { status };
+    let status = if bad { TextStyle::Of(Severity::Warning) } else { TextStyle::Dim };
+    let status = if judged.exchange.response.is_none() { TextStyle::Bad } else { status };
     spans.push(span(status, format!("{:1$} ", judged.status_words(), columns.status)));
     if columns.duration > 0 {
-        spans.push(span(Ink::Dim, format!("{:>1$} ", judged.duration_words(), columns.duration)));
+        spans.push(span(TextStyle::Dim, format!("{:>1$} ", judged.duration_words(), columns.duration)));
     }
     spans
 }
@@ -238,9 +246,9 @@ fn columns_of(
 /// The sign of the weightiest finding, or of what else is wrong.
 fn gutter(judged: &Judged) -> Span<'static> {
     match judged.findings.iter().map(|finding| finding.severity).max() {
-        Some(severity) => span(Ink::Of(severity), sign(severity)),
-        None if judged.exchange.failure.is_some() => span(Ink::Bad, "‼"),
-        None => span(Ink::Plain, " "),
+        Some(severity) => span(TextStyle::Of(severity), sign(severity)),
+        None if judged.exchange.failure.is_some() => span(TextStyle::Bad, "‼"),
+        None => span(TextStyle::Plain, " "),
     }
 }
 
@@ -262,7 +270,7 @@ fn marks(judged: &Judged) -> Vec<Span<'static>> {
     let fault = judged.exchange.is_faulted().then(|| "fault ".to_owned());
     for words in fault.into_iter().chain(muted).chain(rewritten) {
         if width(&spans) + text::width(words.trim_end()) <= FINDINGS {
-            spans.push(span(Ink::Dim, words));
+            spans.push(span(TextStyle::Dim, words));
         }
     }
     spans
@@ -273,13 +281,13 @@ fn findings(judged: &Judged) -> Vec<Span<'static>> {
     let tally = judged.tally();
     if tally.total() == 0 {
         return vec![if judged.exchange.failure.is_some() {
-            span(Ink::Bad, "failed ")
+            span(TextStyle::Bad, "failed ")
         } else if judged.passed > 0 && judged.not_judged.is_empty() {
-            span(Ink::Dim, "ok ")
+            span(TextStyle::Dim, "ok ")
         } else if judged.passed > 0 && !judged.is_mostly_unjudged() {
-            span(Ink::Plain, format!("ok, {} not judged ", judged.not_judged.len()))
+            span(TextStyle::Plain, format!("ok, {} not judged ", judged.not_judged.len()))
         } else {
-            span(Ink::Bold, "not judged ")
+            span(TextStyle::Bold, "not judged ")
         }];
     }
     let (mut spans, mut used) = (Vec::new(), 0);
@@ -292,11 +300,11 @@ fn findings(judged: &Judged) -> Vec<Span<'static>> {
             let words = format!("{}{number} ", sign(severity));
             used += 1 + text::width(&words);
             if used > FINDINGS {
-                spans.push(span(Ink::Dim, "…"));
+                spans.push(span(TextStyle::Dim, "…"));
                 return spans;
             }
-            spans.push(span(Ink::By(side), letter(side)));
-            spans.push(span(Ink::Of(severity), words));
+            spans.push(span(TextStyle::By(side), letter(side)));
+            spans.push(span(TextStyle::Of(severity), words));
         }
     }
     spans

@@ -3,7 +3,7 @@
 //! `Judged, width → rows: what happened, each finding in full (in short where it follows from another), what was not judged`
 
 use super::page::Row;
-use super::theme::{Ink, sign};
+use super::theme::{TextStyle, sign};
 use crate::event::Judged;
 use crate::finding::{Finding, Severity, folded};
 use crate::text;
@@ -20,7 +20,7 @@ const MAX_SHOWN: usize = 2_000;
 pub(super) fn rows(judged: &Judged, width: usize) -> Vec<Row> {
     let mut page = Page { rows: Vec::new(), width: width.saturating_sub(BAR).max(20), finding: None };
     page.text(
-        Ink::Dim,
+        TextStyle::Dim,
         &format!(
             "exchange {} · {}{} · {} UTC · {}",
             judged.number(),
@@ -31,7 +31,7 @@ pub(super) fn rows(judged: &Judged, width: usize) -> Vec<Row> {
         ),
     );
     if let Some(failure) = judged.failure_words() {
-        page.text(Ink::Bad, &failure);
+        page.text(TextStyle::Bad, &failure);
     }
     let findings: Vec<&Finding> = judged.findings.iter().collect();
     let mut number = 0;
@@ -64,60 +64,61 @@ impl Page {
         self.rows.push(row);
     }
 
-    fn text(&mut self, ink: Ink, text: &str) {
+    fn text(&mut self, ink: TextStyle, text: &str) {
         for line in text::wrap(text, self.width) {
             self.push(Row::new(ink, &line));
         }
     }
 
-    fn labelled(&mut self, label: &str, ink: Ink, text: &str) {
+    fn labelled(&mut self, label: &str, ink: TextStyle, text: &str) {
         for (index, line) in text::wrap(text, self.width.saturating_sub(LABEL).max(10)).iter().enumerate() {
             let label = if index == 0 { label } else { "" };
-            self.push(Row::new(Ink::Dim, &format!("{label:LABEL$}")).with(ink, line));
+            self.push(Row::new(TextStyle::Dim, &format!("{label:LABEL$}")).with(ink, line));
         }
     }
 
     /// One that would not be there without the finding above it.
     fn follows(&mut self, finding: &Finding, number: usize, count: usize) {
         let Finding { severity, rule, .. } = finding;
-        let head = Row::new(Ink::Dim, "so also ")
-            .with(Ink::Of(*severity), &format!("{} {severity}", sign(*severity)))
-            .with(Ink::Dim, &format!(" · {number} of {count}"));
+        let head = Row::new(TextStyle::Dim, "so also ")
+            .with(TextStyle::Of(*severity), &format!("{} {severity}", sign(*severity)))
+            .with(TextStyle::Dim, &format!(" · {number} of {count}"));
         self.push(head);
-        self.labelled("rule", Ink::Plain, &format!("{}: {}", rule.id, rule.title));
-        self.labelled("at", Ink::Name, &finding.pointer);
+        self.labelled("rule", TextStyle::Plain, &format!("{}: {}", rule.id, rule.title));
+        self.labelled("at", TextStyle::Name, &finding.pointer);
         self.because_of(finding);
-        self.labelled("expected", Ink::Plain, &text::clip(&finding.expected, MAX_SHOWN));
+        self.labelled("expected", TextStyle::Plain, &text::clip(&finding.expected, MAX_SHOWN));
     }
 
     /// Names the exchange that a finding rests on.
     fn because_of(&mut self, finding: &Finding) {
         if let Some(earlier) = &finding.because_of {
-            self.text(Ink::Plain, &format!("because of {earlier}"));
+            self.text(TextStyle::Plain, &format!("because of {earlier}"));
         }
     }
 
     fn finding(&mut self, finding: &Finding, number: usize, count: usize) {
         let rule = &finding.rule;
-        let head = Row::new(Ink::Of(finding.severity), &format!("{} {}", sign(finding.severity), finding.severity))
-            .with(Ink::Plain, " · ")
-            .with(Ink::By(rule.side), &format!("the {} is at fault", rule.side.in_words()))
-            .with(Ink::Dim, &format!(" · {number} of {count}"));
+        let head =
+            Row::new(TextStyle::Of(finding.severity), &format!("{} {}", sign(finding.severity), finding.severity))
+                .with(TextStyle::Plain, " · ")
+                .with(TextStyle::By(rule.side), &format!("the {} is at fault", rule.side.in_words()))
+                .with(TextStyle::Dim, &format!(" · {number} of {count}"));
         self.push(head);
-        self.text(Ink::Bold, &finding.message);
+        self.text(TextStyle::Bold, &finding.message);
         self.because_of(finding);
-        self.labelled("rule", Ink::Plain, &format!("{}: {}", rule.id, rule.title));
+        self.labelled("rule", TextStyle::Plain, &format!("{}: {}", rule.id, rule.title));
         if !finding.pointer.is_empty() {
-            self.labelled("at", Ink::Name, &finding.pointer);
+            self.labelled("at", TextStyle::Name, &finding.pointer);
         }
-        self.labelled("seen", Ink::Plain, &text::clip(&finding.seen, MAX_SHOWN));
-        self.labelled("expected", Ink::Plain, &text::clip(&finding.expected, MAX_SHOWN));
+        self.labelled("seen", TextStyle::Plain, &text::clip(&finding.seen, MAX_SHOWN));
+        self.labelled("expected", TextStyle::Plain, &text::clip(&finding.expected, MAX_SHOWN));
         for (label, words) in [("why", &rule.why), ("fix", &rule.fix)] {
             if !words.trim().is_empty() {
-                self.labelled(label, Ink::Plain, words);
+                self.labelled(label, TextStyle::Plain, words);
             }
         }
-        self.labelled("spec", Ink::Link, &rule.spec);
+        self.labelled("spec", TextStyle::Link, &rule.spec);
     }
 
     fn verdicts(&mut self, judged: &Judged) {
@@ -126,27 +127,27 @@ impl Page {
             let muted = text::count(u64::from(judged.muted), "finding");
             let words =
                 format!("{muted} on the broker muted: the request was refused as it should be (--mute-refused).");
-            self.text(Ink::Dim, &words);
+            self.text(TextStyle::Dim, &words);
         }
         match judged.findings.len() {
-            0 if judged.muted > 0 => self.text(Ink::Good, &format!("No other findings. {passed} passed.")),
+            0 if judged.muted > 0 => self.text(TextStyle::Good, &format!("No other findings. {passed} passed.")),
             // It was never judged, or its verdicts are not kept.
             0 if judged.passed == 0 && judged.not_judged.is_empty() => {
                 self.text(
-                    Ink::Of(Severity::Warning),
+                    TextStyle::Of(Severity::Warning),
                     "No verdicts are at hand; `umpire check` judges the recording again.",
                 );
             }
             0 if judged.passed == 0 => {
-                self.text(Ink::Of(Severity::Warning), "No verdict could be given.");
+                self.text(TextStyle::Of(Severity::Warning), "No verdict could be given.");
             }
-            0 => self.text(Ink::Good, &format!("No findings. {passed} passed.")),
-            _ => self.text(Ink::Dim, &format!("{passed} passed.")),
+            0 => self.text(TextStyle::Good, &format!("No findings. {passed} passed.")),
+            _ => self.text(TextStyle::Dim, &format!("{passed} passed.")),
         }
         if judged.not_judged.is_empty() {
             return;
         }
-        self.text(Ink::Dim, &format!("Not judged: {}", text::count(judged.not_judged.len() as u64, "verdict")));
+        self.text(TextStyle::Dim, &format!("Not judged: {}", text::count(judged.not_judged.len() as u64, "verdict")));
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for missing in &judged.not_judged {
             match reasons.iter_mut().find(|(reason, _)| *reason == &*missing.because) {
@@ -155,7 +156,7 @@ impl Page {
             }
         }
         for (reason, rules) in reasons {
-            self.text(Ink::Dim, &format!("- {reason}: {}", rules.join(", ")));
+            self.text(TextStyle::Dim, &format!("- {reason}: {}", rules.join(", ")));
         }
     }
 }

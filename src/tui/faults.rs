@@ -7,12 +7,17 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::model::Model;
-use super::theme::Ink;
+use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
 use crate::text;
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
-    title(buffer, area, true, vec![span(Ink::Bold, " Faults "), span(Ink::Dim, "· Enter arms and disarms")]);
+    title(
+        buffer,
+        area,
+        true,
+        vec![span(TextStyle::Bold, " Faults "), span(TextStyle::Dim, "· Enter arms and disarms")],
+    );
     if model.faults.is_empty() {
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
         teach(
@@ -27,14 +32,14 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         );
         return;
     }
-    line(buffer, area, 1, &Line::from(span(Ink::Dim, "  state     made  fault")));
+    line(buffer, area, 1, &Line::from(span(TextStyle::Dim, "  state     made  fault")));
     for (at, fault) in model.faults.iter().enumerate().skip(model.fault.top) {
         let row = 2 + (at - model.fault.top) as u16;
-        let (ink, state) = if fault.armed { (Ink::Bad, "armed") } else { (Ink::Dim, "disarmed") };
+        let (ink, state) = if fault.armed { (TextStyle::Bad, "armed") } else { (TextStyle::Dim, "disarmed") };
         let spans = vec![
             span(ink, format!("  {state:8} ")),
-            span(Ink::Plain, format!("{:>5}  ", fault.made)),
-            span(Ink::Plain, text::visible(&fault.text)),
+            span(TextStyle::Plain, format!("{:>5}  ", fault.made)),
+            span(TextStyle::Plain, text::visible(&fault.text)),
         ];
         line(buffer, area, row, &Line::from(spans));
         if at == model.fault.at {

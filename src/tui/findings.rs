@@ -8,11 +8,11 @@ use ratatui::text::Line;
 
 use super::cursor::Cursor;
 use super::index::Index;
-use super::index::causes::Group;
+use super::index::causes::CauseGroup;
 use super::list_filter::Narrow;
 use super::model::{Focus, Model};
 use super::services::KnownFinding;
-use super::theme::{Ink, letter, sign};
+use super::theme::{TextStyle, letter, sign};
 use super::view::{line, select, span, teach, title};
 use crate::finding::number;
 use crate::text;
@@ -23,12 +23,12 @@ pub(super) struct FindingsScreen {
     pub(super) cursor: Cursor,
 }
 
-fn groups(index: &Index, narrow: Narrow) -> impl Iterator<Item = &Group> {
+fn groups(index: &Index, narrow: Narrow) -> impl Iterator<Item = &CauseGroup> {
     index.causes.groups().filter(move |group| narrow.admits(group.side(), group.severity))
 }
 
 impl FindingsScreen {
-    pub(super) fn selected<'i>(&self, index: &'i Index, narrow: Narrow) -> Option<&'i Group> {
+    pub(super) fn selected<'i>(&self, index: &'i Index, narrow: Narrow) -> Option<&'i CauseGroup> {
         groups(index, narrow).nth(self.cursor.at)
     }
 }
@@ -40,7 +40,7 @@ impl Model {
     }
 
     /// Until when, and why, the findings of a group are set aside; `None` if they aren't, or aren't any more.
-    fn set_aside_because(&self, group: &Group) -> Option<String> {
+    fn set_aside_because(&self, group: &CauseGroup) -> Option<String> {
         let today = self.today();
         let is_it = |known: &&KnownFinding| {
             known.rule == group.rule.id
@@ -57,14 +57,14 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let (cursor, narrow) = (&model.findings.cursor, model.list.filter().narrow);
     let focused = model.focus == Focus::List;
     let len = model.count_groups();
-    let mut spans = vec![span(Ink::Bold, format!(" {} ", text::count(len as u64, "cause")))];
-    spans.push(span(Ink::Dim, format!("· {} ", narrow.words())));
+    let mut spans = vec![span(TextStyle::Bold, format!(" {} ", text::count(len as u64, "cause")))];
+    spans.push(span(TextStyle::Dim, format!("· {} ", narrow.words())));
     let aside = groups(&model.index, narrow).filter(|group| model.set_aside_because(group).is_some()).count();
     if aside > 0 {
-        spans.push(span(Ink::Dim, format!("· {aside} set aside ")));
+        spans.push(span(TextStyle::Dim, format!("· {aside} set aside ")));
     }
     if model.index.causes.more() > 0 {
-        spans.push(span(Ink::Dim, format!("· {} not listed", text::count(model.index.causes.more(), "finding"))));
+        spans.push(span(TextStyle::Dim, format!("· {} not listed", text::count(model.index.causes.more(), "finding"))));
     }
     title(buffer, area, focused, spans);
     if model.index.causes.is_empty() {
@@ -83,12 +83,17 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let rows = model.layout.list_rows();
-    let shown: Vec<&Group> = groups(&model.index, narrow).skip(cursor.top).take(rows).collect();
+    let shown: Vec<&CauseGroup> = groups(&model.index, narrow).skip(cursor.top).take(rows).collect();
     if len == 0 {
-        line(buffer, area, 1, &Line::from(span(Ink::Dim, format!("  Nothing of \"{}\"; F goes on.", narrow.words()))));
+        line(
+            buffer,
+            area,
+            1,
+            &Line::from(span(TextStyle::Dim, format!("  Nothing of \"{}\"; F goes on.", narrow.words()))),
+        );
     }
     let widest =
-        |of: &dyn Fn(&Group) -> usize, least: usize| shown.iter().map(|one| of(one)).max().unwrap_or(0).max(least);
+        |of: &dyn Fn(&CauseGroup) -> usize, least: usize| shown.iter().map(|one| of(one)).max().unwrap_or(0).max(least);
     let count = widest(&|group| group.count.to_string().len(), 1) + 1;
     let newest = widest(&|group| number(group.newest.exchange).to_string().len(), 4);
     let first = widest(&|group| number(group.first.exchange).to_string().len(), 3);
@@ -98,7 +103,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let head = area.height - rows.min(usize::from(area.height)) as u16;
     if head > 1 {
         let words = format!("    {:>count$}  {:rule$}  {:>first$}–{:<newest$}  place", "no.", "rule", "1st", "last");
-        line(buffer, area, 1, &Line::from(span(Ink::Dim, words)));
+        line(buffer, area, 1, &Line::from(span(TextStyle::Dim, words)));
     }
     for (place, group) in shown.iter().enumerate() {
         let row = head + place as u16;
@@ -107,21 +112,21 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         let rest = room.saturating_sub(rule + 1);
         let follow = if group.follow > 0 { format!(" and {} that follow", group.follow) } else { String::new() };
         let aside = model.set_aside_because(group);
-        let severity = if aside.is_some() { Ink::Dim } else { Ink::Of(group.severity) };
+        let severity = if aside.is_some() { TextStyle::Dim } else { TextStyle::Of(group.severity) };
         let spans = vec![
             span(severity, format!("{} ", sign(group.severity))),
-            span(Ink::By(group.side()), format!("{} ", letter(group.side()))),
-            span(Ink::Bold, format!("{:>count$}  ", format!("×{}", group.count))),
-            span(Ink::Plain, text::clip_middle(&group.rule.id, rule).pad(rule)),
-            span(Ink::Dim, format!("  {from:>first$}–{to:<newest$}  ")),
-            span(Ink::Name, text::clip_middle(place_words, rest)),
-            span(Ink::Dim, follow),
+            span(TextStyle::By(group.side()), format!("{} ", letter(group.side()))),
+            span(TextStyle::Bold, format!("{:>count$}  ", format!("×{}", group.count))),
+            span(TextStyle::Plain, text::clip_middle(&group.rule.id, rule).pad(rule)),
+            span(TextStyle::Dim, format!("  {from:>first$}–{to:<newest$}  ")),
+            span(TextStyle::Name, text::clip_middle(place_words, rest)),
+            span(TextStyle::Dim, follow),
         ];
         // Why it is set aside matters more than the end of its place.
         let mut words = Line::from(spans);
         if let Some(aside) = aside {
             words.spans.truncate(5);
-            words.spans.push(span(Ink::Dim, text::clip(&format!("{aside} · {place_words}"), room).to_string()));
+            words.spans.push(span(TextStyle::Dim, text::clip(&format!("{aside} · {place_words}"), room).to_string()));
         }
         line(buffer, area, row, &words);
         if cursor.top + place == cursor.at {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::message::{Target, mark};
 use super::page::{MAX_ROWS, Row};
-use super::theme::Ink;
+use super::theme::TextStyle;
 use crate::json::{Document, Kind, Value, escape, unescape};
 use crate::text;
 
@@ -23,16 +23,16 @@ const MAX_LIT: usize = 16;
 
 /// Appends the rows of a document; `targets` come with their pointers into it.
 pub(super) fn rows(document: &Document, targets: &[(&str, Target<'_>)], folded: &HashSet<String>, rows: &mut Vec<Row>) {
-    let mut nodes: HashMap<String, Vec<Found<'_>>> = HashMap::new();
+    let mut nodes: HashMap<String, Vec<FoundText<'_>>> = HashMap::new();
     for (pointer, target) in targets {
         let (there, missing) = nearest(document.root(), pointer);
-        nodes.entry(there.to_owned()).or_default().push(Found { target, missing });
+        nodes.entry(there.to_owned()).or_default().push(FoundText { target, missing });
     }
     Layout { rows, nodes, folded, pointer: String::new() }.value(document.root(), 0, None, false);
 }
 
 /// A finding at the node it marks.
-struct Found<'t> {
+struct FoundText<'t> {
     target: &'t Target<'t>,
     /// The step below the node that isn't there, if the finding is about something missing.
     missing: Option<String>,
@@ -51,7 +51,7 @@ fn nearest<'p>(root: Value<'_>, pointer: &'p str) -> (&'p str, Option<String>) {
 
 struct Layout<'r, 't> {
     rows: &'r mut Vec<Row>,
-    nodes: HashMap<String, Vec<Found<'t>>>,
+    nodes: HashMap<String, Vec<FoundText<'t>>>,
     folded: &'r HashSet<String>,
     /// Where the layout is.
     pointer: String,
@@ -66,10 +66,10 @@ impl Layout<'_, '_> {
         let start = self.rows.len();
         let mut row = Row { pointer: Some(self.pointer.as_str().into()), ..Row::default() };
         if depth > 0 {
-            row.pieces.push((Ink::Plain, " ".repeat(depth * INDENT)));
+            row.pieces.push((TextStyle::Plain, " ".repeat(depth * INDENT)));
         }
         if let Some(key) = key {
-            row = row.with(Ink::Name, &quoted(key)).with(Ink::Dim, ": ");
+            row = row.with(TextStyle::Name, &quoted(key)).with(TextStyle::Dim, ": ");
         }
         let (open, close) = match value.kind() {
             Kind::Object => ("{", "}"),
@@ -79,20 +79,20 @@ impl Layout<'_, '_> {
         let end = if comma { "," } else { "" };
         if open.is_empty() {
             let (ink, words) = scalar(value);
-            row = row.with(ink, &words).with(Ink::Dim, end);
+            row = row.with(ink, &words).with(TextStyle::Dim, end);
             self.rows.push(row);
         } else if value.is_empty() {
-            self.rows.push(row.with(Ink::Dim, &format!("{open}{close}{end}")));
+            self.rows.push(row.with(TextStyle::Dim, &format!("{open}{close}{end}")));
         } else if self.folded.contains(&self.pointer) {
             let row = Row { foldable: true, ..row };
             let inside = text::count(value.len() as u64, if open == "{" { "member" } else { "item" });
-            self.rows.push(row.with(Ink::Dim, &format!("{open} ▸ {inside} {close}{end}")));
+            self.rows.push(row.with(TextStyle::Dim, &format!("{open} ▸ {inside} {close}{end}")));
             self.mark_all_below(start);
         } else {
-            self.rows.push(Row { foldable: true, ..row }.with(Ink::Dim, open));
+            self.rows.push(Row { foldable: true, ..row }.with(TextStyle::Dim, open));
             self.children(value, depth + 1);
-            let row = Row::new(Ink::Plain, &" ".repeat(depth * INDENT));
-            self.rows.push(row.with(Ink::Dim, &format!("{close}{end}")));
+            let row = Row::new(TextStyle::Plain, &" ".repeat(depth * INDENT));
+            self.rows.push(row.with(TextStyle::Dim, &format!("{close}{end}")));
         }
         self.mark(start);
     }
@@ -125,7 +125,7 @@ impl Layout<'_, '_> {
     /// Marks the node whose rows begin at `start` and end with the last one.
     fn mark(&mut self, start: usize) {
         let Some(found) = self.nodes.get(self.pointer.as_str()) else { return };
-        for Found { target, missing } in found {
+        for FoundText { target, missing } in found {
             mark(&mut self.rows[start], target, missing.as_deref());
             if missing.is_none() && self.rows.len() - start <= MAX_LIT {
                 for row in &mut self.rows[start..] {
@@ -136,13 +136,13 @@ impl Layout<'_, '_> {
     }
 }
 
-fn scalar(value: Value<'_>) -> (Ink, String) {
+fn scalar(value: Value<'_>) -> (TextStyle, String) {
     if let Some(string) = value.as_str() {
-        return (Ink::Text, quoted(string));
+        return (TextStyle::Text, quoted(string));
     }
     match value.kind() {
-        Kind::Number => (Ink::Number, text::clip(&value.to_json(), MAX_VALUE).into()),
-        _ => (Ink::Word, value.to_json()),
+        Kind::Number => (TextStyle::Number, text::clip(&value.to_json(), MAX_VALUE).into()),
+        _ => (TextStyle::Word, value.to_json()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use super::json_view;
 use super::page::{MAX_ROWS, Row, hexadecimal};
-use super::theme::Ink;
+use super::theme::TextStyle;
 use crate::event::Judged;
 use crate::exchange::{Body, BodyEnd, Header, Headers, Omitted, decode};
 use crate::finding::{Finding, Severity};
@@ -54,9 +54,9 @@ pub(super) fn request(judged: &Judged, folded: &HashSet<String>) -> Vec<Row> {
         Some(rest) => Some(rest),
         None => (!pointer.starts_with("/response")).then_some(""),
     });
-    let first = Row::new(Ink::Bold, &request.method)
-        .with(Ink::Plain, &format!(" {}", text::clip(&request.target, MAX_LINE)))
-        .with(Ink::Dim, &format!(" {}", request.version.as_str()));
+    let first = Row::new(TextStyle::Bold, &request.method)
+        .with(TextStyle::Plain, &format!(" {}", text::clip(&request.target, MAX_LINE)))
+        .with(TextStyle::Dim, &format!(" {}", request.version.as_str()));
     message(first, &request.headers, &request.body, &targets, folded)
 }
 
@@ -65,16 +65,16 @@ pub(super) fn response(judged: &Judged, folded: &HashSet<String>) -> Vec<Row> {
     let mut failed = failure(judged);
     let Some(response) = &judged.exchange.response else {
         if failed.is_empty() {
-            failed.push(Row::new(Ink::Bad, "no answer came"));
+            failed.push(Row::new(TextStyle::Bad, "no answer came"));
         }
         for target in &targets {
             mark(&mut failed[0], target, None);
         }
         return failed;
     };
-    let first = Row::new(Ink::Dim, response.version.as_str())
-        .with(if response.status < 400 { Ink::Good } else { Ink::Bad }, &format!(" {}", response.status))
-        .with(Ink::Plain, &format!(" {}", response.reason));
+    let first = Row::new(TextStyle::Dim, response.version.as_str())
+        .with(if response.status < 400 { TextStyle::Good } else { TextStyle::Bad }, &format!(" {}", response.status))
+        .with(TextStyle::Plain, &format!(" {}", response.reason));
     failed.extend(rewritten(judged));
     failed.extend(message(first, &response.headers, &response.body, &targets, folded));
     failed
@@ -88,18 +88,18 @@ fn rewritten(judged: &Judged) -> Vec<Row> {
     }
     let count = text::count(links.len() as u64, "link");
     let words = format!("Umpire rewrote {count} for the broker; below is what the booking system sent");
-    let mut rows = vec![Row::new(Ink::Of(Severity::Notice), &words)];
+    let mut rows = vec![Row::new(TextStyle::Of(Severity::Notice), &words)];
     for link in links.iter().take(MAX_LINKS) {
         rows.push(
-            Row::new(Ink::Name, &text::clip(&link.at, MAX_LINE))
-                .with(Ink::Dim, " sent ")
-                .with(Ink::Plain, &text::clip(&link.sent, MAX_LINE))
-                .with(Ink::Dim, " given ")
-                .with(Ink::Plain, &text::clip(&link.given, MAX_LINE)),
+            Row::new(TextStyle::Name, &text::clip(&link.at, MAX_LINE))
+                .with(TextStyle::Dim, " sent ")
+                .with(TextStyle::Plain, &text::clip(&link.sent, MAX_LINE))
+                .with(TextStyle::Dim, " given ")
+                .with(TextStyle::Plain, &text::clip(&link.given, MAX_LINE)),
         );
     }
     if links.len() > MAX_LINKS {
-        rows.push(Row::new(Ink::Dim, &format!("… and {} more", links.len() - MAX_LINKS)));
+        rows.push(Row::new(TextStyle::Dim, &format!("… and {} more", links.len() - MAX_LINKS)));
     }
     rows.push(Row::default());
     rows
@@ -111,14 +111,16 @@ fn failure(judged: &Judged) -> Vec<Row> {
         .exchange
         .simulated
         .as_ref()
-        .map(|simulated| Row::new(Ink::Of(Severity::Warning), &text::clip(&simulated.describe(), MAX_LINE)));
+        .map(|simulated| Row::new(TextStyle::Of(Severity::Warning), &text::clip(&simulated.describe(), MAX_LINE)));
     let Some(failure) = &judged.exchange.failure else {
         return simulated.map(|row| vec![row, Row::default()]).unwrap_or_default();
     };
-    let mut rows =
-        vec![Row::new(Ink::Bad, failure.kind.describe()), Row::new(Ink::Plain, &text::clip(&failure.detail, MAX_LINE))];
+    let mut rows = vec![
+        Row::new(TextStyle::Bad, failure.kind.describe()),
+        Row::new(TextStyle::Plain, &text::clip(&failure.detail, MAX_LINE)),
+    ];
     if let Some(status) = failure.answered {
-        rows.push(Row::new(Ink::Plain, &format!("Umpire answered {status} in its place")));
+        rows.push(Row::new(TextStyle::Plain, &format!("Umpire answered {status} in its place")));
     }
     rows.push(Row::default());
     rows
@@ -138,7 +140,7 @@ fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>], f
         Omitted::Unlisted if headers.0.is_empty() => Some("(the recording has no header fields)"),
         Omitted::Unlisted => Some("(the recording leaves out other header fields)"),
     };
-    rows.extend(omitted.map(|omitted| Row::new(Ink::Dim, omitted)));
+    rows.extend(omitted.map(|omitted| Row::new(TextStyle::Dim, omitted)));
     let mut on_body = Vec::new();
     for target in targets {
         if let Some(pointer) = target.rest.strip_prefix("/body") {
@@ -157,7 +159,7 @@ fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>], f
     rows.push(Row::default());
     body_rows(headers, body, &on_body, folded, &mut rows);
     if !body.trailers.0.is_empty() {
-        rows.extend([Row::default(), Row::new(Ink::Dim, "behind the body (trailer fields)")]);
+        rows.extend([Row::default(), Row::new(TextStyle::Dim, "behind the body (trailer fields)")]);
         rows.extend(body.trailers.0.iter().map(field_row));
     }
     rows
@@ -165,7 +167,9 @@ fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>], f
 
 fn field_row(field: &Header) -> Row {
     let value = String::from_utf8_lossy(&field.value);
-    Row::new(Ink::Name, &field.name).with(Ink::Dim, ": ").with(Ink::Plain, &text::clip(&value, MAX_LINE))
+    Row::new(TextStyle::Name, &field.name)
+        .with(TextStyle::Dim, ": ")
+        .with(TextStyle::Plain, &text::clip(&value, MAX_LINE))
 }
 
 /// The body's rows; whatever it is, findings on it mark one of them.
@@ -191,24 +195,24 @@ fn body_rows(
         }),
     };
     if let Some(how) = how {
-        rows.push(Row::new(Ink::Bad, &how));
+        rows.push(Row::new(TextStyle::Bad, &how));
     }
     match decode(&body.bytes, headers) {
         _ if body.end == BodyEnd::NotRecorded => {}
-        _ if body.bytes.is_empty() => rows.push(Row::new(Ink::Dim, "(no body)")),
+        _ if body.bytes.is_empty() => rows.push(Row::new(TextStyle::Dim, "(no body)")),
         Ok(content) => match Document::parse(&content) {
             Ok(document) => {
                 let document_start = rows.len();
                 json_view::rows(&document, targets, folded, rows);
                 if document_start > start {
-                    rows[start].pieces.push((Ink::Dim, " (what is there reads as JSON)".to_owned()));
+                    rows[start].pieces.push((TextStyle::Dim, " (what is there reads as JSON)".to_owned()));
                 }
                 return;
             }
             Err(error) => opaque(&content, headers, &error.to_string(), rows),
         },
         Err(error) => {
-            rows.push(Row::new(Ink::Bad, &error.to_string()));
+            rows.push(Row::new(TextStyle::Bad, &error.to_string()));
             rows.extend(in_hexadecimal(&body.bytes));
         }
     }
@@ -220,12 +224,12 @@ fn body_rows(
 /// Text as text, anything else in hexadecimal.
 fn opaque(content: &[u8], headers: &Headers, error: &str, rows: &mut Vec<Row>) {
     let says_json = headers.get("content-type").is_some_and(crate::openbooking::media_type::is_json);
-    let ink = if says_json { Ink::Bad } else { Ink::Dim };
+    let ink = if says_json { TextStyle::Bad } else { TextStyle::Dim };
     rows.push(Row::new(ink, &format!("not JSON: {error} ({})", text::bytes(content.len() as u64))));
     match std::str::from_utf8(content) {
         Ok(text) => {
             let lines = text.lines().take(MAX_ROWS);
-            rows.extend(lines.map(|line| Row::new(Ink::Plain, &text::clip(line, MAX_LINE))));
+            rows.extend(lines.map(|line| Row::new(TextStyle::Plain, &text::clip(line, MAX_LINE))));
         }
         Err(_) => rows.extend(in_hexadecimal(content)),
     }
@@ -251,7 +255,7 @@ pub(super) fn raw_response(judged: &Judged) -> Vec<Row> {
 }
 
 fn raw(first: &str, headers: &Headers, body: &Body) -> Vec<Row> {
-    let mut rows = vec![Row::new(Ink::Bold, &text::clip(first, MAX_LINE))];
+    let mut rows = vec![Row::new(TextStyle::Bold, &text::clip(first, MAX_LINE))];
     rows.extend(headers.0.iter().map(field_row));
     rows.push(Row::default());
     let content = decode(&body.bytes, headers).unwrap_or_else(|_| (&*body.bytes).into());
@@ -259,7 +263,7 @@ fn raw(first: &str, headers: &Headers, body: &Body) -> Vec<Row> {
         Ok(text) => {
             // A line of a megabyte is shown in pieces: each character of it is there.
             let lines = text.lines().flat_map(|line| in_pieces(line.trim_end_matches('\r')));
-            rows.extend(lines.take(MAX_ROWS).map(|line| Row::new(Ink::Plain, line)));
+            rows.extend(lines.take(MAX_ROWS).map(|line| Row::new(TextStyle::Plain, line)));
         }
         Err(_) => rows.extend(in_hexadecimal(&content)),
     }

@@ -29,7 +29,7 @@ use super::services::{Effect, FaultState, KnownFinding, Reply};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
-use crate::event::{Context, Event, Judged, Mode, Past, RequestUnderWay};
+use crate::event::{Event, Judged, Mode, Past, RequestUnderWay, RunContext};
 use crate::finding::Severity;
 
 /// How often it is asked how large the recording is.
@@ -144,7 +144,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(context: Context, bell: bool) -> Self {
+    pub(super) fn new(context: RunContext, bell: bool) -> Self {
         let mut list = ExchangeList::new();
         let first = if context.mode == Mode::View {
             list.stop_at_first_failure();

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::command::Place;
+use super::command::CommandContext;
 use super::exchange_list::Destination;
 use super::model::{Focus, Model, Screen};
 use super::prompt::Prompt;
@@ -40,23 +40,23 @@ impl Model {
     }
 
     /// Where keys are pressed.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> CommandContext {
         match self.screen() {
             Screen::Exchanges | Screen::Archive | Screen::Booking | Screen::Findings
                 if self.focus == Focus::Detail && self.has_detail() =>
             {
-                Place::Detail
+                CommandContext::Detail
             }
-            Screen::Bookings => Place::Bookings,
-            Screen::Booking => Place::Booking,
-            Screen::Exchanges => Place::Exchanges,
-            Screen::Archive => Place::Archive,
-            Screen::Findings => Place::Findings,
-            Screen::Coverage => Place::Coverage,
-            Screen::Traffic => Place::Traffic,
-            Screen::Compare => Place::Compare,
-            Screen::EventLog => Place::EventLog,
-            Screen::Faults => Place::Faults,
+            Screen::Bookings => CommandContext::Bookings,
+            Screen::Booking => CommandContext::Booking,
+            Screen::Exchanges => CommandContext::Exchanges,
+            Screen::Archive => CommandContext::Archive,
+            Screen::Findings => CommandContext::Findings,
+            Screen::Coverage => CommandContext::Coverage,
+            Screen::Traffic => CommandContext::Traffic,
+            Screen::Compare => CommandContext::Compare,
+            Screen::EventLog => CommandContext::EventLog,
+            Screen::Faults => CommandContext::Faults,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The laid out detail of one exchange: made once when it is to be seen, then only drawn from.
 //!
-//! `Judged, Key → rows of painted pieces, marks below what they mark, the row of each finding → the rows in view`
+//! `Judged, PageKey → rows of painted pieces, marks below what they mark, the row of each finding → the rows in view`
 //!
 //! What is shown in hexadecimal is laid out only as far as it is in view, whatever its length.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::theme::{Ink, sign};
+use super::theme::{TextStyle, sign};
 use super::{explain, message};
 use crate::event::Judged;
 use crate::finding::Severity;
@@ -49,7 +49,7 @@ pub(super) enum View {
 
 /// What a page was made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct PageKey {
     /// 0-based index of the exchange.
     pub(super) exchange: u64,
     pub(super) tab: Tab,
@@ -64,7 +64,7 @@ pub(super) struct Key {
 /// A page that is to be made.
 #[derive(Debug, Clone)]
 pub(super) struct Request {
-    pub(super) key: Key,
+    pub(super) key: PageKey,
     pub(super) judged: Arc<Judged>,
     /// JSON pointers of what is folded.
     pub(super) folded: Arc<HashSet<String>>,
@@ -86,7 +86,7 @@ impl Request {
 /// One line of text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Row {
-    pub(super) pieces: Vec<(Ink, String)>,
+    pub(super) pieces: Vec<(TextStyle, String)>,
     /// Indices of the findings that this row is about.
     pub(super) findings: Vec<usize>,
     /// It is (part of) the node that a finding of this severity is about.
@@ -101,12 +101,12 @@ pub(super) struct Row {
 
 impl Row {
     /// A row of one piece. The text becomes safe to print.
-    pub(super) fn new(ink: Ink, text: &str) -> Self {
+    pub(super) fn new(ink: TextStyle, text: &str) -> Self {
         Self::default().with(ink, text)
     }
 
     /// The row with one more piece. The text becomes safe to print.
-    pub(super) fn with(mut self, ink: Ink, text: &str) -> Self {
+    pub(super) fn with(mut self, ink: TextStyle, text: &str) -> Self {
         self.pieces.push((ink, text::visible(text).into()));
         self
     }
@@ -140,7 +140,7 @@ impl Row {
                 let part = text::head(rest, width.saturating_sub(used));
                 if part.is_empty() {
                     rows.push(Self {
-                        pieces: vec![(Ink::Plain, " ".repeat(indent))],
+                        pieces: vec![(TextStyle::Plain, " ".repeat(indent))],
                         lit: self.lit,
                         ..Self::default()
                     });
@@ -168,7 +168,7 @@ impl Row {
             for (index, line) in text::wrap(&words, width.saturating_sub(indent + 2).max(16)).iter().enumerate() {
                 let lead = format!("{:indent$}{}", "", if index == 0 { "╰ " } else { "  " });
                 let row = Self { findings: findings.clone(), ..Self::default() };
-                rows.push(row.with(Ink::Of(severity), &lead).with(Ink::Of(severity), line));
+                rows.push(row.with(TextStyle::Of(severity), &lead).with(TextStyle::Of(severity), line));
             }
         }
         rows
@@ -185,7 +185,7 @@ enum Content {
 /// A page of the detail, laid out in rows.
 #[derive(Debug)]
 pub(super) struct DetailPage {
-    key: Key,
+    key: PageKey,
     content: Content,
     anchors: Vec<Option<usize>>,
     width: usize,
@@ -217,7 +217,7 @@ impl DetailPage {
             rows.into_iter().flat_map(|row| row.with_marks(key.width)).flat_map(broken).take(MAX_ROWS + 1).collect();
         if rows.len() > MAX_ROWS {
             rows.truncate(MAX_ROWS - 1);
-            rows.push(Row::new(Ink::Dim, "… too long to be shown any further; e opens all of it"));
+            rows.push(Row::new(TextStyle::Dim, "… too long to be shown any further; e opens all of it"));
         }
         let mut anchors = vec![None; judged.findings.len()];
         for (line, row) in rows.iter().enumerate() {
@@ -232,14 +232,14 @@ impl DetailPage {
     }
 
     /// True if it shows what is asked for. A message that isn't broken into lines is the same for any width.
-    pub(super) fn fits(&self, key: Key) -> bool {
+    pub(super) fn fits(&self, key: PageKey) -> bool {
         let by_width = key.tab == Tab::Findings || key.wrap || key.view == View::Tree;
         let view = if key.tab == Tab::Findings { self.key.view } else { key.view };
-        self.key == Key { width: if by_width { key.width } else { self.key.width }, view, ..key }
+        self.key == PageKey { width: if by_width { key.width } else { self.key.width }, view, ..key }
     }
 
     /// True if it is a page of the same exchange and tab, so that it can stay until another one has been laid out.
-    pub(super) fn resembles(&self, key: Key) -> bool {
+    pub(super) fn resembles(&self, key: PageKey) -> bool {
         self.key.exchange == key.exchange && self.key.tab == key.tab
     }
 
@@ -275,7 +275,7 @@ impl DetailPage {
     pub(super) fn row(&self, at: usize) -> Option<Row> {
         match &self.content {
             Content::Rows(rows) => rows.get(at).cloned(),
-            Content::Hex(bytes) if bytes.is_empty() && at == 0 => Some(Row::new(Ink::Dim, "(no body)")),
+            Content::Hex(bytes) if bytes.is_empty() && at == 0 => Some(Row::new(TextStyle::Dim, "(no body)")),
             Content::Hex(bytes) => {
                 let chunk = bytes.chunks(HEX).nth(at)?;
                 Some(hexadecimal(at * HEX, chunk))
@@ -304,7 +304,7 @@ pub(super) fn hexadecimal(at: usize, chunk: &[u8]) -> Row {
     let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
     let letters: String =
         chunk.iter().map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { '.' }).collect();
-    Row::new(Ink::Dim, &format!("{at:08x}  "))
-        .with(Ink::Plain, &format!("{:48} ", hex.join(" ")))
-        .with(Ink::Dim, &letters)
+    Row::new(TextStyle::Dim, &format!("{at:08x}  "))
+        .with(TextStyle::Plain, &format!("{:48} ", hex.join(" ")))
+        .with(TextStyle::Dim, &letters)
 }

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{ToSpan as _, tz::TimeZone};
 
 use super::clipboard::{self, Choice};
-use super::command::{self, Command, Entry};
+use super::command::{self, Command, CommandEntry};
 use super::counter::Counter;
 use super::model::{Model, Screen};
 use super::services::{Effect, Export};
@@ -149,7 +149,7 @@ impl Model {
     }
 
     /// The commands that the palette lists for what was typed.
-    pub(super) fn palette(&self) -> Vec<&'static Entry> {
+    pub(super) fn palette(&self) -> Vec<&'static CommandEntry> {
         let Some(Prompt::Line { of: Line::GoTo, text, .. }) = &self.prompt else { return Vec::new() };
         let typed = text.trim().to_lowercase();
         let here = || command::at(self.place()).filter(|entry| entry.id != Command::Palette);

@@ -19,7 +19,7 @@ use super::page::DetailPage;
 use super::services::{Effect, FaultState, Reply};
 use super::theme::Theme;
 use super::{theme, view};
-use crate::event::{Context, Event, Judged, Mode, NotJudged, Progress, Recording, RequestUnderWay};
+use crate::event::{Event, Judged, Mode, NotJudged, Progress, Recording, RequestUnderWay, RunContext};
 use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Response, Version};
 use crate::finding::{EarlierExchange, Finding, RuleInfo, Scope, Severity, Side};
 use crate::openbooking::Stage;
@@ -193,7 +193,7 @@ fn ten_thousand_random_keys_over_a_hostile_recording() {
     let keys = std::env::var("UMPIRE_SCREEN_KEYS").ok().and_then(|keys| keys.parse().ok()).unwrap_or(10_000);
     let mut random = Random(0x5eed);
     for mode in [Mode::View, Mode::Live] {
-        let context = Context {
+        let context = RunContext {
             mode,
             base_uri: Some(EVIL.to_owned()),
             upstream: Some(EVIL.to_owned()),

@@ -35,7 +35,7 @@ use super::links::{self, Link};
 use super::model::Model;
 use super::pager;
 use super::services::Effect;
-use super::{Console, Feed, Input, Outcome, Setup, Theme, TuiError, clipboard, draw, run_in};
+use super::{Console, EventReceiver, Input, Outcome, Setup, Theme, TuiError, clipboard, draw, run_in};
 
 /// The terminal in raw mode on its alternate screen. Dropping it restores it.
 #[derive(Debug)]
@@ -293,7 +293,7 @@ impl Console for OwnTerminal {
 /// it up, and nothing else. The terminal is as before when this returns. `feed` is left as it is then.
 pub fn run_on_screen(
     runtime: &Handle,
-    feed: &mut Feed,
+    feed: &mut EventReceiver,
     setup: Setup,
     shutdown: CancellationToken,
 ) -> Result<Outcome, TuiError> {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::coverage::Coverage;
-use crate::event::{Context, Judged, Mode, Progress, Recording};
+use crate::event::{Judged, Mode, Progress, Recording, RunContext};
 use crate::finding::{Tally, VerdictCounts};
 
 /// Most notices that are kept. Past it the oldest go.
@@ -15,7 +15,7 @@ const MAX_NOTICES: usize = 1_000;
 /// The run as a whole.
 #[derive(Debug)]
 pub(super) struct Status {
-    pub(super) context: Context,
+    pub(super) context: RunContext,
     pub(super) recording: Option<Recording>,
     /// The notices, the newest last.
     pub(super) notices: VecDeque<String>,
@@ -36,7 +36,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn new(context: Context) -> Self {
+    pub(super) fn new(context: RunContext) -> Self {
         // Until there is something else to say.
         let notices = context.settings.as_ref().map(|settings| format!("settings of {settings}"));
         Self {

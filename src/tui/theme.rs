@@ -1,6 +1,6 @@
 //! Colours, and the signs that say the same without them.
 //!
-//! `Ink (what a piece of text is) → Style`: from the sixteen colours of the terminal's own palette · `frame, Theme → the
+//! `TextStyle (what a piece of text is) → Style`: from the sixteen colours of the terminal's own palette · `frame, Theme → the
 //! same frame in the theme's colours and characters`
 
 use ratatui::buffer::Buffer;
@@ -128,7 +128,7 @@ fn ascii(symbol: &str) -> Option<&'static str> {
 
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ink {
+pub(super) enum TextStyle {
     Plain,
     Bold,
     Dim,
@@ -147,7 +147,7 @@ pub(super) enum Ink {
     By(Side),
 }
 
-impl Ink {
+impl TextStyle {
     pub(super) fn style(self) -> Style {
         let plain = Style::new();
         match self {
@@ -219,9 +219,9 @@ mod tests {
     #[test]
     fn without_colours_bold_and_marks_stay() {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 3, 1));
-        buffer[(0, 0)].set_style(Ink::Bad.style());
+        buffer[(0, 0)].set_style(TextStyle::Bad.style());
         buffer[(1, 0)].set_style(marked(Severity::Warning));
-        buffer[(2, 0)].set_style(Ink::Good.style());
+        buffer[(2, 0)].set_style(TextStyle::Good.style());
         without_colours(&mut buffer);
         let modifiers: Vec<Modifier> = buffer.content.iter().map(|cell| cell.modifier).collect();
         assert_eq!(modifiers, [Modifier::BOLD, Modifier::REVERSED, Modifier::empty()]);
@@ -238,10 +238,10 @@ mod tests {
     #[test]
     fn sides_and_severities_differ_in_every_theme() {
         let inks = [
-            Ink::Of(Severity::Failure),
-            Ink::Of(Severity::Warning),
-            Ink::By(Side::Broker),
-            Ink::By(Side::BookingSystem),
+            TextStyle::Of(Severity::Failure),
+            TextStyle::Of(Severity::Warning),
+            TextStyle::By(Side::Broker),
+            TextStyle::By(Side::BookingSystem),
         ];
         for theme in Theme::ALL {
             let mut buffer = Buffer::empty(Rect::new(0, 0, 4, 1));

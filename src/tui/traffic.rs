@@ -14,7 +14,7 @@ use super::index::traffic::{Bucket, Latencies, Slow, TrafficIndex};
 use super::model::Model;
 use super::page::Row;
 use super::status::Status;
-use super::theme::Ink;
+use super::theme::TextStyle;
 use super::view::{rows, select, span, teach, title};
 use crate::finding::{Severity, grouped, number};
 use crate::text;
@@ -71,11 +71,11 @@ impl TrafficScreen {
 
 pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let index = &model.index.traffic;
-    let mut spans: Vec<Span<'static>> = vec![span(Ink::Bold, " Traffic ")];
+    let mut spans: Vec<Span<'static>> = vec![span(TextStyle::Bold, " Traffic ")];
     if let Some(start) = index.start() {
         let seconds = index.buckets().len() as u64 * index.width();
         spans.push(span(
-            Ink::Dim,
+            TextStyle::Dim,
             format!("· {} from {} UTC on", time_words(seconds), start.strftime("%Y-%m-%d %H:%M:%S")),
         ));
     }
@@ -117,9 +117,14 @@ fn page(index: &TrafficIndex, status: &Status, size: Option<u64>, width: usize) 
         if rate >= 10.0 { format!("{rate:.0}/s") } else { format!("{rate:.1}/s") }
     };
     let peak = buckets.iter().map(rate).max().unwrap_or(0);
-    page.push(series("requests", Ink::Name, &spark(buckets, rate, room), &format!("at most {}", per_second(peak))));
+    page.push(series(
+        "requests",
+        TextStyle::Name,
+        &spark(buckets, rate, room),
+        &format!("at most {}", per_second(peak)),
+    ));
     let errors: u64 = buckets.iter().map(|bucket| bucket.errors).sum();
-    let ink = if errors > 0 { Ink::Bad } else { Ink::Dim };
+    let ink = if errors > 0 { TextStyle::Bad } else { TextStyle::Dim };
     page.push(series(
         "errors",
         ink,
@@ -128,21 +133,21 @@ fn page(index: &TrafficIndex, status: &Status, size: Option<u64>, width: usize) 
     ));
     let slowest = Duration::from_micros(buckets.iter().map(|bucket| bucket.slowest).max().unwrap_or(0));
     let latency = spark(buckets, |bucket| bucket.slowest, room);
-    page.push(series("slowest", Ink::Number, &latency, &format!("at most {}", duration(slowest))));
+    page.push(series("slowest", TextStyle::Number, &latency, &format!("at most {}", duration(slowest))));
     if index.lags().iter().any(|lag| !lag.is_zero()) {
         let lags: Vec<Bucket> =
             index.lags().iter().map(|lag| Bucket { requests: lag.as_millis() as u64, ..Bucket::default() }).collect();
         let most = index.lags().iter().max().copied().unwrap_or_default();
         page.push(series(
             "judge's lag",
-            Ink::Of(Severity::Warning),
+            TextStyle::Of(Severity::Warning),
             &spark(&lags, rate, room),
             &format!("at most {}", duration(most)),
         ));
     }
     page.push(Row::default());
     page.push(Row::new(
-        Ink::Dim,
+        TextStyle::Dim,
         &format!("  {:LABEL$}{:>9}{:>10}{:>10}{:>10}{:>10}", "stage", "calls", "p50", "p95", "p99", "longest"),
     ));
     for (stage, latencies) in index.by_stage() {
@@ -157,15 +162,15 @@ fn page(index: &TrafficIndex, status: &Status, size: Option<u64>, width: usize) 
     page.push(Row::default());
     let size = size.map_or_else(String::new, |size| format!(", {}", size_words(size)));
     let recording = format!("{}{size}", status.file());
-    page.push(Row::new(Ink::Dim, &format!("  {:LABEL$}", "recording")).with(Ink::Plain, &recording));
+    page.push(Row::new(TextStyle::Dim, &format!("  {:LABEL$}", "recording")).with(TextStyle::Plain, &recording));
     page.push(Row::default());
     let first_slow = page.len();
     for (place, slow) in listed(index).enumerate() {
         let label = if place == 0 { "slowest" } else { "" };
         page.push(
-            Row::new(Ink::Dim, &format!("  {label:LABEL$}"))
-                .with(Ink::Bold, &format!("{:>9}", duration(slow.took)))
-                .with(Ink::Plain, &format!("  exchange {} ({})", number(slow.exchange), stage_name(slow.stage))),
+            Row::new(TextStyle::Dim, &format!("  {label:LABEL$}"))
+                .with(TextStyle::Bold, &format!("{:>9}", duration(slow.took)))
+                .with(TextStyle::Plain, &format!("  exchange {} ({})", number(slow.exchange), stage_name(slow.stage))),
         );
     }
     page.push(Row::default());
@@ -173,8 +178,10 @@ fn page(index: &TrafficIndex, status: &Status, size: Option<u64>, width: usize) 
     (page, first_slow)
 }
 
-fn series(label: &str, ink: Ink, spark: &str, words: &str) -> Row {
-    Row::new(Ink::Dim, &format!("  {label:LABEL$}")).with(ink, spark).with(Ink::Plain, &format!("  {words}"))
+fn series(label: &str, ink: TextStyle, spark: &str, words: &str) -> Row {
+    Row::new(TextStyle::Dim, &format!("  {label:LABEL$}"))
+        .with(ink, spark)
+        .with(TextStyle::Plain, &format!("  {words}"))
 }
 
 /// The newest buckets, one a column; several are one where there is no room for all.
@@ -189,40 +196,41 @@ fn spark(buckets: &[Bucket], value: impl Fn(&Bucket) -> u64, room: usize) -> Str
 }
 
 fn percentiles(name: &str, latencies: &Latencies) -> Row {
-    let mut row = Row::new(Ink::Bold, &format!("  {name:LABEL$}"))
-        .with(Ink::Plain, &format!("{:>9}", grouped(latencies.count())));
+    let mut row = Row::new(TextStyle::Bold, &format!("  {name:LABEL$}"))
+        .with(TextStyle::Plain, &format!("{:>9}", grouped(latencies.count())));
     for of_hundred in [50, 95, 99] {
-        row = row.with(Ink::Plain, &format!("{:>10}", duration(latencies.percentile(of_hundred))));
+        row = row.with(TextStyle::Plain, &format!("{:>10}", duration(latencies.percentile(of_hundred))));
     }
-    row.with(Ink::Dim, &format!("{:>10}", duration(latencies.longest())))
+    row.with(TextStyle::Dim, &format!("{:>10}", duration(latencies.longest())))
 }
 
 fn classes(classes: &[u64; 10]) -> Row {
-    let mut row = Row::new(Ink::Dim, &format!("  {:LABEL$}", "answers"));
+    let mut row = Row::new(TextStyle::Dim, &format!("  {:LABEL$}", "answers"));
     for (class, &count) in classes.iter().enumerate().filter(|(_, count)| **count > 0) {
         let (ink, name) = match class {
-            0 => (Ink::Bad, "none".to_owned()),
-            1..=3 => (Ink::Good, format!("{class}xx")),
-            4 => (Ink::Of(Severity::Warning), format!("{class}xx")),
-            _ => (Ink::Bad, format!("{class}xx")),
+            0 => (TextStyle::Bad, "none".to_owned()),
+            1..=3 => (TextStyle::Good, format!("{class}xx")),
+            4 => (TextStyle::Of(Severity::Warning), format!("{class}xx")),
+            _ => (TextStyle::Bad, format!("{class}xx")),
         };
-        row = row.with(ink, &name).with(Ink::Plain, &format!(" {}   ", grouped(count)));
+        row = row.with(ink, &name).with(TextStyle::Plain, &format!(" {}   ", grouped(count)));
     }
     row
 }
 
 fn health(index: &TrafficIndex) -> Row {
-    let row = Row::new(Ink::Dim, &format!("  {:LABEL$}", "booking system"));
+    let row = Row::new(TextStyle::Dim, &format!("  {:LABEL$}", "booking system"));
     let connections = text::count(index.connections(), "connection");
     if index.failures().is_empty() {
-        return row.with(Ink::Good, "answers").with(Ink::Plain, &format!("   {connections} of brokers"));
+        return row.with(TextStyle::Good, "answers").with(TextStyle::Plain, &format!("   {connections} of brokers"));
     }
     let mut row = row;
     for (kind, count) in index.failures() {
-        row =
-            row.with(Ink::Bad, &format!("{}× ", grouped(*count))).with(Ink::Plain, &format!("{}   ", kind.describe()));
+        row = row
+            .with(TextStyle::Bad, &format!("{}× ", grouped(*count)))
+            .with(TextStyle::Plain, &format!("{}   ", kind.describe()));
     }
-    row.with(Ink::Plain, &format!("{connections} of brokers"))
+    row.with(TextStyle::Plain, &format!("{connections} of brokers"))
 }
 
 fn histogram(latencies: &Latencies, room: usize, page: &mut Vec<Row>) {
@@ -232,10 +240,10 @@ fn histogram(latencies: &Latencies, room: usize, page: &mut Vec<Row>) {
         let label = if place == 0 { "latencies" } else { "" };
         let bar = "█".repeat(((count * room as u64).div_ceil(most * 2) as usize).max(1));
         page.push(
-            Row::new(Ink::Dim, &format!("  {label:LABEL$}"))
-                .with(Ink::Plain, &format!("{:>12} ", format!("up to {}", duration(*end))))
-                .with(Ink::Name, &bar)
-                .with(Ink::Dim, &format!(" {}", grouped(*count))),
+            Row::new(TextStyle::Dim, &format!("  {label:LABEL$}"))
+                .with(TextStyle::Plain, &format!("{:>12} ", format!("up to {}", duration(*end))))
+                .with(TextStyle::Name, &bar)
+                .with(TextStyle::Dim, &format!(" {}", grouped(*count))),
         );
     }
 }

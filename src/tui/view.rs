@@ -18,7 +18,7 @@ use ratatui::widgets::Widget;
 
 use super::layout::LEAST;
 use super::model::{Model, Screen};
-use super::theme::Ink;
+use super::theme::TextStyle;
 use super::{archive, booking, bookings, compare, coverage, event_log, exchanges, faults, findings, traffic};
 use crate::text;
 
@@ -68,14 +68,14 @@ pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
 fn too_small(whole: Rect, buffer: &mut Buffer) {
     let Size { width, height } = LEAST;
     let words = format!("Needs {width}×{height}");
-    line(buffer, whole, whole.height / 2, &Line::from(span(Ink::Plain, words)));
+    line(buffer, whole, whole.height / 2, &Line::from(span(TextStyle::Plain, words)));
 }
 
 /// The line between list and detail that lie side by side.
 fn divider(detail: Rect, buffer: &mut Buffer) {
     let Some(x) = detail.x.checked_sub(1) else { return };
     for y in detail.top()..detail.bottom() {
-        buffer.set_stringn(x, y, "│", 1, Ink::Dim.style());
+        buffer.set_stringn(x, y, "│", 1, TextStyle::Dim.style());
     }
 }
 
@@ -99,7 +99,7 @@ pub(super) fn line(buffer: &mut Buffer, area: Rect, row: u16, line: &Line<'_>) {
 }
 
 /// A span of an ink. The text must be safe to print.
-pub(super) fn span<'t>(ink: Ink, text: impl Into<std::borrow::Cow<'t, str>>) -> Span<'t> {
+pub(super) fn span<'t>(ink: TextStyle, text: impl Into<std::borrow::Cow<'t, str>>) -> Span<'t> {
     Span::styled(text, ink.style())
 }
 
@@ -137,7 +137,7 @@ pub(super) fn select(buffer: &mut Buffer, area: Rect, row: u16, focused: bool) {
 /// The line above a part: its title, and a rule up to its end.
 pub(super) fn title(buffer: &mut Buffer, area: Rect, focused: bool, mut spans: Vec<Span<'_>>) {
     let used = width(&spans);
-    let ink = if focused { Ink::Bold } else { Ink::Dim };
+    let ink = if focused { TextStyle::Bold } else { TextStyle::Dim };
     let rest = usize::from(area.width).saturating_sub(used + 3);
     spans.insert(0, span(ink, if focused { "━━" } else { "──" }));
     spans.push(span(ink, format!(" {}", if focused { "━" } else { "─" }.repeat(rest))));
@@ -149,7 +149,7 @@ pub(super) fn teach(buffer: &mut Buffer, area: Rect, lines: &[&str]) {
     let top = u16::from(usize::from(area.height) > lines.len());
     let mut row = top;
     for words in lines {
-        let (ink, words) = words.strip_prefix('*').map_or((Ink::Plain, *words), |words| (Ink::Bold, words));
+        let (ink, words) = words.strip_prefix('*').map_or((TextStyle::Plain, *words), |words| (TextStyle::Bold, words));
         for part in text::wrap(words, usize::from(area.width).saturating_sub(4)) {
             let part = format!("  {part}");
             line(buffer, area, row, &Line::from(span(ink, part)));

@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use super::block::{self, BlockWriter};
 use super::bytes::Bytes;
-use super::key::{CaptureId, Digest, Key, digest};
-use super::totals::Totals;
+use super::key::{CaptureId, Digest, VerdictsKey, digest};
+use super::totals::VerdictTotals;
 use crate::capture::beside::{self, VERDICTS_MAGIC};
 use crate::event::Judged;
 use crate::new_file::{Readers, create_new};
@@ -40,7 +40,7 @@ const KIND_SEAL: u8 = 2;
 /// Writes the verdicts on a capture while it is judged. Nothing of it is an error: what can't be kept isn't.
 pub struct VerdictWriter {
     capture: PathBuf,
-    key: Key,
+    key: VerdictsKey,
     /// `None` until the first block is full.
     file: Option<File>,
     block: BlockWriter,
@@ -53,7 +53,7 @@ pub struct VerdictWriter {
 
 impl VerdictWriter {
     /// Begins a file beside the capture, in place of an older one, once there is enough to be kept.
-    pub fn new(capture: &Path, key: Key) -> Self {
+    pub fn new(capture: &Path, key: VerdictsKey) -> Self {
         let (capture, chain) = (capture.to_owned(), first_link(key));
         let block = BlockWriter::default();
         Self { capture, key, file: None, block, chain, rows: 0, bytes: 0, given_up: false }
@@ -94,7 +94,7 @@ impl VerdictWriter {
     }
 
     /// Says that all of the capture was judged. From then on the file is used.
-    pub fn seal(mut self, id: CaptureId, totals: &Totals) {
+    pub fn seal(mut self, id: CaptureId, totals: &VerdictTotals) {
         if self.given_up || self.rows < super::LEAST {
             return self.give_up();
         }
@@ -151,7 +151,7 @@ impl Drop for VerdictWriter {
 }
 
 /// Makes the file, unless somebody else is writing it or something else has its name.
-fn begin(capture: &Path, key: Key) -> io::Result<File> {
+fn begin(capture: &Path, key: VerdictsKey) -> io::Result<File> {
     let name = beside::verdicts_of(capture);
     match File::open(&name) {
         Ok(older) => {
@@ -171,7 +171,7 @@ fn begin(capture: &Path, key: Key) -> io::Result<File> {
     Ok(file)
 }
 
-fn first_link(key: Key) -> Digest {
+fn first_link(key: VerdictsKey) -> Digest {
     digest(&[&VERDICTS_MAGIC, &key.0])
 }
 
@@ -181,7 +181,7 @@ fn checksum(chain: &Digest, kind: u8, rows: u32, content: &[u8]) -> Digest {
 }
 
 /// What was found beside a capture.
-pub enum Found {
+pub enum VerdictsFile {
     /// Verdicts on all of it, given in the same way.
     Current(Box<VerdictFile>),
     /// Nothing that can be used; it may be of another build, other rules, or an earlier state of the capture.
@@ -195,8 +195,8 @@ pub struct VerdictFile {
     path: PathBuf,
     file: BufReader<File>,
     book: Arc<RuleBook>,
-    totals: Totals,
-    blocks: Vec<Place>,
+    totals: VerdictTotals,
+    blocks: Vec<BlockPlace>,
     count: u64,
     /// The block that a row was last asked of.
     last: Option<(usize, Vec<Judged>)>,
@@ -204,7 +204,7 @@ pub struct VerdictFile {
 
 /// Where a block is.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct BlockPlace {
     /// Of its content.
     offset: u64,
     length: u32,
@@ -215,16 +215,24 @@ struct Place {
 
 impl VerdictFile {
     /// Opens the verdicts on a capture, if they are those that a judge would give now. `book` is the judge's.
-    pub fn open(capture: &Path, key: Key, id: CaptureId, book: &Arc<RuleBook>) -> Found {
+    pub fn open(capture: &Path, key: VerdictsKey, id: CaptureId, book: &Arc<RuleBook>) -> VerdictsFile {
         let path = beside::verdicts_of(capture);
-        let Ok(file) = File::open(&path) else { return Found::Nothing };
+        let Ok(file) = File::open(&path) else { return VerdictsFile::Nothing };
         match read(file, key) {
             Ok(Content::Sealed { blocks, id: of, totals, file }) if of == id => {
                 let count = blocks.iter().map(|block| u64::from(block.rows)).sum();
-                Found::Current(Box::new(Self { path, file, book: Arc::clone(book), totals, blocks, count, last: None }))
+                VerdictsFile::Current(Box::new(Self {
+                    path,
+                    file,
+                    book: Arc::clone(book),
+                    totals,
+                    blocks,
+                    count,
+                    last: None,
+                }))
             }
-            Ok(Content::Damaged) => Found::Damaged,
-            Ok(_) | Err(_) => Found::Nothing,
+            Ok(Content::Damaged) => VerdictsFile::Damaged,
+            Ok(_) | Err(_) => VerdictsFile::Nothing,
         }
     }
 
@@ -239,7 +247,7 @@ impl VerdictFile {
     }
 
     /// What the judge had counted at the end of the capture.
-    pub fn totals(&self) -> &Totals {
+    pub fn totals(&self) -> &VerdictTotals {
         &self.totals
     }
 
@@ -273,14 +281,14 @@ impl VerdictFile {
 /// What is in a file.
 enum Content {
     /// Verdicts on a whole capture.
-    Sealed { blocks: Vec<Place>, id: CaptureId, totals: Totals, file: BufReader<File> },
+    Sealed { blocks: Vec<BlockPlace>, id: CaptureId, totals: VerdictTotals, file: BufReader<File> },
     /// It was begun and not ended, or is of another build or other rules.
     Other,
     /// It is not as it was written.
     Damaged,
 }
 
-fn read(file: File, key: Key) -> io::Result<Content> {
+fn read(file: File, key: VerdictsKey) -> io::Result<Content> {
     let length = file.metadata()?.len();
     let mut file = BufReader::with_capacity(1 << 16, file);
     let mut head = [0; 8 + 32];
@@ -317,11 +325,13 @@ fn read(file: File, key: Key) -> io::Result<Content> {
         }
         chain = found;
         match kind {
-            KIND_ROWS => blocks.push(Place { offset: at, length: size, first, rows }),
+            KIND_ROWS => blocks.push(BlockPlace { offset: at, length: size, first, rows }),
             KIND_SEAL => {
                 let mut bytes = Bytes(&content);
                 let id = bytes.take(32).and_then(|id| id.try_into().ok()).map(CaptureId);
-                let (Some(id), Some(totals)) = (id, Totals::read(&mut bytes)) else { return Ok(Content::Damaged) };
+                let (Some(id), Some(totals)) = (id, VerdictTotals::read(&mut bytes)) else {
+                    return Ok(Content::Damaged);
+                };
                 if at + u64::from(size) != length {
                     return Ok(Content::Damaged);
                 }

@@ -1,6 +1,6 @@
 //! What verdicts depend on, as digests: how they were given, and of which recording.
 //!
-//! `build, rules, settings → Key` · `capture → its content's digest, chained with those of the parts before it → CaptureId`
+//! `build, rules, settings → VerdictsKey` · `capture → its content's digest, chained with those of the parts before it → CaptureId`
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -26,9 +26,9 @@ const SAMPLES: u64 = 64;
 
 /// How verdicts are given: everything but the recording that changes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key(pub(super) Digest);
+pub struct VerdictsKey(pub(super) Digest);
 
-impl Key {
+impl VerdictsKey {
     /// How a judge gives them.
     pub fn of(judge: &Judge) -> Self {
         let build = concat!(env!("CARGO_PKG_VERSION"), " ", env!("UMPIRE_SOURCES"));

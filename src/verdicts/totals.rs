@@ -1,6 +1,6 @@
 //! What a judge has counted when a capture ends.
 //!
-//! `Judge → Totals → bytes → Totals`
+//! `Judge → VerdictTotals → bytes → VerdictTotals`
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::rules::{Judge, RuleBook, RuleTally};
 
 /// What a judge has counted so far, in all files of the recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct VerdictTotals {
     /// Exchanges judged.
     pub exchanges: u64,
     /// Distinct Order UUIDs.
@@ -26,7 +26,7 @@ pub struct Totals {
     pub tallies: Vec<(Arc<str>, RuleTally)>,
 }
 
-impl Totals {
+impl VerdictTotals {
     /// What a judge has counted.
     pub fn of(judge: &Judge) -> Self {
         Self {

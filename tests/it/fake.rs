@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use umpire::coverage::{Coverage, RuleCoverage};
-use umpire::event::{Context, Event, Judged, Mode, NotJudged};
+use umpire::event::{Event, Judged, Mode, NotJudged, RunContext};
 use umpire::exchange::{
     Body, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Simulator, Timing, Version,
 };
@@ -256,8 +256,8 @@ pub fn coverage() -> Coverage {
     }
 }
 
-pub fn context() -> Context {
-    Context {
+pub fn context() -> RunContext {
+    RunContext {
         mode: Mode::Live,
         base_uri: Some(BASE.into()),
         upstream: Some("https://booking.example.com".into()),

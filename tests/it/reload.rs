@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use umpire::event::{Event, Feed};
+use umpire::event::{Event, EventReceiver};
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::{RuleBook, RuleSources};
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
@@ -30,7 +30,7 @@ fix      = "Ask for nothing."
 "#;
 
 /// Sends one request for the Orders feed and returns the ids of the findings on it, with their messages.
-async fn findings_of_one_request(address: SocketAddr, feed: &mut Feed) -> Vec<(String, String)> {
+async fn findings_of_one_request(address: SocketAddr, feed: &mut EventReceiver) -> Vec<(String, String)> {
     let sent = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).expect("the proxy listens");
         let request = "GET /api/openbooking/orders-rpde HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer b\r\n\
@@ -58,7 +58,7 @@ async fn findings_of_one_request(address: SocketAddr, feed: &mut Feed) -> Vec<(S
     }
 }
 
-async fn next(feed: &mut Feed) -> Event {
+async fn next(feed: &mut EventReceiver) -> Event {
     loop {
         let event = tokio::time::timeout(Duration::from_secs(30), feed.events.recv()).await;
         match event.expect("an event comes").expect("the session runs") {
@@ -68,7 +68,7 @@ async fn next(feed: &mut Feed) -> Event {
     }
 }
 
-async fn notice(feed: &mut Feed) -> String {
+async fn notice(feed: &mut EventReceiver) -> String {
     match next(feed).await {
         Event::Notice(notice) => notice,
         other => panic!("a notice was due, not {other:?}"),

@@ -16,7 +16,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Context, Event, Forwarding, Mode, Recording, feed};
+use umpire::event::{Event, Forwarding, Mode, Recording, RunContext, feed};
 use umpire::openbooking::Stage;
 use umpire::tui::{self, Outcome};
 
@@ -30,7 +30,7 @@ async fn nothing_yet() {
 
 #[tokio::test]
 async fn a_recording_without_exchanges() {
-    let context = Context { mode: Mode::View, base_uri: None, upstream: None, ..context() };
+    let context = RunContext { mode: Mode::View, base_uri: None, upstream: None, ..context() };
     insta::assert_snapshot!(show_on(80, 24, context, vec![], "").await.text());
 }
 
@@ -82,7 +82,7 @@ async fn stepping_through_findings_goes_to_their_places() {
 #[tokio::test]
 async fn notices_come_before_the_name_of_the_recording() {
     let events = vec![Fake::new(0).event(), Event::Notice("a customer is forgotten".into())];
-    let demo = Context { mode: Mode::Demo, ..context() };
+    let demo = RunContext { mode: Mode::Demo, ..context() };
     let shown = show_on(60, 24, demo, events.clone(), "").await;
     assert!(shown.find(" a customer is forgotten  to captures/today.db").is_some(), "{}", shown.text());
     let shown = show_on(60, 24, context(), events, "").await;
@@ -96,7 +96,7 @@ async fn a_forward_proxy_says_what_it_intercepts_and_what_passes_unread() {
         hosts: "*.example.com".into(),
         ca: "/home/robin/.local/share/umpire/ca.pem".into(),
     };
-    let alone = Context { base_uri: None, upstream: None, forward: Some(forward.clone()), ..context() };
+    let alone = RunContext { base_uri: None, upstream: None, forward: Some(forward.clone()), ..context() };
     let unread = Event::Unread { authority: "other.example:443".into(), count: 3 };
     let shown = show_on(120, 24, alone.clone(), vec![Fake::new(0).event(), unread], "").await;
     assert!(
@@ -107,14 +107,14 @@ async fn a_forward_proxy_says_what_it_intercepts_and_what_passes_unread() {
     assert!(shown.find("3 passed unread, last to other.example:443").is_some(), "{}", shown.text());
     let empty = show_on(120, 24, alone, vec![], "").await;
     assert!(empty.find("HTTPS_PROXY=http://127.0.0.1:8081").is_some(), "{}", empty.text());
-    let beside = Context { forward: Some(forward), ..context() };
+    let beside = RunContext { forward: Some(forward), ..context() };
     let shown = show_on(160, 24, beside, vec![], "").await;
     assert!(shown.find("HTTPS_PROXY http://127.0.0.1:8081 intercepts").is_some(), "{}", shown.text());
 }
 
 #[tokio::test]
 async fn what_is_unsafe_stands_on_the_screen() {
-    let context = Context { warnings: vec!["certificates are not checked".into()], ..context() };
+    let context = RunContext { warnings: vec!["certificates are not checked".into()], ..context() };
     let events = vec![Fake::new(0).event(), Event::Notice("something else".into())];
     let shown = show_on(80, 24, context, events, "").await;
     assert!(shown.find(" ‼ certificates are not checked  something else ").is_some(), "{}", shown.text());
@@ -254,7 +254,7 @@ async fn control_characters_never_reach_the_terminal() {
             .finding(finding.clone())
             .not_judged("a/b", evil)
     };
-    let context = Context { upstream: Some(evil.into()), capture: Some(evil.into()), ..context() };
+    let context = RunContext { upstream: Some(evil.into()), capture: Some(evil.into()), ..context() };
     let events = vec![
         bad().event(),
         Event::Notice(evil.into()),
@@ -335,7 +335,7 @@ async fn what_is_muted_is_counted_and_explained() {
 
 #[tokio::test]
 async fn a_view_names_the_part_that_it_reads() {
-    let view = Context { mode: Mode::View, base_uri: None, upstream: None, ..context() };
+    let view = RunContext { mode: Mode::View, base_uri: None, upstream: None, ..context() };
     let next = Event::Recording(Recording::On { file: "captures/today.0002.db".into(), missed: 0 });
     let shown = show_on(80, 24, view, vec![Fake::new(0).event(), next], "").await;
     assert!(shown.find("recording captures/today.0002.db").is_some(), "{}", shown.text());

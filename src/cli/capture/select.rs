@@ -17,7 +17,7 @@ use crate::openbooking::{Reading, Stage, classify, is_uuid};
 use crate::rules::Judge;
 use crate::search::Pattern;
 use crate::units;
-use crate::verdicts::{CaptureId, Found, Key, VerdictFile};
+use crate::verdicts::{CaptureId, VerdictFile, VerdictsFile, VerdictsKey};
 
 /// Conditions on an exchange. Different options must all hold; of an option given several times, one value is enough.
 #[derive(Debug, Default, Args)]
@@ -139,9 +139,9 @@ pub fn kept_verdicts(file: &Path, judge: &Judge) -> Option<Box<VerdictFile>> {
         return None;
     }
     let id = CaptureId::of(file, CaptureId::default()).ok()?;
-    match VerdictFile::open(file, Key::of(judge), id, judge.book()) {
-        Found::Current(kept) => Some(kept),
-        Found::Nothing | Found::Damaged => None,
+    match VerdictFile::open(file, VerdictsKey::of(judge), id, judge.book()) {
+        VerdictsFile::Current(kept) => Some(kept),
+        VerdictsFile::Nothing | VerdictsFile::Damaged => None,
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc;
 
 use crate::demo::USER_AGENT;
-use crate::event::{Event, Feed, Judged};
+use crate::event::{Event, EventReceiver, Judged};
 
 /// Events that may wait between relay and front end. Past them the relay waits, and the session's own channel fills.
 const EVENTS: usize = 64;
@@ -24,7 +24,7 @@ pub(super) struct Caption {
 
 /// Takes the session's events and the captions; `run` passes them on to the feed that [`CaptionMerger::new`] returns.
 pub(super) struct CaptionMerger {
-    session: Feed,
+    session: EventReceiver,
     captions: mpsc::Receiver<Caption>,
     out: mpsc::Sender<Event>,
     waiting: VecDeque<Caption>,
@@ -34,10 +34,10 @@ pub(super) struct CaptionMerger {
 
 impl CaptionMerger {
     /// A relay that holds at most `most` captions not yet taken, the sender for them, and the feed for the front end.
-    pub(super) fn new(session: Feed, most: usize) -> (Self, mpsc::Sender<Caption>, Feed) {
+    pub(super) fn new(session: EventReceiver, most: usize) -> (Self, mpsc::Sender<Caption>, EventReceiver) {
         let (sender, captions) = mpsc::channel(most.max(1));
         let (out, events) = mpsc::channel(EVENTS);
-        let feed = Feed { events, dropped: session.dropped.clone() };
+        let feed = EventReceiver { events, dropped: session.dropped.clone() };
         (Self { session, captions, out, waiting: VecDeque::new(), shown: 0 }, sender, feed)
     }
 

@@ -14,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::capture::{self, CaptureError, Meta, Reader, next_part};
 use crate::cli::recording::open_quietly;
-use crate::event::{COVERAGE_EVERY, Event, Judged, Outlet, PROGRESS_EVERY, Past, Progress, Recording, Throttle};
+use crate::event::{COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, Past, Progress, Recording, Throttle};
 use crate::exchange::Exchange;
 use crate::finding::Severity;
 use crate::rules::Judge;
-use crate::verdicts::{CaptureId, Found, Key, Totals, VerdictFile, VerdictWriter};
+use crate::verdicts::{CaptureId, VerdictFile, VerdictTotals, VerdictWriter, VerdictsFile, VerdictsKey};
 
 /// How often a capture is asked for what is new.
 const POLL: Duration = Duration::from_millis(250);
@@ -64,7 +64,7 @@ impl Source {
     pub(super) fn tell_all(
         self,
         judge: Judge,
-        outlet: &Outlet,
+        outlet: &EventSender,
         told: Told,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
@@ -83,16 +83,16 @@ impl Source {
 /// Judges and tells.
 struct Teller<'o> {
     judge: Judge,
-    outlet: &'o Outlet,
+    outlet: &'o EventSender,
     coverage: Throttle,
     progress: Throttle,
     told: u64,
     /// What the judge would have counted of what was told without it.
-    kept: Option<Totals>,
+    kept: Option<VerdictTotals>,
 }
 
 impl<'o> Teller<'o> {
-    fn new(judge: Judge, outlet: &'o Outlet) -> Self {
+    fn new(judge: Judge, outlet: &'o EventSender) -> Self {
         let (coverage, progress) = (Throttle::new(COVERAGE_EVERY), Throttle::new(PROGRESS_EVERY));
         Self { judge, outlet, coverage, progress, told: 0, kept: None }
     }
@@ -165,7 +165,7 @@ fn tell_once(recording: capture::Recording, teller: &mut Teller<'_>, stop: &Canc
 
 /// The parts of a recording so far, and what is kept of them.
 struct Parts {
-    key: Key,
+    key: VerdictsKey,
     /// Of the parts before this one; `None` once the verdicts on one of them were neither kept nor are to be.
     before: Option<CaptureId>,
     /// Parts that were told as they were kept: the judge has not seen them.
@@ -179,7 +179,7 @@ impl Parts {
     fn kept(&mut self, reader: &Reader, judge: &Judge, end: u64) -> Option<Box<VerdictFile>> {
         let id = CaptureId::of(reader.file(), self.before?).ok()?;
         match VerdictFile::open(reader.file(), self.key, id, judge.book()) {
-            Found::Current(kept) if kept.len() == end => {
+            VerdictsFile::Current(kept) if kept.len() == end => {
                 self.unseen.push(reader.file().to_owned());
                 self.before = Some(id);
                 Some(kept)
@@ -196,7 +196,7 @@ impl Parts {
         let Some(writer) = self.writer.take() else { return };
         let id = self.before.and_then(|before| CaptureId::of(reader.file(), before).ok());
         if let Some(id) = id.filter(|_| reader.len().is_ok_and(|len| len == writer.len())) {
-            writer.seal(id, &Totals::of(judge));
+            writer.seal(id, &VerdictTotals::of(judge));
             self.before = Some(id);
         } else {
             self.before = None;
@@ -211,7 +211,7 @@ fn tell_capture(
     told: Told,
     stop: &CancellationToken,
 ) -> anyhow::Result<bool> {
-    let key = Key::of(&teller.judge);
+    let key = VerdictsKey::of(&teller.judge);
     let mut parts = Parts { key, before: Some(CaptureId::default()), unseen: Vec::new(), writer: None };
     // Exchanges of the parts before this one.
     let (mut next, mut before) = (0, 0);

@@ -59,7 +59,7 @@ pub struct ResponseMeta {
 
 /// Which body of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum MessagePart {
     /// The request's.
     Request,
     /// The response's.
@@ -72,11 +72,11 @@ pub struct ExchangeBuilder {
     clock: Instant,
     /// Cancelled when exchanges in flight are cut off because Umpire stops.
     cut: CancellationToken,
-    state: Mutex<State>,
+    state: Mutex<BuilderState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BuilderState {
     /// Gone once the exchange was handed over.
     opening: Option<(RequestMeta, SendPermit)>,
     request_body: Option<Body>,
@@ -118,7 +118,7 @@ impl ExchangeBuilder {
     /// Begins an exchange that has a place in the queue.
     pub fn new(opening: RequestMeta, place: SendPermit, cut: CancellationToken) -> Arc<Self> {
         let clock = opening.clock;
-        let state = State { opening: Some((opening, place)), ..State::default() };
+        let state = BuilderState { opening: Some((opening, place)), ..BuilderState::default() };
         Arc::new(Self { clock, cut, state: Mutex::new(state) })
     }
 
@@ -133,14 +133,14 @@ impl ExchangeBuilder {
     }
 
     /// A body has ended. Each part reports once.
-    pub fn body_ended(&self, part: Part, body: Body) {
+    pub fn body_ended(&self, part: MessagePart, body: Body) {
         let mut state = self.state();
         match part {
-            Part::Request => {
+            MessagePart::Request => {
                 state.sent = (body.end != BodyEnd::Cancelled).then(|| self.clock.elapsed());
                 state.request_body = Some(body);
             }
-            Part::Response => state.answer_body = Some(body),
+            MessagePart::Response => state.answer_body = Some(body),
         }
     }
 
@@ -183,7 +183,7 @@ impl ExchangeBuilder {
         self.ended(true);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BuilderState> {
         // Nothing can panic while the lock is held; if it did, the state would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -216,7 +216,7 @@ impl Drop for ExchangeBuilder {
 
 impl ExchangeBuilder {
     /// Makes the exchange and sends it; does nothing if that was done before.
-    fn hand_over(&self, state: State, turn: Option<&mut Turn>) {
+    fn hand_over(&self, state: BuilderState, turn: Option<&mut Turn>) {
         let Some((opening, place)) = state.opening else { return };
         let cancelled = || Body::ended("", BodyEnd::Cancelled);
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);
@@ -292,7 +292,7 @@ mod tests {
             version: Version::Http11,
             headers: Arc::default(),
         });
-        for part in [Part::Request, Part::Response] {
+        for part in [MessagePart::Request, MessagePart::Response] {
             written.body_ended(part, Body::empty());
         }
         written.begins();

@@ -17,7 +17,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::exchange::{Body, BodyEnd, FailureKind, Headers};
 use crate::proxy::message::fields::{RawTrailers, from_map};
-use crate::proxy::record::exchange_builder::{ExchangeBuilder, Part};
+use crate::proxy::record::exchange_builder::{ExchangeBuilder, MessagePart};
 use crate::proxy::record::sink::MemoryShare;
 use crate::proxy::upstream::{BodyError, WireBody, fault_of_request};
 
@@ -27,7 +27,7 @@ const RESERVE: u64 = 64 * 1024;
 /// See the module. Keeps at most `cap` bytes, and no more than there is memory for; what comes past it passes and is counted.
 struct Tee {
     inner: WireBody,
-    part: Part,
+    part: MessagePart,
     /// Where the trailers will be as they were received, if `inner` comes from a wire that keeps their form.
     wire: RawTrailers,
     trailers: Headers,
@@ -44,7 +44,7 @@ struct Tee {
 pub fn tee(
     inner: WireBody,
     wire: RawTrailers,
-    part: Part,
+    part: MessagePart,
     exchange_builder: Arc<ExchangeBuilder>,
     cap: usize,
 ) -> WireBody {
@@ -90,11 +90,11 @@ impl Tee {
         };
         if let Some(error) = error {
             match self.part {
-                Part::Request => {
+                MessagePart::Request => {
                     let detail = format!("the request could not be read to its end: {error}");
                     exchange_builder.failed(fault_of_request(error), detail, None);
                 }
-                Part::Response => {
+                MessagePart::Response => {
                     exchange_builder.failed(FailureKind::BrokenOff, format!("the answer broke off: {error}"), None);
                 }
             }
@@ -200,7 +200,7 @@ mod tests {
         let (exchange_builder, mut exchange_receiver) = exchange_builder().await;
         answer(&exchange_builder);
         exchange_builder.delivered();
-        pass(tee(inner, RawTrailers::default(), Part::Response, exchange_builder, cap)).await;
+        pass(tee(inner, RawTrailers::default(), MessagePart::Response, exchange_builder, cap)).await;
         let exchange = exchange_receiver.next().await.expect("handed over");
         assert!(exchange_receiver.next().await.is_none(), "exactly once");
         exchange
@@ -253,7 +253,7 @@ mod tests {
         let mut body = tee(
             frames(vec![Ok("hello "), Ok("world"), Ok("!")]),
             RawTrailers::default(),
-            Part::Response,
+            MessagePart::Response,
             exchange_builder,
             100,
         );
@@ -296,7 +296,7 @@ mod tests {
     #[tokio::test]
     async fn an_exchange_without_an_answer_is_recorded_too() {
         let (exchange_builder, mut exchange_receiver) = exchange_builder().await;
-        let body = tee(full("ask"), RawTrailers::default(), Part::Request, Arc::clone(&exchange_builder), 100);
+        let body = tee(full("ask"), RawTrailers::default(), MessagePart::Request, Arc::clone(&exchange_builder), 100);
         drop(exchange_builder);
         drop(body);
         let exchange = exchange_receiver.next().await.unwrap();

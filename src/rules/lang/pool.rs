@@ -9,19 +9,19 @@ const FURTHEST: u32 = 63;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Pool<N> {
+pub struct NodePool<N> {
     nodes: Vec<N>,
     depends: Vec<FreeVariables>,
     places: HashMap<N, u32>,
 }
 
-impl<N> Default for Pool<N> {
+impl<N> Default for NodePool<N> {
     fn default() -> Self {
         Self { nodes: Vec::new(), depends: Vec::new(), places: HashMap::new() }
     }
 }
 
-impl<N: Copy + Eq + Hash> Pool<N> {
+impl<N: Copy + Eq + Hash> NodePool<N> {
     /// The place of an equal node.
     pub fn find(&self, node: &N) -> Option<u32> {
         self.places.get(node).copied()
@@ -52,7 +52,7 @@ impl<N: Copy + Eq + Hash> Pool<N> {
     }
 }
 
-impl<N> Index<u32> for Pool<N> {
+impl<N> Index<u32> for NodePool<N> {
     type Output = N;
 
     fn index(&self, at: u32) -> &N {
@@ -60,7 +60,7 @@ impl<N> Index<u32> for Pool<N> {
     }
 }
 
-impl<N> IndexMut<u32> for Pool<N> {
+impl<N> IndexMut<u32> for NodePool<N> {
     fn index_mut(&mut self, at: u32) -> &mut N {
         &mut self.nodes[at as usize]
     }

@@ -15,16 +15,16 @@ use crate::rules::lang::node::{
     BoolId, BoolNode, FunctionId, MemoScope, NodeId, NumberLiteral, PathId, PathNode, Root, Slots, Span, Start, TextId,
     ValueId, ValueNode,
 };
-use crate::rules::lang::pool::{FreeVariables, Pool};
+use crate::rules::lang::pool::{FreeVariables, NodePool};
 use crate::rules::lang::signature::Signature;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Program {
     functions: Vec<&'static Signature>,
-    pub(super) bools: Pool<BoolNode>,
-    pub(super) values: Pool<ValueNode>,
-    pub(super) paths: Pool<PathNode>,
+    pub(super) bools: NodePool<BoolNode>,
+    pub(super) values: NodePool<ValueNode>,
+    pub(super) paths: NodePool<PathNode>,
     /// For each path the one without its last name, and that name.
     parents: Vec<Option<(PathId, TextId)>>,
     /// Every part, behind those that it is made of.
@@ -49,9 +49,9 @@ impl Program {
     pub fn new(functions: impl IntoIterator<Item = &'static Signature>) -> Self {
         Self {
             functions: functions.into_iter().collect(),
-            bools: Pool::default(),
-            values: Pool::default(),
-            paths: Pool::default(),
+            bools: NodePool::default(),
+            values: NodePool::default(),
+            paths: NodePool::default(),
             parents: Vec::new(),
             order: Vec::new(),
             lists: Vec::new(),

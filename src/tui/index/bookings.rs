@@ -29,7 +29,7 @@ const MAX_READ: usize = 256 * 1024;
 
 /// One call of a booking, or a page of a feed that tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::tui) struct Step {
+pub(in crate::tui) struct BookingStep {
     /// 0-based index of the exchange.
     pub(in crate::tui) exchange: u64,
     pub(in crate::tui) stage: Stage,
@@ -41,12 +41,12 @@ pub(in crate::tui) struct Step {
     /// True if too little of it could be judged to call it good.
     pub(in crate::tui) unjudged: bool,
     /// What the answer says of the booking.
-    pub(in crate::tui) facts: Facts,
+    pub(in crate::tui) facts: BookingFacts,
 }
 
 /// What an answer, or an item of a feed, says of a booking.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::tui) struct Facts {
+pub(in crate::tui) struct BookingFacts {
     /// Amount and currency: `29.98 GBP`.
     pub(in crate::tui) total: Option<String>,
     /// When the lease ends.
@@ -62,7 +62,7 @@ pub(in crate::tui) struct Facts {
 pub(in crate::tui) struct Booking {
     /// Order UUID in lower case.
     pub(in crate::tui) uuid: String,
-    pub(in crate::tui) steps: Vec<Step>,
+    pub(in crate::tui) steps: Vec<BookingStep>,
     /// Steps that were left out.
     pub(in crate::tui) more: u64,
     pub(in crate::tui) tally: Tally,
@@ -87,7 +87,7 @@ impl Booking {
 
     /// How it stands, in a word or two.
     pub(in crate::tui) fn state(&self) -> &'static str {
-        let done = |step: &&Step| step.status.is_some_and(|status| status < 300);
+        let done = |step: &&BookingStep| step.status.is_some_and(|status| status < 300);
         let calls = || self.steps.iter().filter(|step| !is_feed(step.stage) && step.stage != Stage::OrderStatus);
         let Some(last) = calls().next_back() else { return "in feed" };
         let booked = calls().filter(done).any(|step| matches!(step.stage, Stage::B | Stage::BAfterP));
@@ -135,7 +135,7 @@ impl BookingIndex {
         let short = response.filter(|response| response.body.bytes.len() <= MAX_READ);
         let content = short.and_then(|response| document(&response.body, &response.headers));
         let root = content.as_ref().map(Document::root);
-        let step = |facts| Step {
+        let step = |facts| BookingStep {
             exchange: judged.index,
             stage: judged.stage,
             started: judged.exchange.started,
@@ -151,7 +151,7 @@ impl BookingIndex {
                 let Some(uuid) = uuid.filter(|uuid| is_uuid(uuid)) else { continue };
                 let facts = facts(item.get("data").unwrap_or(item));
                 let deleted = item.get("state").and_then(Value::as_str) == Some("deleted");
-                let facts = if deleted { Facts { status: Some("deleted".to_owned()), ..facts } } else { facts };
+                let facts = if deleted { BookingFacts { status: Some("deleted".to_owned()), ..facts } } else { facts };
                 self.add_step(&uuid.to_ascii_lowercase(), step(facts), None);
             }
         } else if let Some(uuid) = &judged.order_uuid {
@@ -159,7 +159,7 @@ impl BookingIndex {
         }
     }
 
-    fn add_step(&mut self, uuid: &str, step: Step, tally: Option<&Tally>) {
+    fn add_step(&mut self, uuid: &str, step: BookingStep, tally: Option<&Tally>) {
         let number = self.numbers.get(uuid).copied().unwrap_or_else(|| {
             let number = self.gone + self.all.len() as u64;
             self.numbers.insert(uuid.to_owned(), number);
@@ -238,7 +238,7 @@ pub(in crate::tui) fn document(body: &Body, headers: &Headers) -> Option<Documen
 }
 
 /// What an Order, OrderQuote, OrderProposal or OpenBookingError says.
-fn facts(root: Value<'_>) -> Facts {
+fn facts(root: Value<'_>) -> BookingFacts {
     let short = |text: &str| text.chars().take(60).collect::<String>();
     let total = root.get("totalPaymentDue");
     let price = total.and_then(|total| total.get("price"));
@@ -255,7 +255,7 @@ fn facts(root: Value<'_>) -> Facts {
         statuses.extend(status.filter(|status| !statuses.contains(status)).into_iter().take(3));
     }
     let of_items = (!statuses.is_empty()).then(|| short(&statuses.join(", ")));
-    Facts {
+    BookingFacts {
         total: amount.map(|amount| short(format!("{amount} {currency}").trim_end())),
         lease: lease.and_then(|lease| lease.parse().ok()),
         proposal: text("orderProposalVersion").map(|version| short(version.rsplit('/').next().unwrap_or_default())),
@@ -267,15 +267,15 @@ fn facts(root: Value<'_>) -> Facts {
 mod tests {
     use super::*;
 
-    fn step(exchange: u64) -> Step {
-        Step {
+    fn step(exchange: u64) -> BookingStep {
+        BookingStep {
             exchange,
             stage: Stage::C1,
             started: Timestamp::UNIX_EPOCH,
             status: Some(200),
             worst: None,
             unjudged: false,
-            facts: Facts::default(),
+            facts: BookingFacts::default(),
         }
     }
 

@@ -25,7 +25,7 @@ pub(in crate::tui) struct Occurrence {
 
 /// Findings of one rule at one place.
 #[derive(Debug, Clone)]
-pub(in crate::tui) struct Group {
+pub(in crate::tui) struct CauseGroup {
     pub(in crate::tui) rule: Arc<RuleInfo>,
     pub(in crate::tui) severity: Severity,
     /// The pointer with `*` for array indexes.
@@ -37,7 +37,7 @@ pub(in crate::tui) struct Group {
     pub(in crate::tui) newest: Occurrence,
 }
 
-impl Group {
+impl CauseGroup {
     /// Who is at fault.
     pub(in crate::tui) fn side(&self) -> Side {
         self.rule.side
@@ -47,7 +47,7 @@ impl Group {
 /// All groups.
 #[derive(Debug, Default)]
 pub(in crate::tui) struct CauseIndex {
-    groups: Vec<Group>,
+    groups: Vec<CauseGroup>,
     places: HashMap<(Arc<str>, String, Severity), usize>,
     /// Places of the groups, the weightiest first.
     order: Vec<usize>,
@@ -84,7 +84,7 @@ impl CauseIndex {
             return;
         }
         let place = self.groups.len();
-        self.groups.push(Group {
+        self.groups.push(CauseGroup {
             rule: Arc::clone(&finding.rule),
             severity: finding.severity,
             place: key.1.clone(),
@@ -100,7 +100,7 @@ impl CauseIndex {
     }
 
     /// The groups, the weightiest first.
-    pub(in crate::tui) fn groups(&self) -> impl Iterator<Item = &Group> {
+    pub(in crate::tui) fn groups(&self) -> impl Iterator<Item = &CauseGroup> {
         self.order.iter().map(|&place| &self.groups[place])
     }
 

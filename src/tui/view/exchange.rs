@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::model::{Focus, Model};
 use super::super::page::{DetailPage, Row, Tab, View};
-use super::super::theme::{Ink, marked};
+use super::super::theme::{TextStyle, marked};
 use super::{line, select, span, teach, title};
 use crate::event::Judged;
 use crate::finding::Severity;
@@ -31,7 +31,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     };
     let Some(page) = &detail.page else {
         title(buffer, area, focused, tabs(model, judged, None));
-        line(buffer, area, 1, &Line::from(span(Ink::Dim, "  being laid out …")));
+        line(buffer, area, 1, &Line::from(span(TextStyle::Dim, "  being laid out …")));
         return;
     };
     title(buffer, area, focused, tabs(model, judged, Some(page)));
@@ -58,9 +58,10 @@ fn tabs(model: &Model, judged: &Judged, page: Option<&DetailPage>) -> Vec<Span<'
             Tab::Request => format!(" Request {}", on(judged, "/request")),
             Tab::Response => format!(" Response {}", on(judged, "/response")),
         };
-        let style = if tab == detail.tab { Style::new().add_modifier(Modifier::REVERSED) } else { Ink::Plain.style() };
+        let style =
+            if tab == detail.tab { Style::new().add_modifier(Modifier::REVERSED) } else { TextStyle::Plain.style() };
         if !spans.is_empty() {
-            spans.push(span(Ink::Dim, "│"));
+            spans.push(span(TextStyle::Dim, "│"));
         }
         spans.push(Span::styled(words, style));
     }
@@ -70,12 +71,12 @@ fn tabs(model: &Model, judged: &Judged, page: Option<&DetailPage>) -> Vec<Span<'
             View::Raw => "│ raw ",
             View::Hex => "│ hex ",
         };
-        spans.push(span(Ink::Bold, view));
+        spans.push(span(TextStyle::Bold, view));
     }
     let (_, height) = model.layout.detail_size();
     if let Some(page) = page.filter(|page| page.len() > height) {
         let end = (detail.top + height).min(page.len());
-        spans.push(span(Ink::Dim, format!("│ lines {}-{end} of {}", detail.top + 1, page.len())));
+        spans.push(span(TextStyle::Dim, format!("│ lines {}-{end} of {}", detail.top + 1, page.len())));
     }
     spans
 }
@@ -91,7 +92,7 @@ fn on(judged: &Judged, prefix: &str) -> String {
 /// A row of the page of findings, with a bar at the selected one.
 fn explained(row: &Row, selected: usize) -> Line<'_> {
     let bar = if row.findings.contains(&selected) { "▌ " } else { "  " };
-    let mut spans = vec![span(Ink::Of(Severity::Warning), bar)];
+    let mut spans = vec![span(TextStyle::Of(Severity::Warning), bar)];
     spans.extend(row.pieces.iter().map(|(ink, text)| span(*ink, text.as_str())));
     Line::from(spans)
 }

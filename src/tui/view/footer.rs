@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Widget};
 
 use super::super::command::{self, Command};
 use super::super::model::Model;
-use super::super::theme::Ink;
+use super::super::theme::TextStyle;
 use super::{line, span};
 use crate::finding::Severity;
 use crate::text;
@@ -28,16 +28,16 @@ pub(super) fn question(model: &Model, whole: Rect, buffer: &mut Buffer) {
     };
     let row = Rect { y: whole.bottom().saturating_sub(1), height: whole.height.min(1), ..whole };
     Clear.render(row, buffer);
-    line(buffer, row, 0, &Line::from(span(Ink::Of(Severity::Warning), format!(" {}", text::visible(&words)))));
+    line(buffer, row, 0, &Line::from(span(TextStyle::Of(Severity::Warning), format!(" {}", text::visible(&words)))));
     let palette = model.palette();
     let listed = (palette.len() as u16).min(whole.height.saturating_sub(3));
     let area = Rect { y: row.y.saturating_sub(listed), height: listed, ..whole };
     Clear.render(area, buffer);
     for (entry, at) in palette.iter().zip(0..listed) {
         let spans = vec![
-            span(Ink::Bold, format!("  {:18}", entry.name)),
-            span(Ink::Name, format!("{:12}", entry.keys.join(" "))),
-            span(Ink::Dim, entry.words),
+            span(TextStyle::Bold, format!("  {:18}", entry.name)),
+            span(TextStyle::Name, format!("{:12}", entry.keys.join(" "))),
+            span(TextStyle::Dim, entry.words),
         ];
         line(buffer, area, at, &Line::from(spans));
     }
@@ -46,13 +46,13 @@ pub(super) fn question(model: &Model, whole: Rect, buffer: &mut Buffer) {
 fn keys(model: &Model, width: u16) -> Line<'static> {
     if let Some(word) = &model.word {
         let word = text::visible(word);
-        return Line::from(span(Ink::Of(Severity::Warning), format!(" {word}")));
+        return Line::from(span(TextStyle::Of(Severity::Warning), format!(" {word}")));
     }
     let place = model.place();
     let hints = command::at(place).filter(|entry| !entry.hint.is_empty());
     // Help and quitting are always in sight.
     let (last, others): (Vec<_>, Vec<_>) = hints.partition(|entry| matches!(entry.id, Command::Help | Command::Quit));
-    let mut spans: Vec<Span<'static>> = vec![span(Ink::Plain, " ")];
+    let mut spans: Vec<Span<'static>> = vec![span(TextStyle::Plain, " ")];
     let mut used = 1;
     for entry in last.into_iter().chain(others) {
         let (key, words) = (entry.keys[0], format!(" {}  ", entry.hint));
@@ -62,8 +62,8 @@ fn keys(model: &Model, width: u16) -> Line<'static> {
             continue;
         }
         used += needed;
-        spans.push(span(Ink::Bold, key));
-        spans.push(span(Ink::Dim, words));
+        spans.push(span(TextStyle::Bold, key));
+        spans.push(span(TextStyle::Dim, words));
     }
     Line::from(spans)
 }

@@ -11,7 +11,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
 use super::super::model::{Model, Screen};
-use super::super::theme::{Ink, alarm, letter, sign};
+use super::super::theme::{TextStyle, alarm, letter, sign};
 use super::{line, span, width};
 use crate::event::{Forwarding, Mode, Progress, Recording};
 use crate::finding::{Severity, Side, grouped};
@@ -49,7 +49,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     line(buffer, area, row, &state);
     let mut last = more(model);
     if alarming {
-        last.spans.splice(0..0, counters(model).into_iter().chain([span(Ink::Plain, " ")]));
+        last.spans.splice(0..0, counters(model).into_iter().chain([span(TextStyle::Plain, " ")]));
     }
     match area.height {
         4.. => {
@@ -97,15 +97,15 @@ pub(in crate::tui) fn tab_at(model: &Model, x: u16) -> Option<Screen> {
 fn screens(model: &Model, columns: u16) -> Line<'static> {
     let tabs = tabs(model, columns);
     let named = tabs.first().is_some_and(|(from, ..)| *from > 0);
-    let mut spans = vec![span(Ink::Bold, if named { NAME } else { "" })];
+    let mut spans = vec![span(TextStyle::Bold, if named { NAME } else { "" })];
     for (place, (_, _, words)) in tabs.into_iter().enumerate() {
         let shown = Screen::MAIN.get(place).is_some_and(|screen| *screen == model.root());
-        let style = if shown { Style::new().add_modifier(Modifier::REVERSED) } else { Ink::Dim.style() };
+        let style = if shown { Style::new().add_modifier(Modifier::REVERSED) } else { TextStyle::Dim.style() };
         spans.push(Span::styled(words, style));
     }
     let counts = counts(model);
     let rest = usize::from(columns).saturating_sub(width(&spans) + width(&counts));
-    spans.push(span(Ink::Plain, " ".repeat(rest)));
+    spans.push(span(TextStyle::Plain, " ".repeat(rest)));
     spans.extend(counts);
     Line::from(spans)
 }
@@ -118,17 +118,17 @@ fn counts_width(model: &Model) -> usize {
 fn counts(model: &Model) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     for side in Side::ALL {
-        spans.push(span(Ink::By(side), format!(" {}", letter(side))));
+        spans.push(span(TextStyle::By(side), format!(" {}", letter(side))));
         let found = Severity::ALL.into_iter().map(|severity| (severity, model.status.tally.get(side, severity)));
         let found: Vec<(Severity, u64)> = found.filter(|(_, count)| *count > 0).collect();
         if found.is_empty() {
             let unknown = model.status.verdicts.passed == 0 || model.status.verdicts.is_mostly_unjudged();
-            spans.push(span(Ink::Dim, if unknown { " ?" } else { " ok" }));
+            spans.push(span(TextStyle::Dim, if unknown { " ?" } else { " ok" }));
         }
         for (severity, count) in found {
-            spans.push(span(Ink::Of(severity), format!(" {}{count}", sign(severity))));
+            spans.push(span(TextStyle::Of(severity), format!(" {}{count}", sign(severity))));
         }
-        spans.push(span(Ink::Plain, " "));
+        spans.push(span(TextStyle::Plain, " "));
     }
     spans
 }
@@ -138,44 +138,47 @@ const LEAST_UPSTREAM: usize = 12;
 
 fn what(model: &Model, width: u16) -> Line<'_> {
     let context = &model.status.context;
-    let mut spans = vec![span(Ink::Plain, " ")];
+    let mut spans = vec![span(TextStyle::Plain, " ")];
     match (&context.base_uri, &context.upstream) {
         (Some(base_uri), upstream) => {
-            spans.push(span(Ink::Dim, "broker's Base URI "));
+            spans.push(span(TextStyle::Dim, "broker's Base URI "));
             // Both addresses share what the other words leave, those of a forward proxy not counted.
             let demo = if context.mode == Mode::Demo { 6 } else { 0 };
             let room = usize::from(width).saturating_sub(1 + 18 + 3 + demo);
             let broker = room.saturating_sub(if upstream.is_some() { LEAST_UPSTREAM } else { 0 });
             let base_uri = text::clip_middle(base_uri, broker);
             let rest = room.saturating_sub(base_uri.width());
-            spans.push(span(Ink::Bold, base_uri));
+            spans.push(span(TextStyle::Bold, base_uri));
             if let Some(upstream) = upstream {
-                spans.push(span(Ink::Dim, " → "));
-                spans.push(span(Ink::Plain, text::clip_middle(upstream, rest)));
+                spans.push(span(TextStyle::Dim, " → "));
+                spans.push(span(TextStyle::Plain, text::clip_middle(upstream, rest)));
             }
         }
         (None, _) if context.forward.is_some() => {}
         (None, _) => {
-            spans.push(span(Ink::Dim, "recording "));
+            spans.push(span(TextStyle::Dim, "recording "));
             let file = match &model.status.recording {
                 // The next part of it.
                 Some(Recording::On { file, .. }) => Some(file),
                 _ => context.capture.as_ref(),
             };
-            spans.push(span(Ink::Bold, text::visible(file.map_or("-", String::as_str))));
+            spans.push(span(TextStyle::Bold, text::visible(file.map_or("-", String::as_str))));
         }
     }
     if !context.also.is_empty() {
-        spans.push(span(Ink::Dim, format!(" and {} more", context.also.len())));
+        spans.push(span(TextStyle::Dim, format!(" and {} more", context.also.len())));
     }
     if let Some(Forwarding { proxy, hosts, .. }) = &context.forward {
-        spans.push(span(Ink::Dim, if context.base_uri.is_some() { "  HTTPS_PROXY " } else { "client's HTTPS_PROXY " }));
-        spans.push(span(Ink::Bold, text::visible(proxy)));
-        spans.push(span(Ink::Dim, " intercepts "));
-        spans.push(span(Ink::Plain, text::visible(hosts)));
+        spans.push(span(
+            TextStyle::Dim,
+            if context.base_uri.is_some() { "  HTTPS_PROXY " } else { "client's HTTPS_PROXY " },
+        ));
+        spans.push(span(TextStyle::Bold, text::visible(proxy)));
+        spans.push(span(TextStyle::Dim, " intercepts "));
+        spans.push(span(TextStyle::Plain, text::visible(hosts)));
     }
     if context.mode == Mode::Demo {
-        spans.push(span(Ink::Of(crate::finding::Severity::Warning), "  demo"));
+        spans.push(span(TextStyle::Of(crate::finding::Severity::Warning), "  demo"));
     }
     Line::from(spans)
 }
@@ -188,16 +191,16 @@ fn state(model: &Model) -> Line<'_> {
             let words = format!(" ‼ NOT RECORDING, {missed} missed: {}", text::visible(reason));
             return Line::styled(words, Style::new());
         }
-        (_, _, Mode::View) => vec![span(Ink::Dim, " reading")],
-        (Some(Recording::Removed { .. }), ..) => vec![span(Ink::Dim, " ○ nothing was recorded")],
+        (_, _, Mode::View) => vec![span(TextStyle::Dim, " reading")],
+        (Some(Recording::Removed { .. }), ..) => vec![span(TextStyle::Dim, " ○ nothing was recorded")],
         (Some(Recording::On { .. }), ..) | (None, Some(_), _) => {
-            let mut spans = vec![span(Ink::Bad, " ●"), span(Ink::Plain, " rec")];
+            let mut spans = vec![span(TextStyle::Bad, " ●"), span(TextStyle::Plain, " rec")];
             if let Some(Recording::On { missed: missed @ 1.., .. }) = &model.status.recording {
-                spans.push(span(Ink::Bad, format!(" ‼ {} missing", text::count(*missed, "exchange"))));
+                spans.push(span(TextStyle::Bad, format!(" ‼ {} missing", text::count(*missed, "exchange"))));
             }
             spans
         }
-        (None, None, _) => vec![span(Ink::Dim, " ○ judged, but not kept")],
+        (None, None, _) => vec![span(TextStyle::Dim, " ○ judged, but not kept")],
     })
 }
 
@@ -210,16 +213,16 @@ fn counters(model: &Model) -> Vec<Span<'static>> {
     let Progress { recorded, judged, .. } = model.status.progress.unwrap_or(shown);
     let mut spans = Vec::new();
     if model.status.context.mode == Mode::View || model.status.context.capture.is_some() {
-        spans.push(span(Ink::Dim, format!("  recorded {} ·", grouped(recorded))));
+        spans.push(span(TextStyle::Dim, format!("  recorded {} ·", grouped(recorded))));
     }
-    spans.push(span(Ink::Dim, format!(" judged {} ·", grouped(judged))));
+    spans.push(span(TextStyle::Dim, format!(" judged {} ·", grouped(judged))));
     // Of a recording that is read it is not known.
     if model.status.context.mode != Mode::View {
         let lag = model.status.lag_seconds();
-        let ink = if lag > 0 { Ink::Of(Severity::Warning) } else { Ink::Dim };
-        spans.extend([span(ink, format!(" lag {} s", grouped(lag))), span(Ink::Dim, " ·")]);
+        let ink = if lag > 0 { TextStyle::Of(Severity::Warning) } else { TextStyle::Dim };
+        spans.extend([span(ink, format!(" lag {} s", grouped(lag))), span(TextStyle::Dim, " ·")]);
     }
-    let ink = if model.status.not_shown > 0 { Ink::Bad } else { Ink::Dim };
+    let ink = if model.status.not_shown > 0 { TextStyle::Bad } else { TextStyle::Dim };
     spans.push(span(ink, format!(" dropped {}", grouped(model.status.not_shown))));
     spans
 }
@@ -228,30 +231,30 @@ fn counters(model: &Model) -> Vec<Span<'static>> {
 fn more(model: &Model) -> Line<'_> {
     let warnings = model.status.context.warnings.iter();
     let mut spans: Vec<Span<'_>> =
-        warnings.map(|words| span(Ink::Bad, format!(" ‼ {} ", text::visible(words)))).collect();
+        warnings.map(|words| span(TextStyle::Bad, format!(" ‼ {} ", text::visible(words)))).collect();
     if let Some(little) = model.status.little_judged() {
-        spans.push(span(Ink::Of(Severity::Warning), format!(" ‼ {} ", text::clip(&little, 200))));
+        spans.push(span(TextStyle::Of(Severity::Warning), format!(" ‼ {} ", text::clip(&little, 200))));
     }
     // The demo tells its story here, a live run what needs attention; where it is kept matters less.
     if let Some(notice) = model.status.notices.back() {
         let ink = match model.status.context.mode {
-            Mode::Demo => Ink::Bold,
-            Mode::View => Ink::Plain,
-            Mode::Live | Mode::Replay => Ink::Of(Severity::Warning),
+            Mode::Demo => TextStyle::Bold,
+            Mode::View => TextStyle::Plain,
+            Mode::Live | Mode::Replay => TextStyle::Of(Severity::Warning),
         };
         spans.push(span(ink, format!(" {} ", text::clip(notice, 200))));
     }
     if model.status.muted > 0 {
         let words = format!(" {} muted (properly refused) ", text::count(model.status.muted, "finding"));
-        spans.push(span(Ink::Dim, words));
+        spans.push(span(TextStyle::Dim, words));
     }
     if let Some((authority, count)) = &model.status.unread {
         let words = format!(" {count} passed unread, last to {} ", text::clip_middle(authority, 60));
-        spans.push(span(Ink::Dim, words));
+        spans.push(span(TextStyle::Dim, words));
     }
     if model.status.context.mode == Mode::View {
         if let Some(base_uri) = &model.status.context.upstream {
-            spans.push(span(Ink::Dim, format!(" Base URI {}", text::clip_middle(base_uri, 80))));
+            spans.push(span(TextStyle::Dim, format!(" Base URI {}", text::clip_middle(base_uri, 80))));
         }
         return Line::from(spans);
     }
@@ -261,8 +264,8 @@ fn more(model: &Model) -> Line<'_> {
         None => model.status.context.capture.as_ref(),
     };
     if let Some(file) = file {
-        spans.push(span(Ink::Dim, " to "));
-        spans.push(span(Ink::Plain, text::clip_middle(file, 80)));
+        spans.push(span(TextStyle::Dim, " to "));
+        spans.push(span(TextStyle::Plain, text::clip_middle(file, 80)));
     }
     Line::from(spans)
 }

@@ -1,14 +1,14 @@
 //! The help: what the screen shows and which keys it has, over everything else.
 //!
-//! `Place → a box over the screen, until the next key`
+//! `CommandContext → a box over the screen, until the next key`
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Widget};
 
-use super::super::command::{self, Place};
-use super::super::theme::Ink;
+use super::super::command::{self, CommandContext};
+use super::super::theme::TextStyle;
 use super::{line, span};
 use crate::finding::{Severity, Side};
 use crate::text;
@@ -16,7 +16,7 @@ use crate::text;
 /// Columns of the keys.
 const KEYS: usize = 12;
 
-pub(super) fn draw(place: Place, whole: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(place: CommandContext, whole: Rect, buffer: &mut Buffer) {
     let width = whole.width.min(100);
     let lines = lines(place, usize::from(width).saturating_sub(2), usize::from(whole.height).saturating_sub(2));
     let height = whole.height.min(lines.len() as u16 + 2);
@@ -31,28 +31,28 @@ pub(super) fn draw(place: Place, whole: Rect, buffer: &mut Buffer) {
 }
 
 /// What the screen shows, the signs, its own keys; then, as far as there is room, the keys of every screen.
-fn lines(place: Place, width: usize, height: usize) -> Vec<Line<'static>> {
+fn lines(place: CommandContext, width: usize, height: usize) -> Vec<Line<'static>> {
     let about = text::wrap(place.about(), width.saturating_sub(2));
     let mut lines: Vec<Line<'static>> =
-        about.into_iter().map(|words| Line::from(span(Ink::Plain, format!(" {words}")))).collect();
+        about.into_iter().map(|words| Line::from(span(TextStyle::Plain, format!(" {words}")))).collect();
     lines.push(Line::from(vec![
-        span(Ink::By(Side::Broker), " B"),
-        span(Ink::Plain, " broker  "),
-        span(Ink::By(Side::BookingSystem), "S"),
-        span(Ink::Plain, " booking system  "),
-        span(Ink::Of(Severity::Failure), "✗"),
-        span(Ink::Plain, " failure  "),
-        span(Ink::Of(Severity::Warning), "!"),
-        span(Ink::Plain, " warning  "),
-        span(Ink::Of(Severity::Notice), "·"),
-        span(Ink::Plain, " notice  "),
-        span(Ink::Of(Severity::Suggestion), "+"),
-        span(Ink::Plain, " suggestion"),
+        span(TextStyle::By(Side::Broker), " B"),
+        span(TextStyle::Plain, " broker  "),
+        span(TextStyle::By(Side::BookingSystem), "S"),
+        span(TextStyle::Plain, " booking system  "),
+        span(TextStyle::Of(Severity::Failure), "✗"),
+        span(TextStyle::Plain, " failure  "),
+        span(TextStyle::Of(Severity::Warning), "!"),
+        span(TextStyle::Plain, " warning  "),
+        span(TextStyle::Of(Severity::Notice), "·"),
+        span(TextStyle::Plain, " notice  "),
+        span(TextStyle::Of(Severity::Suggestion), "+"),
+        span(TextStyle::Plain, " suggestion"),
     ]));
-    let entry_line = |(entry, keys): (&command::Entry, Vec<&str>)| {
+    let entry_line = |(entry, keys): (&command::CommandEntry, Vec<&str>)| {
         let keys = keys.join(" ");
         let pad = KEYS.saturating_sub(text::width(&keys));
-        Line::from(vec![span(Ink::Bold, format!(" {keys}{:pad$} ", "")), span(Ink::Plain, entry.words)])
+        Line::from(vec![span(TextStyle::Bold, format!(" {keys}{:pad$} ", "")), span(TextStyle::Plain, entry.words)])
     };
     lines
         .extend(command::joined(command::at(place).filter(|entry| !entry.is_everywhere())).into_iter().map(entry_line));
@@ -64,7 +64,7 @@ fn lines(place: Place, width: usize, height: usize) -> Vec<Line<'static>> {
         // In short, so that nothing is out of sight.
         let words: Vec<String> = general.iter().map(|(entry, keys)| format!("{} {}", keys[0], entry.name)).collect();
         let words = text::wrap(&words.join(" · "), width.saturating_sub(2));
-        lines.extend(words.into_iter().map(|words| Line::from(span(Ink::Dim, format!(" {words}")))));
+        lines.extend(words.into_iter().map(|words| Line::from(span(TextStyle::Dim, format!(" {words}")))));
     }
     lines
 }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::super::model::Model;
-use super::super::theme::Ink;
+use super::super::theme::TextStyle;
 use super::{line, span};
 use crate::event::Mode;
 use crate::text;
@@ -16,12 +16,12 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let base_uri = text::visible(model.status.context.base_uri.as_deref().unwrap_or("-"));
     let lines = match model.status.context.mode {
         Mode::View => vec![
-            Line::from(span(Ink::Bold, "  This recording holds no exchange so far.")),
+            Line::from(span(TextStyle::Bold, "  This recording holds no exchange so far.")),
             Line::default(),
             Line::from("  If a proxy is writing it, exchanges appear here as they end."),
         ],
         Mode::Demo => vec![
-            Line::from(span(Ink::Bold, "  A scripted broker is about to make its first booking.")),
+            Line::from(span(TextStyle::Bold, "  A scripted broker is about to make its first booking.")),
             Line::default(),
             Line::from("  Its requests go through Umpire to a small booking system built into it."),
             Line::from("  Some are wrong on purpose, and so are some answers: watch who is blamed."),
@@ -32,12 +32,12 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
         {
             let proxy = text::visible(&forward.proxy);
             vec![
-                Line::from(span(Ink::Bold, "  Nothing has passed yet.")),
+                Line::from(span(TextStyle::Bold, "  Nothing has passed yet.")),
                 Line::default(),
                 Line::from("  1. Start your client with"),
-                Line::from(span(Ink::Good, format!("       HTTPS_PROXY={proxy} HTTP_PROXY={proxy}"))),
+                Line::from(span(TextStyle::Good, format!("       HTTPS_PROXY={proxy} HTTP_PROXY={proxy}"))),
                 Line::from("  2. Let it trust this file (`umpire ca trust` says how):"),
-                Line::from(span(Ink::Good, format!("       {}", text::visible(&forward.ca)))),
+                Line::from(span(TextStyle::Good, format!("       {}", text::visible(&forward.ca)))),
                 Line::from(format!("  3. What it asks of {} shows up here.", text::visible(&forward.hosts))),
                 Line::default(),
                 Line::from(
@@ -47,16 +47,16 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
             ]
         }
         Mode::Live | Mode::Replay => vec![
-            Line::from(span(Ink::Bold, "  Nothing has passed yet.")),
+            Line::from(span(TextStyle::Bold, "  Nothing has passed yet.")),
             Line::default(),
             Line::from("  1. Give your broker this Base URI in place of the booking system's:"),
-            Line::from(vec![span(Ink::Plain, "       "), span(Ink::Good, base_uri.clone())]),
+            Line::from(vec![span(TextStyle::Plain, "       "), span(TextStyle::Good, base_uri.clone())]),
             Line::from("  2. Make a booking. Each request shows up here, with who is at fault."),
             Line::default(),
-            Line::from(span(Ink::Dim, "  Or try it from another terminal:")),
+            Line::from(span(TextStyle::Dim, "  Or try it from another terminal:")),
             Line::from(vec![
-                span(Ink::Plain, "       "),
-                span(Ink::Name, format!("curl -i {}/orders-rpde", base_uri.trim_end_matches('/'))),
+                span(TextStyle::Plain, "       "),
+                span(TextStyle::Name, format!("curl -i {}/orders-rpde", base_uri.trim_end_matches('/'))),
             ]),
         ],
     };

@@ -15,7 +15,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio_util::sync::CancellationToken;
 use umpire::capture;
-use umpire::event::{Context, Event, Mode, feed};
+use umpire::event::{Event, Mode, RunContext, feed};
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::tui::{self, Setup, Theme};
 
@@ -61,7 +61,7 @@ async fn screen(events: &[Event], base_uri: Option<String>, theme: Theme, keys: 
         outlet.send(event.clone());
     }
     assert_eq!(feed.dropped(), 0);
-    let context = Context {
+    let context = RunContext {
         mode: Mode::View,
         base_uri: None,
         upstream: base_uri,

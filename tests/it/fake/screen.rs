@@ -16,7 +16,7 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Context, Event, Feed, Mode};
+use umpire::event::{Event, EventReceiver, Mode, RunContext};
 use umpire::openbooking::Stage;
 use umpire::tui::{self, Outcome, Setup};
 
@@ -84,7 +84,7 @@ impl Shown {
 }
 
 /// As [`open_on`], on the screen of exchanges.
-pub async fn show_on(width: u16, height: u16, context: Context, events: Vec<Event>, script: &str) -> Shown {
+pub async fn show_on(width: u16, height: u16, context: RunContext, events: Vec<Event>, script: &str) -> Shown {
     // A recording opens there.
     let script = if context.mode == Mode::View { script.to_owned() } else { format!("2{script}") };
     open_on(width, height, context, events, &script).await
@@ -113,7 +113,7 @@ pub async fn open_on(width: u16, height: u16, setup: impl Into<Setup>, events: V
         std::future::pending().await
     };
     let input = stream::once(start).filter(|_| ready(false)).chain(pressed).chain(stream::once(end));
-    let feed = Feed { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
+    let feed = EventReceiver { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
     let outcome = tui::run(&mut terminal, input, feed, setup, shutdown).await.unwrap();
     Shown { terminal, outcome }
 }
@@ -135,7 +135,7 @@ pub fn paste(text: &str) -> Step {
 }
 
 /// Shows what the steps lead to; shuts down if no key has quit.
-pub async fn show_steps(width: u16, height: u16, context: Context, steps: Vec<Step>) -> Shown {
+pub async fn show_steps(width: u16, height: u16, context: RunContext, steps: Vec<Step>) -> Shown {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let (sender, receiver) = mpsc::channel(1_024);
     let shutdown = CancellationToken::new();
@@ -147,7 +147,7 @@ pub async fn show_steps(width: u16, height: u16, context: Context, steps: Vec<St
         stop.cancel();
         std::future::pending().await
     };
-    let feed = Feed { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
+    let feed = EventReceiver { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
     let input = play.chain(stream::once(end));
     let outcome = tui::run(&mut terminal, input, feed, context, shutdown).await.unwrap();
     Shown { terminal, outcome }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use umpire::event::{Event, Feed, Judged};
+use umpire::event::{Event, EventReceiver, Judged};
 use umpire::fault::{Faults, FaultyUpstream};
 use umpire::finding::{Finding, Severity, Side};
 use umpire::openbooking::media_type::BOOKING_V1;
@@ -22,7 +22,7 @@ pub const ORIGIN: &str = "https://sandbox.example";
 /// A proxy that runs.
 pub struct Run {
     session: Session,
-    feed: Feed,
+    feed: EventReceiver,
     pub faults: Faults,
     pub broker: Broker,
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use umpire::event::{Event, Feed};
+use umpire::event::{Event, EventReceiver};
 use umpire::exchange::{BodyEnd, FailureKind};
 use umpire::fault::{Faults, FaultyUpstream};
 use umpire::finding::Side;
@@ -153,7 +153,7 @@ async fn over_http2_it_is_the_stream_that_ends() {
 }
 
 /// A listener with a certificate of its own, before a sandbox; and a client that trusts it.
-async fn with_tls(faults: &Faults) -> (Session, Feed, tokio_rustls::TlsConnector) {
+async fn with_tls(faults: &Faults) -> (Session, EventReceiver, tokio_rustls::TlsConnector) {
     let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));

@@ -16,7 +16,7 @@ use ratatui::backend::TestBackend;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use umpire::capture::{self, Meta, Recording, RecordingWriter as Target, Writer};
-use umpire::event::{Context, Event, Feed, Mode};
+use umpire::event::{Event, EventReceiver, Mode, RunContext};
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers};
 use umpire::redact::{Fields, Redactor};
 use umpire::report::{JsonLines, Paint, PlainReport};
@@ -161,8 +161,8 @@ async fn screen(events: Vec<Event>) -> String {
             stop.cancel();
             std::future::pending().await
         };
-        let feed = Feed { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
-        let context = Context {
+        let feed = EventReceiver { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
+        let context = RunContext {
             mode: Mode::View,
             base_uri: None,
             upstream: None,

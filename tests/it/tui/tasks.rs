@@ -8,7 +8,7 @@ use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, Mo
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use umpire::capture;
-use umpire::event::{Context, Event, Judged, Mode};
+use umpire::event::{Event, Judged, Mode, RunContext};
 use umpire::exchange::Exchange;
 use umpire::finding::{Finding, shape};
 use umpire::openbooking::Stage;
@@ -87,7 +87,7 @@ impl Services for Told {
 /// What is on the screen after these keys, and what was asked of the outside world.
 async fn after(mode: Mode, events: Vec<Event>, keys: &str) -> (Shown, Vec<String>) {
     let told = Arc::new(Told::default());
-    let context = Context { mode, ..fake::context() };
+    let context = RunContext { mode, ..fake::context() };
     let setup = Setup { services: Arc::<Told>::clone(&told), ..context.into() };
     // One that means nothing, so that there is a frame after what was asked for.
     let shown = open_on(100, 40, setup, events, &format!("{keys}~")).await;
@@ -169,7 +169,7 @@ async fn copy_as_curl_and_the_finding_in_two_keys_each() {
         let (shown, _) = after(Mode::View, faulty(), keys).await;
         // The last key took the word away; the menu has gone.
         assert!(shown.find("Copy: c curl").is_none(), "{}", shown.text());
-        let shown = open_on(100, 40, Context { mode: Mode::View, ..fake::context() }, faulty(), keys).await;
+        let shown = open_on(100, 40, RunContext { mode: Mode::View, ..fake::context() }, faulty(), keys).await;
         sees(&shown, &[said]);
     }
 }
@@ -314,7 +314,7 @@ async fn a_unique_prefix_of_a_uuid_is_enough() {
 async fn exchanges_are_sorted_and_come_back() {
     let events =
         || vec![Fake::new(0).event(), Fake::new(1).took(900).event(), Fake::new(2).finding(wrong_price()).event()];
-    let context = || Context { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: Mode::View, ..fake::context() };
     let order = |shown: &Shown| -> Vec<char> {
         let text = shown.text();
         let rows = text.lines().filter(|line| line.contains("PUT order-quotes"));
@@ -345,7 +345,7 @@ async fn exchanges_are_sorted_and_come_back() {
 
 #[tokio::test]
 async fn comments_stand_behind_their_exchanges() {
-    let context = || Context { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: Mode::View, ..fake::context() };
     let row =
         |shown: &Shown| shown.text().lines().find(|line| line.contains("order-quotes")).unwrap_or_default().to_owned();
     let shown = open_on(120, 40, context(), vec![Fake::new(0).event()], "cask Robin⏎").await;
@@ -358,7 +358,7 @@ async fn comments_stand_behind_their_exchanges() {
 
 #[tokio::test]
 async fn the_palette_runs_commands_by_name() {
-    let context = || Context { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: Mode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), ":cov").await;
     sees(&shown, &["coverage", "Tab completes"]);
     for keys in [":coverage⏎", ":cov⇥⏎", ":cove⏎"] {
@@ -379,7 +379,7 @@ async fn what_a_finding_rests_on_is_one_key_away() {
 #[tokio::test]
 async fn a_message_folds_wraps_and_is_searched() {
     let event = || vec![Fake::new(0).event()];
-    let context = || Context { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: Mode::View, ..fake::context() };
     let folded = open_on(100, 40, context(), event(), "⇥⇥⏎-").await;
     sees(&folded, &["\"orderedItem\": [ ▸ 1 item ]", "\"totalPaymentDue\": { ▸ 3 members }"]);
     let unfolded = open_on(100, 40, context(), event(), "⇥⇥⏎-+").await;
@@ -400,7 +400,7 @@ async fn a_message_folds_wraps_and_is_searched() {
 async fn a_long_message_is_laid_out_beside_the_screen() {
     let body = format!(r#"{{"items":[{}],"last":"here it ends"}}"#, vec![r#"{"a":1}"#; 10_000].join(","));
     let events = vec![Fake::new(0).response_body(body).event()];
-    let context = Context { mode: Mode::View, ..fake::context() };
+    let context = RunContext { mode: Mode::View, ..fake::context() };
     let shown = open_on(100, 40, context, events, "⇥⇥⏎~~~~~~~~~~G").await;
     sees(&shown, &["\"last\": \"here it ends\""]);
 }
@@ -415,7 +415,7 @@ async fn marked_exchanges_are_filtered_and_compared() {
 
 #[tokio::test]
 async fn a_filter_that_is_none_says_where_it_goes_wrong() {
-    let context = || Context { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: Mode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), "/stage:Q⏎").await;
     sees(&shown, &["Filter /stage:Q"]);
     let counted = open_on(100, 40, context(), booking(), "/stage:B").await;
@@ -450,7 +450,7 @@ fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Step {
 #[tokio::test]
 async fn the_mouse_scrolls_selects_opens_and_drags() {
     const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
-    let context = || Context { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: Mode::View, ..fake::context() };
     let many = || Step::Events((0..60).map(|index| Fake::new(index).event()).collect());
     let with = |steps: Vec<Step>| show_steps(100, 40, context(), std::iter::once(many()).chain(steps).collect());
     // The first row has the names of the screens.

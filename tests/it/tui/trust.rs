@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use umpire::event::{Context, Event, Mode, Progress, Recording, RequestUnderWay};
+use umpire::event::{Event, Mode, Progress, Recording, RequestUnderWay, RunContext};
 use umpire::openbooking::Stage;
 use umpire::tui::Outcome;
 
@@ -34,13 +34,13 @@ async fn the_header_says_how_far_recording_and_judging_have_come() {
     let shown = show_on(120, 24, context(), events, "").await;
     assert!(shown.find("12 exchanges missed: the disk is full").is_some(), "{}", shown.text());
     assert!(shown.find("judged 12,000 · lag 0 s · dropped 0").is_some(), "{}", shown.text());
-    let shown = show_on(80, 24, Context { capture: None, ..context() }, booking(), "").await;
+    let shown = show_on(80, 24, RunContext { capture: None, ..context() }, booking(), "").await;
     assert!(shown.find("judged, but not kept judged 5 · lag 0 s · dropped 0").is_some(), "{}", shown.text());
 }
 
 #[tokio::test]
 async fn a_recording_of_which_little_was_judged_says_so() {
-    let view = || Context { mode: Mode::View, base_uri: None, ..context() };
+    let view = || RunContext { mode: Mode::View, base_uri: None, ..context() };
     let mut unjudged = Fake::new(0);
     for index in 0..50 {
         unjudged = unjudged.not_judged(&format!("a/{index}"), "the recording has no bodies");
@@ -99,7 +99,7 @@ async fn filters() {
 #[tokio::test]
 async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
     for (mode, question) in [(Mode::Live, "Stop the proxy? y/n"), (Mode::Replay, "Stop the replay? y/n")] {
-        let with = |script| show_on(80, 24, Context { mode, ..context() }, booking(), script);
+        let with = |script| show_on(80, 24, RunContext { mode, ..context() }, booking(), script);
         let asked = with("q").await;
         assert_eq!(asked.outcome, Outcome::Shutdown, "{mode:?}");
         assert!(asked.find(question).is_some(), "{mode:?}\n{}", asked.text());
@@ -111,7 +111,7 @@ async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
         }
     }
     for mode in [Mode::View, Mode::Demo] {
-        let quit = show_on(80, 24, Context { mode, ..context() }, booking(), "q").await;
+        let quit = show_on(80, 24, RunContext { mode, ..context() }, booking(), "q").await;
         assert_eq!(quit.outcome, Outcome::Quit, "{mode:?}");
     }
     // Even where there is no room for keys.
@@ -120,14 +120,14 @@ async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
 
 #[tokio::test]
 async fn q_leaves_the_detail_before_it_quits() {
-    let view = Context { mode: Mode::View, ..context() };
+    let view = RunContext { mode: Mode::View, ..context() };
     assert_eq!(show_on(80, 24, view.clone(), booking(), "⏎q").await.outcome, Outcome::Shutdown);
     assert_eq!(show_on(80, 24, view, booking(), "⏎qq").await.outcome, Outcome::Quit);
 }
 
 #[tokio::test]
 async fn pasted_text_is_never_taken_for_keys() {
-    let view = || Context { mode: Mode::View, ..context() };
+    let view = || RunContext { mode: Mode::View, ..context() };
     for before in ["", "⏎", "4", "?"] {
         let steps = vec![Step::Events(booking()), Step::Keys(before), paste("qqqyFc3")];
         let shown = show_steps(80, 24, view(), steps).await;

@@ -31,17 +31,17 @@ const NO_REUSE: Duration = Duration::from_mins(10);
 /// See the module.
 #[derive(Default)]
 pub struct Pool {
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     idle: Vec<(Instant, UpstreamStream)>,
     /// When the peer last sent surplus bytes.
     surplus: Option<Instant>,
 }
 
-impl State {
+impl PoolState {
     fn is_reuse_stopped(&self) -> bool {
         self.surplus.is_some_and(|at| at.elapsed() <= NO_REUSE)
     }
@@ -104,7 +104,7 @@ impl Pool {
         state.surplus = Some(Instant::now());
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -250,13 +250,13 @@ mod tests {
 
     #[tokio::test]
     async fn under_load_a_connection_rests() {
-        let (mut state, start, mut remote_dialer) = (State::default(), Instant::now(), Vec::new());
+        let (mut state, start, mut remote_dialer) = (PoolState::default(), Instant::now(), Vec::new());
         for after in [Duration::ZERO, MIN_IDLE / 2, MIN_IDLE, MIN_IDLE] {
             let (local_dialer, peer, _) = tcp().await;
             state.idle.push((start + after, UpstreamStream::Tcp(local_dialer)));
             remote_dialer.push(peer);
         }
-        let pop = |state: &mut State, after: Duration| state.pop(start + after).map(|(since, _)| since - start);
+        let pop = |state: &mut PoolState, after: Duration| state.pop(start + after).map(|(since, _)| since - start);
         assert_eq!(pop(&mut state, MIN_IDLE / 2), None, "a new one is made");
         assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(MIN_IDLE / 2), "the last that has rested");
         assert_eq!(pop(&mut state, MIN_IDLE + MIN_IDLE / 2), Some(Duration::ZERO));

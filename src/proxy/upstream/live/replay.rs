@@ -18,21 +18,21 @@ use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Keeps all of a body, trailers included: for bodies only whose length is known and small.
 #[derive(Clone)]
-pub struct ReplayableBody(Arc<Mutex<State>>);
+pub struct ReplayableBody(Arc<Mutex<ReplayBodyState>>);
 
-struct State {
+struct ReplayBodyState {
     body: WireBody,
-    kept: Vec<Part>,
+    kept: Vec<ReplayPart>,
 }
 
 /// A frame that can be sent more than once.
 #[derive(Clone)]
-enum Part {
+enum ReplayPart {
     Data(Bytes),
     Trailers(HeaderMap),
 }
 
-impl Part {
+impl ReplayPart {
     fn of(frame: &Frame<Bytes>) -> Option<Self> {
         let trailers = || frame.trailers_ref().cloned().map(Self::Trailers);
         frame.data_ref().cloned().map(Self::Data).or_else(trailers)
@@ -56,7 +56,7 @@ impl Part {
 impl ReplayableBody {
     /// Nothing taken yet.
     pub fn new(body: WireBody) -> Self {
-        Self(Arc::new(Mutex::new(State { body, kept: Vec::new() })))
+        Self(Arc::new(Mutex::new(ReplayBodyState { body, kept: Vec::new() })))
     }
 
     /// The body from its beginning. Readers are for use one after the other.
@@ -82,7 +82,7 @@ impl Body for ReplayReader {
             return Poll::Ready(Some(Ok(part.clone().frame())));
         }
         let frame = ready!(Pin::new(&mut state.body).poll_frame(cx));
-        if let Some(part) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Part::of) {
+        if let Some(part) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(ReplayPart::of) {
             state.kept.push(part);
             this.next += 1;
         }
@@ -96,7 +96,7 @@ impl Body for ReplayReader {
 
     fn size_hint(&self) -> SizeHint {
         let state = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept: u64 = state.kept[self.next..].iter().map(Part::length).sum();
+        let kept: u64 = state.kept[self.next..].iter().map(ReplayPart::length).sum();
         state.body.size_hint().exact().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(kept + rest))
     }
 }

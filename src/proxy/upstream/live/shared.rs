@@ -60,11 +60,11 @@ type Connecting = future::Shared<BoxFuture<'static, Result<PooledConnection, Ups
 pub struct H2Pool {
     connector: Arc<Connector>,
     others: Arc<Pool>,
-    state: Mutex<State>,
+    state: Mutex<SharedState>,
 }
 
 #[derive(Default)]
-struct State {
+struct SharedState {
     open: Vec<Arc<H2Connection>>,
     connecting: Option<Connecting>,
     /// When the booking system last chose HTTP/1.1.
@@ -115,12 +115,12 @@ impl H2Pool {
         found
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SharedState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl SharedState {
     /// Drops what can't be used any more, or wasn't for long.
     fn tidy(&mut self) {
         self.open.retain(|shared| shared.is_usable());
