@@ -9,7 +9,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use umpire::capture;
 use umpire::exchange::Exchange;
-use umpire::openbooking::Reading;
+use umpire::openbooking::ParsedExchange;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 fn main() {
@@ -53,7 +53,7 @@ fn read(bencher: Bencher) {
     let recordings = recordings();
     bencher.counter(items(&recordings)).bench(|| {
         for exchange in recordings.iter().flatten() {
-            black_box(Reading::new(0, Arc::clone(exchange), None));
+            black_box(ParsedExchange::new(0, Arc::clone(exchange), None));
         }
     });
 }

@@ -69,7 +69,7 @@ impl BaselineEntry {
 
 /// What became of a baseline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Applied {
+pub struct AppliedBaseline {
     /// Every entry that was asked about, in the order of the file's contents: by rule, stage and pointer.
     pub entries: Vec<(BaselineEntry, EntryOutcome)>,
     /// Whether each finding is set aside, in their order.
@@ -101,7 +101,7 @@ pub enum EntryState {
     Within,
 }
 
-impl Applied {
+impl AppliedBaseline {
     /// How many findings are set aside.
     pub fn set_aside(&self) -> u64 {
         self.aside.iter().filter(|&&aside| aside).count() as u64
@@ -180,7 +180,7 @@ impl Baseline {
     }
 
     /// Sets findings aside, the first of each entry first. Entries whose rules were not asked are left out.
-    pub fn apply(&self, findings: &[&Finding], today: Date, is_asked: impl Fn(&str) -> bool) -> Applied {
+    pub fn apply(&self, findings: &[&Finding], today: Date, is_asked: impl Fn(&str) -> bool) -> AppliedBaseline {
         let shapes: Vec<String> = findings.iter().map(|finding| shape(&finding.pointer)).collect();
         let mut found: BTreeMap<EntryKey<'_>, u64> = self.entries.iter().map(|entry| (entry.key(), 0)).collect();
         let room: BTreeMap<EntryKey<'_>, u64> = self
@@ -210,7 +210,7 @@ impl Baseline {
             (entry.clone(), EntryOutcome { found, state })
         };
         let entries = self.entries.iter().filter(|entry| is_asked(&entry.rule)).map(outcome).collect();
-        Applied { entries, aside }
+        AppliedBaseline { entries, aside }
     }
 }
 

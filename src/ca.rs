@@ -19,7 +19,7 @@ mod store;
 pub use authority::Authority;
 pub use hosts::{HostPattern, HostPatternError};
 pub use leaves::{LeafError, Leaves, Resolver};
-pub use store::{Ensured, HOME, Store};
+pub use store::{EnsuredAuthorities, HOME, Store};
 
 use std::io;
 use std::path::PathBuf;

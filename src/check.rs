@@ -15,7 +15,7 @@ use crate::exchange::Exchange;
 use crate::filter::Filter;
 use crate::finding::{Finding, Side, VerdictCounts};
 use crate::report::{
-    CheckReport, FileReport, FilterReport, LeftOut, OddReport, Recognized, RuleTally, SimulatedReport,
+    CheckReport, FileReport, FilterReport, OddReport, OmittedCounts, Recognized, RuleSummary, SimulatedReport,
 };
 use crate::rules::{Judge, Profile, RuleBook};
 use crate::text::{SafeText, safe_format};
@@ -129,8 +129,8 @@ fn in_order(parts: &mut [OpenedFile], notice: &mut impl FnMut(SafeText)) {
 }
 
 /// How far the rules that were asked have come.
-pub fn coverage(book: &RuleBook, tallies: &[RuleTally]) -> Coverage {
-    let of = |tally: &RuleTally| {
+pub fn coverage(book: &RuleBook, tallies: &[RuleSummary]) -> Coverage {
+    let of = |tally: &RuleSummary| {
         let rule = Arc::clone(&book.rule(&tally.rule)?.info);
         Some(RuleCoverage { rule, passed: tally.passed, failed: tally.failed, not_judged: tally.not_judged })
     };
@@ -200,7 +200,7 @@ impl<'n> CheckRun<'n> {
             .rules()
             .iter()
             .filter(|rule| options.side.is_none_or(|side| rule.info.side == side))
-            .map(|rule| RuleTally { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
+            .map(|rule| RuleSummary { rule: rule.info.id.as_str().into(), passed: 0, failed: 0, not_judged: 0 })
             .collect();
         let filter = options.filter.as_ref().map(|filter| FilterReport::new(filter.to_string()));
         Self {
@@ -312,7 +312,7 @@ impl<'n> CheckRun<'n> {
         if let (Some(profile), Some(of_file)) = (&mut self.profile, judging.profile()) {
             profile.add(of_file);
         }
-        self.report.left_out += LeftOut {
+        self.report.left_out += OmittedCounts {
             flows: totals.forgotten_flows,
             open_data: totals.forgotten_open_data,
             findings: totals.untold_findings,

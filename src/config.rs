@@ -14,7 +14,7 @@ use crate::fault;
 use crate::finding::Severity;
 use crate::proxy::upstream::live::Timeouts;
 use crate::proxy::{BaseUri, HeadLimits, Limits};
-use crate::rules::{BookingSystemInfo, PaymentDetails, RuleSources, Setting};
+use crate::rules::{BookingSystemInfo, PaymentDetails, RuleSetting, RuleSources};
 
 /// Name of the file that is looked for.
 pub const FILE_NAME: &str = "umpire.toml";
@@ -48,7 +48,7 @@ pub struct Config {
     /// How long the booking system may take.
     pub timeouts: Timeouts,
     /// What is taken out of recordings.
-    pub redaction: Redaction,
+    pub redaction: RedactionConfig,
     /// How the screen looks.
     pub screen: ScreenConfig,
     /// Scenarios of faults, by name.
@@ -58,7 +58,7 @@ pub struct Config {
 /// What is taken out of recordings beyond secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Redaction {
+pub struct RedactionConfig {
     /// A running proxy replaces personal data before they reach disk and screen.
     pub personal: bool,
     /// Further fields with personal data: JSON pointers into bodies, or names.
@@ -70,7 +70,7 @@ pub struct Redaction {
 #[serde(default, deny_unknown_fields)]
 pub struct ScreenConfig {
     /// Its colours and characters.
-    pub theme: Theme,
+    pub theme: ThemeSetting,
     /// The mouse scrolls and selects; without it the terminal's own selection works as ever.
     pub mouse: bool,
     /// A new failure rings the bell.
@@ -79,14 +79,14 @@ pub struct ScreenConfig {
 
 impl Default for ScreenConfig {
     fn default() -> Self {
-        Self { theme: Theme::default(), mouse: true, bell: false }
+        Self { theme: ThemeSetting::default(), mouse: true, bell: false }
     }
 }
 
 /// Colours and characters of the screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Theme {
+pub enum ThemeSetting {
     /// For dark terminals.
     #[default]
     Dark,
@@ -131,7 +131,7 @@ struct ConfigFile {
     #[serde(rename = "booking-system")]
     booking_system: BookingSystem,
     limits: WrittenLimits,
-    redaction: Redaction,
+    redaction: RedactionConfig,
     screen: ScreenConfig,
     faults: BTreeMap<String, Vec<Spanned<String>>>,
 }
@@ -263,10 +263,10 @@ fn settings(
     text: &str,
     off: &[Spanned<String>],
     severity: &BTreeMap<Spanned<String>, Severity>,
-) -> Vec<Setting> {
+) -> Vec<RuleSetting> {
     let setting = |of: &Spanned<String>, severity: Option<Severity>, key: &str| {
         let line = line_of(text, of.span().start);
-        Setting { of: of.get_ref().clone(), severity, origin: format!("{}:{line}: {key}", file.display()) }
+        RuleSetting { of: of.get_ref().clone(), severity, origin: format!("{}:{line}: {key}", file.display()) }
     };
     let off = off.iter().map(|of| setting(of, None, "off"));
     off.chain(severity.iter().map(|(of, &severity)| setting(of, Some(severity), "severity"))).collect()
@@ -416,7 +416,7 @@ mod tests {
         assert_eq!(config.limits.kept_body, 4_194_304);
         assert_eq!(config.timeouts.head, Duration::from_mins(2));
         assert_eq!(config.limits.grace, Limits::default().grace, "what isn't said stays");
-        assert_eq!(config.screen, ScreenConfig { theme: Theme::Light, mouse: false, bell: true });
+        assert_eq!(config.screen, ScreenConfig { theme: ThemeSetting::Light, mouse: false, bell: true });
         let scenario: Vec<&str> = config.faults["bad-day"].iter().map(|fault| fault.text.as_str()).collect();
         assert_eq!(scenario, ["C2 status=503 times=2", "B answer-lost times=1"]);
     }

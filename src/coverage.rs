@@ -32,7 +32,7 @@ pub struct RuleCoverage {
 /// How far a rule, or the rules of a feature, have come. Ordered: failed is the greatest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Reach {
+pub enum CoverageState {
     /// It had nothing to say: what it is about never happened.
     NeverReached,
     /// It had something to say, but not enough was seen to say it.
@@ -43,7 +43,7 @@ pub enum Reach {
     Failed,
 }
 
-impl Reach {
+impl CoverageState {
     /// All, those that matter most first.
     pub const ALL: [Self; 4] = [Self::Failed, Self::Passed, Self::NotJudged, Self::NeverReached];
 
@@ -65,12 +65,12 @@ impl Reach {
 
 impl RuleCoverage {
     /// How far the rule has come.
-    pub fn reach(&self) -> Reach {
+    pub fn reach(&self) -> CoverageState {
         match self {
-            Self { failed: 1.., .. } => Reach::Failed,
-            Self { passed: 1.., .. } => Reach::Passed,
-            Self { not_judged: 1.., .. } => Reach::NotJudged,
-            _ => Reach::NeverReached,
+            Self { failed: 1.., .. } => CoverageState::Failed,
+            Self { passed: 1.., .. } => CoverageState::Passed,
+            Self { not_judged: 1.., .. } => CoverageState::NotJudged,
+            _ => CoverageState::NeverReached,
         }
     }
 }
@@ -88,12 +88,12 @@ pub struct FeatureGroup<'c> {
 
 impl<'c> FeatureGroup<'c> {
     /// How far the farthest of its rules has come.
-    pub fn reach(&self) -> Reach {
-        self.rules.iter().map(|rule| rule.reach()).max().unwrap_or(Reach::NeverReached)
+    pub fn reach(&self) -> CoverageState {
+        self.rules.iter().map(|rule| rule.reach()).max().unwrap_or(CoverageState::NeverReached)
     }
 
     /// Its rules that have come so far and no farther.
-    pub fn of(&self, reach: Reach) -> impl Iterator<Item = &'c RuleCoverage> {
+    pub fn of(&self, reach: CoverageState) -> impl Iterator<Item = &'c RuleCoverage> {
         self.rules.iter().copied().filter(move |rule| rule.reach() == reach)
     }
 
@@ -143,7 +143,7 @@ impl Coverage {
     pub fn untried(&self, most: usize) -> Option<String> {
         let groups = self.groups();
         let untried: Vec<&FeatureGroup<'_>> =
-            groups.iter().filter(|group| group.is_feature && group.reach() == Reach::NeverReached).collect();
+            groups.iter().filter(|group| group.is_feature && group.reach() == CoverageState::NeverReached).collect();
         let named: Vec<String> =
             untried.iter().take(most).map(|group| format!("{} ({})", group.name, group.in_words())).collect();
         let rest = match untried.len().saturating_sub(named.len()) {
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn rules_are_grouped_by_feature_then_area() {
         let coverage = coverage();
-        let groups: Vec<(&str, bool, usize, Reach)> = coverage
+        let groups: Vec<(&str, bool, usize, CoverageState)> = coverage
             .groups()
             .iter()
             .map(|group| (group.name, group.is_feature, group.rules.len(), group.reach()))
@@ -195,10 +195,10 @@ mod tests {
         assert_eq!(
             groups,
             [
-                ("first", true, 3, Reach::NeverReached),
-                ("second", true, 2, Reach::Failed),
-                ("third", true, 1, Reach::NotJudged),
-                ("a", false, 1, Reach::NeverReached),
+                ("first", true, 3, CoverageState::NeverReached),
+                ("second", true, 2, CoverageState::Failed),
+                ("third", true, 1, CoverageState::NotJudged),
+                ("a", false, 1, CoverageState::NeverReached),
             ]
         );
     }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-pub use script::{Act, BrokerRole, Mutation, Script, ScriptCall, ScriptStep, faulty, golden};
+pub use script::{BrokerRole, Mutation, Script, ScriptCall, ScriptStep, ScriptedCall, faulty, golden};
 
 use crate::http_client::{self, ClientRequest};
 use crate::openbooking::media_type;
@@ -154,7 +154,7 @@ impl<'r> ScriptRun<'r> {
         }
     }
 
-    async fn act(&mut self, dealing: &mut BookingSession<'_>, act: &Act) -> Result<(), String> {
+    async fn act(&mut self, dealing: &mut BookingSession<'_>, act: &ScriptedCall) -> Result<(), String> {
         match act.call {
             ScriptCall::Harvest => return self.read_open_data(act).await,
             ScriptCall::OrdersFeed => {
@@ -193,7 +193,7 @@ impl<'r> ScriptRun<'r> {
         Ok(())
     }
 
-    async fn read_open_data(&mut self, act: &Act) -> Result<(), String> {
+    async fn read_open_data(&mut self, act: &ScriptedCall) -> Result<(), String> {
         self.call("GET", "/openactive", String::new(), act).await?;
         let mut harvest = Harvest::default();
         self.follow("/feeds/scheduled-sessions".to_owned(), act, |page| harvest.take(page)).await?;
@@ -206,7 +206,7 @@ impl<'r> ScriptRun<'r> {
     async fn follow(
         &mut self,
         mut target: String,
-        act: &Act,
+        act: &ScriptedCall,
         mut take: impl FnMut(&Value) + Send,
     ) -> Result<String, String> {
         for _ in 0..MAX_PAGES {
@@ -224,7 +224,7 @@ impl<'r> ScriptRun<'r> {
         Err(format!("the feed goes on after {MAX_PAGES} pages"))
     }
 
-    async fn call(&mut self, method: &str, target: &str, body: String, act: &Act) -> Result<Bytes, String> {
+    async fn call(&mut self, method: &str, target: &str, body: String, act: &ScriptedCall) -> Result<Bytes, String> {
         self.calls += 1;
         let mut headers = vec![("user-agent", USER_AGENT)];
         if target.starts_with(&self.base_path) {

@@ -89,6 +89,6 @@ pub async fn examine(plan: &DoctorPlan) -> Vec<DoctorCheck> {
     if let Some(to) = &plan.to {
         checks.extend(upstream::examine(to, &plan.reach).await);
     }
-    checks.extend(trust::examine(&plan.store, trust::Needs { intercept: &plan.intercept, tls: plan.tls }));
+    checks.extend(trust::examine(&plan.store, trust::TrustNeeds { intercept: &plan.intercept, tls: plan.tls }));
     checks
 }

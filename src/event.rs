@@ -32,9 +32,9 @@ pub enum Event {
     /// An exchange has ended, was recorded (or not: see [`Event::Recording`]) and judged.
     Exchange(Arc<Judged>),
     /// Exchanges of a recording that was judged before, which a screen counts and doesn't list. Only sent to the screen.
-    Past(Past),
+    Past(PastExchanges),
     /// The state of recording has changed, or more was missed.
-    Recording(Recording),
+    Recording(RecordingStatus),
     /// How far every rule has come since the start: sent at most once in [`COVERAGE_EVERY`], and at the end.
     Coverage(Arc<Coverage>),
     /// How far recording and judging have come: sent at most once in [`PROGRESS_EVERY`], and at the end.
@@ -54,7 +54,7 @@ pub enum Event {
 
 /// Exchanges in a row of a recording that was judged before.
 #[derive(Debug, Clone)]
-pub struct Past {
+pub struct PastExchanges {
     /// With their verdicts.
     pub exchanges: Vec<Judged>,
     /// They have header fields and bodies; else only what a list shows of them.
@@ -143,7 +143,7 @@ pub struct NotJudged {
 
 /// Whether exchanges are being kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recording {
+pub enum RecordingStatus {
     /// Exchanges go to this file; where a recording is shown, they come from it.
     On {
         /// The capture.
@@ -165,7 +165,7 @@ pub enum Recording {
     },
 }
 
-impl Recording {
+impl RecordingStatus {
     /// Why there is no recording any more, where it was removed.
     pub const REMOVED: &str = "no exchange came, so the capture was removed";
 
@@ -182,7 +182,7 @@ impl Recording {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunContext {
     /// What kind of run it is.
-    pub mode: Mode,
+    pub mode: RunMode,
     /// The Base URI to give to the broker; `None` where no traffic is taken.
     pub base_uri: Option<String>,
     /// Where requests go; `None` where no traffic is taken.
@@ -212,7 +212,7 @@ pub struct Forwarding {
 
 /// The kinds of runs that have a front end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub enum RunMode {
     /// A broker's traffic passes through the proxy.
     Live,
     /// A recording is shown.
@@ -223,7 +223,7 @@ pub enum Mode {
     Replay,
 }
 
-impl Mode {
+impl RunMode {
     /// True if a broker's traffic depends on the run.
     pub fn carries_traffic(self) -> bool {
         matches!(self, Self::Live | Self::Replay)

@@ -35,7 +35,7 @@ pub struct Exchange {
     pub failure: Option<Failure>,
     /// Links of the response that the broker was given in another form than the booking system sent them, which is the
     /// one that `response` has. Empty unless the proxy was told to rewrite links.
-    pub rewritten: Vec<Rewritten>,
+    pub rewritten: Vec<RewrittenLink>,
     /// Who made the answer in the booking system's place; `None` for traffic of a booking system.
     pub simulated: Option<Simulated>,
     /// How long it took.
@@ -110,11 +110,11 @@ impl Version {
 /// Header fields in the order of the wire, and which ones the recording leaves out. Names keep their case where the wire gave
 /// it; look-ups ignore case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<Header>, pub Omitted);
+pub struct Headers(pub Vec<Header>, pub OmittedFields);
 
 /// Header fields that a foreign recording leaves out, so that nobody knows whether they were sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Omitted {
+pub enum OmittedFields {
     /// None: the fields that are there are all that were sent.
     #[default]
     Nothing,
@@ -124,7 +124,7 @@ pub enum Omitted {
     Unlisted,
 }
 
-impl Omitted {
+impl OmittedFields {
     /// Every kind, for tables and tests.
     pub const ALL: [Self; 3] = [Self::Nothing, Self::Credentials, Self::Unlisted];
 
@@ -155,23 +155,23 @@ pub struct Header {
 impl Headers {
     /// These fields and no others.
     pub fn of(fields: Vec<Header>) -> Self {
-        Self(fields, Omitted::Nothing)
+        Self(fields, OmittedFields::Nothing)
     }
 
     /// True if a field is there, or is known not to have been sent; false if the recording may have left it out. Name in any
     /// case.
     pub fn is_recorded(&self, name: &str) -> bool {
         let left_out = match self.1 {
-            Omitted::Nothing => false,
-            Omitted::Credentials => secrets::is_secret_field(name) || secrets::is_cookie_field(name),
-            Omitted::Unlisted => true,
+            OmittedFields::Nothing => false,
+            OmittedFields::Credentials => secrets::is_secret_field(name) || secrets::is_cookie_field(name),
+            OmittedFields::Unlisted => true,
         };
         !left_out || self.0.iter().any(|field| field.name.eq_ignore_ascii_case(name))
     }
 
     /// True unless the recording may have left out the field in which credentials are sent.
     pub fn tells_credentials(&self) -> bool {
-        self.1 == Omitted::Nothing
+        self.1 == OmittedFields::Nothing
     }
 
     /// The first value of a field, if it is UTF-8. Name in any case.
@@ -419,7 +419,7 @@ impl Simulator {
 
 /// A link that was rewritten on its way to the broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rewritten {
+pub struct RewrittenLink {
     /// JSON pointer of it in the response's body; within a page of HTML that of its JSON-LD, such as
     /// `script 1: /accessService/endpointUrl`; of a header field its name, such as `field Location` or `field Link 2`.
     pub at: String,

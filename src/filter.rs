@@ -48,7 +48,7 @@ pub struct FilterError {
 
 /// What conditions are tested on: an exchange, and one of its findings or none.
 #[derive(Clone, Copy)]
-struct Subject<'a> {
+struct FilterSubject<'a> {
     judged: &'a Judged,
     marked: bool,
     finding: Option<&'a Finding>,
@@ -82,14 +82,14 @@ impl Filter {
     /// True if the exchange matches: with one of its findings at least, or as it is if it has none.
     pub fn matches(&self, judged: &Judged, marked: bool) -> bool {
         if !self.asks_findings() || judged.findings.is_empty() {
-            return self.holds(Subject { judged, marked, finding: None });
+            return self.holds(FilterSubject { judged, marked, finding: None });
         }
         self.findings(judged, marked).next().is_some()
     }
 
     /// The findings of an exchange with which it matches.
     pub fn findings<'a>(&'a self, judged: &'a Judged, marked: bool) -> impl Iterator<Item = &'a Finding> {
-        let holds = move |finding: &&Finding| self.holds(Subject { judged, marked, finding: Some(finding) });
+        let holds = move |finding: &&Finding| self.holds(FilterSubject { judged, marked, finding: Some(finding) });
         judged.findings.iter().filter(holds)
     }
 
@@ -115,13 +115,13 @@ impl Filter {
         self.root.any(&Condition::asks_finding)
     }
 
-    fn holds(&self, subject: Subject<'_>) -> bool {
+    fn holds(&self, subject: FilterSubject<'_>) -> bool {
         self.root.holds(subject)
     }
 }
 
 impl Expression {
-    fn holds(&self, subject: Subject<'_>) -> bool {
+    fn holds(&self, subject: FilterSubject<'_>) -> bool {
         match self {
             Self::All(all) => all.iter().all(|part| part.holds(subject)),
             Self::Any(any) => any.iter().any(|part| part.holds(subject)),

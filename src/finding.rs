@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use cause::{NOTHING, causes, folded, shape};
-pub use tally::Tally;
+pub use tally::FindingTally;
 pub use unjudged::{Gap, OTHER_REASONS, VerdictCounts, grouped};
 
 use crate::openbooking::Stage;

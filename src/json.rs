@@ -52,7 +52,7 @@ impl JsonError {
 
 /// What a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum JsonKind {
     /// `null`
     Null,
     /// `true` or `false`
@@ -69,7 +69,7 @@ pub enum Kind {
 
 #[derive(Debug, Clone, Copy)]
 struct Node {
-    kind: Kind,
+    kind: JsonKind,
     /// For strings: the decoded text lies in `decoded`, because the literal has escapes. For bools: the value.
     flag: bool,
     /// Of a name of a member: its [`tag`].
@@ -215,7 +215,7 @@ impl<'d> Value<'d> {
     }
 
     /// What the node is.
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> JsonKind {
         self.raw().kind
     }
 
@@ -237,38 +237,38 @@ impl<'d> Value<'d> {
     /// The string, with escapes decoded; `None` for anything else.
     pub fn as_str(self) -> Option<&'d str> {
         let node = self.raw();
-        (node.kind == Kind::String).then(|| self.literal(node))
+        (node.kind == JsonKind::String).then(|| self.literal(node))
     }
 
     /// The literal text of a number, as it stood on the wire; `None` for anything else.
     pub fn as_number(self) -> Option<&'d str> {
         let node = self.raw();
-        (node.kind == Kind::Number).then(|| self.literal(node))
+        (node.kind == JsonKind::Number).then(|| self.literal(node))
     }
 
     /// The boolean; `None` for anything else.
     pub fn as_bool(self) -> Option<bool> {
         let node = self.raw();
-        (node.kind == Kind::Bool).then_some(node.flag)
+        (node.kind == JsonKind::Bool).then_some(node.flag)
     }
 
     /// True for `null`.
     pub fn is_null(self) -> bool {
-        self.kind() == Kind::Null
+        self.kind() == JsonKind::Null
     }
 
     /// True for an object.
     pub fn is_object(self) -> bool {
-        self.kind() == Kind::Object
+        self.kind() == JsonKind::Object
     }
 
     /// True for an array.
     pub fn is_array(self) -> bool {
-        self.kind() == Kind::Array
+        self.kind() == JsonKind::Array
     }
 
     fn text_of(self, node: &Node) -> &'d str {
-        if node.flag && node.kind == Kind::String { &self.document.decoded } else { &self.document.text }
+        if node.flag && node.kind == JsonKind::String { &self.document.decoded } else { &self.document.text }
     }
 
     fn literal(self, node: &Node) -> &'d str {
@@ -284,12 +284,12 @@ impl<'d> Value<'d> {
     pub fn literal_place(self) -> Option<std::ops::Range<usize>> {
         let node = self.raw();
         let (start, length) = match node.kind {
-            Kind::String if node.flag => {
+            JsonKind::String if node.flag => {
                 let escaped = &self.document.escaped;
                 let &(_, start, length) = &escaped[escaped.binary_search_by_key(&self.node, |entry| entry.0).ok()?];
                 (start, length)
             }
-            Kind::String => (node.start, node.len),
+            JsonKind::String => (node.start, node.len),
             _ => return None,
         };
         Some(start as usize..(start + length) as usize)
@@ -298,7 +298,7 @@ impl<'d> Value<'d> {
     /// Where the literal of a number stands in [`Document::text`]; `None` for anything else.
     pub fn number_place(self) -> Option<std::ops::Range<usize>> {
         let node = self.raw();
-        (node.kind == Kind::Number).then(|| node.start as usize..(node.start + node.len) as usize)
+        (node.kind == JsonKind::Number).then(|| node.start as usize..(node.start + node.len) as usize)
     }
 
     /// Number of nodes of the tree that begins here: this one, the names of members, and all below.
@@ -309,7 +309,7 @@ impl<'d> Value<'d> {
     /// Number of elements or members; 0 for scalars.
     pub fn len(self) -> usize {
         let node = self.raw();
-        if matches!(node.kind, Kind::Array | Kind::Object) { node.len as usize } else { 0 }
+        if matches!(node.kind, JsonKind::Array | JsonKind::Object) { node.len as usize } else { 0 }
     }
 
     /// True if there are no elements or members.
@@ -320,7 +320,7 @@ impl<'d> Value<'d> {
     /// True for this very string.
     pub fn is_str(self, text: &str) -> bool {
         let node = self.raw();
-        node.kind == Kind::String && node.len as usize == text.len() && self.literal_bytes(node) == text.as_bytes()
+        node.kind == JsonKind::String && node.len as usize == text.len() && self.literal_bytes(node) == text.as_bytes()
     }
 
     /// The value of a member. Of a key that stands twice the last counts, as in ECMAScript's `JSON.parse`.
@@ -335,7 +335,7 @@ impl<'d> Value<'d> {
 
     fn member(self, key: &str, tag: u16) -> Option<Value<'d>> {
         let object = self.raw();
-        if object.kind != Kind::Object {
+        if object.kind != JsonKind::Object {
             return None;
         }
         if object.len as usize > FEW_MEMBERS {
@@ -373,7 +373,7 @@ impl<'d> Value<'d> {
     /// The elements of an array; nothing for anything else.
     pub fn items(self) -> impl Iterator<Item = Value<'d>> {
         let node = self.raw();
-        let end = if node.kind == Kind::Array { node.next } else { 0 };
+        let end = if node.kind == JsonKind::Array { node.next } else { 0 };
         let mut at = self.node + 1;
         std::iter::from_fn(move || {
             (at < end).then(|| {
@@ -387,7 +387,7 @@ impl<'d> Value<'d> {
     /// The members of an object in their order; nothing for anything else.
     pub fn entries(self) -> impl Iterator<Item = (&'d str, Value<'d>)> {
         let node = self.raw();
-        let end = if node.kind == Kind::Object { node.next } else { 0 };
+        let end = if node.kind == JsonKind::Object { node.next } else { 0 };
         let mut at = self.node + 1;
         std::iter::from_fn(move || {
             (at < end).then(|| {
@@ -404,8 +404,8 @@ impl<'d> Value<'d> {
         let mut value = self;
         for step in pointer.split('/').skip(1) {
             value = match value.kind() {
-                Kind::Object => value.get(&unescape(step))?,
-                Kind::Array => value.at(step.parse().ok()?)?,
+                JsonKind::Object => value.get(&unescape(step))?,
+                JsonKind::Array => value.at(step.parse().ok()?)?,
                 _ => return None,
             };
         }
@@ -437,20 +437,20 @@ impl<'d> Value<'d> {
     /// Equality of JSON values: key order is ignored, numbers are compared as numbers.
     pub fn same(self, other: Value<'_>) -> bool {
         match (self.kind(), other.kind()) {
-            (Kind::Object, Kind::Object) => {
+            (JsonKind::Object, JsonKind::Object) => {
                 self.len() == other.len()
                     && self.entries().all(|(key, value)| other.get(key).is_some_and(|twin| value.same(twin)))
             }
-            (Kind::Array, Kind::Array) => {
+            (JsonKind::Array, JsonKind::Array) => {
                 self.len() == other.len() && self.items().zip(other.items()).all(|(a, b)| a.same(b))
             }
-            (Kind::Number, Kind::Number) => {
+            (JsonKind::Number, JsonKind::Number) => {
                 let (a, b) = (self.as_number(), other.as_number());
                 a == b || a.and_then(decimal).is_some_and(|a| Some(a) == b.and_then(decimal))
             }
-            (Kind::String, Kind::String) => self.as_str() == other.as_str(),
-            (Kind::Bool, Kind::Bool) => self.as_bool() == other.as_bool(),
-            (Kind::Null, Kind::Null) => true,
+            (JsonKind::String, JsonKind::String) => self.as_str() == other.as_str(),
+            (JsonKind::Bool, JsonKind::Bool) => self.as_bool() == other.as_bool(),
+            (JsonKind::Null, JsonKind::Null) => true,
             _ => false,
         }
     }
@@ -469,8 +469,8 @@ impl<'d> Value<'d> {
 
     fn write(self, out: &mut String, most: usize) {
         match self.kind() {
-            Kind::String => write_string(self.as_str().unwrap_or_default(), out, most),
-            Kind::Array => {
+            JsonKind::String => write_string(self.as_str().unwrap_or_default(), out, most),
+            JsonKind::Array => {
                 out.push('[');
                 for (index, item) in self.items().enumerate() {
                     if index > 0 {
@@ -483,7 +483,7 @@ impl<'d> Value<'d> {
                 }
                 out.push(']');
             }
-            Kind::Object => {
+            JsonKind::Object => {
                 out.push('{');
                 for (index, (key, value)) in self.entries().enumerate() {
                     if index > 0 {
@@ -498,7 +498,7 @@ impl<'d> Value<'d> {
                 }
                 out.push('}');
             }
-            Kind::Null | Kind::Bool | Kind::Number => {
+            JsonKind::Null | JsonKind::Bool | JsonKind::Number => {
                 let literal = self.literal(self.raw());
                 out.push_str(literal.get(..most).unwrap_or(literal));
             }

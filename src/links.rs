@@ -68,14 +68,14 @@ impl Origin {
 
 /// What a message is made of, where links can be found in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Media {
+pub enum LinkMedia {
     /// JSON.
     Json,
     /// A page of HTML, with JSON-LD in it.
     Html,
 }
 
-impl Media {
+impl LinkMedia {
     /// By Content-Type; `None` for anything else.
     pub fn of(headers: &Headers) -> Option<Self> {
         let value = headers.get("content-type")?;
@@ -101,11 +101,11 @@ pub struct Link {
 }
 
 /// The links of a message that go to `origin`. What can't be read has none.
-pub fn find(content: &[u8], media: Media, origin: &Origin) -> Vec<Link> {
+pub fn find(content: &[u8], media: LinkMedia, origin: &Origin) -> Vec<Link> {
     let mut links = Vec::new();
     match media {
-        Media::Json => find_in_json(content, 0, "", origin, &mut links),
-        Media::Html => {
+        LinkMedia::Json => find_in_json(content, 0, "", origin, &mut links),
+        LinkMedia::Html => {
             for (number, block) in html::json_ld(content).enumerate() {
                 find_in_json(
                     &content[block.clone()],
@@ -154,7 +154,7 @@ fn find_in_json(content: &[u8], offset: usize, before: &str, origin: &Origin, li
     let Ok(document) = Document::parse(content) else { return };
     // A byte order mark is no part of the document.
     let offset = offset + content.len() - document.text().len();
-    let mut search = Search { document: &document, offset, before, origin, links };
+    let mut search = LinkSearch { document: &document, offset, before, origin, links };
     let root = document.root();
     if let Some(next) = root.get("next").filter(|_| root.get("items").is_some()) {
         search.check(next);
@@ -163,7 +163,7 @@ fn find_in_json(content: &[u8], offset: usize, before: &str, origin: &Origin, li
     links.sort_by_key(|link| link.origin.start);
 }
 
-struct Search<'s> {
+struct LinkSearch<'s> {
     document: &'s Document,
     offset: usize,
     before: &'s str,
@@ -171,7 +171,7 @@ struct Search<'s> {
     links: &'s mut Vec<Link>,
 }
 
-impl Search<'_> {
+impl LinkSearch<'_> {
     /// Depth is bounded by [`crate::json::MAX_DEPTH`].
     fn walk(&mut self, value: Value<'_>, in_distribution: bool) {
         for item in value.items() {

@@ -44,4 +44,4 @@ pub mod wire_fault;
 pub use base_uri::{BaseUri, BaseUriError};
 pub use server::limits::{HeadLimits, Limits};
 pub use server::listener::{Listener, ListenerMode};
-pub use server::{Served, Shutdown, serve};
+pub use server::{ServerSummary, Shutdown, serve};

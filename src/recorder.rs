@@ -27,13 +27,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::capture::RotatingWriter;
 use crate::event::EventSender;
-use crate::finding::Tally;
+use crate::finding::FindingTally;
 use crate::panics::{self, Panicked};
 use crate::proxy::record::sink::{ExchangeReceiver, QueuedExchange};
 use crate::redact::Redactor;
 use crate::rules::{Judge, RuleBook};
 use judge_queue::{JudgeIsGone, JudgeQueue, backlog};
-use judging::Judging;
+use judging::LiveJudge;
 pub use judging::{failed_in_words, unjudged_in_words};
 use keeper::CaptureGuard;
 pub use links::BypassLinkDetector;
@@ -52,7 +52,7 @@ pub struct RunSummary {
     /// Distinct Order UUIDs.
     pub bookings: u64,
     /// Findings by side and severity.
-    pub findings: Tally,
+    pub findings: FindingTally,
     /// Exchanges that were not judged because judging failed.
     pub failed: u64,
     /// Why judging failed, if it did.
@@ -87,7 +87,7 @@ pub struct Recorder {
     keeper: CaptureGuard,
     /// The capture, if it is one file.
     capture: Option<PathBuf>,
-    judging: Judging,
+    judging: LiveJudge,
 }
 
 impl Recorder {
@@ -104,7 +104,7 @@ impl Recorder {
         let keeper = CaptureGuard::new(series, events.clone(), &intake);
         // The verdicts on a part rest on the parts before it: those of a rotated recording are kept when it is looked at.
         let capture = keeper.file().filter(|_| !keeper.is_rotated()).map(Path::to_owned);
-        let judging = Judging::new(judge, events, new_rules).keeping_verdicts(capture.as_deref());
+        let judging = LiveJudge::new(judge, events, new_rules).keeping_verdicts(capture.as_deref());
         Self { intake, redactor, keeper, capture, judging }
     }
 
@@ -239,7 +239,7 @@ impl RunSummary {
 mod tests {
     use super::*;
     use crate::capture::{self, Meta, Rotation};
-    use crate::event::{Event, Recording, feed};
+    use crate::event::{Event, RecordingStatus, feed};
     use crate::exchange::Exchange;
     use crate::proxy::record::sink;
     use crate::rules::BookingSystemInfo;
@@ -302,9 +302,9 @@ mod tests {
                     _ => None,
                 })
                 .collect();
-            let on = Recording::On { file: file.display().to_string(), missed: closing.missed };
+            let on = RecordingStatus::On { file: file.display().to_string(), missed: closing.missed };
             assert!(
-                matches!(&states[..], [Recording::Off { missed, reason }, last]
+                matches!(&states[..], [RecordingStatus::Off { missed, reason }, last]
                     if *missed == closing.missed && reason.contains("panicked") && *last == on),
                 "{part}: {states:?}"
             );
@@ -351,7 +351,7 @@ mod tests {
         let file = folder.path().join("a.db");
         let (events, closing) = record(Some(&file), &[]);
         assert!(closing.removed && std::fs::read_dir(folder.path()).unwrap().count() == 0);
-        assert!(matches!(&events[..], [Event::Recording(Recording::Removed { .. })]), "{events:?}");
+        assert!(matches!(&events[..], [Event::Recording(RecordingStatus::Removed { .. })]), "{events:?}");
         let (_, closing) = record(Some(&file), &["/1"]);
         assert!(!closing.removed && recorded(&file) == ["/1"]);
     }

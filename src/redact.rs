@@ -30,7 +30,7 @@ use crate::exchange::{Body, BodyEnd, DecodeError, Exchange, Headers, codings, de
 use credentials::OwnCredentials;
 pub use level::RedactionLevel;
 use personal::Personal;
-pub use personal::{FieldCount, Fields};
+pub use personal::{FieldCount, PersonalFields};
 use scan::Scanner;
 use seen::KnownSecrets;
 
@@ -75,13 +75,13 @@ impl Redactor {
     /// give it the exchanges in their order. An answer to an intake form is replaced until the form has been seen; choices
     /// among its options stay from then on. Of a recording that is there already all can be known beforehand:
     /// [`Redactor::learn`].
-    pub fn of_persons(fields: Fields) -> Result<Self, RedactError> {
+    pub fn of_persons(fields: PersonalFields) -> Result<Self, RedactError> {
         Self::with(Fingerprinter::new(key()?), Some(Personal::new(key()?, fields)))
     }
 
     /// A redactor whose fingerprints and pseudonyms follow from a secret, so that those of several recordings, or of the
     /// same one at another time, can be compared by whoever has the secret. With `fields` it is one of personal data.
-    pub fn under(secret: &[u8], fields: Option<Fields>) -> Result<Self, RedactError> {
+    pub fn under(secret: &[u8], fields: Option<PersonalFields>) -> Result<Self, RedactError> {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = |purpose: &str| hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose.as_bytes()).as_ref());
         let personal = fields.map(|fields| Personal::new(key("personal data"), fields));

@@ -31,11 +31,11 @@ mod resend;
 mod summary;
 
 pub use check::{
-    BaselineReport, CheckReport, FileReport, FilterReport, LeftOut, OddReport, RuleTally, SimulatedReport,
+    BaselineReport, CheckReport, FileReport, FilterReport, OddReport, OmittedCounts, RuleSummary, SimulatedReport,
 };
 pub use check_json::{FORMAT_VERSION, check_json};
 pub use check_text::check_text;
-pub use compare::{Earlier, EarlierError, EarlierFinding, ReportComparison, RuleChange, Verdicts};
+pub use compare::{EarlierError, EarlierFinding, EarlierReport, ReportComparison, RuleChange, RuleVerdictCounts};
 pub use compare_json::compare_json;
 pub use compare_text::compare_text;
 pub use curl::{Secrets, curl};

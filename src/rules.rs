@@ -1,6 +1,6 @@
 //! The rule book and the engine that applies it. Pure functions: rules know no I/O (loading a folder aside).
 //!
-//! `TOML → Definition → Rule (CEL compiled once)`, then per exchange `Exchange → Reading → Verdicts → Judged`
+//! `TOML → RuleDefinition → Rule (CEL compiled once)`, then per exchange `Exchange → ParsedExchange → Verdicts → Judged`
 //!
 //! `rules/GUIDE.md` says how a rule is written.
 
@@ -18,12 +18,12 @@ pub use book::files::{built_in_bases, guide};
 pub use book::reference::reference;
 pub use book::rule::Rule;
 pub use book::rule_book::RuleBook;
-pub use book::settings::{RuleSources, Setting, area};
+pub use book::settings::{RuleSetting, RuleSources, area};
 pub use book::tables::{NotJudgedHere, features, not_judged_here, specified_errors};
 pub use judging::example::{ExampleFailure, ExampleReport, test_examples};
 pub use judging::judge::{Judge, RuleTally};
 pub use judging::outcome::MAX_FINDINGS;
-pub use judging::profile::{Profile, RuleCost, SLOW_EXCHANGE, SLOW_RULE, Slow};
+pub use judging::profile::{Profile, RuleCost, SLOW_EXCHANGE, SLOW_RULE, SlowRule};
 pub use judging::request_changes::{RequestChange, request_changes};
 pub use models::errors::SpecifiedError;
 pub use state::booking_system::{BookingSystemInfo, PaymentDetails};

@@ -29,7 +29,7 @@ pub use misbehaviour::{Misbehaviour, Misbehaviours, UnknownMisbehaviour};
 pub use service::{MAX_CONNECTIONS, MAX_REQUEST, serve};
 
 use crate::exchange::Headers;
-use crate::openbooking::{Endpoint, Path, Stage, classify, is_uuid};
+use crate::openbooking::{ApiPath, Endpoint, Stage, classify, is_uuid};
 use api::{ApiCall, ApiReply};
 use book::Book;
 use catalogue::Uris;
@@ -133,7 +133,7 @@ impl Sandbox {
             Endpoint::Known(known) | Endpoint::WrongVerb(known) if call.base_path == self.uris.base_path => known,
             _ => return self.finish(self.outside(path, query, book, misbehaviours), Stage::Other, misbehaviours),
         };
-        if matches!(known, Path::OrderProposals | Path::OrderProposalsFeed) {
+        if matches!(known, ApiPath::OrderProposals | ApiPath::OrderProposalsFeed) {
             return self.finish(unknown_endpoint(path, misbehaviours), Stage::Other, misbehaviours);
         }
         if call.endpoint == Endpoint::WrongVerb(known) {

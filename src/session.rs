@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{CaptureError, Meta, RotatingWriter, Rotation};
-use crate::event::{Event, EventReceiver, EventSender, Recording, feed};
+use crate::event::{Event, EventReceiver, EventSender, RecordingStatus, feed};
 use crate::proxy::forward::ClientAllowList;
 use crate::proxy::record::sink;
 use crate::proxy::upstream::Upstream;
@@ -31,9 +31,9 @@ use crate::proxy::{Limits, Listener, ListenerMode, Shutdown, serve};
 use crate::recorder::{BypassLinkDetector, Recorder, RuleBookSlot, RunSummary};
 use crate::redact::{RedactError, Redactor};
 use crate::rules::{BookingSystemInfo, Judge, RuleBook};
-use parts::Broken;
+use parts::SessionFailure;
 
-pub use reload::{Loaded, RuleSource};
+pub use reload::{LoadedRules, RuleSource};
 
 /// Exchanges that may be on the wire or wait for the recorder at once; see [`sink::channel`].
 pub const QUEUE: usize = 1_024;
@@ -67,7 +67,7 @@ pub struct SessionOptions {
     /// Is told where the session listens.
     pub own: OwnListenAddrs,
     /// What becomes of links that lead past the proxy.
-    pub links: Links,
+    pub links: LinkPolicy,
     /// What is taken out before anything is recorded, judged or shown; `None` takes secrets out.
     pub redactor: Option<Redactor>,
 }
@@ -111,7 +111,7 @@ impl SessionOptions {
             mute_refused: false,
             limits: Limits::default(),
             own: OwnListenAddrs::default(),
-            links: Links::Ignored,
+            links: LinkPolicy::Ignored,
             redactor: None,
         }
     }
@@ -119,7 +119,7 @@ impl SessionOptions {
 
 /// What becomes of links in answers that lead past the proxy, to the booking system's own address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Links {
+pub enum LinkPolicy {
     /// Nothing: there is no other way to the booking system.
     Ignored,
     /// They are said, once each.
@@ -128,7 +128,7 @@ pub enum Links {
     Rewritten,
 }
 
-impl Links {
+impl LinkPolicy {
     /// Watches for links to what is behind reverse proxies: who uses a forward proxy uses it for every link.
     fn watch(self, specs: &[ListenerSpec]) -> Option<BypassLinkDetector> {
         let upstreams = specs.iter().filter_map(|spec| match &spec.mode {
@@ -172,7 +172,7 @@ pub struct Session {
     /// For notices to the front end. The front end ends when every copy is gone.
     pub notices: EventSender,
     shutdown: Shutdown,
-    broken: Broken,
+    broken: SessionFailure,
     /// Ends with the listeners.
     proxy: JoinHandle<()>,
     /// The proxy has ended.
@@ -214,7 +214,7 @@ impl Session {
         let (events, feed) = feed(EVENTS);
         if let Some(series) = &series {
             let file = series.file().display().to_string();
-            events.send(Event::Recording(Recording::On { file, missed: 0 }));
+            events.send(Event::Recording(RecordingStatus::On { file, missed: 0 }));
         }
         let capture = series.as_ref().map(|series| series.file().to_owned());
         let (sink, intake) = sink::channel(QUEUE);
@@ -228,7 +228,7 @@ impl Session {
             .watching_links(options.links.watch(&specs));
         let (judging_deadline, grace) = (recorder.judging_deadline(), options.limits.grace);
         let (ended, recorded) = oneshot::channel();
-        let (drained, broken) = (CancellationToken::new(), Broken::default());
+        let (drained, broken) = (CancellationToken::new(), SessionFailure::default());
         let run = {
             let (drained, events) = (drained.clone(), events.clone());
             move || {
@@ -239,7 +239,7 @@ impl Session {
         };
         std::thread::Builder::new().name("recorder".to_owned()).spawn(run).map_err(StartError::Thread)?;
         let shutdown = Shutdown::default();
-        let (on_event, rewrite_links) = (incidents::teller(events.clone()), options.links == Links::Rewritten);
+        let (on_event, rewrite_links) = (incidents::teller(events.clone()), options.links == LinkPolicy::Rewritten);
         let listeners = specs.into_iter().zip(listeners).map(|(spec, listener)| {
             let ListenerSpec { tls, own_ca, allowed_clients, mode, tls_fault, .. } = spec;
             Listener {
@@ -256,7 +256,7 @@ impl Session {
         let serving = tokio::spawn(serve(listeners.collect(), sink, options.limits, shutdown.clone()));
         let proxy = parts::watch_listeners(serving, events.clone(), shutdown.drain.clone(), broken.clone());
         let reload = options.rules_on_disk.map(|source| {
-            let watch = reload::Watch::new(source);
+            let watch = reload::RuleWatch::new(source);
             let watching = tokio::spawn(reload::watch(watch, new_rules, events.clone(), shutdown.drain.clone()));
             parts::watch_reload(watching, events.clone(), shutdown.drain.clone())
         });

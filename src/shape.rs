@@ -25,7 +25,7 @@ pub use operation::{Operation, operation};
 pub use request::{RequestOutline, is_safe, looks_like_json};
 pub use uuids::{FoundUuid, find_uuids, parse_uuid, replace_uuids};
 
-use crate::json::{Kind, Value, decimal};
+use crate::json::{JsonKind, Value, decimal};
 
 /// Hash of what a request asks for. Requests of one operation and one shape are the same request from different senders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,7 +44,7 @@ pub enum LeafClass {
 
 /// The part of a request in which a leaf stands. It decides on the leaf's class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Zone {
+pub enum RequestZone {
     /// The order itself and its OrderItems.
     Order,
     /// What the broker says of a person or organisation, or of its payment.
@@ -65,7 +65,7 @@ const FIXED_NAMES: [&str; 7] = ["price", "currency", "status", "version", "role"
 const VOCABULARIES: [&str; 4] =
     ["https://openactive.io/", "http://openactive.io/", "https://schema.org/", "http://schema.org/"];
 
-impl Zone {
+impl RequestZone {
     /// The zone of a message as a whole.
     pub fn of_root(root: Value<'_>) -> Self {
         let is_order = |name: Value<'_>| matches!(name.as_str(), Some("OrderQuote" | "Order" | "OrderProposal"));
@@ -162,7 +162,7 @@ impl Normalizer<'_> {
 /// The shape of a JSON body.
 pub fn shape_of(root: Value<'_>, normalizer: Normalizer<'_>) -> Shape {
     let mut hasher = DefaultHasher::new();
-    hash(root, Zone::of_root(root), "", normalizer, &mut hasher);
+    hash(root, RequestZone::of_root(root), "", normalizer, &mut hasher);
     Shape(hasher.finish())
 }
 
@@ -177,12 +177,12 @@ pub fn shape_of_text(text: &[u8], normalizer: Normalizer<'_>) -> Shape {
 }
 
 /// Depth is bounded by [`crate::json::MAX_DEPTH`].
-fn hash(value: Value<'_>, zone: Zone, name: &str, normalizer: Normalizer<'_>, hasher: &mut DefaultHasher) {
+fn hash(value: Value<'_>, zone: RequestZone, name: &str, normalizer: Normalizer<'_>, hasher: &mut DefaultHasher) {
     match value.kind() {
-        Kind::Null => hasher.write_u8(0),
-        Kind::Bool => value.as_bool().hash(hasher),
-        Kind::Number => number(value).hash(hasher),
-        Kind::String => {
+        JsonKind::Null => hasher.write_u8(0),
+        JsonKind::Bool => value.as_bool().hash(hasher),
+        JsonKind::Number => number(value).hash(hasher),
+        JsonKind::String => {
             let text = value.as_str().unwrap_or_default();
             match zone.class(name, text) {
                 LeafClass::Fixed => normalizer.apply(text).hash(hasher),
@@ -190,11 +190,11 @@ fn hash(value: Value<'_>, zone: Zone, name: &str, normalizer: Normalizer<'_>, ha
                 LeafClass::Time => hasher.write_u8(4),
             }
         }
-        Kind::Array => {
+        JsonKind::Array => {
             (b'[', value.len()).hash(hasher);
             value.items().for_each(|item| hash(item, zone, name, normalizer, hasher));
         }
-        Kind::Object => {
+        JsonKind::Object => {
             (b'{', value.len()).hash(hasher);
             let mut members: Vec<_> = value.entries().collect();
             members.sort_by_key(|(name, _)| *name);

@@ -1,8 +1,8 @@
 //! The terminal UI: the traffic as it flows, who is at fault, and where exactly.
 //!
 //! ```text
-//! Event | key | Reply ─► Message ─► update(Model) ─► view(Model) ─► frame
-//!                                        └─► Effect ─► Services, terminal, session ─► Reply
+//! Event | key | EffectReply ─► ScreenInput ─► update(ScreenModel) ─► view(ScreenModel) ─► frame
+//!                                                 └─► Effect ─► Services, terminal, session ─► EffectReply
 //! ```
 //!
 //! The model is plain data and [`run`] gets its terminal and its input from outside, so that tests drive the screen by
@@ -61,15 +61,15 @@ use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 pub use screen::run_on_screen;
-pub use services::{Export, FaultState, KnownFinding, NoServices, Search, SearchSlice, Services};
+pub use services::{ExchangeSearch, Export, FaultState, KnownFinding, NoServices, SearchSlice, Services};
 pub use theme::Theme;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::event::{EventReceiver, RunContext};
 use effects::Effects;
-use links::Link;
-use model::{Message, Model};
+use links::ScreenLink;
+use model::{ScreenInput, ScreenModel};
 use services::Effect;
 
 /// Least time between two frames.
@@ -118,7 +118,7 @@ pub fn keys_as_markdown() -> String {
 
 /// Why the screen has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ScreenEnd {
     /// The user asked for it (`q`, Ctrl-C), or the input has ended: the session should shut down.
     Quit,
     /// The session is shutting down for another reason.
@@ -141,7 +141,7 @@ pub enum TuiError {
 
 /// What comes from a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Input {
+enum ConsoleInput {
     /// A key, or another size.
     Terminal(crossterm::event::Event),
     /// The process is asked to stop until it is continued.
@@ -153,10 +153,10 @@ enum Input {
 /// Where the screen is shown, and how it is left for a while.
 trait Console {
     /// Draws a frame; what is to be done for it.
-    fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError>;
+    fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError>;
 
     /// What comes next; `None` if nothing can come any more.
-    async fn input(&mut self) -> Option<io::Result<Input>>;
+    async fn input(&mut self) -> Option<io::Result<ConsoleInput>>;
 
     /// True if somebody is there who could continue the process.
     fn can_suspend(&self) -> bool;
@@ -183,23 +183,23 @@ trait Console {
 }
 
 /// A terminal that is always there, and its input.
-struct Fixed<'t, B: Backend, S> {
+struct FixedConsole<'t, B: Backend, S> {
     terminal: &'t mut Terminal<B>,
     theme: Theme,
     input: std::pin::Pin<&'t mut S>,
 }
 
-impl<B, S> Console for Fixed<'_, B, S>
+impl<B, S> Console for FixedConsole<'_, B, S>
 where
     B: Backend<Error: Send + Sync + 'static>,
     S: Stream<Item = io::Result<crossterm::event::Event>>,
 {
-    fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
+    fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError> {
         draw(self.terminal, model, self.theme, true).map(|(effects, _)| effects)
     }
 
-    async fn input(&mut self) -> Option<io::Result<Input>> {
-        self.input.next().await.map(|event| event.map(Input::Terminal))
+    async fn input(&mut self) -> Option<io::Result<ConsoleInput>> {
+        self.input.next().await.map(|event| event.map(ConsoleInput::Terminal))
     }
 
     fn wipe(&mut self) -> Result<(), TuiError> {
@@ -229,12 +229,12 @@ pub async fn run<B>(
     mut feed: EventReceiver,
     setup: impl Into<Setup>,
     shutdown: CancellationToken,
-) -> Result<Outcome, TuiError>
+) -> Result<ScreenEnd, TuiError>
 where
     B: Backend<Error: Send + Sync + 'static>,
 {
     let (input, setup) = (std::pin::pin!(input), setup.into());
-    run_in(&mut Fixed { terminal, input, theme: setup.theme }, &mut feed, setup, shutdown).await
+    run_in(&mut FixedConsole { terminal, input, theme: setup.theme }, &mut feed, setup, shutdown).await
 }
 
 async fn run_in<C: Console>(
@@ -242,11 +242,11 @@ async fn run_in<C: Console>(
     feed: &mut EventReceiver,
     setup: Setup,
     shutdown: CancellationToken,
-) -> Result<Outcome, TuiError> {
+) -> Result<ScreenEnd, TuiError> {
     let (events, dropped) = (&mut feed.events, &feed.dropped);
     // To stop it would stop traffic.
     let carries_traffic = setup.context.mode.carries_traffic();
-    let mut model = Model::new(setup.context, setup.bell);
+    let mut model = ScreenModel::new(setup.context, setup.bell);
     let mut effects = Effects::new(setup.services);
     let (mut open, mut changed, mut next_frame, mut drawn) = (true, true, Instant::now(), Instant::now());
     // While the terminal is somebody else's: when to look again.
@@ -256,20 +256,20 @@ async fn run_in<C: Console>(
         for effect in std::mem::take(&mut asked) {
             changed = true;
             match effect {
-                Effect::Quit => break 'screen Outcome::Quit,
+                Effect::Quit => break 'screen ScreenEnd::Quit,
                 Effect::Wipe => console.wipe()?,
                 Effect::Bell => console.bell(),
                 Effect::Copy(text) => console.copy(&text),
                 Effect::Pager(text) => {
                     if let Err(words) = console.page(&text) {
-                        model.update(Message::Reply(services::Reply::Word(words)));
+                        model.update(ScreenInput::Reply(services::EffectReply::Word(words)));
                     }
                 }
                 Effect::Suspend if carries_traffic => {
-                    model.update(Message::Word("Ctrl-Z would stop the traffic; q stops the proxy"));
+                    model.update(ScreenInput::Word("Ctrl-Z would stop the traffic; q stops the proxy"));
                 }
                 Effect::Suspend if !console.can_suspend() => {
-                    model.update(Message::Word("no shell is there to come back from; q quits"));
+                    model.update(ScreenInput::Word("no shell is there to come back from; q quits"));
                 }
                 Effect::Suspend => {
                     console.suspend(true).map_err(TuiError::Input)?;
@@ -281,7 +281,7 @@ async fn run_in<C: Console>(
         // Frames come before events and keys, or a flood of either would keep the screen from being drawn.
         tokio::select! {
             biased;
-            () = shutdown.cancelled() => break Outcome::Shutdown,
+            () = shutdown.cancelled() => break ScreenEnd::Shutdown,
             () = sleep_until(away.unwrap_or(next_frame)), if away.is_some() => {
                 away = resume(console)?;
                 // What comes back is an empty screen.
@@ -297,27 +297,27 @@ async fn run_in<C: Console>(
             }
             reply = effects.next() => {
                 changed = true;
-                asked = model.update(Message::Reply(reply));
+                asked = model.update(ScreenInput::Reply(reply));
             }
             input = console.input() => match input {
-                Some(Ok(Input::Terminal(event))) => {
+                Some(Ok(ConsoleInput::Terminal(event))) => {
                     let Some(message) = keys::message(event) else { continue };
                     changed = true;
                     next_frame = next_frame.min(drawn + ANSWER);
                     asked = model.update(message);
                 }
-                Some(Ok(Input::Stop)) if away.is_none() => {
+                Some(Ok(ConsoleInput::Stop)) if away.is_none() => {
                     console.suspend(false).map_err(TuiError::Input)?;
                     away = Some(Instant::now() + LOOK_AGAIN);
                 }
                 // It was asked to stop twice.
-                Some(Ok(Input::Stop)) => {}
-                Some(Ok(Input::Continued)) => {
+                Some(Ok(ConsoleInput::Stop)) => {}
+                Some(Ok(ConsoleInput::Continued)) => {
                     away = resume(console)?;
                     (changed, next_frame) = (true, Instant::now());
                 }
                 Some(Err(error)) => return Err(TuiError::Input(error)),
-                None => break Outcome::Quit,
+                None => break ScreenEnd::Quit,
             },
             event = events.recv(), if open => {
                 changed = true;
@@ -325,16 +325,16 @@ async fn run_in<C: Console>(
                 open = next.is_some();
                 for _ in 0..BATCH {
                     let Some(event) = next.take() else { break };
-                    asked.extend(model.update(Message::Event(event)));
+                    asked.extend(model.update(ScreenInput::Event(event)));
                     if begun.elapsed() >= INTAKE {
                         break;
                     }
                     next = events.try_recv().ok();
                 }
                 if let Some(event) = next {
-                    asked.extend(model.update(Message::Event(event)));
+                    asked.extend(model.update(ScreenInput::Event(event)));
                 }
-                model.update(Message::NotShown(dropped.load(Ordering::Relaxed)));
+                model.update(ScreenInput::NotShown(dropped.load(Ordering::Relaxed)));
             }
             () = std::future::ready(()), if model.has_work() => {
                 changed = true;
@@ -360,17 +360,17 @@ fn resume(console: &mut impl Console) -> Result<Option<Instant>, TuiError> {
 /// Draws a frame; what is to be done for it, and the addresses in it.
 fn draw<B>(
     terminal: &mut Terminal<B>,
-    model: &mut Model,
+    model: &mut ScreenModel,
     theme: Theme,
     in_colours: bool,
-) -> Result<(Vec<Effect>, Vec<Link>), TuiError>
+) -> Result<(Vec<Effect>, Vec<ScreenLink>), TuiError>
 where
     B: Backend<Error: Send + Sync + 'static>,
 {
     let (mut effects, mut addresses) = (Vec::new(), Vec::new());
     let drawn = terminal.draw(|frame| {
         // The size of this frame: the terminal may have another one by now than a moment before.
-        effects = model.update(Message::Frame(frame.area().as_size(), Timestamp::now()));
+        effects = model.update(ScreenInput::Frame(frame.area().as_size(), Timestamp::now()));
         view::draw(model, frame);
         theme.apply(frame.buffer_mut());
         if !in_colours {
@@ -390,13 +390,13 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::event::{Mode, feed};
+    use crate::event::{RunMode, feed};
 
     /// A terminal of which is written down what is done with it.
     struct Told {
         terminal: Terminal<TestBackend>,
         /// What comes from it, one after the other, each once nothing is left to draw.
-        input: VecDeque<Input>,
+        input: VecDeque<ConsoleInput>,
         /// Whether it is ours, each time it is asked for; then it is.
         foreground: VecDeque<bool>,
         shell: bool,
@@ -404,7 +404,7 @@ mod tests {
     }
 
     impl Console for Told {
-        fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
+        fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError> {
             let (effects, _) = draw(&mut self.terminal, model, Theme::Dark, true)?;
             let last: String =
                 self.terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
@@ -413,7 +413,7 @@ mod tests {
             Ok(effects)
         }
 
-        async fn input(&mut self) -> Option<io::Result<Input>> {
+        async fn input(&mut self) -> Option<io::Result<ConsoleInput>> {
             tokio::time::sleep(3 * FRAME).await;
             self.input.pop_front().map(Ok)
         }
@@ -439,11 +439,11 @@ mod tests {
         }
     }
 
-    fn ctrl_z() -> Input {
-        Input::Terminal(crossterm::event::Event::Key(KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL)))
+    fn ctrl_z() -> ConsoleInput {
+        ConsoleInput::Terminal(crossterm::event::Event::Key(KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL)))
     }
 
-    async fn told(mode: Mode, shell: bool, input: Vec<Input>, foreground: &[bool]) -> Vec<String> {
+    async fn told(mode: RunMode, shell: bool, input: Vec<ConsoleInput>, foreground: &[bool]) -> Vec<String> {
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let foreground = foreground.iter().copied().collect();
         let mut console = Told { terminal, input: input.into(), foreground, shell, calls: Vec::new() };
@@ -459,49 +459,51 @@ mod tests {
         };
         let (_outlet, mut feed) = feed(4);
         let ended = run_in(&mut console, &mut feed, context.into(), CancellationToken::new()).await.unwrap();
-        assert_eq!(ended, Outcome::Quit, "the input has ended");
+        assert_eq!(ended, ScreenEnd::Quit, "the input has ended");
         console.calls
     }
 
     #[tokio::test]
     async fn a_view_is_suspended_with_its_job_and_drawn_anew() {
-        let told = told(Mode::View, true, vec![ctrl_z(), Input::Continued], &[]).await;
+        let told = told(RunMode::View, true, vec![ctrl_z(), ConsoleInput::Continued], &[]).await;
         assert_eq!(told, ["draw ", "suspend true", "resume true", "draw ", "draw "]);
     }
 
     #[tokio::test]
     async fn ctrl_l_empties_the_screen_and_draws_it_anew() {
         let ctrl_l = KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL);
-        let told = told(Mode::Live, true, vec![Input::Terminal(crossterm::event::Event::Key(ctrl_l))], &[]).await;
+        let told =
+            told(RunMode::Live, true, vec![ConsoleInput::Terminal(crossterm::event::Event::Key(ctrl_l))], &[]).await;
         assert_eq!(told, ["draw ", "wipe", "draw ", "draw "]);
     }
 
     #[tokio::test]
     async fn asked_by_a_signal_the_process_alone_is_suspended() {
-        for mode in [Mode::View, Mode::Live, Mode::Demo] {
-            let told = told(mode, true, vec![Input::Stop, Input::Stop, Input::Continued], &[]).await;
+        for mode in [RunMode::View, RunMode::Live, RunMode::Demo] {
+            let told =
+                told(mode, true, vec![ConsoleInput::Stop, ConsoleInput::Stop, ConsoleInput::Continued], &[]).await;
             assert_eq!(told, ["draw ", "suspend false", "resume true", "draw ", "draw "], "{mode:?}");
         }
     }
 
     #[tokio::test]
     async fn what_would_stop_traffic_or_never_come_back_is_refused() {
-        let live = told(Mode::Live, true, vec![ctrl_z()], &[]).await;
+        let live = told(RunMode::Live, true, vec![ctrl_z()], &[]).await;
         assert_eq!(live, ["draw ", "draw stop the traffic", "draw stop the traffic"]);
-        let alone = told(Mode::View, false, vec![ctrl_z()], &[]).await;
+        let alone = told(RunMode::View, false, vec![ctrl_z()], &[]).await;
         assert_eq!(alone, ["draw ", "draw no shell", "draw no shell"]);
     }
 
     #[tokio::test]
     async fn continued_after_a_stop_that_nobody_announced_it_is_set_up_again() {
-        let told = told(Mode::Live, true, vec![Input::Continued], &[]).await;
+        let told = told(RunMode::Live, true, vec![ConsoleInput::Continued], &[]).await;
         assert_eq!(told, ["draw ", "resume true", "draw ", "draw "]);
     }
 
     #[tokio::test]
     async fn in_the_background_nothing_is_drawn_until_the_terminal_is_ours() {
-        let never = vec![Input::Continued; 8];
-        let told = told(Mode::Live, true, never, &[false; 1_000]).await;
+        let never = vec![ConsoleInput::Continued; 8];
+        let told = told(RunMode::Live, true, never, &[false; 1_000]).await;
         assert_eq!(told[..2], ["draw ", "resume false"]);
         assert!(told[1..].iter().all(|told| told == "resume false"), "{told:?}");
     }

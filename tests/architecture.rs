@@ -514,7 +514,7 @@ fn logs_contents(argument: &str, wire: bool) -> bool {
     let (name, value) =
         argument.split_once('=').map_or((argument, argument), |(name, value)| (name.trim(), value.trim()));
     let name = name.trim_start_matches(['%', '?']).rsplit('.').next().unwrap_or_default();
-    !LOGGED.contains(&name) || (wire && name == "error" && !value.starts_with("%Kind("))
+    !LOGGED.contains(&name) || (wire && name == "error" && !value.starts_with("%LoggedError("))
 }
 
 #[test]

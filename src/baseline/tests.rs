@@ -22,11 +22,11 @@ fn findings() -> Vec<Finding> {
     .into()
 }
 
-fn apply(baseline: &Baseline, findings: &[Finding]) -> Applied {
+fn apply(baseline: &Baseline, findings: &[Finding]) -> AppliedBaseline {
     baseline.apply(&findings.iter().collect::<Vec<_>>(), date(2026, 6, 1), |_| true)
 }
 
-fn states(applied: &Applied) -> Vec<(u64, EntryState)> {
+fn states(applied: &AppliedBaseline) -> Vec<(u64, EntryState)> {
     applied.entries.iter().map(|(_, outcome)| (outcome.found, outcome.state)).collect()
 }
 

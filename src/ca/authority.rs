@@ -26,7 +26,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::hosts::{HostPattern, below, width};
-use super::leaves::Subject;
+use super::leaves::LeafSubject;
 
 /// How long an authority is good for. Browsers and Apple's systems take up to 825 days of what a user installs.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24 * 730);
@@ -61,7 +61,7 @@ pub struct Authority {
 }
 
 /// What an authority vouched for.
-pub(super) struct Vouched {
+pub(super) struct IssuedCertificate {
     /// The certificate.
     pub certificate: CertificateDer<'static>,
     /// Good from, as it stands in it.
@@ -194,16 +194,16 @@ impl Authority {
     /// A certificate for these subjects and that key, within the authority's own time.
     pub(super) fn vouch(
         &self,
-        subjects: &[Subject],
+        subjects: &[LeafSubject],
         key: &KeyPair,
         now: Timestamp,
         lifetime: SignedDuration,
-    ) -> Result<Vouched, String> {
+    ) -> Result<IssuedCertificate, String> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
         // The name itself is in the alternative names, which is where clients look.
         params.distinguished_name.push(DnType::CommonName, "Umpire intercepts");
-        params.subject_alt_names = subjects.iter().map(Subject::to_san).collect::<Result<_, _>>()?;
+        params.subject_alt_names = subjects.iter().map(LeafSubject::to_san).collect::<Result<_, _>>()?;
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -211,7 +211,7 @@ impl Authority {
         params.serial_number = Some(serial()?);
         let (from, until) = valid(&mut params, (now - SKEW).max(self.from), (now + lifetime).min(self.until));
         let made = params.signed_by(key, &self.issuer).map_err(|error| error.to_string())?;
-        Ok(Vouched { certificate: made.der().clone(), from, until })
+        Ok(IssuedCertificate { certificate: made.der().clone(), from, until })
     }
 
     /// True if every client that applies name constraints at all applies these: also one that does not apply those of the

@@ -143,8 +143,8 @@ impl FromStr for HostPattern {
         let host = match host.strip_prefix('*') {
             None if is_name(&host) => match width(&host) {
                 None => Host::Name(host),
-                Some(Width::NoDot) => return Err(HostPatternError::NoDot(owned())),
-                Some(Width::PublicSuffix) => {
+                Some(TooWide::NoDot) => return Err(HostPatternError::NoDot(owned())),
+                Some(TooWide::PublicSuffix) => {
                     return Err(HostPatternError::PublicSuffix { given: owned(), domain: host });
                 }
             },
@@ -166,7 +166,7 @@ impl FromStr for HostPattern {
 
 /// Why an authority must not be about a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Width {
+pub enum TooWide {
     /// It has no dot: a top-level domain, of today or tomorrow.
     NoDot,
     /// It is a public suffix (<https://publicsuffix.org>), or all names right below it are.
@@ -174,16 +174,16 @@ pub enum Width {
 }
 
 /// Why an authority must not be about a name (in lower case); `None` if it may.
-pub fn width(name: &str) -> Option<Width> {
+pub fn width(name: &str) -> Option<TooWide> {
     /// Stands for any label: no suffix has it by name.
     const ANY: &str = "any-label";
     let name = name.strip_prefix('.').unwrap_or(name);
     if name == "localhost" {
         None
     } else if !name.contains('.') {
-        Some(Width::NoDot)
+        Some(TooWide::NoDot)
     } else if psl::domain_str(name).is_none() || psl::domain_str(&format!("{ANY}.{name}")).is_none() {
-        Some(Width::PublicSuffix)
+        Some(TooWide::PublicSuffix)
     } else {
         None
     }

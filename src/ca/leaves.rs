@@ -15,7 +15,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::PrivateKeyDer;
 
-use super::authority::{Authority, Vouched};
+use super::authority::{Authority, IssuedCertificate};
 use super::hosts::HostPattern;
 
 /// Most certificates that are kept; past it those that were used least are made anew when they are needed.
@@ -45,12 +45,12 @@ pub enum LeafError {
 
 /// What a certificate is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(super) enum LeafSubject {
     Name(String),
     Address(IpAddr),
 }
 
-impl Subject {
+impl LeafSubject {
     fn new(host: &str) -> Self {
         host.parse().map_or_else(|_| Self::Name(host.to_ascii_lowercase()), Self::Address)
     }
@@ -116,8 +116,8 @@ impl Leaves {
         let authority = permitting
             .find(|authority| authority.from <= now && now < authority.until)
             .ok_or_else(|| LeafError::Untimely(all.clone()))?;
-        let subjects: Vec<Subject> = key.iter().map(|host| Subject::new(host)).collect();
-        let Vouched { certificate, from, until } =
+        let subjects: Vec<LeafSubject> = key.iter().map(|host| LeafSubject::new(host)).collect();
+        let IssuedCertificate { certificate, from, until } =
             authority.vouch(&subjects, &self.key, now, LIFETIME).map_err(|error| LeafError::Make(all, error))?;
         let chain = std::iter::once(certificate).chain(authority.chain()).collect();
         let certified = Arc::new(CertifiedKey::new(chain, Arc::clone(&self.signing)));
@@ -266,7 +266,8 @@ mod tests {
             ("10.0.0.8", false),
         ] {
             // Straight from the key, past all of Umpire's own looking.
-            let leaf = authority.vouch(&[Subject::new(host)], &key, Timestamp::now(), LIFETIME).unwrap().certificate;
+            let leaf =
+                authority.vouch(&[LeafSubject::new(host)], &key, Timestamp::now(), LIFETIME).unwrap().certificate;
             let verdict = verified(&authority, &leaf, host);
             assert_eq!(verdict.is_ok(), good, "{host}: {verdict:?}");
         }

@@ -33,7 +33,7 @@ pub struct Store {
 
 /// What [`Store::ensure`] found or made.
 #[derive(Debug)]
-pub struct Ensured {
+pub struct EnsuredAuthorities {
     /// Authorities in use, the oldest first.
     pub authorities: Vec<Authority>,
     /// The id of one that was made, and its hosts: no client trusts it yet.
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// The authorities that may vouch for these hosts; for those that none may, one more is made.
-    pub fn ensure(&self, hosts: &[HostPattern], now: Timestamp) -> Result<Ensured, CaError> {
+    pub fn ensure(&self, hosts: &[HostPattern], now: Timestamp) -> Result<EnsuredAuthorities, CaError> {
         let mut authorities = self.all()?;
         if authorities.iter().any(|authority| authority.too_wide().next().is_some()) {
             // What an earlier version wrote for clients holds it.
@@ -152,7 +152,7 @@ impl Store {
             made = Some((authority.id.clone(), authority.subjects.clone()));
             authorities.push(authority);
         }
-        Ok(Ensured { authorities, made })
+        Ok(EnsuredAuthorities { authorities, made })
     }
 
     /// Removes these authorities, or all if `ids` is empty; the ids of those removed. The bundle follows.

@@ -26,11 +26,11 @@ mod write;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::exchange::{Header, Headers, Omitted, Rewritten, Simulated, Simulator};
+use crate::exchange::{Header, Headers, OmittedFields, RewrittenLink, Simulated, Simulator};
 /// What reads members of whatever type, for other formats.
 pub(super) mod lenient {
     pub(in crate::capture) use super::address::{Address, method};
-    pub(in crate::capture) use super::fields::{Fields, Message, headers_of};
+    pub(in crate::capture) use super::fields::{LenientFields, MessageParts, headers_of};
     pub(in crate::capture) use super::lenient_value::LenientValue;
     pub(in crate::capture) use super::mend::mend;
     pub(in crate::capture) use super::part::{BodyText, ObjectMember};
@@ -126,13 +126,13 @@ pub(super) struct RewrittenExtra {
     given: String,
 }
 
-impl From<&Rewritten> for RewrittenExtra {
-    fn from(link: &Rewritten) -> Self {
+impl From<&RewrittenLink> for RewrittenExtra {
+    fn from(link: &RewrittenLink) -> Self {
         Self { at: link.at.clone(), sent: link.sent.clone(), given: link.given.clone() }
     }
 }
 
-impl From<&RewrittenExtra> for Rewritten {
+impl From<&RewrittenExtra> for RewrittenLink {
     fn from(link: &RewrittenExtra) -> Self {
         Self { at: link.at.clone(), sent: link.sent.clone(), given: link.given.clone() }
     }
@@ -155,36 +155,36 @@ pub(super) struct BodyExtra {
     pub(super) coded: bool,
     /// Trailer fields that came behind it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) trailers: Vec<Field>,
+    pub(super) trailers: Vec<HarField>,
 }
 
 /// A header or trailer field.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Field {
+pub(super) struct HarField {
     pub(super) name: String,
     pub(super) value: String,
 }
 
 /// The fields as they stand in JSON.
-pub(super) fn to_fields(headers: &Headers) -> Vec<Field> {
-    let field = |Header { name, value }: &Header| Field { name: name.clone(), value: value_to_text(value) };
+pub(super) fn to_fields(headers: &Headers) -> Vec<HarField> {
+    let field = |Header { name, value }: &Header| HarField { name: name.clone(), value: value_to_text(value) };
     headers.0.iter().map(field).collect()
 }
 
 /// The way back.
-pub(super) fn from_fields(fields: Vec<Field>) -> Headers {
-    fields.into_iter().map(|Field { name, value }| (name, text_to_value(value))).collect()
+pub(super) fn from_fields(fields: Vec<HarField>) -> Headers {
+    fields.into_iter().map(|HarField { name, value }| (name, text_to_value(value))).collect()
 }
 
 /// The name of what is left out; `None` for nothing.
 pub(super) fn omitted_name(headers: &Headers) -> Option<String> {
-    (headers.1 != Omitted::Nothing).then(|| headers.1.as_str().to_owned())
+    (headers.1 != OmittedFields::Nothing).then(|| headers.1.as_str().to_owned())
 }
 
 /// The way back.
-pub(super) fn omitted_from_name(name: Option<&str>) -> Result<Omitted, String> {
-    name.map_or(Ok(Omitted::Nothing), |name| {
-        Omitted::from_name(name).ok_or_else(|| format!("what its header fields leave out is unknown: {name:?}"))
+pub(super) fn omitted_from_name(name: Option<&str>) -> Result<OmittedFields, String> {
+    name.map_or(Ok(OmittedFields::Nothing), |name| {
+        OmittedFields::from_name(name).ok_or_else(|| format!("what its header fields leave out is unknown: {name:?}"))
     })
 }
 

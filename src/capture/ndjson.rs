@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::odd::{Note, Oddities};
-use super::source::Source;
+use super::odd::{EntryOddity, Oddities};
+use super::source::TextSource;
 use super::{CaptureError, Meta};
 use crate::exchange::Exchange;
 use crate::text::to_json;
-use line::{Line, RecordingPart};
+use line::{NdjsonLine, RecordingPart};
 
 /// Longest line that is read, in bytes: 512 MiB. A longer one is left out.
 pub const MAX_LINE: u64 = 512 << 20;
@@ -41,7 +41,7 @@ pub(super) fn is_ndjson(head: &[u8]) -> bool {
 
 fn is_line(text: &[u8]) -> bool {
     let Some(rest) = text.strip_prefix(b"{").map(<[u8]>::trim_ascii_start) else { return false };
-    Line::MEMBERS.iter().any(|name| {
+    NdjsonLine::MEMBERS.iter().any(|name| {
         rest.strip_prefix(b"\"")
             .and_then(|rest| rest.strip_prefix(name.as_bytes()))
             .is_some_and(|rest| rest.starts_with(b"\""))
@@ -65,7 +65,7 @@ impl<W: Write> NdjsonWriter<W> {
 
     /// Writes an exchange.
     pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
-        let line = Line::new(self.count, exchange, &self.recording);
+        let line = NdjsonLine::new(self.count, exchange, &self.recording);
         let written = to_json(&mut self.out, &line);
         let written = written.and_then(|()| self.out.write_all(b"\n"));
         written.map_err(|error| self.failed(&error))?;
@@ -86,7 +86,7 @@ impl<W: Write> NdjsonWriter<W> {
 }
 
 /// Opens an NDJSON file; what is known of the recording stands in the first line that can be read.
-pub(super) fn open(file: &Path, source: &Source) -> Result<(Meta, Lines), CaptureError> {
+pub(super) fn open(file: &Path, source: &TextSource) -> Result<(Meta, Lines), CaptureError> {
     let input =
         source.from(0).map_err(|error| CaptureError::Read { file: file.to_owned(), cause: error.to_string() })?;
     let mut lines = Lines {
@@ -147,7 +147,7 @@ impl Lines {
             }
             let whole = text.ends_with(b"\n");
             if text.len() as u64 == MAX_LINE && !whole {
-                self.oddities.add(self.number, Note::left_out("it is longer than 512 MiB"));
+                self.oddities.add(self.number, EntryOddity::left_out("it is longer than 512 MiB"));
                 while !text.is_empty() && !text.ends_with(b"\n") {
                     text.clear();
                     self.read(1 << 16, &mut text)?;
@@ -158,7 +158,7 @@ impl Lines {
             if text.trim_ascii().is_empty() {
                 continue;
             }
-            let strict = serde_json::from_slice::<Line>(text);
+            let strict = serde_json::from_slice::<NdjsonLine>(text);
             let is_cut = strict.as_ref().is_err_and(serde_json::Error::is_eof);
             if is_cut && !whole {
                 let what = "is cut off; save or copy the file again".to_owned();
@@ -169,7 +169,7 @@ impl Lines {
             let strict = strict.filter(|(recording, exchange)| recording.is_own() || foreign::is_plain(exchange));
             let read = match strict {
                 Some(read) => Ok(read),
-                None if is_cut => Err(Note::left_out("it is cut off")),
+                None if is_cut => Err(EntryOddity::left_out("it is cut off")),
                 None => foreign::read(text, self.before, &mut notes),
             };
             match read {

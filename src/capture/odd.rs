@@ -1,7 +1,7 @@
 //! What is odd about a recording of another program, and what was made of it: counted by kind, the first of each named.
 //!
 //! ```text
-//! entry that can't be read as it stands ─► Note ─► Oddities ─► "3 entries left out: the first is entry 17, …"
+//! entry that can't be read as it stands ─► EntryOddity ─► Oddities ─► "3 entries left out: the first is entry 17, …"
 //! ```
 //!
 //! One odd entry never refuses a recording. It is read where that can be done; else a part of it, or all of it, counts as not
@@ -38,13 +38,13 @@ impl OddityOutcome {
 
 /// Something odd about one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::capture) struct Note {
+pub(in crate::capture) struct EntryOddity {
     /// What is odd, in words that are the same for all entries of which it is. Never holds anything of what was recorded.
     pub(in crate::capture) what: Cow<'static, str>,
     pub(in crate::capture) outcome: OddityOutcome,
 }
 
-impl Note {
+impl EntryOddity {
     pub(in crate::capture) fn left_out(what: impl Into<Cow<'static, str>>) -> Self {
         Self { what: what.into(), outcome: OddityOutcome::LeftOut }
     }
@@ -109,8 +109,8 @@ impl Oddities {
     }
 
     /// Takes up what is odd about the entry of a 1-based number.
-    pub(in crate::capture) fn add(&self, entry: u64, note: Note) {
-        let Note { what, outcome } = note;
+    pub(in crate::capture) fn add(&self, entry: u64, note: EntryOddity) {
+        let EntryOddity { what, outcome } = note;
         let mut kinds = self.lock();
         let full = kinds.len() >= MOST;
         let same = |kind: &Oddity| kind.outcome == outcome && (kind.what == what || full && kind.what == OTHERS);
@@ -155,10 +155,10 @@ mod tests {
     fn kinds_are_counted_and_the_first_is_named() {
         let oddities = Oddities::of("entry");
         let shared = oddities.clone();
-        shared.add(3, Note::mended("a"));
-        shared.add(5, Note::left_out("b"));
-        shared.add(7, Note::mended("a"));
-        shared.add(9, Note::not_recorded("a"));
+        shared.add(3, EntryOddity::mended("a"));
+        shared.add(5, EntryOddity::left_out("b"));
+        shared.add(7, EntryOddity::mended("a"));
+        shared.add(9, EntryOddity::not_recorded("a"));
         let told: Vec<_> =
             oddities.list().into_iter().map(|kind| (kind.what, kind.outcome, kind.count, kind.first)).collect();
         let expected = [
@@ -178,7 +178,7 @@ mod tests {
     fn there_is_an_end_to_kinds() {
         let oddities = Oddities::of("line");
         for number in 0..1_000 {
-            oddities.add(number, Note::left_out(number.to_string()));
+            oddities.add(number, EntryOddity::left_out(number.to_string()));
         }
         let kinds = oddities.list();
         assert_eq!((kinds.len(), oddities.left_out()), (MOST + 1, 1_000));

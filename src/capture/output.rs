@@ -72,8 +72,8 @@ pub struct RecordingWriter {
 
 enum OutputFile {
     Capture(Box<Writer>),
-    Har(HarWriter<Text>),
-    Ndjson(NdjsonWriter<Text>),
+    Har(HarWriter<TextWriter>),
+    Ndjson(NdjsonWriter<TextWriter>),
 }
 
 impl RecordingWriter {
@@ -82,7 +82,7 @@ impl RecordingWriter {
     pub fn create(file: &Path, meta: &Meta, force: bool) -> Result<Self, CaptureError> {
         let (format, packed) = Format::of_name(file).ok_or_else(|| CaptureError::Ending { file: file.to_owned() })?;
         let new = NewFile::create(file, Existing::with_force(force), Readers::Owner)?;
-        let text = || Ok::<_, CaptureError>(Text::new(Box::new(new.open()?), packed));
+        let text = || Ok::<_, CaptureError>(TextWriter::new(Box::new(new.open()?), packed));
         let sink = match format {
             Format::Capture if new.is_stream() => {
                 let cause = "a capture can't be written to a pipe or device".to_owned();
@@ -105,7 +105,7 @@ impl RecordingWriter {
         out: impl Write + Send + 'static,
     ) -> Result<Self, CaptureError> {
         let file = PathBuf::from(name);
-        let text = Text::new(Box::new(Unsynced(out)), false);
+        let text = TextWriter::new(Box::new(Unsynced(out)), false);
         let sink = match format {
             Format::Har => OutputFile::Har(HarWriter::new(&file, meta, text)?),
             Format::Ndjson => OutputFile::Ndjson(NdjsonWriter::new(&file, meta, text)),
@@ -217,12 +217,12 @@ impl<W: Write + Send> SyncWrite for Unsynced<W> {
 }
 
 /// A text, compressed or not.
-enum Text {
+enum TextWriter {
     Plain(BufWriter<Box<dyn SyncWrite>>),
     Packed(GzEncoder<BufWriter<Box<dyn SyncWrite>>>),
 }
 
-impl Text {
+impl TextWriter {
     fn new(out: Box<dyn SyncWrite>, packed: bool) -> Self {
         let out = BufWriter::with_capacity(1 << 16, out);
         if packed { Self::Packed(GzEncoder::new(out, Compression::fast())) } else { Self::Plain(out) }
@@ -237,7 +237,7 @@ impl Text {
     }
 }
 
-impl Write for Text {
+impl Write for TextWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(out) => out.write(bytes),

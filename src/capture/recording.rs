@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::source::Source;
+use super::source::TextSource;
 use super::{CaptureError, Format, Meta, Oddities, Reader, har, ndjson, store};
 use crate::exchange::Exchange;
 use crate::redact::Redactor;
@@ -66,7 +66,7 @@ pub fn open(path: &Path) -> Result<Recording, CaptureError> {
         return Ok(Recording { meta, format: Format::Capture, exchanges, oddities });
     }
     let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
-    let source = Source::open(path).map_err(failed)?;
+    let source = TextSource::open(path).map_err(failed)?;
     if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
         let (meta, lines) = ndjson::open(path, &source)?;
         let oddities = lines.oddities();

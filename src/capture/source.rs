@@ -1,7 +1,7 @@
 //! Where the text of a recording comes from: a file, a compressed file, or memory; read from any place, more than once.
 //!
 //! ```text
-//! Source::open ─► (UTF-16? ─► UTF-8) ─► from(offset) ─► bytes            and, for errors, place(offset) ─► line 7, column 12
+//! TextSource::open ─► (UTF-16? ─► UTF-8) ─► from(offset) ─► bytes            and, for errors, place(offset) ─► line 7, column 12
 //!       └─ gzip, and every place counts ─► unpacked ─► from(offset)     (a file without a name, gone with the source)
 //! ```
 
@@ -19,7 +19,7 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const MAX_UTF16: u64 = 16 << 30;
 
 /// Text that can be read from any place.
-pub(super) enum Source {
+pub(super) enum TextSource {
     /// As it stands in the file.
     File(File),
     /// Compressed with gzip; offsets count decompressed bytes.
@@ -28,7 +28,7 @@ pub(super) enum Source {
     Memory(Bytes),
 }
 
-impl Source {
+impl TextSource {
     /// The text of a file, decompressed where it is gzip, and in UTF-8 where it is UTF-16.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let source = Self::open_as_it_is(path)?;
@@ -200,7 +200,7 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(&[b'x'; 1_000]).unwrap();
         std::fs::write(&packed, gzip.finish().unwrap()).unwrap();
-        let source = Source::open(&packed).unwrap();
+        let source = TextSource::open(&packed).unwrap();
         let unpacked = source.unpacked(&packed, 1_000).unwrap();
         assert!(source.is_sequential() && !unpacked.is_sequential());
         let mut rest = Vec::new();
@@ -220,7 +220,7 @@ mod tests {
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         for bytes in [[&[0xff, 0xfe], &little[..]].concat(), [&[0xfe, 0xff], &big[..]].concat(), little, big] {
             std::fs::write(&path, bytes).unwrap();
-            let source = Source::open(&path).unwrap();
+            let source = TextSource::open(&path).unwrap();
             let mut read = String::new();
             source.from(0).unwrap().read_to_string(&mut read).unwrap();
             assert!(read == text, "{}…", read.chars().take(40).collect::<String>());
@@ -231,7 +231,7 @@ mod tests {
         // Half a pair, and half a code unit at the end.
         std::fs::write(&path, [0xff, 0xfe, b'[', 0, 0x3d, 0xd8, b']', 0, b'x']).unwrap();
         let mut read = String::new();
-        Source::open(&path).unwrap().from(0).unwrap().read_to_string(&mut read).unwrap();
+        TextSource::open(&path).unwrap().from(0).unwrap().read_to_string(&mut read).unwrap();
         assert_eq!(read, "[\u{fffd}]");
     }
 
@@ -250,8 +250,11 @@ mod tests {
         gzip.write_all(&text[5..]).unwrap();
         bytes.extend(gzip.finish().unwrap());
         std::fs::write(&packed, bytes).unwrap();
-        let sources =
-            [Source::open(&plain).unwrap(), Source::open(&packed).unwrap(), Source::Memory(Bytes::from_static(text))];
+        let sources = [
+            TextSource::open(&plain).unwrap(),
+            TextSource::open(&packed).unwrap(),
+            TextSource::Memory(Bytes::from_static(text)),
+        ];
         for source in sources {
             for offset in [0, 4, 100] {
                 let mut rest = Vec::new();

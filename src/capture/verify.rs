@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use super::source::Source;
+use super::source::TextSource;
 use super::{CaptureError, Exchanges, Format, Meta, Oddities, Reader, har, is_capture, ndjson};
 
 /// Whether a recording is whole, and what is wrong with it.
@@ -39,7 +39,7 @@ pub fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
         return Ok(IntegrityReport { meta, format: Format::Capture, faults, exchanges, oddities });
     }
     let failed = |error: std::io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
-    let source = Source::open(path).map_err(failed)?;
+    let source = TextSource::open(path).map_err(failed)?;
     if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
         let (meta, lines) = ndjson::open(path, &source)?;
         let oddities = lines.oddities();

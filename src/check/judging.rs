@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::OpenedFile;
 use crate::capture::{CaptureError, Exchanges, Format};
 use crate::event::Judged;
-use crate::rules::{Judge, Profile, Slow};
+use crate::rules::{Judge, Profile, SlowRule};
 use crate::text::{SafeText, safe_format};
 use crate::verdicts::{CaptureId, VerdictFile, VerdictTotals, VerdictWriter, VerdictsFile, VerdictsKey};
 
@@ -21,13 +21,13 @@ pub(super) struct RecordingJudge {
     /// Of each file; empty where not all of them have some.
     kept: Vec<VerdictFile>,
     /// Of each file, if what is judged is to be kept.
-    keeping: Vec<Keeping>,
+    keeping: Vec<VerdictsToKeep>,
     /// An earlier file could not be read to its end: what comes behind it is not kept.
     broken: bool,
 }
 
 /// What is needed to keep the verdicts on a capture.
-struct Keeping {
+struct VerdictsToKeep {
     file: std::path::PathBuf,
     key: VerdictsKey,
     before: CaptureId,
@@ -49,11 +49,11 @@ impl RecordingJudge {
             let id = (recording.format == Format::Capture).then(|| CaptureId::of(file, before).ok()).flatten();
             // What can't be read says so when it is judged.
             let Some(id) = id else { return Self::not_keeping(judge) };
-            keeping.push(Keeping { file: file.clone(), key, before, id });
+            keeping.push(VerdictsToKeep { file: file.clone(), key, before, id });
             before = id;
         }
         let mut kept = Vec::new();
-        for Keeping { file, id, .. } in &keeping {
+        for VerdictsToKeep { file, id, .. } in &keeping {
             match VerdictFile::open(file, key, *id, judge.book()) {
                 VerdictsFile::Current(found) => kept.push(*found),
                 VerdictsFile::Nothing => break,
@@ -150,7 +150,7 @@ impl JudgedFile<'_> {
     }
 
     /// A rule that was too slow on the last one.
-    pub(super) fn slow_rule(&mut self) -> Option<Slow> {
+    pub(super) fn slow_rule(&mut self) -> Option<SlowRule> {
         self.judging.judge.slow_rule()
     }
 

@@ -17,9 +17,9 @@ use crate::capture::{self, CaptureError, Exchanges, Reader, index::CaptureIndex,
 use crate::event::Judged;
 use crate::exchange::{Body, Exchange};
 use crate::finding::number;
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 use crate::rules::{Judge, RuleBook};
-use crate::tui::{Search, SearchSlice};
+use crate::tui::{ExchangeSearch, SearchSlice};
 use crate::verdicts::{CaptureId, VerdictFile, VerdictsFile, VerdictsKey};
 
 /// How long one slice of a search may take.
@@ -32,12 +32,12 @@ const WINDOW: usize = 4_096;
 const MOST_NEW: u64 = 20_000;
 
 /// How the verdicts were given that may be kept of a recording.
-pub struct Given {
+pub struct ArchiveVerdicts {
     key: VerdictsKey,
     book: Arc<RuleBook>,
 }
 
-impl Given {
+impl ArchiveVerdicts {
     /// As this judge gives them.
     pub fn by(judge: &Judge) -> Self {
         Self { key: VerdictsKey::of(judge), book: Arc::clone(judge.book()) }
@@ -49,18 +49,18 @@ pub struct Archive {
     /// `None` where nothing is recorded.
     file: Option<PathBuf>,
     /// `None` where no verdicts are kept, as of a run that goes on.
-    given: Option<Given>,
-    opened: Option<Opened>,
+    given: Option<ArchiveVerdicts>,
+    opened: Option<ArchiveSource>,
 }
 
-enum Opened {
-    Capture(Vec<Part>),
-    Other(Other),
+enum ArchiveSource {
+    Capture(Vec<ArchivePart>),
+    Other(SequentialSource),
 }
 
 impl Archive {
     /// Nothing is opened before it is needed.
-    pub fn new(file: Option<PathBuf>, given: Option<Given>) -> Self {
+    pub fn new(file: Option<PathBuf>, given: Option<ArchiveVerdicts>) -> Self {
         Self { file, given, opened: None }
     }
 
@@ -68,11 +68,11 @@ impl Archive {
     pub fn exchange(&mut self, index: u64) -> Result<Arc<Judged>, String> {
         let none = || format!("exchange {} is not in the recording", number(index));
         match self.open()? {
-            Opened::Capture(parts) => {
+            ArchiveSource::Capture(parts) => {
                 let part = part_of(parts, index).ok_or_else(none)?;
                 part.exchange(index).map(Arc::new).map_err(|error| error.to_string())
             }
-            Opened::Other(other) => other.exchange(index)?.ok_or_else(none),
+            ArchiveSource::Other(other) => other.exchange(index)?.ok_or_else(none),
         }
     }
 
@@ -81,11 +81,11 @@ impl Archive {
         let mut all = Vec::new();
         for index in from..from.saturating_add(most) {
             let next = match self.open()? {
-                Opened::Capture(parts) => match part_of(parts, index) {
+                ArchiveSource::Capture(parts) => match part_of(parts, index) {
                     Some(part) => Some(part.row(index).map(Arc::new).map_err(|error| error.to_string())?),
                     None => None,
                 },
-                Opened::Other(other) => other.row(index)?,
+                ArchiveSource::Other(other) => other.row(index)?,
             };
             match next {
                 Some(judged) => all.push(judged),
@@ -96,12 +96,12 @@ impl Archive {
     }
 
     /// Goes on with a search for a while.
-    pub fn search(&mut self, search: &Search) -> Result<SearchSlice, String> {
+    pub fn search(&mut self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
         let (begun, file) = (Instant::now(), self.file.clone());
         let mut slice = SearchSlice { found: Vec::new(), next: search.from, of: 0 };
         let has_verdicts = match self.open()? {
-            Opened::Capture(parts) => parts.iter().all(|part| part.kept.is_some()),
-            Opened::Other(_) => false,
+            ArchiveSource::Capture(parts) => parts.iter().all(|part| part.kept.is_some()),
+            ArchiveSource::Other(_) => false,
         };
         if search.filter.needs_verdicts() && !has_verdicts {
             let check = file
@@ -114,11 +114,11 @@ impl Archive {
         }
         while begun.elapsed() < SLICE {
             let judged = match self.open()? {
-                Opened::Capture(parts) => match part_of(parts, slice.next) {
+                ArchiveSource::Capture(parts) => match part_of(parts, slice.next) {
                     Some(part) => Some(Arc::new(part.exchange(slice.next).map_err(|error| error.to_string())?)),
                     None => None,
                 },
-                Opened::Other(other) => other.exchange(slice.next)?,
+                ArchiveSource::Other(other) => other.exchange(slice.next)?,
             };
             let Some(judged) = judged else {
                 slice.of = slice.next;
@@ -134,11 +134,11 @@ impl Archive {
     }
 
     /// What a text was found in, through the index of words beside a capture of one part, if that is nearly up to date.
-    fn by_words(&mut self, search: &Search) -> Result<Option<SearchSlice>, String> {
+    fn by_words(&mut self, search: &ExchangeSearch) -> Result<Option<SearchSlice>, String> {
         let (Some(query), Some(file), 0) = (search.filter.required_text(), self.file.clone(), search.from) else {
             return Ok(None);
         };
-        let Opened::Capture(parts) = self.open()? else { return Ok(None) };
+        let ArchiveSource::Capture(parts) = self.open()? else { return Ok(None) };
         let [part] = &mut parts[..] else { return Ok(None) };
         if !capture::index::path_of(&file).exists() {
             return Ok(None);
@@ -169,11 +169,11 @@ impl Archive {
     /// Bytes on disk, of all parts with what is not yet moved into them.
     pub fn size(&mut self) -> Option<u64> {
         let files = match self.open().ok()? {
-            Opened::Capture(parts) => {
+            ArchiveSource::Capture(parts) => {
                 refresh(parts);
                 parts.iter().map(|part| part.reader.file().to_owned()).collect()
             }
-            Opened::Other(other) => vec![other.file.clone()],
+            ArchiveSource::Other(other) => vec![other.file.clone()],
         };
         let bytes = |file: &Path| fs::metadata(file).map_or(0, |file| file.len());
         let log = |file: &Path| {
@@ -187,15 +187,15 @@ impl Archive {
     /// Exchanges, as far as is known.
     fn len(&mut self) -> Result<u64, String> {
         Ok(match self.open()? {
-            Opened::Capture(parts) => {
+            ArchiveSource::Capture(parts) => {
                 refresh(parts);
                 parts.last().map_or(0, |part| part.first + part.len)
             }
-            Opened::Other(other) => other.seen,
+            ArchiveSource::Other(other) => other.seen,
         })
     }
 
-    fn open(&mut self) -> Result<&mut Opened, String> {
+    fn open(&mut self) -> Result<&mut ArchiveSource, String> {
         let words = |error: CaptureError| error.to_string();
         if self.opened.is_none() {
             let file = self.file.as_ref().ok_or("nothing is recorded, so nothing can be read back")?;
@@ -205,14 +205,14 @@ impl Archive {
                 let mut next = Some(reader);
                 while let Some(reader) = next {
                     next = next_part(&reader).map_err(words)?;
-                    let first = parts.last().map_or(0, |part: &Part| part.first + part.len);
+                    let first = parts.last().map_or(0, |part: &ArchivePart| part.first + part.len);
                     let len = reader.len().map_err(words)?;
                     let kept = kept(&reader, len, &mut before, self.given.as_ref());
-                    parts.push(Part { reader, first, len, kept });
+                    parts.push(ArchivePart { reader, first, len, kept });
                 }
-                Opened::Capture(parts)
+                ArchiveSource::Capture(parts)
             } else {
-                Opened::Other(Other::open(file).map_err(words)?)
+                ArchiveSource::Other(SequentialSource::open(file).map_err(words)?)
             });
         }
         self.opened.as_mut().ok_or_else(|| "the recording could not be opened".to_owned())
@@ -220,7 +220,12 @@ impl Archive {
 }
 
 /// The verdicts on a part, if they and those on the parts before it are kept.
-fn kept(reader: &Reader, len: u64, before: &mut Option<CaptureId>, given: Option<&Given>) -> Option<Box<VerdictFile>> {
+fn kept(
+    reader: &Reader,
+    len: u64,
+    before: &mut Option<CaptureId>,
+    given: Option<&ArchiveVerdicts>,
+) -> Option<Box<VerdictFile>> {
     let (id, given) = (CaptureId::of(reader.file(), before.take()?).ok()?, given?);
     match VerdictFile::open(reader.file(), given.key, id, &given.book) {
         VerdictsFile::Current(kept) if kept.len() == len => {
@@ -232,7 +237,7 @@ fn kept(reader: &Reader, len: u64, before: &mut Option<CaptureId>, given: Option
 }
 
 /// The part that an exchange is in; one that was made since is found, too.
-fn part_of(parts: &mut Vec<Part>, index: u64) -> Option<&mut Part> {
+fn part_of(parts: &mut Vec<ArchivePart>, index: u64) -> Option<&mut ArchivePart> {
     if parts.last().is_none_or(|last| index >= last.first + last.len) {
         refresh(parts);
     }
@@ -241,19 +246,19 @@ fn part_of(parts: &mut Vec<Part>, index: u64) -> Option<&mut Part> {
 }
 
 /// Looks whether there is more by now. What can't be read is not there.
-fn refresh(parts: &mut Vec<Part>) {
+fn refresh(parts: &mut Vec<ArchivePart>) {
     while let Some(last) = parts.last_mut() {
         // Looked for first: all of a part is on disk when there is a next one.
         let next = next_part(&last.reader).ok().flatten();
         last.len = last.reader.len().unwrap_or(last.len).max(last.len);
         let Some(reader) = next else { return };
-        let part = Part { first: last.first + last.len, len: reader.len().unwrap_or(0), reader, kept: None };
+        let part = ArchivePart { first: last.first + last.len, len: reader.len().unwrap_or(0), reader, kept: None };
         parts.push(part);
     }
 }
 
 /// A capture, or a part of one.
-struct Part {
+struct ArchivePart {
     reader: Reader,
     /// CaptureIndex of its first exchange in the recording.
     first: u64,
@@ -261,7 +266,7 @@ struct Part {
     kept: Option<Box<VerdictFile>>,
 }
 
-impl Part {
+impl ArchivePart {
     fn exchange(&mut self, index: u64) -> Result<Judged, CaptureError> {
         let row = index - self.first;
         let exchange = self.reader.exchange(row)?;
@@ -283,7 +288,7 @@ impl Part {
 }
 
 /// A recording that can only be read from its beginning.
-struct Other {
+struct SequentialSource {
     file: PathBuf,
     exchanges: Exchanges,
     /// CaptureIndex of the exchange that is read next.
@@ -294,7 +299,7 @@ struct Other {
     window: VecDeque<Arc<Judged>>,
 }
 
-impl Other {
+impl SequentialSource {
     fn open(file: &Path) -> Result<Self, CaptureError> {
         let exchanges = open_quietly(file)?.exchanges;
         Ok(Self { file: file.to_owned(), exchanges, next: 0, seen: 0, window: VecDeque::new() })
@@ -334,8 +339,8 @@ impl Other {
 
 /// An exchange of whose verdicts nothing is known here.
 fn unjudged(index: u64, exchange: Exchange) -> Judged {
-    let reading = Reading::new(index, Arc::new(exchange), None);
-    Judged::without_verdicts(index, reading.exchange, reading.stage, reading.order_uuid)
+    let parsed = ParsedExchange::new(index, Arc::new(exchange), None);
+    Judged::without_verdicts(index, parsed.exchange, parsed.stage, parsed.order_uuid)
 }
 
 /// What a row of a list shows of an exchange.
@@ -358,8 +363,8 @@ mod tests {
     use crate::capture::{Meta, RotatingWriter, Rotation, numbered};
     use crate::rules::BookingSystemInfo;
 
-    fn search(filter: &str, from: u64) -> Search {
-        Search { filter: Arc::new(filter.parse().unwrap()), marked: Arc::new(BTreeSet::from([7])), from }
+    fn search(filter: &str, from: u64) -> ExchangeSearch {
+        ExchangeSearch { filter: Arc::new(filter.parse().unwrap()), marked: Arc::new(BTreeSet::from([7])), from }
     }
 
     /// Everything that a filter finds.
@@ -428,7 +433,7 @@ mod tests {
         }
         writer.finish().unwrap();
         let judge = || Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
-        let (mut one, given) = (judge(), Given::by(&judge()));
+        let (mut one, given) = (judge(), ArchiveVerdicts::by(&judge()));
         let mut kept = crate::verdicts::VerdictWriter::new(&file, given.key);
         let mut faulty = Vec::new();
         for (index, exchange) in (0..).zip(read().chain(read())) {

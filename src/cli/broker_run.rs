@@ -13,7 +13,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::diff::DiffFormat;
-use super::judging::{Judging, JudgingArgs};
+use super::judging::{JudgingArgs, JudgingSetup};
 use super::redaction::LiveArgs;
 use super::stdio::{raw_note, stderr_is_terminal};
 use super::upstreams::UpstreamArgs;
@@ -26,7 +26,7 @@ use crate::proxy::BaseUri;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::{Dialer, OwnListenAddrs, UpstreamClient};
 use crate::resend::{MissingValue, ResendTarget, SendPace, Substitutes};
-use crate::session::{Links, Session, SessionOptions};
+use crate::session::{LinkPolicy, Session, SessionOptions};
 use crate::text::{self, safe, safe_format};
 
 /// Most bookings that are made at a booking system of another machine, unless more are asked for.
@@ -124,7 +124,7 @@ impl BrokerArgs {
     }
 
     /// The recording with the verdicts on it.
-    pub fn recorded(&self, file: &Path, judging: &Judging) -> anyhow::Result<JudgedCapture> {
+    pub fn recorded(&self, file: &Path, judging: &JudgingSetup) -> anyhow::Result<JudgedCapture> {
         let (mut recording, meta, coverage) = super::diff::judged(file, judging)?;
         let said = self.base_uri.clone().or_else(|| recording.base_uris.first().and_then(|uri| uri.parse().ok()));
         let inferred = || {
@@ -222,7 +222,7 @@ impl BrokerArgs {
     }
 
     /// Starts a session in front of the booking system. What is sent to its listener is recorded and judged.
-    pub async fn session(&self, judging: &Judging) -> anyhow::Result<Session> {
+    pub async fn session(&self, judging: &JudgingSetup) -> anyhow::Result<Session> {
         let own = OwnListenAddrs::default();
         let (limits, timeouts) = (judging.config.limits.clone(), judging.config.timeouts);
         let dialer = Arc::new(Dialer::new(&self.upstream.reach(&own), timeouts.connect)?);
@@ -240,7 +240,7 @@ impl BrokerArgs {
             mute_refused: judging.mute_refused,
             limits,
             own,
-            links: Links::Ignored,
+            links: LinkPolicy::Ignored,
         };
         if let Some(warning) = self.upstream.warning() {
             super::stdio::note(safe_format!("{warning}"));

@@ -17,7 +17,7 @@ use memchr::memmem;
 use zip::write::SimpleFileOptions;
 
 use super::Exit;
-use super::judging::{Judging, JudgingArgs};
+use super::judging::{JudgingArgs, JudgingSetup};
 use super::redaction::{self, SharedArgs};
 use super::stdio::print;
 use crate::capture::{self, Meta, har};
@@ -294,7 +294,7 @@ fn is_wanted(exchange: &Exchange, ids: &[memmem::Finder<'_>], uuid: &str) -> boo
 }
 
 /// How many of the findings are not said of the chosen exchanges alone.
-fn beyond(judging: &Judging, meta: &Meta, chosen: &Chosen, findings: &[Finding]) -> usize {
+fn beyond(judging: &JudgingSetup, meta: &Meta, chosen: &Chosen, findings: &[Finding]) -> usize {
     let mut judge = judging.judge(meta.base_uris(), meta.is_foreign());
     let again: Vec<(u64, Finding)> = chosen
         .iter()

@@ -18,7 +18,7 @@ use crate::check::{CheckOptions, CheckOutcome, CheckRun, coverage, is_empty, rec
 use crate::filter::Filter;
 use crate::finding::{Severity, Side};
 use crate::new_file::{Existing, ensure_free};
-use crate::report::{CheckReport, Earlier, Paint, ReportComparison, RuleTally};
+use crate::report::{CheckReport, EarlierReport, Paint, ReportComparison, RuleSummary};
 use crate::report::{check_json, check_text, compare_json, compare_text};
 use crate::rules::{RuleBook, renamed};
 use crate::text::{SafeText, safe_format, visible};
@@ -185,7 +185,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
 /// Prints what is otherwise than in an earlier report; the weightiest of what is new.
 fn compare(other: &Path, report: &CheckReport, check: &Check, book: &RuleBook) -> anyhow::Result<Option<Severity>> {
     let named = || other.display().to_string();
-    let mut earlier = Earlier::parse(&fs::read(other).with_context(named)?).with_context(named)?;
+    let mut earlier = EarlierReport::parse(&fs::read(other).with_context(named)?).with_context(named)?;
     note_renames(other, &earlier.follow_renames(|id| book.aliases().current(id)));
     if let Some(side) = check.side {
         earlier.only(side.into(), |rule| book.rule(rule).is_some() && is_asked(rule, &report.rules, book));
@@ -238,6 +238,6 @@ fn set_aside(baseline: &Baseline, file: &Path, report: &mut CheckReport, book: &
 }
 
 /// False for a rule that there is, but that was not asked: one of the other side, where one side alone is wanted.
-fn is_asked(rule: &str, asked: &[RuleTally], book: &RuleBook) -> bool {
+fn is_asked(rule: &str, asked: &[RuleSummary], book: &RuleBook) -> bool {
     book.rule(rule).is_none() || asked.iter().any(|tally| &*tally.rule == rule)
 }

@@ -23,12 +23,12 @@ use super::stdio::{Audience, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::demo::{self, DemoProgress, Script};
-use crate::event::{Mode, RunContext};
+use crate::event::{RunContext, RunMode};
 use crate::fault::Faults;
 use crate::proxy::upstream::Upstream;
 use crate::proxy::upstream::live::OwnListenAddrs;
 use crate::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use crate::session::{Links, Session, SessionOptions};
+use crate::session::{LinkPolicy, Session, SessionOptions};
 use crate::text::{self, safe};
 use captions::{Caption, CaptionMerger};
 
@@ -109,7 +109,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
         own: OwnListenAddrs::default(),
-        links: Links::Ignored,
+        links: LinkPolicy::Ignored,
         redactor: None,
     };
     let path = sandbox.base_uri().strip_prefix(sandbox.origin()).unwrap_or_default().to_owned();
@@ -120,7 +120,7 @@ pub fn run(demo: Demo) -> anyhow::Result<Exit> {
         let (session, feed) = Session::start(options, upstream).await?;
         let base_uri = format!("http://{}{path}", listen::from_here(session.address));
         let context = RunContext {
-            mode: Mode::Demo,
+            mode: RunMode::Demo,
             base_uri: Some(base_uri.clone()),
             upstream: Some(format!("the embedded booking system, {}", sandbox.base_uri())),
             capture: session.capture.as_ref().map(|capture| capture.display().to_string()),

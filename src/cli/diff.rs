@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::Exit;
-use super::judging::{Judging, JudgingArgs};
+use super::judging::{JudgingArgs, JudgingSetup};
 use super::stdio::{note, print};
 use crate::capture::{Meta, Recording};
 use crate::coverage::Coverage;
@@ -65,7 +65,7 @@ pub fn run(diff: Diff) -> anyhow::Result<Exit> {
 
 /// A recording with the verdicts on it, what is known of it as a whole, and how far every rule has come. All of it is in memory. One that can't be read to
 /// its end is an error: what is missing would count as different.
-pub fn judged(file: &Path, judging: &Judging) -> anyhow::Result<(JudgedRecording, Meta, Coverage)> {
+pub fn judged(file: &Path, judging: &JudgingSetup) -> anyhow::Result<(JudgedRecording, Meta, Coverage)> {
     let recording = super::recording::open(file)?;
     let (base_uris, foreign) = (recording.meta.base_uris(), recording.meta.is_foreign());
     let meta = recording.meta.clone();
@@ -76,7 +76,7 @@ pub fn judged(file: &Path, judging: &Judging) -> anyhow::Result<(JudgedRecording
 /// The same of a recording of which the Base URIs are known, and whether it counts as made by another program.
 pub fn judged_as(
     file: &Path,
-    judging: &Judging,
+    judging: &JudgingSetup,
     base_uris: Vec<String>,
     foreign: bool,
 ) -> anyhow::Result<JudgedRecording> {
@@ -86,7 +86,7 @@ pub fn judged_as(
 fn judge_all(
     file: &Path,
     recording: Recording,
-    judging: &Judging,
+    judging: &JudgingSetup,
     base_uris: Vec<String>,
     foreign: bool,
 ) -> anyhow::Result<(JudgedRecording, Coverage)> {

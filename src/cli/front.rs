@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::logging::ScreenGuard;
 use super::signals::Signals;
 use super::stdio::{self, note, print};
-use crate::event::{Event, EventReceiver, Recording, RunContext};
+use crate::event::{Event, EventReceiver, RecordingStatus, RunContext};
 use crate::finding::{Severity, Side};
 use crate::panics;
 use crate::recorder::{RunSummary, failed_in_words, unjudged_in_words};
@@ -71,7 +71,7 @@ impl Front {
         let (sender, ended) = oneshot::channel();
         let taken = Arc::<AtomicU64>::default();
         let context = setup.context.clone();
-        let mut show = Show {
+        let mut show = FrontThread {
             feed,
             context,
             setup,
@@ -115,7 +115,7 @@ impl Front {
 }
 
 /// What the thread of a front end works with.
-struct Show {
+struct FrontThread {
     feed: EventReceiver,
     context: RunContext,
     setup: Setup,
@@ -125,7 +125,7 @@ struct Show {
     taken: Arc<AtomicU64>,
 }
 
-impl Show {
+impl FrontThread {
     fn run(&mut self, ui: Ui) -> anyhow::Result<()> {
         let ui = match ui {
             Ui::Tui => match self.screen() {
@@ -251,7 +251,7 @@ fn goodbye(closing: &RunSummary, context: &RunContext) -> anyhow::Result<()> {
             out.line(visible(&failed_in_words(closing.failed, failure)))?;
         }
         if closing.removed {
-            out.line(Recording::REMOVED)?;
+            out.line(RecordingStatus::REMOVED)?;
         } else if let Some(capture) = &context.capture {
             let command = safe![super::program(), " view ", text::quoted(capture)];
             out.line(safe!["recorded in ", visible(capture), ": look again with `", command, "`"])?;

@@ -11,7 +11,7 @@ use clap::Args;
 use super::stdio::note;
 use crate::config::Config;
 use crate::rules::{BookingSystemInfo, Judge, RuleBook, RuleSources};
-use crate::session::{Loaded, RuleSource};
+use crate::session::{LoadedRules, RuleSource};
 use crate::text::visible;
 
 /// Which rules are in force.
@@ -39,7 +39,7 @@ pub struct JudgingArgs {
 }
 
 /// Rules and settings, loaded.
-pub struct Judging {
+pub struct JudgingSetup {
     /// The rules.
     pub book: Arc<RuleBook>,
     /// The settings; `known.isolated` is also true if the command line says so.
@@ -79,14 +79,14 @@ impl RuleArgs {
 
 impl JudgingArgs {
     /// Loads everything.
-    pub fn load(&self) -> anyhow::Result<Judging> {
+    pub fn load(&self) -> anyhow::Result<JudgingSetup> {
         let (mut config, book) = self.rules.load()?;
         config.known.isolated |= self.isolated;
-        Ok(Judging { book: Arc::new(book), config, mute_refused: self.mute_refused, args: self.rules.clone() })
+        Ok(JudgingSetup { book: Arc::new(book), config, mute_refused: self.mute_refused, args: self.rules.clone() })
     }
 }
 
-impl Judging {
+impl JudgingSetup {
     /// Loads these rules, with everything else as the settings say.
     pub fn of_rules(args: RuleArgs) -> anyhow::Result<Self> {
         JudgingArgs { rules: args, isolated: false, mute_refused: false }.load()
@@ -127,7 +127,7 @@ impl Judging {
             let config = args.config.as_deref().map(Config::read).transpose().map_err(|error| error.to_string())?;
             let config = config.unwrap_or_default();
             let book = RuleBook::load(&args.rule_set(&config)).map_err(|error| error.to_string())?;
-            Ok(Loaded { book: Arc::new(book), paths: args.paths(&config) })
+            Ok(LoadedRules { book: Arc::new(book), paths: args.paths(&config) })
         };
         Some(RuleSource { paths, load: Box::new(load) })
     }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::listen;
 use super::upstreams::UpstreamArgs;
-use crate::ca::{Ensured, HostPattern, Leaves, Resolver, Store};
+use crate::ca::{EnsuredAuthorities, HostPattern, Leaves, Resolver, Store};
 use crate::event::Forwarding;
 use crate::fault::{Faults, FaultyUpstream};
 use crate::proxy::forward::{ClientAllowList, Credentials, ForwardConfig, ForwardFaults};
@@ -40,7 +40,7 @@ pub struct ListenerArgs {
     /// Base URI of the booking system, such as https://booking.example.com/api/openbooking. May be repeated, each with
     /// its own address to listen on: --to 127.0.0.1:8081=https://other.example.com/api
     #[arg(long, value_name = "[ADDR=]BASE_URI", required_unless_present_any = ["intercept", "fault"])]
-    to: Vec<To>,
+    to: Vec<ReverseTarget>,
     #[command(flatten)]
     listening: ListenArgs,
 }
@@ -84,12 +84,12 @@ pub struct ListenArgs {
 
 /// `[ADDR=]BASE_URI`
 #[derive(Debug, Clone)]
-struct To {
+struct ReverseTarget {
     at: Option<SocketAddr>,
     base: BaseUri,
 }
 
-impl FromStr for To {
+impl FromStr for ReverseTarget {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -120,7 +120,7 @@ pub struct Listeners {
 }
 
 /// What listening takes, whatever is behind it.
-struct Prepared {
+struct ListenerSetup {
     /// One address for each reverse proxy, then perhaps that of the forward proxy.
     addresses: Vec<SocketAddr>,
     allowed_clients: ClientAllowList,
@@ -212,7 +212,7 @@ impl ListenArgs {
     }
 
     /// Reads and makes what listening takes: one listener for each of `given`, and one for what is intercepted.
-    fn prepare(&self, given: &[Option<SocketAddr>], default: SocketAddr) -> anyhow::Result<Prepared> {
+    fn prepare(&self, given: &[Option<SocketAddr>], default: SocketAddr) -> anyhow::Result<ListenerSetup> {
         let allowed_clients = ClientAllowList::new(&self.allow_client).context("--allow-client")?;
         let credentials: Option<Credentials> =
             self.proxy_auth.as_deref().map(str::parse).transpose().context("--proxy-auth or UMPIRE_PROXY_AUTH")?;
@@ -254,18 +254,18 @@ impl ListenArgs {
             _ => None,
         };
         let bundle = store.bundle().display().to_string();
-        Ok(Prepared { addresses, allowed_clients, credentials, tls, leaves, warnings, notices, bundle })
+        Ok(ListenerSetup { addresses, allowed_clients, credentials, tls, leaves, warnings, notices, bundle })
     }
 
     /// What leads to these, in this order; the first of them to the Base URIs.
     fn listeners(
         &self,
-        prepared: Prepared,
+        prepared: ListenerSetup,
         modes: Vec<ListenerMode>,
         bases: Vec<BaseUri>,
         own: OwnListenAddrs,
     ) -> Listeners {
-        let Prepared { addresses, allowed_clients, tls, warnings, notices, bundle, .. } = prepared;
+        let ListenerSetup { addresses, allowed_clients, tls, warnings, notices, bundle, .. } = prepared;
         let specs = addresses.into_iter().zip(modes).map(|(listen, mode)| ListenerSpec {
             listen,
             tls: match &mode {
@@ -319,7 +319,7 @@ impl ListenArgs {
     /// Certificates for what is intercepted and for the listeners; makes the authority that lacks.
     fn leaves(&self, store: &Store, addresses: &[SocketAddr], notices: &mut Vec<String>) -> anyhow::Result<Leaves> {
         let now = Timestamp::now();
-        let Ensured { mut authorities, made } = store.ensure(&self.intercept, now)?;
+        let EnsuredAuthorities { mut authorities, made } = store.ensure(&self.intercept, now)?;
         let mut made: Vec<_> = made.into_iter().collect();
         let names = if self.tls { self.own_names(addresses) } else { vec![] };
         if !authorities.iter().any(|authority| names.iter().all(|name| authority.permits(name))) {

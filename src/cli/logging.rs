@@ -52,9 +52,9 @@ pub fn start(file: Option<&Path>) -> anyhow::Result<()> {
     let target = match file {
         Some(path) => {
             let file = append(path).with_context(|| format!("{}: the log can't be written", path.display()))?;
-            Target::File(Arc::new(LogFile { file, name: path.to_owned(), failed: AtomicBool::new(false) }))
+            LogTarget::File(Arc::new(LogFile { file, name: path.to_owned(), failed: AtomicBool::new(false) }))
         }
-        None => Target::Stderr,
+        None => LogTarget::Stderr,
     };
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || target.clone());
     tracing_subscriber::registry().with(wanted).with(own).with(lines).init();
@@ -76,7 +76,7 @@ fn append(path: &Path) -> io::Result<File> {
 
 /// Where the lines go. Each comes, and is written, in one piece.
 #[derive(Clone)]
-enum Target {
+enum LogTarget {
     /// Standard error, except while the terminal UI has the terminal and standard error goes there too.
     Stderr,
     File(Arc<LogFile>),
@@ -89,7 +89,7 @@ struct LogFile {
     failed: AtomicBool,
 }
 
-impl Write for Target {
+impl Write for LogTarget {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut text = visible(String::from_utf8_lossy(line).trim_end());
         text.push("\n");

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::broker_run::{BrokerArgs, JudgedCapture};
 use super::diff::DiffFormat;
-use super::judging::Judging;
+use super::judging::JudgingSetup;
 use super::resend::until_stopped;
 use super::signals::{self, Signals};
 use super::stdio::{note, print};
@@ -90,7 +90,7 @@ pub fn run(arguments: ProbeArgs) -> anyhow::Result<Exit> {
 }
 
 /// Fails if a rule or a feature is named that there is none of.
-fn known_names(arguments: &ProbeArgs, judging: &Judging) -> anyhow::Result<()> {
+fn known_names(arguments: &ProbeArgs, judging: &JudgingSetup) -> anyhow::Result<()> {
     let book = &judging.book;
     for name in &arguments.rule {
         let is_known = book.rule(name).is_some() || book.aliases().current(name).is_some();
@@ -148,7 +148,7 @@ fn list(
 
 async fn probe(
     arguments: &ProbeArgs,
-    judging: &Judging,
+    judging: &JudgingSetup,
     recorded: &JudgedCapture,
     plan: &ProbePlan,
     given: &Substitutes,
@@ -183,7 +183,7 @@ async fn probe(
 /// The exchanges of the run, judged, and how far every rule has come.
 fn answers(
     broker: &BrokerArgs,
-    judging: &Judging,
+    judging: &JudgingSetup,
     recorded: &JudgedCapture,
     exchanges: Result<Vec<Exchange>, crate::capture::CaptureError>,
 ) -> anyhow::Result<(Vec<JudgedAnswer>, Coverage)> {

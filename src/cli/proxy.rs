@@ -20,10 +20,10 @@ use super::signals::{self, Signals};
 use super::upstreams::UpstreamArgs;
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
-use crate::event::{Event, EventReceiver, Mode, RunContext};
+use crate::event::{Event, EventReceiver, RunContext, RunMode};
 use crate::proxy::server::descriptors;
 use crate::recorder::{RunSummary, failed_in_words};
-use crate::session::{Links, Session, SessionOptions};
+use crate::session::{LinkPolicy, Session, SessionOptions};
 use crate::text;
 use crate::tui::Setup;
 use crate::units;
@@ -98,7 +98,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
         own: listeners.own.clone(),
-        links: if proxy.rewrite_links { Links::Rewritten } else { Links::Said },
+        links: if proxy.rewrite_links { LinkPolicy::Rewritten } else { LinkPolicy::Said },
     };
     let ui = Ui::choose(proxy.ui);
     let exit = block_on(async {
@@ -109,7 +109,7 @@ pub fn run(proxy: Proxy) -> anyhow::Result<Exit> {
         let from_elsewhere = listeners.for_other_machines(&session.addresses);
         let (base_uri, upstream) = base_uris.next().unzip();
         let context = RunContext {
-            mode: Mode::Live,
+            mode: RunMode::Live,
             base_uri,
             upstream,
             capture: session.capture.as_ref().map(|capture| capture.display().to_string()),

@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 use crate::capture::{self, Recording};
 use crate::config::Config;
-use crate::redact::{Fields, Redactor};
+use crate::redact::{PersonalFields, Redactor};
 
 /// How much is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -125,8 +125,8 @@ pub fn config(file: Option<&PathBuf>) -> anyhow::Result<Config> {
 }
 
 /// What is personal beyond the models, by the settings and the command line.
-fn fields(told: &[String], config: &Config) -> Fields {
-    let mut fields = Fields::default();
+fn fields(told: &[String], config: &Config) -> PersonalFields {
+    let mut fields = PersonalFields::default();
     config.redaction.fields.iter().chain(told).for_each(|field| fields.add(field));
     // What organisations agreed on is nobody's, and rules compare with it.
     let agreed = config.known.payment.iter();

@@ -30,7 +30,7 @@ use super::stdio::{Audience, note_with, print};
 use super::{Exit, block_on, recording};
 use crate::capture::{self, Rotation};
 use crate::config;
-use crate::event::{Event, EventSender, Mode, RunContext};
+use crate::event::{Event, EventSender, RunContext, RunMode};
 use crate::fault::Faults;
 use crate::new_file::{self, Existing, Readers, ensure_free};
 use crate::proxy::BaseUri;
@@ -38,7 +38,7 @@ use crate::proxy::server::descriptors;
 use crate::proxy::upstream::Upstream;
 use crate::replay::{PlaybackOptions, Replay, ReplayReport, Speed, TimeMode};
 use crate::report::{replay_json, replay_text};
-use crate::session::{Links, Session, SessionOptions};
+use crate::session::{LinkPolicy, Session, SessionOptions};
 use crate::text::safe_format;
 
 /// `umpire replay …`
@@ -173,7 +173,7 @@ pub fn run(arguments: ReplayArgs) -> anyhow::Result<Exit> {
         mute_refused: judging.mute_refused,
         limits: judging.config.limits,
         own: listeners.own.clone(),
-        links: Links::Rewritten,
+        links: LinkPolicy::Rewritten,
     };
     let screen_settings = judging.config.screen;
     replay.start_reading(reading)?;
@@ -199,7 +199,7 @@ async fn play(
     let (base_uri, upstream) = base_uris.next().unzip();
     let names = replay.recordings().join(", ");
     let context = RunContext {
-        mode: Mode::Replay,
+        mode: RunMode::Replay,
         base_uri: base_uri.clone(),
         upstream: Some(format!("a replay of {names}, in place of {}", upstream.unwrap_or_default())),
         capture: session.capture.as_ref().map(|capture| capture.display().to_string()),
@@ -288,7 +288,7 @@ async fn run_command(command: &[OsString], base_uri: &str) -> anyhow::Result<Exi
     let Some((program, arguments)) = command.split_first() else { return std::future::pending().await };
     let name = program.to_string_lossy();
     let spawned = Command::new(program).args(arguments).env("UMPIRE_BASE_URI", base_uri).spawn();
-    let mut child = Running(spawned.with_context(|| format!("cannot run {name}; name a program behind --"))?);
+    let mut child = KilledOnDrop(spawned.with_context(|| format!("cannot run {name}; name a program behind --"))?);
     loop {
         if let Some(status) = child.0.try_wait().with_context(|| format!("cannot wait for {name}"))? {
             return Ok(status);
@@ -301,9 +301,9 @@ async fn run_command(command: &[OsString], base_uri: &str) -> anyhow::Result<Exi
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A command that is killed if nobody waits for it any more.
-struct Running(Child);
+struct KilledOnDrop(Child);
 
-impl Drop for Running {
+impl Drop for KilledOnDrop {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
             let killed = self.0.kill().and_then(|()| self.0.wait());

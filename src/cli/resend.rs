@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::broker_run::{BrokerArgs, JudgedCapture};
 use super::diff::DiffFormat;
-use super::judging::Judging;
+use super::judging::JudgingSetup;
 use super::signals::{self, Signals};
 use super::stdio::{note, print};
 use super::{Exit, block_on};
@@ -141,7 +141,7 @@ fn dry_run(
 
 async fn resend(
     arguments: &ResendArgs,
-    judging: &Judging,
+    judging: &JudgingSetup,
     recorded: &JudgedCapture,
     plan: &ResendPlan,
     given: &Substitutes,

@@ -13,14 +13,14 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::archive::{Archive, Given};
+use super::archive::{Archive, ArchiveVerdicts};
 use crate::baseline::{Baseline, BaselineEntry};
 use crate::config;
 use crate::event::{Judged, RunContext};
 use crate::fault::Faults;
 use crate::finding::{Finding, number};
 use crate::new_file::Existing;
-use crate::tui::{Export, FaultState, KnownFinding, Search, SearchSlice, Services, Setup, Theme};
+use crate::tui::{ExchangeSearch, Export, FaultState, KnownFinding, SearchSlice, Services, Setup, Theme};
 
 /// Where findings are set aside, in the working directory; `umpire check --baseline` takes it.
 const BASELINE: &str = "umpire-baseline.toml";
@@ -42,15 +42,15 @@ pub fn setup(
     context: &RunContext,
     settings: config::ScreenConfig,
     faults: &Faults,
-    given: Option<Given>,
+    given: Option<ArchiveVerdicts>,
 ) -> Setup {
     let theme = match settings.theme {
-        config::Theme::Dark => Theme::Dark,
-        config::Theme::Light => Theme::Light,
-        config::Theme::HighContrast => Theme::HighContrast,
-        config::Theme::Ascii => Theme::Ascii,
+        config::ThemeSetting::Dark => Theme::Dark,
+        config::ThemeSetting::Light => Theme::Light,
+        config::ThemeSetting::HighContrast => Theme::HighContrast,
+        config::ThemeSetting::Ascii => Theme::Ascii,
     };
-    let services = Local {
+    let services = LocalServices {
         archive: Mutex::new(Archive::new(context.capture.as_ref().map(PathBuf::from), given)),
         recording: context.capture.as_ref().map(PathBuf::from),
         faults: faults.clone(),
@@ -61,7 +61,7 @@ pub fn setup(
 }
 
 /// This machine.
-struct Local {
+struct LocalServices {
     /// The recording that is shown or written.
     recording: Option<PathBuf>,
     /// The same, to be read back from.
@@ -71,7 +71,7 @@ struct Local {
     baseline: Mutex<PathBuf>,
 }
 
-impl Services for Local {
+impl Services for LocalServices {
     fn open(&self, address: &str) -> Result<String, String> {
         if !(address.starts_with("https://") || address.starts_with("http://")) {
             return Err(format!("{address} is no address"));
@@ -139,7 +139,7 @@ impl Services for Local {
         self.archive().exchanges(from, most)
     }
 
-    fn search(&self, search: &Search) -> Result<SearchSlice, String> {
+    fn search(&self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
         self.archive().search(search)
     }
 
@@ -171,7 +171,7 @@ impl Services for Local {
     }
 }
 
-impl Local {
+impl LocalServices {
     fn archive(&self) -> MutexGuard<'_, Archive> {
         self.archive.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,7 +219,7 @@ mod tests {
     fn a_finding_that_is_set_aside_is_one_entry_whatever_was_there() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("baseline.toml");
-        let services = Local {
+        let services = LocalServices {
             recording: None,
             archive: Mutex::new(Archive::new(None, None)),
             faults: Faults::new([]),
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn only_addresses_of_the_web_are_opened() {
-        let services = Local {
+        let services = LocalServices {
             recording: None,
             archive: Mutex::new(Archive::new(None, None)),
             faults: Faults::new([]),

@@ -13,16 +13,16 @@ use std::path::PathBuf;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::archive::Given;
+use super::archive::ArchiveVerdicts;
 use super::front::{Front, Ui};
 use super::judging::JudgingArgs;
 use super::screen::{self, ScreenArgs};
 use super::signals::Signals;
 use super::{Exit, block_on};
-use crate::event::{Event, Mode, RunContext, feed};
+use crate::event::{Event, RunContext, RunMode, feed};
 use crate::fault::Faults;
 use crate::panics;
-use source::{Source, Told};
+use source::{SourceMode, ViewSource};
 
 /// Events under way to the screen.
 const EVENTS: usize = 1_024;
@@ -50,9 +50,9 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
     let judging = view.judging.load()?;
     let settings = judging.settings();
     let ui = Ui::choose(view.ui);
-    let source = Source::open(&view.file)?;
+    let source = ViewSource::open(&view.file)?;
     let context = RunContext {
-        mode: Mode::View,
+        mode: RunMode::View,
         base_uri: None,
         upstream: source.meta().base_uri.clone(),
         capture: Some(view.file.display().to_string()),
@@ -62,7 +62,13 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         settings,
     };
     let judge = judging.judge(source.meta().base_uris(), source.meta().is_foreign());
-    let setup = screen::setup(view.screen, &context, judging.config.screen, &Faults::new([]), Some(Given::by(&judge)));
+    let setup = screen::setup(
+        view.screen,
+        &context,
+        judging.config.screen,
+        &Faults::new([]),
+        Some(ArchiveVerdicts::by(&judge)),
+    );
     let follow = view.follow || ui == Ui::Tui;
     block_on(async {
         let mut signals = Signals::listen()?;
@@ -71,7 +77,7 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
         let reading = tokio::task::spawn_blocking({
             let stop = stop.clone();
             move || {
-                let told = Told { follow, on_screen: ui == Ui::Tui };
+                let told = SourceMode { follow, on_screen: ui == Ui::Tui };
                 let read = panics::catch(|| source.tell_all(judge, &outlet, told, &stop));
                 let read = read.unwrap_or_else(|panicked| Err(anyhow::anyhow!("reading the recording {panicked}")));
                 if let (Err(error), Ui::Tui) = (&read, ui) {

@@ -23,7 +23,7 @@ const fn swim(
     name: &'static str,
     title: &'static str,
     misbehaviours: &'static [M],
-    acts: &'static [super::Act],
+    acts: &'static [super::ScriptedCall],
 ) -> ScriptStep {
     ScriptStep { name, title, misbehaviours, role: BrokerRole::Agent, basket: &[SWIM], acts }
 }
@@ -33,9 +33,9 @@ const fn of(step: ScriptStep, role: BrokerRole, basket: &'static [(&'static str,
     ScriptStep { role, basket, ..step }
 }
 
-const C1: super::Act = act(ScriptCall::C1, 200);
-const C2: super::Act = act(ScriptCall::C2, 200);
-const B: super::Act = act(ScriptCall::B, 201);
+const C1: super::ScriptedCall = act(ScriptCall::C1, 200);
+const C2: super::ScriptedCall = act(ScriptCall::C2, 200);
+const B: super::ScriptedCall = act(ScriptCall::B, 201);
 
 pub(super) const STEPS: &[ScriptStep] = &[
     // The missing customer.

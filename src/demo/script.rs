@@ -1,6 +1,6 @@
 //! What the scripted broker does: steps of named calls, as data.
 //!
-//! `Script → ScriptStep (title, misbehaviours, basket, role) → Act (call, tweaks to its message, expected status)`
+//! `Script → ScriptStep (title, misbehaviours, basket, role) → ScriptedCall (call, tweaks to its message, expected status)`
 //!
 //! Nothing is left to chance: Order UUIDs follow from the names of the steps, so every run sends the same messages
 //! (but for the dates that come from the booking system).
@@ -51,7 +51,7 @@ pub struct ScriptStep {
     /// Names of the series and offers in the basket, one for each item.
     pub basket: &'static [(&'static str, &'static str)],
     /// The calls in order.
-    pub acts: &'static [Act],
+    pub acts: &'static [ScriptedCall],
 }
 
 impl ScriptStep {
@@ -74,7 +74,7 @@ pub enum BrokerRole {
 
 /// One call, with the status that it should get.
 #[derive(Debug, Clone, Copy)]
-pub struct Act {
+pub struct ScriptedCall {
     /// The call.
     pub call: ScriptCall,
     /// What its message does differently from a proper one.
@@ -169,13 +169,13 @@ pub enum Mutation {
 }
 
 /// A proper call.
-pub(super) const fn act(call: ScriptCall, status: u16) -> Act {
-    Act { call, tweaks: &[], status }
+pub(super) const fn act(call: ScriptCall, status: u16) -> ScriptedCall {
+    ScriptedCall { call, tweaks: &[], status }
 }
 
 /// A call with a difference.
-pub(super) const fn tweaked(call: ScriptCall, tweaks: &'static [Mutation], status: u16) -> Act {
-    Act { call, tweaks, status }
+pub(super) const fn tweaked(call: ScriptCall, tweaks: &'static [Mutation], status: u16) -> ScriptedCall {
+    ScriptedCall { call, tweaks, status }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::json::{Kind, Value};
+use crate::json::{JsonKind, Value};
 use crate::shape::{Bindings, bindings, find_uuids, parse_uuid, replace_uuids};
 
 /// The identifiers of one recording, by those of the other.
@@ -78,7 +78,7 @@ impl Counterparts {
 
     /// Learns that what a message names is catalogue, unless it is known to have a counterpart.
     pub(super) fn learn_catalogue(&mut self, message: Value<'_>) {
-        for value in message.descend().filter(|value| value.kind() == Kind::String) {
+        for value in message.descend().filter(|value| value.kind() == JsonKind::String) {
             let text = value.as_str().unwrap_or_default();
             let known = &self.uuids.0;
             self.catalogue.extend(find_uuids(text).map(|found| found.uuid).filter(|uuid| !known.contains_key(uuid)));

@@ -10,8 +10,8 @@ use super::counterparts::Counterparts;
 use super::document;
 use crate::event::Judged;
 use crate::exchange::{Exchange, Response};
-use crate::json::{Kind, Value, decimal, escape};
-use crate::shape::{LeafDifference, Zone, is_date_time};
+use crate::json::{JsonKind, Value, decimal, escape};
+use crate::shape::{LeafDifference, RequestZone, is_date_time};
 
 /// Longest value that a difference shows, in bytes.
 const SHOWN: usize = 120;
@@ -121,7 +121,7 @@ pub(super) fn answer_differences(
                 is_page,
                 found,
             };
-            comparison.values(Zone::of_root(a.root()), "", a.root(), b.root());
+            comparison.values(RequestZone::of_root(a.root()), "", a.root(), b.root());
             if is_page && booking.is_none() {
                 counterparts.learn_catalogue(a.root());
             }
@@ -183,13 +183,13 @@ struct LeafComparison<'c> {
 }
 
 impl LeafComparison<'_> {
-    fn values(&mut self, zone: Zone, name: &str, a: Value<'_>, b: Value<'_>) {
+    fn values(&mut self, zone: RequestZone, name: &str, a: Value<'_>, b: Value<'_>) {
         match (a.kind(), b.kind()) {
-            (Kind::Object, Kind::Object) => self.members(zone, a, b),
-            (Kind::Array, Kind::Array) if self.is_page && self.pointer.len() == self.start + "/items".len() => {
+            (JsonKind::Object, JsonKind::Object) => self.members(zone, a, b),
+            (JsonKind::Array, JsonKind::Array) if self.is_page && self.pointer.len() == self.start + "/items".len() => {
                 self.items(zone, a, b);
             }
-            (Kind::Array, Kind::Array) => {
+            (JsonKind::Array, JsonKind::Array) => {
                 let (mut ours, mut theirs) = (a.items(), b.items());
                 for index in 0..a.len().max(b.len()) {
                     self.within(&index.to_string(), |comparison| match (ours.next(), theirs.next()) {
@@ -198,12 +198,12 @@ impl LeafComparison<'_> {
                     });
                 }
             }
-            (Kind::String, Kind::String) => {
+            (JsonKind::String, JsonKind::String) => {
                 let (ours, theirs) = (a.as_str().unwrap_or_default(), b.as_str().unwrap_or_default());
                 if ours == theirs {
                     return;
                 }
-                let issues = matches!(name, "@id" | "id") && zone == Zone::Order;
+                let issues = matches!(name, "@id" | "id") && zone == RequestZone::Order;
                 let place = (self.party, &self.pointer[self.start..]);
                 if self.counterparts.stand_for(self.booking, place, (ours, theirs), issues) {
                     self.push(zone, DifferenceClass::Bound, Some(a), Some(b));
@@ -211,13 +211,13 @@ impl LeafComparison<'_> {
                     self.add(zone, name, Some(a), Some(b));
                 }
             }
-            (Kind::Number, Kind::Number) if same_number(a, b) => {}
-            (one, other) if one == other && one != Kind::Number && a.same(b) => {}
+            (JsonKind::Number, JsonKind::Number) if same_number(a, b) => {}
+            (one, other) if one == other && one != JsonKind::Number && a.same(b) => {}
             _ => self.add(zone, name, Some(a), Some(b)),
         }
     }
 
-    fn members(&mut self, zone: Zone, a: Value<'_>, b: Value<'_>) {
+    fn members(&mut self, zone: RequestZone, a: Value<'_>, b: Value<'_>) {
         for (name, member) in a.entries() {
             let zone = zone.of_member(name, member);
             self.within(name, |comparison| match b.get(name) {
@@ -232,7 +232,7 @@ impl LeafComparison<'_> {
     }
 
     /// Compares the items of two pages, by their ids.
-    fn items(&mut self, zone: Zone, a: Value<'_>, b: Value<'_>) {
+    fn items(&mut self, zone: RequestZone, a: Value<'_>, b: Value<'_>) {
         let id = |item: Value<'_>| item.get("id").map(Value::to_json);
         let mut of_b: HashMap<String, Value<'_>> = HashMap::new();
         for item in b.items() {
@@ -268,7 +268,7 @@ impl LeafComparison<'_> {
     }
 
     /// Adds a difference of values that don't stand for each other.
-    fn add(&mut self, zone: Zone, name: &str, a: Option<Value<'_>>, b: Option<Value<'_>>) {
+    fn add(&mut self, zone: RequestZone, name: &str, a: Option<Value<'_>>, b: Option<Value<'_>>) {
         let class = self.class(name, a, b);
         self.push(zone, class, a, b);
     }
@@ -299,12 +299,12 @@ impl LeafComparison<'_> {
         }
     }
 
-    fn push(&mut self, zone: Zone, class: DifferenceClass, a: Option<Value<'_>>, b: Option<Value<'_>>) {
+    fn push(&mut self, zone: RequestZone, class: DifferenceClass, a: Option<Value<'_>>, b: Option<Value<'_>>) {
         if class != DifferenceClass::Other && self.found.len() >= MOST_EXPECTED {
             return;
         }
         // What is said of persons is nobody's business.
-        let is_shown = self.party.is_empty() && !matches!(zone, Zone::Party | Zone::Form);
+        let is_shown = self.party.is_empty() && !matches!(zone, RequestZone::Party | RequestZone::Form);
         let shown = |value: Option<Value<'_>>| value.filter(|_| is_shown).map(|value| value.to_json_up_to(SHOWN));
         let (a, b) = (shown(a), shown(b));
         self.found.push(ValueDifference { pointer: self.pointer.clone(), class, a, b });

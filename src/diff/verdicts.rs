@@ -64,10 +64,10 @@ pub struct VerdictChange {
 type VerdictKey<'j> = (&'j str, Severity, String);
 
 /// A finding, and the numbers of the exchange that it is on and of its counterpart.
-type Placed<'j> = (&'j Finding, Option<u64>, Option<u64>);
+type PlacedFinding<'j> = (&'j Finding, Option<u64>, Option<u64>);
 
 /// Findings by the pair of bookings that they belong to.
-type PlacedByBooking<'j> = BTreeMap<Option<usize>, Vec<Placed<'j>>>;
+type PlacedByBooking<'j> = BTreeMap<Option<usize>, Vec<PlacedFinding<'j>>>;
 
 /// Findings that only one of the two has, in recorded order, and rules that could judge in one of the two only.
 pub(super) fn changes(
@@ -135,7 +135,7 @@ fn unmatched<'j>(a: &'j [Finding], b: &'j [Finding]) -> (Vec<&'j Finding>, Vec<&
     (only_a, only_b)
 }
 
-fn finding_change(change: VerdictChangeKind, (finding, a, b): Placed<'_>) -> VerdictChange {
+fn finding_change(change: VerdictChangeKind, (finding, a, b): PlacedFinding<'_>) -> VerdictChange {
     VerdictChange {
         change,
         rule: finding.rule.id.clone(),

@@ -26,14 +26,14 @@ const DAY: u64 = 86_400;
 
 /// What a run needs of authorities.
 #[derive(Debug, Clone, Copy)]
-pub struct Needs<'a> {
+pub struct TrustNeeds<'a> {
     /// What it is to intercept.
     pub intercept: &'a [HostPattern],
     /// It is to listen with a certificate of Umpire's authority.
     pub tls: bool,
 }
 
-impl Needs<'_> {
+impl TrustNeeds<'_> {
     fn any(self) -> bool {
         self.tls || !self.intercept.is_empty()
     }
@@ -48,7 +48,7 @@ impl Needs<'_> {
 }
 
 /// All that a run needs; of what it doesn't need, only what is a danger.
-pub fn examine(store: &Store, needs: Needs<'_>) -> Vec<DoctorCheck> {
+pub fn examine(store: &Store, needs: TrustNeeds<'_>) -> Vec<DoctorCheck> {
     let all = match store.all() {
         Ok(all) => all,
         Err(error) => {
@@ -169,7 +169,7 @@ fn authority(
     store: &Store,
     all: &[Authority],
     current: &[&Authority],
-    needs: Needs<'_>,
+    needs: TrustNeeds<'_>,
     now: Timestamp,
 ) -> DoctorCheck {
     let Some(last) = current.iter().max_by_key(|authority| authority.until) else {

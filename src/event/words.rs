@@ -3,7 +3,7 @@
 //! `Judged → clock, short UUID, request, status, duration, failure: texts that are safe to print`
 
 use super::Judged;
-use crate::finding::Tally;
+use crate::finding::FindingTally;
 use crate::openbooking::is_uuid;
 use crate::text::{self, SafeText};
 
@@ -70,7 +70,7 @@ impl Judged {
     }
 
     /// The findings, counted.
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> FindingTally {
         self.findings.iter().collect()
     }
 }

@@ -24,7 +24,7 @@ pub use fingerprint::{
 };
 pub use likely::is_likely_secret;
 use names::{AMBIGUOUS, ENDINGS, HARMLESS, HARMLESS_FIELDS, IN_FIELDS, LOGIN, OF_LOGINS, PARAMETERS, SUFFIXES, WORDS};
-use words::Words;
+use words::NameWords;
 
 /// Where a name stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,10 +64,10 @@ pub fn secrecy(name: &[u8], context: NameContext) -> Option<Secrecy> {
     if !may_be_secret(name) && context != NameContext::HeaderField {
         return None;
     }
-    memo::known_or(name, context, || secrecy_of_words(Words::of(name), context))
+    memo::known_or(name, context, || secrecy_of_words(NameWords::of(name), context))
 }
 
-fn secrecy_of_words(words: Words, context: NameContext) -> Option<Secrecy> {
+fn secrecy_of_words(words: NameWords, context: NameContext) -> Option<Secrecy> {
     if context == NameContext::HeaderField {
         return is_secret_words_of_field(&words).then_some(Secrecy::Certain);
     }
@@ -89,7 +89,7 @@ pub fn is_secret_value(name: &[u8], context: NameContext, value: &[u8]) -> bool 
     /// Digits of a PIN.
     const PIN: std::ops::RangeInclusive<usize> = 4..=12;
     let is_pin = || {
-        let name = Words::of(name);
+        let name = NameWords::of(name);
         name.all() == "pin" && PIN.contains(&value.len()) && value.iter().all(u8::is_ascii_digit)
     };
     match secrecy(name, context) {
@@ -115,7 +115,7 @@ pub fn is_secret_field(name: &str) -> bool {
 pub fn field_syntax(name: &[u8]) -> Option<FieldSyntax> {
     const CHALLENGES: [&str; 4] =
         ["wwwauthenticate", "proxyauthenticate", "authenticationinfo", "proxyauthenticationinfo"];
-    let words = Words::of(name);
+    let words = NameWords::of(name);
     let name = words.all();
     if name.ends_with("setcookie") {
         Some(FieldSyntax::SetCookie)
@@ -137,25 +137,25 @@ pub fn is_cookie_field(name: &str) -> bool {
 
 /// True for `state` and `nonce`, which are secrets in the URL of a login.
 pub fn is_secret_of_login(name: &[u8]) -> bool {
-    OF_LOGINS.contains(&Words::of(name).all())
+    OF_LOGINS.contains(&NameWords::of(name).all())
 }
 
 /// True for a parameter that only the URL of a login has.
 pub fn is_parameter_of_login(name: &[u8]) -> bool {
-    LOGIN.contains(&Words::of(name).all())
+    LOGIN.contains(&NameWords::of(name).all())
 }
 
-fn is_certain(words: Words) -> bool {
+fn is_certain(words: NameWords) -> bool {
     ENDINGS.iter().any(|ending| words.ends_with(ending)) || WORDS.iter().any(|known| words.ends_in(known))
 }
 
-fn is_secret_words_of_field(words: &Words) -> bool {
+fn is_secret_words_of_field(words: &NameWords) -> bool {
     let name = words.all();
     if name.starts_with("accesscontrol") || HARMLESS_FIELDS.iter().any(|known| name.ends_with(known)) {
         return false;
     }
     let words = words.without_suffixes(&SUFFIXES);
-    let last = |words: Words| {
+    let last = |words: NameWords| {
         is_certain(words) || words.ends_with("key") || AMBIGUOUS.iter().any(|known| words.ends_in(known))
     };
     words.either(last) || IN_FIELDS.iter().any(|part| name.contains(part))

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use super::kind::FaultKind;
-use crate::json::{Document, Kind, Value, decimal, write_escaped};
+use crate::json::{Document, JsonKind, Value, decimal, write_escaped};
 
 /// Members that say how many places are left.
 const PLACES: [&str; 2] = ["remainingAttendeeCapacity", "remainingUses"];
@@ -30,7 +30,7 @@ pub fn changed(kind: &FaultKind, text: &[u8], origin: &str, target: &str) -> Opt
         FaultKind::LeaseExpired => expire_lease(root, Timestamp::now(), &mut edits),
         FaultKind::NoCapacity => {
             let places = PLACES.iter().flat_map(|name| root.named_below(name));
-            let taken = places.filter(|places| places.kind() == Kind::Number && places.as_number() != Some("0"));
+            let taken = places.filter(|places| places.kind() == JsonKind::Number && places.as_number() != Some("0"));
             edits.extend(taken.map(|places| (places.place(), "0".to_owned())));
         }
         FaultKind::FeedStalled | FaultKind::FeedDuplicated | FaultKind::FeedOutOfOrder => {

@@ -49,7 +49,7 @@ pub async fn gather(mut body: WireBody) -> GatheredBody {
             Ok(frame) => frame,
             Err(error) => {
                 let rest: WireBody = StreamBody::new(futures_util::stream::iter([Err(error)])).boxed();
-                return GatheredBody::Longer(Prefixed { first: Some(content.freeze()), rest }.boxed());
+                return GatheredBody::Longer(PrefixedBody { first: Some(content.freeze()), rest }.boxed());
             }
         };
         match frame.into_data() {
@@ -57,7 +57,7 @@ pub async fn gather(mut body: WireBody) -> GatheredBody {
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
         if content.len() > MOST {
-            return GatheredBody::Longer(Prefixed { first: Some(content.freeze()), rest: body }.boxed());
+            return GatheredBody::Longer(PrefixedBody { first: Some(content.freeze()), rest: body }.boxed());
         }
     }
     GatheredBody::Whole(content.freeze(), trailers)
@@ -96,12 +96,12 @@ pub fn with_body(mut response: UpstreamResponse, content: String) -> UpstreamRes
 }
 
 /// What came of a body, and the rest of it.
-struct Prefixed {
+struct PrefixedBody {
     first: Option<Bytes>,
     rest: WireBody,
 }
 
-impl Body for Prefixed {
+impl Body for PrefixedBody {
     type Data = Bytes;
     type Error = BodyError;
 

@@ -18,7 +18,7 @@ use super::{content, made};
 use crate::exchange::{self, Body, Exchange, Headers, OF_REPLAY, Simulated, Simulator, Version};
 use crate::json::Document;
 use crate::openbooking::media_type::{BOOKING_V1, is_booking};
-use crate::openbooking::{Reading, Stage, classify, is_uuid};
+use crate::openbooking::{ParsedExchange, Stage, classify, is_uuid};
 use crate::proxy::upstream::{
     OutboundRequest, ResponseFuture, Upstream, UpstreamError, UpstreamResponse, WireBody, empty_body, full_body,
 };
@@ -265,7 +265,7 @@ fn stage_of_answer(origin: &str, target: &str, response: &UpstreamResponse, cont
         headers: Headers::clone(&response.headers),
         body: Body::complete(content),
     });
-    Reading::new(0, Arc::new(exchange), None).stage
+    ParsedExchange::new(0, Arc::new(exchange), None).stage
 }
 
 #[cfg(test)]

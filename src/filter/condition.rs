@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Subject;
+use super::FilterSubject;
 use super::number::{self, Range};
 use crate::finding::{Severity, Side};
 use crate::openbooking::Stage;
@@ -175,8 +175,8 @@ impl Condition {
         matches!(self, Self::Side(_) | Self::Severity(_) | Self::Rule(_) | Self::Pointer(_))
     }
 
-    pub(super) fn holds(&self, subject: Subject<'_>) -> bool {
-        let Subject { judged, marked, finding } = subject;
+    pub(super) fn holds(&self, subject: FilterSubject<'_>) -> bool {
+        let FilterSubject { judged, marked, finding } = subject;
         let exchange = &*judged.exchange;
         match self {
             Self::Side(side) => finding.is_some_and(|finding| finding.rule.side == *side),

@@ -9,8 +9,8 @@ pub(super) fn range<T: Copy + PartialOrd>(
     read: impl Fn(&str) -> Option<T>,
 ) -> Option<Range<T>> {
     let (least, most) = limits.into_inner();
-    let bound = |text: &str, included: bool| read(text.trim()).map(|value| Bound { value, included });
-    let (least, most) = (Bound { value: least, included: true }, Bound { value: most, included: true });
+    let bound = |text: &str, included: bool| read(text.trim()).map(|value| RangeBound { value, included });
+    let (least, most) = (RangeBound { value: least, included: true }, RangeBound { value: most, included: true });
     if let Some(text) = text.strip_prefix(">=") {
         return Some(Range { from: bound(text, true)?, to: most });
     }
@@ -32,12 +32,12 @@ pub(super) fn range<T: Copy + PartialOrd>(
 /// Values between two bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Range<T> {
-    from: Bound<T>,
-    to: Bound<T>,
+    from: RangeBound<T>,
+    to: RangeBound<T>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Bound<T> {
+struct RangeBound<T> {
     value: T,
     included: bool,
 }

@@ -43,7 +43,7 @@ pub fn causes(findings: &[&Finding]) -> Vec<Option<usize>> {
     let mut first: HashMap<CausePlace<'_>, usize> = HashMap::with_capacity(findings.len());
     let mut unusable: HashMap<(u64, Side), usize> = HashMap::new();
     let mut superfluous: HashMap<(u64, Side, &str), usize> = HashMap::new();
-    let compared = Compared::of(findings);
+    let compared = ComparedFindings::of(findings);
     let mut members: HashMap<(u64, Side, &str), usize> = HashMap::new();
     for (index, finding) in findings.iter().enumerate() {
         if let Some(exchange) = finding.exchange.filter(|_| finding.rule.unusable_answer) {
@@ -119,9 +119,9 @@ fn stands_before(finding: &Finding, other: &Finding) -> bool {
 }
 
 /// The findings of exchanges on which a rule says that messages differ, by exchange and side.
-struct Compared(HashMap<(u64, Side), Vec<usize>>);
+struct ComparedFindings(HashMap<(u64, Side), Vec<usize>>);
 
-impl Compared {
+impl ComparedFindings {
     fn of(findings: &[&Finding]) -> Self {
         let mut all: HashMap<(u64, Side), Vec<usize>> = HashMap::new();
         for finding in findings.iter().filter(|finding| finding.rule.comparison) {

@@ -1,14 +1,14 @@
 //! Findings counted by side and severity.
 //!
-//! `Finding, Finding, ... → Tally → totals, the weightiest`
+//! `Finding, Finding, ... → FindingTally → totals, the weightiest`
 
 use super::{Finding, Severity, Side};
 
 /// How many findings there are of each side and severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally([[u64; 4]; 2]);
+pub struct FindingTally([[u64; 4]; 2]);
 
-impl Tally {
+impl FindingTally {
     /// Counts one finding.
     pub fn add(&mut self, finding: &Finding) {
         self.0[finding.rule.side as usize][finding.severity as usize] += 1;
@@ -47,7 +47,7 @@ impl Tally {
     }
 }
 
-impl<'f> FromIterator<&'f Finding> for Tally {
+impl<'f> FromIterator<&'f Finding> for FindingTally {
     fn from_iter<I: IntoIterator<Item = &'f Finding>>(findings: I) -> Self {
         let mut tally = Self::default();
         for finding in findings {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Document, FEW_MEMBERS, Indices, JsonError, Kind, MAX_DEPTH, MAX_NODES, Node, TOO_DEEP, TOO_MANY, tag};
+use super::{Document, FEW_MEMBERS, Indices, JsonError, JsonKind, MAX_DEPTH, MAX_NODES, Node, TOO_DEEP, TOO_MANY, tag};
 
 /// Parses one JSON value that fills the whole of `text`, white space around it aside.
 pub(super) fn parse(text: &str) -> Result<Document, JsonError> {
@@ -53,7 +53,7 @@ impl Parser<'_> {
         }
     }
 
-    fn push(&mut self, kind: Kind, flag: bool, start: usize, len: usize) -> usize {
+    fn push(&mut self, kind: JsonKind, flag: bool, start: usize, len: usize) -> usize {
         let index = self.nodes.len();
         self.nodes.push(Node { kind, flag, tag: 0, start: start as u32, len: len as u32, next: index as u32 + 1 });
         index
@@ -68,15 +68,15 @@ impl Parser<'_> {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word("true", Kind::Bool, true),
-            Some(b'f') => self.word("false", Kind::Bool, false),
-            Some(b'n') => self.word("null", Kind::Null, false),
+            Some(b't') => self.word("true", JsonKind::Bool, true),
+            Some(b'f') => self.word("false", JsonKind::Bool, false),
+            Some(b'n') => self.word("null", JsonKind::Null, false),
             Some(_) => Err(self.error("not a JSON value")),
             None => Err(self.error("unexpected end of text")),
         }
     }
 
-    fn word(&mut self, word: &str, kind: Kind, flag: bool) -> Result<(), JsonError> {
+    fn word(&mut self, word: &str, kind: JsonKind, flag: bool) -> Result<(), JsonError> {
         if !self.bytes[self.at..].starts_with(word.as_bytes()) {
             return Err(self.error("not a JSON value"));
         }
@@ -117,7 +117,7 @@ impl Parser<'_> {
             }
             self.digits()?;
         }
-        self.push(Kind::Number, false, start, self.at - start);
+        self.push(JsonKind::Number, false, start, self.at - start);
         Ok(())
     }
 
@@ -148,7 +148,7 @@ impl Parser<'_> {
             self.skip_plain();
             match self.bytes.get(self.at) {
                 Some(b'"') => {
-                    self.push(Kind::String, false, start, self.at - start);
+                    self.push(JsonKind::String, false, start, self.at - start);
                     self.at += 1;
                     return Ok(());
                 }
@@ -168,7 +168,7 @@ impl Parser<'_> {
             match self.bytes.get(self.at) {
                 Some(b'"') => {
                     self.decoded.push_str(&self.text[plain..self.at]);
-                    let node = self.push(Kind::String, true, begin, self.decoded.len() - begin);
+                    let node = self.push(JsonKind::String, true, begin, self.decoded.len() - begin);
                     self.escaped.push((node as u32, start as u32, (self.at - start) as u32));
                     self.at += 1;
                     return Ok(());
@@ -225,7 +225,7 @@ impl Parser<'_> {
     }
 
     fn array(&mut self, depth: usize) -> Result<(), JsonError> {
-        let index = self.open(Kind::Array, depth)?;
+        let index = self.open(JsonKind::Array, depth)?;
         let mut count = 0;
         self.skip_space();
         if self.bytes.get(self.at) == Some(&b']') {
@@ -245,7 +245,7 @@ impl Parser<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Result<(), JsonError> {
-        let index = self.open(Kind::Object, depth)?;
+        let index = self.open(JsonKind::Object, depth)?;
         let mut count = 0;
         self.skip_space();
         if self.bytes.get(self.at) == Some(&b'}') {
@@ -279,7 +279,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn open(&mut self, kind: Kind, depth: usize) -> Result<usize, JsonError> {
+    fn open(&mut self, kind: JsonKind, depth: usize) -> Result<usize, JsonError> {
         if depth >= MAX_DEPTH {
             return Err(self.error(TOO_DEEP));
         }

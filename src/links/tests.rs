@@ -9,7 +9,7 @@ fn origin() -> Origin {
 }
 
 /// The message with its links rewritten.
-fn rewritten(text: &str, media: Media) -> String {
+fn rewritten(text: &str, media: LinkMedia) -> String {
     String::from_utf8(rewrite(text.as_bytes(), &find(text.as_bytes(), media, &origin()), PROXY)).unwrap()
 }
 
@@ -43,13 +43,13 @@ fn the_next_page_of_a_feed_and_nothing_else_of_it() {
   "url": "https://booking.example/s/1", "next": "https://booking.example/no", "n": 1.50 }}],
   "license": "https://booking.example/l" }"#;
     let expected = page.replacen("https://booking.example/feeds", "http://127.0.0.1:8080/feeds", 1);
-    assert_eq!(rewritten(page, Media::Json), expected);
-    let found = find(page.as_bytes(), Media::Json, &origin());
+    assert_eq!(rewritten(page, LinkMedia::Json), expected);
+    let found = find(page.as_bytes(), LinkMedia::Json, &origin());
     assert_eq!((found.len(), found[0].at.as_str()), (1, "/next"));
     assert_eq!(found[0].url, "https://booking.example/feeds/s?afterTimestamp=1&afterId=2");
     // Something else that has a next is no feed.
     let other = r#"{"next": "https://booking.example/x"}"#;
-    assert_eq!(rewritten(other, Media::Json), other);
+    assert_eq!(rewritten(other, LinkMedia::Json), other);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn distributions_and_endpoints() {
         "image": {"@type": "ImageObject", "contentUrl": "https://booking.example/i.png"},
         "x": {"@type": ["schema:DataDownload"], "http://www.w3.org/ns/dcat#downloadURL": "https://booking.example"},
         "distributions": {"accessURL": {"@id": "https://booking.example/h"}}}"#;
-    let found = find(text.as_bytes(), Media::Json, &origin());
+    let found = find(text.as_bytes(), LinkMedia::Json, &origin());
     let places: Vec<_> = found.iter().map(|link| link.at.as_str()).collect();
     assert_eq!(
         places,
@@ -71,7 +71,7 @@ fn distributions_and_endpoints() {
             "/x/http:~1~1www.w3.org~1ns~1dcat#downloadURL",
         ]
     );
-    let rewritten = rewritten(text, Media::Json);
+    let rewritten = rewritten(text, LinkMedia::Json);
     assert_eq!(rewritten.matches(PROXY).count(), 4);
     assert!(rewritten.contains(r#""@id": "https://booking.example/api""#));
     assert!(rewritten.contains("http://127.0.0.1:8080\"},\n"));
@@ -80,11 +80,11 @@ fn distributions_and_endpoints() {
 #[test]
 fn escapes_stay_escapes() {
     let text = r#"{"items":[],"next":"https:\/\/booking.example\/f\/\u00e9?a=\"b\""}"#;
-    assert_eq!(rewritten(text, Media::Json), r#"{"items":[],"next":"http:\/\/127.0.0.1:8080\/f\/\u00e9?a=\"b\""}"#);
+    assert_eq!(rewritten(text, LinkMedia::Json), r#"{"items":[],"next":"http:\/\/127.0.0.1:8080\/f\/\u00e9?a=\"b\""}"#);
     let text = r#"{"items":[],"next":"\u0068ttps://booking.example/f"}"#;
-    assert_eq!(rewritten(text, Media::Json), r#"{"items":[],"next":"http://127.0.0.1:8080/f"}"#);
+    assert_eq!(rewritten(text, LinkMedia::Json), r#"{"items":[],"next":"http://127.0.0.1:8080/f"}"#);
     let marked = format!("\u{feff}{text}");
-    assert_eq!(rewritten(&marked, Media::Json), "\u{feff}{\"items\":[],\"next\":\"http://127.0.0.1:8080/f\"}");
+    assert_eq!(rewritten(&marked, LinkMedia::Json), "\u{feff}{\"items\":[],\"next\":\"http://127.0.0.1:8080/f\"}");
 }
 
 #[test]
@@ -93,31 +93,31 @@ fn a_page_of_html_has_them_in_its_json_ld_only() {
                 </Script><script>var x = {\"endpointUrl\": \"https://booking.example/api\"};</script>\
                 <script type=application/ld+json>[{\"distribution\":{\"contentUrl\":\"https://booking.example/f\"}}]</script>\
                 <a href=\"https://booking.example/f\">f</a><script type=\"application/ld+json\">{\"endpointUrl\"";
-    let found = find(page.as_bytes(), Media::Html, &origin());
+    let found = find(page.as_bytes(), LinkMedia::Html, &origin());
     let places: Vec<_> = found.iter().map(|link| link.at.as_str()).collect();
     assert_eq!(places, ["script 1: /endpointUrl", "script 2: /0/distribution/contentUrl"]);
     let expected = page.replacen("\"https://booking.example/api", "\"http://127.0.0.1:8080/api", 1);
     let expected = expected.replacen(":\"https://booking.example/f", ":\"http://127.0.0.1:8080/f", 1);
-    assert_eq!(rewritten(page, Media::Html), expected);
+    assert_eq!(rewritten(page, LinkMedia::Html), expected);
 }
 
 #[test]
 fn what_cannot_be_read_has_none() {
     for text in ["", "{", "next", "{\"items\":[],\"next\":7}", "[\"endpointUrl\"]", "\"https://booking.example/\""] {
-        assert_eq!(find(text.as_bytes(), Media::Json, &origin()), [], "{text}");
-        assert_eq!(rewritten(text, Media::Html), text);
+        assert_eq!(find(text.as_bytes(), LinkMedia::Json, &origin()), [], "{text}");
+        assert_eq!(rewritten(text, LinkMedia::Html), text);
     }
 }
 
 #[test]
 fn media_types() {
-    let of = |value: &'static str| Media::of(&[("Content-Type", value)].into_iter().collect());
+    let of = |value: &'static str| LinkMedia::of(&[("Content-Type", value)].into_iter().collect());
     for value in ["application/json", "application/vnd.openactive.rpde+json; version=1", "Application/LD+JSON"] {
-        assert_eq!(of(value), Some(Media::Json), "{value}");
+        assert_eq!(of(value), Some(LinkMedia::Json), "{value}");
     }
-    assert_eq!(of("text/html; charset=utf-8"), Some(Media::Html));
+    assert_eq!(of("text/html; charset=utf-8"), Some(LinkMedia::Html));
     assert_eq!(of("text/plain"), None);
-    assert_eq!(Media::of(&Headers::default()), None);
+    assert_eq!(LinkMedia::of(&Headers::default()), None);
 }
 
 /// Pieces of messages with links, to be put together at random.
@@ -149,7 +149,7 @@ proptest::proptest! {
     ) {
         let text: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
         let proxy = Origin::of(PROXY).unwrap().0;
-        for media in [Media::Json, Media::Html] {
+        for media in [LinkMedia::Json, LinkMedia::Html] {
             let found = find(text.as_bytes(), media, &origin());
             let result = rewritten(&text, media);
             assert_eq!(find(result.as_bytes(), media, &origin()), []);

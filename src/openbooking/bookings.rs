@@ -16,7 +16,7 @@ pub struct Bookings {
 }
 
 impl Bookings {
-    /// One more exchange about this Order UUID, in the form that a [`Reading`](super::Reading) gives it.
+    /// One more exchange about this Order UUID, in the form that a [`ParsedExchange`](super::ParsedExchange) gives it.
     pub fn add(&mut self, order_uuid: &str) {
         if self.seen.len() < MOST {
             self.seen.insert(self.hashes.hash_one(order_uuid));

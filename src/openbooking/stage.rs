@@ -107,7 +107,7 @@ impl fmt::Display for Stage {
 
 /// The paths that the specification defines under the Base URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
+pub enum ApiPath {
     /// `order-quote-templates/{uuid}`
     OrderQuoteTemplates,
     /// `order-quotes/{uuid}`
@@ -122,7 +122,7 @@ pub enum Path {
     OrderProposalsFeed,
 }
 
-impl Path {
+impl ApiPath {
     /// The segment that names the resource.
     pub fn segment(self) -> &'static str {
         match self {
@@ -168,9 +168,9 @@ impl Path {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endpoint {
     /// A defined path with a verb defined for it.
-    Known(Path),
+    Known(ApiPath),
     /// A defined path with another verb.
-    WrongVerb(Path),
+    WrongVerb(ApiPath),
     /// A call of the booking API at a path that it doesn't define.
     UnknownPath,
     /// Not a call of the booking API, as far as can be told.
@@ -179,7 +179,7 @@ pub enum Endpoint {
 
 /// What the request line says of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call<'p> {
+pub struct ClassifiedCall<'p> {
     /// Path and verb against the specification.
     pub endpoint: Endpoint,
     /// The stage; [`Stage::Other`] unless the endpoint is known. B-after-P reads as B here: only the body tells them apart.
@@ -196,7 +196,7 @@ pub struct Call<'p> {
 /// An unlisted path counts as a mistaken call of the booking API if the exchange uses the booking media type, or if it
 /// lies under a known Base URI with a path of its own and is no GET (open data and web pages may live there too).
 /// The test interface of OpenActive's test suite is outside.
-pub fn classify<'p>(method: &str, path: &'p str, base_path: Option<&str>, speaks_booking: bool) -> Call<'p> {
+pub fn classify<'p>(method: &str, path: &'p str, base_path: Option<&str>, speaks_booking: bool) -> ClassifiedCall<'p> {
     let trimmed = path.strip_suffix('/').unwrap_or(path);
     if let Some(call) = known_path(method, trimmed) {
         return call;
@@ -205,7 +205,7 @@ pub fn classify<'p>(method: &str, path: &'p str, base_path: Option<&str>, speaks
     let test_interface = is_test_interface(path);
     let infrastructure = matches!(method, "OPTIONS" | "HEAD" | "CONNECT" | "TRACE");
     let mistaken = !test_interface && !infrastructure && (speaks_booking || (under_base && method != "GET"));
-    Call {
+    ClassifiedCall {
         endpoint: if mistaken { Endpoint::UnknownPath } else { Endpoint::Outside },
         stage: Stage::Other,
         base_path: "",
@@ -223,11 +223,11 @@ pub fn is_test_interface(path: &str) -> bool {
     path.contains("/test-interface/")
 }
 
-fn known_path<'p>(method: &str, path: &'p str) -> Option<Call<'p>> {
+fn known_path<'p>(method: &str, path: &'p str) -> Option<ClassifiedCall<'p>> {
     let (rest, last) = path.rsplit_once('/')?;
     let feed = match last {
-        "orders-rpde" => Some(Path::OrdersFeed),
-        "order-proposals-rpde" => Some(Path::OrderProposalsFeed),
+        "orders-rpde" => Some(ApiPath::OrdersFeed),
+        "order-proposals-rpde" => Some(ApiPath::OrderProposalsFeed),
         _ => None,
     };
     if let Some(feed) = feed {
@@ -235,16 +235,16 @@ fn known_path<'p>(method: &str, path: &'p str) -> Option<Call<'p>> {
     }
     let (base, resource) = rest.rsplit_once('/')?;
     let path = match resource {
-        "order-quote-templates" => Path::OrderQuoteTemplates,
-        "order-quotes" => Path::OrderQuotes,
-        "order-proposals" => Path::OrderProposals,
-        "orders" => Path::Orders,
+        "order-quote-templates" => ApiPath::OrderQuoteTemplates,
+        "order-quotes" => ApiPath::OrderQuotes,
+        "order-proposals" => ApiPath::OrderProposals,
+        "orders" => ApiPath::Orders,
         _ => return None,
     };
     Some(call(method, path, base, Some(last)))
 }
 
-fn call<'p>(method: &str, path: Path, base_path: &'p str, uuid_segment: Option<&'p str>) -> Call<'p> {
+fn call<'p>(method: &str, path: ApiPath, base_path: &'p str, uuid_segment: Option<&'p str>) -> ClassifiedCall<'p> {
     let endpoint = if path.stage(method).is_some() {
         Endpoint::Known(path)
     } else if matches!(method, "OPTIONS" | "HEAD") {
@@ -253,7 +253,7 @@ fn call<'p>(method: &str, path: Path, base_path: &'p str, uuid_segment: Option<&
     } else {
         Endpoint::WrongVerb(path)
     };
-    Call { endpoint, stage: path.stage(method).unwrap_or(Stage::Other), base_path, uuid_segment }
+    ClassifiedCall { endpoint, stage: path.stage(method).unwrap_or(Stage::Other), base_path, uuid_segment }
 }
 
 /// True for the text form of a UUID (RFC 4122 section 3), in any case.
@@ -295,7 +295,10 @@ mod tests {
         }
         assert_eq!(stage_of("GET", "/api/orders-rpde").1, Stage::OrdersFeed);
         assert_eq!(stage_of("GET", "/orders-rpde/").1, Stage::OrdersFeed);
-        assert_eq!(stage_of("POST", &format!("/api/orders/{UUID}")), (Endpoint::WrongVerb(Path::Orders), Stage::Other));
+        assert_eq!(
+            stage_of("POST", &format!("/api/orders/{UUID}")),
+            (Endpoint::WrongVerb(ApiPath::Orders), Stage::Other)
+        );
         assert_eq!(stage_of("PUT", "/api/orders/nonsense").1, Stage::B);
     }
 

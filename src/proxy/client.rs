@@ -33,16 +33,16 @@ use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::source::{ClientReader, Event, is_end};
+use self::source::{ClientEvent, ClientReader, is_end};
 use crate::exchange::{Headers, Version};
 use crate::proxy::event::{EventHandler, ProxyEvent};
 use crate::proxy::forward::{Decision, ForwardProxy, Tunnel, TunnelTarget};
 use crate::proxy::h1::{
-    Coding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
+    BodyEncoding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
     response_head,
 };
 use crate::proxy::io::{Transport, WriteSide as _};
-use crate::proxy::logged::Kind;
+use crate::proxy::logged::LoggedError;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadError, RequestHead, bodiless};
 use crate::proxy::message::problem;
@@ -100,7 +100,7 @@ pub async fn run<W: Transport>(
             return None;
         }
         Err(error) => {
-            tracing::debug!(error = %Kind(&error), "ended unused");
+            tracing::debug!(error = %LoggedError(&error), "ended unused");
             return None;
         }
     };
@@ -115,7 +115,7 @@ pub async fn run<W: Transport>(
     let ended = connection.serve(writer).await;
     match &ended {
         Ok(_) => tracing::debug!("closed"),
-        Err(error) => tracing::debug!(error = %Kind(error), "ended"),
+        Err(error) => tracing::debug!(error = %LoggedError(error), "ended"),
     }
     ended.ok().flatten()
 }
@@ -187,7 +187,8 @@ impl<W: Transport> Connection<W> {
                 Ok(length) => length,
                 Err(error) => return self.refuse_unread(writer, &error).await,
             };
-            let client = Client { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
+            let client =
+                ResponseContext { method: head.method.clone(), version: head.version, keeps_alive: head.keeps_alive() };
             let patience = self.common.limits.stall_timeout;
             let (body, trailers) = self.source.take_body(length, head.expects_continue(), patience);
             let answer = self.await_response(&relay, head, body, trailers, &mut writer).await?;
@@ -298,12 +299,12 @@ impl<W: Transport> Connection<W> {
                 event = poll_fn(|cx| self.source.poll_event(cx)) => event,
             };
             match event {
-                Event::Continue => {
+                ClientEvent::Continue => {
                     let reason = Bytes::from_static(b"Continue");
                     let head = InformationalResponse { status: 100, reason, fields: Headers::default() };
                     self.write_interim(writer, &head).await?;
                 }
-                Event::Failed(error) => return Err(ConnectionError::Read(error)),
+                ClientEvent::Failed(error) => return Err(ConnectionError::Read(error)),
             }
         }
     }
@@ -337,7 +338,7 @@ impl<W: Transport> Connection<W> {
             connection: Some("Upgrade"),
         };
         let mut head = BytesMut::new();
-        response_head(&mut head, &answer.reason, &answer.headers, &shape, Coding::Known(0));
+        response_head(&mut head, &answer.reason, &answer.headers, &shape, BodyEncoding::Known(0));
         drop(answer.headers);
         writer.write_all(&head).await.map_err(ConnectionError::Write)?;
         writer.flush().await.map_err(ConnectionError::Write)?;
@@ -349,7 +350,7 @@ impl<W: Transport> Connection<W> {
     async fn write(
         &mut self,
         answer: ProxiedResponse,
-        client: &Client,
+        client: &ResponseContext,
         writer: W::WriteSide,
     ) -> Result<(W::WriteSide, bool), ConnectionError> {
         let ProxiedResponse { status, reason, headers, is_from_wire, body, trailers, exchange_builder, .. } = answer;
@@ -363,7 +364,7 @@ impl<W: Transport> Connection<W> {
         };
         let coding = response_coding(&headers, &shape);
         let keep = client.keeps_alive
-            && coding != Coding::UntilClose
+            && coding != BodyEncoding::UntilClose
             && !self.source.has_unread_body()
             && !self.shutdown.is_cancelled();
         shape.connection = match (keep, client.version) {
@@ -391,9 +392,9 @@ impl<W: Transport> Connection<W> {
                 Poll::Pending => {}
             }
             match self.source.poll_event(cx) {
-                Poll::Ready(Event::Failed(error)) => return Poll::Ready(Err(ConnectionError::Read(error))),
+                Poll::Ready(ClientEvent::Failed(error)) => return Poll::Ready(Err(ConnectionError::Read(error))),
                 // The answer has begun: it is too late to ask for the body. Whoever asked gets its end by the answer.
-                Poll::Ready(Event::Continue) | Poll::Pending => {}
+                Poll::Ready(ClientEvent::Continue) | Poll::Pending => {}
             }
             if outgoing.waits_for_body() {
                 stalled = None;
@@ -408,7 +409,7 @@ impl<W: Transport> Connection<W> {
         })
         .await;
         if let Err(error) = sent {
-            if matches!(error, ConnectionError::Body(_)) && coding == Coding::UntilClose {
+            if matches!(error, ConnectionError::Body(_)) && coding == BodyEncoding::UntilClose {
                 outgoing.into_io().reset();
             }
             return Err(error);
@@ -436,7 +437,7 @@ impl<W: Transport> Connection<W> {
         response: Response<WireBody>,
     ) -> Result<Option<T>, ConnectionError> {
         tracing::debug!(status = response.status().as_u16(), "refused");
-        let client = Client { method: Method::GET, version: Version::Http11, keeps_alive: false };
+        let client = ResponseContext { method: Method::GET, version: Version::Http11, keeps_alive: false };
         let (writer, _) = self.write(ProxiedResponse::own(response), &client, writer).await?;
         self.source.refused();
         self.close(writer).await.map(|()| None)
@@ -480,7 +481,7 @@ async fn fill<I: AsyncRead + Unpin>(reader: &mut Reader<I>) -> io::Result<usize>
 }
 
 /// What the answer depends on.
-struct Client {
+struct ResponseContext {
     method: Method,
     version: Version,
     keeps_alive: bool,

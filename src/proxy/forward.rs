@@ -30,7 +30,7 @@ pub use self::tunnel::Tunnel;
 use crate::ca::{HostPattern, Leaves, Resolver};
 use crate::proxy::base_uri::BaseUri;
 use crate::proxy::event::{EventHandler, ProxyEvent};
-use crate::proxy::message::head::{Length, RequestHead};
+use crate::proxy::message::head::{BodyLength, RequestHead};
 use crate::proxy::message::problem;
 use crate::proxy::relay::{ProxyShared, Relay};
 use crate::proxy::server::tls::{TlsError, server_config};
@@ -45,7 +45,7 @@ const WAYS: usize = 256;
 pub struct ForwardConfig {
     hosts: Arc<[HostPattern]>,
     leaves: Arc<Leaves>,
-    beyond: Beyond,
+    beyond: InterceptTarget,
     credentials: Option<Credentials>,
     tls: ServerConfig,
     faults: Option<ForwardFaults>,
@@ -63,7 +63,7 @@ pub struct ForwardFaults {
 }
 
 /// Who answers what is intercepted.
-enum Beyond {
+enum InterceptTarget {
     /// The hosts themselves. All else is carried to where it is meant for.
     Network { local_dialer: Arc<Dialer>, remote_dialer: Arc<Dialer>, timeouts: Timeouts },
     /// Somebody in their place. All else is refused: nothing is connected to.
@@ -80,7 +80,7 @@ impl ForwardConfig {
         timeouts: Timeouts,
         credentials: Option<Credentials>,
     ) -> Result<Self, TlsError> {
-        Self::with(hosts, leaves, Beyond::Network { local_dialer, remote_dialer, timeouts }, credentials)
+        Self::with(hosts, leaves, InterceptTarget::Network { local_dialer, remote_dialer, timeouts }, credentials)
     }
 
     /// Intercepts `hosts` with certificates of `leaves`, and has `upstream` answer in their place. No connection is made.
@@ -90,13 +90,13 @@ impl ForwardConfig {
         upstream: Arc<dyn Upstream>,
         credentials: Option<Credentials>,
     ) -> Result<Self, TlsError> {
-        Self::with(hosts, leaves, Beyond::StandIn(upstream), credentials)
+        Self::with(hosts, leaves, InterceptTarget::StandIn(upstream), credentials)
     }
 
     fn with(
         hosts: Arc<[HostPattern]>,
         leaves: Arc<Leaves>,
-        beyond: Beyond,
+        beyond: InterceptTarget,
         credentials: Option<Credentials>,
     ) -> Result<Self, TlsError> {
         let tls = server_config(Arc::new(Resolver::new(Arc::clone(&leaves), vec![], Arc::clone(&hosts))))?;
@@ -136,9 +136,9 @@ impl ForwardConfig {
     /// What hosts are reached with; `None` if none are.
     fn dialer(&self, deny_local: bool) -> Option<(&Arc<Dialer>, Timeouts)> {
         match &self.beyond {
-            Beyond::Network { remote_dialer, timeouts, .. } if deny_local => Some((remote_dialer, *timeouts)),
-            Beyond::Network { local_dialer, timeouts, .. } => Some((local_dialer, *timeouts)),
-            Beyond::StandIn(_) => None,
+            InterceptTarget::Network { remote_dialer, timeouts, .. } if deny_local => Some((remote_dialer, *timeouts)),
+            InterceptTarget::Network { local_dialer, timeouts, .. } => Some((local_dialer, *timeouts)),
+            InterceptTarget::StandIn(_) => None,
         }
     }
 }
@@ -212,7 +212,7 @@ impl ForwardProxy {
     }
 
     async fn connect(&self, head: &RequestHead, client: IpAddr) -> Decision {
-        if head.length() != Ok(Length::Known(0)) {
+        if head.length() != Ok(BodyLength::Known(0)) {
             return Decision::Respond(problem::bad_target("a CONNECT request has no body"));
         }
         let Some((host, port)) = host_and_port(&head.target) else {
@@ -256,12 +256,12 @@ impl ForwardProxy {
         let deny_local = self.forward.denies_local(client, base.host(), base.port());
         let make = || {
             let upstream: Arc<dyn Upstream> = match (&self.forward.beyond, self.forward.dialer(deny_local)) {
-                (Beyond::Network { .. }, Some((dialer, timeouts))) => {
+                (InterceptTarget::Network { .. }, Some((dialer, timeouts))) => {
                     let live = UpstreamClient::for_client(base, Arc::clone(dialer), timeouts);
                     Arc::new(live.map_err(|error| error.to_string())?)
                 }
-                (Beyond::StandIn(upstream), _) => Arc::clone(upstream),
-                (Beyond::Network { .. }, None) => return Err("nothing is connected to".to_owned()),
+                (InterceptTarget::StandIn(upstream), _) => Arc::clone(upstream),
+                (InterceptTarget::Network { .. }, None) => return Err("nothing is connected to".to_owned()),
             };
             let upstream = match &self.forward.faults {
                 Some(faults) if recorded => (faults.wrap)(upstream),

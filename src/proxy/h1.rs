@@ -15,7 +15,9 @@ mod outgoing;
 mod reader;
 
 pub use decoder::{ChunkError, Decoder, Step};
-pub use encode::{Coding, RequestShape, ResponseShape, interim_head, request_head, response_coding, response_head};
+pub use encode::{
+    BodyEncoding, RequestShape, ResponseShape, interim_head, request_head, response_coding, response_head,
+};
 pub use head::{HeadWatch, parse_request, parse_response};
 pub use outgoing::{FinalWriteObserver, Outgoing, SendError};
 pub use reader::Reader;

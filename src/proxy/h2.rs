@@ -19,7 +19,7 @@ mod outgoing;
 mod packed;
 mod raw_heads;
 
-pub use duplex::{Reading, Writing};
+pub use duplex::{DuplexReadHalf, DuplexWriteHalf};
 pub use incoming::Incoming;
 pub use outgoing::{Outgoing, SendError};
 pub use packed::pack_target;

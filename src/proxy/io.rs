@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio_rustls::server::TlsStream;
 
-use crate::proxy::logged::Kind;
+use crate::proxy::logged::LoggedError;
 use crate::proxy::server::tls::in_plain_words;
 
 /// The reading side.
@@ -52,7 +52,7 @@ impl Transport for TcpStream {
 impl WriteSide for OwnedWriteHalf {
     fn reset(self) {
         if let Err(error) = self.as_ref().set_zero_linger() {
-            tracing::debug!(error = %Kind(&error), "no reset");
+            tracing::debug!(error = %LoggedError(&error), "no reset");
         }
         self.forget();
     }
@@ -98,7 +98,7 @@ impl Drop for Socket {
         if self.doomed.is_set()
             && let Err(error) = self.stream.set_zero_linger()
         {
-            tracing::debug!(error = %Kind(&error), "no reset");
+            tracing::debug!(error = %LoggedError(&error), "no reset");
         }
     }
 }

@@ -12,12 +12,12 @@ use std::io;
 use crate::proxy::upstream::UpstreamError;
 
 /// An error, as the log has it.
-pub struct Kind<'e>(pub &'e (dyn Error + 'static));
+pub struct LoggedError<'e>(pub &'e (dyn Error + 'static));
 
 /// Most errors below an error that are looked at.
 const DEEPEST: usize = 8;
 
-impl Display for Kind<'_> {
+impl Display for LoggedError<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut error: Option<&(dyn Error + 'static)> = Some(self.0);
         let mut is_known = false;
@@ -84,7 +84,7 @@ mod tests {
         ];
         for (error, words) in errors {
             if cfg!(unix) || !words.contains("os error") {
-                assert_eq!(Kind(&*error).to_string(), words);
+                assert_eq!(LoggedError(&*error).to_string(), words);
             }
         }
     }

@@ -18,8 +18,8 @@ use futures_util::StreamExt;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Body, Frame};
 
-use crate::exchange::{Header, Headers, Rewritten, decode};
-use crate::links::{self, FieldLinks, Link, Media, Origin};
+use crate::exchange::{Header, Headers, RewrittenLink, decode};
+use crate::links::{self, FieldLinks, Link, LinkMedia, Origin};
 use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Largest body, as it is on the wire, that is gathered to be rewritten; a larger one passes as it is.
@@ -37,13 +37,13 @@ pub struct Rewriter {
 }
 
 /// An answer on its way to the broker.
-pub struct Passed {
+pub struct RewrittenResponse {
     /// The body to send.
     pub body: WireBody,
     /// The fields to send.
     pub fields: Arc<Headers>,
     /// What was changed.
-    pub rewritten: Vec<Rewritten>,
+    pub rewritten: Vec<RewrittenLink>,
 }
 
 impl Rewriter {
@@ -71,29 +71,31 @@ impl Rewriter {
         fields: Arc<Headers>,
         body: WireBody,
         bodiless: bool,
-    ) -> Passed {
-        let Some(address) = self.own_address(request) else { return Passed { body, fields, rewritten: Vec::new() } };
+    ) -> RewrittenResponse {
+        let Some(address) = self.own_address(request) else {
+            return RewrittenResponse { body, fields, rewritten: Vec::new() };
+        };
         let (fields, mut rewritten) = self.in_fields(fields, &address);
-        let media = Media::of(&fields).filter(|_| {
+        let media = LinkMedia::of(&fields).filter(|_| {
             !bodiless
                 && status != 206
                 && body.size_hint().lower() <= MOST as u64
                 && !crate::proxy::message::fields::has_token(&fields, "cache-control", "no-transform")
         });
-        let Some(media) = media else { return Passed { body, fields, rewritten } };
+        let Some(media) = media else { return RewrittenResponse { body, fields, rewritten } };
         let whole = match gather(body).await {
             Ok(whole) => whole,
-            Err(body) => return Passed { body, fields, rewritten },
+            Err(body) => return RewrittenResponse { body, fields, rewritten },
         };
         let Some((given, links)) = self.in_content(&whole, media, &fields, &address) else {
-            return Passed { body: full(whole), fields, rewritten };
+            return RewrittenResponse { body: full(whole), fields, rewritten };
         };
         rewritten.extend(links);
         let fields = Arc::new(fields_of_rewritten(&fields, given.len()));
-        Passed { body: full(given), fields, rewritten }
+        RewrittenResponse { body: full(given), fields, rewritten }
     }
 
-    fn in_fields(&self, mut fields: Arc<Headers>, address: &str) -> (Arc<Headers>, Vec<Rewritten>) {
+    fn in_fields(&self, mut fields: Arc<Headers>, address: &str) -> (Arc<Headers>, Vec<RewrittenLink>) {
         let mut rewritten = Vec::new();
         for FieldLinks { field, links } in links::find_in_fields(&fields, &self.origin) {
             if let Some(field) = Arc::make_mut(&mut fields).0.get_mut(field) {
@@ -108,10 +110,10 @@ impl Rewriter {
     fn in_content(
         &self,
         whole: &[u8],
-        media: Media,
+        media: LinkMedia,
         fields: &Headers,
         address: &str,
-    ) -> Option<(Bytes, Vec<Rewritten>)> {
+    ) -> Option<(Bytes, Vec<RewrittenLink>)> {
         let content = decode(whole, fields).ok()?;
         let links = links::find(&content, media, &self.origin);
         if links.is_empty() {
@@ -123,9 +125,9 @@ impl Rewriter {
 }
 
 /// A link before and after.
-fn told(link: Link, address: &str) -> Rewritten {
+fn told(link: Link, address: &str) -> RewrittenLink {
     let length = Origin::of(&link.url).map_or(0, |(_, length)| length);
-    Rewritten { given: format!("{address}{}", &link.url[length..]), sent: link.url, at: link.at }
+    RewrittenLink { given: format!("{address}{}", &link.url[length..]), sent: link.url, at: link.at }
 }
 
 fn full(content: Bytes) -> WireBody {
@@ -206,7 +208,7 @@ mod tests {
         BodyExt::boxed(StreamBody::new(futures_util::stream::iter(parts)))
     }
 
-    async fn pass(fields: &[(&'static str, &'static str)], body: WireBody) -> Passed {
+    async fn pass(fields: &[(&'static str, &'static str)], body: WireBody) -> RewrittenResponse {
         let rewriter = Rewriter::new("http://up.example", false).unwrap();
         rewriter.pass(&headers(&[("Host", "me.example:8080")]), 200, Arc::new(headers(fields)), body, false).await
     }
@@ -235,7 +237,7 @@ mod tests {
         assert_eq!(passed.fields.get("x-kept"), Some("1"));
         assert_eq!(passed.fields.0.len(), 4);
         assert_eq!(text(passed.body).await, PAGE.replace("up.example", "me.example:8080"));
-        let expected = Rewritten {
+        let expected = RewrittenLink {
             at: "/next".into(),
             sent: "http://up.example/f?a=1".into(),
             given: "http://me.example:8080/f?a=1".into(),

@@ -4,7 +4,7 @@
 //! accept ─► one task per connection (permit, tracked)
 //!    │ shutdown
 //!    ▼
-//! stop accepting ─► idle connections close, busy ones finish ─► all tasks ended ─► Served
+//! stop accepting ─► idle connections close, busy ones finish ─► all tasks ended ─► ServerSummary
 //!                      grace over, or told to end at once: cut ──┘
 //! ```
 
@@ -33,7 +33,7 @@ use crate::proxy::client::{self, ClientInfo, Route};
 use crate::proxy::event::{EventHandler, ProxyEvent, handshake_trouble};
 use crate::proxy::forward::{ClientAllowList, ForwardProxy};
 use crate::proxy::io::Transport;
-use crate::proxy::logged::Kind;
+use crate::proxy::logged::LoggedError;
 use crate::proxy::record::sink::ExchangeSender;
 use crate::proxy::relay::{ProxyShared, Relay};
 use crate::proxy::rewrite::Rewriter;
@@ -44,7 +44,7 @@ use crate::proxy::wire_fault::{HANDSHAKE_BROKEN_OFF, TlsFault};
 
 /// What a proxy did until it was stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Served {
+pub struct ServerSummary {
     /// Connections of brokers.
     pub connections: u64,
     /// Connections that were still busy when the grace time was over, and were cut off.
@@ -77,7 +77,7 @@ pub async fn serve(
     sink: ExchangeSender,
     limits: Limits,
     shutdown: impl Into<Shutdown>,
-) -> Served {
+) -> ServerSummary {
     let Shutdown { drain, at_once } = shutdown.into();
     let grace = limits.grace;
     let (cut, tasks) = (CancellationToken::new(), TaskTracker::new());
@@ -91,7 +91,7 @@ pub async fn serve(
     };
     join_all(listeners.into_iter().map(|listener| server.accept_loop(listener, &common))).await;
     drop(common);
-    let mut served = Served { connections: server.connections.into_inner(), cut: 0 };
+    let mut served = ServerSummary { connections: server.connections.into_inner(), cut: 0 };
     tasks.close();
     let drained = tokio::select! {
         biased;
@@ -143,7 +143,7 @@ impl ProxyServer {
                 Ok(accepted) => accepted,
                 Err(error) if concerns_one_connection(&error) => continue,
                 Err(error) => {
-                    tracing::warn!(error = %Kind(&error), "cannot accept a connection; trying again in 100 ms");
+                    tracing::warn!(error = %LoggedError(&error), "cannot accept a connection; trying again in 100 ms");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 }
@@ -209,12 +209,12 @@ struct ListenerState {
 impl ListenerState {
     async fn connection(self: Arc<Self>, stream: TcpStream, client_info: ClientInfo, shutdown: CancellationToken) {
         if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(error = %Kind(&error), "no TCP_NODELAY");
+            tracing::debug!(error = %LoggedError(&error), "no TCP_NODELAY");
         }
         let Some(tls) = &self.tls else { return self.serve_connection(stream, client_info, shutdown).await };
         if self.tls_fault.as_ref().is_some_and(|fault| fault()) {
             if let Err(error) = refuse_handshake(stream, self.patience).await {
-                tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
+                tracing::debug!(error = %LoggedError(&error), "the handshake to break off had gone");
             }
             let detail = HANDSHAKE_BROKEN_OFF.to_owned();
             return (self.on_event)(ProxyEvent::NoHandshake { client: client_info.address, detail });

@@ -187,14 +187,14 @@ pub struct InformationalResponse {
 
 /// Channel for 1xx responses, passed along with a request. Hardly any request has one, so it takes no room until one comes.
 #[derive(Debug, Clone)]
-pub struct Informational(Arc<Mutex<Interims>>);
+pub struct Informational(Arc<Mutex<InformationalQueue>>);
 
 /// The other end of [`Informational`].
 #[derive(Debug)]
-pub struct InformationalReceiver(Arc<Mutex<Interims>>);
+pub struct InformationalReceiver(Arc<Mutex<InformationalQueue>>);
 
 #[derive(Debug, Default)]
-struct Interims {
+struct InformationalQueue {
     /// No more than [`INTERIM`].
     waiting: VecDeque<InformationalResponse>,
     /// Of the task that waits for one.
@@ -204,7 +204,7 @@ struct Interims {
 impl Informational {
     /// Both ends.
     pub fn channel() -> (Self, InformationalReceiver) {
-        let interims = Arc::<Mutex<Interims>>::default();
+        let interims = Arc::<Mutex<InformationalQueue>>::default();
         (Self(Arc::clone(&interims)), InformationalReceiver(interims))
     }
 

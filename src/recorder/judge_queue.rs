@@ -42,14 +42,14 @@ pub(super) struct RowRange {
 
 /// What is to be judged next.
 #[derive(Debug)]
-pub(super) enum Next {
+pub(super) enum NextToJudge {
     Exchange(ToJudge),
     RowRange(RowRange),
     /// Nothing came in the time that was given.
     Nothing,
 }
 
-impl Next {
+impl NextToJudge {
     /// Exchanges in it.
     pub fn count(&self) -> u64 {
         match self {
@@ -94,12 +94,12 @@ impl QueueState {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct QueueShared {
     state: Mutex<QueueState>,
     changed: Condvar,
 }
 
-impl Shared {
+impl QueueShared {
     fn state(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,14 +108,14 @@ impl Shared {
 /// Queue of recorded exchanges that wait to be judged.
 #[derive(Debug)]
 pub(super) struct JudgeQueue {
-    shared: Arc<Shared>,
+    shared: Arc<QueueShared>,
     /// What waits and was appended, but not committed yet.
     appended: Vec<RowRange>,
 }
 
 /// The judge's end.
 #[derive(Debug)]
-pub(super) struct Waiting(Arc<Shared>);
+pub(super) struct JudgeQueueReceiver(Arc<QueueShared>);
 
 /// Nobody judges any more.
 #[derive(Debug, PartialEq, Eq)]
@@ -127,9 +127,9 @@ fn bytes((exchange, _): &ToJudge) -> usize {
 }
 
 /// Both ends, with nothing between them.
-pub(super) fn backlog() -> (JudgeQueue, Waiting) {
-    let shared = Arc::<Shared>::default();
-    (JudgeQueue { shared: Arc::clone(&shared), appended: Vec::new() }, Waiting(shared))
+pub(super) fn backlog() -> (JudgeQueue, JudgeQueueReceiver) {
+    let shared = Arc::<QueueShared>::default();
+    (JudgeQueue { shared: Arc::clone(&shared), appended: Vec::new() }, JudgeQueueReceiver(shared))
 }
 
 impl JudgeQueue {
@@ -204,9 +204,9 @@ impl Drop for JudgeQueue {
     }
 }
 
-impl Waiting {
+impl JudgeQueueReceiver {
     /// What is to be judged next; waits for it, no longer than `patience` if that is given. `None`: that was all.
-    pub fn next(&self, patience: Option<Duration>) -> Option<Next> {
+    pub fn next(&self, patience: Option<Duration>) -> Option<NextToJudge> {
         let mut state = self.0.state();
         state.finish_at_hand();
         loop {
@@ -214,7 +214,7 @@ impl Waiting {
                 state.bytes -= bytes(&next);
                 state.at_hand = 1;
                 self.0.changed.notify_all();
-                return Some(Next::Exchange(next));
+                return Some(NextToJudge::Exchange(next));
             }
             if let Some(first) = state.stretches.front_mut() {
                 let mut taken = first.clone();
@@ -227,7 +227,7 @@ impl Waiting {
                     state.stretches.pop_front();
                 }
                 state.at_hand = taken.count;
-                return Some(Next::RowRange(taken));
+                return Some(NextToJudge::RowRange(taken));
             }
             if state.ended {
                 return None;
@@ -238,7 +238,7 @@ impl Waiting {
                     let (state, timeout) =
                         self.0.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner);
                     if timeout.timed_out() && state.queue.is_empty() && state.stretches.is_empty() && !state.ended {
-                        return Some(Next::Nothing);
+                        return Some(NextToJudge::Nothing);
                     }
                     state
                 }
@@ -260,7 +260,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for JudgeQueueReceiver {
     fn drop(&mut self) {
         self.0.state().gone = true;
         self.0.changed.notify_all();
@@ -277,13 +277,13 @@ mod tests {
     }
 
     /// Indexes in the order in which they come out, until there is nothing for a moment.
-    fn indexes(waiting: &Waiting) -> Vec<u64> {
+    fn indexes(waiting: &JudgeQueueReceiver) -> Vec<u64> {
         let mut indexes = Vec::new();
         loop {
             match waiting.next(Some(Duration::from_millis(1))) {
-                Some(Next::Exchange((_, index))) => indexes.extend(index),
-                Some(Next::RowRange(stretch)) => indexes.extend(stretch.index..stretch.index + stretch.count),
-                Some(Next::Nothing) | None => return indexes,
+                Some(NextToJudge::Exchange((_, index))) => indexes.extend(index),
+                Some(NextToJudge::RowRange(stretch)) => indexes.extend(stretch.index..stretch.index + stretch.count),
+                Some(NextToJudge::Nothing) | None => return indexes,
             }
         }
     }
@@ -352,7 +352,7 @@ mod tests {
         let recorder = std::thread::spawn(move || backlog.put((exchange(QUEUED as u64).0, None), None));
         std::thread::sleep(Duration::from_millis(20));
         assert!(!recorder.is_finished());
-        assert!(matches!(waiting.next(None), Some(Next::Exchange(_))));
+        assert!(matches!(waiting.next(None), Some(NextToJudge::Exchange(_))));
         assert_eq!(recorder.join().unwrap(), Ok(()));
     }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::judge_queue::{Next, RowRange, Waiting};
+use super::judge_queue::{JudgeQueueReceiver, NextToJudge, RowRange};
 use super::{BypassLinkDetector, RuleBookSlot, RunSummary};
 use crate::capture::{CaptureError, Reader};
 use crate::event::{COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, Progress, Throttle};
 use crate::exchange::Exchange;
-use crate::finding::{Tally, number};
+use crate::finding::{FindingTally, number};
 use crate::openbooking::Stage;
 use crate::panics::{self, Panicked};
 use crate::rules::Judge;
@@ -34,7 +34,7 @@ struct Lag {
 }
 
 /// Judges exchanges as they come and tells of them.
-pub(super) struct Judging {
+pub(super) struct LiveJudge {
     judge: Judge,
     events: EventSender,
     new_rules: RuleBookSlot,
@@ -50,7 +50,7 @@ pub(super) struct Judging {
     failure: Option<String>,
     /// Exchanges of what is being looked at that are neither judged nor counted otherwise yet.
     at_hand: u64,
-    findings: Tally,
+    findings: FindingTally,
     coverage: Throttle,
     progress: Throttle,
     links: Option<BypassLinkDetector>,
@@ -79,9 +79,9 @@ impl KeptVerdicts {
     }
 }
 
-impl Judging {
+impl LiveJudge {
     pub(super) fn new(judge: Judge, events: EventSender, new_rules: RuleBookSlot) -> Self {
-        let (findings, coverage) = (Tally::default(), Throttle::new(COVERAGE_EVERY));
+        let (findings, coverage) = (FindingTally::default(), Throttle::new(COVERAGE_EVERY));
         let deadline = CancellationToken::new();
         Self {
             judge,
@@ -120,7 +120,7 @@ impl Judging {
     }
 
     /// Runs until nothing more can come. What is kept of the verdicts is to be sealed when the capture is closed.
-    pub(super) fn run(mut self, waiting: &Waiting) -> (RunSummary, Option<KeptVerdicts>) {
+    pub(super) fn run(mut self, waiting: &JudgeQueueReceiver) -> (RunSummary, Option<KeptVerdicts>) {
         yield_to_the_proxy();
         while let Some(next) = waiting.next(self.next_report()) {
             self.at_hand = next.count();
@@ -154,25 +154,27 @@ impl Judging {
         (summary, kept)
     }
 
-    fn take(&mut self, next: Next, waiting: &Waiting) {
+    fn take(&mut self, next: NextToJudge, waiting: &JudgeQueueReceiver) {
         if next.count() > 0 {
             self.progress.changed();
         }
         match next {
-            Next::Exchange(_) | Next::RowRange(_) if self.deadline.is_cancelled() => {
+            NextToJudge::Exchange(_) | NextToJudge::RowRange(_) if self.deadline.is_cancelled() => {
                 self.unjudged += take(&mut self.at_hand);
             }
-            Next::Exchange(_) | Next::RowRange(_) if self.is_given_up() => self.failed += take(&mut self.at_hand),
-            Next::Exchange((exchange, index)) => {
+            NextToJudge::Exchange(_) | NextToJudge::RowRange(_) if self.is_given_up() => {
+                self.failed += take(&mut self.at_hand);
+            }
+            NextToJudge::Exchange((exchange, index)) => {
                 self.judge(exchange, index);
                 self.keeps_up();
             }
-            Next::RowRange(stretch) => {
+            NextToJudge::RowRange(stretch) => {
                 self.falls_behind(waiting.on_disk() + stretch.count);
                 self.read_back(stretch);
             }
             // Nothing waits any more.
-            Next::Nothing => self.keeps_up(),
+            NextToJudge::Nothing => self.keeps_up(),
         }
         self.tell_coverage();
         if self.progress.is_due() {
@@ -185,7 +187,7 @@ impl Judging {
         [self.coverage.left(), self.progress.left()].into_iter().flatten().min()
     }
 
-    fn send_progress(&self, waiting: &Waiting) {
+    fn send_progress(&self, waiting: &JudgeQueueReceiver) {
         let (recorded, lag) = waiting.progress();
         self.events.send(Event::Progress(Progress { recorded, judged: self.judged, lag }));
     }
@@ -380,10 +382,10 @@ mod tests {
     fn that_judging_has_caught_up_is_told_when_nothing_waits_any_more() {
         let (events, mut feed) = feed(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
-        let mut judging = Judging::new(judge, events, RuleBookSlot::default());
+        let mut judging = LiveJudge::new(judge, events, RuleBookSlot::default());
         let (_backlog, waiting) = backlog();
         judging.behind = Some(Lag { since: Instant::now(), told: true });
-        judging.take(Next::Nothing, &waiting);
+        judging.take(NextToJudge::Nothing, &waiting);
         let told = feed.events.try_recv();
         assert!(matches!(&told, Ok(Event::Notice(words)) if words.contains("caught up")), "{told:?}");
     }
@@ -392,7 +394,7 @@ mod tests {
     async fn when_there_is_no_more_time_it_says_how_many_were_not_judged() {
         let (events, mut feed) = feed(64);
         let judge = Judge::new(Arc::new(RuleBook::built_in().unwrap()), BookingSystemInfo::default());
-        let judging = Judging::new(judge, events, RuleBookSlot::default());
+        let judging = LiveJudge::new(judge, events, RuleBookSlot::default());
         let (mut backlog, waiting) = backlog();
         let file = std::path::Path::new("run.db");
         for index in 0..400 {

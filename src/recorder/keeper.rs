@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::watchdog::{Hung, WriteWatchdog};
+use super::watchdog::{HungWrite, WriteWatchdog};
 use crate::capture::{CaptureError, RotatingWriter};
-use crate::event::{Event, EventSender, Recording};
+use crate::event::{Event, EventSender, RecordingStatus};
 use crate::exchange::Exchange;
 use crate::panics::{self, Panicked};
 use crate::proxy::record::sink::{BODY_MEMORY, BodyMemory, ExchangeReceiver};
@@ -38,7 +38,7 @@ pub(super) struct KeptExchange {
 
 /// What became of the recording.
 #[derive(Debug, Default)]
-pub(super) struct Closed {
+pub(super) struct ClosedRecording {
     /// Exchanges that are missing from it.
     pub missed: u64,
     /// What went wrong, if anything did.
@@ -112,7 +112,7 @@ impl CaptureGuard {
     pub(super) fn recover(&mut self, panicked: &Panicked, at_hand: bool) -> bool {
         if let Some(stall) = &self.stall {
             // What was being written is not any more.
-            let _hung: Option<Hung> = stall.ends();
+            let _hung: Option<HungWrite> = stall.ends();
         }
         let Some(series) = &mut self.series else {
             self.lost += u64::from(at_hand);
@@ -159,7 +159,7 @@ impl CaptureGuard {
             self.trouble = Some(trouble.to_owned());
             self.reported_missed = 0;
             let reason = format!("{trouble}; restart the proxy to record again");
-            self.events.send(Event::Recording(Recording::Off { reason, missed: self.missed() }));
+            self.events.send(Event::Recording(RecordingStatus::Off { reason, missed: self.missed() }));
         }
         self.report_missed();
     }
@@ -247,7 +247,7 @@ impl CaptureGuard {
             stall.begins(self.lost);
         }
         let written = write(self);
-        if let Some(Hung { lasted, off }) = self.stall.as_ref().and_then(WriteWatchdog::ends) {
+        if let Some(HungWrite { lasted, off }) = self.stall.as_ref().and_then(WriteWatchdog::ends) {
             let seconds = lasted.as_secs();
             tracing::warn!(seconds, "the disk answers again");
             let in_words = text::count(seconds, "second");
@@ -307,7 +307,7 @@ impl CaptureGuard {
         if missed > self.reported_missed && (self.series.is_some() || self.given_up.is_some()) {
             self.reported_missed = missed;
             let reason = self.trouble.clone().unwrap_or_else(|| "the recorder could not keep up".to_owned());
-            self.events.send(Event::Recording(Recording::Off { reason, missed }));
+            self.events.send(Event::Recording(RecordingStatus::Off { reason, missed }));
         }
     }
 
@@ -324,7 +324,7 @@ impl CaptureGuard {
     }
 
     /// Closes the capture; one without exchanges is removed.
-    pub(super) fn close(mut self) -> Closed {
+    pub(super) fn close(mut self) -> ClosedRecording {
         let (mut removed, cut) = (false, self.memory.cut());
         if cut > 0 {
             let bodies = if cut == 1 { "1 body was".to_owned() } else { format!("{cut} bodies were") };
@@ -342,10 +342,10 @@ impl CaptureGuard {
                 Err(panicked) => self.trouble = Some(format!("{}: closing it {panicked}", file.display())),
             }
             if removed {
-                self.events.send(Event::Recording(Recording::Removed { file: file.display().to_string() }));
+                self.events.send(Event::Recording(RecordingStatus::Removed { file: file.display().to_string() }));
             }
         }
-        Closed { missed: self.missed(), trouble: self.trouble, removed }
+        ClosedRecording { missed: self.missed(), trouble: self.trouble, removed }
     }
 
     fn missed(&self) -> u64 {
@@ -378,7 +378,7 @@ impl CaptureGuard {
     fn say_on(&self) {
         if let Some(series) = &self.series {
             let (file, missed) = (series.file().display().to_string(), self.missed());
-            self.events.send(Event::Recording(Recording::On { file, missed }));
+            self.events.send(Event::Recording(RecordingStatus::On { file, missed }));
         }
     }
 }

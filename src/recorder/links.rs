@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use crate::exchange::{BodyEnd, Exchange, Response, decode};
-use crate::links::{self, Link, Media, Origin};
+use crate::links::{self, Link, LinkMedia, Origin};
 
 /// Most links that are said; further ones are not.
 const MOST: usize = 50;
@@ -88,7 +88,7 @@ fn in_body(exchange: &Exchange, response: &Response, origin: &Origin) -> Vec<Lin
     if exchange.request.method != "GET" || body.end != BodyEnd::Complete || body.bytes.len() > LARGEST {
         return Vec::new();
     }
-    let Some(media) = Media::of(&response.headers) else { return Vec::new() };
+    let Some(media) = LinkMedia::of(&response.headers) else { return Vec::new() };
     // What can't be decoded is the judge's affair.
     decode(&body.bytes, &response.headers).map_or_else(|_| Vec::new(), |content| links::find(&content, media, origin))
 }
@@ -100,7 +100,7 @@ fn redirects(status: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{Body, Headers, Response, Rewritten, Version};
+    use crate::exchange::{Body, Headers, Response, RewrittenLink, Version};
 
     fn page(target: &str, next: &str) -> Exchange {
         let json: Headers = [("content-type", "application/json")].into_iter().collect();
@@ -136,7 +136,7 @@ mod tests {
     fn what_was_rewritten_is_not_said_and_what_could_not_be_is() {
         let mut watch = BypassLinkDetector::new(["https://up.example"].into_iter(), true);
         let mut rewritten = page("/feed", "https://up.example/feed?a=1");
-        rewritten.rewritten.push(Rewritten { at: "/next".into(), sent: String::new(), given: String::new() });
+        rewritten.rewritten.push(RewrittenLink { at: "/next".into(), sent: String::new(), given: String::new() });
         assert!(watch.look_at(&rewritten).is_empty());
         let said = watch.look_at(&page("/feed", "https://up.example/feed?a=1"));
         assert!(said[0].contains("could not be rewritten"), "{}", said[0]);

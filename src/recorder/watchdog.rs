@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::event::{Event, EventSender, Recording};
+use crate::event::{Event, EventSender, RecordingStatus};
 use crate::panics;
 
 /// How long writing may take before it is said.
@@ -27,13 +27,13 @@ const STARTS: u32 = 3;
 /// Watches the writes of the recorder from another thread.
 #[derive(Debug)]
 pub(super) struct WriteWatchdog {
-    shared: Arc<Shared>,
+    shared: Arc<WatchShared>,
     /// There until it is joined; `None` where it could not be started: then only what was missed is said, afterwards.
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct WatchShared {
     state: Mutex<WatchState>,
     ended: Condvar,
     /// Exchanges that the proxy could not hand over.
@@ -56,7 +56,7 @@ struct WatchState {
     ended: bool,
 }
 
-impl Shared {
+impl WatchShared {
     fn state(&self) -> MutexGuard<'_, WatchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +64,7 @@ impl Shared {
 
 /// What was said while the disk hung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hung {
+pub(super) struct HungWrite {
     /// How long it did.
     pub lasted: Duration,
     /// It was said that nothing is recorded.
@@ -78,9 +78,9 @@ impl WriteWatchdog {
 
     fn looked_at_by<L>(mut look: L, events: EventSender, not_handed_over: Arc<AtomicU64>) -> Self
     where
-        L: FnMut(&mut WatchState, &Shared) + Send + 'static,
+        L: FnMut(&mut WatchState, &WatchShared) + Send + 'static,
     {
-        let shared = Arc::new(Shared { state: Mutex::default(), ended: Condvar::new(), not_handed_over, events });
+        let shared = Arc::new(WatchShared { state: Mutex::default(), ended: Condvar::new(), not_handed_over, events });
         let watched = Arc::clone(&shared);
         let watch = move || {
             for start in 1..=STARTS {
@@ -105,11 +105,11 @@ impl WriteWatchdog {
     }
 
     /// It was written, or can't be. What was said of it, if it took so long that something was.
-    pub(super) fn ends(&self) -> Option<Hung> {
+    pub(super) fn ends(&self) -> Option<HungWrite> {
         let mut state = self.shared.state();
         let since = state.since.take()?;
         let off = std::mem::take(&mut state.said_missing) > 0;
-        std::mem::take(&mut state.said).then(|| Hung { lasted: since.elapsed(), off })
+        std::mem::take(&mut state.said).then(|| HungWrite { lasted: since.elapsed(), off })
     }
 }
 
@@ -123,7 +123,7 @@ impl Drop for WriteWatchdog {
     }
 }
 
-fn watch(shared: &Shared, look: &mut impl FnMut(&mut WatchState, &Shared)) {
+fn watch(shared: &WatchShared, look: &mut impl FnMut(&mut WatchState, &WatchShared)) {
     let mut state = shared.state();
     while !state.ended {
         if state.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
@@ -134,7 +134,7 @@ fn watch(shared: &Shared, look: &mut impl FnMut(&mut WatchState, &Shared)) {
     }
 }
 
-fn look(state: &mut WatchState, shared: &Shared) {
+fn look(state: &mut WatchState, shared: &WatchShared) {
     if !state.said {
         state.said = true;
         tracing::warn!("the disk hangs");
@@ -146,7 +146,7 @@ fn look(state: &mut WatchState, shared: &Shared) {
     if missed > state.said_missing.max(state.missing) && !said_just_now {
         (state.said_missing, state.said_at) = (missed, Some(Instant::now()));
         let reason = "the disk does not answer, and no more can wait for it".to_owned();
-        shared.events.send(Event::Recording(Recording::Off { reason, missed }));
+        shared.events.send(Event::Recording(RecordingStatus::Off { reason, missed }));
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
         assert!(matches!(&said, Event::Notice(words) if words.contains("does not answer")), "{said:?}");
         not_handed_over.store(3, Ordering::Relaxed);
         let said = feed.events.blocking_recv().expect("something is said");
-        assert!(matches!(&said, Event::Recording(Recording::Off { missed: 10, .. })), "{said:?}");
+        assert!(matches!(&said, Event::Recording(RecordingStatus::Off { missed: 10, .. })), "{said:?}");
         let hung = stall.ends().expect("it was said");
         assert!(hung.off && hung.lasted >= PATIENCE, "{hung:?}");
         assert_eq!(stall.ends(), None, "once");
@@ -181,7 +181,7 @@ mod tests {
     fn a_watch_that_panics_is_reported_and_starts_over() {
         let (outlet, mut feed) = feed(16);
         let mut looks = 0;
-        let failing = move |state: &mut WatchState, shared: &Shared| {
+        let failing = move |state: &mut WatchState, shared: &WatchShared| {
             looks += 1;
             assert!(looks > 1, "on purpose");
             look(state, shared);

@@ -34,7 +34,7 @@ use again::{KnownPersonalValues, decoded};
 use form::Pseudonyms;
 use read::{BodyContent, FoundValue, ReadBody};
 pub use tally::FieldCount;
-use tally::Tally;
+use tally::FieldTally;
 use work::ExchangeRedactor;
 
 /// Most fields of intake forms whose options are remembered; past it no new ones are, and answers to those are replaced
@@ -43,13 +43,13 @@ const MOST_FORMS: usize = 10_000;
 
 /// What is personal beyond what the models say, and what is not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Fields {
+pub struct PersonalFields {
     names: HashSet<String>,
     pointers: Vec<Vec<String>>,
     kept: HashSet<String>,
 }
 
-impl Fields {
+impl PersonalFields {
     /// Adds a field whose text is personal: a JSON pointer into bodies (`/orderedItem/*/acme:note`, `*` for any member
     /// or element), or the name of a member, parameter or header field wherever it stands. Everything below it counts.
     pub fn add(&mut self, field: &str) {
@@ -75,7 +75,7 @@ impl Fields {
 
 /// Replaces the personal data of a recording, one exchange after the other.
 pub(super) struct Personal {
-    fields: Fields,
+    fields: PersonalFields,
     pseudonyms: Pseudonyms,
     memory: Mutex<KnownPersonalData>,
 }
@@ -86,7 +86,7 @@ struct KnownPersonalData {
     again: KnownPersonalValues,
     /// The options of each field of a form, by its `@id`.
     options: HashMap<String, HashSet<String>>,
-    tally: Tally,
+    tally: FieldTally,
 }
 
 impl KnownPersonalData {
@@ -101,7 +101,7 @@ impl KnownPersonalData {
 }
 
 impl Personal {
-    pub(super) fn new(key: hmac::Key, fields: Fields) -> Self {
+    pub(super) fn new(key: hmac::Key, fields: PersonalFields) -> Self {
         Self { fields, pseudonyms: Pseudonyms::new(key), memory: Mutex::default() }
     }
 

@@ -29,7 +29,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use super::views::{self, DecodedPart};
 use super::{Fingerprinter, credentials};
 use crate::redact::RedactError;
-use edits::{Edit, Replacement};
+use edits::{Replacement, SecretEdit};
 pub(super) use encoded::{FIRST, engine, is_base64, may_be_encoded_text};
 
 /// How often a text within a text is decoded: JSON in base64 in a parameter of a URL in a JSON string has four. What is
@@ -92,7 +92,7 @@ struct Scan<'t> {
     context: ScanContext<'t>,
     /// The text is JSON: a quote ends a string wherever it stands.
     is_json: bool,
-    edits: Vec<Edit>,
+    edits: Vec<SecretEdit>,
     /// Up to here names have been looked for.
     done: usize,
     /// Up to here strings with escapes have been decoded.
@@ -159,7 +159,7 @@ impl<'t> Scan<'t> {
     }
 
     /// What is to be replaced, in the order of the text.
-    fn edits(mut self) -> Vec<Edit> {
+    fn edits(mut self) -> Vec<SecretEdit> {
         self.names();
         self.forms();
         self.encoded_runs();
@@ -185,7 +185,7 @@ impl<'t> Scan<'t> {
     /// A secret that stands at `range`, and what it is where it is written with escapes.
     fn secret(&mut self, range: Range<usize>, plain: &[u8]) {
         if !super::is_blank_or_replaced(plain) {
-            self.edits.push(Edit { range, with: Replacement::Fingerprint(plain.into()) });
+            self.edits.push(SecretEdit { range, with: Replacement::Fingerprint(plain.into()) });
         }
     }
 
@@ -213,7 +213,7 @@ impl<'t> Scan<'t> {
                 Replacement::Bytes(bytes) => Replacement::Bytes(view.encoded(bytes)),
                 fingerprint @ Replacement::Fingerprint(_) => fingerprint,
             };
-            self.edits.push(Edit { range: range.start + raw.start..range.start + raw.end, with });
+            self.edits.push(SecretEdit { range: range.start + raw.start..range.start + raw.end, with });
         }
     }
 

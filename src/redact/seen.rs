@@ -27,17 +27,17 @@ const MOST_BYTES: usize = 4 << 20;
 /// Bits of the filter that says at once that a place can't be the end of a form.
 const FILTER: usize = 1 << 14;
 
-struct Form {
+struct SecretForm {
     text: Box<[u8]>,
     mask: Box<str>,
 }
 
-type Table = HashMap<[u8; KEY], Vec<Form>>;
+type SecretTable = HashMap<[u8; KEY], Vec<SecretForm>>;
 
 /// The secrets of a recording so far.
 pub(super) struct KnownSecrets {
-    young: Table,
-    old: Table,
+    young: SecretTable,
+    old: SecretTable,
     bytes: usize,
     /// By the last four bytes of forms; only ever grows.
     filter: Box<[u64]>,
@@ -45,7 +45,7 @@ pub(super) struct KnownSecrets {
 
 impl Default for KnownSecrets {
     fn default() -> Self {
-        Self { young: Table::new(), old: Table::new(), bytes: 0, filter: vec![0; FILTER / 64].into() }
+        Self { young: SecretTable::new(), old: SecretTable::new(), bytes: 0, filter: vec![0; FILTER / 64].into() }
     }
 }
 
@@ -86,18 +86,18 @@ impl KnownSecrets {
     fn add(&mut self, text: Vec<u8>, mask: &str) {
         let Some(&key) = text.last_chunk::<KEY>() else { return };
         let is_known =
-            |table: &Table| table.get(&key).is_some_and(|forms| forms.iter().any(|form| *form.text == *text));
+            |table: &SecretTable| table.get(&key).is_some_and(|forms| forms.iter().any(|form| *form.text == *text));
         if is_known(&self.young) || is_known(&self.old) {
             return;
         }
-        self.bytes += text.len() + size_of::<Form>();
+        self.bytes += text.len() + size_of::<SecretForm>();
         if self.bytes > MOST_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.bytes = text.len();
         }
         let bit = bit(key);
         self.filter[bit / 64] |= 1 << (bit % 64);
-        self.young.entry(key).or_default().push(Form { text: text.into(), mask: mask.into() });
+        self.young.entry(key).or_default().push(SecretForm { text: text.into(), mask: mask.into() });
     }
 
     /// The text with these secrets masked; `None` if it holds none of them.
@@ -117,7 +117,7 @@ impl KnownSecrets {
                 continue;
             }
             let forms = [&self.young, &self.old].into_iter().filter_map(|table| table.get(key)).flatten();
-            let fits = |form: &&Form| {
+            let fits = |form: &&SecretForm| {
                 let start = end.checked_sub(form.text.len());
                 start.is_some_and(|start| {
                     start >= copied && text[start..end] == *form.text && !is_within_word(text, start)

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 /// How a text is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coding {
+enum TextCoding {
     /// It is not encoded at all.
     Plain,
     /// As in a string of JSON.
@@ -23,7 +23,7 @@ enum Coding {
 #[derive(Debug)]
 pub(super) struct DecodedPart {
     pub(super) text: Vec<u8>,
-    coding: Coding,
+    coding: TextCoding,
     /// Where escapes and what is between them begin, here and there.
     pieces: Vec<Piece>,
     /// Length of the part that was decoded.
@@ -42,17 +42,17 @@ impl DecodedPart {
     /// A text that means what it is.
     pub(super) fn plain(raw: &[u8]) -> Self {
         let pieces = vec![Piece { here: 0, there: 0, is_escape: false }];
-        Self { text: raw.to_vec(), coding: Coding::Plain, pieces, length: raw.len() }
+        Self { text: raw.to_vec(), coding: TextCoding::Plain, pieces, length: raw.len() }
     }
 
     /// What is between the quotes of a string of JSON.
     pub(super) fn of_string(raw: &[u8]) -> Self {
-        Self::of(raw, Coding::String, b'\\', unescaped)
+        Self::of(raw, TextCoding::String, b'\\', unescaped)
     }
 
     /// A part of a URL or form. A plus is a plus.
     pub(super) fn of_percent(raw: &[u8]) -> Self {
-        Self::of(raw, Coding::Percent, b'%', |rest, text| {
+        Self::of(raw, TextCoding::Percent, b'%', |rest, text| {
             let digit = |at: usize| rest.get(at).and_then(|&digit| char::from(digit).to_digit(16));
             let byte = digit(1)? * 16 + digit(2)?;
             text.push(byte as u8);
@@ -62,7 +62,7 @@ impl DecodedPart {
 
     /// Text of markup.
     pub(super) fn of_references(raw: &[u8]) -> Self {
-        Self::of(raw, Coding::References, b'&', |rest, text| {
+        Self::of(raw, TextCoding::References, b'&', |rest, text| {
             let (character, length) = reference(rest)?;
             push(text, character);
             Some(length)
@@ -71,7 +71,7 @@ impl DecodedPart {
 
     /// Decodes by a function that is given the text from the sign of an escape on, adds what the escape stands for, and
     /// says how long it is; `None` if it is none.
-    fn of(raw: &[u8], coding: Coding, sign: u8, decode: impl Fn(&[u8], &mut Vec<u8>) -> Option<usize>) -> Self {
+    fn of(raw: &[u8], coding: TextCoding, sign: u8, decode: impl Fn(&[u8], &mut Vec<u8>) -> Option<usize>) -> Self {
         let mut text = Vec::with_capacity(raw.len());
         let mut pieces = vec![Piece { here: 0, there: 0, is_escape: false }];
         let mut at = 0;
@@ -123,19 +123,19 @@ impl DecodedPart {
     /// A text that is put into the decoded one, as it is written in the other one.
     pub(super) fn written(&self, text: &str) -> String {
         match self.coding {
-            Coding::Plain => text.to_owned(),
-            Coding::String => {
+            TextCoding::Plain => text.to_owned(),
+            TextCoding::String => {
                 // A string always serialises; were it not to, nothing of it would be written.
                 let quoted = serde_json::to_string(text).unwrap_or_default();
                 quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
             }
-            Coding::Percent => {
+            TextCoding::Percent => {
                 let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
                 let written =
                     |byte: u8| if is_kept(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
                 text.bytes().map(written).collect()
             }
-            Coding::References => {
+            TextCoding::References => {
                 text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
             }
         }
@@ -143,7 +143,7 @@ impl DecodedPart {
 
     /// Bytes that are put into the decoded text, as they are written in the other one.
     pub(super) fn encoded(&self, bytes: Vec<u8>) -> Vec<u8> {
-        if self.coding != Coding::Percent {
+        if self.coding != TextCoding::Percent {
             // Base64, in which nothing has to be escaped elsewhere.
             return bytes;
         }

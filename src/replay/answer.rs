@@ -10,7 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::time::{self, later};
-use crate::exchange::{Headers, Omitted, encode};
+use crate::exchange::{Headers, OmittedFields, encode};
 use crate::json::{Document, Value, escape};
 use crate::shape::{Bindings, replace_uuids};
 
@@ -105,7 +105,7 @@ impl AnswerChanges<'_> {
 
     /// The header fields, for content that was changed or not.
     pub fn fields(&self, recorded: &Headers, length: Option<usize>, is_changed: bool) -> Headers {
-        let mut fields = Headers(Vec::with_capacity(recorded.0.len()), Omitted::Nothing);
+        let mut fields = Headers(Vec::with_capacity(recorded.0.len()), OmittedFields::Nothing);
         for field in &recorded.0 {
             let name = field.name.to_ascii_lowercase();
             if HOP_BY_HOP.contains(&name.as_str()) || is_changed && DIGESTS.contains(&name.as_str()) {

@@ -33,18 +33,18 @@ enum StoredEntry {
     /// A capture.
     OnDisk(Box<Mutex<Reader>>),
     /// Anything else, as far as it was read.
-    Copied(Box<RwLock<Copied>>),
+    Copied(Box<RwLock<CopiedExchanges>>),
 }
 
 #[derive(Default)]
-struct Copied {
+struct CopiedExchanges {
     exchanges: Vec<Exchange>,
     bytes: usize,
-    spilled: Option<Spilled>,
+    spilled: Option<SpilledExchanges>,
 }
 
 /// The exchanges behind those in memory.
-struct Spilled {
+struct SpilledExchanges {
     writer: Mutex<Writer>,
     reader: Mutex<Reader>,
     /// Gone with the replay.
@@ -115,7 +115,7 @@ impl ReplaySource {
     }
 }
 
-impl Copied {
+impl CopiedExchanges {
     fn keep(&mut self, exchange: &Exchange, meta: &Meta) -> Result<(), ReplayError> {
         let size = exchange.request.body.bytes.len()
             + exchange.response.as_ref().map_or(0, |response| response.body.bytes.len());
@@ -128,7 +128,7 @@ impl Copied {
             let folder = tempfile::tempdir().map_err(ReplayError::Temporary)?;
             let file = folder.path().join("replay.db");
             let writer = Mutex::new(Writer::create(&file, meta)?);
-            self.spilled = Some(Spilled { writer, reader: Mutex::new(Reader::open(&file)?), _folder: folder });
+            self.spilled = Some(SpilledExchanges { writer, reader: Mutex::new(Reader::open(&file)?), _folder: folder });
         }
         if let Some(spilled) = &self.spilled {
             let mut writer = lock(&spilled.writer);

@@ -24,7 +24,7 @@ const BETWEEN: u32 = 10_000;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Match {
+pub enum ReplayMatch {
     /// An exchange that belongs to no booking; its index among those that ask for the same.
     Loose(EntryNumber, usize),
     /// An exchange of the booking of the run of this UUID.
@@ -52,7 +52,7 @@ pub enum NotFound {
 
 /// A request and who makes it.
 #[derive(Clone, Copy)]
-pub struct Question<'q> {
+pub struct MatchQuery<'q> {
     /// The request.
     pub asked: &'q RequestOutline,
     /// Number of its operation.
@@ -93,7 +93,7 @@ fn answerable(index: &ReplayIndex, numbers: &[EntryNumber], caller: Caller) -> R
 }
 
 /// Finds the exchange that answers a request.
-pub fn find(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) -> Result<Match, NotFound> {
+pub fn find(index: &ReplayIndex, state: &ReplayState, question: MatchQuery<'_>) -> Result<ReplayMatch, NotFound> {
     let Some(uuid) = question.asked.order else { return loose(index, state, question) };
     let Some(run) = state.runs.get(&uuid) else {
         let booking = match index.booking_of(uuid).filter(|&booking| has(index, booking, question)) {
@@ -101,29 +101,29 @@ pub fn find(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) ->
             None => begin(index, state, question)?,
         };
         let number = within(index, booking, None, question)?;
-        return Ok(Match::OfBooking(number, booking));
+        return Ok(ReplayMatch::OfBooking(number, booking));
     };
     let own = within(index, run.booking, Some(run), question);
     match own {
-        Ok(number) => Ok(Match::OfRun(number)),
+        Ok(number) => Ok(ReplayMatch::OfRun(number)),
         Err(why @ (NotFound::Request | NotFound::TooEarly(_) | NotFound::NoAnswer(_))) => {
             let Some(booking) = sibling(index, run, question) else { return Err(why) };
             // What was served so far is served in the sibling as well.
             let moved = moved(index, run, booking);
             let number = within(index, booking, Some(&moved), question).map_err(|_| why)?;
-            Ok(Match::OfBooking(number, booking))
+            Ok(ReplayMatch::OfBooking(number, booking))
         }
         Err(why) => Err(why),
     }
 }
 
-fn has(index: &ReplayIndex, booking: u32, question: Question<'_>) -> bool {
+fn has(index: &ReplayIndex, booking: u32, question: MatchQuery<'_>) -> bool {
     !index.within(booking, question.operation, question.shape).is_empty()
 }
 
 /// The recorded booking for a new Order UUID: one that begins so before others, and of those the next after the one that was
 /// taken last, so that each is used as often as the others, the earliest first.
-fn begin(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) -> Result<u32, NotFound> {
+fn begin(index: &ReplayIndex, state: &ReplayState, question: MatchQuery<'_>) -> Result<u32, NotFound> {
     let group = index.group(question.operation, question.shape).ok_or(NotFound::Request)?;
     let last = state.last_of_group.get(&(question.operation, question.shape)).copied();
     let mut why = NotFound::Request;
@@ -144,7 +144,7 @@ fn begin(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) -> Re
 }
 
 /// The booking that a run goes on in: one whose exchanges ask for all that was asked so far, and for this.
-fn sibling(index: &ReplayIndex, run: &BookingRun, question: Question<'_>) -> Option<u32> {
+fn sibling(index: &ReplayIndex, run: &BookingRun, question: MatchQuery<'_>) -> Option<u32> {
     let group = index.group(question.operation, question.shape)?;
     let says_what = question.asked.document.is_some();
     let candidates = group.first.iter().take(FEW).chain(group.later.iter().take(FEW));
@@ -191,7 +191,7 @@ fn within(
     index: &ReplayIndex,
     booking: u32,
     run: Option<&BookingRun>,
-    question: Question<'_>,
+    question: MatchQuery<'_>,
 ) -> Result<EntryNumber, NotFound> {
     let numbers = index.within(booking, question.operation, question.shape);
     let numbers = answerable(index, &numbers, question.caller)?;
@@ -246,11 +246,11 @@ fn within(
 }
 
 /// An exchange that belongs to no booking.
-fn loose(index: &ReplayIndex, state: &ReplayState, question: Question<'_>) -> Result<Match, NotFound> {
+fn loose(index: &ReplayIndex, state: &ReplayState, question: MatchQuery<'_>) -> Result<ReplayMatch, NotFound> {
     let group = index.group(question.operation, question.shape).ok_or(NotFound::Request)?;
     let numbers = answerable(index, &group.later, question.caller)?;
     let of_group = state.positions.get(&(question.operation, question.shape));
-    let found = |at: usize| Ok(Match::Loose(numbers[at], at));
+    let found = |at: usize| Ok(ReplayMatch::Loose(numbers[at], at));
     let Some(position) = of_group.filter(|position| position.at < numbers.len()) else { return found(0) };
     let (at, last) = (position.at, position.at + 1 == numbers.len());
     // A POST is never the same request again (RFC 9110 section 9.2.2).

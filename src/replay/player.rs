@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use super::index::{EntryNumber, ReplayIndex};
 use super::library::ReplaySource;
-use super::matching::{self, Match, NotFound, Question};
+use super::matching::{self, MatchQuery, NotFound, ReplayMatch};
 use super::miss::{self, Miss};
 use super::report::{Counts, MissReport, RecordedReport, ReplayReport};
 use super::request::{Caller, credentials};
@@ -82,13 +82,13 @@ pub struct PlayerSettings {
 }
 
 /// A recorded exchange, read and parsed.
-struct Ready {
+struct ParsedRecorded {
     exchange: Exchange,
     request: Option<Document>,
     answer: Option<Document>,
 }
 
-impl Ready {
+impl ParsedRecorded {
     fn memory(&self) -> usize {
         let document = |document: &Option<Document>| document.as_ref().map_or(0, Document::memory);
         let body = self.exchange.response.as_ref().map_or(0, |response| response.body.bytes.len());
@@ -110,7 +110,7 @@ pub struct Player {
     epoch: Option<Timestamp>,
     state: ReplayState,
     counts: Counts,
-    ready: HashMap<EntryNumber, Arc<Ready>>,
+    ready: HashMap<EntryNumber, Arc<ParsedRecorded>>,
     memory: usize,
 }
 
@@ -172,7 +172,7 @@ impl Player {
         Ok(ReplayOutcome::Miss(miss))
     }
 
-    fn find(&mut self, asked: &RequestOutline, credentials: Option<&[u8]>) -> Result<Match, NotFound> {
+    fn find(&mut self, asked: &RequestOutline, credentials: Option<&[u8]>) -> Result<ReplayMatch, NotFound> {
         let operation = self.index.operation(&asked.operation.key).or_else(|| {
             let get = asked.operation.key.strip_prefix("HEAD ").map(|rest| format!("GET {rest}"));
             get.and_then(|key| self.index.operation(&key))
@@ -192,18 +192,23 @@ impl Player {
                 self.state.meet(credentials.unwrap_or_default(), classes.into_iter(), &self.index)
             }
         };
-        let question = Question { asked, operation, shape, caller };
+        let question = MatchQuery { asked, operation, shape, caller };
         matching::find(&self.index, &self.state, question)
     }
 
-    fn serve(&mut self, found: Match, asked: RequestOutline, now: Timestamp) -> Result<ServedAnswer, CaptureError> {
+    fn serve(
+        &mut self,
+        found: ReplayMatch,
+        asked: RequestOutline,
+        now: Timestamp,
+    ) -> Result<ServedAnswer, CaptureError> {
         self.state.requests += 1;
         if !asked.is_safe() {
             self.state.moves += 1;
         }
         let mut begins = false;
         let number = match found {
-            Match::Loose(number, at) => {
+            ReplayMatch::Loose(number, at) => {
                 let entry = *self.index.entry(number);
                 if let Some(shape) = entry.shape {
                     let position = Position { at, moves: self.state.moves, rewinds: self.state.rewinds.0 };
@@ -219,8 +224,8 @@ impl Player {
                 }
                 number
             }
-            Match::OfRun(number) => number,
-            Match::OfBooking(number, booking) => {
+            ReplayMatch::OfRun(number) => number,
+            ReplayMatch::OfBooking(number, booking) => {
                 begins = asked.order.is_some_and(|uuid| !self.state.runs.contains_key(&uuid));
                 self.place(&asked, booking)?;
                 number
@@ -297,7 +302,7 @@ impl Player {
     }
 
     /// A recorded exchange, read and parsed.
-    fn ready(&mut self, number: EntryNumber) -> Result<Arc<Ready>, CaptureError> {
+    fn ready(&mut self, number: EntryNumber) -> Result<Arc<ParsedRecorded>, CaptureError> {
         if let Some(ready) = self.ready.get(&number) {
             return Ok(Arc::clone(ready));
         }
@@ -309,7 +314,7 @@ impl Player {
         let request = parse(&exchange.request.body.bytes, &exchange.request.headers);
         let answer = exchange.response.as_ref();
         let answer = answer.and_then(|response| parse(&response.body.bytes, &response.headers));
-        let ready = Arc::new(Ready { exchange, request, answer });
+        let ready = Arc::new(ParsedRecorded { exchange, request, answer });
         self.memory += ready.memory();
         if self.memory > MOST_READY {
             self.ready.clear();

@@ -1,6 +1,6 @@
 //! What became of a baseline, as JSON.
 //!
-//! `Applied → {"file", "set_aside", "entries": [...]}`
+//! `AppliedBaseline → {"file", "set_aside", "entries": [...]}`
 
 use serde::Serialize;
 

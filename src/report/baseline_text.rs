@@ -1,6 +1,6 @@
 //! What became of a baseline, in words.
 //!
-//! `Applied → how many were set aside → the entries that somebody should look at`
+//! `AppliedBaseline → how many were set aside → the entries that somebody should look at`
 
 use std::io;
 

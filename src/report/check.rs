@@ -9,10 +9,10 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::recognized::{Recognized, unjudged};
-use crate::baseline::{Applied, Baseline};
+use crate::baseline::{AppliedBaseline, Baseline};
 use crate::coverage::Coverage;
 use crate::exchange::{Exchange, FailureKind, Simulator};
-use crate::finding::{Finding, Severity, Tally, VerdictCounts, causes};
+use crate::finding::{Finding, FindingTally, Severity, VerdictCounts, causes};
 
 /// The verdict on one or more recordings.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ pub struct CheckReport {
     /// Findings with the name of their file (as in `files`), in any order: the formats put them in order.
     pub findings: Vec<(Arc<str>, Finding)>,
     /// The rules that were asked, in any order.
-    pub rules: Vec<RuleTally>,
+    pub rules: Vec<RuleSummary>,
     /// How many verdicts were given by these rules, and why others could not be.
     pub verdicts: VerdictCounts,
     /// Findings on the broker that are not among `findings`, since their requests were refused as they should be.
@@ -30,9 +30,9 @@ pub struct CheckReport {
     /// The filter that chose the findings, if there was one.
     pub filter: Option<FilterReport>,
     /// What there was no room for.
-    pub left_out: LeftOut,
-    /// Findings that are not among `findings` for lack of room. They are a part of [`LeftOut::findings`].
-    pub untold: Tally,
+    pub left_out: OmittedCounts,
+    /// Findings that are not among `findings` for lack of room. They are a part of [`OmittedCounts::findings`].
+    pub untold: FindingTally,
     /// What became of the baseline, where there is one. What it set aside is not among the findings.
     pub baseline: Option<BaselineReport>,
     /// How far every rule has come, where that was asked for.
@@ -59,7 +59,7 @@ impl FilterReport {
 
 /// What was left out for lack of room: each list that a recording can make long has a bound.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct LeftOut {
+pub struct OmittedCounts {
     /// Booking flows of which exchanges were forgotten: later ones were judged without them.
     pub flows: u64,
     /// Opportunities of open data that were forgotten.
@@ -68,14 +68,14 @@ pub struct LeftOut {
     pub findings: u64,
 }
 
-impl LeftOut {
+impl OmittedCounts {
     /// True if there was room for everything.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
 }
 
-impl std::ops::AddAssign for LeftOut {
+impl std::ops::AddAssign for OmittedCounts {
     fn add_assign(&mut self, other: Self) {
         self.flows += other.flows;
         self.open_data += other.open_data;
@@ -89,7 +89,7 @@ pub struct BaselineReport {
     /// Its name as given on the command line.
     pub file: String,
     /// What it set aside, and what became of its entries.
-    pub applied: Applied,
+    pub applied: AppliedBaseline,
 }
 
 /// One file that was judged.
@@ -192,7 +192,7 @@ pub struct OddReport {
 
 /// How often a rule was asked, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct RuleTally {
+pub struct RuleSummary {
     /// The rule's id.
     pub rule: Arc<str>,
     /// Verdicts that passed.
@@ -210,7 +210,7 @@ impl CheckReport {
     }
 
     /// Findings by side and severity.
-    pub fn tally(&self) -> Tally {
+    pub fn tally(&self) -> FindingTally {
         let mut tally = self.untold;
         self.findings.iter().for_each(|(_, finding)| tally.add(finding));
         tally
@@ -308,8 +308,8 @@ impl CheckReport {
     }
 
     /// The rules by id.
-    pub(super) fn sorted_rules(&self) -> Vec<&RuleTally> {
-        let mut rules: Vec<&RuleTally> = self.rules.iter().collect();
+    pub(super) fn sorted_rules(&self) -> Vec<&RuleSummary> {
+        let mut rules: Vec<&RuleSummary> = self.rules.iter().collect();
         rules.sort_by(|a, b| a.rule.cmp(&b.rule));
         rules
     }

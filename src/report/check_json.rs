@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::baseline_json::BaselineJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
-use super::{CheckReport, FileReport, FilterReport, LeftOut, RuleTally};
+use super::{CheckReport, FileReport, FilterReport, OmittedCounts, RuleSummary};
 use crate::finding::{Gap, Severity, VerdictCounts};
 use crate::text::Printer;
 
@@ -22,7 +22,7 @@ struct Report<'r> {
     format_version: u32,
     files: &'r [FileReport],
     findings: Vec<FindingJson<'r>>,
-    rules: Vec<&'r RuleTally>,
+    rules: Vec<&'r RuleSummary>,
     summary: Summary<'r>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<ReasonJson<'r>>,
@@ -49,7 +49,7 @@ struct Summary<'r> {
     filter: Option<&'r FilterReport>,
     /// There only where something was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    left_out: Option<LeftOut>,
+    left_out: Option<OmittedCounts>,
     /// There only where something is odd about entries or lines: how many, by what was made of them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     odd: BTreeMap<&'static str, u64>,

@@ -11,7 +11,7 @@ use super::coverage_text::coverage_text;
 use super::finding_text::{also, because_of, headline, labelled, link, paragraph, particulars};
 use super::paint::{Paint, ReportStyle};
 use super::plain::{not_judged, table};
-use super::{CheckReport, FileReport, FilterReport, LeftOut};
+use super::{CheckReport, FileReport, FilterReport, OmittedCounts};
 use crate::finding::{Finding, Severity, VerdictCounts, folded, grouped, shape};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
@@ -19,13 +19,13 @@ use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 const NAMED: usize = 8;
 
 /// A finding that stands for itself, and those that follow from it.
-struct Cause<'r> {
+struct FindingGroup<'r> {
     finding: &'r Finding,
     follow: Vec<&'r Finding>,
 }
 
 /// What one rule says in one file at one severity.
-type RuleGroup<'c, 'r> = Vec<&'c Cause<'r>>;
+type RuleGroup<'c, 'r> = Vec<&'c FindingGroup<'r>>;
 
 /// Writes the report in words.
 pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> io::Result<()> {
@@ -55,9 +55,9 @@ pub fn check_text(out: &mut Printer<'_>, report: &CheckReport, paint: Paint) -> 
             odd(out, paint, file)?;
             continue;
         }
-        let causes: Vec<Cause<'_>> = folded(&findings)
+        let causes: Vec<FindingGroup<'_>> = folded(&findings)
             .into_iter()
-            .map(|(index, follow)| Cause {
+            .map(|(index, follow)| FindingGroup {
                 finding: findings[index],
                 follow: follow.into_iter().map(|index| findings[index]).collect(),
             })
@@ -127,8 +127,8 @@ fn nothing(report: &CheckReport) -> &'static str {
 }
 
 /// `left out for lack of room: earlier exchanges of 3 flows, 40 findings`
-fn left_out(left_out: LeftOut) -> Option<SafeText> {
-    let LeftOut { flows, open_data, findings } = left_out;
+fn left_out(left_out: OmittedCounts) -> Option<SafeText> {
+    let OmittedCounts { flows, open_data, findings } = left_out;
     let parts = [
         (flows, "earlier exchanges of ", "booking flow"),
         (open_data, "open data of ", "opportunity"),
@@ -188,7 +188,7 @@ pub(super) fn muted(muted: u64) -> SafeText {
 }
 
 /// Causes by rule and severity; the weightiest first, then as they came.
-fn groups<'c, 'r>(causes: &'c [Cause<'r>]) -> Vec<RuleGroup<'c, 'r>> {
+fn groups<'c, 'r>(causes: &'c [FindingGroup<'r>]) -> Vec<RuleGroup<'c, 'r>> {
     let mut groups: Vec<RuleGroup<'c, 'r>> = Vec::new();
     for cause in causes {
         let same = |group: &&mut RuleGroup<'_, '_>| {
@@ -238,7 +238,7 @@ fn compact(out: &mut Printer<'_>, paint: Paint, group: &RuleGroup<'_, '_>) -> io
 }
 
 /// Everything that follows from some causes.
-fn follow<'r>(causes: &[&Cause<'r>]) -> impl Iterator<Item = &'r Finding> {
+fn follow<'r>(causes: &[&FindingGroup<'r>]) -> impl Iterator<Item = &'r Finding> {
     causes.iter().flat_map(|cause| cause.follow.iter().copied())
 }
 
@@ -263,7 +263,7 @@ fn by_place<'c, 'r>(causes: &RuleGroup<'c, 'r>) -> Vec<RuleGroup<'c, 'r>> {
 }
 
 /// `14 more like this: exchanges 4, 7, 9, ...`
-fn repeats(repeats: &[&Cause<'_>]) -> String {
+fn repeats(repeats: &[&FindingGroup<'_>]) -> String {
     let mut exchanges: Vec<u64> = repeats.iter().filter_map(|cause| cause.finding.number()).collect();
     exchanges.dedup();
     let named: Vec<String> = exchanges.iter().take(NAMED).map(u64::to_string).collect();

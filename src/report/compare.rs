@@ -1,9 +1,9 @@
 //! What has changed between two judgements: of another rule set, or of another recording.
 //!
 //! ```text
-//! OTHER.json ──► Earlier ─┐
-//!                         ├─► Comparison: new findings, gone findings, rules that say otherwise ──► text | JSON
-//! CheckReport ────────────┘
+//! OTHER.json ──► EarlierReport ─┐
+//!                               ├─► ReportComparison: new findings, gone findings, rules that say otherwise ──► text | JSON
+//! CheckReport ──────────────────┘
 //! ```
 //!
 //! Two findings are the same verdict if file, rule, severity, side and stage are the same and they point to the same
@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::check_json::FORMAT_VERSION;
 use super::finding_json::BecauseOf;
-use super::{CheckReport, RuleTally};
+use super::{CheckReport, RuleSummary};
 use crate::finding::{Finding, Severity, Side, number, shape};
 
 /// Why a report can't be compared with.
@@ -33,7 +33,7 @@ pub enum EarlierError {
 
 /// What is read of an earlier report; members beyond it don't matter.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Earlier {
+pub struct EarlierReport {
     files: Vec<EarlierFile>,
     findings: Vec<EarlierFinding>,
     rules: Vec<EarlierTally>,
@@ -53,7 +53,7 @@ struct EarlierFile {
 struct EarlierTally {
     rule: Arc<str>,
     #[serde(flatten)]
-    verdicts: Verdicts,
+    verdicts: RuleVerdictCounts,
 }
 
 /// A finding of an earlier report.
@@ -81,7 +81,7 @@ pub struct EarlierFinding {
 /// How often a rule said what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[allow(missing_docs, reason = "the fields of the report's contract")]
-pub struct Verdicts {
+pub struct RuleVerdictCounts {
     pub passed: u64,
     pub failed: u64,
     pub not_judged: u64,
@@ -93,9 +93,9 @@ pub struct RuleChange {
     /// Its id.
     pub rule: Arc<str>,
     /// What it said before; `None` if it was not asked.
-    pub before: Option<Verdicts>,
+    pub before: Option<RuleVerdictCounts>,
     /// What it says now; `None` if it is not asked any more.
-    pub after: Option<Verdicts>,
+    pub after: Option<RuleVerdictCounts>,
 }
 
 /// What has changed.
@@ -111,7 +111,7 @@ pub struct ReportComparison {
     pub not_judged: Vec<Arc<str>>,
 }
 
-impl Earlier {
+impl EarlierReport {
     /// Reads a report.
     pub fn parse(text: &[u8]) -> Result<Self, EarlierError> {
         let ReportVersion { format_version } = serde_json::from_slice(text)?;
@@ -136,7 +136,7 @@ impl Earlier {
                 renamed.insert(old, new.to_owned());
             }
         }
-        let mut tallies: BTreeMap<Arc<str>, Verdicts> = BTreeMap::new();
+        let mut tallies: BTreeMap<Arc<str>, RuleVerdictCounts> = BTreeMap::new();
         for EarlierTally { rule, verdicts } in std::mem::take(&mut self.rules) {
             let id = match current(&rule) {
                 Some(new) => {
@@ -165,18 +165,18 @@ impl Earlier {
 type FindingKey = (Arc<str>, String, Severity, Side, String, String);
 
 /// What more they have in common: their pointer, and their exchange.
-type More<'f> = (Option<&'f str>, Option<u64>);
+type MatchDetails<'f> = (Option<&'f str>, Option<u64>);
 
 impl ReportComparison {
     /// Compares a report with an earlier one. Files are matched by name, or, where both have one, with each other.
-    pub fn new(report: &CheckReport, earlier: &Earlier) -> Self {
+    pub fn new(report: &CheckReport, earlier: &EarlierReport) -> Self {
         let name = |file: &Arc<str>| match (&report.files[..], &earlier.files[..]) {
             ([now], [_]) => Arc::clone(&now.file),
             _ => Arc::clone(file),
         };
         let is_judged = |file: &Arc<str>| report.files.iter().any(|now| now.file == name(file));
         let sorted = report.sorted();
-        let now: Vec<(FindingKey, More<'_>)> = sorted
+        let now: Vec<(FindingKey, MatchDetails<'_>)> = sorted
             .iter()
             .map(|&(file, finding)| {
                 let Finding { rule, severity, stage, pointer, exchange, .. } = finding;
@@ -186,7 +186,7 @@ impl ReportComparison {
             })
             .collect();
         let then: Vec<&EarlierFinding> = earlier.findings.iter().filter(|then| is_judged(&then.file)).collect();
-        let keyed: Vec<(FindingKey, More<'_>)> = then
+        let keyed: Vec<(FindingKey, MatchDetails<'_>)> = then
             .iter()
             .map(|finding| {
                 let EarlierFinding { rule, severity, side, stage, file, pointer, exchange, .. } = finding;
@@ -213,10 +213,16 @@ impl ReportComparison {
 }
 
 /// Pairs what is the same verdict, the likest first; what is left keeps its flag.
-fn pair(now: &[(FindingKey, More<'_>)], then: &[(FindingKey, More<'_>)], is_new: &mut [bool], is_gone: &mut [bool]) {
-    let likeness: [fn(More<'_>) -> More<'_>; 3] = [|more| more, |(pointer, _)| (pointer, None), |_| (None, None)];
+fn pair(
+    now: &[(FindingKey, MatchDetails<'_>)],
+    then: &[(FindingKey, MatchDetails<'_>)],
+    is_new: &mut [bool],
+    is_gone: &mut [bool],
+) {
+    let likeness: [fn(MatchDetails<'_>) -> MatchDetails<'_>; 3] =
+        [|more| more, |(pointer, _)| (pointer, None), |_| (None, None)];
     for like in likeness {
-        let mut waiting: HashMap<(&FindingKey, More<'_>), VecDeque<usize>> = HashMap::new();
+        let mut waiting: HashMap<(&FindingKey, MatchDetails<'_>), VecDeque<usize>> = HashMap::new();
         for (place, (key, more)) in then.iter().enumerate().filter(|&(place, _)| is_gone[place]) {
             waiting.entry((key, like(*more))).or_default().push_back(place);
         }
@@ -229,13 +235,13 @@ fn pair(now: &[(FindingKey, More<'_>)], then: &[(FindingKey, More<'_>)], is_new:
     }
 }
 
-fn rule_changes(now: &[RuleTally], then: &[EarlierTally]) -> Vec<RuleChange> {
-    let mut changes: BTreeMap<&Arc<str>, (Option<Verdicts>, Option<Verdicts>)> = BTreeMap::new();
+fn rule_changes(now: &[RuleSummary], then: &[EarlierTally]) -> Vec<RuleChange> {
+    let mut changes: BTreeMap<&Arc<str>, (Option<RuleVerdictCounts>, Option<RuleVerdictCounts>)> = BTreeMap::new();
     for tally in then {
         changes.entry(&tally.rule).or_default().0 = Some(tally.verdicts);
     }
-    for RuleTally { rule, passed, failed, not_judged } in now {
-        let verdicts = Verdicts { passed: *passed, failed: *failed, not_judged: *not_judged };
+    for RuleSummary { rule, passed, failed, not_judged } in now {
+        let verdicts = RuleVerdictCounts { passed: *passed, failed: *failed, not_judged: *not_judged };
         changes.entry(rule).or_default().1 = Some(verdicts);
     }
     changes

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::compare::{ReportComparison, Verdicts};
+use super::compare::{ReportComparison, RuleVerdictCounts};
 use super::finding_text::{headline, labelled, link, paragraph, particulars};
 use super::paint::{Paint, ReportStyle};
 use crate::finding::Finding;
@@ -63,9 +63,9 @@ fn whereabouts(file: &str, finding: &Finding) -> SafeText {
 }
 
 /// The counts that differ: `7 passed, 1 failed`.
-fn words(verdicts: Option<Verdicts>, other: Option<Verdicts>) -> String {
+fn words(verdicts: Option<RuleVerdictCounts>, other: Option<RuleVerdictCounts>) -> String {
     let Some(verdicts) = verdicts else { return "not asked".to_owned() };
-    let counts = |verdicts: Verdicts| [verdicts.passed, verdicts.failed, verdicts.not_judged];
+    let counts = |verdicts: RuleVerdictCounts| [verdicts.passed, verdicts.failed, verdicts.not_judged];
     let (own, other) = (counts(verdicts), other.map(counts));
     let words = ["passed", "failed", "not judged"];
     let differ: Vec<String> = (0..3)

@@ -4,18 +4,18 @@
 
 use serde::Serialize;
 
-use crate::coverage::{Coverage, FeatureGroup, Reach};
+use crate::coverage::{Coverage, CoverageState, FeatureGroup};
 
 /// How far every rule has come, by feature.
 #[derive(Serialize)]
 pub(super) struct CoverageJson<'c> {
-    features: Count,
-    rules: Count,
+    features: SeenCount,
+    rules: SeenCount,
     groups: Vec<GroupJson<'c>>,
 }
 
 #[derive(Serialize)]
-struct Count {
+struct SeenCount {
     all: usize,
     seen: usize,
 }
@@ -24,7 +24,7 @@ struct Count {
 struct GroupJson<'c> {
     name: &'c str,
     kind: &'static str,
-    state: Reach,
+    state: CoverageState,
     #[serde(skip_serializing_if = "Option::is_none")]
     untried: Option<&'c str>,
     rules: Vec<RuleJson<'c>>,
@@ -33,7 +33,7 @@ struct GroupJson<'c> {
 #[derive(Serialize)]
 struct RuleJson<'c> {
     rule: &'c str,
-    state: Reach,
+    state: CoverageState,
 }
 
 impl<'c> CoverageJson<'c> {
@@ -42,8 +42,8 @@ impl<'c> CoverageJson<'c> {
         let features: Vec<&FeatureGroup<'_>> = groups.iter().filter(|group| group.is_feature).collect();
         let seen = features.iter().filter(|group| group.reach().is_exercised()).count();
         Self {
-            features: Count { all: features.len(), seen },
-            rules: Count { all: coverage.rules.len(), seen: coverage.exercised() },
+            features: SeenCount { all: features.len(), seen },
+            rules: SeenCount { all: coverage.rules.len(), seen: coverage.exercised() },
             groups: groups.iter().map(GroupJson::new).collect(),
         }
     }
@@ -51,7 +51,7 @@ impl<'c> CoverageJson<'c> {
 
 impl<'c> GroupJson<'c> {
     fn new(group: &FeatureGroup<'c>) -> Self {
-        let untried = group.is_feature && group.reach() == Reach::NeverReached;
+        let untried = group.is_feature && group.reach() == CoverageState::NeverReached;
         Self {
             name: group.name,
             kind: if group.is_feature { "feature" } else { "area" },

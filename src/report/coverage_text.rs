@@ -6,7 +6,7 @@ use std::io;
 
 use super::finding_text::indented;
 use super::paint::{Paint, ReportStyle};
-use crate::coverage::{Coverage, FeatureGroup, Reach};
+use crate::coverage::{Coverage, CoverageState, FeatureGroup};
 use crate::finding::Severity;
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
@@ -22,21 +22,21 @@ pub(super) fn coverage_text(out: &mut Printer<'_>, coverage: &Coverage, paint: P
         let rules = text::count(group.rules.len() as u64, "rule");
         let name = paint.ink(ReportStyle::Bold, visible(group.name));
         out.line(safe!["  ", kind, " ", name, ": ", group.exercised(), " of ", rules, " exercised"])?;
-        for reach in Reach::ALL {
+        for reach in CoverageState::ALL {
             let rules: Vec<String> = group.of(reach).map(|rule| rule.rule.id.clone()).collect();
             if !rules.is_empty() {
                 let ink = match reach {
-                    Reach::Failed => ReportStyle::Of(Severity::Failure),
-                    Reach::Passed => ReportStyle::Good,
-                    Reach::NotJudged | Reach::NeverReached => ReportStyle::Dim,
+                    CoverageState::Failed => ReportStyle::Of(Severity::Failure),
+                    CoverageState::Passed => ReportStyle::Good,
+                    CoverageState::NotJudged | CoverageState::NeverReached => ReportStyle::Dim,
                 };
                 listed(out, paint, &paint.ink(ink, SafeText::from(reach.in_words()).pad(LABEL)), &rules.join(", "))?;
             }
         }
     }
     for (reach, words) in [
-        (Reach::NotJudged, "tried, but never judged for want of something that was not seen"),
-        (Reach::NeverReached, "nobody has yet tried"),
+        (CoverageState::NotJudged, "tried, but never judged for want of something that was not seen"),
+        (CoverageState::NeverReached, "nobody has yet tried"),
     ] {
         let of: Vec<&FeatureGroup<'_>> =
             groups.iter().filter(|group| group.is_feature && group.reach() == reach).collect();

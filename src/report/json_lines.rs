@@ -11,8 +11,8 @@ use super::Summary;
 use super::check_json::ReasonJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
-use crate::event::{Event, Forwarding, Judged, Recording, RunContext};
-use crate::finding::{Severity, Side, Tally, causes};
+use crate::event::{Event, Forwarding, Judged, RecordingStatus, RunContext};
+use crate::finding::{FindingTally, Severity, Side, causes};
 use crate::text::Printer;
 
 /// Version of the lines' format; it grows when a field changes its meaning or goes.
@@ -28,7 +28,7 @@ pub struct JsonLines<W> {
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-enum Line<'e> {
+enum JsonLine<'e> {
     Start {
         format_version: u32,
         mode: &'static str,
@@ -161,7 +161,7 @@ impl<W: Write> JsonLines<W> {
         self.file.clone_from(&context.capture);
         write_line(
             &mut self.out,
-            &Line::Start {
+            &JsonLine::Start {
                 format_version: FORMAT_VERSION,
                 mode: context.mode.as_str(),
                 base_uri: context.base_uri.as_deref(),
@@ -182,20 +182,20 @@ impl<W: Write> JsonLines<W> {
     /// One event.
     pub fn event(&mut self, event: &Event) -> io::Result<()> {
         let line = match event {
-            Event::Exchange(judged) => Line::Exchange(exchange_line(judged, self.file.as_deref())),
-            Event::Recording(Recording::On { file, missed }) => {
+            Event::Exchange(judged) => JsonLine::Exchange(exchange_line(judged, self.file.as_deref())),
+            Event::Recording(RecordingStatus::On { file, missed }) => {
                 self.file = Some(file.clone());
-                Line::Recording { on: true, file: Some(file), reason: None, missed: *missed }
+                JsonLine::Recording { on: true, file: Some(file), reason: None, missed: *missed }
             }
-            Event::Recording(Recording::Removed { .. }) => {
+            Event::Recording(RecordingStatus::Removed { .. }) => {
                 self.file = None;
-                Line::Recording { on: false, file: None, reason: Some(Recording::REMOVED), missed: 0 }
+                JsonLine::Recording { on: false, file: None, reason: Some(RecordingStatus::REMOVED), missed: 0 }
             }
-            Event::Recording(Recording::Off { reason, missed }) => {
-                Line::Recording { on: false, file: None, reason: Some(reason), missed: *missed }
+            Event::Recording(RecordingStatus::Off { reason, missed }) => {
+                JsonLine::Recording { on: false, file: None, reason: Some(reason), missed: *missed }
             }
-            Event::Unread { authority, count } => Line::Unread { authority, count: *count },
-            Event::Notice(message) => Line::Notice { message },
+            Event::Unread { authority, count } => JsonLine::Unread { authority, count: *count },
+            Event::Notice(message) => JsonLine::Notice { message },
             // Every rule, once a second: the last line says what it comes to.
             Event::Coverage(_) | Event::Progress(_) | Event::Request(_) | Event::Past(_) => return Ok(()),
         };
@@ -208,7 +208,7 @@ impl<W: Write> JsonLines<W> {
         let rules = summary.rules().into_iter().map(|(rule, _, _, findings)| RuleCount { rule, findings }).collect();
         write_line(
             &mut self.out,
-            &Line::Summary {
+            &JsonLine::Summary {
                 exchanges: summary.exchanges(),
                 failed_exchanges: summary.failed_exchanges(),
                 bookings: summary.bookings(),
@@ -231,13 +231,13 @@ impl<W: Write> JsonLines<W> {
     }
 }
 
-fn write_line(out: &mut dyn Write, line: &Line<'_>) -> io::Result<()> {
+fn write_line(out: &mut dyn Write, line: &JsonLine<'_>) -> io::Result<()> {
     let mut out = Printer::new(out);
     out.json_line(line)?;
     out.flush()
 }
 
-fn sides(tally: &Tally) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
+fn sides(tally: &FindingTally) -> BTreeMap<&'static str, BTreeMap<&'static str, u64>> {
     let of_side = |side| Severity::ALL.into_iter().map(|level| (level.as_str(), tally.get(side, level))).collect();
     Side::ALL.into_iter().map(|side| (side.as_str(), of_side(side))).collect()
 }

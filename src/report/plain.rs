@@ -8,9 +8,9 @@ use std::io::{self, Write};
 use super::Summary;
 use super::finding_text::{also, headline, indented, labelled, link, particulars};
 use super::paint::{Paint, ReportStyle, sign};
-use crate::event::{Event, Forwarding, Judged, Mode, Recording, RunContext};
+use crate::event::{Event, Forwarding, Judged, RecordingStatus, RunContext, RunMode};
 use crate::exchange::Simulator;
-use crate::finding::{Finding, Gap, OTHER_REASONS, Severity, Side, Tally, VerdictCounts, folded, grouped};
+use crate::finding::{Finding, FindingTally, Gap, OTHER_REASONS, Severity, Side, VerdictCounts, folded, grouped};
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// Most hosts that pass unread and are named; what passes is counted all the same.
@@ -48,7 +48,7 @@ impl<W: Write> PlainReport<W> {
 
     /// What the broker needs to know, where the recording goes, and the columns that follow.
     pub fn header(&mut self, context: &RunContext) -> io::Result<()> {
-        self.viewing = context.mode == Mode::View;
+        self.viewing = context.mode == RunMode::View;
         self.recording_to = context.capture.clone().map(|file| (file, 0));
         let (paint, out) = (self.paint, &mut Printer::new(&mut self.out));
         let mut line = |label: &'static str, value: &str| labelled(out, paint, 0, label, value);
@@ -75,12 +75,12 @@ impl<W: Write> PlainReport<W> {
             line("WARNING", warning)?;
         }
         match (&context.capture, context.mode) {
-            (Some(file), Mode::View) => line("recording", file)?,
+            (Some(file), RunMode::View) => line("recording", file)?,
             (Some(file), _) => line("recording", &format!("to {file}"))?,
-            (None, Mode::View) => {}
+            (None, RunMode::View) => {}
             (None, _) => line("recording", "nothing: exchanges are judged, but not kept")?,
         }
-        if context.mode != Mode::View {
+        if context.mode != RunMode::View {
             line("stop", "Ctrl-C")?;
         }
         let columns = safe_format!(
@@ -119,21 +119,27 @@ impl<W: Write> PlainReport<W> {
         labelled(&mut Printer::new(&mut self.out), self.paint, 0, label, text)
     }
 
-    fn recording(&mut self, state: &Recording) -> io::Result<()> {
+    fn recording(&mut self, state: &RecordingStatus) -> io::Result<()> {
         let told = match state {
-            Recording::On { file, missed } => self.recording_to.replace((file.clone(), *missed)),
-            Recording::Off { .. } | Recording::Removed { .. } => self.recording_to.take(),
+            RecordingStatus::On { file, missed } => self.recording_to.replace((file.clone(), *missed)),
+            RecordingStatus::Off { .. } | RecordingStatus::Removed { .. } => self.recording_to.take(),
         };
         match state {
-            Recording::On { file, missed } if told.is_some_and(|told| told == (file.clone(), *missed)) => Ok(()),
-            Recording::On { file, .. } if self.viewing => self.labelled("recording", &format!("goes on in {file}")),
-            Recording::On { file, missed } => self.labelled("recording", &format!("to {file}{}", missing(*missed))),
-            Recording::Off { reason, missed } => {
+            RecordingStatus::On { file, missed } if told.is_some_and(|told| told == (file.clone(), *missed)) => Ok(()),
+            RecordingStatus::On { file, .. } if self.viewing => {
+                self.labelled("recording", &format!("goes on in {file}"))
+            }
+            RecordingStatus::On { file, missed } => {
+                self.labelled("recording", &format!("to {file}{}", missing(*missed)))
+            }
+            RecordingStatus::Off { reason, missed } => {
                 let missed = text::count(*missed, "exchange");
                 let line = safe_format!("NOT RECORDING: {reason} ({missed} missed; traffic goes on)");
                 Printer::new(&mut self.out).line(self.paint.ink(ReportStyle::Of(Severity::Failure), line))
             }
-            Recording::Removed { file } => self.labelled("recording", &format!("{} ({file})", Recording::REMOVED)),
+            RecordingStatus::Removed { file } => {
+                self.labelled("recording", &format!("{} ({file})", RecordingStatus::REMOVED))
+            }
         }
     }
 
@@ -184,7 +190,7 @@ impl<W: Write> PlainReport<W> {
             text::count(summary.tally().total(), "finding"),
         ];
         out.line("")?;
-        if let Some(headline) = summary.unjudged(context.mode == Mode::View) {
+        if let Some(headline) = summary.unjudged(context.mode == RunMode::View) {
             out.line(paint.ink(ReportStyle::Of(Severity::Warning), visible(&headline)))?;
         }
         let verdicts = summary.verdicts();
@@ -231,16 +237,16 @@ impl<W: Write> PlainReport<W> {
             )?;
         }
         match summary.recording() {
-            Some(Recording::Off { reason, missed }) => {
+            Some(RecordingStatus::Off { reason, missed }) => {
                 let missed = text::count(*missed, "exchange");
                 let line = safe_format!("  NOT RECORDED: {reason} ({missed} missed)");
                 out.line(paint.ink(ReportStyle::Of(Severity::Failure), line))?;
             }
-            Some(Recording::On { file, missed }) => {
+            Some(RecordingStatus::On { file, missed }) => {
                 labelled(out, paint, 2, "recording", &format!("{file}{}", missing(*missed)))?;
             }
-            Some(Recording::Removed { file }) => {
-                labelled(out, paint, 2, "recording", &format!("none: {} ({file})", Recording::REMOVED))?;
+            Some(RecordingStatus::Removed { file }) => {
+                labelled(out, paint, 2, "recording", &format!("none: {} ({file})", RecordingStatus::REMOVED))?;
             }
             None => {
                 if let Some(file) = &context.capture {
@@ -282,7 +288,7 @@ fn counts(paint: Paint, judged: &Judged) -> SafeText {
 }
 
 /// The table of findings by side and severity.
-pub(super) fn table(out: &mut Printer<'_>, paint: Paint, tally: &Tally) -> io::Result<()> {
+pub(super) fn table(out: &mut Printer<'_>, paint: Paint, tally: &FindingTally) -> io::Result<()> {
     let mut head = indented(17);
     for severity in Severity::ALL {
         head.push(safe![" ", safe![sign(severity), " ", severity.as_str()].pad_start(12)]);

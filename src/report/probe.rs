@@ -12,7 +12,7 @@ use super::diff_markdown::{cell, table};
 use super::finding_text::labelled;
 use super::paint::{Paint, ReportStyle};
 use super::resend::{LeftBookedReport, LeftOutReport};
-use crate::coverage::{Coverage, Reach};
+use crate::coverage::{Coverage, CoverageState};
 use crate::probe::{ProbeRow, ProbeVerdict};
 use crate::text::{self, Printer, SafeText, clip, safe, visible};
 
@@ -79,7 +79,9 @@ impl ProbeReport {
         let before = self.before.groups();
         let seen = |name: &str| before.iter().any(|group| group.name == name && group.reach().is_exercised());
         let after = self.after.groups();
-        let new = after.iter().filter(|group| group.is_feature && group.reach() >= Reach::Passed && !seen(group.name));
+        let new = after
+            .iter()
+            .filter(|group| group.is_feature && group.reach() >= CoverageState::Passed && !seen(group.name));
         new.map(|group| group.name).collect()
     }
 

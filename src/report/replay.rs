@@ -47,7 +47,7 @@ pub fn replay_text(out: &mut Printer<'_>, report: &ReplayReport) -> io::Result<(
 }
 
 #[derive(Serialize)]
-struct Line<'r> {
+struct ReplayLine<'r> {
     event: &'static str,
     #[serde(flatten)]
     report: &'r ReplayReport,
@@ -55,6 +55,6 @@ struct Line<'r> {
 
 /// Writes the report as one line of JSON (docs/events.md).
 pub fn replay_json(out: &mut Printer<'_>, report: &ReplayReport) -> io::Result<()> {
-    out.json_line(&Line { event: "replay", report })?;
+    out.json_line(&ReplayLine { event: "replay", report })?;
     out.flush()
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::recognized::{Recognized, unjudged};
 use crate::coverage::Coverage;
-use crate::event::{Event, Judged, Recording};
-use crate::finding::{Severity, Side, Tally, VerdictCounts};
+use crate::event::{Event, Judged, RecordingStatus};
+use crate::finding::{FindingTally, Severity, Side, VerdictCounts};
 use crate::openbooking::Bookings;
 
 /// Most rules that are counted by name; real rule sets have a few hundred.
@@ -20,12 +20,12 @@ pub struct Summary {
     exchanges: u64,
     failed_exchanges: u64,
     bookings: Bookings,
-    tally: Tally,
+    tally: FindingTally,
     rules: HashMap<Arc<str>, (Severity, Side, u64)>,
     verdicts: VerdictCounts,
     recognized: Recognized,
     muted: u64,
-    recording: Option<Recording>,
+    recording: Option<RecordingStatus>,
     unread: u64,
     coverage: Option<Arc<Coverage>>,
     /// Events that did not reach this summary because the front end was too slow; the caller sets it.
@@ -96,7 +96,7 @@ impl Summary {
     }
 
     /// Findings by side and severity.
-    pub fn tally(&self) -> &Tally {
+    pub fn tally(&self) -> &FindingTally {
         &self.tally
     }
 
@@ -131,11 +131,11 @@ impl Summary {
 
     /// How many exchanges are missing from the recording.
     pub fn missed(&self) -> u64 {
-        self.recording.as_ref().map_or(0, Recording::missed)
+        self.recording.as_ref().map_or(0, RecordingStatus::missed)
     }
 
     /// The last known state of recording.
-    pub fn recording(&self) -> Option<&Recording> {
+    pub fn recording(&self) -> Option<&RecordingStatus> {
         self.recording.as_ref()
     }
 }

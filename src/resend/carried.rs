@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use crate::json::{Kind, Value, escape, write_escaped};
+use crate::json::{JsonKind, Value, escape, write_escaped};
 use crate::shape::{find_uuids, replace_uuids};
 
 /// The order that a value belongs to, if it belongs to one.
@@ -111,7 +111,7 @@ impl CarriedValues {
         let text = root.document().text();
         let mut edits = Vec::new();
         each_leaf(&mut String::new(), root, &mut |pointer, value| match value.kind() {
-            Kind::String => {
+            JsonKind::String => {
                 let (Some(recorded), Some(place)) = (value.as_str(), value.literal_place()) else { return };
                 let present = match given(pointer) {
                     Some(given) => Cow::Borrowed(given),
@@ -121,7 +121,7 @@ impl CarriedValues {
                     edits.push((place, write_escaped(&present)));
                 }
             }
-            Kind::Number => {
+            JsonKind::Number => {
                 let (Some(recorded), Some(place)) = (value.as_number(), value.number_place()) else { return };
                 let known = self.numbers.get(&(order, pointer.to_owned()));
                 if let Some((_, present)) = known.filter(|(then, now)| then == recorded && now != recorded) {
@@ -210,7 +210,7 @@ pub(super) fn path_of(url: &str) -> &str {
 pub(super) fn each_leaf<'v>(pointer: &mut String, value: Value<'v>, each: &mut impl FnMut(&str, Value<'v>)) {
     let length = pointer.len();
     match value.kind() {
-        Kind::Object => {
+        JsonKind::Object => {
             for (name, member) in value.entries() {
                 pointer.push('/');
                 pointer.push_str(&escape(name));
@@ -218,7 +218,7 @@ pub(super) fn each_leaf<'v>(pointer: &mut String, value: Value<'v>, each: &mut i
                 pointer.truncate(length);
             }
         }
-        Kind::Array => {
+        JsonKind::Array => {
             for (index, item) in value.items().enumerate() {
                 pointer.push('/');
                 pointer.push_str(&index.to_string());

@@ -14,7 +14,7 @@ use crate::exchange::{BodyEnd, Exchange, decode};
 use crate::filter::Filter;
 use crate::json::{Document, Value};
 use crate::openbooking::Stage;
-use crate::redact::{Fields, RedactError, RedactionLevel, Redactor};
+use crate::redact::{PersonalFields, RedactError, RedactionLevel, Redactor};
 use crate::shape::{Normalizer, RequestOutline, find_uuids};
 
 /// Which bookings are sent again.
@@ -309,7 +309,7 @@ fn personal_values(
     if redaction != RedactionLevel::Personal {
         return Ok(personal);
     }
-    let redactor = Redactor::of_persons(Fields::default())?;
+    let redactor = Redactor::of_persons(PersonalFields::default())?;
     for (place, judged) in recorded.exchanges.iter().enumerate() {
         let Some(before) = body(&judged.exchange) else {
             if !judged.exchange.request.body.is_empty() {

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
 use super::book::{Book, BookedLine, BookedOrder, BookingKey, OrderLine};
-use super::catalogue::{Pair, Prepayment, Uris, instant};
+use super::catalogue::{Offering, Prepayment, Uris, instant};
 use super::request::{AskedItem, OrderRequest};
 use super::{CONTEXT, Misbehaviour, Misbehaviours, money};
 use crate::openbooking::Stage;
@@ -22,7 +22,7 @@ pub(super) struct Totals {
 
 impl Totals {
     /// Sums up. Prepayment is required as soon as one priced item requires it, else optional if one leaves the choice.
-    pub(super) fn of(pairs: impl Iterator<Item = Pair>, misbehaviours: Misbehaviours) -> Self {
+    pub(super) fn of(pairs: impl Iterator<Item = Offering>, misbehaviours: Misbehaviours) -> Self {
         let mut totals = Self { due: Decimal::ZERO, tax: Decimal::ZERO, prepayment: Prepayment::Unavailable };
         for pair in pairs {
             let tariff = pair.tariff();
@@ -247,7 +247,7 @@ fn insert_references(item: &mut Map<String, Value>, asked: &AskedItem, uris: &Ur
     }
 }
 
-fn insert_tax(item: &mut Map<String, Value>, pair: Pair) {
+fn insert_tax(item: &mut Map<String, Value>, pair: Offering) {
     let tax = money::vat_within(pair.tariff().price());
     if !tax.is_zero() {
         item.insert("unitTaxSpecification".to_owned(), vat(tax));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::catalogue::{LISTINGS, Pair, Uris};
+use super::catalogue::{LISTINGS, Offering, Uris};
 use super::problem::{self, Problem};
 use super::request::{AskedItem, OrderRequest};
 use super::{Misbehaviour, Misbehaviours};
@@ -33,7 +33,7 @@ pub(super) type BookingKey = (String, String);
 pub(super) struct Book {
     /// One for each of [`LISTINGS`].
     pub(super) sessions: Vec<SessionState>,
-    leases: BTreeMap<BookingKey, Lease>,
+    leases: BTreeMap<BookingKey, HeldPlaces>,
     bookings: BTreeMap<BookingKey, Booking>,
     /// Number of the latest change; both feeds count with it.
     changes: u64,
@@ -49,7 +49,7 @@ pub(super) struct SessionState {
     pub(super) modified: u64,
 }
 
-struct Lease {
+struct HeldPlaces {
     /// A listing for each place held.
     places: Vec<usize>,
     expires: Timestamp,
@@ -77,7 +77,7 @@ pub(super) struct BookedOrder {
 
 /// An item of an Order.
 pub(super) struct BookedLine {
-    pub(super) pair: Pair,
+    pub(super) pair: Offering,
     /// Start of the session at the time of booking.
     pub(super) start: Timestamp,
     pub(super) position: i64,
@@ -89,7 +89,7 @@ pub(super) struct BookedLine {
 pub(super) struct OrderLine<'a> {
     pub(super) item: &'a AskedItem,
     /// The pair that it names, if it exists.
-    pub(super) pair: Option<Pair>,
+    pub(super) pair: Option<Offering>,
     pub(super) problem: Option<Problem>,
 }
 
@@ -166,7 +166,7 @@ impl Book {
         asked.items.iter().map(assess).collect()
     }
 
-    fn check_window(&self, pair: Pair, now: Timestamp) -> Result<(), Problem> {
+    fn check_window(&self, pair: Offering, now: Timestamp) -> Result<(), Problem> {
         let start = self.sessions[pair.listing].start;
         let opens = pair.listing().opens_hours.map(|hours| start - SignedDuration::from_hours(hours));
         match opens {
@@ -179,7 +179,7 @@ impl Book {
         }
     }
 
-    fn check_capacity(&self, pair: Pair, taken: u32, key: &BookingKey) -> Result<(), Problem> {
+    fn check_capacity(&self, pair: Offering, taken: u32, key: &BookingKey) -> Result<(), Problem> {
         let left = self.left(pair.listing, key);
         let held = self.unsold(pair.listing) - left;
         let (kind, what) = match taken {
@@ -201,7 +201,7 @@ impl Book {
             return Err(Problem::new(&problem::QUOTE_UNAVAILABLE, "too many quotes are open"));
         }
         let expires = now + LEASE;
-        self.leases.insert(key.clone(), Lease { places, expires });
+        self.leases.insert(key.clone(), HeldPlaces { places, expires });
         Ok(expires)
     }
 
@@ -286,7 +286,7 @@ impl Book {
     }
 }
 
-fn find_pair(item: &AskedItem, uris: &Uris) -> Result<Pair, Problem> {
+fn find_pair(item: &AskedItem, uris: &Uris) -> Result<Offering, Problem> {
     let incomplete = |what| Problem::new(&problem::INCOMPLETE_ITEM, what);
     let opportunity = item.opportunity.as_deref().ok_or_else(|| incomplete("orderedItem is missing"))?;
     if item.overrides_offer {

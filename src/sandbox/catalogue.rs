@@ -323,12 +323,12 @@ pub(super) static LISTINGS: [Listing; 10] = [
 
 /// Where a listing and a tariff stand in [`LISTINGS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pair {
+pub(super) struct Offering {
     pub(super) listing: usize,
     pub(super) tariff: usize,
 }
 
-impl Pair {
+impl Offering {
     pub(super) fn listing(self) -> &'static Listing {
         &LISTINGS[self.listing]
     }
@@ -397,10 +397,10 @@ impl Uris {
     }
 
     /// The pair whose offer has this identifier.
-    pub(super) fn find_offer(&self, id: &str) -> Option<Pair> {
+    pub(super) fn find_offer(&self, id: &str) -> Option<Offering> {
         LISTINGS.iter().enumerate().find_map(|(at, listing)| {
             let tariff = listing.tariffs.iter().position(|tariff| self.offer(listing, tariff) == id)?;
-            Some(Pair { listing: at, tariff })
+            Some(Offering { listing: at, tariff })
         })
     }
 
@@ -563,7 +563,7 @@ mod tests {
         for (at, listing) in LISTINGS.iter().enumerate() {
             assert_eq!(uris.find_session(&uris.session(listing)), Some(at));
             for (n, tariff) in listing.tariffs.iter().enumerate() {
-                let pair = Pair { listing: at, tariff: n };
+                let pair = Offering { listing: at, tariff: n };
                 assert_eq!(uris.find_offer(&uris.offer(listing, tariff)), Some(pair));
             }
         }

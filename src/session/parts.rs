@@ -1,7 +1,7 @@
 //! The tasks and threads of a session: whoever ends before it was asked to is noticed at once.
 //!
 //! ```text
-//! listeners ─► ended ─► while the session runs? ─► reported, Broken ─► the run ends, with the reason
+//! listeners ─► ended ─► while the session runs? ─► reported, SessionFailure ─► the run ends, with the reason
 //! rules     ─► ended ─► while the session runs? ─► reported; the rules in force stay
 //! recorder  ─► panics beyond what it can mend ─► reported; traffic goes on, what is missed is counted
 //! ```
@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::event::{Event, EventSender, Recording};
+use crate::event::{Event, EventSender, RecordingStatus};
 use crate::panics::{self, Panicked};
-use crate::proxy::Served;
+use crate::proxy::ServerSummary;
 use crate::recorder::{Recorder, RunSummary};
 
 /// How often it is looked how much is missed while nobody records.
@@ -23,12 +23,12 @@ const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 /// Set when a part has ended without which the session is of no use.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Broken {
+pub(super) struct SessionFailure {
     token: CancellationToken,
     why: Arc<OnceLock<String>>,
 }
 
-impl Broken {
+impl SessionFailure {
     fn set(&self, why: String) {
         // The first reason counts.
         let _later = self.why.set(why);
@@ -44,10 +44,10 @@ impl Broken {
 
 /// Runs the listeners, and notices if they end before `drain`.
 pub(super) fn watch_listeners(
-    listeners: JoinHandle<Served>,
+    listeners: JoinHandle<ServerSummary>,
     events: EventSender,
     drain: CancellationToken,
-    broken: Broken,
+    broken: SessionFailure,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         let ended = listeners.await;
@@ -103,7 +103,7 @@ fn count_missed(
         let missed = missed.load(Ordering::Relaxed);
         if told.replace(missed) != Some(missed) {
             let reason = format!("{trouble}; restart the proxy to record again");
-            events.send(Event::Recording(Recording::Off { reason, missed }));
+            events.send(Event::Recording(RecordingStatus::Off { reason, missed }));
         }
         missed
     };
@@ -130,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn listeners_that_end_by_themselves_break_the_session() {
-        let (broken, drain) = (Broken::default(), CancellationToken::new());
+        let (broken, drain) = (SessionFailure::default(), CancellationToken::new());
         let (outlet, feed) = feed(4);
         let failing = tokio::spawn(async { panic!("on purpose") });
         watch_listeners(failing, outlet, drain, broken.clone()).await.unwrap();
@@ -141,10 +141,10 @@ mod tests {
 
     #[tokio::test]
     async fn listeners_that_were_asked_to_end_do_not() {
-        let (broken, drain) = (Broken::default(), CancellationToken::new());
+        let (broken, drain) = (SessionFailure::default(), CancellationToken::new());
         let (outlet, feed) = feed(4);
         drain.cancel();
-        let served = tokio::spawn(async { Served { connections: 0, cut: 0 } });
+        let served = tokio::spawn(async { ServerSummary { connections: 0, cut: 0 } });
         watch_listeners(served, outlet, drain, broken.clone()).await.unwrap();
         assert!(notices(feed).is_empty() && !broken.token.is_cancelled());
     }
@@ -168,7 +168,7 @@ mod tests {
             move || count_missed(&panicked, &missed, &outlet, &drained)
         });
         let mut off = || match feed.events.blocking_recv() {
-            Some(Event::Recording(Recording::Off { reason, missed })) => (reason, missed),
+            Some(Event::Recording(RecordingStatus::Off { reason, missed })) => (reason, missed),
             other => panic!("{other:?}"),
         };
         let (reason, first) = off();

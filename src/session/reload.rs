@@ -36,11 +36,11 @@ pub struct RuleSource {
     /// Files, and folders with all rule files below them.
     pub paths: Vec<PathBuf>,
     /// Loads the rules as they stand; the reason in words if they can't be loaded.
-    pub load: Box<dyn FnMut() -> Result<Loaded, String> + Send>,
+    pub load: Box<dyn FnMut() -> Result<LoadedRules, String> + Send>,
 }
 
 /// Rules as they stand on disk.
-pub struct Loaded {
+pub struct LoadedRules {
     /// The rules.
     pub book: Arc<RuleBook>,
     /// As [`RuleSource::paths`]: what is to be watched may have changed as well.
@@ -48,24 +48,24 @@ pub struct Loaded {
 }
 
 /// Name, time of the last change and size of each file.
-type Look = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
+type FileStamps = BTreeMap<PathBuf, Option<(SystemTime, u64)>>;
 
 /// A source and what was seen of it.
-pub(super) struct Watch {
+pub(super) struct RuleWatch {
     source: RuleSource,
-    loaded: Look,
-    last: Look,
+    loaded: FileStamps,
+    last: FileStamps,
     broken: bool,
 }
 
 /// What has come of a change.
 #[derive(Debug)]
-enum Change {
+enum ReloadOutcome {
     Good(Arc<RuleBook>, String),
     Bad(String),
 }
 
-impl Watch {
+impl RuleWatch {
     /// Starts from the files as they are now.
     pub(super) fn new(source: RuleSource) -> Self {
         let loaded = look(&source.paths);
@@ -73,7 +73,7 @@ impl Watch {
     }
 
     /// Looks once.
-    fn poll(&mut self) -> Option<Change> {
+    fn poll(&mut self) -> Option<ReloadOutcome> {
         let now = look(&self.source.paths);
         let still = now == self.last;
         self.last.clone_from(&now);
@@ -82,7 +82,7 @@ impl Watch {
         }
         self.loaded = now;
         match (self.source.load)() {
-            Ok(Loaded { book, paths }) => {
+            Ok(LoadedRules { book, paths }) => {
                 if paths != self.source.paths {
                     self.source.paths = paths;
                     self.loaded = look(&self.source.paths);
@@ -94,11 +94,11 @@ impl Watch {
                     words.push_str("; ");
                     words.push_str(notice);
                 }
-                Some(Change::Good(book, words))
+                Some(ReloadOutcome::Good(book, words))
             }
             Err(reason) => {
                 self.broken = true;
-                Some(Change::Bad(format!(
+                Some(ReloadOutcome::Bad(format!(
                     "The rules on disk can't be used, the last good ones stay in force: {reason}"
                 )))
             }
@@ -107,7 +107,7 @@ impl Watch {
 }
 
 /// Looks at the disk until the session stops.
-pub(super) async fn watch(mut watch: Watch, rules: RuleBookSlot, events: EventSender, stop: CancellationToken) {
+pub(super) async fn watch(mut watch: RuleWatch, rules: RuleBookSlot, events: EventSender, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -130,12 +130,12 @@ pub(super) async fn watch(mut watch: Watch, rules: RuleBookSlot, events: EventSe
         };
         match change {
             None => {}
-            Some(Change::Good(book, words)) => {
+            Some(ReloadOutcome::Good(book, words)) => {
                 rules.put(book);
                 tracing::info!("{words}");
                 events.send(Event::Notice(words));
             }
-            Some(Change::Bad(words)) => {
+            Some(ReloadOutcome::Bad(words)) => {
                 tracing::warn!("{words}");
                 events.send(Event::Notice(words));
             }
@@ -143,15 +143,15 @@ pub(super) async fn watch(mut watch: Watch, rules: RuleBookSlot, events: EventSe
     }
 }
 
-fn look(paths: &[PathBuf]) -> Look {
-    let mut seen = Look::new();
+fn look(paths: &[PathBuf]) -> FileStamps {
+    let mut seen = FileStamps::new();
     for path in paths {
         look_at(path, 0, &mut seen);
     }
     seen
 }
 
-fn look_at(path: &Path, depth: usize, seen: &mut Look) {
+fn look_at(path: &Path, depth: usize, seen: &mut FileStamps) {
     if seen.len() >= MOST_FILES || depth > DEEPEST {
         return;
     }
@@ -179,7 +179,10 @@ mod tests {
         let load = {
             let paths = paths.clone();
             move || {
-                Ok(Loaded { book: Arc::new(RuleBook::built_in().map_err(|e| e.to_string())?), paths: paths.clone() })
+                Ok(LoadedRules {
+                    book: Arc::new(RuleBook::built_in().map_err(|e| e.to_string())?),
+                    paths: paths.clone(),
+                })
             }
         };
         RuleSource { paths, load: Box::new(load) }
@@ -188,7 +191,7 @@ mod tests {
     #[test]
     fn a_change_is_loaded_once_it_holds_still() {
         let folder = tempfile::tempdir().unwrap();
-        let mut watch = Watch::new(source(folder.path()));
+        let mut watch = RuleWatch::new(source(folder.path()));
         assert!(watch.poll().is_none());
         std::fs::create_dir(folder.path().join("mine")).unwrap();
         let file = folder.path().join("mine/rule.toml");
@@ -196,7 +199,7 @@ mod tests {
         assert!(watch.poll().is_none(), "first seen");
         std::fs::write(&file, "ab").unwrap();
         assert!(watch.poll().is_none(), "still moving");
-        assert!(matches!(watch.poll(), Some(Change::Good(..))));
+        assert!(matches!(watch.poll(), Some(ReloadOutcome::Good(..))));
         assert!(watch.poll().is_none());
         std::fs::write(folder.path().join("mine/notes.txt"), "no rule").unwrap();
         assert!(watch.poll().is_none() && watch.poll().is_none());

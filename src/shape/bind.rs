@@ -14,14 +14,14 @@ const LEAST_WORD: usize = 3;
 /// What was learnt of one run.
 #[derive(Debug, Default, Clone)]
 pub struct Bindings {
-    whole: HashMap<Box<str>, Vec<Bound>>,
+    whole: HashMap<Box<str>, Vec<BoundValue>>,
     /// The values of the sender's own that changed, the longest first.
     words: Vec<(Box<str>, Box<str>)>,
     memory: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Bound {
+struct BoundValue {
     pointer: Box<str>,
     party: &'static str,
     present: Box<str>,
@@ -40,7 +40,7 @@ impl Bindings {
                 self.words.insert(at, (recorded.as_str().into(), present.as_str().into()));
             }
             self.memory += 2 * recorded.len() + present.len() + pointer.len() + 96;
-            let bound = Bound { pointer: pointer.into(), party, present: present.into(), own };
+            let bound = BoundValue { pointer: pointer.into(), party, present: present.into(), own };
             let all = self.whole.entry(recorded.into()).or_default();
             all.retain(|other| other.pointer != bound.pointer);
             all.push(bound);

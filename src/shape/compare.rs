@@ -1,7 +1,7 @@
 //! A recorded request beside a present one: what stands for what, and where they ask for something else.
 
-use super::{LeafClass, Normalizer, Zone, number};
-use crate::json::{Kind, Value, escape};
+use super::{LeafClass, Normalizer, RequestZone, number};
+use crate::json::{JsonKind, Value, escape};
 
 /// A recorded value of the sender's own, and the present one in its place. They may be equal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub enum DifferenceKind {
 /// The values that the sender of `recorded` chose, beside those of `present`, which has the same shape.
 pub fn bindings(recorded: Value<'_>, present: Value<'_>) -> Vec<Binding> {
     let mut found = Vec::new();
-    let mut each = |pointer: &str, party, zone: Zone, name: &str, recorded: Value<'_>, present: Value<'_>| {
+    let mut each = |pointer: &str, party, zone: RequestZone, name: &str, recorded: Value<'_>, present: Value<'_>| {
         if let (Some(recorded), Some(present)) = (recorded.as_str(), present.as_str())
             && zone.class(name, recorded) != LeafClass::Fixed
             && !recorded.trim().is_empty()
@@ -52,7 +52,7 @@ pub fn bindings(recorded: Value<'_>, present: Value<'_>) -> Vec<Binding> {
             found.push(Binding { pointer: pointer.to_owned(), party, recorded, present });
         }
     };
-    pair(&mut String::new(), "", Zone::of_root(recorded), "", recorded, present, &mut each);
+    pair(&mut String::new(), "", RequestZone::of_root(recorded), "", recorded, present, &mut each);
     found
 }
 
@@ -64,15 +64,15 @@ fn party(within: &'static str, name: &str) -> &'static str {
 fn pair<'v>(
     pointer: &mut String,
     within: &'static str,
-    zone: Zone,
+    zone: RequestZone,
     name: &str,
     recorded: Value<'v>,
     present: Value<'v>,
-    each: &mut impl FnMut(&str, &'static str, Zone, &str, Value<'v>, Value<'v>),
+    each: &mut impl FnMut(&str, &'static str, RequestZone, &str, Value<'v>, Value<'v>),
 ) {
     let length = pointer.len();
     match (recorded.kind(), present.kind()) {
-        (Kind::Object, Kind::Object) => {
+        (JsonKind::Object, JsonKind::Object) => {
             for (name, member) in recorded.entries() {
                 let Some(twin) = present.get(name) else { continue };
                 pointer.push('/');
@@ -81,7 +81,7 @@ fn pair<'v>(
                 pointer.truncate(length);
             }
         }
-        (Kind::Array, Kind::Array) => {
+        (JsonKind::Array, JsonKind::Array) => {
             for (index, (item, twin)) in recorded.items().zip(present.items()).enumerate() {
                 pointer.push('/');
                 pointer.push_str(&index.to_string());
@@ -100,12 +100,12 @@ pub fn differences(
     (of_recorded, of_present): (Normalizer<'_>, Normalizer<'_>),
     most: usize,
 ) -> Vec<LeafDifference> {
-    let mut comparison = Comparison { of_recorded, of_present, most, pointer: String::new(), found: Vec::new() };
-    comparison.values(Zone::of_root(recorded), "", recorded, present);
+    let mut comparison = ShapeComparison { of_recorded, of_present, most, pointer: String::new(), found: Vec::new() };
+    comparison.values(RequestZone::of_root(recorded), "", recorded, present);
     comparison.found
 }
 
-struct Comparison<'n> {
+struct ShapeComparison<'n> {
     of_recorded: Normalizer<'n>,
     of_present: Normalizer<'n>,
     most: usize,
@@ -116,26 +116,32 @@ struct Comparison<'n> {
 /// Longest value that a difference shows, in bytes.
 const SHOWN: usize = 120;
 
-impl Comparison<'_> {
-    fn add(&mut self, kind: DifferenceKind, zone: Zone, recorded: Option<Value<'_>>, present: Option<Value<'_>>) {
+impl ShapeComparison<'_> {
+    fn add(
+        &mut self,
+        kind: DifferenceKind,
+        zone: RequestZone,
+        recorded: Option<Value<'_>>,
+        present: Option<Value<'_>>,
+    ) {
         if self.found.len() < self.most {
             // What is said of persons is nobody's business.
             let shown = |value: Option<Value<'_>>| match zone {
-                Zone::Party | Zone::Form => None,
-                Zone::Order | Zone::Catalogue => value.map(|value| value.to_json_up_to(SHOWN)),
+                RequestZone::Party | RequestZone::Form => None,
+                RequestZone::Order | RequestZone::Catalogue => value.map(|value| value.to_json_up_to(SHOWN)),
             };
             let (recorded, present) = (shown(recorded), shown(present));
             self.found.push(LeafDifference { pointer: self.pointer.clone(), recorded, present, kind });
         }
     }
 
-    fn values(&mut self, zone: Zone, name: &str, recorded: Value<'_>, present: Value<'_>) {
+    fn values(&mut self, zone: RequestZone, name: &str, recorded: Value<'_>, present: Value<'_>) {
         if self.found.len() >= self.most {
             return;
         }
         let length = self.pointer.len();
         match (recorded.kind(), present.kind()) {
-            (Kind::Object, Kind::Object) => {
+            (JsonKind::Object, JsonKind::Object) => {
                 for (name, member) in recorded.entries() {
                     self.step(name);
                     match present.get(name) {
@@ -150,7 +156,7 @@ impl Comparison<'_> {
                     self.pointer.truncate(length);
                 }
             }
-            (Kind::Array, Kind::Array) => {
+            (JsonKind::Array, JsonKind::Array) => {
                 let (mut ours, mut theirs) = (recorded.items(), present.items());
                 for index in 0..recorded.len().max(present.len()) {
                     self.step(&index.to_string());
@@ -162,7 +168,7 @@ impl Comparison<'_> {
                     self.pointer.truncate(length);
                 }
             }
-            (Kind::String, Kind::String) => {
+            (JsonKind::String, JsonKind::String) => {
                 let (ours, theirs) = (recorded.as_str().unwrap_or_default(), present.as_str().unwrap_or_default());
                 let class = zone.class(name, ours);
                 let same = class == zone.class(name, theirs)
@@ -175,8 +181,8 @@ impl Comparison<'_> {
                     self.add(DifferenceKind::Other, zone, Some(recorded), Some(present));
                 }
             }
-            (Kind::Number, Kind::Number) if number(recorded) == number(present) => {}
-            (a, b) if a == b && a != Kind::Number && recorded.same(present) => {}
+            (JsonKind::Number, JsonKind::Number) if number(recorded) == number(present) => {}
+            (a, b) if a == b && a != JsonKind::Number && recorded.same(present) => {}
             _ => self.add(DifferenceKind::Other, zone, Some(recorded), Some(present)),
         }
     }

@@ -13,18 +13,18 @@ use super::is_harmless;
 
 /// Writes a value as JSON on one line.
 pub fn to_json(out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    Ok(value.serialize(&mut Serializer::with_formatter(out, Harmless(CompactFormatter)))?)
+    Ok(value.serialize(&mut Serializer::with_formatter(out, EscapingFormatter(CompactFormatter)))?)
 }
 
 /// Writes a value as indented JSON.
 pub fn to_json_pretty(out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    Ok(value.serialize(&mut Serializer::with_formatter(out, Harmless(PrettyFormatter::new())))?)
+    Ok(value.serialize(&mut Serializer::with_formatter(out, EscapingFormatter(PrettyFormatter::new())))?)
 }
 
 /// Another formatter, but for what it does with strings. `serde_json` itself escapes what lies below U+0020.
-struct Harmless<F>(F);
+struct EscapingFormatter<F>(F);
 
-impl<F: Formatter> Formatter for Harmless<F> {
+impl<F: Formatter> Formatter for EscapingFormatter<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
         // Nearly all strings are this.
         if fragment.bytes().all(|byte| byte < 0x7f) {

@@ -1,9 +1,9 @@
 //! All exchanges of the recording, from the first to the last, whatever is kept in memory.
 //!
 //! ```text
-//! Cursor, rows ─► pages that are missing ─► Effect::ReadPage ─► Reply::PageRead ─► rows    a few pages are kept, without bodies
-//! F ─► what is remembered of each exchange ─► Choice
-//! / ─► Effect::Search ─► Reply::Found, how far it has come ─► Effect::Search … ─► Choice
+//! Cursor, rows ─► pages that are missing ─► Effect::ReadPage ─► EffectReply::PageRead ─► rows    a few pages are kept, without bodies
+//! F ─► what is remembered of each exchange ─► FilteredExchanges
+//! / ─► Effect::Search ─► EffectReply::Found, how far it has come ─► Effect::Search … ─► FilteredExchanges
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +14,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::cursor::Cursor;
-use super::exchanges::{Columns, exchange, headings, remembered};
+use super::exchanges::{ExchangeColumns, exchange, headings, remembered};
 use super::index::verdicts::VerdictIndex;
-use super::list_filter::{ListFilter, Narrow};
-use super::model::{Focus, Model};
-use super::services::{Effect, Search, SearchSlice};
+use super::list_filter::{ListFilter, QuickFilter};
+use super::model::{Focus, ScreenModel};
+use super::services::{Effect, ExchangeSearch, SearchSlice};
 use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
 use crate::event::Judged;
@@ -38,14 +38,14 @@ pub(super) struct ArchiveScreen {
     asked: BTreeSet<u64>,
     trouble: Option<String>,
     /// What is listed, unless it is everything.
-    choice: Option<Choice>,
+    choice: Option<FilteredExchanges>,
     /// Number of the newest search.
     searches: u64,
 }
 
 /// The exchanges that were chosen by a filter.
 #[derive(Debug)]
-struct Choice {
+struct FilteredExchanges {
     filter: ListFilter,
     /// Their 0-based indexes, ascending.
     found: Vec<u64>,
@@ -105,12 +105,12 @@ impl ArchiveScreen {
             self.cursor.select(usize::try_from(before).unwrap_or(usize::MAX));
             return None;
         }
-        let mut choice = Choice { filter, found: Vec::new(), searched: None, before };
+        let mut choice = FilteredExchanges { filter, found: Vec::new(), searched: None, before };
         let effect = match choice.filter.condition() {
             Some(condition) => {
                 choice.searched = Some((0, recorded as u64));
                 let (filter, marked) = (Arc::clone(condition), Arc::new(marked.clone()));
-                Some(Effect::Search(self.searches, Search { filter, marked, from: 0 }))
+                Some(Effect::Search(self.searches, ExchangeSearch { filter, marked, from: 0 }))
             }
             None => {
                 choice.found = (0..recorded as u64).filter(|&index| choice.admits(index, verdicts)).collect();
@@ -140,13 +140,14 @@ impl ArchiveScreen {
         };
         let (unmoved, filter) = (self.cursor.at == choice.nearest(), Arc::clone(choice.filter.condition()?));
         let narrow = choice.filter.narrow;
-        let admitted = |&index: &u64| narrow == Narrow::All || verdicts.get(index).is_some_and(|one| one.has(narrow));
+        let admitted =
+            |&index: &u64| narrow == QuickFilter::All || verdicts.get(index).is_some_and(|one| one.has(narrow));
         choice.found.extend(found.into_iter().filter(admitted));
         if unmoved {
             self.cursor.select(choice.nearest());
         }
         choice.searched = (next < of).then_some((next, of));
-        let search = Search { filter, marked: Arc::new(marked.clone()), from: next };
+        let search = ExchangeSearch { filter, marked: Arc::new(marked.clone()), from: next };
         choice.searched.is_some().then_some(Effect::Search(number, search))
     }
 
@@ -155,7 +156,7 @@ impl ArchiveScreen {
         let (at, len) = (self.cursor.at, self.len(recorded));
         let has = |&row: &usize| {
             let one = self.index_at(row, recorded).and_then(|index| verdicts.get(index));
-            one.is_some_and(|one| one.has(Narrow::Findings))
+            one.is_some_and(|one| one.has(QuickFilter::Findings))
         };
         let row = if forward { (at + 1..len).find(has) } else { (0..at.min(len)).rev().find(has) };
         row.map(|row| self.cursor.select(row)).is_some()
@@ -199,7 +200,7 @@ impl ArchiveScreen {
     }
 }
 
-impl Choice {
+impl FilteredExchanges {
     /// True if what is remembered of an exchange passes the quick choice.
     fn admits(&self, index: u64, verdicts: &VerdictIndex) -> bool {
         verdicts.get(index).is_some_and(|one| one.has(self.filter.narrow))
@@ -211,7 +212,7 @@ impl Choice {
     }
 }
 
-impl Model {
+impl ScreenModel {
     /// Lists in the archive what passes a filter.
     pub(super) fn choose_in_archive(&mut self, filter: ListFilter) {
         let recorded = self.recorded();
@@ -236,7 +237,7 @@ impl Model {
 }
 
 /// What the list is of.
-fn head(model: &Model, recorded: usize) -> Vec<Span<'static>> {
+fn head(model: &ScreenModel, recorded: usize) -> Vec<Span<'static>> {
     let all = grouped(recorded as u64);
     let Some(choice) = &model.archive.choice else {
         let at = grouped(model.archive.cursor.at as u64 + 1);
@@ -256,7 +257,7 @@ fn head(model: &Model, recorded: usize) -> Vec<Span<'static>> {
     spans
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let (cursor, recorded) = (&model.archive.cursor, model.recorded());
     let len = model.archive.len(recorded);
     let focused = model.focus == Focus::List;
@@ -283,7 +284,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let indexes: Vec<u64> = in_view.filter_map(|row| model.archive.index_at(row, recorded)).collect();
     let selected = model.archive.selected(recorded);
     let shown: Vec<&Judged> = indexes.iter().filter_map(|&index| model.of_archive(index)).map(|one| &**one).collect();
-    let columns = Columns::new(&shown, area.width);
+    let columns = ExchangeColumns::new(&shown, area.width);
     let first = model.layout.list_head();
     if first > 1 {
         line(buffer, area, 1, &headings(&columns));

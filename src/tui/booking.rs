@@ -12,10 +12,10 @@ use super::cursor::Cursor;
 use super::exchanges::stage_name;
 use super::index::Index;
 use super::index::bookings::{Booking, BookingStep, is_feed};
-use super::model::{Focus, Model};
+use super::model::{Focus, ScreenModel};
 use super::theme::{TextStyle, sign};
 use super::view::{line, select, span, title};
-use crate::event::Mode;
+use crate::event::RunMode;
 use crate::finding::{Severity, number};
 use crate::json::decimal;
 use crate::openbooking::Stage;
@@ -87,7 +87,7 @@ impl BookingScreen {
     }
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let Some(booking) = model.booking.booking(&model.index).filter(|_| !area.is_empty()) else { return };
     let focused = model.focus == Focus::List;
     let mut spans = vec![span(TextStyle::Bold, format!(" Booking {} ", booking.uuid))];
@@ -106,7 +106,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 }
 
 /// A booking below the list of bookings.
-pub(super) fn preview(model: &Model, booking: &Booking, area: Rect, buffer: &mut Buffer) {
+pub(super) fn preview(model: &ScreenModel, booking: &Booking, area: Rect, buffer: &mut Buffer) {
     let spans = vec![span(TextStyle::Plain, format!(" {} ", booking.uuid)), span(TextStyle::Dim, "· Enter opens it")];
     title(buffer, area, false, spans);
     line(buffer, area, 1, &summary(model, booking));
@@ -116,7 +116,7 @@ pub(super) fn preview(model: &Model, booking: &Booking, area: Rect, buffer: &mut
 }
 
 /// Stages, total, lease, proposal.
-fn summary(model: &Model, booking: &Booking) -> Line<'static> {
+fn summary(model: &ScreenModel, booking: &Booking) -> Line<'static> {
     let mut spans = vec![span(TextStyle::Plain, "  ")];
     spans.extend(stages(booking));
     if let Some(total) = booking.total() {
@@ -134,9 +134,9 @@ fn summary(model: &Model, booking: &Booking) -> Line<'static> {
 }
 
 /// `lease until 12:19:05`, and on a live run how long that is.
-fn lease_words(lease: Timestamp, model: &Model) -> (TextStyle, String) {
+fn lease_words(lease: Timestamp, model: &ScreenModel) -> (TextStyle, String) {
     let clock = lease.strftime("%H:%M:%S");
-    if model.status.context.mode == Mode::View {
+    if model.status.context.mode == RunMode::View {
         return (TextStyle::Dim, format!("lease until {clock}"));
     }
     let left = lease.as_second() - model.now.as_second();

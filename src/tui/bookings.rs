@@ -11,7 +11,7 @@ use super::cursor::Cursor;
 use super::exchanges::stage_name;
 use super::index::Index;
 use super::index::bookings::{Booking, BookingStep, is_feed, worst_of};
-use super::model::Model;
+use super::model::ScreenModel;
 use super::theme::{TextStyle, letter, sign};
 use super::view::{line, select, span, teach, title, width};
 use crate::finding::{Severity, Side};
@@ -55,14 +55,14 @@ impl BookingsScreen {
 }
 
 /// What the rows have room for.
-struct Columns {
+struct BookingColumns {
     stages: usize,
     total: usize,
     state: usize,
     side: [usize; 2],
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let BookingsScreen { cursor, rows } = &model.bookings;
     let bookings = &model.index.bookings;
     let mut spans = vec![span(TextStyle::Bold, format!(" {} ", text::count(bookings.len() as u64, "booking")))];
@@ -107,7 +107,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn columns(shown: &[&Booking], width: u16) -> Columns {
+fn columns(shown: &[&Booking], width: u16) -> BookingColumns {
     let widest =
         |of: &dyn Fn(&Booking) -> usize, least: usize| shown.iter().map(|one| of(one)).max().unwrap_or(0).max(least);
     let total = widest(&|booking| text::width(booking.total().unwrap_or_default()), 5);
@@ -119,10 +119,10 @@ fn columns(shown: &[&Booking], width: u16) -> Columns {
     // Gutter, time, Order UUID, and a blank behind each column.
     let fixed = 2 + 9 + 9 + (total + 2) + (side[0] + 2) + (side[1] + 2) + state;
     let stages = widest(&|booking| self::width(&stages(booking)), 6);
-    Columns { stages: stages.min(usize::from(width).saturating_sub(fixed + 2)).max(6), total, state, side }
+    BookingColumns { stages: stages.min(usize::from(width).saturating_sub(fixed + 2)).max(6), total, state, side }
 }
 
-fn headings(columns: &Columns) -> Line<'static> {
+fn headings(columns: &BookingColumns) -> Line<'static> {
     let [broker, system] = columns.side;
     let name = |side: Side, width: usize| if width >= side.in_words().len() { side.in_words() } else { letter(side) };
     let words = format!(
@@ -137,7 +137,7 @@ fn headings(columns: &Columns) -> Line<'static> {
     Line::from(span(TextStyle::Dim, words))
 }
 
-fn booking_row(booking: &Booking, columns: &Columns) -> Line<'static> {
+fn booking_row(booking: &Booking, columns: &BookingColumns) -> Line<'static> {
     let worst = booking.tally.worst();
     let mut spans = vec![match worst {
         Some(severity) => span(TextStyle::Of(severity), format!("{} ", sign(severity))),

@@ -1,6 +1,6 @@
 //! What can be copied of an exchange, and how it reads.
 //!
-//! `Choice, Judged, Detail → text` → the terminal's clipboard (OSC 52), a pager
+//! `CopyChoice, Judged, Detail → text` → the terminal's clipboard (OSC 52), a pager
 
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ pub(super) const MAX: usize = 74_000;
 
 /// What can be copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Choice {
+pub(super) enum CopyChoice {
     Curl,
     Raw,
     Json,
@@ -27,16 +27,16 @@ pub(super) enum Choice {
 }
 
 /// Each with its key and its words.
-const CHOICES: [(Choice, &str, &str); 6] = [
-    (Choice::Curl, "c", "curl"),
-    (Choice::Raw, "r", "raw HTTP"),
-    (Choice::Json, "j", "JSON"),
-    (Choice::Finding, "f", "finding as Markdown"),
-    (Choice::Pointer, "p", "pointer"),
-    (Choice::Uuid, "u", "Order UUID"),
+const CHOICES: [(CopyChoice, &str, &str); 6] = [
+    (CopyChoice::Curl, "c", "curl"),
+    (CopyChoice::Raw, "r", "raw HTTP"),
+    (CopyChoice::Json, "j", "JSON"),
+    (CopyChoice::Finding, "f", "finding as Markdown"),
+    (CopyChoice::Pointer, "p", "pointer"),
+    (CopyChoice::Uuid, "u", "Order UUID"),
 ];
 
-impl Choice {
+impl CopyChoice {
     pub(super) fn of_key(key: &str) -> Option<Self> {
         CHOICES.iter().find(|(_, own, _)| *own == key).map(|(choice, ..)| *choice)
     }
@@ -52,19 +52,19 @@ pub(super) fn menu() -> String {
 }
 
 /// What is copied; `None` if there is no such thing.
-pub(super) fn text(choice: Choice, judged: &Judged, detail: &Detail) -> Option<String> {
+pub(super) fn text(choice: CopyChoice, judged: &Judged, detail: &Detail) -> Option<String> {
     match choice {
-        Choice::Curl => {
+        CopyChoice::Curl => {
             let mut secrets = Secrets::default();
             let line = curl(&judged.exchange, &mut secrets);
             // The line names the origin by a variable, so that it can be sent elsewhere.
             Some(format!("ORIGIN={}\n{line}\n", crate::text::quoted(&judged.exchange.origin)))
         }
-        Choice::Raw => Some(whole(judged)),
-        Choice::Json => detail.body_text(),
-        Choice::Finding => detail.selected_finding().map(|finding| finding_markdown(finding).into()),
-        Choice::Pointer => detail.pointer(),
-        Choice::Uuid => judged.order_uuid.as_deref().map(str::to_owned),
+        CopyChoice::Raw => Some(whole(judged)),
+        CopyChoice::Json => detail.body_text(),
+        CopyChoice::Finding => detail.selected_finding().map(|finding| finding_markdown(finding).into()),
+        CopyChoice::Pointer => detail.pointer(),
+        CopyChoice::Uuid => judged.order_uuid.as_deref().map(str::to_owned),
     }
 }
 

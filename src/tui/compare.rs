@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use super::cursor::Motion;
 use super::exchanges::stage_name;
 use super::index::bookings::document;
-use super::model::Model;
+use super::model::ScreenModel;
 use super::page::Row;
 use super::theme::TextStyle;
 use super::view::{rows, span, title};
@@ -29,9 +29,9 @@ const MAX_VALUE: usize = 400;
 
 /// A comparison, and from where on it is seen.
 #[derive(Debug, Default)]
-pub(super) struct Comparison {
+pub(super) struct ComparisonPage {
     title: String,
-    sections: Vec<Section>,
+    sections: Vec<ComparedMessages>,
     page: Vec<Row>,
     top: usize,
     height: usize,
@@ -39,67 +39,69 @@ pub(super) struct Comparison {
 
 /// Two messages.
 #[derive(Debug)]
-struct Section {
+struct ComparedMessages {
     title: String,
-    differences: Result<Vec<Difference>, &'static str>,
+    differences: Result<Vec<MessageDifference>, &'static str>,
     same: usize,
 }
 
 /// A place at which two messages differ.
 #[derive(Debug, PartialEq, Eq)]
-struct Difference {
+struct MessageDifference {
     pointer: String,
     first: Option<String>,
     second: Option<String>,
 }
 
 /// Two exchanges: their requests, then their answers.
-pub(super) fn of_exchanges(first: &Arc<Judged>, second: &Arc<Judged>) -> Comparison {
+pub(super) fn of_exchanges(first: &Arc<Judged>, second: &Arc<Judged>) -> ComparisonPage {
     let names = |judged: &Judged| format!("{} (exchange {})", stage_name(judged.stage), judged.number());
     let requests = section("request".to_owned(), Some(request(first)), Some(request(second)));
     let answers = section("answer".to_owned(), response(first), response(second));
     let title = format!("{} → {}", names(first), names(second));
-    Comparison { title, sections: vec![requests, answers], ..Comparison::default() }
+    ComparisonPage { title, sections: vec![requests, answers], ..ComparisonPage::default() }
 }
 
 /// The request of an exchange with its answer.
-pub(super) fn of_messages(judged: &Arc<Judged>) -> Comparison {
+pub(super) fn of_messages(judged: &Arc<Judged>) -> ComparisonPage {
     let title = format!("request → answer of exchange {} ({})", judged.number(), stage_name(judged.stage));
     let section = section("what the answer changes".to_owned(), Some(request(judged)), response(judged));
-    Comparison { title, sections: vec![section], ..Comparison::default() }
+    ComparisonPage { title, sections: vec![section], ..ComparisonPage::default() }
 }
 
-type Message<'j> = (&'j Body, &'j Headers);
+type MessageRef<'j> = (&'j Body, &'j Headers);
 
-fn request(judged: &Judged) -> Message<'_> {
+fn request(judged: &Judged) -> MessageRef<'_> {
     (&judged.exchange.request.body, &judged.exchange.request.headers)
 }
 
-fn response(judged: &Judged) -> Option<Message<'_>> {
+fn response(judged: &Judged) -> Option<MessageRef<'_>> {
     judged.exchange.response.as_ref().map(|response| (&response.body, &response.headers))
 }
 
-fn section(title: String, first: Option<Message<'_>>, second: Option<Message<'_>>) -> Section {
-    let read = |message: Option<Message<'_>>| message.and_then(|(body, headers)| document(body, headers));
+fn section(title: String, first: Option<MessageRef<'_>>, second: Option<MessageRef<'_>>) -> ComparedMessages {
+    let read = |message: Option<MessageRef<'_>>| message.and_then(|(body, headers)| document(body, headers));
     match (read(first), read(second)) {
         (Some(first), Some(second)) => {
             let (differences, same) = differences(&first, &second);
-            Section { title, differences: Ok(differences), same }
+            ComparedMessages { title, differences: Ok(differences), same }
         }
-        (None, None) => Section { title, differences: Err("neither is JSON that can be compared"), same: 0 },
-        (None, _) => Section { title, differences: Err("the first is no JSON that can be compared"), same: 0 },
-        (_, None) => Section { title, differences: Err("the second is no JSON that can be compared"), same: 0 },
+        (None, None) => ComparedMessages { title, differences: Err("neither is JSON that can be compared"), same: 0 },
+        (None, _) => ComparedMessages { title, differences: Err("the first is no JSON that can be compared"), same: 0 },
+        (_, None) => {
+            ComparedMessages { title, differences: Err("the second is no JSON that can be compared"), same: 0 }
+        }
     }
 }
 
 /// What differs, in the order of the second document, what went at its place in the first; and how much is the same.
-fn differences(first: &Document, second: &Document) -> (Vec<Difference>, usize) {
+fn differences(first: &Document, second: &Document) -> (Vec<MessageDifference>, usize) {
     let (before, after) = (leaves(first.root()), leaves(second.root()));
     let in_first: HashMap<&str, &str> = before.iter().map(|(at, value)| (at.as_str(), value.as_str())).collect();
     let in_second: HashMap<&str, &str> = after.iter().map(|(at, value)| (at.as_str(), value.as_str())).collect();
     let (mut found, mut same) = (Vec::new(), 0);
     let mut gone = before.iter().peekable();
-    let difference = |pointer: &str| Difference {
+    let difference = |pointer: &str| MessageDifference {
         pointer: pointer.to_owned(),
         first: in_first.get(pointer).map(|value| (*value).to_owned()),
         second: in_second.get(pointer).map(|value| (*value).to_owned()),
@@ -118,7 +120,7 @@ fn differences(first: &Document, second: &Document) -> (Vec<Difference>, usize) 
     }
     let listed: std::collections::HashSet<String> = found.iter().map(|one| one.pointer.clone()).collect();
     let rest = before.iter().filter(|(at, _)| !in_second.contains_key(at.as_str()) && !listed.contains(at));
-    let rest: Vec<Difference> = rest.map(|(at, _)| difference(at)).collect();
+    let rest: Vec<MessageDifference> = rest.map(|(at, _)| difference(at)).collect();
     found.extend(rest);
     (found, same)
 }
@@ -130,7 +132,7 @@ fn leaves(root: Value<'_>) -> Vec<(String, String)> {
     all.map(|value| (value.pointer(), value.to_json_up_to(MAX_VALUE))).collect()
 }
 
-impl Comparison {
+impl ComparisonPage {
     pub(super) fn go(&mut self, motion: Motion) {
         self.top = motion.from(self.top, self.height);
     }
@@ -146,7 +148,7 @@ impl Comparison {
     }
 }
 
-fn section_rows(section: &Section, width: usize) -> Vec<Row> {
+fn section_rows(section: &ComparedMessages, width: usize) -> Vec<Row> {
     let mut page = Vec::new();
     let differences = match &section.differences {
         Ok(differences) => differences,
@@ -164,7 +166,7 @@ fn section_rows(section: &Section, width: usize) -> Vec<Row> {
     let widest = differences.iter().map(|one| text::width(&one.pointer)).max().unwrap_or(0);
     let pointer = widest.min(width * 2 / 5);
     let room = width.saturating_sub(pointer + 7);
-    for Difference { pointer: at, first, second } in differences {
+    for MessageDifference { pointer: at, first, second } in differences {
         let (sign, ink) = match (first, second) {
             (None, _) => ("+", TextStyle::Good),
             (_, None) => ("-", TextStyle::Bad),
@@ -189,7 +191,7 @@ fn section_rows(section: &Section, width: usize) -> Vec<Row> {
     page
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let words = format!(" {} ", text::visible(&model.comparison.title));
     title(buffer, area, true, vec![span(TextStyle::Bold, words)]);
     rows(buffer, area, 1, &model.comparison.page, model.comparison.top);

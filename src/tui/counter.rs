@@ -9,14 +9,14 @@ use crate::filter::Filter;
 
 /// A count under way.
 #[derive(Debug)]
-pub(super) struct Counter {
+pub(super) struct MatchCounter {
     filter: Filter,
     /// How many exchanges were looked at, and how many of them match.
     looked_at: usize,
     found: usize,
 }
 
-impl Counter {
+impl MatchCounter {
     pub(super) fn new(filter: Filter) -> Self {
         Self { filter, looked_at: 0, found: 0 }
     }

@@ -7,10 +7,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::cursor::{Cursor, Motion};
-use super::model::Model;
+use super::model::ScreenModel;
 use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
-use crate::coverage::{Coverage, FeatureGroup, Reach};
+use crate::coverage::{Coverage, CoverageState, FeatureGroup};
 use crate::finding::Severity;
 use crate::text;
 
@@ -47,7 +47,7 @@ impl CoverageScreen {
     pub(super) fn selected(&self, coverage: Option<&Coverage>) -> Option<(String, Option<String>)> {
         let groups = sorted(coverage?);
         let group = groups.get(self.cursor.at)?;
-        let failed = group.of(Reach::Failed).next().map(|rule| rule.rule.id.clone());
+        let failed = group.of(CoverageState::Failed).next().map(|rule| rule.rule.id.clone());
         Some((group.name.to_owned(), failed))
     }
 }
@@ -60,18 +60,18 @@ fn list_rows(len: usize, rows: usize) -> usize {
 /// What nobody has tried first, then what could not be judged, what failed, what passed; features before areas.
 fn sorted(coverage: &Coverage) -> Vec<FeatureGroup<'_>> {
     let rank = |group: &FeatureGroup<'_>| match group.reach() {
-        Reach::NeverReached if group.is_feature => 0,
-        Reach::NotJudged => 1,
-        Reach::Failed => 2,
-        Reach::Passed => 3,
-        Reach::NeverReached => 4,
+        CoverageState::NeverReached if group.is_feature => 0,
+        CoverageState::NotJudged => 1,
+        CoverageState::Failed => 2,
+        CoverageState::Passed => 3,
+        CoverageState::NeverReached => 4,
     };
     let mut groups = coverage.groups();
     groups.sort_by_key(|group| (rank(group), !group.is_feature));
     groups
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let Some(coverage) = model.status.coverage.as_deref() else {
         title(buffer, area, true, vec![span(TextStyle::Bold, " Coverage ")]);
         let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -112,22 +112,22 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn ink(reach: Reach) -> TextStyle {
+fn ink(reach: CoverageState) -> TextStyle {
     match reach {
-        Reach::Failed => TextStyle::Of(Severity::Failure),
-        Reach::Passed => TextStyle::Good,
-        Reach::NotJudged => TextStyle::Of(Severity::Notice),
-        Reach::NeverReached => TextStyle::Dim,
+        CoverageState::Failed => TextStyle::Of(Severity::Failure),
+        CoverageState::Passed => TextStyle::Good,
+        CoverageState::NotJudged => TextStyle::Of(Severity::Notice),
+        CoverageState::NeverReached => TextStyle::Dim,
     }
 }
 
 fn group_row(group: &FeatureGroup<'_>, name: usize) -> Line<'static> {
     let reach = group.reach();
     let sign = match reach {
-        Reach::Failed => "✗ ",
-        Reach::NeverReached => "○ ",
-        Reach::NotJudged => "? ",
-        Reach::Passed => "✓ ",
+        CoverageState::Failed => "✗ ",
+        CoverageState::NeverReached => "○ ",
+        CoverageState::NotJudged => "? ",
+        CoverageState::Passed => "✓ ",
     };
     let mut spans =
         vec![span(ink(reach), sign), span(TextStyle::Plain, text::clip_middle(group.name, name).pad(name + 2))];
@@ -140,11 +140,11 @@ fn group_row(group: &FeatureGroup<'_>, name: usize) -> Line<'static> {
             span(ink, format!("{number:>width$}"))
         }
     };
-    spans.push(count(TextStyle::Plain, of(Reach::Passed), 8));
-    spans.push(count(TextStyle::Of(Severity::Failure), of(Reach::Failed), 7));
-    spans.push(count(TextStyle::Plain, of(Reach::NotJudged), 12));
+    spans.push(count(TextStyle::Plain, of(CoverageState::Passed), 8));
+    spans.push(count(TextStyle::Of(Severity::Failure), of(CoverageState::Failed), 7));
+    spans.push(count(TextStyle::Plain, of(CoverageState::NotJudged), 12));
     let kind = if group.is_feature { "" } else { "  (area)" };
-    let never = if reach == Reach::NeverReached { "  never tried" } else { "" };
+    let never = if reach == CoverageState::NeverReached { "  never tried" } else { "" };
     spans.push(span(TextStyle::Dim, format!("{never}{kind}")));
     Line::from(spans)
 }
@@ -154,8 +154,8 @@ fn bar(group: &FeatureGroup<'_>) -> Vec<Span<'static>> {
     let all = group.rules.len().max(1);
     // What there is of shows, however little.
     let part = |count: usize| if count == 0 { 0 } else { (count * BAR / all).max(1) };
-    let failed = part(group.of(Reach::Failed).count());
-    let passed = part(group.of(Reach::Passed).count()).min(BAR - failed);
+    let failed = part(group.of(CoverageState::Failed).count());
+    let passed = part(group.of(CoverageState::Passed).count()).min(BAR - failed);
     vec![
         span(TextStyle::Of(Severity::Failure), "█".repeat(failed)),
         span(TextStyle::Good, "█".repeat(passed)),
@@ -164,7 +164,7 @@ fn bar(group: &FeatureGroup<'_>) -> Vec<Span<'static>> {
 }
 
 /// The rules of a feature by how far they have come, and how to try what was not.
-fn rules(model: &Model, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffer) {
+fn rules(model: &ScreenModel, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffer) {
     let kind = if group.is_feature { "feature" } else { "area" };
     let words = format!(
         " {kind} {} · {} of {} exercised ",
@@ -184,7 +184,7 @@ fn rules(model: &Model, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffe
             row += 1;
         }
     };
-    if group.reach() == Reach::NeverReached {
+    if group.reach() == CoverageState::NeverReached {
         let stages: Vec<&str> =
             group.rules.iter().flat_map(|rule| rule.rule.stages.iter().map(String::as_str)).collect();
         let mut stages = stages;
@@ -196,12 +196,12 @@ fn rules(model: &Model, group: &FeatureGroup<'_>, area: Rect, buffer: &mut Buffe
             &format!("make a booking in which this holds: {} (looked for at {})", group.in_words(), stages.join(", ")),
         );
     }
-    for reach in Reach::ALL {
+    for reach in CoverageState::ALL {
         let rules: Vec<&str> = group.of(reach).map(|rule| rule.rule.id.as_str()).collect();
         if !rules.is_empty() {
             labelled(reach.in_words(), ink(reach), &rules.join(", "));
         }
-        for rule in group.of(reach).filter(|_| reach == Reach::NotJudged) {
+        for rule in group.of(reach).filter(|_| reach == CoverageState::NotJudged) {
             if let Some(because) = model.index.causes.why_not_judged(&rule.rule.id) {
                 labelled("", TextStyle::Dim, &format!("- {}: {because}", rule.rule.id));
             }

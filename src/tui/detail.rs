@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! show(exchange) · commands ─► Detail ─► fit(size) ─► page in order? ─► drawn from
-//!                                           └─ a long message ─► Effect::LayOut ─► Reply::Page
+//!                                           └─ a long message ─► Effect::LayOut ─► EffectReply::Page
 //! ```
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::command::Command;
 use super::cursor::Motion;
-use super::page::{DetailPage, PageKey, Request, Tab, View};
+use super::page::{DetailPage, DetailTab, MessageView, PageKey, PageRequest};
 use super::services::Effect;
 use crate::event::Judged;
 use crate::exchange::{Body, Headers, decode};
@@ -27,8 +27,8 @@ const MAX_FOLDED: usize = 50_000;
 #[derive(Debug)]
 pub(super) struct Detail {
     judged: Option<Arc<Judged>>,
-    pub(super) tab: Tab,
-    pub(super) view: View,
+    pub(super) tab: DetailTab,
+    pub(super) view: MessageView,
     pub(super) wrap: bool,
     /// Index of the selected finding of the exchange.
     pub(super) finding: usize,
@@ -54,8 +54,8 @@ impl Detail {
     pub(super) fn new() -> Self {
         Self {
             judged: None,
-            tab: Tab::Findings,
-            view: View::Tree,
+            tab: DetailTab::Findings,
+            view: MessageView::Tree,
             wrap: true,
             finding: 0,
             top: 0,
@@ -117,10 +117,10 @@ impl Detail {
             Command::Left => self.left = self.left.saturating_sub(SIDEWAYS),
             Command::Right => self.left += SIDEWAYS,
             Command::NextTab => self.show_tab(cycle(self.tab, 1)),
-            Command::PreviousTab => self.show_tab(cycle(self.tab, Tab::ALL.len() - 1)),
+            Command::PreviousTab => self.show_tab(cycle(self.tab, DetailTab::ALL.len() - 1)),
             Command::NextView => self.next_view(),
             Command::Wrap => self.wrap = !self.wrap,
-            Command::Open if self.tab == Tab::Findings => self.show_place(),
+            Command::Open if self.tab == DetailTab::Findings => self.show_place(),
             Command::Open => self.fold(),
             Command::FoldAll => self.fold_all(),
             Command::UnfoldAll => self.set_folded(HashSet::new()),
@@ -130,7 +130,7 @@ impl Detail {
     }
 
     fn go(&mut self, motion: Motion) {
-        if self.tab == Tab::Findings {
+        if self.tab == DetailTab::Findings {
             self.top = motion.from(self.top, self.size.1);
         } else {
             self.row = motion.from(self.row, self.size.1);
@@ -144,19 +144,19 @@ impl Detail {
         self.row = self.row.clamp(self.top, last);
     }
 
-    fn show_tab(&mut self, tab: Tab) {
+    fn show_tab(&mut self, tab: DetailTab) {
         (self.tab, self.top, self.left, self.row, self.reveal) = (tab, 0, 0, 0, true);
     }
 
     fn next_view(&mut self) {
-        if self.tab == Tab::Findings {
-            self.show_tab(Tab::Request);
+        if self.tab == DetailTab::Findings {
+            self.show_tab(DetailTab::Request);
             return;
         }
         self.view = match self.view {
-            View::Tree => View::Raw,
-            View::Raw => View::Hex,
-            View::Hex => View::Tree,
+            MessageView::Tree => MessageView::Raw,
+            MessageView::Raw => MessageView::Hex,
+            MessageView::Hex => MessageView::Tree,
         };
         (self.top, self.left, self.row, self.reveal) = (0, 0, 0, true);
     }
@@ -164,8 +164,8 @@ impl Detail {
     /// Shows the message that the selected finding points into.
     fn show_place(&mut self) {
         let Some(finding) = self.selected_finding() else { return };
-        let tab = if finding.pointer.starts_with("/response") { Tab::Response } else { Tab::Request };
-        self.view = View::Tree;
+        let tab = if finding.pointer.starts_with("/response") { DetailTab::Response } else { DetailTab::Request };
+        self.view = MessageView::Tree;
         self.show_tab(tab);
     }
 
@@ -174,8 +174,8 @@ impl Detail {
         let order = self.order();
         let place = order.iter().position(|&index| index == self.finding).unwrap_or(0);
         // In a message, the first step goes to the first finding unless it is in view already.
-        let here =
-            self.tab == Tab::Findings || self.page.as_ref().is_some_and(|page| page.anchor(self.finding).is_some());
+        let here = self.tab == DetailTab::Findings
+            || self.page.as_ref().is_some_and(|page| page.anchor(self.finding).is_some());
         let next = match (here, forward) {
             (false, _) => Some(place),
             (true, true) => Some(place + 1),
@@ -183,7 +183,7 @@ impl Detail {
         };
         let Some(&finding) = next.and_then(|next| order.get(next)) else { return false };
         (self.finding, self.reveal) = (finding, true);
-        if self.tab != Tab::Findings {
+        if self.tab != DetailTab::Findings {
             self.show_place();
         }
         true
@@ -230,9 +230,9 @@ impl Detail {
     fn message(&self) -> Option<(&Body, &Headers)> {
         let exchange = &self.judged.as_ref()?.exchange;
         match self.tab {
-            Tab::Findings => None,
-            Tab::Request => Some((&exchange.request.body, &exchange.request.headers)),
-            Tab::Response => exchange.response.as_ref().map(|response| (&response.body, &response.headers)),
+            DetailTab::Findings => None,
+            DetailTab::Request => Some((&exchange.request.body, &exchange.request.headers)),
+            DetailTab::Response => exchange.response.as_ref().map(|response| (&response.body, &response.headers)),
         }
     }
 
@@ -248,11 +248,11 @@ impl Detail {
     pub(super) fn pointer(&self) -> Option<String> {
         let of_row = || {
             let row = self.page.as_ref()?.row(self.row)?;
-            let side = if self.tab == Tab::Request { "/request/body" } else { "/response/body" };
+            let side = if self.tab == DetailTab::Request { "/request/body" } else { "/response/body" };
             Some(format!("{side}{}", row.pointer?))
         };
         let of_finding = || self.selected_finding().map(|finding| finding.pointer.clone());
-        if self.tab == Tab::Findings { of_finding() } else { of_row().or_else(of_finding) }
+        if self.tab == DetailTab::Findings { of_finding() } else { of_row().or_else(of_finding) }
     }
 
     /// Goes to the next row with what is sought. False if there is none.
@@ -260,11 +260,11 @@ impl Detail {
         if !self.folded.is_empty() {
             self.set_folded(HashSet::new());
         }
-        let from = if self.tab == Tab::Findings { self.top } else { self.row };
+        let from = if self.tab == DetailTab::Findings { self.top } else { self.row };
         let found = self.page.as_ref().and_then(|page| page.find(&self.sought, from));
         let Some(row) = found.filter(|_| !self.sought.is_empty()) else { return false };
         self.row = row;
-        if self.tab == Tab::Findings || row < self.top || row >= self.top + self.size.1 {
+        if self.tab == DetailTab::Findings || row < self.top || row >= self.top + self.size.1 {
             self.top = row.saturating_sub(self.size.1 / 3);
         }
         true
@@ -293,7 +293,7 @@ impl Detail {
         let key = PageKey { exchange: judged.index, tab, view, width, wrap, folds };
         let mut effect = None;
         if self.page.as_ref().is_none_or(|page| !page.fits(key)) {
-            let request = Request { key, judged, folded: Arc::clone(&self.folded) };
+            let request = PageRequest { key, judged, folded: Arc::clone(&self.folded) };
             if !request.is_long() {
                 self.take_fresh(DetailPage::new(&request));
             } else if self.waiting != Some(key) {
@@ -325,15 +325,15 @@ impl Detail {
             if let Some(line) = page.anchor(self.finding).or_else(|| page.first_anchor()) {
                 self.row = line;
                 // A finding's page begins with it; a message shows something of what stands around it.
-                let lead = if self.tab == Tab::Findings { 0 } else { height / 3 };
+                let lead = if self.tab == DetailTab::Findings { 0 } else { height / 3 };
                 let in_view = line >= self.top && line + 2 < self.top + height;
-                if self.tab == Tab::Findings || !in_view {
+                if self.tab == DetailTab::Findings || !in_view {
                     self.top = line.saturating_sub(lead);
                 }
             }
         }
         self.row = self.row.min(page.len().saturating_sub(1));
-        if self.tab != Tab::Findings {
+        if self.tab != DetailTab::Findings {
             self.top = self.top.min(self.row).max((self.row + 1).saturating_sub(height));
         }
         self.top = self.top.min(page.len().saturating_sub(height));
@@ -341,6 +341,6 @@ impl Detail {
     }
 }
 
-fn cycle(tab: Tab, step: usize) -> Tab {
-    Tab::ALL[(tab as usize + step) % Tab::ALL.len()]
+fn cycle(tab: DetailTab, step: usize) -> DetailTab {
+    DetailTab::ALL[(tab as usize + step) % DetailTab::ALL.len()]
 }

@@ -4,8 +4,8 @@
 
 use super::command::Command;
 use super::cursor::Motion;
-use super::exchange_list::Order;
-use super::model::{Focus, Model, Screen};
+use super::exchange_list::ListOrder;
+use super::model::{Focus, Screen, ScreenModel};
 use super::prompt::Prompt;
 use super::services::Effect;
 use super::{clipboard, compare};
@@ -30,7 +30,7 @@ fn safe_lines(text: &str) -> String {
     text.lines().map(line).collect()
 }
 
-impl Model {
+impl ScreenModel {
     /// Does what a command says on the screen that is shown.
     pub(super) fn run_here(&mut self, command: Command) {
         let in_detail = self.has_detail() && self.focus == Focus::Detail;
@@ -86,7 +86,7 @@ impl Model {
             (Screen::Exchanges, Command::Follow) => {
                 let place = if self.list.following() { self.list.place() } else { usize::MAX };
                 let follow = !self.list.following();
-                while follow && self.list.order() != Order::Number {
+                while follow && self.list.order() != ListOrder::Number {
                     self.list.sort();
                 }
                 self.list.select(place, follow);

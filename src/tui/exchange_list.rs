@@ -29,7 +29,7 @@ const ROWS_AT_FIRST: usize = 40;
 
 /// In which order exchanges are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ListOrder {
     /// As they came.
     Number,
     /// Those that took longest first.
@@ -38,7 +38,7 @@ pub(super) enum Order {
     Weightiest,
 }
 
-impl Order {
+impl ListOrder {
     /// The words in the list's title; nothing for the usual order.
     pub(super) fn words(self) -> &'static str {
         match self {
@@ -72,7 +72,7 @@ pub(super) struct ExchangeList {
     /// Numbers of those that pass the filter: ascending, unless they were sorted otherwise; then those that have come since
     /// stand at the end.
     shown: VecDeque<u64>,
-    order: Order,
+    order: ListOrder,
     filter: ListFilter,
     /// The next number to be held against a filter that is new.
     filtering: Option<u64>,
@@ -99,7 +99,7 @@ impl ExchangeList {
             bytes: 0,
             first: 0,
             shown: VecDeque::new(),
-            order: Order::Number,
+            order: ListOrder::Number,
             filter: ListFilter::ALL,
             filtering: None,
             marked: BTreeSet::new(),
@@ -244,7 +244,7 @@ impl ExchangeList {
     pub(super) fn place(&self) -> usize {
         match (self.selected, self.order) {
             (None, _) => 0,
-            (Some(number), Order::Number) => self.shown.partition_point(|&other| other < number),
+            (Some(number), ListOrder::Number) => self.shown.partition_point(|&other| other < number),
             (Some(number), _) => self.place_of(number).unwrap_or(0),
         }
     }
@@ -317,20 +317,20 @@ impl ExchangeList {
             return;
         }
         self.order = match self.order {
-            Order::Number => Order::Slowest,
-            Order::Slowest => Order::Weightiest,
-            Order::Weightiest => Order::Number,
+            ListOrder::Number => ListOrder::Slowest,
+            ListOrder::Slowest => ListOrder::Weightiest,
+            ListOrder::Weightiest => ListOrder::Number,
         };
         (self.following, self.seeking_failure) = (false, false);
         let mut numbers: Vec<u64> = self.shown.iter().copied().collect();
         numbers.sort_unstable();
         let of = |number: u64| self.get(number).map(|judged| &**judged);
         match self.order {
-            Order::Number => {}
-            Order::Slowest => {
+            ListOrder::Number => {}
+            ListOrder::Slowest => {
                 numbers.sort_by_cached_key(|&number| Reverse(of(number).map(|judged| judged.exchange.timing.total)));
             }
-            Order::Weightiest => numbers.sort_by_cached_key(|&number| {
+            ListOrder::Weightiest => numbers.sort_by_cached_key(|&number| {
                 let findings = of(number).map_or(&[][..], |judged| &judged.findings);
                 let worst = findings.iter().map(|finding| finding.severity).max();
                 Reverse((worst, findings.iter().filter(|finding| Some(finding.severity) == worst).count()))
@@ -339,14 +339,14 @@ impl ExchangeList {
         self.shown = numbers.into();
     }
 
-    pub(super) fn order(&self) -> Order {
+    pub(super) fn order(&self) -> ListOrder {
         self.order
     }
 
     /// The place of a number among those shown.
     fn place_of(&self, number: u64) -> Option<usize> {
         match self.order {
-            Order::Number => self.shown.binary_search(&number).ok(),
+            ListOrder::Number => self.shown.binary_search(&number).ok(),
             _ => self.shown.iter().position(|&other| other == number),
         }
     }
@@ -400,7 +400,7 @@ impl ExchangeList {
     fn set_filter(&mut self, filter: ListFilter) {
         let row = self.place().saturating_sub(self.top);
         self.before_filter = self.before_filter.or(self.selected.map(|number| (number, row)));
-        (self.filter, self.order) = (filter, Order::Number);
+        (self.filter, self.order) = (filter, ListOrder::Number);
         self.shown.clear();
         self.filtering = Some(self.pinned.keys().next().copied().unwrap_or(self.first));
         self.go_on_filtering(AT_ONCE);

@@ -7,8 +7,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::index::verdicts::Remembered;
-use super::model::{Focus, Model};
+use super::index::verdicts::VerdictSummary;
+use super::model::{Focus, ScreenModel};
 use super::theme::{TextStyle, letter, sign};
 use super::under_way;
 use super::view::{line, select, span, title, width};
@@ -24,7 +24,7 @@ const FINDINGS: usize = 18;
 const GAP: i64 = 10;
 
 /// Which columns there is room for, and how wide each is; 0 where there is none.
-pub(super) struct Columns {
+pub(super) struct ExchangeColumns {
     pub(super) number: usize,
     time: usize,
     stage: usize,
@@ -34,7 +34,7 @@ pub(super) struct Columns {
     duration: usize,
 }
 
-impl Columns {
+impl ExchangeColumns {
     pub(super) fn new(shown: &[&Judged], room: u16) -> Self {
         let room = usize::from(room);
         let widest = |of: &dyn Fn(&Judged) -> usize, least: usize| {
@@ -68,7 +68,7 @@ impl Columns {
     }
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
@@ -76,7 +76,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let rows = model.layout.list_rows().saturating_sub(model.rows_under_way().len()).max(1);
     let shown: Vec<(&Judged, bool)> = model.list.window(rows).map(|(judged, selected)| (&**judged, selected)).collect();
     let exchanges: Vec<&Judged> = shown.iter().map(|(judged, _)| *judged).collect();
-    let columns = Columns::new(&exchanges, area.width);
+    let columns = ExchangeColumns::new(&exchanges, area.width);
     let first = model.layout.list_head();
     if first > 1 {
         line(buffer, area, 1, &headings(&columns));
@@ -105,7 +105,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 }
 
 /// A request that has no answer yet, with a running clock.
-fn request_under_way(request: &RequestUnderWay, now: Timestamp, columns: &Columns) -> Line<'static> {
+fn request_under_way(request: &RequestUnderWay, now: Timestamp, columns: &ExchangeColumns) -> Line<'static> {
     let mut spans = vec![span(TextStyle::Dim, format!("  {:>1$} ", "…", columns.number))];
     if columns.time > 0 {
         spans.push(span(TextStyle::Dim, format!("{} ", request.started.strftime("%H:%M:%S"))));
@@ -119,7 +119,7 @@ fn request_under_way(request: &RequestUnderWay, now: Timestamp, columns: &Column
     Line::from(spans)
 }
 
-fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
+fn head(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let list = &model.list;
     let filter = list.filter();
     let mut spans = vec![span(TextStyle::Bold, format!(" {} ", text::count(list.shown() as u64, "exchange")))];
@@ -150,7 +150,7 @@ fn head(model: &Model, area: Rect, buffer: &mut Buffer) {
     title(buffer, area, model.focus == Focus::List, spans);
 }
 
-pub(super) fn headings(columns: &Columns) -> Line<'static> {
+pub(super) fn headings(columns: &ExchangeColumns) -> Line<'static> {
     let mut words = format!("  {:>1$} ", "no.", columns.number);
     let mut column = |word: &str, width: usize| {
         if width > 0 {
@@ -167,14 +167,19 @@ pub(super) fn headings(columns: &Columns) -> Line<'static> {
     Line::from(span(TextStyle::Dim, words))
 }
 
-pub(super) fn exchange(judged: &Judged, before: Option<&Judged>, marked: bool, columns: &Columns) -> Line<'static> {
+pub(super) fn exchange(
+    judged: &Judged,
+    before: Option<&Judged>,
+    marked: bool,
+    columns: &ExchangeColumns,
+) -> Line<'static> {
     let mut spans = columns_of(judged, gutter(judged), before, marked, columns);
     spans.extend(marks(judged));
     Line::from(spans)
 }
 
 /// What the reader wrote about an exchange.
-fn comment(model: &Model, index: u64) -> Option<Span<'static>> {
+fn comment(model: &ScreenModel, index: u64) -> Option<Span<'static>> {
     let comment = model.comments.get(&index)?;
     Some(span(TextStyle::Name, format!(" # {}", text::visible(comment))))
 }
@@ -182,10 +187,10 @@ fn comment(model: &Model, index: u64) -> Option<Span<'static>> {
 /// A row of an exchange whose findings are not kept: what is remembered of them.
 pub(super) fn remembered(
     judged: &Judged,
-    verdict: Option<Remembered>,
+    verdict: Option<VerdictSummary>,
     before: Option<&Judged>,
     marked: bool,
-    columns: &Columns,
+    columns: &ExchangeColumns,
 ) -> Line<'static> {
     let sides = Side::ALL.map(|side| (side, verdict.and_then(|verdict| verdict.worst(side))));
     let worst = sides.iter().filter_map(|(_, severity)| *severity).max();
@@ -216,7 +221,7 @@ fn columns_of(
     gutter: Span<'static>,
     before: Option<&Judged>,
     marked: bool,
-    columns: &Columns,
+    columns: &ExchangeColumns,
 ) -> Vec<Span<'static>> {
     let mut spans = vec![gutter, span(TextStyle::Bold, if marked { "●" } else { " " })];
     spans.push(span(TextStyle::Dim, format!("{:>1$} ", judged.number(), columns.number)));

@@ -18,7 +18,7 @@ const LABEL: usize = 10;
 const MAX_SHOWN: usize = 2_000;
 
 pub(super) fn rows(judged: &Judged, width: usize) -> Vec<Row> {
-    let mut page = Page { rows: Vec::new(), width: width.saturating_sub(BAR).max(20), finding: None };
+    let mut page = FindingsPage { rows: Vec::new(), width: width.saturating_sub(BAR).max(20), finding: None };
     page.text(
         TextStyle::Dim,
         &format!(
@@ -51,14 +51,14 @@ pub(super) fn rows(judged: &Judged, width: usize) -> Vec<Row> {
     page.rows
 }
 
-struct Page {
+struct FindingsPage {
     rows: Vec<Row>,
     width: usize,
     /// The finding that the rows are about.
     finding: Option<usize>,
 }
 
-impl Page {
+impl FindingsPage {
     fn push(&mut self, mut row: Row) {
         row.findings.extend(self.finding);
         self.rows.push(row);

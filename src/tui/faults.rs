@@ -6,12 +6,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::model::Model;
+use super::model::ScreenModel;
 use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
 use crate::text;
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     title(
         buffer,
         area,

@@ -1,6 +1,6 @@
 //! Findings: one row for each cause, rule and place, with how often, the first and the newest.
 //!
-//! `CauseIndex, Narrow → rows, the weightiest first` · the newest occurrence is shown beside it
+//! `CauseIndex, QuickFilter → rows, the weightiest first` · the newest occurrence is shown beside it
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,8 +9,8 @@ use ratatui::text::Line;
 use super::cursor::Cursor;
 use super::index::Index;
 use super::index::causes::CauseGroup;
-use super::list_filter::Narrow;
-use super::model::{Focus, Model};
+use super::list_filter::QuickFilter;
+use super::model::{Focus, ScreenModel};
 use super::services::KnownFinding;
 use super::theme::{TextStyle, letter, sign};
 use super::view::{line, select, span, teach, title};
@@ -23,17 +23,17 @@ pub(super) struct FindingsScreen {
     pub(super) cursor: Cursor,
 }
 
-fn groups(index: &Index, narrow: Narrow) -> impl Iterator<Item = &CauseGroup> {
+fn groups(index: &Index, narrow: QuickFilter) -> impl Iterator<Item = &CauseGroup> {
     index.causes.groups().filter(move |group| narrow.admits(group.side(), group.severity))
 }
 
 impl FindingsScreen {
-    pub(super) fn selected<'i>(&self, index: &'i Index, narrow: Narrow) -> Option<&'i CauseGroup> {
+    pub(super) fn selected<'i>(&self, index: &'i Index, narrow: QuickFilter) -> Option<&'i CauseGroup> {
         groups(index, narrow).nth(self.cursor.at)
     }
 }
 
-impl Model {
+impl ScreenModel {
     /// How many causes are listed.
     pub(super) fn count_groups(&self) -> usize {
         groups(&self.index, self.list.filter().narrow).count()
@@ -53,7 +53,7 @@ impl Model {
     }
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let (cursor, narrow) = (&model.findings.cursor, model.list.filter().narrow);
     let focused = model.focus == Focus::List;
     let len = model.count_groups();

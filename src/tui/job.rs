@@ -4,7 +4,7 @@
 
 use std::io;
 
-use super::Input;
+use super::ConsoleInput;
 
 /// SIGTSTP and SIGCONT. While this listens, SIGTSTP by itself stops nothing.
 #[cfg(unix)]
@@ -22,11 +22,11 @@ impl JobSignals {
         Ok(Self { stop: of(Signal::TSTP)?, continued: of(Signal::CONT)? })
     }
 
-    pub(super) async fn next(&mut self) -> Input {
+    pub(super) async fn next(&mut self) -> ConsoleInput {
         tokio::select! {
             biased;
-            _ = self.continued.recv() => Input::Continued,
-            _ = self.stop.recv() => Input::Stop,
+            _ = self.continued.recv() => ConsoleInput::Continued,
+            _ = self.stop.recv() => ConsoleInput::Stop,
         }
     }
 }
@@ -100,7 +100,7 @@ impl JobSignals {
         Ok(Self)
     }
 
-    pub(super) async fn next(&mut self) -> Input {
+    pub(super) async fn next(&mut self) -> ConsoleInput {
         std::future::pending().await
     }
 }

@@ -6,10 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::message::{Target, mark};
+use super::message::{FindingTarget, mark};
 use super::page::{MAX_ROWS, Row};
 use super::theme::TextStyle;
-use crate::json::{Document, Kind, Value, escape, unescape};
+use crate::json::{Document, JsonKind, Value, escape, unescape};
 use crate::text;
 
 /// Columns per level.
@@ -22,7 +22,12 @@ const MAX_VALUE: usize = 4_000;
 const MAX_LIT: usize = 16;
 
 /// Appends the rows of a document; `targets` come with their pointers into it.
-pub(super) fn rows(document: &Document, targets: &[(&str, Target<'_>)], folded: &HashSet<String>, rows: &mut Vec<Row>) {
+pub(super) fn rows(
+    document: &Document,
+    targets: &[(&str, FindingTarget<'_>)],
+    folded: &HashSet<String>,
+    rows: &mut Vec<Row>,
+) {
     let mut nodes: HashMap<String, Vec<FoundText<'_>>> = HashMap::new();
     for (pointer, target) in targets {
         let (there, missing) = nearest(document.root(), pointer);
@@ -33,7 +38,7 @@ pub(super) fn rows(document: &Document, targets: &[(&str, Target<'_>)], folded: 
 
 /// A finding at the node it marks.
 struct FoundText<'t> {
-    target: &'t Target<'t>,
+    target: &'t FindingTarget<'t>,
     /// The step below the node that isn't there, if the finding is about something missing.
     missing: Option<String>,
 }
@@ -72,8 +77,8 @@ impl Layout<'_, '_> {
             row = row.with(TextStyle::Name, &quoted(key)).with(TextStyle::Dim, ": ");
         }
         let (open, close) = match value.kind() {
-            Kind::Object => ("{", "}"),
-            Kind::Array => ("[", "]"),
+            JsonKind::Object => ("{", "}"),
+            JsonKind::Array => ("[", "]"),
             _ => ("", ""),
         };
         let end = if comma { "," } else { "" };
@@ -141,7 +146,7 @@ fn scalar(value: Value<'_>) -> (TextStyle, String) {
         return (TextStyle::Text, quoted(string));
     }
     match value.kind() {
-        Kind::Number => (TextStyle::Number, text::clip(&value.to_json(), MAX_VALUE).into()),
+        JsonKind::Number => (TextStyle::Number, text::clip(&value.to_json(), MAX_VALUE).into()),
         _ => (TextStyle::Word, value.to_json()),
     }
 }

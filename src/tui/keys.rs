@@ -1,17 +1,17 @@
 //! Keys and the mouse, named as in the table of commands.
 //!
-//! `crossterm event → Message`: pasted text is one message of its own, never keys
+//! `crossterm event → ScreenInput`: pasted text is one message of its own, never keys
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
-use super::model::Message;
+use super::model::ScreenInput;
 
 /// Rows of one turn of the wheel.
 const WHEEL: isize = 3;
 
 /// What the mouse did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pointer {
+pub(super) enum MouseAction {
     Down { x: u16, y: u16 },
     Drag { x: u16, y: u16 },
     Up,
@@ -19,24 +19,24 @@ pub(super) enum Pointer {
 }
 
 /// What an input event asks for; `None` for what means nothing here.
-pub(super) fn message(event: Event) -> Option<Message> {
+pub(super) fn message(event: Event) -> Option<ScreenInput> {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => name(key).map(Message::Key),
-        Event::Paste(text) => Some(Message::Pasted(text)),
-        Event::Mouse(mouse) => pointer(mouse).map(Message::Pointer),
+        Event::Key(key) if key.kind != KeyEventKind::Release => name(key).map(ScreenInput::Key),
+        Event::Paste(text) => Some(ScreenInput::Pasted(text)),
+        Event::Mouse(mouse) => pointer(mouse).map(ScreenInput::Pointer),
         // The frame asks for the size; any message leads to a frame.
-        Event::Resize(..) => Some(Message::Redraw),
+        Event::Resize(..) => Some(ScreenInput::Redraw),
         _ => None,
     }
 }
 
-fn pointer(MouseEvent { kind, column: x, row: y, .. }: MouseEvent) -> Option<Pointer> {
+fn pointer(MouseEvent { kind, column: x, row: y, .. }: MouseEvent) -> Option<MouseAction> {
     Some(match kind {
-        MouseEventKind::Down(MouseButton::Left) => Pointer::Down { x, y },
-        MouseEventKind::Drag(MouseButton::Left) => Pointer::Drag { x, y },
-        MouseEventKind::Up(MouseButton::Left) => Pointer::Up,
-        MouseEventKind::ScrollUp => Pointer::Wheel { x, y, rows: -WHEEL },
-        MouseEventKind::ScrollDown => Pointer::Wheel { x, y, rows: WHEEL },
+        MouseEventKind::Down(MouseButton::Left) => MouseAction::Down { x, y },
+        MouseEventKind::Drag(MouseButton::Left) => MouseAction::Drag { x, y },
+        MouseEventKind::Up(MouseButton::Left) => MouseAction::Up,
+        MouseEventKind::ScrollUp => MouseAction::Wheel { x, y, rows: -WHEEL },
+        MouseEventKind::ScrollDown => MouseAction::Wheel { x, y, rows: WHEEL },
         _ => return None,
     })
 }

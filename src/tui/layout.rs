@@ -18,7 +18,7 @@ pub(super) const LEAST: Size = Size { width: 20, height: 5 };
 
 /// How list and detail lie.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Arrange {
+pub(super) enum ListArrangement {
     /// As the terminal is wide.
     #[default]
     Auto,
@@ -28,9 +28,9 @@ pub(super) enum Arrange {
 
 /// What the layout depends on, beside the size.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Wishes {
+pub(super) struct LayoutInput {
     pub(super) focus: Focus,
-    pub(super) arrange: Arrange,
+    pub(super) arrange: ListArrangement,
     /// Rows that the list has, with its heads; `None` if it has no detail beside it.
     pub(super) list: Option<usize>,
     /// Where the divider was dragged to, in hundredths of the body.
@@ -51,7 +51,7 @@ pub(super) struct ScreenLayout {
 }
 
 impl ScreenLayout {
-    pub(super) fn new(size: Size, wishes: Wishes) -> Self {
+    pub(super) fn new(size: Size, wishes: LayoutInput) -> Self {
         let Size { width, height } = size;
         let header = match height {
             20.. => 4,
@@ -62,9 +62,9 @@ impl ScreenLayout {
         let footer = u16::from(height >= 6);
         let body = Rect::new(0, header, width, height.saturating_sub(header + footer));
         let is_side = match wishes.arrange {
-            Arrange::Auto => body.width >= WIDE && body.height >= 4,
-            Arrange::Side => body.width >= 40 && body.height >= 4,
-            Arrange::Stacked => false,
+            ListArrangement::Auto => body.width >= WIDE && body.height >= 4,
+            ListArrangement::Side => body.width >= 40 && body.height >= 4,
+            ListArrangement::Stacked => false,
         };
         let (list, detail) = match wishes.list {
             None => (body, Rect::default()),
@@ -91,14 +91,14 @@ impl ScreenLayout {
     }
 }
 
-fn beside(body: Rect, wishes: Wishes) -> (Rect, Rect) {
+fn beside(body: Rect, wishes: LayoutInput) -> (Rect, Rect) {
     let hundredths = wishes.divider.unwrap_or(47).clamp(15, 85);
     let list = Rect { width: (u32::from(body.width) * u32::from(hundredths) / 100) as u16, ..body };
     let detail = Rect { x: body.x + list.width + 1, width: body.width - list.width - 1, ..body };
     (list, detail)
 }
 
-fn above(body: Rect, rows: usize, wishes: Wishes) -> (Rect, Rect) {
+fn above(body: Rect, rows: usize, wishes: LayoutInput) -> (Rect, Rect) {
     let least = if wishes.focus == Focus::Detail { SHARED + 4 } else { SHARED };
     if body.height < least {
         return match wishes.focus {

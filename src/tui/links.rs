@@ -7,7 +7,7 @@ use ratatui::style::Modifier;
 
 /// Cells of one row that show an address, or a part of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct ScreenLink {
     pub(super) x: u16,
     pub(super) y: u16,
     pub(super) cells: Vec<Cell>,
@@ -15,7 +15,7 @@ pub(super) struct Link {
 }
 
 /// The links of a frame. An address that was broken over several rows is whole in each.
-pub(super) fn links(buffer: &Buffer) -> Vec<Link> {
+pub(super) fn links(buffer: &Buffer) -> Vec<ScreenLink> {
     let mut runs: Vec<(u16, u16, String)> = Vec::new();
     for y in buffer.area.top()..buffer.area.bottom() {
         let mut x = buffer.area.left();
@@ -32,7 +32,7 @@ pub(super) fn links(buffer: &Buffer) -> Vec<Link> {
             x += 1;
         }
     }
-    let mut links: Vec<Link> = Vec::new();
+    let mut links: Vec<ScreenLink> = Vec::new();
     let mut at = 0;
     while at < runs.len() {
         let (x, y, _) = runs[at];
@@ -45,7 +45,7 @@ pub(super) fn links(buffer: &Buffer) -> Vec<Link> {
         let end = (at + 1..runs.len()).take_while(|&next| goes_on(next)).last().unwrap_or(at);
         let address: String = runs[at..=end].iter().map(|(.., words)| words.trim_end()).collect();
         if is_address(&address) {
-            let part = |(x, y, _): &(u16, u16, String)| Link {
+            let part = |(x, y, _): &(u16, u16, String)| ScreenLink {
                 x: *x,
                 y: *y,
                 cells: cells(buffer, *x, *y),

@@ -1,6 +1,6 @@
 //! Which exchanges are listed: a quick choice by a key, and a filter that was typed.
 //!
-//! `Narrow (F) and filter::Filter (/) → ListFilter → admitted or not`
+//! `QuickFilter (F) and filter::Filter (/) → ListFilter → admitted or not`
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::finding::{Severity, Side};
 
 /// A quick choice of what is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Narrow {
+pub(super) enum QuickFilter {
     /// All.
     All,
     /// What has findings.
@@ -19,7 +19,7 @@ pub(super) enum Narrow {
     FailuresOf(Side),
 }
 
-impl Narrow {
+impl QuickFilter {
     /// The next choice.
     pub(super) fn next(self) -> Self {
         match self {
@@ -51,14 +51,14 @@ impl Narrow {
 /// Which exchanges are listed.
 #[derive(Debug, Clone)]
 pub(super) struct ListFilter {
-    pub(super) narrow: Narrow,
+    pub(super) narrow: QuickFilter,
     /// What was typed.
     typed: Option<Arc<filter::Filter>>,
 }
 
 impl ListFilter {
     /// The filter that admits all.
-    pub(super) const ALL: Self = Self { narrow: Narrow::All, typed: None };
+    pub(super) const ALL: Self = Self { narrow: QuickFilter::All, typed: None };
 
     /// With what was typed in place of what was typed before.
     pub(super) fn typed(&self, typed: filter::Filter) -> Self {
@@ -72,7 +72,7 @@ impl ListFilter {
 
     /// True if it admits all.
     pub(super) fn is_all(&self) -> bool {
-        self.narrow == Narrow::All && self.typed.is_none()
+        self.narrow == QuickFilter::All && self.typed.is_none()
     }
 
     /// What was typed.
@@ -82,7 +82,7 @@ impl ListFilter {
 
     /// Both in words.
     pub(super) fn words(&self) -> String {
-        let narrow = if self.narrow == Narrow::All { "" } else { self.narrow.words() };
+        let narrow = if self.narrow == QuickFilter::All { "" } else { self.narrow.words() };
         let text = self.text();
         [narrow, &text].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
     }
@@ -94,7 +94,7 @@ impl ListFilter {
 
     pub(super) fn admits(&self, judged: &Judged, marked: bool) -> bool {
         let narrow = match self.narrow {
-            Narrow::All => true,
+            QuickFilter::All => true,
             narrow => judged.findings.iter().any(|finding| narrow.admits(finding.rule.side, finding.severity)),
         };
         narrow && self.typed.as_ref().is_none_or(|typed| typed.matches(judged, marked))

@@ -11,7 +11,7 @@ use super::json_view;
 use super::page::{MAX_ROWS, Row, hexadecimal};
 use super::theme::TextStyle;
 use crate::event::Judged;
-use crate::exchange::{Body, BodyEnd, Header, Headers, Omitted, decode};
+use crate::exchange::{Body, BodyEnd, Header, Headers, OmittedFields, decode};
 use crate::finding::{Finding, Severity};
 use crate::json::{Document, unescape};
 use crate::text;
@@ -27,7 +27,7 @@ const MAX_LINKS: usize = 20;
 
 /// A finding on the message at hand.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Target<'f> {
+pub(super) struct FindingTarget<'f> {
     /// Index among the exchange's findings.
     pub(super) index: usize,
     pub(super) finding: &'f Finding,
@@ -36,7 +36,7 @@ pub(super) struct Target<'f> {
 }
 
 /// Marks a row with a finding; `missing` names what should have been there.
-pub(super) fn mark(row: &mut Row, target: &Target<'_>, missing: Option<&str>) {
+pub(super) fn mark(row: &mut Row, target: &FindingTarget<'_>, missing: Option<&str>) {
     let finding = target.finding;
     let words = match missing {
         Some(name) => format!("{}: no {}", finding.rule.id, text::clip(name, 40)),
@@ -126,19 +126,27 @@ fn failure(judged: &Judged) -> Vec<Row> {
     rows
 }
 
-fn targets<'f>(findings: &'f [Finding], rest: impl Fn(&'f str) -> Option<&'f str>) -> Vec<Target<'f>> {
+fn targets<'f>(findings: &'f [Finding], rest: impl Fn(&'f str) -> Option<&'f str>) -> Vec<FindingTarget<'f>> {
     let numbered = findings.iter().enumerate();
-    numbered.filter_map(|(index, finding)| Some(Target { index, finding, rest: rest(&finding.pointer)? })).collect()
+    numbered
+        .filter_map(|(index, finding)| Some(FindingTarget { index, finding, rest: rest(&finding.pointer)? }))
+        .collect()
 }
 
-fn message(first: Row, headers: &Headers, body: &Body, targets: &[Target<'_>], folded: &HashSet<String>) -> Vec<Row> {
+fn message(
+    first: Row,
+    headers: &Headers,
+    body: &Body,
+    targets: &[FindingTarget<'_>],
+    folded: &HashSet<String>,
+) -> Vec<Row> {
     let mut rows = vec![first];
     rows.extend(headers.0.iter().map(field_row));
     let omitted = match headers.1 {
-        Omitted::Nothing => None,
-        Omitted::Credentials => Some("(the recording leaves out credentials and cookies)"),
-        Omitted::Unlisted if headers.0.is_empty() => Some("(the recording has no header fields)"),
-        Omitted::Unlisted => Some("(the recording leaves out other header fields)"),
+        OmittedFields::Nothing => None,
+        OmittedFields::Credentials => Some("(the recording leaves out credentials and cookies)"),
+        OmittedFields::Unlisted if headers.0.is_empty() => Some("(the recording has no header fields)"),
+        OmittedFields::Unlisted => Some("(the recording leaves out other header fields)"),
     };
     rows.extend(omitted.map(|omitted| Row::new(TextStyle::Dim, omitted)));
     let mut on_body = Vec::new();
@@ -176,7 +184,7 @@ fn field_row(field: &Header) -> Row {
 fn body_rows(
     headers: &Headers,
     body: &Body,
-    targets: &[(&str, Target<'_>)],
+    targets: &[(&str, FindingTarget<'_>)],
     folded: &HashSet<String>,
     rows: &mut Vec<Row>,
 ) {

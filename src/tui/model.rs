@@ -1,6 +1,6 @@
 //! The state of the screen, and the one function that changes it.
 //!
-//! `Message → update → Model, and effects for whoever runs it` · `Message::Frame` comes before each drawing: it fits the
+//! `ScreenInput → update → ScreenModel, and effects for whoever runs it` · `ScreenInput::Frame` comes before each drawing: it fits the
 //! state to the terminal's size and lays out what is to be seen, so that drawing itself changes nothing
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,22 +14,22 @@ use super::archive::ArchiveScreen;
 use super::booking::BookingScreen;
 use super::bookings::BookingsScreen;
 use super::command::{self, Command};
-use super::compare::Comparison;
-use super::counter::Counter;
+use super::compare::ComparisonPage;
+use super::counter::MatchCounter;
 use super::coverage::CoverageScreen;
 use super::cursor::Cursor;
 use super::detail::Detail;
 use super::exchange_list::ExchangeList;
 use super::findings::FindingsScreen;
 use super::index::Index;
-use super::keys::Pointer;
-use super::layout::{Arrange, ScreenLayout, Wishes};
+use super::keys::MouseAction;
+use super::layout::{LayoutInput, ListArrangement, ScreenLayout};
 use super::prompt::Prompt;
-use super::services::{Effect, FaultState, KnownFinding, Reply};
+use super::services::{Effect, EffectReply, FaultState, KnownFinding};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
-use crate::event::{Event, Judged, Mode, Past, RequestUnderWay, RunContext};
+use crate::event::{Event, Judged, PastExchanges, RequestUnderWay, RunContext, RunMode};
 use crate::finding::Severity;
 
 /// How often it is asked how large the recording is.
@@ -40,7 +40,7 @@ const SLICE: Duration = Duration::from_millis(5);
 
 /// Something that changes the screen.
 #[derive(Debug)]
-pub(super) enum Message {
+pub(super) enum ScreenInput {
     /// Something has happened in the pipeline.
     Event(Event),
     /// So many events have been dropped on their way so far.
@@ -50,7 +50,7 @@ pub(super) enum Message {
     /// Text was pasted.
     Pasted(String),
     /// The mouse was used.
-    Pointer(Pointer),
+    Pointer(MouseAction),
     /// The frame is to be drawn again.
     Redraw,
     /// A frame of this size is about to be drawn, at this time.
@@ -58,7 +58,7 @@ pub(super) enum Message {
     /// Something to say about the last key, until the next one.
     Word(&'static str),
     /// Something has come of an effect.
-    Reply(Reply),
+    Reply(EffectReply),
 }
 
 /// Which part the arrow keys move in.
@@ -91,7 +91,7 @@ impl Screen {
 
 /// Everything that the screen shows.
 #[derive(Debug)]
-pub(super) struct Model {
+pub(super) struct ScreenModel {
     pub(super) status: Status,
     pub(super) list: ExchangeList,
     pub(super) index: Index,
@@ -105,13 +105,13 @@ pub(super) struct Model {
     pub(super) findings: FindingsScreen,
     pub(super) coverage: CoverageScreen,
     pub(super) traffic: TrafficScreen,
-    pub(super) comparison: Comparison,
+    pub(super) comparison: ComparisonPage,
     pub(super) event_log: Cursor,
     pub(super) faults: Vec<FaultState>,
     pub(super) fault: Cursor,
     pub(super) detail: Detail,
     pub(super) focus: Focus,
-    pub(super) arrange: Arrange,
+    pub(super) arrange: ListArrangement,
     pub(super) divider: Option<u16>,
     /// The divider is being dragged.
     pub(super) dragging: bool,
@@ -120,7 +120,7 @@ pub(super) struct Model {
     /// What the screen asks in place of the keys.
     pub(super) prompt: Option<Prompt>,
     /// How many exchanges the filter that is being typed would list.
-    pub(super) counter: Option<Counter>,
+    pub(super) counter: Option<MatchCounter>,
     /// What the reader wrote about exchanges, by their 0-based indexes.
     pub(super) comments: BTreeMap<u64, String>,
     /// Filters that were typed before, the newest last.
@@ -143,10 +143,10 @@ pub(super) struct Model {
     effects: Vec<Effect>,
 }
 
-impl Model {
+impl ScreenModel {
     pub(super) fn new(context: RunContext, bell: bool) -> Self {
         let mut list = ExchangeList::new();
-        let first = if context.mode == Mode::View {
+        let first = if context.mode == RunMode::View {
             list.stop_at_first_failure();
             Screen::Exchanges
         } else {
@@ -164,13 +164,13 @@ impl Model {
             findings: FindingsScreen::default(),
             coverage: CoverageScreen::default(),
             traffic: TrafficScreen::default(),
-            comparison: Comparison::default(),
+            comparison: ComparisonPage::default(),
             event_log: Cursor::following(),
             faults: Vec::new(),
             fault: Cursor::default(),
             detail: Detail::new(),
             focus: Focus::List,
-            arrange: Arrange::default(),
+            arrange: ListArrangement::default(),
             divider: None,
             dragging: false,
             word: None,
@@ -192,27 +192,27 @@ impl Model {
     }
 
     /// Takes one message in; what is to be done outside of the model.
-    pub(super) fn update(&mut self, message: Message) -> Vec<Effect> {
+    pub(super) fn update(&mut self, message: ScreenInput) -> Vec<Effect> {
         match message {
-            Message::Word(word) => self.say(word),
-            Message::Pasted(text) => self.paste(&text),
-            Message::Event(event) => self.event(event),
-            Message::NotShown(count) => {
+            ScreenInput::Word(word) => self.say(word),
+            ScreenInput::Pasted(text) => self.paste(&text),
+            ScreenInput::Event(event) => self.event(event),
+            ScreenInput::NotShown(count) => {
                 // Whose end was dropped would be under way for ever.
                 if count > self.status.not_shown {
                     self.under_way = UnderWay::default();
                 }
                 self.status.not_shown = count;
             }
-            Message::Frame(size, now) => self.frame(size, now),
-            Message::Redraw => {}
-            Message::Key(key) => self.key(&key),
-            Message::Pointer(pointer) => self.pointer(pointer),
-            Message::Reply(Reply::Word(word)) => self.word = Some(word),
-            Message::Reply(Reply::Faults(faults)) => self.faults = faults,
-            Message::Reply(Reply::Page(page)) => self.detail.take(*page),
-            Message::Reply(Reply::PageRead(page, read)) => self.archive.take(page, read),
-            Message::Reply(Reply::Fetched(index, fetched)) => {
+            ScreenInput::Frame(size, now) => self.frame(size, now),
+            ScreenInput::Redraw => {}
+            ScreenInput::Key(key) => self.key(&key),
+            ScreenInput::Pointer(pointer) => self.pointer(pointer),
+            ScreenInput::Reply(EffectReply::Word(word)) => self.word = Some(word),
+            ScreenInput::Reply(EffectReply::Faults(faults)) => self.faults = faults,
+            ScreenInput::Reply(EffectReply::Page(page)) => self.detail.take(*page),
+            ScreenInput::Reply(EffectReply::PageRead(page, read)) => self.archive.take(page, read),
+            ScreenInput::Reply(EffectReply::Fetched(index, fetched)) => {
                 let fetched = fetched.map_err(|why| self.say(why)).ok();
                 if fetched.is_none() {
                     self.to_compare = None;
@@ -223,10 +223,12 @@ impl Model {
                 self.compare_when_there();
                 self.show_selected();
             }
-            Message::Reply(Reply::Known(known)) => self.known = Some(known),
-            Message::Reply(Reply::SetAside(word, known)) => (self.word, self.known) = (Some(word), Some(known)),
-            Message::Reply(Reply::Measured(size)) => self.size = size,
-            Message::Reply(Reply::Found(number, slice)) => {
+            ScreenInput::Reply(EffectReply::Known(known)) => self.known = Some(known),
+            ScreenInput::Reply(EffectReply::SetAside(word, known)) => {
+                (self.word, self.known) = (Some(word), Some(known));
+            }
+            ScreenInput::Reply(EffectReply::Measured(size)) => self.size = size,
+            ScreenInput::Reply(EffectReply::Found(number, slice)) => {
                 let marked = self.list.marked();
                 let effect = self.archive.take_found(number, slice, &self.index.verdicts, marked);
                 self.effects.extend(effect);
@@ -247,7 +249,7 @@ impl Model {
                 self.bookings.cursor.lose_first(gone);
                 self.booking.lose_first(gone);
                 let failed = judged.findings.iter().any(|finding| finding.severity == Severity::Failure);
-                if self.bell && failed && self.status.context.mode != Mode::View && self.effects.is_empty() {
+                if self.bell && failed && self.status.context.mode != RunMode::View && self.effects.is_empty() {
                     self.effects.push(Effect::Bell);
                 }
                 self.list.push(judged);
@@ -267,7 +269,7 @@ impl Model {
     }
 
     /// Counts exchanges that are not listed: they are in the recording.
-    fn count_past(&mut self, past: &Past) {
+    fn count_past(&mut self, past: &PastExchanges) {
         let gone = self.index.bookings.gone();
         for judged in &past.exchanges {
             self.status.count(judged);
@@ -317,9 +319,9 @@ impl Model {
             Command::Arrange => {
                 self.divider = None;
                 self.arrange = match self.arrange {
-                    Arrange::Auto if self.layout.is_side => Arrange::Stacked,
-                    Arrange::Auto => Arrange::Side,
-                    Arrange::Side | Arrange::Stacked => Arrange::Auto,
+                    ListArrangement::Auto if self.layout.is_side => ListArrangement::Stacked,
+                    ListArrangement::Auto => ListArrangement::Side,
+                    ListArrangement::Side | ListArrangement::Stacked => ListArrangement::Auto,
                 };
             }
             command => self.run_here(command),
@@ -352,7 +354,7 @@ impl Model {
 
     /// True if something on the screen changes with time alone.
     pub(super) fn has_clock(&self) -> bool {
-        let is_live = self.status.context.mode != Mode::View;
+        let is_live = self.status.context.mode != RunMode::View;
         let leased =
             || self.index.bookings.all().iter().rev().take(100).any(|booking| booking.lease() > Some(self.now));
         is_live
@@ -391,7 +393,7 @@ impl Model {
             _ => None,
         };
         let list = rows.filter(|_| self.has_detail()).map(|rows| rows.saturating_add(3));
-        let wishes = Wishes { focus: self.focus, arrange: self.arrange, list, divider: self.divider };
+        let wishes = LayoutInput { focus: self.focus, arrange: self.arrange, list, divider: self.divider };
         self.look_outside();
         self.layout = ScreenLayout::new(size, wishes);
         self.fit();

@@ -1,15 +1,15 @@
 //! What the mouse does: it scrolls, selects, opens, chooses a screen, and drags the line between list and detail.
 //!
-//! `Pointer, ScreenLayout → the part that it points to → Model`
+//! `MouseAction, ScreenLayout → the part that it points to → ScreenModel`
 
 use ratatui::layout::Position;
 
-use super::keys::Pointer;
-use super::model::{Focus, Model};
+use super::keys::MouseAction;
+use super::model::{Focus, ScreenModel};
 use super::view::tab_at;
 
-impl Model {
-    pub(super) fn pointer(&mut self, pointer: Pointer) {
+impl ScreenModel {
+    pub(super) fn pointer(&mut self, pointer: MouseAction) {
         if self.help || self.prompt.is_some() {
             return;
         }
@@ -17,9 +17,9 @@ impl Model {
         let has_detail = self.has_detail();
         let in_detail = |x, y| has_detail && layout.detail.contains(Position { x, y });
         match pointer {
-            Pointer::Wheel { x, y, rows } if in_detail(x, y) => self.detail.scroll(rows),
-            Pointer::Wheel { rows, .. } => self.scroll(rows),
-            Pointer::Down { x, y } => {
+            MouseAction::Wheel { x, y, rows } if in_detail(x, y) => self.detail.scroll(rows),
+            MouseAction::Wheel { rows, .. } => self.scroll(rows),
+            MouseAction::Down { x, y } => {
                 let at_divider =
                     has_detail && if layout.is_side { x + 1 == layout.detail.x } else { y == layout.detail.y && y > 0 };
                 self.dragging = at_divider;
@@ -40,15 +40,15 @@ impl Model {
                     }
                 }
             }
-            Pointer::Drag { x, y } if self.dragging => {
+            MouseAction::Drag { x, y } if self.dragging => {
                 let body = layout.body;
                 let (at, whole) =
                     if layout.is_side { (x - body.x.min(x), body.width) } else { (y - body.y.min(y), body.height) };
                 let hundredths = u32::from(at) * 100 / u32::from(whole.max(1));
                 self.divider = Some(hundredths.clamp(10, 90) as u16);
             }
-            Pointer::Drag { .. } => {}
-            Pointer::Up => self.dragging = false,
+            MouseAction::Drag { .. } => {}
+            MouseAction::Up => self.dragging = false,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::command::CommandContext;
 use super::exchange_list::Destination;
-use super::model::{Focus, Model, Screen};
+use super::model::{Focus, Screen, ScreenModel};
 use super::prompt::Prompt;
 use super::services::Effect;
 use crate::event::Judged;
@@ -17,7 +17,7 @@ use crate::event::Judged;
 /// Most exchanges that were read back and are kept: those that are looked at, and two that are compared.
 const MOST_FETCHED: usize = 4;
 
-impl Model {
+impl ScreenModel {
     /// The screen that is shown.
     pub(super) fn screen(&self) -> Screen {
         self.stack.last().copied().unwrap_or(Screen::Exchanges)

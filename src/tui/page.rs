@@ -26,19 +26,19 @@ const LONG: usize = 128 * 1024;
 
 /// What the detail shows of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tab {
+pub(super) enum DetailTab {
     Findings,
     Request,
     Response,
 }
 
-impl Tab {
+impl DetailTab {
     pub(super) const ALL: [Self; 3] = [Self::Findings, Self::Request, Self::Response];
 }
 
 /// How a message is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum View {
+pub(super) enum MessageView {
     /// Header fields, and the body by what it is.
     Tree,
     /// As it was on the wire, the coding of the content taken off.
@@ -52,8 +52,8 @@ pub(super) enum View {
 pub(super) struct PageKey {
     /// 0-based index of the exchange.
     pub(super) exchange: u64,
-    pub(super) tab: Tab,
-    pub(super) view: View,
+    pub(super) tab: DetailTab,
+    pub(super) view: MessageView,
     pub(super) width: usize,
     /// Long lines are broken.
     pub(super) wrap: bool,
@@ -63,23 +63,23 @@ pub(super) struct PageKey {
 
 /// A page that is to be made.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(super) struct PageRequest {
     pub(super) key: PageKey,
     pub(super) judged: Arc<Judged>,
     /// JSON pointers of what is folded.
     pub(super) folded: Arc<HashSet<String>>,
 }
 
-impl Request {
+impl PageRequest {
     /// True if making it takes too long to be done between two frames.
     pub(super) fn is_long(&self) -> bool {
         let exchange = &self.judged.exchange;
         let length = match self.key.tab {
-            Tab::Findings => self.judged.findings.len() * 400,
-            Tab::Request => exchange.request.body.bytes.len(),
-            Tab::Response => exchange.response.as_ref().map_or(0, |response| response.body.bytes.len()),
+            DetailTab::Findings => self.judged.findings.len() * 400,
+            DetailTab::Request => exchange.request.body.bytes.len(),
+            DetailTab::Response => exchange.response.as_ref().map_or(0, |response| response.body.bytes.len()),
         };
-        length > LONG && self.key.view != View::Hex
+        length > LONG && self.key.view != MessageView::Hex
     }
 }
 
@@ -177,7 +177,7 @@ impl Row {
 
 /// What a page is made of.
 #[derive(Debug)]
-enum Content {
+enum PageContent {
     Rows(Vec<Row>),
     Hex(Bytes),
 }
@@ -186,33 +186,34 @@ enum Content {
 #[derive(Debug)]
 pub(super) struct DetailPage {
     key: PageKey,
-    content: Content,
+    content: PageContent,
     anchors: Vec<Option<usize>>,
     width: usize,
 }
 
 impl DetailPage {
     /// Lays out what is asked for.
-    pub(super) fn new(request: &Request) -> Self {
-        let Request { key, judged, folded } = request;
-        if let (View::Hex, Tab::Request | Tab::Response) = (key.view, key.tab) {
+    pub(super) fn new(request: &PageRequest) -> Self {
+        let PageRequest { key, judged, folded } = request;
+        if let (MessageView::Hex, DetailTab::Request | DetailTab::Response) = (key.view, key.tab) {
             let body = match key.tab {
-                Tab::Response => judged.exchange.response.as_ref().map(|response| &response.body),
+                DetailTab::Response => judged.exchange.response.as_ref().map(|response| &response.body),
                 _ => Some(&judged.exchange.request.body),
             };
             let bytes = body.map(|body| body.bytes.clone()).unwrap_or_default();
             let anchors = vec![None; judged.findings.len()];
-            return Self { key: *key, content: Content::Hex(bytes), anchors, width: 10 + HEX * 4 };
+            return Self { key: *key, content: PageContent::Hex(bytes), anchors, width: 10 + HEX * 4 };
         }
-        let raw = key.view == View::Raw;
+        let raw = key.view == MessageView::Raw;
         let rows = match key.tab {
-            Tab::Findings => explain::rows(judged, key.width),
-            Tab::Request if raw => message::raw_request(judged),
-            Tab::Response if raw => message::raw_response(judged),
-            Tab::Request => message::request(judged, folded),
-            Tab::Response => message::response(judged, folded),
+            DetailTab::Findings => explain::rows(judged, key.width),
+            DetailTab::Request if raw => message::raw_request(judged),
+            DetailTab::Response if raw => message::raw_response(judged),
+            DetailTab::Request => message::request(judged, folded),
+            DetailTab::Response => message::response(judged, folded),
         };
-        let broken = |row: Row| if key.wrap && key.tab != Tab::Findings { row.wrapped(key.width) } else { vec![row] };
+        let broken =
+            |row: Row| if key.wrap && key.tab != DetailTab::Findings { row.wrapped(key.width) } else { vec![row] };
         let mut rows: Vec<Row> =
             rows.into_iter().flat_map(|row| row.with_marks(key.width)).flat_map(broken).take(MAX_ROWS + 1).collect();
         if rows.len() > MAX_ROWS {
@@ -228,13 +229,13 @@ impl DetailPage {
             }
         }
         let width = rows.iter().map(Row::width).max().unwrap_or(0);
-        Self { key: *key, content: Content::Rows(rows), anchors, width }
+        Self { key: *key, content: PageContent::Rows(rows), anchors, width }
     }
 
     /// True if it shows what is asked for. A message that isn't broken into lines is the same for any width.
     pub(super) fn fits(&self, key: PageKey) -> bool {
-        let by_width = key.tab == Tab::Findings || key.wrap || key.view == View::Tree;
-        let view = if key.tab == Tab::Findings { self.key.view } else { key.view };
+        let by_width = key.tab == DetailTab::Findings || key.wrap || key.view == MessageView::Tree;
+        let view = if key.tab == DetailTab::Findings { self.key.view } else { key.view };
         self.key == PageKey { width: if by_width { key.width } else { self.key.width }, view, ..key }
     }
 
@@ -255,14 +256,14 @@ impl DetailPage {
 
     /// The row where a node stands, or the nearest above it.
     pub(super) fn row_of(&self, pointer: &str) -> Option<usize> {
-        let Content::Rows(rows) = &self.content else { return None };
+        let PageContent::Rows(rows) = &self.content else { return None };
         rows.iter().position(|row| row.pointer.as_deref() == Some(pointer))
     }
 
     pub(super) fn len(&self) -> usize {
         match &self.content {
-            Content::Rows(rows) => rows.len(),
-            Content::Hex(bytes) => bytes.len().div_ceil(HEX).max(1),
+            PageContent::Rows(rows) => rows.len(),
+            PageContent::Hex(bytes) => bytes.len().div_ceil(HEX).max(1),
         }
     }
 
@@ -274,9 +275,9 @@ impl DetailPage {
     /// A row; `None` past the end.
     pub(super) fn row(&self, at: usize) -> Option<Row> {
         match &self.content {
-            Content::Rows(rows) => rows.get(at).cloned(),
-            Content::Hex(bytes) if bytes.is_empty() && at == 0 => Some(Row::new(TextStyle::Dim, "(no body)")),
-            Content::Hex(bytes) => {
+            PageContent::Rows(rows) => rows.get(at).cloned(),
+            PageContent::Hex(bytes) if bytes.is_empty() && at == 0 => Some(Row::new(TextStyle::Dim, "(no body)")),
+            PageContent::Hex(bytes) => {
                 let chunk = bytes.chunks(HEX).nth(at)?;
                 Some(hexadecimal(at * HEX, chunk))
             }
@@ -291,10 +292,10 @@ impl DetailPage {
     /// The next row with a text in any case, behind a row and then from the start.
     pub(super) fn find(&self, text: &str, after: usize) -> Option<usize> {
         let text = text.to_lowercase();
-        let (Content::Rows(_) | Content::Hex(_), len) = (&self.content, self.len());
+        let (PageContent::Rows(_) | PageContent::Hex(_), len) = (&self.content, self.len());
         (1..=len).map(|step| (after + step) % len).find(|&at| match &self.content {
-            Content::Rows(rows) => rows[at].text().to_lowercase().contains(&text),
-            Content::Hex(_) => self.row(at).is_some_and(|row| row.text().to_lowercase().contains(&text)),
+            PageContent::Rows(rows) => rows[at].text().to_lowercase().contains(&text),
+            PageContent::Hex(_) => self.row(at).is_some_and(|row| row.text().to_lowercase().contains(&text)),
         })
     }
 }

@@ -5,12 +5,12 @@
 use jiff::civil::Date;
 use jiff::{ToSpan as _, tz::TimeZone};
 
-use super::clipboard::{self, Choice};
+use super::clipboard::{self, CopyChoice};
 use super::command::{self, Command, CommandEntry};
-use super::counter::Counter;
-use super::model::{Model, Screen};
+use super::counter::MatchCounter;
+use super::model::{Screen, ScreenModel};
 use super::services::{Effect, Export};
-use crate::event::{Judged, Mode};
+use crate::event::{Judged, RunMode};
 use crate::filter::{self, Completion, Filter};
 use crate::finding::{Finding, number, shape};
 
@@ -42,7 +42,7 @@ pub(super) enum Prompt {
     StopRun,
     /// A line, as far as it was typed.
     Line {
-        of: Line,
+        of: PromptPurpose,
         text: String,
         before: usize,
     },
@@ -53,7 +53,7 @@ pub(super) enum Prompt {
 
 /// What a line that is typed is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum PromptPurpose {
     /// The number of an exchange, the beginning of an Order UUID, or a command.
     GoTo,
     Filter,
@@ -75,29 +75,29 @@ pub(super) struct SettingAside {
 }
 
 impl Prompt {
-    fn line(of: Line, text: &str) -> Self {
+    fn line(of: PromptPurpose, text: &str) -> Self {
         Self::Line { of, text: text.to_owned(), before: 0 }
     }
 
     pub(super) fn go_to() -> Self {
-        Self::line(Line::GoTo, "")
+        Self::line(PromptPurpose::GoTo, "")
     }
 
     pub(super) fn filter(typed: &str) -> Self {
-        Self::line(Line::Filter, typed)
+        Self::line(PromptPurpose::Filter, typed)
     }
 
     pub(super) fn find() -> Self {
-        Self::line(Line::Find, "")
+        Self::line(PromptPurpose::Find, "")
     }
 
     pub(super) fn comment(index: u64, comment: &str) -> Self {
-        Self::line(Line::Comment(index), comment)
+        Self::line(PromptPurpose::Comment(index), comment)
     }
 
     pub(super) fn set_aside(rule: &str, today: Date) -> Self {
         let other = today.saturating_add(DAYS.days()).to_string();
-        Self::line(Line::SetAside(SettingAside { rule: rule.to_owned(), types_day: false, other }), "")
+        Self::line(PromptPurpose::SetAside(SettingAside { rule: rule.to_owned(), types_day: false, other }), "")
     }
 
     pub(super) fn copy() -> Self {
@@ -109,30 +109,34 @@ impl Prompt {
     }
 }
 
-impl Model {
+impl ScreenModel {
     /// The prompt in words.
     pub(super) fn prompt_words(&self) -> Option<String> {
         self.prompt.as_ref().map(|prompt| match prompt {
-            Prompt::StopRun if self.status.context.mode == Mode::Replay => "Stop the replay? y/n".to_owned(),
+            Prompt::StopRun if self.status.context.mode == RunMode::Replay => "Stop the replay? y/n".to_owned(),
             Prompt::StopRun => "Stop the proxy? y/n".to_owned(),
-            Prompt::Line { of: Line::GoTo, text, .. } => {
+            Prompt::Line { of: PromptPurpose::GoTo, text, .. } => {
                 format!(":{text}▏ number, UUID or command; Enter goes there, Tab completes, Esc leaves")
             }
-            Prompt::Line { of: Line::Filter, text, .. } => {
+            Prompt::Line { of: PromptPurpose::Filter, text, .. } => {
                 let count = self.counter.as_ref().map_or_else(String::new, |counter| counter.words(&self.list));
                 format!(
                     "Filter /{text}▏ {count}  {} (Enter lists them, Tab completes, ↑ earlier)",
                     self.candidates(text)
                 )
             }
-            Prompt::Line { of: Line::Find, text, .. } => format!("Find /{text}▏ (Enter finds it, again the next)"),
-            Prompt::Line { of: Line::Comment(index), text, .. } => {
+            Prompt::Line { of: PromptPurpose::Find, text, .. } => {
+                format!("Find /{text}▏ (Enter finds it, again the next)")
+            }
+            Prompt::Line { of: PromptPurpose::Comment(index), text, .. } => {
                 format!("Comment on exchange {}: {text}▏ (Enter keeps it for this session)", number(*index))
             }
-            Prompt::Line { of: Line::SetAside(SettingAside { rule, types_day: false, other }), text, .. } => {
+            Prompt::Line {
+                of: PromptPurpose::SetAside(SettingAside { rule, types_day: false, other }), text, ..
+            } => {
                 format!("Set {rule} aside until {other}, because: {text}▏ (Enter does, Tab: until when)")
             }
-            Prompt::Line { of: Line::SetAside(SettingAside { rule, other, .. }), text, .. } => {
+            Prompt::Line { of: PromptPurpose::SetAside(SettingAside { rule, other, .. }), text, .. } => {
                 let hint = match day_of(text, self.today()) {
                     Err(why) if !text.is_empty() => why,
                     _ => "a day, or 30d".to_owned(),
@@ -150,7 +154,7 @@ impl Model {
 
     /// The commands that the palette lists for what was typed.
     pub(super) fn palette(&self) -> Vec<&'static CommandEntry> {
-        let Some(Prompt::Line { of: Line::GoTo, text, .. }) = &self.prompt else { return Vec::new() };
+        let Some(Prompt::Line { of: PromptPurpose::GoTo, text, .. }) = &self.prompt else { return Vec::new() };
         let typed = text.trim().to_lowercase();
         let here = || command::at(self.place()).filter(|entry| entry.id != Command::Palette);
         let by_name = here().filter(|entry| entry.name.starts_with(&typed));
@@ -188,7 +192,7 @@ impl Model {
                     "Backspace" if text.is_empty() => return,
                     "Backspace" => drop(text.pop()),
                     "Ctrl-U" => text.clear(),
-                    "↑" | "↓" if *of == Line::Filter => {
+                    "↑" | "↓" if *of == PromptPurpose::Filter => {
                         let len = self.history.len();
                         *before = if key == "↑" { (*before + 1).min(len) } else { before.saturating_sub(1) };
                         *text =
@@ -212,19 +216,19 @@ impl Model {
         let first = self.palette().first().map(|entry| entry.name);
         let rules = self.index.causes.rules();
         match &mut self.prompt {
-            Some(Prompt::Line { of: Line::GoTo, text, .. }) => {
+            Some(Prompt::Line { of: PromptPurpose::GoTo, text, .. }) => {
                 if let Some(name) = first {
                     name.clone_into(text);
                 }
             }
-            Some(Prompt::Line { of: Line::Filter, text, .. }) => {
+            Some(Prompt::Line { of: PromptPurpose::Filter, text, .. }) => {
                 let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
                 let Completion { range, candidates } = filter::complete(text, text.len(), &rules);
                 if let Some((candidate, _)) = candidates.first() {
                     text.replace_range(range, candidate);
                 }
             }
-            Some(Prompt::Line { of: Line::SetAside(aside), text, .. }) => {
+            Some(Prompt::Line { of: PromptPurpose::SetAside(aside), text, .. }) => {
                 std::mem::swap(text, &mut aside.other);
                 aside.types_day = !aside.types_day;
             }
@@ -243,14 +247,14 @@ impl Model {
 
     /// Begins to count what the filter that is being typed would list.
     fn count_filter(&mut self) {
-        let Some(Prompt::Line { of: Line::Filter, text, .. }) = &self.prompt else { return };
-        self.counter = text.parse().ok().map(Counter::new);
+        let Some(Prompt::Line { of: PromptPurpose::Filter, text, .. }) = &self.prompt else { return };
+        self.counter = text.parse().ok().map(MatchCounter::new);
     }
 
-    fn take_line(&mut self, of: &Line, line: String) {
+    fn take_line(&mut self, of: &PromptPurpose, line: String) {
         match of {
-            Line::GoTo => self.go_to(&line),
-            Line::Filter => {
+            PromptPurpose::GoTo => self.go_to(&line),
+            PromptPurpose::Filter => {
                 self.counter = None;
                 let filter = match line.parse::<Filter>() {
                     Ok(filter) => filter,
@@ -271,7 +275,7 @@ impl Model {
                 self.list.type_filter(filter);
                 self.show_selected();
             }
-            Line::Find => {
+            PromptPurpose::Find => {
                 if !line.is_empty() {
                     self.detail.sought = line;
                 }
@@ -280,13 +284,13 @@ impl Model {
                     self.say(format!("{sought} is not on this page"));
                 }
             }
-            Line::Comment(index) => {
+            PromptPurpose::Comment(index) => {
                 self.comments.remove(index);
                 if !line.is_empty() && self.comments.len() < MAX_COMMENTS {
                     self.comments.insert(*index, line);
                 }
             }
-            Line::SetAside(aside) => self.take_aside(aside, line),
+            PromptPurpose::SetAside(aside) => self.take_aside(aside, line),
         }
     }
 
@@ -295,7 +299,7 @@ impl Model {
         let Ok(expires) = day_of(day, self.today()) else {
             // Its line says what is wrong.
             let (types_day, other) = (true, reason.clone());
-            let of = Line::SetAside(SettingAside { types_day, other, ..aside.clone() });
+            let of = PromptPurpose::SetAside(SettingAside { types_day, other, ..aside.clone() });
             self.prompt = Some(Prompt::line(of, day));
             return;
         };
@@ -357,7 +361,7 @@ impl Model {
     }
 
     fn copy(&mut self, key: &str) {
-        let Some(choice) = Choice::of_key(key) else { return };
+        let Some(choice) = CopyChoice::of_key(key) else { return };
         let copied = self.judged().and_then(|judged| clipboard::text(choice, judged, &self.detail));
         match copied {
             Some(text) if text.len() > clipboard::MAX => {

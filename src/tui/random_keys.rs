@@ -1,6 +1,6 @@
 //! Random keys over a hostile recording: no panic, and nothing on the screen that a terminal would obey.
 //!
-//! `seed → events, keys, mouse, pasted text, sizes from 20×5 to 200×60 → Model → every cell looked at`
+//! `seed → events, keys, mouse, pasted text, sizes from 20×5 to 200×60 → ScreenModel → every cell looked at`
 //!
 //! `UMPIRE_SCREEN_KEYS=100000 cargo test --lib random_keys` presses more. What would reach outside is answered, not done.
 
@@ -13,13 +13,13 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 
 use super::command::TABLE;
-use super::keys::Pointer;
-use super::model::{Message, Model};
+use super::keys::MouseAction;
+use super::model::{ScreenInput, ScreenModel};
 use super::page::DetailPage;
-use super::services::{Effect, FaultState, Reply};
+use super::services::{Effect, EffectReply, FaultState};
 use super::theme::Theme;
 use super::{theme, view};
-use crate::event::{Event, Judged, Mode, NotJudged, Progress, Recording, RequestUnderWay, RunContext};
+use crate::event::{Event, Judged, NotJudged, Progress, RecordingStatus, RequestUnderWay, RunContext, RunMode};
 use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Response, Version};
 use crate::finding::{EarlierExchange, Finding, RuleInfo, Scope, Severity, Side};
 use crate::openbooking::Stage;
@@ -140,8 +140,8 @@ fn event(random: &mut Random, index: &mut u64) -> Event {
             order_uuid: Some(EVIL.into()),
         }),
         0 => Event::Notice(EVIL.to_owned()),
-        1 => Event::Recording(Recording::Off { reason: EVIL.to_owned(), missed: 3 }),
-        2 => Event::Recording(Recording::On { file: EVIL.to_owned(), missed: 0 }),
+        1 => Event::Recording(RecordingStatus::Off { reason: EVIL.to_owned(), missed: 3 }),
+        2 => Event::Recording(RecordingStatus::On { file: EVIL.to_owned(), missed: 0 }),
         3 => Event::Unread { authority: EVIL.to_owned(), count: 2 },
         4 => Event::Progress(Progress { recorded: *index, judged: *index, lag: std::time::Duration::from_secs(3) }),
         _ => {
@@ -151,37 +151,37 @@ fn event(random: &mut Random, index: &mut u64) -> Event {
     }
 }
 
-fn message(random: &mut Random, index: &mut u64, size: Size) -> Message {
+fn message(random: &mut Random, index: &mut u64, size: Size) -> ScreenInput {
     let (x, y) = (random.below(size.width.into()) as u16, random.below(size.height.into()) as u16);
     let letters = ["y", "c", "e", "1", "3", "s", ":", "x", "Space", "Backspace", "Enter", "é", "日"];
     match random.below(40) {
-        0 => Message::Event(event(random, index)),
-        1 => Message::Pasted(EVIL.to_owned()),
-        2 => Message::Pointer(Pointer::Down { x, y }),
-        3 => Message::Pointer(Pointer::Drag { x, y }),
-        4 => Message::Pointer(Pointer::Wheel { x, y, rows: if random.below(2) == 0 { -3 } else { 3 } }),
-        5 => Message::Pointer(Pointer::Up),
-        6..10 => Message::Key((*random.of(&letters)).to_owned()),
+        0 => ScreenInput::Event(event(random, index)),
+        1 => ScreenInput::Pasted(EVIL.to_owned()),
+        2 => ScreenInput::Pointer(MouseAction::Down { x, y }),
+        3 => ScreenInput::Pointer(MouseAction::Drag { x, y }),
+        4 => ScreenInput::Pointer(MouseAction::Wheel { x, y, rows: if random.below(2) == 0 { -3 } else { 3 } }),
+        5 => ScreenInput::Pointer(MouseAction::Up),
+        6..10 => ScreenInput::Key((*random.of(&letters)).to_owned()),
         _ => {
             let entry = random.of(TABLE);
-            Message::Key((*random.of(entry.keys)).to_owned())
+            ScreenInput::Key((*random.of(entry.keys)).to_owned())
         }
     }
 }
 
 /// What would be done outside, answered at once.
-fn answer(effect: Effect) -> Option<Message> {
+fn answer(effect: Effect) -> Option<ScreenInput> {
     let reply = match effect {
-        Effect::LayOut(request) => Reply::Page(Box::new(DetailPage::new(&request))),
+        Effect::LayOut(request) => EffectReply::Page(Box::new(DetailPage::new(&request))),
         Effect::ListFaults | Effect::Arm(..) => {
-            Reply::Faults(vec![FaultState { text: EVIL.to_owned(), armed: true, made: 1 }])
+            EffectReply::Faults(vec![FaultState { text: EVIL.to_owned(), armed: true, made: 1 }])
         }
-        Effect::ReadPage(page) => Reply::PageRead(page, Err(EVIL.to_owned())),
-        Effect::Fetch(index) => Reply::Fetched(index, Err(EVIL.to_owned())),
-        Effect::Open(_) | Effect::Export(_) | Effect::SetAside { .. } => Reply::Word(EVIL.to_owned()),
+        Effect::ReadPage(page) => EffectReply::PageRead(page, Err(EVIL.to_owned())),
+        Effect::Fetch(index) => EffectReply::Fetched(index, Err(EVIL.to_owned())),
+        Effect::Open(_) | Effect::Export(_) | Effect::SetAside { .. } => EffectReply::Word(EVIL.to_owned()),
         _ => return None,
     };
-    Some(Message::Reply(reply))
+    Some(ScreenInput::Reply(reply))
 }
 
 fn harmless(symbol: &str) -> bool {
@@ -192,7 +192,7 @@ fn harmless(symbol: &str) -> bool {
 fn ten_thousand_random_keys_over_a_hostile_recording() {
     let keys = std::env::var("UMPIRE_SCREEN_KEYS").ok().and_then(|keys| keys.parse().ok()).unwrap_or(10_000);
     let mut random = Random(0x5eed);
-    for mode in [Mode::View, Mode::Live] {
+    for mode in [RunMode::View, RunMode::Live] {
         let context = RunContext {
             mode,
             base_uri: Some(EVIL.to_owned()),
@@ -203,12 +203,12 @@ fn ten_thousand_random_keys_over_a_hostile_recording() {
             warnings: vec![EVIL.to_owned()],
             settings: None,
         };
-        let mut model = Model::new(context, true);
+        let mut model = ScreenModel::new(context, true);
         let (mut index, mut size) = (0, Size::new(80, 24));
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
         for _ in 0..12 {
             let first = exchange(&mut random, index);
-            model.update(Message::Event(first));
+            model.update(ScreenInput::Event(first));
             index += 1;
         }
         let mut screens = HashSet::new();
@@ -219,12 +219,12 @@ fn ten_thousand_random_keys_over_a_hostile_recording() {
             }
             let message = message(&mut random, &mut index, size);
             let mut effects = model.update(message);
-            effects.extend(model.update(Message::Frame(size, Timestamp::from_second(60).unwrap())));
+            effects.extend(model.update(ScreenInput::Frame(size, Timestamp::from_second(60).unwrap())));
             for reply in effects.into_iter().filter_map(answer) {
                 model.update(reply);
             }
             model.work();
-            model.update(Message::Frame(size, Timestamp::from_second(60).unwrap()));
+            model.update(ScreenInput::Frame(size, Timestamp::from_second(60).unwrap()));
             screens.insert(model.place().title());
             let theme = *random.of(&Theme::ALL);
             terminal

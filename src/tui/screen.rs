@@ -1,7 +1,7 @@
 //! The real terminal: set up, given back whatever happens, and given back and taken again as a shell's job.
 //!
 //! ```text
-//! Screen::take ─► raw mode, alternate screen ─► Drop, or a panic of this thread ─► as it was before
+//! TerminalScreen::take ─► raw mode, alternate screen ─► Drop, or a panic of this thread ─► as it was before
 //!                    │   ▲
 //!   Ctrl-Z, SIGTSTP ─┘   └─ SIGCONT, once the terminal is this process's again
 //! ```
@@ -31,16 +31,16 @@ use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 
 use super::job::{self, JobSignals};
-use super::links::{self, Link};
-use super::model::Model;
+use super::links::{self, ScreenLink};
+use super::model::ScreenModel;
 use super::pager;
 use super::services::Effect;
-use super::{Console, EventReceiver, Input, Outcome, Setup, Theme, TuiError, clipboard, draw, run_in};
+use super::{Console, ConsoleInput, EventReceiver, ScreenEnd, Setup, Theme, TuiError, clipboard, draw, run_in};
 
 /// The terminal in raw mode on its alternate screen. Dropping it restores it.
 #[derive(Debug)]
-struct Screen {
-    terminal: Terminal<CrosstermBackend<Output>>,
+struct TerminalScreen {
+    terminal: Terminal<CrosstermBackend<TerminalOutput>>,
     /// The terminal is set up for the screen, and to be given back.
     taken: bool,
     /// `NO_COLOR` is not set.
@@ -48,25 +48,25 @@ struct Screen {
     theme: Theme,
     mouse: bool,
     /// The links that are on the screen.
-    linked: Vec<Link>,
+    linked: Vec<ScreenLink>,
     /// From here on writing to it is tried, and never fails.
     leaving: Arc<AtomicBool>,
 }
 
 /// Standard output, which may go away.
 #[derive(Debug)]
-struct Output {
+struct TerminalOutput {
     out: io::Stdout,
     leaving: Arc<AtomicBool>,
 }
 
-impl Output {
+impl TerminalOutput {
     fn unless_leaving<T>(&self, written: io::Result<T>, instead: T) -> io::Result<T> {
         if self.leaving.load(Ordering::Relaxed) { Ok(written.unwrap_or(instead)) } else { written }
     }
 }
 
-impl Write for Output {
+impl Write for TerminalOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes);
         self.unless_leaving(written, bytes.len())
@@ -78,7 +78,7 @@ impl Write for Output {
     }
 }
 
-impl Screen {
+impl TerminalScreen {
     /// Takes the terminal over. Fails, and writes nothing, where the standard output is no terminal.
     #[expect(clippy::disallowed_methods, reason = "the screen draws what `text` has made safe")]
     fn take(theme: Theme, mouse: bool) -> Result<Self, TuiError> {
@@ -87,7 +87,7 @@ impl Screen {
             return Err(TuiError::Setup(io::Error::other("the standard output is no terminal")));
         }
         let leaving = Arc::<AtomicBool>::default();
-        let output = Output { out, leaving: Arc::clone(&leaving) };
+        let output = TerminalOutput { out, leaving: Arc::clone(&leaving) };
         let terminal = Terminal::new(CrosstermBackend::new(output)).map_err(TuiError::Setup)?;
         let in_colours = !Colored::ansi_color_disabled_memoized();
         let mut screen = Self { terminal, taken: false, in_colours, theme, mouse, linked: Vec::new(), leaving };
@@ -121,12 +121,12 @@ impl Screen {
     }
 
     /// Makes links of the addresses in the frame that was just drawn, where they are not links already.
-    fn link(&mut self, links: Vec<Link>) -> io::Result<()> {
+    fn link(&mut self, links: Vec<ScreenLink>) -> io::Result<()> {
         if links == self.linked {
             return Ok(());
         }
         let backend = self.terminal.backend_mut();
-        for Link { x, y, cells, address } in &links {
+        for ScreenLink { x, y, cells, address } in &links {
             let (before, behind) = links::around(address);
             backend.write_all(before.as_bytes())?;
             backend.draw((*x..).zip(cells).map(|(x, cell)| (x, *y, cell)))?;
@@ -156,7 +156,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalScreen {
     fn drop(&mut self) {
         self.leaving.store(true, Ordering::Relaxed);
         self.leave();
@@ -165,9 +165,9 @@ impl Drop for Screen {
 
 /// The terminal, its keyboard, and what a shell asks of a job.
 struct OwnTerminal {
-    screen: Screen,
+    screen: TerminalScreen,
     /// `None` while the terminal is somebody else's: who reads from it then is stopped.
-    keys: Option<Keys>,
+    keys: Option<KeyReader>,
     signals: JobSignals,
     /// When to see whether the terminal is still there.
     looks: Interval,
@@ -190,13 +190,13 @@ async fn hung_up(looks: &mut Interval) -> io::Error {
 }
 
 /// What is typed.
-enum Keys {
-    /// Another reader of the keyboard may have to end first, see [`Keys::open`].
+enum KeyReader {
+    /// Another reader of the keyboard may have to end first, see [`KeyReader::open`].
     Opening(oneshot::Receiver<EventStream>),
     Open(EventStream),
 }
 
-impl Keys {
+impl KeyReader {
     /// Begins to read the keyboard, on a thread of its own: the reader from before a stop may still wait for a key, and
     /// gives way only when one comes. That key is read then, and nothing else waits for it.
     fn open() -> io::Result<Self> {
@@ -224,7 +224,7 @@ impl Keys {
 }
 
 impl Console for OwnTerminal {
-    fn draw(&mut self, model: &mut Model) -> Result<Vec<Effect>, TuiError> {
+    fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError> {
         let (effects, links) = draw(&mut self.screen.terminal, model, self.screen.theme, self.screen.in_colours)?;
         self.screen.link(links).map_err(|error| TuiError::Draw(error.into()))?;
         Ok(effects)
@@ -247,10 +247,10 @@ impl Console for OwnTerminal {
         shown.and(back.map(drop))
     }
 
-    async fn input(&mut self) -> Option<io::Result<Input>> {
+    async fn input(&mut self) -> Option<io::Result<ConsoleInput>> {
         let key = async {
             match &mut self.keys {
-                Some(keys) => keys.next().await.map(|key| key.map(Input::Terminal)),
+                Some(keys) => keys.next().await.map(|key| key.map(ConsoleInput::Terminal)),
                 None => std::future::pending().await,
             }
         };
@@ -284,7 +284,7 @@ impl Console for OwnTerminal {
             return Ok(false);
         }
         self.screen.enter()?;
-        self.keys = Some(Keys::open()?);
+        self.keys = Some(KeyReader::open()?);
         Ok(true)
     }
 }
@@ -296,11 +296,11 @@ pub fn run_on_screen(
     feed: &mut EventReceiver,
     setup: Setup,
     shutdown: CancellationToken,
-) -> Result<Outcome, TuiError> {
-    let screen = Screen::take(setup.theme, setup.mouse)?;
+) -> Result<ScreenEnd, TuiError> {
+    let screen = TerminalScreen::take(setup.theme, setup.mouse)?;
     runtime.block_on(async {
         let signals = JobSignals::listen().map_err(TuiError::Setup)?;
-        let keys = Some(Keys::open().map_err(TuiError::Setup)?);
+        let keys = Some(KeyReader::open().map_err(TuiError::Setup)?);
         let mut console = OwnTerminal { screen, keys, signals, looks: tokio::time::interval(LOOK) };
         run_in(&mut console, feed, setup, shutdown).await
     })

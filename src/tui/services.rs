@@ -1,6 +1,6 @@
 //! What the screen asks of whoever runs it: the outside world as a port.
 //!
-//! `Model ─► Effect ─► Services (off the drawing thread) ─► Reply ─► Model`
+//! `ScreenModel ─► Effect ─► Services (off the drawing thread) ─► EffectReply ─► ScreenModel`
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub trait Services: Send + Sync {
     fn exchanges(&self, from: u64, most: u64) -> Result<Vec<Arc<Judged>>, String>;
 
     /// Goes on with a search through the recording for a moment.
-    fn search(&self, search: &Search) -> Result<SearchSlice, String>;
+    fn search(&self, search: &ExchangeSearch) -> Result<SearchSlice, String>;
 
     /// Bytes of the recording on disk.
     fn size(&self) -> Option<u64>;
@@ -58,7 +58,7 @@ pub enum Export {
 
 /// A search for exchanges in the whole recording.
 #[derive(Debug, Clone)]
-pub struct Search {
+pub struct ExchangeSearch {
     /// What they match.
     pub filter: Arc<Filter>,
     /// The 0-based indexes of those that are marked.
@@ -129,7 +129,7 @@ impl Services for NoServices {
         Err("nothing is recorded".to_owned())
     }
 
-    fn search(&self, _search: &Search) -> Result<SearchSlice, String> {
+    fn search(&self, _search: &ExchangeSearch) -> Result<SearchSlice, String> {
         Err("nothing is recorded".to_owned())
     }
 
@@ -182,14 +182,14 @@ pub(super) enum Effect {
     /// Read a page of the archive.
     ReadPage(u64),
     /// Go on with a search, which has a number.
-    Search(u64, Search),
+    Search(u64, ExchangeSearch),
     /// Lay a long message out, away from the drawing thread.
-    LayOut(Box<super::page::Request>),
+    LayOut(Box<super::page::PageRequest>),
 }
 
 /// What came of an effect.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum EffectReply {
     /// In words.
     Word(String),
     Faults(Vec<FaultState>),

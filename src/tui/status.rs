@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::coverage::Coverage;
-use crate::event::{Judged, Mode, Progress, Recording, RunContext};
-use crate::finding::{Tally, VerdictCounts};
+use crate::event::{Judged, Progress, RecordingStatus, RunContext, RunMode};
+use crate::finding::{FindingTally, VerdictCounts};
 
 /// Most notices that are kept. Past it the oldest go.
 const MAX_NOTICES: usize = 1_000;
@@ -16,12 +16,12 @@ const MAX_NOTICES: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Status {
     pub(super) context: RunContext,
-    pub(super) recording: Option<Recording>,
+    pub(super) recording: Option<RecordingStatus>,
     /// The notices, the newest last.
     pub(super) notices: VecDeque<String>,
     /// The latest host that passed unread, and how many have.
     pub(super) unread: Option<(String, u64)>,
-    pub(super) tally: Tally,
+    pub(super) tally: FindingTally,
     pub(super) exchanges: u64,
     /// How far recording and judging have come, as last told.
     pub(super) progress: Option<Progress>,
@@ -44,7 +44,7 @@ impl Status {
             recording: None,
             notices: notices.into_iter().collect(),
             unread: None,
-            tally: Tally::default(),
+            tally: FindingTally::default(),
             exchanges: 0,
             progress: None,
             verdicts: VerdictCounts::default(),
@@ -79,14 +79,14 @@ impl Status {
 
     /// What there is to say of a recording of which little could be judged.
     pub(super) fn little_judged(&self) -> Option<String> {
-        let little = self.context.mode == Mode::View && self.exchanges > 0 && self.verdicts.is_mostly_unjudged();
+        let little = self.context.mode == RunMode::View && self.exchanges > 0 && self.verdicts.is_mostly_unjudged();
         little.then(|| format!("little was judged: {}", self.verdicts.headline()))
     }
 
     /// The recording that others can be pointed to; `FILE` where there is none.
     pub(super) fn file(&self) -> &str {
         let now = match &self.recording {
-            Some(Recording::On { file, .. }) => Some(file),
+            Some(RecordingStatus::On { file, .. }) => Some(file),
             _ => self.context.capture.as_ref(),
         };
         now.map_or("FILE", String::as_str)

@@ -10,8 +10,8 @@ use ratatui::text::Span;
 
 use super::cursor::Motion;
 use super::exchanges::stage_name;
-use super::index::traffic::{Bucket, Latencies, Slow, TrafficIndex};
-use super::model::Model;
+use super::index::traffic::{Latencies, SlowExchange, TrafficBucket, TrafficIndex};
+use super::model::ScreenModel;
 use super::page::Row;
 use super::status::Status;
 use super::theme::TextStyle;
@@ -54,7 +54,7 @@ impl TrafficScreen {
     }
 
     /// The selected one of the slowest exchanges.
-    pub(super) fn selected(&self, index: &TrafficIndex) -> Option<Slow> {
+    pub(super) fn selected(&self, index: &TrafficIndex) -> Option<SlowExchange> {
         listed(index).nth(self.slow).copied()
     }
 
@@ -69,7 +69,7 @@ impl TrafficScreen {
     }
 }
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let index = &model.index.traffic;
     let mut spans: Vec<Span<'static>> = vec![span(TextStyle::Bold, " Traffic ")];
     if let Some(start) = index.start() {
@@ -102,7 +102,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The slowest exchanges that are listed.
-fn listed(index: &TrafficIndex) -> impl Iterator<Item = &Slow> {
+fn listed(index: &TrafficIndex) -> impl Iterator<Item = &SlowExchange> {
     index.slowest().iter().take(LISTED)
 }
 
@@ -111,7 +111,7 @@ fn page(index: &TrafficIndex, status: &Status, size: Option<u64>, width: usize) 
     let room = width.saturating_sub(LABEL + 22).clamp(8, 240);
     let mut page = Vec::new();
     let buckets = index.buckets();
-    let rate = |bucket: &Bucket| bucket.requests;
+    let rate = |bucket: &TrafficBucket| bucket.requests;
     let per_second = |count: u64| {
         let rate = count as f64 / index.width() as f64;
         if rate >= 10.0 { format!("{rate:.0}/s") } else { format!("{rate:.1}/s") }
@@ -135,8 +135,11 @@ fn page(index: &TrafficIndex, status: &Status, size: Option<u64>, width: usize) 
     let latency = spark(buckets, |bucket| bucket.slowest, room);
     page.push(series("slowest", TextStyle::Number, &latency, &format!("at most {}", duration(slowest))));
     if index.lags().iter().any(|lag| !lag.is_zero()) {
-        let lags: Vec<Bucket> =
-            index.lags().iter().map(|lag| Bucket { requests: lag.as_millis() as u64, ..Bucket::default() }).collect();
+        let lags: Vec<TrafficBucket> = index
+            .lags()
+            .iter()
+            .map(|lag| TrafficBucket { requests: lag.as_millis() as u64, ..TrafficBucket::default() })
+            .collect();
         let most = index.lags().iter().max().copied().unwrap_or_default();
         page.push(series(
             "judge's lag",
@@ -185,7 +188,7 @@ fn series(label: &str, ink: TextStyle, spark: &str, words: &str) -> Row {
 }
 
 /// The newest buckets, one a column; several are one where there is no room for all.
-fn spark(buckets: &[Bucket], value: impl Fn(&Bucket) -> u64, room: usize) -> String {
+fn spark(buckets: &[TrafficBucket], value: impl Fn(&TrafficBucket) -> u64, room: usize) -> String {
     let each = buckets.len().div_ceil(room).max(1);
     let values: Vec<u64> = buckets.chunks(each).map(|some| some.iter().map(&value).max().unwrap_or(0)).collect();
     let most = values.iter().copied().max().unwrap_or(0).max(1);

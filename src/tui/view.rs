@@ -1,6 +1,6 @@
 //! The frame: drawn from the model, which it does not change.
 //!
-//! `Model → header, the screen on top, footer (and over it a question, a palette, the help) → Frame`
+//! `ScreenModel → header, the screen on top, footer (and over it a question, a palette, the help) → Frame`
 
 mod exchange;
 mod footer;
@@ -17,7 +17,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::layout::LEAST;
-use super::model::{Model, Screen};
+use super::model::{Screen, ScreenModel};
 use super::theme::TextStyle;
 use super::{archive, booking, bookings, compare, coverage, event_log, exchanges, faults, findings, traffic};
 use crate::text;
@@ -26,7 +26,7 @@ pub(super) use header::tab_at;
 pub(super) use rows::rows;
 
 /// Draws the whole screen.
-pub(super) fn draw(model: &Model, frame: &mut Frame<'_>) {
+pub(super) fn draw(model: &ScreenModel, frame: &mut Frame<'_>) {
     let buffer = frame.buffer_mut();
     let whole = buffer.area;
     if whole.width < LEAST.width || whole.height < LEAST.height {

@@ -219,7 +219,7 @@ impl VerdictFile {
         let path = beside::verdicts_of(capture);
         let Ok(file) = File::open(&path) else { return VerdictsFile::Nothing };
         match read(file, key) {
-            Ok(Content::Sealed { blocks, id: of, totals, file }) if of == id => {
+            Ok(FileContent::Sealed { blocks, id: of, totals, file }) if of == id => {
                 let count = blocks.iter().map(|block| u64::from(block.rows)).sum();
                 VerdictsFile::Current(Box::new(Self {
                     path,
@@ -231,7 +231,7 @@ impl VerdictFile {
                     last: None,
                 }))
             }
-            Ok(Content::Damaged) => VerdictsFile::Damaged,
+            Ok(FileContent::Damaged) => VerdictsFile::Damaged,
             Ok(_) | Err(_) => VerdictsFile::Nothing,
         }
     }
@@ -279,7 +279,7 @@ impl VerdictFile {
 }
 
 /// What is in a file.
-enum Content {
+enum FileContent {
     /// Verdicts on a whole capture.
     Sealed { blocks: Vec<BlockPlace>, id: CaptureId, totals: VerdictTotals, file: BufReader<File> },
     /// It was begun and not ended, or is of another build or other rules.
@@ -288,40 +288,40 @@ enum Content {
     Damaged,
 }
 
-fn read(file: File, key: VerdictsKey) -> io::Result<Content> {
+fn read(file: File, key: VerdictsKey) -> io::Result<FileContent> {
     let length = file.metadata()?.len();
     let mut file = BufReader::with_capacity(1 << 16, file);
     let mut head = [0; 8 + 32];
     if length < head.len() as u64 {
-        return Ok(Content::Other);
+        return Ok(FileContent::Other);
     }
     file.read_exact(&mut head)?;
     if !head.starts_with(VERDICTS_MAGIC) || head[8..] != key.0 {
-        return Ok(Content::Other);
+        return Ok(FileContent::Other);
     }
     let (mut chain, mut at, mut first, mut blocks) = (first_link(key), head.len() as u64, 0, Vec::new());
     while at < length {
         let mut frame = [0; FRAME];
         if length - at < FRAME as u64 {
-            return Ok(Content::Other);
+            return Ok(FileContent::Other);
         }
         file.read_exact(&mut frame)?;
         let mut parts = Bytes(&frame);
         let (Some(kind), Some(rows), Some(size), Some(expected)) =
             (parts.byte(), number(&mut parts), number(&mut parts), parts.take(32))
         else {
-            return Ok(Content::Damaged);
+            return Ok(FileContent::Damaged);
         };
         at += FRAME as u64;
         if u64::from(size) > length - at {
             // Its writer was killed, or its end is gone.
-            return Ok(Content::Other);
+            return Ok(FileContent::Other);
         }
         let mut content = vec![0; size as usize];
         file.read_exact(&mut content)?;
         let found = checksum(&chain, kind, rows, &content);
         if found != expected {
-            return Ok(Content::Damaged);
+            return Ok(FileContent::Damaged);
         }
         chain = found;
         match kind {
@@ -330,19 +330,19 @@ fn read(file: File, key: VerdictsKey) -> io::Result<Content> {
                 let mut bytes = Bytes(&content);
                 let id = bytes.take(32).and_then(|id| id.try_into().ok()).map(CaptureId);
                 let (Some(id), Some(totals)) = (id, VerdictTotals::read(&mut bytes)) else {
-                    return Ok(Content::Damaged);
+                    return Ok(FileContent::Damaged);
                 };
                 if at + u64::from(size) != length {
-                    return Ok(Content::Damaged);
+                    return Ok(FileContent::Damaged);
                 }
-                return Ok(Content::Sealed { blocks, id, totals, file });
+                return Ok(FileContent::Sealed { blocks, id, totals, file });
             }
-            _ => return Ok(Content::Damaged),
+            _ => return Ok(FileContent::Damaged),
         }
         first += u64::from(rows);
         at += u64::from(size);
     }
-    Ok(Content::Other)
+    Ok(FileContent::Other)
 }
 
 fn number(bytes: &mut Bytes<'_>) -> Option<u32> {

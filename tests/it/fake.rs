@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use umpire::coverage::{Coverage, RuleCoverage};
-use umpire::event::{Event, Judged, Mode, NotJudged, RunContext};
+use umpire::event::{Event, Judged, NotJudged, RunContext, RunMode};
 use umpire::exchange::{
-    Body, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Simulator, Timing, Version,
+    Body, Exchange, Failure, FailureKind, Headers, Request, Response, RewrittenLink, Simulated, Simulator, Timing,
+    Version,
 };
 use umpire::finding::{Finding, RuleInfo, Scope, Severity, Side};
 use umpire::openbooking::Stage;
@@ -139,7 +140,7 @@ impl Fake {
     /// Links of the answer that were rewritten, each named by its place.
     pub fn rewritten(self, places: &[&str]) -> Self {
         self.exchange(|exchange| {
-            let link = |at: &&str| Rewritten {
+            let link = |at: &&str| RewrittenLink {
                 at: (*at).to_owned(),
                 sent: "https://booking.example.com/feeds/2".to_owned(),
                 given: "http://127.0.0.1:8080/feeds/2".to_owned(),
@@ -258,7 +259,7 @@ pub fn coverage() -> Coverage {
 
 pub fn context() -> RunContext {
     RunContext {
-        mode: Mode::Live,
+        mode: RunMode::Live,
         base_uri: Some(BASE.into()),
         upstream: Some("https://booking.example.com".into()),
         capture: Some("captures/today.db".into()),

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 use umpire::capture::{self, Meta, RecordingWriter, har};
-use umpire::exchange::{BodyEnd, Exchange, Omitted};
+use umpire::exchange::{BodyEnd, Exchange, OmittedFields};
 use umpire::redact::Redactor;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
@@ -243,7 +243,7 @@ fn what_is_there_is_used() {
     let with_body = exchanges.iter().filter(|exchange| !exchange.request.body.is_empty());
     assert!(with_body.clone().count() > 10);
     for exchange in with_body {
-        assert_eq!(exchange.request.headers.1, Omitted::Unlisted);
+        assert_eq!(exchange.request.headers.1, OmittedFields::Unlisted);
         assert!(exchange.request.headers.get("content-type").is_some(), "mimeType tells it");
     }
     // The bodies are all there.
@@ -273,7 +273,7 @@ fn a_gap_stays_one_in_every_format() {
     }
     let exchanges = read(&har);
     let gaps = exchanges.iter().filter(|exchange| exchange.request.body.end == BodyEnd::NotRecorded).count();
-    assert!(gaps > 1 && exchanges.iter().any(|exchange| exchange.request.headers.1 != Omitted::Nothing));
+    assert!(gaps > 1 && exchanges.iter().any(|exchange| exchange.request.headers.1 != OmittedFields::Nothing));
     let expected = judge(exchanges.clone());
     let folder = tempfile::tempdir().expect("a folder");
     let meta = Meta::new(None, exchanges[0].started);

@@ -10,10 +10,10 @@ use umpire::event::Event;
 use umpire::exchange::Exchange;
 use umpire::rules::RuleBook;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Links, Session, SessionOptions};
+use umpire::session::{LinkPolicy, Session, SessionOptions};
 
 /// Reads the dataset site and twice the feed; what the broker got, the notices, and what was recorded.
-async fn read_all(links: Links, file: &Path) -> (String, Vec<String>, Vec<Exchange>) {
+async fn read_all(links: LinkPolicy, file: &Path) -> (String, Vec<String>, Vec<Exchange>) {
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let book = Arc::new(RuleBook::built_in().expect("the built-in rules load"));
     let options =
@@ -42,21 +42,21 @@ async fn read_all(links: Links, file: &Path) -> (String, Vec<String>, Vec<Exchan
 #[tokio::test]
 async fn they_are_said_once_each() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (got, notices, exchanges) = read_all(Links::Said, &folder.path().join("said.db")).await;
+    let (got, notices, exchanges) = read_all(LinkPolicy::Said, &folder.path().join("said.db")).await;
     assert!(!got.contains("PROXY"), "nothing is changed");
     assert_eq!(notices.len(), 3, "{notices:#?}");
     for (notice, place) in notices.iter().zip(["/contentUrl", "/endpointUrl", "/next"]) {
         assert!(notice.contains(place) && notice.contains("--rewrite-links"), "{notice}");
     }
     assert!(exchanges.iter().all(|exchange| exchange.rewritten.is_empty()));
-    let (_, notices, _) = read_all(Links::Ignored, &folder.path().join("ignored.db")).await;
+    let (_, notices, _) = read_all(LinkPolicy::Ignored, &folder.path().join("ignored.db")).await;
     assert!(notices.is_empty(), "{notices:#?}");
 }
 
 #[tokio::test]
 async fn they_are_rewritten_and_recorded_both_ways() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (got, notices, exchanges) = read_all(Links::Rewritten, &folder.path().join("rewritten.db")).await;
+    let (got, notices, exchanges) = read_all(LinkPolicy::Rewritten, &folder.path().join("rewritten.db")).await;
     assert!(notices.is_empty(), "{notices:#?}");
     assert!(got.contains("\"endpointUrl\":\"http://PROXY/") && got.contains("\"next\":\"http://PROXY/feeds/"), "{got}");
     let rewritten: Vec<usize> = exchanges.iter().map(|exchange| exchange.rewritten.len()).collect();

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use umpire::exchange::Exchange;
 use umpire::finding::{Finding, Severity, Side, folded};
-use umpire::redact::{Fields, Redactor};
+use umpire::redact::{PersonalFields, Redactor};
 use umpire::rules::RuleBook;
 
 use change::changed;
@@ -143,7 +143,7 @@ fn what_is_called_is_called_of_redacted_exchanges_too() {
     for row in rows() {
         let recording = recordings.entry(row.recording.clone()).or_insert_with_key(|name| Recording::open(name));
         let Ok((_, after)) = changed(recording, &row.exchange, &row.changes) else { continue };
-        let redactor = Redactor::of_persons(Fields::default()).expect("a redactor");
+        let redactor = Redactor::of_persons(PersonalFields::default()).expect("a redactor");
         let redacted: Vec<Exchange> = after.iter().cloned().map(|exchange| redactor.redact(exchange)).collect();
         let of = |exchanges: &[Exchange]| recording.judge(&book, exchanges).iter().map(key).collect::<Vec<_>>();
         let (plain, clean) = (of(&after), of(&redacted));

@@ -13,7 +13,7 @@ use umpire::capture::{self};
 use umpire::event::Judged;
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
 use umpire::openbooking::media_type::BOOKING_V1;
-use umpire::redact::{Fields, Redactor};
+use umpire::redact::{PersonalFields, Redactor};
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
@@ -252,7 +252,7 @@ proptest! {
 
 /// Of secrets, or of personal data too.
 fn redactor(persons: bool) -> Redactor {
-    if persons { Redactor::of_persons(Fields::default()) } else { Redactor::new() }.expect("a redactor")
+    if persons { Redactor::of_persons(PersonalFields::default()) } else { Redactor::new() }.expect("a redactor")
 }
 
 #[test]

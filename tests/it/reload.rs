@@ -13,7 +13,7 @@ use umpire::event::{Event, EventReceiver};
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::{RuleBook, RuleSources};
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
-use umpire::session::{Loaded, RuleSource, Session, SessionOptions};
+use umpire::session::{LoadedRules, RuleSource, Session, SessionOptions};
 
 const RULE: &str = r#"
 title    = "Nobody asks for anything"
@@ -81,7 +81,7 @@ fn source(folder: &Path) -> RuleSource {
     let again = paths.clone();
     let load = move || {
         let book = RuleBook::load(&set).map_err(|error| error.to_string())?;
-        Ok(Loaded { book: Arc::new(book), paths: again.clone() })
+        Ok(LoadedRules { book: Arc::new(book), paths: again.clone() })
     };
     RuleSource { paths, load: Box::new(load) }
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use umpire::baseline::Baseline;
-use umpire::event::{Event, Recording};
+use umpire::event::{Event, RecordingStatus};
 use umpire::finding::{EarlierExchange, Finding, Severity, Side, VerdictCounts};
 use umpire::openbooking::Stage;
 use umpire::report::{
-    CheckReport, Earlier, FileReport, JsonLines, LeftOut, Paint, PlainReport, Recognized, ReportComparison, RuleTally,
-    Summary,
+    CheckReport, EarlierReport, FileReport, JsonLines, OmittedCounts, Paint, PlainReport, Recognized, ReportComparison,
+    RuleSummary, Summary,
 };
 use umpire::report::{check_json, check_text, compare_json, compare_text};
 use umpire::text::Printer;
@@ -26,7 +26,7 @@ fn booking() -> Vec<Event> {
         Fake::new(2).stage(Stage::OrdersFeed).uuid(None).event(),
         Fake::new(3).stage(Stage::B).unreachable().not_judged("errors/shape", "no answer came").event(),
         Event::Notice("rule x/y could not be judged: division by zero".into()),
-        Event::Recording(Recording::Off { reason: "the disk is full".into(), missed: 2 }),
+        Event::Recording(RecordingStatus::Off { reason: "the disk is full".into(), missed: 2 }),
     ]
 }
 
@@ -82,7 +82,7 @@ fn check_report() -> CheckReport {
             .into(),
         findings,
         rules: [("price/item", 30, 5, 0), ("agent-broker/customer-required", 2, 5, 7)]
-            .map(|(rule, passed, failed, not_judged)| RuleTally { rule: rule.into(), passed, failed, not_judged })
+            .map(|(rule, passed, failed, not_judged)| RuleSummary { rule: rule.into(), passed, failed, not_judged })
             .into(),
         verdicts: verdicts(32, 10, &[("C2 was not seen", 3), ("no answer came", 4)]),
         ..CheckReport::default()
@@ -128,8 +128,8 @@ fn plain_report() {
 
 #[test]
 fn where_the_recording_goes_is_said_when_it_changes() {
-    let on = |file: &str| Event::Recording(Recording::On { file: file.into(), missed: 0 });
-    let off = Event::Recording(Recording::Off { reason: "the disk is full".into(), missed: 2 });
+    let on = |file: &str| Event::Recording(RecordingStatus::On { file: file.into(), missed: 0 });
+    let off = Event::Recording(RecordingStatus::Off { reason: "the disk is full".into(), missed: 2 });
     let events =
         [on("captures/today.db"), on("captures/today.db"), off, on("captures/today.db"), on("captures/next.db")];
     let said = plain(&events, Paint::PLAIN);
@@ -143,8 +143,8 @@ fn where_the_recording_goes_is_said_when_it_changes() {
 #[test]
 fn what_is_missing_from_the_recording_is_said_to_the_end() {
     let file = "captures/today.db".to_owned();
-    let off = Event::Recording(Recording::Off { reason: "the recorder panicked".into(), missed: 3 });
-    let on = Event::Recording(Recording::On { file: file.clone(), missed: 3 });
+    let off = Event::Recording(RecordingStatus::Off { reason: "the recorder panicked".into(), missed: 3 });
+    let on = Event::Recording(RecordingStatus::On { file: file.clone(), missed: 3 });
     let said = plain(&[off.clone(), on.clone()], Paint::PLAIN);
     for words in [
         "NOT RECORDING: the recorder panicked (3 exchanges missed; traffic goes on)",
@@ -155,10 +155,10 @@ fn what_is_missing_from_the_recording_is_said_to_the_end() {
     }
     let said = plain(std::slice::from_ref(&off), Paint::PLAIN);
     assert!(said.contains("NOT RECORDED: the recorder panicked (3 exchanges missed)"), "{said}");
-    let said = plain(&[Event::Recording(Recording::Removed { file: file.clone() })], Paint::PLAIN);
+    let said = plain(&[Event::Recording(RecordingStatus::Removed { file: file.clone() })], Paint::PLAIN);
     assert!(said.contains("none: no exchange came"), "{said}");
 
-    let lines = json_lines(&[off, on, Event::Recording(Recording::Removed { file })]);
+    let lines = json_lines(&[off, on, Event::Recording(RecordingStatus::Removed { file })]);
     let of = |line: usize, key: &str| lines[line][key].clone();
     assert_eq!((of(1, "on"), of(1, "missed")), (false.into(), 3.into()));
     assert_eq!((of(2, "on"), of(2, "missed")), (true.into(), 3.into()));
@@ -207,7 +207,7 @@ fn control_characters_are_not_printed() {
     let events = [
         Event::Exchange(Arc::new(finding.clone())),
         Event::Notice(evil.into()),
-        Event::Recording(Recording::Off { reason: evil.into(), missed: 1 }),
+        Event::Recording(RecordingStatus::Off { reason: evil.into(), missed: 1 }),
     ];
     let report = CheckReport {
         files: vec![FileReport { file: evil.into(), exchanges: 1, bookings: 1, ..judged_file() }],
@@ -236,7 +236,7 @@ fn check_as_text() {
 
 #[test]
 fn what_there_was_no_room_for_is_said() {
-    let left_out = LeftOut { flows: 3, open_data: 1, findings: 40 };
+    let left_out = OmittedCounts { flows: 3, open_data: 1, findings: 40 };
     let report = CheckReport { findings: vec![], verdicts: verdicts(32, 0, &[]), left_out, ..check_report() };
     let said =
         "left out for lack of room: earlier exchanges of 3 booking flows, open data of 1 opportunity, 40 more findings";
@@ -434,7 +434,7 @@ fn the_exchange_that_a_finding_rests_on_is_named_everywhere() {
     let lines = json_lines(&[event]);
     assert_eq!((&lines[1]["index"], &lines[1]["number"]), (&11.into(), &12.into()));
     assert_eq!(lines[1]["findings"][0]["because_of"]["number"], 3);
-    let earlier = Earlier::parse(json(&report).to_string().as_bytes()).unwrap();
+    let earlier = EarlierReport::parse(json(&report).to_string().as_bytes()).unwrap();
     let now = CheckReport { findings: Vec::new(), ..report };
     let mut out = Vec::new();
     compare_text(&mut Printer::new(&mut out), &ReportComparison::new(&now, &earlier), Paint::PLAIN).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use umpire::exchange::Exchange;
 use umpire::redact::Redactor;
-use umpire::rules::{BookingSystemInfo, Judge, RuleBook, RuleSources, RuleTally, Setting, test_examples};
+use umpire::rules::{BookingSystemInfo, Judge, RuleBook, RuleSetting, RuleSources, RuleTally, test_examples};
 
 fn book() -> Arc<RuleBook> {
     Arc::new(RuleBook::built_in().expect("the built-in rules load"))
@@ -133,7 +133,7 @@ fn another_book_keeps_what_was_seen_and_counted() {
         changing.judge(Arc::clone(exchange));
     }
     let at_half = tallies(&through);
-    let off = Setting { of: "headers".into(), severity: None, origin: "here".into() };
+    let off = RuleSetting { of: "headers".into(), severity: None, origin: "here".into() };
     let less = RuleBook::load(&RuleSources { settings: vec![off], ..RuleSources::default() }).expect("the rules load");
     assert!(book().rules().len() > less.rules().len());
     changing.adopt(Arc::new(less));

@@ -16,9 +16,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Event, Forwarding, Mode, Recording, RunContext, feed};
+use umpire::event::{Event, Forwarding, RecordingStatus, RunContext, RunMode, feed};
 use umpire::openbooking::Stage;
-use umpire::tui::{self, Outcome};
+use umpire::tui::{self, ScreenEnd};
 
 use crate::fake::screen::{Shown, booking, ctrl, key, keys, show, show_on, when};
 use crate::fake::{Fake, accepted, context, coverage, missing_customer, missing_email, wrong_price};
@@ -30,7 +30,7 @@ async fn nothing_yet() {
 
 #[tokio::test]
 async fn a_recording_without_exchanges() {
-    let context = RunContext { mode: Mode::View, base_uri: None, upstream: None, ..context() };
+    let context = RunContext { mode: RunMode::View, base_uri: None, upstream: None, ..context() };
     insta::assert_snapshot!(show_on(80, 24, context, vec![], "").await.text());
 }
 
@@ -82,7 +82,7 @@ async fn stepping_through_findings_goes_to_their_places() {
 #[tokio::test]
 async fn notices_come_before_the_name_of_the_recording() {
     let events = vec![Fake::new(0).event(), Event::Notice("a customer is forgotten".into())];
-    let demo = RunContext { mode: Mode::Demo, ..context() };
+    let demo = RunContext { mode: RunMode::Demo, ..context() };
     let shown = show_on(60, 24, demo, events.clone(), "").await;
     assert!(shown.find(" a customer is forgotten  to captures/today.db").is_some(), "{}", shown.text());
     let shown = show_on(60, 24, context(), events, "").await;
@@ -133,7 +133,7 @@ async fn help() {
     insta::assert_snapshot!(show_on(80, 24, context(), booking(), "?").await.text());
     let shown = show(booking(), "?q").await;
     assert!(shown.find("any key closes this").is_none(), "any key closes the help");
-    assert_eq!(shown.outcome, Outcome::Shutdown, "q closed the help only");
+    assert_eq!(shown.outcome, ScreenEnd::Shutdown, "q closed the help only");
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn what_follows_stands_below_its_cause() {
 #[tokio::test]
 async fn not_recording_is_loud() {
     let mut events = booking();
-    events.push(Event::Recording(Recording::Off { reason: "the disk is full".into(), missed: 12 }));
+    events.push(Event::Recording(RecordingStatus::Off { reason: "the disk is full".into(), missed: 12 }));
     let shown = show_on(80, 24, context(), events.clone(), "").await;
     insta::assert_snapshot!(shown.text());
     assert_eq!(shown.background("NOT RECORDING"), Color::Red);
@@ -182,11 +182,11 @@ async fn not_recording_is_loud() {
 async fn what_is_missing_stays_on_the_screen_once_recording_goes_on() {
     let file = "captures/today.db".to_owned();
     let mut events = booking();
-    events.push(Event::Recording(Recording::Off { reason: "the recorder panicked".into(), missed: 1 }));
-    events.push(Event::Recording(Recording::On { file: file.clone(), missed: 1 }));
+    events.push(Event::Recording(RecordingStatus::Off { reason: "the recorder panicked".into(), missed: 1 }));
+    events.push(Event::Recording(RecordingStatus::On { file: file.clone(), missed: 1 }));
     let shown = show(events.clone(), "").await.text();
     assert!(shown.contains("rec ‼ 1 exchange missing"), "{shown}");
-    events.push(Event::Recording(Recording::Removed { file }));
+    events.push(Event::Recording(RecordingStatus::Removed { file }));
     let shown = show(events, "").await.text();
     assert!(shown.contains("nothing was recorded") && !shown.contains("● rec"), "{shown}");
 }
@@ -202,14 +202,14 @@ async fn a_failed_exchange_says_why() {
 
 #[tokio::test]
 async fn quits() {
-    assert_eq!(show(booking(), "").await.outcome, Outcome::Shutdown);
+    assert_eq!(show(booking(), "").await.outcome, ScreenEnd::Shutdown);
     let before = [vec![key(KeyCode::Char('?'))], keys(":1"), keys("q"), keys("4"), keys("⏎")];
     let interrupted = before.into_iter().map(|keys| keys.into_iter().chain([ctrl('c')]).map(Ok).collect());
     for input in interrupted.chain([vec![]]) {
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let (_outlet, feed) = feed(8);
         let ended = tui::run(&mut terminal, stream::iter(input), feed, context(), CancellationToken::new()).await;
-        assert_eq!(ended.unwrap(), Outcome::Quit);
+        assert_eq!(ended.unwrap(), ScreenEnd::Quit);
     }
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let (_outlet, feed) = feed(8);
@@ -234,7 +234,7 @@ async fn a_slow_screen_drops_and_says_so() {
         std::future::pending().await
     });
     tui::run(&mut terminal, input, feed, context(), shutdown).await.unwrap();
-    let shown = Shown { terminal, outcome: Outcome::Shutdown };
+    let shown = Shown { terminal, outcome: ScreenEnd::Shutdown };
     assert!(shown.find("· dropped 3").is_some(), "{}", shown.text());
     assert!(shown.find("judged 2 ").is_some());
 }
@@ -258,7 +258,7 @@ async fn control_characters_never_reach_the_terminal() {
     let events = vec![
         bad().event(),
         Event::Notice(evil.into()),
-        Event::Recording(Recording::Off { reason: evil.into(), missed: 1 }),
+        Event::Recording(RecordingStatus::Off { reason: evil.into(), missed: 1 }),
     ];
     for script in ["", "⇥", "⇥⇥"] {
         let shown = show_on(160, 50, context.clone(), events.clone(), script).await;
@@ -335,8 +335,8 @@ async fn what_is_muted_is_counted_and_explained() {
 
 #[tokio::test]
 async fn a_view_names_the_part_that_it_reads() {
-    let view = RunContext { mode: Mode::View, base_uri: None, upstream: None, ..context() };
-    let next = Event::Recording(Recording::On { file: "captures/today.0002.db".into(), missed: 0 });
+    let view = RunContext { mode: RunMode::View, base_uri: None, upstream: None, ..context() };
+    let next = Event::Recording(RecordingStatus::On { file: "captures/today.0002.db".into(), missed: 0 });
     let shown = show_on(80, 24, view, vec![Fake::new(0).event(), next], "").await;
     assert!(shown.find("recording captures/today.0002.db").is_some(), "{}", shown.text());
 }

@@ -3,7 +3,7 @@
 //! `"put" → PUT` · `https://host:1/a b → https://host:1 + /a%20b` · `/path and Host → https://host + /path`
 
 use super::url;
-use crate::capture::odd::Note;
+use crate::capture::odd::EntryOddity;
 use crate::exchange::Headers;
 
 /// Where a request went.
@@ -28,14 +28,19 @@ pub(in crate::capture) fn method(written: &str) -> String {
 impl Address {
     /// The address that a URL tells: of another program's file also one without a host, where the field Host tells it. The
     /// error says why the entry is left out.
-    pub(in crate::capture) fn of(url: &str, headers: &Headers, own: bool, notes: &mut Vec<Note>) -> Result<Self, Note> {
+    pub(in crate::capture) fn of(
+        url: &str,
+        headers: &Headers,
+        own: bool,
+        notes: &mut Vec<EntryOddity>,
+    ) -> Result<Self, EntryOddity> {
         let split = |url: &str| url::split(url).map(|(origin, target)| Self { origin, target });
         if own {
-            return split(url).ok_or_else(|| Note::left_out("the url of its request is not an absolute one"));
+            return split(url).ok_or_else(|| EntryOddity::left_out("the url of its request is not an absolute one"));
         }
         let url = url.trim();
         if url.is_empty() {
-            return Err(Note::left_out("its request has no url"));
+            return Err(EntryOddity::left_out("its request has no url"));
         }
         if let Some(Self { origin, target }) = split(url) {
             return Ok(Self { origin, target: on_the_wire(&target) });
@@ -47,8 +52,10 @@ impl Address {
             _ => None,
         };
         let address = whole.as_deref().and_then(split);
-        let address = address.ok_or_else(|| Note::left_out("the url of its request is not an absolute one"))?;
-        notes.push(Note::mended("the url of its request is not an absolute one; read as https, of the field Host"));
+        let address = address.ok_or_else(|| EntryOddity::left_out("the url of its request is not an absolute one"))?;
+        notes.push(EntryOddity::mended(
+            "the url of its request is not an absolute one; read as https, of the field Host",
+        ));
         Ok(Self { target: on_the_wire(&address.target), ..address })
     }
 }

@@ -14,15 +14,17 @@ use serde_json::Value;
 
 use super::address::{self, Address};
 use super::body::{EntryBody, WithoutText, content, restore_foreign, restore_own};
-use super::fields::{Fields, Message, headers_of};
+use super::fields::{LenientFields, MessageParts, headers_of};
 use super::lenient_value::LenientValue;
 use super::mend::mend;
 use super::part::{BodyText, EMPTY, ObjectMember};
 use super::text::{ContentText, written};
 use super::time::{self, Timings, instant};
 use super::{BodyExtra, EntryExtra, omitted_from_name, text_to_value, url};
-use crate::capture::odd::Note;
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Simulated, Version};
+use crate::capture::odd::EntryOddity;
+use crate::exchange::{
+    Body, Exchange, Failure, FailureKind, Headers, OmittedFields, Request, Response, Simulated, Version,
+};
 
 /// An entry as it stands in the file. Members that don't matter are passed over.
 #[derive(Deserialize)]
@@ -69,7 +71,7 @@ struct RequestPart {
     #[serde(default, rename = "httpVersion")]
     version: LenientValue,
     #[serde(default)]
-    headers: Fields,
+    headers: LenientFields,
     #[serde(default, rename = "postData")]
     post_data: ObjectMember<PostData>,
     #[serde(default, rename = "bodySize")]
@@ -85,7 +87,7 @@ struct PostData {
     #[serde(default, alias = "_encoding")]
     encoding: LenientValue,
     #[serde(default)]
-    params: Fields,
+    params: LenientFields,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +99,7 @@ struct ResponsePart {
     #[serde(default, rename = "httpVersion")]
     version: LenientValue,
     #[serde(default)]
-    headers: Fields,
+    headers: LenientFields,
     #[serde(default)]
     content: ObjectMember<Content>,
     #[serde(default, rename = "bodySize")]
@@ -124,7 +126,7 @@ struct Content {
 
 impl Entry {
     /// Reads the text of an entry. The error says why it is left out.
-    pub(super) fn parse(text: &[u8], notes: &mut Vec<Note>) -> Result<Self, Note> {
+    pub(super) fn parse(text: &[u8], notes: &mut Vec<EntryOddity>) -> Result<Self, EntryOddity> {
         match serde_json::from_slice::<ObjectMember<Self>>(text) {
             Ok(entry) => entry.or_left_out(),
             Err(_) => Self::parse_odd(text, notes),
@@ -132,21 +134,21 @@ impl Entry {
     }
 
     /// The same of one that is no JSON, that has a member twice, or whose notes of this program are none.
-    fn parse_odd(text: &[u8], notes: &mut Vec<Note>) -> Result<Self, Note> {
+    fn parse_odd(text: &[u8], notes: &mut Vec<EntryOddity>) -> Result<Self, EntryOddity> {
         let (mended, legal) = mend(text);
         let mut value: Value = serde_json::from_slice(&mended)
-            .map_err(|_| Note::left_out("it is not JSON, or nested deeper than 128 levels"))?;
+            .map_err(|_| EntryOddity::left_out("it is not JSON, or nested deeper than 128 levels"))?;
         if !legal {
-            notes.push(Note::mended("it is not quite JSON; mended"));
+            notes.push(EntryOddity::mended("it is not quite JSON; mended"));
         }
         if let Ok(entry) = ObjectMember::<Self>::deserialize(&value) {
             return entry.or_left_out();
         }
         let extra = value.as_object_mut().and_then(|members| members.remove("_umpire"));
         if extra.is_some() {
-            notes.push(Note::not_recorded("what Umpire noted in its _umpire can't be read"));
+            notes.push(EntryOddity::not_recorded("what Umpire noted in its _umpire can't be read"));
         }
-        ObjectMember::<Self>::deserialize(&value).map_err(|_| Note::left_out("it can't be read"))?.or_left_out()
+        ObjectMember::<Self>::deserialize(&value).map_err(|_| EntryOddity::left_out("it can't be read"))?.or_left_out()
     }
 
     /// The exchange. `index` serves as its number, and `before` (the start of the one before it) as its start, where
@@ -156,14 +158,16 @@ impl Entry {
         index: u64,
         before: Option<Timestamp>,
         facts: FileFacts,
-        notes: &mut Vec<Note>,
-    ) -> Result<ParsedEntry, Note> {
+        notes: &mut Vec<EntryOddity>,
+    ) -> Result<ParsedEntry, EntryOddity> {
         let Self { started, time, request, response, timings, connection, extra } = self;
         let mut extra = extra.object();
         let part = match request {
             ObjectMember::There(part) => part,
-            ObjectMember::Absent => return Err(Note::left_out("it has no request")),
-            ObjectMember::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
+            ObjectMember::Absent => return Err(EntryOddity::left_out("it has no request")),
+            ObjectMember::Odd(what) => {
+                return Err(EntryOddity::left_out(format!("its request is {what} and no object")));
+            }
         };
         let url = part.url.clone().text().unwrap_or_default();
         if extra.is_none() && url::outside_http(&url).is_some() {
@@ -171,7 +175,7 @@ impl Entry {
         }
         let started = if started.is_nothing() { None } else { Some(instant(&started)) };
         if started == Some(None) {
-            notes.push(Note::not_recorded("its startedDateTime is no time"));
+            notes.push(EntryOddity::not_recorded("its startedDateTime is no time"));
         }
         let (origin, request) = request_of(part, &url, extra.as_mut(), facts, notes)?;
         let answer = response_of(response, &request.method, extra.as_mut(), facts, notes);
@@ -199,11 +203,11 @@ impl Entry {
 }
 
 impl<T> ObjectMember<T> {
-    fn or_left_out(self) -> Result<T, Note> {
+    fn or_left_out(self) -> Result<T, EntryOddity> {
         match self {
             Self::There(entry) => Ok(entry),
-            Self::Absent => Err(Note::left_out("it is null")),
-            Self::Odd(what) => Err(Note::left_out(format!("it is {what} and no object"))),
+            Self::Absent => Err(EntryOddity::left_out("it is null")),
+            Self::Odd(what) => Err(EntryOddity::left_out(format!("it is {what} and no object"))),
         }
     }
 }
@@ -213,17 +217,17 @@ fn request_of(
     url: &str,
     mut extra: Option<&mut EntryExtra>,
     facts: FileFacts,
-    notes: &mut Vec<Note>,
-) -> Result<(String, Request), Note> {
+    notes: &mut Vec<EntryOddity>,
+) -> Result<(String, Request), EntryOddity> {
     let method = part.method.text().unwrap_or_default();
     let noted = extra.as_ref().and_then(|extra| extra.origin.clone().zip(extra.target.clone()));
     let own = extra.is_some();
     let method = if own { method } else { address::method(&method) };
     if method.is_empty() {
-        return Err(Note::left_out("its request has no method"));
+        return Err(EntryOddity::left_out("its request has no method"));
     }
     if method == "CONNECT" && !own {
-        return Err(Note::left_out("CONNECT opens a tunnel and is no exchange of its own"));
+        return Err(EntryOddity::left_out("CONNECT opens a tunnel and is no exchange of its own"));
     }
     // An empty text is a way to write that there is none.
     if part.post_data.odd() != Some(EMPTY) {
@@ -235,7 +239,8 @@ fn request_of(
         own_headers(part.headers, extra.request_headers_omitted.as_deref(), notes)
     } else {
         let whose = "request";
-        let message = Message { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: facts.of_browser };
+        let message =
+            MessageParts { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: facts.of_browser };
         headers_of(part.headers, message, notes)
     };
     let Address { origin, target } = match noted {
@@ -247,7 +252,7 @@ fn request_of(
         BodyText::Nothing if form && !params.0.is_empty() => BodyText::Text(form_text(&params)),
         text => text,
     };
-    let body = Stated {
+    let body = StatedBody {
         text,
         encoding: encoding.text().unwrap_or_default(),
         size: None,
@@ -261,7 +266,7 @@ fn request_of(
     Ok((origin, Request { method, target, version, headers, body }))
 }
 
-fn form_text(params: &Fields) -> String {
+fn form_text(params: &LenientFields) -> String {
     let pairs = params.0.iter().map(|field| (field.name.as_str(), field.values.first().map_or("", String::as_str)));
     url::form(pairs)
 }
@@ -280,7 +285,7 @@ fn response_of(
     method: &str,
     mut extra: Option<&mut EntryExtra>,
     facts: FileFacts,
-    notes: &mut Vec<Note>,
+    notes: &mut Vec<EntryOddity>,
 ) -> EntryResponse {
     odd_part(&part, "its response", notes);
     let Some(part) = part.object() else { return EntryResponse::Unknown };
@@ -292,7 +297,7 @@ fn response_of(
         (Some(status), None) if status <= 0.0 => return EntryResponse::Unknown,
         (None, None) if part.status.is_nothing() => return EntryResponse::Unknown,
         _ => {
-            notes.push(Note::not_recorded("its response has no possible status"));
+            notes.push(EntryOddity::not_recorded("its response has no possible status"));
             return EntryResponse::Unknown;
         }
     };
@@ -303,10 +308,10 @@ fn response_of(
         own_headers(part.headers, extra.response_headers_omitted.as_deref(), notes)
     } else {
         let whose = "response";
-        let message = Message { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: false };
+        let message = MessageParts { whose, mime_type: &mime_type, omitted: facts.omitted(), lists_host: false };
         headers_of(part.headers, message, notes)
     };
-    let body = Stated {
+    let body = StatedBody {
         text,
         encoding: encoding.text().unwrap_or_default(),
         size: size.size(),
@@ -322,14 +327,14 @@ fn response_of(
 }
 
 /// Notes that something stands in the place of an object.
-fn odd_part<T>(part: &ObjectMember<T>, whose: &str, notes: &mut Vec<Note>) {
+fn odd_part<T>(part: &ObjectMember<T>, whose: &str, notes: &mut Vec<EntryOddity>) {
     if let Some(what) = part.odd() {
-        notes.push(Note::not_recorded(format!("{whose} is {what} and no object")));
+        notes.push(EntryOddity::not_recorded(format!("{whose} is {what} and no object")));
     }
 }
 
 /// What an entry states of a body.
-struct Stated {
+struct StatedBody {
     text: BodyText,
     encoding: String,
     size: Option<u64>,
@@ -340,15 +345,15 @@ struct Stated {
     whose: &'static str,
 }
 
-impl Stated {
-    fn restore(self, headers: &Headers, notes: &mut Vec<Note>) -> Body {
+impl StatedBody {
+    fn restore(self, headers: &Headers, notes: &mut Vec<EntryOddity>) -> Body {
         let Self { text, encoding, size, wire_size, without_text, extra, whose } = self;
         let found = |content, binary| EntryBody { content, binary, size, wire_size, without_text, headers };
         if let (Some(extra), BodyText::Nothing | BodyText::Text(_)) = (extra, &text) {
             let text = if let BodyText::Text(text) = text { Some(text) } else { None };
             let content = content(text, encoding.eq_ignore_ascii_case("base64"));
             return content.and_then(|content| restore_own(found(content, false), extra)).unwrap_or_else(|what| {
-                notes.push(Note::not_recorded(format!("its {whose}: {what}")));
+                notes.push(EntryOddity::not_recorded(format!("its {whose}: {what}")));
                 Body::not_recorded(0)
             });
         }
@@ -361,7 +366,7 @@ impl Stated {
 }
 
 /// The header fields of an entry that this program wrote.
-fn own_headers(fields: Fields, omitted: Option<&str>, notes: &mut Vec<Note>) -> Headers {
+fn own_headers(fields: LenientFields, omitted: Option<&str>, notes: &mut Vec<EntryOddity>) -> Headers {
     let mut headers = Headers::default();
     for field in fields.0 {
         for value in field.values {
@@ -369,31 +374,31 @@ fn own_headers(fields: Fields, omitted: Option<&str>, notes: &mut Vec<Note>) -> 
         }
     }
     headers.1 = omitted_from_name(omitted).unwrap_or_else(|what| {
-        notes.push(Note::not_recorded(what));
-        Omitted::Unlisted
+        notes.push(EntryOddity::not_recorded(what));
+        OmittedFields::Unlisted
     });
     headers
 }
 
 impl FileFacts {
-    fn omitted(self) -> Omitted {
-        if self.sanitised { Omitted::Credentials } else { Omitted::Nothing }
+    fn omitted(self) -> OmittedFields {
+        if self.sanitised { OmittedFields::Credentials } else { OmittedFields::Nothing }
     }
 }
 
 /// The failure that this program noted; `None` for one of an unknown kind.
-fn failure_of(extra: &super::FailureExtra, notes: &mut Vec<Note>) -> Option<Failure> {
+fn failure_of(extra: &super::FailureExtra, notes: &mut Vec<EntryOddity>) -> Option<Failure> {
     let kind = FailureKind::from_name(&extra.kind);
     if kind.is_none() {
-        notes.push(Note::not_recorded("its kind of failure is unknown"));
+        notes.push(EntryOddity::not_recorded("its kind of failure is unknown"));
     }
     kind.map(|kind| Failure { kind, detail: extra.detail.clone(), answered: extra.answered })
 }
 
-fn simulated_of(extra: &super::SimulatedExtra, notes: &mut Vec<Note>) -> Option<Simulated> {
+fn simulated_of(extra: &super::SimulatedExtra, notes: &mut Vec<EntryOddity>) -> Option<Simulated> {
     let read = extra.read();
     if read.is_err() {
-        notes.push(Note::not_recorded("who made its answer in the booking system's place is unknown"));
+        notes.push(EntryOddity::not_recorded("who made its answer in the booking system's place is unknown"));
     }
     read.ok()
 }

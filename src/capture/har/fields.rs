@@ -1,7 +1,7 @@
 //! Header fields of HAR, and what a file doesn't tell of them.
 //!
 //! ```text
-//! [{"name", "value"}, …] | {"name": value} | "Name: value" … ─► Fields ─► Headers, and which fields are left out
+//! [{"name", "value"}, …] | {"name": value} | "Name: value" … ─► LenientFields ─► Headers, and which fields are left out
 //! ```
 
 use std::fmt;
@@ -10,21 +10,21 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 use super::lenient_value::LenientValue;
 use super::text_to_value;
-use crate::capture::odd::Note;
-use crate::exchange::{Headers, Omitted, secrets};
+use crate::capture::odd::EntryOddity;
+use crate::exchange::{Headers, OmittedFields, secrets};
 
 /// Names and values, as a list of objects, of pairs or of lines, or as one object; whatever else stands there counts as none.
 #[derive(Debug, Default, PartialEq)]
-pub(in crate::capture) struct Fields(pub(in crate::capture) Vec<Field>);
+pub(in crate::capture) struct LenientFields(pub(in crate::capture) Vec<LenientField>);
 
 /// A name and its values: mostly one. None where what stands there is no value.
 #[derive(Debug, Default, PartialEq)]
-pub(in crate::capture) struct Field {
+pub(in crate::capture) struct LenientField {
     pub(in crate::capture) name: String,
     pub(in crate::capture) values: Vec<String>,
 }
 
-impl Fields {
+impl LenientFields {
     /// True if one of them holds credentials or cookies.
     pub(in crate::capture) fn hold_credentials(&self) -> bool {
         let secret = |name: &str| secrets::is_secret_field(name) || secrets::is_cookie_field(name);
@@ -34,13 +34,13 @@ impl Fields {
 
 /// What is known of a message beside its header fields.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::capture) struct Message<'m> {
+pub(in crate::capture) struct MessageParts<'m> {
     /// In words: `request` or `response`.
     pub(in crate::capture) whose: &'static str,
     /// `mimeType` of its content: the value of Content-Type.
     pub(in crate::capture) mime_type: &'m str,
     /// What the whole file leaves out.
-    pub(in crate::capture) omitted: Omitted,
+    pub(in crate::capture) omitted: OmittedFields,
     /// Its browser writes the field Host, or pseudo fields, wherever it lists what was sent.
     pub(in crate::capture) lists_host: bool,
 }
@@ -50,10 +50,14 @@ pub(in crate::capture) struct Message<'m> {
 ///
 /// A message without any field can't have been sent like that (HTTP/1.1 demands Host): its fields are not in the file, and
 /// `mimeType` tells the one that it tells. Nor can one with a field whose value is missing.
-pub(in crate::capture) fn headers_of(fields: Fields, message: Message<'_>, notes: &mut Vec<Note>) -> Headers {
+pub(in crate::capture) fn headers_of(
+    fields: LenientFields,
+    message: MessageParts<'_>,
+    notes: &mut Vec<EntryOddity>,
+) -> Headers {
     let mut headers = Headers::default();
     let (mut without_value, mut pseudo) = (false, false);
-    for Field { name, values } in fields.0 {
+    for LenientField { name, values } in fields.0 {
         if name.is_empty() {
             continue;
         }
@@ -69,12 +73,13 @@ pub(in crate::capture) fn headers_of(fields: Fields, message: Message<'_>, notes
         }
     }
     if without_value {
-        notes.push(Note::not_recorded(format!("a header field of its {} has no value", message.whose)));
+        notes.push(EntryOddity::not_recorded(format!("a header field of its {} has no value", message.whose)));
     }
     let provisional = message.lists_host && !pseudo && headers.get("host").is_none();
-    headers.1 = if without_value || headers.0.is_empty() || provisional { Omitted::Unlisted } else { message.omitted };
+    headers.1 =
+        if without_value || headers.0.is_empty() || provisional { OmittedFields::Unlisted } else { message.omitted };
     let mime_type = message.mime_type.trim();
-    if headers.1 == Omitted::Unlisted && headers.get("content-type").is_none() && is_media_type(mime_type) {
+    if headers.1 == OmittedFields::Unlisted && headers.get("content-type").is_none() && is_media_type(mime_type) {
         headers.push("Content-Type", text_to_value(mime_type.to_owned()));
     }
     headers
@@ -85,7 +90,7 @@ fn is_media_type(text: &str) -> bool {
     text.contains('/') && !text.contains(['\r', '\n']) && !text.eq_ignore_ascii_case("x-unknown")
 }
 
-impl<'de> Deserialize<'de> for Fields {
+impl<'de> Deserialize<'de> for LenientFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(FieldsVisitor)
     }
@@ -94,63 +99,63 @@ impl<'de> Deserialize<'de> for Fields {
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
+    type Value = LenientFields;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("names and values")
     }
 
-    fn visit_unit<E>(self) -> Result<Fields, E> {
-        Ok(Fields::default())
+    fn visit_unit<E>(self) -> Result<LenientFields, E> {
+        Ok(LenientFields::default())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Fields, E> {
-        Ok(Fields::default())
+    fn visit_bool<E>(self, _: bool) -> Result<LenientFields, E> {
+        Ok(LenientFields::default())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Fields, E> {
-        Ok(Fields::default())
+    fn visit_i64<E>(self, _: i64) -> Result<LenientFields, E> {
+        Ok(LenientFields::default())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Fields, E> {
-        Ok(Fields::default())
+    fn visit_u64<E>(self, _: u64) -> Result<LenientFields, E> {
+        Ok(LenientFields::default())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Fields, E> {
-        Ok(Fields::default())
+    fn visit_f64<E>(self, _: f64) -> Result<LenientFields, E> {
+        Ok(LenientFields::default())
     }
 
-    fn visit_str<E>(self, lines: &str) -> Result<Fields, E> {
-        Ok(Fields(lines.lines().map(line).filter(|field| !field.name.is_empty()).collect()))
+    fn visit_str<E>(self, lines: &str) -> Result<LenientFields, E> {
+        Ok(LenientFields(lines.lines().map(line).filter(|field| !field.name.is_empty()).collect()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Fields, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<LenientFields, A::Error> {
         let mut fields = Vec::new();
         while let Some(field) = items.next_element()? {
             fields.push(field);
         }
-        Ok(Fields(fields))
+        Ok(LenientFields(fields))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Fields, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<LenientFields, A::Error> {
         let mut fields = Vec::new();
-        while let Some((name, Values(values))) = members.next_entry()? {
-            fields.push(Field { name, values });
+        while let Some((name, OneOrMany(values))) = members.next_entry()? {
+            fields.push(LenientField { name, values });
         }
-        Ok(Fields(fields))
+        Ok(LenientFields(fields))
     }
 }
 
 /// A line as on the wire; one without a colon has no name.
-fn line(line: &str) -> Field {
+fn line(line: &str) -> LenientField {
     let at = line.bytes().skip(1).position(|byte| byte == b':').map(|at| at + 1);
-    at.map_or_else(Field::default, |at| Field {
+    at.map_or_else(LenientField::default, |at| LenientField {
         name: line[..at].trim().to_owned(),
         values: vec![line[at + 1..].trim().to_owned()],
     })
 }
 
-impl<'de> Deserialize<'de> for Field {
+impl<'de> Deserialize<'de> for LenientField {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(FieldVisitor)
     }
@@ -159,21 +164,21 @@ impl<'de> Deserialize<'de> for Field {
 struct FieldVisitor;
 
 impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field;
+    type Value = LenientField;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name and a value")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<LenientField, A::Error> {
         let name = items.next_element::<LenientValue>()?.unwrap_or_default();
-        let Values(values) = items.next_element()?.unwrap_or_default();
+        let OneOrMany(values) = items.next_element()?.unwrap_or_default();
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field { name: name.text().unwrap_or_default(), values })
+        Ok(LenientField { name: name.text().unwrap_or_default(), values })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Field, A::Error> {
-        let (mut name, mut values) = (LenientValue::Nothing, Values::default());
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<LenientField, A::Error> {
+        let (mut name, mut values) = (LenientValue::Nothing, OneOrMany::default());
         while let Some(key) = members.next_key::<String>()? {
             match key.as_str() {
                 "name" => name = members.next_value()?,
@@ -181,39 +186,39 @@ impl<'de> Visitor<'de> for FieldVisitor {
                 _ => drop(members.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Field { name: name.text().unwrap_or_default(), values: values.0 })
+        Ok(LenientField { name: name.text().unwrap_or_default(), values: values.0 })
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Field, E> {
+    fn visit_str<E>(self, text: &str) -> Result<LenientField, E> {
         Ok(line(text))
     }
 
-    fn visit_unit<E>(self) -> Result<Field, E> {
-        Ok(Field::default())
+    fn visit_unit<E>(self) -> Result<LenientField, E> {
+        Ok(LenientField::default())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::default())
+    fn visit_bool<E>(self, _: bool) -> Result<LenientField, E> {
+        Ok(LenientField::default())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Field, E> {
-        Ok(Field::default())
+    fn visit_i64<E>(self, _: i64) -> Result<LenientField, E> {
+        Ok(LenientField::default())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Field, E> {
-        Ok(Field::default())
+    fn visit_u64<E>(self, _: u64) -> Result<LenientField, E> {
+        Ok(LenientField::default())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Field, E> {
-        Ok(Field::default())
+    fn visit_f64<E>(self, _: f64) -> Result<LenientField, E> {
+        Ok(LenientField::default())
     }
 }
 
 /// A value, or a list of them.
 #[derive(Debug, Default)]
-struct Values(Vec<String>);
+struct OneOrMany(Vec<String>);
 
-impl<'de> Deserialize<'de> for Values {
+impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::Array(items) => items.into_iter().filter_map(value).collect(),
@@ -234,7 +239,7 @@ fn value(value: serde_json::Value) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn fields(text: &str) -> Fields {
+    fn fields(text: &str) -> LenientFields {
         serde_json::from_str(text).unwrap()
     }
 
@@ -242,7 +247,7 @@ mod tests {
     fn names_and_values_in_every_form() {
         let expected = |values: &[&str]| {
             let values = values.iter().map(|value| (*value).to_owned()).collect();
-            Fields(vec![Field { name: "a".to_owned(), values }])
+            LenientFields(vec![LenientField { name: "a".to_owned(), values }])
         };
         for (text, values) in [
             (r#"[{"name": "a", "value": "1", "comment": {}}]"#, &["1"][..]),
@@ -260,15 +265,15 @@ mod tests {
             assert_eq!(fields(text), expected(values), "{text}");
         }
         for none in ["null", "true", "7", "-1", "0.5", "\"\"", "\"x\"", "[]", "{}"] {
-            assert_eq!(fields(none), Fields::default(), "{none}");
+            assert_eq!(fields(none), LenientFields::default(), "{none}");
         }
         for nameless in ["[null]", "[7]", "[-7]", "[0.5]", "[true]", "[[]]", "[{}]", "[\"x\"]", r#"[{"name": null}]"#] {
-            assert_eq!(fields(nameless), Fields(vec![Field::default()]), "{nameless}");
+            assert_eq!(fields(nameless), LenientFields(vec![LenientField::default()]), "{nameless}");
         }
         assert_eq!(fields(r#"[":path: /x"]"#).0[0].name, ":path");
     }
 
-    fn read(text: &str, message: Message<'_>) -> (Vec<(String, String)>, Omitted, usize) {
+    fn read(text: &str, message: MessageParts<'_>) -> (Vec<(String, String)>, OmittedFields, usize) {
         let mut notes = Vec::new();
         let headers = headers_of(fields(text), message, &mut notes);
         let pairs = headers.0.iter().map(|field| (field.name.clone(), super::super::value_to_text(&field.value)));
@@ -277,25 +282,29 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_known() {
-        let plain = Message { whose: "request", mime_type: "", omitted: Omitted::Nothing, lists_host: false };
-        let typed = Message { mime_type: "application/json; charset=utf-8", ..plain };
+        let plain =
+            MessageParts { whose: "request", mime_type: "", omitted: OmittedFields::Nothing, lists_host: false };
+        let typed = MessageParts { mime_type: "application/json; charset=utf-8", ..plain };
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let content_type = || pair("Content-Type", "application/json; charset=utf-8");
-        assert_eq!(read("[]", plain), (vec![], Omitted::Unlisted, 0));
-        assert_eq!(read("[]", typed), (vec![content_type()], Omitted::Unlisted, 0));
-        assert_eq!(read("[]", Message { mime_type: "x-unknown", ..plain }), (vec![], Omitted::Unlisted, 0));
-        assert_eq!(read(r#"[":method: PUT"]"#, typed), (vec![content_type()], Omitted::Unlisted, 0));
+        assert_eq!(read("[]", plain), (vec![], OmittedFields::Unlisted, 0));
+        assert_eq!(read("[]", typed), (vec![content_type()], OmittedFields::Unlisted, 0));
+        assert_eq!(read("[]", MessageParts { mime_type: "x-unknown", ..plain }), (vec![], OmittedFields::Unlisted, 0));
+        assert_eq!(read(r#"[":method: PUT"]"#, typed), (vec![content_type()], OmittedFields::Unlisted, 0));
         // Where fields are listed, one that isn't there was not sent.
-        assert_eq!(read(r#"["a: 1"]"#, typed), (vec![pair("a", "1")], Omitted::Nothing, 0));
-        let sanitised = Message { omitted: Omitted::Credentials, ..typed };
-        assert_eq!(read(r#"["a: 1"]"#, sanitised), (vec![pair("a", "1")], Omitted::Credentials, 0));
+        assert_eq!(read(r#"["a: 1"]"#, typed), (vec![pair("a", "1")], OmittedFields::Nothing, 0));
+        let sanitised = MessageParts { omitted: OmittedFields::Credentials, ..typed };
+        assert_eq!(read(r#"["a: 1"]"#, sanitised), (vec![pair("a", "1")], OmittedFields::Credentials, 0));
         // Provisional ones of a browser lack what every request has.
-        let browser = Message { lists_host: true, ..plain };
-        assert_eq!(read(r#"["a: 1"]"#, browser).1, Omitted::Unlisted);
-        assert_eq!(read(r#"["a: 1", "Host: x"]"#, browser).1, Omitted::Nothing);
-        assert_eq!(read(r#"["a: 1", ":authority: x"]"#, browser).1, Omitted::Nothing);
+        let browser = MessageParts { lists_host: true, ..plain };
+        assert_eq!(read(r#"["a: 1"]"#, browser).1, OmittedFields::Unlisted);
+        assert_eq!(read(r#"["a: 1", "Host: x"]"#, browser).1, OmittedFields::Nothing);
+        assert_eq!(read(r#"["a: 1", ":authority: x"]"#, browser).1, OmittedFields::Nothing);
         // A field whose value is gone was sent.
-        assert_eq!(read(r#"{"a": 1, "Authorization": null}"#, plain), (vec![pair("a", "1")], Omitted::Unlisted, 1));
+        assert_eq!(
+            read(r#"{"a": 1, "Authorization": null}"#, plain),
+            (vec![pair("a", "1")], OmittedFields::Unlisted, 1)
+        );
     }
 
     #[test]

@@ -11,18 +11,18 @@ use std::borrow::Cow;
 /// The same text with all of that put right, and whether it was JSON before. Whatever else is wrong with it stays.
 pub(in crate::capture) fn mend(text: &[u8]) -> (Vec<u8>, bool) {
     let utf8 = String::from_utf8_lossy(text);
-    let mut mending = Mending { legal: matches!(utf8, Cow::Borrowed(_)), out: Vec::with_capacity(text.len() + 16) };
+    let mut mending = JsonMender { legal: matches!(utf8, Cow::Borrowed(_)), out: Vec::with_capacity(text.len() + 16) };
     mending.text(utf8.as_bytes());
     (mending.out, mending.legal)
 }
 
-struct Mending {
+struct JsonMender {
     out: Vec<u8>,
     /// It is JSON so far.
     legal: bool,
 }
 
-impl Mending {
+impl JsonMender {
     fn text(&mut self, text: &[u8]) {
         let mut at = 0;
         while let Some(&byte) = text.get(at) {

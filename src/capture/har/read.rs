@@ -15,9 +15,9 @@ use jiff::Timestamp;
 
 use super::entry::{Entry, FileFacts, ParsedEntry as Found};
 use super::json_scanner::{JsonScanner, SkimError};
-use super::survey::{EntryOrder, Log, Wrong};
-use crate::capture::odd::{Note, Oddities};
-use crate::capture::source::Source;
+use super::survey::{EntryOrder, HarDefect, HarLog};
+use crate::capture::odd::{EntryOddity, Oddities};
+use crate::capture::source::TextSource;
 use crate::capture::{CaptureError, Meta};
 use crate::exchange::Exchange;
 use crate::redact::RedactionLevel;
@@ -33,7 +33,7 @@ const NO_HAR: &str = "is no HAR file (it has no log with entries) and no capture
 /// Reads a HAR 1.2 file from its text; `file` is its name in errors. Entries that can't be read are left out; a file that isn't
 /// whole is an error.
 pub fn read(file: &Path, text: &[u8]) -> Result<(Meta, Vec<Exchange>), CaptureError> {
-    let (meta, entries) = open(file, Source::of(text).map_err(|error| unreadable(file, &error))?)?;
+    let (meta, entries) = open(file, TextSource::of(text).map_err(|error| unreadable(file, &error))?)?;
     let oddities = entries.oddities();
     let exchanges = entries.collect::<Result<Vec<_>, _>>()?;
     if exchanges.is_empty() {
@@ -43,18 +43,18 @@ pub fn read(file: &Path, text: &[u8]) -> Result<(Meta, Vec<Exchange>), CaptureEr
 }
 
 /// Surveys a HAR 1.2 file and gets ready to read its entries; `file` is its name in errors.
-pub(in crate::capture) fn open(file: &Path, source: Source) -> Result<(Meta, HarExchanges), CaptureError> {
+pub(in crate::capture) fn open(file: &Path, source: TextSource) -> Result<(Meta, HarExchanges), CaptureError> {
     let fault = |what: String| CaptureError::Har { file: file.to_owned(), what };
     let head = source.head(3).map_err(|error| unreadable(file, &error))?;
     let start = if *head == *b"\xef\xbb\xbf" { 3 } else { 0 };
     let text = source.from(start).map_err(|error| unreadable(file, &error))?;
-    let mut log = Log::default();
+    let mut log = HarLog::default();
     let mut skim = JsonScanner::new(text, start);
     let wrong = log.survey(&mut skim).err().map(|wrong| match wrong {
-        Wrong::NoHar => fault(NO_HAR.to_owned()),
-        Wrong::Said(what) => fault(what),
-        Wrong::JsonScanner(SkimError::Io(error)) => unreadable(file, &error),
-        Wrong::JsonScanner(wrong) => fault(log.describe(&wrong, &source.place(skim.offset()))),
+        HarDefect::NoHar => fault(NO_HAR.to_owned()),
+        HarDefect::Said(what) => fault(what),
+        HarDefect::JsonScanner(SkimError::Io(error)) => unreadable(file, &error),
+        HarDefect::JsonScanner(wrong) => fault(log.describe(&wrong, &source.place(skim.offset()))),
     });
     let Some(first) = log.first() else {
         return Err(wrong.unwrap_or(CaptureError::Empty { file: file.to_owned() }));
@@ -99,7 +99,7 @@ fn unreadable(file: &Path, error: &std::io::Error) -> CaptureError {
 /// The exchanges of a HAR file, read one at a time; behind the last one what is wrong with the file as a whole.
 pub(in crate::capture) struct HarExchanges {
     file: PathBuf,
-    source: Source,
+    source: TextSource,
     order: EntryOrder,
     count: u64,
     next: u64,
@@ -140,7 +140,7 @@ impl HarExchanges {
         let read = match self.copy(seek) {
             Ok(()) => Entry::parse(&self.text, &mut notes)
                 .and_then(|entry| entry.into_exchange(index, self.before, self.facts, &mut notes)),
-            Err(SkimError::TooLarge) => Err(Note::left_out("it is larger than 512 MiB")),
+            Err(SkimError::TooLarge) => Err(EntryOddity::left_out("it is larger than 512 MiB")),
             Err(SkimError::Io(error)) => return Err(unreadable(&self.file, &error)),
             Err(SkimError::Cut | SkimError::NotJson(_)) => {
                 let what = "was changed while it was read; try again".to_owned();

@@ -1,7 +1,7 @@
 //! The first pass over a HAR file: is it whole, what does its log say, where do its entries stand, are they in order?
 //!
 //! ```text
-//! {"log": {"creator", "entries": [ … ]}} | {"entries": [ … ]} | [ … ] ─► Log
+//! {"log": {"creator", "entries": [ … ]}} | {"entries": [ … ]} | [ … ] ─► HarLog
 //! ```
 
 use std::cmp::Ordering;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::LogExtra;
 use super::entry::FileFacts;
-use super::fields::Fields;
+use super::fields::LenientFields;
 use super::json_scanner::{JsonScanner, SkimError};
 use super::lenient_value::LenientValue;
 use super::time::instant;
@@ -25,7 +25,7 @@ const MAX_SORTED: usize = 2_000_000;
 const MAX_MEMBER: usize = 1 << 20;
 
 /// Why a file is not whole, or refused.
-pub(super) enum Wrong {
+pub(super) enum HarDefect {
     /// It is no HAR file.
     NoHar,
     /// Something else, in words.
@@ -34,7 +34,7 @@ pub(super) enum Wrong {
     JsonScanner(SkimError),
 }
 
-impl From<SkimError> for Wrong {
+impl From<SkimError> for HarDefect {
     fn from(error: SkimError) -> Self {
         Self::JsonScanner(error)
     }
@@ -50,7 +50,7 @@ pub(super) enum EntryOrder {
 
 /// What the first pass finds.
 #[derive(Default)]
-pub(super) struct Log {
+pub(super) struct HarLog {
     /// There is a log.
     found: bool,
     /// Where the first entry stands, once there is a list of entries.
@@ -79,11 +79,11 @@ pub(super) struct Log {
     pub(super) extra: Option<LogExtra>,
 }
 
-impl Log {
+impl HarLog {
     /// Goes through the text. After an error the entries before that place are known.
-    pub(super) fn survey(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
+    pub(super) fn survey(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), HarDefect> {
         match skim.peek()? {
-            None => return Err(Wrong::Said("is empty; nothing was recorded or saved".to_owned())),
+            None => return Err(HarDefect::Said("is empty; nothing was recorded or saved".to_owned())),
             Some(b'{') => members(skim, |key, skim| match key {
                 "log" => match skim.peek()? {
                     Some(b'{') => {
@@ -91,18 +91,18 @@ impl Log {
                         members(skim, |key, skim| self.member(key, skim))
                     }
                     Some(b'[') => self.list(skim),
-                    _ => Err(Wrong::NoHar),
+                    _ => Err(HarDefect::NoHar),
                 },
                 // Entries without a log around them.
                 "entries" if skim.peek()? == Some(b'[') => self.list(skim),
                 _ => Ok(skim.skip()?),
             })?,
             Some(b'[') => self.list(skim)?,
-            Some(b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => return Err(Wrong::NoHar),
+            Some(b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9') => return Err(HarDefect::NoHar),
             Some(_) => return Err(SkimError::NotJson("an object").into()),
         }
         if self.entries.is_none() || !self.found && !self.has_request {
-            return Err(Wrong::NoHar);
+            return Err(HarDefect::NoHar);
         }
         match skim.peek()? {
             // What some programs fill the last block of a file with.
@@ -112,7 +112,7 @@ impl Log {
     }
 
     /// A member of the log.
-    fn member(&mut self, key: &str, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
+    fn member(&mut self, key: &str, skim: &mut JsonScanner<impl Read>) -> Result<(), HarDefect> {
         match key {
             "creator" | "browser" => {
                 let program: HarCreator = small(skim)?;
@@ -132,16 +132,16 @@ impl Log {
                 skim.skip()?;
                 self.entries.get_or_insert(skim.offset());
             }
-            "entries" => return Err(Wrong::NoHar),
+            "entries" => return Err(HarDefect::NoHar),
             _ => skim.skip()?,
         }
         Ok(())
     }
 
     /// The list of entries.
-    fn list(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
+    fn list(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), HarDefect> {
         if self.count > 0 {
-            return Err(Wrong::Said("can't be used: it has two lists of entries".to_owned()));
+            return Err(HarDefect::Said("can't be used: it has two lists of entries".to_owned()));
         }
         skim.take(b'[', "a list")?;
         skim.peek()?;
@@ -153,7 +153,7 @@ impl Log {
         Ok(())
     }
 
-    fn entry(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
+    fn entry(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), HarDefect> {
         self.at = Some(self.count);
         let object = skim.peek()? == Some(b'{');
         let offset = skim.offset();
@@ -174,7 +174,7 @@ impl Log {
             });
             match read {
                 // It is no JSON; where it ends can be told all the same.
-                Err(Wrong::JsonScanner(SkimError::NotJson(_))) => skim.leave()?,
+                Err(HarDefect::JsonScanner(SkimError::NotJson(_))) => skim.leave()?,
                 read => read?,
             }
         } else {
@@ -194,20 +194,20 @@ impl Log {
     }
 
     /// A request or a response: looks for credentials until there are any.
-    fn message(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), Wrong> {
+    fn message(&mut self, skim: &mut JsonScanner<impl Read>) -> Result<(), HarDefect> {
         if self.has_credentials || skim.peek()? != Some(b'{') {
             return Ok(skim.skip()?);
         }
         let read = members(skim, |key, skim| {
             if matches!(key, "headers" | "cookies") {
-                let fields: Fields = small(skim)?;
+                let fields: LenientFields = small(skim)?;
                 self.has_credentials |= fields.hold_credentials() || key == "cookies" && !fields.0.is_empty();
                 return Ok(());
             }
             Ok(skim.skip()?)
         });
         match read {
-            Err(Wrong::JsonScanner(SkimError::NotJson(_))) => Ok(skim.leave()?),
+            Err(HarDefect::JsonScanner(SkimError::NotJson(_))) => Ok(skim.leave()?),
             read => read,
         }
     }
@@ -271,8 +271,8 @@ fn small<T: Default + for<'de> Deserialize<'de>>(skim: &mut JsonScanner<impl Rea
 /// Goes through the members of an object.
 fn members<R: Read>(
     skim: &mut JsonScanner<R>,
-    mut each: impl FnMut(&str, &mut JsonScanner<R>) -> Result<(), Wrong>,
-) -> Result<(), Wrong> {
+    mut each: impl FnMut(&str, &mut JsonScanner<R>) -> Result<(), HarDefect>,
+) -> Result<(), HarDefect> {
     skim.take(b'{', "an object")?;
     let mut first = true;
     while skim.another(first, b'}')? {

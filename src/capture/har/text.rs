@@ -8,7 +8,7 @@ use base64::{alphabet, engine::DecodePaddingMode};
 use bytes::Bytes;
 
 use super::part::BodyText;
-use crate::capture::odd::Note;
+use crate::capture::odd::EntryOddity;
 use crate::json::Document;
 
 /// The content of a body as it stands in the file.
@@ -23,13 +23,20 @@ pub(in crate::capture) struct ContentText {
 }
 
 /// Reads the text of a body of another program's file; `whose` is `request` or `response`.
-pub(in crate::capture) fn written(text: BodyText, encoding: &str, whose: &str, notes: &mut Vec<Note>) -> ContentText {
+pub(in crate::capture) fn written(
+    text: BodyText,
+    encoding: &str,
+    whose: &str,
+    notes: &mut Vec<EntryOddity>,
+) -> ContentText {
     let plain = |text: String| ContentText { bytes: Some(Bytes::from(text)), ..ContentText::default() };
     let text = match text {
         BodyText::Nothing => return ContentText::default(),
         BodyText::Text(text) => text,
         BodyText::Json(json) => {
-            notes.push(Note::mended(format!("the text of its {whose} body is JSON and no text; read as it stands")));
+            notes.push(EntryOddity::mended(format!(
+                "the text of its {whose} body is JSON and no text; read as it stands"
+            )));
             return plain(json.to_string());
         }
     };
@@ -50,10 +57,10 @@ pub(in crate::capture) fn written(text: BodyText, encoding: &str, whose: &str, n
         if name == "base64" { "is marked as base64 and is none" } else { "has an encoding that can't be read" };
     // Whether it is what was sent can be told of what is no base64 by far.
     if text.contains(['{', '<', '"', '\u{fffd}']) && !matches!(name.as_str(), "gzip" | "br" | "deflate" | "zstd") {
-        notes.push(Note::mended(format!("its {whose} body {marked}; read as text")));
+        notes.push(EntryOddity::mended(format!("its {whose} body {marked}; read as text")));
         return plain(text);
     }
-    notes.push(Note::not_recorded(format!("its {whose} body {marked}")));
+    notes.push(EntryOddity::not_recorded(format!("its {whose} body {marked}")));
     ContentText { unreadable: true, ..ContentText::default() }
 }
 
@@ -147,6 +154,6 @@ mod tests {
         let text = BodyText::Json(serde_json::json!({ "b": 1, "a": [2.5] }));
         let written = written(text, "", "request", &mut notes);
         assert_eq!(written.bytes.as_deref(), Some(&br#"{"b":1,"a":[2.5]}"#[..]));
-        assert_eq!(notes, [Note::mended("the text of its request body is JSON and no text; read as it stands")]);
+        assert_eq!(notes, [EntryOddity::mended("the text of its request body is JSON and no text; read as it stands")]);
     }
 }

@@ -12,7 +12,7 @@ use super::body::describe;
 use super::cookies::{self, Cookie};
 use super::{BodyExtra, EntryExtra, FailureExtra, LogExtra, omitted_name, url, value_to_text};
 use crate::capture::{CaptureError, Meta};
-use crate::exchange::{Body, Exchange, Headers, Omitted, Request, Response, Timing};
+use crate::exchange::{Body, Exchange, Headers, OmittedFields, Request, Response, Timing};
 use crate::text::to_json;
 
 /// Writes a HAR 1.2 file, one exchange at a time.
@@ -280,7 +280,7 @@ fn request_part<'e>(exchange: &Exchange, request: &'e Request) -> (RequestPart<'
 
 /// Where there was no answer, the entry has the response that browsers write then: status 0.
 fn response_part(response: Option<&Response>) -> (ResponsePart<'_>, BodyExtra) {
-    static NO_HEADERS: Headers = Headers(Vec::new(), Omitted::Nothing);
+    static NO_HEADERS: Headers = Headers(Vec::new(), OmittedFields::Nothing);
     let headers = response.map_or(&NO_HEADERS, |response| &response.headers);
     let nothing = Body::empty();
     let body = describe(response.map_or(&nothing, |response| &response.body), headers);

@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::line::{RecordingPart, version};
 use crate::capture::har::body::{EntryBody, WithoutText, restore_foreign};
 use crate::capture::har::lenient::{
-    Address, BodyText, ContentText, Fields, LenientValue, Message, ObjectMember, headers_of, instant, mend, method,
-    written,
+    Address, BodyText, ContentText, LenientFields, LenientValue, MessageParts, ObjectMember, headers_of, instant, mend,
+    method, written,
 };
-use crate::capture::odd::Note;
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing};
+use crate::capture::odd::EntryOddity;
+use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, OmittedFields, Request, Response, Timing};
 
 /// A line as it may stand there.
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ struct LooseRequest {
     #[serde(default)]
     version: LenientValue,
     #[serde(default)]
-    headers: Fields,
+    headers: LenientFields,
     #[serde(flatten)]
     body: LooseBody,
 }
@@ -67,7 +67,7 @@ struct LooseResponse {
     #[serde(default)]
     version: LenientValue,
     #[serde(default)]
-    headers: Fields,
+    headers: LenientFields,
     #[serde(flatten)]
     body: LooseBody,
 }
@@ -99,30 +99,30 @@ struct LooseFailure {
 pub(super) fn read(
     text: &[u8],
     before: Option<Timestamp>,
-    notes: &mut Vec<Note>,
-) -> Result<(RecordingPart, Exchange), Note> {
+    notes: &mut Vec<EntryOddity>,
+) -> Result<(RecordingPart, Exchange), EntryOddity> {
     let (mended, legal) = mend(text);
     let value: Value = serde_json::from_slice(&mended)
-        .map_err(|_| Note::left_out("it is not JSON, or nested deeper than 128 levels"))?;
+        .map_err(|_| EntryOddity::left_out("it is not JSON, or nested deeper than 128 levels"))?;
     if !legal {
-        notes.push(Note::mended("it is not quite JSON; mended"));
+        notes.push(EntryOddity::mended("it is not quite JSON; mended"));
     }
     let line = match ObjectMember::<LooseLine>::deserialize(value) {
         Ok(ObjectMember::There(line)) => line,
-        Ok(ObjectMember::Absent) => return Err(Note::left_out("it is null")),
-        Ok(ObjectMember::Odd(what)) => return Err(Note::left_out(format!("it is {what} and no object"))),
-        Err(_) => return Err(Note::left_out("it can't be read")),
+        Ok(ObjectMember::Absent) => return Err(EntryOddity::left_out("it is null")),
+        Ok(ObjectMember::Odd(what)) => return Err(EntryOddity::left_out(format!("it is {what} and no object"))),
+        Err(_) => return Err(EntryOddity::left_out("it can't be read")),
     };
     let started = if line.started.is_nothing() { None } else { instant(&line.started) };
     if started.is_none() {
-        notes.push(Note::not_recorded("its started is no time"));
+        notes.push(EntryOddity::not_recorded("its started is no time"));
     }
     let (origin, request) = request_of(line.request, line.origin, notes)?;
     let response = response_of(line.response, &request.method, notes);
     let failure = line.failure.object().and_then(|failure| {
         let kind = FailureKind::from_name(&failure.kind.text().unwrap_or_default());
         if kind.is_none() {
-            notes.push(Note::not_recorded("its kind of failure is unknown"));
+            notes.push(EntryOddity::not_recorded("its kind of failure is unknown"));
         }
         let answered = failure.answered.number().map(|status| status as u16);
         kind.map(|kind| Failure { kind, detail: failure.detail.text().unwrap_or_default(), answered })
@@ -162,16 +162,16 @@ pub(super) fn is_plain(exchange: &Exchange) -> bool {
 fn request_of(
     part: ObjectMember<LooseRequest>,
     origin: LenientValue,
-    notes: &mut Vec<Note>,
-) -> Result<(String, Request), Note> {
+    notes: &mut Vec<EntryOddity>,
+) -> Result<(String, Request), EntryOddity> {
     let part = match part {
         ObjectMember::There(part) => part,
-        ObjectMember::Absent => return Err(Note::left_out("it has no request")),
-        ObjectMember::Odd(what) => return Err(Note::left_out(format!("its request is {what} and no object"))),
+        ObjectMember::Absent => return Err(EntryOddity::left_out("it has no request")),
+        ObjectMember::Odd(what) => return Err(EntryOddity::left_out(format!("its request is {what} and no object"))),
     };
     let method = method(&part.method.text().unwrap_or_default());
     if method.is_empty() {
-        return Err(Note::left_out("its request has no method"));
+        return Err(EntryOddity::left_out("its request has no method"));
     }
     let headers = headers_of(part.headers, message("request"), notes);
     let (origin, target) = (origin.text().unwrap_or_default(), part.target.text().unwrap_or_default());
@@ -181,13 +181,13 @@ fn request_of(
     Ok((origin, Request { method, target, version: version(part.version.text()), headers, body }))
 }
 
-fn response_of(part: ObjectMember<LooseResponse>, method: &str, notes: &mut Vec<Note>) -> Option<Response> {
+fn response_of(part: ObjectMember<LooseResponse>, method: &str, notes: &mut Vec<EntryOddity>) -> Option<Response> {
     if let Some(what) = part.odd() {
-        notes.push(Note::not_recorded(format!("its response is {what} and no object")));
+        notes.push(EntryOddity::not_recorded(format!("its response is {what} and no object")));
     }
     let part = part.object()?;
     let Some(status) = part.status.number().filter(|status| (100.0..=999.0).contains(status)) else {
-        notes.push(Note::not_recorded("its response has no possible status"));
+        notes.push(EntryOddity::not_recorded("its response has no possible status"));
         return None;
     };
     let status = status as u16;
@@ -197,12 +197,12 @@ fn response_of(part: ObjectMember<LooseResponse>, method: &str, notes: &mut Vec<
     Some(Response { status, reason, version: version(part.version.text()), headers, body })
 }
 
-fn message(whose: &'static str) -> Message<'static> {
-    Message { whose, mime_type: "", omitted: Omitted::Nothing, lists_host: false }
+fn message(whose: &'static str) -> MessageParts<'static> {
+    MessageParts { whose, mime_type: "", omitted: OmittedFields::Nothing, lists_host: false }
 }
 
 impl LooseBody {
-    fn restore(self, headers: &Headers, without_text: WithoutText, whose: &str, notes: &mut Vec<Note>) -> Body {
+    fn restore(self, headers: &Headers, without_text: WithoutText, whose: &str, notes: &mut Vec<EntryOddity>) -> Body {
         let encoding = self.encoding.text().unwrap_or_default();
         let ContentText { bytes: content, binary, unreadable } = written(self.body, &encoding, whose, notes);
         let wire_size = self.size.size();

@@ -1,6 +1,6 @@
 //! One line of NDJSON: the members of `docs/exchange.md`, in this order, each always there (null where nothing is known).
 //!
-//! `Exchange → Line → JSON → Line → Exchange`
+//! `Exchange → NdjsonLine → JSON → NdjsonLine → Exchange`
 
 use std::time::Duration;
 
@@ -10,14 +10,16 @@ use serde::{Deserialize, Serialize};
 use crate::capture::Meta;
 use crate::capture::har::body::{EntryBody, WithoutText, content, describe, restore_foreign, restore_own};
 use crate::capture::har::{
-    BodyExtra, Field, RewrittenExtra, SimulatedExtra, from_fields, omitted_from_name, omitted_name, to_fields,
+    BodyExtra, HarField, RewrittenExtra, SimulatedExtra, from_fields, omitted_from_name, omitted_name, to_fields,
 };
-use crate::exchange::{Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Timing, Version};
+use crate::exchange::{
+    Body, Exchange, Failure, FailureKind, Headers, OmittedFields, Request, Response, Timing, Version,
+};
 use crate::redact::RedactionLevel;
 
 /// A line.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Line {
+pub(super) struct NdjsonLine {
     #[serde(default)]
     n: u64,
     /// `n` as people count, from 1. Not read.
@@ -59,7 +61,7 @@ struct RequestPart {
     #[serde(default)]
     version: Option<String>,
     #[serde(default)]
-    headers: Vec<Field>,
+    headers: Vec<HarField>,
     /// Which header fields the recording leaves out; null for none.
     #[serde(default)]
     headers_omitted: Option<String>,
@@ -75,7 +77,7 @@ struct ResponsePart {
     #[serde(default)]
     version: Option<String>,
     #[serde(default)]
-    headers: Vec<Field>,
+    headers: Vec<HarField>,
     /// Which header fields the recording leaves out; null for none.
     #[serde(default)]
     headers_omitted: Option<String>,
@@ -105,7 +107,7 @@ struct BodyPart {
     coded: bool,
     /// Trailer fields that came behind it.
     #[serde(default)]
-    trailers: Vec<Field>,
+    trailers: Vec<HarField>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -160,7 +162,7 @@ impl RecordingPart {
     }
 }
 
-impl Line {
+impl NdjsonLine {
     /// The names of its members.
     pub(super) const MEMBERS: [&'static str; 15] = [
         "n",
@@ -264,11 +266,11 @@ impl Line {
 }
 
 /// The header fields. A line that another program wrote and that has none doesn't hold them: without any there is no HTTP/1.1.
-fn header_fields(fields: Vec<Field>, omitted: Option<&str>, own: bool) -> Result<Headers, String> {
+fn header_fields(fields: Vec<HarField>, omitted: Option<&str>, own: bool) -> Result<Headers, String> {
     let mut headers = from_fields(fields);
     headers.1 = omitted_from_name(omitted)?;
     if !own && omitted.is_none() && headers.0.is_empty() {
-        headers.1 = Omitted::Unlisted;
+        headers.1 = OmittedFields::Unlisted;
     }
     Ok(headers)
 }

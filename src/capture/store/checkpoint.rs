@@ -30,7 +30,7 @@ pub(super) const LONG: u64 = 16 << 20;
 
 /// Lengths of a log, in bytes, that decide what is done.
 #[derive(Debug, Clone, Copy)]
-struct Lengths {
+struct LogLengths {
     /// From here on it is moved.
     long: u64,
     /// So much may be left of it for its end to be waited for.
@@ -41,7 +41,7 @@ struct Lengths {
 }
 
 /// Those of a recording: 16, 8 and 256 MiB.
-const LENGTHS: Lengths = Lengths { long: LONG, little: 8 << 20, longest: 256 << 20 };
+const LENGTHS: LogLengths = LogLengths { long: LONG, little: 8 << 20, longest: 256 << 20 };
 
 /// How long that is waited for, at most. What is answered meanwhile waits in memory, for less than the second that it may.
 const MOMENT: Duration = Duration::from_millis(200);
@@ -56,14 +56,14 @@ type ThreadError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     log: PathBuf,
-    lengths: Lengths,
-    shared: Arc<Shared>,
+    lengths: LogLengths,
+    shared: Arc<CheckpointShared>,
     /// There until it is joined.
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct CheckpointShared {
     state: Mutex<CheckpointState>,
     changed: Condvar,
 }
@@ -82,7 +82,7 @@ struct CheckpointState {
     reported: bool,
 }
 
-impl Shared {
+impl CheckpointShared {
     fn state(&self) -> MutexGuard<'_, CheckpointState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,14 +104,14 @@ impl Checkpoints {
         Self::made_by(pass, file, LENGTHS)
     }
 
-    fn made_by<P>(pass: P, file: &Path, lengths: Lengths) -> Result<Self, ThreadError>
+    fn made_by<P>(pass: P, file: &Path, lengths: LogLengths) -> Result<Self, ThreadError>
     where
         P: FnMut(&Connection) -> rusqlite::Result<u64> + Send + 'static,
     {
         let db = connect(file)?;
         let mut log = file.as_os_str().to_owned();
         log.push("-wal");
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<CheckpointShared>::default();
         let thread = std::thread::Builder::new().name("checkpoints".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             let file = file.to_owned();
@@ -137,7 +137,7 @@ impl Checkpoints {
 
     /// To be called after each commit, outside of a transaction. Returns at once, but for the two cases above.
     pub(super) fn committed(&self) {
-        let Lengths { long, little, longest } = self.lengths;
+        let LogLengths { long, little, longest } = self.lengths;
         let length = fs::metadata(&self.log).map_or(0, |log| log.len());
         let mut state = self.shared.state();
         if length < long {
@@ -169,17 +169,22 @@ impl Drop for Checkpoints {
 }
 
 /// Tells that the thread has ended, however it does.
-struct Gone<'s>(&'s Shared);
+struct EndNotice<'s>(&'s CheckpointShared);
 
-impl Drop for Gone<'_> {
+impl Drop for EndNotice<'_> {
     fn drop(&mut self) {
         self.0.state().gone = true;
         self.0.changed.notify_all();
     }
 }
 
-fn run(shared: &Shared, db: &Connection, mut pass: impl FnMut(&Connection) -> rusqlite::Result<u64>, file: &Path) {
-    let _gone = Gone(shared);
+fn run(
+    shared: &CheckpointShared,
+    db: &Connection,
+    mut pass: impl FnMut(&Connection) -> rusqlite::Result<u64>,
+    file: &Path,
+) {
+    let _gone = EndNotice(shared);
     loop {
         let state = shared.state();
         let idle = |state: &mut CheckpointState| !state.passing && !state.ended;
@@ -214,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    const SMALL: Lengths = Lengths { long: 200_000, little: 100_000, longest: 2_000_000 };
+    const SMALL: LogLengths = LogLengths { long: 200_000, little: 100_000, longest: 2_000_000 };
 
     /// A writer of 30 KB per commit, as a capture's is.
     fn writer(folder: &Path) -> (PathBuf, Connection) {

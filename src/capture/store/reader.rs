@@ -18,8 +18,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row};
 use super::{APPLICATION_ID, COLUMNS, FORMAT, OLDEST, digest, headers};
 use crate::capture::{CaptureError, Meta, PartNumber, end_from_name};
 use crate::exchange::{
-    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, Omitted, Request, Response, Rewritten, Simulated,
-    Simulator, Timing, Version,
+    Body, Exchange, Failure, FailureKind, Headers, MAX_DECODED, OmittedFields, Request, Response, RewrittenLink,
+    Simulated, Simulator, Timing, Version,
 };
 use crate::redact::RedactionLevel;
 
@@ -218,7 +218,7 @@ impl Reader {
         let mut select = self.db.prepare_cached(sql).map_err(failed)?;
         let mut rows = select.query([index as i64]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            let mut cells = Cells { row, at: 0 };
+            let mut cells = RowCells { row, at: 0 };
             let body = match (cells.text()?, &mut exchange.response) {
                 ("request", _) => &mut exchange.request.body,
                 ("response", Some(response)) => &mut response.body,
@@ -236,10 +236,11 @@ impl Reader {
         let mut select = self.db.prepare_cached(sql).map_err(failed)?;
         let mut rows = select.query([index as i64]).map_err(failed)?;
         let Some(row) = rows.next().map_err(failed)? else { return Ok(()) };
-        let mut cells = Cells { row, at: 0 };
-        let mut next = || -> Result<Omitted, String> {
+        let mut cells = RowCells { row, at: 0 };
+        let mut next = || -> Result<OmittedFields, String> {
             let name = cells.text()?;
-            Omitted::from_name(name).ok_or_else(|| format!("what its header fields leave out is unknown: {name:?}"))
+            OmittedFields::from_name(name)
+                .ok_or_else(|| format!("what its header fields leave out is unknown: {name:?}"))
         };
         exchange.request.headers.1 = next()?;
         let of_response = next()?;
@@ -256,16 +257,16 @@ impl Reader {
         let mut select = self.db.prepare_cached(sql).map_err(failed)?;
         let mut rows = select.query([index as i64]).map_err(failed)?;
         let Some(row) = rows.next().map_err(failed)? else { return Ok(None) };
-        let mut cells = Cells { row, at: 0 };
+        let mut cells = RowCells { row, at: 0 };
         let name = cells.text()?;
         let by = Simulator::from_name(name).ok_or_else(|| format!("who made its answer is unknown: {name:?}"))?;
         Ok(Some(Simulated { by, detail: cells.text()?.to_owned() }))
     }
 
     /// The links of an exchange that were rewritten.
-    fn rewritten(&self, index: u64) -> rusqlite::Result<Vec<Rewritten>> {
+    fn rewritten(&self, index: u64) -> rusqlite::Result<Vec<RewrittenLink>> {
         let mut select = self.db.prepare_cached("SELECT at, sent, given FROM rewritten WHERE n = ?1 ORDER BY rowid")?;
-        let link = |row: &Row<'_>| Ok(Rewritten { at: row.get(0)?, sent: row.get(1)?, given: row.get(2)? });
+        let link = |row: &Row<'_>| Ok(RewrittenLink { at: row.get(0)?, sent: row.get(1)?, given: row.get(2)? });
         select.query_map([index as i64], link)?.collect()
     }
 
@@ -274,7 +275,7 @@ impl Reader {
     }
 
     fn exchange_of(&self, row: &Row<'_>) -> Result<Exchange, String> {
-        let mut cells = Cells { row, at: 1 };
+        let mut cells = RowCells { row, at: 1 };
         let (id, connection) = (cells.number()?, cells.number()?);
         let started = cells.text()?.parse().map_err(|_| "its start is no time")?;
         let timing = Timing {
@@ -310,7 +311,7 @@ impl Reader {
         Ok(Exchange { id, connection, started, origin, request, response, failure, rewritten, simulated, timing })
     }
 
-    fn body(&self, cells: &mut Cells<'_>, with_bytes: bool) -> Result<Body, String> {
+    fn body(&self, cells: &mut RowCells<'_>, with_bytes: bool) -> Result<Body, String> {
         let length = cells.number()?.unwrap_or_default() as u64;
         let end = end_from_name(cells.text()?).ok_or("the end of a body is unknown")?;
         if !with_bytes {
@@ -340,12 +341,12 @@ impl Reader {
 }
 
 /// The cells of a row from left to right, in the order of [`COLUMNS`].
-struct Cells<'r> {
+struct RowCells<'r> {
     row: &'r Row<'r>,
     at: usize,
 }
 
-impl<'r> Cells<'r> {
+impl<'r> RowCells<'r> {
     fn next(&mut self) -> Result<ValueRef<'r>, String> {
         self.at += 1;
         self.row.get_ref(self.at - 1).map_err(|error| error.to_string())

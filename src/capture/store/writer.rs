@@ -18,7 +18,7 @@ use super::{
     TRAILERS, digest, headers,
 };
 use crate::capture::{CaptureError, DEFAULT_FOLDER, Meta, beside, create_failed, end_name};
-use crate::exchange::{Body, BodyEnd, Exchange, FailureKind, Omitted};
+use crate::exchange::{Body, BodyEnd, Exchange, FailureKind, OmittedFields};
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
 /// Bodies below this size are stored as they are: compressing them gains nothing.
@@ -301,9 +301,9 @@ impl Writer {
             self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
         let Exchange { id, connection, started, origin, request, response, failure, rewritten, timing, .. } = exchange;
-        let request_body = Stored::new(&request.body, &mut self.zstd)?;
+        let request_body = PackedBody::new(&request.body, &mut self.zstd)?;
         let response_body =
-            response.as_ref().map(|response| Stored::new(&response.body, &mut self.zstd)).transpose()?;
+            response.as_ref().map(|response| PackedBody::new(&response.body, &mut self.zstd)).transpose()?;
         let request_headers = headers::pack(&request.headers);
         let response_headers = response.as_ref().map(|response| headers::pack(&response.headers));
         let response_body = response_body.as_ref();
@@ -337,9 +337,9 @@ impl Writer {
             response.as_ref().map(|response| response.body.length as i64),
             response.as_ref().map(|response| end_name(response.body.end)),
             response.as_ref().map(|response| response.body.bytes.len() as i64),
-            response_body.map(Stored::digest),
+            response_body.map(PackedBody::digest),
             response_body.map(|body| body.packed.is_some()),
-            response_body.map(Stored::bytes),
+            response_body.map(PackedBody::bytes),
         ])?;
         #[cfg(test)]
         crate::panics::inject("writer", &request.target);
@@ -359,15 +359,15 @@ impl Writer {
     /// What the recording that the exchange comes from doesn't hold.
     fn insert_gaps(&self, index: u64, exchange: &Exchange) -> rusqlite::Result<()> {
         let Exchange { request, response, .. } = exchange;
-        let of_response = response.as_ref().map_or(Omitted::Nothing, |response| response.headers.1);
+        let of_response = response.as_ref().map_or(OmittedFields::Nothing, |response| response.headers.1);
         let omitted = [request.headers.1, of_response];
         let bodies = [Some(&request.body), response.as_ref().map(|response| &response.body)];
         let whole = bodies.into_iter().flatten().all(|body| body.end != BodyEnd::NotRecorded);
-        if whole && omitted == [Omitted::Nothing; 2] {
+        if whole && omitted == [OmittedFields::Nothing; 2] {
             return Ok(());
         }
         self.raise(FORMAT_GAPS)?;
-        if omitted != [Omitted::Nothing; 2] {
+        if omitted != [OmittedFields::Nothing; 2] {
             self.db.execute_batch(OMITTED)?;
             let mut insert = self.db.prepare_cached("INSERT INTO omitted VALUES (?1, ?2, ?3)")?;
             insert.execute(params![index as i64, omitted[0].as_str(), omitted[1].as_str()])?;
@@ -420,13 +420,13 @@ impl Writer {
 }
 
 /// A body on its way into the table.
-struct Stored<'b> {
+struct PackedBody<'b> {
     body: &'b Body,
     packed: Option<Vec<u8>>,
     digest: Option<ring::digest::Digest>,
 }
 
-impl<'b> Stored<'b> {
+impl<'b> PackedBody<'b> {
     fn new(body: &'b Body, zstd: &mut zstd::bulk::Compressor<'_>) -> rusqlite::Result<Self> {
         let packed = if body.bytes.len() < SMALL {
             None

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::select::{Filtered, Selection};
-use super::target::{Target, TargetWriter};
+use super::target::{OutputTarget, TargetWriter};
 use crate::capture::{self, CaptureError, Meta};
 use crate::cli::Exit;
 use crate::exchange::Exchange;
@@ -25,7 +25,7 @@ pub struct Convert {
     #[arg(long, value_name = "FILTER")]
     filter: Option<Filter>,
     #[command(flatten)]
-    target: Target,
+    target: OutputTarget,
 }
 
 /// `umpire capture merge …`
@@ -35,7 +35,7 @@ pub struct Merge {
     #[arg(required = true, num_args = 2.., value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    target: Target,
+    target: OutputTarget,
 }
 
 /// `umpire capture prune …`
@@ -52,7 +52,7 @@ pub struct Prune {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
-    target: Target,
+    target: OutputTarget,
 }
 
 /// Runs `umpire capture export …`: a recording that is to be given away.

@@ -9,11 +9,11 @@ use clap::Args;
 use jiff::Timestamp;
 
 use crate::capture::{self, Meta};
-use crate::cli::judging::{Judging, RuleArgs};
+use crate::cli::judging::{JudgingSetup, RuleArgs};
 use crate::event::Judged;
 use crate::exchange::Exchange;
 use crate::filter::Filter;
-use crate::openbooking::{Reading, Stage, classify, is_uuid};
+use crate::openbooking::{ParsedExchange, Stage, classify, is_uuid};
 use crate::rules::Judge;
 use crate::search::Pattern;
 use crate::units;
@@ -79,7 +79,7 @@ impl Selection {
             && self.until.is_none_or(|until| exchange.started < until)
             && (self.path.is_empty() || self.path.iter().any(|pattern| pattern.is_in(&exchange.request.target)))
             && (self.booking.is_empty() || booking(exchange).is_some_and(|uuid| self.booking.contains(&uuid)))
-            && (self.stage.is_empty() || of(Reading::new(0, Arc::clone(exchange), None).stage))
+            && (self.stage.is_empty() || of(ParsedExchange::new(0, Arc::clone(exchange), None).stage))
     }
 }
 
@@ -95,7 +95,7 @@ impl<'f> Filtered<'f> {
     /// At the start of a recording, of which this is known.
     pub fn new(filter: Option<&'f Filter>, file: &Path, meta: &Meta, rules: RuleArgs) -> anyhow::Result<Self> {
         let mut judge = match filter.filter(|filter| filter.needs_verdicts()) {
-            Some(_) => Some(Judging::of_rules(rules)?.judge(meta.base_uris(), meta.is_foreign())),
+            Some(_) => Some(JudgingSetup::of_rules(rules)?.judge(meta.base_uris(), meta.is_foreign())),
             None => None,
         };
         let kept = judge.as_ref().and_then(|judge| kept_verdicts(file, judge));
@@ -125,8 +125,8 @@ impl<'f> Filtered<'f> {
             (Some(judge), _) => judge.judge(Arc::clone(exchange)),
             (None, Some(kept)) => Judged { exchange: Arc::clone(exchange), ..kept },
             (None, None) => {
-                let reading = Reading::new(index, Arc::clone(exchange), None);
-                Judged::without_verdicts(index, reading.exchange, reading.stage, reading.order_uuid)
+                let parsed = ParsedExchange::new(index, Arc::clone(exchange), None);
+                Judged::without_verdicts(index, parsed.exchange, parsed.stage, parsed.order_uuid)
             }
         };
         filter.matches(&judged, false)

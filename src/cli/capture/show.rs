@@ -10,8 +10,8 @@ use clap::Args;
 use crate::capture::{Reader, is_capture};
 use crate::cli::stdio::print;
 use crate::cli::{Exit, recording};
-use crate::exchange::{Body, BodyEnd, Exchange, Headers, Omitted, decode};
-use crate::json::{Document, Kind, Value, write_escaped};
+use crate::exchange::{Body, BodyEnd, Exchange, Headers, OmittedFields, decode};
+use crate::json::{Document, JsonKind, Value, write_escaped};
 use crate::text::{self, Printer, safe_format, visible};
 
 /// `umpire capture show …`
@@ -91,9 +91,9 @@ fn print_exchange(out: &mut Printer<'_>, number: u64, exchange: &Exchange) -> io
 fn print_message(out: &mut Printer<'_>, headers: &Headers, body: &Body) -> io::Result<()> {
     print_fields(out, headers)?;
     match headers.1 {
-        Omitted::Nothing => {}
-        Omitted::Credentials => out.line("(the recording leaves out credentials and cookies)")?,
-        Omitted::Unlisted => out.line("(the recording leaves out other header fields)")?,
+        OmittedFields::Nothing => {}
+        OmittedFields::Credentials => out.line("(the recording leaves out credentials and cookies)")?,
+        OmittedFields::Unlisted => out.line("(the recording leaves out other header fields)")?,
     }
     if !body.is_empty() {
         out.line("")?;
@@ -143,8 +143,8 @@ fn print_body(out: &mut Printer<'_>, headers: &Headers, body: &Body) -> io::Resu
 /// document is limited where it is parsed.
 fn write_indented(value: Value<'_>, depth: usize, json: &mut String) {
     let (open, close) = match value.kind() {
-        Kind::Object => ('{', '}'),
-        Kind::Array => ('[', ']'),
+        JsonKind::Object => ('{', '}'),
+        JsonKind::Array => ('[', ']'),
         _ => return json.push_str(&value.to_json()),
     };
     json.push(open);

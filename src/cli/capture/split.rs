@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::select::booking;
-use super::target::{Target, TargetRecording, TargetWriter};
+use super::target::{OutputTarget, TargetRecording, TargetWriter};
 use crate::capture::{CaptureError, Meta, numbered};
 use crate::cli::Exit;
 use crate::text::{self, SafeText, safe_format};
@@ -28,15 +28,15 @@ pub struct Split {
     /// Capture, HAR or NDJSON file
     file: PathBuf,
     #[command(flatten)]
-    by: By,
+    by: SplitBy,
     #[command(flatten)]
-    target: Target,
+    target: OutputTarget,
 }
 
 /// What it is split by.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct By {
+struct SplitBy {
     /// A file per booking, and one for all that belongs to none: -o x.har makes x.<Order UUID>.har and x.other.har
     #[arg(long = "by-booking")]
     booking: bool,
@@ -61,11 +61,11 @@ pub fn run(split: &Split) -> anyhow::Result<Exit> {
     outlet.end(Ok(SafeText::join(written.iter().map(line).chain([in_all]), "\n")))
 }
 
-type Written = Vec<(PathBuf, u64)>;
+type WrittenFiles = Vec<(PathBuf, u64)>;
 
-fn in_order(split: &Split, outlet: &TargetWriter) -> anyhow::Result<Written> {
+fn in_order(split: &Split, outlet: &TargetWriter) -> anyhow::Result<WrittenFiles> {
     let recording = outlet.open(&split.file)?;
-    let mut written = Written::new();
+    let mut written = WrittenFiles::new();
     let mut current: Option<(TargetRecording, jiff::Timestamp)> = None;
     for exchange in recording.exchanges {
         let exchange = exchange?;
@@ -93,13 +93,13 @@ fn in_order(split: &Split, outlet: &TargetWriter) -> anyhow::Result<Written> {
     Ok(written)
 }
 
-fn by_booking(split: &Split, outlet: &TargetWriter) -> anyhow::Result<Written> {
+fn by_booking(split: &Split, outlet: &TargetWriter) -> anyhow::Result<WrittenFiles> {
     let mut names = BTreeSet::new();
     for exchange in outlet.open(&split.file)?.exchanges {
         names.insert(booking(&exchange?));
     }
     let names: Vec<Option<Arc<str>>> = names.into_iter().collect();
-    let mut written = Written::new();
+    let mut written = WrittenFiles::new();
     for names in names.chunks(AT_ONCE) {
         let recording = outlet.open_again(&split.file)?;
         let mut outputs = HashMap::new();
@@ -131,7 +131,7 @@ fn create(
     outlet.create_part(&file, meta)
 }
 
-fn finish(writer: TargetRecording, written: &mut Written) -> Result<(), CaptureError> {
+fn finish(writer: TargetRecording, written: &mut WrittenFiles) -> Result<(), CaptureError> {
     let file: PathBuf = Path::to_owned(writer.output().file());
     let count = writer.finish()?;
     written.push((file, count));

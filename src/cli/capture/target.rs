@@ -30,7 +30,7 @@ const STDOUT_NAME: &str = "standard output";
 
 /// The formats that can be streamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Streamed {
+enum StreamFormat {
     /// HAR 1.2
     Har,
     /// A JSON object per exchange and line
@@ -39,14 +39,14 @@ enum Streamed {
 
 /// Where a recording is written to.
 #[derive(Debug, Args)]
-pub struct Target {
+pub struct OutputTarget {
     /// File to write: *.db or *.umpire (capture), *.har (HAR 1.2), *.ndjson; the last two also with .gz; - writes to
     /// standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Format of what -o - writes
-    #[arg(long = "as", value_enum, value_name = "FORMAT", default_value_t = Streamed::Har)]
-    streamed: Streamed,
+    #[arg(long = "as", value_enum, value_name = "FORMAT", default_value_t = StreamFormat::Har)]
+    streamed: StreamFormat,
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
@@ -57,7 +57,7 @@ pub struct Target {
     config: Option<PathBuf>,
 }
 
-impl Target {
+impl OutputTarget {
     /// The rules that are in force where a filter asks for findings: those of the settings.
     pub fn rules(&self) -> RuleArgs {
         RuleArgs::of_settings(self.config.clone())
@@ -74,7 +74,7 @@ impl Target {
 pub struct TargetWriter {
     output: PathBuf,
     force: bool,
-    streamed: Streamed,
+    streamed: StreamFormat,
     redaction: SharedArgs,
     /// `None` where personal data stay.
     redactor: Option<Arc<Redactor>>,
@@ -96,7 +96,7 @@ impl TargetWriter {
         Ok(Self {
             output: output.to_owned(),
             force,
-            streamed: Streamed::Har,
+            streamed: StreamFormat::Har,
             redaction: redaction.clone(),
             redactor,
             unread: Arc::default(),
@@ -136,8 +136,8 @@ impl TargetWriter {
             return self.create_part(&self.output, meta);
         }
         let format = match self.streamed {
-            Streamed::Har => Format::Har,
-            Streamed::Ndjson => Format::Ndjson,
+            StreamFormat::Har => Format::Har,
+            StreamFormat::Ndjson => Format::Ndjson,
         };
         let out = Stdout { unread: Arc::clone(&self.unread) };
         let output = RecordingWriter::stream(STDOUT_NAME, format, &self.meta(meta), out)?;

@@ -52,20 +52,21 @@ pub fn run(verify: &Verify) -> anyhow::Result<Exit> {
     if save.as_ref().is_some_and(TargetWriter::is_stdout) {
         anyhow::bail!("--save names a file: what was found goes to standard output");
     }
-    let verified = verify.files.iter().map(|file| Verified::of(file, save.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    let verified =
+        verify.files.iter().map(|file| VerifiedRecording::of(file, save.as_ref())).collect::<Result<Vec<_>, _>>()?;
     if let Some(save) = &save {
         let saved = text::count(verified.iter().map(|file| file.readable).sum(), "exchange");
         note(safe_format!("saved {saved} in {}, {}", save.name(), save.said()));
     }
     print(|out| match verify.format {
         Shown::Text => verified.iter().try_for_each(|verified| verified.print(out)),
-        Shown::Json => out.json(&verified.iter().map(Verified::json).collect::<Value>()),
+        Shown::Json => out.json(&verified.iter().map(VerifiedRecording::json).collect::<Value>()),
     })?;
-    Ok(if verified.iter().all(Verified::is_whole) { Exit::Clean } else { Exit::Findings })
+    Ok(if verified.iter().all(VerifiedRecording::is_whole) { Exit::Clean } else { Exit::Findings })
 }
 
 /// What was found in one recording.
-struct Verified {
+struct VerifiedRecording {
     file: String,
     /// What is wrong with the file as a whole.
     faults: Vec<String>,
@@ -77,7 +78,7 @@ struct Verified {
     odd: Vec<Oddity>,
 }
 
-impl Verified {
+impl VerifiedRecording {
     fn of(path: &Path, save: Option<&TargetWriter>) -> Result<Self, CaptureError> {
         let file = path.display().to_string();
         let examination = match capture::examine(path) {

@@ -14,7 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::capture::{self, CaptureError, Meta, Reader, next_part};
 use crate::cli::recording::open_quietly;
-use crate::event::{COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, Past, Progress, Recording, Throttle};
+use crate::event::{
+    COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, PastExchanges, Progress, RecordingStatus, Throttle,
+};
 use crate::exchange::Exchange;
 use crate::finding::Severity;
 use crate::rules::Judge;
@@ -31,7 +33,7 @@ const BOOKED: u64 = 100_000;
 
 /// How a recording is told.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct SourceMode {
     /// Go on with what another Umpire adds.
     pub(super) follow: bool,
     /// On the screen, which can do without most bodies.
@@ -39,12 +41,12 @@ pub(super) struct Told {
 }
 
 /// Where exchanges come from: a capture that may still grow, or a recording read once.
-pub(super) enum Source {
+pub(super) enum ViewSource {
     Capture(Reader),
     Har(capture::Recording),
 }
 
-impl Source {
+impl ViewSource {
     pub(super) fn open(file: &Path) -> Result<Self, CaptureError> {
         if capture::is_capture(file)? {
             Reader::open(file).map(Self::Capture)
@@ -65,10 +67,10 @@ impl Source {
         self,
         judge: Judge,
         outlet: &EventSender,
-        told: Told,
+        told: SourceMode,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut teller = Teller::new(judge, outlet);
+        let mut teller = ViewJudge::new(judge, outlet);
         match self {
             Self::Har(recording) => tell_once(recording, &mut teller, stop)?,
             Self::Capture(reader) => drop(tell_capture(reader, &mut teller, told, stop)?),
@@ -81,7 +83,7 @@ impl Source {
 }
 
 /// Judges and tells.
-struct Teller<'o> {
+struct ViewJudge<'o> {
     judge: Judge,
     outlet: &'o EventSender,
     coverage: Throttle,
@@ -91,7 +93,7 @@ struct Teller<'o> {
     kept: Option<VerdictTotals>,
 }
 
-impl<'o> Teller<'o> {
+impl<'o> ViewJudge<'o> {
     fn new(judge: Judge, outlet: &'o EventSender) -> Self {
         let (coverage, progress) = (Throttle::new(COVERAGE_EVERY), Throttle::new(PROGRESS_EVERY));
         Self { judge, outlet, coverage, progress, told: 0, kept: None }
@@ -138,7 +140,11 @@ impl<'o> Teller<'o> {
     }
 }
 
-fn tell_once(recording: capture::Recording, teller: &mut Teller<'_>, stop: &CancellationToken) -> anyhow::Result<()> {
+fn tell_once(
+    recording: capture::Recording,
+    teller: &mut ViewJudge<'_>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let oddities = recording.oddities;
     let mut fault = None;
     for exchange in recording.exchanges {
@@ -164,7 +170,7 @@ fn tell_once(recording: capture::Recording, teller: &mut Teller<'_>, stop: &Canc
 }
 
 /// The parts of a recording so far, and what is kept of them.
-struct Parts {
+struct RecordingParts {
     key: VerdictsKey,
     /// Of the parts before this one; `None` once the verdicts on one of them were neither kept nor are to be.
     before: Option<CaptureId>,
@@ -174,7 +180,7 @@ struct Parts {
     writer: Option<VerdictWriter>,
 }
 
-impl Parts {
+impl RecordingParts {
     /// The verdicts on this part, if they are kept and on all of it.
     fn kept(&mut self, reader: &Reader, judge: &Judge, end: u64) -> Option<Box<VerdictFile>> {
         let id = CaptureId::of(reader.file(), self.before?).ok()?;
@@ -207,12 +213,12 @@ impl Parts {
 /// False if the front end has gone.
 fn tell_capture(
     mut reader: Reader,
-    teller: &mut Teller<'_>,
-    told: Told,
+    teller: &mut ViewJudge<'_>,
+    told: SourceMode,
     stop: &CancellationToken,
 ) -> anyhow::Result<bool> {
     let key = VerdictsKey::of(&teller.judge);
-    let mut parts = Parts { key, before: Some(CaptureId::default()), unseen: Vec::new(), writer: None };
+    let mut parts = RecordingParts { key, before: Some(CaptureId::default()), unseen: Vec::new(), writer: None };
     // Exchanges of the parts before this one.
     let (mut next, mut before) = (0, 0);
     while !stop.is_cancelled() {
@@ -257,7 +263,7 @@ fn tell_capture(
         match behind {
             Some(part) => {
                 let file = part.file().display().to_string();
-                if !teller.outlet.send_blocking(Event::Recording(Recording::On { file, missed: 0 })) {
+                if !teller.outlet.send_blocking(Event::Recording(RecordingStatus::On { file, missed: 0 })) {
                     return Ok(false);
                 }
                 before += end;
@@ -275,8 +281,8 @@ fn tell_kept(
     kept: &mut VerdictFile,
     reader: &Reader,
     before: u64,
-    told: Told,
-    teller: &mut Teller<'_>,
+    told: SourceMode,
+    teller: &mut ViewJudge<'_>,
     stop: &CancellationToken,
 ) -> anyhow::Result<bool> {
     let (end, mut row) = (kept.len(), 0);
@@ -313,7 +319,7 @@ fn tell_kept(
         } else {
             rows
         };
-        if stop.is_cancelled() || !teller.tell(Event::Past(Past { exchanges, with_bodies }), count, recorded) {
+        if stop.is_cancelled() || !teller.tell(Event::Past(PastExchanges { exchanges, with_bodies }), count, recorded) {
             return Ok(false);
         }
     }

@@ -14,7 +14,7 @@ const PLACES: usize = 1024;
 
 /// A name and what it says.
 #[derive(Clone, Copy)]
-struct Entry {
+struct NameEntry {
     name: [u8; LONGEST],
     /// 0 for a place that is free.
     length: u8,
@@ -22,10 +22,10 @@ struct Entry {
     secrecy: Option<Secrecy>,
 }
 
-const FREE: Entry = Entry { name: [0; LONGEST], length: 0, context: NameContext::Member, secrecy: None };
+const FREE: NameEntry = NameEntry { name: [0; LONGEST], length: 0, context: NameContext::Member, secrecy: None };
 
 thread_local! {
-    static ENTRIES: RefCell<Box<[Entry]>> = RefCell::new(vec![FREE; PLACES].into());
+    static ENTRIES: RefCell<Box<[NameEntry]>> = RefCell::new(vec![FREE; PLACES].into());
 }
 
 /// What a name says where it stands; `find` works it out if that is not known.

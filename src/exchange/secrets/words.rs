@@ -7,14 +7,14 @@ const MOST: usize = 96;
 
 /// The letters of a name in lower case, and where its words begin. Signs and digits part words and are left out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Words {
+pub(super) struct NameWords {
     letters: [u8; MOST],
     length: usize,
     /// A bit for each letter that begins a word.
     starts: u128,
 }
 
-impl Words {
+impl NameWords {
     pub(super) fn of(name: &[u8]) -> Self {
         let name = &name[name.len().saturating_sub(MOST)..];
         let mut words = Self { letters: [0; MOST], length: 0, starts: 0 };
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn words(name: &str) -> String {
-        let words = Words::of(name.as_bytes());
+        let words = NameWords::of(name.as_bytes());
         let all = words.all();
         let mut shown = String::new();
         for (at, letter) in all.char_indices() {
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn ends_are_whole_words() {
-        let ends = |name: &str, word: &str| Words::of(name.as_bytes()).ends_in(word);
+        let ends = |name: &str, word: &str| NameWords::of(name.as_bytes()).ends_in(word);
         assert!(ends("userPin", "pin") && ends("session_id", "sessionid") && ends("PIN", "pin"));
         assert!(!ends("shopping", "pin") && !ends("in", "pin") && !ends("pinned", "pin"));
     }

@@ -40,10 +40,10 @@ use crate::proxy::h1::FinalWriteObserver as _;
 use crate::proxy::h2::fields::outgoing_response;
 use crate::proxy::h2::head::request as read_request;
 use crate::proxy::h2::{
-    CONNECTION_WINDOW, Incoming, Outgoing, RawHeads, Reading, SEND_BUFFER, STREAMS, SendError, WINDOW, Writing,
-    packed_size,
+    CONNECTION_WINDOW, DuplexReadHalf, DuplexWriteHalf, Incoming, Outgoing, RawHeads, SEND_BUFFER, STREAMS, SendError,
+    WINDOW, packed_size,
 };
-use crate::proxy::logged::Kind;
+use crate::proxy::logged::LoggedError;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::fields::has_token;
 use crate::proxy::message::head::{RequestHead, bodiless, content_length};
@@ -60,7 +60,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const RESETS: u32 = 100;
 
 /// How an exchange ended.
-enum ConnectionError {
+enum StreamEnd {
     /// All of its answer was given to the connection, which may not have sent it yet. The builder of its record, where it is recorded.
     Answered(Option<Arc<ExchangeBuilder>>),
     Reset,
@@ -120,7 +120,7 @@ pub async fn run<W>(
     let wire = RawHeads::server(wire, limits.head);
     let mut connection = match tokio::time::timeout(head_timeout, builder.handshake::<_, Bytes>(wire)).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return tracing::debug!(error = %Kind(&error), "no HTTP/2 connection"),
+        Ok(Err(error)) => return tracing::debug!(error = %LoggedError(&error), "no HTTP/2 connection"),
         Err(_) => return tracing::debug!("no HTTP/2 connection in time"),
     };
     tracing::debug!("speaks HTTP/2");
@@ -135,11 +135,11 @@ pub async fn run<W>(
             biased;
             Some(ended) = exchanges.next(), if !exchanges.is_empty() => {
                 match ended {
-                    Ok(ConnectionError::Answered(exchange_builder)) => {
+                    Ok(StreamEnd::Answered(exchange_builder)) => {
                         unflushed.0.extend(exchange_builder);
                         resets = resets.saturating_sub(1);
                     }
-                    Ok(ConnectionError::Reset) => resets += 1,
+                    Ok(StreamEnd::Reset) => resets += 1,
                     Err(_) => tracing::error!("an exchange panicked; the others are not affected"),
                 }
                 if resets > RESETS {
@@ -162,7 +162,7 @@ pub async fn run<W>(
                     let exchange = exchange(route.clone(), client_info, on_event, request, respond, ended, shutdown.clone());
                     exchanges.push(AssertUnwindSafe(exchange).catch_unwind());
                 }
-                Some(Err(error)) => return tracing::debug!(error = %Kind(&error), "ended"),
+                Some(Err(error)) => return tracing::debug!(error = %LoggedError(&error), "ended"),
                 None => return tracing::debug!("closed"),
             },
             // From here on the connection has just been polled: what it could flush is flushed.
@@ -215,7 +215,7 @@ async fn exchange(
     mut respond: SendResponse<Bytes>,
     ended: CancellationToken,
     shutdown: CancellationToken,
-) -> ConnectionError {
+) -> StreamEnd {
     let (parts, stream) = request.into_parts();
     let limits = &route.common().limits;
     let mut head = match read_request(&parts.headers, !stream.is_end_stream(), limits.head) {
@@ -240,13 +240,13 @@ async fn exchange(
             let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
             match await_response(&relay, client_info.connection, head, body, asked, &mut respond).await {
                 Some(answer) => answer,
-                None => return ConnectionError::Reset,
+                None => return StreamEnd::Reset,
             }
         }
         Decision::Respond(response) => ProxiedResponse::own(response),
         Decision::Tunnel(opened) => match &route {
             Route::Forward(forward_proxy) => {
-                let stream = Reading::new(stream, ended);
+                let stream = DuplexReadHalf::new(stream, ended);
                 return tunnel(Arc::clone(forward_proxy), opened, client_info, (stream, respond), shutdown).await;
             }
             Route::To(_) => ProxiedResponse::own(problem::no_tunnel()),
@@ -260,19 +260,19 @@ fn tunnel(
     forward_proxy: Arc<ForwardProxy>,
     opened: TunnelTarget,
     client_info: ClientInfo,
-    (stream, mut respond): (Reading, SendResponse<Bytes>),
+    (stream, mut respond): (DuplexReadHalf, SendResponse<Bytes>),
     shutdown: CancellationToken,
-) -> BoxFuture<'static, ConnectionError> {
+) -> BoxFuture<'static, StreamEnd> {
     Box::pin(async move {
         match respond.send_response(Response::new(()), false) {
             Ok(sending) => {
-                let tunnel = Tunnel::new(BytesMut::new(), stream, Writing::new(sending));
+                let tunnel = Tunnel::new(BytesMut::new(), stream, DuplexWriteHalf::new(sending));
                 forward_proxy.serve(opened, tunnel, client_info, shutdown).await;
-                ConnectionError::Answered(None)
+                StreamEnd::Answered(None)
             }
             Err(error) => {
-                tracing::debug!(error = %Kind(&error), "given up before its tunnel was there");
-                ConnectionError::Reset
+                tracing::debug!(error = %LoggedError(&error), "given up before its tunnel was there");
+                StreamEnd::Reset
             }
         }
     })
@@ -323,7 +323,7 @@ fn send_interim(respond: &mut SendResponse<Bytes>, interim: &InformationalRespon
     *head.status_mut() = status;
     *head.headers_mut() = outgoing_response(interim.status, &interim.fields);
     if let Err(error) = respond.send_informational(head) {
-        tracing::debug!(error = %Kind(&error), %status, "an interim answer could not be sent");
+        tracing::debug!(error = %LoggedError(&error), %status, "an interim answer could not be sent");
     }
 }
 
@@ -333,11 +333,11 @@ async fn send(
     method: &Method,
     patience: Duration,
     mut respond: SendResponse<Bytes>,
-) -> ConnectionError {
+) -> StreamEnd {
     let ProxiedResponse { status, headers, body, exchange_builder, reset, .. } = answer;
     if reset {
         respond.send_reset(Reason::INTERNAL_ERROR);
-        return ConnectionError::Answered(None);
+        return StreamEnd::Answered(None);
     }
     let mut head = Response::new(());
     *head.status_mut() = status;
@@ -351,8 +351,8 @@ async fn send(
             let detail = format!("the broker gave up the stream before the answer had ended: {error}");
             exchange_builder.failed(FailureKind::ClientGone, detail, None);
         }
-        tracing::debug!(error = %Kind(error), "given up");
-        ConnectionError::Reset
+        tracing::debug!(error = %LoggedError(error), "given up");
+        StreamEnd::Reset
     };
     let stream = match respond.send_response(head, bodiless) {
         Ok(stream) => stream,
@@ -372,7 +372,7 @@ async fn send(
     })
     .await;
     match result {
-        Some(Ok(())) => ConnectionError::Answered(exchange_builder),
+        Some(Ok(())) => StreamEnd::Answered(exchange_builder),
         Some(Err(SendError::Stream(error))) => gone(&error),
         None => {
             let detail = takes_nothing(patience);
@@ -380,11 +380,11 @@ async fn send(
             if let Some(exchange_builder) = &exchange_builder {
                 exchange_builder.failed(FailureKind::ClientGone, detail, None);
             }
-            ConnectionError::Reset
+            StreamEnd::Reset
         }
         Some(Err(SendError::Body(error))) => {
-            tracing::debug!(error = %Kind(&*error), "the answer's body broke off");
-            ConnectionError::Answered(None)
+            tracing::debug!(error = %LoggedError(&*error), "the answer's body broke off");
+            StreamEnd::Answered(None)
         }
     }
 }
@@ -395,16 +395,16 @@ fn body(incoming: Incoming, expects: bool) -> (WireBody, Option<oneshot::Receive
         return (incoming.boxed(), None);
     }
     let (sender, receiver) = oneshot::channel();
-    (Announced { incoming, await_response: Some(sender) }.boxed(), Some(receiver))
+    (ExpectedBody { incoming, await_response: Some(sender) }.boxed(), Some(receiver))
 }
 
 /// A body that the broker sends when it is told to.
-struct Announced {
+struct ExpectedBody {
     incoming: Incoming,
     await_response: Option<oneshot::Sender<()>>,
 }
 
-impl Body for Announced {
+impl Body for ExpectedBody {
     type Data = Bytes;
     type Error = BodyError;
 

@@ -21,7 +21,7 @@ use tokio::time::{Sleep, sleep};
 use crate::proxy::h1::{ChunkError, Decoder, Reader};
 use crate::proxy::io::ReadSide;
 use crate::proxy::message::fields::RawTrailers;
-use crate::proxy::message::head::Length;
+use crate::proxy::message::head::BodyLength;
 use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
 
 /// Bytes of further requests that are read while an answer is on its way; more stay with the broker.
@@ -44,7 +44,7 @@ pub struct ClientReader<I> {
 
 /// What may happen while an answer is on its way.
 #[derive(Debug)]
-pub enum Event {
+pub enum ClientEvent {
     /// The broker is to be told to send its body.
     Continue,
     /// Reading failed: the connection was reset.
@@ -121,7 +121,7 @@ impl<I: ReadSide> ClientReader<I> {
 
     /// The body of that length that comes next, and where its trailers will be. `expects`: the broker waits for "100
     /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
-    pub fn take_body(&mut self, length: Length, expects: bool, patience: Duration) -> (WireBody, RawTrailers) {
+    pub fn take_body(&mut self, length: BodyLength, expects: bool, patience: Duration) -> (WireBody, RawTrailers) {
         self.wanted = None;
         self.rest = Decoder::Done;
         self.announced = expects;
@@ -130,7 +130,7 @@ impl<I: ReadSide> ClientReader<I> {
             // Not reached: a head was just read. An error is truer than an empty body.
             return (failed("the connection's reading side is in use"), trailers);
         };
-        if let Length::Known(length) = length
+        if let BodyLength::Known(length) = length
             && length <= reader.buf.len() as u64
         {
             let data = reader.buf.split_to(length as usize).freeze();
@@ -162,14 +162,14 @@ impl<I: ReadSide> ClientReader<I> {
     ///
     /// A broker that closes its sending side behind a whole request has not gone: it may wait for the answer (RFC 9112
     /// section 9.6). That holds for TLS without `close_notify` too, because the request is known to be whole.
-    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<ClientEvent> {
         if let Some(wanted) = self.wanted.as_mut()
             && let Poll::Ready(asked) = Pin::new(wanted).poll(cx)
         {
             self.wanted = None;
             if asked.is_ok() {
                 self.announced = false;
-                return Poll::Ready(Event::Continue);
+                return Poll::Ready(ClientEvent::Continue);
             }
         }
         let whole = self.is_at_end();
@@ -178,7 +178,7 @@ impl<I: ReadSide> ClientReader<I> {
             match ready!(reader.poll_fill(cx)) {
                 Ok(_) => {}
                 Err(error) if is_end(&error) => {}
-                Err(error) => return Poll::Ready(Event::Failed(error)),
+                Err(error) => return Poll::Ready(ClientEvent::Failed(error)),
             }
         }
         Poll::Pending

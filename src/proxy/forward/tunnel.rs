@@ -24,7 +24,7 @@ use crate::proxy::client::{ClientInfo, Route, run};
 use crate::proxy::event::handshake_trouble;
 use crate::proxy::forward::{ForwardProxy, TunnelTarget};
 use crate::proxy::io::{PrefixedIo, ReadSide, ResetFlag, TlsConnection, Transport, WriteSide};
-use crate::proxy::logged::Kind;
+use crate::proxy::logged::LoggedError;
 use crate::proxy::server::listener::HANDSHAKE_FAILURE;
 use crate::proxy::upstream::live::UpstreamStream;
 
@@ -99,7 +99,7 @@ impl ForwardProxy {
             Ok(Ok(Some(HANDSHAKE))) => "https",
             Ok(Ok(Some(_))) => "http",
             Ok(Ok(None)) => return tracing::debug!("the tunnel was closed unused"),
-            Ok(Err(error)) => return tracing::debug!(error = %Kind(&error), "the tunnel broke off unused"),
+            Ok(Err(error)) => return tracing::debug!(error = %LoggedError(&error), "the tunnel broke off unused"),
             Err(_) => return tracing::debug!("the tunnel was not used in time"),
         };
         // Hosts and certificates were looked at when Umpire started.
@@ -112,7 +112,7 @@ impl ForwardProxy {
         }
         if self.forward.breaks_handshake() {
             if let Err(error) = tunnel.output.write_all(&HANDSHAKE_FAILURE).await {
-                tracing::debug!(error = %Kind(&error), "the handshake to break off had gone");
+                tracing::debug!(error = %LoggedError(&error), "the handshake to break off had gone");
             }
             return relay.broken_handshake(client_info.connection).await;
         }
@@ -143,7 +143,7 @@ async fn pass<I: ReadSide, O: WriteSide>(
     shutdown: CancellationToken,
 ) {
     let passed = Arc::new(AtomicU64::new(0));
-    let mut remote_dialer = Metered { io: line, passed: Arc::clone(&passed) };
+    let mut remote_dialer = MeteredIo { io: line, passed: Arc::clone(&passed) };
     let copying = tokio::io::copy_bidirectional(&mut tunnel, &mut remote_dialer);
     let silence = async {
         let mut before = 0;
@@ -163,7 +163,7 @@ async fn pass<I: ReadSide, O: WriteSide>(
     tokio::select! {
         copied = copying => match copied {
             Ok((up, down)) => tracing::debug!(up, down, "the tunnel ended"),
-            Err(error) => tracing::debug!(error = %Kind(&error), "the tunnel broke off"),
+            Err(error) => tracing::debug!(error = %LoggedError(&error), "the tunnel broke off"),
         },
         () = silence => tracing::debug!("the tunnel was silent for too long"),
         () = stopped => tracing::debug!("the tunnel ended with Umpire"),
@@ -171,12 +171,12 @@ async fn pass<I: ReadSide, O: WriteSide>(
 }
 
 /// Counts what passes.
-struct Metered<S> {
+struct MeteredIo<S> {
     io: S,
     passed: Arc<AtomicU64>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for MeteredIo<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
@@ -185,7 +185,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
         self.passed.fetch_add(written as u64, Ordering::Relaxed);

@@ -8,7 +8,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::exchange::Headers;
-use crate::proxy::message::head::{Length, TRAILERS};
+use crate::proxy::message::head::{BodyLength, TRAILERS};
 
 /// Longest line with a chunk's size and extensions.
 const MAX_CHUNK_LINE: usize = 4096;
@@ -52,12 +52,12 @@ pub struct ChunkError(&'static str);
 
 impl Decoder {
     /// For a body of that length.
-    pub fn new(length: Length) -> Self {
+    pub fn new(length: BodyLength) -> Self {
         match length {
-            Length::Known(0) => Self::Done,
-            Length::Known(length) => Self::Known(length),
-            Length::Chunked => Self::Size,
-            Length::UntilClose => Self::UntilClose,
+            BodyLength::Known(0) => Self::Done,
+            BodyLength::Known(length) => Self::Known(length),
+            BodyLength::Chunked => Self::Size,
+            BodyLength::UntilClose => Self::UntilClose,
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     /// Decodes what arrives in pieces of `piece` bytes; content, trailers, and what is left over.
-    fn decode(length: Length, wire: &[u8], piece: usize) -> Result<(Vec<u8>, Headers, Vec<u8>), ChunkError> {
+    fn decode(length: BodyLength, wire: &[u8], piece: usize) -> Result<(Vec<u8>, Headers, Vec<u8>), ChunkError> {
         let (mut decoder, mut buf) = (Decoder::new(length), BytesMut::new());
         let (mut content, mut trailers) = (Vec::new(), Headers::default());
         let mut pieces = wire.chunks(piece);
@@ -214,7 +214,7 @@ mod tests {
     fn however_it_is_cut_the_content_is_the_same() {
         let wire = b"5 ; ext=\"1;\"\r\nhello\r\n1\r\n \r\n00a\r\n0123456789\r\n0\r\nX-Sum: 7\r\n\r\nGET";
         for piece in 1..=wire.len() {
-            let (content, trailers, rest) = decode(Length::Chunked, wire, piece).unwrap();
+            let (content, trailers, rest) = decode(BodyLength::Chunked, wire, piece).unwrap();
             assert_eq!(content, b"hello 0123456789", "{piece}");
             assert_eq!((trailers.0[0].name.as_str(), trailers.get("x-sum")), ("X-Sum", Some("7")));
             assert_eq!(rest, b"GET");
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn lengths_end_where_they_say() {
-        assert_eq!(decode(Length::Known(3), b"abcd", 2).unwrap().0, b"abc");
-        assert_eq!(decode(Length::Known(0), b"abcd", 4).unwrap().2, b"abcd");
-        assert_eq!(decode(Length::UntilClose, b"abcd", 3).unwrap().0, b"abcd");
-        assert_eq!(decode(Length::Chunked, b"0\r\n\r\n", 1).unwrap().0, b"");
+        assert_eq!(decode(BodyLength::Known(3), b"abcd", 2).unwrap().0, b"abc");
+        assert_eq!(decode(BodyLength::Known(0), b"abcd", 4).unwrap().2, b"abcd");
+        assert_eq!(decode(BodyLength::UntilClose, b"abcd", 3).unwrap().0, b"abcd");
+        assert_eq!(decode(BodyLength::Chunked, b"0\r\n\r\n", 1).unwrap().0, b"");
     }
 
     #[test]
@@ -256,12 +256,12 @@ mod tests {
             b"0\r\nX : y\r\n\r\n",
             b"0\r\nX: y\r\n z\r\n\r\n",
         ] {
-            assert!(decode(Length::Chunked, wire, 3).is_err(), "{}", String::from_utf8_lossy(wire));
+            assert!(decode(BodyLength::Chunked, wire, 3).is_err(), "{}", String::from_utf8_lossy(wire));
         }
-        assert!(decode(Length::Known(5), b"abc", 9).is_err());
+        assert!(decode(BodyLength::Known(5), b"abc", 9).is_err());
         let endless = [&b"5;"[..], &[b'e'; MAX_CHUNK_LINE]].concat();
-        assert!(decode(Length::Chunked, &endless, 100).is_err());
-        assert!(decode(Length::Chunked, b"fffffffffffffffff\r\n", 100).is_err());
+        assert!(decode(BodyLength::Chunked, &endless, 100).is_err());
+        assert!(decode(BodyLength::Chunked, b"fffffffffffffffff\r\n", 100).is_err());
         assert_eq!(chunk_line(b"ffFFffffffffffff\r\n"), Ok(Some((18, u64::MAX))));
     }
 }

@@ -1,8 +1,8 @@
 //! Writing heads, and the transfer coding of what follows.
 //!
 //! ```text
-//! start line + fields (less what is hop-by-hop, Host replaced, one length) + size of the body ─► bytes, Coding
-//! Coding: frame ─► bytes
+//! start line + fields (less what is hop-by-hop, Host replaced, one length) + size of the body ─► bytes, BodyEncoding
+//! BodyEncoding: frame ─► bytes
 //! ```
 
 use bytes::{Bytes, BytesMut};
@@ -14,7 +14,7 @@ use crate::proxy::message::head::{content_length, lengthless};
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coding {
+pub enum BodyEncoding {
     /// As it is; so many bytes are still to come.
     Known(u64),
     /// In chunks.
@@ -34,7 +34,7 @@ pub enum LengthError {
     Long,
 }
 
-impl Coding {
+impl BodyEncoding {
     /// Writes what precedes `data` on the wire. The data itself and [`Self::after_data`] follow.
     pub fn before_data(&mut self, data: &Bytes, out: &mut BytesMut) -> Result<(), LengthError> {
         match self {
@@ -111,7 +111,7 @@ pub struct RequestShape<'r> {
 }
 
 /// Writes a request's head.
-pub fn request_head(out: &mut BytesMut, fields: &Headers, shape: &RequestShape<'_>) -> Coding {
+pub fn request_head(out: &mut BytesMut, fields: &Headers, shape: &RequestShape<'_>) -> BodyEncoding {
     for part in [shape.method, " ", shape.target, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
@@ -122,7 +122,7 @@ pub fn request_head(out: &mut BytesMut, fields: &Headers, shape: &RequestShape<'
     // A request without a length has no body (RFC 9112 section 6.3): one that has some gets what it lacks.
     let added = match (announced, shape.size) {
         (None, Some(0)) | (Some(_), _) => None,
-        (None, size) => Some(size.map_or(Coding::Chunked, Coding::Known)),
+        (None, size) => Some(size.map_or(BodyEncoding::Chunked, BodyEncoding::Known)),
     };
     let counted = matches!(shape.method, "TRACE" | "OPTIONS");
     end_to_end(out, fields, announced, |name, value, out| {
@@ -145,7 +145,7 @@ pub fn request_head(out: &mut BytesMut, fields: &Headers, shape: &RequestShape<'
         field(out, "Upgrade", upgrade);
     }
     out.extend_from_slice(b"\r\n");
-    announced.or(added).unwrap_or(Coding::Known(0))
+    announced.or(added).unwrap_or(BodyEncoding::Known(0))
 }
 
 /// What a response's head depends on besides its fields.
@@ -166,27 +166,27 @@ pub struct ResponseShape {
 }
 
 /// How a response's body will be written.
-pub fn response_coding(fields: &Headers, shape: &ResponseShape) -> Coding {
-    let open = || if shape.chunks { Coding::Chunked } else { Coding::UntilClose };
+pub fn response_coding(fields: &Headers, shape: &ResponseShape) -> BodyEncoding {
+    let open = || if shape.chunks { BodyEncoding::Chunked } else { BodyEncoding::UntilClose };
     if shape.bodiless {
-        return Coding::Known(0);
+        return BodyEncoding::Known(0);
     }
     match announced(fields) {
-        Some(Coding::Chunked) => open(),
+        Some(BodyEncoding::Chunked) => open(),
         Some(coding) => coding,
-        None if shape.from_wire => Coding::UntilClose,
-        None => shape.size.map_or_else(open, Coding::Known),
+        None if shape.from_wire => BodyEncoding::UntilClose,
+        None => shape.size.map_or_else(open, BodyEncoding::Known),
     }
 }
 
 /// Writes a response's head.
-pub fn response_head(out: &mut BytesMut, reason: &[u8], fields: &Headers, shape: &ResponseShape, coding: Coding) {
+pub fn response_head(out: &mut BytesMut, reason: &[u8], fields: &Headers, shape: &ResponseShape, coding: BodyEncoding) {
     status_line(out, shape.status, reason);
     let announced = announced(fields);
     let shown = match announced {
         _ if lengthless(shape.status) => None,
-        Some(Coding::Chunked) if shape.chunks => Some(Coding::Chunked),
-        Some(Coding::Known(length)) => Some(Coding::Known(length)),
+        Some(BodyEncoding::Chunked) if shape.chunks => Some(BodyEncoding::Chunked),
+        Some(BodyEncoding::Known(length)) => Some(BodyEncoding::Known(length)),
         _ => None,
     };
     end_to_end(out, fields, shown, |name, value, out| field(out, name, value));
@@ -218,11 +218,11 @@ fn status_line(out: &mut BytesMut, status: u16, reason: &[u8]) {
 }
 
 /// What the fields say of the body's length. They were checked when they were read.
-fn announced(fields: &Headers) -> Option<Coding> {
+fn announced(fields: &Headers) -> Option<BodyEncoding> {
     if has(fields, "transfer-encoding") {
-        return Some(Coding::Chunked);
+        return Some(BodyEncoding::Chunked);
     }
-    content_length(fields).ok().flatten().map(Coding::Known)
+    content_length(fields).ok().flatten().map(BodyEncoding::Known)
 }
 
 /// Writes the fields that go on, each as it is. Of those that speak of the length only the one that counts is written,
@@ -230,7 +230,7 @@ fn announced(fields: &Headers) -> Option<Coding> {
 fn end_to_end(
     out: &mut BytesMut,
     fields: &Headers,
-    shown: Option<Coding>,
+    shown: Option<BodyEncoding>,
     mut write: impl FnMut(&str, &[u8], &mut BytesMut),
 ) {
     let hop_by_hop = HopByHop::of(fields);
@@ -238,12 +238,12 @@ fn end_to_end(
     for entry in &fields.0 {
         let is = |name: &str| entry.name.eq_ignore_ascii_case(name);
         if is("transfer-encoding") {
-            if shown == Some(Coding::Chunked) {
+            if shown == Some(BodyEncoding::Chunked) {
                 shown = None;
                 field(out, &entry.name, b"chunked");
             }
         } else if is("content-length") {
-            if let Some(Coding::Known(length)) = shown {
+            if let Some(BodyEncoding::Known(length)) = shown {
                 shown = None;
                 field(out, &entry.name, length.to_string().as_bytes());
             }
@@ -253,11 +253,11 @@ fn end_to_end(
     }
 }
 
-fn add_framing(out: &mut BytesMut, coding: Option<Coding>) {
+fn add_framing(out: &mut BytesMut, coding: Option<BodyEncoding>) {
     match coding {
-        Some(Coding::Known(length)) => field(out, "Content-Length", length.to_string().as_bytes()),
-        Some(Coding::Chunked) => field(out, "Transfer-Encoding", b"chunked"),
-        Some(Coding::UntilClose) | None => {}
+        Some(BodyEncoding::Known(length)) => field(out, "Content-Length", length.to_string().as_bytes()),
+        Some(BodyEncoding::Chunked) => field(out, "Transfer-Encoding", b"chunked"),
+        Some(BodyEncoding::UntilClose) | None => {}
     }
 }
 
@@ -280,7 +280,7 @@ mod tests {
         fields.iter().map(|(name, value)| (*name, *value)).collect()
     }
 
-    fn request(fields: &[(&'static str, &'static str)], size: Option<u64>) -> (String, Coding) {
+    fn request(fields: &[(&'static str, &'static str)], size: Option<u64>) -> (String, BodyEncoding) {
         let mut out = BytesMut::new();
         let shape = RequestShape { method: "PUT", target: "/x", host: "up", size, upgrade: None };
         let coding = request_head(&mut out, &headers(fields), &shape);
@@ -302,21 +302,21 @@ mod tests {
             Some(4),
         );
         assert_eq!(text, "PUT /x HTTP/1.1\r\nX-B: 1\r\nHOST: up\r\nx-a: \r\nX-B: 3\r\ncontent-LENGTH: 4\r\n\r\n");
-        assert_eq!(coding, Coding::Known(4));
+        assert_eq!(coding, BodyEncoding::Known(4));
     }
 
     #[test]
     fn a_transfer_coding_stays_in_its_place() {
         let (text, coding) = request(&[("A", "1"), ("transfer-encoding", "Chunked"), ("B", "2")], None);
         assert_eq!(text, "PUT /x HTTP/1.1\r\nHost: up\r\nA: 1\r\ntransfer-encoding: chunked\r\nB: 2\r\n\r\n");
-        assert_eq!(coding, Coding::Chunked);
+        assert_eq!(coding, BodyEncoding::Chunked);
     }
 
     #[test]
     fn a_body_that_nobody_announced_is_announced() {
         assert_eq!(
             request(&[("Host", "h")], Some(0)),
-            ("PUT /x HTTP/1.1\r\nHost: up\r\n\r\n".into(), Coding::Known(0))
+            ("PUT /x HTTP/1.1\r\nHost: up\r\n\r\n".into(), BodyEncoding::Known(0))
         );
         assert!(request(&[], Some(3)).0.ends_with("\r\nContent-Length: 3\r\n\r\n"));
         assert!(request(&[], None).0.ends_with("\r\nTransfer-Encoding: chunked\r\n\r\n"));
@@ -334,17 +334,17 @@ mod tests {
         };
         let te = ("Transfer-Encoding", "chunked");
         let cl = ("Content-Length", "3");
-        assert_eq!(write(&[cl], shape), ("HTTP/1.1 200 Fine|Content-Length: 3||".into(), Coding::Known(3)));
+        assert_eq!(write(&[cl], shape), ("HTTP/1.1 200 Fine|Content-Length: 3||".into(), BodyEncoding::Known(3)));
         assert_eq!(write(&[cl, te], shape).0, "HTTP/1.1 200 Fine|Transfer-Encoding: chunked||");
-        assert_eq!(write(&[], shape), ("HTTP/1.1 200 Fine||".into(), Coding::UntilClose));
+        assert_eq!(write(&[], shape), ("HTTP/1.1 200 Fine||".into(), BodyEncoding::UntilClose));
         let old = ResponseShape { chunks: false, ..shape };
-        assert_eq!(write(&[te], old), ("HTTP/1.1 200 Fine||".into(), Coding::UntilClose));
+        assert_eq!(write(&[te], old), ("HTTP/1.1 200 Fine||".into(), BodyEncoding::UntilClose));
         let made = ResponseShape { from_wire: false, ..shape };
         assert_eq!(write(&[], made).0, "HTTP/1.1 200 Fine|Transfer-Encoding: chunked||");
         let made = ResponseShape { size: Some(2), connection: Some("close"), ..made };
         assert_eq!(write(&[], made).0, "HTTP/1.1 200 Fine|Content-Length: 2|Connection: close||");
         let none = ResponseShape { bodiless: true, ..shape };
-        assert_eq!(write(&[cl], none), ("HTTP/1.1 200 Fine|Content-Length: 3||".into(), Coding::Known(0)));
+        assert_eq!(write(&[cl], none), ("HTTP/1.1 200 Fine|Content-Length: 3||".into(), BodyEncoding::Known(0)));
         assert_eq!(write(&[te], none).0, "HTTP/1.1 200 Fine|Transfer-Encoding: chunked||");
         assert_eq!(write(&[cl, te], none).0, "HTTP/1.1 200 Fine|Transfer-Encoding: chunked||");
         let empty = ResponseShape { status: 204, ..none };
@@ -355,7 +355,7 @@ mod tests {
     fn a_length_is_said_once() {
         let (text, coding) = request(&[("Host", "h"), ("content-length", "04, 4"), ("Content-Length", "4")], Some(4));
         assert_eq!(text, "PUT /x HTTP/1.1\r\nHost: up\r\ncontent-length: 4\r\n\r\n");
-        assert_eq!(coding, Coding::Known(4));
+        assert_eq!(coding, BodyEncoding::Known(4));
     }
 
     #[test]
@@ -383,12 +383,12 @@ mod tests {
         let mut out = BytesMut::new();
         let data = || Frame::data(Bytes::from_static(b"abc"));
         let none = RawTrailers::default();
-        assert_eq!(Coding::Known(2).frame(data(), &none, &mut out), Err(LengthError::Long));
-        let mut coding = Coding::Known(4);
+        assert_eq!(BodyEncoding::Known(2).frame(data(), &none, &mut out), Err(LengthError::Long));
+        let mut coding = BodyEncoding::Known(4);
         assert_eq!(coding.frame(data(), &none, &mut out), Ok(false));
         assert_eq!(coding.end(None, &mut out), Err(LengthError::Short(1)));
         out.clear();
-        let mut coding = Coding::Chunked;
+        let mut coding = BodyEncoding::Chunked;
         coding.frame(data(), &none, &mut out).unwrap();
         coding.frame(Frame::data(Bytes::new()), &none, &mut out).unwrap();
         let trailers = [("x-t", "1")].iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
@@ -396,7 +396,7 @@ mod tests {
         assert_eq!(out, "3\r\nabc\r\n0\r\nx-t: 1\r\n\r\n");
         out.clear();
         none.set(headers(&[("X-T", "1"), ("Content-Length", "9")]));
-        assert_eq!(Coding::Chunked.frame(Frame::trailers(hyper::HeaderMap::new()), &none, &mut out), Ok(true));
+        assert_eq!(BodyEncoding::Chunked.frame(Frame::trailers(hyper::HeaderMap::new()), &none, &mut out), Ok(true));
         assert_eq!(out, "0\r\nX-T: 1\r\n\r\n");
     }
 }

@@ -154,7 +154,7 @@ mod tests {
     use hyper::Method;
 
     use super::*;
-    use crate::proxy::message::head::Length;
+    use crate::proxy::message::head::BodyLength;
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 4096, fields: 200 };
 
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn responses_are_read_as_the_rfc_allows() {
         let head = response(b"HTTP/1.1 200 OK\nContent-Length : 3\n\n");
-        assert_eq!(head.length(&Method::GET), Ok(Length::Known(3)));
+        assert_eq!(head.length(&Method::GET), Ok(BodyLength::Known(3)));
     }
 
     #[test]

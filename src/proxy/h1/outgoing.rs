@@ -16,7 +16,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use hyper::body::Body as _;
 use tokio::io::AsyncWrite;
 
-use crate::proxy::h1::Coding;
+use crate::proxy::h1::BodyEncoding;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::upstream::{BodyError, WireBody};
 
@@ -50,7 +50,7 @@ pub struct Outgoing<W> {
     large: Bytes,
     after_large: &'static [u8],
     body: Option<WireBody>,
-    coding: Coding,
+    coding: BodyEncoding,
     trailers: RawTrailers,
     failed: Option<BodyError>,
     held: bool,
@@ -63,7 +63,7 @@ pub struct Outgoing<W> {
 
 impl<W: AsyncWrite + Unpin> Outgoing<W> {
     /// Sends `start`, usually a head, then `body`; what of the body is ready goes out with the head in one write.
-    pub fn new(io: W, start: BytesMut, body: Option<WireBody>, coding: Coding) -> Self {
+    pub fn new(io: W, start: BytesMut, body: Option<WireBody>, coding: BodyEncoding) -> Self {
         Self {
             io,
             out: start,
@@ -82,7 +82,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     /// As [`Self::new`], for a start that may have to be sent again and is therefore not copied.
-    pub fn shared(io: W, start: Bytes, body: Option<WireBody>, coding: Coding) -> Self {
+    pub fn shared(io: W, start: Bytes, body: Option<WireBody>, coding: BodyEncoding) -> Self {
         Self { large: start, ..Self::new(io, BytesMut::new(), body, coding) }
     }
 
@@ -165,7 +165,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
 
     /// True if nothing will follow what is held.
     fn is_at_last(&self) -> bool {
-        let ends_by_itself = matches!(self.coding, Coding::Known(0) | Coding::UntilClose);
+        let ends_by_itself = matches!(self.coding, BodyEncoding::Known(0) | BodyEncoding::UntilClose);
         self.failed.is_none() && self.body.as_ref().is_none_or(|body| ends_by_itself && body.is_end_stream())
     }
 
@@ -294,7 +294,7 @@ mod tests {
         let body = Full::new(Bytes::from_static(b"content")).map_err(|never| match never {}).boxed();
         let io = Grudging { room, refuses: false, flushes: true };
         let told: Arc<dyn FinalWriteObserver> = Arc::<Told>::clone(told);
-        Outgoing::new(io, BytesMut::from("head "), Some(body), Coding::Known(7)).telling(told)
+        Outgoing::new(io, BytesMut::from("head "), Some(body), BodyEncoding::Known(7)).telling(told)
     }
 
     #[test]
@@ -344,7 +344,7 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         let body = http_body_util::StreamBody::new(futures_util::stream::pending()).boxed();
         let io = Grudging { room: 100, refuses: false, flushes: false };
-        let mut outgoing = Outgoing::new(io, BytesMut::from("head"), Some(body), Coding::Chunked);
+        let mut outgoing = Outgoing::new(io, BytesMut::from("head"), Some(body), BodyEncoding::Chunked);
         assert!(outgoing.poll_send(&mut context).is_pending() && !outgoing.waits_for_body());
         outgoing.io.flushes = true;
         assert!(outgoing.poll_send(&mut context).is_pending() && outgoing.waits_for_body());

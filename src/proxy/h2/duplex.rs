@@ -1,7 +1,7 @@
 //! A stream of HTTP/2 as a stream of bytes: what it becomes when CONNECT was answered with 200 (RFC 9113 section 8.5).
 //!
 //! ```text
-//! DATA … END_STREAM ─► Reading ─► bytes, end         bytes ─► Writing ─► DATA, as there is room … END_STREAM
+//! DATA … END_STREAM ─► DuplexReadHalf ─► bytes, end         bytes ─► DuplexWriteHalf ─► DATA, as there is room … END_STREAM
 //! ```
 
 use std::future::Future;
@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::proxy::io::WriteSide;
 
 /// What comes. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
-pub struct Reading {
+pub struct DuplexReadHalf {
     stream: RecvStream,
     data: Bytes,
     /// Ends when the stream's connection has no more to read.
@@ -25,12 +25,12 @@ pub struct Reading {
 }
 
 /// What goes. A writer waits where the receiver has no room.
-pub struct Writing {
+pub struct DuplexWriteHalf {
     stream: SendStream<Bytes>,
     ended: bool,
 }
 
-impl Reading {
+impl DuplexReadHalf {
     /// The receiving side of a stream. `ended` is cancelled when its connection has no more to read: that is an end, but no
     /// orderly one ([`io::ErrorKind::UnexpectedEof`]).
     pub fn new(stream: RecvStream, ended: CancellationToken) -> Self {
@@ -38,7 +38,7 @@ impl Reading {
     }
 }
 
-impl Writing {
+impl DuplexWriteHalf {
     /// The sending side of a stream.
     pub fn new(stream: SendStream<Bytes>) -> Self {
         Self { stream, ended: false }
@@ -53,7 +53,7 @@ fn broken(error: h2::Error) -> io::Error {
     }
 }
 
-impl AsyncRead for Reading {
+impl AsyncRead for DuplexReadHalf {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         while this.data.is_empty() {
@@ -76,7 +76,7 @@ impl AsyncRead for Reading {
     }
 }
 
-impl AsyncWrite for Writing {
+impl AsyncWrite for DuplexWriteHalf {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if buf.is_empty() {
@@ -113,7 +113,7 @@ impl AsyncWrite for Writing {
     }
 }
 
-impl WriteSide for Writing {
+impl WriteSide for DuplexWriteHalf {
     fn reset(mut self) {
         self.stream.send_reset(Reason::CONNECT_ERROR);
     }

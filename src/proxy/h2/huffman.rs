@@ -29,7 +29,7 @@ const END: u16 = 256;
 
 /// All words of one length.
 #[derive(Clone, Copy, Default)]
-struct Words {
+struct CodesOfLength {
     length: usize,
     /// The first 32 bits of the word behind the last one.
     end: u64,
@@ -38,12 +38,12 @@ struct Words {
     symbols: usize,
 }
 
-struct Code {
-    words: Vec<Words>,
+struct HuffmanCode {
+    words: Vec<CodesOfLength>,
     symbols: Vec<u16>,
 }
 
-static CODE: LazyLock<Code> = LazyLock::new(|| {
+static CODE: LazyLock<HuffmanCode> = LazyLock::new(|| {
     let (mut words, mut symbols, mut next) = (Vec::new(), Vec::with_capacity(LENGTHS.len()), 0_u64);
     for length in 1..=LONGEST {
         next <<= 1;
@@ -51,10 +51,10 @@ static CODE: LazyLock<Code> = LazyLock::new(|| {
         symbols.extend((0..=END).filter(|&symbol| usize::from(LENGTHS[usize::from(symbol)]) == length));
         next += (symbols.len() - before) as u64;
         if next > first {
-            words.push(Words { length, end: next << (32 - length), first, symbols: before });
+            words.push(CodesOfLength { length, end: next << (32 - length), first, symbols: before });
         }
     }
-    Code { words, symbols }
+    HuffmanCode { words, symbols }
 });
 
 /// Appends what `coded` stands for; false if it is no such code. One byte becomes at most one and three fifths.

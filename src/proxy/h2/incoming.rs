@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::proxy::h2::head;
 use crate::proxy::upstream::{BodyError, RequestFault};
 
-type Waiting = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
+type ResetFuture = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
 
 /// See the module. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
 pub struct Incoming {
@@ -23,7 +23,7 @@ pub struct Incoming {
     /// How long the sender may keep silent where it is waited for, and what is cancelled when its connection has no more.
     given_up: Option<(Duration, CancellationToken)>,
     /// While the sender is waited for: why it is waited for no longer.
-    waiting: Option<Waiting>,
+    waiting: Option<ResetFuture>,
     /// Content-Length, less what has come.
     left: Option<u64>,
     data_done: bool,

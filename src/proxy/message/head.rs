@@ -16,7 +16,7 @@ mod target;
 use bytes::Bytes;
 use hyper::Method;
 
-pub use self::framing::{FramingError, Length, bodiless, content_length, lengthless};
+pub use self::framing::{BodyLength, FramingError, bodiless, content_length, lengthless};
 use self::framing::{request_length, response_length};
 use self::target::check_host;
 use crate::exchange::{Header, Headers, Version};
@@ -164,9 +164,9 @@ impl RequestHead {
     }
 
     /// How long the request's body is, as far as its fields say; over HTTP/2 one without a length may have a body too.
-    pub fn length(&self) -> Result<Length, HeadError> {
+    pub fn length(&self) -> Result<BodyLength, HeadError> {
         let length = request_length(self.version, &self.fields)?;
-        self.check_body(length != Length::Known(0))?;
+        self.check_body(length != BodyLength::Known(0))?;
         Ok(length)
     }
 
@@ -210,7 +210,7 @@ impl ResponseHead {
     }
 
     /// How long the body of this answer to a request with that method is.
-    pub fn length(&self, method: &Method) -> Result<Length, HeadError> {
+    pub fn length(&self, method: &Method) -> Result<BodyLength, HeadError> {
         Ok(response_length(self.version, &self.fields, self.status, method)?)
     }
 

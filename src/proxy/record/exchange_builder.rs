@@ -16,10 +16,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::exchange::{
-    Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, Rewritten, Simulated, Timing, Version,
+    Body, BodyEnd, Exchange, Failure, FailureKind, Headers, Request, Response, RewrittenLink, Simulated, Timing,
+    Version,
 };
 use crate::proxy::h1::FinalWriteObserver;
-use crate::proxy::record::sink::{MemoryShare, SendPermit, Turn};
+use crate::proxy::record::sink::{MemoryShare, SendPermit, Ticket};
 
 /// What is known when the request's head has arrived.
 #[derive(Debug)]
@@ -84,11 +85,11 @@ struct BuilderState {
     answer: Option<(ResponseMeta, Duration)>,
     answer_body: Option<Body>,
     failure: Option<Failure>,
-    rewritten: Vec<Rewritten>,
+    rewritten: Vec<RewrittenLink>,
     simulated: Option<Simulated>,
     delivered: bool,
     /// While the last write of the answer is under way.
-    turn: Option<Turn>,
+    turn: Option<Ticket>,
 }
 
 /// An answer whose last bytes the broker's socket never took was abandoned.
@@ -167,7 +168,7 @@ impl ExchangeBuilder {
     }
 
     /// The broker is given these links instead of those that the answer has.
-    pub fn rewritten(&self, links: Vec<Rewritten>) {
+    pub fn rewritten(&self, links: Vec<RewrittenLink>) {
         self.state().rewritten = links;
     }
 
@@ -216,7 +217,7 @@ impl Drop for ExchangeBuilder {
 
 impl ExchangeBuilder {
     /// Makes the exchange and sends it; does nothing if that was done before.
-    fn hand_over(&self, state: BuilderState, turn: Option<&mut Turn>) {
+    fn hand_over(&self, state: BuilderState, turn: Option<&mut Ticket>) {
         let Some((opening, place)) = state.opening else { return };
         let cancelled = || Body::ended("", BodyEnd::Cancelled);
         let first_byte = state.answer.as_ref().map(|(_, after)| *after);

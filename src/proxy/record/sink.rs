@@ -13,7 +13,7 @@
 //! of it, later exchanges are missed and counted, not held up.
 //!
 //! Exchanges come out in the order in which the last writes of their answers began: each write begins with a slot
-//! ([`Turn`]), which is filled when the write has succeeded. To begin a write wakes nobody, so that the answer never waits
+//! ([`Ticket`]), which is filled when the write has succeeded. To begin a write wakes nobody, so that the answer never waits
 //! for the recorder's thread.
 
 use std::collections::VecDeque;
@@ -115,14 +115,14 @@ impl Drop for MemoryShare {
 
 /// Exchanges in the order in which their last writes began.
 #[derive(Debug, Default)]
-struct Slots {
-    queue: VecDeque<Slot>,
+struct WriteOrder {
+    queue: VecDeque<WriteSlot>,
     /// The number of the first of them.
     first: u64,
 }
 
 #[derive(Debug)]
-enum Slot {
+enum WriteSlot {
     /// A last write is under way. It doesn't wait for anything, so it is over in a moment.
     Open,
     /// It has succeeded. Boxed, so that slots move cheaply.
@@ -131,18 +131,18 @@ enum Slot {
     Gone,
 }
 
-impl Slots {
-    fn push(&mut self, slot: Slot) -> u64 {
+impl WriteOrder {
+    fn push(&mut self, slot: WriteSlot) -> u64 {
         self.queue.push_back(slot);
         self.first + self.queue.len() as u64 - 1
     }
 
     /// What becomes of an open slot.
-    fn settle(&mut self, number: u64, slot: Slot) {
+    fn settle(&mut self, number: u64, slot: WriteSlot) {
         if let Some(place) = number.checked_sub(self.first).and_then(|place| self.queue.get_mut(place as usize)) {
             *place = slot;
         }
-        while let Some(Slot::Gone) = self.queue.back() {
+        while let Some(WriteSlot::Gone) = self.queue.back() {
             self.queue.pop_back();
         }
     }
@@ -150,25 +150,25 @@ impl Slots {
     /// The first exchange; `None` if there is none, or a write that began before its own is still under way.
     fn take(&mut self) -> Option<QueuedExchange> {
         loop {
-            if let Slot::Open = self.queue.front()? {
+            if let WriteSlot::Open = self.queue.front()? {
                 return None;
             }
             self.first += 1;
-            if let Some(Slot::Filled(queued)) = self.queue.pop_front() {
+            if let Some(WriteSlot::Filled(queued)) = self.queue.pop_front() {
                 return Some(*queued);
             }
         }
     }
 }
 
-fn locked(slots: &Mutex<Slots>) -> MutexGuard<'_, Slots> {
+fn locked(slots: &Mutex<WriteOrder>) -> MutexGuard<'_, WriteOrder> {
     slots.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What senders and permits share.
 #[derive(Debug)]
 struct Queue {
-    slots: Arc<Mutex<Slots>>,
+    slots: Arc<Mutex<WriteOrder>>,
     /// Rung when there may be something to take.
     bell: mpsc::Sender<()>,
     places: Arc<Semaphore>,
@@ -188,17 +188,17 @@ impl Queue {
 /// The place in the order of a last write that is under way. Take it, write, hand the exchange over, drop it: nothing
 /// in between may wait.
 #[derive(Debug)]
-pub struct Turn {
+pub struct Ticket {
     queue: Arc<Queue>,
     number: u64,
     /// Its slot is filled.
     settled: bool,
 }
 
-impl Drop for Turn {
+impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.settled {
-            locked(&self.queue.slots).settle(self.number, Slot::Gone);
+            locked(&self.queue.slots).settle(self.number, WriteSlot::Gone);
             // Those behind it may have waited for it.
             self.queue.ring();
         }
@@ -226,7 +226,7 @@ pub struct ExchangeSender {
 /// Receives exchanges in the order in which they ended.
 #[derive(Debug)]
 pub struct ExchangeReceiver {
-    slots: Arc<Mutex<Slots>>,
+    slots: Arc<Mutex<WriteOrder>>,
     /// Ends with the last sender.
     rung: mpsc::Receiver<()>,
     capacity: usize,
@@ -312,19 +312,19 @@ impl SendPermit {
     }
 
     /// A turn: exchanges that are handed over in their turns come out in the order of the turns.
-    pub fn turn(&self) -> Turn {
-        let number = locked(&self.queue.slots).push(Slot::Open);
-        Turn { queue: Arc::clone(&self.queue), number, settled: false }
+    pub fn turn(&self) -> Ticket {
+        let number = locked(&self.queue.slots).push(WriteSlot::Open);
+        Ticket { queue: Arc::clone(&self.queue), number, settled: false }
     }
 
     /// Hands an exchange over, in its turn if it has one; never waits. If nobody takes any more, it is counted as missed.
-    pub fn send(self, exchange: Exchange, turn: Option<&mut Turn>) {
+    pub fn send(self, exchange: Exchange, turn: Option<&mut Ticket>) {
         let Self { queue, permit, memory } = self;
         if queue.bell.is_closed() {
             queue.missed.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let filled = Slot::Filled(Box::new(QueuedExchange { exchange, _place: permit, _memory: memory }));
+        let filled = WriteSlot::Filled(Box::new(QueuedExchange { exchange, _place: permit, _memory: memory }));
         let mut slots = locked(&queue.slots);
         match turn {
             Some(turn) => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use crate::proxy::logged::Kind;
+use crate::proxy::logged::LoggedError;
 
 /// Descriptors kept for other things than connections: files of the capture, of settings and rules, name look-ups.
 const KEPT: u64 = 12;
@@ -74,7 +74,7 @@ async fn patiently<T, F: Future<Output = io::Result<T>>>(attempt: impl Fn() -> F
     loop {
         match attempt().await {
             Err(error) if is_lack(&error) => {
-                tracing::debug!(error = %Kind(&error), "waiting for a descriptor");
+                tracing::debug!(error = %LoggedError(&error), "waiting for a descriptor");
                 tokio::time::sleep(PAUSE).await;
             }
             done => return done,

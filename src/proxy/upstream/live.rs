@@ -42,7 +42,7 @@ use bytes::BytesMut;
 use hyper::body::Body as _;
 
 pub use self::addresses::{OwnListenAddrs, Resolve, ResolveError};
-use self::call::{CallError, H1Request, call};
+use self::call::{H1CallError, H1Request, call};
 use self::connect::Connector;
 pub use self::dial::Dialer;
 pub use self::http::UpstreamHttp;
@@ -54,7 +54,7 @@ use self::shared::H2Pool;
 pub use self::trouble::{Peer, Trouble, no_connection, no_tls};
 use crate::exchange::{Headers, Version};
 use crate::proxy::base_uri::BaseUri;
-use crate::proxy::h1::{Coding, RequestShape, request_head};
+use crate::proxy::h1::{BodyEncoding, RequestShape, request_head};
 use crate::proxy::h2::fields::with_one_cookie;
 use crate::proxy::message::fields::{RawTrailers, has_token, upgrade};
 use crate::proxy::message::head::HeadLimits;
@@ -221,17 +221,17 @@ impl UpstreamClient {
         {
             match call(link, try_clone, self.timeouts.head, &self.pool).await {
                 Ok(response) => return Ok(response),
-                Err(CallError::Closed(error)) => {
+                Err(H1CallError::Closed(error)) => {
                     tracing::debug!(
                         kind = error.kind.as_str(),
                         "a pooled connection was closed; sending again on a new one"
                     );
                 }
-                Err(CallError::Failed(error)) => return Err(error),
+                Err(H1CallError::Failed(error)) => return Err(error),
             }
         }
         let link = self.connector.connect().await?;
-        call(link, message, self.timeouts.head, &self.pool).await.map_err(CallError::into_inner)
+        call(link, message, self.timeouts.head, &self.pool).await.map_err(H1CallError::into_inner)
     }
 
     /// The request as bytes, and the same once more if it may be sent twice.
@@ -286,7 +286,7 @@ impl UpstreamClient {
         let try_clone = method.is_idempotent();
         let (body, twice) = match coding {
             _ if all => (None, try_clone.then_some(None)),
-            Coding::Known(left) if try_clone && !expects && left <= GATHER as u64 => {
+            BodyEncoding::Known(left) if try_clone && !expects && left <= GATHER as u64 => {
                 let replay = ReplayableBody::new(body);
                 (Some(replay.reader()), Some(Some(replay.reader())))
             }
@@ -327,7 +327,7 @@ fn with_authorization(fields: &Headers, value: &str) -> Headers {
 /// Takes what of the body is ready, or, to `wait`, all of it as far as there is room; true if that was all of it.
 fn gather(
     body: &mut WireBody,
-    coding: &mut Coding,
+    coding: &mut BodyEncoding,
     trailers: &RawTrailers,
     start: &mut BytesMut,
     wait: bool,

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::edits::Edit;
+use super::edits::PersonalEdit;
 use super::form::{Pseudonyms, is_email, is_uuid};
 
 /// Bytes of the end of a value that find it.
@@ -129,7 +129,7 @@ impl KnownPersonalValues {
     }
 
     /// Where everything that is known stands in the text, and `words` where they stand as words.
-    pub(super) fn edits(&self, text: &str, words: &[&str], host: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
+    pub(super) fn edits(&self, text: &str, words: &[&str], host: &str, pseudonyms: &Pseudonyms) -> Vec<PersonalEdit> {
         let mut edits = emails(text, pseudonyms);
         edits.extend(self.values(text, host, pseudonyms));
         for word in words {
@@ -138,7 +138,7 @@ impl KnownPersonalValues {
         edits
     }
 
-    fn values(&self, text: &str, host: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
+    fn values(&self, text: &str, host: &str, pseudonyms: &Pseudonyms) -> Vec<PersonalEdit> {
         if self.young.is_empty() && self.old.is_empty() {
             return Vec::new();
         }
@@ -175,7 +175,7 @@ impl KnownPersonalValues {
                 ValueCoding::Percent => encoded(&pseudonyms.of(&decoded(text, false), host), "%20"),
                 ValueCoding::Form => encoded(&pseudonyms.of(&decoded(text, true), host), "+"),
             };
-            edits.push(Edit { range, with: clean });
+            edits.push(PersonalEdit { range, with: clean });
         }
         edits
     }
@@ -196,17 +196,17 @@ fn is_edge(text: &[u8], at: usize) -> bool {
 }
 
 /// A word, where it stands as one, in the same case.
-fn each_word(text: &str, word: &str, host: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
+fn each_word(text: &str, word: &str, host: &str, pseudonyms: &Pseudonyms) -> Vec<PersonalEdit> {
     let bytes = text.as_bytes();
     let places = memmem::find_iter(bytes, word.as_bytes()).map(|start| start..start + word.len());
     places
         .filter(|range| is_edge(bytes, range.start) && is_edge(bytes, range.end))
-        .map(|range| Edit { range, with: pseudonyms.of(word, host) })
+        .map(|range| PersonalEdit { range, with: pseudonyms.of(word, host) })
         .collect()
 }
 
 /// E-mail addresses, with the `@` as it is or percent-encoded.
-pub(super) fn emails(text: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
+pub(super) fn emails(text: &str, pseudonyms: &Pseudonyms) -> Vec<PersonalEdit> {
     let bytes = text.as_bytes();
     let mut edits = Vec::new();
     let mut behind_last = 0;
@@ -232,7 +232,7 @@ pub(super) fn emails(text: &str, pseudonyms: &Pseudonyms) -> Vec<Edit> {
         let clean = pseudonyms.of(&address, "");
         let with = if sign == 3 { clean.replace('@', "%40").replace('+', "%2B") } else { clean };
         behind_last = behind + domain.len();
-        edits.push(Edit { range: start..behind_last, with });
+        edits.push(PersonalEdit { range: start..behind_last, with });
     }
     edits
 }

@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 
 use super::super::content::Unpacked;
-use super::Fields;
+use super::PersonalFields;
 use super::names;
 use super::places::{self, MemberRule};
 use crate::exchange::{Body, BodyEnd, Headers, decode};
-use crate::json::{Document, Kind, Value};
+use crate::json::{Document, JsonKind, Value};
 
 /// The content of a body, as far as it can be read.
 pub(super) enum BodyContent {
@@ -66,7 +66,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 impl ReadBody {
     /// Reads a body. `from_get` says that it answers a GET, as open data does.
-    pub(super) fn of(body: &Body, headers: &Headers, from_get: bool, fields: &Fields) -> Self {
+    pub(super) fn of(body: &Body, headers: &Headers, from_get: bool, fields: &PersonalFields) -> Self {
         let unpacked = |content| Self { content, packed: None, has_mark: false };
         if body.bytes.is_empty() {
             return unpacked(BodyContent::Nothing);
@@ -96,7 +96,7 @@ impl ReadBody {
 
 impl BodyContent {
     /// Reads a content that is packed no more. `is_page` says that it may be a page of open data.
-    fn read(content: &[u8], media_type: &str, is_page: bool, fields: &Fields) -> Self {
+    fn read(content: &[u8], media_type: &str, is_page: bool, fields: &PersonalFields) -> Self {
         if let Ok(document) = Document::parse(content) {
             let found = find(&document, fields);
             return Self::Json(Box::new(document), found);
@@ -145,7 +145,7 @@ fn is_open_data(root: Value<'_>) -> bool {
 }
 
 /// What of a document is personal or to be searched, in the order of the text.
-pub(super) fn find(document: &Document, fields: &Fields) -> Vec<FoundValue> {
+pub(super) fn find(document: &Document, fields: &PersonalFields) -> Vec<FoundValue> {
     let root = document.root();
     let place = if is_open_data(root) { MemberRule::Published } else { MemberRule::Plain };
     let mut walk = BodyWalk { fields, found: Vec::new(), path: Vec::new(), label: Vec::new() };
@@ -186,7 +186,7 @@ enum Declaration {
 }
 
 struct BodyWalk<'d, 'f> {
-    fields: &'f Fields,
+    fields: &'f PersonalFields,
     found: Vec<FoundValue>,
     /// Names of members, and `*` for elements.
     path: Vec<Cow<'d, str>>,
@@ -197,8 +197,8 @@ struct BodyWalk<'d, 'f> {
 impl<'d> BodyWalk<'d, '_> {
     fn value(&mut self, value: Value<'d>, place: MemberRule, told: Declaration, name: &str, around: Option<Value<'d>>) {
         match value.kind() {
-            Kind::Object => self.members(value, place, told),
-            Kind::Array => {
+            JsonKind::Object => self.members(value, place, told),
+            JsonKind::Array => {
                 for (index, item) in value.items().enumerate() {
                     self.path.push(index.to_string().into());
                     let is_personal =
@@ -208,8 +208,8 @@ impl<'d> BodyWalk<'d, '_> {
                     self.path.pop();
                 }
             }
-            Kind::String | Kind::Number => self.scalar(value, place, told, name, around),
-            Kind::Null | Kind::Bool => {}
+            JsonKind::String | JsonKind::Number => self.scalar(value, place, told, name, around),
+            JsonKind::Null | JsonKind::Bool => {}
         }
     }
 
@@ -235,7 +235,7 @@ impl<'d> BodyWalk<'d, '_> {
                 Declaration::No
             };
             let below = match child.kind() {
-                Kind::Object | Kind::Array => match places::below(place, &name, child.is_object()) {
+                JsonKind::Object | JsonKind::Array => match places::below(place, &name, child.is_object()) {
                     MemberRule::Plain if names::says_person(last) || names::says_personal(last) => MemberRule::Personal,
                     below => below,
                 },
@@ -265,7 +265,9 @@ impl<'d> BodyWalk<'d, '_> {
         let personal = told == Declaration::Yes
             || places::is_personal(place, name)
             || (place == MemberRule::Plain && is_named_personal(name, around));
-        if !personal && (place == MemberRule::Published || value.kind() == Kind::Number || places::is_structure(name)) {
+        if !personal
+            && (place == MemberRule::Published || value.kind() == JsonKind::Number || places::is_structure(name))
+        {
             return;
         }
         let property = || around?.get("propertyID")?.as_str();
@@ -331,7 +333,7 @@ mod tests {
 
     fn labels(json: &str) -> Vec<String> {
         let document = Document::parse_str(json).unwrap();
-        find(&document, &Fields::default())
+        find(&document, &PersonalFields::default())
             .iter()
             .filter(|found| found.is_personal())
             .map(|found| format!("{} {}", found.label, document.value_at(found.place).unwrap().to_json()))
@@ -375,7 +377,7 @@ mod tests {
 
     #[test]
     fn what_was_told_counts_with_all_below_it() {
-        let mut fields = Fields::default();
+        let mut fields = PersonalFields::default();
         fields.add("/orderedItem/*/acme:note");
         fields.add("customer_notice");
         let text = r#"{"orderedItem": [{"acme:note": {"a": ["x", 1, true]}, "b": "y", "customerNotice": "z"}], "acme:note": "w"}"#;
@@ -398,11 +400,11 @@ mod tests {
             let (start, end) = literals[node.place() as usize];
             let literal = &text[start as usize..end as usize];
             match node.kind() {
-                Kind::String => assert_eq!(
+                JsonKind::String => assert_eq!(
                     serde_json::from_str::<String>(&format!("\"{literal}\"")).unwrap(),
                     node.as_str().unwrap()
                 ),
-                Kind::Object | Kind::Array => assert!(literal == "{" || literal == "["),
+                JsonKind::Object | JsonKind::Array => assert!(literal == "{" || literal == "["),
                 _ => assert_eq!(literal, node.to_json()),
             }
         }

@@ -28,7 +28,7 @@ pub struct FieldCount {
 }
 
 #[derive(Default)]
-struct Counted {
+struct FieldValues {
     values: HashSet<u64>,
     exchanges: u64,
     last: u64,
@@ -37,12 +37,12 @@ struct Counted {
 
 /// The counts of a recording.
 #[derive(Default)]
-pub(super) struct Tally {
-    fields: BTreeMap<String, Counted>,
+pub(super) struct FieldTally {
+    fields: BTreeMap<String, FieldValues>,
     exchange: u64,
 }
 
-impl Tally {
+impl FieldTally {
     /// What is added from here on belongs to another exchange.
     pub(super) fn next_exchange(&mut self) {
         self.exchange += 1;
@@ -53,7 +53,7 @@ impl Tally {
         let is_room = self.fields.len() < MOST_FIELDS || self.fields.contains_key(field);
         let field = if is_room { field } else { "(further fields)" };
         if !self.fields.contains_key(field) {
-            self.fields.insert(field.to_owned(), Counted::default());
+            self.fields.insert(field.to_owned(), FieldValues::default());
         }
         let Some(counted) = self.fields.get_mut(field) else { return };
         if counted.values.len() < MOST_VALUES {
@@ -71,7 +71,7 @@ impl Tally {
     }
 
     pub(super) fn counts(&self) -> Vec<FieldCount> {
-        let count = |(field, counted): (&String, &Counted)| FieldCount {
+        let count = |(field, counted): (&String, &FieldValues)| FieldCount {
             field: field.clone(),
             values: counted.values.len() as u64,
             exchanges: counted.exchanges,
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn values_and_exchanges_are_counted_once() {
-        let mut tally = Tally::default();
+        let mut tally = FieldTally::default();
         for values in [&["a", "b", "a"][..], &["a"], &[]] {
             tally.next_exchange();
             for value in values {
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn fields_without_end_are_counted_together() {
-        let mut tally = Tally::default();
+        let mut tally = FieldTally::default();
         (0..1_000).for_each(|number| tally.add(&number.to_string(), "x"));
         assert_eq!(tally.counts().len(), MOST_FIELDS + 1);
     }

@@ -16,7 +16,7 @@ use super::super::content::Unpacked;
 use super::super::scan::{FIRST, engine, is_base64, may_be_encoded_text};
 use super::super::views::DecodedPart;
 use super::again::{decoded, emails, encoded};
-use super::edits::{Edit, apply, merged};
+use super::edits::{PersonalEdit, apply, merged};
 use super::named;
 use super::work::{ExchangeRedactor, SearchScope, whole};
 
@@ -28,11 +28,11 @@ const SHORTEST: usize = 20;
 
 impl ExchangeRedactor<'_> {
     /// What of a text is replaced, in its order and without overlaps. `level` says how often it was decoded.
-    pub(super) fn edits(&mut self, text: &str, known: SearchScope, level: u8) -> Vec<Edit> {
+    pub(super) fn edits(&mut self, text: &str, known: SearchScope, level: u8) -> Vec<PersonalEdit> {
         if let Some(document) = whole(text) {
             let clean = if level < MOST_LEVELS { self.document(&document, level + 1) } else { None };
             let start = text.len() - document.text().len();
-            return clean.map(|with| Edit { range: start..text.len(), with }).into_iter().collect();
+            return clean.map(|with| PersonalEdit { range: start..text.len(), with }).into_iter().collect();
         }
         let pseudonyms = &self.personal.pseudonyms;
         let mut edits = match known {
@@ -51,7 +51,7 @@ impl ExchangeRedactor<'_> {
     }
 
     /// A value that its own text names.
-    fn named(&self, text: &str, range: Range<usize>) -> Option<Edit> {
+    fn named(&self, text: &str, range: Range<usize>) -> Option<PersonalEdit> {
         let value = text.get(range.clone())?;
         if super::super::is_mask(value.as_bytes()) {
             return None;
@@ -59,7 +59,7 @@ impl ExchangeRedactor<'_> {
         let plain = decoded(value, false);
         let clean = self.personal.pseudonyms.of(&plain, self.host);
         let with = if *plain == *value { clean } else { encoded(&clean, "%20") };
-        Some(Edit { range, with })
+        Some(PersonalEdit { range, with })
     }
 
     /// Takes from the budget; false if it is used up.
@@ -70,22 +70,24 @@ impl ExchangeRedactor<'_> {
     }
 
     /// A text of which there is too much to be looked into is replaced as a whole.
-    fn all(&self, text: &str, range: Range<usize>) -> Vec<Edit> {
+    fn all(&self, text: &str, range: Range<usize>) -> Vec<PersonalEdit> {
         let with = self.personal.pseudonyms.unread(text[range.clone()].as_bytes());
-        vec![Edit { range, with: String::from_utf8_lossy(&with).into_owned() }]
+        vec![PersonalEdit { range, with: String::from_utf8_lossy(&with).into_owned() }]
     }
 
     /// The edits of a text as it is meant, where they stand in it.
-    fn within(&mut self, text: &str, view: &DecodedPart, known: SearchScope, level: u8) -> Vec<Edit> {
+    fn within(&mut self, text: &str, view: &DecodedPart, known: SearchScope, level: u8) -> Vec<PersonalEdit> {
         if !self.spend(text.len()) {
             return self.all(text, 0..text.len());
         }
         let edits = self.edits(&readable(&view.text), known, level + 1).into_iter();
-        edits.map(|Edit { range, with }| Edit { range: view.range(range), with: view.written(&with) }).collect()
+        edits
+            .map(|PersonalEdit { range, with }| PersonalEdit { range: view.range(range), with: view.written(&with) })
+            .collect()
     }
 
     /// Runs of base64 that hold a text.
-    fn base64_runs(&mut self, text: &str, known: SearchScope, level: u8) -> Vec<Edit> {
+    fn base64_runs(&mut self, text: &str, known: SearchScope, level: u8) -> Vec<PersonalEdit> {
         let bytes = text.as_bytes();
         let mut edits = Vec::new();
         let mut at = SHORTEST - 1;
@@ -107,7 +109,7 @@ impl ExchangeRedactor<'_> {
     }
 
     /// A run of letters that may be base64, or the path of a URL whose last part is.
-    fn base64_run(&mut self, text: &str, run: Range<usize>, known: SearchScope, level: u8) -> Vec<Edit> {
+    fn base64_run(&mut self, text: &str, run: Range<usize>, known: SearchScope, level: u8) -> Vec<PersonalEdit> {
         let bytes = text.as_bytes();
         let is_text = |start: usize| bytes.get(start..start + FIRST).is_some_and(may_be_encoded_text);
         let slashes = memchr::memchr_iter(b'/', &bytes[run.clone()]).map(|slash| run.start + slash + 1);
@@ -128,7 +130,7 @@ impl ExchangeRedactor<'_> {
         let Ok(inner) = std::str::from_utf8(unpacked.text(&packed)) else { return Vec::new() };
         let inner_edits = self.edits(inner, known, level + 1);
         let clean = apply(inner, &inner_edits).and_then(|clean| unpacked.pack(clean.into_bytes()));
-        clean.map(|clean| Edit { range: start..end, with: engine.encode(clean) }).into_iter().collect()
+        clean.map(|clean| PersonalEdit { range: start..end, with: engine.encode(clean) }).into_iter().collect()
     }
 }
 

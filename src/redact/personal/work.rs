@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::super::{give_up, put_back};
 use super::again::{decoded, emails, encoded};
-use super::edits::{Edit, apply, merged};
+use super::edits::{PersonalEdit, apply, merged};
 use super::names::{is_personal_field, is_personal_parameter};
 use super::places::{is_text, normal};
 use super::read::{BodyContent, FoundValue, ReadBody, literals};
@@ -158,7 +158,7 @@ impl<'w> ExchangeRedactor<'w> {
         }
         let mut clean = String::with_capacity(value.len());
         let mut copied = 0;
-        for Edit { range, with } in merged(emails(value, &self.personal.pseudonyms)) {
+        for PersonalEdit { range, with } in merged(emails(value, &self.personal.pseudonyms)) {
             clean += &self.personal.pseudonyms.of(&value[copied..range.start], self.host);
             clean += &with;
             copied = range.end;

@@ -25,7 +25,7 @@ const LONG_WORD: usize = 16;
 
 /// What stands before a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
+enum Preceding {
     /// The text begins with it.
     Nothing,
     /// A sign or a blank.
@@ -52,7 +52,7 @@ impl Scan<'_> {
         if let Some(&quote @ (b'"' | b'\'')) = text[..end].last() {
             // JSON has no such sign behind a string.
             if is_spaced && let Some(name) = self.quoted_name(end - 1, quote) {
-                self.assigned(&text[name], Left::Quoted, self.behind_space(start), at);
+                self.assigned(&text[name], Preceding::Quoted, self.behind_space(start), at);
             }
             return;
         }
@@ -70,16 +70,16 @@ impl Scan<'_> {
         if name.is_empty() || !(may_be_secret(name) || pairs::may_be_label(name)) {
             return;
         }
-        let left = if is_spaced { Left::Byte(b' ') } else { left.map_or(Left::Nothing, Left::Byte) };
+        let left = if is_spaced { Preceding::Byte(b' ') } else { left.map_or(Preceding::Nothing, Preceding::Byte) };
         let start = if is_spaced { start + self.run(start, |byte| byte == b' ') } else { start };
         self.assigned(name, left, start, at);
     }
 
     /// A name whose value begins at `start`; `left` stands before it, the equals sign at `sign`.
-    fn assigned(&mut self, name: &[u8], left: Left, start: usize, sign: usize) {
-        let among_parameters = matches!(left, Left::Nothing | Left::Byte(b'?' | b'&' | b'#' | b';'));
+    fn assigned(&mut self, name: &[u8], left: Preceding, start: usize, sign: usize) {
+        let among_parameters = matches!(left, Preceding::Nothing | Preceding::Byte(b'?' | b'&' | b'#' | b';'));
         let quote = self.byte(start).filter(|byte| matches!(byte, b'"' | b'\''));
-        if quote == Some(b'"') && self.is_json && left != Left::Quoted {
+        if quote == Some(b'"') && self.is_json && left != Preceding::Quoted {
             // The end of a string.
             return;
         }
@@ -116,7 +116,7 @@ impl Scan<'_> {
     }
 
     /// The value that begins at `start`, or behind its quote; of a longer one the first `most` bytes.
-    fn assigned_value(&self, quote: Option<u8>, start: usize, left: Left, most: usize) -> Range<usize> {
+    fn assigned_value(&self, quote: Option<u8>, start: usize, left: Preceding, most: usize) -> Range<usize> {
         let run = |start: usize, within: &dyn Fn(u8) -> bool| {
             self.text.get(start..).unwrap_or_default().iter().take(most).take_while(|byte| within(**byte)).count()
         };
@@ -126,7 +126,7 @@ impl Scan<'_> {
         }
         let end = start + run(start, &|byte| byte > b' ' && !b"&#;\"'<>\\`".contains(&byte));
         // `/path;jsessionid=abc?query`
-        let in_path = memchr::memchr(b'?', &self.text[start..end]).filter(|_| left == Left::Byte(b';'));
+        let in_path = memchr::memchr(b'?', &self.text[start..end]).filter(|_| left == Preceding::Byte(b';'));
         start..in_path.map_or(end, |at| start + at)
     }
 

@@ -6,7 +6,7 @@ use super::super::Fingerprinter;
 
 /// A part of a text that is to be replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Edit {
+pub(super) struct SecretEdit {
     pub(super) range: Range<usize>,
     pub(super) with: Replacement,
 }
@@ -22,13 +22,13 @@ pub(super) enum Replacement {
 
 /// The edits in the order of the text, of which none overlaps another: the larger one counts, and of two that overlap in
 /// part one over both.
-pub(super) fn merged(mut edits: Vec<Edit>, text: &[u8]) -> Vec<Edit> {
+pub(super) fn merged(mut edits: Vec<SecretEdit>, text: &[u8]) -> Vec<SecretEdit> {
     if edits.len() < 2 {
         return edits;
     }
-    let is_fingerprint = |edit: &Edit| matches!(edit.with, Replacement::Fingerprint(_));
+    let is_fingerprint = |edit: &SecretEdit| matches!(edit.with, Replacement::Fingerprint(_));
     edits.sort_by_key(|edit| (edit.range.start, std::cmp::Reverse(edit.range.end), !is_fingerprint(edit)));
-    let mut merged: Vec<Edit> = Vec::with_capacity(edits.len());
+    let mut merged: Vec<SecretEdit> = Vec::with_capacity(edits.len());
     for edit in edits {
         let Some(last) = merged.last_mut().filter(|last| edit.range.start < last.range.end) else {
             merged.push(edit);
@@ -45,13 +45,13 @@ pub(super) fn merged(mut edits: Vec<Edit>, text: &[u8]) -> Vec<Edit> {
 }
 
 /// The text after the edits; `None` if there are none.
-pub(super) fn apply(text: &[u8], edits: Vec<Edit>, fingerprinter: &Fingerprinter) -> Option<Vec<u8>> {
+pub(super) fn apply(text: &[u8], edits: Vec<SecretEdit>, fingerprinter: &Fingerprinter) -> Option<Vec<u8>> {
     if edits.is_empty() {
         return None;
     }
     let mut clean = Vec::with_capacity(text.len());
     let mut copied = 0;
-    for Edit { range, with } in edits {
+    for SecretEdit { range, with } in edits {
         clean.extend_from_slice(&text[copied..range.start]);
         match with {
             Replacement::Fingerprint(secret) => match fingerprinter.fingerprint(&secret) {
@@ -70,18 +70,18 @@ pub(super) fn apply(text: &[u8], edits: Vec<Edit>, fingerprinter: &Fingerprinter
 mod tests {
     use super::*;
 
-    fn secret(range: Range<usize>) -> Edit {
-        Edit { with: Replacement::Fingerprint([range.start as u8].into()), range }
+    fn secret(range: Range<usize>) -> SecretEdit {
+        SecretEdit { with: Replacement::Fingerprint([range.start as u8].into()), range }
     }
 
-    fn bytes(range: Range<usize>) -> Edit {
-        Edit { range, with: Replacement::Bytes(b"0".to_vec()) }
+    fn bytes(range: Range<usize>) -> SecretEdit {
+        SecretEdit { range, with: Replacement::Bytes(b"0".to_vec()) }
     }
 
     #[test]
     fn edits_do_not_overlap() {
         let text = b"0123456789";
-        let ranges = |edits: Vec<Edit>| -> Vec<(usize, usize, bool)> {
+        let ranges = |edits: Vec<SecretEdit>| -> Vec<(usize, usize, bool)> {
             let edits = merged(edits, text).into_iter();
             edits.map(|e| (e.range.start, e.range.end, matches!(e.with, Replacement::Fingerprint(_)))).collect()
         };

@@ -9,7 +9,7 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::super::content;
-use super::edits::{Edit, Replacement};
+use super::edits::{Replacement, SecretEdit};
 use super::{MOST_LEVELS, Scan, ScanContext, table};
 
 /// Fewest letters of a text in base64 that is looked for: fewer hold no name with its secret.
@@ -142,7 +142,7 @@ impl Scan<'_> {
         } else {
             encoded.into_bytes()
         };
-        self.edits.push(Edit { range: start..end, with: Replacement::Bytes(folded) });
+        self.edits.push(SecretEdit { range: start..end, with: Replacement::Bytes(folded) });
         end
     }
 }

@@ -114,8 +114,8 @@ impl Scan<'_> {
             at = option + 2;
             let begins = self.text[..option].last().is_some_and(u8::is_ascii_whitespace);
             match self.byte(option + 1) {
-                Some(b'u' | b'U') if begins => self.argument(at, end, Argument::User),
-                Some(b'b') if begins => self.argument(at, end, Argument::Cookies),
+                Some(b'u' | b'U') if begins => self.argument(at, end, OptionArgument::User),
+                Some(b'b') if begins => self.argument(at, end, OptionArgument::Cookies),
                 _ => {}
             }
         }
@@ -131,10 +131,10 @@ impl Scan<'_> {
             return;
         }
         let argument = match name {
-            b"user" | b"proxy-user" => Argument::User,
-            b"cookie" => Argument::Cookies,
-            b"oauth2-bearer" | b"pass" => Argument::Secret,
-            _ if is_secret(name) => Argument::Secret,
+            b"user" | b"proxy-user" => OptionArgument::User,
+            b"cookie" => OptionArgument::Cookies,
+            b"oauth2-bearer" | b"pass" => OptionArgument::Secret,
+            _ if is_secret(name) => OptionArgument::Secret,
             _ => return,
         };
         let most = end.saturating_add(LONGEST_COMMAND).min(self.text.len());
@@ -142,7 +142,7 @@ impl Scan<'_> {
     }
 
     /// The argument of an option, which may stand in quotes.
-    fn argument(&mut self, at: usize, most: usize, argument: Argument) {
+    fn argument(&mut self, at: usize, most: usize, argument: OptionArgument) {
         let start = at + self.run(at, |byte| byte == b' ');
         let is_json = self.is_json;
         let value = match self.byte(start) {
@@ -156,13 +156,13 @@ impl Scan<'_> {
         }
         let text = &self.text[value.clone()];
         match argument {
-            Argument::Secret if text.first() != Some(&b'-') => self.plain_secret(value),
-            Argument::User => {
+            OptionArgument::Secret if text.first() != Some(&b'-') => self.plain_secret(value),
+            OptionArgument::User => {
                 if let Some(colon) = memchr::memchr(b':', text) {
                     self.plain_secret(value.start + colon + 1..value.end);
                 }
             }
-            Argument::Cookies if memchr::memchr(b'=', text).is_some() => {
+            OptionArgument::Cookies if memchr::memchr(b'=', text).is_some() => {
                 let view = super::super::views::DecodedPart::plain(text);
                 self.field_value(b"cookie", value, &view);
             }
@@ -173,7 +173,7 @@ impl Scan<'_> {
 
 /// What the argument of an option holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Argument {
+enum OptionArgument {
     /// A secret.
     Secret,
     /// A name, a colon, a password.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::super::credentials::secret_of;
 use super::super::views::DecodedPart;
-use super::edits::{Edit, Replacement};
+use super::edits::{Replacement, SecretEdit};
 use super::{Scan, is_name, pairs, string_end};
 use crate::exchange::secrets::{
     FieldSyntax, NameContext, Secrecy, field_syntax, is_likely_secret, is_secret_value, may_be_secret, secrecy,
@@ -17,7 +17,7 @@ const LONGEST_NAME: usize = 256;
 
 /// Which strings within a value are secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum SecretStrings {
     /// All of them.
     Everything,
     /// Those that look like one, and each `value` of a cookie.
@@ -81,11 +81,11 @@ impl Scan<'_> {
         let syntax = field_syntax(name);
         match self.byte(at) {
             Some(b'"' | b'\'') => self.value(name, syntax, at),
-            Some(b'{' | b'[') if secrecy == Secrecy::Certain => self.container(name, at, Within::Everything),
+            Some(b'{' | b'[') if secrecy == Secrecy::Certain => self.container(name, at, SecretStrings::Everything),
             Some(b'{' | b'[') if matches!(syntax, Some(FieldSyntax::Cookies | FieldSyntax::SetCookie)) => {
-                self.container(name, at, Within::Cookies);
+                self.container(name, at, SecretStrings::Cookies);
             }
-            Some(b'[') => self.container(name, at, Within::Elements),
+            Some(b'[') => self.container(name, at, SecretStrings::Elements),
             Some(b'-' | b'0'..=b'9') => {
                 let end = at + self.run(at, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
                 if is_secret_value(name, NameContext::Member, &self.text[at..end]) {
@@ -140,13 +140,13 @@ impl Scan<'_> {
     pub(super) fn number(&mut self, range: Range<usize>) {
         self.done = self.done.max(range.end);
         if &self.text[range.clone()] != b"0" {
-            self.edits.push(Edit { range, with: Replacement::Bytes(b"0".to_vec()) });
+            self.edits.push(SecretEdit { range, with: Replacement::Bytes(b"0".to_vec()) });
         }
     }
 
     /// The strings and numbers within an array or object, but for the names of members.
-    fn container(&mut self, name: &[u8], start: usize, which: Within) {
-        if which == Within::Cookies && start < self.cookies {
+    fn container(&mut self, name: &[u8], start: usize, which: SecretStrings) {
+        if which == SecretStrings::Cookies && start < self.cookies {
             return;
         }
         let (mut depth, mut at) = (0_usize, start);
@@ -155,7 +155,7 @@ impl Scan<'_> {
             match byte {
                 b'{' | b'[' => {
                     depth += 1;
-                    if which == Within::Elements && depth > 1 {
+                    if which == SecretStrings::Elements && depth > 1 {
                         return;
                     }
                 }
@@ -172,14 +172,14 @@ impl Scan<'_> {
                         is_value = &self.text[range] == b"value";
                     } else {
                         let view = self.view(range.clone());
-                        if which == Within::Cookies && !is_value && memchr::memchr(b'=', &view.text).is_some() {
+                        if which == SecretStrings::Cookies && !is_value && memchr::memchr(b'=', &view.text).is_some() {
                             self.field_value(name, range, &view);
                             continue;
                         }
                         let secret = secret_of(name, &view.text);
                         let within = view.range(view.text.len() - secret.len()..view.text.len());
-                        if which == Within::Everything
-                            || (which == Within::Cookies && is_value)
+                        if which == SecretStrings::Everything
+                            || (which == SecretStrings::Cookies && is_value)
                             || is_likely_secret(secret)
                         {
                             self.secret(range.start + within.start..range.start + within.end, secret);
@@ -189,7 +189,7 @@ impl Scan<'_> {
                 }
                 b'-' | b'0'..=b'9' => {
                     let end = at + self.run(at, |byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-                    if which == Within::Everything {
+                    if which == SecretStrings::Everything {
                         self.number(at..end);
                     }
                     at = end - 1;
@@ -199,10 +199,10 @@ impl Scan<'_> {
             at += 1;
         }
         let end = at.min(self.text.len());
-        if which == Within::Cookies {
+        if which == SecretStrings::Cookies {
             self.cookies = end;
         }
-        if which == Within::Everything {
+        if which == SecretStrings::Everything {
             self.done = self.done.max(end);
             self.unescaped = self.unescaped.max(end);
         }

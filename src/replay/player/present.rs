@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{Player, Ready, ServedAnswer};
+use super::{ParsedRecorded, Player, ServedAnswer};
 use crate::capture::CaptureError;
 use crate::exchange::{Exchange, Response, decode};
 use crate::json::{Document, Value};
@@ -20,7 +20,7 @@ impl Player {
     pub(super) fn present(
         &mut self,
         number: EntryNumber,
-        recorded: &Ready,
+        recorded: &ParsedRecorded,
         run: Option<u128>,
         passing: &Bindings,
         target: &str,

@@ -66,7 +66,7 @@ pub fn renamed(old: &str, new: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::rules::{RuleBook, RuleSources, Setting};
+    use crate::rules::{RuleBook, RuleSetting, RuleSources};
 
     fn rule(aliases: &str) -> String {
         format!(
@@ -112,7 +112,7 @@ mod tests {
         std::fs::write(area.join("one.toml"), rule("aliases = [\"old/one\"]")).unwrap();
         std::fs::write(area.join("two.toml"), rule("aliases = [\"old/two\"]")).unwrap();
         let load = |of: &str, severity| {
-            let setting = Setting { of: of.to_owned(), severity, origin: "umpire.toml:3: off".to_owned() };
+            let setting = RuleSetting { of: of.to_owned(), severity, origin: "umpire.toml:3: off".to_owned() };
             let set = RuleSources { folders: vec![folder.path().to_owned()], settings: vec![setting] };
             RuleBook::load(&set)
         };

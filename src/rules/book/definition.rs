@@ -12,7 +12,7 @@ use crate::rules::state::booking_system::BookingSystemInfo;
 /// A rule file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Definition {
+pub struct RuleDefinition {
     pub title: String,
     /// Former ids.
     #[serde(default)]
@@ -65,7 +65,7 @@ pub struct Definition {
     /// What is asked of the data models, in place of `expect`.
     pub model: Option<Spanned<ModelDefinition>>,
     #[serde(default, rename = "check")]
-    pub checks: Vec<Check>,
+    pub checks: Vec<CheckDefinition>,
     #[serde(default, rename = "example")]
     pub examples: Vec<Example>,
 }
@@ -73,7 +73,7 @@ pub struct Definition {
 /// Former keys of rule files, each with the one that took its place.
 const FORMER_KEYS: [(&str, &str); 2] = [("milder", "downgrade"), ("once", "report_once_per")];
 
-impl Definition {
+impl RuleDefinition {
     /// Reads a rule file. The error says what is wrong, and at which byte.
     pub fn read(text: &str) -> Result<Self, (String, Option<usize>)> {
         toml::from_str(text).map_err(|error| {
@@ -120,7 +120,7 @@ impl SeenAs {
 /// One of several expectations.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Check {
+pub struct CheckDefinition {
     #[allow(dead_code, reason = "names a check for the reader of the file")]
     pub name: Option<String>,
     pub when: Option<Spanned<String>>,

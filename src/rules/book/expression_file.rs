@@ -12,7 +12,7 @@ use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::files::{built_in_text, read_text};
 use crate::rules::book::rule_compiler::content_start;
 use crate::rules::lang::compile::check_names;
-use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::named_expressions::NamedExpressions;
 use crate::rules::lang::program::Program;
 
 /// Name of the file, at the root of a folder of rules.
@@ -23,13 +23,13 @@ const FILE: &str = "expressions.toml";
 pub(in crate::rules) struct ExpressionFile {
     path: String,
     text: Cow<'static, str>,
-    entries: Vec<Entry>,
+    entries: Vec<LetEntry>,
 }
 
 /// `[[let]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct LetEntry {
     /// `name` or `name(parameter, …)`
     name: Spanned<String>,
     /// What it means, for the reference.
@@ -41,7 +41,7 @@ struct Entry {
 #[serde(deny_unknown_fields)]
 struct Entries {
     #[serde(default, rename = "let")]
-    entries: Vec<Entry>,
+    entries: Vec<LetEntry>,
 }
 
 impl ExpressionFile {
@@ -68,9 +68,13 @@ impl ExpressionFile {
     }
 
     /// Its names, beside those of `outer`. All of them are compiled, so that an error is told where it is.
-    pub fn names<'n>(&'n self, outer: Option<&'n Names<'n>>, program: &mut Program) -> Result<Names<'n>, LoadError> {
-        let mut names = outer.map_or_else(Names::default, Names::below);
-        let added = self.entries.iter().try_for_each(|Entry { name, is, .. }| {
+    pub fn names<'n>(
+        &'n self,
+        outer: Option<&'n NamedExpressions<'n>>,
+        program: &mut Program,
+    ) -> Result<NamedExpressions<'n>, LoadError> {
+        let mut names = outer.map_or_else(NamedExpressions::default, NamedExpressions::below);
+        let added = self.entries.iter().try_for_each(|LetEntry { name, is, .. }| {
             names.add(name.get_ref(), name.span().start, is.get_ref(), content_start(&self.text, is))
         });
         added.and_then(|()| check_names(&names, program)).map_err(|error| {

@@ -38,25 +38,25 @@ pub struct RuleStep {
 
 /// What one check of a rule asks.
 #[derive(Debug)]
-pub struct Test {
+pub struct PlannedCheck {
     /// The `each` for whose items it is asked, by its place.
     pub each: Option<usize>,
     pub when: Option<BoolId>,
     /// `None` where the check isn't an expression.
-    pub expect: Option<Expected>,
+    pub expect: Option<PlannedExpectation>,
     /// Passing says that the request was refused as it should be.
     pub asks_refusal: bool,
 }
 
 /// What a test expects.
 #[derive(Debug, Clone, Copy)]
-pub enum Expected {
+pub enum PlannedExpectation {
     Holds(BoolId),
     /// A refusal, or a value that turns out to be true or false.
     Value(ValueId),
 }
 
-impl Expected {
+impl PlannedExpectation {
     fn of(expect: ValueId, program: &Program) -> Self {
         match *program.value(expect) {
             ValueNode::Bool(part) => Self::Holds(part),
@@ -71,7 +71,7 @@ pub struct Plan {
     steps: Vec<RuleStep>,
     conditions: Vec<Condition>,
     skip_conditions: Vec<BoolId>,
-    tests: Vec<Test>,
+    tests: Vec<PlannedCheck>,
 }
 
 /// A condition of a rule.
@@ -101,11 +101,11 @@ impl Plan {
             let skip_conditions = append(&mut plan.skip_conditions, rule.not_judged.iter().map(|(when, _)| *when));
             let tests = append(
                 &mut plan.tests,
-                rule.checks.iter().map(|check| Test {
+                rule.checks.iter().map(|check| PlannedCheck {
                     each: check.each.as_ref().map(|each| each.place),
                     when: check.when,
                     expect: match check.expect {
-                        Expectation::Expression(expect) => Some(Expected::of(expect, program)),
+                        Expectation::Expression(expect) => Some(PlannedExpectation::of(expect, program)),
                         Expectation::InRust(_) | Expectation::Model(_) => None,
                     },
                     asks_refusal: check.asks_refusal,
@@ -156,7 +156,7 @@ impl Plan {
     }
 
     /// What the checks of a rule ask, in their order.
-    pub fn tests(&self, ask: &RuleStep) -> &[Test] {
+    pub fn tests(&self, ask: &RuleStep) -> &[PlannedCheck] {
         part_of(&self.tests, &ask.tests)
     }
 }
@@ -174,7 +174,7 @@ fn part_of<'p, T>(list: &'p [T], part: &ListRange) -> &'p [T] {
 #[cfg(test)]
 mod tests {
     use crate::exchange::Exchange;
-    use crate::openbooking::Reading;
+    use crate::openbooking::ParsedExchange;
     use crate::rules::RuleBook;
 
     const RULE: &str = r#"
@@ -195,8 +195,8 @@ at = "/request/method"
         let with = |when: &str| format!("{RULE}when = '''{when}'''\n");
         let rules = [with("stage == 'other' && call.loopback"), with("call.loopback"), RULE.to_owned()];
         let book = RuleBook::of_texts(&[("a/a", &rules[0]), ("a/b", &rules[1]), ("a/c", &rules[2])]).unwrap();
-        let reading = Reading::new(0, Exchange::get("http://a.example", "/x").into(), None);
-        let plan = book.plan(&reading);
+        let parsed = ParsedExchange::new(0, Exchange::get("http://a.example", "/x").into(), None);
+        let plan = book.plan(&parsed);
         let slots: Vec<Option<u16>> = plan.conditions.iter().map(|condition| condition.slot).collect();
         assert_eq!((plan.steps.len(), slots.len()), (3, 3));
         assert!(slots[0].is_some() && slots[1] == slots[2] && slots[0] != slots[1], "{slots:?}");

@@ -1,6 +1,6 @@
 //! The reference of the language, as Markdown: generated from the tables that the language itself goes by.
 //!
-//! `Root, Member, Signature, expressions.toml → rules/REFERENCE.md, umpire rules guide`
+//! `PathRoot, Member, Signature, expressions.toml → rules/REFERENCE.md, umpire rules guide`
 
 use std::fmt::Write as _;
 
@@ -102,12 +102,12 @@ fn table(text: &mut String, heading: &str, rows: impl IntoIterator<Item = (Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::lang::node::Root;
+    use crate::rules::lang::node::PathRoot;
 
     #[test]
     fn every_name_and_function_is_in_the_reference() {
         let reference = reference().unwrap();
-        for name in Root::NAMES.into_iter().chain(["strict"]) {
+        for name in PathRoot::NAMES.into_iter().chain(["strict"]) {
             assert!(reference.contains(&format!("| `{name}` |")), "{name}");
         }
         for function in &builtins().functions {

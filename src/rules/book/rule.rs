@@ -51,7 +51,7 @@ pub struct Check {
     /// Asked for each node, where `each` is there.
     pub when: Option<BoolId>,
     pub expect: Expectation,
-    pub at: At,
+    pub at: FindingLocation,
     pub seen: Option<ValueId>,
     /// What is wrong with the things that `seen` lists.
     pub seen_as: Option<SeenAs>,
@@ -77,7 +77,7 @@ pub enum Expectation {
 
 /// Where a finding points.
 #[derive(Debug)]
-pub enum At {
+pub enum FindingLocation {
     /// A pointer into the exchange.
     Pointer(String),
     /// A pointer relative to `item`; empty for the item itself.
@@ -176,7 +176,7 @@ impl Rule {
                 visit(NodeId::Value(*nodes), &[]);
             }
             let expect = if let Expectation::Expression(expect) = &check.expect { Some(*expect) } else { None };
-            let at = if let At::Expression(at) = &check.at { Some(*at) } else { None };
+            let at = if let FindingLocation::Expression(at) = &check.at { Some(*at) } else { None };
             let values = [expect, at, check.seen, check.report_once_per].into_iter().flatten().map(NodeId::Value);
             check.when.map(NodeId::Bool).into_iter().chain(values).for_each(|node| visit(node, &each));
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::finding::Severity;
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::book::aliases::Aliases;
 use crate::rules::book::error::{FilePlace, LoadError};
 use crate::rules::book::expression_file::ExpressionFile;
@@ -12,15 +12,15 @@ use crate::rules::book::files::{NOT_RULES, built_in_files, files_on_disk, read_t
 use crate::rules::book::plan::{self, Plan};
 use crate::rules::book::rule::{Rule, RuleFault};
 use crate::rules::book::rule_compiler::compile_rule;
-use crate::rules::book::settings::{self, RuleSources, Settled};
+use crate::rules::book::settings::{self, RuleSources, RulesInForce};
 use crate::rules::book::tables::{compile_claims, facts};
 use crate::rules::builtins::builtins;
 use crate::rules::lang::common_subexpressions::{CommonSubexpressions, StageMask};
 use crate::rules::lang::items::ItemSource;
-use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::named_expressions::NamedExpressions;
 use crate::rules::lang::node::BoolId;
 use crate::rules::lang::program::Program;
-use crate::rules::models::errors::Facts;
+use crate::rules::models::errors::ModelTables;
 
 /// A set of rules, indexed by stage.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct RuleBook {
     notices: Vec<String>,
     /// In the order of [`kinds_of_exchange`].
     plans: Vec<Plan>,
-    facts: Facts,
+    facts: ModelTables,
     program: Program,
     item_sources: Vec<ItemSource>,
     /// What it was made of beside the built-in rules.
@@ -61,7 +61,7 @@ impl RuleBook {
         }
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let aliases = Aliases::of(&rules)?;
-        let Settled { on, off, notices } = settings::apply(rules, &set.settings)?;
+        let RulesInForce { on, off, notices } = settings::apply(rules, &set.settings)?;
         Ok(Self { off, aliases, notices, sources: sources(set)?, ..Self::index(on, &names, program)? })
     }
 
@@ -81,7 +81,7 @@ impl RuleBook {
         Self::index(rules, &names, program)
     }
 
-    fn index(mut rules: Vec<Rule>, names: &Names<'_>, mut program: Program) -> Result<Self, LoadError> {
+    fn index(mut rules: Vec<Rule>, names: &NamedExpressions<'_>, mut program: Program) -> Result<Self, LoadError> {
         rules.sort_by(|a, b| a.info.id.cmp(&b.info.id));
         let item_sources = place_item_sources(&mut rules);
         let mut facts = facts()?;
@@ -161,8 +161,8 @@ impl RuleBook {
     }
 
     /// What is asked of an exchange, by its stage.
-    pub(in crate::rules) fn plan(&self, reading: &Reading) -> &Plan {
-        let kind = (reading.stage, reading.is_booking_call());
+    pub(in crate::rules) fn plan(&self, parsed: &ParsedExchange) -> &Plan {
+        let kind = (parsed.stage, parsed.is_booking_call());
         // Every kind has its plan.
         &self.plans[kinds_of_exchange().position(|known| known == kind).unwrap_or_default()]
     }
@@ -177,7 +177,7 @@ impl RuleBook {
         &self.item_sources
     }
 
-    pub(in crate::rules) fn facts(&self) -> &Facts {
+    pub(in crate::rules) fn facts(&self) -> &ModelTables {
         &self.facts
     }
 }
@@ -224,12 +224,21 @@ fn place_item_sources(rules: &mut [Rule]) -> Vec<ItemSource> {
 }
 
 /// The built-in rules, compiled with these names.
-pub(in crate::rules) fn compile_built_in(names: &Names<'_>, program: &mut Program) -> Result<Vec<Rule>, LoadError> {
+pub(in crate::rules) fn compile_built_in(
+    names: &NamedExpressions<'_>,
+    program: &mut Program,
+) -> Result<Vec<Rule>, LoadError> {
     let files = built_in_files().into_iter();
     files.map(|(id, text)| parse(&id, &format!("rules/{id}.toml"), text, names, program)).collect()
 }
 
-fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, program: &mut Program) -> Result<Rule, LoadError> {
+fn parse(
+    id: &str,
+    file: &str,
+    text: &str,
+    names: &NamedExpressions<'_>,
+    program: &mut Program,
+) -> Result<Rule, LoadError> {
     compile_rule(id, file, text, names, program).map_err(|RuleFault { what, at }| LoadError::Rule {
         file: file.to_owned(),
         place: FilePlace::of(text, at),
@@ -237,7 +246,7 @@ fn parse(id: &str, file: &str, text: &str, names: &Names<'_>, program: &mut Prog
     })
 }
 
-fn read_folder(folder: &Path, outer: &Names<'_>, program: &mut Program) -> Result<Vec<Rule>, LoadError> {
+fn read_folder(folder: &Path, outer: &NamedExpressions<'_>, program: &mut Program) -> Result<Vec<Rule>, LoadError> {
     let expressions = ExpressionFile::of_folder(folder)?;
     let names = expressions.names(Some(outer), program)?;
     let mut rules = Vec::new();

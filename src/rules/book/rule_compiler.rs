@@ -9,12 +9,12 @@ use toml::Spanned;
 use crate::finding::{RuleInfo, Side};
 use crate::openbooking::Stage;
 use crate::rules::book::aliases::{Alias, is_id};
-use crate::rules::book::definition::{Check as CheckDefinition, Definition};
-use crate::rules::book::rule::{At, Check, Expectation, Rule, RuleFault, Stages};
+use crate::rules::book::definition::{CheckDefinition, RuleDefinition};
+use crate::rules::book::rule::{Check, Expectation, FindingLocation, Rule, RuleFault, Stages};
 use crate::rules::builtins::checks::NamedCheck;
 use crate::rules::lang::compile::{check_names, compile, compile_condition};
 use crate::rules::lang::items::{Each, ItemSource};
-use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::named_expressions::NamedExpressions;
 use crate::rules::lang::node::{BoolId, NodeId, ValueId};
 use crate::rules::lang::parser::SyntaxError;
 use crate::rules::lang::path::Path;
@@ -27,13 +27,13 @@ pub(in crate::rules) fn compile_rule(
     id: &str,
     file: &str,
     text: &str,
-    outer: &Names<'_>,
+    outer: &NamedExpressions<'_>,
     program: &mut Program,
 ) -> Result<Rule, RuleFault> {
-    let mut definition = Definition::read(text).map_err(|(what, at)| RuleFault { what, at })?;
+    let mut definition = RuleDefinition::read(text).map_err(|(what, at)| RuleFault { what, at })?;
     let aliases = aliases(&definition, file, text)?;
     let lets = std::mem::take(&mut definition.lets);
-    let mut names = Names::below(outer);
+    let mut names = NamedExpressions::below(outer);
     for (signature, expression) in &lets {
         let (at, origin) = (signature.span().start, content_start(text, expression));
         names.add(signature.get_ref(), at, expression.get_ref(), origin).map_err(|error| in_key("let", error))?;
@@ -60,12 +60,12 @@ fn fault(key: &str, spanned: &Spanned<String>, what: &str) -> RuleFault {
 
 struct RuleCompiler<'c> {
     text: &'c str,
-    names: &'c Names<'c>,
+    names: &'c NamedExpressions<'c>,
     program: &'c mut Program,
 }
 
 impl RuleCompiler<'_> {
-    fn rule(&mut self, id: &str, definition: Definition) -> Result<Rule, RuleFault> {
+    fn rule(&mut self, id: &str, definition: RuleDefinition) -> Result<Rule, RuleFault> {
         let stages = stages(&definition.stages)?;
         let mut rule_when = self.optional_condition("when", definition.when.as_ref())?;
         let mut checks = Vec::new();
@@ -150,7 +150,7 @@ impl RuleCompiler<'_> {
             .map_err(|error| in_key(key, error))
     }
 
-    fn single_check(&mut self, definition: &Definition) -> Result<Check, RuleFault> {
+    fn single_check(&mut self, definition: &RuleDefinition) -> Result<Check, RuleFault> {
         let expect = match (&definition.expect, &definition.native) {
             (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
             (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
@@ -194,7 +194,7 @@ impl RuleCompiler<'_> {
         }
     }
 
-    fn check(&mut self, definition: &Definition, check: &CheckDefinition) -> Result<Check, RuleFault> {
+    fn check(&mut self, definition: &RuleDefinition, check: &CheckDefinition) -> Result<Check, RuleFault> {
         let expect = self.expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
         let each = match expect {
             Expectation::Model(_) => None,
@@ -229,15 +229,20 @@ impl RuleCompiler<'_> {
         Ok(Some(Each { items, place: 0 }))
     }
 
-    fn at(&mut self, text: Option<&Spanned<String>>, with_each: bool, expect: &Expectation) -> Result<At, RuleFault> {
+    fn at(
+        &mut self,
+        text: Option<&Spanned<String>>,
+        with_each: bool,
+        expect: &Expectation,
+    ) -> Result<FindingLocation, RuleFault> {
         let Some(text) = text else {
             let points_by_itself = match expect {
                 Expectation::InRust(_) | Expectation::Model(_) => true,
                 Expectation::Expression(expect) => self.program.call_of(*expect, "refused").is_some(),
             };
             return match (with_each, points_by_itself) {
-                (true, _) => Ok(At::Item(String::new())),
-                (false, true) => Ok(At::Pointer(String::new())),
+                (true, _) => Ok(FindingLocation::Item(String::new())),
+                (false, true) => Ok(FindingLocation::Pointer(String::new())),
                 (false, false) => {
                     Err(RuleFault { what: "at is missing: say where a finding points".to_owned(), at: None })
                 }
@@ -247,19 +252,19 @@ impl RuleCompiler<'_> {
         if pointer.starts_with('/') {
             let known = ["/request", "/response"].iter().any(|root| pointer.starts_with(root));
             return if known {
-                Ok(At::Pointer(pointer.clone()))
+                Ok(FindingLocation::Pointer(pointer.clone()))
             } else {
                 Err(fault("at", text, "a pointer starts with /request or /response"))
             };
         }
         if pointer == "." || pointer.starts_with("./") {
             return if with_each {
-                Ok(At::Item(pointer[1..].to_owned()))
+                Ok(FindingLocation::Item(pointer[1..].to_owned()))
             } else {
                 Err(fault("at", text, "a relative pointer needs each"))
             };
         }
-        self.expression("at", text).map(At::Expression)
+        self.expression("at", text).map(FindingLocation::Expression)
     }
 }
 
@@ -268,7 +273,7 @@ fn in_key(key: &str, SyntaxError { what, at }: SyntaxError) -> RuleFault {
 }
 
 /// The former ids that a rule file lists.
-fn aliases(definition: &Definition, file: &str, text: &str) -> Result<Vec<Alias>, RuleFault> {
+fn aliases(definition: &RuleDefinition, file: &str, text: &str) -> Result<Vec<Alias>, RuleFault> {
     let alias = |listed: &Spanned<String>| {
         let (id, at) = (listed.get_ref(), listed.span().start);
         if !is_id(id) {

@@ -1,6 +1,6 @@
 //! What an operator has settled about the rules: further folders, other severities, rules switched off.
 //!
-//! `RuleSet → RuleBook::load: built-in rules, folders, then each Setting in turn`
+//! `RuleSources → RuleBook::load: built-in rules, folders, then each RuleSetting in turn`
 
 use std::path::PathBuf;
 
@@ -19,12 +19,12 @@ pub struct RuleSources {
     /// Folders of rules that add to the built-in ones and override them by id; the later the folder, the stronger.
     pub folders: Vec<PathBuf>,
     /// What differs from the rule files. What is said of a rule prevails over what is said of its area.
-    pub settings: Vec<Setting>,
+    pub settings: Vec<RuleSetting>,
 }
 
 /// One setting of a rule or of an area.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub struct RuleSetting {
     /// Id of a rule (`broker/reflected`), or an area: the part before the slash.
     pub of: String,
     /// What its findings weigh; `None` switches it off.
@@ -33,7 +33,7 @@ pub struct Setting {
     pub origin: String,
 }
 
-impl Setting {
+impl RuleSetting {
     fn is_of_area(&self) -> bool {
         !self.of.contains('/')
     }
@@ -50,7 +50,7 @@ impl Setting {
 }
 
 /// The rules as they are with the settings.
-pub(in crate::rules) struct Settled {
+pub(in crate::rules) struct RulesInForce {
     pub on: Vec<Rule>,
     pub off: Vec<Rule>,
     /// What there is to say of settings that name a rule by a former id.
@@ -64,20 +64,20 @@ pub fn area(id: &str) -> &str {
 
 /// Applies the settings. One that names a rule by a former id holds for the rule, unless another one names it as it is called
 /// now.
-pub(in crate::rules) fn apply(mut rules: Vec<Rule>, settings: &[Setting]) -> Result<Settled, LoadError> {
+pub(in crate::rules) fn apply(mut rules: Vec<Rule>, settings: &[RuleSetting]) -> Result<RulesInForce, LoadError> {
     let mut notices = Vec::new();
     // From the weakest to the strongest: areas, former ids, ids.
     let (mut of_areas, mut of_former, mut of_ids) = (Vec::new(), Vec::new(), Vec::new());
     for setting in settings {
-        let places = |is_it: fn(&Setting, &Rule) -> bool| -> Vec<usize> {
+        let places = |is_it: fn(&RuleSetting, &Rule) -> bool| -> Vec<usize> {
             rules.iter().enumerate().filter(|(_, rule)| is_it(setting, rule)).map(|(place, _)| place).collect()
         };
-        let now = places(Setting::is_about);
+        let now = places(RuleSetting::is_about);
         if !now.is_empty() {
             if setting.is_of_area() { &mut of_areas } else { &mut of_ids }.push((setting, now));
             continue;
         }
-        let former = places(Setting::is_about_former);
+        let former = places(RuleSetting::is_about_former);
         if former.is_empty() {
             let ids: Vec<&str> = rules.iter().map(|rule| rule.info.id.as_str()).collect();
             let hint = suggest_rule(&setting.of, &ids);
@@ -104,7 +104,7 @@ pub(in crate::rules) fn apply(mut rules: Vec<Rule>, settings: &[Setting]) -> Res
     for (rule, is_off) in rules.into_iter().zip(is_off) {
         if is_off { &mut off } else { &mut on }.push(rule);
     }
-    Ok(Settled { on, off, notices })
+    Ok(RulesInForce { on, off, notices })
 }
 
 /// What to do about a name that is neither a rule nor an area.

@@ -8,10 +8,10 @@ use crate::rules::book::features::Features;
 use crate::rules::book::files::{built_in_models, built_in_text};
 use crate::rules::book::rule_compiler::content_start;
 use crate::rules::lang::compile::compile;
-use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::named_expressions::NamedExpressions;
 use crate::rules::lang::program::Program;
 use crate::rules::models::data_model::Models;
-use crate::rules::models::errors::{Facts, SpecifiedError};
+use crate::rules::models::errors::{ModelTables, SpecifiedError};
 use crate::rules::models::load::ModelError;
 
 /// A requirement that no rule judges.
@@ -24,7 +24,11 @@ pub struct NotJudgedHere {
 }
 
 /// Compiles the claims of the error types.
-pub fn compile_claims(facts: &Facts, names: &Names<'_>, program: &mut Program) -> Result<(), LoadError> {
+pub fn compile_claims(
+    facts: &ModelTables,
+    names: &NamedExpressions<'_>,
+    program: &mut Program,
+) -> Result<(), LoadError> {
     let text = built_in_text(ERRORS_FILE);
     for (name, claim) in facts.claims() {
         let node = compile(claim.get_ref(), content_start(text, claim), names, program)
@@ -35,16 +39,16 @@ pub fn compile_claims(facts: &Facts, names: &Names<'_>, program: &mut Program) -
 }
 
 /// The facts beside the rules, read once.
-pub fn facts() -> Result<Facts, LoadError> {
-    static FACTS: OnceLock<Facts> = OnceLock::new();
+pub fn facts() -> Result<ModelTables, LoadError> {
+    static FACTS: OnceLock<ModelTables> = OnceLock::new();
     match FACTS.get() {
         Some(facts) => Ok(facts.clone()),
         None => read_facts().map(|facts| FACTS.get_or_init(|| facts).clone()),
     }
 }
 
-fn read_facts() -> Result<Facts, LoadError> {
-    let mut facts = Facts::parse(built_in_text(ERRORS_FILE))
+fn read_facts() -> Result<ModelTables, LoadError> {
+    let mut facts = ModelTables::parse(built_in_text(ERRORS_FILE))
         .map_err(|error| in_errors_file(error.message().to_owned(), error.span().map(|span| span.start)))?;
     facts.models = models()?;
     Ok(facts)

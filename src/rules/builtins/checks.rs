@@ -1,8 +1,8 @@
 //! Checks in Rust, for what CEL says badly. A rule file refers to one by name: `native = "request-json"`.
 
 use crate::exchange::Exchange;
-use crate::json::Kind;
-use crate::openbooking::{Content, Reading};
+use crate::json::JsonKind;
+use crate::openbooking::{ParsedBody, ParsedExchange};
 
 use crate::rules::lang::value::EvalError;
 
@@ -32,19 +32,19 @@ impl NamedCheck {
     }
 
     /// Everything that is wrong, at most `most` of it; empty if nothing is. And how much more is wrong.
-    pub fn run(self, reading: &Reading, most: usize) -> Result<(Vec<CheckFailure>, u64), EvalError> {
+    pub fn run(self, parsed: &ParsedExchange, most: usize) -> Result<(Vec<CheckFailure>, u64), EvalError> {
         match self {
-            Self::RequestJson => json_object(&reading.request, "/request/body", true, &reading.exchange, most),
+            Self::RequestJson => json_object(&parsed.request, "/request/body", true, &parsed.exchange, most),
             Self::ResponseJson => {
-                crate::rules::lang::messages::answered(reading)?;
-                json_object(&reading.response, "/response/body", false, &reading.exchange, most)
+                crate::rules::lang::messages::answered(parsed)?;
+                json_object(&parsed.response, "/response/body", false, &parsed.exchange, most)
             }
         }
     }
 }
 
 fn json_object(
-    content: &Content,
+    content: &ParsedBody,
     pointer: &str,
     must_be_there: bool,
     exchange: &Exchange,
@@ -52,20 +52,20 @@ fn json_object(
 ) -> Result<(Vec<CheckFailure>, u64), EvalError> {
     let one = |seen: String| Ok((vec![CheckFailure { pointer: pointer.to_owned(), seen }], 0));
     match content {
-        Content::Unreadable(why) => {
+        ParsedBody::Unreadable(why) => {
             let whose = if must_be_there { "request" } else { "response" };
             Err(EvalError::unseen(format!("the {whose} {why}")))
         }
-        Content::Empty if must_be_there && matches!(exchange.request.method.as_str(), "PUT" | "PATCH") => {
+        ParsedBody::Empty if must_be_there && matches!(exchange.request.method.as_str(), "PUT" | "PATCH") => {
             one("no body".to_owned())
         }
-        Content::Empty => Ok((Vec::new(), 0)),
-        Content::Opaque => one("no JSON".to_owned()),
-        Content::NotJson(error) => one(error.to_string()),
-        Content::Json(document) if document.root().kind() != Kind::Object => {
+        ParsedBody::Empty => Ok((Vec::new(), 0)),
+        ParsedBody::Opaque => one("no JSON".to_owned()),
+        ParsedBody::NotJson(error) => one(error.to_string()),
+        ParsedBody::Json(document) if document.root().kind() != JsonKind::Object => {
             one(format!("{:?} at the root", document.root().kind()))
         }
-        Content::Json(document) => {
+        ParsedBody::Json(document) => {
             let found = |key| CheckFailure {
                 pointer: format!("{pointer}{key}"),
                 seen: "the key stands twice in its object".to_owned(),

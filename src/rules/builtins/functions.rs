@@ -7,7 +7,7 @@ mod recording;
 mod texts;
 mod values;
 
-use crate::rules::lang::function::{Call, Function};
+use crate::rules::lang::function::{Function, FunctionCall};
 use crate::rules::lang::types::{Element, Type};
 
 /// All functions, in the order of the reference.
@@ -25,6 +25,6 @@ const TEXTS: Type = Type::List(Element::Plain);
 const NODES: Type = Type::List(Element::Node);
 
 /// Steps of a look at all values of the first argument.
-fn weight_of_first(call: &Call<'_, '_>) -> u32 {
+fn weight_of_first(call: &FunctionCall<'_, '_>) -> u32 {
     call.first().weight() / 4
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::finding::Severity;
 use crate::json::Value;
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::messages::{answered, known_answer};
 use crate::rules::lang::refusals::Refusal;
 use crate::rules::lang::value::{EvalError, Val};
-use crate::rules::models::errors::Facts;
+use crate::rules::models::errors::ModelTables;
 use crate::rules::state::answers::{item_errors, root_type};
 use crate::rules::state::flow::Flow;
 
@@ -27,16 +27,16 @@ pub struct RightAnswer {
 
 /// True for a refusal of P or B with errors that the last quote of its flow named, too: the broker went on all the same, and
 /// was told so once more.
-pub fn repeats_quote(reading: &Reading, flow: Option<&Flow>) -> bool {
-    let refused = |reading: &Reading| reading.status().is_some_and(|status| status >= 400);
-    let errors = |reading: &Reading| -> Vec<String> {
-        let of_items = item_errors(reading).into_iter().filter_map(|error| error.get("@type").and_then(Value::as_str));
-        let own = root_type(reading).filter(|name| name.ends_with("Error"));
+pub fn repeats_quote(parsed: &ParsedExchange, flow: Option<&Flow>) -> bool {
+    let refused = |parsed: &ParsedExchange| parsed.status().is_some_and(|status| status >= 400);
+    let errors = |parsed: &ParsedExchange| -> Vec<String> {
+        let of_items = item_errors(parsed).into_iter().filter_map(|error| error.get("@type").and_then(Value::as_str));
+        let own = root_type(parsed).filter(|name| name.ends_with("Error"));
         own.into_iter().chain(of_items).map(str::to_owned).collect()
     };
-    let books = matches!(reading.stage, Stage::P | Stage::B);
-    let Some(quote) = flow.filter(|_| books && refused(reading)).and_then(Flow::last_quote_call) else { return false };
-    let (named, now) = (errors(quote), errors(reading));
+    let books = matches!(parsed.stage, Stage::P | Stage::B);
+    let Some(quote) = flow.filter(|_| books && refused(parsed)).and_then(Flow::last_quote_call) else { return false };
+    let (named, now) = (errors(quote), errors(parsed));
     refused(quote) && !now.is_empty() && now.iter().all(|error| named.contains(error))
 }
 
@@ -83,9 +83,9 @@ pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Right
 
 /// Judges the answer of `context` against the right ones.
 pub fn judge(right: &[RightAnswer], strict: bool, context: &Context<'_>) -> Result<Refusal, EvalError> {
-    let reading = context.reading;
-    let status = answered(reading)?.status;
-    let root_type = root_type(reading);
+    let parsed = context.parsed;
+    let status = answered(parsed)?.status;
+    let root_type = root_type(parsed);
     let expected =
         right.iter().map(|answer| format!("{} {}", answer.status, answer.error_type)).collect::<Vec<_>>().join(" or ");
     let seen = match root_type {
@@ -93,7 +93,7 @@ pub fn judge(right: &[RightAnswer], strict: bool, context: &Context<'_>) -> Resu
         None => status.to_string(),
     };
     let right_type = right.iter().find(|answer| root_type == Some(answer.error_type.as_str()));
-    let error_types = named_errors(reading, context.facts);
+    let error_types = named_errors(parsed, context.facts);
     if (200..300).contains(&status) {
         // An error body under a success status is still an acceptance for whoever goes by the status.
         return Ok(Refusal::Failed {
@@ -104,7 +104,7 @@ pub fn judge(right: &[RightAnswer], strict: bool, context: &Context<'_>) -> Resu
             answered: error_types,
         });
     }
-    known_answer(reading)?;
+    known_answer(parsed)?;
     if right.iter().any(|answer| answer.status == status && root_type == Some(answer.error_type.as_str())) {
         return Ok(Refusal::Passed);
     }
@@ -134,7 +134,7 @@ pub fn claim_holds(error_type: &str, context: &Context<'_>) -> Result<Option<boo
     evaluate(claim, &context.of_item(None, None)).map(|value| value.as_bool())
 }
 
-fn exemption(status: u16, root_type: Option<&str>, facts: &Facts) -> Option<Arc<str>> {
+fn exemption(status: u16, root_type: Option<&str>, facts: &ModelTables) -> Option<Arc<str>> {
     let technical = status >= 500
         && match root_type {
             None => true,
@@ -158,11 +158,11 @@ fn exemption(status: u16, root_type: Option<&str>, facts: &Facts) -> Option<Arc<
 }
 
 /// The error types that the answer names: of the whole order, or else on its items.
-fn named_errors(reading: &Reading, facts: &Facts) -> Vec<String> {
-    if let Some(name) = root_type(reading).filter(|name| facts.is_error_type(name)) {
+fn named_errors(parsed: &ParsedExchange, facts: &ModelTables) -> Vec<String> {
+    if let Some(name) = root_type(parsed).filter(|name| facts.is_error_type(name)) {
         return vec![name.to_owned()];
     }
-    item_errors(reading)
+    item_errors(parsed)
         .into_iter()
         .filter_map(|error| error.get("@type").and_then(Value::as_str))
         .map(str::to_owned)

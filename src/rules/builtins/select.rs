@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::exchange::{Body, Headers, Omitted, decode};
+use crate::exchange::{Body, Headers, OmittedFields, decode};
 use crate::finding::Side;
-use crate::openbooking::{Content, Endpoint, Reading, Stage, media_type};
+use crate::openbooking::{Endpoint, ParsedBody, ParsedExchange, Stage, media_type};
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::{Context, FAULTED_BEFORE};
 use crate::rules::lang::members::Member;
@@ -21,10 +21,10 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
     let arena = context.arena;
     let of = match operand {
         Val::Json(value) => return Ok(arena.node(value.get(name))),
-        Val::RequestHeaders(reading) => {
-            return Ok(arena.maybe(field(&reading.exchange.request.headers, name, "request")?));
+        Val::RequestHeaders(parsed) => {
+            return Ok(arena.maybe(field(&parsed.exchange.request.headers, name, "request")?));
         }
-        Val::ResponseHeaders(reading) => return Ok(arena.maybe(field(&answered(reading)?.headers, name, "response")?)),
+        Val::ResponseHeaders(parsed) => return Ok(arena.maybe(field(&answered(parsed)?.headers, name, "response")?)),
         Val::Names(names) => return Ok(arena.maybe(names.get(name).map(|(text, _)| &**text))),
         Val::Request(_) => Type::Request,
         Val::Response(_) => Type::Response,
@@ -44,74 +44,74 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
 /// A member that was resolved when the rule was loaded; absent where its operand is.
 pub fn select<'a>(operand: Val<'a>, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     match operand {
-        Val::Request(reading) => of_request(reading, member, context.arena),
-        Val::Response(reading) => of_response(reading, member, context.arena),
-        Val::Call(reading) => of_call(reading, member, context.arena),
-        Val::Exchange(reading) => of_exchange(reading, member, context),
+        Val::Request(parsed) => of_request(parsed, member, context.arena),
+        Val::Response(parsed) => of_response(parsed, member, context.arena),
+        Val::Call(parsed) => of_call(parsed, member, context.arena),
+        Val::Exchange(parsed) => of_exchange(parsed, member, context),
         Val::Flow(Some(flow)) => of_flow(flow, member, context),
         Val::Flow(None) => Ok(of_no_flow(member)),
-        Val::Feed(reading) => of_feed(reading, member, context),
+        Val::Feed(parsed) => of_feed(parsed, member, context),
         Val::Recording => of_recording(member, context),
         _ => Ok(Val::Absent),
     }
 }
 
-fn of_request<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
-    let request = &reading.exchange.request;
+fn of_request<'a>(parsed: &'a ParsedExchange, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
+    let request = &parsed.exchange.request;
     Ok(match member {
         Member::RequestMethod => arena.str(&request.method),
-        Member::RequestPath => arena.str(reading.exchange.path()),
-        Member::RequestQuery => arena.maybe(reading.exchange.query()),
-        Member::RequestUrl => arena.text(&reading.exchange.url()),
-        Member::RequestHeaders => Val::RequestHeaders(reading),
+        Member::RequestPath => arena.str(parsed.exchange.path()),
+        Member::RequestQuery => arena.maybe(parsed.exchange.query()),
+        Member::RequestUrl => arena.text(&parsed.exchange.url()),
+        Member::RequestHeaders => Val::RequestHeaders(parsed),
         Member::RequestSize => size(&request.body, "request")?,
         Member::RequestByteOrderMark => Val::bool(begins_with_mark(&request.body, &request.headers)),
-        Member::RequestContent => content(&reading.request, true, arena)?,
-        Member::RequestBody => arena.node(body(&reading.request, true)?),
+        Member::RequestContent => content(&parsed.request, true, arena)?,
+        Member::RequestBody => arena.node(body(&parsed.request, true)?),
         _ => Val::Absent,
     })
 }
 
-fn of_response<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
-    let response = answered(reading)?;
+fn of_response<'a>(parsed: &'a ParsedExchange, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
+    let response = answered(parsed)?;
     Ok(match member {
         Member::ResponseStatus => Val::Int(i64::from(response.status)),
-        Member::ResponseHeaders => Val::ResponseHeaders(reading),
+        Member::ResponseHeaders => Val::ResponseHeaders(parsed),
         Member::ResponseSize => size(&response.body, "response")?,
         Member::ResponseByteOrderMark => Val::bool(begins_with_mark(&response.body, &response.headers)),
-        Member::ResponseContent => content(&reading.response, false, arena)?,
-        Member::ResponseBody => arena.node(body(&reading.response, false)?),
+        Member::ResponseContent => content(&parsed.response, false, arena)?,
+        Member::ResponseBody => arena.node(body(&parsed.response, false)?),
         _ => Val::Absent,
     })
 }
 
-fn of_exchange<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
-    let Context { arena, state, reading: judged, .. } = *context;
+fn of_exchange<'a>(parsed: &'a ParsedExchange, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
+    let Context { arena, state, parsed: judged, .. } = *context;
     Ok(match member {
-        Member::ExchangeRequest => Val::Request(reading),
-        Member::ExchangeCall => Val::Call(reading),
-        Member::ExchangeStage => arena.str(reading.stage.as_str()),
-        Member::ExchangeStarted => Val::Instant(&reading.exchange.started),
-        Member::ExchangeSecondsAgo => arena.seconds_between(reading.exchange.started, judged.exchange.started),
+        Member::ExchangeRequest => Val::Request(parsed),
+        Member::ExchangeCall => Val::Call(parsed),
+        Member::ExchangeStage => arena.str(parsed.stage.as_str()),
+        Member::ExchangeStarted => Val::Instant(&parsed.exchange.started),
+        Member::ExchangeSecondsAgo => arena.seconds_between(parsed.exchange.started, judged.exchange.started),
         Member::ExchangeResponse => {
-            context.check_answer(reading)?;
-            Val::Response(reading)
+            context.check_answer(parsed)?;
+            Val::Response(parsed)
         }
         Member::ExchangeAnswered => {
-            context.check_answer(reading)?;
-            match (&reading.exchange.response, &reading.exchange.failure) {
+            context.check_answer(parsed)?;
+            match (&parsed.exchange.response, &parsed.exchange.failure) {
                 (None, None) => return Err(EvalError::unseen("the answer to an earlier call was not recorded")),
                 (response, _) => Val::bool(response.is_some()),
             }
         }
         Member::ExchangeWronglyRefused => {
-            context.check_answer(reading)?;
-            Val::bool(state.was_wrongly_refused(reading))
+            context.check_answer(parsed)?;
+            Val::bool(state.was_wrongly_refused(parsed))
         }
         // Since the answer was there, or since there was none to be waited for any longer.
         Member::ExchangeSecondsSinceAnswer => {
-            context.check_answer(reading)?;
-            arena.seconds_between(reading.exchange.ended(), judged.exchange.started)
+            context.check_answer(parsed)?;
+            arena.seconds_between(parsed.exchange.ended(), judged.exchange.started)
         }
         _ => Val::Absent,
     })
@@ -154,7 +154,7 @@ fn of_flow<'a>(flow: &'a Flow, member: Member, context: &Context<'a>) -> Result<
             return Err(EvalError::unseen(FAULTED_BEFORE));
         }
     }
-    let exchange = |reading: Option<&'a Reading>| reading.map_or(Val::Absent, Val::Exchange);
+    let exchange = |parsed: Option<&'a ParsedExchange>| parsed.map_or(Val::Absent, Val::Exchange);
     Ok(match member {
         Member::FlowEarlier => arena.list(flow.earlier().map(Val::Exchange)),
         Member::FlowActions => arena.list(flow.actions().map(Val::Exchange)),
@@ -177,19 +177,19 @@ fn of_no_flow(member: Member) -> Val<'static> {
     }
 }
 
-fn of_feed<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
+fn of_feed<'a>(parsed: &'a ParsedExchange, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
     let Context { arena, state, .. } = *context;
     let due = |is_certain| {
-        let follows = state.history.knows(reading);
-        arena.list(state.due.of(reading.stage, is_certain, follows).map(Val::Exchange))
+        let follows = state.history.knows(parsed);
+        arena.list(state.due.of(parsed.stage, is_certain, follows).map(Val::Exchange))
     };
     Ok(match member {
-        Member::FeedPrevious => known_reader(state.pages.previous(reading), reading)?,
-        Member::FeedLast => known_reader(state.pages.last(reading), reading)?,
+        Member::FeedPrevious => known_reader(state.pages.previous(parsed), parsed)?,
+        Member::FeedLast => known_reader(state.pages.last(parsed), parsed)?,
         Member::FeedKnownAddress => {
-            let known = state.history.knows(reading);
+            let known = state.history.knows(parsed);
             if !known {
-                callers::known_reader(reading)?;
+                callers::known_reader(parsed)?;
             }
             Val::bool(known)
         }
@@ -200,10 +200,10 @@ fn of_feed<'a>(reading: &'a Reading, member: Member, context: &Context<'a>) -> R
 }
 
 fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
-    let Context { arena, state, reading: judged, .. } = *context;
+    let Context { arena, state, parsed: judged, .. } = *context;
     let known = state.known();
     let payment = known.payment.as_ref();
-    let exchange = |reading: Option<&'a Reading>| reading.map_or(Val::Absent, Val::Exchange);
+    let exchange = |parsed: Option<&'a ParsedExchange>| parsed.map_or(Val::Absent, Val::Exchange);
     Ok(match member {
         Member::RecordingBaseUri => {
             state.advertised(&judged.exchange).map_or(Val::Absent, |uri| arena.text(&normal_url(uri)))
@@ -263,19 +263,19 @@ pub fn seen_in(operand: &Val<'_>, member: Member, context: &Context<'_>) -> Opti
     }
 }
 
-fn of_call<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
-    let origin = || normal_origin(&reading.exchange.origin);
+fn of_call<'a>(parsed: &'a ParsedExchange, member: Member, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
+    let origin = || normal_origin(&parsed.exchange.origin);
     Ok(match member {
-        Member::CallStage => arena.str(reading.stage.as_str()),
-        Member::CallUuid => arena.maybe(reading.uuid_segment.as_deref()),
-        Member::CallOrderUuid => arena.maybe(reading.order_uuid.as_deref()),
-        Member::CallEndpoint => arena.str(match reading.endpoint {
+        Member::CallStage => arena.str(parsed.stage.as_str()),
+        Member::CallUuid => arena.maybe(parsed.uuid_segment.as_deref()),
+        Member::CallOrderUuid => arena.maybe(parsed.order_uuid.as_deref()),
+        Member::CallEndpoint => arena.str(match parsed.endpoint {
             Endpoint::Known(_) => "known",
             Endpoint::WrongVerb(_) => "wrong-verb",
             Endpoint::UnknownPath => "unknown-path",
             Endpoint::Outside => "outside",
         }),
-        Member::CallVerbs => match reading.endpoint {
+        Member::CallVerbs => match parsed.endpoint {
             Endpoint::Known(path) | Endpoint::WrongVerb(path) => arena.texts(path.verbs()),
             _ => Val::NO_LIST,
         },
@@ -283,12 +283,12 @@ fn of_call<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result
         Member::CallScheme => arena.text(scheme_and_host(&origin()).0),
         Member::CallHost => arena.text(scheme_and_host(&origin()).1),
         // A doubled slash is the caller's; what the booking system builds of its Base URI has none.
-        Member::CallBasePath => arena.text(&without_empty_segments(&reading.base_path)),
+        Member::CallBasePath => arena.text(&without_empty_segments(&parsed.base_path)),
         Member::CallLoopback => Val::bool(is_loopback(scheme_and_host(&origin()).1)),
-        Member::CallStarted => arena.instant(booking_system_clock(reading)),
-        Member::CallRequestType => arena.maybe(reading.stage.request_type()),
+        Member::CallStarted => arena.instant(booking_system_clock(parsed)),
+        Member::CallRequestType => arena.maybe(parsed.stage.request_type()),
         Member::CallSpeaksBooking => {
-            let content_type = field(&reading.exchange.request.headers, "content-type", "request")?;
+            let content_type = field(&parsed.exchange.request.headers, "content-type", "request")?;
             Val::bool(content_type.is_some_and(media_type::is_booking))
         }
         _ => Val::Absent,
@@ -296,9 +296,9 @@ fn of_call<'a>(reading: &'a Reading, member: Member, arena: &'a Arena) -> Result
 }
 
 /// A page that the reader of this one has seen, if it can be told who that is.
-fn known_reader<'a>(page: Option<&'a Reading>, reading: &Reading) -> Result<Val<'a>, EvalError> {
+fn known_reader<'a>(page: Option<&'a ParsedExchange>, parsed: &ParsedExchange) -> Result<Val<'a>, EvalError> {
     let Some(page) = page else { return Ok(Val::Absent) };
-    callers::known_reader(reading)?;
+    callers::known_reader(parsed)?;
     Ok(Val::Exchange(page))
 }
 
@@ -308,10 +308,10 @@ fn field<'h>(headers: &'h Headers, name: &str, whose: &str) -> Result<Option<&'h
     let in_part = || {
         // Browsers note the media type without its parameters where they don't note the field itself.
         let stripped = |value: &str| media_type::has_version(value) && !value.contains(';');
-        name.eq_ignore_ascii_case("content-type") && headers.1 == Omitted::Unlisted && found.is_some_and(stripped)
+        name.eq_ignore_ascii_case("content-type") && headers.1 == OmittedFields::Unlisted && found.is_some_and(stripped)
     };
     if !headers.is_recorded(name) || in_part() {
-        let what = if headers.1 == Omitted::Credentials { "credentials" } else { "header fields" };
+        let what = if headers.1 == OmittedFields::Credentials { "credentials" } else { "header fields" };
         return Err(EvalError::unseen(format!("the {what} of the {whose} were not recorded")));
     }
     Ok(found)
@@ -329,22 +329,22 @@ fn begins_with_mark(body: &Body, headers: &Headers) -> bool {
 }
 
 /// What kind of content a message has, where that can be told.
-fn content<'a>(content: &Content, of_request: bool, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
+fn content<'a>(content: &ParsedBody, of_request: bool, arena: &'a Arena) -> Result<Val<'a>, EvalError> {
     let kind = match content {
-        Content::Empty => "empty",
-        Content::Json(_) => "json",
-        Content::NotJson(_) | Content::Opaque => "other",
-        Content::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
+        ParsedBody::Empty => "empty",
+        ParsedBody::Json(_) => "json",
+        ParsedBody::NotJson(_) | ParsedBody::Opaque => "other",
+        ParsedBody::Unreadable(_) => return body(content, of_request).map(|_| Val::Absent),
     };
     Ok(arena.str(kind))
 }
 
 /// When the request was made by the booking system's own clock: its Date header where that tells another time than ours
 /// (a clock that is off, a recording that is played again), else ours, which is finer.
-fn booking_system_clock(reading: &Reading) -> Timestamp {
+fn booking_system_clock(parsed: &ParsedExchange) -> Timestamp {
     const APART_SECONDS: i64 = 120;
-    let ours = reading.exchange.started;
-    let date = reading.exchange.response.as_ref().and_then(|response| response.headers.get("date"));
+    let ours = parsed.exchange.started;
+    let date = parsed.exchange.response.as_ref().and_then(|response| response.headers.get("date"));
     let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
     theirs.filter(|theirs| (theirs.as_second() - ours.as_second()).abs() > APART_SECONDS).unwrap_or(ours)
 }

@@ -7,14 +7,14 @@
 //!
 //! Only a rule that has failed is asked, so every part is evaluated again and nothing of it is kept.
 
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 use crate::rules::builtins::select::seen_in;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::Evaluation;
-use crate::rules::lang::function::Call;
+use crate::rules::lang::function::FunctionCall;
 use crate::rules::lang::members::Member;
 use crate::rules::lang::node::{
-    BoolId, BoolNode, FunctionId, NodeId, PathNode, Quantifier, Span, Start, ValueId, ValueNode,
+    BoolId, BoolNode, FunctionId, NodeId, PathNode, PathStart, Quantifier, Span, ValueId, ValueNode,
 };
 use crate::rules::lang::value::Val;
 use crate::rules::state::exchange_ref::ExchangeRef;
@@ -22,7 +22,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 /// The exchanges that made an expression true or false. Empty if it rests on the judged exchange alone, or on something
 /// that did not happen.
 pub fn evidence(part: NodeId, outcome: bool, context: &Context<'_>) -> Vec<ExchangeRef> {
-    let mut search = Search::new(context);
+    let mut search = EvidenceSearch::new(context);
     match part {
         NodeId::Bool(part) => search.decided(part, outcome),
         NodeId::Value(value) => search.decided_value(value, outcome),
@@ -33,19 +33,19 @@ pub fn evidence(part: NodeId, outcome: bool, context: &Context<'_>) -> Vec<Excha
 
 /// The exchanges that a value was read from; the exchange itself where the value is one.
 pub fn exchanges_of(value: ValueId, context: &Context<'_>) -> Vec<ExchangeRef> {
-    let mut search = Search::new(context);
+    let mut search = EvidenceSearch::new(context);
     search.looked_at_value(value);
     search.found
 }
 
-struct Search<'c, 'a> {
+struct EvidenceSearch<'c, 'a> {
     evaluation: Evaluation<'c, 'a>,
     /// For each variable of a macro the exchanges that its value was read from.
     locals: Vec<Vec<ExchangeRef>>,
     found: Vec<ExchangeRef>,
 }
 
-impl<'c, 'a> Search<'c, 'a> {
+impl<'c, 'a> EvidenceSearch<'c, 'a> {
     fn new(context: &'c Context<'a>) -> Self {
         Self { evaluation: Evaluation::new(context), locals: Vec::new(), found: Vec::new() }
     }
@@ -164,7 +164,7 @@ impl<'c, 'a> Search<'c, 'a> {
             NodeId::Bool(part) => self.looked_at_bool(part),
             NodeId::Value(value) => self.looked_at_value(value),
             NodeId::Path(path) => {
-                if let PathNode { start: Start::Local(steps), .. } = *self.context().program.path(path) {
+                if let PathNode { start: PathStart::Local(steps), .. } = *self.context().program.path(path) {
                     self.looked_at_local(steps);
                 }
             }
@@ -280,7 +280,7 @@ impl<'c, 'a> Search<'c, 'a> {
         }
         let parts: Vec<ValueId> = context.program.values_of(arguments).collect();
         let values: Vec<Val<'a>> = parts.iter().map(|&part| self.value(part).unwrap_or(Val::Absent)).collect();
-        let call = Call { arguments: &values, context };
+        let call = FunctionCall { arguments: &values, context };
         let claim = (function.signature.name == "claim_holds" && self.locals.is_empty())
             .then(|| context.program.claim(call.text()?))
             .flatten();
@@ -302,16 +302,16 @@ impl<'c, 'a> Search<'c, 'a> {
 
     /// The exchange that a value is, or is a part of, unless it is the judged one.
     fn exchange_of(&self, value: &Val<'a>) -> Option<ExchangeRef> {
-        let reading: &Reading = match value {
-            Val::Exchange(reading)
-            | Val::Request(reading)
-            | Val::Response(reading)
-            | Val::RequestHeaders(reading)
-            | Val::ResponseHeaders(reading)
-            | Val::Call(reading) => reading,
+        let parsed: &ParsedExchange = match value {
+            Val::Exchange(parsed)
+            | Val::Request(parsed)
+            | Val::Response(parsed)
+            | Val::RequestHeaders(parsed)
+            | Val::ResponseHeaders(parsed)
+            | Val::Call(parsed) => parsed,
             _ => return None,
         };
-        (!std::ptr::eq(reading, self.context().reading)).then(|| reading.into())
+        (!std::ptr::eq(parsed, self.context().parsed)).then(|| parsed.into())
     }
 
     /// True for `recording.sent_emails`.

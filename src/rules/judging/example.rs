@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::exchange::{
-    Body, Exchange, Failure, FailureKind, Headers, Omitted, Request, Response, Simulated, Simulator, Timing, Version,
+    Body, Exchange, Failure, FailureKind, Headers, OmittedFields, Request, Response, Simulated, Simulator, Timing,
+    Version,
 };
 use crate::finding::Severity;
 use crate::rules::book::definition::{Example, ExampleExchange};
@@ -105,7 +106,7 @@ pub(in crate::rules) fn bases(folder: Option<&Path>) -> Result<BaseExchanges, Lo
     Ok(bases)
 }
 
-struct Ran {
+struct ExampleRun {
     /// Pointer, severity, and the index of the exchange that it rests on.
     found: Vec<(String, Severity, Option<u64>)>,
     passed: u32,
@@ -113,7 +114,7 @@ struct Ran {
     details: Vec<String>,
 }
 
-impl Ran {
+impl ExampleRun {
     fn differs_from(&self, example: &Example) -> Option<String> {
         let same = self.found.len() == example.finds.len()
             && self.found.iter().zip(&example.finds).all(|(found, wanted)| is_wanted(found, wanted));
@@ -180,10 +181,10 @@ fn exchanges(example: &Example, bases: &BaseExchanges) -> Result<Vec<Exchange>, 
     entries.collect()
 }
 
-fn run(book: &Arc<RuleBook>, place: usize, example: &Example, exchanges: Vec<Exchange>) -> Ran {
+fn run(book: &Arc<RuleBook>, place: usize, example: &Example, exchanges: Vec<Exchange>) -> ExampleRun {
     let many = !example.exchanges.is_empty();
     let mut judge = Judge::of_one_rule(Arc::clone(book), place, example.recording.clone());
-    let mut ran = Ran { found: Vec::new(), passed: 0, not_judged: Vec::new(), details: Vec::new() };
+    let mut ran = ExampleRun { found: Vec::new(), passed: 0, not_judged: Vec::new(), details: Vec::new() };
     for (index, exchange) in exchanges.into_iter().enumerate() {
         let judged = judge.judge(Arc::new(exchange));
         ran.passed += judged.passed;
@@ -251,7 +252,7 @@ pub(in crate::rules) fn headers(message: &Value) -> Headers {
     let fields = message.get("headers").and_then(Value::as_object).into_iter().flatten();
     let fields = fields.filter_map(|(name, value)| Some((name.clone(), Bytes::from(value.as_str()?.to_owned()))));
     let mut headers: Headers = fields.collect();
-    let omitted = message.get("omitted").and_then(Value::as_str).and_then(Omitted::from_name);
+    let omitted = message.get("omitted").and_then(Value::as_str).and_then(OmittedFields::from_name);
     headers.1 = omitted.unwrap_or_default();
     headers
 }

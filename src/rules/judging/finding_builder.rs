@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::finding::{EarlierExchange, Finding, NOTHING};
 use crate::json::Value;
-use crate::openbooking::Reading;
-use crate::rules::book::rule::{At, Check, Expectation, Rule};
+use crate::openbooking::ParsedExchange;
+use crate::rules::book::rule::{Check, Expectation, FindingLocation, Rule};
 use crate::rules::judging::evidence::{evidence, exchanges_of};
 use crate::rules::lang::context::{Budget, Context};
 use crate::rules::lang::eval::{evaluate, holds};
@@ -44,13 +44,13 @@ pub(in crate::rules) fn finding<'a>(
         Some(seen_as) => format!("{}: {seen}", seen_as.as_str()),
         None => seen,
     };
-    let reading = context.reading;
+    let parsed = context.parsed;
     Ok(Finding {
         rule: Arc::clone(&rule.info),
         severity,
-        stage: reading.stage,
-        exchange: Some(reading.index),
-        order_uuid: reading.order_uuid.clone(),
+        stage: parsed.stage,
+        exchange: Some(parsed.index),
+        order_uuid: parsed.order_uuid.clone(),
         pointer,
         message: if message.is_empty() {
             format!("{}: {seen}", rule.info.title.trim_end_matches('.'))
@@ -91,15 +91,15 @@ fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<Stri
 /// Where a finding of a check points.
 pub(in crate::rules) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<String, EvalError> {
     Ok(match &check.at {
-        At::Pointer(pointer) => pointer.clone(),
-        At::Item(rest) => {
-            let item = context.item.map(|item| pointer_of(item, context.reading)).unwrap_or_default();
+        FindingLocation::Pointer(pointer) => pointer.clone(),
+        FindingLocation::Item(rest) => {
+            let item = context.item.map(|item| pointer_of(item, context.parsed)).unwrap_or_default();
             format!("{item}{rest}")
         }
-        At::Expression(node) => {
+        FindingLocation::Expression(node) => {
             let value = evaluate(*node, context)?;
             match (value.as_json(), value.as_str()) {
-                (Some(node), _) => pointer_of(node, context.reading),
+                (Some(node), _) => pointer_of(node, context.parsed),
                 (None, Some(pointer)) => pointer.to_owned(),
                 (None, None) => {
                     return Err(EvalError::fault(format!(
@@ -113,32 +113,32 @@ pub(in crate::rules) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> 
 }
 
 /// Pointer into the exchange of a node of one of its bodies.
-fn pointer_of(value: Value<'_>, reading: &Reading) -> String {
-    let in_response = reading.response.json().is_some_and(|document| value.is_of(document));
+fn pointer_of(value: Value<'_>, parsed: &ParsedExchange) -> String {
+    let in_response = parsed.response.json().is_some_and(|document| value.is_of(document));
     format!("{}{}", if in_response { "/response/body" } else { "/request/body" }, value.pointer())
 }
 
 /// What a rule says it saw. `nothing` alone means that there is nothing at the pointer, so that what lies below it can be
 /// put down to that; where the node is there, but not what the rule looked for, other words say so.
-pub(in crate::rules) fn describe_seen(seen: String, pointer: &str, reading: &Reading) -> String {
+pub(in crate::rules) fn describe_seen(seen: String, pointer: &str, parsed: &ParsedExchange) -> String {
     let in_body = ["/request/body", "/response/body"].iter().any(|body| pointer.starts_with(body));
-    if seen == NOTHING && in_body && seen_at(pointer, reading) != NOTHING {
+    if seen == NOTHING && in_body && seen_at(pointer, parsed) != NOTHING {
         return "nothing of the kind".to_owned();
     }
     seen
 }
 
 /// What stands at a pointer into the exchange, for people.
-pub(in crate::rules) fn seen_at(pointer: &str, reading: &Reading) -> String {
+pub(in crate::rules) fn seen_at(pointer: &str, parsed: &ParsedExchange) -> String {
     let (request, rest) = match pointer.strip_prefix("/request/") {
         Some(rest) => (true, rest),
         None => (false, pointer.strip_prefix("/response/").unwrap_or(pointer)),
     };
     let (part, rest) = rest.split_once('/').map_or((rest, ""), |(part, rest)| (part, rest));
-    let exchange = &reading.exchange;
+    let exchange = &parsed.exchange;
     let text = match (part, request) {
         ("body", _) => {
-            let content = if request { &reading.request } else { &reading.response };
+            let content = if request { &parsed.request } else { &parsed.response };
             let root = body(content, request).ok().flatten();
             let node = root.and_then(|root| if rest.is_empty() { Some(root) } else { root.find(&format!("/{rest}")) });
             return show(node);
@@ -150,7 +150,7 @@ pub(in crate::rules) fn seen_at(pointer: &str, reading: &Reading) -> String {
         ("headers", false) => {
             exchange.response.as_ref().and_then(|response| response.headers.get(rest)).map(str::to_owned)
         }
-        ("status", false) => reading.status().map(|status| status.to_string()),
+        ("status", false) => parsed.status().map(|status| status.to_string()),
         _ => None,
     };
     text.map_or_else(|| NOTHING.to_owned(), shorten)

@@ -1,6 +1,6 @@
 //! Applies the rule book to a recording, exchange by exchange.
 //!
-//! `Exchange → Reading → every rule of its stage → verdicts → Judged`, then the memory takes the reading up
+//! `Exchange → ParsedExchange → every rule of its stage → verdicts → Judged`, then the memory takes it up
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::{Judged, NotJudged};
 use crate::exchange::{Exchange, FailureKind};
 use crate::finding::{Finding, OTHER_REASONS, Severity, Side};
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::book::definition::SeenAs;
 use crate::rules::book::rule::Rule;
 use crate::rules::book::rule_book::RuleBook;
 use crate::rules::builtins::builtins;
 use crate::rules::builtins::refusal;
-use crate::rules::judging::outcome::Outcome;
-use crate::rules::judging::profile::{Clock, Profile, Slow, SlowRules};
+use crate::rules::judging::outcome::RuleOutcome;
+use crate::rules::judging::profile::{Profile, RuleClock, SlowRule, SlowRules};
 use crate::rules::judging::rule_runner::RuleRunner;
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::context::{Budget, Context};
@@ -116,7 +116,7 @@ impl Judge {
     }
 
     /// A rule that was too slow on the exchange that was judged last. Each is told once.
-    pub fn slow_rule(&mut self) -> Option<Slow> {
+    pub fn slow_rule(&mut self) -> Option<SlowRule> {
         self.slow.tell()
     }
 
@@ -153,25 +153,25 @@ impl Judge {
         if exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::NoReplay) {
             // Nobody on either side has a part in what a replay can't answer.
             self.next += 1;
-            let Reading { exchange, stage, order_uuid, .. } = Reading::new(index, exchange, None);
+            let ParsedExchange { exchange, stage, order_uuid, .. } = ParsedExchange::new(index, exchange, None);
             return Judged::without_verdicts(index, exchange, stage, order_uuid);
         }
         let start = Instant::now();
         let reading_start = self.profile.is_some().then(ThreadTime::now);
         let base_path = self.state.base_path(&exchange);
-        let mut reading = Reading::new(index, exchange, base_path);
-        let flow = self.state.flow(reading.order_uuid.as_deref());
-        if flow.is_some_and(Flow::has_proposal) && reading.may_complete_proposal() {
-            reading.stage = Stage::BAfterP;
+        let mut parsed = ParsedExchange::new(index, exchange, base_path);
+        let flow = self.state.flow(parsed.order_uuid.as_deref());
+        if flow.is_some_and(Flow::has_proposal) && parsed.may_complete_proposal() {
+            parsed.stage = Stage::BAfterP;
         }
-        let reading = Arc::new(reading);
-        self.state.number(reading.exchange.id);
+        let parsed = Arc::new(parsed);
+        self.state.number(parsed.exchange.id);
         self.next += 1;
         let mut judged = Judged {
-            index: reading.index,
-            exchange: Arc::clone(&reading.exchange),
-            stage: reading.stage,
-            order_uuid: reading.order_uuid.clone(),
+            index: parsed.index,
+            exchange: Arc::clone(&parsed.exchange),
+            stage: parsed.stage,
+            order_uuid: parsed.order_uuid.clone(),
             findings: Vec::new(),
             not_judged: Vec::new(),
             passed: 0,
@@ -179,16 +179,16 @@ impl Judge {
         };
         let book = Arc::clone(&self.book);
         let refusals = Refusals::default();
-        let clock = self.profile.is_some().then(Clock::default);
+        let clock = self.profile.is_some().then(RuleClock::default);
         let read = reading_start.map(|start| start.elapsed()).unwrap_or_default();
-        let Outcomes { passed, others: outcomes, omitted } = self.outcomes(&reading, &refusals, clock.as_ref());
+        let RuleOutcomes { passed, others: outcomes, omitted } = self.outcomes(&parsed, &refusals, clock.as_ref());
         self.omitted += omitted;
         for place in passed.into_iter().filter(|place| self.only.is_none_or(|only| only == *place)) {
             self.tallies[place].passed += 1;
             judged.passed += 1;
         }
-        let refutes = |(place, outcome): &(usize, Outcome)| {
-            matches!(outcome, Outcome::Failed(_)) && book.rules()[*place].refutes_refusal
+        let refutes = |(place, outcome): &(usize, RuleOutcome)| {
+            matches!(outcome, RuleOutcome::Failed(_)) && book.rules()[*place].refutes_refusal
         };
         if outcomes.iter().any(refutes) {
             self.state.note_wrong_refusal(index);
@@ -196,7 +196,7 @@ impl Judge {
         let mut reported = Vec::new();
         for (place, outcome) in give_way(outcomes, &book) {
             let rule = &book.rules()[place];
-            if let Outcome::Failed(findings) = &outcome {
+            if let RuleOutcome::Failed(findings) = &outcome {
                 let told = findings.told.iter().filter(|(finding, _)| finding.severity >= Severity::Warning);
                 reported.extend(told.map(|(finding, _)| finding.pointer.clone()));
             }
@@ -205,21 +205,21 @@ impl Judge {
             }
         }
         judged.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        let flow = self.state.flow(reading.order_uuid.as_deref());
-        if self.mute_refused && (refusals.as_it_should_be() || refusal::repeats_quote(&reading, flow)) {
+        let flow = self.state.flow(parsed.order_uuid.as_deref());
+        if self.mute_refused && (refusals.as_it_should_be() || refusal::repeats_quote(&parsed, flow)) {
             judged.mute_refused();
         }
         if clock.is_none() && self.slow.wonders(start.elapsed()) {
-            let clock = Clock::default();
-            self.outcomes(&reading, &Refusals::default(), Some(&clock));
-            self.slow.look(&book, reading.index, &clock);
+            let clock = RuleClock::default();
+            self.outcomes(&parsed, &Refusals::default(), Some(&clock));
+            self.slow.look(&book, parsed.index, &clock);
         }
         self.arena.clear();
         let remembering_start = clock.is_some().then(ThreadTime::now);
         self.remembering = true;
         #[cfg(test)]
-        crate::panics::inject("memory", &reading.exchange.request.target);
-        self.state.remember(reading, reported);
+        crate::panics::inject("memory", &parsed.exchange.request.target);
+        self.state.remember(parsed, reported);
         self.remembering = false;
         if let (Some(profile), Some(clock), Some(start)) = (&mut self.profile, clock, remembering_start) {
             profile.take(&book, read, clock, start.elapsed());
@@ -289,12 +289,12 @@ impl Judge {
         Coverage { rules: rules.map(of).collect() }
     }
 
-    fn count(&mut self, place: usize, rule: &Rule, outcome: Outcome, judged: &mut Judged) {
+    fn count(&mut self, place: usize, rule: &Rule, outcome: RuleOutcome, judged: &mut Judged) {
         let tally = &mut self.tallies[place];
         let reason = match outcome {
-            Outcome::Silent | Outcome::Passed => return,
-            Outcome::NotJudged(reason) => reason,
-            Outcome::Failed(findings) => {
+            RuleOutcome::Silent | RuleOutcome::Passed => return,
+            RuleOutcome::NotJudged(reason) => reason,
+            RuleOutcome::Failed(findings) => {
                 let before = judged.findings.len();
                 self.omitted += findings.omitted;
                 for (finding, once) in findings.told {
@@ -317,17 +317,17 @@ impl Judge {
     }
 
     /// What every rule of the stage says of an exchange, those that don't apply aside.
-    fn outcomes(&self, reading: &Reading, refusals: &Refusals, clock: Option<&Clock>) -> Outcomes {
-        let (walks, budget, plan) = (ModelValidator::default(), Budget::default(), self.book.plan(reading));
-        let flow = self.state.flow(reading.order_uuid.as_deref());
+    fn outcomes(&self, parsed: &ParsedExchange, refusals: &Refusals, clock: Option<&RuleClock>) -> RuleOutcomes {
+        let (walks, budget, plan) = (ModelValidator::default(), Budget::default(), self.book.plan(parsed));
+        let flow = self.state.flow(parsed.order_uuid.as_deref());
         let (mut passed, mut others) = (Vec::with_capacity(plan.steps().len()), Vec::new());
-        for sides in self.passes(reading) {
+        for sides in self.passes(parsed) {
             let memo = Memo::new(self.book.program().slots(), &self.arena);
             let items = Items::new(self.book.item_sources().len(), &self.arena);
             let runner = RuleRunner { book: &self.book, plan, items: &items };
             let mut context = Context {
                 builtins: builtins(),
-                reading,
+                parsed,
                 program: self.book.program(),
                 flow,
                 state: &self.state,
@@ -352,20 +352,20 @@ impl Judge {
                 budget.next_rule();
                 let apply = || runner.apply(ask, &context);
                 match clock.map_or_else(apply, |clock| clock.time(ask.rule, apply)) {
-                    Outcome::Silent => {}
-                    Outcome::Passed => passed.push(ask.rule),
+                    RuleOutcome::Silent => {}
+                    RuleOutcome::Passed => passed.push(ask.rule),
                     outcome => others.push((ask.rule, outcome)),
                 }
             }
         }
         others.sort_by_key(|(place, _)| *place);
-        Outcomes { passed, others, omitted: walks.omitted() }
+        RuleOutcomes { passed, others, omitted: walks.omitted() }
     }
 
     /// The sides whose rules are asked together. What Umpire made is one thing to the broker, who met it, and another to the
     /// booking system, which knows nothing of it: there no value that was worked out for one side is used for the other.
-    fn passes(&self, reading: &Reading) -> &'static [&'static [Side]] {
-        if reading.exchange.is_faulted() || self.state.has_faults {
+    fn passes(&self, parsed: &ParsedExchange) -> &'static [&'static [Side]] {
+        if parsed.exchange.is_faulted() || self.state.has_faults {
             &[&[Side::Broker], &[Side::BookingSystem]]
         } else {
             &[&Side::ALL]
@@ -374,18 +374,19 @@ impl Judge {
 }
 
 /// What the rules that apply say of one exchange, each by its place in the book.
-struct Outcomes {
+struct RuleOutcomes {
     passed: Vec<usize>,
     /// Those that failed or could not judge.
-    others: Vec<(usize, Outcome)>,
+    others: Vec<(usize, RuleOutcome)>,
     /// Deviations from the data models past those that are noted.
     omitted: u64,
 }
 
 /// Takes out the findings of general rules where another rule speaks of the same.
-fn give_way(mut outcomes: Vec<(usize, Outcome)>, book: &RuleBook) -> Vec<(usize, Outcome)> {
+fn give_way(mut outcomes: Vec<(usize, RuleOutcome)>, book: &RuleBook) -> Vec<(usize, RuleOutcome)> {
     let is_general = |place: usize| book.rules()[place].general;
-    let failed = |(place, outcome): &(usize, Outcome)| matches!(outcome, Outcome::Failed(_)) && is_general(*place);
+    let failed =
+        |(place, outcome): &(usize, RuleOutcome)| matches!(outcome, RuleOutcome::Failed(_)) && is_general(*place);
     if !outcomes.iter().any(failed) {
         return outcomes;
     }
@@ -396,11 +397,11 @@ fn give_way(mut outcomes: Vec<(usize, Outcome)>, book: &RuleBook) -> Vec<(usize,
         general.into_iter().map(|(_, outcome)| outcome.told().map(is_covered).collect()).collect();
     let general = outcomes.iter_mut().filter(|(place, _)| is_general(*place));
     for ((_, outcome), covered) in general.zip(covered) {
-        if let Outcome::Failed(findings) = outcome {
+        if let RuleOutcome::Failed(findings) = outcome {
             let mut covered = covered.into_iter();
             findings.told.retain(|_| !covered.next().unwrap_or_default());
             if findings.are_none() {
-                *outcome = Outcome::Silent;
+                *outcome = RuleOutcome::Silent;
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::rules::lang::messages::{answered, body};
 use crate::rules::lang::value::EvalError;
 use crate::rules::models::check::{ModelCheck, describe};
 use crate::rules::models::data_model::DeviationKind;
-use crate::rules::models::errors::Facts;
+use crate::rules::models::errors::ModelTables;
 use crate::rules::models::walk::Deviation;
 
 /// Most findings of one rule on one exchange that are told one by one; further ones are counted.
@@ -20,7 +20,7 @@ pub const MAX_FINDINGS: usize = 200;
 
 /// What one rule says of one exchange.
 #[derive(Debug)]
-pub(in crate::rules) enum Outcome {
+pub(in crate::rules) enum RuleOutcome {
     /// It doesn't apply.
     Silent,
     Passed,
@@ -28,7 +28,7 @@ pub(in crate::rules) enum Outcome {
     Failed(Findings),
 }
 
-impl Outcome {
+impl RuleOutcome {
     /// The findings that are told one by one.
     pub fn told(&self) -> impl Iterator<Item = &Finding> {
         let told = if let Self::Failed(findings) = self { findings.told.as_slice() } else { &[] };
@@ -112,20 +112,20 @@ pub(in crate::rules) fn deviations<'a>(
     context: &Context<'a>,
     findings: &mut Findings,
 ) -> Result<bool, EvalError> {
-    let Facts { models, wanted: of_models, .. } = context.facts;
-    let (reading, walks) = (context.reading, context.walks);
+    let ModelTables { models, wanted: of_models, .. } = context.facts;
+    let (parsed, walks) = (context.parsed, context.walks);
     let (content, message) =
-        if asked.request { (&reading.request, "/request/body") } else { (&reading.response, "/response/body") };
+        if asked.request { (&parsed.request, "/request/body") } else { (&parsed.response, "/response/body") };
     if !asked.request {
-        answered(reading)?;
+        answered(parsed)?;
     }
     let Some(root) = body(content, asked.request)? else { return Ok(false) };
     let found = if asked.request {
-        walks.request(root, reading, models, of_models.0)
+        walks.request(root, parsed, models, of_models.0)
     } else {
-        walks.response(root, reading, models, of_models.1)
+        walks.response(root, parsed, models, of_models.1)
     };
-    let sent = if asked.request { None } else { reading.request.json().map(Document::root) };
+    let sent = if asked.request { None } else { parsed.request.json().map(Document::root) };
     let is_echo = |deviation: &Deviation| {
         sent.zip(root.document().value_at(deviation.node))
             .is_some_and(|(sent, node)| echoes(sent, node, deviation.what))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! exchange ─► clock (one time per rule) ─► Profile: by scope, the costliest rules   `--profile-rules`
-//!         └─► slower than SLOW_EXCHANGE ─► asked once more with a clock ─► Slow: the rule that took longest
+//!         └─► slower than SLOW_EXCHANGE ─► asked once more with a clock ─► SlowRule: the rule that took longest
 //! ```
 //!
 //! Without a profile there is one time per exchange, not per rule. What several rules ask together (the data models,
@@ -53,7 +53,7 @@ pub struct Profile {
 
 /// A rule that was too slow on an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slow {
+pub struct SlowRule {
     /// Its id.
     pub rule: String,
     /// 0-based index of the exchange within the recording.
@@ -62,7 +62,7 @@ pub struct Slow {
     pub took: Duration,
 }
 
-impl std::fmt::Display for Slow {
+impl std::fmt::Display for SlowRule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { rule, exchange, took } = self;
         let (took, bound, exchange) = (took.as_millis(), SLOW_RULE.as_millis(), number(*exchange));
@@ -104,7 +104,13 @@ impl Profile {
     }
 
     /// Adds one exchange.
-    pub(in crate::rules) fn take(&mut self, book: &RuleBook, reading: Duration, rules: Clock, remembering: Duration) {
+    pub(in crate::rules) fn take(
+        &mut self,
+        book: &RuleBook,
+        reading: Duration,
+        rules: RuleClock,
+        remembering: Duration,
+    ) {
         self.exchanges += 1;
         self.reading += reading;
         self.remembering += remembering;
@@ -126,11 +132,11 @@ impl Profile {
 /// How long each rule took on one exchange, by its place in the book. Only processor time of the thread counts: a rule is
 /// not slow because the machine is busy.
 #[derive(Debug, Default)]
-pub(in crate::rules) struct Clock {
+pub(in crate::rules) struct RuleClock {
     took: RefCell<Vec<(usize, Duration)>>,
 }
 
-impl Clock {
+impl RuleClock {
     /// Times one rule.
     pub fn time<T>(&self, place: usize, apply: impl FnOnce() -> T) -> T {
         let start = ThreadTime::now();
@@ -149,7 +155,7 @@ impl Clock {
 #[derive(Debug, Default)]
 pub(in crate::rules) struct SlowRules {
     named: Vec<String>,
-    omitted: Option<Slow>,
+    omitted: Option<SlowRule>,
 }
 
 impl SlowRules {
@@ -159,17 +165,17 @@ impl SlowRules {
     }
 
     /// Names the rule that took longest, if it is too slow and was not named before.
-    pub fn look(&mut self, book: &RuleBook, exchange: u64, clock: &Clock) {
+    pub fn look(&mut self, book: &RuleBook, exchange: u64, clock: &RuleClock) {
         let Some((place, took)) = clock.longest().filter(|&(_, took)| took > SLOW_RULE) else { return };
         let rule = &book.rules()[place].info.id;
         if !self.named.contains(rule) {
             self.named.push(rule.clone());
-            self.omitted = Some(Slow { rule: rule.clone(), exchange, took });
+            self.omitted = Some(SlowRule { rule: rule.clone(), exchange, took });
         }
     }
 
     /// The rule that was named last, once.
-    pub fn tell(&mut self) -> Option<Slow> {
+    pub fn tell(&mut self) -> Option<SlowRule> {
         self.omitted.take()
     }
 }
@@ -183,7 +189,7 @@ mod tests {
         let book = RuleBook::built_in().unwrap();
         let clock = |took: &[u64]| {
             let took = took.iter().enumerate().map(|(place, &took)| (place, Duration::from_millis(took)));
-            Clock { took: RefCell::new(took.collect()) }
+            RuleClock { took: RefCell::new(took.collect()) }
         };
         let mut slow = SlowRules::default();
         slow.look(&book, 0, &clock(&[1, 30]));
@@ -206,7 +212,7 @@ mod tests {
 
     #[test]
     fn time_that_the_thread_waits_is_not_put_down_to_a_rule() {
-        let clock = Clock::default();
+        let clock = RuleClock::default();
         clock.time(3, || std::thread::sleep(Duration::from_millis(200)));
         let (place, took) = clock.longest().unwrap();
         assert_eq!(place, 3);
@@ -219,7 +225,7 @@ mod tests {
         let (ms, mut profile) = (Duration::from_millis, Profile::default());
         for took in [2, 5] {
             let took = RefCell::new(vec![(0, ms(took)), (1, ms(1))]);
-            profile.take(&book, ms(10), Clock { took }, ms(1));
+            profile.take(&book, ms(10), RuleClock { took }, ms(1));
         }
         let mut twice = profile.clone();
         twice.add(&profile);

@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use crate::finding::Side;
-use crate::rules::book::plan::{Expected, Plan, RuleStep, Test};
+use crate::rules::book::plan::{Plan, PlannedCheck, PlannedExpectation, RuleStep};
 use crate::rules::book::rule::{Check, Expectation, Rule};
 use crate::rules::book::rule_book::RuleBook;
 use crate::rules::builtins::refusal::{self, RightAnswer};
 use crate::rules::judging::finding_builder::{describe_seen, finding, pointer, seen_at};
-use crate::rules::judging::outcome::{Findings, MAX_FINDINGS, Outcome, deviations};
+use crate::rules::judging::outcome::{Findings, MAX_FINDINGS, RuleOutcome, deviations};
 use crate::rules::lang::context::{Context, FAULTED};
 use crate::rules::lang::eval::{evaluate, holds};
 use crate::rules::lang::items::Items;
@@ -28,10 +28,10 @@ pub(in crate::rules) struct RuleRunner<'a> {
 
 impl<'a> RuleRunner<'a> {
     /// What one rule says.
-    pub fn apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Outcome {
+    pub fn apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> RuleOutcome {
         match self.try_apply(ask, context) {
             Ok(outcome) => outcome,
-            Err(stop) => Outcome::NotJudged(match stop.kind() {
+            Err(stop) => RuleOutcome::NotJudged(match stop.kind() {
                 ErrorKind::Unseen(reason) => Arc::clone(reason),
                 ErrorKind::Exhausted(reason) => Arc::from(*reason),
                 ErrorKind::Fault(what) => format!("the rule itself failed: {what}").into(),
@@ -39,11 +39,11 @@ impl<'a> RuleRunner<'a> {
         }
     }
 
-    fn try_apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Result<Outcome, EvalError> {
+    fn try_apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Result<RuleOutcome, EvalError> {
         // A rule on the booking system that would look is not judged; what its conditions lack is no reason of its own.
-        let is_faulted = context.side == Side::BookingSystem && context.reading.exchange.is_faulted();
+        let is_faulted = context.side == Side::BookingSystem && context.parsed.exchange.is_faulted();
         match self.plan.applies(ask, context) {
-            Ok(false) => return Ok(Outcome::Silent),
+            Ok(false) => return Ok(RuleOutcome::Silent),
             Ok(true) | Err(_) if is_faulted => return Err(EvalError::unseen(FAULTED)),
             Ok(true) => {}
             Err(stop) => return Err(stop),
@@ -61,12 +61,12 @@ impl<'a> RuleRunner<'a> {
             }
         }
         if !findings.are_none() {
-            return Ok(Outcome::Failed(findings));
+            return Ok(RuleOutcome::Failed(findings));
         }
         match stopped {
             Some(stop) => Err(stop),
-            None if said => Ok(Outcome::Passed),
-            None => Ok(Outcome::Silent),
+            None if said => Ok(RuleOutcome::Passed),
+            None => Ok(RuleOutcome::Silent),
         }
     }
 
@@ -88,7 +88,7 @@ impl<'a> RuleRunner<'a> {
         &self,
         ask: &'a RuleStep,
         place: usize,
-        test: &Test,
+        test: &PlannedCheck,
         context: &Context<'a>,
         findings: &mut Findings,
     ) -> Result<bool, EvalError> {
@@ -111,7 +111,7 @@ impl<'a> RuleRunner<'a> {
         &self,
         ask: &'a RuleStep,
         place: usize,
-        test: &Test,
+        test: &PlannedCheck,
         context: &Context<'a>,
         findings: &mut Findings,
     ) -> Result<bool, EvalError> {
@@ -126,8 +126,8 @@ impl<'a> RuleRunner<'a> {
             return run_unwritten(self.rule(ask), check(), context, findings);
         };
         let value = match expect {
-            Expected::Holds(part) => Val::bool(holds(part, context)?),
-            Expected::Value(value) => evaluate(value, context)?,
+            PlannedExpectation::Holds(part) => Val::bool(holds(part, context)?),
+            PlannedExpectation::Value(value) => evaluate(value, context)?,
         };
         match value {
             Val::Refusal(kept) => {
@@ -141,8 +141,8 @@ impl<'a> RuleRunner<'a> {
                 Some(false) => findings.add(self.rule(ask), check(), context, || {
                     let pointer = pointer(check(), context)?;
                     let seen = match check().seen {
-                        Some(seen) => describe_seen(evaluate(seen, context)?.show(), &pointer, context.reading),
-                        None => seen_at(&pointer, context.reading),
+                        Some(seen) => describe_seen(evaluate(seen, context)?.show(), &pointer, context.parsed),
+                        None => seen_at(&pointer, context.parsed),
                     };
                     finding(self.rule(ask), check(), context, pointer, seen, None)
                 })?,
@@ -172,7 +172,7 @@ impl<'a> RuleRunner<'a> {
                 (at_most, pointer, seen, expected, answered)
             }
         };
-        let accepted = context.reading.status().is_some_and(|status| (200..300).contains(&status));
+        let accepted = context.parsed.status().is_some_and(|status| (200..300).contains(&status));
         if !accepted && let Some(other) = self.fits_another_fault(ask, &answered, context) {
             return Err(EvalError::unseen(format!("the answer fits another fault of the same request ({other})")));
         }
@@ -193,7 +193,7 @@ impl<'a> RuleRunner<'a> {
             self.rule(ask).refusal(program).map(|arguments| right_answers(&arguments, context)).unwrap_or_default();
         let others = self.plan.steps().iter().filter(|other| other.rule != ask.rule).map(|other| self.rule(other));
         let off = self.book.off().iter();
-        let (stage, is_booking_call) = (context.reading.stage, context.reading.is_booking_call());
+        let (stage, is_booking_call) = (context.parsed.stage, context.parsed.is_booking_call());
         others
             .chain(off.filter(|rule| rule.applies_at(stage, is_booking_call)))
             .find(|rule| {
@@ -225,7 +225,7 @@ fn run_unwritten<'a>(
     match &check.expect {
         Expectation::Expression(_) => Ok(false),
         Expectation::InRust(named) => {
-            let (found, omitted) = named.run(context.reading, MAX_FINDINGS)?;
+            let (found, omitted) = named.run(context.parsed, MAX_FINDINGS)?;
             findings.omitted += omitted;
             for found in found {
                 let make = || finding(rule, check, context, found.pointer, found.seen, None);

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::rules::lang::node::{BoolId, BoolNode, MemoScope, NodeId, PathId, Root, Slots, ValueId, ValueNode};
+use crate::rules::lang::node::{BoolId, BoolNode, MemoScope, NodeId, PathId, PathRoot, SlotCounts, ValueId, ValueNode};
 use crate::rules::lang::pool::FreeVariables;
 use crate::rules::lang::program::Program;
 
@@ -38,7 +38,7 @@ impl FromIterator<Self> for StageMask {
 /// See the module.
 pub struct CommonSubexpressions<'c> {
     program: &'c mut Program,
-    uses: HashMap<NodeId, Uses>,
+    uses: HashMap<NodeId, UseCounts>,
     /// Conditions of rules, which have a slot whatever they cost.
     conditions: Vec<BoolId>,
 }
@@ -46,7 +46,7 @@ pub struct CommonSubexpressions<'c> {
 impl<'c> CommonSubexpressions<'c> {
     /// Of the expressions of a book with so many different `each`. Done once, when all of them are there.
     pub fn new(program: &'c mut Program, paths: usize) -> Self {
-        program.item_slots = vec![Slots::default(); paths];
+        program.item_slots = vec![SlotCounts::default(); paths];
         Self { uses: HashMap::new(), program, conditions: Vec::new() }
     }
 
@@ -96,20 +96,20 @@ impl<'c> CommonSubexpressions<'c> {
 }
 
 impl Program {
-    fn keep_bool(&mut self, BoolId(at): BoolId, uses: &Uses) {
+    fn keep_bool(&mut self, BoolId(at): BoolId, uses: &UseCounts) {
         if let Some((scope, slot)) = self.slot(self.bools.depends(at), uses, |slots| &mut slots.bools) {
             self.bools.put_before(at, |behind| BoolNode::Shared(scope, slot, BoolId(behind)));
         }
     }
 
-    fn keep_value(&mut self, ValueId(at): ValueId, uses: &Uses) {
+    fn keep_value(&mut self, ValueId(at): ValueId, uses: &UseCounts) {
         if let Some((scope, slot)) = self.slot(self.values.depends(at), uses, |slots| &mut slots.values) {
             self.values.put_before(at, |behind| ValueNode::Shared(scope, slot, ValueId(behind)));
         }
     }
 
     /// Paths of one name and more have a slot; a start is found at once.
-    fn keep_path(&mut self, path: PathId, uses: &Uses) {
+    fn keep_path(&mut self, path: PathId, uses: &UseCounts) {
         let (PathId(at), start) = (path, self.path(path).start);
         if self.parent(path).is_some() && start.scope().is_some() {
             let slot = self.slot(self.paths.depends(at), uses, |slots| &mut slots.paths);
@@ -121,8 +121,8 @@ impl Program {
     fn slot(
         &mut self,
         depends: FreeVariables,
-        uses: &Uses,
-        of: impl Fn(&mut Slots) -> &mut usize,
+        uses: &UseCounts,
+        of: impl Fn(&mut SlotCounts) -> &mut usize,
     ) -> Option<(MemoScope, u16)> {
         if !depends.has_item() {
             let slots = of(&mut self.slots);
@@ -163,7 +163,7 @@ impl Program {
     fn is_value_worth_keeping(&self, at: ValueId) -> bool {
         match *self.value(at) {
             ValueNode::Select(operand, _) => {
-                !matches!(self.value(operand), ValueNode::Root(Root::Request | Root::Response | Root::Call))
+                !matches!(self.value(operand), ValueNode::Root(PathRoot::Request | PathRoot::Response | PathRoot::Call))
             }
             ValueNode::Bool(_) | ValueNode::Path(_) | ValueNode::Shared(..) => false,
             ValueNode::List(elements) => self.values_of(elements).len() > 0,
@@ -201,13 +201,13 @@ impl AskedKinds {
 
 /// How often a part is asked for, on one exchange.
 #[derive(Debug, Clone, Default)]
-struct Uses {
+struct UseCounts {
     of_exchange: AskedKinds,
     /// The same of a part that depends on the item, for each `each` that asks for it.
     of_items: BTreeMap<usize, AskedKinds>,
 }
 
-impl Uses {
+impl UseCounts {
     fn ask(&mut self, eaches: &[usize], own: FreeVariables, StageMask(on): StageMask) {
         if own.has_item() {
             for &each in eaches {
@@ -243,15 +243,16 @@ mod tests {
     use super::*;
     use crate::rules::builtins::builtins;
     use crate::rules::lang::compile::compile;
-    use crate::rules::lang::named_expressions::Names;
-    use crate::rules::lang::node::{Message, Start};
+    use crate::rules::lang::named_expressions::NamedExpressions;
+    use crate::rules::lang::node::{MessageSide, PathStart};
 
     /// The program once two expressions were asked, and a part of it.
     fn marked(part: &str, [first, second]: [(&str, &[usize], u64); 2]) -> (Program, ValueNode) {
         let mut program = builtins().program();
-        let part = compile(part, 0, &Names::default(), &mut program).unwrap();
-        let asked = [first, second]
-            .map(|(text, eaches, on)| (compile(text, 0, &Names::default(), &mut program).unwrap(), eaches, on));
+        let part = compile(part, 0, &NamedExpressions::default(), &mut program).unwrap();
+        let asked = [first, second].map(|(text, eaches, on)| {
+            (compile(text, 0, &NamedExpressions::default(), &mut program).unwrap(), eaches, on)
+        });
         let mut sharing = CommonSubexpressions::new(&mut program, 2);
         for (at, eaches, on) in asked {
             sharing.ask(NodeId::Value(at), eaches, StageMask(on));
@@ -280,11 +281,11 @@ mod tests {
             (_, other) => panic!("{other:?}"),
         };
         let body = [("request.body.a.b", &[][..], 1), ("request.body.a.c", &[][..], 1)];
-        assert_eq!(slot("request.body.a", body), (Start::Body(Message::Request), Some(0)));
+        assert_eq!(slot("request.body.a", body), (PathStart::Body(MessageSide::Request), Some(0)));
         assert_eq!(slot("request.body.a.b", body).1, None);
         let of_item =
             |eaches: [&'static [usize]; 2]| slot("item.a", [("item.a.b", eaches[0], 1), ("item.a.c", eaches[1], 1)]);
-        assert_eq!(of_item([&[0], &[0]]), (Start::Item, Some(0)));
+        assert_eq!(of_item([&[0], &[0]]), (PathStart::Item, Some(0)));
         assert_eq!(of_item([&[0], &[1]]).1, None, "no item is asked both");
     }
 

@@ -4,13 +4,13 @@ mod names;
 
 use regex::Regex;
 
-use names::{Bound, Scope};
+use names::{BoundName, NameScope};
 
 use crate::rules::lang::members::{Member, present_name};
-use crate::rules::lang::named_expressions::{Named, Names, hidden_by};
+use crate::rules::lang::named_expressions::{NamedExpression, NamedExpressions, hidden_by};
 use crate::rules::lang::node::{
-    Arithmetic, BoolId, BoolNode, Message, NodeId, NumberLiteral, PathId, Quantifier, Root, Span, Start, TextId,
-    ValueId, ValueNode,
+    Arithmetic, BoolId, BoolNode, MessageSide, NodeId, NumberLiteral, PathId, PathRoot, PathStart, Quantifier, Span,
+    TextId, ValueId, ValueNode,
 };
 use crate::rules::lang::parser::{Expr, ExprKind, Macro, MacroKind, Operator, SyntaxError, parse};
 use crate::rules::lang::program::Program;
@@ -25,7 +25,12 @@ const MAX_HEIGHT: usize = 200;
 
 /// Compiles an expression with a value. `origin` is the byte of the file at which its text begins; errors name their place
 /// in the file.
-pub fn compile(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<ValueId, SyntaxError> {
+pub fn compile(
+    text: &str,
+    origin: usize,
+    names: &NamedExpressions<'_>,
+    program: &mut Program,
+) -> Result<ValueId, SyntaxError> {
     compile_part(text, origin, names, program).map(|part| value_of(part, program))
 }
 
@@ -33,14 +38,19 @@ pub fn compile(text: &str, origin: usize, names: &Names<'_>, program: &mut Progr
 pub fn compile_condition(
     text: &str,
     origin: usize,
-    names: &Names<'_>,
+    names: &NamedExpressions<'_>,
     program: &mut Program,
 ) -> Result<BoolId, SyntaxError> {
     compile_part(text, origin, names, program).map(|part| bool_of(part, program))
 }
 
-fn compile_part(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<NodeId, SyntaxError> {
-    Compiler::new(program, names).node(&parse(text, origin)?, &Scope::default()).map(|part| part.node)
+fn compile_part(
+    text: &str,
+    origin: usize,
+    names: &NamedExpressions<'_>,
+    program: &mut Program,
+) -> Result<NodeId, SyntaxError> {
+    Compiler::new(program, names).node(&parse(text, origin)?, &NameScope::default()).map(|part| part.node)
 }
 
 /// A part as a value.
@@ -64,7 +74,7 @@ fn bool_of(part: NodeId, program: &mut Program) -> BoolId {
 }
 
 /// Compiles the named expressions of a file, so that what is wrong with one is told at its own place.
-pub fn check_names(names: &Names<'_>, program: &mut Program) -> Result<(), SyntaxError> {
+pub fn check_names(names: &NamedExpressions<'_>, program: &mut Program) -> Result<(), SyntaxError> {
     for (name, named) in names.own() {
         if program.find_function(name).is_some() {
             return Err(SyntaxError::new(
@@ -72,8 +82,8 @@ pub fn check_names(names: &Names<'_>, program: &mut Program) -> Result<(), Synta
                 format!("{name} hides a function of the language: take another name"),
             ));
         }
-        let anything = named.parameters.iter().map(|parameter| (*parameter, Bound::Anything));
-        Compiler::new(program, names).named(name, named, names, Scope::default().with(anything), named.at)?;
+        let anything = named.parameters.iter().map(|parameter| (*parameter, BoundName::Anything));
+        Compiler::new(program, names).named(name, named, names, NameScope::default().with(anything), named.at)?;
     }
     Ok(())
 }
@@ -94,21 +104,21 @@ impl Typed {
 struct Compiler<'c, 'e> {
     program: &'c mut Program,
     /// The named expressions that can be used here.
-    names: &'e Names<'e>,
+    names: &'e NamedExpressions<'e>,
     /// Variables of macros around.
     variables: usize,
     /// Named expressions that are being compiled, the outermost one first.
-    open: Vec<(&'e str, &'e Named<'e>)>,
+    open: Vec<(&'e str, &'e NamedExpression<'e>)>,
     nodes: usize,
     height: usize,
 }
 
 impl<'c, 'e> Compiler<'c, 'e> {
-    fn new(program: &'c mut Program, names: &'e Names<'e>) -> Self {
+    fn new(program: &'c mut Program, names: &'e NamedExpressions<'e>) -> Self {
         Self { program, names, variables: 0, open: Vec::new(), nodes: 0, height: 0 }
     }
 
-    fn node(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+    fn node(&mut self, expr: &'e Expr<'e>, scope: &NameScope<'e>) -> Result<Typed, SyntaxError> {
         self.nodes += 1;
         if self.nodes > MAX_NODES || self.height > MAX_HEIGHT {
             let what = format!(
@@ -123,18 +133,18 @@ impl<'c, 'e> Compiler<'c, 'e> {
     }
 
     /// A part as a value.
-    fn value(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<(ValueId, Type), SyntaxError> {
+    fn value(&mut self, expr: &'e Expr<'e>, scope: &NameScope<'e>) -> Result<(ValueId, Type), SyntaxError> {
         let part = self.node(expr, scope)?;
         Ok((value_of(part.node, self.program), part.gives))
     }
 
     /// A part as one that is true or false.
-    fn condition(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<BoolId, SyntaxError> {
+    fn condition(&mut self, expr: &'e Expr<'e>, scope: &NameScope<'e>) -> Result<BoolId, SyntaxError> {
         let part = self.node(expr, scope)?;
         Ok(bool_of(part.node, self.program))
     }
 
-    fn node_of(&mut self, expr: &'e Expr<'e>, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+    fn node_of(&mut self, expr: &'e Expr<'e>, scope: &NameScope<'e>) -> Result<Typed, SyntaxError> {
         match &expr.kind {
             ExprKind::Null => Ok(self.typed(ValueNode::Null, Type::Nothing)),
             ExprKind::Bool(value) => Ok(self.typed_bool(BoolNode::Constant(*value))),
@@ -198,13 +208,13 @@ impl<'c, 'e> Compiler<'c, 'e> {
         Typed { node: NodeId::Bool(self.program.push_bool(node)), gives: Type::Bool }
     }
 
-    fn list(&mut self, parts: &'e [Expr<'e>], scope: &Scope<'e>) -> Result<(Span, Vec<Type>), SyntaxError> {
+    fn list(&mut self, parts: &'e [Expr<'e>], scope: &NameScope<'e>) -> Result<(Span, Vec<Type>), SyntaxError> {
         let parts = parts.iter().map(|part| self.value(part, scope)).collect::<Result<Vec<_>, _>>()?;
         let (values, types): (Vec<ValueId>, Vec<Type>) = parts.into_iter().unzip();
         Ok((self.program.push_values(&values), types))
     }
 
-    fn conditional(&mut self, parts: &'e [Expr<'e>; 3], scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+    fn conditional(&mut self, parts: &'e [Expr<'e>; 3], scope: &NameScope<'e>) -> Result<Typed, SyntaxError> {
         let [condition, yes, no] = parts;
         let condition = self.condition(condition, scope)?;
         let (yes, no) = (self.node(yes, scope)?, self.node(no, scope)?);
@@ -221,7 +231,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         &mut self,
         operator: Operator,
         sides: &'e [Expr<'e>; 2],
-        scope: &Scope<'e>,
+        scope: &NameScope<'e>,
     ) -> Result<Typed, SyntaxError> {
         let (left, right) = (self.node(&sides[0], scope)?, self.node(&sides[1], scope)?);
         let mut values = || [left, right].map(|side| value_of(side.node, self.program));
@@ -327,11 +337,11 @@ impl<'c, 'e> Compiler<'c, 'e> {
 
     fn known_member(&mut self, of: ValueId, member: Member) -> Typed {
         let message = match (member, *self.program.value(of)) {
-            (Member::RequestBody, ValueNode::Root(Root::Request)) => Message::Request,
-            (Member::ResponseBody, ValueNode::Root(Root::Response)) => Message::Response,
+            (Member::RequestBody, ValueNode::Root(PathRoot::Request)) => MessageSide::Request,
+            (Member::ResponseBody, ValueNode::Root(PathRoot::Response)) => MessageSide::Response,
             _ => return self.typed(ValueNode::Select(of, member), member.gives()),
         };
-        let path = self.program.push_start(Start::Body(message));
+        let path = self.program.push_start(PathStart::Body(message));
         Typed::path(path)
     }
 
@@ -340,7 +350,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         name: &str,
         arguments: &'e [Expr<'e>],
         at: usize,
-        scope: &Scope<'e>,
+        scope: &NameScope<'e>,
     ) -> Result<Typed, SyntaxError> {
         if name == "matches" {
             return self.matches(arguments, at, scope);
@@ -377,7 +387,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         }
     }
 
-    fn matches(&mut self, arguments: &'e [Expr<'e>], at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+    fn matches(&mut self, arguments: &'e [Expr<'e>], at: usize, scope: &NameScope<'e>) -> Result<Typed, SyntaxError> {
         let [text, pattern] = arguments else {
             return Err(SyntaxError::new(at, "matches takes a string and a pattern"));
         };
@@ -395,7 +405,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
     fn chain(
         &mut self,
         parts: &'e [Expr<'e>],
-        scope: &Scope<'e>,
+        scope: &NameScope<'e>,
         make: fn(Span) -> BoolNode,
     ) -> Result<Typed, SyntaxError> {
         let mut flat = Vec::new();
@@ -412,13 +422,13 @@ impl<'c, 'e> Compiler<'c, 'e> {
         Ok(self.typed_bool(make(parts)))
     }
 
-    fn folded(&mut self, folded: &'e Macro<'e>, at: usize, scope: &Scope<'e>) -> Result<Typed, SyntaxError> {
+    fn folded(&mut self, folded: &'e Macro<'e>, at: usize, scope: &NameScope<'e>) -> Result<Typed, SyntaxError> {
         let variable = folded.variable;
         if let Some(hidden) = hidden_by(variable, self.names, scope.find(variable).is_some()) {
             return Err(SyntaxError::new(at, format!("the variable {variable} hides {hidden}: take another name")));
         }
         let (range, of_range) = self.value(&folded.range, scope)?;
-        let bound = Bound::Variable(self.variables, of_range.element());
+        let bound = BoundName::Variable(self.variables, of_range.element());
         let inner = scope.clone().with(std::iter::once((variable, bound)));
         self.variables += 1;
         let folded = self.folded_over(folded, range, of_range, &inner);
@@ -431,7 +441,7 @@ impl<'c, 'e> Compiler<'c, 'e> {
         folded: &'e Macro<'e>,
         range: ValueId,
         of_range: Type,
-        scope: &Scope<'e>,
+        scope: &NameScope<'e>,
     ) -> Result<Typed, SyntaxError> {
         let quantifier = match folded.kind {
             MacroKind::All => Quantifier::All,
@@ -488,7 +498,7 @@ mod tests {
     use crate::rules::builtins::builtins;
 
     fn error(text: &str) -> (usize, String) {
-        let error = compile(text, 100, &Names::default(), &mut builtins().program()).expect_err(text);
+        let error = compile(text, 100, &NamedExpressions::default(), &mut builtins().program()).expect_err(text);
         (error.at - 100, error.what)
     }
 
@@ -520,7 +530,7 @@ mod tests {
     fn what_is_written_twice_is_one_node_at_any_depth() {
         let mut program = builtins().program();
         let [outside, inside] = ["[1].exists(a, a == 1)", "[2].exists(b, [1].exists(a, a == 1))"]
-            .map(|text| compile(text, 0, &Names::default(), &mut program).expect("an expression"));
+            .map(|text| compile(text, 0, &NamedExpressions::default(), &mut program).expect("an expression"));
         let condition = |value| match *program.value(value) {
             ValueNode::Bool(part) => part,
             other => panic!("{other:?}"),

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use crate::finding::Side;
 use crate::json::Value;
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::function::Function;
 use crate::rules::lang::members::Member;
@@ -13,7 +13,7 @@ use crate::rules::lang::node::{FunctionId, MemoScope};
 use crate::rules::lang::program::Program;
 use crate::rules::lang::refusals::Refusals;
 use crate::rules::lang::value::{EvalError, Val};
-use crate::rules::models::errors::Facts;
+use crate::rules::models::errors::ModelTables;
 use crate::rules::models::walk::ModelValidator;
 use crate::rules::state::flow::Flow;
 use crate::rules::state::recording::RecordingState;
@@ -99,11 +99,11 @@ impl Builtins {
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub builtins: &'static Builtins,
-    pub reading: &'a Reading,
+    pub parsed: &'a ParsedExchange,
     pub program: &'a Program,
     pub flow: Option<&'a Flow>,
     pub state: &'a RecordingState,
-    pub facts: &'a Facts,
+    pub facts: &'a ModelTables,
     /// What deviates from the data models, once somebody asked.
     pub walks: &'a ModelValidator,
     pub budget: &'a Budget,
@@ -131,7 +131,7 @@ impl<'a> Context<'a> {
     }
 
     /// Fails for an answer that says nothing of the side whose rules look.
-    pub fn check_answer(&self, earlier: &Reading) -> Result<(), EvalError> {
+    pub fn check_answer(&self, earlier: &ParsedExchange) -> Result<(), EvalError> {
         match self.side {
             Side::BookingSystem if earlier.exchange.is_faulted() => Err(EvalError::unseen(FAULTED_BEFORE)),
             _ => Ok(()),
@@ -154,12 +154,12 @@ impl<'a> Context<'a> {
 
     /// The context of a template, which lives no longer than the words that it is told.
     pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
-        let Self { builtins, reading, program, flow, state, facts, walks, budget, arena, item, refusals, side, .. } =
+        let Self { builtins, parsed, program, flow, state, facts, walks, budget, arena, item, refusals, side, .. } =
             *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
         Context {
             builtins,
-            reading,
+            parsed,
             program,
             flow,
             state,

@@ -11,9 +11,9 @@ use smallvec::SmallVec;
 
 use crate::json::Value;
 use crate::rules::lang::context::Context;
-use crate::rules::lang::function::Call;
+use crate::rules::lang::function::FunctionCall;
 use crate::rules::lang::node::{
-    Arithmetic, BoolId, BoolNode, Comparison, FunctionId, NumberLiteral, Root, Span, ValueId, ValueNode,
+    Arithmetic, BoolId, BoolNode, Comparison, FunctionId, NumberLiteral, PathRoot, Span, ValueId, ValueNode,
 };
 use crate::rules::lang::value::{EvalError, Val};
 
@@ -334,7 +334,7 @@ impl<'a> Evaluation<'_, 'a> {
             values.push(self.value(argument)?);
         }
         let function = context.builtins.function(function);
-        let call = Call { arguments: &values, context };
+        let call = FunctionCall { arguments: &values, context };
         self.room()?;
         if let Some(cost) = function.cost {
             self.spend(cost(&call))?;
@@ -375,19 +375,19 @@ impl<'a> Evaluation<'_, 'a> {
         })
     }
 
-    fn root(&self, root: Root) -> Val<'a> {
-        let Context { reading, arena, .. } = *self.context;
+    fn root(&self, root: PathRoot) -> Val<'a> {
+        let Context { parsed, arena, .. } = *self.context;
         match root {
-            Root::Request => Val::Request(reading),
-            Root::Response => Val::Response(reading),
-            Root::Call => Val::Call(reading),
-            Root::Stage => arena.str(reading.stage.as_str()),
-            Root::Item => arena.node(self.context.item),
-            Root::Feed => Val::Feed(reading),
-            Root::Flow => Val::Flow(self.context.flow),
-            Root::Recording => Val::Recording,
-            Root::Seen => arena.maybe(self.context.seen),
-            Root::Expected => arena.maybe(self.context.expected),
+            PathRoot::Request => Val::Request(parsed),
+            PathRoot::Response => Val::Response(parsed),
+            PathRoot::Call => Val::Call(parsed),
+            PathRoot::Stage => arena.str(parsed.stage.as_str()),
+            PathRoot::Item => arena.node(self.context.item),
+            PathRoot::Feed => Val::Feed(parsed),
+            PathRoot::Flow => Val::Flow(self.context.flow),
+            PathRoot::Recording => Val::Recording,
+            PathRoot::Seen => arena.maybe(self.context.seen),
+            PathRoot::Expected => arena.maybe(self.context.expected),
         }
     }
 }

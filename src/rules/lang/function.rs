@@ -15,14 +15,14 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 pub struct Function {
     pub signature: Signature,
     /// Finds the earlier exchange that its value comes from.
-    pub found_in: Option<fn(&Call<'_, '_>) -> Option<ExchangeRef>>,
+    pub found_in: Option<fn(&FunctionCall<'_, '_>) -> Option<ExchangeRef>>,
     /// Steps that a call counts for, beside the one of every node. Functions that look at many values have it.
-    pub cost: Option<fn(&Call<'_, '_>) -> u32>,
+    pub cost: Option<fn(&FunctionCall<'_, '_>) -> u32>,
     pub apply: Apply,
 }
 
 /// What a function does. The number of arguments was checked when the rule was compiled.
-pub type Apply = for<'c, 'a> fn(&Call<'c, 'a>) -> Result<Val<'a>, EvalError>;
+pub type Apply = for<'c, 'a> fn(&FunctionCall<'c, 'a>) -> Result<Val<'a>, EvalError>;
 
 /// An entry of a table of functions; [`Signature`] says what is what.
 pub const fn function(
@@ -59,23 +59,23 @@ impl Function {
         Self { signature: Signature { looks_at_earlier: true, ..self.signature }, ..self }
     }
 
-    pub const fn found_in(self, find: fn(&Call<'_, '_>) -> Option<ExchangeRef>) -> Self {
+    pub const fn found_in(self, find: fn(&FunctionCall<'_, '_>) -> Option<ExchangeRef>) -> Self {
         Self { found_in: Some(find), ..self }
     }
 
-    pub const fn costs(self, cost: fn(&Call<'_, '_>) -> u32) -> Self {
+    pub const fn costs(self, cost: fn(&FunctionCall<'_, '_>) -> u32) -> Self {
         Self { cost: Some(cost), ..self }
     }
 }
 
 /// The arguments of a call, and what it may look at.
 #[derive(Clone, Copy)]
-pub struct Call<'c, 'a> {
+pub struct FunctionCall<'c, 'a> {
     pub arguments: &'c [Val<'a>],
     pub context: &'c Context<'a>,
 }
 
-impl<'a> Call<'_, 'a> {
+impl<'a> FunctionCall<'_, 'a> {
     pub fn first(&self) -> &Val<'a> {
         self.argument(0)
     }

@@ -32,9 +32,9 @@ pub enum ItemSource {
 impl ItemSource {
     /// Visits every item, in order.
     pub fn for_each<'a>(&self, context: &Context<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
-        let reading = context.reading;
+        let parsed = context.parsed;
         let nodes = match self {
-            Self::Path(path) => return path.matches(reading, visit),
+            Self::Path(path) => return path.matches(parsed, visit),
             Self::Nodes(nodes) => evaluate(*nodes, context)?,
         };
         let elements = nodes.elements(context.arena);
@@ -42,9 +42,7 @@ impl ItemSource {
             elements.ok_or_else(|| EvalError::fault(format!("each gives {}, not a list", nodes.name_of_kind())))?
         {
             let is_own = |node: &Value<'a>| {
-                [&reading.request, &reading.response]
-                    .iter()
-                    .any(|body| body.json().is_some_and(|body| node.is_of(body)))
+                [&parsed.request, &parsed.response].iter().any(|body| body.json().is_some_and(|body| node.is_of(body)))
             };
             match element.as_json().filter(is_own) {
                 Some(node) => visit(node),

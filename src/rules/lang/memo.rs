@@ -11,7 +11,7 @@
 use std::cell::Cell;
 
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::node::Slots;
+use crate::rules::lang::node::SlotCounts;
 use crate::rules::lang::value::Val;
 
 /// What is known of shared parts, for one exchange or for one item of it.
@@ -33,7 +33,7 @@ pub enum KnownNode {
 
 impl<'a> Memo<'a> {
     /// Nothing known yet.
-    pub fn new(slots: Slots, arena: &'a Arena) -> Self {
+    pub fn new(slots: SlotCounts, arena: &'a Arena) -> Self {
         Self { bools: arena.cells(slots.bools), values: arena.cells(slots.values), paths: arena.cells(slots.paths) }
     }
 

@@ -1,7 +1,7 @@
 //! Named expressions: `[let]` of a rule file, and those of the book in `expressions.toml`.
 //!
 //! ```text
-//! name, name(parameter, …) = expression ─► Names of a file ─► looked up where an expression is compiled
+//! name, name(parameter, …) = expression ─► NamedExpressions of a file ─► looked up where an expression is compiled
 //!                                              └─ then in those of the book
 //! ```
 //!
@@ -13,20 +13,20 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::rules::lang::compile::Typed;
-use crate::rules::lang::node::Root;
+use crate::rules::lang::node::PathRoot;
 use crate::rules::lang::parser::{Expr, SyntaxError, parse};
 use crate::rules::lang::suggest::nearest;
 
 /// The names that an expression may use.
 #[derive(Debug, Default)]
-pub struct Names<'n> {
-    own: BTreeMap<&'n str, Named<'n>>,
-    outer: Option<&'n Names<'n>>,
+pub struct NamedExpressions<'n> {
+    own: BTreeMap<&'n str, NamedExpression<'n>>,
+    outer: Option<&'n NamedExpressions<'n>>,
 }
 
 /// A named expression.
 #[derive(Debug)]
-pub struct Named<'n> {
+pub struct NamedExpression<'n> {
     pub parameters: Vec<&'n str>,
     pub expr: Expr<'n>,
     /// Its node, where it has no parameters and was compiled before.
@@ -42,9 +42,9 @@ const WORDS: [&str; 5] = ["true", "false", "null", "in", "strict"];
 /// Functions and macros that have a syntax of their own.
 const FORMS: [&str; 7] = ["has", "matches", "all", "exists", "exists_one", "filter", "map"];
 
-impl<'n> Names<'n> {
+impl<'n> NamedExpressions<'n> {
     /// No names of its own, but those of `outer`.
-    pub fn below(outer: &'n Names<'n>) -> Self {
+    pub fn below(outer: &'n NamedExpressions<'n>) -> Self {
         Self { own: BTreeMap::new(), outer: Some(outer) }
     }
 
@@ -52,8 +52,13 @@ impl<'n> Names<'n> {
     /// `origin`.
     pub fn add(&mut self, signature: &'n str, at: usize, text: &'n str, origin: usize) -> Result<(), SyntaxError> {
         let (name, parameters) = read_signature(signature).map_err(|what| SyntaxError::new(at, what))?;
-        let named =
-            Named { parameters, expr: parse(text, origin)?, node: Cell::default(), is_used: Cell::default(), at };
+        let named = NamedExpression {
+            parameters,
+            expr: parse(text, origin)?,
+            node: Cell::default(),
+            is_used: Cell::default(),
+            at,
+        };
         match self.own.entry(name) {
             Entry::Occupied(_) => Err(SyntaxError::new(at, format!("{name} is there twice"))),
             Entry::Vacant(entry) => {
@@ -64,12 +69,12 @@ impl<'n> Names<'n> {
     }
 
     /// The names of this file, and what each stands for.
-    pub fn own(&self) -> impl Iterator<Item = (&'n str, &Named<'n>)> {
+    pub fn own(&self) -> impl Iterator<Item = (&'n str, &NamedExpression<'n>)> {
         self.own.iter().map(|(name, named)| (*name, named))
     }
 
     /// A named expression, and the names that it may use in turn.
-    pub fn find(&self, name: &str) -> Option<(&'n str, &Named<'n>, &Names<'n>)> {
+    pub fn find(&self, name: &str) -> Option<(&'n str, &NamedExpression<'n>, &NamedExpressions<'n>)> {
         match self.own.get_key_value(name) {
             Some((name, named)) => {
                 named.is_used.set(true);
@@ -81,7 +86,7 @@ impl<'n> Names<'n> {
 
     /// All names that can be used here.
     pub fn all(&self) -> Vec<&'n str> {
-        let outer = self.outer.map(Names::all).unwrap_or_default();
+        let outer = self.outer.map(NamedExpressions::all).unwrap_or_default();
         self.own.keys().copied().chain(outer).collect()
     }
 
@@ -121,14 +126,14 @@ fn read_signature(signature: &str) -> Result<(&str, Vec<&str>), String> {
 }
 
 fn word_of_the_language(name: &str) -> Option<&'static str> {
-    match Root::from_name(name) {
+    match PathRoot::from_name(name) {
         Some(_) => Some("a variable"),
         None => WORDS.contains(&name).then_some("a word"),
     }
 }
 
 /// What the variable of a macro would hide; `is_bound` says that another one around it has its name.
-pub fn hidden_by(variable: &str, names: &Names<'_>, is_bound: bool) -> Option<String> {
+pub fn hidden_by(variable: &str, names: &NamedExpressions<'_>, is_bound: bool) -> Option<String> {
     if let Some(hidden) = word_of_the_language(variable) {
         return Some(format!("{hidden} of the language"));
     }
@@ -139,8 +144,12 @@ pub fn hidden_by(variable: &str, names: &Names<'_>, is_bound: bool) -> Option<St
 }
 
 /// The end of an error message about an unknown name: the nearest of those that can be used.
-pub fn suggest_name<'k>(name: &str, names: &'k Names<'_>, variables: impl Iterator<Item = &'k str>) -> String {
-    nearest(name, Root::NAMES.into_iter().chain(["strict"]).chain(variables).chain(names.all()))
+pub fn suggest_name<'k>(
+    name: &str,
+    names: &'k NamedExpressions<'_>,
+    variables: impl Iterator<Item = &'k str>,
+) -> String {
+    nearest(name, PathRoot::NAMES.into_iter().chain(["strict"]).chain(variables).chain(names.all()))
 }
 
 #[cfg(test)]
@@ -153,7 +162,7 @@ mod tests {
 
     /// What an expression is, with these names; or what is wrong, and at which byte of the file.
     fn compiled(lets: &[(&str, &str)], text: &str) -> Result<(Program, ValueId), SyntaxError> {
-        let (mut program, mut names) = (builtins().program(), Names::default());
+        let (mut program, mut names) = (builtins().program(), NamedExpressions::default());
         for (place, (signature, text)) in lets.iter().enumerate() {
             names.add(signature, 100 * place, text, 100 * place + 50)?;
         }
@@ -165,7 +174,7 @@ mod tests {
     #[track_caller]
     fn assert_same(lets: &[(&str, &str)], text: &str, written_out: &str) {
         let (mut program, node) = compiled(lets, text).unwrap();
-        assert_eq!(compile(written_out, 0, &Names::default(), &mut program).unwrap(), node, "{text}");
+        assert_eq!(compile(written_out, 0, &NamedExpressions::default(), &mut program).unwrap(), node, "{text}");
     }
 
     #[test]
@@ -215,13 +224,14 @@ mod tests {
 
     #[test]
     fn names_of_the_book_are_found_behind_those_of_the_file() {
-        let (mut program, mut book) = (builtins().program(), Names::default());
+        let (mut program, mut book) = (builtins().program(), NamedExpressions::default());
         book.add("paid", 0, "request.body.payment", 0).unwrap();
         book.add("is_paid", 0, "paid != null", 0).unwrap();
-        let mut file = Names::below(&book);
+        let mut file = NamedExpressions::below(&book);
         file.add("paid", 0, "true", 0).unwrap();
         let node = compile("is_paid && paid", 0, &file, &mut program).unwrap();
-        let written_out = compile("request.body.payment != null && true", 0, &Names::default(), &mut program).unwrap();
+        let written_out =
+            compile("request.body.payment != null && true", 0, &NamedExpressions::default(), &mut program).unwrap();
         assert_eq!(node, written_out, "the book's own names mean what they mean in the book");
         let ValueNode::Bool(node) = *program.value(node) else { panic!("no condition") };
         assert!(matches!(program.bool(node), BoolNode::All(_)));
@@ -231,7 +241,7 @@ mod tests {
     fn names_of_names_do_not_grow_without_end() {
         let signatures: Vec<String> = (0..40).map(|place| format!("n{place}(x)")).collect();
         let texts: Vec<String> = (0..40).map(|place| format!("n{0}(x) + n{0}(x)", place + 1)).collect();
-        let mut names = Names::default();
+        let mut names = NamedExpressions::default();
         for (signature, text) in signatures.iter().zip(&texts) {
             names.add(signature, 0, text, 0).unwrap();
         }

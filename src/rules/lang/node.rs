@@ -87,7 +87,7 @@ pub enum ValueNode {
     Text(TextId),
     /// A number, by its place.
     Number(u32),
-    Root(Root),
+    Root(PathRoot),
     /// A variable of a macro: of the innermost one around for 0, of the next one for 1. So a part that names no variable of
     /// the macros around it is the same node at any depth.
     Local(u32),
@@ -115,7 +115,7 @@ pub enum ValueNode {
 /// A chain of members from a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PathNode {
-    pub start: Start,
+    pub start: PathStart,
     /// The longest part of the chain that has a slot of its own.
     pub from: Option<PathId>,
     /// The names behind `from`, or behind the start.
@@ -126,22 +126,22 @@ pub struct PathNode {
 
 /// A message of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Message {
+pub enum MessageSide {
     Request,
     Response,
 }
 
 /// What a path starts at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Start {
-    Body(Message),
+pub enum PathStart {
+    Body(MessageSide),
     /// The item of an `each`.
     Item,
     /// A variable of a macro, which is a node or nothing.
     Local(u32),
 }
 
-impl Start {
+impl PathStart {
     /// The memo that keeps what paths from here lead to; `None` where nothing is kept.
     pub fn scope(self) -> Option<MemoScope> {
         match self {
@@ -196,7 +196,7 @@ pub enum Quantifier {
 
 /// Slots for shared parts, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Slots {
+pub struct SlotCounts {
     pub bools: usize,
     pub values: usize,
     pub paths: usize,
@@ -204,7 +204,7 @@ pub struct Slots {
 
 /// The names an expression starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Root {
+pub enum PathRoot {
     Request,
     Response,
     Call,
@@ -217,7 +217,7 @@ pub enum Root {
     Expected,
 }
 
-impl Root {
+impl PathRoot {
     /// All names.
     pub const NAMES: [&str; 10] =
         ["request", "response", "call", "stage", "item", "flow", "feed", "recording", "seen", "expected"];

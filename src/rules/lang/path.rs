@@ -1,16 +1,16 @@
 //! Paths with wildcards for `each`: `/request/body/orderedItem/*`, `/response/body/**/image`.
 
 use crate::json::{Value, unescape};
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 
 use crate::rules::lang::messages::body_of;
-use crate::rules::lang::node::Message;
+use crate::rules::lang::node::MessageSide;
 use crate::rules::lang::value::EvalError;
 
 /// A compiled path.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    message: Message,
+    message: MessageSide,
     steps: Vec<PathStep>,
 }
 
@@ -25,9 +25,9 @@ impl Path {
     /// Reads `/request/body/…` or `/response/body/…`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (message, rest) = if let Some(rest) = text.strip_prefix("/request/body") {
-            (Message::Request, rest)
+            (MessageSide::Request, rest)
         } else if let Some(rest) = text.strip_prefix("/response/body") {
-            (Message::Response, rest)
+            (MessageSide::Response, rest)
         } else {
             return Err(format!("{text:?} must start with /request/body or /response/body"));
         };
@@ -47,8 +47,8 @@ impl Path {
     }
 
     /// Visits every node that matches, in document order.
-    pub fn matches<'a>(&self, reading: &'a Reading, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
-        if let Some(root) = body_of(reading, self.message)? {
+    pub fn matches<'a>(&self, parsed: &'a ParsedExchange, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
+        if let Some(root) = body_of(parsed, self.message)? {
             collect(root, &self.steps, visit);
         }
         Ok(())

@@ -12,8 +12,8 @@ use regex::Regex;
 
 use crate::json::Name;
 use crate::rules::lang::node::{
-    BoolId, BoolNode, FunctionId, MemoScope, NodeId, NumberLiteral, PathId, PathNode, Root, Slots, Span, Start, TextId,
-    ValueId, ValueNode,
+    BoolId, BoolNode, FunctionId, MemoScope, NodeId, NumberLiteral, PathId, PathNode, PathRoot, PathStart, SlotCounts,
+    Span, TextId, ValueId, ValueNode,
 };
 use crate::rules::lang::pool::{FreeVariables, NodePool};
 use crate::rules::lang::signature::Signature;
@@ -37,9 +37,9 @@ pub struct Program {
     places_of_texts: HashMap<Box<str>, TextId>,
     numbers: Vec<NumberLiteral>,
     patterns: Vec<Regex>,
-    pub(super) slots: Slots,
+    pub(super) slots: SlotCounts,
     /// For the items of each `each`, by its place.
-    pub(super) item_slots: Vec<Slots>,
+    pub(super) item_slots: Vec<SlotCounts>,
     /// What an error says of the request, by its type.
     claims: HashMap<String, ValueId>,
 }
@@ -60,7 +60,7 @@ impl Program {
             places_of_texts: HashMap::new(),
             numbers: Vec::new(),
             patterns: Vec::new(),
-            slots: Slots::default(),
+            slots: SlotCounts::default(),
             item_slots: Vec::new(),
             claims: HashMap::new(),
         }
@@ -199,12 +199,12 @@ impl Program {
     }
 
     /// The slots that an exchange needs.
-    pub fn slots(&self) -> Slots {
+    pub fn slots(&self) -> SlotCounts {
         self.slots
     }
 
     /// The slots that an item of the `each` with this place needs.
-    pub fn slots_of_items(&self, each: usize) -> Slots {
+    pub fn slots_of_items(&self, each: usize) -> SlotCounts {
         self.item_slots.get(each).copied().unwrap_or_default()
     }
 
@@ -231,7 +231,7 @@ impl Program {
     }
 
     /// The path that is nothing but a start.
-    pub fn push_start(&mut self, start: Start) -> PathId {
+    pub fn push_start(&mut self, start: PathStart) -> PathId {
         self.push_path(start, &[], None)
     }
 
@@ -243,15 +243,15 @@ impl Program {
         self.push_path(start, &names, Some((parent, name)))
     }
 
-    fn push_path(&mut self, start: Start, names: &[u32], parent: Option<(PathId, TextId)>) -> PathId {
+    fn push_path(&mut self, start: PathStart, names: &[u32], parent: Option<(PathId, TextId)>) -> PathId {
         let node = PathNode { start, from: None, names: self.push_list(names), slot: None };
         if let Some(known) = self.paths.find(&node) {
             return PathId(known);
         }
         let depends = match start {
-            Start::Body(_) => FreeVariables::default(),
-            Start::Item => FreeVariables::item(),
-            Start::Local(steps) => FreeVariables::local(steps),
+            PathStart::Body(_) => FreeVariables::default(),
+            PathStart::Item => FreeVariables::item(),
+            PathStart::Local(steps) => FreeVariables::local(steps),
         };
         let at = PathId(self.paths.push(node, depends));
         self.parents.push(parent);
@@ -436,9 +436,11 @@ impl Program {
     fn value_depends(&self, node: ValueNode) -> FreeVariables {
         let parts = self.children_of_value(node);
         match node {
-            ValueNode::Root(Root::Item) => FreeVariables::item(),
-            ValueNode::Root(Root::Seen | Root::Expected) => FreeVariables::words(),
-            ValueNode::Root(Root::Call | Root::Flow | Root::Feed | Root::Recording) => FreeVariables::earlier(),
+            ValueNode::Root(PathRoot::Item) => FreeVariables::item(),
+            ValueNode::Root(PathRoot::Seen | PathRoot::Expected) => FreeVariables::words(),
+            ValueNode::Root(PathRoot::Call | PathRoot::Flow | PathRoot::Feed | PathRoot::Recording) => {
+                FreeVariables::earlier()
+            }
             ValueNode::Local(steps) => FreeVariables::local(steps),
             ValueNode::Filter(..) | ValueNode::Map(..) | ValueNode::MapWhere(..) => self.macro_of(&parts),
             ValueNode::Call(function, _) => self.call_depends(function, &parts),
@@ -455,13 +457,13 @@ pub(super) fn place(at: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::lang::node::Message;
+    use crate::rules::lang::node::MessageSide;
 
     #[test]
     fn equal_nodes_are_one() {
         let mut program = Program::new([]);
         let mut member = |name: &str| {
-            let start = program.push_start(Start::Body(Message::Request));
+            let start = program.push_start(PathStart::Body(MessageSide::Request));
             program.push_step(start, name)
         };
         assert_eq!(member("customer"), member("customer"));
@@ -473,7 +475,7 @@ mod tests {
     #[test]
     fn a_path_goes_on_from_the_longest_part_that_is_kept() {
         let mut program = Program::new([]);
-        let start = program.push_start(Start::Body(Message::Request));
+        let start = program.push_start(PathStart::Body(MessageSide::Request));
         let names = ["a", "b", "c"];
         let mut steps = Vec::from([start]);
         for name in names {

@@ -3,7 +3,7 @@
 use crate::rules::lang::compile::compile;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::eval::evaluate;
-use crate::rules::lang::named_expressions::Names;
+use crate::rules::lang::named_expressions::NamedExpressions;
 use crate::rules::lang::node::ValueId;
 use crate::rules::lang::parser::SyntaxError;
 use crate::rules::lang::program::Program;
@@ -25,7 +25,12 @@ impl Template {
     }
 
     /// Compiles a template. `{{` and `}}` stand for single braces. `origin` is the byte of the file at which it begins.
-    pub fn parse(text: &str, origin: usize, names: &Names<'_>, program: &mut Program) -> Result<Self, SyntaxError> {
+    pub fn parse(
+        text: &str,
+        origin: usize,
+        names: &NamedExpressions<'_>,
+        program: &mut Program,
+    ) -> Result<Self, SyntaxError> {
         let mut parts = Vec::new();
         let mut plain = String::new();
         let mut rest = text;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use crate::json::{self, Kind, Name, Value};
-use crate::openbooking::Reading;
+use crate::json::{self, JsonKind, Name, Value};
+use crate::openbooking::ParsedExchange;
 use crate::rules::lang::arena::Arena;
 use crate::rules::lang::node::Arithmetic;
 use crate::rules::models::json_ld::same_values;
 use crate::rules::models::shown::{MOST_SHOWN, MOST_SHOWN_BYTES, shorten, show};
-use crate::rules::state::credentials::Unseen;
+use crate::rules::state::credentials::CredentialsUnseen;
 use crate::rules::state::exchange_ref::FirstSeenNames;
 use crate::rules::state::flow::Flow;
 
@@ -53,8 +53,8 @@ impl EvalError {
     }
 }
 
-impl From<Unseen> for EvalError {
-    fn from(Unseen(reason): Unseen) -> Self {
+impl From<CredentialsUnseen> for EvalError {
+    fn from(CredentialsUnseen(reason): CredentialsUnseen) -> Self {
         Self::unseen(reason)
     }
 }
@@ -81,15 +81,15 @@ pub enum Val<'a> {
     Json(&'a Value<'a>),
     List(&'a &'a [Val<'a>]),
     Instant(&'a Timestamp),
-    Exchange(&'a Reading),
-    Request(&'a Reading),
-    Response(&'a Reading),
-    RequestHeaders(&'a Reading),
-    ResponseHeaders(&'a Reading),
-    Call(&'a Reading),
+    Exchange(&'a ParsedExchange),
+    Request(&'a ParsedExchange),
+    Response(&'a ParsedExchange),
+    RequestHeaders(&'a ParsedExchange),
+    ResponseHeaders(&'a ParsedExchange),
+    Call(&'a ParsedExchange),
     Flow(Option<&'a Flow>),
     /// The feed that the judged page belongs to.
-    Feed(&'a Reading),
+    Feed(&'a ParsedExchange),
     Recording,
     /// Names by key: the first name seen of each error type, the tax mode of each Seller.
     Names(&'a FirstSeenNames),
@@ -155,11 +155,11 @@ impl<'a> Val<'a> {
             Self::Literal(text) => PlainValue::Str(text.as_str()),
             Self::Instant(instant) => PlainValue::Instant(*instant),
             Self::Json(value) => match value.kind() {
-                Kind::Null => PlainValue::Nothing,
-                Kind::Bool => PlainValue::Bool(value.as_bool().unwrap_or_default()),
-                Kind::Number => PlainValue::number(value.as_number().unwrap_or_default()),
-                Kind::String => PlainValue::Str(value.as_str().unwrap_or_default()),
-                Kind::Array | Kind::Object => PlainValue::Other,
+                JsonKind::Null => PlainValue::Nothing,
+                JsonKind::Bool => PlainValue::Bool(value.as_bool().unwrap_or_default()),
+                JsonKind::Number => PlainValue::number(value.as_number().unwrap_or_default()),
+                JsonKind::String => PlainValue::Str(value.as_str().unwrap_or_default()),
+                JsonKind::Array | JsonKind::Object => PlainValue::Other,
             },
             _ => PlainValue::Other,
         }

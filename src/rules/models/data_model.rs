@@ -149,7 +149,7 @@ pub(super) struct Model {
     pub(super) ancestors: Vec<ModelId>,
     pub(super) by_name: ByName<PropertyId>,
     pub(super) properties: Vec<Property>,
-    pub(super) profiles: Vec<Profile>,
+    pub(super) profiles: Vec<ModelProfile>,
 }
 
 /// One property of a type.
@@ -188,7 +188,7 @@ impl ValueShape {
 
 /// What holds of a type at some stages. Properties by name, since `@id` and `@type` are among them.
 #[derive(Debug, Clone)]
-pub(super) struct Profile {
+pub(super) struct ModelProfile {
     pub(super) stages: MessageKinds,
     pub(super) inside: Vec<Box<str>>,
     pub(super) required: Vec<Box<str>>,
@@ -198,7 +198,7 @@ pub(super) struct Profile {
     pub(super) reference: Vec<Box<str>>,
     pub(super) object: Vec<Box<str>>,
     /// `required`, `recommended`, and all that must not be there or not as it is, as sets.
-    pub(super) masks: Masks,
+    pub(super) masks: MemberMasks,
 }
 
 /// A set of an object's members: a bit for each property of its type, by id, and these.
@@ -214,7 +214,7 @@ pub(super) const MAX_PROPERTIES: usize = 125;
 
 /// What a profile asks, in a form that tells at once whether an object deviates at all.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Masks {
+pub(super) struct MemberMasks {
     pub(super) required: Members,
     pub(super) recommended: Members,
     pub(super) restricted: Members,
@@ -254,7 +254,7 @@ impl Model {
     }
 
     /// What holds in a kind of message, for an object that is the value of property `holder`.
-    pub(super) fn profile(&self, kind: MessageKind, holder: &str) -> Option<(u16, &Profile)> {
+    pub(super) fn profile(&self, kind: MessageKind, holder: &str) -> Option<(u16, &ModelProfile)> {
         let at_stage = || (0..).zip(&self.profiles).filter(|(_, profile)| profile.stages.contains(kind));
         at_stage()
             .find(|(_, profile)| profile.inside.iter().any(|name| **name == *holder))

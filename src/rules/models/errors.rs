@@ -52,7 +52,7 @@ pub struct SpecifiedError {
 
 /// All tables that rules may ask.
 #[derive(Debug, Default, Clone)]
-pub struct Facts {
+pub struct ModelTables {
     errors: HashMap<String, ErrorFacts>,
     /// The data models.
     pub models: Models,
@@ -60,7 +60,7 @@ pub struct Facts {
     pub wanted: (DeviationKinds, DeviationKinds),
 }
 
-impl Facts {
+impl ModelTables {
     /// Reads `errors.toml`.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
         Ok(Self { errors: toml::from_str(text)?, ..Self::default() })

@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::json::{self, Kind, Value};
+use crate::json::{self, JsonKind, Value};
 
 /// The `@id` of a node, or the string that it is.
 pub fn id_of(value: Value<'_>) -> Option<&str> {
@@ -42,13 +42,15 @@ pub fn same_member(key: &str, sent: Value<'_>, echoed: Value<'_>) -> bool {
 /// Equality of JSON values, but for the types of objects, which are a set: `"X"`, `["X"]` and `["acme:X", "X"]` are equal.
 pub fn same_values(a: Value<'_>, b: Value<'_>) -> bool {
     match (a.kind(), b.kind()) {
-        (Kind::Object, Kind::Object) => {
+        (JsonKind::Object, JsonKind::Object) => {
             let same = |key: &str, value: Value<'_>, twin: Value<'_>| {
                 if key == "@type" { same_types(value, twin) } else { same_values(value, twin) }
             };
             a.len() == b.len() && a.entries().all(|(key, value)| b.get(key).is_some_and(|twin| same(key, value, twin)))
         }
-        (Kind::Array, Kind::Array) => a.len() == b.len() && a.items().zip(b.items()).all(|(a, b)| same_values(a, b)),
+        (JsonKind::Array, JsonKind::Array) => {
+            a.len() == b.len() && a.items().zip(b.items()).all(|(a, b)| same_values(a, b))
+        }
         _ => a.same(b),
     }
 }

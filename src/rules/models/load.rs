@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Deserialize;
 
 use super::data_model::{
-    ByName, Enumeration, HAS_ID, HAS_OTHER, HAS_TYPE, MAX_PROPERTIES, Masks, Model, ModelId, Models, Profile, Property,
-    PropertyId, ValueShape,
+    ByName, Enumeration, HAS_ID, HAS_OTHER, HAS_TYPE, MAX_PROPERTIES, MemberMasks, Model, ModelId, ModelProfile,
+    Models, Property, PropertyId, ValueShape,
 };
 use super::formats;
 use super::message_kind::{MessageKind, MessageKinds};
@@ -17,7 +17,7 @@ use super::message_kind::{MessageKind, MessageKinds};
 const ENUMERATIONS: &str = "enumerations";
 
 /// The files, each with its name without ending and its text.
-type Sources<'s> = [(&'s str, &'s str)];
+type ModelFiles<'s> = [(&'s str, &'s str)];
 
 /// What is wrong with a file of the models.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ pub struct ModelError {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Definition {
+struct TypeDefinition {
     #[serde(default)]
     is: Vec<String>,
     #[serde(default)]
@@ -62,14 +62,14 @@ struct AtStages {
 
 struct Reader {
     /// Definitions by name, with the file that each is from.
-    definitions: BTreeMap<String, (String, Definition)>,
+    definitions: BTreeMap<String, (String, TypeDefinition)>,
     ids: HashMap<String, ModelId>,
     enumerations: Vec<Enumeration>,
 }
 
 impl Models {
     /// Reads all files.
-    pub fn parse(sources: &Sources<'_>) -> Result<Self, ModelError> {
+    pub fn parse(sources: &ModelFiles<'_>) -> Result<Self, ModelError> {
         let mut reader = Reader { definitions: BTreeMap::new(), ids: HashMap::new(), enumerations: Vec::new() };
         for (file, text) in sources {
             let broken = |error: toml::de::Error| ModelError {
@@ -81,7 +81,7 @@ impl Models {
                 let read: BTreeMap<Box<str>, Vec<Box<str>>> = toml::from_str(text).map_err(broken)?;
                 reader.enumerations = read.into_iter().map(|(name, values)| Enumeration { name, values }).collect();
             } else {
-                let read: BTreeMap<String, Definition> = toml::from_str(text).map_err(broken)?;
+                let read: BTreeMap<String, TypeDefinition> = toml::from_str(text).map_err(broken)?;
                 reader
                     .definitions
                     .extend(read.into_iter().map(|(name, definition)| (name, ((*file).to_owned(), definition))));
@@ -110,7 +110,7 @@ impl Reader {
         Ok(Models { by_name, all: models, enumerations: self.enumerations, error })
     }
 
-    fn model(&self, name: &str, definition: &Definition) -> Result<Model, String> {
+    fn model(&self, name: &str, definition: &TypeDefinition) -> Result<Model, String> {
         let ancestors = definition
             .is
             .iter()
@@ -140,7 +140,7 @@ impl Reader {
             .at
             .iter()
             .map(|at| {
-                Ok(Profile {
+                Ok(ModelProfile {
                     stages: kinds_of_messages(&at.stages)?,
                     inside: at.inside.clone(),
                     required: at.required.clone(),
@@ -149,7 +149,7 @@ impl Reader {
                     forbidden: at.forbidden.clone(),
                     reference: at.reference.clone(),
                     object: at.object.clone(),
-                    masks: Masks {
+                    masks: MemberMasks {
                         required: members(&[&at.required]),
                         recommended: members(&[&at.recommended]),
                         restricted: members(&[&at.forbidden, &at.reference, &at.object]),
@@ -219,21 +219,21 @@ impl Reader {
         Ok(property)
     }
 
-    fn shape(&self, kind: &str, shape: &mut ValueShape) -> Result<Words, String> {
+    fn shape(&self, kind: &str, shape: &mut ValueShape) -> Result<NounForms, String> {
         if let Some((_, bit, words)) = formats::NAMES.iter().find(|(name, ..)| *name == kind) {
             shape.scalars |= bit;
-            return Ok(Words { singular: (*words).to_owned(), plural: format!("what is {words}") });
+            return Ok(NounForms { singular: (*words).to_owned(), plural: format!("what is {words}") });
         }
         if let Some(place) = self.enumerations.iter().position(|enumeration| *enumeration.name == *kind) {
             shape.enumerations.push(place as u16);
             let values = self.enumerations[place].values.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(", ");
-            return Ok(Words { singular: format!("one of {values}"), plural: values });
+            return Ok(NounForms { singular: format!("one of {values}"), plural: values });
         }
         let article = if kind.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-        let words = Words { singular: format!("{article} {kind}"), plural: format!("{kind} objects") };
+        let words = NounForms { singular: format!("{article} {kind}"), plural: format!("{kind} objects") };
         if kind == "Thing" {
             shape.any_object = true;
-            return Ok(Words { singular: "an object".to_owned(), plural: "objects".to_owned() });
+            return Ok(NounForms { singular: "an object".to_owned(), plural: "objects".to_owned() });
         }
         let id = self.ids.get(kind).ok_or_else(|| format!("there is no type {kind:?}"))?;
         shape.models.push(*id);
@@ -241,7 +241,7 @@ impl Reader {
     }
 }
 
-struct Words {
+struct NounForms {
     singular: String,
     plural: String,
 }

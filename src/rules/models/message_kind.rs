@@ -1,6 +1,6 @@
 //! The messages whose contents the data models tell apart.
 
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 
 macro_rules! message_kinds {
     ($($variant:ident $name:literal,)*) => {
@@ -63,9 +63,9 @@ impl MessageKind {
     }
 
     /// The kind of the response of an exchange; `None` where the models say nothing of it.
-    pub(super) fn of_response(reading: &Reading) -> Option<Self> {
-        let is_conflict = reading.status() == Some(409);
-        Some(match (reading.stage, is_conflict) {
+    pub(super) fn of_response(parsed: &ParsedExchange) -> Option<Self> {
+        let is_conflict = parsed.status() == Some(409);
+        Some(match (parsed.stage, is_conflict) {
             (Stage::C1, false) => Self::C1Response,
             (Stage::C1, true) => Self::C1Conflict,
             (Stage::C2, false) => Self::C2Response,

@@ -1,6 +1,6 @@
 //! Values of messages as people are shown them.
 
-use crate::json::{self, Kind, Value};
+use crate::json::{self, JsonKind, Value};
 
 /// Most characters of a value that people are shown.
 pub const MOST_SHOWN: usize = 200;
@@ -21,7 +21,7 @@ pub fn shorten(mut text: String) -> String {
 pub fn show(node: Option<Value<'_>>) -> String {
     let Some(node) = node else { return "nothing".to_owned() };
     shorten(match node.kind() {
-        Kind::Number => {
+        JsonKind::Number => {
             let literal = node.as_number().unwrap_or_default();
             match (literal.parse::<i64>(), json::decimal(literal)) {
                 (Ok(int), _) => int.to_string(),
@@ -29,10 +29,10 @@ pub fn show(node: Option<Value<'_>>) -> String {
                 (Err(_), None) => literal[..literal.len().min(MOST_SHOWN_BYTES)].to_owned(),
             }
         }
-        Kind::String => match node.as_str().unwrap_or_default() {
+        JsonKind::String => match node.as_str().unwrap_or_default() {
             "" => "\"\"".to_owned(),
             text => text[..text.floor_char_boundary(MOST_SHOWN_BYTES)].to_owned(),
         },
-        Kind::Null | Kind::Bool | Kind::Array | Kind::Object => node.to_json_up_to(MOST_SHOWN_BYTES),
+        JsonKind::Null | JsonKind::Bool | JsonKind::Array | JsonKind::Object => node.to_json_up_to(MOST_SHOWN_BYTES),
     })
 }

@@ -8,14 +8,14 @@ use std::cell::{Cell, OnceCell};
 
 use super::codes;
 use super::data_model::{
-    DeviationKind, DeviationKinds, HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, Models, NO_MODEL, NO_PROPERTY,
-    Profile, Property, PropertyId, ValueShape,
+    DeviationKind, DeviationKinds, HAS_ID, HAS_OTHER, HAS_TYPE, Members, ModelId, ModelProfile, Models, NO_MODEL,
+    NO_PROPERTY, Property, PropertyId, ValueShape,
 };
 use super::formats::{self, Scalars};
 use super::message_kind::MessageKind;
 use crate::exchange::secrets::is_secret;
-use crate::json::{Kind, Value};
-use crate::openbooking::{Reading, Stage};
+use crate::json::{JsonKind, Value};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::models::json_ld::is_prefixed;
 use crate::rules::models::urls::is_absolute_uri;
 
@@ -55,10 +55,16 @@ impl ModelValidator {
     }
 
     /// What deviates in the request, whose root is given.
-    pub fn request(&self, root: Value<'_>, reading: &Reading, models: &Models, wanted: DeviationKinds) -> &[Deviation] {
+    pub fn request(
+        &self,
+        root: Value<'_>,
+        parsed: &ParsedExchange,
+        models: &Models,
+        wanted: DeviationKinds,
+    ) -> &[Deviation] {
         self.request.get_or_init(|| {
-            let mut walk = ModelWalk::new(models, MessageKind::of_request(reading.stage), wanted);
-            walk.root(root, reading.stage.request_type());
+            let mut walk = ModelWalk::new(models, MessageKind::of_request(parsed.stage), wanted);
+            walk.root(root, parsed.stage.request_type());
             self.omitted.set(self.omitted.get() + walk.omitted);
             walk.found
         })
@@ -68,13 +74,13 @@ impl ModelValidator {
     pub fn response(
         &self,
         root: Value<'_>,
-        reading: &Reading,
+        parsed: &ParsedExchange,
         models: &Models,
         wanted: DeviationKinds,
     ) -> &[Deviation] {
         self.response.get_or_init(|| {
-            let mut walk = ModelWalk::new(models, MessageKind::of_response(reading), wanted);
-            if matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
+            let mut walk = ModelWalk::new(models, MessageKind::of_response(parsed), wanted);
+            if matches!(parsed.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
                 for item in root.get("items").into_iter().flat_map(Value::items) {
                     if let Some(data) = item.get("data").filter(|data| data.is_object()) {
                         walk.root(data, None);
@@ -123,7 +129,7 @@ impl<'m> ModelWalk<'m> {
         let expected = expected.and_then(|name| self.models.find(name)).filter(|_| root.get("@type").is_none());
         let holder = ParentProperty { name: "", models: expected.as_slice(), model: NO_MODEL, property: NO_PROPERTY };
         match root.kind() {
-            Kind::Object => self.object(root, holder),
+            JsonKind::Object => self.object(root, holder),
             _ => self.anything(root, holder),
         }
     }
@@ -178,10 +184,10 @@ impl<'m> ModelWalk<'m> {
         };
         let known = |name: &str| self.models.find(name).is_some() || is_prefixed(name);
         let is_known = match stated.kind() {
-            Kind::String => stated.as_str().is_some_and(|name| name.is_empty() || known(name)),
-            Kind::Array => stated.is_empty() || stated.items().any(|name| name.as_str().is_some_and(known)),
+            JsonKind::String => stated.as_str().is_some_and(|name| name.is_empty() || known(name)),
+            JsonKind::Array => stated.is_empty() || stated.items().any(|name| name.as_str().is_some_and(known)),
             // Nothing in place of a type is a finding of its own.
-            kind => kind == Kind::Null,
+            kind => kind == JsonKind::Null,
         };
         if !is_known {
             self.note(DeviationKind::UnknownType, stated, holder.model, holder.property);
@@ -244,7 +250,7 @@ impl<'m> ModelWalk<'m> {
     }
 
     /// True if an object with these members may deviate from a profile in what is asked for.
-    fn deviates(&self, profile: &Profile, members: Members) -> bool {
+    fn deviates(&self, profile: &ModelProfile, members: Members) -> bool {
         const RESTRICTIONS: DeviationKinds =
             DeviationKind::Forbidden.bit() | DeviationKind::Reference.bit() | DeviationKind::Object.bit();
         let lacks = |wanted: Members| wanted & !(members & !HAS_OTHER) != 0;
@@ -286,9 +292,9 @@ impl<'m> ModelWalk<'m> {
     /// True if there is nothing to look at.
     fn empty(&mut self, value: Value<'_>, model: ModelId, property: PropertyId) -> bool {
         let what = match value.kind() {
-            Kind::Null => DeviationKind::Empty,
-            Kind::Array if value.is_empty() => DeviationKind::Empty,
-            Kind::String => match value.as_str() {
+            JsonKind::Null => DeviationKind::Empty,
+            JsonKind::Array if value.is_empty() => DeviationKind::Empty,
+            JsonKind::String => match value.as_str() {
                 Some("") => DeviationKind::Empty,
                 Some(text) if text.starts_with(char::is_whitespace) && text.trim().is_empty() && !self.in_secret => {
                     DeviationKind::Blank
@@ -307,8 +313,8 @@ impl<'m> ModelWalk<'m> {
             return;
         }
         match value.kind() {
-            Kind::Object => self.object(value, holder),
-            Kind::Array => value.items().for_each(|item| self.anything(item, holder)),
+            JsonKind::Object => self.object(value, holder),
+            JsonKind::Array => value.items().for_each(|item| self.anything(item, holder)),
             _ => {}
         }
     }
@@ -345,27 +351,27 @@ impl<'m> ModelWalk<'m> {
         property: PropertyId,
     ) {
         let what = match value.kind() {
-            Kind::Object => {
+            JsonKind::Object => {
                 if !shape.takes_objects() {
                     self.note(DeviationKind::Type, value, model, property);
                 }
                 let models: &[ModelId] = if shape.any_object { &[] } else { &shape.models };
                 return self.object(value, ParentProperty { name: &facts.name, models, model, property });
             }
-            Kind::String => match value.as_str() {
+            JsonKind::String => match value.as_str() {
                 Some(_) if facts.reference && shape.takes_objects() => {
                     return self.absolute(value, model, property);
                 }
                 Some(text) => self.text(text, shape),
                 None => None,
             },
-            Kind::Number => {
+            JsonKind::Number => {
                 let literal = value.as_number().unwrap_or_default();
                 let whole = shape.scalars & formats::INTEGER != 0 && formats::is_integer(literal);
                 (shape.scalars & formats::NUMBER == 0 && !whole).then_some(DeviationKind::Type)
             }
-            Kind::Bool => (shape.scalars & formats::BOOLEAN == 0).then_some(DeviationKind::Type),
-            Kind::Array | Kind::Null => Some(DeviationKind::Type),
+            JsonKind::Bool => (shape.scalars & formats::BOOLEAN == 0).then_some(DeviationKind::Type),
+            JsonKind::Array | JsonKind::Null => Some(DeviationKind::Type),
         };
         if let Some(what) = what {
             self.note(what, value, model, property);
@@ -417,7 +423,7 @@ impl<'m> ModelWalk<'m> {
     fn profile(
         &mut self,
         object: Value<'_>,
-        profile: &Profile,
+        profile: &ModelProfile,
         model: ModelId,
         place: u16,
         holder: ParentProperty<'_>,

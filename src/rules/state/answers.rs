@@ -1,41 +1,41 @@
 //! What an answer is at first sight: a success, a quote or order, an error.
 
 use crate::json::{Document, Value};
-use crate::openbooking::{Content, Reading};
+use crate::openbooking::{ParsedBody, ParsedExchange};
 
 use crate::rules::models::json_ld::{self, main_type};
 
 /// True for a status of 2xx.
-pub fn is_success(reading: &Reading) -> bool {
-    reading.status().is_some_and(|status| (200..300).contains(&status))
+pub fn is_success(parsed: &ParsedExchange) -> bool {
+    parsed.status().is_some_and(|status| (200..300).contains(&status))
 }
 
 /// True for a status of 409 whose body is a quote, proposal or order.
-pub fn is_order_shaped(reading: &Reading) -> bool {
-    reading.status() == Some(409) && has_order_type(reading)
+pub fn is_order_shaped(parsed: &ParsedExchange) -> bool {
+    parsed.status() == Some(409) && has_order_type(parsed)
 }
 
 /// True if the `@type` of the body is that of a quote, proposal or order.
-pub fn has_order_type(reading: &Reading) -> bool {
-    matches!(root_type(reading), Some("OrderQuote" | "OrderProposal" | "Order"))
+pub fn has_order_type(parsed: &ParsedExchange) -> bool {
+    matches!(root_type(parsed), Some("OrderQuote" | "OrderProposal" | "Order"))
 }
 
 /// True unless the body is plainly no quote, proposal or order: empty, an error, or an object with neither the type of an
 /// order nor items. What can't be read may be one.
-pub fn may_hold_order(reading: &Reading) -> bool {
-    let Some(root) = reading.response.json().map(Document::root) else {
-        return !matches!(reading.response, Content::Empty);
+pub fn may_hold_order(parsed: &ParsedExchange) -> bool {
+    let Some(root) = parsed.response.json().map(Document::root) else {
+        return !matches!(parsed.response, ParsedBody::Empty);
     };
-    let is_error = || root_type(reading).is_some_and(|name| name.ends_with("Error"));
-    root.is_object() && (has_order_type(reading) || root.get("orderedItem").is_some() && !is_error())
+    let is_error = || root_type(parsed).is_some_and(|name| name.ends_with("Error"));
+    root.is_object() && (has_order_type(parsed) || root.get("orderedItem").is_some() && !is_error())
 }
 
 /// `@type` of the response body. Of several the one that [`main_type`] takes.
-pub fn root_type(reading: &Reading) -> Option<&str> {
-    main_type(reading.response.json()?.root())?.as_str()
+pub fn root_type(parsed: &ParsedExchange) -> Option<&str> {
+    main_type(parsed.response.json()?.root())?.as_str()
 }
 
 /// The error objects on the items of the response.
-pub fn item_errors(reading: &Reading) -> Vec<Value<'_>> {
-    reading.response.json().map(|document| json_ld::item_errors(document.root())).unwrap_or_default()
+pub fn item_errors(parsed: &ParsedExchange) -> Vec<Value<'_>> {
+    parsed.response.json().map(|document| json_ld::item_errors(document.root())).unwrap_or_default()
 }

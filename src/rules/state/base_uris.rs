@@ -12,14 +12,14 @@ const MOST: usize = 64;
 /// See the module.
 #[derive(Debug, Default)]
 pub struct BaseUriResolver {
-    known: Vec<Base>,
+    known: Vec<KnownBaseUri>,
     /// They were named, not learnt.
     named: bool,
-    advertised: Vec<Advertised>,
+    advertised: Vec<AdvertisedUri>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Base {
+struct KnownBaseUri {
     /// In lower case.
     origin: String,
     /// Without query and trailing slash.
@@ -27,7 +27,7 @@ struct Base {
 }
 
 #[derive(Debug)]
-struct Advertised {
+struct AdvertisedUri {
     /// Origin of the dataset site.
     site: String,
     uri: String,
@@ -38,7 +38,7 @@ struct Advertised {
 impl BaseUriResolver {
     /// Those that were named beforehand, the first one first.
     pub fn new<'u>(named: impl Iterator<Item = &'u str>) -> Self {
-        let known: Vec<Base> = named.map(Base::of).collect();
+        let known: Vec<KnownBaseUri> = named.map(KnownBaseUri::of).collect();
         Self { named: !known.is_empty(), known, advertised: Vec::new() }
     }
 
@@ -54,7 +54,7 @@ impl BaseUriResolver {
     /// The Base URI that the dataset site of the exchange's booking system advertised; if there is only one booking
     /// system, whatever dataset site there was.
     pub fn advertised(&self, exchange: &Exchange) -> Option<&str> {
-        let near = |one: &&Advertised| {
+        let near = |one: &&AdvertisedUri| {
             [&one.site, &one.origin].into_iter().any(|origin| origin.eq_ignore_ascii_case(&exchange.origin))
         };
         let near = self.advertised.iter().rfind(near);
@@ -64,20 +64,20 @@ impl BaseUriResolver {
 
     /// A dataset site advertised a Base URI. Where none was named beforehand it becomes known by that.
     pub fn learn(&mut self, site: &Exchange, uri: &str) {
-        let base = Base::of(uri);
+        let base = KnownBaseUri::of(uri);
         let origin = base.origin.clone();
         self.advertised.retain(|one| !(one.site.eq_ignore_ascii_case(&site.origin) && one.origin == origin));
         if self.advertised.len() >= MOST {
             return;
         }
-        self.advertised.push(Advertised { site: site.origin.clone(), uri: uri.to_owned(), origin });
+        self.advertised.push(AdvertisedUri { site: site.origin.clone(), uri: uri.to_owned(), origin });
         if !self.named && !self.known.contains(&base) && self.known.len() < MOST {
             self.known.push(base);
         }
     }
 }
 
-impl Base {
+impl KnownBaseUri {
     fn of(uri: &str) -> Self {
         let start = uri.find("://").map_or(0, |at| at + 3);
         let end = uri[start..].find('/').map_or(uri.len(), |slash| start + slash);

@@ -4,7 +4,7 @@
 
 use super::maps::HashMap;
 use crate::json::{Document, Value};
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::state::flow::Flow;
 use crate::rules::state::limits::MAX_TEXT;
 
@@ -13,10 +13,10 @@ const MAX_COUNTED: usize = 100_000;
 
 /// The places booked since open data was read.
 #[derive(Debug, Default)]
-pub struct CapacityTracker(HashMap<Box<str>, Count>);
+pub struct CapacityTracker(HashMap<Box<str>, BookedCount>);
 
 #[derive(Debug, Default)]
-struct Count {
+struct BookedCount {
     booked: i64,
     doubtful: bool,
 }
@@ -29,23 +29,23 @@ impl CapacityTracker {
     }
 
     /// Takes an exchange up. `flow` is the flow of its Order UUID as it was before.
-    pub fn remember(&mut self, reading: &Reading, flow: Option<&Flow>) {
+    pub fn remember(&mut self, parsed: &ParsedExchange, flow: Option<&Flow>) {
         // Of a call whose answer Umpire made or kept back nobody knows what the booking system did about it.
-        let is_unknown = reading.answer_is_unknown() || reading.exchange.is_faulted();
-        if is_unknown && reading.order_uuid.is_some() {
-            match reading.request.json().map(Document::root) {
+        let is_unknown = parsed.answer_is_unknown() || parsed.exchange.is_faulted();
+        if is_unknown && parsed.order_uuid.is_some() {
+            match parsed.request.json().map(Document::root) {
                 Some(order) if items(order).find_map(opportunity).is_some() => self.doubt(order),
                 _ => self.doubt_all(),
             }
             return;
         }
-        if is_unknown || !reading.status().is_some_and(|status| (200..300).contains(&status)) {
+        if is_unknown || !parsed.status().is_some_and(|status| (200..300).contains(&status)) {
             return;
         }
-        let answer = reading.response.json().map(Document::root);
+        let answer = parsed.response.json().map(Document::root);
         let booked_before = flow.and_then(|flow| flow.last_success(&[Stage::B, Stage::BAfterP]));
         let order_before = booked_before.and_then(|booking| booking.response.json()).map(Document::root);
-        match (reading.stage, answer) {
+        match (parsed.stage, answer) {
             (Stage::OpportunityFeed, Some(page)) => {
                 let ids = page
                     .get("items")
@@ -54,7 +54,7 @@ impl CapacityTracker {
                     .filter_map(|item| item.find("/data/@id")?.as_str());
                 for id in ids {
                     if id.len() <= MAX_TEXT && (self.0.len() < MAX_COUNTED || self.0.contains_key(id)) {
-                        self.0.insert(id.into(), Count::default());
+                        self.0.insert(id.into(), BookedCount::default());
                     }
                 }
             }
@@ -73,7 +73,7 @@ impl CapacityTracker {
                 if again {
                     return self.doubt(order);
                 }
-                let Some(request) = reading.request.json() else { return self.doubt(order) };
+                let Some(request) = parsed.request.json() else { return self.doubt(order) };
                 for cancelled in items(request.root()).filter_map(|item| item.get("@id")) {
                     let item = items(order).find(|item| item.get("@id").is_some_and(|id| id.same(cancelled)));
                     if let Some(id) = item.and_then(opportunity) {
@@ -86,7 +86,7 @@ impl CapacityTracker {
                     self.doubt(order);
                 }
             }
-            (Stage::Other, _) if reading.exchange.path().contains("/test-interface/") => {
+            (Stage::Other, _) if parsed.exchange.path().contains("/test-interface/") => {
                 self.doubt_all();
             }
             _ => {}

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use crate::exchange::secrets::{SecretKind, SecretTraits, is_fingerprint};
 use crate::json::{Document, Value};
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::models::urls::{form_parameter, parameter};
 
 /// What other programs put in the place of every secret alike.
@@ -14,7 +14,7 @@ const PLACEHOLDER: &str = "REDACTED";
 
 /// What was seen of how callers are let in.
 #[derive(Debug, Default)]
-pub struct Access {
+pub struct AccessFacts {
     /// The issuer of tokens that the dataset site advertises.
     pub issuer: Option<String>,
     /// The scopes of the last request for authorisation.
@@ -25,20 +25,20 @@ pub struct Access {
     pub credentials_seen: bool,
 }
 
-impl Access {
+impl AccessFacts {
     /// Takes an exchange up.
-    pub fn remember(&mut self, reading: &Reading) {
-        self.credentials_seen |= reading.is_booking_call() && credential(reading).is_some();
-        match reading.stage {
+    pub fn remember(&mut self, parsed: &ParsedExchange) {
+        self.credentials_seen |= parsed.is_booking_call() && credential(parsed).is_some();
+        match parsed.stage {
             Stage::DatasetSite => {
-                let dataset = reading.response.json().map(Document::root);
+                let dataset = parsed.response.json().map(Document::root);
                 let issuer = dataset
                     .and_then(|dataset| dataset.find("/accessService/authenticationAuthority").and_then(Value::as_str));
                 self.issuer = issuer.map(str::to_owned).or_else(|| self.issuer.take());
             }
-            Stage::Other if request_parameter(reading, "grant_type").is_some() => self.token_asked = true,
-            Stage::Other if request_parameter(reading, "response_type").is_some() => {
-                self.asked_scope = request_parameter(reading, "scope");
+            Stage::Other if request_parameter(parsed, "grant_type").is_some() => self.token_asked = true,
+            Stage::Other if request_parameter(parsed, "response_type").is_some() => {
+                self.asked_scope = request_parameter(parsed, "scope");
             }
             _ => {}
         }
@@ -46,8 +46,8 @@ impl Access {
 }
 
 /// A parameter of a request: of its query, or else of its form.
-pub fn request_parameter(reading: &Reading, name: &str) -> Option<String> {
-    let request = &reading.exchange.request;
+pub fn request_parameter(parsed: &ParsedExchange, name: &str) -> Option<String> {
+    let request = &parsed.exchange.request;
     parameter(&request.target, name).or_else(|| {
         let form = request.headers.get("content-type").is_some_and(|kind| kind.contains("x-www-form-urlencoded"));
         let text = std::str::from_utf8(&request.body.bytes).ok().filter(|_| form)?;
@@ -56,8 +56,8 @@ pub fn request_parameter(reading: &Reading, name: &str) -> Option<String> {
 }
 
 /// The credential of a request: `Authorization`, or else a header or parameter that is named like an API key.
-pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {
-    let request = &reading.exchange.request;
+pub fn credential(parsed: &ParsedExchange) -> Option<Cow<'_, str>> {
+    let request = &parsed.exchange.request;
     if let Some(value) = request.headers.get("authorization").filter(|value| !value.trim().is_empty()) {
         return Some(Cow::Borrowed(value));
     }
@@ -73,27 +73,27 @@ pub fn credential(reading: &Reading) -> Option<Cow<'_, str>> {
 
 /// The recording doesn't tell; why, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unseen(pub &'static str);
+pub struct CredentialsUnseen(pub &'static str);
 
 /// The same, as far as the recording tells: unseen where it may have left them out.
-pub fn known_credential(reading: &Reading) -> Result<Option<Cow<'_, str>>, Unseen> {
-    match credential(reading) {
-        None if !reading.exchange.request.headers.tells_credentials() => {
-            Err(Unseen("the credentials of the request were not recorded"))
+pub fn known_credential(parsed: &ParsedExchange) -> Result<Option<Cow<'_, str>>, CredentialsUnseen> {
+    match credential(parsed) {
+        None if !parsed.exchange.request.headers.tells_credentials() => {
+            Err(CredentialsUnseen("the credentials of the request were not recorded"))
         }
         found => Ok(found),
     }
 }
 
 /// Unseen if the recording doesn't tell who makes a call.
-pub fn known_caller(reading: &Reading) -> Result<(), Unseen> {
-    known_credential(reading).map(drop)
+pub fn known_caller(parsed: &ParsedExchange) -> Result<(), CredentialsUnseen> {
+    known_credential(parsed).map(drop)
 }
 
 /// Unseen if what a page of a feed holds depends on credentials, and the recording doesn't tell them.
-pub fn known_reader(reading: &Reading) -> Result<(), Unseen> {
-    match reading.stage {
-        Stage::OrdersFeed | Stage::OrderProposalsFeed => known_caller(reading),
+pub fn known_reader(parsed: &ParsedExchange) -> Result<(), CredentialsUnseen> {
+    match parsed.stage {
+        Stage::OrdersFeed | Stage::OrderProposalsFeed => known_caller(parsed),
         _ => Ok(()),
     }
 }
@@ -107,8 +107,8 @@ fn names_a_key(name: &str) -> bool {
 
 /// True if two requests come from the same caller, false if not. A bearer token is renewed from time to time, and the
 /// one for the feed is another than the one for bookings, so that different ones tell nothing.
-pub fn same_caller(a: &Reading, b: &Reading) -> Result<bool, Unseen> {
-    let unseen = |why: &'static str| Err(Unseen(why));
+pub fn same_caller(a: &ParsedExchange, b: &ParsedExchange) -> Result<bool, CredentialsUnseen> {
+    let unseen = |why: &'static str| Err(CredentialsUnseen(why));
     match (known_credential(a)?, known_credential(b)?) {
         (Some(a), Some(b)) if a == b => {
             if a.contains(PLACEHOLDER) {

@@ -2,7 +2,7 @@
 
 use super::maps::HashMap;
 use crate::finding::EarlierExchange;
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 
 /// An exchange by its index, with its stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +16,9 @@ pub struct ExchangeRef {
 /// Names by key, each with the exchange in which it was first seen.
 pub type FirstSeenNames = HashMap<Box<str>, (Box<str>, ExchangeRef)>;
 
-impl From<&Reading> for ExchangeRef {
-    fn from(reading: &Reading) -> Self {
-        Self { index: reading.index, stage: reading.stage }
+impl From<&ParsedExchange> for ExchangeRef {
+    fn from(parsed: &ParsedExchange) -> Self {
+        Self { index: parsed.index, stage: parsed.stage }
     }
 }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::maps::HashMap;
 use crate::json::{Document, Value};
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 use crate::rules::models::urls;
 use crate::rules::state::credentials as callers;
 use crate::rules::state::exchange_ref::ExchangeRef;
@@ -29,49 +29,49 @@ const MAX_PAGES_BYTES: usize = 64 * 1024 * 1024;
 /// The last page of each feed, apart for each set of credentials: what an Orders feed holds depends on them.
 #[derive(Debug, Default)]
 pub struct Pages {
-    pages: HashMap<Box<str>, (Arc<Reading>, usize)>,
+    pages: HashMap<Box<str>, (Arc<ParsedExchange>, usize)>,
     bytes: usize,
 }
 
 impl Pages {
     /// The last page seen of the feed that a request asks for.
-    pub fn last(&self, reading: &Reading) -> Option<&Reading> {
-        self.pages.get(feed_of(reading).as_str()).map(|(page, _)| page.as_ref())
+    pub fn last(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
+        self.pages.get(feed_of(parsed).as_str()).map(|(page, _)| page.as_ref())
     }
 
     /// The page whose `next` led to this request, if it was the last one seen of this feed.
-    pub fn previous(&self, reading: &Reading) -> Option<&Reading> {
-        self.last(reading).filter(|page| {
-            next_of(page).is_some_and(|next| urls::page(next) == urls::page(&reading.exchange.request.target))
+    pub fn previous(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
+        self.last(parsed).filter(|page| {
+            next_of(page).is_some_and(|next| urls::page(next) == urls::page(&parsed.exchange.request.target))
         })
     }
 
     /// Takes a page up.
-    pub fn remember(&mut self, reading: &Arc<Reading>) {
-        let feed = feed_of(reading);
-        if reading.answer_is_unknown() {
+    pub fn remember(&mut self, parsed: &Arc<ParsedExchange>) {
+        let feed = feed_of(parsed);
+        if parsed.answer_is_unknown() {
             // Whatever comes next may follow on this page, which nobody knows.
             self.bytes -= self.pages.remove(feed.as_str()).map_or(0, |(_, bytes)| bytes);
         }
-        let Some(page) = reading.response.json() else { return };
+        let Some(page) = parsed.response.json() else { return };
         if !page.root().get("items").is_some_and(Value::is_array) {
             return;
         }
         self.bytes -= self.pages.remove(feed.as_str()).map_or(0, |(_, bytes)| bytes);
-        let bytes = reading.memory();
+        let bytes = parsed.memory();
         if bytes <= MAX_PAGE_BYTES && self.bytes + bytes <= MAX_PAGES_BYTES && self.pages.len() < MAX_FEEDS {
             self.bytes += bytes;
-            self.pages.insert(feed.into(), (Arc::clone(reading), bytes));
+            self.pages.insert(feed.into(), (Arc::clone(parsed), bytes));
         }
     }
 }
 
-fn next_of(page: &Reading) -> Option<&str> {
+fn next_of(page: &ParsedExchange) -> Option<&str> {
     page.response.json()?.root().get("next")?.as_str()
 }
 
-fn feed_of(reading: &Reading) -> String {
-    format!("{}\n{}", reading.exchange.path(), callers::credential(reading).unwrap_or_default())
+fn feed_of(parsed: &ParsedExchange) -> String {
+    format!("{}\n{}", parsed.exchange.path(), callers::credential(parsed).unwrap_or_default())
 }
 
 /// Properties that lead from an opportunity to what it belongs to.
@@ -160,13 +160,13 @@ impl OpenData {
     }
 
     /// Takes up the items of a page.
-    pub fn remember(&mut self, reading: &Reading) {
-        let Some(page) = reading.response.json() else { return };
+    pub fn remember(&mut self, parsed: &ParsedExchange) {
+        let Some(page) = parsed.response.json() else { return };
         let Some(items) = page.root().get("items") else { return };
         for item in items.items() {
             let Some(data) = item.get("data").filter(|data| data.is_object()) else { continue };
             let Some(id) = data.get("@id").and_then(Value::as_str) else { continue };
-            self.add(id, data, reading.exchange.started, reading.into());
+            self.add(id, data, parsed.exchange.started, parsed.into());
         }
     }
 

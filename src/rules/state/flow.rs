@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::maps::HashMap;
 use crate::json::{Document, Value};
-use crate::openbooking::{Content, Reading, Stage};
+use crate::openbooking::{ParsedBody, ParsedExchange, Stage};
 use crate::rules::state::answers::{is_order_shaped, is_success};
 use crate::rules::state::exchange_ref::ExchangeRef;
 
 /// The exchanges of one Order UUID that came before, oldest first.
 #[derive(Debug, Default)]
 pub struct Flow {
-    pub(super) earlier: Vec<Arc<Reading>>,
-    pub(super) actions: Vec<Arc<Reading>>,
+    pub(super) earlier: Vec<Arc<ParsedExchange>>,
+    pub(super) actions: Vec<Arc<ParsedExchange>>,
     pub(super) feed: FeedItems,
     pub(super) proposals_feed: FeedItems,
     pub(super) bytes: usize,
@@ -82,32 +82,30 @@ impl Flow {
     }
 
     /// The last exchange at one of the stages that was answered 2xx.
-    pub fn last_success(&self, stages: &[Stage]) -> Option<&Reading> {
+    pub fn last_success(&self, stages: &[Stage]) -> Option<&ParsedExchange> {
         self.earlier
             .iter()
             .rev()
-            .find(|reading| {
-                stages.contains(&reading.stage) && reading.status().is_some_and(|s| (200..300).contains(&s))
-            })
+            .find(|parsed| stages.contains(&parsed.stage) && parsed.status().is_some_and(|s| (200..300).contains(&s)))
             .map(Arc::as_ref)
     }
 
     /// The last call of C1 or C2, however it was answered.
-    pub fn last_quote_call(&self) -> Option<&Reading> {
+    pub fn last_quote_call(&self) -> Option<&ParsedExchange> {
         let quotes = self.earlier.iter().rev().map(Arc::as_ref);
-        quotes.into_iter().find(|reading| matches!(reading.stage, Stage::C1 | Stage::C2))
+        quotes.into_iter().find(|parsed| matches!(parsed.stage, Stage::C1 | Stage::C2))
     }
 
     /// The last quote, with errors on its items or without.
-    pub fn last_quote(&self) -> Option<&Reading> {
-        let answered = |reading: &Reading| is_success(reading) || is_order_shaped(reading);
-        let quote = |reading: &&Arc<Reading>| matches!(reading.stage, Stage::C1 | Stage::C2) && answered(reading);
+    pub fn last_quote(&self) -> Option<&ParsedExchange> {
+        let answered = |parsed: &ParsedExchange| is_success(parsed) || is_order_shaped(parsed);
+        let quote = |parsed: &&Arc<ParsedExchange>| matches!(parsed.stage, Stage::C1 | Stage::C2) && answered(parsed);
         self.earlier.iter().rev().find(quote).map(Arc::as_ref)
     }
 
     /// True if a cancellation names an item that no earlier one that succeeded has named, and that the feed has not shown as
     /// cancelled. The repetition of a cancellation changes nothing.
-    pub fn cancels_anew(&self, call: &Reading) -> bool {
+    pub fn cancels_anew(&self, call: &ParsedExchange) -> bool {
         let mut items = cancelled_items(call).peekable();
         match items.peek() {
             Some(_) => items.any(|id| self.is_new_cancellation(id)),
@@ -117,7 +115,7 @@ impl Flow {
 
     /// The index of the exchange that shows the items which a cancellation names anew as booked; of several the first.
     /// `None` if the recording doesn't say of one of them.
-    pub fn items_stand_at(&self, call: &Reading) -> Option<u64> {
+    pub fn items_stand_at(&self, call: &ParsedExchange) -> Option<u64> {
         let booking = self.last_success(&[Stage::B, Stage::BAfterP]);
         let booked = booking.and_then(|booking| booking.response.json()?.root().get("orderedItem"));
         let has = |items: Option<Value<'_>>, id: Value<'_>| {
@@ -148,8 +146,8 @@ impl Flow {
         !is_named && !is_shown()
     }
 
-    fn cancellations(&self) -> impl Iterator<Item = &Reading> {
-        let done = |earlier: &&Reading| earlier.stage == Stage::OrderCancel && is_success(earlier);
+    fn cancellations(&self) -> impl Iterator<Item = &ParsedExchange> {
+        let done = |earlier: &&ParsedExchange| earlier.stage == Stage::OrderCancel && is_success(earlier);
         self.earlier.iter().map(Arc::as_ref).filter(done)
     }
 
@@ -170,16 +168,16 @@ impl Flow {
 
     /// True if an earlier exchange of the flow had a finding on a value of one of its messages, or on what is in it.
     pub fn was_reported(&self, value: Value<'_>) -> bool {
-        let of = |content: &Content| content.json().is_some_and(|document| value.is_of(document));
-        let message = self.earlier.iter().find_map(|reading| {
-            let message = if of(&reading.request) {
+        let of = |content: &ParsedBody| content.json().is_some_and(|document| value.is_of(document));
+        let message = self.earlier.iter().find_map(|parsed| {
+            let message = if of(&parsed.request) {
                 "/request/body"
-            } else if of(&reading.response) {
+            } else if of(&parsed.response) {
                 "/response/body"
             } else {
                 return None;
             };
-            Some((self.reported.get(&reading.index)?, message))
+            Some((self.reported.get(&parsed.index)?, message))
         });
         let Some((pointers, message)) = message else { return false };
         let place = format!("{message}{}", value.pointer());
@@ -191,7 +189,7 @@ impl Flow {
 
     /// True if a proposal was asked for.
     pub fn has_proposal(&self) -> bool {
-        self.earlier.iter().any(|reading| reading.stage == Stage::P)
+        self.earlier.iter().any(|parsed| parsed.stage == Stage::P)
     }
 
     /// True if a feed showed the Order last as one that exists.
@@ -206,15 +204,15 @@ impl Flow {
 
     /// Takes up an exchange, or the item of a page, as the memory does.
     #[cfg(test)]
-    pub(in crate::rules) fn push_for_test(&mut self, reading: Arc<Reading>) {
+    pub(in crate::rules) fn push_for_test(&mut self, parsed: Arc<ParsedExchange>) {
         use crate::rules::state::feeds::order_items;
 
-        let items = reading.response.json().map(order_items).into_iter().flatten();
-        let item = items.filter(|_| reading.stage == Stage::OrdersFeed).map(|(_, item)| item.to_json()).next();
+        let items = parsed.response.json().map(order_items).into_iter().flatten();
+        let item = items.filter(|_| parsed.stage == Stage::OrdersFeed).map(|(_, item)| item.to_json()).next();
         if let Some(item) = item.and_then(|item| Document::parse_str(&item).ok()) {
-            self.feed.push(FeedItem { item, seen_in: ExchangeRef::from(&*reading) });
+            self.feed.push(FeedItem { item, seen_in: ExchangeRef::from(&*parsed) });
         }
-        self.earlier.push(reading);
+        self.earlier.push(parsed);
     }
 
     /// True if a feed showed the proposal last as one that exists.
@@ -223,17 +221,17 @@ impl Flow {
     }
 
     /// All earlier exchanges, oldest first.
-    pub fn earlier(&self) -> impl Iterator<Item = &Reading> {
+    pub fn earlier(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.earlier.iter().map(Arc::as_ref)
     }
 
     /// Calls of the test suite's interface about this Order.
-    pub fn actions(&self) -> impl Iterator<Item = &Reading> {
+    pub fn actions(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.actions.iter().map(Arc::as_ref)
     }
 
     /// The last call of C1 or C2, if it was answered 2xx.
-    pub fn standing_quote(&self) -> Option<&Reading> {
+    pub fn standing_quote(&self) -> Option<&ParsedExchange> {
         self.last_quote_call().filter(|quote| is_success(quote))
     }
 
@@ -263,17 +261,17 @@ impl Flow {
 
     /// True if the recording doesn't hold the answer to a call at one of the stages that may be the last success there.
     pub fn is_unknown(&self, stages: &[Stage]) -> bool {
-        let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
-        let mut since = of_stages.take_while(|reading| !is_success(reading));
-        since.any(|reading| reading.exchange.response.is_none() && reading.exchange.failure.is_none())
+        let of_stages = self.earlier.iter().rev().filter(|parsed| stages.contains(&parsed.stage));
+        let mut since = of_stages.take_while(|parsed| !is_success(parsed));
+        since.any(|parsed| parsed.exchange.response.is_none() && parsed.exchange.failure.is_none())
     }
 
     /// True if Umpire made the answer to a call at one of the stages that may be the last success there, or hid what the
     /// booking system made of it.
     pub fn is_faulted(&self, stages: &[Stage]) -> bool {
-        let of_stages = self.earlier.iter().rev().filter(|reading| stages.contains(&reading.stage));
-        let mut since = of_stages.take_while(|reading| reading.exchange.is_faulted() || !is_success(reading));
-        since.any(|reading| reading.exchange.is_faulted())
+        let of_stages = self.earlier.iter().rev().filter(|parsed| stages.contains(&parsed.stage));
+        let mut since = of_stages.take_while(|parsed| parsed.exchange.is_faulted() || !is_success(parsed));
+        since.any(|parsed| parsed.exchange.is_faulted())
     }
 }
 
@@ -283,7 +281,7 @@ fn is_cancelled(item: Value<'_>) -> bool {
 }
 
 /// The `@id`s of the items that a cancellation names.
-fn cancelled_items(call: &Reading) -> impl Iterator<Item = Value<'_>> {
+fn cancelled_items(call: &ParsedExchange) -> impl Iterator<Item = Value<'_>> {
     let items = call.request.json().and_then(|document| document.root().get("orderedItem"));
     items.into_iter().flat_map(Value::items).filter_map(|item| item.get("@id"))
 }

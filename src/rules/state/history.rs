@@ -3,8 +3,8 @@
 //! `page → its address and its next · each item → modified and a digest of its content`
 
 use super::maps::{HashMap, HashSet, digest as hash};
-use crate::json::{Kind, Value, decimal};
-use crate::openbooking::{Reading, Stage};
+use crate::json::{JsonKind, Value, decimal};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::models::urls::page;
 use crate::rules::state::credentials::credential;
 use crate::rules::state::exchange_ref::ExchangeRef;
@@ -27,14 +27,14 @@ pub struct History {
 
 #[derive(Debug)]
 struct ItemVersion {
-    modified: Modified,
+    modified: ModifiedValue,
     content: u64,
     seen_in: ExchangeRef,
 }
 
 /// `modified` of an item: a number as it is written, or a text.
 #[derive(Debug)]
-pub enum Modified {
+pub enum ModifiedValue {
     Number(Box<str>),
     Text(Box<str>),
 }
@@ -42,86 +42,86 @@ pub enum Modified {
 impl History {
     /// True unless the address of a page is none that this reader of the feed was given or asked for before. Where the
     /// recording doesn't hold a page of the feed, that page may have given it.
-    pub fn knows(&self, reading: &Reading) -> bool {
+    pub fn knows(&self, parsed: &ParsedExchange) -> bool {
         self.addresses.len() >= MAX_ADDRESSES
-            || self.addresses.contains(&hash(&(reader(reading), page(&reading.exchange.request.target))))
-            || self.addresses.contains(&gap(reading))
+            || self.addresses.contains(&hash(&(reader(parsed), page(&parsed.exchange.request.target))))
+            || self.addresses.contains(&gap(parsed))
     }
 
     /// The `modified` that an item of a page had when it was last seen in this feed; `None` if it wasn't.
-    pub fn earlier_modified(&self, reading: &Reading, item: Value<'_>) -> Option<&Modified> {
-        key(reading, item).and_then(|key| self.versions.get(&key)).map(|version| &version.modified)
+    pub fn earlier_modified(&self, parsed: &ParsedExchange, item: Value<'_>) -> Option<&ModifiedValue> {
+        key(parsed, item).and_then(|key| self.versions.get(&key)).map(|version| &version.modified)
     }
 
     /// The page on which an item of a page was last seen in this feed; `None` if it wasn't.
-    pub fn seen_in(&self, reading: &Reading, item: Value<'_>) -> Option<ExchangeRef> {
-        key(reading, item).and_then(|key| self.versions.get(&key)).map(|version| version.seen_in)
+    pub fn seen_in(&self, parsed: &ParsedExchange, item: Value<'_>) -> Option<ExchangeRef> {
+        key(parsed, item).and_then(|key| self.versions.get(&key)).map(|version| version.seen_in)
     }
 
     /// True if state and data of an item are what they were when it was last seen in this feed.
-    pub fn unchanged(&self, reading: &Reading, item: Value<'_>) -> bool {
-        key(reading, item)
+    pub fn unchanged(&self, parsed: &ParsedExchange, item: Value<'_>) -> bool {
+        key(parsed, item)
             .and_then(|key| self.versions.get(&key))
             .is_some_and(|version| version.content == content(item))
     }
 
     /// Takes a page up.
-    pub fn remember(&mut self, reading: &Reading) {
-        if reading.exchange.request.method == "GET" && reading.answer_is_unknown() {
+    pub fn remember(&mut self, parsed: &ParsedExchange) {
+        if parsed.exchange.request.method == "GET" && parsed.answer_is_unknown() {
             if self.addresses.len() < MAX_ADDRESSES {
-                self.addresses.insert(gap(reading));
+                self.addresses.insert(gap(parsed));
             }
             return;
         }
-        if !matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
+        if !matches!(parsed.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed | Stage::OpportunityFeed) {
             return;
         }
-        let reader = reader(reading);
+        let reader = reader(parsed);
         if self.addresses.len() < MAX_ADDRESSES {
-            self.addresses.insert(hash(&(&reader, page(&reading.exchange.request.target))));
+            self.addresses.insert(hash(&(&reader, page(&parsed.exchange.request.target))));
         }
-        let Some(root) = reading.response.json().map(|document| document.root()) else { return };
+        let Some(root) = parsed.response.json().map(|document| document.root()) else { return };
         if let Some(next) = root.get("next").and_then(Value::as_str)
             && self.addresses.len() < MAX_ADDRESSES
         {
             self.addresses.insert(hash(&(&reader, page(next))));
         }
-        if reading.exchange.is_faulted() {
+        if parsed.exchange.is_faulted() {
             // The address leads on; the items may be none of the booking system.
             return;
         }
         for item in root.get("items").into_iter().flat_map(Value::items) {
-            let Some(key) = key(reading, item) else { continue };
+            let Some(key) = key(parsed, item) else { continue };
             let Some(modified) = item.get("modified").and_then(modified) else { continue };
             if self.versions.len() < MAX_VERSIONS || self.versions.contains_key(&key) {
-                let version = ItemVersion { modified, content: content(item), seen_in: reading.into() };
+                let version = ItemVersion { modified, content: content(item), seen_in: parsed.into() };
                 self.versions.insert(key, version);
             }
         }
     }
 }
 
-fn modified(value: Value<'_>) -> Option<Modified> {
+fn modified(value: Value<'_>) -> Option<ModifiedValue> {
     let short = |text: &&str| text.len() <= MAX_MODIFIED;
-    let number = value.as_number().filter(short).map(|literal| Modified::Number(literal.into()));
-    number.or_else(|| value.as_str().filter(short).map(|text| Modified::Text(text.into())))
+    let number = value.as_number().filter(short).map(|literal| ModifiedValue::Number(literal.into()));
+    number.or_else(|| value.as_str().filter(short).map(|text| ModifiedValue::Text(text.into())))
 }
 
 /// Who reads: what a caller is given depends on the credentials, and open data is read by several programs at once.
-fn reader(reading: &Reading) -> (Option<String>, Option<String>) {
-    let agent = reading.exchange.request.headers.get("user-agent").map(str::to_owned);
-    (credential(reading).map(std::borrow::Cow::into_owned), agent)
+fn reader(parsed: &ParsedExchange) -> (Option<String>, Option<String>) {
+    let agent = parsed.exchange.request.headers.get("user-agent").map(str::to_owned);
+    (credential(parsed).map(std::borrow::Cow::into_owned), agent)
 }
 
 /// Stands for a page that the recording doesn't hold, of a feed and its reader.
-fn gap(reading: &Reading) -> u64 {
-    hash(&(reader(reading), "gap", reading.exchange.path()))
+fn gap(parsed: &ParsedExchange) -> u64 {
+    hash(&(reader(parsed), "gap", parsed.exchange.path()))
 }
 
-fn key(reading: &Reading, item: Value<'_>) -> Option<u64> {
-    let id = item.get("id").filter(|id| matches!(id.kind(), Kind::String | Kind::Number))?;
+fn key(parsed: &ParsedExchange, item: Value<'_>) -> Option<u64> {
+    let id = item.get("id").filter(|id| matches!(id.kind(), JsonKind::String | JsonKind::Number))?;
     let kind = item.get("kind").and_then(Value::as_str);
-    Some(hash(&(reading.exchange.path(), credential(reading), kind, id.to_json())))
+    Some(hash(&(parsed.exchange.path(), credential(parsed), kind, id.to_json())))
 }
 
 fn content(item: Value<'_>) -> u64 {
@@ -131,17 +131,17 @@ fn content(item: Value<'_>) -> u64 {
 /// Equal for values that are equal as JSON: the order of keys and the spelling of a number make no difference.
 fn digest(value: Value<'_>) -> u64 {
     match value.kind() {
-        Kind::Object => {
+        JsonKind::Object => {
             let members = value.entries().map(|(key, member)| hash(&(key, digest(member))));
             hash(&(1_u8, members.fold(0_u64, u64::wrapping_add)))
         }
-        Kind::Array => hash(&(2_u8, value.items().map(digest).collect::<Vec<_>>())),
-        Kind::Number => {
+        JsonKind::Array => hash(&(2_u8, value.items().map(digest).collect::<Vec<_>>())),
+        JsonKind::Number => {
             let literal = value.as_number().unwrap_or_default();
             hash(&(3_u8, decimal(literal).map_or_else(|| literal.to_owned(), |number| number.normalize().to_string())))
         }
-        Kind::String => hash(&(4_u8, value.as_str())),
-        Kind::Bool | Kind::Null => hash(&(5_u8, value.as_bool())),
+        JsonKind::String => hash(&(4_u8, value.as_str())),
+        JsonKind::Bool | JsonKind::Null => hash(&(5_u8, value.as_bool())),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::maps::HashMap;
 use crate::json::Value;
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::models::json_ld::amount_of;
 use crate::rules::state::answers::is_success;
 use crate::rules::state::exchange_ref::{ExchangeRef, FirstSeenNames};
@@ -51,28 +51,28 @@ impl ObservedFacts {
     }
 
     /// Takes an exchange up.
-    pub fn remember(&mut self, reading: &Reading) {
-        if !reading.exchange.is_faulted() {
-            self.remember_tax_modes(reading);
-            self.remember_made(reading);
-            if reading.is_booking_call() {
-                self.remember_prepayment(reading);
+    pub fn remember(&mut self, parsed: &ParsedExchange) {
+        if !parsed.exchange.is_faulted() {
+            self.remember_tax_modes(parsed);
+            self.remember_made(parsed);
+            if parsed.is_booking_call() {
+                self.remember_prepayment(parsed);
             }
         }
-        if reading.is_booking_call() {
-            self.remember_asked_for(reading);
+        if parsed.is_booking_call() {
+            self.remember_asked_for(parsed);
         }
     }
 
     /// The test suite has opportunities made: its request says for which Seller, the answer says which opportunity it is.
-    fn remember_made(&mut self, reading: &Reading) {
-        let path = reading.exchange.path();
+    fn remember_made(&mut self, parsed: &ParsedExchange) {
+        let path = parsed.exchange.path();
         let room = self.made_for.len() < MAX_OPPORTUNITIES;
-        if !room || !path.contains("/test-interface/datasets/") || !is_success(reading) {
+        if !room || !path.contains("/test-interface/datasets/") || !is_success(parsed) {
             return;
         }
-        let id = reading.response.json().and_then(|answer| answer.root().get("@id")).and_then(Value::as_str);
-        let seller = reading.request.json().and_then(|request| {
+        let id = parsed.response.json().and_then(|answer| answer.root().get("@id")).and_then(Value::as_str);
+        let seller = parsed.request.json().and_then(|request| {
             let places = ["/organizer/@id", "/provider/@id", "/superEvent/organizer/@id", "/facilityUse/provider/@id"];
             places.iter().find_map(|place| request.root().find(place)).and_then(Value::as_str)
         });
@@ -81,16 +81,16 @@ impl ObservedFacts {
         }
     }
 
-    fn remember_tax_modes(&mut self, reading: &Reading) {
-        let Some(answer) = reading.response.json() else { return };
-        match reading.stage {
+    fn remember_tax_modes(&mut self, parsed: &ParsedExchange) {
+        let Some(answer) = parsed.response.json() else { return };
+        match parsed.stage {
             Stage::Other | Stage::DatasetSite => {}
             Stage::OpportunityFeed => {
-                answer.root().descend().for_each(|node| self.remember_tax_mode(node, reading.into()));
+                answer.root().descend().for_each(|node| self.remember_tax_mode(node, parsed.into()));
             }
             _ => {
                 if let Some(seller) = answer.root().get("seller") {
-                    self.remember_tax_mode(seller, reading.into());
+                    self.remember_tax_mode(seller, parsed.into());
                 }
             }
         }
@@ -105,22 +105,22 @@ impl ObservedFacts {
         }
     }
 
-    fn remember_prepayment(&mut self, reading: &Reading) {
-        if !is_success(reading) {
+    fn remember_prepayment(&mut self, parsed: &ParsedExchange) {
+        if !is_success(parsed) {
             return;
         }
-        let due = reading.response.json().and_then(|response| response.root().get("totalPaymentDue"));
+        let due = parsed.response.json().and_then(|response| response.root().get("totalPaymentDue"));
         let Some(due) = due.filter(|due| due.is_object()) else { return };
         if due.get("openBookingPrepayment").or_else(|| due.get("prepayment")).is_some() {
-            self.prepayment_stated.get_or_insert(reading.into());
+            self.prepayment_stated.get_or_insert(parsed.into());
         } else if due.get("price").and_then(amount_of).is_some_and(|price| !price.is_zero()) {
-            self.prepayment_omitted.get_or_insert(reading.into());
+            self.prepayment_omitted.get_or_insert(parsed.into());
         }
     }
 
-    fn remember_asked_for(&mut self, reading: &Reading) {
-        let Some(uuid) = &reading.order_uuid else { return };
-        let items = reading.request.json().and_then(|request| request.root().get("orderedItem"));
+    fn remember_asked_for(&mut self, parsed: &ParsedExchange) {
+        let Some(uuid) = &parsed.order_uuid else { return };
+        let items = parsed.request.json().and_then(|request| request.root().get("orderedItem"));
         for opportunity in items.into_iter().flat_map(Value::items).filter_map(|item| item.get("orderedItem")) {
             let id = opportunity.as_str().or_else(|| opportunity.get("@id").and_then(Value::as_str));
             let room = self.asked_for.len() < MAX_OPPORTUNITIES;
@@ -148,7 +148,7 @@ mod tests {
 
     const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
-    fn reading(method: &str, target: &str, request: &str, response: &str) -> Reading {
+    fn parsed(method: &str, target: &str, request: &str, response: &str) -> ParsedExchange {
         let headers = || -> Headers {
             [("content-type".to_owned(), Bytes::from_static(b"application/json"))].into_iter().collect()
         };
@@ -176,12 +176,12 @@ mod tests {
             simulated: None,
             timing: Timing::default(),
         };
-        Reading::new(0, Arc::new(exchange), None)
+        ParsedExchange::new(0, Arc::new(exchange), None)
     }
 
-    fn quote(uuid: &str, opportunity: &str, response: &str) -> Reading {
+    fn quote(uuid: &str, opportunity: &str, response: &str) -> ParsedExchange {
         let request = format!(r#"{{"orderedItem": [{{"orderedItem": "{opportunity}"}}]}}"#);
-        reading("PUT", &format!("/api/order-quotes/{uuid}"), &request, response)
+        parsed("PUT", &format!("/api/order-quotes/{uuid}"), &request, response)
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
         assert!(observed.prepayment_stated.is_none() && observed.prepayment_omitted.is_none());
         let mut raised = (*quote(UUID, "o", r#"{"totalPaymentDue": {"price": 1}}"#).exchange).clone();
         raised.simulated = Some(Simulated { by: Simulator::Fault, detail: "C2 price-changed".to_owned() });
-        observed.remember(&Reading::new(0, Arc::new(raised), None));
+        observed.remember(&ParsedExchange::new(0, Arc::new(raised), None));
         assert!(observed.prepayment_omitted.is_none(), "Umpire made that total");
         observed.remember(&quote(UUID, "o", r#"{"totalPaymentDue": {"price": 5}}"#));
         assert!(observed.prepayment_stated.is_none() && observed.prepayment_omitted.is_some());
@@ -225,7 +225,7 @@ mod tests {
     fn the_test_suite_says_whose_an_opportunity_is() {
         let mut observed = ObservedFacts::default();
         let request = r#"{"@type": "Slot", "facilityUse": {"provider": {"@id": "s/2"}}}"#;
-        observed.remember(&reading(
+        observed.remember(&parsed(
             "POST",
             "/api/test-interface/datasets/ci/opportunities",
             request,

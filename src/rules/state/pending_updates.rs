@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::maps::{HashMap, HashSet};
 use crate::json::{Document, Value};
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::state::answers::{item_errors, root_type};
 use crate::rules::state::feeds::order_items;
 use crate::rules::state::flow::Flow;
@@ -21,7 +21,7 @@ const MAX_DUE: usize = 500;
 #[derive(Debug)]
 struct PendingUpdate {
     feed: Stage,
-    call: Arc<Reading>,
+    call: Arc<ParsedExchange>,
     /// False if the recording may lack an earlier call with the same effect, or the page that showed it: then the feed may
     /// have nothing to show.
     is_certain: bool,
@@ -42,14 +42,14 @@ pub struct PendingFeedUpdates {
 impl PendingFeedUpdates {
     /// The calls that a page of a feed, or one behind it, has yet to show: those that must be shown, or those that may have
     /// been shown before. `follows` as for [`PendingFeedUpdates::read`].
-    pub fn of(&self, feed: Stage, is_certain: bool, follows: bool) -> impl Iterator<Item = &Reading> {
+    pub fn of(&self, feed: Stage, is_certain: bool, follows: bool) -> impl Iterator<Item = &ParsedExchange> {
         let is_wanted =
             move |update: &&PendingUpdate| update.feed == feed && (update.is_certain && follows) == is_certain;
         self.calls.iter().filter(is_wanted).map(|update| &*update.call)
     }
 
     /// Takes up a call, if its effect must show in a feed that was followed before it. `flow` is as it was before the call.
-    pub fn expect(&mut self, call: &Arc<Reading>, flow: &Flow) {
+    pub fn expect(&mut self, call: &Arc<ParsedExchange>, flow: &Flow) {
         let Some(status) = call.status() else { return };
         let accepted = (200..300).contains(&status);
         // What is known of the Order or the proposal before the call: the index of the exchange that says so.
@@ -82,7 +82,7 @@ impl PendingFeedUpdates {
 
     /// Reads a page: what it shows is no longer due. `follows` is false if no page of the recording led to it, although there
     /// were some: one that is missing may have shown any of the calls.
-    pub fn read(&mut self, page: &Reading, follows: bool) {
+    pub fn read(&mut self, page: &ParsedExchange, follows: bool) {
         if !matches!(page.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed) {
             return;
         }
@@ -110,7 +110,7 @@ impl PendingFeedUpdates {
 }
 
 /// True if an item of the feed shows what the call led to.
-fn shows(item: Value<'_>, call: &Reading) -> bool {
+fn shows(item: Value<'_>, call: &ParsedExchange) -> bool {
     if item.get("state").and_then(Value::as_str) == Some("deleted") {
         return true;
     }
@@ -148,11 +148,11 @@ fn type_of(item: Value<'_>) -> Option<&str> {
     item.get("data")?.get("@type")?.as_str()
 }
 
-fn rejects(call: &Reading) -> bool {
+fn rejects(call: &ParsedExchange) -> bool {
     call.request.json().is_some_and(|update| text(update.root(), "orderProposalStatus").ends_with("CustomerRejected"))
 }
 
-fn lacks_places(call: &Reading) -> bool {
+fn lacks_places(call: &ParsedExchange) -> bool {
     const ERROR: &str = "OpportunityHasInsufficientCapacityError";
     root_type(call) == Some(ERROR) || item_errors(call).into_iter().any(|error| text(error, "@type") == ERROR)
 }
@@ -166,10 +166,10 @@ mod tests {
 
     const UUID: &str = "5b0b7f3e-6d1c-4f0a-9c52-7e1a4d90b6c3";
 
-    fn reading(method: &str, target: &str, request: &str, status: u16, response: &str) -> Arc<Reading> {
+    fn parsed(method: &str, target: &str, request: &str, status: u16, response: &str) -> Arc<ParsedExchange> {
         let headers: Headers =
             [("content-type".to_owned(), Bytes::from_static(b"application/json"))].into_iter().collect();
-        Arc::new(Reading::new(
+        Arc::new(ParsedExchange::new(
             0,
             Arc::new(Exchange {
                 id: 0,
@@ -199,38 +199,38 @@ mod tests {
         ))
     }
 
-    fn cancellation(status: u16) -> Arc<Reading> {
+    fn cancellation(status: u16) -> Arc<ParsedExchange> {
         let request = r#"{"orderedItem": [{"@id": "i/1"}, {"@id": "i/2"}]}"#;
-        reading("PATCH", &format!("/api/orders/{UUID}"), request, status, "")
+        parsed("PATCH", &format!("/api/orders/{UUID}"), request, status, "")
     }
 
-    fn page(statuses: [&str; 2]) -> Arc<Reading> {
+    fn page(statuses: [&str; 2]) -> Arc<ParsedExchange> {
         let [first, second] = statuses;
         let items = format!(
             r#"{{"next": "/n", "items": [{{"id": "{UUID}", "state": "updated", "data": {{"@type": "Order", "orderedItem": [
                 {{"@id": "i/1", "orderItemStatus": "{first}"}}, {{"@id": "i/2", "orderItemStatus": "{second}"}}]}}}}]}}"#
         );
-        reading("GET", "/api/orders-rpde", "", 200, &items)
+        parsed("GET", "/api/orders-rpde", "", 200, &items)
     }
 
-    fn booking() -> Arc<Reading> {
+    fn booking() -> Arc<ParsedExchange> {
         let items = [1, 2].map(|item| {
             format!(r#"{{"@id": "i/{item}", "orderItemStatus": "https://openactive.io/OrderItemConfirmed"}}"#)
         });
         let order = format!(r#"{{"@type": "Order", "orderedItem": [{}]}}"#, items.join(","));
-        reading("PUT", &format!("/api/orders/{UUID}"), "{}", 201, &order)
+        parsed("PUT", &format!("/api/orders/{UUID}"), "{}", 201, &order)
     }
 
     /// How many cancellations the Orders feed must show, and how many it may have to, after these exchanges.
-    fn waiting(exchanges: &[(Arc<Reading>, bool)]) -> (usize, usize) {
+    fn waiting(exchanges: &[(Arc<ParsedExchange>, bool)]) -> (usize, usize) {
         let (mut due, mut flow) = (PendingFeedUpdates::default(), Flow::default());
-        for (index, (reading, follows)) in exchanges.iter().enumerate() {
-            let mut numbered = Reading::new(index as u64, Arc::clone(&reading.exchange), None);
-            numbered.stage = reading.stage;
-            let reading = Arc::new(numbered);
-            due.read(&reading, *follows);
-            due.expect(&reading, &flow);
-            flow.push_for_test(reading);
+        for (index, (parsed, follows)) in exchanges.iter().enumerate() {
+            let mut numbered = ParsedExchange::new(index as u64, Arc::clone(&parsed.exchange), None);
+            numbered.stage = parsed.stage;
+            let parsed = Arc::new(numbered);
+            due.read(&parsed, *follows);
+            due.expect(&parsed, &flow);
+            flow.push_for_test(parsed);
         }
         let of = |is_certain| due.of(Stage::OrdersFeed, is_certain, true).count();
         (of(true), of(false))
@@ -252,8 +252,8 @@ mod tests {
 
     #[test]
     fn what_may_have_been_cancelled_before_is_not_certain_to_be_shown() {
-        let empty = || (reading("GET", "/api/orders-rpde", "", 200, r#"{"next": "/n", "items": []}"#), true);
-        let astray = || (reading("GET", "/api/orders-rpde", "", 200, r#"{"next": "/m", "items": []}"#), false);
+        let empty = || (parsed("GET", "/api/orders-rpde", "", 200, r#"{"next": "/n", "items": []}"#), true);
+        let astray = || (parsed("GET", "/api/orders-rpde", "", 200, r#"{"next": "/m", "items": []}"#), false);
         let whole = || (page(["CustomerCancelled", "CustomerCancelled"]), true);
         let (booking, cancelled) = (|| (booking(), true), || (cancellation(204), true));
         assert_eq!(waiting(&[empty(), cancelled()]), (0, 1), "the recording doesn't hold the booking");

@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use super::maps::{HashMap, HashSet};
 use crate::exchange::Exchange;
 use crate::json::{Document, Value};
-use crate::openbooking::{Bookings, Reading, Stage};
+use crate::openbooking::{Bookings, ParsedExchange, Stage};
 use crate::rules::state::base_uris::BaseUriResolver;
 use crate::rules::state::booking_system::BookingSystemInfo;
 use crate::rules::state::capacity::CapacityTracker;
-use crate::rules::state::credentials::Access;
+use crate::rules::state::credentials::AccessFacts;
 use crate::rules::state::exchange_ref::{ExchangeRef, FirstSeenNames};
 use crate::rules::state::feeds::{OpenData, Pages, order_items};
 use crate::rules::state::flow::{FeedItem, FeedItems, Flow};
@@ -65,7 +65,7 @@ pub struct RecordingState {
     /// When the first exchange began.
     started: Option<Timestamp>,
     numbering: Numbering,
-    recent: VecDeque<(Arc<Reading>, usize)>,
+    recent: VecDeque<(Arc<ParsedExchange>, usize)>,
     recent_bytes: usize,
     /// Umpire made an answer of this recording: see [`Exchange::is_faulted`].
     pub has_faults: bool,
@@ -73,14 +73,14 @@ pub struct RecordingState {
     pub due: PendingFeedUpdates,
     /// Addresses of pages and versions of items, of every feed.
     pub history: History,
-    access: Access,
+    access: AccessFacts,
     /// Calls that came to nothing.
     pub retries: Retries,
     /// Places booked since open data was read.
     pub capacity: CapacityTracker,
     wrongly_refused: BTreeSet<u64>,
-    first_booking: Option<Arc<Reading>>,
-    last_harvest: Option<Arc<Reading>>,
+    first_booking: Option<Arc<ParsedExchange>>,
+    last_harvest: Option<Arc<ParsedExchange>>,
     /// The last page of each feed.
     pub pages: Pages,
     /// What open data says of opportunities.
@@ -148,8 +148,8 @@ impl RecordingState {
     }
 
     /// True if a rule found that an exchange was refused although its request was in order.
-    pub fn was_wrongly_refused(&self, reading: &Reading) -> bool {
-        self.wrongly_refused.contains(&reading.index)
+    pub fn was_wrongly_refused(&self, parsed: &ParsedExchange) -> bool {
+        self.wrongly_refused.contains(&parsed.index)
     }
 
     /// What the operator said of the booking system.
@@ -173,7 +173,7 @@ impl RecordingState {
     }
 
     /// The last calls of whatever Order UUID, oldest first.
-    pub fn recent(&self) -> impl Iterator<Item = &Reading> {
+    pub fn recent(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.recent.iter().map(|(call, _)| &**call)
     }
 
@@ -188,17 +188,17 @@ impl RecordingState {
     }
 
     /// What was seen of the access to the booking system.
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &AccessFacts {
         &self.access
     }
 
     /// The first P or B that succeeded.
-    pub fn first_booking(&self) -> Option<&Reading> {
+    pub fn first_booking(&self) -> Option<&ParsedExchange> {
         self.first_booking.as_deref()
     }
 
     /// The last page of open data.
-    pub fn last_harvest(&self) -> Option<&Reading> {
+    pub fn last_harvest(&self) -> Option<&ParsedExchange> {
         self.last_harvest.as_deref()
     }
 
@@ -227,43 +227,43 @@ impl RecordingState {
     }
 
     /// Takes up an exchange after it was judged, with the pointers of its findings.
-    pub fn remember(&mut self, reading: Arc<Reading>, reported: Vec<String>) {
-        if reading.stage == Stage::DatasetSite
-            && let Some(uri) = advertised_base_uri(&reading)
+    pub fn remember(&mut self, parsed: Arc<ParsedExchange>, reported: Vec<String>) {
+        if parsed.stage == Stage::DatasetSite
+            && let Some(uri) = advertised_base_uri(&parsed)
         {
-            self.bases.learn(&reading.exchange, &uri);
+            self.bases.learn(&parsed.exchange, &uri);
         }
-        self.started.get_or_insert(reading.exchange.started);
-        self.has_faults |= reading.exchange.is_faulted();
-        self.pages.remember(&reading);
-        self.access.remember(&reading);
-        let is_feed_of_orders = matches!(reading.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed);
-        let follows = is_feed_of_orders && self.history.knows(&reading);
-        self.history.remember(&reading);
-        self.capacity.remember(&reading, self.flows.get(reading.order_uuid.as_deref().unwrap_or_default()));
-        self.remember_action(&reading);
-        self.observed.remember(&reading);
-        if reading.stage == Stage::OpportunityFeed {
-            if !reading.exchange.is_faulted() {
-                self.open_data.remember(&reading);
+        self.started.get_or_insert(parsed.exchange.started);
+        self.has_faults |= parsed.exchange.is_faulted();
+        self.pages.remember(&parsed);
+        self.access.remember(&parsed);
+        let is_feed_of_orders = matches!(parsed.stage, Stage::OrdersFeed | Stage::OrderProposalsFeed);
+        let follows = is_feed_of_orders && self.history.knows(&parsed);
+        self.history.remember(&parsed);
+        self.capacity.remember(&parsed, self.flows.get(parsed.order_uuid.as_deref().unwrap_or_default()));
+        self.remember_action(&parsed);
+        self.observed.remember(&parsed);
+        if parsed.stage == Stage::OpportunityFeed {
+            if !parsed.exchange.is_faulted() {
+                self.open_data.remember(&parsed);
             }
-            self.last_harvest = Some(Arc::clone(&reading));
+            self.last_harvest = Some(Arc::clone(&parsed));
         }
-        if !reading.is_booking_call() {
+        if !parsed.is_booking_call() {
             return;
         }
-        self.remember_names(&reading);
-        self.remember_order_items(&reading);
-        self.due.read(&reading, follows);
-        self.retries.remember(&reading);
-        let books = matches!(reading.stage, Stage::P | Stage::B | Stage::BAfterP);
-        if books && self.first_booking.is_none() && reading.status().is_some_and(|status| status < 300) {
-            self.first_booking = Some(Arc::clone(&reading));
+        self.remember_names(&parsed);
+        self.remember_order_items(&parsed);
+        self.due.read(&parsed, follows);
+        self.retries.remember(&parsed);
+        let books = matches!(parsed.stage, Stage::P | Stage::B | Stage::BAfterP);
+        if books && self.first_booking.is_none() && parsed.status().is_some_and(|status| status < 300) {
+            self.first_booking = Some(Arc::clone(&parsed));
         }
-        let Some(uuid) = reading.order_uuid.clone() else { return };
-        let size = reading.memory();
+        let Some(uuid) = parsed.order_uuid.clone() else { return };
+        let size = parsed.memory();
         self.recent_bytes += size;
-        self.recent.push_back((Arc::clone(&reading), size));
+        self.recent.push_back((Arc::clone(&parsed), size));
         while self.recent.len() > MAX_RECENT || self.recent_bytes > MAX_RECENT_BYTES {
             let Some((_, size)) = self.recent.pop_front() else { break };
             self.recent_bytes -= size;
@@ -274,12 +274,12 @@ impl RecordingState {
         self.by_age.remove(&flow.touched);
         flow.touched = self.clock;
         self.by_age.insert(self.clock, uuid);
-        self.due.expect(&reading, flow);
+        self.due.expect(&parsed, flow);
         if !reported.is_empty() {
             let short = reported.into_iter().filter(|pointer| pointer.len() <= MAX_TEXT).take(MAX_REPORTED);
-            flow.reported.insert(reading.index, short.map(String::into_boxed_str).collect());
+            flow.reported.insert(parsed.index, short.map(String::into_boxed_str).collect());
         }
-        flow.earlier.push(reading);
+        flow.earlier.push(parsed);
         flow.bytes += size;
         self.bytes += size;
         if flow.earlier.len() > MAX_FLOW_EXCHANGES {
@@ -301,30 +301,30 @@ impl RecordingState {
     }
 
     /// Joins an action of the test suite's interface to the flow of the Order that it is about.
-    fn remember_action(&mut self, reading: &Arc<Reading>) {
-        let is_action = reading.stage == Stage::Other && reading.exchange.path().ends_with("/test-interface/actions");
-        if !is_action || reading.status().is_none_or(|status| status >= 300) {
+    fn remember_action(&mut self, parsed: &Arc<ParsedExchange>) {
+        let is_action = parsed.stage == Stage::Other && parsed.exchange.path().ends_with("/test-interface/actions");
+        if !is_action || parsed.status().is_none_or(|status| status >= 300) {
             return;
         }
-        let Some(action) = reading.request.json() else { return };
+        let Some(action) = parsed.request.json() else { return };
         let Some(order) = action.root().find("/object/@id").and_then(Value::as_str) else { return };
         let uuid = order.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
         if let Some(flow) = self.flows.get_mut(uuid.as_str()).filter(|flow| flow.actions.len() < MAX_ACTIONS) {
-            let size = reading.memory();
-            flow.actions.push(Arc::clone(reading));
+            let size = parsed.memory();
+            flow.actions.push(Arc::clone(parsed));
             flow.bytes += size;
             self.bytes += size;
         }
     }
 
     /// Joins the items of an Orders feed to the flows that were seen; items of other Orders are left alone.
-    fn remember_order_items(&mut self, reading: &Reading) {
-        let is_proposals = match reading.stage {
+    fn remember_order_items(&mut self, parsed: &ParsedExchange) {
+        let is_proposals = match parsed.stage {
             Stage::OrdersFeed => false,
             Stage::OrderProposalsFeed => true,
             _ => return,
         };
-        let Some(page) = reading.response.json() else { return };
+        let Some(page) = parsed.response.json() else { return };
         for (uuid, item) in order_items(page) {
             let Some(flow) = self.flows.get_mut(&uuid) else { continue };
             // Text that was just parsed parses again.
@@ -334,28 +334,28 @@ impl RecordingState {
             let size = document.memory();
             let is_known = |feed: &FeedItems| feed.newest.as_ref().is_some_and(|newest| newest.item.root().same(item));
             let feed = if is_proposals || of_proposal { &mut flow.proposals_feed } else { &mut flow.feed };
-            if reading.exchange.is_faulted() && is_known(feed) {
+            if parsed.exchange.is_faulted() && is_known(feed) {
                 // A repetition that Umpire made.
                 continue;
             }
-            let gone = feed.push(FeedItem { item: document, seen_in: reading.into() });
+            let gone = feed.push(FeedItem { item: document, seen_in: parsed.into() });
             flow.bytes = flow.bytes + size - gone;
             self.bytes = self.bytes + size - gone;
         }
     }
 
-    fn remember_names(&mut self, reading: &Reading) {
-        if let Some(request) = reading.request.json() {
+    fn remember_names(&mut self, parsed: &ParsedExchange) {
+        if let Some(request) = parsed.request.json() {
             let email = request.root().find("/customer/email").and_then(Value::as_str);
             if let Some(email) = email
                 && self.emails.len() < MAX_NAMES
                 && email.len() <= MAX_TEXT
                 && !self.emails.contains_key(email)
             {
-                self.emails.insert(email.into(), reading.into());
+                self.emails.insert(email.into(), parsed.into());
             }
         }
-        if let Some(response) = reading.response.json().filter(|_| !reading.exchange.is_faulted()) {
+        if let Some(response) = parsed.response.json().filter(|_| !parsed.exchange.is_faulted()) {
             let root = response.root();
             if let (Some(error_type), Some(name)) =
                 (root.get("@type").and_then(Value::as_str), root.get("name").and_then(Value::as_str))
@@ -363,14 +363,14 @@ impl RecordingState {
                 && self.error_names.len() < MAX_NAMES
                 && error_type.len().max(name.len()) <= MAX_TEXT
             {
-                self.error_names.entry(error_type.into()).or_insert_with(|| (name.into(), reading.into()));
+                self.error_names.entry(error_type.into()).or_insert_with(|| (name.into(), parsed.into()));
             }
         }
     }
 }
 
 /// `accessService.endpointUrl` of the Dataset.
-fn advertised_base_uri(reading: &Reading) -> Option<String> {
-    let endpoint = reading.response.json()?.root().find("/accessService/endpointUrl")?.as_str()?;
+fn advertised_base_uri(parsed: &ParsedExchange) -> Option<String> {
+    let endpoint = parsed.response.json()?.root().find("/accessService/endpointUrl")?.as_str()?;
     Some(endpoint.trim_end_matches('/').to_owned())
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::maps::HashMap;
 use crate::exchange::{BodyEnd, FailureKind, Response};
-use crate::openbooking::{Reading, Stage};
+use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::models::json_ld::id_of;
 use crate::rules::state::credentials::credential;
 use crate::rules::state::limits::MAX_KEPT_BYTES;
@@ -24,22 +24,22 @@ const MAX_FAILED: usize = 200;
 /// The calls so far that came to nothing.
 #[derive(Debug, Default)]
 pub struct Retries {
-    rate_limited: HashMap<String, Arc<Reading>>,
-    failed: VecDeque<Failed>,
-    unanswered: VecDeque<Failed>,
+    rate_limited: HashMap<String, Arc<ParsedExchange>>,
+    failed: VecDeque<FailedBooking>,
+    unanswered: VecDeque<FailedBooking>,
 }
 
 /// An attempt to book that failed, or whose answer never came.
 #[derive(Debug)]
-struct Failed {
-    call: Arc<Reading>,
+struct FailedBooking {
+    call: Arc<ParsedExchange>,
     opportunities: Box<[Box<str>]>,
 }
 
 /// What the items of a call's Order are about, by `@id`; an item without one, and an Order without items, are about the empty
 /// text.
-fn opportunities(reading: &Reading) -> Vec<&str> {
-    let items = reading.request.json().and_then(|document| document.root().get("orderedItem"));
+fn opportunities(parsed: &ParsedExchange) -> Vec<&str> {
+    let items = parsed.request.json().and_then(|document| document.root().get("orderedItem"));
     let Some(items) = items.filter(|items| items.is_array()) else { return Vec::new() };
     let mut ids: Vec<&str> = items.items().map(|item| item.get("orderedItem").and_then(id_of).unwrap_or("")).collect();
     if ids.is_empty() {
@@ -51,65 +51,65 @@ fn opportunities(reading: &Reading) -> Vec<&str> {
 impl Retries {
     /// The last call with the verb, path and credentials of this one, if its answer was 429 or 503 and had come
     /// before this one was made.
-    pub fn rate_limited(&self, reading: &Reading) -> Option<&Reading> {
-        let earlier = self.rate_limited.get(&key(reading))?;
-        (earlier.exchange.ended() <= reading.exchange.started).then_some(earlier)
+    pub fn rate_limited(&self, parsed: &ParsedExchange) -> Option<&ParsedExchange> {
+        let earlier = self.rate_limited.get(&key(parsed))?;
+        (earlier.exchange.ended() <= parsed.exchange.started).then_some(earlier)
     }
 
     /// The last call of each attempt to book that failed and was not taken further, oldest first.
-    pub fn failed(&self) -> impl Iterator<Item = &Reading> {
+    pub fn failed(&self) -> impl Iterator<Item = &ParsedExchange> {
         self.failed.iter().map(|failed| &*failed.call)
     }
 
     /// The calls of P and B whose answer never came whole, with an item for an opportunity that an item of this call is for,
     /// too; oldest first. Those whose Order UUID was answered for since are none of them.
-    pub fn unanswered_same_opportunity(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
-        alike(&self.unanswered, reading)
+    pub fn unanswered_same_opportunity(&self, parsed: &ParsedExchange) -> impl Iterator<Item = &ParsedExchange> {
+        alike(&self.unanswered, parsed)
     }
 
     /// Of [`Retries::failed`] those with an item for an opportunity that an item of this call is for, too.
-    pub fn failed_same_opportunity(&self, reading: &Reading) -> impl Iterator<Item = &Reading> {
-        alike(&self.failed, reading)
+    pub fn failed_same_opportunity(&self, parsed: &ParsedExchange) -> impl Iterator<Item = &ParsedExchange> {
+        alike(&self.failed, parsed)
     }
 
     /// Takes a call up.
-    pub fn remember(&mut self, reading: &Arc<Reading>) {
-        let key = key(reading);
-        match reading.status() {
+    pub fn remember(&mut self, parsed: &Arc<ParsedExchange>) {
+        let key = key(parsed);
+        match parsed.status() {
             Some(429 | 503) => {
                 let room = self.rate_limited.len() < MAX_PUSHED_BACK || self.rate_limited.contains_key(&key);
-                if room && reading.memory() <= MAX_KEPT_BYTES {
-                    self.rate_limited.insert(key, Arc::clone(reading));
+                if room && parsed.memory() <= MAX_KEPT_BYTES {
+                    self.rate_limited.insert(key, Arc::clone(parsed));
                 }
             }
             _ => {
                 self.rate_limited.remove(&key);
             }
         }
-        let Some(uuid) = &reading.order_uuid else { return };
-        self.remember_unanswered(reading, uuid);
-        let answered = reading.status().is_some();
-        if answered && reading.stage != Stage::OrderStatus {
+        let Some(uuid) = &parsed.order_uuid else { return };
+        self.remember_unanswered(parsed, uuid);
+        let answered = parsed.status().is_some();
+        if answered && parsed.stage != Stage::OrderStatus {
             self.failed.retain(|earlier| earlier.call.order_uuid.as_ref() != Some(uuid));
         }
-        let books = matches!(reading.stage, Stage::C1 | Stage::C2 | Stage::P | Stage::B | Stage::BAfterP);
-        let small = reading.memory() <= MAX_KEPT_BYTES;
-        if books && small && reading.status().is_some_and(|status| status >= 400) {
-            keep(&mut self.failed, reading);
+        let books = matches!(parsed.stage, Stage::C1 | Stage::C2 | Stage::P | Stage::B | Stage::BAfterP);
+        let small = parsed.memory() <= MAX_KEPT_BYTES;
+        if books && small && parsed.status().is_some_and(|status| status >= 400) {
+            keep(&mut self.failed, parsed);
         }
     }
 
-    fn remember_unanswered(&mut self, reading: &Arc<Reading>, uuid: &str) {
-        let books = matches!(reading.stage, Stage::P | Stage::B | Stage::BAfterP);
+    fn remember_unanswered(&mut self, parsed: &Arc<ParsedExchange>, uuid: &str) {
+        let books = matches!(parsed.stage, Stage::P | Stage::B | Stage::BAfterP);
         let answers_for_order =
-            books || matches!(reading.stage, Stage::OrderStatus | Stage::OrderCancel | Stage::OrderDelete);
-        if books && never_answered(reading) {
-            if reading.memory() <= MAX_KEPT_BYTES {
-                keep(&mut self.unanswered, reading);
+            books || matches!(parsed.stage, Stage::OrderStatus | Stage::OrderCancel | Stage::OrderDelete);
+        if books && never_answered(parsed) {
+            if parsed.memory() <= MAX_KEPT_BYTES {
+                keep(&mut self.unanswered, parsed);
             }
         } else if answers_for_order
-            && reading.status().is_some_and(|status| !matches!(status, 429 | 502..=504))
-            && !never_answered(reading)
+            && parsed.status().is_some_and(|status| !matches!(status, 429 | 502..=504))
+            && !never_answered(parsed)
         {
             self.unanswered.retain(|earlier| earlier.call.order_uuid.as_deref() != Some(uuid));
         }
@@ -117,35 +117,39 @@ impl Retries {
 }
 
 /// True if the booking system may have done what it was asked for, and the broker has no whole answer.
-fn never_answered(reading: &Reading) -> bool {
+fn never_answered(parsed: &ParsedExchange) -> bool {
     use FailureKind::{BrokenOff, ClientGone, Fault, Stopped, TimedOut};
-    let failure = reading.exchange.failure.as_ref();
+    let failure = parsed.exchange.failure.as_ref();
     let is_cut = |response: &Response| response.body.end == BodyEnd::Cancelled;
     failure.is_some_and(|failure| matches!(failure.kind, BrokenOff | ClientGone | Fault | Stopped | TimedOut))
-        && reading.exchange.response.as_ref().is_none_or(is_cut)
+        && parsed.exchange.response.as_ref().is_none_or(is_cut)
 }
 
 /// Keeps a call; of more than there is room for the oldest goes.
-fn keep(calls: &mut VecDeque<Failed>, reading: &Arc<Reading>) {
+fn keep(calls: &mut VecDeque<FailedBooking>, parsed: &Arc<ParsedExchange>) {
     if calls.len() == MAX_FAILED {
         calls.pop_front();
     }
-    let opportunities = opportunities(reading).into_iter().map(Box::from).collect();
-    calls.push_back(Failed { call: Arc::clone(reading), opportunities });
+    let opportunities = opportunities(parsed).into_iter().map(Box::from).collect();
+    calls.push_back(FailedBooking { call: Arc::clone(parsed), opportunities });
 }
 
 /// Those with an item for an opportunity that an item of this call is for, too.
-fn alike<'r>(calls: &'r VecDeque<Failed>, reading: &Reading) -> impl Iterator<Item = &'r Reading> + use<'r> {
-    let wanted = if calls.is_empty() { Vec::new() } else { opportunities(reading) };
+fn alike<'r>(
+    calls: &'r VecDeque<FailedBooking>,
+    parsed: &ParsedExchange,
+) -> impl Iterator<Item = &'r ParsedExchange> + use<'r> {
+    let wanted = if calls.is_empty() { Vec::new() } else { opportunities(parsed) };
     let mut wanted: Vec<Box<str>> = wanted.into_iter().map(Box::from).collect();
     wanted.sort_unstable();
-    let is_alike = move |failed: &&Failed| failed.opportunities.iter().any(|id| wanted.binary_search(id).is_ok());
+    let is_alike =
+        move |failed: &&FailedBooking| failed.opportunities.iter().any(|id| wanted.binary_search(id).is_ok());
     calls.iter().filter(is_alike).map(|failed| &*failed.call)
 }
 
-fn key(reading: &Reading) -> String {
-    let credential = credential(reading).unwrap_or_default();
-    format!("{} {}\n{credential}", reading.exchange.request.method, reading.exchange.path())
+fn key(parsed: &ParsedExchange) -> String {
+    let credential = credential(parsed).unwrap_or_default();
+    format!("{} {}\n{credential}", parsed.exchange.request.method, parsed.exchange.path())
 }
 
 #[cfg(test)]
@@ -153,7 +157,7 @@ mod tests {
     use super::*;
     use crate::exchange::{Body, Exchange, Failure, Headers, Response, Version};
 
-    fn quote(uuid: u32, items: &str, status: u16) -> Arc<Reading> {
+    fn quote(uuid: u32, items: &str, status: u16) -> Arc<ParsedExchange> {
         let target = format!("/api/order-quotes/5b0b7f3e-6d1c-4f0a-9c52-{uuid:012}");
         let mut exchange = Exchange::get("https://booking.example.com", target);
         exchange.request.method = "PUT".to_owned();
@@ -165,7 +169,7 @@ mod tests {
             headers: Headers::default(),
             body: Body::empty(),
         });
-        Arc::new(Reading::new(0, Arc::new(exchange), None))
+        Arc::new(ParsedExchange::new(0, Arc::new(exchange), None))
     }
 
     #[test]
@@ -174,11 +178,11 @@ mod tests {
             let mut exchange = (*quote(1, r#"[{"orderedItem": "a"}]"#, status.unwrap_or(200)).exchange).clone();
             exchange.response = exchange.response.filter(|_| status.is_some());
             exchange.failure = failure.map(|kind| Failure { kind, detail: String::new(), answered: None });
-            let mut reading = Reading::new(0, Arc::new(exchange), None);
-            reading.stage = stage;
-            Arc::new(reading)
+            let mut parsed = ParsedExchange::new(0, Arc::new(exchange), None);
+            parsed.stage = stage;
+            Arc::new(parsed)
         };
-        let unanswered = |calls: &[Arc<Reading>]| {
+        let unanswered = |calls: &[Arc<ParsedExchange>]| {
             let mut retries = Retries::default();
             for call in calls {
                 retries.remember(call);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::event::Judged;
 use crate::exchange::{Body, BodyEnd, Headers, decode};
-use crate::finding::{Severity, Side, Tally};
+use crate::finding::{FindingTally, Severity, Side};
 use crate::json::{Document, Value};
 use crate::openbooking::{Stage, is_uuid};
 
@@ -65,7 +65,7 @@ pub(in crate::tui) struct Booking {
     pub(in crate::tui) steps: Vec<BookingStep>,
     /// Steps that were left out.
     pub(in crate::tui) more: u64,
-    pub(in crate::tui) tally: Tally,
+    pub(in crate::tui) tally: FindingTally,
 }
 
 impl Booking {
@@ -159,11 +159,16 @@ impl BookingIndex {
         }
     }
 
-    fn add_step(&mut self, uuid: &str, step: BookingStep, tally: Option<&Tally>) {
+    fn add_step(&mut self, uuid: &str, step: BookingStep, tally: Option<&FindingTally>) {
         let number = self.numbers.get(uuid).copied().unwrap_or_else(|| {
             let number = self.gone + self.all.len() as u64;
             self.numbers.insert(uuid.to_owned(), number);
-            self.all.push_back(Booking { uuid: uuid.to_owned(), steps: Vec::new(), more: 0, tally: Tally::default() });
+            self.all.push_back(Booking {
+                uuid: uuid.to_owned(),
+                steps: Vec::new(),
+                more: 0,
+                tally: FindingTally::default(),
+            });
             number
         });
         let Some(booking) = self.all.get_mut((number - self.gone) as usize) else { return };
@@ -224,7 +229,7 @@ impl BookingIndex {
 }
 
 /// The severity that weighs most on a side of a booking, and how many findings there are.
-pub(in crate::tui) fn worst_of(tally: &Tally, side: Side) -> Option<(Severity, u64)> {
+pub(in crate::tui) fn worst_of(tally: &FindingTally, side: Side) -> Option<(Severity, u64)> {
     let worst = Severity::ALL.into_iter().find(|&severity| tally.get(side, severity) > 0)?;
     Some((worst, tally.of_side(side)))
 }

@@ -25,7 +25,7 @@ const STEPS: usize = 104;
 
 /// What happened in one stretch of time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(in crate::tui) struct Bucket {
+pub(in crate::tui) struct TrafficBucket {
     pub(in crate::tui) requests: u64,
     /// Answers of 500 and more, and requests without an answer.
     pub(in crate::tui) errors: u64,
@@ -100,7 +100,7 @@ fn end_of(step: usize) -> Duration {
 
 /// One of the slowest exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tui) struct Slow {
+pub(in crate::tui) struct SlowExchange {
     pub(in crate::tui) exchange: u64,
     pub(in crate::tui) stage: Stage,
     pub(in crate::tui) took: Duration,
@@ -112,13 +112,13 @@ pub(in crate::tui) struct TrafficIndex {
     start: Option<Timestamp>,
     /// Seconds of each bucket.
     width: u64,
-    buckets: Vec<Bucket>,
+    buckets: Vec<TrafficBucket>,
     by_stage: BTreeMap<Stage, Latencies>,
     all: Latencies,
     /// By the first digit of the status, 1 to 9; at 0 those without an answer.
     classes: [u64; 10],
     failures: Vec<(FailureKind, u64)>,
-    slowest: Vec<Slow>,
+    slowest: Vec<SlowExchange>,
     /// The highest number of a connection.
     connections: u64,
     lags: Vec<Duration>,
@@ -141,7 +141,7 @@ impl TrafficIndex {
         }
         let place = self.slowest.partition_point(|slow| slow.took >= took);
         if place < SLOWEST {
-            self.slowest.insert(place, Slow { exchange: judged.index, stage: judged.stage, took });
+            self.slowest.insert(place, SlowExchange { exchange: judged.index, stage: judged.stage, took });
             self.slowest.truncate(SLOWEST);
         }
         if let Some(bucket) = self.bucket(exchange.started) {
@@ -152,18 +152,18 @@ impl TrafficIndex {
     }
 
     /// The bucket of a time; what lies before the first exchange counts to the first bucket.
-    fn bucket(&mut self, time: Timestamp) -> Option<&mut Bucket> {
+    fn bucket(&mut self, time: Timestamp) -> Option<&mut TrafficBucket> {
         let start = *self.start.get_or_insert(time);
         self.width = self.width.max(1);
         let seconds = u64::try_from(time.as_second().saturating_sub(start.as_second())).unwrap_or(0);
         while seconds / self.width >= MAX_BUCKETS as u64 {
             self.width = self.width.saturating_mul(2);
             self.buckets =
-                self.buckets.chunks(2).map(|pair| pair.iter().copied().fold(Bucket::default(), join)).collect();
+                self.buckets.chunks(2).map(|pair| pair.iter().copied().fold(TrafficBucket::default(), join)).collect();
         }
         let place = (seconds / self.width) as usize;
         if place >= self.buckets.len() {
-            self.buckets.resize(place + 1, Bucket::default());
+            self.buckets.resize(place + 1, TrafficBucket::default());
         }
         self.buckets.get_mut(place)
     }
@@ -185,7 +185,7 @@ impl TrafficIndex {
         self.start
     }
 
-    pub(in crate::tui) fn buckets(&self) -> &[Bucket] {
+    pub(in crate::tui) fn buckets(&self) -> &[TrafficBucket] {
         &self.buckets
     }
 
@@ -205,7 +205,7 @@ impl TrafficIndex {
         &self.failures
     }
 
-    pub(in crate::tui) fn slowest(&self) -> &[Slow] {
+    pub(in crate::tui) fn slowest(&self) -> &[SlowExchange] {
         &self.slowest
     }
 
@@ -218,8 +218,8 @@ impl TrafficIndex {
     }
 }
 
-fn join(one: Bucket, other: Bucket) -> Bucket {
-    Bucket {
+fn join(one: TrafficBucket, other: TrafficBucket) -> TrafficBucket {
+    TrafficBucket {
         requests: one.requests + other.requests,
         errors: one.errors + other.errors,
         slowest: one.slowest.max(other.slowest),

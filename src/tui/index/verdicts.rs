@@ -4,7 +4,7 @@
 
 use crate::event::Judged;
 use crate::finding::{Severity, Side};
-use crate::tui::list_filter::Narrow;
+use crate::tui::list_filter::QuickFilter;
 
 /// Most exchanges that are remembered, a byte each. What comes behind them is not.
 const MOST: usize = 8_000_000;
@@ -16,9 +16,9 @@ const WHOLLY: u8 = 3 << 6;
 
 /// What is remembered of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::tui) struct Remembered(u8);
+pub(in crate::tui) struct VerdictSummary(u8);
 
-impl Remembered {
+impl VerdictSummary {
     fn of(judged: &Judged) -> Self {
         let worst = |side: Side| {
             let of_side = judged.findings.iter().filter(|finding| finding.rule.side == side);
@@ -52,7 +52,7 @@ impl Remembered {
     }
 
     /// True if there is a finding that a choice admits.
-    pub(in crate::tui) fn has(self, narrow: Narrow) -> bool {
+    pub(in crate::tui) fn has(self, narrow: QuickFilter) -> bool {
         let of_side = |side| self.worst(side).is_some_and(|worst| narrow.admits(side, worst));
         Side::ALL.into_iter().any(of_side)
     }
@@ -68,13 +68,13 @@ impl VerdictIndex {
         if at >= self.0.len() {
             self.0.resize(at + 1, 0);
         }
-        self.0[at] = Remembered::of(judged).0;
+        self.0[at] = VerdictSummary::of(judged).0;
     }
 
     /// What the rules said of an exchange; `None` if that is not known.
-    pub(in crate::tui) fn get(&self, index: u64) -> Option<Remembered> {
+    pub(in crate::tui) fn get(&self, index: u64) -> Option<VerdictSummary> {
         let byte = self.0.get(usize::try_from(index).ok()?).copied()?;
-        (byte != 0).then_some(Remembered(byte))
+        (byte != 0).then_some(VerdictSummary(byte))
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         assert_eq!((index.get(2), index.get(4)), (None, None));
         for broker in 0..=4 {
             for system in 0..=4 {
-                let one = Remembered(WHOLLY | broker | system << 3);
+                let one = VerdictSummary(WHOLLY | broker | system << 3);
                 let expected = |bits: u8| bits.checked_sub(1).map(|at| Severity::ALL[3 - usize::from(at)]);
                 assert_eq!(
                     (one.worst(Side::Broker), one.worst(Side::BookingSystem)),

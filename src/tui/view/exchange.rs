@@ -7,15 +7,15 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::super::model::{Focus, Model};
-use super::super::page::{DetailPage, Row, Tab, View};
+use super::super::model::{Focus, ScreenModel};
+use super::super::page::{DetailPage, DetailTab, MessageView, Row};
 use super::super::theme::{TextStyle, marked};
 use super::{line, select, span, teach, title};
 use crate::event::Judged;
 use crate::finding::Severity;
 use crate::text;
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
@@ -38,7 +38,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     let (_, height) = model.layout.detail_size();
     for (place, row) in page.window(detail.top, height).iter().enumerate() {
         let at = 1 + place as u16;
-        if detail.tab == Tab::Findings {
+        if detail.tab == DetailTab::Findings {
             line(buffer, area, at, &explained(row, detail.finding));
             continue;
         }
@@ -49,14 +49,14 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn tabs(model: &Model, judged: &Judged, page: Option<&DetailPage>) -> Vec<Span<'static>> {
+fn tabs(model: &ScreenModel, judged: &Judged, page: Option<&DetailPage>) -> Vec<Span<'static>> {
     let detail = &model.detail;
     let mut spans = Vec::new();
-    for tab in Tab::ALL {
+    for tab in DetailTab::ALL {
         let words = match tab {
-            Tab::Findings => format!(" Findings ({}) ", judged.findings.len()),
-            Tab::Request => format!(" Request {}", on(judged, "/request")),
-            Tab::Response => format!(" Response {}", on(judged, "/response")),
+            DetailTab::Findings => format!(" Findings ({}) ", judged.findings.len()),
+            DetailTab::Request => format!(" Request {}", on(judged, "/request")),
+            DetailTab::Response => format!(" Response {}", on(judged, "/response")),
         };
         let style =
             if tab == detail.tab { Style::new().add_modifier(Modifier::REVERSED) } else { TextStyle::Plain.style() };
@@ -65,11 +65,11 @@ fn tabs(model: &Model, judged: &Judged, page: Option<&DetailPage>) -> Vec<Span<'
         }
         spans.push(Span::styled(words, style));
     }
-    if detail.tab != Tab::Findings {
+    if detail.tab != DetailTab::Findings {
         let view = match detail.view {
-            View::Tree => "",
-            View::Raw => "│ raw ",
-            View::Hex => "│ hex ",
+            MessageView::Tree => "",
+            MessageView::Raw => "│ raw ",
+            MessageView::Hex => "│ hex ",
         };
         spans.push(span(TextStyle::Bold, view));
     }
@@ -98,7 +98,7 @@ fn explained(row: &Row, selected: usize) -> Line<'_> {
 }
 
 /// A row of a message, scrolled sideways, lit if it is what a finding is about.
-fn message_row(model: &Model, row: &Row, area: Rect, at: u16, buffer: &mut Buffer) {
+fn message_row(model: &ScreenModel, row: &Row, area: Rect, at: u16, buffer: &mut Buffer) {
     if at >= area.height {
         return;
     }

@@ -8,18 +8,18 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 use super::super::command::{self, Command};
-use super::super::model::Model;
+use super::super::model::ScreenModel;
 use super::super::theme::TextStyle;
 use super::{line, span};
 use crate::finding::Severity;
 use crate::text;
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     line(buffer, area, 0, &keys(model, area.width));
 }
 
 /// What the screen asks, in the last row of the screen whatever its size, and the commands that the palette finds.
-pub(super) fn question(model: &Model, whole: Rect, buffer: &mut Buffer) {
+pub(super) fn question(model: &ScreenModel, whole: Rect, buffer: &mut Buffer) {
     let words = match (model.prompt_words(), &model.word) {
         (Some(words), _) => words,
         // Where there is no footer.
@@ -43,7 +43,7 @@ pub(super) fn question(model: &Model, whole: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn keys(model: &Model, width: u16) -> Line<'static> {
+fn keys(model: &ScreenModel, width: u16) -> Line<'static> {
     if let Some(word) = &model.word {
         let word = text::visible(word);
         return Line::from(span(TextStyle::Of(Severity::Warning), format!(" {word}")));

@@ -10,10 +10,10 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::super::model::{Model, Screen};
+use super::super::model::{Screen, ScreenModel};
 use super::super::theme::{TextStyle, alarm, letter, sign};
 use super::{line, span, width};
-use crate::event::{Forwarding, Mode, Progress, Recording};
+use crate::event::{Forwarding, Progress, RecordingStatus, RunMode};
 use crate::finding::{Severity, Side, grouped};
 use crate::text;
 
@@ -23,8 +23,8 @@ const NAME: &str = " umpire ";
 /// The screens' names, in order.
 const NAMES: [&str; 5] = ["Bookings", "Exchanges", "Findings", "Coverage", "Traffic"];
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let alarming = matches!(model.status.recording, Some(Recording::Off { .. }));
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
+    let alarming = matches!(model.status.recording, Some(RecordingStatus::Off { .. }));
     // With one line only, what must not be overlooked comes first.
     if !(alarming && area.height == 1) {
         line(buffer, area, 0, &screens(model, area.width));
@@ -68,7 +68,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The names of the screens as they stand in the first row, each with its first column and the one behind its last.
-fn tabs(model: &Model, width: u16) -> Vec<(usize, usize, String)> {
+fn tabs(model: &ScreenModel, width: u16) -> Vec<(usize, usize, String)> {
     let number = |at: usize| Screen::MAIN.get(at).is_some_and(|screen| *screen == model.root());
     // Only the one that is shown has its name where there is no room for all.
     let whole: usize = NAMES.iter().map(|name| name.len() + 4).sum();
@@ -88,13 +88,13 @@ fn tabs(model: &Model, width: u16) -> Vec<(usize, usize, String)> {
 }
 
 /// The screen whose name stands in this column of the first row.
-pub(in crate::tui) fn tab_at(model: &Model, x: u16) -> Option<Screen> {
+pub(in crate::tui) fn tab_at(model: &ScreenModel, x: u16) -> Option<Screen> {
     let tabs = tabs(model, model.layout.header.width);
     let place = tabs.iter().position(|(from, to, _)| (*from..*to).contains(&usize::from(x)))?;
     Screen::MAIN.get(place).copied()
 }
 
-fn screens(model: &Model, columns: u16) -> Line<'static> {
+fn screens(model: &ScreenModel, columns: u16) -> Line<'static> {
     let tabs = tabs(model, columns);
     let named = tabs.first().is_some_and(|(from, ..)| *from > 0);
     let mut spans = vec![span(TextStyle::Bold, if named { NAME } else { "" })];
@@ -110,12 +110,12 @@ fn screens(model: &Model, columns: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-fn counts_width(model: &Model) -> usize {
+fn counts_width(model: &ScreenModel) -> usize {
     width(&counts(model))
 }
 
 /// `B ✗4 !1  S ✗2`: how much was found on each side.
-fn counts(model: &Model) -> Vec<Span<'static>> {
+fn counts(model: &ScreenModel) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     for side in Side::ALL {
         spans.push(span(TextStyle::By(side), format!(" {}", letter(side))));
@@ -136,14 +136,14 @@ fn counts(model: &Model) -> Vec<Span<'static>> {
 /// Least columns of the booking system's address; what the broker is to be given comes first.
 const LEAST_UPSTREAM: usize = 12;
 
-fn what(model: &Model, width: u16) -> Line<'_> {
+fn what(model: &ScreenModel, width: u16) -> Line<'_> {
     let context = &model.status.context;
     let mut spans = vec![span(TextStyle::Plain, " ")];
     match (&context.base_uri, &context.upstream) {
         (Some(base_uri), upstream) => {
             spans.push(span(TextStyle::Dim, "broker's Base URI "));
             // Both addresses share what the other words leave, those of a forward proxy not counted.
-            let demo = if context.mode == Mode::Demo { 6 } else { 0 };
+            let demo = if context.mode == RunMode::Demo { 6 } else { 0 };
             let room = usize::from(width).saturating_sub(1 + 18 + 3 + demo);
             let broker = room.saturating_sub(if upstream.is_some() { LEAST_UPSTREAM } else { 0 });
             let base_uri = text::clip_middle(base_uri, broker);
@@ -159,7 +159,7 @@ fn what(model: &Model, width: u16) -> Line<'_> {
             spans.push(span(TextStyle::Dim, "recording "));
             let file = match &model.status.recording {
                 // The next part of it.
-                Some(Recording::On { file, .. }) => Some(file),
+                Some(RecordingStatus::On { file, .. }) => Some(file),
                 _ => context.capture.as_ref(),
             };
             spans.push(span(TextStyle::Bold, text::visible(file.map_or("-", String::as_str))));
@@ -177,25 +177,25 @@ fn what(model: &Model, width: u16) -> Line<'_> {
         spans.push(span(TextStyle::Dim, " intercepts "));
         spans.push(span(TextStyle::Plain, text::visible(hosts)));
     }
-    if context.mode == Mode::Demo {
+    if context.mode == RunMode::Demo {
         spans.push(span(TextStyle::Of(crate::finding::Severity::Warning), "  demo"));
     }
     Line::from(spans)
 }
 
 /// Whether exchanges are being kept.
-fn state(model: &Model) -> Line<'_> {
+fn state(model: &ScreenModel) -> Line<'_> {
     Line::from(match (&model.status.recording, &model.status.context.capture, model.status.context.mode) {
-        (Some(Recording::Off { reason, missed }), ..) => {
+        (Some(RecordingStatus::Off { reason, missed }), ..) => {
             let missed = text::count(*missed, "exchange");
             let words = format!(" ‼ NOT RECORDING, {missed} missed: {}", text::visible(reason));
             return Line::styled(words, Style::new());
         }
-        (_, _, Mode::View) => vec![span(TextStyle::Dim, " reading")],
-        (Some(Recording::Removed { .. }), ..) => vec![span(TextStyle::Dim, " ○ nothing was recorded")],
-        (Some(Recording::On { .. }), ..) | (None, Some(_), _) => {
+        (_, _, RunMode::View) => vec![span(TextStyle::Dim, " reading")],
+        (Some(RecordingStatus::Removed { .. }), ..) => vec![span(TextStyle::Dim, " ○ nothing was recorded")],
+        (Some(RecordingStatus::On { .. }), ..) | (None, Some(_), _) => {
             let mut spans = vec![span(TextStyle::Bad, " ●"), span(TextStyle::Plain, " rec")];
-            if let Some(Recording::On { missed: missed @ 1.., .. }) = &model.status.recording {
+            if let Some(RecordingStatus::On { missed: missed @ 1.., .. }) = &model.status.recording {
                 spans.push(span(TextStyle::Bad, format!(" ‼ {} missing", text::count(*missed, "exchange"))));
             }
             spans
@@ -205,19 +205,19 @@ fn state(model: &Model) -> Line<'_> {
 }
 
 /// `recorded 12 · judged 10 · lag 3 s · dropped 0`: what is not as it should be stands out.
-fn counters(model: &Model) -> Vec<Span<'static>> {
+fn counters(model: &ScreenModel) -> Vec<Span<'static>> {
     // Until it is told, what is shown is all that is known.
-    let missed = model.status.recording.as_ref().map_or(0, Recording::missed);
+    let missed = model.status.recording.as_ref().map_or(0, RecordingStatus::missed);
     let (shown, lag) = (model.status.exchanges, Duration::ZERO);
     let shown = Progress { recorded: shown.saturating_sub(missed), judged: shown, lag };
     let Progress { recorded, judged, .. } = model.status.progress.unwrap_or(shown);
     let mut spans = Vec::new();
-    if model.status.context.mode == Mode::View || model.status.context.capture.is_some() {
+    if model.status.context.mode == RunMode::View || model.status.context.capture.is_some() {
         spans.push(span(TextStyle::Dim, format!("  recorded {} ·", grouped(recorded))));
     }
     spans.push(span(TextStyle::Dim, format!(" judged {} ·", grouped(judged))));
     // Of a recording that is read it is not known.
-    if model.status.context.mode != Mode::View {
+    if model.status.context.mode != RunMode::View {
         let lag = model.status.lag_seconds();
         let ink = if lag > 0 { TextStyle::Of(Severity::Warning) } else { TextStyle::Dim };
         spans.extend([span(ink, format!(" lag {} s", grouped(lag))), span(TextStyle::Dim, " ·")]);
@@ -228,7 +228,7 @@ fn counters(model: &Model) -> Vec<Span<'static>> {
 }
 
 /// What else there is to say: what is unsafe, the latest notice, and where exchanges are kept or what was recorded.
-fn more(model: &Model) -> Line<'_> {
+fn more(model: &ScreenModel) -> Line<'_> {
     let warnings = model.status.context.warnings.iter();
     let mut spans: Vec<Span<'_>> =
         warnings.map(|words| span(TextStyle::Bad, format!(" ‼ {} ", text::visible(words)))).collect();
@@ -238,9 +238,9 @@ fn more(model: &Model) -> Line<'_> {
     // The demo tells its story here, a live run what needs attention; where it is kept matters less.
     if let Some(notice) = model.status.notices.back() {
         let ink = match model.status.context.mode {
-            Mode::Demo => TextStyle::Bold,
-            Mode::View => TextStyle::Plain,
-            Mode::Live | Mode::Replay => TextStyle::Of(Severity::Warning),
+            RunMode::Demo => TextStyle::Bold,
+            RunMode::View => TextStyle::Plain,
+            RunMode::Live | RunMode::Replay => TextStyle::Of(Severity::Warning),
         };
         spans.push(span(ink, format!(" {} ", text::clip(notice, 200))));
     }
@@ -252,15 +252,15 @@ fn more(model: &Model) -> Line<'_> {
         let words = format!(" {count} passed unread, last to {} ", text::clip_middle(authority, 60));
         spans.push(span(TextStyle::Dim, words));
     }
-    if model.status.context.mode == Mode::View {
+    if model.status.context.mode == RunMode::View {
         if let Some(base_uri) = &model.status.context.upstream {
             spans.push(span(TextStyle::Dim, format!(" Base URI {}", text::clip_middle(base_uri, 80))));
         }
         return Line::from(spans);
     }
     let file = match &model.status.recording {
-        Some(Recording::On { file, .. }) => Some(file),
-        Some(Recording::Off { .. } | Recording::Removed { .. }) => None,
+        Some(RecordingStatus::On { file, .. }) => Some(file),
+        Some(RecordingStatus::Off { .. } | RecordingStatus::Removed { .. }) => None,
         None => model.status.context.capture.as_ref(),
     };
     if let Some(file) = file {

@@ -6,27 +6,27 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use super::super::model::Model;
+use super::super::model::ScreenModel;
 use super::super::theme::TextStyle;
 use super::{line, span};
-use crate::event::Mode;
+use crate::event::RunMode;
 use crate::text;
 
-pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {
     let base_uri = text::visible(model.status.context.base_uri.as_deref().unwrap_or("-"));
     let lines = match model.status.context.mode {
-        Mode::View => vec![
+        RunMode::View => vec![
             Line::from(span(TextStyle::Bold, "  This recording holds no exchange so far.")),
             Line::default(),
             Line::from("  If a proxy is writing it, exchanges appear here as they end."),
         ],
-        Mode::Demo => vec![
+        RunMode::Demo => vec![
             Line::from(span(TextStyle::Bold, "  A scripted broker is about to make its first booking.")),
             Line::default(),
             Line::from("  Its requests go through Umpire to a small booking system built into it."),
             Line::from("  Some are wrong on purpose, and so are some answers: watch who is blamed."),
         ],
-        Mode::Live | Mode::Replay
+        RunMode::Live | RunMode::Replay
             if let Some(forward) = &model.status.context.forward
                 && model.status.context.base_uri.is_none() =>
         {
@@ -46,7 +46,7 @@ pub(super) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
                 Line::from("  Java -Dhttps.proxyHost and -Dhttps.proxyPort. docs/proxy.md has other reasons."),
             ]
         }
-        Mode::Live | Mode::Replay => vec![
+        RunMode::Live | RunMode::Replay => vec![
             Line::from(span(TextStyle::Bold, "  Nothing has passed yet.")),
             Line::default(),
             Line::from("  1. Give your broker this Base URI in place of the booking system's:"),

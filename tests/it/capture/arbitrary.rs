@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use serde_json::Value;
 use umpire::capture::{self, Meta, Reader, Writer, har};
 use umpire::exchange::{
-    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, Omitted, Request, Response, Rewritten, Simulated,
-    Simulator, Timing, Version,
+    Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, OmittedFields, Request, Response, RewrittenLink,
+    Simulated, Simulator, Timing, Version,
 };
 use umpire::redact::Redactor;
 
@@ -103,8 +103,7 @@ fn content() -> impl Strategy<Value = (Vec<u8>, Option<&'static str>)> {
 
 fn message() -> impl Strategy<Value = (Headers, Body)> {
     let trailers = prop_oneof![2 => Just(Vec::new()), 1 => vec(header(), 1..3)];
-    let omitted =
-        prop_oneof![2 => Just(Omitted::Nothing), 1 => Just(Omitted::Credentials), 1 => Just(Omitted::Unlisted)];
+    let omitted = prop_oneof![2 => Just(OmittedFields::Nothing), 1 => Just(OmittedFields::Credentials), 1 => Just(OmittedFields::Unlisted)];
     let parts = (vec(header(), 0..6), omitted, content(), trailers, 0..5_u8, 0..5000_u64);
     parts.prop_map(|(mut fields, omitted, (bytes, coding), trailers, end, more)| {
         if let Some(coding) = coding {
@@ -123,8 +122,8 @@ fn message() -> impl Strategy<Value = (Headers, Body)> {
     })
 }
 
-fn rewritten() -> impl Strategy<Value = Rewritten> {
-    ("/[a-z/]{0,12}", "https?://[a-z]{1,9}[!-~]{0,9}", "[ -~]{0,20}").prop_map(|(at, sent, given)| Rewritten {
+fn rewritten() -> impl Strategy<Value = RewrittenLink> {
+    ("/[a-z/]{0,12}", "https?://[a-z]{1,9}[!-~]{0,9}", "[ -~]{0,20}").prop_map(|(at, sent, given)| RewrittenLink {
         at,
         sent,
         given,

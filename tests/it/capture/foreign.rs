@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use umpire::capture::{self, CaptureError, har};
-use umpire::exchange::{Body, BodyEnd, Exchange, FailureKind, Headers, Omitted, Version, decode};
+use umpire::exchange::{Body, BodyEnd, Exchange, FailureKind, Headers, OmittedFields, Version, decode};
 
 use super::arbitrary::{meta, ordinary};
 
@@ -43,10 +43,10 @@ fn the_least_that_is_enough() {
         ("https://a.example", "/feeds/sessions?limit=1")
     );
     assert_eq!(exchange.request.version, Version::Http11);
-    assert_eq!((exchange.request.body, exchange.request.headers.1), (Body::empty(), Omitted::Unlisted));
+    assert_eq!((exchange.request.body, exchange.request.headers.1), (Body::empty(), OmittedFields::Unlisted));
     let response = exchange.response.unwrap();
     assert_eq!((response.status, response.body), (200, Body::not_recorded(0)));
-    assert_eq!(response.headers, Headers(Vec::new(), Omitted::Unlisted));
+    assert_eq!(response.headers, Headers(Vec::new(), OmittedFields::Unlisted));
     assert_eq!(exchange.failure, None);
 }
 
@@ -198,7 +198,10 @@ fn odd(change: &Value) -> (Exchange, Vec<String>) {
 #[test]
 fn what_can_be_read_of_an_odd_entry_is_read() {
     let as_it_is = odd(&json!({})).0;
-    assert_eq!((as_it_is.request.body.clone(), as_it_is.request.headers.1), (Body::complete("{}"), Omitted::Nothing));
+    assert_eq!(
+        (as_it_is.request.body.clone(), as_it_is.request.headers.1),
+        (Body::complete("{}"), OmittedFields::Nothing)
+    );
     for change in [
         json!({ "time": null }),
         json!({ "time": -1 }),
@@ -266,7 +269,7 @@ fn the_part_that_can_not_be_read_is_not_recorded() {
     assert_eq!(exchange.started, "2026-11-24T08:00:00Z".parse().unwrap(), "that of the entry before");
     let fields = json!([{ "name": "Host", "value": "a.example" }, { "name": "Authorization", "value": null }]);
     let exchange = without(&json!({ "request": { "headers": fields } }));
-    assert_eq!(exchange.request.headers.1, Omitted::Unlisted);
+    assert_eq!(exchange.request.headers.1, OmittedFields::Unlisted);
     assert!(!exchange.request.headers.is_recorded("authorization"));
     let exchange = without(&json!({ "request": { "postData": [1] } }));
     assert_eq!(exchange.request.body, Body::not_recorded(2));
@@ -365,8 +368,8 @@ fn credentials_that_a_browser_leaves_out_are_not_recorded() {
         let response = exchanges[0].response.as_ref().unwrap();
         (exchanges[0].request.headers.1, response.headers.1)
     };
-    let left_out = (Omitted::Credentials, Omitted::Credentials);
-    let all_there = (Omitted::Nothing, Omitted::Nothing);
+    let left_out = (OmittedFields::Credentials, OmittedFields::Credentials);
+    let all_there = (OmittedFields::Nothing, OmittedFields::Nothing);
     assert_eq!(omitted(&chrome, &json!({})), left_out);
     assert_eq!(omitted(&json!({ "name": "Firefox" }), &json!({})), left_out);
     assert_eq!(omitted(&json!({ "name": "x", "comment": "sanitized" }), &json!({})), left_out);
@@ -384,7 +387,7 @@ fn credentials_that_a_browser_leaves_out_are_not_recorded() {
     // Provisional header fields of a browser are not those that were sent.
     let provisional = json!({ "request": { "headers": [{ "name": "User-Agent", "value": "x" }] } });
     let exchanges = read(&file(&chrome, &provisional)).unwrap();
-    assert_eq!(exchanges[1].request.headers.1, Omitted::Unlisted);
+    assert_eq!(exchanges[1].request.headers.1, OmittedFields::Unlisted);
 }
 
 #[test]

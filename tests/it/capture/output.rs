@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use umpire::capture::{self, CaptureError, Format, Meta, RecordingWriter};
-use umpire::exchange::{Body, Exchange, Omitted};
+use umpire::exchange::{Body, Exchange, OmittedFields};
 use umpire::new_file::NewFileError;
 
 use super::arbitrary::{cases, exchange, meta, ordinary};
@@ -118,7 +118,7 @@ fn the_least_line_that_is_enough() {
     let (meta, format, exchanges) = read(&file);
     assert_eq!((format, exchanges.len(), exchanges[0].request.target.as_str()), (Format::Ndjson, 2, "/x"));
     assert_eq!(meta.created, exchanges[0].started);
-    assert_eq!((exchanges[0].request.headers.1, &exchanges[0].request.body), (Omitted::Unlisted, &Body::empty()));
+    assert_eq!((exchanges[0].request.headers.1, &exchanges[0].request.body), (OmittedFields::Unlisted, &Body::empty()));
     assert_eq!((&exchanges[0].response, &exchanges[0].failure), (&None, &None));
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use umpire::capture::{self, CaptureError, Reader, Writer};
-use umpire::exchange::{Body, BodyEnd, Failure, FailureKind, Omitted, Simulated, Simulator, Version};
+use umpire::exchange::{Body, BodyEnd, Failure, FailureKind, OmittedFields, Simulated, Simulator, Version};
 use umpire::redact::RedactionLevel;
 
 use super::arbitrary::{meta, ordinary};
@@ -110,8 +110,11 @@ fn version_2() {
     let exchanges: Vec<_> = capture::open(&file).unwrap().exchanges.map(Result::unwrap).collect();
     let response = exchanges[0].response.as_ref().unwrap();
     assert_eq!(exchanges[0].request.body, Body::not_recorded(0));
-    assert_eq!((exchanges[0].request.headers.1, response.headers.1), (Omitted::Unlisted, Omitted::Credentials));
-    assert_eq!(exchanges[1].request.headers.1, Omitted::Nothing);
+    assert_eq!(
+        (exchanges[0].request.headers.1, response.headers.1),
+        (OmittedFields::Unlisted, OmittedFields::Credentials)
+    );
+    assert_eq!(exchanges[1].request.headers.1, OmittedFields::Nothing);
     assert_eq!(Reader::open(&file).unwrap().format(), 2);
 }
 
@@ -122,7 +125,7 @@ fn only_a_capture_with_gaps_is_of_version_2() {
     let mut gap = ordinary();
     gap.request.body = Body::not_recorded(7);
     let mut unlisted = ordinary();
-    unlisted.request.headers.1 = Omitted::Unlisted;
+    unlisted.request.headers.1 = OmittedFields::Unlisted;
     for (name, exchange, version) in [("whole.db", ordinary(), 1), ("body.db", gap, 2), ("fields.db", unlisted, 2)] {
         let file = folder.path().join(name);
         let mut writer = Writer::create(&file, &meta()).unwrap();

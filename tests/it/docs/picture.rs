@@ -15,7 +15,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio_util::sync::CancellationToken;
 use umpire::capture;
-use umpire::event::{Event, Mode, RunContext, feed};
+use umpire::event::{Event, RunContext, RunMode, feed};
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::tui::{self, Setup, Theme};
 
@@ -62,7 +62,7 @@ async fn screen(events: &[Event], base_uri: Option<String>, theme: Theme, keys: 
     }
     assert_eq!(feed.dropped(), 0);
     let context = RunContext {
-        mode: Mode::View,
+        mode: RunMode::View,
         base_uri: None,
         upstream: base_uri,
         capture: Some(RECORDING.to_owned()),

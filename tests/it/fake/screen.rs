@@ -16,9 +16,9 @@ use ratatui::backend::TestBackend;
 use ratatui::style::Color;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use umpire::event::{Event, EventReceiver, Mode, RunContext};
+use umpire::event::{Event, EventReceiver, RunContext, RunMode};
 use umpire::openbooking::Stage;
-use umpire::tui::{self, Outcome, Setup};
+use umpire::tui::{self, ScreenEnd, Setup};
 
 use crate::fake::{Fake, accepted, context, missing_customer, wrong_price};
 
@@ -59,7 +59,7 @@ pub fn keys(script: &str) -> Vec<Input> {
 
 pub struct Shown {
     pub terminal: Terminal<TestBackend>,
-    pub outcome: Outcome,
+    pub outcome: ScreenEnd,
 }
 
 impl Shown {
@@ -86,7 +86,7 @@ impl Shown {
 /// As [`open_on`], on the screen of exchanges.
 pub async fn show_on(width: u16, height: u16, context: RunContext, events: Vec<Event>, script: &str) -> Shown {
     // A recording opens there.
-    let script = if context.mode == Mode::View { script.to_owned() } else { format!("2{script}") };
+    let script = if context.mode == RunMode::View { script.to_owned() } else { format!("2{script}") };
     open_on(width, height, context, events, &script).await
 }
 
@@ -140,7 +140,7 @@ pub async fn show_steps(width: u16, height: u16, context: RunContext, steps: Vec
     let (sender, receiver) = mpsc::channel(1_024);
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
-    let first = if context.mode == Mode::View { "" } else { "2" };
+    let first = if context.mode == RunMode::View { "" } else { "2" };
     let steps = std::iter::once(Step::Keys(first)).chain(steps).collect();
     let play = played(steps, sender);
     let end = async move {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use umpire::capture::har;
 use umpire::exchange::{Headers, decode};
 use umpire::json::Document;
-use umpire::redact::{Fields, Redactor};
+use umpire::redact::{PersonalFields, Redactor};
 use umpire::rules::{BookingSystemInfo, Judge};
 
 use super::engine::{bytes, fuzz};
@@ -57,7 +57,7 @@ fn har() {
             serde_json::json!({ "log": { "version": "1.2", "creator": golden["log"]["creator"], "entries": [entry] } });
         seeds.push(log.to_string().into_bytes());
     }
-    let redactor = Redactor::of_persons(Fields::default()).expect("a redactor");
+    let redactor = Redactor::of_persons(PersonalFields::default()).expect("a redactor");
     let words =
         [&JSON[..], &["\"encoding\":\"base64\"", "\"status\":0", "\"_umpire\":{", "\"params\":[", "gzip", "zstd"]]
             .concat();
@@ -94,7 +94,7 @@ fn content_codings() {
     let mut brotli = Vec::new();
     brotli::CompressorWriter::new(&mut brotli, 4096, 5, 20).write_all(&text).expect("it is written to memory");
     let zstd = zstd::encode_all(&text[..], 1).expect("it is written to memory");
-    let redactor = Redactor::of_persons(Fields::default()).expect("a redactor");
+    let redactor = Redactor::of_persons(PersonalFields::default()).expect("a redactor");
     fuzz("content_codings", &[text, gzip, zlib, brotli, zstd], &["\u{1f}\u{8b}"], |input| {
         for coding in ["gzip", "deflate", "br", "zstd", "gzip, zstd", "br, br", "identity", "x"] {
             let headers: Headers = [("content-encoding", coding)].into_iter().collect();

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use umpire::exchange::Version;
 use umpire::proxy::h1::{Decoder, HeadWatch, RequestShape, Step, parse_request, parse_response, request_head};
-use umpire::proxy::message::head::{HeadLimits, Length};
+use umpire::proxy::message::head::{BodyLength, HeadLimits};
 
 use super::engine::fuzz;
 use super::readers::readings;
@@ -137,7 +137,7 @@ fn chunked_bodies() {
         .collect();
     // Content, trailers and what is left; or that it can't be read, or isn't whole.
     let decode = |input: &[u8], piece: usize| {
-        let (mut decoder, mut buf) = (Decoder::new(Length::Chunked), BytesMut::new());
+        let (mut decoder, mut buf) = (Decoder::new(BodyLength::Chunked), BytesMut::new());
         let (mut content, mut pieces) = (Vec::new(), input.chunks(piece));
         loop {
             match decoder.step(&mut buf) {
@@ -183,8 +183,8 @@ fn requests_passed_on() {
         let Ok(Some(head)) = parse_request(&mut buf, HeadLimits::default()) else { return };
         let Ok(length) = head.length() else { return };
         let size = match length {
-            Length::Known(size) => Some(size),
-            Length::Chunked | Length::UntilClose => None,
+            BodyLength::Known(size) => Some(size),
+            BodyLength::Chunked | BodyLength::UntilClose => None,
         };
         let shape =
             RequestShape { method: head.method.as_str(), target: &head.target, host: HOST, size, upgrade: None };
@@ -200,8 +200,8 @@ fn requests_passed_on() {
             );
             assert_eq!(reading.hosts, [HOST.as_bytes()], "{reader:?}: {passed_on}");
             let expected = match length {
-                Length::Known(size) => Some(size),
-                Length::Chunked | Length::UntilClose => None,
+                BodyLength::Known(size) => Some(size),
+                BodyLength::Chunked | BodyLength::UntilClose => None,
             };
             assert_eq!(reading.length, expected, "{reader:?}: {passed_on}");
         }

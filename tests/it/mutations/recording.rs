@@ -9,7 +9,7 @@ use serde_json::Value;
 use umpire::capture;
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Request, Response, Timing, Version};
 use umpire::finding::Finding;
-use umpire::openbooking::{Reading, Stage};
+use umpire::openbooking::{ParsedExchange, Stage};
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 
 /// An exchange in the form of the rules' examples, which is easy to change.
@@ -115,7 +115,8 @@ impl Recording {
         let exchanges = exchanges.into_iter().enumerate().map(|(index, exchange)| {
             let exchange = Exchange { id: index as u64, ..exchange };
             (
-                Reading::new(0, Arc::new(exchange.clone()), base_uri.as_deref().and(Some("/api/openbooking"))).stage,
+                ParsedExchange::new(0, Arc::new(exchange.clone()), base_uri.as_deref().and(Some("/api/openbooking")))
+                    .stage,
                 exchange,
             )
         });
@@ -149,7 +150,7 @@ impl Recording {
     /// What an exchange is judged with: everything that is of no booking, and what is of the same booking (of every
     /// booking, if it is of none itself).
     pub(crate) fn around(&self, place: usize) -> Vec<Exchange> {
-        let uuid = |exchange: &Exchange| Reading::new(0, Arc::new(exchange.clone()), None).order_uuid;
+        let uuid = |exchange: &Exchange| ParsedExchange::new(0, Arc::new(exchange.clone()), None).order_uuid;
         let own = uuid(&self.exchanges[place].1);
         let belongs =
             |exchange: &&Exchange| own.is_none() || uuid(exchange).is_none_or(|other| Some(&other) == own.as_ref());

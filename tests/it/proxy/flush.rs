@@ -199,8 +199,8 @@ async fn a_switched_connection_over_tls_delivers_all_of_it() {
                 to.shutdown().await.unwrap();
             };
             let mut got = Vec::new();
-            let reading = from.read_to_end(&mut got);
-            let ((), read) = soon("both ways to end", async { tokio::join!(sending, reading) }).await;
+            let parsed = from.read_to_end(&mut got);
+            let ((), read) = soon("both ways to end", async { tokio::join!(sending, parsed) }).await;
             read.unwrap();
             assert!(got.ends_with(&sent), "{number}: {} bytes", got.len());
         }

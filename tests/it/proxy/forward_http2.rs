@@ -143,7 +143,7 @@ async fn unread_tunnels_carry_any_bytes_both_ways_to_their_ends() {
     let broker = Broker::connect(rig.proxy.address).await;
     let authority = format!("other.example:{port}");
     let (client, mut system) = tokio::join!(tunnel(&broker, &authority), server.accept());
-    let (mut reading, mut writing) = tokio::io::split(client);
+    let (mut parsed, mut writing) = tokio::io::split(client);
     let sent: Vec<u8> = (0..MUCH).map(|n| (n % 251) as u8).collect();
     let up = async {
         writing.write_all(&sent).await.unwrap();
@@ -162,7 +162,7 @@ async fn unread_tunnels_carry_any_bytes_both_ways_to_their_ends() {
             system.send(&sent).await;
             drop(system);
         },
-        soon("what went down", reading.read_to_end(&mut got))
+        soon("what went down", parsed.read_to_end(&mut got))
     );
     assert_eq!(read.unwrap(), MUCH);
     assert!(got == sent, "what went down");

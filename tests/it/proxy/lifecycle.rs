@@ -53,12 +53,12 @@ async fn what_outlasts_the_grace_time_is_recorded_as_stopped() {
     waiting.send(GET).await;
     let mut never = server.accept().await;
     never.head().await;
-    let mut reading = proxy.connect().await;
-    reading.send(GET).await;
+    let mut parsed = proxy.connect().await;
+    parsed.send(GET).await;
     let mut slow = server.accept().await;
     slow.head().await;
     slow.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf").await;
-    reading.until("half").await;
+    parsed.until("half").await;
     let (end, mut rest) = proxy.stop_with().await;
     assert_eq!((end.connections, end.cut), (2, 2));
     rest.sort_by_key(|exchange| exchange.id);

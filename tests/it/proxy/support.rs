@@ -13,7 +13,7 @@ use umpire::exchange::Exchange;
 use umpire::proxy::record::sink::{self, ExchangeReceiver};
 use umpire::proxy::upstream::Upstream;
 use umpire::proxy::upstream::live::{Timeouts, UpstreamClient};
-use umpire::proxy::{Limits, Listener, Served, serve};
+use umpire::proxy::{Limits, Listener, ServerSummary, serve};
 
 /// Longest that a test waits for anything.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -123,7 +123,7 @@ pub struct Proxy {
     pub address: SocketAddr,
     pub exchange_receiver: ExchangeReceiver,
     pub shutdown: CancellationToken,
-    served: JoinHandle<Served>,
+    served: JoinHandle<ServerSummary>,
 }
 
 impl Proxy {
@@ -161,7 +161,7 @@ impl Proxy {
     }
 
     /// Stops it; there must be nothing more to record.
-    pub async fn stop(mut self) -> Served {
+    pub async fn stop(mut self) -> ServerSummary {
         self.shutdown.cancel();
         let served = soon("the proxy to end", &mut self.served).await.unwrap();
         assert_eq!(self.exchange_receiver.next().await, None, "an exchange that the test did not know of");
@@ -169,7 +169,7 @@ impl Proxy {
     }
 
     /// Stops it and returns what was still recorded.
-    pub async fn stop_with(mut self) -> (Served, Vec<Exchange>) {
+    pub async fn stop_with(mut self) -> (ServerSummary, Vec<Exchange>) {
         self.shutdown.cancel();
         let served = soon("the proxy to end", &mut self.served).await.unwrap();
         let mut rest = Vec::new();

@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, Rewritten};
+use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers, RewrittenLink};
 
 use super::secret_places::{FORM, JSON, Packing, Place, TEXT, XML, gzip, nested, utf16, zlib, zstd};
 use super::support::{exchange, response};
@@ -344,11 +344,11 @@ fn elsewhere(table: &mut Table) {
     });
     table.add("rewritten link".to_owned(), |person, exchange| {
         let link = |host: &str| format!("https://{host}.example/?givenName={person}");
-        exchange.rewritten = vec![Rewritten { at: "/next".to_owned(), sent: link("a"), given: link("b") }];
+        exchange.rewritten = vec![RewrittenLink { at: "/next".to_owned(), sent: link("a"), given: link("b") }];
     });
     table.add("place of a rewritten link".to_owned(), |person, exchange| {
         let at = format!("/{person}@post.example.org/next");
-        exchange.rewritten = vec![Rewritten { at, sent: "a".to_owned(), given: "b".to_owned() }];
+        exchange.rewritten = vec![RewrittenLink { at, sent: "a".to_owned(), given: "b".to_owned() }];
     });
     table.add("the person again, in a URL".to_owned(), |person, exchange| {
         exchange.request.target = format!("{}/{person}%20Hale/{person}+Hale", exchange.request.target);

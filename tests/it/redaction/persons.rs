@@ -10,7 +10,7 @@ use umpire::demo::{self, DemoEnd};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
 use umpire::proxy::upstream::Upstream;
-use umpire::redact::{Fields, Redactor};
+use umpire::redact::{PersonalFields, Redactor};
 use umpire::report::JsonLines;
 use umpire::sandbox::{IN_PROCESS_BASE_URI, Misbehaviours, Sandbox};
 use umpire::session::{Session, SessionOptions};
@@ -54,7 +54,7 @@ async fn a_proxy_that_redacts_personal_data_judges_the_same_and_keeps_nobodys() 
     let sandbox = Arc::new(Sandbox::new(IN_PROCESS_BASE_URI, Misbehaviours::NONE).expect("a good base URI"));
     let upstream: Arc<dyn Upstream> = Arc::<Sandbox>::clone(&sandbox);
     let capture = folder.path().join("run.db");
-    let redactor = Redactor::of_persons(Fields::default()).expect("a redactor");
+    let redactor = Redactor::of_persons(PersonalFields::default()).expect("a redactor");
     let options = SessionOptions {
         capture: Some(capture.clone()),
         redactor: Some(redactor),
@@ -161,7 +161,7 @@ fn who_somebody_is_may_come_to_light_later() {
 
 #[test]
 fn a_person_is_gone_from_every_place_and_the_form_stays() {
-    let redactor = Redactor::of_persons(Fields::default()).expect("a redactor");
+    let redactor = Redactor::of_persons(PersonalFields::default()).expect("a redactor");
     let redacted = redactor.redact(echo());
     let mut needles: Vec<String> =
         ["robin", "7700", "Hale", "1990-02-14", "12 Hill", "12%20Hill", "470011", "Nuts", "203.0"]
@@ -203,7 +203,7 @@ fn a_person_is_gone_from_every_place_and_the_form_stays() {
 
 #[test]
 fn what_can_t_be_read_is_never_written_as_it_was() {
-    let redactor = Redactor::of_persons(Fields::default()).expect("a redactor");
+    let redactor = Redactor::of_persons(PersonalFields::default()).expect("a redactor");
     let redact = |media_type: &str, coding: &str, body: &[u8]| {
         let fields = [("Content-Type", media_type), ("Content-Encoding", coding)];
         let headers: Headers = fields.into_iter().map(|(name, value)| (name, value.to_owned())).collect();

@@ -21,7 +21,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use umpire::capture::{Meta, RecordingWriter, Writer};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
-use umpire::redact::{Fields, Redactor};
+use umpire::redact::{PersonalFields, Redactor};
 use umpire::report::{JsonLines, Paint, PlainReport};
 use umpire::rules::{BookingSystemInfo, Judge};
 
@@ -224,7 +224,7 @@ fn secrets_of_every_place_are_replaced() {
 
 #[test]
 fn persons_of_every_place_are_replaced() {
-    check(person_places::all(), &Redactor::of_persons(Fields::default()).expect("a redactor"), 71);
+    check(person_places::all(), &Redactor::of_persons(PersonalFields::default()).expect("a redactor"), 71);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn json_stays_json() {
         compared += usize::from(shape(&redacted.request.body.bytes).is_some());
     }
     assert!(compared > 50, "{compared}");
-    let persons = Redactor::of_persons(Fields::default()).expect("a redactor");
+    let persons = Redactor::of_persons(PersonalFields::default()).expect("a redactor");
     let is_named = |row: &Place| !row.name.contains("member name");
     for row in person_places::all().into_iter().filter(is_named) {
         let redacted = persons.redact(row.exchange.clone());

@@ -404,7 +404,7 @@ fn elsewhere(table: &mut Table) {
     table.add("rewritten link".to_owned(), |secret, exchange| {
         let link = |host: &str| format!("https://{host}.example/?token={secret}");
         let (at, sent, given) = ("/next".to_owned(), link("a"), link("b"));
-        exchange.rewritten = vec![umpire::exchange::Rewritten { at, sent, given }];
+        exchange.rewritten = vec![umpire::exchange::RewrittenLink { at, sent, given }];
     });
     table.add("the credentials, repeated".to_owned(), |secret, exchange| {
         exchange.request.headers.push("Authorization", format!("Bearer {secret}"));

@@ -16,9 +16,9 @@ use ratatui::backend::TestBackend;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use umpire::capture::{self, Meta, Recording, RecordingWriter as Target, Writer};
-use umpire::event::{Event, EventReceiver, Mode, RunContext};
+use umpire::event::{Event, EventReceiver, RunContext, RunMode};
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers};
-use umpire::redact::{Fields, Redactor};
+use umpire::redact::{PersonalFields, Redactor};
 use umpire::report::{JsonLines, Paint, PlainReport};
 use umpire::rules::{BookingSystemInfo, Judge};
 use umpire::tui;
@@ -163,7 +163,7 @@ async fn screen(events: Vec<Event>) -> String {
         };
         let feed = EventReceiver { events: receiver, dropped: Arc::new(AtomicU64::new(0)) };
         let context = RunContext {
-            mode: Mode::View,
+            mode: RunMode::View,
             base_uri: None,
             upstream: None,
             capture: None,
@@ -186,8 +186,8 @@ async fn a_secret_reaches_neither_disk_nor_screen() {
     let needles = needles();
     let folder = tempfile::tempdir().expect("a folder");
     for persons in [false, true] {
-        let redactor =
-            if persons { Redactor::of_persons(Fields::default()) } else { Redactor::new() }.expect("a redactor");
+        let redactor = if persons { Redactor::of_persons(PersonalFields::default()) } else { Redactor::new() }
+            .expect("a redactor");
         let path = folder.path().join(format!("{persons}.db"));
         let meta = Meta::new(Some("https://booking.riverside.example/api/openbooking"), jiff::Timestamp::UNIX_EPOCH);
         let mut writer = Writer::create(&path, &meta).expect("a capture");

@@ -102,7 +102,7 @@ async fn the_field_can_be_left_out() {
 async fn a_redacted_recording_plays_like_any_other() {
     let mut tape = tape();
     tape.b(A, "swim", "Ann", 201, "booked Ann");
-    let redactor = Redactor::of_persons(umpire::redact::Fields::default()).unwrap();
+    let redactor = Redactor::of_persons(umpire::redact::PersonalFields::default()).unwrap();
     tape.exchanges = tape.exchanges.into_iter().map(|exchange| redactor.redact(exchange)).collect();
     let client = tape.play();
     client.c1(X, "swim").await;

@@ -3,8 +3,8 @@
 use super::*;
 
 /// A report as it was reported.
-fn earlier(report: &CheckReport) -> Earlier {
-    Earlier::parse(json(report).to_string().as_bytes()).unwrap()
+fn earlier(report: &CheckReport) -> EarlierReport {
+    EarlierReport::parse(json(report).to_string().as_bytes()).unwrap()
 }
 
 #[test]
@@ -35,8 +35,8 @@ fn what_changed_is_said_and_nothing_else() {
     after.files.remove(1);
     after.rules[0].passed += 2;
     after.rules[0].rule = "price/item".into();
-    after.rules[1] = RuleTally { rule: "price/new".into(), passed: 1, failed: 0, not_judged: 0 };
-    after.rules.push(RuleTally { rule: "price/silent".into(), passed: 0, failed: 0, not_judged: 0 });
+    after.rules[1] = RuleSummary { rule: "price/new".into(), passed: 1, failed: 0, not_judged: 0 };
+    after.rules.push(RuleSummary { rule: "price/silent".into(), passed: 0, failed: 0, not_judged: 0 });
     let comparison = ReportComparison::new(&after, &earlier(&before));
     assert_eq!(comparison.worst(), Some(Severity::Failure));
     insta::assert_snapshot!(changes(&comparison));
@@ -81,7 +81,7 @@ fn another_recording_numbers_its_exchanges_otherwise() {
 fn what_is_no_report_is_not_compared_with() {
     for (text, words) in [("[]", "not a report"), ("{\"format_version\":2}", "format_version 2"), ("x", "not a report")]
     {
-        assert!(Earlier::parse(text.as_bytes()).unwrap_err().to_string().contains(words), "{text}");
+        assert!(EarlierReport::parse(text.as_bytes()).unwrap_err().to_string().contains(words), "{text}");
     }
 }
 
@@ -96,7 +96,7 @@ fn a_renamed_rule_is_the_same_rule() {
     };
     old["findings"].as_array_mut().unwrap().iter_mut().for_each(rename);
     old["rules"].as_array_mut().unwrap().iter_mut().for_each(rename);
-    let mut earlier = Earlier::parse(old.to_string().as_bytes()).unwrap();
+    let mut earlier = EarlierReport::parse(old.to_string().as_bytes()).unwrap();
     assert!(!ReportComparison::new(&report, &earlier).new.is_empty());
     let renamed = earlier.follow_renames(|id| (id == "price/of-item").then_some("price/item"));
     assert_eq!(renamed.into_iter().collect::<Vec<_>>(), [("price/of-item".to_owned(), "price/item".to_owned())]);

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use umpire::event::{Event, Mode, RunContext};
+use umpire::event::{Event, RunContext, RunMode};
 use umpire::openbooking::Stage;
 
 use crate::fake::screen::{booking, open_on};
@@ -30,7 +30,7 @@ fn events() -> Vec<Event> {
 }
 
 /// The screen at three sizes, one below the other.
-async fn at_three_sizes(mode: Mode, events: Vec<Event>, keys: &str) -> String {
+async fn at_three_sizes(mode: RunMode, events: Vec<Event>, keys: &str) -> String {
     let mut all = String::new();
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let shown = open_on(width, height, RunContext { mode, ..fake::context() }, events.clone(), keys).await;
@@ -43,7 +43,7 @@ macro_rules! snapshots {
     ($($name:ident $mode:ident $keys:literal;)+) => {$(
         #[tokio::test]
         async fn $name() {
-            insta::assert_snapshot!(at_three_sizes(Mode::$mode, events(), $keys).await);
+            insta::assert_snapshot!(at_three_sizes(RunMode::$mode, events(), $keys).await);
         }
     )+};
 }
@@ -76,7 +76,7 @@ async fn empty_screens_teach() {
 
 #[tokio::test]
 async fn small_terminals_stay_sane_and_smaller_ones_say_so() {
-    let context = || RunContext { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let mut all = String::new();
     for (width, height, keys) in [(60, 15, ""), (60, 15, "⏎"), (60, 15, "1"), (40, 8, ""), (20, 5, ""), (19, 4, "")] {
         let shown = open_on(width, height, context(), events(), keys).await;
@@ -87,7 +87,7 @@ async fn small_terminals_stay_sane_and_smaller_ones_say_so() {
 
 #[tokio::test]
 async fn fault_place_and_fix_are_above_the_fold_of_a_small_terminal() {
-    let shown = open_on(80, 24, RunContext { mode: Mode::View, ..fake::context() }, events(), "").await;
+    let shown = open_on(80, 24, RunContext { mode: RunMode::View, ..fake::context() }, events(), "").await;
     for word in ["the broker is at fault", "/request/body/customer", "fix "] {
         assert!(shown.find(word).is_some(), "{word}\n{}", shown.text());
     }
@@ -97,7 +97,7 @@ async fn fault_place_and_fix_are_above_the_fold_of_a_small_terminal() {
 async fn ascii_only_has_no_other_characters() {
     let setup = umpire::tui::Setup {
         theme: umpire::tui::Theme::Ascii,
-        ..RunContext { mode: Mode::View, ..fake::context() }.into()
+        ..RunContext { mode: RunMode::View, ..fake::context() }.into()
     };
     for keys in ["", "1", "3", "4", "5", "⏎⏎", "?", ":c"] {
         let shown = open_on(120, 40, setup.clone(), events(), keys).await;

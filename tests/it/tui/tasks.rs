@@ -8,12 +8,12 @@ use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, Mo
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use umpire::capture;
-use umpire::event::{Event, Judged, Mode, RunContext};
+use umpire::event::{Event, Judged, RunContext, RunMode};
 use umpire::exchange::Exchange;
 use umpire::finding::{Finding, shape};
 use umpire::openbooking::Stage;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
-use umpire::tui::{Export, FaultState, KnownFinding, Search, SearchSlice, Services, Setup};
+use umpire::tui::{ExchangeSearch, Export, FaultState, KnownFinding, SearchSlice, Services, Setup};
 
 use crate::fake::screen::{Shown, Step, booking, open_on, show_steps};
 use crate::fake::{self, Fake, UUID, coverage, missing_customer, wrong_price};
@@ -60,7 +60,7 @@ impl Services for Told {
     }
 
     /// Finds one exchange in a hundred, a thousand looked through at a time.
-    fn search(&self, search: &Search) -> Result<SearchSlice, String> {
+    fn search(&self, search: &ExchangeSearch) -> Result<SearchSlice, String> {
         self.note(format!("searched {} from {}", search.filter, search.from));
         let next = search.from + 1_000;
         Ok(SearchSlice { found: (search.from..next).step_by(100).collect(), next, of: 3_000 })
@@ -85,7 +85,7 @@ impl Services for Told {
 }
 
 /// What is on the screen after these keys, and what was asked of the outside world.
-async fn after(mode: Mode, events: Vec<Event>, keys: &str) -> (Shown, Vec<String>) {
+async fn after(mode: RunMode, events: Vec<Event>, keys: &str) -> (Shown, Vec<String>) {
     let told = Arc::new(Told::default());
     let context = RunContext { mode, ..fake::context() };
     let setup = Setup { services: Arc::<Told>::clone(&told), ..context.into() };
@@ -141,7 +141,7 @@ fn sees(shown: &Shown, words: &[&str]) {
 
 #[tokio::test]
 async fn first_failure_and_its_fix_in_no_keys() {
-    let (shown, _) = after(Mode::View, faulty(), "").await;
+    let (shown, _) = after(RunMode::View, faulty(), "").await;
     sees(
         &shown,
         &["✗ failure · the broker is at fault", "agent-broker/customer-required", "fix  ", "Send customer at C2"],
@@ -150,26 +150,26 @@ async fn first_failure_and_its_fix_in_no_keys() {
 
 #[tokio::test]
 async fn one_booking_and_its_c2_against_its_b_in_three_keys() {
-    let (shown, _) = after(Mode::View, dearer(), "1⏎d").await;
+    let (shown, _) = after(RunMode::View, dearer(), "1⏎d").await;
     sees(&shown, &["C2 (exchange 2) → B (exchange 3)", "~ /totalPaymentDue/price", "14.99 → 19.99"]);
     // In a live run the bookings are there already.
-    let (shown, _) = after(Mode::Live, dearer(), "⏎d").await;
+    let (shown, _) = after(RunMode::Live, dearer(), "⏎d").await;
     sees(&shown, &["14.99 → 19.99"]);
 }
 
 #[tokio::test]
 async fn only_the_booking_systems_failures_in_three_keys() {
-    let (shown, _) = after(Mode::Live, booking(), "2FF").await;
+    let (shown, _) = after(RunMode::Live, booking(), "2FF").await;
     sees(&shown, &["1 exchange · the booking system's failures"]);
 }
 
 #[tokio::test]
 async fn copy_as_curl_and_the_finding_in_two_keys_each() {
     for (keys, said) in [("yc", "copied: curl"), ("yf", "copied: finding as Markdown"), ("yu", "copied: Order UUID")] {
-        let (shown, _) = after(Mode::View, faulty(), keys).await;
+        let (shown, _) = after(RunMode::View, faulty(), keys).await;
         // The last key took the word away; the menu has gone.
         assert!(shown.find("Copy: c curl").is_none(), "{}", shown.text());
-        let shown = open_on(100, 40, RunContext { mode: Mode::View, ..fake::context() }, faulty(), keys).await;
+        let shown = open_on(100, 40, RunContext { mode: RunMode::View, ..fake::context() }, faulty(), keys).await;
         sees(&shown, &[said]);
     }
 }
@@ -177,9 +177,9 @@ async fn copy_as_curl_and_the_finding_in_two_keys_each() {
 #[tokio::test]
 async fn what_has_not_been_tried_in_one_key() {
     let events = booking().into_iter().chain([Event::Coverage(Arc::new(coverage()))]).collect();
-    let (shown, _) = after(Mode::Live, events, "4").await;
+    let (shown, _) = after(RunMode::Live, events, "4").await;
     sees(&shown, &["anonymous-leasing", "never tried"]);
-    let (shown, _) = after(Mode::View, faulty(), "4").await;
+    let (shown, _) = after(RunMode::View, faulty(), "4").await;
     sees(&shown, &["never tried", "of 54 features"]);
 }
 
@@ -187,7 +187,7 @@ async fn what_has_not_been_tried_in_one_key() {
 async fn an_email_address_in_two_keys_and_its_letters() {
     let with = Fake::new(1).request_body(r#"{"customer":{"email":"geoff@example.com"}}"#).event();
     let events = vec![Fake::new(0).event(), with, Fake::new(2).event()];
-    let (shown, _) = after(Mode::View, events, "/geoff@example.com⏎").await;
+    let (shown, _) = after(RunMode::View, events, "/geoff@example.com⏎").await;
     sees(&shown, &["1 exchange · all · /geoff@example.com"]);
 }
 
@@ -195,15 +195,15 @@ async fn an_email_address_in_two_keys_and_its_letters() {
 async fn setting_a_known_finding_aside_in_two_keys() {
     let events =
         vec![Fake::new(0).finding(missing_customer()).event(), Fake::new(1).finding(missing_customer()).event()];
-    let (_, calls) = after(Mode::View, events.clone(), "m⏎").await;
+    let (_, calls) = after(RunMode::View, events.clone(), "m⏎").await;
     assert_eq!(calls, ["set aside agent-broker/customer-required×2 for 90 days: set aside on the screen"]);
-    let (shown, calls) = after(Mode::View, events.clone(), "mticket 7⏎3").await;
+    let (shown, calls) = after(RunMode::View, events.clone(), "mticket 7⏎3").await;
     assert_eq!(calls, ["set aside agent-broker/customer-required×2 for 90 days: ticket 7"]);
     sees(&shown, &["1 cause · all · 1 set aside", "set aside until 2", ": ticket 7"]);
     // Until when can be typed, too.
-    let (_, calls) = after(Mode::View, events.clone(), "mknown⇥⌫⌫⌫⌫⌫⌫⌫⌫⌫⌫30d⏎").await;
+    let (_, calls) = after(RunMode::View, events.clone(), "mknown⇥⌫⌫⌫⌫⌫⌫⌫⌫⌫⌫30d⏎").await;
     assert_eq!(calls, ["set aside agent-broker/customer-required×2 for 30 days: known"]);
-    let (shown, calls) = after(Mode::View, events, "mknown⇥⌫⌫soon⏎").await;
+    let (shown, calls) = after(RunMode::View, events, "mknown⇥⌫⌫soon⏎").await;
     assert_eq!(calls, [""; 0]);
     sees(&shown, &["is no day; write it"]);
 }
@@ -212,18 +212,18 @@ async fn setting_a_known_finding_aside_in_two_keys() {
 async fn the_slowest_exchange_in_two_keys() {
     let slow = |index: u64, millis: u64| Fake::new(index).took(millis).event();
     let events = vec![slow(0, 20), slow(1, 900), slow(2, 300)];
-    let (shown, _) = after(Mode::Live, events.clone(), "5~").await;
+    let (shown, _) = after(RunMode::Live, events.clone(), "5~").await;
     sees(&shown, &["900 ms  exchange 2", "300 ms  exchange 3", ", 2.3 GB"]);
-    let (shown, _) = after(Mode::Live, events.clone(), "5⏎").await;
+    let (shown, _) = after(RunMode::Live, events.clone(), "5⏎").await;
     sees(&shown, &["exchange 2 · C2"]);
-    let (shown, _) = after(Mode::Live, events, "5↓⏎").await;
+    let (shown, _) = after(RunMode::Live, events, "5↓⏎").await;
     sees(&shown, &["exchange 3 · C2"]);
 }
 
 #[tokio::test]
 async fn what_was_judged_in_part_is_not_plainly_ok() {
     let events = vec![Fake::new(0).event(), Fake::new(1).not_judged("a/b", "no quote was seen").event()];
-    let (shown, _) = after(Mode::View, events, "").await;
+    let (shown, _) = after(RunMode::View, events, "").await;
     sees(&shown, &["ok, 1 not judged"]);
     assert_eq!(shown.text().matches(" ok ").count(), 1 + 2, "one row, and both sides in the header\n{}", shown.text());
 }
@@ -237,65 +237,65 @@ fn many() -> Vec<Event> {
 
 #[tokio::test]
 async fn the_archive_goes_from_finding_to_finding_and_lists_what_has_some() {
-    let (shown, _) = after(Mode::Live, many(), "Agnn~").await;
+    let (shown, _) = after(RunMode::Live, many(), "Agnn~").await;
     sees(&shown, &["All 20,500 exchanges · at 21 "]);
-    let (shown, _) = after(Mode::Live, many(), "AgF~").await;
+    let (shown, _) = after(RunMode::Live, many(), "AgF~").await;
     sees(&shown, &["2,050 of 20,500 exchanges · with findings"]);
-    let (shown, _) = after(Mode::Live, many(), "AgFF~").await;
+    let (shown, _) = after(RunMode::Live, many(), "AgFF~").await;
     sees(&shown, &["0 of 20,500 exchanges · the booking system's failures"]);
 }
 
 #[tokio::test]
 async fn a_filter_in_the_archive_looks_through_all_of_the_recording() {
-    let (shown, calls) = after(Mode::Live, many(), "Ag/stage:C2⏎~~").await;
+    let (shown, calls) = after(RunMode::Live, many(), "Ag/stage:C2⏎~~").await;
     assert_eq!(calls, [0, 1_000, 2_000].map(|from| format!("searched stage:C2 from {from}")));
     sees(&shown, &["30 of 20,500 exchanges · stage:C2", "GET /read-back/100"]);
     // An empty one lists all again.
-    let (shown, _) = after(Mode::Live, many(), "Ag/stage:C2⏎~~/⌫⌫⌫⌫⌫⌫⌫⌫⏎~").await;
+    let (shown, _) = after(RunMode::Live, many(), "Ag/stage:C2⏎~~/⌫⌫⌫⌫⌫⌫⌫⌫⏎~").await;
     sees(&shown, &["All 20,500 exchanges"]);
 }
 
 #[tokio::test]
 async fn what_was_let_go_is_compared_too() {
-    let (shown, _) = after(Mode::Live, many(), ":3⏎~~ :8⏎~~d~~").await;
+    let (shown, _) = after(RunMode::Live, many(), ":3⏎~~ :8⏎~~d~~").await;
     sees(&shown, &["(exchange 3) → ", "(exchange 8)"]);
 }
 
 #[tokio::test]
 async fn opening_the_specification_in_one_key() {
-    let (_, calls) = after(Mode::View, faulty(), "o").await;
+    let (_, calls) = after(RunMode::View, faulty(), "o").await;
     let [call] = &calls[..] else { panic!("{calls:?}") };
     assert!(call.starts_with("opened https://openactive.io/open-booking-api/EditorsDraft/#"), "{call}");
 }
 
 #[tokio::test]
 async fn feed_items_of_one_order_in_two_keys() {
-    let (shown, _) = after(Mode::View, dearer(), "1⏎").await;
+    let (shown, _) = after(RunMode::View, dearer(), "1⏎").await;
     sees(&shown, &["feed✓", "OrderItemConfirmed"]);
     assert!(shown.text().lines().any(|line| line.contains("feed  ") && line.contains("OrderItemConfirmed")));
 }
 
 #[tokio::test]
 async fn exporting_what_is_selected_in_two_keys() {
-    let (_, calls) = after(Mode::View, dearer(), "xe").await;
+    let (_, calls) = after(RunMode::View, dearer(), "xe").await;
     assert_eq!(calls, ["exported Exchanges([3])"]);
-    let (_, calls) = after(Mode::View, dearer(), "Fxl").await;
+    let (_, calls) = after(RunMode::View, dearer(), "Fxl").await;
     assert_eq!(calls, ["exported Exchanges([2])"]);
-    let (_, calls) = after(Mode::View, dearer(), "g  xm").await;
+    let (_, calls) = after(RunMode::View, dearer(), "g  xm").await;
     assert_eq!(calls, ["exported Exchanges([0, 1])"]);
-    let (_, calls) = after(Mode::Live, dearer(), "xb").await;
+    let (_, calls) = after(RunMode::Live, dearer(), "xb").await;
     assert_eq!(calls, [format!("exported Bundle(\"{UUID}\")")]);
 }
 
 #[tokio::test]
 async fn latencies_and_errors_over_time_in_one_key() {
-    let (shown, _) = after(Mode::View, faulty(), "5").await;
+    let (shown, _) = after(RunMode::View, faulty(), "5").await;
     sees(&shown, &["requests", "errors", "p50", "p95", "p99", "answers", "latencies"]);
 }
 
 #[tokio::test]
 async fn faults_are_armed_and_disarmed() {
-    let (shown, calls) = after(Mode::Live, booking(), "!⏎⏎").await;
+    let (shown, calls) = after(RunMode::Live, booking(), "!⏎⏎").await;
     assert_eq!(calls, ["fault 0 armed true", "fault 0 armed false"]);
     sees(&shown, &["disarmed", "B status=503"]);
 }
@@ -304,9 +304,9 @@ async fn faults_are_armed_and_disarmed() {
 async fn a_unique_prefix_of_a_uuid_is_enough() {
     let other = "9f84aaaa-7278-4296-9c71-96669e5c5b00";
     let events = vec![Fake::new(0).event(), Fake::new(1).uuid(Some(other)).event()];
-    let (shown, _) = after(Mode::Live, events.clone(), ":9f84⏎").await;
+    let (shown, _) = after(RunMode::Live, events.clone(), ":9f84⏎").await;
     sees(&shown, &[&format!("Booking {other}")]);
-    let (shown, _) = after(Mode::Live, events, "2/order:9f84⏎").await;
+    let (shown, _) = after(RunMode::Live, events, "2/order:9f84⏎").await;
     sees(&shown, &["1 exchange · all · /order:9f84"]);
 }
 
@@ -314,7 +314,7 @@ async fn a_unique_prefix_of_a_uuid_is_enough() {
 async fn exchanges_are_sorted_and_come_back() {
     let events =
         || vec![Fake::new(0).event(), Fake::new(1).took(900).event(), Fake::new(2).finding(wrong_price()).event()];
-    let context = || RunContext { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let order = |shown: &Shown| -> Vec<char> {
         let text = shown.text();
         let rows = text.lines().filter(|line| line.contains("PUT order-quotes"));
@@ -345,7 +345,7 @@ async fn exchanges_are_sorted_and_come_back() {
 
 #[tokio::test]
 async fn comments_stand_behind_their_exchanges() {
-    let context = || RunContext { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let row =
         |shown: &Shown| shown.text().lines().find(|line| line.contains("order-quotes")).unwrap_or_default().to_owned();
     let shown = open_on(120, 40, context(), vec![Fake::new(0).event()], "cask Robin⏎").await;
@@ -358,7 +358,7 @@ async fn comments_stand_behind_their_exchanges() {
 
 #[tokio::test]
 async fn the_palette_runs_commands_by_name() {
-    let context = || RunContext { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), ":cov").await;
     sees(&shown, &["coverage", "Tab completes"]);
     for keys in [":coverage⏎", ":cov⇥⏎", ":cove⏎"] {
@@ -372,14 +372,14 @@ async fn what_a_finding_rests_on_is_one_key_away() {
     let mut finding = wrong_price();
     finding.because_of = Some(umpire::finding::EarlierExchange { file: None, exchange: 0, stage: Stage::C2 });
     let events = vec![Fake::new(0).event(), Fake::new(1).finding(finding).event()];
-    let (shown, _) = after(Mode::View, events, "r").await;
+    let (shown, _) = after(RunMode::View, events, "r").await;
     sees(&shown, &["stopped at 1 "]);
 }
 
 #[tokio::test]
 async fn a_message_folds_wraps_and_is_searched() {
     let event = || vec![Fake::new(0).event()];
-    let context = || RunContext { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let folded = open_on(100, 40, context(), event(), "⇥⇥⏎-").await;
     sees(&folded, &["\"orderedItem\": [ ▸ 1 item ]", "\"totalPaymentDue\": { ▸ 3 members }"]);
     let unfolded = open_on(100, 40, context(), event(), "⇥⇥⏎-+").await;
@@ -400,22 +400,22 @@ async fn a_message_folds_wraps_and_is_searched() {
 async fn a_long_message_is_laid_out_beside_the_screen() {
     let body = format!(r#"{{"items":[{}],"last":"here it ends"}}"#, vec![r#"{"a":1}"#; 10_000].join(","));
     let events = vec![Fake::new(0).response_body(body).event()];
-    let context = RunContext { mode: Mode::View, ..fake::context() };
+    let context = RunContext { mode: RunMode::View, ..fake::context() };
     let shown = open_on(100, 40, context, events, "⇥⇥⏎~~~~~~~~~~G").await;
     sees(&shown, &["\"last\": \"here it ends\""]);
 }
 
 #[tokio::test]
 async fn marked_exchanges_are_filtered_and_compared() {
-    let (shown, _) = after(Mode::View, dearer(), "g /is:marked⏎").await;
+    let (shown, _) = after(RunMode::View, dearer(), "g /is:marked⏎").await;
     sees(&shown, &["1 exchange · all · /is:marked"]);
-    let (shown, _) = after(Mode::View, dearer(), ":2⏎ Nd").await;
+    let (shown, _) = after(RunMode::View, dearer(), ":2⏎ Nd").await;
     sees(&shown, &["C2 (exchange 2) → "]);
 }
 
 #[tokio::test]
 async fn a_filter_that_is_none_says_where_it_goes_wrong() {
-    let context = || RunContext { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), "/stage:Q⏎").await;
     sees(&shown, &["Filter /stage:Q"]);
     let counted = open_on(100, 40, context(), booking(), "/stage:B").await;
@@ -429,15 +429,15 @@ async fn the_index_goes_on_where_the_list_lets_go() {
     let one: Judged = Fake::new(0).finding(missing_customer()).judged();
     let event = |index| Event::Exchange(Arc::new(Judged { index, ..one.clone() }));
     let events: Vec<Event> = (0..20_500).map(event).collect();
-    let (shown, _) = after(Mode::Live, events.clone(), "3").await;
+    let (shown, _) = after(RunMode::Live, events.clone(), "3").await;
     sees(&shown, &["×20500"]);
-    let (shown, _) = after(Mode::Live, events.clone(), "").await;
+    let (shown, _) = after(RunMode::Live, events.clone(), "").await;
     sees(&shown, &["1 booking ", "more not listed"]);
     // What was let go is read back.
-    let (shown, _) = after(Mode::Live, events.clone(), ":3⏎~~⇥").await;
+    let (shown, _) = after(RunMode::Live, events.clone(), ":3⏎~~⇥").await;
     sees(&shown, &["All 20,500 exchanges · at 3 ", "GET /read-back/2", "GET /read-back/9"]);
     // From the first to the last.
-    let (shown, _) = after(Mode::Live, events, "Ag~~").await;
+    let (shown, _) = after(RunMode::Live, events, "Ag~~").await;
     sees(&shown, &["All 20,500 exchanges · at 1 ", "GET /read-back/0"]);
     let row = shown.text().lines().find(|line| line.contains("/read-back/9 ")).map(str::to_owned).unwrap_or_default();
     assert!(row.contains("✗ ") && row.contains("B✗") && !row.contains("not judged"), "{row}");
@@ -450,7 +450,7 @@ fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Step {
 #[tokio::test]
 async fn the_mouse_scrolls_selects_opens_and_drags() {
     const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
-    let context = || RunContext { mode: Mode::View, ..fake::context() };
+    let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let many = || Step::Events((0..60).map(|index| Fake::new(index).event()).collect());
     let with = |steps: Vec<Step>| show_steps(100, 40, context(), std::iter::once(many()).chain(steps).collect());
     // The first row has the names of the screens.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use umpire::event::{Event, Mode, Progress, Recording, RequestUnderWay, RunContext};
+use umpire::event::{Event, Progress, RecordingStatus, RequestUnderWay, RunContext, RunMode};
 use umpire::openbooking::Stage;
-use umpire::tui::Outcome;
+use umpire::tui::ScreenEnd;
 
 use crate::fake::screen::{Shown, Step, booking, ctrl, paste, show, show_on, show_steps};
 use crate::fake::{Fake, context, wrong_price};
@@ -30,7 +30,7 @@ async fn the_header_says_how_far_recording_and_judging_have_come() {
     let shown = show_on(80, 24, context(), events.clone(), "").await;
     assert!(shown.find("judged 12,000 · lag 0 s").is_some() && shown.find("behind").is_none(), "{}", shown.text());
     // Also beside the alarm, and where nothing is kept.
-    events.push(Event::Recording(Recording::Off { reason: "the disk is full".into(), missed: 12 }));
+    events.push(Event::Recording(RecordingStatus::Off { reason: "the disk is full".into(), missed: 12 }));
     let shown = show_on(120, 24, context(), events, "").await;
     assert!(shown.find("12 exchanges missed: the disk is full").is_some(), "{}", shown.text());
     assert!(shown.find("judged 12,000 · lag 0 s · dropped 0").is_some(), "{}", shown.text());
@@ -40,7 +40,7 @@ async fn the_header_says_how_far_recording_and_judging_have_come() {
 
 #[tokio::test]
 async fn a_recording_of_which_little_was_judged_says_so() {
-    let view = || RunContext { mode: Mode::View, base_uri: None, ..context() };
+    let view = || RunContext { mode: RunMode::View, base_uri: None, ..context() };
     let mut unjudged = Fake::new(0);
     for index in 0..50 {
         unjudged = unjudged.not_judged(&format!("a/{index}"), "the recording has no bodies");
@@ -98,21 +98,21 @@ async fn filters() {
 
 #[tokio::test]
 async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
-    for (mode, question) in [(Mode::Live, "Stop the proxy? y/n"), (Mode::Replay, "Stop the replay? y/n")] {
+    for (mode, question) in [(RunMode::Live, "Stop the proxy? y/n"), (RunMode::Replay, "Stop the replay? y/n")] {
         let with = |script| show_on(80, 24, RunContext { mode, ..context() }, booking(), script);
         let asked = with("q").await;
-        assert_eq!(asked.outcome, Outcome::Shutdown, "{mode:?}");
+        assert_eq!(asked.outcome, ScreenEnd::Shutdown, "{mode:?}");
         assert!(asked.find(question).is_some(), "{mode:?}\n{}", asked.text());
-        assert_eq!(with("qy").await.outcome, Outcome::Quit, "{mode:?}");
+        assert_eq!(with("qy").await.outcome, ScreenEnd::Quit, "{mode:?}");
         for refused in ["qn", "q⎋", "qq", "q⏎"] {
             let shown = with(refused).await;
-            assert_eq!(shown.outcome, Outcome::Shutdown, "{mode:?} {refused}");
+            assert_eq!(shown.outcome, ScreenEnd::Shutdown, "{mode:?} {refused}");
             assert!(shown.find(question).is_none(), "{mode:?} {refused}\n{}", shown.text());
         }
     }
-    for mode in [Mode::View, Mode::Demo] {
+    for mode in [RunMode::View, RunMode::Demo] {
         let quit = show_on(80, 24, RunContext { mode, ..context() }, booking(), "q").await;
-        assert_eq!(quit.outcome, Outcome::Quit, "{mode:?}");
+        assert_eq!(quit.outcome, ScreenEnd::Quit, "{mode:?}");
     }
     // Even where there is no room for keys.
     assert!(show_on(40, 5, context(), booking(), "q").await.find("Stop the proxy?").is_some());
@@ -120,25 +120,25 @@ async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
 
 #[tokio::test]
 async fn q_leaves_the_detail_before_it_quits() {
-    let view = RunContext { mode: Mode::View, ..context() };
-    assert_eq!(show_on(80, 24, view.clone(), booking(), "⏎q").await.outcome, Outcome::Shutdown);
-    assert_eq!(show_on(80, 24, view, booking(), "⏎qq").await.outcome, Outcome::Quit);
+    let view = RunContext { mode: RunMode::View, ..context() };
+    assert_eq!(show_on(80, 24, view.clone(), booking(), "⏎q").await.outcome, ScreenEnd::Shutdown);
+    assert_eq!(show_on(80, 24, view, booking(), "⏎qq").await.outcome, ScreenEnd::Quit);
 }
 
 #[tokio::test]
 async fn pasted_text_is_never_taken_for_keys() {
-    let view = || RunContext { mode: Mode::View, ..context() };
+    let view = || RunContext { mode: RunMode::View, ..context() };
     for before in ["", "⏎", "4", "?"] {
         let steps = vec![Step::Events(booking()), Step::Keys(before), paste("qqqyFc3")];
         let shown = show_steps(80, 24, view(), steps).await;
-        assert_eq!(shown.outcome, Outcome::Shutdown, "{before}");
+        assert_eq!(shown.outcome, ScreenEnd::Shutdown, "{before}");
         let expected = show_on(80, 24, view(), booking(), before).await.text();
         let last_row = |text: &str| text.trim_end().lines().count() - 1;
         let but_last = |text: &str| text.lines().take(last_row(text)).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(but_last(&shown.text()), but_last(&expected), "{before}");
     }
     let asked = show_steps(80, 24, context(), vec![Step::Events(booking()), Step::Keys("q"), paste("y")]).await;
-    assert_eq!(asked.outcome, Outcome::Shutdown, "pasted text answers no question");
+    assert_eq!(asked.outcome, ScreenEnd::Shutdown, "pasted text answers no question");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const UNREADABLE: [u8; 1] = [0x80];
 const LENGTHS: usize = 128;
 
 /// A header block of which more is to come.
-struct Partial {
+struct PartialHead {
     head: FrameHead,
     block: BytesMut,
     frames: usize,
@@ -36,7 +36,7 @@ pub struct Incoming {
     pub ready: BytesMut,
     /// Bytes that go on as they are.
     passing: usize,
-    partial: Option<Partial>,
+    partial: Option<PartialHead>,
     /// The latest stream that the peer opened.
     latest: u32,
 }
@@ -94,7 +94,7 @@ impl Incoming {
                 partial
             }
             None => match unpadded(head.flags, payload) {
-                Ok(block) => Partial { head, block, frames: 0 },
+                Ok(block) => PartialHead { head, block, frames: 0 },
                 Err(payload) => {
                     head.write(&mut self.ready);
                     self.ready.extend_from_slice(&payload);
@@ -119,8 +119,8 @@ impl Incoming {
         (needed + needed / 4).max(5)
     }
 
-    fn whole(&mut self, partial: &Partial) {
-        let Partial { head, block, .. } = partial;
+    fn whole(&mut self, partial: &PartialHead) {
+        let PartialHead { head, block, .. } = partial;
         let mut packer = Packer::new(self.limits);
         let (mut has_pseudo, mut status, mut lengths) = (false, None, Headers::default());
         let read = self.decoder.decode(block, |name, value| {

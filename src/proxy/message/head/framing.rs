@@ -1,6 +1,6 @@
 //! How long the body after a head is (RFC 9112 section 6.3), and what of a head says so.
 //!
-//! `Content-Length, Transfer-Encoding ─► one Length, or a FramingError: never a guess`
+//! `Content-Length, Transfer-Encoding ─► one BodyLength, or a FramingError: never a guess`
 
 use hyper::Method;
 
@@ -8,7 +8,7 @@ use crate::exchange::{Headers, Version};
 
 /// How long a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
+pub enum BodyLength {
     /// So many bytes.
     Known(u64),
     /// Chunked.
@@ -29,15 +29,15 @@ pub enum FramingError {
 }
 
 /// The length of a request's body.
-pub fn request_length(version: Version, fields: &Headers) -> Result<Length, FramingError> {
+pub fn request_length(version: Version, fields: &Headers) -> Result<BodyLength, FramingError> {
     let known = content_length(fields)?;
     if !transfer_coding(version, fields)? {
-        return Ok(Length::Known(known.unwrap_or(0)));
+        return Ok(BodyLength::Known(known.unwrap_or(0)));
     }
     if known.is_some() {
         return Err(FramingError::Ambiguous("both Content-Length and Transfer-Encoding are given"));
     }
-    Ok(Length::Chunked)
+    Ok(BodyLength::Chunked)
 }
 
 /// The length of the body of an answer to a request with that method. Of a length beside a transfer coding, the
@@ -47,13 +47,13 @@ pub fn response_length(
     fields: &Headers,
     status: u16,
     method: &Method,
-) -> Result<Length, FramingError> {
+) -> Result<BodyLength, FramingError> {
     let (known, chunked) = (content_length(fields)?, transfer_coding(version, fields)?);
     Ok(match known {
-        _ if bodiless(status, method) => Length::Known(0),
-        _ if chunked => Length::Chunked,
-        Some(length) => Length::Known(length),
-        None => Length::UntilClose,
+        _ if bodiless(status, method) => BodyLength::Known(0),
+        _ if chunked => BodyLength::Chunked,
+        Some(length) => BodyLength::Known(length),
+        None => BodyLength::UntilClose,
     })
 }
 
@@ -121,10 +121,10 @@ mod tests {
     #[test]
     fn the_length_of_a_request_is_never_ambiguous() {
         let length = |lines: &[&'static str]| request_length(Version::Http11, &headers(lines));
-        assert_eq!(length(&[]), Ok(Length::Known(0)));
-        assert_eq!(length(&["Content-Length: 12"]), Ok(Length::Known(12)));
-        assert_eq!(length(&["Content-Length: 12", "content-length: 012, 12"]), Ok(Length::Known(12)));
-        assert_eq!(length(&["Transfer-Encoding: Chunked"]), Ok(Length::Chunked));
+        assert_eq!(length(&[]), Ok(BodyLength::Known(0)));
+        assert_eq!(length(&["Content-Length: 12"]), Ok(BodyLength::Known(12)));
+        assert_eq!(length(&["Content-Length: 12", "content-length: 012, 12"]), Ok(BodyLength::Known(12)));
+        assert_eq!(length(&["Transfer-Encoding: Chunked"]), Ok(BodyLength::Chunked));
         for bad in [
             &["Content-Length: 12", "Content-Length: 13"][..],
             &["Content-Length: 1, 2"],
@@ -154,13 +154,13 @@ mod tests {
     fn the_length_of_a_response() {
         let length =
             |lines: &[&'static str], status, method| response_length(Version::Http11, &headers(lines), status, &method);
-        assert_eq!(length(&[], 200, Method::GET), Ok(Length::UntilClose));
-        assert_eq!(length(&["Content-Length: 3"], 200, Method::GET), Ok(Length::Known(3)));
-        assert_eq!(length(&["Content-Length: 3"], 200, Method::HEAD), Ok(Length::Known(0)));
-        assert_eq!(length(&["Content-Length: 3"], 304, Method::GET), Ok(Length::Known(0)));
-        assert_eq!(length(&[], 204, Method::PUT), Ok(Length::Known(0)));
+        assert_eq!(length(&[], 200, Method::GET), Ok(BodyLength::UntilClose));
+        assert_eq!(length(&["Content-Length: 3"], 200, Method::GET), Ok(BodyLength::Known(3)));
+        assert_eq!(length(&["Content-Length: 3"], 200, Method::HEAD), Ok(BodyLength::Known(0)));
+        assert_eq!(length(&["Content-Length: 3"], 304, Method::GET), Ok(BodyLength::Known(0)));
+        assert_eq!(length(&[], 204, Method::PUT), Ok(BodyLength::Known(0)));
         let both = ["Content-Length: 3", "Transfer-Encoding: chunked"];
-        assert_eq!(length(&both, 200, Method::GET), Ok(Length::Chunked));
+        assert_eq!(length(&both, 200, Method::GET), Ok(BodyLength::Chunked));
         assert!(length(&["Content-Length: 3, 4"], 200, Method::HEAD).is_err(), "it would be passed on");
         assert!(length(&["Transfer-Encoding: gzip"], 200, Method::GET).is_err());
     }

@@ -1,8 +1,9 @@
 //! One request on one connection.
 //!
 //! ```text
-//! Link, Message ─► send ┐ at the same time
-//!                  read ┘─► head ─► Response with AnswerBody: goes on sending and reading ─► Link back to the pool
+//! H1Connection, H1Request ─► send ┐ at the same time
+//!                            read ┘─► head ─► Response with H1ResponseBody: goes on sending and reading ─► the connection
+//!                                                                                          back to the pool
 //! ```
 //!
 //! No task is spawned: whoever waits for the head, and then whoever reads the body, drives both directions.
@@ -21,11 +22,11 @@ use hyper::{Method, StatusCode};
 use tokio::io::{ReadHalf, WriteHalf};
 
 use crate::exchange::FailureKind;
-use crate::proxy::h1::{Coding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
+use crate::proxy::h1::{BodyEncoding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadLimits, ResponseHead};
 use crate::proxy::upstream::live::connect::H1Connection;
-use crate::proxy::upstream::live::driver::{CONTINUE, Call, Received, await_head};
+use crate::proxy::upstream::live::driver::{CONTINUE, HttpCall, ReceivedHead, await_head};
 use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::pool::Pool;
 use crate::proxy::upstream::{
@@ -42,7 +43,7 @@ pub struct H1Request {
     /// The rest of the body.
     pub body: Option<WireBody>,
     /// How the rest is written.
-    pub coding: Coding,
+    pub coding: BodyEncoding,
     /// The body is only sent when it is asked for.
     pub expects: bool,
     /// It offers to switch to another protocol.
@@ -81,14 +82,14 @@ impl H1Request {
 
 /// Why a call failed.
 #[derive(Debug)]
-pub enum CallError {
+pub enum H1CallError {
     /// The connection was closed before anything of an answer had come.
     Closed(UpstreamError),
     /// Anything else.
     Failed(UpstreamError),
 }
 
-impl CallError {
+impl H1CallError {
     /// The error itself.
     pub fn into_inner(self) -> UpstreamError {
         match self {
@@ -97,14 +98,14 @@ impl CallError {
     }
 }
 
-type Sending = Outgoing<WriteHalf<UpstreamStream>>;
-type Reading = Reader<ReadHalf<UpstreamStream>>;
+type H1Sender = Outgoing<WriteHalf<UpstreamStream>>;
+type H1Reader = Reader<ReadHalf<UpstreamStream>>;
 
 /// A request and the connection that it is on.
 struct H1Call {
     message: H1Request,
-    reading: Reading,
-    sending: Sending,
+    reading: H1Reader,
+    sending: H1Sender,
     watch: HeadWatch,
     /// Why nothing more can be sent.
     unwritten: Option<io::Error>,
@@ -116,7 +117,7 @@ pub async fn call(
     mut message: H1Request,
     patience: Duration,
     pool: &Arc<Pool>,
-) -> Result<UpstreamResponse, CallError> {
+) -> Result<UpstreamResponse, H1CallError> {
     let sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
         .with_trailers(message.trailers.clone());
     let (unasked, informational) = (message.expects.then_some(CONTINUE), message.interim.take());
@@ -126,11 +127,11 @@ pub async fn call(
     answer(head, &message, reading, sending, unwritten.is_none(), pool)
 }
 
-impl Call for H1Call {
+impl HttpCall for H1Call {
     type Head = ResponseHead;
-    type Error = CallError;
+    type Error = H1CallError;
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<ResponseHead>, CallError>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReceivedHead<ResponseHead>, H1CallError>> {
         let Self { message, reading, sending, watch, unwritten } = self;
         // What can be read before the rest of the request goes out was not sent in answer to all of it.
         let mut read = Poll::Pending;
@@ -141,7 +142,7 @@ impl Call for H1Call {
             match sending.poll_send(cx) {
                 Poll::Ready(Err(SendError::Body(error))) => {
                     let what = format!("did not get all of the request: {error}");
-                    return Poll::Ready(Err(CallError::Failed(message.error(fault_of_request(&error), &what))));
+                    return Poll::Ready(Err(H1CallError::Failed(message.error(fault_of_request(&error), &what))));
                 }
                 // It may have answered before it closed: reading tells.
                 Poll::Ready(Err(SendError::Write(error))) => *unwritten = Some(error),
@@ -154,20 +155,20 @@ impl Call for H1Call {
         match ready!(read) {
             Ok(head) if head.status == 101 && !message.offers => {
                 let error = message.error(FailureKind::BrokenOff, "switched protocols without being asked to");
-                Poll::Ready(Err(CallError::Failed(error)))
+                Poll::Ready(Err(H1CallError::Failed(error)))
             }
             Ok(head) if head.status < 200 && head.status != 101 => {
                 *watch = HeadWatch::default();
                 let ResponseHead { status, reason, fields, .. } = head;
-                Poll::Ready(Ok(Received::Interim(InformationalResponse { status, reason, fields })))
+                Poll::Ready(Ok(ReceivedHead::Interim(InformationalResponse { status, reason, fields })))
             }
-            Ok(head) => Poll::Ready(Ok(Received::Head(head))),
-            Err(CallError::Closed(error)) => {
+            Ok(head) => Poll::Ready(Ok(ReceivedHead::Head(head))),
+            Err(H1CallError::Closed(error)) => {
                 let error = match unwritten {
                     Some(cause) => message.error(FailureKind::BrokenOff, &format!("closed the connection: {cause}")),
                     None => error,
                 };
-                Poll::Ready(Err(CallError::Closed(error)))
+                Poll::Ready(Err(H1CallError::Closed(error)))
             }
             Err(error) => Poll::Ready(Err(error)),
         }
@@ -181,17 +182,17 @@ impl Call for H1Call {
         self.sending.hold(held);
     }
 
-    fn error(&self, kind: FailureKind, what: &str) -> CallError {
-        CallError::Failed(self.message.error(kind, what))
+    fn error(&self, kind: FailureKind, what: &str) -> H1CallError {
+        H1CallError::Failed(self.message.error(kind, what))
     }
 }
 
 fn poll_head(
-    reading: &mut Reading,
+    reading: &mut H1Reader,
     watch: &mut HeadWatch,
     message: &H1Request,
     cx: &mut Context<'_>,
-) -> Poll<Result<ResponseHead, CallError>> {
+) -> Poll<Result<ResponseHead, H1CallError>> {
     let limits = message.answer_head;
     loop {
         let due = watch.is_due(&reading.buf, limits);
@@ -200,7 +201,7 @@ fn poll_head(
             Ok(None) => {}
             Err(error) => {
                 let what = format!("sent an answer that can't be read: {error}");
-                return Poll::Ready(Err(CallError::Failed(message.error(FailureKind::BrokenOff, &what))));
+                return Poll::Ready(Err(H1CallError::Failed(message.error(FailureKind::BrokenOff, &what))));
             }
         }
         let what = match ready!(reading.poll_fill(cx)) {
@@ -210,9 +211,9 @@ fn poll_head(
         };
         let error = message.error(FailureKind::BrokenOff, &what);
         return Poll::Ready(Err(if reading.buf.is_empty() {
-            CallError::Closed(error)
+            H1CallError::Closed(error)
         } else {
-            CallError::Failed(error)
+            H1CallError::Failed(error)
         }));
     }
 }
@@ -220,14 +221,14 @@ fn poll_head(
 fn answer(
     head: ResponseHead,
     message: &H1Request,
-    reading: Reading,
-    sending: Sending,
+    reading: H1Reader,
+    sending: H1Sender,
     sound: bool,
     pool: &Arc<Pool>,
-) -> Result<UpstreamResponse, CallError> {
+) -> Result<UpstreamResponse, H1CallError> {
     let unreadable = |cause: String| {
         let what = format!("sent an answer that can't be read: {cause}");
-        CallError::Failed(message.error(FailureKind::BrokenOff, &what))
+        H1CallError::Failed(message.error(FailureKind::BrokenOff, &what))
     };
     if head.status == 101 && !sending.is_done() {
         return Err(unreadable("it switched protocols before it had the whole request".to_owned()));
@@ -246,7 +247,7 @@ fn answer(
         empty_body()
     } else {
         let (wires, trailers) = (Some((reading, sending)), trailers.clone());
-        let mut body = AnswerBody { wires, decoder, trailers, sends, keep, pool: Arc::clone(pool) };
+        let mut body = H1ResponseBody { wires, decoder, trailers, sends, keep, pool: Arc::clone(pool) };
         if decoder.is_done() {
             body.finish();
             empty_body()
@@ -268,9 +269,9 @@ fn answer(
 }
 
 /// The rest of an exchange: what is still to be sent, and the answer's body.
-struct AnswerBody {
+struct H1ResponseBody {
     /// Taken when it has ended.
-    wires: Option<(Reading, Sending)>,
+    wires: Option<(H1Reader, H1Sender)>,
     decoder: Decoder,
     trailers: RawTrailers,
     /// The rest of the request is still sent.
@@ -280,7 +281,7 @@ struct AnswerBody {
     pool: Arc<Pool>,
 }
 
-impl AnswerBody {
+impl H1ResponseBody {
     /// The answer is at its end: the connection goes back to the pool, or is closed if it can't be used again. A
     /// request that wasn't wholly sent by then is given up.
     fn finish(&mut self) {
@@ -292,7 +293,7 @@ impl AnswerBody {
     }
 }
 
-impl Body for AnswerBody {
+impl Body for H1ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
 

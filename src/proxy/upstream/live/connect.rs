@@ -17,7 +17,7 @@ use crate::proxy::h2;
 use crate::proxy::message::head::HeadLimits;
 use crate::proxy::upstream::UpstreamError;
 use crate::proxy::upstream::live::UpstreamClientError;
-use crate::proxy::upstream::live::dial::{Dialer, Via};
+use crate::proxy::upstream::live::dial::{Dialer, UpstreamProxy};
 use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::trouble::{Peer, no_connection, no_tls};
 
@@ -27,7 +27,7 @@ pub struct Connector {
     port: u16,
     name: String,
     dialer: Arc<Dialer>,
-    via: Option<Via>,
+    via: Option<UpstreamProxy>,
     tls: Option<Tls>,
     peer: Peer,
 }
@@ -96,7 +96,7 @@ impl Connector {
 
     /// The proxy that requests are sent to in place of the booking system, with whole URLs: the one on the way to an
     /// http upstream. (To an https upstream it makes a tunnel.)
-    pub fn forwarder(&self) -> Option<&Via> {
+    pub fn forwarder(&self) -> Option<&UpstreamProxy> {
         self.via.as_ref().filter(|_| self.tls.is_none())
     }
 

@@ -32,7 +32,7 @@ use crate::proxy::upstream::live::addresses::{OwnListenAddrs, Resolve, is_local,
 use crate::proxy::upstream::live::line::UpstreamStream;
 use crate::proxy::upstream::live::tls::{self, Identity};
 use crate::proxy::upstream::live::trouble::{Peer, Trouble, no_connection, no_tls};
-use crate::proxy::upstream::live::verify::Trusted;
+use crate::proxy::upstream::live::verify::TrustedCertificates;
 use crate::proxy::upstream::live::{UpstreamClientError, UpstreamConfig, UpstreamHttp};
 
 /// Most bytes of another proxy's answer to CONNECT; more is refused.
@@ -40,7 +40,7 @@ const MAX_ANSWER: usize = 16 * 1024;
 
 /// Another proxy on the way.
 #[derive(Debug, Clone)]
-pub struct Via {
+pub struct UpstreamProxy {
     host: String,
     port: u16,
     /// Value of Proxy-Authorization.
@@ -51,7 +51,7 @@ pub struct Via {
 
 /// See the module.
 pub struct Dialer {
-    trusted: Trusted,
+    trusted: TrustedCertificates,
     identity: Option<Identity>,
     insecure: bool,
     tls: OnceLock<Arc<ClientConfig>>,
@@ -135,7 +135,7 @@ impl Dialer {
     }
 
     /// The proxy on the way to this host, if there is one.
-    pub fn via(&self, scheme: &str, host: &str, port: u16) -> Result<Option<Via>, UpstreamClientError> {
+    pub fn via(&self, scheme: &str, host: &str, port: u16) -> Result<Option<UpstreamProxy>, UpstreamClientError> {
         let Some(proxies) = &self.proxies else { return Ok(None) };
         if !self.proxy_named && (host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())) {
             return Ok(None);
@@ -154,11 +154,17 @@ impl Dialer {
             _ => return Err(unusable()),
         };
         let authorization = proxy.basic_auth().and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Some(Via { host, port: proxy.uri().port_u16().unwrap_or(usual), authorization, tls }))
+        Ok(Some(UpstreamProxy { host, port: proxy.uri().port_u16().unwrap_or(usual), authorization, tls }))
     }
 
     /// A connection to a host, or to the proxy on the way; `tunnel`: which then makes a tunnel to it.
-    pub async fn dial(&self, host: &str, port: u16, via: Option<&Via>, tunnel: bool) -> io::Result<UpstreamStream> {
+    pub async fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        via: Option<&UpstreamProxy>,
+        tunnel: bool,
+    ) -> io::Result<UpstreamStream> {
         let Some(via) = via else {
             let addresses = self.addresses(host, port).await?;
             let addresses = if self.deny_local_targets { without_local(addresses)? } else { addresses };
@@ -221,7 +227,7 @@ impl Dialer {
 }
 
 /// Asks a proxy for a tunnel.
-async fn through(stream: &mut UpstreamStream, host: &str, port: u16, via: &Via) -> io::Result<()> {
+async fn through(stream: &mut UpstreamStream, host: &str, port: u16, via: &UpstreamProxy) -> io::Result<()> {
     let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
     if let Some(authorization) = &via.authorization {

@@ -1,10 +1,10 @@
 //! Sends a request and waits for the head of its response, over either version of HTTP.
 //!
 //! ```text
-//! await_head ─► Call::poll: send what can be sent, read what has come ─┬─ Head ────► done
-//!     ▲                                                               ├─ Interim ─► passed on; 100 lets the body go
-//!     └──── again, until neither goes on ─────────────────────────────┘
-//! nothing goes on ─► CONTINUE is over: the body is sent unasked ─► patience is over: Call::timed_out
+//! await_head ─► HttpCall::poll: send what can be sent, read what has come ─┬─ Head ────► done
+//!     ▲                                                                    ├─ Interim ─► passed on; 100 lets the body go
+//!     └──── again, until neither goes on ──────────────────────────────────┘
+//! nothing goes on ─► CONTINUE is over: the body is sent unasked ─► patience is over: HttpCall::timed_out
 //! ```
 //!
 //! No task is spawned: whoever waits drives both directions.
@@ -27,7 +27,7 @@ pub const INTERIM: usize = 64;
 
 /// What has come of a response.
 #[derive(Debug)]
-pub enum Received<H> {
+pub enum ReceivedHead<H> {
     /// An interim answer.
     Interim(InformationalResponse),
     /// The head of the final one.
@@ -35,14 +35,14 @@ pub enum Received<H> {
 }
 
 /// A request under way, in one version of HTTP.
-pub trait Call {
+pub trait HttpCall {
     /// The head of a response.
     type Head;
     /// Why there is none.
     type Error;
 
     /// Goes on sending and reading, as far as both can.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<Self::Head>, Self::Error>>;
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReceivedHead<Self::Head>, Self::Error>>;
 
     /// Bytes that the connection has taken, and whether it is the client that is waited for to send more of the body.
     fn sent(&self) -> (u64, bool);
@@ -60,7 +60,7 @@ pub trait Call {
 /// Sends a request and returns when the head of the answer is there. `patience` runs while it is the booking system that is
 /// waited for: it starts anew with each part of the request that was taken or that the client has yet to send.
 /// `unasked`: the body is only sent when it is asked for, or when that time is over.
-pub async fn await_head<C: Call>(
+pub async fn await_head<C: HttpCall>(
     call: &mut C,
     unasked: Option<Duration>,
     patience: Duration,
@@ -79,9 +79,9 @@ pub async fn await_head<C: Call>(
                 timer.as_mut().reset(Instant::now() + patience);
             }
             match received {
-                Poll::Ready(Ok(Received::Head(head))) => return Poll::Ready(Ok(head)),
+                Poll::Ready(Ok(ReceivedHead::Head(head))) => return Poll::Ready(Ok(head)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(Received::Interim(head))) => {
+                Poll::Ready(Ok(ReceivedHead::Interim(head))) => {
                     interims += 1;
                     if interims > INTERIM {
                         let what = format!("sent more than {INTERIM} interim answers and no other");
@@ -145,11 +145,11 @@ mod tests {
         done: Vec<String>,
     }
 
-    impl Call for Dialogue {
+    impl HttpCall for Dialogue {
         type Head = u16;
         type Error = String;
 
-        fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<u16>, String>> {
+        fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReceivedHead<u16>, String>> {
             loop {
                 if let Some(silence) = &mut self.silence {
                     ready!(silence.as_mut().poll(cx));
@@ -158,13 +158,13 @@ mod tests {
                 match self.lines.pop_front() {
                     Some(Comes(status @ 100..200)) => {
                         let reason = Bytes::new();
-                        return Poll::Ready(Ok(Received::Interim(InformationalResponse {
+                        return Poll::Ready(Ok(ReceivedHead::Interim(InformationalResponse {
                             status,
                             reason,
                             fields: Headers::default(),
                         })));
                     }
-                    Some(Comes(status)) => return Poll::Ready(Ok(Received::Head(status))),
+                    Some(Comes(status)) => return Poll::Ready(Ok(ReceivedHead::Head(status))),
                     Some(Takes(bytes)) => (self.sent, self.waits_for_client) = (self.sent + bytes, false),
                     Some(ClientPauses) => self.waits_for_client = true,
                     Some(Silence(time)) => self.silence = Some(Box::pin(sleep(time))),

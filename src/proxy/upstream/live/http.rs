@@ -19,7 +19,7 @@ use crate::proxy::message::fields::has_token;
 use crate::proxy::upstream::live::connect::Alpn;
 use crate::proxy::upstream::live::replay::ReplayableBody;
 use crate::proxy::upstream::live::shared::PooledConnection;
-use crate::proxy::upstream::live::stream::{CallError, open, send_and_await_head};
+use crate::proxy::upstream::live::stream::{H2CallError, open, send_and_await_head};
 use crate::proxy::upstream::live::{GATHER, UpstreamClient};
 use crate::proxy::upstream::{OutboundRequest, UpstreamError, UpstreamResponse, WireBody};
 
@@ -97,20 +97,20 @@ impl UpstreamClient {
             };
             let try_clone = body.is_there() && attempt < ATTEMPTS;
             match error {
-                CallError::Refused(error) if try_clone => {
+                H2CallError::Refused(error) if try_clone => {
                     tracing::debug!(kind = error.kind.as_str(), "refused; sending again");
                 }
-                CallError::Closed(error) if try_clone && !lost && request.method.is_idempotent() => {
+                H2CallError::Closed(error) if try_clone && !lost && request.method.is_idempotent() => {
                     tracing::debug!(
                         kind = error.kind.as_str(),
                         "a connection was closed; sending again on another one"
                     );
                     lost = true;
                 }
-                CallError::WantsHttp1(_) if try_clone && alpn == Alpn::Either => {
+                H2CallError::WantsHttp1(_) if try_clone && alpn == Alpn::Either => {
                     return self.instead_over_http1(request, body).await;
                 }
-                CallError::Closed(mut error) if alpn == Alpn::Http2 && !self.connector.is_tls() => {
+                H2CallError::Closed(mut error) if alpn == Alpn::Http2 && !self.connector.is_tls() => {
                     error
                         .detail
                         .push_str(" (it was spoken to over HTTP/2, as --upstream-http says: does it speak that?)");

@@ -1,9 +1,9 @@
 //! HTTP/2 connections to the booking system, each shared by many exchanges.
 //!
 //! ```text
-//! find ─┬─ one has room ─────────────────────────────► Shared ─► Lease (one exchange; dropped at its end)
-//!       ├─ one is being made: all wait for that one ──► Shared, or its error for all
-//!       └─ none ─► connect ─┬─ h2 ───────────────────► Shared
+//! find ─┬─ one has room ─────────────────────────────► H2Connection ─► H2StreamPermit (one exchange; dropped at its end)
+//!       ├─ one is being made: all wait for that one ──► H2Connection, or its error for all
+//!       └─ none ─► connect ─┬─ h2 ───────────────────► H2Connection
 //!                           └─ http/1.1 ─────────────► Found::Http1; the connection goes to the other pool
 //! GOAWAY, closed, silent ─► retired: no new exchange; it ends with its last one
 //! ```
@@ -21,7 +21,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::exchange::FailureKind;
 use crate::proxy::h2::{CONNECTION_WINDOW, RawHeads, SEND_BUFFER, STREAMS, WINDOW, packed_size};
-use crate::proxy::logged::Kind;
+use crate::proxy::logged::LoggedError;
 use crate::proxy::upstream::UpstreamError;
 use crate::proxy::upstream::live::connect::{Alpn, Connector, NegotiatedConnection};
 use crate::proxy::upstream::live::pool::Pool;
@@ -72,7 +72,7 @@ struct SharedState {
 }
 
 /// A place for one exchange on a connection.
-pub struct Lease(Arc<H2Connection>);
+pub struct H2StreamPermit(Arc<H2Connection>);
 
 impl H2Pool {
     /// No connection yet. Those that turn out to speak HTTP/1.1 go to `others`.
@@ -146,21 +146,21 @@ impl H2Connection {
     }
 
     /// A place on it, and what opens a stream.
-    pub fn lease(self: Arc<Self>) -> (Lease, SendRequest<Bytes>) {
+    pub fn lease(self: Arc<Self>) -> (H2StreamPermit, SendRequest<Bytes>) {
         self.exchanges.fetch_add(1, Ordering::Relaxed);
         let sender = self.sender.clone();
-        (Lease(self), sender)
+        (H2StreamPermit(self), sender)
     }
 }
 
-impl Lease {
+impl H2StreamPermit {
     /// The connection is not to be used for further exchanges.
     pub fn retire(&self) {
         self.0.retired.store(true, Ordering::Relaxed);
     }
 }
 
-impl Drop for Lease {
+impl Drop for H2StreamPermit {
     fn drop(&mut self) {
         *self.0.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.0.exchanges.fetch_sub(1, Ordering::Relaxed);
@@ -191,7 +191,7 @@ async fn connect(connector: Arc<Connector>, others: Arc<Pool>, alpn: Alpn) -> Re
         match connection.await {
             Ok(()) => tracing::debug!("an HTTP/2 connection to the booking system ended"),
             Err(error) => {
-                tracing::debug!(error = %Kind(&error), "an HTTP/2 connection to the booking system broke off");
+                tracing::debug!(error = %LoggedError(&error), "an HTTP/2 connection to the booking system broke off");
             }
         }
     });

@@ -1,9 +1,9 @@
 //! One request on a stream of a shared HTTP/2 connection.
 //!
 //! ```text
-//! open ─► Opened ─► carry: send the body ┐ at the same time ─► Response with AnswerBody, which goes on with both
+//! open ─► Opened ─► carry: send the body ┐ at the same time ─► Response with H2ResponseBody, which goes on with both
 //!   │                     read the head  ┘
-//!   └─ Err: nothing was sent          └─ CallError says whether it may be sent again
+//!   └─ Err: nothing was sent          └─ H2CallError says whether it may be sent again
 //! ```
 //!
 //! As over HTTP/1, no task is spawned: whoever waits for the head, and then whoever reads the body, drives both.
@@ -24,17 +24,17 @@ use hyper::{Method, Request, Response};
 use crate::exchange::{FailureKind, Version};
 use crate::proxy::h2::head::response as read_answer;
 use crate::proxy::h2::{Incoming, Outgoing, SendError};
-use crate::proxy::message::head::{HeadError, HeadLimits, Length, ResponseHead};
+use crate::proxy::message::head::{BodyLength, HeadError, HeadLimits, ResponseHead};
 use crate::proxy::upstream::live::connect::Connector;
-use crate::proxy::upstream::live::driver::{CONTINUE, Call, Received, await_head};
-use crate::proxy::upstream::live::shared::{H2Connection, Lease};
+use crate::proxy::upstream::live::driver::{CONTINUE, HttpCall, ReceivedHead, await_head};
+use crate::proxy::upstream::live::shared::{H2Connection, H2StreamPermit};
 use crate::proxy::upstream::{
     BodyError, Informational, InformationalResponse, UpstreamError, UpstreamResponse, WireBody, fault_of_request,
 };
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum CallError {
+pub enum H2CallError {
     /// The booking system says that it did nothing about the request, or nothing of it was sent (RFC 9113 section 8.7).
     Refused(UpstreamError),
     /// It wants to be asked over HTTP/1.1, and did nothing about the request.
@@ -45,7 +45,7 @@ pub enum CallError {
     Failed(UpstreamError),
 }
 
-impl CallError {
+impl H2CallError {
     /// The error itself.
     pub fn into_inner(self) -> UpstreamError {
         match self {
@@ -56,7 +56,7 @@ impl CallError {
 
 /// A stream whose head has been sent.
 pub struct OpenStream {
-    lease: Lease,
+    lease: H2StreamPermit,
     response: ResponseFuture,
     sending: SendStream<Bytes>,
     host: String,
@@ -69,12 +69,12 @@ pub async fn open(
     head: Request<()>,
     bodiless: bool,
     connector: &Connector,
-) -> Result<OpenStream, CallError> {
+) -> Result<OpenStream, H2CallError> {
     let host = connector.name();
     let (lease, sender) = shared.lease();
-    let unsent = |error: &h2::Error, lease: &Lease| {
+    let unsent = |error: &h2::Error, lease: &H2StreamPermit| {
         lease.retire();
-        CallError::Refused(broken(host, &format!("takes no request on this connection: {error}")))
+        H2CallError::Refused(broken(host, &format!("takes no request on this connection: {error}")))
     };
     let mut sender: SendRequest<Bytes> = match sender.ready().await {
         Ok(sender) => sender,
@@ -91,18 +91,18 @@ pub async fn open(
 
 /// A request and the stream that it is on.
 struct H2Call {
-    lease: Lease,
+    lease: H2StreamPermit,
     response: ResponseFuture,
     sending: Outgoing,
     host: String,
     answer_head: HeadLimits,
 }
 
-impl Call for H2Call {
+impl HttpCall for H2Call {
     type Head = Response<RecvStream>;
-    type Error = CallError;
+    type Error = H2CallError;
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Received<Self::Head>, CallError>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReceivedHead<Self::Head>, H2CallError>> {
         if !self.sending.is_done() {
             match self.sending.poll_send(cx) {
                 Poll::Ready(Err(SendError::Body(error))) => {
@@ -116,11 +116,11 @@ impl Call for H2Call {
         if let Poll::Ready(Some(Ok(head))) = self.response.poll_informational(cx) {
             let interim = read_answer(head.headers(), self.answer_head).map_err(|error| unreadable(&self.host, &error));
             return Poll::Ready(interim.map(|ResponseHead { status, fields, .. }| {
-                Received::Interim(InformationalResponse { status, reason: reason(head.status()), fields })
+                ReceivedHead::Interim(InformationalResponse { status, reason: reason(head.status()), fields })
             }));
         }
         let answer = ready!(Pin::new(&mut self.response).poll(cx));
-        Poll::Ready(answer.map(Received::Head).map_err(|error| failed(&self.host, &error, &self.lease)))
+        Poll::Ready(answer.map(ReceivedHead::Head).map_err(|error| failed(&self.host, &error, &self.lease)))
     }
 
     fn sent(&self) -> (u64, bool) {
@@ -131,8 +131,8 @@ impl Call for H2Call {
         self.sending.hold(held);
     }
 
-    fn error(&self, kind: FailureKind, what: &str) -> CallError {
-        CallError::Failed(UpstreamError { kind, detail: format!("{} {what}", self.host) })
+    fn error(&self, kind: FailureKind, what: &str) -> H2CallError {
+        H2CallError::Failed(UpstreamError { kind, detail: format!("{} {what}", self.host) })
     }
 
     /// Whether the connection is still alive nobody knows: others are not to wait for it.
@@ -149,7 +149,7 @@ pub async fn send_and_await_head(
     expects: bool,
     patience: Duration,
     interim: Option<&Informational>,
-) -> Result<UpstreamResponse, CallError> {
+) -> Result<UpstreamResponse, H2CallError> {
     let OpenStream { lease, response, sending, host, answer_head } = opened;
     let mut call = H2Call { lease, response, sending: Outgoing::new(sending, body), host, answer_head };
     let answer = await_head(&mut call, expects.then_some(CONTINUE), patience, interim).await?;
@@ -157,29 +157,29 @@ pub async fn send_and_await_head(
     let (parts, stream) = answer.into_parts();
     let head = read_answer(&parts.headers, answer_head).map_err(|error| unreadable(&host, &error))?;
     let length = match head.length(method).map_err(|error| unreadable(&host, &error))? {
-        Length::Known(length) => Some(length),
-        Length::Chunked | Length::UntilClose => None,
+        BodyLength::Known(length) => Some(length),
+        BodyLength::Chunked | BodyLength::UntilClose => None,
     };
     if stream.is_end_stream() && length.is_some_and(|length| length > 0) {
-        return Err(CallError::Failed(broken(&host, "announced a body in its answer, and sent none")));
+        return Err(H2CallError::Failed(broken(&host, "announced a body in its answer, and sent none")));
     }
-    let body = AnswerBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed();
+    let body = H2ResponseBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed();
     let response = UpstreamResponse::new(parts.status, head.fields, body);
     Ok(UpstreamResponse { version: Version::Http2, is_from_wire: true, ..response })
 }
 
-fn unreadable(host: &str, error: &HeadError) -> CallError {
-    CallError::Failed(broken(host, &format!("sent an answer that can't be read: {error}")))
+fn unreadable(host: &str, error: &HeadError) -> H2CallError {
+    H2CallError::Failed(broken(host, &format!("sent an answer that can't be read: {error}")))
 }
 
 /// The rest of an exchange: what is still to be sent, and the answer's body. Dropped early, it resets the stream.
-struct AnswerBody {
+struct H2ResponseBody {
     incoming: Incoming,
     sending: Outgoing,
-    _lease: Lease,
+    _lease: H2StreamPermit,
 }
 
-impl Body for AnswerBody {
+impl Body for H2ResponseBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -203,24 +203,24 @@ impl Body for AnswerBody {
 }
 
 /// Which error it is, and what becomes of the connection.
-fn failed(host: &str, error: &h2::Error, lease: &Lease) -> CallError {
+fn failed(host: &str, error: &h2::Error, lease: &H2StreamPermit) -> H2CallError {
     let what = format!("broke the stream off before its answer: {error}");
     let cause = broken(host, &what);
     match error.reason() {
-        Some(Reason::REFUSED_STREAM) if error.is_reset() && error.is_remote() => CallError::Refused(cause),
+        Some(Reason::REFUSED_STREAM) if error.is_reset() && error.is_remote() => H2CallError::Refused(cause),
         Some(Reason::HTTP_1_1_REQUIRED) if error.is_remote() => {
             lease.retire();
-            CallError::WantsHttp1(cause)
+            H2CallError::WantsHttp1(cause)
         }
         // The library tells it only to streams beyond the last one that was taken.
         _ if error.is_go_away() && error.is_remote() => {
             lease.retire();
-            CallError::Refused(cause)
+            H2CallError::Refused(cause)
         }
-        _ if error.is_reset() => CallError::Failed(cause),
+        _ if error.is_reset() => H2CallError::Failed(cause),
         _ => {
             lease.retire();
-            CallError::Closed(cause)
+            H2CallError::Closed(cause)
         }
     }
 }

@@ -11,11 +11,11 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::proxy::server::tls::certificate_and_key;
 use crate::proxy::upstream::live::UpstreamClientError;
-use crate::proxy::upstream::live::verify::{NoCertificateVerification, Trusted, Verifier};
+use crate::proxy::upstream::live::verify::{NoCertificateVerification, TrustedCertificates, Verifier};
 
 /// The certificates of PEM files, at least one in each.
-pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<Trusted, UpstreamClientError> {
-    let mut trusted = Trusted { anchors: RootCertStore::empty(), pinned: Vec::new() };
+pub fn certificates<P: AsRef<Path>>(files: &[P]) -> Result<TrustedCertificates, UpstreamClientError> {
+    let mut trusted = TrustedCertificates { anchors: RootCertStore::empty(), pinned: Vec::new() };
     for path in files.iter().map(AsRef::as_ref) {
         let unreadable = |cause: String| UpstreamClientError::CaFile { path: path.to_owned(), cause };
         let before = trusted.pinned.len();
@@ -50,7 +50,7 @@ impl Identity {
 /// TLS that trusts `trusted` and the platform's roots, or everybody if `insecure`. Platform certificates that can't be
 /// used are logged and left out.
 pub fn config(
-    mut trusted: Trusted,
+    mut trusted: TrustedCertificates,
     identity: Option<&Identity>,
     insecure: bool,
 ) -> Result<Arc<ClientConfig>, UpstreamClientError> {

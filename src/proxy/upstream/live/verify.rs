@@ -22,7 +22,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Certificates that are trusted.
 #[derive(Debug, Clone)]
-pub struct Trusted {
+pub struct TrustedCertificates {
     /// Whose owners may vouch for others.
     pub anchors: RootCertStore,
     /// Those of `--upstream-ca`, each of which may stand for a server, too.
@@ -40,8 +40,8 @@ pub struct Verifier {
 
 impl Verifier {
     /// Looks at certificates by these.
-    pub fn new(trusted: Trusted, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
-        let Trusted { anchors, pinned } = trusted;
+    pub fn new(trusted: TrustedCertificates, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
+        let TrustedCertificates { anchors, pinned } = trusted;
         let authorities = if anchors.is_empty() {
             None
         } else {
@@ -189,7 +189,7 @@ mod tests {
         let mut anchors = RootCertStore::empty();
         anchors.add(pinned.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = Verifier::new(Trusted { anchors, pinned: vec![pinned.clone()] }, provider).unwrap();
+        let verifier = Verifier::new(TrustedCertificates { anchors, pinned: vec![pinned.clone()] }, provider).unwrap();
         let name = ServerName::try_from(host.to_owned()).unwrap();
         match verifier.verify_server_cert(shown, &[], &name, &[], now) {
             Ok(_) => "trusted".to_owned(),

@@ -1,9 +1,9 @@
 //! Functions of answers: success, errors, refusals.
 
 use super::{NODES, TEXTS, weight_of_first};
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 use crate::rules::builtins::refusal;
-use crate::rules::lang::function::{Call, Function, function};
+use crate::rules::lang::function::{Function, FunctionCall, function};
 use crate::rules::lang::messages::{answered, known_answer};
 use crate::rules::lang::types::Type;
 use crate::rules::lang::value::{EvalError, Val};
@@ -20,8 +20,8 @@ pub static FUNCTIONS: &[Function] = &[
             Ok(call.arena().maybe(error_type.filter(|name| call.context.facts.is_error_type(name))))
         }),
     function("item_errors", [0, 1], NODES, "item_errors(), item_errors(exchange)", "all error objects in `orderedItem[].error` of the response", |call| {
-            let reading = answering(call)?.map(known_answer).transpose()?;
-            Ok(call.arena().nodes(reading.map(item_errors).unwrap_or_default()))
+            let parsed = answering(call)?.map(known_answer).transpose()?;
+            Ok(call.arena().nodes(parsed.map(item_errors).unwrap_or_default()))
         }).costs(weight_of_first),
     function("known_error", [1, 1], Type::Bool, "known_error(t)", "true if `models/errors.toml` has the error type t", |call| Ok(Val::bool(error(call).is_some()))),
     function("error_status", [1, 1], Type::Plain, "error_status(t)", "the status that belongs to the error type; absent if it is unknown", |call| Ok(error(call).map_or(Val::Absent, |error| Val::Int(i64::from(error.status))))),
@@ -47,40 +47,43 @@ pub static FUNCTIONS: &[Function] = &[
 ];
 
 /// What the specification says of the error type that is the first argument.
-fn error<'a>(call: &Call<'_, 'a>) -> Option<&'a ErrorFacts> {
+fn error<'a>(call: &FunctionCall<'_, 'a>) -> Option<&'a ErrorFacts> {
     call.text().and_then(|name| call.context.facts.error(name))
 }
 
 /// Whether a test holds of the answer that a function looks at; false if there is no such exchange.
-fn asked<'a>(call: &Call<'_, 'a>, test: fn(&Reading) -> Result<bool, EvalError>) -> Result<Val<'a>, EvalError> {
+fn asked<'a>(
+    call: &FunctionCall<'_, 'a>,
+    test: fn(&ParsedExchange) -> Result<bool, EvalError>,
+) -> Result<Val<'a>, EvalError> {
     answering(call)?.map_or(Ok(false), test).map(Val::bool)
 }
 
 /// The exchange whose answer a function looks at: its argument (one of the flow, `None` if it isn't there), or the
 /// judged one if there is no argument.
-fn answering<'a>(call: &Call<'_, 'a>) -> Result<Option<&'a Reading>, EvalError> {
+fn answering<'a>(call: &FunctionCall<'_, 'a>) -> Result<Option<&'a ParsedExchange>, EvalError> {
     match call.arguments.first() {
-        None => Ok(Some(call.context.reading)),
-        Some(Val::Exchange(reading)) => call.context.check_answer(reading).map(|()| Some(*reading)),
-        Some(Val::Response(reading)) => Ok(Some(reading)),
+        None => Ok(Some(call.context.parsed)),
+        Some(Val::Exchange(parsed)) => call.context.check_answer(parsed).map(|()| Some(*parsed)),
+        Some(Val::Response(parsed)) => Ok(Some(parsed)),
         Some(nothing) if nothing.is_nothing() => Ok(None),
         Some(other) => Err(EvalError::fault(format!("{} stands where an exchange is needed", other.name_of_kind()))),
     }
 }
 
-fn success(reading: &Reading) -> Result<bool, EvalError> {
-    Ok((200..300).contains(&answered(reading)?.status))
+fn success(parsed: &ParsedExchange) -> Result<bool, EvalError> {
+    Ok((200..300).contains(&answered(parsed)?.status))
 }
 
 /// True if the answer holds a quote, proposal or order: a success with anything else is a finding of its own, and what
 /// that body lacks follows from it.
-fn order_answer(reading: &Reading) -> Result<bool, EvalError> {
-    Ok(order_shaped(reading)? || success(reading)? && may_hold_order(reading))
+fn order_answer(parsed: &ParsedExchange) -> Result<bool, EvalError> {
+    Ok(order_shaped(parsed)? || success(parsed)? && may_hold_order(parsed))
 }
 
-fn order_shaped(reading: &Reading) -> Result<bool, EvalError> {
-    if answered(reading)?.status != 409 {
+fn order_shaped(parsed: &ParsedExchange) -> Result<bool, EvalError> {
+    if answered(parsed)?.status != 409 {
         return Ok(false);
     }
-    Ok(has_order_type(known_answer(reading)?))
+    Ok(has_order_type(known_answer(parsed)?))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 use crate::rules::lang::context::Context;
 use crate::rules::lang::function::{Function, function};
 use crate::rules::lang::types::Type;
@@ -69,10 +69,10 @@ pub static FUNCTIONS: &[Function] = &[
 ];
 
 /// The exchange that an exchange or request of an expression belongs to; the judged one for `call`.
-fn message<'a>(value: &Val<'a>, context: &Context<'a>) -> Option<&'a Reading> {
+fn message<'a>(value: &Val<'a>, context: &Context<'a>) -> Option<&'a ParsedExchange> {
     match value {
-        Val::Exchange(reading) | Val::Request(reading) | Val::Response(reading) => Some(reading),
-        Val::Call(_) => Some(context.reading),
+        Val::Exchange(parsed) | Val::Request(parsed) | Val::Response(parsed) => Some(parsed),
+        Val::Call(_) => Some(context.parsed),
         _ => None,
     }
 }

@@ -2,18 +2,18 @@
 
 use super::{TEXTS, weight_of_first};
 use crate::json::Value;
-use crate::openbooking::Reading;
+use crate::openbooking::ParsedExchange;
 use crate::rules::builtins::nodes::{id, keys, object_member};
 use crate::rules::lang::context::Context;
-use crate::rules::lang::function::{Call, Function, function};
+use crate::rules::lang::function::{Function, FunctionCall, function};
 use crate::rules::lang::types::{Element, Type};
 use crate::rules::lang::value::{EvalError, Val};
-use crate::rules::models::errors::Facts;
+use crate::rules::models::errors::ModelTables;
 use crate::rules::models::json_ld::same_member;
 use crate::rules::state::credentials;
 use crate::rules::state::exchange_ref::ExchangeRef;
 use crate::rules::state::flow::Flow;
-use crate::rules::state::history::Modified;
+use crate::rules::state::history::ModifiedValue;
 
 /// See the module.
 pub static FUNCTIONS: &[Function] = &[
@@ -30,7 +30,7 @@ pub static FUNCTIONS: &[Function] = &[
         }).of_earlier().found_in(read_in_open_data),
     function("seconds_since_read", [1, 1], Type::Plain, "seconds_since_read(x)", "the age of what open data says of x, in seconds", |call| {
             let read = call.id().and_then(|id| call.context.state.open_data.read(id));
-            let since = |read| call.arena().seconds_between(read, call.context.reading.exchange.started);
+            let since = |read| call.arena().seconds_between(read, call.context.parsed.exchange.started);
             Ok(read.map_or(Val::Absent, since))
         }).of_earlier().found_in(read_in_open_data),
     function("booked_since_read", [1, 1], Type::Plain, "booked_since_read(x)", "places of the opportunity x booked less those cancelled since open data was last read of it; absent if that is unknown or doubtful (leases, proposals, deletions)", |call| {
@@ -44,27 +44,27 @@ pub static FUNCTIONS: &[Function] = &[
             Ok(Val::Flow(call.context.state.flow(uuid.as_deref())))
         }).of_earlier(),
     function("other_flows", [1, 1], Type::List(Element::Flow), "other_flows(x)", "the flows of other Order UUIDs with an item for the opportunity x", |call| {
-            let own = call.context.reading.order_uuid.as_deref();
+            let own = call.context.parsed.order_uuid.as_deref();
             let flows = call.id().map(|id| call.context.state.other_flows(id, own)).unwrap_or_default();
             Ok(call.arena().list(flows.into_iter().map(|flow| Val::Flow(Some(flow)))))
         }).of_earlier(),
     function("earlier_modified", [1, 1], Type::Plain, "earlier_modified(item)", "of a feed item, the `modified` it had when it was last seen in this feed; absent if it wasn't", |call| {
-            let Context { reading, state, .. } = *call.context;
-            let earlier = call.first().as_json().and_then(|item| state.history.earlier_modified(reading, item));
+            let Context { parsed, state, .. } = *call.context;
+            let earlier = call.first().as_json().and_then(|item| state.history.earlier_modified(parsed, item));
             if earlier.is_some() {
-                credentials::known_reader(reading)?;
+                credentials::known_reader(parsed)?;
             }
             Ok(match earlier {
-                Some(Modified::Number(literal)) => call.arena().number(literal),
-                Some(Modified::Text(text)) => call.arena().str(text),
+                Some(ModifiedValue::Number(literal)) => call.arena().number(literal),
+                Some(ModifiedValue::Text(text)) => call.arena().str(text),
                 None => Val::Absent,
             })
         }).of_earlier().found_in(seen_in_feed),
     function("unchanged", [1, 1], Type::Bool, "unchanged(item)", "true if state and data of a feed item are what they were then", |call| {
-            let Context { reading, state, .. } = *call.context;
-            let unchanged = call.first().as_json().is_some_and(|item| state.history.unchanged(reading, item));
+            let Context { parsed, state, .. } = *call.context;
+            let unchanged = call.first().as_json().is_some_and(|item| state.history.unchanged(parsed, item));
             if unchanged {
-                credentials::known_reader(reading)?;
+                credentials::known_reader(parsed)?;
             }
             Ok(Val::bool(unchanged))
         }).of_earlier().found_in(seen_in_feed),
@@ -82,17 +82,17 @@ pub static FUNCTIONS: &[Function] = &[
 ];
 
 /// The page of open data that the opportunity was read from.
-fn read_in_open_data(call: &Call<'_, '_>) -> Option<ExchangeRef> {
+fn read_in_open_data(call: &FunctionCall<'_, '_>) -> Option<ExchangeRef> {
     call.id().and_then(|id| call.context.state.open_data.seen_in(id))
 }
 
 /// The page on which a feed item was last seen.
-fn seen_in_feed(call: &Call<'_, '_>) -> Option<ExchangeRef> {
-    call.first().as_json().and_then(|item| call.context.state.history.seen_in(call.context.reading, item))
+fn seen_in_feed(call: &FunctionCall<'_, '_>) -> Option<ExchangeRef> {
+    call.first().as_json().and_then(|item| call.context.state.history.seen_in(call.context.parsed, item))
 }
 
 /// Steps of a search through the items of the last quote.
-fn cost_of_quoted(call: &Call<'_, '_>) -> u32 {
+fn cost_of_quoted(call: &FunctionCall<'_, '_>) -> u32 {
     let quote = call.context.flow.and_then(Flow::last_quote);
     let items = quote.and_then(|quote| quote.response.json()?.root().get("orderedItem"));
     items.map_or(0, |items| items.len() as u32 / 2)
@@ -106,7 +106,7 @@ fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Result<Option<Value<'a>>
     Ok(item.as_json().and_then(|item| quoted_in(quote, item)))
 }
 
-fn quoted_in<'a>(quote: &'a Reading, item: Value<'a>) -> Option<Value<'a>> {
+fn quoted_in<'a>(quote: &'a ParsedExchange, item: Value<'a>) -> Option<Value<'a>> {
     let reference = |item: Value<'a>, key: &str| {
         let node = item.get(key)?;
         node.as_str().or_else(|| node.get("@id")?.as_str())
@@ -127,9 +127,9 @@ fn quoted_in<'a>(quote: &'a Reading, item: Value<'a>) -> Option<Value<'a>> {
 
 /// True for a value of the judged request that deviates from the data models, itself or below. Nobody is held to repeat it.
 fn is_spoilt(sent: Value<'_>, context: &Context<'_>) -> bool {
-    let Some(request) = context.reading.request.json().filter(|request| sent.is_of(request)) else { return false };
-    let Facts { models, wanted, .. } = context.facts;
-    let deviations = context.walks.request(request.root(), context.reading, models, wanted.0);
+    let Some(request) = context.parsed.request.json().filter(|request| sent.is_of(request)) else { return false };
+    let ModelTables { models, wanted, .. } = context.facts;
+    let deviations = context.walks.request(request.root(), context.parsed, models, wanted.0);
     let within = sent.place()..sent.place() + sent.weight();
     deviations.iter().any(|deviation| deviation.what.spoils_value() && within.contains(&deviation.node))
 }

@@ -1,7 +1,7 @@
 //! Functions of texts: their parts, media types, addresses.
 
 use crate::openbooking::media_type;
-use crate::rules::lang::function::{Call, Function, function};
+use crate::rules::lang::function::{Function, FunctionCall, function};
 use crate::rules::lang::types::Type;
 use crate::rules::lang::value::Val;
 use crate::rules::models::urls;
@@ -120,14 +120,14 @@ pub static FUNCTIONS: &[Function] = &[
 ];
 
 /// True if both arguments are texts of which the test holds.
-fn both(call: &Call<'_, '_>, test: fn(&str, &str) -> bool) -> bool {
+fn both(call: &FunctionCall<'_, '_>, test: fn(&str, &str) -> bool) -> bool {
     call.text().zip(call.second().as_str()).is_some_and(|(text, other)| test(text, other))
 }
 
 /// A parameter of a URL, or of a request: of its query, or else of its form.
 fn parameter(of: &Val<'_>, name: &str) -> Option<String> {
     match of {
-        Val::Request(reading) => credentials::request_parameter(reading, name),
+        Val::Request(parsed) => credentials::request_parameter(parsed, name),
         other => other.as_str().and_then(|url| urls::parameter(url, name)),
     }
 }

@@ -1,12 +1,12 @@
 //! Functions of values alone: their types, members and lists.
 
 use super::{NODES, TEXTS, weight_of_first};
-use crate::json::{Kind, Value};
+use crate::json::{JsonKind, Value};
 use crate::rules::builtins::nodes::{
     are_strings, distinct, duplicate_indexes, find_all, id, is_type, keys, prefixed, same_basket, same_elements, size,
     type_name,
 };
-use crate::rules::lang::function::{Call, Function, function};
+use crate::rules::lang::function::{Function, FunctionCall, function};
 use crate::rules::lang::types::{Element, Type};
 use crate::rules::lang::value::Val;
 use crate::rules::models::json_ld::{is_integer, is_prefixed};
@@ -61,7 +61,7 @@ pub static FUNCTIONS: &[Function] = &[
     })
     .cheap(),
     function("is_number", [1, 1], Type::Bool, "is_number(x)", "true if x is a JSON number", |call| {
-        Ok(Val::bool(call.first().as_json().is_some_and(|value| value.kind() == Kind::Number)))
+        Ok(Val::bool(call.first().as_json().is_some_and(|value| value.kind() == JsonKind::Number)))
     }),
     function(
         "is_integer",
@@ -188,7 +188,7 @@ pub static FUNCTIONS: &[Function] = &[
 ];
 
 /// Steps of comparing each element with each other one, unless all are texts.
-fn pairwise(call: &Call<'_, '_>) -> u32 {
+fn pairwise(call: &FunctionCall<'_, '_>) -> u32 {
     let steps = weight_of_first(call);
     if are_strings(call.arguments.first()) { steps } else { call.first().len().saturating_mul(steps) }
 }

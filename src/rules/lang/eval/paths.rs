@@ -4,7 +4,7 @@ use super::{Evaluation, Interrupted};
 use crate::json::Value;
 use crate::rules::lang::memo::KnownNode;
 use crate::rules::lang::messages::body_of;
-use crate::rules::lang::node::{Message, PathId, Start};
+use crate::rules::lang::node::{MessageSide, PathId, PathStart};
 use crate::rules::lang::value::Val;
 
 impl<'a> Evaluation<'_, 'a> {
@@ -35,22 +35,22 @@ impl<'a> Evaluation<'_, 'a> {
         Ok(found)
     }
 
-    fn start(&mut self, start: Start) -> Result<Option<Value<'a>>, Interrupted> {
+    fn start(&mut self, start: PathStart) -> Result<Option<Value<'a>>, Interrupted> {
         match start {
-            Start::Body(message) => self.or_halt(body_of(self.context.reading, message)),
-            Start::Item => Ok(self.context.item),
-            Start::Local(steps) => Ok(self.local(steps).and_then(Val::as_json)),
+            PathStart::Body(message) => self.or_halt(body_of(self.context.parsed, message)),
+            PathStart::Item => Ok(self.context.item),
+            PathStart::Local(steps) => Ok(self.local(steps).and_then(Val::as_json)),
         }
     }
 
     /// The node with a place in the document that paths from a start lead into.
-    fn node_at(&self, start: Start, place: u32) -> Option<Value<'a>> {
-        let reading = self.context.reading;
+    fn node_at(&self, start: PathStart, place: u32) -> Option<Value<'a>> {
+        let parsed = self.context.parsed;
         match start {
-            Start::Body(Message::Request) => reading.request.json()?.value_at(place),
-            Start::Body(Message::Response) => reading.response.json()?.value_at(place),
-            Start::Item => self.context.item?.document().value_at(place),
-            Start::Local(_) => None,
+            PathStart::Body(MessageSide::Request) => parsed.request.json()?.value_at(place),
+            PathStart::Body(MessageSide::Response) => parsed.response.json()?.value_at(place),
+            PathStart::Item => self.context.item?.document().value_at(place),
+            PathStart::Local(_) => None,
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Call, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type};
+use super::{ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type};
 use crate::exchange::{Body, BodyEnd, Exchange, Headers, decode};
 use crate::json::{Document, JsonError};
 
 /// An exchange with everything that rules ask of it worked out once.
 #[derive(Debug)]
-pub struct Reading {
+pub struct ParsedExchange {
     /// 0-based index of the exchange within its recording.
     pub index: u64,
     /// The exchange itself.
@@ -24,14 +24,14 @@ pub struct Reading {
     /// Order UUID in lower case; `None` if the segment is no UUID.
     pub order_uuid: Option<Arc<str>>,
     /// The request's content.
-    pub request: Content,
-    /// The response's content; [`Content::Empty`] where there was no response.
-    pub response: Content,
+    pub request: ParsedBody,
+    /// The response's content; [`ParsedBody::Empty`] where there was no response.
+    pub response: ParsedBody,
 }
 
 /// The content of a message, as far as it can be read.
 #[derive(Debug)]
-pub enum Content {
+pub enum ParsedBody {
     /// There is none.
     Empty,
     /// JSON.
@@ -44,7 +44,7 @@ pub enum Content {
     Unreadable(String),
 }
 
-impl Content {
+impl ParsedBody {
     /// The parsed document, if it is JSON.
     pub fn json(&self) -> Option<&Document> {
         match self {
@@ -91,7 +91,7 @@ impl Content {
     }
 }
 
-impl Reading {
+impl ParsedExchange {
     /// Classifies and parses an exchange. `base_path` is the path of the Base URI, without a trailing slash, if known.
     pub fn new(index: u64, exchange: Arc<Exchange>, base_path: Option<&str>) -> Self {
         let booking = |headers: &Headers| headers.get("content-type").is_some_and(media_type::is_booking);
@@ -99,17 +99,17 @@ impl Reading {
             || exchange.request.headers.get("accept").is_some_and(|accept| accept.contains(media_type::BOOKING))
             || exchange.response.as_ref().is_some_and(|response| booking(&response.headers));
         let known_base = base_path.unwrap_or_default();
-        let Call { mut endpoint, mut stage, base_path, uuid_segment } =
+        let ClassifiedCall { mut endpoint, mut stage, base_path, uuid_segment } =
             classify(&exchange.request.method, exchange.path(), base_path, speaks_booking);
         let (base_path, uuid_segment) = (base_path.to_owned(), uuid_segment.map(str::to_owned));
         let order_uuid =
             uuid_segment.as_deref().filter(|segment| is_uuid(segment)).map(|uuid| uuid.to_ascii_lowercase().into());
         let is_call = endpoint != Endpoint::Outside;
-        let request = Content::read(&exchange.request.body, &exchange.request.headers, is_call);
+        let request = ParsedBody::read(&exchange.request.body, &exchange.request.headers, is_call);
         let response = exchange
             .response
             .as_ref()
-            .map_or(Content::Empty, |response| Content::read(&response.body, &response.headers, is_call));
+            .map_or(ParsedBody::Empty, |response| ParsedBody::read(&response.body, &response.headers, is_call));
         if stage == Stage::B && completes_proposal(&request) {
             stage = Stage::BAfterP;
         }
@@ -124,7 +124,7 @@ impl Reading {
                 endpoint = Endpoint::UnknownPath;
             } else if let Some(dataset) = dataset(&exchange) {
                 stage = Stage::DatasetSite;
-                response = Content::Json(dataset);
+                response = ParsedBody::Json(dataset);
             }
         }
         Self { index, exchange, stage, endpoint, base_path, uuid_segment, order_uuid, request, response }
@@ -134,7 +134,7 @@ impl Reading {
     pub fn memory(&self) -> usize {
         let headers =
             |headers: &Headers| headers.0.iter().map(|field| 64 + field.name.len() + field.value.len()).sum::<usize>();
-        let json = |content: &Content| content.json().map_or(0, Document::memory);
+        let json = |content: &ParsedBody| content.json().map_or(0, Document::memory);
         let request = &self.exchange.request;
         let response = self.exchange.response.as_ref();
         let kept: usize =
@@ -147,14 +147,14 @@ impl Reading {
 
     /// True for a B whose body can't be read, so that only the calls before it tell whether it completes a proposal.
     pub fn may_complete_proposal(&self) -> bool {
-        self.stage == Stage::B && matches!(self.request, Content::Unreadable(_))
+        self.stage == Stage::B && matches!(self.request, ParsedBody::Unreadable(_))
     }
 
     /// True if the recording doesn't hold what was answered: neither answer nor failure, or a success without its body.
     pub fn answer_is_unknown(&self) -> bool {
         match self.status() {
             None => self.exchange.failure.is_none(),
-            Some(status) => (200..300).contains(&status) && matches!(self.response, Content::Unreadable(_)),
+            Some(status) => (200..300).contains(&status) && matches!(self.response, ParsedBody::Unreadable(_)),
         }
     }
 
@@ -170,7 +170,7 @@ impl Reading {
 }
 
 /// B-after-P is told from B by the orderProposalVersion in its body.
-fn completes_proposal(request: &Content) -> bool {
+fn completes_proposal(request: &ParsedBody) -> bool {
     request.json().is_some_and(|document| document.root().get("orderProposalVersion").is_some())
 }
 
@@ -182,7 +182,7 @@ fn is_empty_success(exchange: &Exchange, base_path: &str) -> bool {
 }
 
 /// Open data is known by what it is, since its URLs are the publisher's own.
-fn is_feed_page(content: &Content) -> bool {
+fn is_feed_page(content: &ParsedBody) -> bool {
     content.json().is_some_and(|document| {
         let page = document.root();
         page.get("items").is_some_and(crate::json::Value::is_array) && page.get("next").is_some()
