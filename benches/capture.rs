@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use umpire::capture::{Meta, Reader, Writer, har};
+use umpire::capture::{CaptureReader, CaptureWriter, Meta, har};
 use umpire::exchange::{Body, Exchange, Headers, Request, Response, Timing, Version};
 use umpire::redact::Redactor;
 
@@ -84,7 +84,7 @@ fn meta() -> Meta {
 #[divan::bench]
 fn append_and_commit(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = Writer::create(&folder.path().join("bench.db"), &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&folder.path().join("bench.db"), &meta()).unwrap();
     let exchanges: Vec<Exchange> = (0..BATCH).map(exchange).collect();
     bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
         for exchange in &exchanges {
@@ -112,14 +112,14 @@ fn redact_with_credentials(bencher: Bencher<'_, '_>) {
 fn read_capture(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bench.db");
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     for number in 0..BATCH {
         writer.append(&exchange(number)).unwrap();
     }
     writer.finish().unwrap();
     bencher
         .counter(ItemsCount::new(BATCH))
-        .bench_local(|| Reader::open(&path).unwrap().into_exchanges(0).map(Result::unwrap).count());
+        .bench_local(|| CaptureReader::open(&path).unwrap().into_exchanges(0).map(Result::unwrap).count());
 }
 
 fn har_text() -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! Recordings on disk: what was on the wire, nothing else.
 //!
 //! ```text
-//! Exchange → Redactor → Writer ─► capture (SQLite) ─► open (Reader) ─► Exchange
+//! Exchange → Redactor → CaptureWriter ─► capture (SQLite) ─► open (CaptureReader) ─► Exchange
 //!                                       └─► Output ─► HAR 1.2, NDJSON ─► open ─► Exchange
 //! ```
 //!
@@ -30,10 +30,10 @@ use crate::new_file::{NewFile, NewFileError};
 use crate::redact::{RedactError, RedactionLevel};
 pub use merge::merge;
 pub use odd::{Oddities, Oddity, OddityOutcome};
-pub use output::{Format, RecordingWriter};
+pub use output::{RecordingFormat, RecordingWriter};
 pub use recording::{Exchanges, Recording, is_capture, open};
 pub use rotation::{RotatingWriter, Rotation, next_part};
-pub use store::{Reader, StoredCall, Writer};
+pub use store::{CaptureReader, CaptureWriter, StoredCall};
 pub use verify::{IntegrityReport, examine};
 
 /// Folder of captures that were given no name of their own.
@@ -192,7 +192,7 @@ pub enum CaptureError {
         what: String,
     },
     /// The name of a file to be written doesn't say its format.
-    #[error("{}: write to a file that ends in {}", file.display(), Format::ENDINGS)]
+    #[error("{}: write to a file that ends in {}", file.display(), RecordingFormat::ENDINGS)]
     Ending {
         /// The file.
         file: PathBuf,
@@ -259,7 +259,7 @@ pub fn named(path: &Path, part: &str) -> PathBuf {
 fn unused_path(folder: &Path, now: Timestamp) -> PathBuf {
     let name = now.strftime("%Y-%m-%dT%H%M%SZ").to_string();
     let first = folder.join(format!("{name}.db"));
-    // Whoever takes the name in between is caught by `Writer::create`, which never writes over a file.
+    // Whoever takes the name in between is caught by `CaptureWriter::create`, which never writes over a file.
     std::iter::once(first.clone())
         .chain((2..10_000).map(|number| folder.join(format!("{name}-{number}.db"))))
         .find(|path| !path.exists())

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::capture::{CaptureError, Oddity, Reader, Recording};
+use crate::capture::{CaptureError, CaptureReader, Oddity, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
 use crate::event::Judged;
 use crate::exchange::Exchange;
@@ -110,7 +110,7 @@ pub fn is_empty(error: &CaptureError) -> Option<&Path> {
 
 /// True if an error is about a part without exchanges: one that was begun when its writer was killed.
 fn is_empty_part(error: &CaptureError, of: Option<&str>) -> bool {
-    let part = is_empty(error).and_then(|file| Reader::open(file).ok()?.meta().part.clone());
+    let part = is_empty(error).and_then(|file| CaptureReader::open(file).ok()?.meta().part.clone());
     of.is_some() && part.is_some_and(|part| Some(part.of.as_str()) == of)
 }
 

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use umpire::capture::{self, Reader};
+use umpire::capture::{self, CaptureReader};
 
 /// Clients at the same time.
 const CLIENTS: usize = 8;
@@ -167,7 +167,7 @@ fn kill_once(upstream: SocketAddr, run: u64) -> (usize, usize) {
     }
     let mut kept = HashSet::new();
     for file in parts(folder.path()) {
-        let reader = Reader::open(&file).unwrap_or_else(|error| panic!("run {run}: {error}"));
+        let reader = CaptureReader::open(&file).unwrap_or_else(|error| panic!("run {run}: {error}"));
         assert_eq!(reader.faults().unwrap(), Vec::<String>::new(), "run {run}: {}", file.display());
         if reader.is_empty().unwrap() {
             continue;
@@ -226,7 +226,7 @@ fn without_memory_the_capture_is_whole() {
         let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
         let ended = child.wait().unwrap();
         exhausted += u32::from(!ended.success());
-        let reader = Reader::open(&capture).unwrap_or_else(|error| panic!("{kilobytes}: {kill:?} {error}"));
+        let reader = CaptureReader::open(&capture).unwrap_or_else(|error| panic!("{kilobytes}: {kill:?} {error}"));
         assert_eq!(reader.faults().unwrap(), Vec::<String>::new(), "{kilobytes}");
         let kept = reader.len().unwrap();
         for index in 0..kept {
@@ -268,7 +268,7 @@ fn a_limit_above_what_is_used_costs_no_exchange() {
     let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
     let ended = child.wait().unwrap();
     let answered = answered.lock().unwrap().len() as u64;
-    let kept = Reader::open(&capture).unwrap_or_else(|error| panic!("{kill:?} {error}")).len().unwrap();
+    let kept = CaptureReader::open(&capture).unwrap_or_else(|error| panic!("{kill:?} {error}")).len().unwrap();
     assert_eq!((kept, unbroken), (answered, MANY), "kept, connections unbroken: {ended}");
     assert!(ended.success() && answered >= 3_000, "{ended}, {answered}");
 }

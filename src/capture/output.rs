@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 
 use super::har::HarWriter;
 use super::ndjson::NdjsonWriter;
-use super::{CaptureError, Meta, Writer, beside};
+use super::{CaptureError, CaptureWriter, Meta, beside};
 use crate::exchange::Exchange;
 use crate::new_file::{Existing, NewFile, NewFileError, Readers};
 
@@ -24,7 +24,7 @@ const BATCH: u64 = 500;
 
 /// The formats that recordings are kept in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum RecordingFormat {
     /// SQLite, as `captures/README.md` says.
     Capture,
     /// HAR 1.2.
@@ -33,7 +33,7 @@ pub enum Format {
     Ndjson,
 }
 
-impl Format {
+impl RecordingFormat {
     /// The endings of names, in words.
     pub const ENDINGS: &'static str = ".db or .umpire (capture), .har (HAR 1.2) or .ndjson, the last two also with .gz";
 
@@ -71,7 +71,7 @@ pub struct RecordingWriter {
 }
 
 enum OutputFile {
-    Capture(Box<Writer>),
+    Capture(Box<CaptureWriter>),
     Har(HarWriter<TextWriter>),
     Ndjson(NdjsonWriter<TextWriter>),
 }
@@ -80,19 +80,20 @@ impl RecordingWriter {
     /// Gets ready to write `file`, in the format that its name asks for. Missing folders are made. With `force` it may
     /// exist, and is replaced at the end.
     pub fn create(file: &Path, meta: &Meta, force: bool) -> Result<Self, CaptureError> {
-        let (format, packed) = Format::of_name(file).ok_or_else(|| CaptureError::Ending { file: file.to_owned() })?;
+        let (format, packed) =
+            RecordingFormat::of_name(file).ok_or_else(|| CaptureError::Ending { file: file.to_owned() })?;
         let new = NewFile::create(file, Existing::with_force(force), Readers::Owner)?;
         let text = || Ok::<_, CaptureError>(TextWriter::new(Box::new(new.open()?), packed));
         let sink = match format {
-            Format::Capture if new.is_stream() => {
+            RecordingFormat::Capture if new.is_stream() => {
                 let cause = "a capture can't be written to a pipe or device".to_owned();
                 return Err(NewFileError::Create { file: file.to_owned(), cause }.into());
             }
-            Format::Capture => {
-                OutputFile::Capture(Box::new(Writer::fill(new.path(), meta).map_err(|error| error.of(&new))?))
+            RecordingFormat::Capture => {
+                OutputFile::Capture(Box::new(CaptureWriter::fill(new.path(), meta).map_err(|error| error.of(&new))?))
             }
-            Format::Har => OutputFile::Har(HarWriter::new(file, meta, text()?)?),
-            Format::Ndjson => OutputFile::Ndjson(NdjsonWriter::new(file, meta, text()?)),
+            RecordingFormat::Har => OutputFile::Har(HarWriter::new(file, meta, text()?)?),
+            RecordingFormat::Ndjson => OutputFile::Ndjson(NdjsonWriter::new(file, meta, text()?)),
         };
         Ok(Self { file: file.to_owned(), sink, new: Some(new), count: 0 })
     }
@@ -100,16 +101,16 @@ impl RecordingWriter {
     /// Gets ready to write to `out`, as HAR or NDJSON; `name` is what messages call it. A capture can't be streamed.
     pub fn stream(
         name: &str,
-        format: Format,
+        format: RecordingFormat,
         meta: &Meta,
         out: impl Write + Send + 'static,
     ) -> Result<Self, CaptureError> {
         let file = PathBuf::from(name);
         let text = TextWriter::new(Box::new(Unsynced(out)), false);
         let sink = match format {
-            Format::Har => OutputFile::Har(HarWriter::new(&file, meta, text)?),
-            Format::Ndjson => OutputFile::Ndjson(NdjsonWriter::new(&file, meta, text)),
-            Format::Capture => {
+            RecordingFormat::Har => OutputFile::Har(HarWriter::new(&file, meta, text)?),
+            RecordingFormat::Ndjson => OutputFile::Ndjson(NdjsonWriter::new(&file, meta, text)),
+            RecordingFormat::Capture => {
                 let cause = "a capture can't be streamed; write HAR or NDJSON".to_owned();
                 return Err(NewFileError::Create { file, cause }.into());
             }
@@ -260,18 +261,18 @@ mod tests {
     #[test]
     fn names_tell_formats() {
         for (name, format) in [
-            ("a.db", Some((Format::Capture, false))),
-            ("b/a.UMPIRE", Some((Format::Capture, false))),
-            ("a.har", Some((Format::Har, false))),
-            ("a.b.har.gz", Some((Format::Har, true))),
-            ("a.ndjson", Some((Format::Ndjson, false))),
-            ("a.jsonl.gz", Some((Format::Ndjson, true))),
+            ("a.db", Some((RecordingFormat::Capture, false))),
+            ("b/a.UMPIRE", Some((RecordingFormat::Capture, false))),
+            ("a.har", Some((RecordingFormat::Har, false))),
+            ("a.b.har.gz", Some((RecordingFormat::Har, true))),
+            ("a.ndjson", Some((RecordingFormat::Ndjson, false))),
+            ("a.jsonl.gz", Some((RecordingFormat::Ndjson, true))),
             ("a.db.gz", None),
             ("a.json", None),
             ("har", None),
             ("..", None),
         ] {
-            assert_eq!(Format::of_name(Path::new(name)), format, "{name}");
+            assert_eq!(RecordingFormat::of_name(Path::new(name)), format, "{name}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A recording opened for reading, whatever its format: the content tells which, not the name.
 //!
 //! ```text
-//! file ─► SQLite? ─► Reader ────────────┐
+//! file ─► SQLite? ─► CaptureReader ─────┐
 //!      └► (gzip?) ─► NDJSON? ─► Lines ──┼─► Recording ─► Exchange*
 //!                 └► HAR ─► Entries ────┘
 //! ```
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::source::TextSource;
-use super::{CaptureError, Format, Meta, Oddities, Reader, har, ndjson, store};
+use super::{CaptureError, CaptureReader, Meta, Oddities, RecordingFormat, har, ndjson, store};
 use crate::exchange::Exchange;
 use crate::redact::Redactor;
 
@@ -24,7 +24,7 @@ pub struct Recording {
     /// What is known of it as a whole.
     pub meta: Meta,
     /// The format it was found in.
-    pub format: Format,
+    pub format: RecordingFormat,
     /// Its exchanges in recorded order; the position in this sequence is an exchange's 0-based index.
     pub exchanges: Exchanges,
     /// What is odd about its entries or lines, as far as the exchanges have been read. Empty for a capture.
@@ -57,24 +57,29 @@ pub fn is_capture(path: &Path) -> Result<bool, CaptureError> {
 /// follows.
 pub fn open(path: &Path) -> Result<Recording, CaptureError> {
     if is_capture(path)? {
-        let reader = Reader::open(path)?;
+        let reader = CaptureReader::open(path)?;
         if reader.len()? == 0 {
             return Err(CaptureError::Empty { file: path.to_owned() });
         }
         let meta = reader.meta().clone();
         let (exchanges, oddities) = (Box::new(reader.into_exchanges(0)), Oddities::of("exchange"));
-        return Ok(Recording { meta, format: Format::Capture, exchanges, oddities });
+        return Ok(Recording { meta, format: RecordingFormat::Capture, exchanges, oddities });
     }
     let failed = |error: io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = TextSource::open(path).map_err(failed)?;
     if ndjson::is_ndjson(&source.head(ndjson::HEAD).map_err(failed)?) {
         let (meta, lines) = ndjson::open(path, &source)?;
         let oddities = lines.oddities();
-        return Ok(Recording { meta, format: Format::Ndjson, exchanges: begun(path, lines, &oddities)?, oddities });
+        return Ok(Recording {
+            meta,
+            format: RecordingFormat::Ndjson,
+            exchanges: begun(path, lines, &oddities)?,
+            oddities,
+        });
     }
     let (meta, entries) = har::open(path, source)?;
     let oddities = entries.oddities();
-    Ok(Recording { meta, format: Format::Har, exchanges: begun(path, entries, &oddities)?, oddities })
+    Ok(Recording { meta, format: RecordingFormat::Har, exchanges: begun(path, entries, &oddities)?, oddities })
 }
 
 /// The same exchanges, if there is a first one that can be used.

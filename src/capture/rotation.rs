@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{CaptureError, Meta, PartNumber, Reader, Writer, create_failed, is_capture, numbered};
+use super::{CaptureError, CaptureReader, CaptureWriter, Meta, PartNumber, create_failed, is_capture, numbered};
 use crate::exchange::Exchange;
 use crate::panics::{self, Panicked};
 
@@ -45,7 +45,7 @@ pub struct RotatingWriter {
     file: PathBuf,
     meta: Meta,
     rotation: Rotation,
-    writer: Writer,
+    writer: CaptureWriter,
     begun: Instant,
     failed_at: Option<Instant>,
     /// Exchanges in the parts before this one.
@@ -55,7 +55,7 @@ pub struct RotatingWriter {
 }
 
 impl RotatingWriter {
-    /// Makes the first file. See [`Writer::create`]; with rotation its name is numbered.
+    /// Makes the first file. See [`CaptureWriter::create`]; with rotation its name is numbered.
     pub fn create(file: &Path, meta: Meta, rotation: Rotation) -> Result<Self, CaptureError> {
         let (meta, first) = if rotation.is_asked_for() {
             let of = format!("{}-{}", Timestamp::now(), std::process::id());
@@ -63,7 +63,7 @@ impl RotatingWriter {
         } else {
             (meta, file.to_owned())
         };
-        let writer = Writer::create(&first, &meta)?;
+        let writer = CaptureWriter::create(&first, &meta)?;
         let begun = Instant::now();
         Ok(Self { file: file.to_owned(), meta, rotation, writer, begun, failed_at: None, before: 0, closing: None })
     }
@@ -98,7 +98,7 @@ impl RotatingWriter {
         self.len() == 0
     }
 
-    /// Appends an exchange, secrets and all: redact it first. See [`Writer::append`].
+    /// Appends an exchange, secrets and all: redact it first. See [`CaptureWriter::append`].
     pub fn append(&mut self, exchange: &Exchange) -> Result<(), CaptureError> {
         self.writer.append(exchange).map(drop)
     }
@@ -108,12 +108,12 @@ impl RotatingWriter {
         self.writer.is_there()
     }
 
-    /// Goes on in a new file in place of the deleted one. See [`Writer::begin_anew`].
-    pub fn begin_anew(&mut self) -> Result<u64, CaptureError> {
-        self.writer.begin_anew(&self.meta)
+    /// Goes on in a new file in place of the deleted one. See [`CaptureWriter::recreate`].
+    pub fn recreate(&mut self) -> Result<u64, CaptureError> {
+        self.writer.recreate(&self.meta)
     }
 
-    /// Brings to disk what was appended since the last time. See [`Writer::commit`].
+    /// Brings to disk what was appended since the last time. See [`CaptureWriter::commit`].
     pub fn commit(&mut self) -> Result<(), CaptureError> {
         self.writer.commit()
     }
@@ -154,7 +154,7 @@ impl RotatingWriter {
         Ok(())
     }
 
-    /// Makes the recording usable again after a panic; see [`Writer::recover`].
+    /// Makes the recording usable again after a panic; see [`CaptureWriter::recover`].
     pub fn recover(&mut self) -> Result<u64, CaptureError> {
         self.writer.recover()
     }
@@ -171,14 +171,14 @@ impl RotatingWriter {
         }
     }
 
-    /// Closes the last file; see [`Writer::finish`]. Returns the number of exchanges in all of them.
+    /// Closes the last file; see [`CaptureWriter::finish`]. Returns the number of exchanges in all of them.
     pub fn finish(mut self) -> Result<u64, CaptureError> {
         let closed = self.closed();
         let count = self.before + self.writer.finish()?;
         closed.map(|()| count)
     }
 
-    /// As [`Self::finish`], but a last file without exchanges is removed; see [`Writer::finish_or_remove`].
+    /// As [`Self::finish`], but a last file without exchanges is removed; see [`CaptureWriter::finish_or_remove`].
     pub fn finish_or_remove(mut self) -> Result<u64, CaptureError> {
         let closed = self.closed();
         let count = self.before + self.writer.finish_or_remove()?;
@@ -195,12 +195,12 @@ impl RotatingWriter {
     }
 
     /// The writer of the next part. A number whose name is taken is passed over: nothing is written over.
-    fn next(&mut self) -> Result<Writer, CaptureError> {
+    fn next(&mut self) -> Result<CaptureWriter, CaptureError> {
         let PartNumber { of, number } = self.meta.part.clone().unwrap_or_default();
         let mut next = number + 1;
         loop {
             let meta = Meta { part: Some(PartNumber { of: of.clone(), number: next }), ..self.meta.clone() };
-            match Writer::create(&numbered(&self.file, next), &meta) {
+            match CaptureWriter::create(&numbered(&self.file, next), &meta) {
                 Err(CaptureError::Exists { .. }) if next < u32::MAX => next += 1,
                 Err(error) => return Err(error),
                 Ok(writer) => {
@@ -217,7 +217,7 @@ impl RotatingWriter {
 ///
 /// It is looked for beside the part, under a name with a greater number; what has such a name and is no part of the
 /// recording is passed over. A part that was given another name has none behind it.
-pub fn next_part(reader: &Reader) -> Result<Option<Reader>, CaptureError> {
+pub fn next_part(reader: &CaptureReader) -> Result<Option<CaptureReader>, CaptureError> {
     let Some(part) = &reader.meta().part else { return Ok(None) };
     let failed = |error: io::Error| CaptureError::Read { file: reader.file().to_owned(), cause: error.to_string() };
     let folder = match reader.file().parent() {
@@ -236,7 +236,7 @@ pub fn next_part(reader: &Reader) -> Result<Option<Reader>, CaptureError> {
     later.sort();
     for (_, name) in later {
         let path = reader.file().with_file_name(name);
-        match is_capture(&path).and_then(|is| if is { Reader::open(&path).map(Some) } else { Ok(None) }) {
+        match is_capture(&path).and_then(|is| if is { CaptureReader::open(&path).map(Some) } else { Ok(None) }) {
             Ok(Some(next)) if next.meta().part.as_ref().is_some_and(|next| next.of == part.of) => {
                 return Ok(Some(next));
             }

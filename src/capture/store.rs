@@ -11,8 +11,8 @@ mod headers;
 mod reader;
 mod writer;
 
-pub use reader::{Reader, StoredCall};
-pub use writer::Writer;
+pub use reader::{CaptureReader, StoredCall};
+pub use writer::CaptureWriter;
 
 /// First bytes of every SQLite file.
 pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";

@@ -8,14 +8,14 @@
 use std::path::Path;
 
 use super::source::TextSource;
-use super::{CaptureError, Exchanges, Format, Meta, Oddities, Reader, har, is_capture, ndjson};
+use super::{CaptureError, CaptureReader, Exchanges, Meta, Oddities, RecordingFormat, har, is_capture, ndjson};
 
 /// Whether a recording is whole, and what is wrong with it.
 pub struct IntegrityReport {
     /// What is known of it as a whole.
     pub meta: Meta,
     /// The format it was found in.
-    pub format: Format,
+    pub format: RecordingFormat,
     /// What is wrong with the file as a whole; empty if nothing is.
     pub faults: Vec<String>,
     /// Its exchanges. Other than those of a [`Recording`](super::Recording), they go on behind an error.
@@ -27,7 +27,7 @@ pub struct IntegrityReport {
 /// Opens a recording that may be damaged. An error: nothing at all can be read of it.
 pub fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
     if is_capture(path)? {
-        let reader = Reader::open(path)?;
+        let reader = CaptureReader::open(path)?;
         let meta = reader.meta().clone();
         let mut faults = reader.faults().unwrap_or_else(|error| vec![error.to_string()]);
         let count = reader.len().unwrap_or_else(|error| {
@@ -36,7 +36,7 @@ pub fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
         });
         let exchanges = Box::new((0..count).map(move |index| reader.exchange(index)));
         let oddities = Oddities::of("exchange");
-        return Ok(IntegrityReport { meta, format: Format::Capture, faults, exchanges, oddities });
+        return Ok(IntegrityReport { meta, format: RecordingFormat::Capture, faults, exchanges, oddities });
     }
     let failed = |error: std::io::Error| CaptureError::Open { file: path.to_owned(), cause: error.to_string() };
     let source = TextSource::open(path).map_err(failed)?;
@@ -45,7 +45,7 @@ pub fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
         let oddities = lines.oddities();
         return Ok(IntegrityReport {
             meta,
-            format: Format::Ndjson,
+            format: RecordingFormat::Ndjson,
             faults: Vec::new(),
             exchanges: Box::new(lines),
             oddities,
@@ -54,5 +54,5 @@ pub fn examine(path: &Path) -> Result<IntegrityReport, CaptureError> {
     let (meta, mut entries) = har::open(path, source)?;
     let faults = entries.take_fault().iter().map(ToString::to_string).collect();
     let oddities = entries.oddities();
-    Ok(IntegrityReport { meta, format: Format::Har, faults, exchanges: Box::new(entries), oddities })
+    Ok(IntegrityReport { meta, format: RecordingFormat::Har, faults, exchanges: Box::new(entries), oddities })
 }

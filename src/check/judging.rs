@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::OpenedFile;
-use crate::capture::{CaptureError, Exchanges, Format};
+use crate::capture::{CaptureError, Exchanges, RecordingFormat};
 use crate::event::Judged;
 use crate::rules::{Judge, Profile, SlowRule};
 use crate::text::{SafeText, safe_format};
@@ -46,7 +46,7 @@ impl RecordingJudge {
         let key = VerdictsKey::of(&judge);
         let (mut keeping, mut before) = (Vec::new(), CaptureId::default());
         for (file, recording) in files {
-            let id = (recording.format == Format::Capture).then(|| CaptureId::of(file, before).ok()).flatten();
+            let id = (recording.format == RecordingFormat::Capture).then(|| CaptureId::of(file, before).ok()).flatten();
             // What can't be read says so when it is judged.
             let Some(id) = id else { return Self::not_keeping(judge) };
             keeping.push(VerdictsToKeep { file: file.clone(), key, before, id });

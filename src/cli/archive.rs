@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::recording::open_quietly;
-use crate::capture::{self, CaptureError, Exchanges, Reader, index::CaptureIndex, next_part};
+use crate::capture::{self, CaptureError, CaptureReader, Exchanges, index::CaptureIndex, next_part};
 use crate::event::Judged;
 use crate::exchange::{Body, Exchange};
 use crate::finding::number;
@@ -200,7 +200,7 @@ impl Archive {
         if self.opened.is_none() {
             let file = self.file.as_ref().ok_or("nothing is recorded, so nothing can be read back")?;
             self.opened = Some(if capture::is_capture(file).map_err(words)? {
-                let (reader, mut parts) = (Reader::open(file).map_err(words)?, Vec::new());
+                let (reader, mut parts) = (CaptureReader::open(file).map_err(words)?, Vec::new());
                 let mut before = self.given.as_ref().map(|_| CaptureId::default());
                 let mut next = Some(reader);
                 while let Some(reader) = next {
@@ -221,7 +221,7 @@ impl Archive {
 
 /// The verdicts on a part, if they and those on the parts before it are kept.
 fn kept(
-    reader: &Reader,
+    reader: &CaptureReader,
     len: u64,
     before: &mut Option<CaptureId>,
     given: Option<&ArchiveVerdicts>,
@@ -259,7 +259,7 @@ fn refresh(parts: &mut Vec<ArchivePart>) {
 
 /// A capture, or a part of one.
 struct ArchivePart {
-    reader: Reader,
+    reader: CaptureReader,
     /// CaptureIndex of its first exchange in the recording.
     first: u64,
     len: u64,
@@ -426,7 +426,7 @@ mod tests {
     fn kept_verdicts_are_read_back_and_searched() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("run.db");
-        let mut writer = capture::Writer::create(&file, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        let mut writer = capture::CaptureWriter::create(&file, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
         let read = || open_quietly(Path::new("captures/faulty.har")).unwrap().exchanges.flatten();
         for exchange in read().chain(read()) {
             writer.append(&exchange).unwrap();

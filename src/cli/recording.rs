@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::stdio::note;
-use crate::capture::{self, CaptureError, Format, Oddities, Recording};
+use crate::capture::{self, CaptureError, Oddities, Recording, RecordingFormat};
 use crate::redact::Redactor;
 use crate::text::safe_format;
 
@@ -17,7 +17,7 @@ pub fn open(file: &Path) -> Result<Recording, CaptureError> {
 /// The same for who says it otherwise.
 pub fn open_quietly(file: &Path) -> Result<Recording, CaptureError> {
     let recording = capture::open(file)?;
-    if recording.format == Format::Capture {
+    if recording.format == RecordingFormat::Capture {
         return Ok(recording);
     }
     Ok(recording.redacted(Arc::new(Redactor::new()?)))
@@ -49,8 +49,8 @@ fn tell(name: &str, oddities: &Oddities) {
 /// while it flows has to be whole at any moment, which SQLite keeps and those formats don't.
 pub fn new_capture(name: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(name);
-    match Format::of_name(&path) {
-        None | Some((Format::Capture, _)) => Ok(path),
+    match RecordingFormat::of_name(&path) {
+        None | Some((RecordingFormat::Capture, _)) => Ok(path),
         Some((format, packed)) => {
             let unpacked = if packed { path.with_extension("") } else { path.clone() };
             let capture = unpacked.with_extension("db");

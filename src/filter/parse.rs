@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
 
 /// A word of a filter, and where it begins, in characters from 1.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Token {
+pub(super) struct FilterToken {
     pub(super) column: usize,
     pub(super) kind: TokenKind,
 }
@@ -45,14 +45,14 @@ pub(super) enum TokenKind {
     Condition(Option<String>, String),
 }
 
-impl Token {
+impl FilterToken {
     fn error(&self, what: impl Into<String>) -> FilterError {
         FilterError { column: self.column, what: what.into() }
     }
 }
 
 /// The words of a filter.
-pub(super) fn tokens(text: &str) -> Result<Vec<Token>, FilterError> {
+pub(super) fn tokens(text: &str) -> Result<Vec<FilterToken>, FilterError> {
     let mut reader = FilterLexer { text: text.chars().collect(), at: 0 };
     let mut tokens = Vec::new();
     while let Some(token) = reader.next()? {
@@ -67,7 +67,7 @@ struct FilterLexer {
 }
 
 impl FilterLexer {
-    fn next(&mut self) -> Result<Option<Token>, FilterError> {
+    fn next(&mut self) -> Result<Option<FilterToken>, FilterError> {
         while self.peek().is_some_and(char::is_whitespace) {
             self.at += 1;
         }
@@ -82,11 +82,11 @@ impl FilterLexer {
         };
         if let Some(kind) = single {
             self.at += 1;
-            return Ok(Some(Token { column, kind }));
+            return Ok(Some(FilterToken { column, kind }));
         }
         if self.peek() == Some('"') {
             let text = self.quoted()?;
-            return Ok(Some(Token { column, kind: TokenKind::Condition(None, text) }));
+            return Ok(Some(FilterToken { column, kind: TokenKind::Condition(None, text) }));
         }
         let mut word = String::new();
         let mut key = None;
@@ -111,7 +111,7 @@ impl FilterLexer {
             (None, "not") => TokenKind::Not,
             (key, _) => TokenKind::Condition(key, word),
         };
-        Ok(Some(Token { column, kind }))
+        Ok(Some(FilterToken { column, kind }))
     }
 
     fn peek(&self) -> Option<char> {
@@ -140,7 +140,7 @@ impl FilterLexer {
 }
 
 struct Parser<'t> {
-    tokens: &'t [Token],
+    tokens: &'t [FilterToken],
     at: usize,
     depth: usize,
     /// The column behind the text.
@@ -148,7 +148,7 @@ struct Parser<'t> {
 }
 
 impl<'t> Parser<'t> {
-    fn peek(&self) -> Option<&'t Token> {
+    fn peek(&self) -> Option<&'t FilterToken> {
         self.tokens.get(self.at)
     }
 
@@ -201,13 +201,13 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn deeper(&mut self, token: &Token) -> Result<(), FilterError> {
+    fn deeper(&mut self, token: &FilterToken) -> Result<(), FilterError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err(token.error("too many brackets are open")) } else { Ok(()) }
     }
 }
 
-fn condition(token: &Token, key: Option<&str>, value: &str) -> Result<Condition, FilterError> {
+fn condition(token: &FilterToken, key: Option<&str>, value: &str) -> Result<Condition, FilterError> {
     let key = key.unwrap_or("text").to_ascii_lowercase();
     let Some((key, asks, example)) = KEYS.iter().find(|(known, ..)| *known == key) else {
         return Err(token.error(unknown(&key)));

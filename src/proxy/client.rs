@@ -38,8 +38,8 @@ use crate::exchange::{Headers, Version};
 use crate::proxy::event::{EventHandler, ProxyEvent};
 use crate::proxy::forward::{Decision, ForwardProxy, Tunnel, TunnelTarget};
 use crate::proxy::h1::{
-    BodyEncoding, HeadWatch, Outgoing, Reader, ResponseShape, SendError, interim_head, parse_request, response_coding,
-    response_head,
+    BodyEncoding, H1SendError, HeadWatch, MessageReader, MessageWriter, ResponseShape, interim_head, parse_request,
+    response_coding, response_head,
 };
 use crate::proxy::io::{Transport, WriteSide as _};
 use crate::proxy::logged::LoggedError;
@@ -109,7 +109,7 @@ pub async fn run<W: Transport>(
         return None;
     }
     let (reader, writer) = opened.wire.into_halves();
-    let source = ClientReader::new(Reader::having_read(reader, opened.read));
+    let source = ClientReader::new(MessageReader::having_read(reader, opened.read));
     let mut connection: Connection<W> =
         Connection { route, common, client_info, on_event: Arc::clone(on_event), shutdown, source };
     let ended = connection.serve(writer).await;
@@ -377,7 +377,7 @@ impl<W: Transport> Connection<W> {
         // The record's own copy of the fields is to be the last one when the exchange ends.
         drop(headers);
         let body = (!shape.bodiless).then_some(body);
-        let outgoing = Outgoing::new(writer, start, body, coding).with_trailers(trailers);
+        let outgoing = MessageWriter::new(writer, start, body, coding).with_trailers(trailers);
         let mut outgoing = match exchange_builder {
             Some(exchange_builder) => outgoing.telling(exchange_builder),
             None => outgoing,
@@ -387,8 +387,8 @@ impl<W: Transport> Connection<W> {
         let sent = poll_fn(|cx| {
             match outgoing.poll_send(cx) {
                 Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
-                Poll::Ready(Err(SendError::Body(error))) => return Poll::Ready(Err(ConnectionError::Body(error))),
-                Poll::Ready(Err(SendError::Write(error))) => return Poll::Ready(Err(ConnectionError::Write(error))),
+                Poll::Ready(Err(H1SendError::Body(error))) => return Poll::Ready(Err(ConnectionError::Body(error))),
+                Poll::Ready(Err(H1SendError::Write(error))) => return Poll::Ready(Err(ConnectionError::Write(error))),
                 Poll::Pending => {}
             }
             match self.source.poll_event(cx) {
@@ -473,7 +473,7 @@ impl<W: Transport> Connection<W> {
 }
 
 /// Reads once; 0 at the end.
-async fn fill<I: AsyncRead + Unpin>(reader: &mut Reader<I>) -> io::Result<usize> {
+async fn fill<I: AsyncRead + Unpin>(reader: &mut MessageReader<I>) -> io::Result<usize> {
     match poll_fn(|cx| reader.poll_fill(cx)).await {
         Err(error) if is_end(&error) => Ok(0),
         filled => filled,

@@ -1,8 +1,8 @@
 //! HTTP/1.1 as it is on the wire (RFC 9112), without losing what `HeaderMap` can't hold.
 //!
 //! ```text
-//! socket ─► Reader ─► head::parse_* ─► Decoder ─► frames
-//! frames ─► Coding ─► Outgoing ─► socket
+//! socket ─► MessageReader ─► head::parse_* ─► BodyDecoder ─► frames
+//! frames ─► BodyEncoding ─► MessageWriter ─► socket
 //! ```
 //!
 //! Strict where laxness would let two parties read different messages; what RFC 9112 lets a proxy mend is mended. What
@@ -14,13 +14,13 @@ mod head;
 mod outgoing;
 mod reader;
 
-pub use decoder::{ChunkError, Decoder, Step};
+pub use decoder::{BodyDecoder, ChunkError, Step};
 pub use encode::{
     BodyEncoding, RequestShape, ResponseShape, interim_head, request_head, response_coding, response_head,
 };
 pub use head::{HeadWatch, parse_request, parse_response};
-pub use outgoing::{FinalWriteObserver, Outgoing, SendError};
-pub use reader::Reader;
+pub use outgoing::{FinalWriteObserver, H1SendError, MessageWriter};
+pub use reader::MessageReader;
 
 /// Name of HTTP/1.1 over TLS in ALPN.
 pub const ALPN: &[u8] = b"http/1.1";

@@ -1,7 +1,7 @@
 //! HTTP/2 as both sides of the proxy speak it (RFC 9113).
 //!
 //! ```text
-//! frames ─► Incoming ─► WireBody ─► Outgoing ─► frames          headers ◄─ fields ─► HTTP/1's fields
+//! frames ─► IncomingBody ─► WireBody ─► OutgoingBody ─► frames          headers ◄─ fields ─► HTTP/1's fields
 //! RawHeads (around the socket) ─► packed fields ─► h2 ─► head ─► RequestHead, ResponseHead
 //! ```
 //!
@@ -20,8 +20,8 @@ mod packed;
 mod raw_heads;
 
 pub use duplex::{DuplexReadHalf, DuplexWriteHalf};
-pub use incoming::Incoming;
-pub use outgoing::{Outgoing, SendError};
+pub use incoming::IncomingBody;
+pub use outgoing::{H2SendError, OutgoingBody};
 pub use packed::pack_target;
 pub use raw_heads::{RawHeads, packed_size};
 

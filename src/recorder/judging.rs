@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::judge_queue::{JudgeQueueReceiver, NextToJudge, RowRange};
 use super::{BypassLinkDetector, RuleBookSlot, RunSummary};
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, CaptureReader};
 use crate::event::{COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, Progress, Throttle};
 use crate::exchange::Exchange;
 use crate::finding::{FindingTally, number};
@@ -55,7 +55,7 @@ pub(super) struct LiveJudge {
     progress: Throttle,
     links: Option<BypassLinkDetector>,
     /// Of the file that was read back last.
-    reader: Option<Reader>,
+    reader: Option<CaptureReader>,
     behind: Option<Lag>,
     /// What is kept of the verdicts. `None` once not all of the capture can be judged in the same way.
     kept: Option<VerdictWriter>,
@@ -71,7 +71,7 @@ impl KeptVerdicts {
     /// Has them used from now on, if they are on all that is in the capture.
     pub(super) fn seal(self, capture: &Path) {
         let Self { writer, totals } = self;
-        let is_all = Reader::open(capture).and_then(|reader| reader.len()).is_ok_and(|len| len == writer.len());
+        let is_all = CaptureReader::open(capture).and_then(|reader| reader.len()).is_ok_and(|len| len == writer.len());
         match CaptureId::of(capture, CaptureId::default()) {
             Ok(id) if is_all => writer.seal(id, &totals),
             _ => drop(writer),
@@ -197,7 +197,7 @@ impl LiveJudge {
         let RowRange { file, row, index, count } = stretch;
         let mut read = || -> Result<(), CaptureError> {
             if self.reader.as_ref().is_none_or(|reader| reader.file() != &*file) {
-                self.reader = Some(Reader::open(&file)?);
+                self.reader = Some(CaptureReader::open(&file)?);
             }
             for place in 0..count {
                 if self.deadline.is_cancelled() {

@@ -211,7 +211,7 @@ impl CaptureGuard {
             return;
         }
         let file = series.file().display().to_string();
-        match series.begin_anew() {
+        match series.recreate() {
             Ok(gone) => {
                 self.lost += gone;
                 let trouble =

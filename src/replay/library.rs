@@ -1,7 +1,7 @@
 //! The recordings that a replay is made of, their exchanges read when they are asked for.
 //!
 //! ```text
-//! capture ─────────────► Reader ─► exchange n               (stays on disk)
+//! capture ─────────────► CaptureReader ─► exchange n        (stays on disk)
 //! HAR, NDJSON ─► kept ─► memory, or, past KEPT, a capture without a name ─► exchange n
 //! ```
 
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 use tempfile::TempDir;
 
 use super::ReplayError;
-use crate::capture::{self, CaptureError, Exchanges, Meta, Reader, Writer};
+use crate::capture::{self, CaptureError, CaptureReader, CaptureWriter, Exchanges, Meta};
 use crate::exchange::Exchange;
 
 /// Bytes of bodies of a HAR or NDJSON file that are kept in memory; a longer file goes into a temporary capture: 64 MiB.
@@ -31,7 +31,7 @@ pub struct ReplaySource {
 
 enum StoredEntry {
     /// A capture.
-    OnDisk(Box<Mutex<Reader>>),
+    OnDisk(Box<Mutex<CaptureReader>>),
     /// Anything else, as far as it was read.
     Copied(Box<RwLock<CopiedExchanges>>),
 }
@@ -45,8 +45,8 @@ struct CopiedExchanges {
 
 /// The exchanges behind those in memory.
 struct SpilledExchanges {
-    writer: Mutex<Writer>,
-    reader: Mutex<Reader>,
+    writer: Mutex<CaptureWriter>,
+    reader: Mutex<CaptureReader>,
     /// Gone with the replay.
     _folder: TempDir,
 }
@@ -62,12 +62,12 @@ impl ReplaySource {
     /// Opens a recording, and begins to read it.
     pub fn open(file: &Path) -> Result<(Self, UnreadExchanges), ReplayError> {
         let recording = capture::open(file)?;
-        let (meta, copy) = (recording.meta, recording.format != capture::Format::Capture);
+        let (meta, copy) = (recording.meta, recording.format != capture::RecordingFormat::Capture);
         let (kept, exchanges) = if copy {
             (StoredEntry::Copied(Box::default()), recording.exchanges)
         } else {
-            let exchanges: Exchanges = Box::new(Reader::open(file)?.without_response_bodies().into_exchanges(0));
-            (StoredEntry::OnDisk(Box::new(Mutex::new(Reader::open(file)?))), exchanges)
+            let exchanges: Exchanges = Box::new(CaptureReader::open(file)?.without_response_bodies().into_exchanges(0));
+            (StoredEntry::OnDisk(Box::new(Mutex::new(CaptureReader::open(file)?))), exchanges)
         };
         Ok((Self { file: file.to_owned(), meta, kept }, UnreadExchanges { exchanges, copy }))
     }
@@ -127,8 +127,9 @@ impl CopiedExchanges {
         if self.spilled.is_none() {
             let folder = tempfile::tempdir().map_err(ReplayError::Temporary)?;
             let file = folder.path().join("replay.db");
-            let writer = Mutex::new(Writer::create(&file, meta)?);
-            self.spilled = Some(SpilledExchanges { writer, reader: Mutex::new(Reader::open(&file)?), _folder: folder });
+            let writer = Mutex::new(CaptureWriter::create(&file, meta)?);
+            self.spilled =
+                Some(SpilledExchanges { writer, reader: Mutex::new(CaptureReader::open(&file)?), _folder: folder });
         }
         if let Some(spilled) = &self.spilled {
             let mut writer = lock(&spilled.writer);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use ring::digest::{Context, SHA256};
 
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, CaptureReader};
 use crate::exchange::Exchange;
 use crate::rules::Judge;
 
@@ -48,7 +48,7 @@ impl CaptureId {
         let mut log = capture.as_os_str().to_owned();
         log.push("-wal");
         let log = head_if_there(log.as_ref()).map_err(failed)?;
-        let reader = Reader::open(capture)?;
+        let reader = CaptureReader::open(capture)?;
         let count = reader.len()?;
         let step = (count / SAMPLES).max(1);
         let rows = (0..count).step_by(step as usize).chain(count.checked_sub(1));

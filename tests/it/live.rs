@@ -120,7 +120,8 @@ async fn a_rotated_run_is_judged_across_its_files() {
         .map(|part| part.display().to_string())
         .collect();
     assert!(parts.len() > 2, "{parts:?}");
-    let first = capture::Reader::open(Path::new(&parts[0])).expect("a part opens").len().expect("it has a length");
+    let first =
+        capture::CaptureReader::open(Path::new(&parts[0])).expect("a part opens").len().expect("it has a length");
     let check = |parts: &[String], more: &[&str]| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_umpire"))
             .args(["check", "--format", "json", "--fail-on", "never"])

@@ -462,7 +462,7 @@ fn an_index_is_continued_and_never_taken_for_anothers() {
     let exchange = capture::open(Path::new(GOLDEN)).unwrap().exchanges.next().unwrap().unwrap();
     let file = folder.path("y.db");
     let meta = capture::Meta::new(None, exchange.started);
-    let mut writer = capture::Writer::create(&file, &meta).unwrap();
+    let mut writer = capture::CaptureWriter::create(&file, &meta).unwrap();
     for round in 1..=4_u64 {
         for n in 0..50 {
             let mut exchange = exchange.clone();

@@ -187,7 +187,8 @@ fn child_of(parent: u32) -> u32 {
 fn recording(folder: &Path) {
     let exchange = umpire::exchange::Exchange::get("https://a.example", "/look-for-me");
     let mut writer =
-        capture::Writer::create(&folder.join("a.db"), &capture::Meta::new(None, jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        capture::CaptureWriter::create(&folder.join("a.db"), &capture::Meta::new(None, jiff::Timestamp::UNIX_EPOCH))
+            .unwrap();
     writer.append(&exchange).unwrap();
     writer.finish().unwrap();
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{self, Meta, RotatingWriter, Rotation, Writer, numbered};
+use umpire::capture::{self, CaptureWriter, Meta, RotatingWriter, Rotation, numbered};
 use umpire::demo;
 use umpire::exchange::Exchange;
 use umpire::proxy::upstream::Upstream;
@@ -40,7 +40,7 @@ fn capture_of(exchanges: &[Exchange]) -> (tempfile::TempDir, PathBuf) {
 }
 
 fn write(file: &Path, exchanges: &[Exchange]) {
-    let mut writer = Writer::create(file, &meta()).expect("it is made");
+    let mut writer = CaptureWriter::create(file, &meta()).expect("it is made");
     for exchange in exchanges {
         writer.append(exchange).expect("it is appended");
     }

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
 use super::{BLOCK, Hit, path_of};
 use crate::capture::store::MAGIC;
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, CaptureReader};
 use crate::exchange::Exchange;
 use crate::new_file::{Readers, create_new};
 use crate::search::{TextQuery, content, fields, words};
@@ -58,7 +58,7 @@ pub struct IndexProgress {
 
 /// The index of a capture, with the capture.
 pub struct CaptureIndex {
-    reader: Reader,
+    reader: CaptureReader,
     capture: PathBuf,
     db: Connection,
     file: PathBuf,
@@ -70,7 +70,7 @@ impl CaptureIndex {
     /// Opens the index of a capture, or makes an empty one. Where the folder can't be written to, or something else has the
     /// name, it is kept in memory, and gone afterwards.
     pub fn open(capture: &Path) -> Result<Self, CaptureError> {
-        let reader = Reader::open(capture)?;
+        let reader = CaptureReader::open(capture)?;
         let file = path_of(capture);
         let of = identity(&reader)?;
         let failed = |cause: &dyn Display| CaptureError::Open { file: file.clone(), cause: cause.to_string() };
@@ -110,7 +110,7 @@ impl CaptureIndex {
     }
 
     /// The capture that it is of.
-    pub fn reader(&self) -> &Reader {
+    pub fn reader(&self) -> &CaptureReader {
         &self.reader
     }
 
@@ -134,7 +134,7 @@ impl CaptureIndex {
         let capture = self.capture.clone();
         let (sender, receiver) = sync_channel(AHEAD);
         let reading = std::thread::spawn(move || -> Result<(), CaptureError> {
-            let reader = Reader::open(&capture)?;
+            let reader = CaptureReader::open(&capture)?;
             for block in begun..there {
                 // The writer has stopped: its error is the one that counts.
                 if sender.send(words_of(&reader, block)?).is_err() {
@@ -221,7 +221,7 @@ impl CaptureIndex {
 }
 
 /// What no other capture has: when it was made, and its first exchange.
-fn identity(reader: &Reader) -> Result<String, CaptureError> {
+fn identity(reader: &CaptureReader) -> Result<String, CaptureError> {
     let mut first = None;
     reader.calls(|call| {
         first = Some(call);
@@ -313,7 +313,7 @@ fn is_of(db: &Connection, of: &str) -> rusqlite::Result<bool> {
 }
 
 /// The words of a block, each once; `None` if they are too many to be told apart.
-fn words_of(reader: &Reader, block: u64) -> Result<Option<String>, CaptureError> {
+fn words_of(reader: &CaptureReader, block: u64) -> Result<Option<String>, CaptureError> {
     let mut seen: HashSet<String> = HashSet::new();
     let mut all = String::new();
     for index in block * BLOCK..(block + 1) * BLOCK {

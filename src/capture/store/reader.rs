@@ -49,7 +49,7 @@ const MOST_BYTES_IN_A_ROW: usize = 1 << 20;
 const MAX_FAULTS: i64 = 20;
 
 /// Reads a capture.
-pub struct Reader {
+pub struct CaptureReader {
     db: Connection,
     file: PathBuf,
     meta: Meta,
@@ -59,7 +59,7 @@ pub struct Reader {
     unpacker: RefCell<zstd::bulk::Decompressor<'static>>,
 }
 
-impl Reader {
+impl CaptureReader {
     /// Opens a capture for reading only. It may be empty, and it may be growing.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let failed = |cause: &dyn Display| CaptureError::Open { file: path.to_owned(), cause: cause.to_string() };
@@ -393,9 +393,9 @@ impl<'r> RowCells<'r> {
     }
 }
 
-/// The exchanges of a capture in recorded order; see [`Reader::into_exchanges`]. Ends behind an error.
+/// The exchanges of a capture in recorded order; see [`CaptureReader::into_exchanges`]. Ends behind an error.
 pub struct StoredExchanges {
-    reader: Reader,
+    reader: CaptureReader,
     /// Index of the first exchange that was not read.
     next: u64,
     /// Read and not taken.

@@ -35,7 +35,7 @@ pub(super) const PAGE: i64 = 8192;
 const CHECKPOINT: i64 = LONG as i64 / PAGE;
 
 /// Writes a capture. There is one writer per capture, and any number of readers beside it.
-pub struct Writer {
+pub struct CaptureWriter {
     db: Connection,
     file: PathBuf,
     identity: FileIdentity,
@@ -51,7 +51,7 @@ pub struct Writer {
     inserting: bool,
 }
 
-impl Writer {
+impl CaptureWriter {
     /// Makes a new capture, readable by its owner only. A file that exists is never touched; the folder must exist,
     /// unless it is the default one.
     ///
@@ -163,7 +163,7 @@ impl Writer {
 
     /// Makes the file anew after it was deleted, with what there is to say of the recording. Returns how many exchanges
     /// went with it. A file that was put in its place is never touched.
-    pub fn begin_anew(&mut self, meta: &Meta) -> Result<u64, CaptureError> {
+    pub fn recreate(&mut self, meta: &Meta) -> Result<u64, CaptureError> {
         if self.file.exists() {
             return Err(CaptureError::Exists { file: self.file.clone() });
         }
@@ -532,7 +532,7 @@ mod tests {
     }
 
     /// A full disk, as SQLite sees it.
-    fn limit(writer: &Writer, pages: i64) {
+    fn limit(writer: &CaptureWriter, pages: i64) {
         writer.db.pragma_update(None, "max_page_count", pages).unwrap();
     }
 
@@ -540,7 +540,7 @@ mod tests {
     fn a_full_disk_is_said_and_can_be_got_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("full.db");
-        let mut writer = Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        let mut writer = CaptureWriter::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
         writer.append(&exchange(10)).unwrap();
         writer.commit().unwrap();
         limit(&writer, 12);
@@ -571,7 +571,7 @@ mod tests {
     fn after_a_panic_no_half_exchange_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
-        let mut writer = Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        let mut writer = CaptureWriter::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
         writer.append(&exchange(10)).unwrap();
         writer.commit().unwrap();
         assert_eq!(writer.recover().unwrap(), 0, "there is nothing to do");
@@ -590,7 +590,7 @@ mod tests {
     fn only_an_empty_capture_of_its_own_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
-        let make = || Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        let make = || CaptureWriter::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
         assert_eq!(make().finish_or_remove().unwrap(), 0);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         let writer = make();
@@ -609,7 +609,7 @@ mod tests {
     fn a_failed_commit_says_what_it_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");
-        let mut writer = Writer::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
+        let mut writer = CaptureWriter::create(&path, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
         writer.append(&exchange(10)).unwrap();
         writer.append(&exchange(10)).unwrap();
         let cause = writer.db.execute("INSERT INTO none VALUES (1)", []).unwrap_err();

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::select::booking_of;
-use crate::capture::{self, Format, Meta, Oddity, Reader, is_capture};
+use crate::capture::{self, CaptureReader, Meta, Oddity, RecordingFormat, is_capture};
 use crate::cli::stdio::print;
 use crate::cli::{Exit, Format as Shown};
 use crate::openbooking::Bookings;
@@ -41,7 +41,7 @@ pub fn run(info: &Info) -> anyhow::Result<Exit> {
 /// What is known of one recording.
 struct RecordingInfo {
     file: String,
-    format: Format,
+    format: RecordingFormat,
     /// Version of the schema, of a capture.
     version: Option<i64>,
     size: u64,
@@ -60,7 +60,7 @@ impl RecordingInfo {
     fn of(file: &Path) -> anyhow::Result<Self> {
         let mut known = Self {
             file: file.display().to_string(),
-            format: Format::Capture,
+            format: RecordingFormat::Capture,
             version: None,
             size: 0,
             meta: Meta::new(None, Timestamp::UNIX_EPOCH),
@@ -71,7 +71,7 @@ impl RecordingInfo {
             odd: Vec::new(),
         };
         if is_capture(file)? {
-            let reader = Reader::open(file)?;
+            let reader = CaptureReader::open(file)?;
             known.version = Some(reader.format());
             known.meta = reader.meta().clone();
             reader.calls(|call| {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::capture::{Reader, is_capture};
+use crate::capture::{CaptureReader, is_capture};
 use crate::cli::stdio::print;
 use crate::cli::{Exit, recording};
 use crate::exchange::{Body, BodyEnd, Exchange, Headers, OmittedFields, decode};
@@ -35,7 +35,7 @@ pub fn run(show: &Show) -> anyhow::Result<Exit> {
 fn find(file: &Path, number: u64) -> anyhow::Result<Exchange> {
     let index = number.saturating_sub(1);
     let exchanges = if is_capture(file)? {
-        let reader = Reader::open(file)?;
+        let reader = CaptureReader::open(file)?;
         let exchanges = reader.len()?;
         if index < exchanges {
             return Ok(reader.exchange(index)?);

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 
-use crate::capture::{self, CaptureError, Format, Meta, Recording, RecordingWriter};
+use crate::capture::{self, CaptureError, Meta, Recording, RecordingFormat, RecordingWriter};
 use crate::cli::judging::RuleArgs;
 use crate::cli::redaction::{self, SharedArgs};
 use crate::cli::stdio::{self, note, print};
@@ -91,7 +91,7 @@ impl TargetWriter {
         config: Option<&PathBuf>,
         always: bool,
     ) -> anyhow::Result<Self> {
-        let is_shared = always || !matches!(Format::of_name(output), Some((Format::Capture, _)));
+        let is_shared = always || !matches!(RecordingFormat::of_name(output), Some((RecordingFormat::Capture, _)));
         let redactor = if is_shared { Some(Arc::new(redaction.redactor(&redaction::config(config)?)?)) } else { None };
         Ok(Self {
             output: output.to_owned(),
@@ -136,8 +136,8 @@ impl TargetWriter {
             return self.create_part(&self.output, meta);
         }
         let format = match self.streamed {
-            StreamFormat::Har => Format::Har,
-            StreamFormat::Ndjson => Format::Ndjson,
+            StreamFormat::Har => RecordingFormat::Har,
+            StreamFormat::Ndjson => RecordingFormat::Ndjson,
         };
         let out = Stdout { unread: Arc::clone(&self.unread) };
         let output = RecordingWriter::stream(STDOUT_NAME, format, &self.meta(meta), out)?;

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::target::TargetWriter;
-use crate::capture::{self, CaptureError, Format, Oddity, OddityOutcome};
+use crate::capture::{self, CaptureError, Oddity, OddityOutcome, RecordingFormat};
 use crate::cli::redaction::SharedArgs;
 use crate::cli::stdio::{note, print};
 use crate::cli::{Exit, Format as Shown};
@@ -100,7 +100,7 @@ impl VerifiedRecording {
         if let Some(persons) = persons {
             capture::examine(path)?.exchanges.flatten().for_each(|exchange| persons.learn(exchange));
         }
-        let is_own = examination.format == Format::Capture;
+        let is_own = examination.format == RecordingFormat::Capture;
         let secrets = if is_own || persons.is_some() { None } else { Some(Redactor::new()?) };
         let meta = match &secrets {
             Some(redactor) => examination.meta.redacted(redactor.level()),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::capture::{self, CaptureError, Meta, Reader, next_part};
+use crate::capture::{self, CaptureError, CaptureReader, Meta, next_part};
 use crate::cli::recording::open_quietly;
 use crate::event::{
     COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, PastExchanges, Progress, RecordingStatus, Throttle,
@@ -42,14 +42,14 @@ pub(super) struct SourceMode {
 
 /// Where exchanges come from: a capture that may still grow, or a recording read once.
 pub(super) enum ViewSource {
-    Capture(Reader),
+    Capture(CaptureReader),
     Har(capture::Recording),
 }
 
 impl ViewSource {
     pub(super) fn open(file: &Path) -> Result<Self, CaptureError> {
         if capture::is_capture(file)? {
-            Reader::open(file).map(Self::Capture)
+            CaptureReader::open(file).map(Self::Capture)
         } else {
             open_quietly(file).map(Self::Har)
         }
@@ -182,7 +182,7 @@ struct RecordingParts {
 
 impl RecordingParts {
     /// The verdicts on this part, if they are kept and on all of it.
-    fn kept(&mut self, reader: &Reader, judge: &Judge, end: u64) -> Option<Box<VerdictFile>> {
+    fn kept(&mut self, reader: &CaptureReader, judge: &Judge, end: u64) -> Option<Box<VerdictFile>> {
         let id = CaptureId::of(reader.file(), self.before?).ok()?;
         match VerdictFile::open(reader.file(), self.key, id, judge.book()) {
             VerdictsFile::Current(kept) if kept.len() == end => {
@@ -198,7 +198,7 @@ impl RecordingParts {
     }
 
     /// All of this part, as far as it goes now, was judged: its verdicts are kept.
-    fn seal(&mut self, reader: &Reader, judge: &Judge) {
+    fn seal(&mut self, reader: &CaptureReader, judge: &Judge) {
         let Some(writer) = self.writer.take() else { return };
         let id = self.before.and_then(|before| CaptureId::of(reader.file(), before).ok());
         if let Some(id) = id.filter(|_| reader.len().is_ok_and(|len| len == writer.len())) {
@@ -212,7 +212,7 @@ impl RecordingParts {
 
 /// False if the front end has gone.
 fn tell_capture(
-    mut reader: Reader,
+    mut reader: CaptureReader,
     teller: &mut ViewJudge<'_>,
     told: SourceMode,
     stop: &CancellationToken,
@@ -240,7 +240,7 @@ fn tell_capture(
             // What came before has a bearing on what comes now.
             teller.kept = None;
             for file in parts.unseen.drain(..) {
-                for exchange in Reader::open(&file)?.into_exchanges(0) {
+                for exchange in CaptureReader::open(&file)?.into_exchanges(0) {
                     if stop.is_cancelled() {
                         return Ok(true);
                     }
@@ -279,7 +279,7 @@ fn tell_capture(
 /// Tells a capture, or a part, as it was judged before. False if the front end has gone.
 fn tell_kept(
     kept: &mut VerdictFile,
-    reader: &Reader,
+    reader: &CaptureReader,
     before: u64,
     told: SourceMode,
     teller: &mut ViewJudge<'_>,

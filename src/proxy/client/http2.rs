@@ -40,8 +40,8 @@ use crate::proxy::h1::FinalWriteObserver as _;
 use crate::proxy::h2::fields::outgoing_response;
 use crate::proxy::h2::head::request as read_request;
 use crate::proxy::h2::{
-    CONNECTION_WINDOW, DuplexReadHalf, DuplexWriteHalf, Incoming, Outgoing, RawHeads, SEND_BUFFER, STREAMS, SendError,
-    WINDOW, packed_size,
+    CONNECTION_WINDOW, DuplexReadHalf, DuplexWriteHalf, H2SendError, IncomingBody, OutgoingBody, RawHeads, SEND_BUFFER,
+    STREAMS, WINDOW, packed_size,
 };
 use crate::proxy::logged::LoggedError;
 use crate::proxy::message::fields::RawTrailers;
@@ -236,7 +236,7 @@ async fn exchange(
     let answer = match course {
         Decision::Proxy(relay) => {
             let length = content_length(&head.fields).ok().flatten();
-            let incoming = Incoming::new(stream, length).within(limits.stall_timeout, ended);
+            let incoming = IncomingBody::new(stream, length).within(limits.stall_timeout, ended);
             let (body, asked) = body(incoming, has_token(&head.fields, "expect", "100-continue"));
             match await_response(&relay, client_info.connection, head, body, asked, &mut respond).await {
                 Some(answer) => answer,
@@ -358,7 +358,7 @@ async fn send(
         Ok(stream) => stream,
         Err(error) => return gone(&error),
     };
-    let mut outgoing = Outgoing::new(stream, body);
+    let mut outgoing = OutgoingBody::new(stream, body);
     let (mut stalled, mut sent) = (pin!(tokio::time::sleep(patience)), 0);
     let result = poll_fn(|cx| {
         if let Poll::Ready(result) = outgoing.poll_send(cx) {
@@ -373,7 +373,7 @@ async fn send(
     .await;
     match result {
         Some(Ok(())) => StreamEnd::Answered(exchange_builder),
-        Some(Err(SendError::Stream(error))) => gone(&error),
+        Some(Err(H2SendError::Stream(error))) => gone(&error),
         None => {
             let detail = takes_nothing(patience);
             tracing::debug!("the broker takes nothing more of its answer");
@@ -382,7 +382,7 @@ async fn send(
             }
             StreamEnd::Reset
         }
-        Some(Err(SendError::Body(error))) => {
+        Some(Err(H2SendError::Body(error))) => {
             tracing::debug!(error = %LoggedError(&*error), "the answer's body broke off");
             StreamEnd::Answered(None)
         }
@@ -390,7 +390,7 @@ async fn send(
 }
 
 /// The request's body, and what fires when it is first asked for, where the broker waits for that.
-fn body(incoming: Incoming, expects: bool) -> (WireBody, Option<oneshot::Receiver<()>>) {
+fn body(incoming: IncomingBody, expects: bool) -> (WireBody, Option<oneshot::Receiver<()>>) {
     if !expects || incoming.is_end_stream() {
         return (incoming.boxed(), None);
     }
@@ -400,7 +400,7 @@ fn body(incoming: Incoming, expects: bool) -> (WireBody, Option<oneshot::Receive
 
 /// A body that the broker sends when it is told to.
 struct ExpectedBody {
-    incoming: Incoming,
+    incoming: IncomingBody,
     await_response: Option<oneshot::Sender<()>>,
 }
 

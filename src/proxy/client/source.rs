@@ -18,7 +18,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::{Sleep, sleep};
 
-use crate::proxy::h1::{ChunkError, Decoder, Reader};
+use crate::proxy::h1::{BodyDecoder, ChunkError, MessageReader};
 use crate::proxy::io::ReadSide;
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::BodyLength;
@@ -28,13 +28,13 @@ use crate::proxy::upstream::{BodyError, RequestFault, WireBody};
 const READ_AHEAD: usize = 64 * 1024;
 
 /// Where a body leaves the reader when it has ended, and what is still to come of it.
-type ReaderSlot<I> = Arc<Mutex<Option<(Reader<I>, Decoder)>>>;
+type ReaderSlot<I> = Arc<Mutex<Option<(MessageReader<I>, BodyDecoder)>>>;
 
 /// See the module.
 pub struct ClientReader<I> {
-    reader: Option<Reader<I>>,
+    reader: Option<MessageReader<I>>,
     /// What is still to come of the last body.
-    rest: Decoder,
+    rest: BodyDecoder,
     /// The broker waits to be told before it sends the body, and may never do so.
     announced: bool,
     home: ReaderSlot<I>,
@@ -53,12 +53,18 @@ pub enum ClientEvent {
 
 impl<I: ReadSide> ClientReader<I> {
     /// Nothing read yet.
-    pub fn new(reader: Reader<I>) -> Self {
-        Self { reader: Some(reader), rest: Decoder::Done, announced: false, home: ReaderSlot::default(), wanted: None }
+    pub fn new(reader: MessageReader<I>) -> Self {
+        Self {
+            reader: Some(reader),
+            rest: BodyDecoder::Done,
+            announced: false,
+            home: ReaderSlot::default(),
+            wanted: None,
+        }
     }
 
     /// The reader, if no body has it.
-    pub fn reader(&mut self) -> Option<&mut Reader<I>> {
+    pub fn reader(&mut self) -> Option<&mut MessageReader<I>> {
         if self.reader.is_none()
             && let Some((reader, rest)) = lock(&self.home).take()
         {
@@ -69,7 +75,7 @@ impl<I: ReadSide> ClientReader<I> {
     }
 
     /// The reader itself, if no body has it.
-    pub fn take(&mut self) -> Option<Reader<I>> {
+    pub fn take(&mut self) -> Option<MessageReader<I>> {
         self.reader();
         self.reader.take()
     }
@@ -81,7 +87,7 @@ impl<I: ReadSide> ClientReader<I> {
 
     /// What comes next can't be told apart: it is not read as a request.
     pub fn refused(&mut self) {
-        self.rest = Decoder::UntilClose;
+        self.rest = BodyDecoder::UntilClose;
     }
 
     /// True if the last body was not read to its end, so that nothing else can be read here.
@@ -123,7 +129,7 @@ impl<I: ReadSide> ClientReader<I> {
     /// Continue". It fails with [`RequestFault`] if its chunks can't be read, or nothing comes for as long as `patience`.
     pub fn take_body(&mut self, length: BodyLength, expects: bool, patience: Duration) -> (WireBody, RawTrailers) {
         self.wanted = None;
-        self.rest = Decoder::Done;
+        self.rest = BodyDecoder::Done;
         self.announced = expects;
         let trailers = RawTrailers::default();
         let Some(mut reader) = self.reader.take() else {
@@ -147,7 +153,7 @@ impl<I: ReadSide> ClientReader<I> {
         let home = Arc::clone(&self.home);
         let body = RequestBody {
             reader: Some(reader),
-            decoder: Decoder::new(length),
+            decoder: BodyDecoder::new(length),
             trailers: trailers.clone(),
             home,
             ask,
@@ -191,7 +197,7 @@ pub fn is_end(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
 }
 
-fn lock<I>(home: &ReaderSlot<I>) -> std::sync::MutexGuard<'_, Option<(Reader<I>, Decoder)>> {
+fn lock<I>(home: &ReaderSlot<I>) -> std::sync::MutexGuard<'_, Option<(MessageReader<I>, BodyDecoder)>> {
     home.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -202,8 +208,8 @@ fn failed(why: &'static str) -> WireBody {
 
 struct RequestBody<I> {
     /// Given back at the end.
-    reader: Option<Reader<I>>,
-    decoder: Decoder,
+    reader: Option<MessageReader<I>>,
+    decoder: BodyDecoder,
     trailers: RawTrailers,
     home: ReaderSlot<I>,
     ask: Option<oneshot::Sender<()>>,

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::exchange::FailureKind;
-use crate::proxy::h1::Reader;
+use crate::proxy::h1::MessageReader;
 use crate::proxy::record::exchange_builder::ExchangeBuilder;
 use crate::proxy::upstream::UpgradedIo;
 
@@ -41,7 +41,7 @@ impl UpgradeRelay {
     /// Lets bytes pass until both sides have ended theirs, or nothing has passed for as long as `patience`.
     pub async fn pass<I: AsyncRead + Unpin, O: AsyncWrite + Unpin>(
         mut self,
-        broker: &mut Reader<I>,
+        broker: &mut MessageReader<I>,
         mut to_broker: O,
         UpgradedIo { read_ahead: ahead, stream: upstream }: UpgradedIo,
         patience: Duration,

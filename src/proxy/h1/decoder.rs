@@ -15,7 +15,7 @@ const MAX_CHUNK_LINE: usize = 4096;
 
 /// A body on its way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decoder {
+pub enum BodyDecoder {
     /// So many bytes are still to come.
     Known(u64),
     /// Everything until the connection is closed.
@@ -32,7 +32,7 @@ pub enum Decoder {
     Done,
 }
 
-/// What [`Decoder::step`] found.
+/// What [`BodyDecoder::step`] found.
 #[derive(Debug)]
 pub enum Step {
     /// Content.
@@ -50,7 +50,7 @@ pub enum Step {
 #[error("the chunked body is malformed: {0}")]
 pub struct ChunkError(&'static str);
 
-impl Decoder {
+impl BodyDecoder {
     /// For a body of that length.
     pub fn new(length: BodyLength) -> Self {
         match length {
@@ -188,7 +188,7 @@ mod tests {
 
     /// Decodes what arrives in pieces of `piece` bytes; content, trailers, and what is left over.
     fn decode(length: BodyLength, wire: &[u8], piece: usize) -> Result<(Vec<u8>, Headers, Vec<u8>), ChunkError> {
-        let (mut decoder, mut buf) = (Decoder::new(length), BytesMut::new());
+        let (mut decoder, mut buf) = (BodyDecoder::new(length), BytesMut::new());
         let (mut content, mut trailers) = (Vec::new(), Headers::default());
         let mut pieces = wire.chunks(piece);
         loop {

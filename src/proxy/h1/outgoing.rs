@@ -28,7 +28,7 @@ const LARGE: usize = 8 * 1024;
 
 /// Why a message could not be sent.
 #[derive(Debug)]
-pub enum SendError {
+pub enum H1SendError {
     /// Its body failed at the source.
     Body(BodyError),
     /// The socket failed.
@@ -44,7 +44,7 @@ pub trait FinalWriteObserver: Send + Sync {
 }
 
 /// Sends one message.
-pub struct Outgoing<W> {
+pub struct MessageWriter<W> {
     io: W,
     out: BytesMut,
     large: Bytes,
@@ -61,7 +61,7 @@ pub struct Outgoing<W> {
     last: Option<Arc<dyn FinalWriteObserver>>,
 }
 
-impl<W: AsyncWrite + Unpin> Outgoing<W> {
+impl<W: AsyncWrite + Unpin> MessageWriter<W> {
     /// Sends `start`, usually a head, then `body`; what of the body is ready goes out with the head in one write.
     pub fn new(io: W, start: BytesMut, body: Option<WireBody>, coding: BodyEncoding) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
     }
 
     /// Goes on sending; ready once everything has been written and flushed.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H1SendError>> {
         loop {
             self.waits_for_body = false;
             self.gather(cx);
@@ -138,9 +138,9 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
                 last.ended(all);
                 self.last = (!all).then_some(last);
             }
-            ready!(drained).map_err(SendError::Write)?;
+            ready!(drained).map_err(H1SendError::Write)?;
             if let Some(error) = self.failed.take() {
-                return Poll::Ready(Err(SendError::Body(error)));
+                return Poll::Ready(Err(H1SendError::Body(error)));
             }
             if self.body.is_none() {
                 return Poll::Ready(Ok(()));
@@ -290,11 +290,11 @@ mod tests {
         }
     }
 
-    fn outgoing(room: usize, told: &Arc<Told>) -> Outgoing<Grudging> {
+    fn outgoing(room: usize, told: &Arc<Told>) -> MessageWriter<Grudging> {
         let body = Full::new(Bytes::from_static(b"content")).map_err(|never| match never {}).boxed();
         let io = Grudging { room, refuses: false, flushes: true };
         let told: Arc<dyn FinalWriteObserver> = Arc::<Told>::clone(told);
-        Outgoing::new(io, BytesMut::from("head "), Some(body), BodyEncoding::Known(7)).telling(told)
+        MessageWriter::new(io, BytesMut::from("head "), Some(body), BodyEncoding::Known(7)).telling(told)
     }
 
     #[test]
@@ -312,7 +312,7 @@ mod tests {
         let mut outgoing = outgoing(11, &told);
         assert!(outgoing.poll_send(&mut context).is_pending());
         outgoing.io.refuses = true;
-        assert!(matches!(outgoing.poll_send(&mut context), Poll::Ready(Err(SendError::Write(_)))));
+        assert!(matches!(outgoing.poll_send(&mut context), Poll::Ready(Err(H1SendError::Write(_)))));
         let told = told.0.lock().unwrap();
         assert!(!told.is_empty() && !told.contains(&"all"), "{told:?}");
         assert_eq!(told.iter().filter(|told| **told == "begins").count() * 2, told.len(), "each that begins ends");
@@ -344,7 +344,7 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         let body = http_body_util::StreamBody::new(futures_util::stream::pending()).boxed();
         let io = Grudging { room: 100, refuses: false, flushes: false };
-        let mut outgoing = Outgoing::new(io, BytesMut::from("head"), Some(body), BodyEncoding::Chunked);
+        let mut outgoing = MessageWriter::new(io, BytesMut::from("head"), Some(body), BodyEncoding::Chunked);
         assert!(outgoing.poll_send(&mut context).is_pending() && !outgoing.waits_for_body());
         outgoing.io.flushes = true;
         assert!(outgoing.poll_send(&mut context).is_pending() && outgoing.waits_for_body());

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use hyper::body::Frame;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::proxy::h1::{Decoder, Step};
+use crate::proxy::h1::{BodyDecoder, Step};
 use crate::proxy::message::fields::{RawTrailers, to_map};
 use crate::proxy::upstream::BodyError;
 
@@ -21,14 +21,14 @@ const CHUNK: usize = 16 * 1024;
 /// Reads ahead into a buffer. It grows only while its owner asks for more, who must stop at a limit of its own
 /// ([`crate::proxy::HeadLimits`] for a head; content is taken out as it comes).
 #[derive(Debug)]
-pub struct Reader<R> {
+pub struct MessageReader<R> {
     io: R,
     /// What was read and not yet taken.
     pub buf: BytesMut,
     ended: bool,
 }
 
-impl<R: AsyncRead + Unpin> Reader<R> {
+impl<R: AsyncRead + Unpin> MessageReader<R> {
     /// Nothing read yet.
     pub fn new(io: R) -> Self {
         Self::having_read(io, BytesMut::with_capacity(CHUNK))
@@ -75,7 +75,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// The next frame of the body that the decoder is in; `None` at its end. Trailers go to `trailers` too.
     pub fn poll_body(
         &mut self,
-        decoder: &mut Decoder,
+        decoder: &mut BodyDecoder,
         trailers: &RawTrailers,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {

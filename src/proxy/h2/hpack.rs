@@ -1,7 +1,7 @@
 //! Header compression (RFC 7541): read whole, written without compression.
 //!
 //! ```text
-//! block ─► Decoder, which keeps the dynamic table ─► name and value, byte for byte …
+//! block ─► HpackDecoder, which keeps the dynamic table ─► name and value, byte for byte …
 //! name, value ─► literal ─► block
 //! ```
 //!
@@ -39,7 +39,7 @@ pub enum HpackError {
 
 /// Reads the blocks of one direction of one connection, in their order.
 #[derive(Debug)]
-pub struct Decoder {
+pub struct HpackDecoder {
     /// The newest first.
     table: VecDeque<(Bytes, Bytes)>,
     size: usize,
@@ -47,13 +47,13 @@ pub struct Decoder {
     limit: usize,
 }
 
-impl Default for Decoder {
+impl Default for HpackDecoder {
     fn default() -> Self {
         Self { table: VecDeque::new(), size: 0, limit: TABLE }
     }
 }
 
-impl Decoder {
+impl HpackDecoder {
     /// Reads a block; its fields go to `field`, who decides how much of them is kept: a block may stand for many times its
     /// length.
     pub fn decode(&mut self, block: &[u8], mut field: impl FnMut(&Bytes, &Bytes)) -> Result<(), HpackError> {
@@ -247,7 +247,7 @@ mod tests {
         (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
     }
 
-    fn fields(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<String>, HpackError> {
+    fn fields(decoder: &mut HpackDecoder, block: &[u8]) -> Result<Vec<String>, HpackError> {
         let mut seen = Vec::new();
         let mut field = |name: &Bytes, value: &Bytes| {
             seen.push(format!("{}={}", String::from_utf8_lossy(name), String::from_utf8_lossy(value)));
@@ -271,7 +271,7 @@ mod tests {
                 "8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf",
             ],
         ] {
-            let mut decoder = Decoder::default();
+            let mut decoder = HpackDecoder::default();
             let mut next = |at: usize| fields(&mut decoder, &hex(blocks[at])).unwrap().join(" ");
             assert_eq!(next(0), ":method=GET :scheme=http :path=/ :authority=www.example.com");
             assert_eq!(next(1), ":method=GET :scheme=http :path=/ :authority=www.example.com cache-control=no-cache");
@@ -286,7 +286,7 @@ mod tests {
     /// Appendix C.6, with a table of 256 bytes, which drops its oldest entries.
     #[test]
     fn answers_of_the_rfc() {
-        let mut decoder = Decoder { limit: 256, ..Decoder::default() };
+        let mut decoder = HpackDecoder { limit: 256, ..HpackDecoder::default() };
         let first = "4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6 2d1b ff6e 919d 29ad 1718 \
                      63c7 8f0b 97c8 e9ae 82ae 43d3";
         let date = "date=Mon, 21 Oct 2013 20:13:21 GMT";
@@ -310,14 +310,14 @@ mod tests {
             ("82 20", HpackError::TableSize),
             ("3f e2 1f", HpackError::TableSize),
         ] {
-            assert_eq!(fields(&mut Decoder::default(), &hex(block)), Err(error), "{block}");
+            assert_eq!(fields(&mut HpackDecoder::default(), &hex(block)), Err(error), "{block}");
         }
-        assert_eq!(fields(&mut Decoder::default(), &hex("20 3f e1 1f 82")).unwrap(), [":method=GET"]);
+        assert_eq!(fields(&mut HpackDecoder::default(), &hex("20 3f e1 1f 82")).unwrap(), [":method=GET"]);
     }
 
     #[test]
     fn a_field_larger_than_the_table_empties_it() {
-        let mut decoder = Decoder::default();
+        let mut decoder = HpackDecoder::default();
         fields(&mut decoder, &hex("40 01 61 01 62")).unwrap();
         assert_eq!(fields(&mut decoder, &hex("be")).unwrap(), ["a=b"]);
         let mut large = vec![0x40];
@@ -336,7 +336,7 @@ mod tests {
             literal(name, value, &mut block);
         }
         let mut seen = Vec::new();
-        Decoder::default().decode(&block, |name, value| seen.push((name.clone(), value.clone()))).unwrap();
+        HpackDecoder::default().decode(&block, |name, value| seen.push((name.clone(), value.clone()))).unwrap();
         assert!(seen.iter().map(|(name, value)| (&name[..], &value[..])).eq(given));
     }
 

@@ -18,7 +18,7 @@ use crate::proxy::upstream::{BodyError, RequestFault};
 type ResetFuture = Pin<Box<dyn Future<Output = BodyError> + Send + Sync>>;
 
 /// See the module. At most [`crate::proxy::h2::WINDOW`] bytes wait in it.
-pub struct Incoming {
+pub struct IncomingBody {
     stream: RecvStream,
     /// How long the sender may keep silent where it is waited for, and what is cancelled when its connection has no more.
     given_up: Option<(Duration, CancellationToken)>,
@@ -30,7 +30,7 @@ pub struct Incoming {
     done: bool,
 }
 
-impl Incoming {
+impl IncomingBody {
     /// The body on a stream; `length` as its head says.
     pub fn new(stream: RecvStream, length: Option<u64>) -> Self {
         let done = stream.is_end_stream();
@@ -62,7 +62,7 @@ async fn waiting(patience: Duration, ended: CancellationToken) -> BodyError {
     }
 }
 
-impl Body for Incoming {
+impl Body for IncomingBody {
     type Data = Bytes;
     type Error = BodyError;
 

@@ -17,7 +17,7 @@ use crate::proxy::upstream::{BodyError, WireBody};
 
 /// Why a body was not sent to its end.
 #[derive(Debug)]
-pub enum SendError {
+pub enum H2SendError {
     /// It failed at the source; the stream was reset.
     Body(BodyError),
     /// The receiver wants no more of it, or is gone.
@@ -25,7 +25,7 @@ pub enum SendError {
 }
 
 /// Sends one body. Holds one frame of it, and never asks for the next one before that has gone.
-pub struct Outgoing {
+pub struct OutgoingBody {
     stream: SendStream<Bytes>,
     body: Option<WireBody>,
     data: Bytes,
@@ -34,7 +34,7 @@ pub struct Outgoing {
     waits_for_body: bool,
 }
 
-impl Outgoing {
+impl OutgoingBody {
     /// Sends `body` on a stream whose head has gone out; `None` if that was the end of it.
     pub fn new(stream: SendStream<Bytes>, body: Option<WireBody>) -> Self {
         Self { stream, body, data: Bytes::new(), held: false, sent: 0, waits_for_body: false }
@@ -61,7 +61,7 @@ impl Outgoing {
     }
 
     /// Goes on sending; ready once everything has been given to the connection.
-    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    pub fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H2SendError>> {
         self.waits_for_body = false;
         loop {
             let Some(body) = self.body.as_mut() else { return Poll::Ready(Ok(())) };
@@ -96,7 +96,7 @@ impl Outgoing {
                 Some(Err(error)) => {
                     self.stream.send_reset(reason_of(&error));
                     self.body = None;
-                    return Poll::Ready(Err(SendError::Body(error)));
+                    return Poll::Ready(Err(H2SendError::Body(error)));
                 }
                 None => self.end(None)?,
             }
@@ -108,7 +108,7 @@ impl Outgoing {
     }
 
     /// Sends as much as there is room for.
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), H2SendError>> {
         self.stream.reserve_capacity(self.data.len());
         while self.stream.capacity() == 0 {
             match ready!(self.stream.poll_capacity(cx)) {
@@ -129,7 +129,7 @@ impl Outgoing {
         Poll::Ready(sent.map_err(|error| self.give_up(error)))
     }
 
-    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), SendError> {
+    fn end(&mut self, trailers: Option<HeaderMap>) -> Result<(), H2SendError> {
         self.body = None;
         let trailers = trailers.map(that_may_trail).filter(|fields| !fields.is_empty());
         let ended = match trailers {
@@ -139,10 +139,10 @@ impl Outgoing {
         ended.map_err(|error| self.give_up(error))
     }
 
-    fn give_up(&mut self, error: h2::Error) -> SendError {
+    fn give_up(&mut self, error: h2::Error) -> H2SendError {
         self.body = None;
         self.data = Bytes::new();
-        SendError::Stream(error)
+        H2SendError::Stream(error)
     }
 }
 

@@ -179,7 +179,7 @@ mod tests {
     use hyper::header::{HeaderName, HeaderValue};
 
     use super::*;
-    use crate::proxy::h2::hpack::Decoder;
+    use crate::proxy::h2::hpack::HpackDecoder;
 
     const LIMITS: HeadLimits = HeadLimits { bytes: 1000, fields: 4 };
 
@@ -189,7 +189,7 @@ mod tests {
         let field = |name: &Bytes, value: &Bytes| {
             map.append(HeaderName::from_lowercase(name).unwrap(), HeaderValue::from_bytes(value).unwrap());
         };
-        Decoder::default().decode(block, field).unwrap();
+        HpackDecoder::default().decode(block, field).unwrap();
         map
     }
 

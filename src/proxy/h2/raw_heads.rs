@@ -1,8 +1,8 @@
 //! A connection between a peer and the `h2` library, on which field sections are packed: see [`crate::proxy::h2::packed`].
 //!
 //! ```text
-//! peer ─► frames ─┬─ HEADERS, CONTINUATION … ─► whole block ─► Decoder ─► Packer ─► HEADERS ┬─► h2
-//!                 └─ all others, as they come ──────────────────────────────────────────────┘
+//! peer ─► frames ─┬─ HEADERS, CONTINUATION … ─► whole block ─► HpackDecoder ─► Packer ─► HEADERS ┬─► h2
+//!                 └─ all others, as they come ───────────────────────────────────────────────────┘
 //! h2 ─► frames ─┬─ HEADERS with a packed target ─► HEADERS with the target ┬─► peer
 //!               └─ all others ─────────────────────────────────────────────┘
 //! ```
@@ -21,8 +21,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BufMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use self::incoming::Incoming;
-use self::outgoing::Outgoing;
+use self::incoming::IncomingHeads;
+use self::outgoing::OutgoingHeads;
 use crate::proxy::message::head::HeadLimits;
 
 /// Room made before each read.
@@ -43,20 +43,20 @@ const PRIORITY: u8 = 0x20;
 /// 32 KiB.
 pub struct RawHeads<S> {
     io: S,
-    incoming: Incoming,
+    incoming: IncomingHeads,
     /// Nothing is packed in answers.
-    outgoing: Option<Outgoing>,
+    outgoing: Option<OutgoingHeads>,
 }
 
 impl<S> RawHeads<S> {
     /// A connection on which requests come in. Their heads, and trailers, must be within `limits`.
     pub fn server(io: S, limits: HeadLimits) -> Self {
-        Self { io, incoming: Incoming::requests(limits), outgoing: None }
+        Self { io, incoming: IncomingHeads::requests(limits), outgoing: None }
     }
 
     /// A connection on which requests go out, and answers come in. Their heads, and trailers, must be within `limits`.
     pub fn client(io: S, limits: HeadLimits) -> Self {
-        Self { io, incoming: Incoming::answers(limits), outgoing: Some(Outgoing::default()) }
+        Self { io, incoming: IncomingHeads::answers(limits), outgoing: Some(OutgoingHeads::default()) }
     }
 }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::finding::Side;
 use crate::rules::book::rule::{Expectation, Rule};
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::eval::holds;
 use crate::rules::lang::node::{BoolId, BoolNode, ValueId, ValueNode};
 use crate::rules::lang::program::Program;
@@ -130,14 +130,14 @@ impl Plan {
     }
 
     /// True if a condition of a rule was evaluated before, and does not hold: then the rule has nothing to say.
-    pub fn has_failed(&self, step: &RuleStep, context: &Context<'_>) -> bool {
+    pub fn has_failed(&self, step: &RuleStep, context: &RuleContext<'_>) -> bool {
         let Some(memo) = context.memo else { return false };
         let conditions = part_of(&self.conditions, &step.conditions);
         conditions.iter().any(|condition| condition.slot.is_some_and(|slot| memo.bool(slot) == Some(false)))
     }
 
     /// True if a rule has something to say. As with `&&`, a condition that does not hold outweighs one that fails.
-    pub fn applies(&self, step: &RuleStep, context: &Context<'_>) -> Result<bool, EvalError> {
+    pub fn applies(&self, step: &RuleStep, context: &RuleContext<'_>) -> Result<bool, EvalError> {
         let mut failed = None;
         for condition in part_of(&self.conditions, &step.conditions) {
             let known = condition.slot.zip(context.memo).and_then(|(slot, memo)| memo.bool(slot));

@@ -31,7 +31,7 @@ pub struct Rule {
     pub(in crate::rules) refutes_refusal: bool,
     /// It says how a wrong request is to be refused.
     pub(in crate::rules) judges_refusals: bool,
-    pub(in crate::rules) checks: Vec<Check>,
+    pub(in crate::rules) checks: Vec<RuleCheck>,
     pub(in crate::rules) examples: Vec<Example>,
 }
 
@@ -46,7 +46,7 @@ pub enum Stages {
 
 /// One expectation.
 #[derive(Debug)]
-pub struct Check {
+pub struct RuleCheck {
     pub each: Option<Each>,
     /// Asked for each node, where `each` is there.
     pub when: Option<BoolId>,
@@ -167,7 +167,7 @@ impl Rule {
 
     /// Visits the expressions of the rule, its condition aside, each with the places of the `each` for whose items it is asked.
     pub(in crate::rules) fn for_each_expression(&self, visit: &mut impl FnMut(NodeId, &[usize])) {
-        let place = |check: &Check| check.each.as_ref().map(|each| each.place);
+        let place = |check: &RuleCheck| check.each.as_ref().map(|each| each.place);
         let all: Vec<usize> = self.checks.iter().filter_map(place).collect();
         self.not_judged.iter().for_each(|(when, _)| visit(NodeId::Bool(*when), &all));
         for check in &self.checks {

@@ -10,7 +10,7 @@ use crate::finding::{RuleInfo, Side};
 use crate::openbooking::Stage;
 use crate::rules::book::aliases::{Alias, is_id};
 use crate::rules::book::definition::{CheckDefinition, RuleDefinition};
-use crate::rules::book::rule::{Check, Expectation, FindingLocation, Rule, RuleFault, Stages};
+use crate::rules::book::rule::{Expectation, FindingLocation, Rule, RuleCheck, RuleFault, Stages};
 use crate::rules::builtins::checks::NamedCheck;
 use crate::rules::lang::compile::{check_names, compile, compile_condition};
 use crate::rules::lang::items::{Each, ItemSource};
@@ -88,7 +88,7 @@ impl RuleCompiler<'_> {
         for entry in &definition.downgrades {
             downgrades.push((self.condition("downgrade.when", &entry.when)?, entry.severity));
         }
-        let asks_refusal = |check: &Check| {
+        let asks_refusal = |check: &RuleCheck| {
             check.asks_refusal
                 || matches!(check.expect, Expectation::Expression(expect) if self.program.calls(NodeId::Value(expect), "refused"))
         };
@@ -150,7 +150,7 @@ impl RuleCompiler<'_> {
             .map_err(|error| in_key(key, error))
     }
 
-    fn single_check(&mut self, definition: &RuleDefinition) -> Result<Check, RuleFault> {
+    fn single_check(&mut self, definition: &RuleDefinition) -> Result<RuleCheck, RuleFault> {
         let expect = match (&definition.expect, &definition.native) {
             (Some(_), Some(name)) => return Err(fault("native", name, "a rule has either expect or native")),
             (None, Some(name)) if definition.model.is_none() => Expectation::InRust(
@@ -160,7 +160,7 @@ impl RuleCompiler<'_> {
             (expect, _) => self.expectation("expect", expect.as_ref(), definition.model.as_ref())?,
         };
         let each = self.each(definition.each.as_ref())?;
-        Ok(Check {
+        Ok(RuleCheck {
             at: self.at(definition.at.as_ref(), each.is_some(), &expect)?,
             when: None,
             seen: self.optional("seen", definition.seen.as_ref())?,
@@ -194,13 +194,13 @@ impl RuleCompiler<'_> {
         }
     }
 
-    fn check(&mut self, definition: &RuleDefinition, check: &CheckDefinition) -> Result<Check, RuleFault> {
+    fn check(&mut self, definition: &RuleDefinition, check: &CheckDefinition) -> Result<RuleCheck, RuleFault> {
         let expect = self.expectation("check.expect", check.expect.as_ref(), check.model.as_ref())?;
         let each = match expect {
             Expectation::Model(_) => None,
             _ => self.each(check.each.as_ref().or(definition.each.as_ref()))?,
         };
-        Ok(Check {
+        Ok(RuleCheck {
             at: self.at(check.at.as_ref().or(definition.at.as_ref()), each.is_some(), &expect)?,
             when: self.optional_condition("check.when", check.when.as_ref())?,
             seen: self.optional("check.seen", check.seen.as_ref().or(definition.seen.as_ref()))?,

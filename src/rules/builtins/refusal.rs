@@ -9,7 +9,7 @@ use crate::finding::Severity;
 use crate::json::Value;
 use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::messages::{answered, known_answer};
 use crate::rules::lang::refusals::Refusal;
@@ -82,7 +82,7 @@ pub fn answers<'a>(arguments: &[Val<'a>], arena: &'a Arena) -> Result<(Vec<Right
 }
 
 /// Judges the answer of `context` against the right ones.
-pub fn judge(right: &[RightAnswer], strict: bool, context: &Context<'_>) -> Result<Refusal, EvalError> {
+pub fn judge(right: &[RightAnswer], strict: bool, context: &RuleContext<'_>) -> Result<Refusal, EvalError> {
     let parsed = context.parsed;
     let status = answered(parsed)?.status;
     let root_type = root_type(parsed);
@@ -129,7 +129,7 @@ pub fn judge(right: &[RightAnswer], strict: bool, context: &Context<'_>) -> Resu
 
 /// What `errors.toml` says of a refusal with this error type, held against the request: true, false, or `None` where the
 /// messages don't show it.
-pub fn claim_holds(error_type: &str, context: &Context<'_>) -> Result<Option<bool>, EvalError> {
+pub fn claim_holds(error_type: &str, context: &RuleContext<'_>) -> Result<Option<bool>, EvalError> {
     let Some(claim) = context.program.claim(error_type) else { return Ok(None) };
     evaluate(claim, &context.of_item(None, None)).map(|value| value.as_bool())
 }

@@ -6,7 +6,7 @@ use crate::exchange::{Body, Headers, OmittedFields, decode};
 use crate::finding::Side;
 use crate::openbooking::{Endpoint, ParsedBody, ParsedExchange, Stage, media_type};
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::context::{Context, FAULTED_BEFORE};
+use crate::rules::lang::context::{FAULTED_BEFORE, RuleContext};
 use crate::rules::lang::members::Member;
 use crate::rules::lang::messages::{answered, body};
 use crate::rules::lang::types::Type;
@@ -17,7 +17,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 use crate::rules::state::flow::{FeedItemKind, Flow};
 
 /// A member of a value by a name that is worked out at run time, or of what has any members.
-pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
+pub fn member<'a>(operand: Val<'a>, name: &str, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
     let arena = context.arena;
     let of = match operand {
         Val::Json(value) => return Ok(arena.node(value.get(name))),
@@ -42,7 +42,7 @@ pub fn member<'a>(operand: Val<'a>, name: &str, context: &Context<'a>) -> Result
 }
 
 /// A member that was resolved when the rule was loaded; absent where its operand is.
-pub fn select<'a>(operand: Val<'a>, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
+pub fn select<'a>(operand: Val<'a>, member: Member, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
     match operand {
         Val::Request(parsed) => of_request(parsed, member, context.arena),
         Val::Response(parsed) => of_response(parsed, member, context.arena),
@@ -85,8 +85,12 @@ fn of_response<'a>(parsed: &'a ParsedExchange, member: Member, arena: &'a Arena)
     })
 }
 
-fn of_exchange<'a>(parsed: &'a ParsedExchange, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
-    let Context { arena, state, parsed: judged, .. } = *context;
+fn of_exchange<'a>(
+    parsed: &'a ParsedExchange,
+    member: Member,
+    context: &RuleContext<'a>,
+) -> Result<Val<'a>, EvalError> {
+    let RuleContext { arena, state, parsed: judged, .. } = *context;
     Ok(match member {
         Member::ExchangeRequest => Val::Request(parsed),
         Member::ExchangeCall => Val::Call(parsed),
@@ -143,7 +147,7 @@ fn feed_item(member: Member) -> Option<FeedItemKind> {
     })
 }
 
-fn of_flow<'a>(flow: &'a Flow, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
+fn of_flow<'a>(flow: &'a Flow, member: Member, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
     let arena = context.arena;
     let asked = if member == Member::FlowQuote { Some(&[Stage::C1, Stage::C2][..]) } else { stages(member) };
     if let Some(asked) = asked {
@@ -177,8 +181,8 @@ fn of_no_flow(member: Member) -> Val<'static> {
     }
 }
 
-fn of_feed<'a>(parsed: &'a ParsedExchange, member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
-    let Context { arena, state, .. } = *context;
+fn of_feed<'a>(parsed: &'a ParsedExchange, member: Member, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
+    let RuleContext { arena, state, .. } = *context;
     let due = |is_certain| {
         let follows = state.history.knows(parsed);
         arena.list(state.due.of(parsed.stage, is_certain, follows).map(Val::Exchange))
@@ -199,8 +203,8 @@ fn of_feed<'a>(parsed: &'a ParsedExchange, member: Member, context: &Context<'a>
     })
 }
 
-fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
-    let Context { arena, state, parsed: judged, .. } = *context;
+fn of_recording<'a>(member: Member, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
+    let RuleContext { arena, state, parsed: judged, .. } = *context;
     let known = state.known();
     let payment = known.payment.as_ref();
     let exchange = |parsed: Option<&'a ParsedExchange>| parsed.map_or(Val::Absent, Val::Exchange);
@@ -254,7 +258,7 @@ fn of_recording<'a>(member: Member, context: &Context<'a>) -> Result<Val<'a>, Ev
 }
 
 /// The earlier exchange in which a member of `flow` or `recording` was seen, if it is no exchange itself.
-pub fn seen_in(operand: &Val<'_>, member: Member, context: &Context<'_>) -> Option<ExchangeRef> {
+pub fn seen_in(operand: &Val<'_>, member: Member, context: &RuleContext<'_>) -> Option<ExchangeRef> {
     match (operand, member) {
         (Val::Flow(flow), _) => flow.as_ref()?.feed_item_seen_in(feed_item(member)?),
         (Val::Recording, Member::RecordingPrepaymentStated) => context.state.observed().prepayment_stated,

@@ -9,7 +9,7 @@
 
 use crate::openbooking::ParsedExchange;
 use crate::rules::builtins::select::seen_in;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::eval::Evaluation;
 use crate::rules::lang::function::FunctionCall;
 use crate::rules::lang::members::Member;
@@ -21,7 +21,7 @@ use crate::rules::state::exchange_ref::ExchangeRef;
 
 /// The exchanges that made an expression true or false. Empty if it rests on the judged exchange alone, or on something
 /// that did not happen.
-pub fn evidence(part: NodeId, outcome: bool, context: &Context<'_>) -> Vec<ExchangeRef> {
+pub fn evidence(part: NodeId, outcome: bool, context: &RuleContext<'_>) -> Vec<ExchangeRef> {
     let mut search = EvidenceSearch::new(context);
     match part {
         NodeId::Bool(part) => search.decided(part, outcome),
@@ -32,7 +32,7 @@ pub fn evidence(part: NodeId, outcome: bool, context: &Context<'_>) -> Vec<Excha
 }
 
 /// The exchanges that a value was read from; the exchange itself where the value is one.
-pub fn exchanges_of(value: ValueId, context: &Context<'_>) -> Vec<ExchangeRef> {
+pub fn exchanges_of(value: ValueId, context: &RuleContext<'_>) -> Vec<ExchangeRef> {
     let mut search = EvidenceSearch::new(context);
     search.looked_at_value(value);
     search.found
@@ -46,11 +46,11 @@ struct EvidenceSearch<'c, 'a> {
 }
 
 impl<'c, 'a> EvidenceSearch<'c, 'a> {
-    fn new(context: &'c Context<'a>) -> Self {
+    fn new(context: &'c RuleContext<'a>) -> Self {
         Self { evaluation: Evaluation::new(context), locals: Vec::new(), found: Vec::new() }
     }
 
-    fn context(&self) -> &'c Context<'a> {
+    fn context(&self) -> &'c RuleContext<'a> {
         self.evaluation.context()
     }
 

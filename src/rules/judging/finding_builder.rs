@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::finding::{EarlierExchange, Finding, NOTHING};
 use crate::json::Value;
 use crate::openbooking::ParsedExchange;
-use crate::rules::book::rule::{Check, Expectation, FindingLocation, Rule};
+use crate::rules::book::rule::{Expectation, FindingLocation, Rule, RuleCheck};
 use crate::rules::judging::evidence::{evidence, exchanges_of};
-use crate::rules::lang::context::{Budget, Context};
+use crate::rules::lang::context::{Budget, RuleContext};
 use crate::rules::lang::eval::{evaluate, holds};
 use crate::rules::lang::messages::body;
 use crate::rules::lang::node::NodeId;
@@ -23,8 +23,8 @@ const MAX_POINTER: usize = 4_096;
 /// A finding of a rule at a pointer into the exchange.
 pub(in crate::rules) fn finding<'a>(
     rule: &'a Rule,
-    check: &'a Check,
-    context: &Context<'a>,
+    check: &'a RuleCheck,
+    context: &RuleContext<'a>,
     pointer: String,
     seen: String,
     expected: Option<String>,
@@ -65,7 +65,7 @@ pub(in crate::rules) fn finding<'a>(
 
 /// The exchange that a finding rests on beside the judged one: the latest of those that made the expectation false, or,
 /// where that looks at the judged one alone, of those that made the conditions true.
-fn because_of(rule: &Rule, check: &Check, context: &Context<'_>) -> Option<ExchangeRef> {
+fn because_of(rule: &Rule, check: &RuleCheck, context: &RuleContext<'_>) -> Option<ExchangeRef> {
     let budget = Budget::small();
     let context = &context.anew(&budget);
     let latest = |exchanges: Vec<ExchangeRef>| exchanges.into_iter().max_by_key(|exchange| exchange.index);
@@ -81,7 +81,7 @@ fn because_of(rule: &Rule, check: &Check, context: &Context<'_>) -> Option<Excha
     decided.into_iter().find_map(|(part, outcome)| latest(evidence(part?, outcome, context)))
 }
 
-fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<String>) -> (String, String) {
+fn words(check: &RuleCheck, context: &RuleContext<'_>, seen: &str, expected: Option<String>) -> (String, String) {
     let context = &context.with_words(seen, None);
     let expected = expected.unwrap_or_else(|| check.expected.fill(context));
     let message = check.message.fill(&context.with_words(seen, Some(&expected)));
@@ -89,7 +89,7 @@ fn words(check: &Check, context: &Context<'_>, seen: &str, expected: Option<Stri
 }
 
 /// Where a finding of a check points.
-pub(in crate::rules) fn pointer<'a>(check: &'a Check, context: &Context<'a>) -> Result<String, EvalError> {
+pub(in crate::rules) fn pointer<'a>(check: &'a RuleCheck, context: &RuleContext<'a>) -> Result<String, EvalError> {
     Ok(match &check.at {
         FindingLocation::Pointer(pointer) => pointer.clone(),
         FindingLocation::Item(rest) => {

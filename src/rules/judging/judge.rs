@@ -22,7 +22,7 @@ use crate::rules::judging::outcome::RuleOutcome;
 use crate::rules::judging::profile::{Profile, RuleClock, SlowRule, SlowRules};
 use crate::rules::judging::rule_runner::RuleRunner;
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::context::{Budget, Context};
+use crate::rules::lang::context::{Budget, RuleContext};
 use crate::rules::lang::items::Items;
 use crate::rules::lang::memo::Memo;
 use crate::rules::lang::refusals::Refusals;
@@ -325,7 +325,7 @@ impl Judge {
             let memo = Memo::new(self.book.program().slots(), &self.arena);
             let items = Items::new(self.book.item_sources().len(), &self.arena);
             let runner = RuleRunner { book: &self.book, plan, items: &items };
-            let mut context = Context {
+            let mut context = RuleContext {
                 builtins: builtins(),
                 parsed,
                 program: self.book.program(),

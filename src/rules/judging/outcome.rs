@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::finding::Finding;
 use crate::json::{Document, Value};
-use crate::rules::book::rule::{Check, Rule};
+use crate::rules::book::rule::{Rule, RuleCheck};
 use crate::rules::judging::finding_builder::finding;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::messages::{answered, body};
 use crate::rules::lang::value::EvalError;
@@ -52,8 +52,8 @@ impl Findings {
     pub fn add<'a>(
         &mut self,
         rule: &'a Rule,
-        check: &'a Check,
-        context: &Context<'a>,
+        check: &'a RuleCheck,
+        context: &RuleContext<'a>,
         make: impl FnOnce() -> Result<Finding, EvalError>,
     ) -> Result<(), EvalError> {
         if self.told.len() >= MAX_FINDINGS {
@@ -107,9 +107,9 @@ fn echoes(sent: Value<'_>, node: Value<'_>, what: DeviationKind) -> bool {
 /// Asks the data models; true if there was a body to look at.
 pub(in crate::rules) fn deviations<'a>(
     rule: &'a Rule,
-    check: &'a Check,
+    check: &'a RuleCheck,
     asked: &ModelCheck,
-    context: &Context<'a>,
+    context: &RuleContext<'a>,
     findings: &mut Findings,
 ) -> Result<bool, EvalError> {
     let ModelTables { models, wanted: of_models, .. } = context.facts;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use crate::finding::Side;
 use crate::rules::book::plan::{Plan, PlannedCheck, PlannedExpectation, RuleStep};
-use crate::rules::book::rule::{Check, Expectation, Rule};
+use crate::rules::book::rule::{Expectation, Rule, RuleCheck};
 use crate::rules::book::rule_book::RuleBook;
 use crate::rules::builtins::refusal::{self, RightAnswer};
 use crate::rules::judging::finding_builder::{describe_seen, finding, pointer, seen_at};
 use crate::rules::judging::outcome::{Findings, MAX_FINDINGS, RuleOutcome, deviations};
-use crate::rules::lang::context::{Context, FAULTED};
+use crate::rules::lang::context::{FAULTED, RuleContext};
 use crate::rules::lang::eval::{evaluate, holds};
 use crate::rules::lang::items::Items;
 use crate::rules::lang::node::{BoolId, ValueId};
@@ -28,7 +28,7 @@ pub(in crate::rules) struct RuleRunner<'a> {
 
 impl<'a> RuleRunner<'a> {
     /// What one rule says.
-    pub fn apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> RuleOutcome {
+    pub fn apply(&self, ask: &'a RuleStep, context: &RuleContext<'a>) -> RuleOutcome {
         match self.try_apply(ask, context) {
             Ok(outcome) => outcome,
             Err(stop) => RuleOutcome::NotJudged(match stop.kind() {
@@ -39,7 +39,7 @@ impl<'a> RuleRunner<'a> {
         }
     }
 
-    fn try_apply(&self, ask: &'a RuleStep, context: &Context<'a>) -> Result<RuleOutcome, EvalError> {
+    fn try_apply(&self, ask: &'a RuleStep, context: &RuleContext<'a>) -> Result<RuleOutcome, EvalError> {
         // A rule on the booking system that would look is not judged; what its conditions lack is no reason of its own.
         let is_faulted = context.side == Side::BookingSystem && context.parsed.exchange.is_faulted();
         match self.plan.applies(ask, context) {
@@ -70,7 +70,7 @@ impl<'a> RuleRunner<'a> {
         }
     }
 
-    fn no_skip_condition(&self, ask: &RuleStep, context: &Context<'a>) -> Result<(), EvalError> {
+    fn no_skip_condition(&self, ask: &RuleStep, context: &RuleContext<'a>) -> Result<(), EvalError> {
         for (place, skip_condition) in self.plan.skip_conditions(ask).iter().enumerate() {
             if holds(*skip_condition, context)? {
                 return Err(EvalError::unseen(Arc::clone(&self.rule(ask).not_judged[place].1)));
@@ -89,7 +89,7 @@ impl<'a> RuleRunner<'a> {
         ask: &'a RuleStep,
         place: usize,
         test: &PlannedCheck,
-        context: &Context<'a>,
+        context: &RuleContext<'a>,
         findings: &mut Findings,
     ) -> Result<bool, EvalError> {
         let Some(each) = test.each else {
@@ -112,7 +112,7 @@ impl<'a> RuleRunner<'a> {
         ask: &'a RuleStep,
         place: usize,
         test: &PlannedCheck,
-        context: &Context<'a>,
+        context: &RuleContext<'a>,
         findings: &mut Findings,
     ) -> Result<bool, EvalError> {
         if !test.when.map_or(Ok(true), |when| holds(when, context))? {
@@ -157,8 +157,8 @@ impl<'a> RuleRunner<'a> {
     fn refused(
         &self,
         ask: &RuleStep,
-        check: &'a Check,
-        context: &Context<'a>,
+        check: &'a RuleCheck,
+        context: &RuleContext<'a>,
         refusal: Refusal,
         findings: &mut Findings,
     ) -> Result<(), EvalError> {
@@ -186,7 +186,7 @@ impl<'a> RuleRunner<'a> {
 
     /// Why one of the answered errors fits another fault of the same request: the rule that asks for it, or the error's own
     /// claim, which is true of the request.
-    fn fits_another_fault(&self, ask: &RuleStep, answered: &[String], context: &Context<'a>) -> Option<String> {
+    fn fits_another_fault(&self, ask: &RuleStep, answered: &[String], context: &RuleContext<'a>) -> Option<String> {
         // What is kept of an item is kept for the rules about that item.
         let (context, program) = (&context.of_item(context.item, None), self.book.program());
         let own: Vec<RightAnswer> =
@@ -218,8 +218,8 @@ impl<'a> RuleRunner<'a> {
 /// Runs a check that isn't an expression.
 fn run_unwritten<'a>(
     rule: &'a Rule,
-    check: &'a Check,
-    context: &Context<'a>,
+    check: &'a RuleCheck,
+    context: &RuleContext<'a>,
     findings: &mut Findings,
 ) -> Result<bool, EvalError> {
     match &check.expect {
@@ -237,14 +237,15 @@ fn run_unwritten<'a>(
     }
 }
 
-fn right_answers(arguments: &[ValueId], context: &Context<'_>) -> Vec<RightAnswer> {
+fn right_answers(arguments: &[ValueId], context: &RuleContext<'_>) -> Vec<RightAnswer> {
     let values: Result<Vec<_>, _> = arguments.iter().map(|argument| evaluate(*argument, context)).collect();
     values.and_then(|values| refusal::answers(&values, context.arena)).map(|(right, _)| right).unwrap_or_default()
 }
 
 /// True if a rule has something to say of the exchange.
-fn asks<'a>(rule: &'a Rule, context: &Context<'a>) -> bool {
-    let yes = |when: Option<BoolId>, context: &Context<'a>| when.is_none_or(|when| holds(when, context) == Ok(true));
+fn asks<'a>(rule: &'a Rule, context: &RuleContext<'a>) -> bool {
+    let yes =
+        |when: Option<BoolId>, context: &RuleContext<'a>| when.is_none_or(|when| holds(when, context) == Ok(true));
     yes(rule.when, context)
         && rule.checks.iter().any(|check| match &check.each {
             None => yes(check.when, context),

@@ -78,9 +78,9 @@ pub struct Builtins {
     /// All functions, in the order of the reference.
     pub functions: Vec<&'static Function>,
     /// A member that was resolved when the rule was loaded; absent where its operand is.
-    pub select: for<'a> fn(Val<'a>, Member, &Context<'a>) -> Result<Val<'a>, EvalError>,
+    pub select: for<'a> fn(Val<'a>, Member, &RuleContext<'a>) -> Result<Val<'a>, EvalError>,
     /// A member by a name that is worked out at run time, or of what has any members.
-    pub member: for<'a> fn(Val<'a>, &str, &Context<'a>) -> Result<Val<'a>, EvalError>,
+    pub member: for<'a> fn(Val<'a>, &str, &RuleContext<'a>) -> Result<Val<'a>, EvalError>,
 }
 
 impl Builtins {
@@ -97,7 +97,7 @@ impl Builtins {
 
 /// What an expression may look at.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub struct RuleContext<'a> {
     pub builtins: &'static Builtins,
     pub parsed: &'a ParsedExchange,
     pub program: &'a Program,
@@ -124,7 +124,7 @@ pub struct Context<'a> {
     pub expected: Option<&'a str>,
 }
 
-impl<'a> Context<'a> {
+impl<'a> RuleContext<'a> {
     /// The same context for one item.
     pub fn of_item(&self, item: Option<Value<'a>>, item_memo: Option<&'a Memo<'a>>) -> Self {
         Self { item, item_memo, ..*self }
@@ -147,17 +147,17 @@ impl<'a> Context<'a> {
     }
 
     /// The context in which every part is evaluated anew, within a budget of its own.
-    pub fn anew<'w>(&'w self, budget: &'w Budget) -> Context<'w> {
+    pub fn anew<'w>(&'w self, budget: &'w Budget) -> RuleContext<'w> {
         let words = self.with_words("", None);
-        Context { budget, seen: self.seen, expected: self.expected, ..words }
+        RuleContext { budget, seen: self.seen, expected: self.expected, ..words }
     }
 
     /// The context of a template, which lives no longer than the words that it is told.
-    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> Context<'w> {
+    pub fn with_words<'w>(&'w self, seen: &'w str, expected: Option<&'w str>) -> RuleContext<'w> {
         let Self { builtins, parsed, program, flow, state, facts, walks, budget, arena, item, refusals, side, .. } =
             *self;
         let (seen, memo, item_memo) = (Some(seen), None, None);
-        Context {
+        RuleContext {
             builtins,
             parsed,
             program,

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use smallvec::SmallVec;
 
 use crate::json::Value;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::function::FunctionCall;
 use crate::rules::lang::node::{
     Arithmetic, BoolId, BoolNode, Comparison, FunctionId, NumberLiteral, PathRoot, Span, ValueId, ValueNode,
@@ -27,7 +27,7 @@ const MOST_NESTED: usize = 4;
 
 /// One evaluation: the context and the stack of macro variables.
 pub struct Evaluation<'c, 'a> {
-    context: &'c Context<'a>,
+    context: &'c RuleContext<'a>,
     locals: SmallVec<[Val<'a>; MOST_NESTED]>,
     steps: u32,
     most: u32,
@@ -38,17 +38,17 @@ pub struct Evaluation<'c, 'a> {
 const MOST_ARGUMENTS: usize = 3;
 
 /// Evaluates to a value.
-pub fn evaluate<'a>(node: ValueId, context: &Context<'a>) -> Result<Val<'a>, EvalError> {
+pub fn evaluate<'a>(node: ValueId, context: &RuleContext<'a>) -> Result<Val<'a>, EvalError> {
     run(context, |evaluation| evaluation.value(node))
 }
 
 /// Evaluates to true or false.
-pub fn holds(node: BoolId, context: &Context<'_>) -> Result<bool, EvalError> {
+pub fn holds(node: BoolId, context: &RuleContext<'_>) -> Result<bool, EvalError> {
     run(context, |evaluation| evaluation.bool(node))
 }
 
 fn run<'c, 'a, T>(
-    context: &'c Context<'a>,
+    context: &'c RuleContext<'a>,
     evaluate: impl FnOnce(&mut Evaluation<'c, 'a>) -> Result<T, Interrupted>,
 ) -> Result<T, EvalError> {
     let mut evaluation = Evaluation::new(context);
@@ -59,11 +59,11 @@ fn run<'c, 'a, T>(
 
 impl<'c, 'a> Evaluation<'c, 'a> {
     /// An evaluation that has not begun.
-    pub fn new(context: &'c Context<'a>) -> Self {
+    pub fn new(context: &'c RuleContext<'a>) -> Self {
         Self { context, locals: SmallVec::new(), steps: 0, most: context.budget.left(), stopped: None }
     }
 
-    pub fn context(&self) -> &'c Context<'a> {
+    pub fn context(&self) -> &'c RuleContext<'a> {
         self.context
     }
 
@@ -159,7 +159,7 @@ impl<'a> Evaluation<'_, 'a> {
     /// Any value.
     fn value(&mut self, at: ValueId) -> Result<Val<'a>, Interrupted> {
         self.spend(1)?;
-        let Context { program, arena, .. } = *self.context;
+        let RuleContext { program, arena, .. } = *self.context;
         match *program.value(at) {
             ValueNode::Path(path) => self.path(path).map(|found| arena.node(found)),
             ValueNode::Text(text) => Ok(Val::Literal(program.literal(text))),
@@ -301,7 +301,7 @@ impl<'a> Evaluation<'_, 'a> {
     #[inline(never)]
     fn list(&mut self, elements: Span) -> Result<Val<'a>, Interrupted> {
         self.room()?;
-        let Context { program, arena, .. } = *self.context;
+        let RuleContext { program, arena, .. } = *self.context;
         arena.try_list(program.values_of(elements).map(|element| self.value(element)))
     }
 
@@ -376,7 +376,7 @@ impl<'a> Evaluation<'_, 'a> {
     }
 
     fn root(&self, root: PathRoot) -> Val<'a> {
-        let Context { parsed, arena, .. } = *self.context;
+        let RuleContext { parsed, arena, .. } = *self.context;
         match root {
             PathRoot::Request => Val::Request(parsed),
             PathRoot::Response => Val::Response(parsed),

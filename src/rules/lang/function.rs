@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::signature::Signature;
 use crate::rules::lang::types::Type;
 use crate::rules::lang::value::{EvalError, Val};
@@ -72,7 +72,7 @@ impl Function {
 #[derive(Clone, Copy)]
 pub struct FunctionCall<'c, 'a> {
     pub arguments: &'c [Val<'a>],
-    pub context: &'c Context<'a>,
+    pub context: &'c RuleContext<'a>,
 }
 
 impl<'a> FunctionCall<'_, 'a> {

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use crate::json::Value;
 use crate::rules::lang::arena::Arena;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::memo::Memo;
 use crate::rules::lang::node::ValueId;
@@ -31,7 +31,7 @@ pub enum ItemSource {
 
 impl ItemSource {
     /// Visits every item, in order.
-    pub fn for_each<'a>(&self, context: &Context<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
+    pub fn for_each<'a>(&self, context: &RuleContext<'a>, visit: &mut impl FnMut(Value<'a>)) -> Result<(), EvalError> {
         let parsed = context.parsed;
         let nodes = match self {
             Self::Path(path) => return path.matches(parsed, visit),
@@ -78,7 +78,7 @@ impl<'a> Items<'a> {
         &self,
         each: usize,
         sources: &[ItemSource],
-        context: &Context<'a>,
+        context: &RuleContext<'a>,
     ) -> Result<&'a [EachItem<'a>], EvalError> {
         let (Some(found), Some(source)) = (self.0.get(each), sources.get(each)) else { return Ok(&[]) };
         if let Some(found) = found.get() {

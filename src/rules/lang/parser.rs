@@ -11,7 +11,7 @@ mod lexer;
 
 use std::borrow::Cow;
 
-use lexer::{Lexer, Token};
+use lexer::{ExprToken, Lexer};
 
 use crate::rules::lang::node::Arithmetic;
 use crate::rules::lang::node::Comparison;
@@ -117,11 +117,11 @@ pub fn parse(text: &str, origin: usize) -> Result<Expr<'_>, SyntaxError> {
     if text.len() > MAX_TEXT {
         return Err(SyntaxError::new(origin, format!("the expression has more than {MAX_TEXT} bytes: split the rule")));
     }
-    let mut parser = Parser { lexer: Lexer::new(text, origin), token: Token::End, at: 0, nesting: 0 };
+    let mut parser = Parser { lexer: Lexer::new(text, origin), token: ExprToken::End, at: 0, nesting: 0 };
     parser.advance()?;
     let expr = parser.expression()?;
     match parser.token {
-        Token::End => Ok(expr),
+        ExprToken::End => Ok(expr),
         _ => Err(parser.unexpected("an operator or the end of the expression")),
     }
 }
@@ -129,13 +129,13 @@ pub fn parse(text: &str, origin: usize) -> Result<Expr<'_>, SyntaxError> {
 struct Parser<'t> {
     lexer: Lexer<'t>,
     /// The token at hand, and where it begins.
-    token: Token<'t>,
+    token: ExprToken<'t>,
     at: usize,
     nesting: usize,
 }
 
 impl<'t> Parser<'t> {
-    fn advance(&mut self) -> Result<Token<'t>, SyntaxError> {
+    fn advance(&mut self) -> Result<ExprToken<'t>, SyntaxError> {
         let (token, at) = self.lexer.next_token()?;
         self.at = at;
         Ok(std::mem::replace(&mut self.token, token))
@@ -146,7 +146,7 @@ impl<'t> Parser<'t> {
     }
 
     fn is_at(&self, sign: &str) -> bool {
-        self.token == Token::Sign(sign)
+        self.token == ExprToken::Sign(sign)
     }
 
     /// Steps over a sign, if it is the token at hand.
@@ -224,7 +224,7 @@ impl<'t> Parser<'t> {
         while self.is_at("!") || self.is_at("-") {
             signs.push((self.is_at("!"), self.at));
             self.advance()?;
-            if let (Some((false, start)), Token::Number(digits)) = (signs.last().copied(), &self.token)
+            if let (Some((false, start)), ExprToken::Number(digits)) = (signs.last().copied(), &self.token)
                 && start + 1 == self.at
             {
                 let literal = self.lexer.slice(start, self.at + digits.len());
@@ -282,30 +282,30 @@ impl<'t> Parser<'t> {
             return Expr::above_all(at, elements, ExprKind::List);
         }
         let kind = match &self.token {
-            Token::Number(_) | Token::Text(_) | Token::Name(_) => match self.advance()? {
-                Token::Number(literal) => ExprKind::Number(literal),
-                Token::Text(text) => ExprKind::Text(text),
-                Token::Name("null") => ExprKind::Null,
-                Token::Name("true") => ExprKind::Bool(true),
-                Token::Name("false") => ExprKind::Bool(false),
-                Token::Name(name) => {
+            ExprToken::Number(_) | ExprToken::Text(_) | ExprToken::Name(_) => match self.advance()? {
+                ExprToken::Number(literal) => ExprKind::Number(literal),
+                ExprToken::Text(text) => ExprKind::Text(text),
+                ExprToken::Name("null") => ExprKind::Null,
+                ExprToken::Name("true") => ExprKind::Bool(true),
+                ExprToken::Name("false") => ExprKind::Bool(false),
+                ExprToken::Name(name) => {
                     if self.eat("(")? {
                         let arguments = self.list(")")?;
                         return function(at, name, arguments);
                     }
                     ExprKind::Name(name)
                 }
-                Token::Sign(_) | Token::End => return Err(self.unexpected("a value")),
+                ExprToken::Sign(_) | ExprToken::End => return Err(self.unexpected("a value")),
             },
-            Token::Sign("{") => return Err(SyntaxError::new(at, "maps are not used in rules")),
-            Token::Sign(_) | Token::End => return Err(self.unexpected("a value")),
+            ExprToken::Sign("{") => return Err(SyntaxError::new(at, "maps are not used in rules")),
+            ExprToken::Sign(_) | ExprToken::End => return Err(self.unexpected("a value")),
         };
         Ok(Expr::leaf(at, kind))
     }
 
     fn name(&mut self, wanted: &str) -> Result<&'t str, SyntaxError> {
         match self.token {
-            Token::Name(name) => self.advance().map(|_| name),
+            ExprToken::Name(name) => self.advance().map(|_| name),
             _ => Err(self.unexpected(wanted)),
         }
     }

@@ -1,7 +1,7 @@
 //! Text with expressions in braces: `brokerRole is {request.body.brokerRole}`.
 
 use crate::rules::lang::compile::compile;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::eval::evaluate;
 use crate::rules::lang::named_expressions::NamedExpressions;
 use crate::rules::lang::node::ValueId;
@@ -57,7 +57,7 @@ impl Template {
     }
 
     /// The text for one exchange. An expression that has no value is shown as `?`.
-    pub fn fill(&self, context: &Context<'_>) -> String {
+    pub fn fill(&self, context: &RuleContext<'_>) -> String {
         let mut text = String::new();
         for part in &self.0 {
             match part {

@@ -9,7 +9,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use serde_json::Value;
-use umpire::capture::{self, Meta, Reader, Writer, har};
+use umpire::capture::{self, CaptureReader, CaptureWriter, Meta, har};
 use umpire::exchange::{
     Body, BodyEnd, Exchange, Failure, FailureKind, Header, Headers, OmittedFields, Request, Response, RewrittenLink,
     Simulated, Simulator, Timing, Version,
@@ -319,7 +319,7 @@ proptest! {
     fn a_capture_gives_back_what_it_was_given(exchanges in vec(exchange(), 1..12)) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("any.db");
-        let mut writer = Writer::create(&path, &meta()).unwrap();
+        let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
         for (index, exchange) in exchanges.iter().enumerate() {
             prop_assert_eq!(writer.append(exchange).unwrap(), index as u64);
         }
@@ -328,7 +328,7 @@ proptest! {
         prop_assert_eq!(&recording.meta, &meta());
         let read: Vec<Exchange> = recording.exchanges.map(Result::unwrap).collect();
         prop_assert_eq!(&read, &exchanges);
-        let reader = Reader::open(&path).unwrap();
+        let reader = CaptureReader::open(&path).unwrap();
         for (index, exchange) in exchanges.iter().enumerate().rev() {
             prop_assert_eq!(&reader.exchange(index as u64).unwrap(), exchange);
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use umpire::capture::{self, CaptureError, Format, Meta, RecordingWriter};
+use umpire::capture::{self, CaptureError, Meta, RecordingFormat, RecordingWriter};
 use umpire::exchange::{Body, Exchange, OmittedFields};
 use umpire::new_file::NewFileError;
 
@@ -26,7 +26,7 @@ fn write(file: &Path, exchanges: &[Exchange]) -> u64 {
     output.finish().unwrap()
 }
 
-fn read(file: &Path) -> (Meta, Format, Vec<Exchange>) {
+fn read(file: &Path) -> (Meta, RecordingFormat, Vec<Exchange>) {
     let recording = capture::open(file).unwrap();
     (recording.meta, recording.format, recording.exchanges.map(Result::unwrap).collect())
 }
@@ -38,11 +38,11 @@ proptest! {
     fn every_format_gives_back_what_it_was_given(exchanges in vec(exchange(), 1..6)) {
         let folder = tempfile::tempdir().unwrap();
         for (name, format) in [
-            ("x.db", Format::Capture),
-            ("x.har", Format::Har),
-            ("x.har.gz", Format::Har),
-            ("x.ndjson", Format::Ndjson),
-            ("x.ndjson.gz", Format::Ndjson),
+            ("x.db", RecordingFormat::Capture),
+            ("x.har", RecordingFormat::Har),
+            ("x.har.gz", RecordingFormat::Har),
+            ("x.ndjson", RecordingFormat::Ndjson),
+            ("x.ndjson.gz", RecordingFormat::Ndjson),
         ] {
             let file = folder.path().join(name);
             prop_assert_eq!(write(&file, &exchanges), exchanges.len() as u64);
@@ -116,7 +116,7 @@ fn the_least_line_that_is_enough() {
     let file = folder.path().join("x.ndjson");
     fs::write(&file, format!("\u{feff}{LEAST}\n\n{LEAST}")).unwrap();
     let (meta, format, exchanges) = read(&file);
-    assert_eq!((format, exchanges.len(), exchanges[0].request.target.as_str()), (Format::Ndjson, 2, "/x"));
+    assert_eq!((format, exchanges.len(), exchanges[0].request.target.as_str()), (RecordingFormat::Ndjson, 2, "/x"));
     assert_eq!(meta.created, exchanges[0].started);
     assert_eq!((exchanges[0].request.headers.1, &exchanges[0].request.body), (OmittedFields::Unlisted, &Body::empty()));
     assert_eq!((&exchanges[0].response, &exchanges[0].failure), (&None, &None));
@@ -198,7 +198,10 @@ fn a_file_whose_last_line_is_cut_off_is_read_as_far_as_it_goes() {
     // A file that begins in the middle of a line, and one of which no line can be read.
     fs::write(&file, format!("{}\n{LEAST}\n", &LEAST[40..])).unwrap();
     let recording = capture::open(&file).unwrap();
-    assert_eq!((recording.format, recording.exchanges.count(), recording.oddities.left_out()), (Format::Ndjson, 1, 1));
+    assert_eq!(
+        (recording.format, recording.exchanges.count(), recording.oddities.left_out()),
+        (RecordingFormat::Ndjson, 1, 1)
+    );
     fs::write(&file, "{\"n\":1}\n{\"n\":2}\n").unwrap();
     let error = capture::open(&file).err().unwrap().to_string();
     let expected = "holds no exchange that can be read: 2 lines, the first is line 1: it has no request; left out";

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use umpire::capture::{self, RecordingWriter, Writer};
+use umpire::capture::{self, CaptureWriter, RecordingWriter};
 use umpire::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Headers, decode};
 use umpire::json::Document;
 use umpire::redact::Redactor;
@@ -109,7 +109,7 @@ fn no_secret_is_on_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     let redactor = Redactor::new().unwrap();
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     for exchange in leaky() {
         assert!(everything(&exchange).contains("PLANTED"));
         let redacted = redactor.redact(exchange);

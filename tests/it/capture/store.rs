@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use umpire::capture::{self, CaptureError, Reader, Writer};
+use umpire::capture::{self, CaptureError, CaptureReader, CaptureWriter};
 use umpire::exchange::Exchange;
 
 use super::arbitrary::{meta, ordinary};
@@ -21,7 +21,7 @@ fn only_the_owner_can_read_it() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     writer.append(&ordinary()).unwrap();
     writer.commit().unwrap();
     for suffix in ["", "-wal", "-shm"] {
@@ -35,12 +35,12 @@ fn no_file_is_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
     fs::write(&path, "precious").unwrap();
-    let error = Writer::create(&path, &meta()).err().unwrap();
+    let error = CaptureWriter::create(&path, &meta()).err().unwrap();
     assert_eq!(error, CaptureError::Exists { file: path.clone() });
     assert!(error.to_string().contains("a.db: exists already"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
     let missing = folder.path().join("none/a.db");
-    let error = Writer::create(&missing, &meta()).err().unwrap();
+    let error = CaptureWriter::create(&missing, &meta()).err().unwrap();
     assert!(matches!(error, CaptureError::Create { .. }) && error.to_string().contains("none/a.db"), "{error}");
 }
 
@@ -48,7 +48,7 @@ fn no_file_is_written_over() {
 fn one_file_remains() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     writer.append(&ordinary()).unwrap();
     assert_eq!(writer.finish().unwrap(), 1);
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -59,8 +59,8 @@ fn one_file_remains() {
 fn a_reader_sees_it_grow() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let mut writer = Writer::create(&path, &meta()).unwrap();
-    let reader = Reader::open(&path).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
+    let reader = CaptureReader::open(&path).unwrap();
     assert_eq!((reader.len().unwrap(), reader.meta()), (0, &meta()));
     for expected in 1..=3 {
         writer.append(&ordinary()).unwrap();
@@ -78,21 +78,21 @@ fn a_reader_sees_it_grow() {
 fn many_exchanges_are_read_in_a_row_with_and_without_response_bodies() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     let exchanges: Vec<Exchange> = (0..200).map(|id| Exchange { id, ..ordinary() }).collect();
     for exchange in &exchanges {
         writer.append(exchange).unwrap();
     }
     writer.commit().unwrap();
-    let read: Vec<Exchange> = Reader::open(&path).unwrap().into_exchanges(0).map(Result::unwrap).collect();
+    let read: Vec<Exchange> = CaptureReader::open(&path).unwrap().into_exchanges(0).map(Result::unwrap).collect();
     assert_eq!(read, exchanges);
     // The writer may go on while somebody is in the middle of reading.
-    let mut half = Reader::open(&path).unwrap().into_exchanges(0);
+    let mut half = CaptureReader::open(&path).unwrap().into_exchanges(0);
     half.next().unwrap().unwrap();
     writer.append(&ordinary()).unwrap();
     writer.commit().unwrap();
     assert_eq!(half.map(Result::unwrap).count(), 200);
-    let without = Reader::open(&path).unwrap().without_response_bodies().into_exchanges(0);
+    let without = CaptureReader::open(&path).unwrap().without_response_bodies().into_exchanges(0);
     for (read, mut written) in without.map(Result::unwrap).zip(exchanges) {
         let body = &mut written.response.as_mut().unwrap().body;
         assert!(!body.bytes.is_empty());
@@ -105,8 +105,8 @@ fn many_exchanges_are_read_in_a_row_with_and_without_response_bodies() {
 fn an_exchange_that_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let writer = Writer::create(&path, &meta()).unwrap();
-    let reader = Reader::open(&path).unwrap();
+    let writer = CaptureWriter::create(&path, &meta()).unwrap();
+    let reader = CaptureReader::open(&path).unwrap();
     let error = reader.exchange(4).unwrap_err();
     assert!(error.to_string().contains("a.db: exchange 5 can't be read"), "{error}");
     writer.finish().unwrap();
@@ -118,7 +118,7 @@ fn an_exchange_that_is_not_there() {
 #[ignore = "runs until it is killed"]
 fn a_writer_that_never_ends() {
     let path = PathBuf::from(std::env::var_os("UMPIRE_TEST_CAPTURE").expect("started by the test below"));
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     loop {
         for _ in 0..7 {
             writer.append(&ordinary()).unwrap();
@@ -139,7 +139,7 @@ fn a_killed_writer_leaves_a_capture() {
         .unwrap();
     let reader = loop {
         assert_eq!(child.try_wait().unwrap(), None, "the writer ended by itself");
-        if let Ok(reader) = Reader::open(&path) {
+        if let Ok(reader) = CaptureReader::open(&path) {
             break reader;
         }
         std::thread::yield_now();
@@ -161,7 +161,7 @@ fn a_killed_writer_leaves_a_capture() {
 fn damage_is_said_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     for _ in 0..3 {
         writer.append(&ordinary()).unwrap();
     }
@@ -186,7 +186,7 @@ fn other_databases_are_told_apart() {
     db.execute_batch("CREATE TABLE t (x)").unwrap();
     assert_eq!(capture::open(&path).err(), Some(CaptureError::NotACapture { file: path.clone() }));
     let newer = folder.path().join("newer.db");
-    Writer::create(&newer, &meta()).unwrap().finish().unwrap();
+    CaptureWriter::create(&newer, &meta()).unwrap().finish().unwrap();
     rusqlite::Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
     assert_eq!(capture::open(&newer).err(), Some(CaptureError::Format { file: newer, found: 99, known: 3 }));
     let cut = folder.path().join("cut.db");
@@ -200,7 +200,7 @@ fn other_databases_are_told_apart() {
 fn a_finished_capture_needs_no_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.db");
-    let mut writer = Writer::create(&path, &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&path, &meta()).unwrap();
     writer.append(&ordinary()).unwrap();
     writer.commit().unwrap();
     assert_eq!(fs::read(&path).unwrap()[18..20], [2, 2]);
@@ -211,7 +211,7 @@ fn a_finished_capture_needs_no_log() {
 #[test]
 fn a_discarded_capture_is_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = Writer::create(&folder.path().join("a.db"), &meta()).unwrap();
+    let mut writer = CaptureWriter::create(&folder.path().join("a.db"), &meta()).unwrap();
     writer.append(&ordinary()).unwrap();
     writer.discard();
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use umpire::capture::{self, CaptureError, Reader, Writer};
+use umpire::capture::{self, CaptureError, CaptureReader, CaptureWriter};
 use umpire::exchange::{Body, BodyEnd, Failure, FailureKind, OmittedFields, Simulated, Simulator, Version};
 use umpire::redact::RedactionLevel;
 
@@ -70,7 +70,7 @@ fn version_1() {
     assert_eq!(response.headers.get("x-odd"), Some("a\n\\b"));
     let failure = exchanges[1].failure.as_ref().unwrap();
     assert_eq!((failure.kind, failure.answered), (FailureKind::Unreachable, Some(502)));
-    assert_eq!(Reader::open(&file).unwrap().faults().unwrap(), Vec::<String>::new());
+    assert_eq!(CaptureReader::open(&file).unwrap().faults().unwrap(), Vec::<String>::new());
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn version_2() {
         (OmittedFields::Unlisted, OmittedFields::Credentials)
     );
     assert_eq!(exchanges[1].request.headers.1, OmittedFields::Nothing);
-    assert_eq!(Reader::open(&file).unwrap().format(), 2);
+    assert_eq!(CaptureReader::open(&file).unwrap().format(), 2);
 }
 
 /// Whoever has an older Umpire can read what is recorded whole.
@@ -128,10 +128,10 @@ fn only_a_capture_with_gaps_is_of_version_2() {
     unlisted.request.headers.1 = OmittedFields::Unlisted;
     for (name, exchange, version) in [("whole.db", ordinary(), 1), ("body.db", gap, 2), ("fields.db", unlisted, 2)] {
         let file = folder.path().join(name);
-        let mut writer = Writer::create(&file, &meta()).unwrap();
+        let mut writer = CaptureWriter::create(&file, &meta()).unwrap();
         writer.append(&exchange).unwrap();
         writer.finish().unwrap();
-        let reader = Reader::open(&file).unwrap();
+        let reader = CaptureReader::open(&file).unwrap();
         assert_eq!((reader.format(), reader.exchange(0).unwrap()), (version, exchange));
     }
 }
@@ -177,12 +177,12 @@ fn only_a_capture_with_simulated_answers_is_of_version_3() {
         let mut gap = ordinary();
         gap.request.body = Body::not_recorded(7);
         let file = folder.path().join(name);
-        let mut writer = Writer::create(&file, &meta()).unwrap();
+        let mut writer = CaptureWriter::create(&file, &meta()).unwrap();
         for exchange in [&exchange, &gap] {
             writer.append(exchange).unwrap();
         }
         writer.finish().unwrap();
-        let reader = Reader::open(&file).unwrap();
+        let reader = CaptureReader::open(&file).unwrap();
         assert_eq!((reader.format(), reader.exchange(0).unwrap()), (3, exchange), "a gap behind it lowers nothing");
     }
 }

@@ -57,11 +57,11 @@ fn bad_recordings_are_named_and_never_green() {
 
 #[test]
 fn empty_recordings_are_named_and_the_others_judged() {
-    use umpire::capture::{Meta, Writer};
+    use umpire::capture::{CaptureWriter, Meta};
 
     let folder = tempfile::tempdir().expect("a folder");
     let db = folder.path().join("empty.db");
-    let writer = Writer::create(&db, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH)).expect("a capture");
+    let writer = CaptureWriter::create(&db, &Meta::new(None, jiff::Timestamp::UNIX_EPOCH)).expect("a capture");
     writer.finish().expect("it is closed");
     let db = db.display().to_string();
     let har = file(folder.path(), "none.har", br#"{"log":{"version":"1.2","entries":[]}}"#);

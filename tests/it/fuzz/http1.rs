@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use bytes::BytesMut;
 use umpire::exchange::Version;
-use umpire::proxy::h1::{Decoder, HeadWatch, RequestShape, Step, parse_request, parse_response, request_head};
+use umpire::proxy::h1::{BodyDecoder, HeadWatch, RequestShape, Step, parse_request, parse_response, request_head};
 use umpire::proxy::message::head::{BodyLength, HeadLimits};
 
 use super::engine::fuzz;
@@ -137,7 +137,7 @@ fn chunked_bodies() {
         .collect();
     // Content, trailers and what is left; or that it can't be read, or isn't whole.
     let decode = |input: &[u8], piece: usize| {
-        let (mut decoder, mut buf) = (Decoder::new(BodyLength::Chunked), BytesMut::new());
+        let (mut decoder, mut buf) = (BodyDecoder::new(BodyLength::Chunked), BytesMut::new());
         let (mut content, mut pieces) = (Vec::new(), input.chunks(piece));
         loop {
             match decoder.step(&mut buf) {

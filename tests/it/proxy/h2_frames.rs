@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use umpire::proxy::h2::hpack::{Decoder, literal};
+use umpire::proxy::h2::hpack::{HpackDecoder, literal};
 
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -36,7 +36,7 @@ pub enum Event {
 pub struct Frames {
     stream: TcpStream,
     read: Vec<u8>,
-    decoder: Decoder,
+    decoder: HpackDecoder,
     /// A block that has begun.
     block: Vec<u8>,
 }
@@ -51,7 +51,7 @@ impl Frames {
 
     /// A client's preface has been read, and this behind it.
     pub async fn of(stream: TcpStream, read: Vec<u8>) -> Self {
-        let mut frames = Self { stream, read, decoder: Decoder::default(), block: Vec::new() };
+        let mut frames = Self { stream, read, decoder: HpackDecoder::default(), block: Vec::new() };
         frames.frame(SETTINGS, 0, 0, &[]).await;
         frames
     }

@@ -18,7 +18,7 @@ use aho_corasick::AhoCorasick;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use umpire::capture::{Meta, RecordingWriter, Writer};
+use umpire::capture::{CaptureWriter, Meta, RecordingWriter};
 use umpire::event::Event;
 use umpire::exchange::{Body, Exchange, Headers};
 use umpire::redact::{PersonalFields, Redactor};
@@ -172,7 +172,7 @@ pub fn check(rows: Vec<Place>, redactor: &Redactor, at_least: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.db");
     let meta = Meta::new(Some("https://booking.riverside.example/api/openbooking"), jiff::Timestamp::UNIX_EPOCH);
-    let mut writer = Writer::create(&path, &meta).expect("a capture");
+    let mut writer = CaptureWriter::create(&path, &meta).expect("a capture");
     let mut judge = Judge::new(book(), BookingSystemInfo::default());
     let (mut plain, mut lines) = (PlainReport::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
     for exchange in redacted {

@@ -15,7 +15,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use umpire::capture::{self, Meta, Recording, RecordingWriter as Target, Writer};
+use umpire::capture::{self, CaptureWriter, Meta, Recording, RecordingWriter as Target};
 use umpire::event::{Event, EventReceiver, RunContext, RunMode};
 use umpire::exchange::{Body, Exchange, Failure, FailureKind, Headers};
 use umpire::redact::{PersonalFields, Redactor};
@@ -190,7 +190,7 @@ async fn a_secret_reaches_neither_disk_nor_screen() {
             .expect("a redactor");
         let path = folder.path().join(format!("{persons}.db"));
         let meta = Meta::new(Some("https://booking.riverside.example/api/openbooking"), jiff::Timestamp::UNIX_EPOCH);
-        let mut writer = Writer::create(&path, &meta).expect("a capture");
+        let mut writer = CaptureWriter::create(&path, &meta).expect("a capture");
         let mut judge = Judge::new(book(), BookingSystemInfo::default());
         let (mut plain, mut lines) = (PlainReport::new(Vec::new(), Paint::PLAIN), JsonLines::new(Vec::new()));
         let mut events = Vec::new();

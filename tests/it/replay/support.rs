@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use umpire::capture::{Meta, Writer};
+use umpire::capture::{CaptureWriter, Meta};
 use umpire::exchange::{Body, Exchange, FailureKind, Headers, Response, Timing, Version, decode};
 use umpire::proxy::upstream::{OutboundRequest, Upstream, UpstreamResponse, full_body};
 use umpire::replay::{PlaybackOptions, Replay, TimeMode};
@@ -86,7 +86,7 @@ impl Tape {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tape.db");
         let meta = Meta::new(None, BEGAN.parse().unwrap());
-        let mut writer = Writer::create(&file, &meta).unwrap();
+        let mut writer = CaptureWriter::create(&file, &meta).unwrap();
         for exchange in &self.exchanges {
             writer.append(exchange).unwrap();
         }

@@ -312,7 +312,7 @@ fn feeds_are_asked_until_they_tell_what_the_recorded_ones_told() {
     let recorded: Vec<_> = exchanges(GOLDEN).into_iter().enumerate().filter(|(at, _)| matches!(at, 22..=26)).collect();
     let file = folder.path().join("recorded.db");
     let meta = capture::Meta::new(Some("https://sandbox.example/api/openbooking"), recorded[0].1.started);
-    let mut writer = capture::Writer::create(&file, &meta).unwrap();
+    let mut writer = capture::CaptureWriter::create(&file, &meta).unwrap();
     for (_, exchange) in &recorded {
         writer.append(exchange).unwrap();
     }

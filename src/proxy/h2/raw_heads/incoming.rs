@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::exchange::Headers;
 use crate::proxy::h2::PREFACE;
-use crate::proxy::h2::hpack::{Decoder, literal};
+use crate::proxy::h2::hpack::{HpackDecoder, literal};
 use crate::proxy::h2::packed::Packer;
 use crate::proxy::h2::raw_heads::{
     CONTINUATION, END_HEADERS, END_STREAM, FrameHead, HEADERS, MAX_FRAME, PADDED, PRIORITY, write_block,
@@ -25,11 +25,11 @@ struct PartialHead {
 }
 
 /// See the module.
-pub struct Incoming {
+pub struct IncomingHeads {
     /// Requests come in, not answers.
     requests: bool,
     limits: HeadLimits,
-    decoder: Decoder,
+    decoder: HpackDecoder,
     /// Read, and not yet looked at.
     pub read: BytesMut,
     /// For the library.
@@ -41,7 +41,7 @@ pub struct Incoming {
     latest: u32,
 }
 
-impl Incoming {
+impl IncomingHeads {
     /// From a client: its preface comes first.
     pub fn requests(limits: HeadLimits) -> Self {
         Self { requests: true, passing: PREFACE.len(), ..Self::answers(limits) }
@@ -52,7 +52,7 @@ impl Incoming {
         Self {
             requests: false,
             limits,
-            decoder: Decoder::default(),
+            decoder: HpackDecoder::default(),
             read: BytesMut::new(),
             ready: BytesMut::new(),
             passing: 0,

@@ -10,7 +10,7 @@ use crate::proxy::h2::packed::unpack_target;
 use crate::proxy::h2::raw_heads::{CONTINUATION, END_HEADERS, FrameHead, HEADERS, write_block};
 
 /// See the module.
-pub struct Outgoing {
+pub struct OutgoingHeads {
     /// Bytes that go on as they are.
     passing: usize,
     /// A frame that is looked at, as far as it has come.
@@ -21,7 +21,7 @@ pub struct Outgoing {
     pub ready: BytesMut,
 }
 
-impl Default for Outgoing {
+impl Default for OutgoingHeads {
     fn default() -> Self {
         Self { passing: PREFACE.len(), frame: Vec::new(), block: None, ready: BytesMut::new() }
     }
@@ -32,7 +32,7 @@ fn is_block(head: FrameHead) -> bool {
     head.kind == HEADERS || head.kind == CONTINUATION
 }
 
-impl Outgoing {
+impl OutgoingHeads {
     /// How many of these go on as they are, and how many bytes of the one behind them.
     pub fn passes(&self, bufs: &[IoSlice<'_>]) -> (usize, usize) {
         let mut passing = self.passing;

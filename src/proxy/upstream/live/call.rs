@@ -22,7 +22,9 @@ use hyper::{Method, StatusCode};
 use tokio::io::{ReadHalf, WriteHalf};
 
 use crate::exchange::FailureKind;
-use crate::proxy::h1::{BodyEncoding, Decoder, HeadWatch, Outgoing, Reader, SendError, parse_response};
+use crate::proxy::h1::{
+    BodyDecoder, BodyEncoding, H1SendError, HeadWatch, MessageReader, MessageWriter, parse_response,
+};
 use crate::proxy::message::fields::RawTrailers;
 use crate::proxy::message::head::{HeadLimits, ResponseHead};
 use crate::proxy::upstream::live::connect::H1Connection;
@@ -98,8 +100,8 @@ impl H1CallError {
     }
 }
 
-type H1Sender = Outgoing<WriteHalf<UpstreamStream>>;
-type H1Reader = Reader<ReadHalf<UpstreamStream>>;
+type H1Sender = MessageWriter<WriteHalf<UpstreamStream>>;
+type H1Reader = MessageReader<ReadHalf<UpstreamStream>>;
 
 /// A request and the connection that it is on.
 struct H1Call {
@@ -118,7 +120,7 @@ pub async fn call(
     patience: Duration,
     pool: &Arc<Pool>,
 ) -> Result<UpstreamResponse, H1CallError> {
-    let sending = Outgoing::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
+    let sending = MessageWriter::shared(link.writer, message.start.clone(), message.body.take(), message.coding)
         .with_trailers(message.trailers.clone());
     let (unasked, informational) = (message.expects.then_some(CONTINUE), message.interim.take());
     let mut call = H1Call { message, reading: link.reader, sending, watch: HeadWatch::default(), unwritten: None };
@@ -140,12 +142,12 @@ impl HttpCall for H1Call {
         }
         if read.is_pending() && unwritten.is_none() && !sending.is_done() {
             match sending.poll_send(cx) {
-                Poll::Ready(Err(SendError::Body(error))) => {
+                Poll::Ready(Err(H1SendError::Body(error))) => {
                     let what = format!("did not get all of the request: {error}");
                     return Poll::Ready(Err(H1CallError::Failed(message.error(fault_of_request(&error), &what))));
                 }
                 // It may have answered before it closed: reading tells.
-                Poll::Ready(Err(SendError::Write(error))) => *unwritten = Some(error),
+                Poll::Ready(Err(H1SendError::Write(error))) => *unwritten = Some(error),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
@@ -233,9 +235,9 @@ fn answer(
     if head.status == 101 && !sending.is_done() {
         return Err(unreadable("it switched protocols before it had the whole request".to_owned()));
     }
-    let decoder = Decoder::new(head.length(&message.method).map_err(|error| unreadable(error.to_string()))?);
+    let decoder = BodyDecoder::new(head.length(&message.method).map_err(|error| unreadable(error.to_string()))?);
     // Who answered before it had the request may take the rest of it for another request.
-    let keep = sound && sending.is_done() && head.keeps_alive() && decoder != Decoder::UntilClose;
+    let keep = sound && sending.is_done() && head.keeps_alive() && decoder != BodyDecoder::UntilClose;
     // A refusal that ends the connection says that nobody reads on (RFC 9112 section 9.3).
     let sends = sound && (head.status < 400 || head.keeps_alive());
     let status = StatusCode::from_u16(head.status).map_err(|error| unreadable(error.to_string()))?;
@@ -272,7 +274,7 @@ fn answer(
 struct H1ResponseBody {
     /// Taken when it has ended.
     wires: Option<(H1Reader, H1Sender)>,
-    decoder: Decoder,
+    decoder: BodyDecoder,
     trailers: RawTrailers,
     /// The rest of the request is still sent.
     sends: bool,
@@ -302,12 +304,12 @@ impl Body for H1ResponseBody {
         let Some((reading, sending)) = this.wires.as_mut() else { return Poll::Ready(None) };
         if !sending.is_done() && this.sends {
             match sending.poll_send(cx) {
-                Poll::Ready(Err(SendError::Body(error))) => {
+                Poll::Ready(Err(H1SendError::Body(error))) => {
                     this.wires = None;
                     return Poll::Ready(Some(Err(error)));
                 }
                 // It takes no more of the request; its answer may still come.
-                Poll::Ready(Err(SendError::Write(_))) => this.sends = false,
+                Poll::Ready(Err(H1SendError::Write(_))) => this.sends = false,
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }

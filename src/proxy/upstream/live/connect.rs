@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::exchange::FailureKind;
 use crate::proxy::base_uri::BaseUri;
-use crate::proxy::h1::{self, Reader};
+use crate::proxy::h1::{self, MessageReader};
 use crate::proxy::h2;
 use crate::proxy::message::head::HeadLimits;
 use crate::proxy::upstream::UpstreamError;
@@ -62,7 +62,7 @@ pub enum NegotiatedConnection {
 /// A connection to the booking system.
 pub struct H1Connection {
     /// Reading side.
-    pub reader: Reader<ReadHalf<UpstreamStream>>,
+    pub reader: MessageReader<ReadHalf<UpstreamStream>>,
     /// Writing side.
     pub writer: WriteHalf<UpstreamStream>,
 }
@@ -184,6 +184,6 @@ impl H1Connection {
     /// Both sides of a connection of which nothing is read yet.
     pub fn new(stream: UpstreamStream) -> Self {
         let (reader, writer) = tokio::io::split(stream);
-        Self { reader: Reader::new(reader), writer }
+        Self { reader: MessageReader::new(reader), writer }
     }
 }

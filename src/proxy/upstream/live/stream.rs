@@ -23,7 +23,7 @@ use hyper::{Method, Request, Response};
 
 use crate::exchange::{FailureKind, Version};
 use crate::proxy::h2::head::response as read_answer;
-use crate::proxy::h2::{Incoming, Outgoing, SendError};
+use crate::proxy::h2::{H2SendError, IncomingBody, OutgoingBody};
 use crate::proxy::message::head::{BodyLength, HeadError, HeadLimits, ResponseHead};
 use crate::proxy::upstream::live::connect::Connector;
 use crate::proxy::upstream::live::driver::{CONTINUE, HttpCall, ReceivedHead, await_head};
@@ -93,7 +93,7 @@ pub async fn open(
 struct H2Call {
     lease: H2StreamPermit,
     response: ResponseFuture,
-    sending: Outgoing,
+    sending: OutgoingBody,
     host: String,
     answer_head: HeadLimits,
 }
@@ -105,12 +105,12 @@ impl HttpCall for H2Call {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<ReceivedHead<Self::Head>, H2CallError>> {
         if !self.sending.is_done() {
             match self.sending.poll_send(cx) {
-                Poll::Ready(Err(SendError::Body(error))) => {
+                Poll::Ready(Err(H2SendError::Body(error))) => {
                     let what = format!("did not get all of the request: {error}");
                     return Poll::Ready(Err(self.error(fault_of_request(&error), &what)));
                 }
                 // It may have answered all the same: the response tells.
-                Poll::Ready(Err(SendError::Stream(_)) | Ok(())) | Poll::Pending => {}
+                Poll::Ready(Err(H2SendError::Stream(_)) | Ok(())) | Poll::Pending => {}
             }
         }
         if let Poll::Ready(Some(Ok(head))) = self.response.poll_informational(cx) {
@@ -151,7 +151,7 @@ pub async fn send_and_await_head(
     interim: Option<&Informational>,
 ) -> Result<UpstreamResponse, H2CallError> {
     let OpenStream { lease, response, sending, host, answer_head } = opened;
-    let mut call = H2Call { lease, response, sending: Outgoing::new(sending, body), host, answer_head };
+    let mut call = H2Call { lease, response, sending: OutgoingBody::new(sending, body), host, answer_head };
     let answer = await_head(&mut call, expects.then_some(CONTINUE), patience, interim).await?;
     let H2Call { lease, sending, host, answer_head, .. } = call;
     let (parts, stream) = answer.into_parts();
@@ -163,7 +163,7 @@ pub async fn send_and_await_head(
     if stream.is_end_stream() && length.is_some_and(|length| length > 0) {
         return Err(H2CallError::Failed(broken(&host, "announced a body in its answer, and sent none")));
     }
-    let body = H2ResponseBody { incoming: Incoming::new(stream, length), sending, _lease: lease }.boxed();
+    let body = H2ResponseBody { incoming: IncomingBody::new(stream, length), sending, _lease: lease }.boxed();
     let response = UpstreamResponse::new(parts.status, head.fields, body);
     Ok(UpstreamResponse { version: Version::Http2, is_from_wire: true, ..response })
 }
@@ -174,8 +174,8 @@ fn unreadable(host: &str, error: &HeadError) -> H2CallError {
 
 /// The rest of an exchange: what is still to be sent, and the answer's body. Dropped early, it resets the stream.
 struct H2ResponseBody {
-    incoming: Incoming,
-    sending: Outgoing,
+    incoming: IncomingBody,
+    sending: OutgoingBody,
     _lease: H2StreamPermit,
 }
 
@@ -186,7 +186,7 @@ impl Body for H2ResponseBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
         if !this.sending.is_done()
-            && let Poll::Ready(Err(SendError::Body(error))) = this.sending.poll_send(cx)
+            && let Poll::Ready(Err(H2SendError::Body(error))) = this.sending.poll_send(cx)
         {
             return Poll::Ready(Some(Err(error)));
         }

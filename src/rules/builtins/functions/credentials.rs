@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::openbooking::ParsedExchange;
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::function::{Function, function};
 use crate::rules::lang::types::Type;
 use crate::rules::lang::value::{EvalError, Val};
@@ -69,7 +69,7 @@ pub static FUNCTIONS: &[Function] = &[
 ];
 
 /// The exchange that an exchange or request of an expression belongs to; the judged one for `call`.
-fn message<'a>(value: &Val<'a>, context: &Context<'a>) -> Option<&'a ParsedExchange> {
+fn message<'a>(value: &Val<'a>, context: &RuleContext<'a>) -> Option<&'a ParsedExchange> {
     match value {
         Val::Exchange(parsed) | Val::Request(parsed) | Val::Response(parsed) => Some(parsed),
         Val::Call(_) => Some(context.parsed),

@@ -4,7 +4,7 @@ use super::{TEXTS, weight_of_first};
 use crate::json::Value;
 use crate::openbooking::ParsedExchange;
 use crate::rules::builtins::nodes::{id, keys, object_member};
-use crate::rules::lang::context::Context;
+use crate::rules::lang::context::RuleContext;
 use crate::rules::lang::function::{Function, FunctionCall, function};
 use crate::rules::lang::types::{Element, Type};
 use crate::rules::lang::value::{EvalError, Val};
@@ -49,7 +49,7 @@ pub static FUNCTIONS: &[Function] = &[
             Ok(call.arena().list(flows.into_iter().map(|flow| Val::Flow(Some(flow)))))
         }).of_earlier(),
     function("earlier_modified", [1, 1], Type::Plain, "earlier_modified(item)", "of a feed item, the `modified` it had when it was last seen in this feed; absent if it wasn't", |call| {
-            let Context { parsed, state, .. } = *call.context;
+            let RuleContext { parsed, state, .. } = *call.context;
             let earlier = call.first().as_json().and_then(|item| state.history.earlier_modified(parsed, item));
             if earlier.is_some() {
                 credentials::known_reader(parsed)?;
@@ -61,7 +61,7 @@ pub static FUNCTIONS: &[Function] = &[
             })
         }).of_earlier().found_in(seen_in_feed),
     function("unchanged", [1, 1], Type::Bool, "unchanged(item)", "true if state and data of a feed item are what they were then", |call| {
-            let Context { parsed, state, .. } = *call.context;
+            let RuleContext { parsed, state, .. } = *call.context;
             let unchanged = call.first().as_json().is_some_and(|item| state.history.unchanged(parsed, item));
             if unchanged {
                 credentials::known_reader(parsed)?;
@@ -100,7 +100,7 @@ fn cost_of_quoted(call: &FunctionCall<'_, '_>) -> u32 {
 
 /// What the last quote of this Order UUID (answered with a quote, errors on items or not) said of an item: of the same
 /// offer and opportunity, at the same position if several have them.
-fn quoted<'a>(item: &Val<'a>, context: &Context<'a>) -> Result<Option<Value<'a>>, EvalError> {
+fn quoted<'a>(item: &Val<'a>, context: &RuleContext<'a>) -> Result<Option<Value<'a>>, EvalError> {
     let Some(quote) = context.flow.and_then(Flow::last_quote) else { return Ok(None) };
     context.check_answer(quote)?;
     Ok(item.as_json().and_then(|item| quoted_in(quote, item)))
@@ -126,7 +126,7 @@ fn quoted_in<'a>(quote: &'a ParsedExchange, item: Value<'a>) -> Option<Value<'a>
 }
 
 /// True for a value of the judged request that deviates from the data models, itself or below. Nobody is held to repeat it.
-fn is_spoilt(sent: Value<'_>, context: &Context<'_>) -> bool {
+fn is_spoilt(sent: Value<'_>, context: &RuleContext<'_>) -> bool {
     let Some(request) = context.parsed.request.json().filter(|request| sent.is_of(request)) else { return false };
     let ModelTables { models, wanted, .. } = context.facts;
     let deviations = context.walks.request(request.root(), context.parsed, models, wanted.0);

@@ -8,7 +8,7 @@ use crate::rules::lang::node::Comparison;
 
 /// A token.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Token<'t> {
+pub enum ExprToken<'t> {
     Name(&'t str),
     /// A number, as it is written.
     Number(&'t str),
@@ -19,22 +19,22 @@ pub enum Token<'t> {
     End,
 }
 
-impl Token<'_> {
+impl ExprToken<'_> {
     /// The operator that a token is, with its precedence.
     pub fn operator(&self) -> Option<(u8, Operator)> {
         Some(match self {
-            Token::Sign("==") => (1, Operator::Equal),
-            Token::Sign("!=") => (1, Operator::Unequal),
-            Token::Sign("<") => (1, Operator::Compare(Comparison::Less)),
-            Token::Sign("<=") => (1, Operator::Compare(Comparison::LessOrEqual)),
-            Token::Sign(">") => (1, Operator::Compare(Comparison::Greater)),
-            Token::Sign(">=") => (1, Operator::Compare(Comparison::GreaterOrEqual)),
-            Token::Name("in") => (1, Operator::In),
-            Token::Sign("+") => (2, Operator::Arithmetic(Arithmetic::Add)),
-            Token::Sign("-") => (2, Operator::Arithmetic(Arithmetic::Subtract)),
-            Token::Sign("*") => (3, Operator::Arithmetic(Arithmetic::Multiply)),
-            Token::Sign("/") => (3, Operator::Arithmetic(Arithmetic::Divide)),
-            Token::Sign("%") => (3, Operator::Arithmetic(Arithmetic::Modulo)),
+            ExprToken::Sign("==") => (1, Operator::Equal),
+            ExprToken::Sign("!=") => (1, Operator::Unequal),
+            ExprToken::Sign("<") => (1, Operator::Compare(Comparison::Less)),
+            ExprToken::Sign("<=") => (1, Operator::Compare(Comparison::LessOrEqual)),
+            ExprToken::Sign(">") => (1, Operator::Compare(Comparison::Greater)),
+            ExprToken::Sign(">=") => (1, Operator::Compare(Comparison::GreaterOrEqual)),
+            ExprToken::Name("in") => (1, Operator::In),
+            ExprToken::Sign("+") => (2, Operator::Arithmetic(Arithmetic::Add)),
+            ExprToken::Sign("-") => (2, Operator::Arithmetic(Arithmetic::Subtract)),
+            ExprToken::Sign("*") => (3, Operator::Arithmetic(Arithmetic::Multiply)),
+            ExprToken::Sign("/") => (3, Operator::Arithmetic(Arithmetic::Divide)),
+            ExprToken::Sign("%") => (3, Operator::Arithmetic(Arithmetic::Modulo)),
             _ => return None,
         })
     }
@@ -87,18 +87,18 @@ impl<'t> Lexer<'t> {
     }
 
     /// The next token, and where it begins.
-    pub fn next_token(&mut self) -> Result<(Token<'t>, usize), SyntaxError> {
+    pub fn next_token(&mut self) -> Result<(ExprToken<'t>, usize), SyntaxError> {
         self.skip_blanks();
         let (at, rest) = (self.at, self.rest());
         let token = match rest.chars().next() {
-            None => Token::End,
+            None => ExprToken::End,
             Some('"' | '\'') => self.string(false)?,
             Some('r' | 'R') if rest[1..].starts_with(['"', '\'']) => {
                 self.at += 1;
                 self.string(true)?
             }
             Some(first) if first.is_ascii_alphabetic() || first == '_' => {
-                Token::Name(self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+                ExprToken::Name(self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
             }
             Some(first) if first.is_ascii_digit() => self.number(),
             Some(other) => {
@@ -107,7 +107,7 @@ impl<'t> Lexer<'t> {
                     return self.error(at, &format!("{other:?} is no operator{hint}"));
                 };
                 self.at += sign.len();
-                Token::Sign(sign)
+                ExprToken::Sign(sign)
             }
         };
         Ok((token, self.origin + at))
@@ -131,7 +131,7 @@ impl<'t> Lexer<'t> {
         &rest[..length]
     }
 
-    fn number(&mut self) -> Token<'t> {
+    fn number(&mut self) -> ExprToken<'t> {
         let start = self.at;
         self.take_while(|byte| byte.is_ascii_digit());
         // `list[0].name` has a member behind a number, `1.5` a fraction.
@@ -141,11 +141,11 @@ impl<'t> Lexer<'t> {
             self.at += 1;
             self.take_while(|byte| byte.is_ascii_digit());
         }
-        Token::Number(self.part(start, self.at))
+        ExprToken::Number(self.part(start, self.at))
     }
 
     /// A string in quotes of either kind, or in three of them; raw ones have no escapes.
-    fn string(&mut self, raw: bool) -> Result<Token<'t>, SyntaxError> {
+    fn string(&mut self, raw: bool) -> Result<ExprToken<'t>, SyntaxError> {
         let start = self.at;
         let one = &self.rest()[..1];
         let three = one.repeat(3);
@@ -158,7 +158,7 @@ impl<'t> Lexer<'t> {
             if rest.starts_with(&quote) {
                 append(&mut text, self.part(plain, self.at));
                 self.at += quote.len();
-                return Ok(Token::Text(text));
+                return Ok(ExprToken::Text(text));
             }
             match rest.chars().next() {
                 None => return self.error(start, "the string is not closed"),
@@ -211,11 +211,11 @@ fn append<'t>(text: &mut Cow<'t, str>, more: &'t str) {
 mod tests {
     use super::*;
 
-    fn tokens(text: &str) -> Vec<Token<'_>> {
+    fn tokens(text: &str) -> Vec<ExprToken<'_>> {
         let mut lexer = Lexer::new(text, 0);
         let mut tokens = Vec::new();
         while let Ok((token, _)) = lexer.next_token() {
-            if token == Token::End {
+            if token == ExprToken::End {
                 return tokens;
             }
             tokens.push(token);
@@ -233,20 +233,20 @@ mod tests {
             (r#""\u00e9\x41""#, "éA"),
             ("''", ""),
         ] {
-            assert_eq!(tokens(text), [Token::Text(expected.into())], "{text}");
+            assert_eq!(tokens(text), [ExprToken::Text(expected.into())], "{text}");
         }
         assert!(Lexer::new(r#""\d""#, 0).next_token().is_err_and(|error| error.what.contains("escape")));
     }
 
     #[test]
     fn numbers_stay_as_they_are_written() {
-        assert_eq!(tokens("0.10"), [Token::Number("0.10")]);
+        assert_eq!(tokens("0.10"), [ExprToken::Number("0.10")]);
         assert_eq!(
             tokens("a[0].b"),
             ["a", "[", "0", "]", ".", "b"].map(|text| match text {
-                "a" | "b" => Token::Name(text),
-                "0" => Token::Number(text),
-                sign => Token::Sign(sign),
+                "a" | "b" => ExprToken::Name(text),
+                "0" => ExprToken::Number(text),
+                sign => ExprToken::Sign(sign),
             })
         );
         assert_eq!(tokens("1 // one\n+ 2").len(), 3);
