@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use crate::capture::{CaptureError, CaptureReader, Oddity, Recording};
 use crate::coverage::{Coverage, RuleCoverage};
-use crate::event::Judged;
 use crate::exchange::Exchange;
 use crate::filter::Filter;
 use crate::finding::{Finding, Side, VerdictCounts};
+use crate::judged::Judged;
 use crate::report::{
     CheckReport, FileReport, FilterReport, OddReport, OmittedCounts, Recognized, RuleSummary, SimulatedReport,
 };

@@ -19,9 +19,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::event::Judged;
 use crate::exchange::{BodyEnd, Headers, decode};
 use crate::json::Document;
+use crate::judged::Judged;
 use crate::shape::{Normalizer, differences, looks_like_json, operation};
 use counterparts::Counterparts;
 pub use leaves::{DifferenceClass, ValueDifference};

@@ -16,8 +16,8 @@ pub use complete::{Completion, complete};
 use condition::Condition;
 use thiserror::Error;
 
-use crate::event::Judged;
 use crate::finding::Finding;
+use crate::judged::Judged;
 use crate::search::TextQuery;
 
 /// A parsed filter. The empty text is one that matches everything.

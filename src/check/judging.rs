@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::OpenedFile;
 use crate::capture::{CaptureError, Exchanges, RecordingFormat};
-use crate::event::Judged;
+use crate::judged::Judged;
 use crate::rules::{Judge, Profile, SlowRule};
 use crate::text::{SafeText, safe_format};
 use crate::verdicts::{CaptureId, VerdictFile, VerdictTotals, VerdictWriter, VerdictsFile, VerdictsKey};

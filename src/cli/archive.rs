@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use super::recording::open_quietly;
 use crate::capture::{self, CaptureError, CaptureReader, Exchanges, index::CaptureIndex, next_part};
-use crate::event::Judged;
 use crate::exchange::{Body, Exchange};
 use crate::finding::number;
+use crate::judged::Judged;
 use crate::openbooking::ParsedExchange;
 use crate::rules::{Judge, RuleBook};
 use crate::tui::{ExchangeSearch, SearchSlice};

@@ -16,9 +16,10 @@ use jiff::civil::Date;
 use super::archive::{Archive, ArchiveVerdicts};
 use crate::baseline::{Baseline, BaselineEntry};
 use crate::config;
-use crate::event::{Judged, RunContext};
+use crate::event::RunContext;
 use crate::fault::Faults;
 use crate::finding::{Finding, number};
+use crate::judged::Judged;
 use crate::new_file::Existing;
 use crate::tui::{ExchangeSearch, Export, FaultState, KnownFinding, SearchSlice, Services, Setup, Theme};
 

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::counterparts::Counterparts;
 use super::document;
-use crate::event::Judged;
 use crate::exchange::{Exchange, Response};
 use crate::json::{JsonKind, Value, decimal, escape};
+use crate::judged::Judged;
 use crate::shape::{LeafDifference, RequestZone, is_date_time};
 
 /// Longest value that a difference shows, in bytes.

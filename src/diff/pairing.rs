@@ -97,7 +97,7 @@ impl Pairing {
 
 fn entries(recording: &JudgedRecording, origin: Option<(&str, &str)>) -> Vec<PairingEntry> {
     let mut orders = HashSet::new();
-    let entry = |judged: &std::sync::Arc<crate::event::Judged>| {
+    let entry = |judged: &std::sync::Arc<crate::judged::Judged>| {
         let exchange = &judged.exchange;
         let asked =
             RequestOutline::read(&exchange.request, Normalizer { is_order: &|uuid| orders.contains(&uuid), origin });

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 
 use super::{JudgedRecording, Pairing};
-use crate::event::Judged;
 use crate::finding::{Finding, Scope, Severity, Side, shape};
+use crate::judged::Judged;
 
 /// How a verdict changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -159,7 +159,7 @@ fn compare_unjudged(one: &Judged, other: &Judged) -> Vec<VerdictChange> {
             .chain(judged.findings.iter().map(|finding| finding.rule.id.as_str()))
             .collect();
         let changed = unjudged.not_judged.iter().filter(|not| !neither.contains(&*not.rule));
-        let of = |not: &crate::event::NotJudged| VerdictChange {
+        let of = |not: &crate::judged::NotJudged| VerdictChange {
             change,
             rule: not.rule.to_string(),
             severity: None,

@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::plan::ProbePlan;
 use super::run::ProbeOutcome;
-use crate::event::Judged;
 use crate::exchange::{Exchange, decode};
 use crate::finding::{RuleInfo, Severity, Side};
 use crate::json::Document;
+use crate::judged::Judged;
 use crate::rules::{Judge, RuleBook};
 
 /// An answer, and the rules on refusals that it passed.

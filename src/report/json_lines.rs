@@ -11,8 +11,9 @@ use super::Summary;
 use super::check_json::ReasonJson;
 use super::coverage_json::CoverageJson;
 use super::finding_json::FindingJson;
-use crate::event::{Event, Forwarding, Judged, RecordingStatus, RunContext};
+use crate::event::{Event, Forwarding, RecordingStatus, RunContext};
 use crate::finding::{FindingTally, Severity, Side, causes};
+use crate::judged::Judged;
 use crate::text::Printer;
 
 /// Version of the lines' format; it grows when a field changes its meaning or goes.

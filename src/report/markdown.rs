@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::finding_text::MAX_SHOWN;
 use super::recognized::{Recognized, unjudged};
-use crate::event::Judged;
 use crate::finding::{Finding, Severity, Side, VerdictCounts, folded, grouped, number};
+use crate::judged::Judged;
 use crate::text::{self, SafeText, safe, safe_format, visible};
 
 /// A booking as it is told to the other side.

@@ -8,9 +8,10 @@ use std::io::{self, Write};
 use super::Summary;
 use super::finding_text::{also, headline, indented, labelled, link, particulars};
 use super::paint::{Paint, ReportStyle, sign};
-use crate::event::{Event, Forwarding, Judged, RecordingStatus, RunContext, RunMode};
+use crate::event::{Event, Forwarding, RecordingStatus, RunContext, RunMode};
 use crate::exchange::Simulator;
 use crate::finding::{Finding, FindingTally, Gap, OTHER_REASONS, Severity, Side, VerdictCounts, folded, grouped};
+use crate::judged::Judged;
 use crate::text::{self, Printer, SafeText, safe, safe_format, visible};
 
 /// Most hosts that pass unread and are named; what passes is counted all the same.

@@ -2,8 +2,8 @@
 //!
 //! `Judged, Judged, ... → Recognized; with VerdictCounts → a sentence, where most could not be judged`
 
-use crate::event::Judged;
 use crate::finding::{VerdictCounts, grouped};
+use crate::judged::Judged;
 use crate::openbooking::{Stage, is_uuid};
 
 /// Most paths that are named of exchanges that were taken for nothing.

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use super::recognized::{Recognized, unjudged};
 use crate::coverage::Coverage;
-use crate::event::{Event, Judged, RecordingStatus};
+use crate::event::{Event, RecordingStatus};
 use crate::finding::{FindingTally, Severity, Side, VerdictCounts};
+use crate::judged::Judged;
 use crate::openbooking::Bookings;
 
 /// Most rules that are counted by name; real rule sets have a few hundred.

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::request::PreparedRequest;
-use crate::event::Judged;
 use crate::exchange::{Headers, decode};
 use crate::http_client::ClientResponse;
 use crate::json::Document;
+use crate::judged::Judged;
 use crate::shape::looks_like_json;
 
 /// The bodies of a request and its answer, as far as they are JSON.

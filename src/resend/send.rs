@@ -20,10 +20,10 @@ use super::plan::{ResendPlan, ResendStep, body};
 use super::request::{PreparedRequest, SentCredentials, prepare};
 use super::substitutes::Substitutes;
 use crate::diff::JudgedRecording;
-use crate::event::Judged;
 use crate::exchange::Exchange;
 use crate::http_client::{self, ClientResponse, HttpClientError};
 use crate::json::{Document, Value};
+use crate::judged::Judged;
 use crate::openbooking::{Endpoint, Stage, classify, media_type};
 
 /// How often a request is sent again that was answered with Retry-After.

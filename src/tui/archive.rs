@@ -21,8 +21,8 @@ use super::model::{Focus, ScreenModel};
 use super::services::{Effect, ExchangeSearch, SearchSlice};
 use super::theme::TextStyle;
 use super::view::{line, select, span, teach, title};
-use crate::event::Judged;
 use crate::finding::{Severity, grouped, number};
+use crate::judged::Judged;
 
 /// Exchanges of one page.
 pub(super) const PAGE: u64 = 64;

@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::detail::Detail;
-use crate::event::Judged;
 use crate::exchange::{Body, Headers, decode};
+use crate::judged::Judged;
 use crate::report::{Secrets, curl, finding_markdown};
 
 /// Most bytes that are copied: what terminals take.

@@ -15,10 +15,10 @@ use super::model::ScreenModel;
 use super::page::Row;
 use super::theme::TextStyle;
 use super::view::{rows, span, title};
-use crate::event::Judged;
 use crate::exchange::{Body, Headers};
 use crate::finding::Severity;
 use crate::json::{Document, Value};
+use crate::judged::Judged;
 use crate::text;
 
 /// Most leaves of a message that are compared.

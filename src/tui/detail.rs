@@ -12,10 +12,10 @@ use super::command::Command;
 use super::cursor::Motion;
 use super::page::{DetailPage, DetailTab, MessageView, PageKey, PageRequest};
 use super::services::Effect;
-use crate::event::Judged;
 use crate::exchange::{Body, Headers, decode};
 use crate::finding::{Finding, folded};
 use crate::json::{Value, escape};
+use crate::judged::Judged;
 
 /// Columns of one step sideways.
 const SIDEWAYS: usize = 8;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::list_filter::ListFilter;
-use crate::event::Judged;
 use crate::filter;
 use crate::finding::{Finding, Severity};
+use crate::judged::Judged;
 
 /// Most exchanges kept for looking at. Past it the oldest are let go (they stay in the capture) and counted. Those in
 /// view come on top while the screen doesn't follow.

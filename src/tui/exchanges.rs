@@ -12,8 +12,9 @@ use super::model::{Focus, ScreenModel};
 use super::theme::{TextStyle, letter, sign};
 use super::under_way;
 use super::view::{line, select, span, title, width};
-use crate::event::{Judged, RequestUnderWay};
+use crate::event::RequestUnderWay;
 use crate::finding::{Severity, Side};
+use crate::judged::Judged;
 use crate::openbooking::Stage;
 use crate::text;
 

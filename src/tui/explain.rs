@@ -4,8 +4,8 @@
 
 use super::page::Row;
 use super::theme::{TextStyle, sign};
-use crate::event::Judged;
 use crate::finding::{Finding, Severity, folded};
+use crate::judged::Judged;
 use crate::text;
 
 /// Columns before a finding's text: a bar where it is selected, and a space.

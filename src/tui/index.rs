@@ -9,7 +9,7 @@ pub(super) mod causes;
 pub(super) mod traffic;
 pub(super) mod verdicts;
 
-use crate::event::Judged;
+use crate::judged::Judged;
 use bookings::BookingIndex;
 use causes::CauseIndex;
 use traffic::TrafficIndex;

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use crate::event::Judged;
 use crate::filter;
 use crate::finding::{Severity, Side};
+use crate::judged::Judged;
 
 /// A quick choice of what is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

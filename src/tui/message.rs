@@ -10,10 +10,10 @@ use std::collections::HashSet;
 use super::json_view;
 use super::page::{MAX_ROWS, Row, hexadecimal};
 use super::theme::TextStyle;
-use crate::event::Judged;
 use crate::exchange::{Body, BodyEnd, Header, Headers, OmittedFields, decode};
 use crate::finding::{Finding, Severity};
 use crate::json::{Document, unescape};
+use crate::judged::Judged;
 use crate::text;
 
 /// Most characters of one line of text that are shown.

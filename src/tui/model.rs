@@ -29,8 +29,9 @@ use super::services::{Effect, EffectReply, FaultState, KnownFinding};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
-use crate::event::{Event, Judged, PastExchanges, RequestUnderWay, RunContext, RunMode};
+use crate::event::{Event, PastExchanges, RequestUnderWay, RunContext, RunMode};
 use crate::finding::Severity;
+use crate::judged::Judged;
 
 /// How often it is asked how large the recording is.
 const MEASURE_EVERY: SignedDuration = SignedDuration::from_secs(2);

@@ -12,7 +12,7 @@ use super::exchange_list::Destination;
 use super::model::{Focus, Screen, ScreenModel};
 use super::prompt::Prompt;
 use super::services::Effect;
-use crate::event::Judged;
+use crate::judged::Judged;
 
 /// Most exchanges that were read back and are kept: those that are looked at, and two that are compared.
 const MOST_FETCHED: usize = 4;

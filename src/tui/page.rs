@@ -11,8 +11,8 @@ use bytes::Bytes;
 
 use super::theme::{TextStyle, sign};
 use super::{explain, message};
-use crate::event::Judged;
 use crate::finding::Severity;
+use crate::judged::Judged;
 use crate::text;
 
 /// Most rows of a page. What lies behind them is not shown here, and the last row says so.

@@ -10,9 +10,10 @@ use super::command::{self, Command, CommandEntry};
 use super::counter::MatchCounter;
 use super::model::{Screen, ScreenModel};
 use super::services::{Effect, Export};
-use crate::event::{Judged, RunMode};
+use crate::event::RunMode;
 use crate::filter::{self, Completion, Filter};
 use crate::finding::{Finding, number, shape};
+use crate::judged::Judged;
 
 /// Most characters of a line that is typed; what is typed or pasted past it is left out.
 const MAX_LINE: usize = 200;

@@ -19,9 +19,10 @@ use super::page::DetailPage;
 use super::services::{Effect, EffectReply, FaultState};
 use super::theme::Theme;
 use super::{theme, view};
-use crate::event::{Event, Judged, NotJudged, Progress, RecordingStatus, RequestUnderWay, RunContext, RunMode};
+use crate::event::{Event, Progress, RecordingStatus, RequestUnderWay, RunContext, RunMode};
 use crate::exchange::{Body, BodyEnd, Exchange, Failure, FailureKind, Response, Version};
 use crate::finding::{EarlierExchange, Finding, RuleInfo, Scope, Severity, Side};
+use crate::judged::{Judged, NotJudged};
 use crate::openbooking::Stage;
 
 /// What a terminal would obey, hide or reorder, and characters of two columns and of none.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::event::Judged;
 use crate::filter::Filter;
 use crate::finding::Finding;
+use crate::judged::Judged;
 use crate::openbooking::Stage;
 
 /// The outside world, as far as the screen needs it. Calls may block; the screen makes them on a thread of their own.

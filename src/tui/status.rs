@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::coverage::Coverage;
-use crate::event::{Judged, Progress, RecordingStatus, RunContext, RunMode};
+use crate::event::{Progress, RecordingStatus, RunContext, RunMode};
 use crate::finding::{FindingTally, VerdictCounts};
+use crate::judged::Judged;
 
 /// Most notices that are kept. Past it the oldest go.
 const MAX_NOTICES: usize = 1_000;

@@ -11,11 +11,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::bytes::{Bytes, put_number, put_option, put_text};
-use crate::event::{Judged, NotJudged};
 use crate::exchange::{
     Body, Exchange, Failure, FailureKind, Headers, Request, Response, Simulated, Simulator, Timing, Version,
 };
 use crate::finding::{EarlierExchange, Finding, Severity};
+use crate::judged::{Judged, NotJudged};
 use crate::openbooking::Stage;
 use crate::rules::RuleBook;
 

@@ -17,7 +17,7 @@ use super::bytes::Bytes;
 use super::key::{CaptureId, Digest, VerdictsKey, digest};
 use super::totals::VerdictTotals;
 use crate::capture::beside::{self, VERDICTS_MAGIC};
-use crate::event::Judged;
+use crate::judged::Judged;
 use crate::new_file::{Readers, create_new};
 use crate::rules::RuleBook;
 

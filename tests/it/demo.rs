@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use umpire::demo::{self, Script, ScriptStep};
-use umpire::event::{Event, Judged};
+use umpire::event::Event;
 use umpire::finding::{Finding, Severity, Side};
+use umpire::judged::Judged;
 use umpire::openbooking::Stage;
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::RuleBook;

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use umpire::coverage::{Coverage, RuleCoverage};
-use umpire::event::{Event, Judged, NotJudged, RunContext, RunMode};
+use umpire::event::{Event, RunContext, RunMode};
 use umpire::exchange::{
     Body, Exchange, Failure, FailureKind, Headers, Request, Response, RewrittenLink, Simulated, Simulator, Timing,
     Version,
 };
 use umpire::finding::{Finding, RuleInfo, Scope, Severity, Side};
+use umpire::judged::{Judged, NotJudged};
 use umpire::openbooking::Stage;
 use umpire::openbooking::media_type::BOOKING_V1;
 

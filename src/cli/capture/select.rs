@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use crate::capture::{self, Meta};
 use crate::cli::judging::{JudgingSetup, RuleArgs};
-use crate::event::Judged;
 use crate::exchange::Exchange;
 use crate::filter::Filter;
+use crate::judged::Judged;
 use crate::openbooking::{ParsedExchange, Stage, classify, is_uuid};
 use crate::rules::Judge;
 use crate::search::Pattern;

@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use tokio::sync::mpsc;
 
 use crate::demo::USER_AGENT;
-use crate::event::{Event, EventReceiver, Judged};
+use crate::event::{Event, EventReceiver};
+use crate::judged::Judged;
 
 /// Events that may wait between relay and front end. Past them the relay waits, and the session's own channel fills.
 const EVENTS: usize = 64;

@@ -15,10 +15,11 @@ use tokio_util::sync::CancellationToken;
 use crate::capture::{self, CaptureError, CaptureReader, Meta, next_part};
 use crate::cli::recording::open_quietly;
 use crate::event::{
-    COVERAGE_EVERY, Event, EventSender, Judged, PROGRESS_EVERY, PastExchanges, Progress, RecordingStatus, Throttle,
+    COVERAGE_EVERY, Event, EventSender, PROGRESS_EVERY, PastExchanges, Progress, RecordingStatus, Throttle,
 };
 use crate::exchange::Exchange;
 use crate::finding::Severity;
+use crate::judged::Judged;
 use crate::rules::Judge;
 use crate::verdicts::{CaptureId, VerdictFile, VerdictTotals, VerdictWriter, VerdictsFile, VerdictsKey};
 

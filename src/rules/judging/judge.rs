@@ -9,9 +9,9 @@ use std::time::Instant;
 use cpu_time::ThreadTime;
 
 use crate::coverage::{Coverage, RuleCoverage};
-use crate::event::{Judged, NotJudged};
 use crate::exchange::{Exchange, FailureKind};
 use crate::finding::{Finding, OTHER_REASONS, Severity, Side};
+use crate::judged::{Judged, NotJudged};
 use crate::openbooking::{ParsedExchange, Stage};
 use crate::rules::book::definition::SeenAs;
 use crate::rules::book::rule::Rule;

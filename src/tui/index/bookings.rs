@@ -6,10 +6,10 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::event::Judged;
 use crate::exchange::{Body, BodyEnd, Headers, decode};
 use crate::finding::{FindingTally, Severity, Side};
 use crate::json::{Document, Value};
+use crate::judged::Judged;
 use crate::openbooking::{Stage, is_uuid};
 
 /// Most bookings that are kept. Past it the oldest are let go and counted.

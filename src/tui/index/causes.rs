@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::event::Judged;
 use crate::finding::{Finding, RuleInfo, Severity, Side, folded, shape};
+use crate::judged::Judged;
 
 /// Most groups that are kept. Past it further ones are counted only.
 const MAX_GROUPS: usize = 5_000;

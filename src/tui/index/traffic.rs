@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::event::{Judged, Progress};
+use crate::event::Progress;
 use crate::exchange::FailureKind;
+use crate::judged::Judged;
 use crate::openbooking::Stage;
 
 /// Most buckets of time. Past it two become one, and each lasts twice as long.

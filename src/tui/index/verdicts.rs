@@ -2,8 +2,8 @@
 //!
 //! `Judged → the weightiest finding on each side, or whether it was judged at all` · for exchanges that are not kept any more
 
-use crate::event::Judged;
 use crate::finding::{Severity, Side};
+use crate::judged::Judged;
 use crate::tui::list_filter::QuickFilter;
 
 /// Most exchanges that are remembered, a byte each. What comes behind them is not.

@@ -11,8 +11,8 @@ use super::super::model::{Focus, ScreenModel};
 use super::super::page::{DetailPage, DetailTab, MessageView, Row};
 use super::super::theme::{TextStyle, marked};
 use super::{line, select, span, teach, title};
-use crate::event::Judged;
 use crate::finding::Severity;
+use crate::judged::Judged;
 use crate::text;
 
 pub(super) fn draw(model: &ScreenModel, area: Rect, buffer: &mut Buffer) {

@@ -8,7 +8,7 @@ use umpire::openbooking::Stage;
 use super::support::*;
 
 /// The faults that were recorded, in order, with the status of their exchange.
-fn marks(judged: &[std::sync::Arc<umpire::event::Judged>]) -> Vec<(String, Option<u16>)> {
+fn marks(judged: &[std::sync::Arc<umpire::judged::Judged>]) -> Vec<(String, Option<u16>)> {
     let faulted = judged.iter().map(|judged| &judged.exchange).filter(|exchange| exchange.is_faulted());
     faulted
         .map(|exchange| {

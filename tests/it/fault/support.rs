@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use umpire::event::{Event, EventReceiver, Judged};
+use umpire::event::{Event, EventReceiver};
 use umpire::fault::{Faults, FaultyUpstream};
 use umpire::finding::{Finding, Severity, Side};
+use umpire::judged::Judged;
 use umpire::openbooking::media_type::BOOKING_V1;
 use umpire::proxy::upstream::Upstream;
 use umpire::rules::RuleBook;

@@ -8,9 +8,10 @@ use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, Mo
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use umpire::capture;
-use umpire::event::{Event, Judged, RunContext, RunMode};
+use umpire::event::{Event, RunContext, RunMode};
 use umpire::exchange::Exchange;
 use umpire::finding::{Finding, shape};
+use umpire::judged::Judged;
 use umpire::openbooking::Stage;
 use umpire::rules::{BookingSystemInfo, Judge, RuleBook};
 use umpire::tui::{ExchangeSearch, Export, FaultState, KnownFinding, SearchSlice, Services, Setup};

@@ -208,7 +208,7 @@ async fn n_without_a_hit_says_so_and_keeps_following() {
 async fn nothing_in_view_moves_when_old_exchanges_are_let_go() {
     let one = Fake::new(0).judged();
     let exchanges = |numbers: std::ops::Range<u64>| {
-        let event = |index| Event::Exchange(Arc::new(umpire::event::Judged { index, ..one.clone() }));
+        let event = |index| Event::Exchange(Arc::new(umpire::judged::Judged { index, ..one.clone() }));
         Step::Events(numbers.map(event).collect())
     };
     let list = |shown: &Shown| {
@@ -267,7 +267,7 @@ async fn ctrl_l_draws_everything_anew() {
 #[tokio::test]
 async fn the_oldest_exchanges_are_let_go() {
     let one = Fake::new(0).judged();
-    let event = |index| Event::Exchange(Arc::new(umpire::event::Judged { index, ..one.clone() }));
+    let event = |index| Event::Exchange(Arc::new(umpire::judged::Judged { index, ..one.clone() }));
     let events: Vec<Event> = (0..20_100).map(event).collect();
     let shown = show(events.clone(), "").await;
     assert!(shown.find("20000 exchanges · all · following · 100 older no longer listed").is_some(), "{}", shown.text());

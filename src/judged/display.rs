@@ -1,4 +1,4 @@
-//! The words that every front end uses for a judged exchange.
+//! The texts that every front end uses for a judged exchange.
 //!
 //! `Judged → clock, short UUID, request, status, duration, failure: texts that are safe to print`
 
