@@ -260,7 +260,7 @@ fn refresh(parts: &mut Vec<ArchivePart>) {
 /// A capture, or a part of one.
 struct ArchivePart {
     reader: CaptureReader,
-    /// CaptureIndex of its first exchange in the recording.
+    /// Index of its first exchange in the recording.
     first: u64,
     len: u64,
     kept: Option<Box<VerdictFile>>,
@@ -291,7 +291,7 @@ impl ArchivePart {
 struct SequentialSource {
     file: PathBuf,
     exchanges: Exchanges,
-    /// CaptureIndex of the exchange that is read next.
+    /// Index of the exchange that is read next.
     next: u64,
     /// Exchanges that have been read at most.
     seen: u64,

@@ -292,7 +292,7 @@ fn read(file: File, key: VerdictsKey) -> io::Result<FileContent> {
     let length = file.metadata()?.len();
     let mut file = BufReader::with_capacity(1 << 16, file);
     let mut head = [0; 8 + 32];
-    if length < head.len() as u64 {
+    if length < head.len() as u64 || length > MOST_BYTES {
         return Ok(FileContent::Other);
     }
     file.read_exact(&mut head)?;

@@ -1,6 +1,6 @@
 //! What verdicts depend on, as digests: how they were given, and of which recording.
 //!
-//! `build, rules, settings → VerdictsKey` · `capture → its content's digest, chained with those of the parts before it → CaptureId`
+//! `build, rules, settings → VerdictsKey` · `capture → the digest of file and content, chained with those of the parts before it → CaptureId`
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -45,6 +45,7 @@ impl CaptureId {
     pub fn of(capture: &Path, before: Self) -> Result<Self, CaptureError> {
         let failed = |error: io::Error| CaptureError::Read { file: capture.to_owned(), cause: error.to_string() };
         let (head, length) = head(capture, HEAD).map_err(failed)?;
+        let identity = identity(capture).map_err(failed)?;
         let mut log = capture.as_os_str().to_owned();
         log.push("-wal");
         let log = head_if_there(log.as_ref()).map_err(failed)?;
@@ -66,8 +67,25 @@ impl CaptureId {
         }
         let content = content.finish();
         let meta = format!("{:?} {count}", reader.meta());
-        Ok(Self(digest(&[&before.0, &head, &length.to_be_bytes(), &log, &meta, &content.as_ref()])))
+        Ok(Self(digest(&[&before.0, &identity, &head, &length.to_be_bytes(), &log, &meta, &content.as_ref()])))
     }
+}
+
+/// What only this file on this machine has: device, inode and the time of its last change of any kind. Verdicts that were copied or sent
+/// along with a capture don't match it, so that nobody can write verdicts for somebody else.
+#[cfg(unix)]
+fn identity(file: &Path) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = file.metadata()?;
+    let numbers = [metadata.dev() as i64, metadata.ino() as i64, metadata.ctime(), metadata.ctime_nsec()];
+    Ok(numbers.iter().flat_map(|number| number.to_be_bytes()).collect())
+}
+
+/// What this file on this machine has of its own: the time at which it was made.
+#[cfg(not(unix))]
+fn identity(file: &Path) -> io::Result<Vec<u8>> {
+    let created = file.metadata()?.created()?;
+    Ok(format!("{created:?}").into_bytes())
 }
 
 fn head(file: &Path, most: u64) -> io::Result<(Vec<u8>, u64)> {

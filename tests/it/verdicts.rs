@@ -129,6 +129,21 @@ fn what_is_damaged_is_made_anew_with_a_notice() {
 }
 
 #[test]
+fn verdicts_that_come_with_a_capture_are_not_believed() {
+    let (folder, file) = capture_of(&exchanges());
+    let first = umpire(&["check", "--format", "json"], &file);
+    let elsewhere = folder.path().join("sent");
+    fs::create_dir(&elsewhere).expect("a folder");
+    let copy = elsewhere.join("run.db");
+    fs::copy(&file, &copy).expect("it is copied");
+    fs::copy(verdicts_of(&file), verdicts_of(&copy)).expect("they are copied");
+    let sent = fs::read(verdicts_of(&copy)).expect("they are there");
+    let again = umpire(&["check", "--format", "json"], &copy);
+    assert_eq!(again.status, first.status);
+    assert_ne!(fs::read(verdicts_of(&copy)).expect("made anew"), sent, "the verdicts that were sent along were used");
+}
+
+#[test]
 fn other_rules_and_other_captures_have_verdicts_of_their_own() {
     let (folder, file) = capture_of(&exchanges());
     umpire(&["check"], &file);
