@@ -103,11 +103,14 @@ pub struct Setup {
     pub bell: bool,
     /// The outside world.
     pub services: Arc<dyn Services>,
+    /// The time of day: leases and requests under way count by it.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 impl From<RunContext> for Setup {
     fn from(context: RunContext) -> Self {
-        Self { context, theme: Theme::default(), mouse: true, bell: false, services: Arc::new(NoServices) }
+        let (services, clock) = (Arc::new(NoServices), Arc::new(Timestamp::now));
+        Self { context, theme: Theme::default(), mouse: true, bell: false, services, clock }
     }
 }
 
@@ -153,7 +156,7 @@ enum ConsoleInput {
 /// Where the screen is shown, and how it is left for a while.
 trait Console {
     /// Draws a frame; what is to be done for it.
-    fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError>;
+    fn draw(&mut self, model: &mut ScreenModel, now: Timestamp) -> Result<Vec<Effect>, TuiError>;
 
     /// What comes next; `None` if nothing can come any more.
     async fn input(&mut self) -> Option<io::Result<ConsoleInput>>;
@@ -194,8 +197,8 @@ where
     B: Backend<Error: Send + Sync + 'static>,
     S: Stream<Item = io::Result<crossterm::event::Event>>,
 {
-    fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError> {
-        draw(self.terminal, model, self.theme, true).map(|(effects, _)| effects)
+    fn draw(&mut self, model: &mut ScreenModel, now: Timestamp) -> Result<Vec<Effect>, TuiError> {
+        draw(self.terminal, model, now, self.theme, true).map(|(effects, _)| effects)
     }
 
     async fn input(&mut self) -> Option<io::Result<ConsoleInput>> {
@@ -246,6 +249,7 @@ async fn run_in<C: Console>(
     let (events, dropped) = (&mut feed.events, &feed.dropped);
     // To stop it would stop traffic.
     let carries_traffic = setup.context.mode.carries_traffic();
+    let clock = setup.clock;
     let mut model = ScreenModel::new(setup.context, setup.bell);
     let mut effects = Effects::new(setup.services);
     let (mut open, mut changed, mut next_frame, mut drawn) = (true, true, Instant::now(), Instant::now());
@@ -289,7 +293,7 @@ async fn run_in<C: Console>(
             }
             () = sleep_until(next_frame), if changed && away.is_none() => {
                 let begun = Instant::now();
-                asked = console.draw(&mut model)?;
+                asked = console.draw(&mut model, clock())?;
                 changed = false;
                 drawn = Instant::now();
                 next_frame = drawn + FRAME;
@@ -346,7 +350,7 @@ async fn run_in<C: Console>(
         }
     };
     if away.is_none() {
-        console.draw(&mut model)?;
+        console.draw(&mut model, clock())?;
     }
     Ok(outcome)
 }
@@ -361,6 +365,7 @@ fn resume(console: &mut impl Console) -> Result<Option<Instant>, TuiError> {
 fn draw<B>(
     terminal: &mut Terminal<B>,
     model: &mut ScreenModel,
+    now: Timestamp,
     theme: Theme,
     in_colours: bool,
 ) -> Result<(Vec<Effect>, Vec<ScreenLink>), TuiError>
@@ -370,7 +375,7 @@ where
     let (mut effects, mut addresses) = (Vec::new(), Vec::new());
     let drawn = terminal.draw(|frame| {
         // The size of this frame: the terminal may have another one by now than a moment before.
-        effects = model.update(ScreenInput::Frame(frame.area().as_size(), Timestamp::now()));
+        effects = model.update(ScreenInput::Frame(frame.area().as_size(), now));
         view::draw(model, frame);
         theme.apply(frame.buffer_mut());
         if !in_colours {
@@ -404,8 +409,8 @@ mod tests {
     }
 
     impl Console for Told {
-        fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError> {
-            let (effects, _) = draw(&mut self.terminal, model, Theme::Dark, true)?;
+        fn draw(&mut self, model: &mut ScreenModel, now: Timestamp) -> Result<Vec<Effect>, TuiError> {
+            let (effects, _) = draw(&mut self.terminal, model, now, Theme::Dark, true)?;
             let last: String =
                 self.terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
             let word = ["stop the traffic", "no shell"].into_iter().find(|word| last.contains(word));

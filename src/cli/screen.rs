@@ -58,7 +58,7 @@ pub fn setup(
         baseline: Mutex::new(PathBuf::from(BASELINE)),
     };
     let mouse = settings.mouse && !args.no_mouse;
-    Setup { context: context.clone(), theme, mouse, bell: settings.bell, services: Arc::new(services) }
+    Setup { theme, mouse, bell: settings.bell, services: Arc::new(services), ..context.clone().into() }
 }
 
 /// This machine.

@@ -23,6 +23,7 @@ use crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::{Backend, CrosstermBackend};
 use tokio::runtime::Handle;
@@ -224,8 +225,8 @@ impl KeyReader {
 }
 
 impl Console for OwnTerminal {
-    fn draw(&mut self, model: &mut ScreenModel) -> Result<Vec<Effect>, TuiError> {
-        let (effects, links) = draw(&mut self.screen.terminal, model, self.screen.theme, self.screen.in_colours)?;
+    fn draw(&mut self, model: &mut ScreenModel, now: Timestamp) -> Result<Vec<Effect>, TuiError> {
+        let (effects, links) = draw(&mut self.screen.terminal, model, now, self.screen.theme, self.screen.in_colours)?;
         self.screen.link(links).map_err(|error| TuiError::Draw(error.into()))?;
         Ok(effects)
     }

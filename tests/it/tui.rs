@@ -23,33 +23,33 @@ use umpire::tui::{self, ScreenEnd};
 use crate::fake::screen::{Shown, booking, ctrl, key, keys, show, show_on, when};
 use crate::fake::{Fake, accepted, context, coverage, missing_customer, missing_email, wrong_price};
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_yet() {
     insta::assert_snapshot!(show_on(80, 24, context(), vec![], "").await.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_recording_without_exchanges() {
     let context = RunContext { mode: RunMode::View, base_uri: None, upstream: None, ..context() };
     insta::assert_snapshot!(show_on(80, 24, context, vec![], "").await.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn follows_the_newest() {
     insta::assert_snapshot!(show_on(80, 24, context(), booking(), "").await.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn findings_on_both_sides() {
     insta::assert_snapshot!(show_on(100, 45, context(), booking(), "↑↑↑⏎").await.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn wide_terminals_show_list_and_detail_side_by_side() {
     insta::assert_snapshot!(show_on(180, 40, context(), booking(), "N").await.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_offending_node_is_marked_in_the_response() {
     let shown = show_on(100, 40, context(), booking(), "↑↑↑⇥⇥⏎").await;
     insta::assert_snapshot!(shown.text());
@@ -58,14 +58,14 @@ async fn the_offending_node_is_marked_in_the_response() {
     assert_eq!(shown.background("\"priceCurrency\""), Color::Reset);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_missing_node_is_marked_where_it_should_be() {
     let shown = show(booking(), "↑↑⇥⏎").await;
     assert!(shown.find("╰ ✗ agent-broker/customer-required: no customer").is_some(), "{}", shown.text());
     assert_eq!(shown.background("{ "), Color::Red);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn stepping_through_findings_goes_to_their_places() {
     let far = format!(r#"{{"items":[{}],"totalPaymentDue":{{"price":14.990}}}}"#, vec!["{\"a\":1}"; 100].join(","));
     let events = vec![Fake::new(0).response_body(far).finding(missing_customer()).finding(wrong_price()).event()];
@@ -79,7 +79,7 @@ async fn stepping_through_findings_goes_to_their_places() {
     assert!(shown.find("╰ ! price/total").is_some(), "Enter on a finding shows its place\n{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn notices_come_before_the_name_of_the_recording() {
     let events = vec![Fake::new(0).event(), Event::Notice("a customer is forgotten".into())];
     let demo = RunContext { mode: RunMode::Demo, ..context() };
@@ -89,7 +89,7 @@ async fn notices_come_before_the_name_of_the_recording() {
     assert!(shown.find(" a customer is forgotten  to captures/today.db").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_forward_proxy_says_what_it_intercepts_and_what_passes_unread() {
     let forward = Forwarding {
         proxy: "http://127.0.0.1:8081".into(),
@@ -112,7 +112,7 @@ async fn a_forward_proxy_says_what_it_intercepts_and_what_passes_unread() {
     assert!(shown.find("HTTPS_PROXY http://127.0.0.1:8081 intercepts").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_unsafe_stands_on_the_screen() {
     let context = RunContext { warnings: vec!["certificates are not checked".into()], ..context() };
     let events = vec![Fake::new(0).event(), Event::Notice("something else".into())];
@@ -120,7 +120,7 @@ async fn what_is_unsafe_stands_on_the_screen() {
     assert!(shown.find(" ‼ certificates are not checked  something else ").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_handshake_is_a_row_with_the_remedy() {
     let event = Fake::new(0).no_handshake("the client does not trust Umpire: `umpire ca trust` says what it needs");
     let shown = show_on(120, 40, context(), vec![event.event()], "⏎").await;
@@ -128,7 +128,7 @@ async fn a_failed_handshake_is_a_row_with_the_remedy() {
     assert!(shown.find("umpire ca trust").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn help() {
     insta::assert_snapshot!(show_on(80, 24, context(), booking(), "?").await.text());
     let shown = show(booking(), "?q").await;
@@ -136,7 +136,7 @@ async fn help() {
     assert_eq!(shown.outcome, ScreenEnd::Shutdown, "q closed the help only");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn coverage_has_a_page_of_its_own() {
     let mut events = booking();
     events.push(Event::Coverage(Arc::new(coverage())));
@@ -153,7 +153,7 @@ async fn coverage_has_a_page_of_its_own() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_follows_stands_below_its_cause() {
     let events = vec![Fake::new(0).finding(missing_email()).finding(missing_customer()).finding(accepted()).event()];
     insta::assert_snapshot!(show_on(100, 45, context(), events.clone(), "⏎").await.text());
@@ -166,7 +166,7 @@ async fn what_follows_stands_below_its_cause() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn not_recording_is_loud() {
     let mut events = booking();
     events.push(Event::Recording(RecordingStatus::Off { reason: "the disk is full".into(), missed: 12 }));
@@ -178,7 +178,7 @@ async fn not_recording_is_loud() {
     assert_eq!(shown.background("NOT RECORDING"), Color::Red);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_missing_stays_on_the_screen_once_recording_goes_on() {
     let file = "captures/today.db".to_owned();
     let mut events = booking();
@@ -191,7 +191,7 @@ async fn what_is_missing_stays_on_the_screen_once_recording_goes_on() {
     assert!(shown.contains("nothing was recorded") && !shown.contains("● rec"), "{shown}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_failed_exchange_says_why() {
     let shown = show(booking(), "").await;
     assert!(shown.find("could not be reached: booking.example.com:443: connection refused").is_some());
@@ -200,7 +200,7 @@ async fn a_failed_exchange_says_why() {
     assert!(shown.find("Umpire answered 502 in its place").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn quits() {
     assert_eq!(show(booking(), "").await.outcome, ScreenEnd::Shutdown);
     let before = [vec![key(KeyCode::Char('?'))], keys(":1"), keys("q"), keys("4"), keys("⏎")];
@@ -218,7 +218,7 @@ async fn quits() {
     assert!(ended.unwrap_err().to_string().contains("gone"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_slow_screen_drops_and_says_so() {
     let (outlet, feed) = feed(2);
     for index in 0..5 {
@@ -239,7 +239,7 @@ async fn a_slow_screen_drops_and_says_so() {
     assert!(shown.find("judged 2 ").is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn control_characters_never_reach_the_terminal() {
     let evil = "a\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}5m\u{202e}z";
     let json = r#"{"k\u001b[31m":"v\u001b[2J\u009b\u202e"}"#;
@@ -269,7 +269,7 @@ async fn control_characters_never_reach_the_terminal() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn bodies_that_are_not_json() {
     let text = Fake::new(0).response_body("<html>\n<p>Sorry</p>").event();
     let shown = show(vec![text], "⇥⇥⏎").await;
@@ -288,7 +288,7 @@ async fn bodies_that_are_not_json() {
     assert!(shown.find("the body is not valid gzip").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_rewritten_is_said_where_it_was_sent() {
     let events = vec![
         Fake::new(0).stage(Stage::OrdersFeed).rewritten(&["/next"]).response_trailer("X-Sum", "7").event(),
@@ -305,7 +305,7 @@ async fn what_was_rewritten_is_said_where_it_was_sent() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fault_of_umpires_own_is_marked_in_the_list_and_named_in_the_message() {
     let events = vec![Fake::new(0).faulted("C2 price-changed=3.00").event()];
     let shown = show_on(100, 40, context(), events, "↑⇥⇥⏎").await;
@@ -314,7 +314,7 @@ async fn a_fault_of_umpires_own_is_marked_in_the_list_and_named_in_the_message()
     assert!(text.contains("a fault that Umpire made on purpose: C2 price-changed=3.00"), "{text}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_muted_is_counted_and_explained() {
     let events = vec![
         Fake::new(0).status(400).muted(2).event(),
@@ -333,7 +333,7 @@ async fn what_is_muted_is_counted_and_explained() {
     assert!(shown.find("muted").is_none(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_view_names_the_part_that_it_reads() {
     let view = RunContext { mode: RunMode::View, base_uri: None, upstream: None, ..context() };
     let next = Event::Recording(RecordingStatus::On { file: "captures/today.0002.db".into(), missed: 0 });
@@ -341,7 +341,7 @@ async fn a_view_names_the_part_that_it_reads() {
     assert!(shown.find("recording captures/today.0002.db").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn any_size_of_terminal_will_do() {
     for (width, height) in [(1, 1), (3, 2), (20, 5), (40, 8), (40, 12), (60, 14), (150, 5), (300, 100)] {
         for script in ["", "?", "⏎⇥", "N⏎⇥⇥→→"] {

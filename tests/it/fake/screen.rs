@@ -90,7 +90,8 @@ pub async fn show_on(width: u16, height: u16, context: RunContext, events: Vec<E
     open_on(width, height, context, events, &script).await
 }
 
-/// Shows the events, then presses each key with a frame after it; shuts down if no key has quit.
+/// Shows the events, then presses each key with a frame after it; shuts down if no key has quit. With the clock paused (`start_paused`),
+/// no test waits for a frame.
 pub async fn open_on(width: u16, height: u16, setup: impl Into<Setup>, events: Vec<Event>, script: &str) -> Shown {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     let (sender, receiver) = mpsc::channel(events.len().max(1));

@@ -64,7 +64,7 @@ snapshots! {
     help_of_the_detail View "⏎?";
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn empty_screens_teach() {
     let mut all = String::new();
     for keys in ["1", "2", "3", "4", "5", "E", "!"] {
@@ -74,7 +74,7 @@ async fn empty_screens_teach() {
     insta::assert_snapshot!(all);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn small_terminals_stay_sane_and_smaller_ones_say_so() {
     let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let mut all = String::new();
@@ -85,7 +85,7 @@ async fn small_terminals_stay_sane_and_smaller_ones_say_so() {
     insta::assert_snapshot!(all);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn fault_place_and_fix_are_above_the_fold_of_a_small_terminal() {
     let shown = open_on(80, 24, RunContext { mode: RunMode::View, ..fake::context() }, events(), "").await;
     for word in ["the broker is at fault", "/request/body/customer", "fix "] {
@@ -93,7 +93,7 @@ async fn fault_place_and_fix_are_above_the_fold_of_a_small_terminal() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ascii_only_has_no_other_characters() {
     let setup = umpire::tui::Setup {
         theme: umpire::tui::Theme::Ascii,

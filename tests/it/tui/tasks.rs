@@ -140,7 +140,7 @@ fn sees(shown: &Shown, words: &[&str]) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn first_failure_and_its_fix_in_no_keys() {
     let (shown, _) = after(RunMode::View, faulty(), "").await;
     sees(
@@ -149,7 +149,7 @@ async fn first_failure_and_its_fix_in_no_keys() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_booking_and_its_c2_against_its_b_in_three_keys() {
     let (shown, _) = after(RunMode::View, dearer(), "1⏎d").await;
     sees(&shown, &["C2 (exchange 2) → B (exchange 3)", "~ /totalPaymentDue/price", "14.99 → 19.99"]);
@@ -158,13 +158,13 @@ async fn one_booking_and_its_c2_against_its_b_in_three_keys() {
     sees(&shown, &["14.99 → 19.99"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn only_the_booking_systems_failures_in_three_keys() {
     let (shown, _) = after(RunMode::Live, booking(), "2FF").await;
     sees(&shown, &["1 exchange · the booking system's failures"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn copy_as_curl_and_the_finding_in_two_keys_each() {
     for (keys, said) in [("yc", "copied: curl"), ("yf", "copied: finding as Markdown"), ("yu", "copied: Order UUID")] {
         let (shown, _) = after(RunMode::View, faulty(), keys).await;
@@ -175,7 +175,7 @@ async fn copy_as_curl_and_the_finding_in_two_keys_each() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_has_not_been_tried_in_one_key() {
     let events = booking().into_iter().chain([Event::Coverage(Arc::new(coverage()))]).collect();
     let (shown, _) = after(RunMode::Live, events, "4").await;
@@ -184,7 +184,7 @@ async fn what_has_not_been_tried_in_one_key() {
     sees(&shown, &["never tried", "of 54 features"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_email_address_in_two_keys_and_its_letters() {
     let with = Fake::new(1).request_body(r#"{"customer":{"email":"geoff@example.com"}}"#).event();
     let events = vec![Fake::new(0).event(), with, Fake::new(2).event()];
@@ -192,7 +192,7 @@ async fn an_email_address_in_two_keys_and_its_letters() {
     sees(&shown, &["1 exchange · all · /geoff@example.com"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn setting_a_known_finding_aside_in_two_keys() {
     let events =
         vec![Fake::new(0).finding(missing_customer()).event(), Fake::new(1).finding(missing_customer()).event()];
@@ -209,7 +209,7 @@ async fn setting_a_known_finding_aside_in_two_keys() {
     sees(&shown, &["is no day; write it"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_slowest_exchange_in_two_keys() {
     let slow = |index: u64, millis: u64| Fake::new(index).took(millis).event();
     let events = vec![slow(0, 20), slow(1, 900), slow(2, 300)];
@@ -221,7 +221,7 @@ async fn the_slowest_exchange_in_two_keys() {
     sees(&shown, &["exchange 3 · C2"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_judged_in_part_is_not_plainly_ok() {
     let events = vec![Fake::new(0).event(), Fake::new(1).not_judged("a/b", "no quote was seen").event()];
     let (shown, _) = after(RunMode::View, events, "").await;
@@ -236,7 +236,7 @@ fn many() -> Vec<Event> {
     (0..20_500).map(|index| Event::Exchange(Arc::new(Judged { index, ..one(index) }))).collect()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_archive_goes_from_finding_to_finding_and_lists_what_has_some() {
     let (shown, _) = after(RunMode::Live, many(), "Agnn~").await;
     sees(&shown, &["All 20,500 exchanges · at 21 "]);
@@ -246,7 +246,7 @@ async fn the_archive_goes_from_finding_to_finding_and_lists_what_has_some() {
     sees(&shown, &["0 of 20,500 exchanges · the booking system's failures"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_filter_in_the_archive_looks_through_all_of_the_recording() {
     let (shown, calls) = after(RunMode::Live, many(), "Ag/stage:C2⏎~~").await;
     assert_eq!(calls, [0, 1_000, 2_000].map(|from| format!("searched stage:C2 from {from}")));
@@ -256,27 +256,27 @@ async fn a_filter_in_the_archive_looks_through_all_of_the_recording() {
     sees(&shown, &["All 20,500 exchanges"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_was_let_go_is_compared_too() {
     let (shown, _) = after(RunMode::Live, many(), ":3⏎~~ :8⏎~~d~~").await;
     sees(&shown, &["(exchange 3) → ", "(exchange 8)"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn opening_the_specification_in_one_key() {
     let (_, calls) = after(RunMode::View, faulty(), "o").await;
     let [call] = &calls[..] else { panic!("{calls:?}") };
     assert!(call.starts_with("opened https://openactive.io/open-booking-api/EditorsDraft/#"), "{call}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn feed_items_of_one_order_in_two_keys() {
     let (shown, _) = after(RunMode::View, dearer(), "1⏎").await;
     sees(&shown, &["feed✓", "OrderItemConfirmed"]);
     assert!(shown.text().lines().any(|line| line.contains("feed  ") && line.contains("OrderItemConfirmed")));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn exporting_what_is_selected_in_two_keys() {
     let (_, calls) = after(RunMode::View, dearer(), "xe").await;
     assert_eq!(calls, ["exported Exchanges([3])"]);
@@ -288,20 +288,20 @@ async fn exporting_what_is_selected_in_two_keys() {
     assert_eq!(calls, [format!("exported Bundle(\"{UUID}\")")]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn latencies_and_errors_over_time_in_one_key() {
     let (shown, _) = after(RunMode::View, faulty(), "5").await;
     sees(&shown, &["requests", "errors", "p50", "p95", "p99", "answers", "latencies"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn faults_are_armed_and_disarmed() {
     let (shown, calls) = after(RunMode::Live, booking(), "!⏎⏎").await;
     assert_eq!(calls, ["fault 0 armed true", "fault 0 armed false"]);
     sees(&shown, &["disarmed", "B status=503"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_unique_prefix_of_a_uuid_is_enough() {
     let other = "9f84aaaa-7278-4296-9c71-96669e5c5b00";
     let events = vec![Fake::new(0).event(), Fake::new(1).uuid(Some(other)).event()];
@@ -311,7 +311,7 @@ async fn a_unique_prefix_of_a_uuid_is_enough() {
     sees(&shown, &["1 exchange · all · /order:9f84"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn exchanges_are_sorted_and_come_back() {
     let events =
         || vec![Fake::new(0).event(), Fake::new(1).took(900).event(), Fake::new(2).finding(wrong_price()).event()];
@@ -344,7 +344,7 @@ async fn exchanges_are_sorted_and_come_back() {
     sees(&shown, &["stopped at 2 "]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn comments_stand_behind_their_exchanges() {
     let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let row =
@@ -357,7 +357,7 @@ async fn comments_stand_behind_their_exchanges() {
     assert!(!row(&shown).contains('#'), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_palette_runs_commands_by_name() {
     let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), ":cov").await;
@@ -368,7 +368,7 @@ async fn the_palette_runs_commands_by_name() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_finding_rests_on_is_one_key_away() {
     let mut finding = wrong_price();
     finding.because_of = Some(umpire::finding::EarlierExchange { file: None, exchange: 0, stage: Stage::C2 });
@@ -377,7 +377,7 @@ async fn what_a_finding_rests_on_is_one_key_away() {
     sees(&shown, &["stopped at 1 "]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_message_folds_wraps_and_is_searched() {
     let event = || vec![Fake::new(0).event()];
     let context = || RunContext { mode: RunMode::View, ..fake::context() };
@@ -397,7 +397,7 @@ async fn a_message_folds_wraps_and_is_searched() {
     sees(&raw, &["raw", "\"price\":14.990"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_long_message_is_laid_out_beside_the_screen() {
     let body = format!(r#"{{"items":[{}],"last":"here it ends"}}"#, vec![r#"{"a":1}"#; 10_000].join(","));
     let events = vec![Fake::new(0).response_body(body).event()];
@@ -406,7 +406,7 @@ async fn a_long_message_is_laid_out_beside_the_screen() {
     sees(&shown, &["\"last\": \"here it ends\""]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn marked_exchanges_are_filtered_and_compared() {
     let (shown, _) = after(RunMode::View, dearer(), "g /is:marked⏎").await;
     sees(&shown, &["1 exchange · all · /is:marked"]);
@@ -414,7 +414,7 @@ async fn marked_exchanges_are_filtered_and_compared() {
     sees(&shown, &["C2 (exchange 2) → "]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_filter_that_is_none_says_where_it_goes_wrong() {
     let context = || RunContext { mode: RunMode::View, ..fake::context() };
     let shown = open_on(100, 40, context(), booking(), "/stage:Q⏎").await;
@@ -425,7 +425,7 @@ async fn a_filter_that_is_none_says_where_it_goes_wrong() {
     sees(&completed, &["Filter /stage:"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_index_goes_on_where_the_list_lets_go() {
     let one: Judged = Fake::new(0).finding(missing_customer()).judged();
     let event = |index| Event::Exchange(Arc::new(Judged { index, ..one.clone() }));
@@ -448,7 +448,7 @@ fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Step {
     Step::Input(Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_mouse_scrolls_selects_opens_and_drags() {
     const CLICK: MouseEventKind = MouseEventKind::Down(MouseButton::Left);
     let context = || RunContext { mode: RunMode::View, ..fake::context() };

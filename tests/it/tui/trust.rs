@@ -15,7 +15,7 @@ fn progress(recorded: u64, judged: u64, seconds: u64) -> Event {
     Event::Progress(Progress { recorded, judged, lag: Duration::from_secs(seconds) })
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_header_says_how_far_recording_and_judging_have_come() {
     let mut events = booking();
     let shown = show_on(80, 24, context(), events.clone(), "").await;
@@ -38,7 +38,7 @@ async fn the_header_says_how_far_recording_and_judging_have_come() {
     assert!(shown.find("judged, but not kept judged 5 · lag 0 s · dropped 0").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_recording_of_which_little_was_judged_says_so() {
     let view = || RunContext { mode: RunMode::View, base_uri: None, ..context() };
     let mut unjudged = Fake::new(0);
@@ -58,7 +58,7 @@ async fn a_recording_of_which_little_was_judged_says_so() {
     assert!(shown.find("little was judged").is_none(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn moving_up_stops_following_and_f_resumes() {
     assert!(show(booking(), "").await.find("following").is_some());
     let shown = show(booking(), "↑").await;
@@ -70,7 +70,7 @@ async fn moving_up_stops_following_and_f_resumes() {
     assert!(show(booking(), "↑↓").await.find("stopped at 5").is_some(), "coming back down is not following yet");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn next_and_previous_with_findings() {
     assert!(show(booking(), "gn").await.find("stopped at 2").is_some());
     assert!(show(booking(), "gnn").await.find("stopped at 3").is_some());
@@ -79,7 +79,7 @@ async fn next_and_previous_with_findings() {
     assert!(show(booking(), "NNNN").await.find("stopped at 2").is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn filters() {
     for (script, head) in [
         ("F", "2 exchanges · with findings"),
@@ -96,7 +96,7 @@ async fn filters() {
     assert!(shown.find("stopped at 2").is_some(), "the nearest one is selected\n{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
     for (mode, question) in [(RunMode::Live, "Stop the proxy? y/n"), (RunMode::Replay, "Stop the replay? y/n")] {
         let with = |script| show_on(80, 24, RunContext { mode, ..context() }, booking(), script);
@@ -118,14 +118,14 @@ async fn quitting_asks_where_traffic_would_stop_and_nowhere_else() {
     assert!(show_on(40, 5, context(), booking(), "q").await.find("Stop the proxy?").is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn q_leaves_the_detail_before_it_quits() {
     let view = RunContext { mode: RunMode::View, ..context() };
     assert_eq!(show_on(80, 24, view.clone(), booking(), "⏎q").await.outcome, ScreenEnd::Shutdown);
     assert_eq!(show_on(80, 24, view, booking(), "⏎qq").await.outcome, ScreenEnd::Quit);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn pasted_text_is_never_taken_for_keys() {
     let view = || RunContext { mode: RunMode::View, ..context() };
     for before in ["", "⏎", "4", "?"] {
@@ -141,7 +141,7 @@ async fn pasted_text_is_never_taken_for_keys() {
     assert_eq!(asked.outcome, ScreenEnd::Shutdown, "pasted text answers no question");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn text_pasted_into_a_line_goes_into_that_line() {
     let steps = |rest| vec![Step::Events(booking()), Step::Keys(":"), paste(" 2\n"), rest];
     let typed = show_steps(80, 24, context(), steps(Step::Keys(""))).await;
@@ -151,7 +151,7 @@ async fn text_pasted_into_a_line_goes_into_that_line() {
     assert!(gone.find("stopped at 2").is_some(), "{}", gone.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn numbers_lead_to_their_exchanges() {
     for (script, expected) in [
         (":2⏎", "stopped at 2"),
@@ -180,7 +180,7 @@ async fn numbers_lead_to_their_exchanges() {
     assert!(shown.find("All 31 exchanges · at 3 ").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_filter_switched_on_and_off_comes_back_to_the_same_row() {
     let many = || {
         (0..60).map(|index| if index % 10 == 9 { Fake::new(index).finding(wrong_price()) } else { Fake::new(index) })
@@ -194,7 +194,7 @@ async fn a_filter_switched_on_and_off_comes_back_to_the_same_row() {
     assert!(moved.find("stopped at 30").is_some(), "{}", moved.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn n_without_a_hit_says_so_and_keeps_following() {
     let events = vec![Fake::new(0).event(), Fake::new(1).event()];
     for (script, word) in [("n", "no later exchange with findings"), ("N", "no earlier exchange with findings")] {
@@ -204,7 +204,7 @@ async fn n_without_a_hit_says_so_and_keeps_following() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nothing_in_view_moves_when_old_exchanges_are_let_go() {
     let one = Fake::new(0).judged();
     let exchanges = |numbers: std::ops::Range<u64>| {
@@ -235,7 +235,7 @@ async fn nothing_in_view_moves_when_old_exchanges_are_let_go() {
     assert!(gone.find("20000 exchanges · all").is_some() && gone.find("1000 older no longer").is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_without_an_answer_is_a_row_with_a_running_clock() {
     let request = |id| {
         let started = "2026-03-14T12:04:05Z".parse().unwrap();
@@ -257,14 +257,14 @@ async fn a_request_without_an_answer_is_a_row_with_a_running_clock() {
     assert!(waiting(&shown) == 1 && shown.find("6 exchanges").is_some(), "{}", shown.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn ctrl_l_draws_everything_anew() {
     let steps = vec![Step::Events(booking()), Step::Input(ctrl('l'))];
     let anew = show_steps(80, 24, context(), steps).await;
     assert_eq!(anew.text(), show_on(80, 24, context(), booking(), "").await.text());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_oldest_exchanges_are_let_go() {
     let one = Fake::new(0).judged();
     let event = |index| Event::Exchange(Arc::new(umpire::judged::Judged { index, ..one.clone() }));
