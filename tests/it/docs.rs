@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod commands;
+mod film;
 mod keys;
 mod links;
 mod markdown;

@@ -5,6 +5,7 @@
 //! `scripts/screens` draws them anew.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -39,7 +40,7 @@ const PICTURES: [(&str, &str, &str); 7] = [
 ];
 
 /// The recording, judged.
-fn events() -> (Vec<Event>, Option<String>) {
+pub(super) fn events() -> (Vec<Event>, Option<String>) {
     let recording = capture::open(&root().join(RECORDING)).expect("the recording");
     let book = Arc::new(RuleBook::built_in().expect("the rules load"));
     let mut judge = Judge::new(
@@ -105,7 +106,21 @@ async fn screen(events: &[Event], base_uri: Option<String>, theme: Theme, keys: 
     terminal
 }
 
-#[tokio::test]
+/// Compares a picture with that of the documents, or writes it there if it was asked for. The file if it is stale.
+pub(super) fn keep(name: &str, picture: &str) -> Option<PathBuf> {
+    let file = root().join(format!("docs/screens/{name}.svg"));
+    if std::fs::read_to_string(&file).ok().as_deref() == Some(picture) {
+        return None;
+    }
+    if std::env::var_os("UMPIRE_REWRITE_DOCS").is_none() {
+        return Some(file);
+    }
+    std::fs::create_dir_all(root().join("docs/screens")).expect("a folder");
+    std::fs::write(&file, picture).expect("the picture can be written");
+    None
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_pictures_are_what_the_screen_shows() {
     let (events, base_uri) = events();
     let mut stale = Vec::new();
@@ -113,16 +128,7 @@ async fn the_pictures_are_what_the_screen_shows() {
         for (theme, palette) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
             let terminal = screen(&events, base_uri.clone(), theme, keys).await;
             let picture = svg(terminal.backend().buffer(), palette, title);
-            let file = root().join(format!("docs/screens/{name}-{}.svg", theme.as_str()));
-            if std::fs::read_to_string(&file).ok().as_deref() == Some(&*picture) {
-                continue;
-            }
-            if std::env::var_os("UMPIRE_REWRITE_DOCS").is_some() {
-                std::fs::create_dir_all(root().join("docs/screens")).expect("a folder");
-                std::fs::write(&file, picture).expect("the picture can be written");
-            } else {
-                stale.push(file);
-            }
+            stale.extend(keep(&format!("{name}-{}", theme.as_str()), &picture));
         }
     }
     assert!(stale.is_empty(), "stale: {stale:?}; scripts/screens draws them anew");
@@ -135,8 +141,8 @@ fn every_picture_is_shown_somewhere_and_none_is_missing() {
         let name = entry.expect("an entry").file_name().into_string().expect("a name");
         assert!(documents.contains(&format!("screens/{name}")), "{name} is shown nowhere");
         let picture = name.trim_end_matches(".svg");
-        let known =
-            PICTURES.iter().any(|(known, ..)| picture.strip_prefix(known).is_some_and(|rest| rest.starts_with('-')));
+        let mut known = PICTURES.iter().map(|(known, ..)| *known).chain(["demo"]);
+        let known = known.any(|known| picture.strip_prefix(known).is_some_and(|rest| rest.starts_with('-')));
         assert!(known, "{name} is drawn by nobody");
     }
 }

@@ -3,6 +3,7 @@
 //! `Buffer, Palette → rectangles of the backgrounds, runs of letters of one style → SVG`
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
@@ -71,24 +72,79 @@ impl Palette {
     }
 }
 
-/// The picture.
+/// The picture of a frame.
 pub fn svg(buffer: &Buffer, palette: &Palette, title: &str) -> String {
+    let mut picture = opening(buffer, palette, title);
+    for y in 0..buffer.area.height {
+        row(buffer, y, palette, &mut picture);
+    }
+    picture.push_str("</g>\n</svg>\n");
+    picture
+}
+
+/// Frames, each shown for some time, over and over. Each row of the terminal is drawn once for each thing that it ever shows, and
+/// `<animate>` says when that is in sight. Where nothing moves, the last frame is.
+pub fn animation(frames: &[(Buffer, Duration)], palette: &Palette, title: &str) -> String {
+    let (first, _) = frames.first().expect("a frame");
+    let total: Duration = frames.iter().map(|(_, shown)| *shown).sum();
+    let mut picture = opening(first, palette, title);
+    for y in 0..first.area.height {
+        // What the row shows, each with the frames in which it does.
+        let mut contents: Vec<(String, Vec<bool>)> = Vec::new();
+        for (at, (frame, _)) in frames.iter().enumerate() {
+            let mut content = String::new();
+            row(frame, y, palette, &mut content);
+            let known = contents.iter().position(|(known, _)| *known == content);
+            let known = known.unwrap_or_else(|| {
+                contents.push((content, vec![false; frames.len()]));
+                contents.len() - 1
+            });
+            contents[known].1[at] = true;
+        }
+        for (content, shown) in contents {
+            if content.is_empty() || shown.iter().all(|shown| *shown) {
+                picture.push_str(&content);
+                continue;
+            }
+            let visibility = |shown: bool| if shown { "visible" } else { "hidden" };
+            let (mut times, mut values) = (String::new(), String::new());
+            let (mut at, mut before) = (Duration::ZERO, None);
+            for (shown, (_, length)) in shown.iter().zip(frames) {
+                if before != Some(*shown) {
+                    let separator = if before.is_some() { ";" } else { "" };
+                    write!(times, "{separator}{:.4}", at.div_duration_f64(total)).expect("a String takes it");
+                    write!(values, "{separator}{}", visibility(*shown)).expect("a String takes it");
+                    before = Some(*shown);
+                }
+                at += *length;
+            }
+            writeln!(
+                picture,
+                "<g visibility=\"{}\"><animate attributeName=\"visibility\" calcMode=\"discrete\" dur=\"{:.1}s\" \
+                 repeatCount=\"indefinite\" keyTimes=\"{times}\" values=\"{values}\"/>\n{content}</g>",
+                visibility(shown.last() == Some(&true)),
+                total.as_secs_f64()
+            )
+            .expect("a String takes it");
+        }
+    }
+    picture.push_str("</g>\n</svg>\n");
+    picture
+}
+
+/// All that comes before the first row.
+fn opening(buffer: &Buffer, palette: &Palette, title: &str) -> String {
     let area = buffer.area;
     let (width, height) =
         (f64::from(area.width) * CELL.0 + 2.0 * MARGIN, f64::from(area.height) * CELL.1 + 2.0 * MARGIN);
-    let mut picture = format!(
+    format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\">\n\
          <title>{title}</title>\n\
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>\n\
          <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" \
          font-size=\"{LETTERS}\" xml:space=\"preserve\">\n",
         palette.background
-    );
-    for y in 0..area.height {
-        row(buffer, y, palette, &mut picture);
-    }
-    picture.push_str("</g>\n</svg>\n");
-    picture
+    )
 }
 
 fn row(buffer: &Buffer, y: u16, palette: &Palette, picture: &mut String) {
