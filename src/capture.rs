@@ -31,7 +31,7 @@ use crate::redact::{RedactError, RedactionLevel};
 pub use merge::merge;
 pub use odd::{Oddities, Oddity, OddityOutcome};
 pub use output::{RecordingFormat, RecordingWriter};
-pub use recording::{Exchanges, Recording, is_capture, open};
+pub use recording::{Exchanges, Recording, is_capture, open, open_without_secrets};
 pub use rotation::{RotatingWriter, Rotation, next_part};
 pub use store::{CaptureReader, CaptureWriter, StoredCall};
 pub use verify::{IntegrityReport, examine};

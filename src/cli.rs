@@ -3,7 +3,6 @@
 //! `arguments → Cli → run → Exit`
 
 mod address_space;
-mod archive;
 mod broker_run;
 mod bundle;
 mod ca;

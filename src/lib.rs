@@ -38,6 +38,8 @@ pub mod sandbox;
 pub mod demo;
 pub mod report;
 pub mod check;
+pub mod bundle;
 pub mod tui;
+pub mod view;
 pub mod session;
 pub mod cli;

@@ -33,7 +33,7 @@ enum Command {
     /// Replace personal data by pseudonyms of the same form
     Redact(super::redact::Redact),
     /// Put one booking, its findings and its requests into a file for the other side's developers
-    Bundle(super::bundle::Bundle),
+    Bundle(super::bundle::BundleArgs),
     /// Write a recording in another format; personal data stay in a capture only
     #[command(alias = "import")]
     Convert(convert::Convert),

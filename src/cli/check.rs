@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::judging::JudgingArgs;
-use super::recording::open_quietly;
 use super::stdio::{note, note_with, print};
 use super::{Exit, Format};
 use crate::baseline::Baseline;
+use crate::capture::open_without_secrets;
 use crate::check::{CheckOptions, CheckOutcome, CheckRun, coverage, is_empty, recordings};
 use crate::filter::Filter;
 use crate::finding::{Severity, Side};
@@ -125,7 +125,7 @@ pub fn run(check: Check) -> anyhow::Result<Exit> {
     };
     let mut notice = |text: SafeText| note(text);
     let mut run = CheckRun::new(&judging.book, options, &mut notice);
-    for recording in recordings(&check.files, check.as_one, open_quietly, note) {
+    for recording in recordings(&check.files, check.as_one, open_without_secrets, note) {
         match recording {
             Ok(files) => {
                 let judge = |base_uris, foreign| judging.judge(base_uris, foreign);

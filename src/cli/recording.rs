@@ -1,26 +1,14 @@
 //! Recordings as every command reads them: without the secrets that a foreign one may hold.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::stdio::note;
-use crate::capture::{self, CaptureError, Oddities, Recording, RecordingFormat};
-use crate::redact::Redactor;
+use crate::capture::{CaptureError, Oddities, Recording, RecordingFormat, open_without_secrets};
 use crate::text::safe_format;
 
-/// Opens a capture, a HAR or an NDJSON file. Captures hold no secrets; those of the others are replaced by fingerprints before anything
-/// is judged or shown, as they would have been live. What is odd about it is said on standard error when all of it has been read.
+/// Opens a recording without its secrets. What is odd about it is said on standard error when all of it has been read.
 pub fn open(file: &Path) -> Result<Recording, CaptureError> {
-    Ok(telling(file, open_quietly(file)?))
-}
-
-/// The same for who says it otherwise.
-pub fn open_quietly(file: &Path) -> Result<Recording, CaptureError> {
-    let recording = capture::open(file)?;
-    if recording.format == RecordingFormat::Capture {
-        return Ok(recording);
-    }
-    Ok(recording.redacted(Arc::new(Redactor::new()?)))
+    Ok(telling(file, open_without_secrets(file)?))
 }
 
 /// The same recording, of which is said on standard error what is odd about it when all of it has been read.

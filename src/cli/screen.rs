@@ -13,7 +13,6 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::archive::{Archive, ArchiveVerdicts};
 use crate::baseline::{Baseline, BaselineEntry};
 use crate::config;
 use crate::event::RunContext;
@@ -22,6 +21,7 @@ use crate::finding::{Finding, number};
 use crate::judged::Judged;
 use crate::new_file::Existing;
 use crate::tui::{ExchangeSearch, Export, FaultState, KnownFinding, SearchSlice, Services, Setup, Theme};
+use crate::view::{Archive, ArchiveVerdicts};
 
 /// Where findings are set aside, in the working directory; `umpire check --baseline` takes it.
 const BASELINE: &str = "umpire-baseline.toml";

@@ -6,14 +6,11 @@
 //!             └───────────────────────────────────────────┴────────────┘   until stopped
 //! ```
 
-mod source;
-
 use std::path::PathBuf;
 
 use clap::Args;
 use tokio_util::sync::CancellationToken;
 
-use super::archive::ArchiveVerdicts;
 use super::front::{Front, Ui};
 use super::judging::JudgingArgs;
 use super::screen::{self, ScreenArgs};
@@ -22,7 +19,7 @@ use super::{Exit, block_on};
 use crate::event::{Event, RunContext, RunMode, feed};
 use crate::fault::Faults;
 use crate::panics;
-use source::{SourceMode, ViewSource};
+use crate::view::{ArchiveVerdicts, SourceMode, ViewSource};
 
 /// Events under way to the screen.
 const EVENTS: usize = 1_024;
@@ -78,8 +75,11 @@ pub fn run(view: View) -> anyhow::Result<Exit> {
             let stop = stop.clone();
             move || {
                 let told = SourceMode { follow, on_screen: ui == Ui::Tui };
-                let read = panics::catch(|| source.tell_all(judge, &outlet, told, &stop));
-                let read = read.unwrap_or_else(|panicked| Err(anyhow::anyhow!("reading the recording {panicked}")));
+                let read = panics::catch(|| source.send_events(judge, &outlet, told, &stop));
+                let read = match read {
+                    Ok(read) => read.map_err(anyhow::Error::from),
+                    Err(panicked) => Err(anyhow::anyhow!("reading the recording {panicked}")),
+                };
                 if let (Err(error), Ui::Tui) = (&read, ui) {
                     // The screen stays until the user has seen it; if it has gone, the error says it at the end.
                     outlet.send_blocking(Event::Notice(format!("The rest can't be shown: {error}")));

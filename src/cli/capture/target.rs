@@ -127,7 +127,7 @@ impl TargetWriter {
 
     /// Opens it once more, after [`TargetWriter::open`], and says nothing of what is odd about it.
     pub fn open_again(&self, file: &Path) -> anyhow::Result<Recording> {
-        Ok(if self.redactor.is_some() { capture::open(file)? } else { recording::open_quietly(file)? })
+        Ok(if self.redactor.is_some() { capture::open(file)? } else { capture::open_without_secrets(file)? })
     }
 
     /// Begins the file, or the stream.

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::recording::open_quietly;
-use crate::capture::{self, CaptureError, CaptureReader, Exchanges, index::CaptureIndex, next_part};
+use crate::capture::{
+    self, CaptureError, CaptureReader, Exchanges, index::CaptureIndex, next_part, open_without_secrets,
+};
 use crate::exchange::{Body, Exchange};
 use crate::finding::number;
 use crate::judged::Judged;
@@ -301,7 +302,7 @@ struct SequentialSource {
 
 impl SequentialSource {
     fn open(file: &Path) -> Result<Self, CaptureError> {
-        let exchanges = open_quietly(file)?.exchanges;
+        let exchanges = open_without_secrets(file)?.exchanges;
         Ok(Self { file: file.to_owned(), exchanges, next: 0, seen: 0, window: VecDeque::new() })
     }
 
@@ -411,7 +412,8 @@ mod tests {
     #[test]
     fn a_har_is_read_from_its_beginning_as_often_as_it_takes() {
         let mut archive = Archive::new(Some(PathBuf::from("captures/faulty.har")), None);
-        let all: Vec<Exchange> = open_quietly(Path::new("captures/faulty.har")).unwrap().exchanges.flatten().collect();
+        let all: Vec<Exchange> =
+            open_without_secrets(Path::new("captures/faulty.har")).unwrap().exchanges.flatten().collect();
         for index in [100, 5, 6, 140, 0] {
             assert_eq!(*archive.exchange(index).unwrap().exchange, all[index as usize], "{index}");
         }
@@ -427,7 +429,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("run.db");
         let mut writer = capture::CaptureWriter::create(&file, &Meta::new(None, Timestamp::UNIX_EPOCH)).unwrap();
-        let read = || open_quietly(Path::new("captures/faulty.har")).unwrap().exchanges.flatten();
+        let read = || open_without_secrets(Path::new("captures/faulty.har")).unwrap().exchanges.flatten();
         for exchange in read().chain(read()) {
             writer.append(&exchange).unwrap();
         }

@@ -6,14 +6,14 @@
 //!                 └─ no, or it has grown ─► judge ─► Event::Exchange*, and kept once all of it was judged
 //! ```
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::capture::{self, CaptureError, CaptureReader, Meta, next_part};
-use crate::cli::recording::open_quietly;
+use crate::capture::{self, CaptureError, CaptureReader, Meta, next_part, open_without_secrets};
 use crate::event::{
     COVERAGE_EVERY, Event, EventSender, PROGRESS_EVERY, PastExchanges, Progress, RecordingStatus, Throttle,
 };
@@ -32,48 +32,63 @@ const LISTED: u64 = 20_000;
 /// Exchanges at the end whose bodies tell the screen of bookings: as many as it keeps steps of bookings.
 const BOOKED: u64 = 100_000;
 
+/// Why a recording can't be shown to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The recording can't be read.
+    #[error(transparent)]
+    Recording(#[from] CaptureError),
+    /// The verdicts that are kept of it can't be read.
+    #[error(transparent)]
+    Verdicts(#[from] io::Error),
+}
+
 /// How a recording is told.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SourceMode {
+pub struct SourceMode {
     /// Go on with what another Umpire adds.
-    pub(super) follow: bool,
+    pub follow: bool,
     /// On the screen, which can do without most bodies.
-    pub(super) on_screen: bool,
+    pub on_screen: bool,
 }
 
 /// Where exchanges come from: a capture that may still grow, or a recording read once.
-pub(super) enum ViewSource {
+pub enum ViewSource {
+    /// It may still grow.
     Capture(CaptureReader),
-    Har(capture::Recording),
+    /// HAR or NDJSON.
+    ReadOnce(capture::Recording),
 }
 
 impl ViewSource {
-    pub(super) fn open(file: &Path) -> Result<Self, CaptureError> {
+    /// Opens a recording. Secrets in a foreign one are replaced by fingerprints.
+    pub fn open(file: &Path) -> Result<Self, CaptureError> {
         if capture::is_capture(file)? {
             CaptureReader::open(file).map(Self::Capture)
         } else {
-            open_quietly(file).map(Self::Har)
+            open_without_secrets(file).map(Self::ReadOnce)
         }
     }
 
-    pub(super) fn meta(&self) -> &Meta {
+    /// What is known of it as a whole.
+    pub fn meta(&self) -> &Meta {
         match self {
             Self::Capture(reader) => reader.meta(),
-            Self::Har(recording) => &recording.meta,
+            Self::ReadOnce(recording) => &recording.meta,
         }
     }
 
     /// Tells all exchanges, until there are no more or the front end has gone.
-    pub(super) fn tell_all(
+    pub fn send_events(
         self,
         judge: Judge,
         outlet: &EventSender,
         told: SourceMode,
         stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
+    ) -> Result<(), ViewError> {
         let mut teller = ViewJudge::new(judge, outlet);
         match self {
-            Self::Har(recording) => tell_once(recording, &mut teller, stop)?,
+            Self::ReadOnce(recording) => tell_once(recording, &mut teller, stop)?,
             Self::Capture(reader) => drop(tell_capture(reader, &mut teller, told, stop)?),
         }
         if teller.coverage.left().is_some() {
@@ -145,7 +160,7 @@ fn tell_once(
     recording: capture::Recording,
     teller: &mut ViewJudge<'_>,
     stop: &CancellationToken,
-) -> anyhow::Result<()> {
+) -> Result<(), ViewError> {
     let oddities = recording.oddities;
     let mut fault = None;
     for exchange in recording.exchanges {
@@ -217,7 +232,7 @@ fn tell_capture(
     teller: &mut ViewJudge<'_>,
     told: SourceMode,
     stop: &CancellationToken,
-) -> anyhow::Result<bool> {
+) -> Result<bool, ViewError> {
     let key = VerdictsKey::of(&teller.judge);
     let mut parts = RecordingParts { key, before: Some(CaptureId::default()), unseen: Vec::new(), writer: None };
     // Exchanges of the parts before this one.
@@ -285,7 +300,7 @@ fn tell_kept(
     told: SourceMode,
     teller: &mut ViewJudge<'_>,
     stop: &CancellationToken,
-) -> anyhow::Result<bool> {
+) -> Result<bool, ViewError> {
     let (end, mut row) = (kept.len(), 0);
     let recorded = Some(before + end);
     let mut sought = true;
