@@ -29,8 +29,9 @@ pub const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 pub enum Event {
     /// An exchange has ended, was recorded (or not: see [`Event::Recording`]) and judged.
     Exchange(Arc<Judged>),
-    /// Exchanges of a recording that was judged before, which a screen counts and doesn't list. Only sent to the screen.
-    Past(PastExchanges),
+    /// Exchanges in a row of a recording that was judged before, which a screen counts and doesn't list: without header fields and
+    /// bodies. Only sent to the screen.
+    Past(Vec<Judged>),
     /// The state of recording has changed, or more was missed.
     Recording(RecordingStatus),
     /// How far every rule has come since the start: sent at most once in [`COVERAGE_EVERY`], and at the end.
@@ -48,15 +49,6 @@ pub enum Event {
     },
     /// Something else worth a line, such as a rule that could not be judged for a fault of its own.
     Notice(String),
-}
-
-/// Exchanges in a row of a recording that was judged before.
-#[derive(Debug, Clone)]
-pub struct PastExchanges {
-    /// With their verdicts.
-    pub exchanges: Vec<Judged>,
-    /// They have header fields and bodies; else only what a list shows of them.
-    pub with_bodies: bool,
 }
 
 /// A request that has no answer yet.

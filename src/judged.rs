@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::exchange::Exchange;
 use crate::finding::{Finding, Side, number};
-use crate::openbooking::Stage;
+use crate::openbooking::{BookingFacts, Stage};
 
 /// An exchange and what the rules say of it.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Judged {
     pub stage: Stage,
     /// Order UUID in lower case.
     pub order_uuid: Option<Arc<str>>,
+    /// What the answer says of its booking, or of those on its page of a feed.
+    pub booking_facts: Vec<BookingFacts>,
     /// Failed verdicts, the weightiest first.
     pub findings: Vec<Finding>,
     /// What could not be judged.
@@ -44,8 +46,17 @@ impl Judged {
 
     /// An exchange that could not be judged.
     pub fn without_verdicts(index: u64, exchange: Arc<Exchange>, stage: Stage, order_uuid: Option<Arc<str>>) -> Self {
-        let (findings, not_judged) = (Vec::new(), Vec::new());
-        Self { index, exchange, stage, order_uuid, findings, not_judged, passed: 0, muted: 0 }
+        Self {
+            index,
+            exchange,
+            stage,
+            order_uuid,
+            booking_facts: Vec::new(),
+            findings: Vec::new(),
+            not_judged: Vec::new(),
+            passed: 0,
+            muted: 0,
+        }
     }
 
     /// Takes the broker's findings away, and counts them. For requests that were wrong on purpose (negative tests) and

@@ -2,11 +2,13 @@
 //!
 //! `Exchange → classify → ParsedExchange (stage, Order UUID, both bodies parsed once)`
 
+mod booking_facts;
 mod bookings;
 pub mod media_type;
 mod parsed_exchange;
 mod stage;
 
+pub use booking_facts::BookingFacts;
 pub use bookings::Bookings;
 pub use parsed_exchange::{ParsedBody, ParsedExchange};
 pub use stage::{ApiPath, ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid};

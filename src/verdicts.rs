@@ -8,7 +8,7 @@
 //!
 //! It is a cache and never needed. Only the verdicts on a whole capture are used: a judge knows what came before, so that it
 //! could go on behind the middle only after judging the first half again. The file holds what the rules said, and of each
-//! exchange its request line and its status: nothing that the capture doesn't hold. Readable by its owner only.
+//! exchange its request line, its status and what it says of its booking: nothing that the capture doesn't hold. Readable by its owner only.
 
 mod block;
 mod bytes;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type};
+use super::{
+    BookingFacts, ClassifiedCall, Endpoint, Stage, classify, is_below, is_test_interface, is_uuid, media_type,
+};
 use crate::exchange::{Body, BodyEnd, Exchange, Headers, decode};
 use crate::json::{Document, JsonError};
 
@@ -92,6 +94,12 @@ impl ParsedBody {
 }
 
 impl ParsedExchange {
+    /// What the answer says of its booking, or of those on its page of a feed.
+    pub fn booking_facts(&self) -> Vec<BookingFacts> {
+        let root = self.response.json().map(Document::root);
+        root.map_or_else(Vec::new, |root| BookingFacts::of_answer(self.stage, self.order_uuid.as_ref(), root))
+    }
+
     /// Classifies and parses an exchange. `base_path` is the path of the Base URI, without a trailing slash, if known.
     pub fn new(index: u64, exchange: Arc<Exchange>, base_path: Option<&str>) -> Self {
         let booking = |headers: &Headers| headers.get("content-type").is_some_and(media_type::is_booking);

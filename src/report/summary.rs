@@ -48,7 +48,7 @@ impl Summary {
     pub fn add(&mut self, event: &Event) {
         match event {
             Event::Exchange(judged) => self.add_exchange(judged),
-            Event::Past(past) => past.exchanges.iter().for_each(|judged| self.add_exchange(judged)),
+            Event::Past(past) => past.iter().for_each(|judged| self.add_exchange(judged)),
             Event::Recording(state) => self.recording = Some(state.clone()),
             Event::Coverage(coverage) => self.coverage = Some(Arc::clone(coverage)),
             Event::Unread { count, .. } => self.unread = (*count).max(self.unread),

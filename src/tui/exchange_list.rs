@@ -13,13 +13,14 @@ use super::list_filter::ListFilter;
 use crate::filter;
 use crate::finding::{Finding, Severity};
 use crate::judged::Judged;
+use crate::openbooking::BookingFacts;
 
 /// Most exchanges kept for looking at. Past it the oldest are let go (they stay in the capture) and counted. Those in
 /// view come on top while the screen doesn't follow.
 pub(super) const MAX_KEPT: usize = 20_000;
 
 /// Most bytes of bodies and findings kept for looking at. Past it the oldest exchanges are let go and counted.
-pub(super) const MAX_BYTES: usize = 128 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long a filter that is new may hold up the key that asked for it. What is left is done between two keys.
 const AT_ONCE: Duration = Duration::from_millis(20);
@@ -479,7 +480,8 @@ fn weight(judged: &Judged) -> usize {
             + finding.expected.len()
     };
     let verdicts = judged.findings.iter().map(of_finding).sum::<usize>() + judged.not_judged.len() * 32;
-    2_000 + exchange.request.body.bytes.len() + response + verdicts
+    let bookings: usize = judged.booking_facts.iter().map(BookingFacts::weight).sum();
+    2_000 + exchange.request.body.bytes.len() + response + verdicts + bookings
 }
 
 #[cfg(test)]

@@ -25,16 +25,6 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// Takes in one that is not listed; without its bodies nothing is known of its booking.
-    pub(super) fn add_past(&mut self, judged: &Judged, with_bodies: bool) {
-        if with_bodies {
-            self.bookings.add(judged);
-        }
-        self.causes.add(judged);
-        self.traffic.add(judged);
-        self.verdicts.add(judged);
-    }
-
     /// Takes one more exchange in.
     pub(super) fn add(&mut self, judged: &Judged) {
         self.bookings.add(judged);

@@ -29,7 +29,7 @@ use super::services::{Effect, EffectReply, FaultState, KnownFinding};
 use super::status::Status;
 use super::traffic::TrafficScreen;
 use super::under_way::UnderWay;
-use crate::event::{Event, PastExchanges, RequestUnderWay, RunContext, RunMode};
+use crate::event::{Event, RequestUnderWay, RunContext, RunMode};
 use crate::finding::Severity;
 use crate::judged::Judged;
 
@@ -270,16 +270,16 @@ impl ScreenModel {
     }
 
     /// Counts exchanges that are not listed: they are in the recording.
-    fn count_past(&mut self, past: &PastExchanges) {
+    fn count_past(&mut self, past: &[Judged]) {
         let gone = self.index.bookings.gone();
-        for judged in &past.exchanges {
+        for judged in past {
             self.status.count(judged);
-            self.index.add_past(judged, past.with_bodies);
+            self.index.add(judged);
         }
         let gone = (self.index.bookings.gone() - gone) as usize;
         self.bookings.cursor.lose_first(gone);
         self.booking.lose_first(gone);
-        self.list.pass_over(past.exchanges.len() as u64);
+        self.list.pass_over(past.len() as u64);
         self.show_selected();
     }
 

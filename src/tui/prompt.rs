@@ -386,10 +386,10 @@ impl ScreenModel {
             "b" => {
                 let uuid = match self.screen() {
                     Screen::Bookings | Screen::Booking => of_booking(),
-                    _ => self.judged().and_then(|judged| judged.order_uuid.as_deref().map(str::to_owned)),
+                    _ => self.judged().and_then(|judged| judged.order_uuid.clone()),
                 };
                 match uuid {
-                    Some(uuid) => Export::Bundle(uuid),
+                    Some(uuid) => Export::Bundle(uuid.to_string()),
                     None => return self.say("no booking is selected"),
                 }
             }

@@ -16,7 +16,7 @@ use crate::exchange::{
 };
 use crate::finding::{EarlierExchange, Finding, Severity};
 use crate::judged::{Judged, NotJudged};
-use crate::openbooking::Stage;
+use crate::openbooking::{BookingFacts, Stage};
 use crate::rules::RuleBook;
 
 /// zstd level. What is kept is small beside the capture, and the judge writes it.
@@ -53,12 +53,15 @@ impl BlockWriter {
         put_number(out, judged.index);
         self.put_repeated(out, judged.stage.as_str());
         put_option(out, judged.order_uuid.as_deref(), put_text);
+        put_number(out, judged.booking_facts.len() as u64);
+        for facts in &judged.booking_facts {
+            self.put_booking_facts(out, facts, judged);
+        }
         put_number(out, u64::from(judged.passed));
         put_number(out, u64::from(judged.muted));
         put_number(out, exchange.id);
         put_number(out, exchange.connection);
-        put_number(out, exchange.started.as_second() as u64);
-        put_number(out, exchange.started.subsec_nanosecond() as u64);
+        put_time(out, exchange.started);
         put_number(out, exchange.timing.total.as_nanos().try_into().unwrap_or(u64::MAX));
         self.put_repeated(out, &exchange.request.method);
         put_text(out, &exchange.request.target);
@@ -83,6 +86,15 @@ impl BlockWriter {
         }
         self.rows = row;
         self.count += 1;
+    }
+
+    fn put_booking_facts(&mut self, out: &mut Vec<u8>, facts: &BookingFacts, judged: &Judged) {
+        let of_another = Some(&facts.order_uuid).filter(|&uuid| judged.order_uuid.as_ref() != Some(uuid));
+        put_option(out, of_another, |out, uuid| put_text(out, uuid));
+        for text in [&facts.total, &facts.proposal, &facts.status] {
+            put_option(out, text.as_deref(), |out, text| self.put_repeated(out, text));
+        }
+        put_option(out, facts.lease, put_time);
     }
 
     fn put_finding(&mut self, out: &mut Vec<u8>, finding: &Finding, judged: &Judged) {
@@ -131,6 +143,11 @@ impl BlockWriter {
     }
 }
 
+fn put_time(out: &mut Vec<u8>, time: Timestamp) {
+    put_number(out, time.as_second() as u64);
+    put_number(out, time.subsec_nanosecond() as u64);
+}
+
 /// The rows of a block: exchanges as far as they are kept, with their verdicts. `None` if the block is none, or if a rule that
 /// it names is not in the book.
 pub(super) fn read(packed: &[u8], count: u32, book: &RuleBook) -> Option<Vec<Judged>> {
@@ -157,10 +174,12 @@ impl RowReader<'_, '_> {
         let index = self.bytes.number()?;
         let stage = self.stage()?;
         let order_uuid = self.bytes.option(|bytes| bytes.text().map(Arc::from))?;
+        let booking_facts = self.list(|row| row.booking_facts(order_uuid.as_ref()))?;
         let passed = self.bytes.number()?.try_into().ok()?;
         let muted = self.bytes.number()?.try_into().ok()?;
         let exchange = Arc::new(self.exchange()?);
-        let mut judged = Judged { passed, muted, ..Judged::without_verdicts(index, exchange, stage, order_uuid) };
+        let mut judged =
+            Judged { booking_facts, passed, muted, ..Judged::without_verdicts(index, exchange, stage, order_uuid) };
         for _ in 0..self.bytes.number()? {
             judged.not_judged.push(NotJudged { rule: self.repeated()?, because: self.repeated()? });
         }
@@ -173,8 +192,7 @@ impl RowReader<'_, '_> {
 
     fn exchange(&mut self) -> Option<Exchange> {
         let (id, connection) = (self.bytes.number()?, self.bytes.number()?);
-        let (second, nanosecond) = (self.bytes.number()? as i64, self.bytes.number()? as i32);
-        let started = Timestamp::new(second, nanosecond).ok()?;
+        let started = self.time()?;
         let total = Duration::from_nanos(self.bytes.number()?);
         let method = self.repeated()?.to_string();
         let target = self.bytes.text()?.to_owned();
@@ -228,6 +246,31 @@ impl RowReader<'_, '_> {
             }),
         };
         Some(Finding { rule, severity, stage, exchange, order_uuid, pointer, message, seen, expected, because_of })
+    }
+
+    fn booking_facts(&mut self, of_row: Option<&Arc<str>>) -> Option<BookingFacts> {
+        let of_another = self.bytes.option(|bytes| bytes.text().map(Arc::from))?;
+        let order_uuid = of_another.or_else(|| of_row.cloned())?;
+        let mut text = || match self.bytes.byte()? {
+            0 => Some(None),
+            _ => self.repeated().map(|text| Some(Box::from(&*text))),
+        };
+        let (total, proposal, status) = (text()?, text()?, text()?);
+        let lease = match self.bytes.byte()? {
+            0 => None,
+            _ => Some(self.time()?),
+        };
+        Some(BookingFacts { order_uuid, total, lease, proposal, status })
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        let (second, nanosecond) = (self.bytes.number()? as i64, self.bytes.number()? as i32);
+        Timestamp::new(second, nanosecond).ok()
+    }
+
+    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = self.bytes.number()?;
+        (0..count).map(|_| read(self)).collect()
     }
 
     fn repeated(&mut self) -> Option<Arc<str>> {

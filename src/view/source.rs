@@ -14,9 +14,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{self, CaptureError, CaptureReader, Meta, next_part, open_without_secrets};
-use crate::event::{
-    COVERAGE_EVERY, Event, EventSender, PROGRESS_EVERY, PastExchanges, Progress, RecordingStatus, Throttle,
-};
+use crate::event::{COVERAGE_EVERY, Event, EventSender, PROGRESS_EVERY, Progress, RecordingStatus, Throttle};
 use crate::exchange::Exchange;
 use crate::finding::Severity;
 use crate::judged::Judged;
@@ -29,8 +27,8 @@ const POLL: Duration = Duration::from_millis(250);
 /// Exchanges at the end of a capture that the screen has in memory; those before it are read back when they are looked at.
 const LISTED: u64 = 20_000;
 
-/// Exchanges at the end whose bodies tell the screen of bookings: as many as it keeps steps of bookings.
-const BOOKED: u64 = 100_000;
+/// Most blocks of kept verdicts that are under way to the screen.
+const MAX_BLOCKS: usize = 16;
 
 /// Why a recording can't be shown to its end.
 #[derive(Debug, thiserror::Error)]
@@ -324,18 +322,11 @@ fn tell_kept(
             }
             continue;
         }
-        let with_bodies = first + BOOKED >= end;
         // Each is about many exchanges: few of them are under way at once.
-        let most = if with_bodies { 1 } else { 16 };
-        while teller.outlet.waiting() > most && !stop.is_cancelled() && !teller.outlet.is_closed() {
+        while teller.outlet.waiting() > MAX_BLOCKS && !stop.is_cancelled() && !teller.outlet.is_closed() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let exchanges = if with_bodies {
-            (first..).zip(rows).map(|(at, judged)| whole(at, judged)).collect::<Result<_, _>>()?
-        } else {
-            rows
-        };
-        if stop.is_cancelled() || !teller.tell(Event::Past(PastExchanges { exchanges, with_bodies }), count, recorded) {
+        if stop.is_cancelled() || !teller.tell(Event::Past(rows), count, recorded) {
             return Ok(false);
         }
     }

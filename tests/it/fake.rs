@@ -15,9 +15,10 @@ use umpire::exchange::{
     Version,
 };
 use umpire::finding::{Finding, RuleInfo, Scope, Severity, Side};
+use umpire::json::Document;
 use umpire::judged::{Judged, NotJudged};
-use umpire::openbooking::Stage;
 use umpire::openbooking::media_type::BOOKING_V1;
+use umpire::openbooking::{BookingFacts, Stage};
 
 pub const UUID: &str = "14a19ffd-7278-4296-9c71-96669e5c5b00";
 pub const BASE: &str = "http://127.0.0.1:8080/api/openbooking";
@@ -61,6 +62,7 @@ impl Fake {
             exchange: Arc::new(exchange),
             stage: Stage::C2,
             order_uuid: Some(UUID.into()),
+            booking_facts: Vec::new(),
             findings: Vec::new(),
             not_judged: Vec::new(),
             passed: 21,
@@ -171,12 +173,16 @@ impl Fake {
         self
     }
 
-    pub fn judged(self) -> Judged {
+    pub fn judged(mut self) -> Judged {
+        let Judged { exchange, stage, order_uuid, .. } = &self.0;
+        let answer = exchange.response.as_ref().and_then(|response| Document::parse(&response.body.bytes).ok());
+        let facts = answer.map(|answer| BookingFacts::of_answer(*stage, order_uuid.as_ref(), answer.root()));
+        self.0.booking_facts = facts.unwrap_or_default();
         self.0
     }
 
     pub fn event(self) -> Event {
-        Event::Exchange(Arc::new(self.0))
+        Event::Exchange(Arc::new(self.judged()))
     }
 }
 

@@ -100,16 +100,8 @@ mod tests {
     fn exchange(path: &str, user_agent: &str) -> Event {
         let mut exchange = Exchange::get("http://a.example", path);
         exchange.request.headers.push("user-agent", user_agent.to_owned());
-        Event::Exchange(Arc::new(Judged {
-            index: 0,
-            exchange: Arc::new(exchange),
-            stage: Stage::C1,
-            order_uuid: None,
-            findings: vec![],
-            not_judged: vec![],
-            passed: 1,
-            muted: 0,
-        }))
+        let judged = Judged::without_verdicts(0, Arc::new(exchange), Stage::C1, None);
+        Event::Exchange(Arc::new(Judged { passed: 1, ..judged }))
     }
 
     /// What the front end gets of these events and captions, all of which are there before the relay runs.

@@ -172,6 +172,7 @@ impl Judge {
             exchange: Arc::clone(&parsed.exchange),
             stage: parsed.stage,
             order_uuid: parsed.order_uuid.clone(),
+            booking_facts: parsed.booking_facts(),
             findings: Vec::new(),
             not_judged: Vec::new(),
             passed: 0,

@@ -3,14 +3,15 @@
 //! `Judged ─► its booking ─► a step` · `page of the Orders feed ─► an item's booking ─► a feed step`
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::exchange::{Body, BodyEnd, Headers, decode};
 use crate::finding::{FindingTally, Severity, Side};
-use crate::json::{Document, Value};
+use crate::json::Document;
 use crate::judged::Judged;
-use crate::openbooking::{Stage, is_uuid};
+use crate::openbooking::{BookingFacts, Stage};
 
 /// Most bookings that are kept. Past it the oldest are let go and counted.
 const MAX_BOOKINGS: usize = 20_000;
@@ -23,9 +24,6 @@ const MAX_STEPS: usize = 200;
 
 /// Bodies longer than this are not compared, in bytes.
 const MAX_BODY: usize = 1 << 20;
-
-/// Bodies longer than this are not read for the index, in bytes: it keeps up with the traffic.
-const MAX_READ: usize = 256 * 1024;
 
 /// One call of a booking, or a page of a feed that tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,24 +42,11 @@ pub(in crate::tui) struct BookingStep {
     pub(in crate::tui) facts: BookingFacts,
 }
 
-/// What an answer, or an item of a feed, says of a booking.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::tui) struct BookingFacts {
-    /// Amount and currency: `29.98 GBP`.
-    pub(in crate::tui) total: Option<String>,
-    /// When the lease ends.
-    pub(in crate::tui) lease: Option<Timestamp>,
-    /// Version of the proposal.
-    pub(in crate::tui) proposal: Option<String>,
-    /// Names of the items' statuses, or of the error.
-    pub(in crate::tui) status: Option<String>,
-}
-
 /// One booking flow.
 #[derive(Debug, Clone)]
 pub(in crate::tui) struct Booking {
     /// Order UUID in lower case.
-    pub(in crate::tui) uuid: String,
+    pub(in crate::tui) uuid: Arc<str>,
     pub(in crate::tui) steps: Vec<BookingStep>,
     /// Steps that were left out.
     pub(in crate::tui) more: u64,
@@ -122,7 +107,7 @@ pub(in crate::tui) fn is_feed(stage: Stage) -> bool {
 pub(in crate::tui) struct BookingIndex {
     all: VecDeque<Booking>,
     /// Numbers of the bookings, in the order in which they were first seen, by Order UUID.
-    numbers: HashMap<String, u64>,
+    numbers: HashMap<Arc<str>, u64>,
     /// How many were let go: the number of the first that is kept.
     gone: u64,
     /// Steps of all bookings.
@@ -131,40 +116,33 @@ pub(in crate::tui) struct BookingIndex {
 
 impl BookingIndex {
     pub(super) fn add(&mut self, judged: &Judged) {
-        let response = judged.exchange.response.as_ref();
-        let short = response.filter(|response| response.body.bytes.len() <= MAX_READ);
-        let content = short.and_then(|response| document(&response.body, &response.headers));
-        let root = content.as_ref().map(Document::root);
         let step = |facts| BookingStep {
             exchange: judged.index,
             stage: judged.stage,
             started: judged.exchange.started,
-            status: response.map(|response| response.status),
+            status: judged.exchange.response.as_ref().map(|response| response.status),
             worst: judged.findings.iter().map(|finding| finding.severity).max(),
             unjudged: judged.passed == 0 || judged.is_mostly_unjudged(),
             facts,
         };
-        if is_feed(judged.stage) {
-            let items = root.and_then(|root| root.get("items")).into_iter().flat_map(Value::items);
-            for item in items {
-                let uuid = item.get("id").or_else(|| item.find("/data/identifier")).and_then(Value::as_str);
-                let Some(uuid) = uuid.filter(|uuid| is_uuid(uuid)) else { continue };
-                let facts = facts(item.get("data").unwrap_or(item));
-                let deleted = item.get("state").and_then(Value::as_str) == Some("deleted");
-                let facts = if deleted { BookingFacts { status: Some("deleted".to_owned()), ..facts } } else { facts };
-                self.add_step(&uuid.to_ascii_lowercase(), step(facts), None);
+        match &judged.order_uuid {
+            Some(uuid) if !is_feed(judged.stage) => {
+                let facts = judged.booking_facts.first().cloned().unwrap_or_default();
+                self.add_step(uuid, step(facts), Some(&judged.tally()));
             }
-        } else if let Some(uuid) = &judged.order_uuid {
-            self.add_step(uuid, step(root.map(facts).unwrap_or_default()), Some(&judged.tally()));
+            _ => judged
+                .booking_facts
+                .iter()
+                .for_each(|facts| self.add_step(&facts.order_uuid, step(facts.clone()), None)),
         }
     }
 
-    fn add_step(&mut self, uuid: &str, step: BookingStep, tally: Option<&FindingTally>) {
+    fn add_step(&mut self, uuid: &Arc<str>, step: BookingStep, tally: Option<&FindingTally>) {
         let number = self.numbers.get(uuid).copied().unwrap_or_else(|| {
             let number = self.gone + self.all.len() as u64;
-            self.numbers.insert(uuid.to_owned(), number);
+            self.numbers.insert(Arc::clone(uuid), number);
             self.all.push_back(Booking {
-                uuid: uuid.to_owned(),
+                uuid: Arc::clone(uuid),
                 steps: Vec::new(),
                 more: 0,
                 tally: FindingTally::default(),
@@ -242,32 +220,6 @@ pub(in crate::tui) fn document(body: &Body, headers: &Headers) -> Option<Documen
     Document::parse(&decode(&body.bytes, headers).ok()?).ok()
 }
 
-/// What an Order, OrderQuote, OrderProposal or OpenBookingError says.
-fn facts(root: Value<'_>) -> BookingFacts {
-    let short = |text: &str| text.chars().take(60).collect::<String>();
-    let total = root.get("totalPaymentDue");
-    let price = total.and_then(|total| total.get("price"));
-    let amount = price.map(|price| price.as_str().map_or_else(|| price.to_json(), str::to_owned));
-    let currency = total.and_then(|total| total.get("priceCurrency")).and_then(Value::as_str).unwrap_or_default();
-    let lease = root.find("/lease/leaseExpires").and_then(Value::as_str);
-    let text = |name| root.get(name).and_then(Value::as_str).map(short);
-    let kind = root.get("@type").and_then(Value::as_str).filter(|kind| kind.ends_with("Error"));
-    let mut statuses: Vec<&str> = Vec::new();
-    for item in root.get("orderedItem").into_iter().flat_map(Value::items) {
-        let error = item.get("error").and_then(|errors| errors.at(0)).and_then(|error| error.get("@type"));
-        let status = error.or_else(|| item.get("orderItemStatus")).and_then(Value::as_str);
-        let status = status.map(|status| status.rsplit('/').next().unwrap_or(status));
-        statuses.extend(status.filter(|status| !statuses.contains(status)).into_iter().take(3));
-    }
-    let of_items = (!statuses.is_empty()).then(|| short(&statuses.join(", ")));
-    BookingFacts {
-        total: amount.map(|amount| short(format!("{amount} {currency}").trim_end())),
-        lease: lease.and_then(|lease| lease.parse().ok()),
-        proposal: text("orderProposalVersion").map(|version| short(version.rsplit('/').next().unwrap_or_default())),
-        status: kind.map(short).or(of_items).or_else(|| text("orderProposalStatus")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,12 +240,12 @@ mod tests {
     fn the_oldest_bookings_are_let_go_and_places_follow() {
         let mut index = BookingIndex::default();
         for number in 0..MAX_BOOKINGS as u64 + 5 {
-            index.add_step(&number.to_string(), step(number), None);
+            index.add_step(&number.to_string().into(), step(number), None);
         }
         assert_eq!((index.len(), index.gone()), (MAX_BOOKINGS, 5));
         assert_eq!((index.place_of("4"), index.place_of("5")), (None, Some(0)));
         // One that comes again begins anew.
-        index.add_step("4", step(99_999), None);
+        index.add_step(&"4".into(), step(99_999), None);
         assert_eq!(index.place_of("4"), Some(MAX_BOOKINGS - 1));
     }
 
@@ -302,7 +254,7 @@ mod tests {
         let mut index = BookingIndex::default();
         let of_each = MAX_STEPS as u64 + 1;
         for booking in 0..(MAX_ALL_STEPS / MAX_STEPS) as u64 + 3 {
-            (0..of_each).for_each(|at| index.add_step(&booking.to_string(), step(at), None));
+            (0..of_each).for_each(|at| index.add_step(&booking.to_string().into(), step(at), None));
         }
         assert!(index.steps <= MAX_ALL_STEPS && index.gone() == 3, "{} {}", index.steps, index.gone());
         assert_eq!(index.get(0).map(|booking| (booking.steps.len(), booking.more)), Some((MAX_STEPS, 1)));
